@@ -75,6 +75,9 @@ class FailureKind(StrEnum):
     REJECTED = "rejected"
     NO_KEY = "no_key"
     WRONG_KEY = "wrong_key"
+    BROKEN_MODEL = "broken_model"
+    BUDGET = "budget"
+    GIVEN_UP = "given_up"
 
 
 class ClassifierError(Exception):

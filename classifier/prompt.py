@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any, NoReturn
 
 from .contract import Answer, Contract, FailureKind, Option
+from .text import storable
 
 KEYS = ("category", "sentiment", "confidence", "reasoning")
 LONGEST_TEXT = 8_000
@@ -28,9 +29,7 @@ nest ("parent > child"). Judge the sentiment by how the customer feels, not by t
 
 def contract_for(categories: Sequence[Option], sentiments: Sequence[Option]) -> Contract:
     """The contract under a taxonomy: its system prompt, its JSON schema, and the digest that names both."""
-    system_prompt = "\n\n".join(
-        (_INSTRUCTIONS, _listing("Categories", categories), _listing("Sentiments", sentiments))
-    )
+    system_prompt = "\n\n".join((_INSTRUCTIONS, _listing("Categories", categories), _listing("Sentiments", sentiments)))
     answer_schema = _schema([option.name for option in categories], [option.name for option in sentiments])
     wording = json.dumps([system_prompt, answer_schema], ensure_ascii=True)
     return Contract(
@@ -61,7 +60,8 @@ def _schema(categories: list[str], sentiments: list[str]) -> dict[str, Any]:
         "properties": {
             "category": {"type": "string", "enum": categories},
             "sentiment": {"type": "string", "enum": sentiments},
-            "confidence": {"type": "number", "minimum": 0, "maximum": 1},
+            # No bounds: several strict endpoints refuse them, and every answer is checked here anyhow.
+            "confidence": {"type": "number", "description": "from 0 to 1"},
             "reasoning": {"type": "string"},
         },
         "required": list(KEYS),
@@ -83,7 +83,10 @@ def repair(conversation: list[dict[str, str]], reply: str, error: "InvalidAnswer
     return [
         *conversation,
         {"role": "assistant", "content": reply[:LONGEST_TEXT]},
-        {"role": "user", "content": f"That answer cannot be used: {error} Answer again with the JSON object alone."},
+        {
+            "role": "user",
+            "content": f"That answer cannot be used: {error} Answer again with the JSON object alone.",
+        },
     ]
 
 
@@ -157,7 +160,8 @@ def _label(key: str, value: Any, options: tuple[Option, ...]) -> str:
         if len(alike) == 1:
             return alike[0]
     raise InvalidAnswer(
-        FailureKind.UNKNOWN_LABEL, f"{_quoted(value)} is not a {key} of the list; take one of it, spelt exactly so."
+        FailureKind.UNKNOWN_LABEL,
+        f"{_quoted(value)} is not a {key} of the list; take one of it, spelt exactly so.",
     )
 
 
@@ -172,7 +176,7 @@ def _confidence(value: Any) -> float:
 def _reasoning(value: Any) -> str:
     if not isinstance(value, str) or not value.strip():
         raise InvalidAnswer(FailureKind.BAD_REASONING, "The reasoning must be a sentence.")
-    return " ".join(value.split())[:LONGEST_REASONING]
+    return " ".join(storable(value).split())[:LONGEST_REASONING]
 
 
 def _quoted(value: Any) -> str:

@@ -28,7 +28,6 @@ INSTALLED_APPS = [
     "django_tasks",
     "django_tasks_db",
     "simple_history",
-    "tree_queries",
 ]
 
 MIDDLEWARE = [

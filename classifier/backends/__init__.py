@@ -1,0 +1,80 @@
+"""Ways to reach a model. A new backend is one file here and one case in `build`."""
+
+import json
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+
+from classifier.contract import Classifier, ClassifierError, FailureKind, JsonMode
+
+if TYPE_CHECKING:
+    from .endpoint import Endpoint
+
+# The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
+
+
+def has_key(api_key_env: str) -> bool:
+    """Whether the named environment variable is set; true where no key is needed."""
+    return not api_key_env or bool(os.environ.get(api_key_env, "").strip())
+
+
+def embedded(*, encoder_file: str, tokenizer_file: str) -> Classifier:
+    """The embedded model of this process; empty names mean the packaged files. Raises ClassifierError."""
+    return _embedded(encoder_file, tokenizer_file)
+
+
+@lru_cache(maxsize=2)
+def _embedded(encoder_file: str, tokenizer_file: str) -> Classifier:
+    from .embedded import EmbeddedClassifier
+    from .encoder import CorruptEncoder
+
+    try:
+        return EmbeddedClassifier(encoder_file, tokenizer_file)
+    except CorruptEncoder as error:
+        raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
+
+
+def chat(
+    *,
+    base_url: str,
+    api_key_env: str,
+    model: str,
+    parameters: dict[str, Any],
+    timeout: float,
+    max_in_flight: int,
+    json_mode: JsonMode,
+) -> Classifier:
+    """A model behind an OpenAI-compatible URL, one object per process and values. Raises ClassifierError without a key."""
+    if not has_key(api_key_env):
+        raise ClassifierError(
+            f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
+            kind=FailureKind.NO_KEY,
+            permanent=True,
+        )
+    api_key = os.environ[api_key_env].strip() if api_key_env else ""
+    endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight)
+    return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode)
+
+
+@lru_cache(maxsize=64)
+def _endpoint(
+    base_url: str, api_key: str, api_key_env: str, model: str, timeout: float, max_in_flight: int
+) -> "Endpoint":
+    """Shared by all classifiers of one model, so that its bound on requests in flight is one bound."""
+    from .endpoint import Endpoint
+
+    return Endpoint(
+        base_url=base_url,
+        api_key=api_key,
+        api_key_env=api_key_env,
+        model=model,
+        timeout=timeout,
+        max_in_flight=max_in_flight,
+    )
+
+
+@lru_cache(maxsize=64)
+def _chat(endpoint: "Endpoint", parameters: str, json_mode: JsonMode) -> Classifier:
+    from .chat import ChatClassifier
+
+    return ChatClassifier(endpoint, parameters=json.loads(parameters), json_mode=json_mode)

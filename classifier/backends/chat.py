@@ -1,0 +1,125 @@
+"""Any model behind the OpenAI chat protocol, held to the contract."""
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any
+
+from classifier import prompt
+from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, Usage
+
+from .endpoint import Completion, Endpoint
+from .loop import submit
+
+
+class ChatClassifier:
+    def __init__(self, endpoint: Endpoint, *, parameters: dict[str, Any], json_mode: JsonMode) -> None:
+        self._endpoint = endpoint
+        self._parameters = parameters
+        self._json_mode = json_mode
+        self._finding_out = asyncio.Lock()
+        self._looked = False
+
+    def classify(self, texts: Sequence[str], contract: Contract) -> Iterator[Answer | ClassifierError]:
+        """Puts all texts on their way at once; the endpoint bounds how many are in flight."""
+        pending = [submit(self._answer(text, contract)) for text in texts]
+        try:
+            for future in pending:
+                yield _outcome(future)
+        finally:
+            for future in pending:
+                future.cancel()
+
+    async def _answer(self, text: str, contract: Contract) -> Answer:
+        shown = prompt.shorten(text)
+        conversation = prompt.messages(contract, shown)
+        usage = Usage(shortened=shown != text)
+        invalid: prompt.InvalidAnswer | None = None
+        reply = ""
+        for _attempt in ("first", "repair"):
+            if invalid:
+                conversation = prompt.repair(conversation, reply, invalid)
+            try:
+                completion, json_mode = await self._complete(conversation, contract)
+            except ClassifierError as error:
+                error.usage = replace(usage, requests=usage.requests + 1)
+                raise
+            usage, reply = _added(usage, completion, json_mode), completion.content
+            try:
+                return replace(_valid(completion, contract), usage=usage)
+            except prompt.InvalidAnswer as error:
+                invalid = error
+        assert invalid is not None  # noqa: S101 - the loop leaves here only after an invalid answer
+        raise ClassifierError(str(invalid), kind=invalid.kind, permanent=True, reply=reply, usage=usage)
+
+    async def _complete(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        if self._json_mode == JsonMode.UNKNOWN and not self._looked:
+            # One finds out, the others wait for it; where it failed they try for themselves, side by side.
+            async with self._finding_out:
+                if not self._looked:
+                    try:
+                        return await self._find_out(conversation, contract)
+                    finally:
+                        self._looked = True
+        if self._json_mode == JsonMode.UNKNOWN:
+            return await self._find_out(conversation, contract)
+        if self._json_mode == JsonMode.SCHEMA:
+            # An endpoint that takes schemas may still refuse this one, for its size or for one text.
+            completion, _mode = await self._widest_mode(conversation, contract)
+            return completion, JsonMode.SCHEMA
+        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+
+    async def _find_out(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        completion, self._json_mode = await self._widest_mode(conversation, contract)
+        return completion, self._json_mode
+
+    async def _widest_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        try:
+            return await self._ask(conversation, contract, JsonMode.SCHEMA), JsonMode.SCHEMA
+        except ClassifierError as error:
+            if error.kind != FailureKind.REJECTED:
+                raise
+        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+
+    async def _ask(self, conversation: Any, contract: Contract, mode: JsonMode) -> Completion:
+        form: dict[str, Any] = {"type": mode.value}
+        if mode == JsonMode.SCHEMA:
+            form["json_schema"] = {"name": "ticket_labels", "strict": True, "schema": contract.answer_schema}
+        return await self._endpoint.complete(messages=conversation, response_format=form, **_known(self._parameters))
+
+
+def _known(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The SDK knows these two by name; whatever else an admin set goes along in the body."""
+    named = {name: parameters[name] for name in ("temperature", "max_tokens") if name in parameters}
+    others = {name: value for name, value in parameters.items() if name not in named}
+    return named | ({"extra_body": others} if others else {})
+
+
+def _valid(completion: Completion, contract: Contract) -> Answer:
+    if completion.refusal or completion.finish_reason == "content_filter":
+        raise prompt.InvalidAnswer(
+            FailureKind.REFUSED,
+            f"The model refused ({completion.refusal[:200] or 'content filter'}). Only label the ticket.",
+        )
+    if completion.finish_reason == "length":
+        raise prompt.InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.")
+    return prompt.parse(completion.content, contract)
+
+
+def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
+    return replace(
+        usage,
+        requests=usage.requests + 1,
+        input_tokens=usage.input_tokens + completion.input_tokens,
+        output_tokens=usage.output_tokens + completion.output_tokens,
+        latency_ms=usage.latency_ms + completion.latency_ms,
+        json_mode=json_mode,
+    )
+
+
+def _outcome(future: Future[Answer]) -> Answer | ClassifierError:
+    try:
+        return future.result()
+    except ClassifierError as error:
+        return error

@@ -1,0 +1,60 @@
+"""What providers may cost in a day. Money is reserved before it is spent, so that no number of workers can overspend."""
+
+from datetime import UTC, date, datetime, timedelta
+from decimal import Decimal
+
+from django.db import transaction
+from django.db.models import F
+
+from .contract import Contract, Usage
+from .models import ModelSpec, Spend
+from .prompt import LONGEST_TEXT
+
+_CHARACTERS_PER_TOKEN = 3
+_REQUESTS_PER_TICKET = 2
+
+
+class Reservation:
+    """Money set aside for up to `tickets` of them; whatever is not spent goes back with `settle`."""
+
+    def __init__(self, spec: ModelSpec, tickets: int, cost: Decimal) -> None:
+        self.spec = spec
+        self.tickets = tickets
+        self._reserved = cost
+
+    def settle(self, spent: Decimal) -> None:
+        """Book what was spent in place of what was reserved."""
+        if spent != self._reserved:
+            row, _created = Spend.objects.get_or_create(provider_id=self.spec.provider_id, day=_today())
+            Spend.objects.filter(pk=row.pk).update(cost=F("cost") + spent - self._reserved)
+
+
+@transaction.atomic(durable=True)
+def reserve(spec: ModelSpec, contract: Contract, tickets: int) -> Reservation:
+    """Set money aside for as many of the tickets as the provider's daily budget still allows."""
+    budget, each = spec.provider.daily_budget, _most(spec, contract)
+    if budget is None or not each:
+        return Reservation(spec, tickets, Decimal(0))
+    Spend.objects.get_or_create(provider_id=spec.provider_id, day=_today())
+    row = Spend.objects.select_for_update().get(provider_id=spec.provider_id, day=_today())
+    affordable = min(tickets, max(int((budget - row.cost) / each), 0))
+    Spend.objects.filter(pk=row.pk).update(cost=F("cost") + affordable * each)
+    return Reservation(spec, affordable, affordable * each)
+
+
+def until_tomorrow() -> float:
+    """Seconds until the budgets of the next UTC day."""
+    now = datetime.now(UTC)
+    return (datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now).total_seconds()
+
+
+def _most(spec: ModelSpec, contract: Contract) -> Decimal:
+    """What one ticket can cost at the most: the longest text, the longest answer, and a repair."""
+    prompt_tokens = (len(contract.system_prompt) + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN
+    return _REQUESTS_PER_TICKET * spec.cost(
+        Usage(requests=1, input_tokens=prompt_tokens, output_tokens=spec.max_tokens or 1_000)
+    )
+
+
+def _today() -> date:
+    return datetime.now(UTC).date()

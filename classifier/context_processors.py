@@ -1,0 +1,15 @@
+"""What every page says of the gate: which model labels, and which key is missing for the one that was chosen."""
+
+from typing import Any
+
+from django.http import HttpRequest
+
+from .models import Gate
+
+
+def gate(request: HttpRequest) -> dict[str, Any]:
+    """One query, two while the embedded model stands in; nothing for a visitor who has not signed in."""
+    if not request.user.is_authenticated:
+        return {}
+    current = Gate.objects.select_related("primary__provider", "second_opinion__provider").first()
+    return {"gate": current, "model_in_charge": current and current.primary_in_charge()}

@@ -1,0 +1,68 @@
+"""The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from .contract import FailureKind
+from .labelling import Labelled, Outcome
+from .models import ContractVersion, Epoch, Failure, ModelSpec, Prediction, Reason, Ticket, Verdict
+
+
+def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
+    """The epoch under which this model is judged, begun if it is new."""
+    epoch, _created = Epoch.objects.get_or_create(spec=spec, contract=version, threshold=threshold)
+    return epoch
+
+
+def is_sure(confidence: float, epoch: Epoch) -> bool:
+    return confidence >= epoch.threshold
+
+
+def reason_to_hold(first: Outcome, second: Outcome | None) -> Reason:
+    """Why a ticket that may not pass waits for a person."""
+    if isinstance(first, Failure):
+        return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
+    if isinstance(second, Prediction) and not first.same_label(second):
+        return Reason.DISAGREEMENT
+    return Reason.UNSURE
+
+
+def accept(epoch: Epoch, labelled: Sequence[Labelled]) -> None:
+    """Let tickets pass on their sure predictions."""
+    _pronounce([_verdict(epoch, one, None) for one in labelled])
+
+
+def hold(epoch: Epoch, labelled: Sequence[Labelled], seconds: dict[int, Outcome]) -> None:
+    """Keep tickets for people; `seconds` are the second opinions by ticket, where there are any."""
+    _pronounce([_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in labelled])
+
+
+def _verdict(epoch: Epoch, labelled: Labelled, second: Outcome | None) -> Verdict:
+    first = labelled.outcome
+    accepted = isinstance(first, Prediction) and is_sure(first.confidence, epoch)
+    return Verdict(
+        ticket=labelled.ticket,
+        epoch=epoch,
+        prediction=first if isinstance(first, Prediction) else None,
+        second_opinion=second if isinstance(second, Prediction) else None,
+        failure=first if isinstance(first, Failure) else None,
+        accepted=accepted,
+        reason=Reason.SURE if accepted else reason_to_hold(first, second),
+    )
+
+
+@transaction.atomic(durable=True)
+def _pronounce(verdicts: list[Verdict]) -> None:
+    """Write verdicts and move their tickets on; a ticket that somebody else has moved meanwhile is left as it is."""
+    tickets = [verdict.ticket_id for verdict in verdicts]
+    still_new = set(
+        Ticket.objects.new().select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True)
+    )
+    verdicts = [verdict for verdict in verdicts if verdict.ticket_id in still_new]
+    Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
+    Verdict.objects.bulk_create(verdicts)
+    for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
+        moved = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
+        if moved:
+            Ticket.objects.filter(pk__in=moved).update(state=state)

@@ -1,0 +1,189 @@
+"""Read, ask, write: what models say of tickets, stored once per ticket, model and contract."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from decimal import Decimal
+from itertools import repeat
+from typing import NamedTuple, TypeVar
+
+from django.db import transaction
+
+from . import budget
+from .contract import Answer, ClassifierError, FailureKind
+from .models import Category, ContractVersion, Failure, ModelSpec, Prediction, Sentiment, Ticket
+
+T = TypeVar("T")
+
+Outcome = Prediction | Failure
+
+
+class Labelled(NamedTuple):
+    """A ticket and what became of asking: a stored prediction, or a failure."""
+
+    ticket: Ticket
+    outcome: Outcome
+
+
+def ask(texts: Sequence[str], spec: ModelSpec, version: ContractVersion) -> Iterator[Answer | ClassifierError]:
+    """The model's answers in order, within its provider's budget and counted against it. Writes nothing else."""
+    reservation = budget.reserve(spec, version.terms, len(texts))
+    spent = Decimal(0)
+    try:
+        for result in _answers(texts[: reservation.tickets], spec, version):
+            usage = result.usage
+            spent += spec.cost(usage)
+            spec.remember(usage.json_mode)
+            yield result
+    finally:
+        reservation.settle(spent)
+    for _text in texts[reservation.tickets :]:
+        yield ClassifierError(
+            f"The daily budget of {spec.provider} is used up; the ticket waits for the next day.",
+            kind=FailureKind.BUDGET,
+            retry_after=budget.until_tomorrow(),
+        )
+
+
+def _answers(texts: Sequence[str], spec: ModelSpec, version: ContractVersion) -> Iterator[Answer | ClassifierError]:
+    try:
+        classifier = spec.classifier()
+    except ClassifierError as error:
+        return repeat(error, len(texts))
+    return classifier.classify(texts, version.terms)
+
+
+def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> Iterator[list[Labelled]]:
+    """Ask a model about tickets and store what it says; yields groups as they are stored.
+
+    A ticket that this model has answered under this contract already is not asked about again. A failure for want
+    of budget is not stored: nobody was asked.
+    """
+    known = {p.ticket_id: p for p in Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version)}
+    if known:
+        yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
+    unknown = [ticket for ticket in tickets if ticket.pk not in known]
+    answers = ask([ticket.text for ticket in unknown], spec, version)
+    for group in _groups(zip(unknown, answers, strict=True)):
+        yield _record(spec, version, group)
+
+
+def give_up(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> list[Labelled]:
+    """A stored failure for each of these tickets, whose turns have all ended without a result (a worker that died)."""
+    if not tickets:
+        return []
+    error = ClassifierError(
+        "Every try to classify this ticket ended without a result; the worker's log may say why.",
+        kind=FailureKind.GIVEN_UP,
+        permanent=True,
+    )
+    return _record(spec, version, [(ticket, error) for ticket in tickets])
+
+
+def _groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
+    """Lists of up to `most`, handed on after so many seconds however few they are."""
+    group: list[T] = []
+    begun = time.monotonic()
+    for item in items:
+        group.append(item)
+        if len(group) >= most or time.monotonic() - begun > seconds:
+            yield group
+            group, begun = [], time.monotonic()
+    if group:
+        yield group
+
+
+@transaction.atomic(durable=True)
+def _record(
+    spec: ModelSpec, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
+) -> list[Labelled]:
+    tickets = [ticket.pk for ticket, _result in results]
+    # Whoever else answers the same tickets waits here, and then finds them answered.
+    present = set(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True))
+    stored = {p.ticket_id: p for p in Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version)}
+    categories, sentiments = (
+        _labels_now(Category, version.labels.categories),
+        _labels_now(Sentiment, version.labels.sentiments),
+    )
+    labelled = []
+    for ticket, result in results:
+        if ticket.pk not in present:
+            continue
+        outcome: Outcome
+        if ticket.pk in stored:
+            outcome = stored[ticket.pk]
+        elif isinstance(result, Answer):
+            outcome = _prediction(ticket, spec, version, result, categories, sentiments)
+        else:
+            outcome = _failure(ticket, spec, version, result)
+        labelled.append(Labelled(ticket, outcome))
+    fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
+    Prediction.objects.bulk_create([outcome for outcome in fresh if isinstance(outcome, Prediction)])
+    Failure.objects.bulk_create(
+        [outcome for outcome in fresh if isinstance(outcome, Failure) and outcome.kind != FailureKind.BUDGET]
+    )
+    return labelled
+
+
+def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
+    """The keys behind a contract's names, as they stand now: a label merged meanwhile answers by its successor."""
+    successors = dict(
+        model._default_manager.select_for_update()
+        .filter(pk__in=names.values())
+        .order_by("pk")
+        .values_list("pk", "merged_into")
+    )
+    return {name: successors[pk] or pk for name, pk in names.items() if pk in successors}
+
+
+def _prediction(
+    ticket: Ticket,
+    spec: ModelSpec,
+    version: ContractVersion,
+    answer: Answer,
+    categories: dict[str, int],
+    sentiments: dict[str, int],
+) -> Outcome:
+    if answer.category not in categories or answer.sentiment not in sentiments:
+        gone = ClassifierError(
+            f"{answer.category} | {answer.sentiment} was deleted while the model was asked; classify the ticket again.",
+            kind=FailureKind.UNKNOWN_LABEL,
+            permanent=True,
+            usage=answer.usage,
+        )
+        return _failure(ticket, spec, version, gone)
+    return Prediction(
+        **_attempt(ticket, spec, version, answer),
+        category_id=categories[answer.category],
+        sentiment_id=sentiments[answer.sentiment],
+        confidence=answer.confidence,
+        reasoning=answer.reasoning,
+    )
+
+
+def _failure(ticket: Ticket, spec: ModelSpec, version: ContractVersion, error: ClassifierError) -> Failure:
+    failure = Failure(
+        **_attempt(ticket, spec, version, error),
+        kind=error.kind,
+        detail=str(error),
+        permanent=error.permanent,
+        reply=error.reply[:4_000],
+    )
+    failure.retry_after = error.retry_after
+    return failure
+
+
+def _attempt(
+    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError
+) -> dict[str, object]:
+    usage = result.usage
+    return {
+        "ticket": ticket,
+        "spec": spec,
+        "contract": version,
+        "requests": usage.requests,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "latency_ms": usage.latency_ms,
+        "cost": spec.cost(usage),
+        "shortened": usage.shortened,
+    }

@@ -1,0 +1,66 @@
+"""What models answered, and where they could not. Written once, never edited (merging two labels moves the reference)."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from classifier.contract import FailureKind
+
+from .contract import ContractVersion
+from .spec import ModelSpec
+from .taxonomy import Category, Sentiment
+from .ticket import MessageField, Ticket
+
+
+class Attempt(models.Model):
+    """Who was asked, about what, under which contract, and what it took."""
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="%(class)ss")
+    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+")
+    contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
+    requests = models.PositiveSmallIntegerField(_("requests"), default=0)
+    input_tokens = models.PositiveIntegerField(_("input tokens"), default=0)
+    output_tokens = models.PositiveIntegerField(_("output tokens"), default=0)
+    latency_ms = models.FloatField(_("latency (ms)"), default=0)
+    cost = models.DecimalField(_("cost"), max_digits=14, decimal_places=8, default=0)
+    shortened = models.BooleanField(_("text was shortened"), default=False)
+    created_at = models.DateTimeField(_("when"), auto_now_add=True)
+
+    class Meta:
+        abstract = True
+        ordering = ["pk"]
+
+
+class Prediction(Attempt):
+    category = models.ForeignKey(Category, models.PROTECT, related_name="predictions")
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="predictions")
+    confidence = models.FloatField(_("confidence"))
+    reasoning = models.TextField(_("reasoning"))
+
+    class Meta(Attempt.Meta):
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "spec", "contract"], name="prediction_once"),
+            models.CheckConstraint(condition=models.Q(confidence__range=(0, 1)), name="prediction_confidence_in_0_1"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.category} | {self.sentiment} ({self.confidence:.2f})"
+
+    def same_label(self, other: Prediction) -> bool:
+        return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)
+
+
+class Failure(Attempt):
+    """A ticket that a model could not answer for, with its last words."""
+
+    kind = models.CharField(_("kind"), max_length=20, choices=[(kind.value, kind.value) for kind in FailureKind])
+    detail = MessageField(_("detail"))
+    permanent = models.BooleanField(_("permanent"), default=True)
+    reply = MessageField(_("reply"), blank=True)
+
+    retry_after: float | None = None
+    """Seconds that the endpoint asked to be left alone; known only while the failure is fresh."""
+
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.detail}"

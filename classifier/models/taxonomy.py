@@ -1,0 +1,169 @@
+"""Categories and sentiments: the labels that admins edit. A label in use is retired or merged, never deleted."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.contract import Option
+
+SEPARATOR = " > "
+
+
+def _no_separator(name: str) -> None:
+    if ">" in name or name != name.strip() or not name.isprintable():
+        raise ValidationError(
+            _("A name is one printable line without “>”, which separates a category from its parent.")
+        )
+
+
+class LabelQuerySet(models.QuerySet["Sentiment"]):
+    def active(self) -> LabelQuerySet:
+        return self.filter(retired=False)
+
+
+class CategoryQuerySet(models.QuerySet["Category"]):
+    def active(self) -> CategoryQuerySet:
+        return self.filter(retired=False)
+
+
+class Label(models.Model):
+    """What a category and a sentiment have in common."""
+
+    name = models.CharField(_("name"), max_length=80, validators=[_no_separator])
+    description = models.CharField(
+        _("description"),
+        max_length=300,
+        blank=True,
+        help_text=_(
+            "One line that says what belongs here; models read it, and it is worth several points of accuracy."
+        ),
+    )
+    examples = models.TextField(
+        _("examples"),
+        blank=True,
+        help_text=_("Texts that show it, one a line. Optional; models read them too."),
+    )
+    position = models.PositiveIntegerField(_("position"), default=0, help_text=_("Lower comes first."))
+    retired = models.BooleanField(
+        _("retired"), default=False, help_text=_("No new ticket gets this label; what has it keeps it.")
+    )
+    merged_into: models.ForeignKey[Any, Any]
+
+    class Meta:
+        abstract = True
+
+    def option(self, name: str) -> Option:
+        """The label as a classifier sees it, under its full `name`."""
+        examples = tuple(line.strip() for line in self.examples.splitlines() if line.strip())
+        return Option(name=name, description=self.description, examples=examples)
+
+
+class Category(Label):
+    parent = models.ForeignKey(
+        "self",
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="children",
+        verbose_name=_("parent"),
+        help_text=_("A child answers for its parent."),
+    )
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_from"
+    )
+
+    objects = CategoryQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["position", "name"]
+        verbose_name_plural = _("categories")
+        constraints = [
+            models.UniqueConstraint(
+                fields=["parent", "name"],
+                condition=models.Q(retired=False),
+                name="category_name_once_under_a_parent",
+                violation_error_message=_("There is a category of this name here already."),
+            ),
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(retired=False, parent__isnull=True),
+                name="category_name_once_at_the_top",
+                violation_error_message=_("There is a category of this name here already."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
+                name="category_merged_is_retired",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if self.pk and self.parent and self.parent.answers_for(self):
+            raise ValidationError({"parent": _("A category cannot stand below itself.")})
+
+    def answers_for(self, expected: Category) -> bool:
+        """Whether this label is right where `expected` is: the same one, or a descendant of it (a query per level)."""
+        node: Category | None = self
+        while node is not None:
+            if node.pk == expected.pk:
+                return True
+            node = node.parent
+        return False
+
+
+class Sentiment(Label):
+    merged_into = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_from"
+    )
+
+    objects = LabelQuerySet.as_manager()
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["position", "name"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["name"],
+                condition=models.Q(retired=False),
+                name="sentiment_name_once",
+                violation_error_message=_("There is a sentiment of this name already."),
+            ),
+            models.CheckConstraint(
+                condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
+                name="sentiment_merged_is_retired",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+def paths(categories: Iterable[Category]) -> dict[int, str]:
+    """The full name of each category by its primary key, "parent > child", in reading order of the tree.
+
+    `categories` must be in their order and contain the ancestors that count; one whose parent is missing
+    (a retired parent, say) stands under its own name at the top.
+    """
+    children: dict[int | None, list[Category]] = {}
+    known = {category.pk: category for category in categories}
+    for category in known.values():
+        parent = category.parent_id if category.parent_id in known else None
+        children.setdefault(parent, []).append(category)
+    names: dict[int, str] = {}
+
+    def walk(parent: int | None, prefix: str) -> None:
+        for category in children.get(parent, []):
+            names[category.pk] = prefix + category.name
+            walk(category.pk, names[category.pk] + SEPARATOR)
+
+    walk(None, "")
+    return names

@@ -1,0 +1,112 @@
+"""Tickets and where they stand. The rows are the queue: `available_at` is when a worker may take a new one."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import partial
+from typing import Any
+
+from django.db import models, transaction
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from classifier.text import storable
+
+
+class MessageField(models.TextField[str, str]):
+    """Text from strangers: whatever no database stores is replaced on the way in, at every door alike."""
+
+    def get_prep_value(self, value: Any) -> Any:
+        value = super().get_prep_value(value)
+        return storable(value) if isinstance(value, str) else value
+
+
+class TicketQuerySet(models.QuerySet["Ticket"]):
+    def new(self) -> TicketQuerySet:
+        return self.filter(state=Ticket.State.NEW)
+
+    def waiting(self) -> TicketQuerySet:
+        """New, and free for a worker to take."""
+        return self.new().filter(available_at__lte=timezone.now())
+
+    def held(self) -> TicketQuerySet:
+        return self.filter(state=Ticket.State.HELD)
+
+    def with_labels(self) -> TicketQuerySet:
+        """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
+        from .gate import Verdict
+
+        current = Verdict.objects.current().select_related(
+            "prediction__category", "prediction__sentiment", "prediction__spec"
+        )
+        return self.prefetch_related(models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts"))
+
+    def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
+        """As Django's, and a worker is nudged after commit, as it is by `save`."""
+        created = super().bulk_create(objs, *args, **kwargs)
+        if created:
+            transaction.on_commit(partial(_nudge, []))
+        return created
+
+
+class Ticket(models.Model):
+    class State(models.TextChoices):
+        NEW = "new", _("new")
+        ACCEPTED = "accepted", _("accepted")
+        HELD = "held", _("in review")
+        SETTLED = "settled", _("settled")
+
+    source = models.CharField(_("source"), max_length=50, default="app")
+    external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001
+    text = MessageField(_("text"))
+    customer = models.CharField(_("customer"), max_length=254, blank=True, db_index=True)
+    channel = models.CharField(_("channel"), max_length=40, blank=True)
+    language = models.CharField(_("language"), max_length=20, blank=True)
+    received_at = models.DateTimeField(_("received"), default=timezone.now)
+    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, editable=False)
+    available_at = models.DateTimeField(default=timezone.now, editable=False)
+    attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+
+    objects = TicketQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["source", "external_id"], name="ticket_once_per_source"),
+            models.CheckConstraint(condition=~models.Q(text=""), name="ticket_has_text"),
+            models.CheckConstraint(
+                condition=models.Q(state__in=["new", "accepted", "held", "settled"]),
+                name="ticket_state_known",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["available_at"], condition=models.Q(state="new"), name="ticket_new"),
+            models.Index(fields=["id"], condition=models.Q(state="held"), name="ticket_held"),
+            models.Index(fields=["id"], condition=models.Q(state="accepted"), name="ticket_accepted"),
+            models.Index(fields=["id"], condition=models.Q(state="settled"), name="ticket_settled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk} {self.excerpt(60)}"
+
+    def save(self, *args: Any, **kwargs: Any) -> None:
+        arrives = self._state.adding
+        super().save(*args, **kwargs)
+        if arrives:
+            transaction.on_commit(partial(_nudge, [self.pk]))
+
+    def get_absolute_url(self) -> str:
+        return reverse("classifier:ticket", args=[self.pk])
+
+    def excerpt(self, length: int = 50) -> str:
+        """The first `length` characters on one line, with dots where more follows."""
+        line = " ".join(self.text[: length * 4].split())
+        return line if len(line) <= length and len(self.text) <= length * 4 else f"{line[:length]}..."
+
+
+def _nudge(ticket_pks: Sequence[int]) -> None:
+    from classifier.tasks import classify
+
+    classify.enqueue(list(ticket_pks))

@@ -1,0 +1,28 @@
+"""Background work. A task is only a nudge: the rows say what is to do, so a lost, doubled or late one changes nothing."""
+
+from datetime import timedelta
+
+from django.utils import timezone
+from django_tasks import task
+from django_tasks_db.models import DBTaskResult
+
+from . import pipeline
+from .models import Ticket
+
+KEPT = timedelta(days=1)
+
+
+@task()
+def classify(ticket_pks: list[int]) -> None:
+    """Classify a batch of what waits, these tickets first; where more may wait, the next nudge follows."""
+    if pipeline.work_off(ticket_pks):
+        classify.enqueue([])
+
+
+def sweep() -> None:
+    """Take up what a killed process left: nudge if a ticket waits, and forget tasks that are done with."""
+    if Ticket.objects.waiting().exists():
+        classify.enqueue([])
+    old = timezone.now() - KEPT
+    DBTaskResult.objects.finished().filter(finished_at__lt=old).delete()
+    DBTaskResult.objects.running().filter(started_at__lt=old).delete()

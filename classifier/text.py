@@ -1,0 +1,13 @@
+"""Strings as databases take them. Pure."""
+
+LONGEST_TICKET = 1_048_576
+"""Characters; a longer message is refused at every door with this figure in the error."""
+
+_UNSTORABLE = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
+
+
+def storable(text: str) -> str:
+    """The text with what no database stores (NUL, lone surrogates) replaced by U+FFFD."""
+    if text.isascii() and "\0" not in text:
+        return text
+    return text.translate(_UNSTORABLE)

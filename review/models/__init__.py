@@ -1,0 +1,5 @@
+"""The tables of review."""
+
+from .benchmark import BenchmarkItem
+
+__all__ = ["BenchmarkItem"]
