@@ -1,4 +1,4 @@
-"""What providers may cost in a day. Money is reserved before it is spent, so that no number of workers can overspend."""
+"""What providers may cost in a day. Money is reserved before it is spent, so that many workers cannot overspend."""
 
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal

@@ -15,8 +15,8 @@ def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epo
     return epoch
 
 
-def is_sure(confidence: float, epoch: Epoch) -> bool:
-    return confidence >= epoch.threshold
+def is_sure(confidence: float, threshold: float) -> bool:
+    return confidence >= threshold
 
 
 def reason_to_hold(first: Outcome, second: Outcome | None) -> Reason:
@@ -40,7 +40,7 @@ def hold(epoch: Epoch, labelled: Sequence[Labelled], seconds: dict[int, Outcome]
 
 def _verdict(epoch: Epoch, labelled: Labelled, second: Outcome | None) -> Verdict:
     first = labelled.outcome
-    accepted = isinstance(first, Prediction) and is_sure(first.confidence, epoch)
+    accepted = isinstance(first, Prediction) and is_sure(first.confidence, epoch.threshold)
     return Verdict(
         ticket=labelled.ticket,
         epoch=epoch,

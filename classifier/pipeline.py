@@ -45,7 +45,7 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
 
 
 def _is_sure(outcome: Outcome, epoch: Epoch) -> bool:
-    return isinstance(outcome, Prediction) and gate.is_sure(outcome.confidence, epoch)
+    return isinstance(outcome, Prediction) and gate.is_sure(outcome.confidence, epoch.threshold)
 
 
 def _deserves_another_turn(labelled: Labelled) -> bool:

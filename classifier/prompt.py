@@ -91,7 +91,7 @@ def repair(conversation: list[dict[str, str]], reply: str, error: "InvalidAnswer
 
 
 def shorten(text: str, limit: int = LONGEST_TEXT) -> str:
-    """The text, or where it is longer than `limit` characters its beginning and end around a mark of what is missing."""
+    """The text; where it is longer than `limit` characters, its beginning and end around a mark of what is missing."""
     if len(text) <= limit:
         return text
     head, tail = limit * 2 // 3, limit // 3

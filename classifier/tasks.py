@@ -1,4 +1,4 @@
-"""Background work. A task is only a nudge: the rows say what is to do, so a lost, doubled or late one changes nothing."""
+"""Background work. A task is only a nudge: the rows say what is to do, so one lost, doubled or late changes nothing."""
 
 from datetime import timedelta
 

@@ -11,3 +11,11 @@ def storable(text: str) -> str:
     if text.isascii() and "\0" not in text:
         return text
     return text.translate(_UNSTORABLE)
+
+
+def excerpt(text: str, length: int) -> str:
+    """The first `length` characters on one printable line, with dots where more follows."""
+    # A terminal obeys control characters, and a ticket's text is hostile.
+    line = " ".join(text[: length * 4 + 200].split())
+    line = "".join(character if character.isprintable() else "\ufffd" for character in line)
+    return line if len(line) <= length and len(text) <= length * 4 + 200 else f"{line[:length]}..."

@@ -1,4 +1,4 @@
-"""Typed readers of environment variables that fail loudly: a misspelt value must stop the start, not change a meaning."""
+"""Typed readers of environment variables: a misspelt value must stop the start, not change a meaning."""
 
 import os
 import secrets

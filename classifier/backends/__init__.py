@@ -44,7 +44,7 @@ def chat(
     max_in_flight: int,
     json_mode: JsonMode,
 ) -> Classifier:
-    """A model behind an OpenAI-compatible URL, one object per process and values. Raises ClassifierError without a key."""
+    """A model behind an OpenAI-compatible URL, one object per process. Raises ClassifierError without a key."""
     if not has_key(api_key_env):
         raise ClassifierError(
             f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",

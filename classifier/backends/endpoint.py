@@ -90,13 +90,13 @@ class Endpoint:
                 )
             case openai.APIConnectionError():
                 return ClassifierError(
-                    f"No connection to {self._base_url} ({fault.__cause__ or fault}). Check the base URL and the network.",
+                    f"No connection to {self._base_url} ({fault.__cause__ or fault}). Check the URL and the network.",
                     kind=FailureKind.UNREACHABLE,
                 )
             case openai.APIStatusError():
                 return self._translated_status(fault)
         return ClassifierError(
-            f"{self._base_url} answered, but not as the OpenAI protocol has it. Check that the base URL ends with the version.",
+            f"{self._base_url} answered, but not in the OpenAI protocol. Check that the URL ends with the version.",
             kind=FailureKind.FOREIGN_REPLY,
         )
 

@@ -66,6 +66,16 @@ class Gate(models.Model):
         """The variable to set for the chosen primary; empty where it can answer."""
         return self.primary.provider.missing_key
 
+    @property
+    def notice(self) -> str:
+        """What pages and commands say while the embedded model stands in; empty where nobody does."""
+        if not self.missing_key:
+            return ""
+        return _("No key in %(variable)s: the embedded model answers in place of %(model)s.") % {
+            "variable": self.missing_key,
+            "model": self.primary,
+        }
+
     def primary_in_charge(self) -> ModelSpec:
         """The chosen primary, or the embedded model while the primary's key is missing (one query then)."""
         return ModelSpec.objects.embedded() if self.missing_key else self.primary

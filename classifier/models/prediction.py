@@ -1,4 +1,4 @@
-"""What models answered, and where they could not. Written once, never edited (merging two labels moves the reference)."""
+"""What models answered, and where they could not. Written once; only merging two labels moves a reference."""
 
 from __future__ import annotations
 

@@ -75,6 +75,11 @@ class ModelSpecQuerySet(models.QuerySet["ModelSpec"]):
         """The model that needs no key. Raises ModelSpec.DoesNotExist before the catalogue is loaded."""
         return self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED).earliest("pk")
 
+    def answering(self) -> list[ModelSpec]:
+        """The models whose provider lacks no key; not those behind a local server, which may not be running."""
+        specs = self.select_related("provider").exclude(provider__kind=Provider.Kind.CHAT, provider__api_key_env="")
+        return [spec for spec in specs if not spec.provider.missing_key]
+
 
 class ModelSpec(models.Model):
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="specs")
@@ -140,7 +145,7 @@ class ModelSpec(models.Model):
             raise ValidationError({"extra": _("The extra parameters are a JSON object.")})
 
     def classifier(self) -> Classifier:
-        """The object that answers, built once per process from this row's values. Raises ClassifierError without a key."""
+        """The object that answers, one per process and values of this row. Raises ClassifierError without a key."""
         match self.provider.kind:
             case Provider.Kind.EMBEDDED:
                 return backends.embedded(encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from functools import partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.text import storable
+from classifier.text import excerpt, storable
+
+if TYPE_CHECKING:
+    from .gate import Verdict
 
 
 class MessageField(models.TextField[str, str]):
@@ -89,7 +92,7 @@ class Ticket(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"#{self.pk} {self.excerpt(60)}"
+        return f"#{self.pk} {self.excerpt()}"
 
     def save(self, *args: Any, **kwargs: Any) -> None:
         arrives = self._state.adding
@@ -100,10 +103,14 @@ class Ticket(models.Model):
     def get_absolute_url(self) -> str:
         return reverse("classifier:ticket", args=[self.pk])
 
-    def excerpt(self, length: int = 50) -> str:
-        """The first `length` characters on one line, with dots where more follows."""
-        line = " ".join(self.text[: length * 4].split())
-        return line if len(line) <= length and len(self.text) <= length * 4 else f"{line[:length]}..."
+    @property
+    def verdict(self) -> Verdict | None:
+        """The current verdict of a ticket that came `with_labels`; on another one a KeyError says that it did not."""
+        current: list[Verdict] = vars(self)["current_verdicts"]
+        return current[0] if current else None
+
+    def excerpt(self, length: int = 60) -> str:
+        return excerpt(self.text, length)
 
 
 def _nudge(ticket_pks: Sequence[int]) -> None:

@@ -1,0 +1,72 @@
+import json
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack
+from itertools import islice
+from pathlib import Path
+from typing import Any, BinaryIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier import instant, readers
+from classifier.contract import ClassifierError
+from classifier.instant import Instant
+from classifier.lines import line
+from classifier.models import ContractVersion, Gate
+from classifier.models.contract import EmptyTaxonomy
+
+
+class Command(BaseCommand):
+    help = "Label texts from a file or standard input, without storing them."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", nargs="?", default="-", help="lines, CSV or JSON lines; - is standard input")
+        parser.add_argument("--format", choices=[str(format) for format in readers.Format], help="found out by default")
+        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+
+    def handle(self, *args: Any, file: str, format: str | None, json: bool, **options: Any) -> None:
+        try:
+            settings, version = Gate.current(), ContractVersion.objects.in_force()
+        except (Gate.DoesNotExist, EmptyTaxonomy) as error:
+            raise CommandError(f"{error} (`manage.py setup` loads a first taxonomy and the models.)") from error
+        if settings.notice:
+            self.stderr.write(self.style.WARNING(settings.notice))
+        with ExitStack() as stack:
+            texts = self._texts(_opened(file, stack), file, format)
+            while batch := list(islice(texts, settings.primary_in_charge().batch_size)):
+                for result in instant.classify(batch, settings, version):
+                    self._print(result, as_json=json)
+
+    def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
+        try:
+            chosen = readers.Format(format) if format else readers.sniff_format(name, _head(stream))
+            for record in readers.read(stream, format=chosen):
+                if isinstance(record, readers.Rejection):
+                    self.stderr.write(self.style.ERROR(f"{name}, record {record.number}: {record.reason}"))
+                else:
+                    yield record.values["text"] or ""
+        except readers.UnreadableFile as error:
+            raise CommandError(f"{name}: {error}") from error
+
+    def _print(self, result: Instant, *, as_json: bool) -> None:
+        if as_json:
+            self.stdout.write(json.dumps(result.as_dict(), ensure_ascii=False))
+        elif isinstance(result.answer, ClassifierError):
+            self.stdout.write(line(False, "?", "?", result.text))
+            self.stderr.write(self.style.ERROR(f"  {result.spec}: {result.answer.kind}: {result.answer}"))
+        else:
+            self.stdout.write(line(result.sure, result.answer.category, result.answer.sentiment, result.text))
+
+
+def _opened(file: str, stack: ExitStack) -> BinaryIO:
+    if file == "-":
+        return sys.stdin.buffer
+    try:
+        return stack.enter_context(Path(file).open("rb"))
+    except OSError as error:
+        raise CommandError(f"{file}: {error.strerror}.") from error
+
+
+def _head(stream: BinaryIO) -> bytes:
+    peek = getattr(stream, "peek", None)
+    return bytes(peek(4096))[:4096] if peek else b""

@@ -1,0 +1,95 @@
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, BinaryIO, TextIO
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+from django.db import DatabaseError
+from tqdm import tqdm
+
+from classifier import readers
+from classifier.importing import Tally, import_records
+
+
+class Command(BaseCommand):
+    help = (
+        "Import tickets from CSV or JSON lines. Each is stored once per source and external id; run it again at will."
+    )
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=Path)
+        parser.add_argument(
+            "--source", default="import", help="where they come from; with the external id it names one"
+        )
+        parser.add_argument(
+            "--map", action="append", default=[], metavar="FIELD=COLUMN", help=f"fields: {', '.join(readers.COLUMNS)}"
+        )
+        parser.add_argument("--format", choices=[str(format) for format in readers.Format], help="found out by default")
+        parser.add_argument("--encoding", help="found out by default")
+        parser.add_argument("--delimiter", help="of CSV; found out by default")
+        parser.add_argument("--rejects", type=Path, help="file for rejected rows; FILE.rejected.jsonl by default")
+
+    def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
+        rejects = rejects or file.with_name(f"{file.name}.rejected.jsonl")
+        tally = Tally()
+        try:
+            with ExitStack() as stack:
+                stream = stack.enter_context(file.open("rb"))
+                aside = stack.enter_context(_Aside(rejects))
+                bar = stack.enter_context(tqdm(total=file.stat().st_size, unit="B", unit_scale=True, disable=None))
+                for tally in import_records(source, self._records(stream, file, options), aside):
+                    bar.update(stream.tell() - bar.n)
+                    bar.set_postfix(stored=tally.stored, rejected=tally.rejected)
+        except OSError as error:
+            raise CommandError(f"{error.filename}: {error.strerror}.") from error
+        except readers.UnreadableFile as error:
+            raise CommandError(f"{file}: {error}") from error
+        except DatabaseError as error:
+            raise CommandError(
+                f"The database cannot be written ({error}). {tally.stored} tickets are stored; mend it, then run again."
+            ) from error
+        self._report(tally, rejects)
+
+    def _records(
+        self, stream: BinaryIO, file: Path, options: dict[str, Any]
+    ) -> Iterator[readers.Row | readers.Rejection]:
+        head = stream.read(4096)
+        stream.seek(0)
+        return readers.read(
+            stream,
+            format=readers.Format(options["format"] or readers.sniff_format(file.name, head)),
+            mapping=_mapping(options["map"]),
+            encoding=options["encoding"],
+            delimiter=options["delimiter"],
+        )
+
+    def _report(self, tally: Tally, rejects: Path) -> None:
+        self.stdout.write(f"{tally.stored} stored, {tally.known} known already, {tally.rejected} rejected")
+        if tally.rejected:
+            self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))
+
+
+class _Aside:
+    """A file that is only made when something is written to it."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._file: TextIO | None = None
+
+    def __enter__(self) -> "_Aside":
+        return self
+
+    def __exit__(self, *exception: object) -> None:
+        if self._file:
+            self._file.close()
+
+    def write(self, line: str) -> None:
+        self._file = self._file or self._path.open("w", encoding="utf-8", errors="replace")
+        self._file.write(line)
+
+
+def _mapping(pairs: list[str]) -> dict[str, str]:
+    for pair in pairs:
+        if "=" not in pair:
+            raise CommandError(f"--map {pair!r} is not of the form FIELD=COLUMN.")
+    return dict(pair.split("=", 1) for pair in pairs)

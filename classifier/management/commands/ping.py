@@ -1,0 +1,46 @@
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier.contract import ClassifierError
+from classifier.models import Gate, ModelSpec
+from classifier.models.contract import EmptyTaxonomy
+from classifier.ping import ping
+
+
+class Command(BaseCommand):
+    help = "Ask each model one short ticket: its latency and JSON mode, or the exact error."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them by default")
+
+    def handle(self, *args: Any, models: list[str], **options: Any) -> None:
+        specs = ModelSpec.objects.select_related("provider")
+        chosen = list(specs.filter(name__in=models) if models else specs)
+        if unknown := set(models) - {spec.name for spec in chosen}:
+            raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {_names(specs)}.")
+        if (gate := Gate.objects.first()) and gate.notice:
+            self.stderr.write(self.style.WARNING(gate.notice))
+        failed = [spec.name for spec in chosen if not self._ping(spec, named=bool(models))]
+        if failed:
+            raise CommandError(f"Not reached: {', '.join(failed)}.")
+
+    def _ping(self, spec: ModelSpec, *, named: bool) -> bool:
+        """Whether the model answered; without its key it was not asked, which only counts if it was named."""
+        if spec.provider.missing_key:
+            self.stdout.write(f"{spec.name} ({spec.provider}): not asked, {spec.provider.missing_key} is not set")
+            return not named
+        try:
+            result = ping(spec)
+        except EmptyTaxonomy as error:
+            raise CommandError(str(error)) from error
+        if isinstance(result, ClassifierError):
+            self.stdout.write(self.style.ERROR(f"{spec.name} ({spec.provider}): {result.kind}: {result}"))
+            return False
+        mode = f", {result.usage.json_mode}" if spec.provider.kind == spec.provider.Kind.CHAT else ""
+        self.stdout.write(f"{spec.name} ({spec.provider}): ok, {result.usage.latency_ms:.0f} ms{mode}")
+        return True
+
+
+def _names(specs: Any) -> str:
+    return ", ".join(spec.name for spec in specs)

@@ -1,0 +1,54 @@
+import socket
+import sys
+from typing import Any
+
+from django.conf import settings
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from classifier.models import Gate
+from ticketclf_site import supervisor
+
+
+class Command(BaseCommand):
+    help = "Serve the web app and its workers until Ctrl-C."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--host", default="127.0.0.1")
+        parser.add_argument("--port", type=int, default=8000)
+        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="of the worker")
+
+    def handle(self, *args: Any, host: str, port: int, threads: int, **options: Any) -> None:
+        _check_free(host, port)
+        if (gate := Gate.objects.first()) and gate.notice:
+            self.stderr.write(self.style.WARNING(gate.notice))
+        self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
+        try:
+            supervisor.run({"web": _web(host, port), "worker": _worker(threads)}, revived=self._say_revived)
+        except supervisor.KeepsFailing as error:
+            raise CommandError(str(error)) from error
+        self.stdout.write("Stopped.")
+
+    def _say_revived(self, name: str) -> None:
+        self.stderr.write(self.style.WARNING(f"The {name} process ended unexpectedly and was started again."))
+
+
+def _check_free(host: str, port: int) -> None:
+    """Raises CommandError where nobody can listen at this address."""
+    try:
+        with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
+            probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            probe.bind((host, port))
+    except OSError as error:
+        raise CommandError(
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what runs there, or choose another with --port."
+        ) from error
+
+
+def _web(host: str, port: int) -> list[str]:
+    options = f"--bind {host}:{port} --worker-class gthread --threads {settings.WEB_THREADS} --graceful-timeout 5"
+    quiet = ["--log-level", "warning", "--no-control-socket"]
+    return [sys.executable, "-m", "gunicorn", "ticketclf_site.wsgi", *options.split(), *quiet]
+
+
+def _worker(threads: int) -> list[str]:
+    return [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--threads", str(threads)]

@@ -1,0 +1,20 @@
+from typing import Any
+
+from django.core.management import call_command
+from django.core.management.base import BaseCommand, CommandError
+from django.db import DatabaseError
+
+from classifier import catalogue
+from review import benchmark
+
+
+class Command(BaseCommand):
+    help = "Bring the database up to date and load what an installation starts with; run it after every update."
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            call_command("migrate", verbosity=0)
+            catalogue.load()
+            benchmark.load_built_in()
+        except DatabaseError as error:
+            raise CommandError(f"The database cannot be set up: {error}".strip()) from error
