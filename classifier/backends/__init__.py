@@ -3,6 +3,7 @@
 import json
 import os
 from functools import lru_cache
+from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from classifier.contract import Classifier, ClassifierError, FailureKind, JsonMode
@@ -18,9 +19,13 @@ def has_key(api_key_env: str) -> bool:
     return not api_key_env or bool(os.environ.get(api_key_env, "").strip())
 
 
-def embedded(*, encoder_file: str, tokenizer_file: str) -> Classifier:
+def embedded_model(*, encoder_file: str, tokenizer_file: str) -> Classifier:
     """The embedded model of this process; empty names mean the packaged files. Raises ClassifierError."""
-    return _embedded(encoder_file, tokenizer_file)
+    with _loading:
+        return _embedded(encoder_file, tokenizer_file)
+
+
+_loading = Lock()  # threads that start together would else each load the model
 
 
 @lru_cache(maxsize=2)
@@ -34,7 +39,7 @@ def _embedded(encoder_file: str, tokenizer_file: str) -> Classifier:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
 
 
-def chat(
+def chat_model(
     *,
     base_url: str,
     api_key_env: str,

@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from functools import lru_cache
 from typing import NamedTuple
 
@@ -42,14 +43,17 @@ class EmbeddedClassifier:
     def classify(self, texts: Sequence[str], contract: Contract) -> Iterator[Answer | ClassifierError]:
         categories, sentiments = self._prototypes(contract)
         for start in range(0, len(texts), WINDOW):
-            begun = time.perf_counter()
             window = texts[start : start + WINDOW]
+            begun = time.perf_counter()
             read = [readable(text) for text in window]
-            pieces = self._encoder.encode_pieces(read)
+            answers = {
+                index: _answer(read[index], piece, categories, sentiments)
+                for index, piece in self._encoder.encode_pieces(read)
+            }
             share = (time.perf_counter() - begun) * 1000 / len(window)
-            for text, line, piece in zip(window, read, pieces, strict=True):
+            for index, text in enumerate(window):
                 usage = Usage(requests=1, latency_ms=share, shortened=len(text) > LONGEST_TEXT)
-                yield _answer(line, piece, categories, sentiments, usage)
+                yield replace(answers[index], usage=usage)
 
     def _encode_contract(self, contract: Contract) -> tuple[Prototypes, Prototypes]:
         return self._encode_options(contract.categories), self._encode_options(contract.sentiments)
@@ -72,7 +76,7 @@ def readable(text: str) -> str:
     return " ".join(_NOISE.sub(" ", shorten(text, LONGEST_TEXT)).split()) or text[:LONGEST_TEXT]
 
 
-def _answer(text: str, piece: Encoded, categories: Prototypes, sentiments: Prototypes, usage: Usage) -> Answer:
+def _answer(text: str, piece: Encoded, categories: Prototypes, sentiments: Prototypes) -> Answer:
     category, category_probability, category_words = _judge(text, piece, categories)
     sentiment, sentiment_probability, sentiment_words = _judge(text, piece, sentiments)
     return Answer(
@@ -80,7 +84,6 @@ def _answer(text: str, piece: Encoded, categories: Prototypes, sentiments: Proto
         sentiment=sentiment,
         confidence=category_probability * sentiment_probability,
         reasoning=_sentence(category, category_words, sentiment, sentiment_words),
-        usage=usage,
     )
 
 

@@ -2,7 +2,8 @@
 
 import hashlib
 import os
-from collections.abc import Sequence
+import threading
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.util import find_spec
 from pathlib import Path
@@ -21,8 +22,8 @@ Floats = npt.NDArray[np.float32]
 MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
 TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 LONGEST_TOKENS = 256
-WINDOW = 16
-"""Texts that go through the network together: enough to amortise a run, few enough to pad little."""
+RUN_TOKENS = 256
+"""Tokens that go through the network together: enough to amortise a run, few enough to stay in the cache."""
 
 
 class CorruptEncoder(Exception):
@@ -43,47 +44,55 @@ class Encoder:
     def __init__(self, model: Path, tokenizer: Path) -> None:
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        options.enable_cpu_mem_arena = False
-        self._session = onnxruntime.InferenceSession(model.read_bytes(), options, providers=["CPUExecutionProvider"])
+        # Patterns are kept per shape of input, and every batch has a shape of its own: they only cost memory.
+        options.enable_mem_pattern = False
+        self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
         self._tokenizer = Tokenizer.from_file(str(tokenizer))
         self._tokenizer.enable_truncation(LONGEST_TOKENS)
-        self._tokenizer.enable_padding()
+        self._tokenizer.no_padding()
+        # More runs at once than cores only cost memory.
+        self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors, one row a text: shape (len(texts), 384)."""
-        if not texts:
-            return np.empty((0, 384), np.float32)
-        return np.stack([encoded.vector for encoded in self.encode_pieces(texts)])
+        vectors = np.empty((len(texts), 384), np.float32)
+        for index, encoded in self.encode_pieces(texts):
+            vectors[index] = encoded.vector
+        return vectors
 
-    def encode_pieces(self, texts: Sequence[str]) -> list[Encoded]:
-        """Each text's vector together with what it is made of, in order."""
-        by_length = sorted(range(len(texts)), key=lambda index: len(texts[index]))
-        results: dict[int, Encoded] = {}
-        for start in range(0, len(texts), WINDOW):
-            indices = by_length[start : start + WINDOW]
-            results.update(zip(indices, self._run([texts[index] for index in indices]), strict=True))
-        return [results[index] for index in range(len(texts))]
-
-    def _run(self, texts: list[str]) -> list[Encoded]:
+    def encode_pieces(self, texts: Sequence[str]) -> Iterator[tuple[int, Encoded]]:
+        """Each text's index and what it is made of, shortest first; keep no states, they are large."""
         encodings = self._tokenizer.encode_batch(texts)
-        mask = np.array([encoding.attention_mask for encoding in encodings], np.int64)
-        inputs = {
-            "input_ids": np.array([encoding.ids for encoding in encodings], np.int64),
-            "attention_mask": mask,
-            "token_type_ids": np.zeros_like(mask),
-        }
-        (states,) = self._session.run(["last_hidden_state"], inputs)
+        by_length = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
+        while by_length:
+            run = _first_run(by_length, encodings)
+            del by_length[: len(run)]
+            yield from zip(run, self._run([encodings[index] for index in run]), strict=True)
+
+    def _run(self, encodings: list[Encoding]) -> list[Encoded]:
+        width = max(len(encoding) for encoding in encodings)
+        ids = np.zeros((len(encodings), width), np.int64)
+        mask = np.zeros_like(ids)
+        for row, encoding in enumerate(encodings):
+            ids[row, : len(encoding)] = encoding.ids
+            mask[row, : len(encoding)] = 1
+        inputs = {"input_ids": ids, "attention_mask": mask, "token_type_ids": np.zeros_like(ids)}
+        with self._cores:
+            (states,) = self._session.run(["last_hidden_state"], inputs)
         pooled = (states * mask[:, :, None]).sum(axis=1)
         vectors = pooled / np.linalg.norm(pooled, axis=1, keepdims=True)
         return [
-            _encoded(vector, state, encoding)
+            Encoded(vector, state[: len(encoding)], encoding.offsets)
             for vector, state, encoding in zip(vectors, states, encodings, strict=True)
         ]
 
 
-def _encoded(vector: Floats, states: Floats, encoding: Encoding) -> Encoded:
-    length = sum(encoding.attention_mask)
-    return Encoded(vector, states[:length], encoding.offsets[:length])
+def _first_run(by_length: list[int], encodings: list[Encoding]) -> list[int]:
+    """As many of the shortest texts as fit into one run when padded to the longest of them; at least one."""
+    for count, index in enumerate(by_length):
+        if count and (count + 1) * len(encodings[index]) > RUN_TOKENS:
+            return by_length[:count]
+    return by_length[:]
 
 
 def load(model_file: str = "", tokenizer_file: str = "") -> Encoder:

@@ -148,9 +148,11 @@ class ModelSpec(models.Model):
         """The object that answers, one per process and values of this row. Raises ClassifierError without a key."""
         match self.provider.kind:
             case Provider.Kind.EMBEDDED:
-                return backends.embedded(encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE)
+                return backends.embedded_model(
+                    encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE
+                )
             case Provider.Kind.CHAT:
-                return backends.chat(
+                return backends.chat_model(
                     base_url=self.provider.base_url,
                     api_key_env=self.provider.api_key_env,
                     model=self.name,

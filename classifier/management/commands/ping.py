@@ -9,7 +9,7 @@ from classifier.ping import ping
 
 
 class Command(BaseCommand):
-    help = "Ask each model one short ticket: its latency and JSON mode, or the exact error."
+    help = "Ask each model one short ticket: its latency and JSON mode, or the exact error. Fails if a needed one does."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them by default")
@@ -19,17 +19,20 @@ class Command(BaseCommand):
         chosen = list(specs.filter(name__in=models) if models else specs)
         if unknown := set(models) - {spec.name for spec in chosen}:
             raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {_names(specs)}.")
-        if (gate := Gate.objects.first()) and gate.notice:
-            self.stderr.write(self.style.WARNING(gate.notice))
-        failed = [spec.name for spec in chosen if not self._ping(spec, named=bool(models))]
-        if failed:
-            raise CommandError(f"Not reached: {', '.join(failed)}.")
+        needed = {spec.name for spec in chosen} if models else set()
+        if gate := Gate.objects.first():
+            needed |= {spec.name for spec in (gate.primary_in_charge(), gate.second_in_charge()) if spec}
+            if gate.notice:
+                self.stderr.write(self.style.WARNING(gate.notice))
+        answered = {spec.name for spec in chosen if self._ping(spec)}
+        if missing := needed.intersection(spec.name for spec in chosen) - answered:
+            raise CommandError(f"No answer from {', '.join(sorted(missing))}.")
 
-    def _ping(self, spec: ModelSpec, *, named: bool) -> bool:
-        """Whether the model answered; without its key it was not asked, which only counts if it was named."""
+    def _ping(self, spec: ModelSpec) -> bool:
+        """Whether the model answered; without its key it is not asked."""
         if spec.provider.missing_key:
             self.stdout.write(f"{spec.name} ({spec.provider}): not asked, {spec.provider.missing_key} is not set")
-            return not named
+            return False
         try:
             result = ping(spec)
         except EmptyTaxonomy as error:

@@ -19,6 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, host: str, port: int, threads: int, **options: Any) -> None:
         _check_free(host, port)
+        settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         if (gate := Gate.objects.first()) and gate.notice:
             self.stderr.write(self.style.WARNING(gate.notice))
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
