@@ -1,0 +1,36 @@
+# `make demo` runs the product, `make test` proves it. Nothing else is needed but python3 >= 3.11 with venv.
+PYTHON ?= python3
+MANAGE = .venv/bin/python manage.py
+
+.PHONY: demo serve setup test test-llm lint lock
+
+demo: .installed
+	@$(MANAGE) demo $(ARGS)
+
+serve: .installed
+	@$(MANAGE) setup && $(MANAGE) serve $(ARGS)
+
+setup: .installed
+	@$(MANAGE) setup
+
+test: .installed-dev
+	@.ci/chromium
+	@.ci/test $(ARGS)
+
+test-llm: .installed-dev
+	@.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/llm.txt
+	@.venv/bin/python -m pytest -m llm $(ARGS)
+
+lint: .installed-dev
+	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy . && $(MANAGE) makemigrations --check --dry-run
+
+# Writes the pinned requirements anew from pyproject.toml; needs uv.
+lock:
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet pyproject.toml -o requirements/base.txt
+	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --extra dev pyproject.toml -o requirements/dev.txt
+
+.PHONY: .installed .installed-dev
+.installed:
+	@$(PYTHON) requirements/install.py
+.installed-dev:
+	@$(PYTHON) requirements/install.py dev
