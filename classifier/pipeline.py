@@ -1,7 +1,7 @@
 """From a new ticket to a verdict, in reading order: claim, label, accept the sure ones, ask a second model, hold."""
 
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 
 from . import claims, gate, labelling
 from .contract import FailureKind
@@ -13,15 +13,21 @@ MOST_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
-def work_off(first: Sequence[int] = ()) -> bool:
-    """Classify one batch of waiting tickets, `first` before the others. Returns whether more may be waiting."""
+def work_off(first: Sequence[int] = (), *, more_waits: Callable[[], None] = lambda: None) -> bool:
+    """Classify one batch of waiting tickets, `first` before the others. Returns whether more may be waiting.
+
+    `more_waits` is called before the work begins, so that somebody else can take the next batch meanwhile.
+    """
     settings = Gate.current()
-    batch = settings.primary_in_charge().batch_size
-    tickets = claims.claim(batch, first)
+    size = settings.primary_in_charge().batch_size
+    tickets = claims.claim(size, first)
+    more = len(tickets) == size
+    if more:
+        more_waits()
     if tickets:
         with claims.kept(tickets):
             classify(tickets, settings)
-    return len(tickets) == batch
+    return more
 
 
 def classify(tickets: Sequence[Ticket], settings: Gate) -> None:

@@ -14,9 +14,12 @@ KEPT = timedelta(days=1)
 
 @task()
 def classify(ticket_pks: list[int]) -> None:
-    """Classify a batch of what waits, these tickets first; where more may wait, the next nudge follows."""
-    if pipeline.work_off(ticket_pks):
-        classify.enqueue([])
+    """Classify a batch of what waits, these tickets first; where more may wait, the next nudge goes out at once."""
+    pipeline.work_off(ticket_pks, more_waits=_nudge)
+
+
+def _nudge() -> None:
+    classify.enqueue([])
 
 
 def sweep() -> None:

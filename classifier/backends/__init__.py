@@ -13,6 +13,9 @@ if TYPE_CHECKING:
 
 # The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
 
+# Threads that start together share one model, and one bound on its requests in flight.
+_building = Lock()
+
 
 def has_key(api_key_env: str) -> bool:
     """Whether the named environment variable is set; true where no key is needed."""
@@ -21,11 +24,8 @@ def has_key(api_key_env: str) -> bool:
 
 def embedded_model(*, encoder_file: str, tokenizer_file: str) -> Classifier:
     """The embedded model of this process; empty names mean the packaged files. Raises ClassifierError."""
-    with _loading:
+    with _building:
         return _embedded(encoder_file, tokenizer_file)
-
-
-_loading = Lock()  # threads that start together would else each load the model
 
 
 @lru_cache(maxsize=2)
@@ -57,8 +57,9 @@ def chat_model(
             permanent=True,
         )
     api_key = os.environ[api_key_env].strip() if api_key_env else ""
-    endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight)
-    return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode)
+    with _building:
+        endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight)
+        return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode)
 
 
 @lru_cache(maxsize=64)

@@ -1,0 +1,39 @@
+"""Read, classify and write with the embedded model, beside the bare encoder on the same texts."""
+
+import argparse
+import os
+import time
+
+from bench.harness import fresh_installation, messages, resident_mb, table
+
+
+def main(tickets: int, rounds: int) -> None:
+    fresh_installation()
+    from classifier import pipeline
+    from classifier.backends import encoder
+    from classifier.models import Ticket
+
+    texts = messages(tickets)
+    bare = encoder.load()
+    bare.encode(texts[:64])
+    rows = []
+    for _round in range(rounds):
+        begun = time.perf_counter()
+        for start in range(0, len(texts), 64):
+            bare.encode(texts[start : start + 64])
+        encoded = len(texts) / (time.perf_counter() - begun)
+        Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
+        begun = time.perf_counter()
+        while pipeline.work_off():
+            pass
+        classified = len(texts) / (time.perf_counter() - begun)
+        rows.append([f"{encoded:.0f}", f"{classified:.0f}", f"{classified / encoded:.2f}"])
+    table("Embedded model, tickets a second", ["bare encoder", "read, classify, write", "ratio (>= 0.70)"], rows)
+    print(f"resident memory {resident_mb(os.getpid()):.0f} MB (< 400)")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--tickets", type=int, default=1_000)
+    parser.add_argument("--rounds", type=int, default=3)
+    main(**vars(parser.parse_args()))

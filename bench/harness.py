@@ -1,0 +1,97 @@
+"""What the measurements share: an installation of their own, a local model server, and a table at the end.
+
+Figures of one run are compared with each other, as ratios: the machine's speed drifts, and other work shares it.
+"""
+
+import atexit
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from itertools import cycle
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+def fresh_installation() -> Path:
+    """Set Django up on an empty database in a temporary folder, which goes away at exit."""
+    folder = Path(tempfile.mkdtemp(prefix="ticketclf-bench-"))
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    os.environ["TICKETCLF_VAR"] = str(folder)
+    os.environ["DJANGO_SETTINGS_MODULE"] = "ticketclf_site.settings"
+    os.environ.setdefault("TICKETCLF_LOG_LEVEL", "ERROR")
+    sys.path.insert(0, str(ROOT))
+    import django
+    from django.core.management import call_command
+
+    django.setup()
+    call_command("setup")
+    return folder
+
+
+@contextmanager
+def model_server(**options: object) -> Iterator[str]:
+    """A local server that speaks the OpenAI protocol, in a process of its own; gives its base URL."""
+    arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
+    command = [sys.executable, "-m", "tests.servers", "--port", "0", *arguments]
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    try:
+        assert server.stdout
+        yield server.stdout.readline().strip()
+    finally:
+        server.terminate()
+        print("server:", server.communicate()[0].strip())
+
+
+def messages(count: int) -> list[str]:
+    """Texts of the demo inbox, numbered so that none is the same as another."""
+    lines = (ROOT / "classifier" / "data" / "inbox.jsonl").read_text().splitlines()
+    texts = [json.loads(line)["text"] for line in lines]
+    return [f"{text} ({number})" for number, text in zip(range(count), cycle(texts), strict=False)]
+
+
+def use_server(base_url: str, *, in_flight: int, timeout: float = 5.0) -> None:
+    """Make the model behind this URL the primary, without a second opinion."""
+    from classifier.models import Gate, ModelSpec, Provider
+
+    provider, _created = Provider.objects.update_or_create(
+        name="bench", defaults={"base_url": base_url, "api_key_env": ""}
+    )
+    spec, _created = ModelSpec.objects.update_or_create(
+        provider=provider,
+        name="bench",
+        defaults={"family": "bench", "max_in_flight": in_flight, "timeout": timeout, "json_mode": "json_schema"},
+    )
+    Gate.objects.update(primary=spec, second_opinion=None)
+
+
+@contextmanager
+def worker(threads: int) -> Iterator[int]:
+    """A worker process as `serve` starts it; gives its process id."""
+    command = [sys.executable, str(ROOT / "manage.py"), "work", "--threads", str(threads)]
+    process = subprocess.Popen(command)  # noqa: S603
+    try:
+        yield process.pid
+    finally:
+        process.terminate()
+        process.wait(60)
+
+
+def resident_mb(pid: int) -> float:
+    """Memory of a process as it stands, in megabytes."""
+    pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1_000_000
+
+
+def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
+    """Print a small table."""
+    texts = [list(header), *([str(cell) for cell in row] for row in rows)]
+    widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
+    print(f"\n{title}")
+    for row in texts:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

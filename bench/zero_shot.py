@@ -1,0 +1,40 @@
+"""Zero-shot accuracy of the embedded model through the pipeline, on a labelled file whose labels become the taxonomy."""
+
+import argparse
+import gzip
+import json
+from pathlib import Path
+
+from bench.harness import fresh_installation, table
+
+
+def main(file: Path, split: str) -> None:
+    fresh_installation()
+    from classifier import pipeline
+    from classifier.models import Category, Ticket
+
+    rows = [json.loads(line) for line in gzip.open(file, "rt")]
+    rows = [row for row in rows if row["category"] and row.get("split", split) == split]
+    Category.objects.update(retired=True)
+    Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
+    Ticket.objects.bulk_create([Ticket(source="bench", external_id=row["id"], text=row["text"]) for row in rows])
+    while pipeline.work_off():
+        pass
+    said = {
+        ticket.external_id: ticket.verdict.prediction.category.name
+        for ticket in Ticket.objects.filter(source="bench").with_labels()
+        if ticket.verdict and ticket.verdict.prediction
+    }
+    right = sum(said.get(row["id"]) == row["category"] for row in rows)
+    table(
+        f"Zero-shot, {file.name}",
+        ["tickets", "labelled", "categories", "accuracy (>= 0.60)"],
+        [[len(rows), len(said), len({row["category"] for row in rows}), f"{right / len(rows):.4f}"]],
+    )
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, help="gzipped JSON lines with id, text, category and maybe split")
+    parser.add_argument("--split", default="test")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,77 @@
+"""The server that stands in for real ones is a real one: seen through the SDK and through a bare socket."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import openai
+import pytest
+
+from tests.servers import CUT, HANG, Faults, OpenAIServer, answer, error, html, raw, without_json_schema
+
+pytestmark = pytest.mark.pure
+
+MESSAGES = [{"role": "user", "content": 'The ticket, as a JSON string:\n"hello"'}]
+
+
+def ask(server: OpenAIServer, **parameters: object) -> object:
+    with openai.OpenAI(base_url=server.base_url, api_key="k", max_retries=0, timeout=1) as client:
+        return client.chat.completions.create(model="m", messages=MESSAGES, **parameters)  # type: ignore[call-overload]
+
+
+def test_it_answers_as_the_protocol_has_it() -> None:
+    with OpenAIServer([answer("Billing")]) as server:
+        completion = ask(server, response_format={"type": "json_object"})
+    assert json.loads(completion.choices[0].message.content)["category"] == "Billing"  # type: ignore[attr-defined]
+    assert server.requests[0].ticket == "hello"
+    assert server.requests[0].headers["authorization"] == "Bearer k"
+
+
+@pytest.mark.parametrize(
+    ("reply", "seen"),
+    [
+        (error(429, retry_after="1"), openai.RateLimitError),
+        (error(500), openai.InternalServerError),
+        (CUT, openai.APIConnectionError),
+        (HANG, openai.APITimeoutError),
+        (raw(b'{"choices": ['), ValueError),
+    ],
+)
+def test_its_faults_are_what_a_client_sees(reply: object, seen: type[Exception]) -> None:
+    with OpenAIServer([reply]) as server, pytest.raises(seen):  # type: ignore[list-item]
+        ask(server)
+
+
+def test_an_html_page_is_no_completion() -> None:
+    with OpenAIServer([html()]) as server:
+        assert isinstance(ask(server), str)
+
+
+def test_it_can_refuse_schemas_and_wrong_keys() -> None:
+    with OpenAIServer(without_json_schema(lambda _request: answer()), required_key="other") as server:
+        with pytest.raises(openai.AuthenticationError):
+            ask(server)
+    with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
+        with pytest.raises(openai.BadRequestError):
+            ask(server, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})
+        ask(server)
+
+
+def test_its_faults_are_the_same_for_the_same_seed() -> None:
+    def outcomes() -> list[str]:
+        faults = Faults(lambda _request: answer(), rate_limit=0.3, cut=0.2, seed=5)
+        return [faults(None).kind for _number in range(50)]  # type: ignore[arg-type]
+
+    assert outcomes() == outcomes()
+    assert set(outcomes()) == {"completion", "error", "cut"}
+
+
+def test_as_a_process_it_says_where_it_is_and_counts() -> None:
+    process = subprocess.Popen([sys.executable, "-m", "tests.servers"], stdout=subprocess.PIPE, text=True)  # noqa: S603
+    assert process.stdout
+    url = process.stdout.readline().strip()
+    with openai.OpenAI(base_url=url, api_key="k") as client:
+        client.chat.completions.create(model="m", messages=MESSAGES)  # type: ignore[arg-type]
+    process.send_signal(signal.SIGTERM)
+    assert json.loads(process.communicate(timeout=10)[0])["requests"] == 1
