@@ -49,9 +49,8 @@ def test_an_html_page_is_no_completion() -> None:
 
 
 def test_it_can_refuse_schemas_and_wrong_keys() -> None:
-    with OpenAIServer(without_json_schema(lambda _request: answer()), required_key="other") as server:
-        with pytest.raises(openai.AuthenticationError):
-            ask(server)
+    with OpenAIServer([answer()], required_key="other") as server, pytest.raises(openai.AuthenticationError):
+        ask(server)
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
         with pytest.raises(openai.BadRequestError):
             ask(server, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})

@@ -1,0 +1,79 @@
+"""What all tests share: the catalogue in the test database, and the people who work here."""
+
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+
+from classifier import catalogue as shipped
+from classifier.models import Gate, ModelSpec
+from tests import factories
+from tests.servers import OpenAIServer
+
+
+@pytest.fixture(autouse=True)
+def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Keys of whoever runs the tests are not theirs to use."""
+    for name in ("OXLO_API_KEY", "OPENAI_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+
+
+@pytest.fixture
+def catalogue(db: None) -> None:
+    shipped.load()
+
+
+@pytest.fixture
+def ana(db: None) -> User:
+    """An agent."""
+    return factories.make_user("ana", "Agent")
+
+
+@pytest.fixture
+def ben(db: None) -> User:
+    """Another agent."""
+    return factories.make_user("ben", "Agent")
+
+
+@pytest.fixture
+def lea(db: None) -> User:
+    """A lead."""
+    return factories.make_user("lea", "Lead")
+
+
+@pytest.fixture
+def tom(db: None) -> User:
+    """A stranger: signed in, without a role."""
+    return factories.make_user("tom")
+
+
+@pytest.fixture
+def admin(db: None) -> User:
+    return User.objects.create_superuser("ada", password=factories.PASSWORD)
+
+
+UseServer = Callable[..., ModelSpec]
+
+
+@pytest.fixture
+def primary(catalogue: None) -> UseServer:
+    """Puts a model behind a local server in charge: `primary(server, timeout=…)`."""
+
+    def use(server: OpenAIServer, **values: object) -> ModelSpec:
+        spec = factories.make_spec(server, name="first", family="first", **values)
+        Gate.objects.update(primary=spec, second_opinion=None)
+        return spec
+
+    return use
+
+
+@pytest.fixture
+def second_opinion(catalogue: None) -> UseServer:
+    """The same for the second opinion."""
+
+    def use(server: OpenAIServer, **values: object) -> ModelSpec:
+        spec = factories.make_spec(server, name="second", family="second", **values)
+        Gate.objects.update(second_opinion=spec)
+        return spec
+
+    return use
