@@ -3,7 +3,7 @@
 import argparse
 import asyncio
 import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from bench.harness import fresh_installation, messages, model_server, table, use_server, worker
 
@@ -53,16 +53,12 @@ async def _bare_loop(base_url: str, setting: Setting, texts: list[str]) -> float
     terms = (await asyncio.to_thread(ContractVersion.objects.in_force)).terms
     slots = asyncio.Semaphore(setting.in_flight)
     form = {"type": "json_schema", "json_schema": {"name": "labels", "strict": True, "schema": terms.answer_schema}}
+    common: dict[str, Any] = {"model": "bench", "response_format": form, "temperature": 0.1, "max_tokens": 256}
 
     async def ask(text: str) -> None:
+        conversation: Any = prompt.messages(terms, text)
         async with slots:
-            await client.chat.completions.create(
-                model="bench",
-                messages=prompt.messages(terms, text),  # type: ignore[arg-type]
-                response_format=form,  # type: ignore[arg-type]
-                temperature=0.1,
-                max_tokens=256,
-            )
+            await client.chat.completions.create(messages=conversation, **common)
 
     async with AsyncOpenAI(base_url=base_url, api_key="none", max_retries=0) as client:
         begun = time.perf_counter()

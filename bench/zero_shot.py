@@ -1,4 +1,4 @@
-"""Zero-shot accuracy of the embedded model through the pipeline, on a labelled file whose labels become the taxonomy."""
+"""Zero-shot accuracy of the embedded model through the pipeline; the labels of a file become the taxonomy."""
 
 import argparse
 import gzip
@@ -13,7 +13,8 @@ def main(file: Path, split: str) -> None:
     from classifier import pipeline
     from classifier.models import Category, Ticket
 
-    rows = [json.loads(line) for line in gzip.open(file, "rt")]
+    with gzip.open(file, "rt") as lines:
+        rows = [json.loads(line) for line in lines]
     rows = [row for row in rows if row["category"] and row.get("split", split) == split]
     Category.objects.update(retired=True)
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))

@@ -1,2 +1,14 @@
+from django.urls import path
+
+from . import views
+
 app_name = "classifier"
-urlpatterns: list[object] = []
+
+urlpatterns = [
+    path("", views.inbox, name="inbox"),
+    # /tickets/
+    path("tickets/new/", views.new_ticket, name="new_ticket"),
+    path("tickets/<int:pk>/", views.ticket, name="ticket"),
+    # /models/
+    path("models/", views.models, name="models"),
+]

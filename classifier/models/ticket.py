@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from classifier.text import excerpt, storable
 
 if TYPE_CHECKING:
     from .gate import Verdict
+    from .prediction import Failure, Prediction
 
 
 class MessageField(models.TextField[str, str]):
@@ -33,15 +35,27 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         """New, and free for a worker to take."""
         return self.new().filter(available_at__lte=timezone.now())
 
-    def held(self) -> TicketQuerySet:
-        return self.filter(state=Ticket.State.HELD)
+    def in_state(self, state: str) -> TicketQuerySet:
+        return self.filter(state=state)
+
+    def count_to(self, most: int = 1_000) -> str:
+        """How many there are, as text; counting stops at `most`, so that no page grows with the table."""
+        number = self.order_by()[:most].count()
+        return str(number) if number < most else f"{most - 1:,}+"
 
     def with_labels(self) -> TicketQuerySet:
         """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
         from .gate import Verdict
 
         current = Verdict.objects.current().select_related(
-            "prediction__category", "prediction__sentiment", "prediction__spec"
+            "prediction__category",
+            "prediction__sentiment",
+            "prediction__spec",
+            "second_opinion__category",
+            "second_opinion__sentiment",
+            "second_opinion__spec",
+            "failure__spec",
+            "epoch",
         )
         return self.prefetch_related(models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts"))
 
@@ -51,6 +65,22 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         if created:
             transaction.on_commit(partial(_nudge, []))
         return created
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """Tickets newest first, and the key to go on before; found by key, so the last page costs what the first does."""
+
+    tickets: list[Ticket]
+    next_before: int | None
+
+    @classmethod
+    def of(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> Page:
+        """The page of tickets whose key is below `before`; whatever is no number means the first page."""
+        if before.isdecimal() and len(before) < 19:
+            tickets = tickets.filter(pk__lt=int(before))
+        rows = list(tickets.order_by("-pk")[: size + 1])
+        return cls(tickets=rows[:size], next_before=rows[size - 1].pk if len(rows) > size else None)
 
 
 class Ticket(models.Model):
@@ -108,6 +138,16 @@ class Ticket(models.Model):
         """The current verdict of a ticket that came `with_labels`; on another one a KeyError says that it did not."""
         current: list[Verdict] = vars(self)["current_verdicts"]
         return current[0] if current else None
+
+    def history(self) -> list[tuple[str, Prediction | Failure | Verdict]]:
+        """All that happened to the ticket, oldest first, each with the name of its kind (three queries)."""
+        predictions = self.predictions.select_related("spec", "contract", "category", "sentiment")
+        failures = self.failures.select_related("spec", "contract")
+        verdicts = self.verdicts.select_related("epoch")
+        events: list[tuple[str, Prediction | Failure | Verdict]] = [("prediction", one) for one in predictions]
+        events += [("failure", one) for one in failures]
+        events += [("verdict", one) for one in verdicts]
+        return sorted(events, key=lambda event: event[1].created_at)
 
     def excerpt(self, length: int = 60) -> str:
         return excerpt(self.text, length)

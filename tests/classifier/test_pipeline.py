@@ -7,8 +7,20 @@ from datetime import timedelta
 import pytest
 from django.utils import timezone
 
-from classifier import claims, pipeline, prompt
-from classifier.models import Category, Failure, Gate, ModelSpec, Prediction, Reason, Sentiment, Spend, Ticket, Verdict
+from classifier import claims, labelling, pipeline, prompt
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Failure,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Reason,
+    Sentiment,
+    Spend,
+    Ticket,
+    Verdict,
+)
 from tests.factories import make_ticket
 from tests.servers import (
     CUT,
@@ -401,9 +413,9 @@ def test_a_label_merged_while_the_model_is_asked_answers_by_its_successor(primar
     technical, general = Category.objects.get(name="Technical"), Category.objects.get(name="General")
     with OpenAIServer() as server:
         primary(server)
-        version = pipeline.ContractVersion.objects.in_force()
+        version = ContractVersion.objects.in_force()
         Category.objects.filter(pk=technical.pk).update(retired=True, merged_into=general)
-        for _group in pipeline.labelling.label([ticket], Gate.current().primary, version):
+        for _group in labelling.label([ticket], Gate.current().primary, version):
             pass
     assert Prediction.objects.get().category == general
 

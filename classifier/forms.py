@@ -1,0 +1,36 @@
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from . import intake
+from .models import Ticket
+
+
+class TicketForm(forms.ModelForm[Ticket]):
+    """A ticket typed in by hand."""
+
+    class Meta:
+        model = Ticket
+        fields = ("text", "customer", "channel", "language", "external_id", "due_at")
+        widgets = {
+            "text": forms.Textarea(attrs={"rows": 8, "dir": "auto", "autofocus": True}),
+            "due_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
+        }
+
+    duplicate: Ticket | None = None
+    """The ticket that has this external id already."""
+
+    def clean_text(self) -> str:
+        return intake.checked_text(self.cleaned_data["text"])
+
+    def clean_external_id(self) -> str | None:
+        return self.cleaned_data["external_id"] or None
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if external_id := values.get("external_id"):
+            self.duplicate = Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
+            if self.duplicate:
+                self.add_error("external_id", _("There is a ticket with this external id already."))
+        return values
