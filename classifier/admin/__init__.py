@@ -1,0 +1,9 @@
+"""Django admin: the taxonomy, the models and their roles, tickets and what was said of them."""
+
+from django.contrib import admin
+
+from . import labels, specs, tickets
+
+__all__ = ["labels", "specs", "tickets"]
+
+admin.site.site_header = admin.site.site_title = "ticketclf"

@@ -1,0 +1,150 @@
+"""Tickets, and the records of what was said of them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin
+from django.core.paginator import Paginator
+from django.db.models import Model, QuerySet
+from django.http import HttpRequest
+from django.utils.functional import cached_property
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from classifier import intake, taxonomy
+from classifier.models import ContractVersion, Epoch, Failure, Prediction, Ticket, Verdict
+
+
+class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+    """Counts no further than an admin would page, so that a million tickets open as fast as a hundred."""
+
+    MOST = 10_000
+
+    @cached_property
+    def count(self) -> int:
+        tickets: Any = self.object_list
+        return int(tickets.order_by()[: self.MOST].count())
+
+
+class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    """Records: to be read, never changed."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Prediction)
+class PredictionAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "spec", "category", "sentiment", "confidence", "latency_ms", "created_at")
+    list_select_related = ("spec", "category", "sentiment")
+    raw_id_fields = ("ticket",)
+
+
+@admin.register(Failure)
+class FailureAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "spec", "kind", "detail", "created_at")
+    list_filter = ("kind",)
+    list_select_related = ("spec",)
+
+
+@admin.register(Verdict)
+class VerdictAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "accepted", "reason", "current", "created_at")
+    list_filter = ("reason",)
+
+
+@admin.register(ContractVersion)
+class ContractVersionAdmin(ReadOnlyAdmin):
+    list_display = ("digest", "created_at")
+
+
+@admin.register(Epoch)
+class EpochAdmin(ReadOnlyAdmin):
+    list_display = ("spec", "contract", "threshold", "started_at")
+    list_select_related = ("spec", "contract")
+
+
+class RecordInline(admin.TabularInline):  # type: ignore[type-arg]
+    extra = 0
+    can_delete = False
+    show_change_link = True
+
+    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return False
+
+
+class PredictionInline(RecordInline):
+    model = Prediction
+    fields = readonly_fields = ("spec", "category", "sentiment", "confidence", "reasoning", "latency_ms", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("spec", "category", "sentiment")
+
+
+class FailureInline(RecordInline):
+    model = Failure
+    fields = readonly_fields = ("spec", "kind", "detail", "created_at")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return super().get_queryset(request).select_related("spec")
+
+
+class VerdictInline(RecordInline):
+    model = Verdict
+    fields = readonly_fields = ("accepted", "reason", "current", "created_at")
+
+
+class TicketAdminForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_text(self) -> str:
+        return intake.checked_text(self.cleaned_data["text"])
+
+    def clean_external_id(self) -> str | None:
+        return self.cleaned_data["external_id"] or None
+
+
+@admin.register(Ticket)
+class TicketAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+    form = TicketAdminForm
+    list_display = ("excerpt", "state", "label", "reason", "source", "received_at")
+    list_filter = ("state", "source")
+    search_fields = ("=external_id", "=customer", "text")
+    show_full_result_count = False
+    paginator = BoundedPaginator
+    fields = ("text", "source", "external_id", "customer", "channel", "language", "received_at", "due_at")
+    inlines = (PredictionInline, FailureInline, VerdictInline)
+    actions = ("classify_again",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return Ticket.objects.with_labels()
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> tuple[str, ...]:
+        # What was classified is what the customer wrote.
+        return ("text", "source", "external_id") if obj else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Ticket | None) -> Any:
+        return self.inlines if obj else ()
+
+    @admin.display(description=_("label"))
+    def label(self, ticket: Ticket) -> str:
+        return str(ticket.verdict.prediction) if ticket.verdict and ticket.verdict.prediction else "–"
+
+    @admin.display(description=_("reason"))
+    def reason(self, ticket: Ticket) -> str:
+        return str(ticket.verdict.get_reason_display()) if ticket.verdict else "–"
+
+    @admin.action(description=_("Classify again"), permissions=["change"])
+    def classify_again(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> None:
+        count = taxonomy.classify_again(Ticket.objects.filter(pk__in=tickets.values("pk")))
+        self.message_user(request, gettext("%d tickets will be classified again.") % count)

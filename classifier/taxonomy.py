@@ -1,0 +1,131 @@
+"""What admins do to labels: merge, retire, restore; and tickets classified again under what came of it."""
+
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from simple_history.utils import update_change_reason
+
+from . import tasks
+from .models import Category, Sentiment, Ticket
+from .models.ticket import TicketQuerySet
+
+AnyLabel = Category | Sentiment
+CHUNK = 5_000
+
+
+@transaction.atomic(durable=True)
+def merge(source: AnyLabel, into: AnyLabel) -> None:
+    """Move all that refers to one label to another of its kind, and retire the first. Merging again changes nothing.
+
+    Raises ValidationError where the target cannot take it.
+    """
+    source, into = _locked(source, into)
+    if source.merged_into_id == into.pk:
+        return
+    _check_mergeable(source, into)
+    for relation in _references(type(source)):
+        related = relation.related_model._base_manager
+        related.filter(**{relation.field.name: source}).update(**{relation.field.name: into})
+    source.retired, source.merged_into = True, into
+    source.save(update_fields=["retired", "merged_into"])
+    update_change_reason(source, _("merged into %s") % into)
+
+
+def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
+    if source.pk == into.pk:
+        raise ValidationError(_("A label cannot be merged into itself."))
+    if into.retired:
+        raise ValidationError(_("%s is retired; restore it first, or choose another.") % into)
+    if isinstance(into, Category) and isinstance(source, Category) and into.answers_for(source):
+        raise ValidationError(
+            _("%(into)s stands below %(source)s; move it elsewhere first.") % {"into": into, "source": source}
+        )
+
+
+@transaction.atomic(durable=True)
+def retire(label: AnyLabel) -> None:
+    """No new ticket gets the label; what has it keeps it. Raises ValidationError for one that cannot be missed."""
+    (label,) = _locked(label)
+    if label.retired:
+        return
+    if _is_last(label):
+        raise ValidationError(_("%s is the last one; add another before you retire it.") % label)
+    if isinstance(label, Category) and (children := list(label.children.filter(retired=False))):
+        names = ", ".join(map(str, children))
+        raise ValidationError(
+            _("Below %(label)s stand %(names)s; retire or move them first.") % {"label": label, "names": names}
+        )
+    label.retired = True
+    label.save(update_fields=["retired"])
+
+
+@transaction.atomic(durable=True)
+def restore(label: AnyLabel) -> None:
+    """Take a retired label into use again. Raises ValidationError where its name or its tickets are elsewhere now."""
+    (label,) = _locked(label)
+    if not label.retired:
+        return
+    if label.merged_into_id:
+        merged = {"label": label, "into": label.merged_into}
+        raise ValidationError(_("%(label)s was merged into %(into)s; add a new one.") % merged)
+    label.retired = False
+    label.validate_constraints()
+    label.save(update_fields=["retired"])
+
+
+def in_use(label: AnyLabel) -> bool:
+    """Whether anything refers to the label; such a one is retired or merged, never deleted."""
+    return any(count for _name, count in references(label))
+
+
+def references(label: AnyLabel) -> Iterator[tuple[str, int]]:
+    """What refers to the label, kind by kind: the kind's name and how many."""
+    for relation in _references(type(label)):
+        count = relation.related_model._base_manager.filter(**{relation.field.name: label}).count()
+        yield str(relation.related_model._meta.verbose_name_plural), count
+
+
+def deletable(label: AnyLabel) -> bool:
+    """Whether the label may go without a trace."""
+    return not in_use(label) and not (not label.retired and _is_last(label))
+
+
+def classify_again(tickets: TicketQuerySet) -> int:
+    """Send accepted and held tickets through the models once more; settled ones stay. Returns how many."""
+    open_again = tickets.filter(state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+    done = after = 0
+    while pks := list(open_again.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        after = pks[-1]
+        done += _reopen(pks)
+    return done
+
+
+@transaction.atomic(durable=True)
+def _reopen(pks: list[int]) -> int:
+    still_open = Ticket.objects.filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+    transaction.on_commit(partial(tasks.classify.enqueue, []))
+    return still_open.update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
+
+
+def _locked(*labels: AnyLabel) -> list[Any]:
+    """The rows as they are now, locked in one order whoever asks."""
+    model = type(labels[0])
+    pks = [label.pk for label in labels]
+    rows = model._default_manager.select_for_update().filter(pk__in=pks).order_by("pk").in_bulk()
+    return [rows[pk] for pk in pks]
+
+
+def _is_last(label: AnyLabel) -> bool:
+    return not type(label)._default_manager.filter(retired=False).exclude(pk=label.pk).exists()
+
+
+def _references(model: type[AnyLabel]) -> Iterator[models.ManyToOneRel]:
+    """Every foreign key to this table, of any app, but the history's copies."""
+    for relation in model._meta.related_objects:
+        if isinstance(relation, models.ManyToOneRel) and not relation.related_model.__name__.startswith("Historical"):
+            yield relation
