@@ -74,7 +74,7 @@ def restore(label: AnyLabel) -> None:
         merged = {"label": label, "into": label.merged_into}
         raise ValidationError(_("%(label)s was merged into %(into)s; add a new one.") % merged)
     label.retired = False
-    label.validate_constraints()
+    label.clean()
     label.save(update_fields=["retired"])
 
 

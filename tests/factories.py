@@ -4,7 +4,7 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
-from classifier.models import ModelSpec, Provider, Ticket
+from classifier.models import Category, ContractVersion, ModelSpec, Prediction, Provider, Sentiment, Ticket
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -25,3 +25,16 @@ def make_spec(server: OpenAIServer, *, name: str, family: str, **values: Any) ->
     of_provider = {key: values.pop(key) for key in ("api_key_env", "daily_budget") if key in values}
     provider = Provider.objects.create(name=f"{name}'s", base_url=server.base_url, **of_provider)
     return ModelSpec.objects.create(provider=provider, name=name, family=family, **{"timeout": 5.0} | values)
+
+
+def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
+    """What the embedded model might have said, with the first labels of the taxonomy."""
+    defaults = {
+        "spec": ModelSpec.objects.embedded(),
+        "contract": ContractVersion.objects.in_force(),
+        "category": Category.objects.active().first(),
+        "sentiment": Sentiment.objects.active().first(),
+        "confidence": 0.9,
+        "reasoning": "Because.",
+    }
+    return Prediction.objects.create(ticket=ticket, **defaults | values)

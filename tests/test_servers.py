@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import CUT, HANG, Faults, OpenAIServer, answer, error, html, raw, without_json_schema
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.once
 
 MESSAGES = [{"role": "user", "content": 'The ticket, as a JSON string:\n"hello"'}]
 

@@ -89,13 +89,11 @@ class Category(Label):
                 fields=["parent", "name"],
                 condition=models.Q(retired=False),
                 name="category_name_once_under_a_parent",
-                violation_error_message=_("There is a category of this name here already."),
             ),
             models.UniqueConstraint(
                 fields=["name"],
                 condition=models.Q(retired=False, parent__isnull=True),
                 name="category_name_once_at_the_top",
-                violation_error_message=_("There is a category of this name here already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
@@ -109,6 +107,9 @@ class Category(Label):
     def clean(self) -> None:
         if self.pk and self.parent and self.parent.answers_for(self):
             raise ValidationError({"parent": _("A category cannot stand below itself.")})
+        twins = Category.objects.active().filter(name=self.name, parent=self.parent).exclude(pk=self.pk)
+        if not self.retired and twins.exists():
+            raise ValidationError({"name": _("There is a category of this name here already.")})
 
     def answers_for(self, expected: Category) -> bool:
         """Whether this label is right where `expected` is: the same one, or a descendant of it (a query per level)."""
@@ -135,7 +136,6 @@ class Sentiment(Label):
                 fields=["name"],
                 condition=models.Q(retired=False),
                 name="sentiment_name_once",
-                violation_error_message=_("There is a sentiment of this name already."),
             ),
             models.CheckConstraint(
                 condition=models.Q(merged_into__isnull=True) | models.Q(retired=True),
@@ -145,6 +145,11 @@ class Sentiment(Label):
 
     def __str__(self) -> str:
         return self.name
+
+    def clean(self) -> None:
+        twins = Sentiment.objects.active().filter(name=self.name).exclude(pk=self.pk)
+        if not self.retired and twins.exists():
+            raise ValidationError({"name": _("There is a sentiment of this name already.")})
 
 
 def paths(categories: Iterable[Category]) -> dict[int, str]:

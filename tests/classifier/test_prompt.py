@@ -10,7 +10,7 @@ from classifier import prompt
 from classifier.contract import FailureKind, Option
 from classifier.prompt import InvalidAnswer
 
-pytestmark = pytest.mark.pure
+pytestmark = pytest.mark.once
 
 CONTRACT = prompt.contract_for(
     [Option(name="Billing", description="Money."), Option(name="Billing > Refunds"), Option(name="Technical")],

@@ -1,0 +1,54 @@
+"""The drawing of the house stays true: which part may import which."""
+
+import ast
+from pathlib import Path
+
+import pytest
+
+pytestmark = pytest.mark.once
+
+ROOT = Path(__file__).resolve().parent.parent
+PURE = ["contract.py", "prompt.py", "text.py", "lines.py", "backends/breaker.py"]
+PURE += [f"readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
+
+
+def imported(path: Path) -> set[str]:
+    """Names of modules that a file imports, relative ones resolved."""
+    package = ".".join(path.relative_to(ROOT).parent.parts)
+    names = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            names.add(".".join([*parts, *([node.module] if node.module else [])]))
+    return names
+
+
+def files(folder: str) -> list[Path]:
+    found = [path for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
+    assert found
+    return found
+
+
+@pytest.mark.parametrize(
+    ("folder", "above"), [("classifier", {"review", "ticketclf_site"}), ("review", {"ticketclf_site"})]
+)
+def test_imports_run_one_way(folder: str, above: set[str]) -> None:
+    for path in files(folder):
+        assert not {name.split(".")[0] for name in imported(path)} & above, path
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_know_no_framework(name: str) -> None:
+    assert not {module.split(".")[0] for module in imported(ROOT / "classifier" / name)} & {"django", "openai"}
+
+
+def test_backends_know_no_tables() -> None:
+    for path in files("classifier/backends"):
+        assert not {name for name in imported(path) if name.startswith(("django", "classifier.models"))}, path
+
+
+def test_views_open_no_transactions() -> None:
+    for path in ROOT.glob("*/views.py"):
+        assert "transaction" not in path.read_text()
