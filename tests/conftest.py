@@ -3,7 +3,7 @@
 from collections.abc import Callable
 
 import pytest
-from django.contrib.auth.models import User
+from django.contrib.auth.models import Group, Permission, User
 
 from classifier import catalogue as shipped
 from classifier.models import Gate, ModelSpec
@@ -21,6 +21,13 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 @pytest.fixture
 def catalogue(db: None) -> None:
     shipped.load()
+
+
+@pytest.fixture
+def roles(db: None) -> None:
+    """The groups that a migration makes; tests that empty the database take them away."""
+    permissions = Permission.objects.filter(codename__in=["view_ticket", "add_ticket"])
+    Group.objects.get_or_create(name="Agent")[0].permissions.set(permissions)
 
 
 @pytest.fixture
