@@ -77,6 +77,8 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
+        # A file, for threads cannot meet in a database that lives in one connection's memory.
+        database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     return database
 
 

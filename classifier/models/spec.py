@@ -119,9 +119,13 @@ class ModelSpec(models.Model):
         validators=[MinValueValidator(1), MaxValueValidator(256)],
         help_text=_("At most so many at once from one worker process."),
     )
-    price_per_request = models.DecimalField(_("price per request"), max_digits=12, decimal_places=6, default=0)
-    price_input = models.DecimalField(_("price per million input tokens"), max_digits=12, decimal_places=6, default=0)
-    price_output = models.DecimalField(_("price per million output tokens"), max_digits=12, decimal_places=6, default=0)
+    price_per_request = models.DecimalField(_("price per request"), max_digits=12, decimal_places=6, default=Decimal(0))
+    price_input = models.DecimalField(
+        _("price per million input tokens"), max_digits=12, decimal_places=6, default=Decimal(0)
+    )
+    price_output = models.DecimalField(
+        _("price per million output tokens"), max_digits=12, decimal_places=6, default=Decimal(0)
+    )
     json_mode = models.CharField(
         _("JSON mode"),
         max_length=20,
