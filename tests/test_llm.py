@@ -15,7 +15,7 @@ from classifier import pipeline
 from classifier.contract import JsonMode
 from classifier.models import Failure, Gate, ModelSpec, Prediction, Provider, Ticket, Verdict
 
-pytestmark = [pytest.mark.llm, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.llm, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
 
 
 @pytest.fixture(scope="module")
