@@ -1,4 +1,4 @@
-"""How tickets come in: stored once, and a worker nudged after commit (`Ticket.save` and `bulk_create` do that)."""
+"""How tickets come in: stored once, and announced after commit (`Ticket.save` and `bulk_create` do that)."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass

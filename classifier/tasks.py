@@ -1,6 +1,7 @@
 """Background work. A task is only a nudge: the rows say what is to do, so one lost, doubled or late changes nothing."""
 
 from datetime import timedelta
+from typing import Any
 
 from django.utils import timezone
 from django_tasks import task
@@ -20,6 +21,11 @@ def classify(ticket_pks: list[int]) -> None:
 
 def _nudge() -> None:
     classify.enqueue([])
+
+
+def on_arrival(ticket_pks: list[int], **_signal: Any) -> None:
+    """Nudge a worker when tickets have come in."""
+    classify.enqueue(ticket_pks)
 
 
 def sweep() -> None:

@@ -8,6 +8,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
+from django.dispatch import Signal
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
@@ -17,6 +18,9 @@ from classifier.text import excerpt, storable
 if TYPE_CHECKING:
     from .gate import Verdict
     from .prediction import Failure, Prediction
+
+arrived = Signal()
+"""Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them)."""
 
 
 class MessageField(models.TextField[str, str]):
@@ -60,10 +64,10 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         return self.prefetch_related(models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts"))
 
     def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
-        """As Django's, and a worker is nudged after commit, as it is by `save`."""
+        """As Django's, and the arrival is announced after commit, as it is by `save`."""
         created = super().bulk_create(objs, *args, **kwargs)
         if created:
-            transaction.on_commit(partial(_nudge, []))
+            transaction.on_commit(partial(_announce, []))
         return created
 
 
@@ -128,7 +132,7 @@ class Ticket(models.Model):
         arrives = self._state.adding
         super().save(*args, **kwargs)
         if arrives:
-            transaction.on_commit(partial(_nudge, [self.pk]))
+            transaction.on_commit(partial(_announce, [self.pk]))
 
     def get_absolute_url(self) -> str:
         return reverse("classifier:ticket", args=[self.pk])
@@ -153,7 +157,5 @@ class Ticket(models.Model):
         return excerpt(self.text, length)
 
 
-def _nudge(ticket_pks: Sequence[int]) -> None:
-    from classifier.tasks import classify
-
-    classify.enqueue(list(ticket_pks))
+def _announce(ticket_pks: Sequence[int]) -> None:
+    arrived.send(Ticket, ticket_pks=list(ticket_pks))

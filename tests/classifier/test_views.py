@@ -1,17 +1,23 @@
 """The pages, as a person's browser asks for them."""
 
+from datetime import timedelta
+from decimal import Decimal
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import OperationalError
+from django.db import connection
+from django.db.models.signals import pre_save
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from classifier import pipeline
-from classifier.models import Gate, ModelSpec, Ticket
+from classifier import gate, pipeline, taxonomy
+from classifier.contract import FailureKind
+from classifier.labelling import Labelled
+from classifier.models import ContractVersion, Failure, Gate, ModelSpec, Provider, Spend, Ticket
 from classifier.text import LONGEST_TICKET
-from tests.factories import make_ticket
+from tests.factories import make_prediction, make_ticket
 from tests.servers import OpenAIServer, answer, say
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -93,16 +99,53 @@ def test_the_inbox_is_paged_by_key(agent: Client) -> None:
     assert "Earlier tickets" not in second
 
 
+def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
+    """As the pipeline leaves them where the embedded model is the only one to be asked."""
+    epoch = gate.epoch_of(ModelSpec.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
+    labelled = [Labelled(ticket, make_prediction(ticket, confidence=confidence)) for ticket in tickets]
+    (gate.accept(epoch, labelled) if confidence >= 0.85 else gate.hold(epoch, labelled, {}))
+
+
 @pytest.mark.parametrize("number", [10, 1_000])
 def test_the_inbox_costs_the_same_whatever_its_length(
     agent: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(number)])
-    while number == 10 and pipeline.work_off():
-        pass
-    # Session, user, two of permissions, page, verdicts, four counts, gate, embedded model.
-    with django_assert_num_queries(12):
-        page(agent, INBOX)
+    judged(*Ticket.objects.all()[:50], confidence=0.4)
+    # Session, user, two of permissions, five counts, page, verdicts, gate, embedded model.
+    with django_assert_num_queries(13):
+        assert page(agent, INBOX).count("below the threshold") == min(number, 50)
+
+
+def test_counting_stops_before_it_costs(agent: Client) -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(1_000)])
+    content = page(agent, INBOX)
+    assert content.count("999+") == 2  # all, and new
+    assert "1000" not in content
+
+
+def test_a_row_tells_label_confidence_reason_channel_and_age(agent: Client) -> None:
+    ticket = make_ticket("torn", channel="phone", received_at=timezone.now() - timedelta(hours=3, minutes=20))
+    judged(ticket, confidence=0.62)
+    content = page(agent, INBOX)
+    for told in ("Billing", "Positive", "0.62", "in review: below the threshold", "phone", "3\xa0hours ago"):
+        assert told in content, told
+    assert f'datetime="{ticket.received_at.isoformat(timespec="seconds")}"' in content
+
+
+def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent: Client) -> None:
+    ticket = make_ticket()
+    judged(ticket)
+    assert "0.90" in page(agent, INBOX)
+    taxonomy.classify_again(Ticket.objects.all())
+    row = page(agent, INBOX)
+    assert "waiting to be classified" in row
+    assert "0.90" not in row
+    content = page(agent, ticket.get_absolute_url())
+    verdict, history = content.split("<h2>History</h2>")
+    assert "waiting to be classified" in verdict
+    assert "confident" not in verdict
+    assert "confident enough" in history
 
 
 def test_a_stored_ticket_waits_for_no_model(agent: Client, primary: Any) -> None:
@@ -147,16 +190,48 @@ def test_an_external_id_is_taken_once(agent: Client) -> None:
     assert "again" in content
 
 
-def test_a_database_that_cannot_be_written_loses_no_text(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    def full(*_args: object, **_kwargs: object) -> None:
-        raise OperationalError("database or disk is full")
+@pytest.mark.django_db(transaction=True)
+def test_an_external_id_taken_at_this_moment_is_refused_too(agent: Client) -> None:
+    def somebody_else_is_faster(**_signal: object) -> None:
+        pre_save.disconnect(somebody_else_is_faster, sender=Ticket)
+        make_ticket("the faster one", external_id="A-1")
 
-    monkeypatch.setattr(Ticket, "save", full)
-    response = agent.post(NEW, {"text": "Do not lose this."})
+    pre_save.connect(somebody_else_is_faster, sender=Ticket)
+    content = agent.post(NEW, {"text": "the slower one", "external_id": "A-1"}).content.decode()
+    assert Ticket.objects.get().text == "the faster one"
+    assert Ticket.objects.get().get_absolute_url() in content
+    assert "the slower one" in content
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite lets a test fill its disk")
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_loses_no_text(agent: Client) -> None:
+    text = "Do not lose this. " * 5_000
+    with connection.cursor() as cursor:
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        response = agent.post(NEW, {"text": text})
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
     content = response.content.decode()
     assert response.status_code == 503
-    assert "Nothing was stored" in content
-    assert "Do not lose this." in content
+    assert "Nothing was stored: the database cannot be written (database or disk is full)" in content
+    assert "waits to be classified" not in content
+    assert text.strip() in content
+    assert not Ticket.objects.exists()
+
+
+def test_more_than_the_server_reads_is_told_the_limit(agent: Client) -> None:
+    response = agent.post(NEW, {"text": "x" * 6_000_000})
+    assert response.status_code == 400
+    assert "1,048,576 characters" in response.content.decode()
+
+
+def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent: Client) -> None:
+    agent.post(NEW, {"text": "one\r\ntwo\r\n\r\nthree"})
+    assert Ticket.objects.get().text == "one\ntwo\n\nthree"
 
 
 def test_a_hostile_text_is_only_text(agent: Client) -> None:
@@ -180,7 +255,7 @@ def test_a_ticket_page_tells_why_it_passed(agent: Client, primary: Any) -> None:
 
 def test_a_ticket_page_shows_both_opinions_and_failures(agent: Client, primary: Any, second_opinion: Any) -> None:
     torn, failed = make_ticket("torn"), make_ticket("failed")
-    replies = {"torn": answer("Billing", confidence=0.4), "failed": say("no")}
+    replies = {"torn": answer("Billing", confidence=0.4), "failed": say("its last words")}
     with OpenAIServer(lambda request: replies[request.ticket]) as first, OpenAIServer([answer("Account")]) as second:
         primary(first)
         second_opinion(second)
@@ -188,8 +263,18 @@ def test_a_ticket_page_shows_both_opinions_and_failures(agent: Client, primary: 
     content = page(agent, torn.get_absolute_url())
     assert "two models disagree" in content
     assert "Second opinion, second: Account | Negative" in content
-    assert "broken_json" in page(agent, failed.get_absolute_url())
-    assert "broken_json, 1" in page(agent, MODELS)
+    content = page(agent, failed.get_absolute_url())
+    assert "broken_json" in content
+    assert "its last words" in content
+
+
+def test_history_tells_day_requests_and_cost_in_plain_figures(agent: Client) -> None:
+    ticket = make_ticket()
+    make_prediction(ticket, requests=2, input_tokens=1_412, cost=Decimal("0.00000012"), reasoning="<b>Because</b>")
+    content = page(agent, ticket.get_absolute_url())
+    assert timezone.localtime().strftime("%b %Y") in content.split("<h2>History</h2>")[1]
+    for told in ("2 requests", "1,412", "cost 0.00000012", "&lt;b&gt;Because&lt;/b&gt;"):
+        assert told in content, told
 
 
 def test_there_is_a_page_for_what_is_not_there(agent: Client) -> None:
@@ -202,7 +287,50 @@ def test_the_models_page_lists_the_catalogue(agent: Client) -> None:
     content = page(agent, MODELS)
     for spec in ModelSpec.objects.all():
         assert spec.name in content
-    assert "OPENAI_API_KEY is not set" in content
+    assert "OPENAI_API_KEY is missing" in content
+
+
+def test_the_models_page_tells_roles_prices_and_spend(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
+    oxlo = Gate.current().primary.provider
+    Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
+    ModelSpec.objects.filter(pk=Gate.current().primary.pk).update(price_input=Decimal("0.6"), price_output=Decimal("2"))
+    Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
+    Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77"))
+    content = page(agent, MODELS)
+    for told in ("OXLO_API_KEY is set", "labels every ticket", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
+        assert told in content, told
+    assert "77" not in content
+
+
+def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_assert_max_num_queries: Any) -> None:
+    about = {"ticket": make_ticket(), "spec": Gate.current().primary, "contract": ContractVersion.objects.in_force()}
+    for kind in (FailureKind.TIMEOUT, FailureKind.TIMEOUT, FailureKind.CUT_OFF):
+        Failure.objects.create(kind=kind, detail="No answer.", **about)
+    old = Failure.objects.create(kind=FailureKind.REFUSED, detail="No.", **about)
+    Failure.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=2))
+    with django_assert_max_num_queries(11):
+        content = page(agent, MODELS)
+    assert "llama-3.3-70b: timeout, 2" in content
+    assert "llama-3.3-70b: cut_off, 1" in content
+    assert "refused" not in content
+
+
+def test_only_who_may_change_models_is_led_to_the_admin(agent: Client, admin: User) -> None:
+    assert "/admin/" not in page(agent, MODELS)
+    agent.force_login(admin)
+    content = page(agent, MODELS)
+    for model, pk in (
+        ("gate", 1),
+        ("provider", Provider.objects.first().pk),
+        ("modelspec", ModelSpec.objects.first().pk),
+    ):
+        assert reverse(f"admin:classifier_{model}_change", args=[pk]) in content
+
+
+def test_navigation_says_where_one_is(agent: Client) -> None:
+    for url in (INBOX, NEW, MODELS):
+        assert f'<a href="{url}" aria-current="page">' in page(agent, url)
 
 
 def test_signing_in_leads_to_the_inbox(client: Client, ana: User) -> None:

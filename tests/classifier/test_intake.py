@@ -1,0 +1,70 @@
+"""However a ticket is stored, a worker hears of it after the commit, and only then."""
+
+from typing import Any
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, transaction
+from django_tasks_db.models import DBTaskResult
+
+from classifier import intake
+from classifier.models import Ticket
+from classifier.text import LONGEST_TICKET
+from tests.factories import make_ticket
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def enqueued() -> list[Any]:
+    return [task.args_kwargs["args"] for task in DBTaskResult.objects.order_by("enqueued_at")]
+
+
+def test_saving_a_ticket_enqueues_its_classification() -> None:
+    ticket = make_ticket()
+    assert enqueued() == [[[ticket.pk]]]
+
+
+def test_saving_it_again_enqueues_nothing() -> None:
+    ticket = make_ticket()
+    ticket.channel = "chat"
+    ticket.save()
+    assert len(enqueued()) == 1
+
+
+def test_storing_many_enqueues_once() -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(10)])
+    assert enqueued() == [[[]]]
+
+
+def test_what_is_rolled_back_is_not_enqueued() -> None:
+    with transaction.atomic():
+        make_ticket()
+        transaction.set_rollback(True)
+    assert enqueued() == []
+    assert not Ticket.objects.exists()
+
+
+def test_a_source_has_an_external_id_once() -> None:
+    make_ticket(external_id="A-1")
+    with pytest.raises(IntegrityError):
+        make_ticket(external_id="A-1")
+    make_ticket(external_id="A-1", source="elsewhere")
+    make_ticket()
+    make_ticket()
+
+
+def test_the_database_refuses_an_empty_text() -> None:
+    with pytest.raises(IntegrityError):
+        make_ticket("")
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "x" * (LONGEST_TICKET + 1)])
+def test_a_text_that_is_empty_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        intake.checked_text(text)
+
+
+def test_whatever_the_door_no_unstorable_character_gets_in() -> None:
+    make_ticket("a\x00b\ud800c")
+    Ticket.objects.bulk_create([Ticket(text="d\x00")])
+    assert set(Ticket.objects.values_list("text", flat=True)) == {"a\ufffdb\ufffdc", "d\ufffd"}
