@@ -12,6 +12,7 @@ from classifier import instant, readers
 from classifier.contract import ClassifierError
 from classifier.instant import Instant
 from classifier.lines import line
+from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, Gate
 from classifier.models.contract import EmptyTaxonomy
 
@@ -29,8 +30,7 @@ class Command(BaseCommand):
             settings, version = Gate.current(), ContractVersion.objects.in_force()
         except (Gate.DoesNotExist, EmptyTaxonomy) as error:
             raise CommandError(f"{error} (`manage.py setup` loads a first taxonomy and the models.)") from error
-        if settings.notice:
-            self.stderr.write(self.style.WARNING(settings.notice))
+        say_who_answers(self)
         with ExitStack() as stack:
             texts = self._texts(_opened(file, stack), file, format)
             while batch := list(islice(texts, settings.primary_in_charge().batch_size)):

@@ -9,6 +9,7 @@ from tqdm import tqdm
 
 from classifier import readers
 from classifier.importing import Tally, import_records
+from classifier.management.notices import say_who_answers
 
 
 class Command(BaseCommand):
@@ -30,6 +31,7 @@ class Command(BaseCommand):
         parser.add_argument("--rejects", type=Path, help="file for rejected rows; FILE.rejected.jsonl by default")
 
     def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
+        say_who_answers(self)
         rejects = rejects or file.with_name(f"{file.name}.rejected.jsonl")
         tally = Tally()
         try:
@@ -44,6 +46,8 @@ class Command(BaseCommand):
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
         except readers.UnreadableFile as error:
             raise CommandError(f"{file}: {error}") from error
+        except KeyboardInterrupt:
+            raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
         except DatabaseError as error:
             raise CommandError(
                 f"The database cannot be written ({error}). {tally.stored} tickets are stored; mend it, then run again."

@@ -3,6 +3,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.contract import ClassifierError
+from classifier.management.notices import say_who_answers
 from classifier.models import Gate, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.ping import ping
@@ -22,8 +23,7 @@ class Command(BaseCommand):
         needed = {spec.name for spec in chosen} if models else set()
         if gate := Gate.objects.first():
             needed |= {spec.name for spec in (gate.primary_in_charge(), gate.second_in_charge()) if spec}
-            if gate.notice:
-                self.stderr.write(self.style.WARNING(gate.notice))
+            say_who_answers(self)
         answered = {spec.name for spec in chosen if self._ping(spec)}
         if missing := needed.intersection(spec.name for spec in chosen) - answered:
             raise CommandError(f"No answer from {', '.join(sorted(missing))}.")

@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import readers
 from classifier.contract import Answer
-from classifier.models import ContractVersion, Gate, ModelSpec
+from classifier.management.notices import say_who_answers
+from classifier.models import ContractVersion, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
 from review import benchmark
@@ -31,8 +32,7 @@ class Command(BaseCommand):
         items = self._items_of(file, version) if file else benchmark.stored_items()
         if not items:
             raise CommandError("There is no item to compare on; `manage.py setup` loads the built-in ones.")
-        if (gate := Gate.objects.first()) and gate.notice:
-            self.stderr.write(self.style.WARNING(gate.notice))
+        say_who_answers(self)
         summaries = [self._run(spec, items, version, quiet) for spec in self._specs(model)]
         self.stdout.write("\n".join(summaries))
 
@@ -41,7 +41,12 @@ class Command(BaseCommand):
         if unknown := set(names) - {spec.name for spec in specs}:
             known = ", ".join(spec.name for spec in specs)
             raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {known}.")
-        return [spec for spec in specs if spec.name in names] if names else ModelSpec.objects.answering()
+        if names:
+            return [spec for spec in specs if spec.name in names]
+        for spec in specs:
+            if spec.provider.missing_key:
+                self.stdout.write(f"{spec}: not asked, {spec.provider.missing_key} is not set")
+        return ModelSpec.objects.answering()
 
     def _run(self, spec: ModelSpec, items: list[benchmark.Item], version: ContractVersion, quiet: bool) -> str:
         results = []

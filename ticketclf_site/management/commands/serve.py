@@ -5,7 +5,6 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.models import Gate
 from ticketclf_site import supervisor
 
 
@@ -20,8 +19,6 @@ class Command(BaseCommand):
     def handle(self, *args: Any, host: str, port: int, threads: int, **options: Any) -> None:
         _check_free(host, port)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
-        if (gate := Gate.objects.first()) and gate.notice:
-            self.stderr.write(self.style.WARNING(gate.notice))
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
         try:
             supervisor.run({"web": _web(host, port), "worker": _worker(threads)}, revived=self._say_revived)

@@ -3,6 +3,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 
+from classifier.management.notices import say_who_answers
 from ticketclf_site.worker import WorkerProcess
 
 
@@ -13,4 +14,5 @@ class Command(BaseCommand):
         parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
 
     def handle(self, *args: Any, threads: int, **options: Any) -> None:
+        say_who_answers(self)
         WorkerProcess(threads).run()

@@ -1,0 +1,12 @@
+"""What commands say before they answer."""
+
+from django.core.management.base import BaseCommand
+
+from classifier.models import Gate
+
+
+def say_who_answers(command: BaseCommand) -> None:
+    """Warn where the embedded model stands in for one whose key is missing."""
+    gate = Gate.objects.select_related("primary__provider").first()
+    if gate and gate.notice:
+        command.stderr.write(command.style.WARNING(gate.notice))
