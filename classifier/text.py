@@ -3,6 +3,7 @@
 LONGEST_TICKET = 1_048_576
 """Characters; a longer message is refused at every door with this figure in the error."""
 
+_DOTS = "..."
 _JOINERS = "\u200c\u200d"  # unprintable by name, but part of how Persian and emoji are written
 _UNSTORABLE = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
@@ -15,8 +16,8 @@ def storable(text: str) -> str:
 
 
 def excerpt(text: str, length: int) -> str:
-    """The first `length` characters on one printable line, with dots where more follows."""
+    """The first `length` characters on one printable line, with dots where more follows than dots would replace."""
     # A terminal obeys control characters, and a ticket's text is hostile.
     line = " ".join(text[: length * 4 + 200].split())
     line = "".join(character if character.isprintable() or character in _JOINERS else "\ufffd" for character in line)
-    return line if len(line) <= length and len(text) <= length * 4 + 200 else f"{line[:length]}..."
+    return line if len(line) <= length + len(_DOTS) and len(text) <= length * 4 + 200 else line[:length] + _DOTS

@@ -231,7 +231,7 @@ def test_the_demo_prints_labels_results_and_passwords_once(tmp_path: Path) -> No
     labels = re.findall(r"^\[(OK|REVIEW)\] (\w+) \| (\w+) \| .", printed, re.MULTILINE)
     assert len(labels) >= 120
     assert "] Billing | Negative | Invoice #9922 has the wrong tax rate applied." in printed
-    assert re.search(r"^embedded-minilm: accuracy=0\.\d+, avg_latency=\d+ ms$", printed, re.MULTILINE)
+    assert re.search(r"^embedded-minilm: accuracy=[01]\.\d+, avg_latency=\d+ ms$", printed, re.MULTILINE)
     assert "Sign in as admin with the password" in printed
     assert "No key in OXLO_API_KEY" in complained
     again, _complained = site.run("demo", "--no-serve")
