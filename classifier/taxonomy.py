@@ -41,10 +41,14 @@ def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
         raise ValidationError(_("A label cannot be merged into itself."))
     if into.retired:
         raise ValidationError(_("%s is retired; restore it first, or choose another.") % into)
-    if isinstance(into, Category) and isinstance(source, Category) and into.answers_for(source):
-        raise ValidationError(
-            _("%(into)s stands below %(source)s; move it elsewhere first.") % {"into": into, "source": source}
-        )
+    names: dict[str, object] = {"into": into, "source": source}
+    if isinstance(into, Category) and isinstance(source, Category):
+        if into.answers_for(source):
+            raise ValidationError(_("%(into)s stands below %(source)s; move it elsewhere first.") % names)
+        children = source.children.filter(retired=False)
+        if twins := list(children.filter(name__in=into.children.filter(retired=False).values("name"))):
+            names["twins"] = ", ".join(map(str, twins))
+            raise ValidationError(_("%(twins)s stands below both %(source)s and %(into)s; merge that first.") % names)
 
 
 @transaction.atomic(durable=True)

@@ -60,6 +60,15 @@ def test_it_refuses_to_merge_into_itself_a_retired_label_or_its_own_child() -> N
     assert not category("Billing").retired
 
 
+def test_children_of_one_name_are_merged_first() -> None:
+    twins = [Category.objects.create(name="Other", parent=category(name)) for name in ("Billing", "General")]
+    with pytest.raises(ValidationError, match="Other stands below both Billing and General"):
+        taxonomy.merge(category("Billing"), category("General"))
+    taxonomy.merge(twins[0], twins[1])
+    taxonomy.merge(category("Billing"), category("General"))
+    assert category("Billing").merged_into == category("General")
+
+
 def test_the_last_label_cannot_be_retired() -> None:
     for name in ("Billing", "Technical", "Account"):
         taxonomy.retire(category(name))
