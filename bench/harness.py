@@ -50,7 +50,7 @@ def model_server(**options: object) -> Iterator[str]:
 
 def messages(count: int) -> list[str]:
     """Texts of the demo inbox, numbered so that none is the same as another."""
-    lines = (ROOT / "classifier" / "data" / "inbox.jsonl").read_text().splitlines()
+    lines = (ROOT / "classifier" / "data" / "inbox.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
     return [f"{text} ({number})" for number, text in zip(range(count), cycle(texts), strict=False)]
 

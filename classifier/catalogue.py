@@ -47,5 +47,5 @@ def _load_gate(roles: dict[str, Any]) -> None:
 
 
 def _read(name: str) -> dict[str, Any]:
-    values: dict[str, Any] = json.loads((DATA / name).read_text())
+    values: dict[str, Any] = json.loads((DATA / name).read_text(encoding="utf-8"))
     return values

@@ -53,7 +53,7 @@ def load_built_in() -> None:
     """Store the built-in items whose labels the taxonomy has; once each."""
     categories = {name: pk for pk, name in paths(Category.objects.active()).items()}
     sentiments = dict(Sentiment.objects.active().values_list("name", "pk"))
-    for line in BUILT_IN.read_text().splitlines():
+    for line in BUILT_IN.read_text(encoding="utf-8").splitlines():
         item = Item(**json.loads(line))
         if item.category in categories and item.sentiment in sentiments:
             BenchmarkItem.objects.get_or_create(

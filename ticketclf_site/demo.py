@@ -35,7 +35,9 @@ def create_people() -> dict[str, str]:
 def fill_inbox() -> None:
     """Store the demo tickets, once each, as having come in over the last days."""
     now = timezone.now()
-    intake.receive_many(SOURCE, [_row(json.loads(text), now) for text in INBOX.read_text().splitlines()])
+    intake.receive_many(
+        SOURCE, [_row(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text]
+    )
 
 
 def _row(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
