@@ -22,15 +22,21 @@ class TicketForm(forms.ModelForm[Ticket]):
     """The ticket that has this external id already."""
 
     def clean_text(self) -> str:
-        return intake.checked_text(self.cleaned_data["text"])
+        # Browsers send every line break of a text area as two characters.
+        return intake.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
         return self.cleaned_data["external_id"] or None
 
     def clean(self) -> dict[str, Any]:
         values = super().clean() or {}
-        if external_id := values.get("external_id"):
+        self.refuse_duplicate()
+        return values
+
+    def refuse_duplicate(self) -> bool:
+        """Add an error where the external id has a ticket already, and remember that one. Returns whether it has."""
+        if external_id := self.cleaned_data.get("external_id"):
             self.duplicate = Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
             if self.duplicate:
                 self.add_error("external_id", _("There is a ticket with this external id already."))
-        return values
+        return self.duplicate is not None

@@ -1,15 +1,17 @@
 """The pages: load, call one verb, render."""
 
 import logging
+from collections import Counter
 from datetime import timedelta
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.db import OperationalError
-from django.db.models import Count, Sum
+from django.db import IntegrityError, OperationalError
+from django.db.models import Sum
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_GET, require_http_methods
 
@@ -20,6 +22,7 @@ from .models.ticket import Page
 logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 20_000
+LATEST_FAILURES = 1_000
 
 
 @require_GET
@@ -28,8 +31,15 @@ def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
     page = Page.of(tickets.with_labels(), before=request.GET.get("before", ""))
-    tabs = [(value, label, Ticket.objects.in_state(value).count_to()) for value, label in Ticket.State.choices]
-    return render(request, "classifier/inbox.html", {"page": page, "tabs": tabs, "state": state})
+    tabs = [("", _("All"), Ticket.objects.count_to())]
+    tabs += [(value, str(label), Ticket.objects.in_state(value).count_to()) for value, label in Ticket.State.choices]
+    context = {
+        "rows": [(ticket, timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
+        "next_before": page.next_before,
+        "tabs": tabs,
+        "state": state,
+    }
+    return render(request, "classifier/inbox.html", context)
 
 
 @require_http_methods(["GET", "POST"])
@@ -39,8 +49,13 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     status = 200
     try:
         if request.method == "POST" and form.is_valid():
+            stored = form.save()
             messages.success(request, _("The ticket is stored and waits to be classified."))
-            return redirect(form.save())
+            return redirect(stored)
+    except IntegrityError:
+        # Somebody has stored a ticket of this external id since the form was checked.
+        if not form.refuse_duplicate():
+            raise
     except OperationalError as error:
         logger.exception("A ticket could not be stored.")
         form.add_error(None, _("Nothing was stored: the database cannot be written (%s). Try again.") % error)
@@ -67,11 +82,18 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
 def models(request: HttpRequest) -> HttpResponse:
     today = timezone.now().date()
     spent = dict(Provider.objects.filter(spends__day=today).values_list("pk").annotate(Sum("spends__cost")))
-    since = timezone.now() - timedelta(days=1)
-    failures = Failure.objects.filter(created_at__gt=since).values_list("spec__name", "kind").annotate(Count("pk"))
     context = {
         "specs": ModelSpec.objects.select_related("provider"),
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
-        "failures": failures.order_by("spec__name", "kind"),
+        "failures": _failures_of_the_day(),
+        "latest_failures": LATEST_FAILURES,
     }
     return render(request, "classifier/models.html", context)
+
+
+def _failures_of_the_day() -> list[tuple[str, str, int]]:
+    """Model, kind and number, counted among the latest failures only, so that no page grows with the table."""
+    since = timezone.now() - timedelta(days=1)
+    latest = Failure.objects.order_by("-pk").values_list("created_at", "spec__name", "kind")[:LATEST_FAILURES]
+    numbers = Counter((model, kind) for created_at, model, kind in latest if created_at > since)
+    return [(model, kind, number) for (model, kind), number in sorted(numbers.items())]
