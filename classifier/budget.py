@@ -29,12 +29,16 @@ class Reservation:
             Spend.objects.filter(pk=row.pk).update(cost=F("cost") + spent - self._reserved)
 
 
-@transaction.atomic(durable=True)
 def reserve(spec: ModelSpec, contract: Contract, tickets: int) -> Reservation:
     """Set money aside for as many of the tickets as the provider's daily budget still allows."""
     budget, each = spec.provider.daily_budget, _most(spec, contract)
     if budget is None or not each:
         return Reservation(spec, tickets, Decimal(0))
+    return _set_aside(spec, tickets, budget, each)
+
+
+@transaction.atomic(durable=True)
+def _set_aside(spec: ModelSpec, tickets: int, budget: Decimal, each: Decimal) -> Reservation:
     Spend.objects.get_or_create(provider_id=spec.provider_id, day=_today())
     row = Spend.objects.select_for_update().get(provider_id=spec.provider_id, day=_today())
     affordable = min(tickets, max(int((budget - row.cost) / each), 0))

@@ -11,6 +11,7 @@ from django.db import transaction
 from . import budget
 from .contract import Answer, ClassifierError, FailureKind
 from .models import Category, ContractVersion, Failure, ModelSpec, Prediction, Sentiment, Ticket
+from .models.contract import Labels
 
 T = TypeVar("T")
 
@@ -100,22 +101,12 @@ def _record(
     # Whoever else answers the same tickets waits here, and then finds them answered.
     present = set(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True))
     stored = {p.ticket_id: p for p in Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version)}
-    categories, sentiments = (
-        _labels_now(Category, version.labels.categories),
-        _labels_now(Sentiment, version.labels.sentiments),
-    )
-    labelled = []
-    for ticket, result in results:
-        if ticket.pk not in present:
-            continue
-        outcome: Outcome
-        if ticket.pk in stored:
-            outcome = stored[ticket.pk]
-        elif isinstance(result, Answer):
-            outcome = _prediction(ticket, spec, version, result, categories, sentiments)
-        else:
-            outcome = _failure(ticket, spec, version, result)
-        labelled.append(Labelled(ticket, outcome))
+    labels = Labels(_labels_now(Category, version.labels.categories), _labels_now(Sentiment, version.labels.sentiments))
+    labelled = [
+        Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, spec, version, result, labels))
+        for ticket, result in results
+        if ticket.pk in present
+    ]
     fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
     Prediction.objects.bulk_create([outcome for outcome in fresh if isinstance(outcome, Prediction)])
     Failure.objects.bulk_create(
@@ -135,28 +126,25 @@ def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) 
     return {name: successors[pk] or pk for name, pk in names.items() if pk in successors}
 
 
-def _prediction(
-    ticket: Ticket,
-    spec: ModelSpec,
-    version: ContractVersion,
-    answer: Answer,
-    categories: dict[str, int],
-    sentiments: dict[str, int],
+def _outcome(
+    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError, labels: Labels
 ) -> Outcome:
-    if answer.category not in categories or answer.sentiment not in sentiments:
+    if isinstance(result, ClassifierError):
+        return _failure(ticket, spec, version, result)
+    if result.category not in labels.categories or result.sentiment not in labels.sentiments:
         gone = ClassifierError(
-            f"{answer.category} | {answer.sentiment} was deleted while the model was asked; classify the ticket again.",
+            f"{result.category} | {result.sentiment} was deleted while the model was asked; classify the ticket again.",
             kind=FailureKind.UNKNOWN_LABEL,
             permanent=True,
-            usage=answer.usage,
+            usage=result.usage,
         )
         return _failure(ticket, spec, version, gone)
     return Prediction(
-        **_attempt(ticket, spec, version, answer),
-        category_id=categories[answer.category],
-        sentiment_id=sentiments[answer.sentiment],
-        confidence=answer.confidence,
-        reasoning=answer.reasoning,
+        **_attempt(ticket, spec, version, result),
+        category_id=labels.categories[result.category],
+        sentiment_id=labels.sentiments[result.sentiment],
+        confidence=result.confidence,
+        reasoning=result.reasoning,
     )
 
 

@@ -1,7 +1,6 @@
 """What admins do to labels: merge, retire, restore; and tickets classified again under what came of it."""
 
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 from django.core.exceptions import ValidationError
@@ -112,7 +111,7 @@ def classify_again(tickets: TicketQuerySet) -> int:
 @transaction.atomic(durable=True)
 def _reopen(pks: list[int]) -> int:
     still_open = Ticket.objects.filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
-    transaction.on_commit(partial(tasks.classify.enqueue, []))
+    transaction.on_commit(lambda: tasks.classify.enqueue([]), robust=True)
     return still_open.update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
 
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.contract import Answer, ClassifierError, Contract, Option, Usage
-from classifier.prompt import LONGEST_REASONING, shorten
+from classifier.prompt import LONGEST_REASONING
 
 from . import encoder
 from .encoder import Encoded, Encoder, Floats
@@ -73,7 +73,9 @@ class EmbeddedClassifier:
 
 def readable(text: str) -> str:
     """What the encoder is given: without markup, addresses and handles, the middle of long texts left out."""
-    return " ".join(_NOISE.sub(" ", shorten(text, LONGEST_TEXT)).split()) or text[:LONGEST_TEXT]
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[: LONGEST_TEXT * 2 // 3]} … {text[-LONGEST_TEXT // 3 :]}"
+    return " ".join(_NOISE.sub(" ", text).split()) or text[:LONGEST_TEXT]
 
 
 def _answer(text: str, piece: Encoded, categories: Prototypes, sentiments: Prototypes) -> Answer:

@@ -159,12 +159,12 @@ class Verdict(models.Model):
         first, second, threshold = self.prediction, self.second_opinion, f"{self.epoch.threshold:.2f}"
         if first is None:
             return str(self.failure.detail) if self.failure else ""
-        figures = {"confidence": f"{first.confidence:.2f}", "threshold": threshold, "model": first.spec}
+        figures = {"confidence": first.shown_confidence, "threshold": threshold, "model": first.spec}
         if self.accepted:
-            return _("%(model)s is confident by %(confidence)s; the threshold is %(threshold)s.") % figures
+            return _("%(model)s has a confidence of %(confidence)s; the threshold is %(threshold)s.") % figures
         if self.reason == Reason.DISAGREEMENT:
             opinion = {"second": second, "other": second and second.spec}
-            return _("%(model)s is confident by only %(confidence)s, and %(other)s says %(second)s.") % (
+            return _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.") % (
                 figures | opinion
             )
-        return _("%(model)s is confident by only %(confidence)s; the threshold is %(threshold)s.") % figures
+        return _("%(model)s has a confidence of only %(confidence)s; the threshold is %(threshold)s.") % figures

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -45,7 +47,12 @@ class Prediction(Attempt):
         ]
 
     def __str__(self) -> str:
-        return f"{self.category} | {self.sentiment} ({self.confidence:.2f})"
+        return f"{self.category} | {self.sentiment} ({self.shown_confidence})"
+
+    @property
+    def shown_confidence(self) -> str:
+        """To two digits, rounded down: what is shown as the threshold has reached it."""
+        return f"{math.floor(self.confidence * 100 + 1e-9) / 100:.2f}"
 
     def same_label(self, other: Prediction) -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from django.db import models, transaction
@@ -67,7 +66,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         """As Django's, and the arrival is announced after commit, as it is by `save`."""
         created = super().bulk_create(objs, *args, **kwargs)
         if created:
-            transaction.on_commit(partial(_announce, []))
+            transaction.on_commit(lambda: _announce([]), robust=True)
         return created
 
 
@@ -132,7 +131,8 @@ class Ticket(models.Model):
         arrives = self._state.adding
         super().save(*args, **kwargs)
         if arrives:
-            transaction.on_commit(partial(_announce, [self.pk]))
+            # The ticket is stored by then: a nudge that fails is made up for by the sweep.
+            transaction.on_commit(lambda: _announce([self.pk]), robust=True)
 
     def get_absolute_url(self) -> str:
         return reverse("classifier:ticket", args=[self.pk])

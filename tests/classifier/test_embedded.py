@@ -61,7 +61,7 @@ def test_a_taxonomy_with_one_label_or_five_hundred() -> None:
 def test_the_end_of_a_long_text_is_read_too() -> None:
     text = readable("a " * 5_000 + "the last word")
     assert text.endswith("the last word")
-    assert "characters left out here" in text
+    assert len(text) <= 1_410
 
 
 def test_markup_addresses_and_handles_are_not_read() -> None:

@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 from django.core.exceptions import ValidationError
-from django.db import IntegrityError, transaction
+from django.db import DatabaseError, IntegrityError, transaction
 from django_tasks_db.models import DBTaskResult
 
 from classifier import intake
@@ -68,3 +68,12 @@ def test_whatever_the_door_no_unstorable_character_gets_in() -> None:
     make_ticket("a\x00b\ud800c")
     Ticket.objects.bulk_create([Ticket(text="d\x00")])
     assert set(Ticket.objects.values_list("text", flat=True)) == {"a\ufffdb\ufffdc", "d\ufffd"}
+
+
+def test_a_nudge_that_fails_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise DatabaseError("no such table")
+
+    monkeypatch.setattr(DBTaskResult.objects, "create", broken)
+    make_ticket()
+    assert Ticket.objects.waiting().count() == 1

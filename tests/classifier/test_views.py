@@ -264,7 +264,7 @@ def test_a_ticket_page_tells_why_it_passed(agent: Client, primary: Any) -> None:
         primary(server)
         pipeline.work_off()
     content = page(agent, ticket.get_absolute_url())
-    assert "first is confident by 0.90; the threshold is 0.85." in content
+    assert "first has a confidence of 0.90; the threshold is 0.85." in content
     assert "400 + 40 tokens" in content
     assert 'http-equiv="refresh"' not in content
 
