@@ -7,7 +7,8 @@ from django.core.exceptions import ValidationError
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from simple_history.utils import update_change_reason
+from simple_history.models import HistoricalChanges
+from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from . import tasks
 from .models import Category, Sentiment, Ticket
@@ -28,11 +29,23 @@ def merge(source: AnyLabel, into: AnyLabel) -> None:
         return
     _check_mergeable(source, into)
     for relation in _references(type(source)):
-        related = relation.related_model._base_manager
-        related.filter(**{relation.field.name: source}).update(**{relation.field.name: into})
+        _move(relation, source, into)
     source.retired, source.merged_into = True, into
     source.save(update_fields=["retired", "merged_into"])
     update_change_reason(source, _("merged into %s") % into)
+
+
+def _move(relation: models.ManyToOneRel, source: AnyLabel, into: AnyLabel) -> None:
+    model, name = relation.related_model, relation.field.name
+    rows = model._base_manager.filter(**{name: source})
+    if not hasattr(model._meta, "simple_history_manager_attribute"):
+        rows.update(**{name: into})
+        return
+    moved = list(rows)
+    for row in moved:
+        setattr(row, name, into)
+    reason = _("%(source)s was merged into %(into)s") % {"source": source, "into": into}
+    bulk_update_with_history(moved, model, [name], default_change_reason=reason, manager=model._base_manager)
 
 
 def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
@@ -76,6 +89,9 @@ def restore(label: AnyLabel) -> None:
     if label.merged_into_id:
         merged = {"label": label, "into": label.merged_into}
         raise ValidationError(_("%(label)s was merged into %(into)s; add a new one.") % merged)
+    if isinstance(label, Category) and label.parent and label.parent.retired:
+        above = {"label": label, "parent": label.parent}
+        raise ValidationError(_("%(label)s stands below %(parent)s, which is retired; restore that first.") % above)
     label.retired = False
     label.clean()
     label.save(update_fields=["retired"])
@@ -83,14 +99,19 @@ def restore(label: AnyLabel) -> None:
 
 def in_use(label: AnyLabel) -> bool:
     """Whether anything refers to the label; such a one is retired or merged, never deleted."""
-    return any(count for _name, count in references(label))
+    return any(rows.exists() for rows in _referring(label))
 
 
 def references(label: AnyLabel) -> Iterator[tuple[str, int]]:
-    """What refers to the label, kind by kind: the kind's name and how many."""
+    """What refers to the label, kind by kind: the kind's name and how many (a count of rows each)."""
+    for rows in _referring(label):
+        count, kind = rows.count(), rows.model._meta
+        yield str(kind.verbose_name if count == 1 else kind.verbose_name_plural), count
+
+
+def _referring(label: AnyLabel) -> Iterator[models.QuerySet[Any]]:
     for relation in _references(type(label)):
-        count = relation.related_model._base_manager.filter(**{relation.field.name: label}).count()
-        yield str(relation.related_model._meta.verbose_name_plural), count
+        yield relation.related_model._base_manager.filter(**{relation.field.name: label})
 
 
 def deletable(label: AnyLabel) -> bool:
@@ -116,11 +137,9 @@ def _reopen(pks: list[int]) -> int:
 
 
 def _locked(*labels: AnyLabel) -> list[Any]:
-    """The rows as they are now, locked in one order whoever asks."""
-    model = type(labels[0])
-    pks = [label.pk for label in labels]
-    rows = model._default_manager.select_for_update().filter(pk__in=pks).order_by("pk").in_bulk()
-    return [rows[pk] for pk in pks]
+    """The rows as they are now, locked with all others of their kind: which one is the last depends on them all."""
+    rows = type(labels[0])._default_manager.select_for_update().order_by("pk").in_bulk()
+    return [rows[label.pk] for label in labels]
 
 
 def _is_last(label: AnyLabel) -> bool:
@@ -128,7 +147,7 @@ def _is_last(label: AnyLabel) -> bool:
 
 
 def _references(model: type[AnyLabel]) -> Iterator[models.ManyToOneRel]:
-    """Every foreign key to this table, of any app, but the history's copies."""
-    for relation in model._meta.related_objects:
-        if isinstance(relation, models.ManyToOneRel) and not relation.related_model.__name__.startswith("Historical"):
+    """Every foreign key to this table, of any app, with a reverse name or without, but the history's copies."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ManyToOneRel) and not issubclass(relation.related_model, HistoricalChanges):
             yield relation

@@ -5,38 +5,56 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import ForeignKey, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 
 from classifier import taxonomy
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
 
+from .history import HistoryAdmin
+
+
+class CategoryChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+    """Offers categories by their full names: two may share the last part."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._paths = paths(Category.objects.all())
+
+    def label_from_instance(self, category: Category) -> str:
+        return self._paths.get(category.pk, category.name)
+
 
 class MergeForm(forms.Form):
-    into = forms.ModelChoiceField(Category.objects.none(), label=_("Merge into"))
-
-    def __init__(self, *args: Any, targets: QuerySet[Any], **kwargs: Any) -> None:
+    def __init__(self, *args: Any, into: forms.Field, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.fields["into"].queryset = targets  # type: ignore[attr-defined]
+        self.fields["into"] = into
 
 
-class LabelAdmin(SimpleHistoryAdmin):
+class LabelAdmin(HistoryAdmin):
     """What categories and sentiments share. A label in use is retired or merged, never deleted."""
 
     search_fields = ("name", "description")
     list_filter = ("retired",)
-    readonly_fields = ("merged_into",)
+    # Retiring and merging have rules of their own, which the actions keep.
+    readonly_fields = ("retired", "merged_into", "referred_to_by")
     actions = ("retire", "restore", "merge")
-    save_on_top = False
+    choice_field = forms.ModelChoiceField
 
-    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
-        # Retiring has rules of its own, which the actions keep.
-        return (*super().get_readonly_fields(request, obj), "retired")
+    def get_fields(self, request: HttpRequest, obj: Any = None) -> Any:
+        fields = super().get_fields(request, obj)
+        return fields if obj else [name for name in fields if name not in self.readonly_fields]
+
+    @admin.display(description=_("referred to by"))
+    def referred_to_by(self, label: Category | Sentiment) -> str:
+        found = ", ".join(f"{count:,} {name}" for name, count in taxonomy.references(label) if count)
+        if found:
+            return gettext("%s; it can be retired or merged, not deleted.") % found
+        return gettext("nothing")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
@@ -76,7 +94,8 @@ class LabelAdmin(SimpleHistoryAdmin):
     @admin.action(description=_("Merge into another…"), permissions=["change"])
     def merge(self, request: HttpRequest, labels: QuerySet[Any]) -> HttpResponse | None:
         """A page that shows what will move, and asks where to."""
-        form = MergeForm(request.POST if "into" in request.POST else None, targets=self._targets(labels))
+        into_field = self.choice_field(self._targets(labels), label=gettext("Merge into"))
+        form = MergeForm(request.POST if "into" in request.POST else None, into=into_field)
         if form.is_valid():
             into = form.cleaned_data["into"]
             done = gettext("%%s is merged into %s.") % str(into).replace("%", "%%")
@@ -95,31 +114,48 @@ class LabelAdmin(SimpleHistoryAdmin):
         return model._default_manager.filter(retired=False).exclude(pk__in=labels.values("pk"))
 
 
+class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]
+    def clean_parent(self) -> Category | None:
+        # Below a retired parent it would stand at the top, where its name may be another's.
+        parent: Category | None = self.cleaned_data["parent"]
+        if parent and parent.retired and not self.instance.retired:
+            raise ValidationError(gettext("%s is retired; restore it first, or choose another.") % parent)
+        return parent
+
+
 @admin.register(Category)
 class CategoryAdmin(LabelAdmin):
+    form = CategoryForm
     list_display = ("full_name", "description", "position", "retired", "merged_into")
     list_select_related = ("merged_into",)
-    fields = ("name", "parent", "description", "examples", "position", "retired", "merged_into")
+    # The list is a tree: in its own order, and on one page.
+    sortable_by = ()
+    list_per_page = 1_000
+    fields = ("name", "parent", "description", "examples", "position", "retired", "merged_into", "referred_to_by")
+    choice_field = CategoryChoiceField
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        self._paths = paths(Category.objects.all())
-        categories: QuerySet[Any] = super().get_queryset(request)
-        return categories
+    def formfield_for_foreignkey(self, db_field: ForeignKey[Any, Any], request: HttpRequest, **kwargs: Any) -> Any:
+        if db_field.name == "parent":
+            kwargs["form_class"] = CategoryChoiceField
+        return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Children below their parents, whatever the page."""
+        """Children below their parents, with their full names."""
         changelist = super().get_changelist_instance(request)
-        place = {pk: number for number, pk in enumerate(self._paths)}
-        changelist.result_list = sorted(changelist.result_list, key=lambda category: place[category.pk])
+        names = paths(Category.objects.all())
+        place = {pk: number for number, pk in enumerate(names)}
+        for category in changelist.result_list:
+            category.path = names.get(category.pk, category.name)
+        changelist.result_list = sorted(changelist.result_list, key=lambda one: place.get(one.pk, len(place)))
         return changelist
 
     @admin.display(description=_("category"))
-    def full_name(self, category: Category) -> str:
-        return self._paths.get(category.pk, category.name)
+    def full_name(self, category: Any) -> str:
+        return str(category.path)
 
 
 @admin.register(Sentiment)
 class SentimentAdmin(LabelAdmin):
     list_display = ("name", "description", "position", "retired", "merged_into")
     list_select_related = ("merged_into",)
-    fields = ("name", "description", "examples", "position", "retired", "merged_into")
+    fields = ("name", "description", "examples", "position", "retired", "merged_into", "referred_to_by")

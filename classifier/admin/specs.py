@@ -2,24 +2,43 @@
 
 from typing import Any
 
+from django import forms
 from django.contrib import admin, messages
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet, Sum
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
-from simple_history.admin import SimpleHistoryAdmin
 
 from classifier.contract import ClassifierError, JsonMode
-from classifier.models import Gate, ModelSpec, Provider, Spend
+from classifier.models import Gate, ModelSpec, Provider
 from classifier.models.contract import EmptyTaxonomy
 from classifier.ping import ping
 
+from .history import HistoryAdmin
+
+
+class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "kind" in self.fields:
+            # The models of a provider are of its kind, the one that stands in for missing keys among them.
+            self.fields["kind"].disabled = True
+
 
 @admin.register(Provider)
-class ProviderAdmin(SimpleHistoryAdmin):
+class ProviderAdmin(HistoryAdmin):
+    form = ProviderForm
     list_display = ("name", "kind", "base_url", "key", "spent_today", "daily_budget")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        return ("key", "spent_today") if obj else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        today = Q(spends__day=timezone.now().date())
+        providers: QuerySet[Any] = super().get_queryset(request)
+        return providers.annotate(spent=Sum("spends__cost", filter=today, default=0))
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)
@@ -35,22 +54,30 @@ class ProviderAdmin(SimpleHistoryAdmin):
             return gettext("missing %s") % provider.missing_key
         return gettext("set")
 
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        self._spent = dict(Spend.objects.filter(day=timezone.now().date()).values_list("provider", "cost"))
-        providers: QuerySet[Any] = super().get_queryset(request)
-        return providers
-
     @admin.display(description=_("spent today"))
-    def spent_today(self, provider: Provider) -> str:
-        return f"{self._spent.get(provider.pk, 0):.4f}"
+    def spent_today(self, provider: Any) -> str:
+        return f"{provider.spent:.4f}"
+
+
+class ModelSpecForm(forms.ModelForm):  # type: ignore[type-arg]
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:
+            self.fields["provider"].disabled = True
 
 
 @admin.register(ModelSpec)
-class ModelSpecAdmin(SimpleHistoryAdmin):
+class ModelSpecAdmin(HistoryAdmin):
+    form = ModelSpecForm
     list_display = ("name", "provider", "family", "json_mode", "max_in_flight", "timeout")
     list_filter = ("provider",)
     list_select_related = ("provider",)
     actions = ("ping",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelSpec | None = None) -> bool:
+        # The embedded model stands in for missing keys; without it no page could say who is in charge.
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and not (obj and _is_embedded(obj))
 
     def save_model(self, request: HttpRequest, obj: ModelSpec, form: Any, change: bool) -> None:
         if {"name", "provider", "extra"}.intersection(form.changed_data):
@@ -72,10 +99,14 @@ class ModelSpecAdmin(SimpleHistoryAdmin):
                 self.message_user(request, f"{spec}: ok, {usage.latency_ms:.0f} ms, {usage.json_mode}")
 
 
+def _is_embedded(spec: ModelSpec) -> bool:
+    return spec.provider.kind == Provider.Kind.EMBEDDED
+
+
 @admin.register(Gate)
-class GateAdmin(SimpleHistoryAdmin):
-    fields = ("primary", "second_opinion", "threshold", "in_charge")
-    readonly_fields = ("in_charge",)
+class GateAdmin(HistoryAdmin):
+    fields = ("primary", "second_opinion", "threshold", "in_charge", "second_in_charge")
+    readonly_fields = ("in_charge", "second_in_charge")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -89,3 +120,14 @@ class GateAdmin(SimpleHistoryAdmin):
     @admin.display(description=_("in charge now"))
     def in_charge(self, gate: Gate) -> str:
         return gate.notice or str(gate.primary_in_charge())
+
+    @admin.display(description=_("second opinion now"))
+    def second_in_charge(self, gate: Gate) -> str:
+        second = gate.second_opinion
+        if second is None:
+            return gettext("none chosen")
+        if variable := second.provider.missing_key:
+            return gettext("none: no key in %(variable)s for %(model)s") % {"variable": variable, "model": second}
+        if gate.second_in_charge() is None:
+            return gettext("none: %s is of the family of the model in charge") % second
+        return str(second)

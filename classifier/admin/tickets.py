@@ -8,8 +8,8 @@ from django.core.paginator import Paginator
 from django.db.models import Model, QuerySet
 from django.http import HttpRequest
 from django.utils.functional import cached_property
-from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from classifier import intake, taxonomy
 from classifier.models import ContractVersion, Epoch, Failure, Prediction, Ticket, Verdict
@@ -108,7 +108,8 @@ class VerdictInline(RecordInline):
 
 class TicketAdminForm(forms.ModelForm):  # type: ignore[type-arg]
     def clean_text(self) -> str:
-        return intake.checked_text(self.cleaned_data["text"])
+        # Browsers send every line break of a text area as two characters.
+        return intake.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
         return self.cleaned_data["external_id"] or None
@@ -147,4 +148,5 @@ class TicketAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
     @admin.action(description=_("Classify again"), permissions=["change"])
     def classify_again(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> None:
         count = taxonomy.classify_again(Ticket.objects.filter(pk__in=tickets.values("pk")))
-        self.message_user(request, gettext("%d tickets will be classified again.") % count)
+        text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
+        self.message_user(request, text % count)
