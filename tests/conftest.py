@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from pytest_django.fixtures import Settings
 
 from classifier import catalogue as shipped
 from classifier.models import Gate, ModelSpec
@@ -18,9 +19,22 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
 
 
+@pytest.fixture(autouse=True)
+def quick_passwords(settings: Settings) -> None:
+    """A hash made to be slow protects nobody here, and a person in nearly every test would pay for it."""
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
 @pytest.fixture
 def catalogue(db: None) -> None:
     shipped.load()
+
+
+@pytest.fixture
+def embedded_gate(catalogue: None) -> Gate:
+    """The embedded model chosen as primary, not merely standing in, and nobody asked for a second opinion."""
+    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
+    return Gate.current()
 
 
 @pytest.fixture

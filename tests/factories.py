@@ -4,7 +4,18 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
-from classifier.models import Category, ContractVersion, ModelSpec, Prediction, Provider, Sentiment, Ticket
+from classifier.gate import epoch_of
+from classifier.models import (
+    Category,
+    ContractVersion,
+    ModelSpec,
+    Prediction,
+    Provider,
+    Reason,
+    Sentiment,
+    Ticket,
+    Verdict,
+)
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -38,3 +49,14 @@ def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
         "reasoning": "Because.",
     }
     return Prediction.objects.create(ticket=ticket, **defaults | values)
+
+
+def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
+    """The gate lets the prediction pass."""
+    return Verdict.objects.create(
+        ticket=prediction.ticket,
+        epoch=epoch_of(prediction.spec, prediction.contract, threshold),
+        prediction=prediction,
+        accepted=True,
+        reason=Reason.SURE,
+    )

@@ -37,8 +37,10 @@ class ProviderAdmin(HistoryAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         today = Q(spends__day=timezone.now().date())
-        providers: QuerySet[Any] = super().get_queryset(request)
-        return providers.annotate(spent=Sum("spends__cost", filter=today, default=0))
+        providers: QuerySet[Any] = (
+            super().get_queryset(request).annotate(spent=Sum("spends__cost", filter=today, default=0))
+        )
+        return providers
 
     def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
         super().save_model(request, obj, form, change)

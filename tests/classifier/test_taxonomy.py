@@ -1,7 +1,12 @@
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 from typing import Any
 
 import pytest
+from django.apps import apps
 from django.core.exceptions import ValidationError
+from django.db import connection, models
 
 from classifier import taxonomy
 from classifier.models import Category, Sentiment, Ticket
@@ -29,6 +34,44 @@ def test_merging_moves_what_refers_to_the_label_and_retires_it() -> None:
     assert prediction.category == child.parent == category("General")
     assert not BenchmarkItem.objects.filter(category=merged).exists()
     assert merged.history.latest().history_change_reason == "merged into General"
+
+
+def test_a_child_that_a_merge_moves_has_the_move_in_its_history() -> None:
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    taxonomy.merge(category("Billing"), category("General"))
+    latest = child.history.latest()
+    assert (latest.parent, latest.history_change_reason) == (category("General"), "Billing was merged into General")
+
+
+@pytest.fixture
+def note(db: None) -> Iterator[Any]:
+    """A table of another app whose key to a category has no reverse name."""
+
+    class Note(models.Model):
+        category = models.ForeignKey(Category, models.PROTECT, related_name="+")
+
+        class Meta:
+            app_label = "review"
+
+        def __str__(self) -> str:
+            return str(self.category)
+
+    with connection.schema_editor() as editor:
+        editor.create_model(Note)
+    yield Note
+    with connection.schema_editor() as editor:
+        editor.delete_model(Note)
+    del apps.all_models["review"]["note"]
+    apps.clear_cache()
+
+
+@pytest.mark.django_db(transaction=True)
+def test_what_refers_without_a_reverse_name_is_in_use_and_moves_too(note: Any) -> None:
+    row = note.objects.create(category=category("Billing"))
+    assert taxonomy.in_use(category("Billing"))
+    taxonomy.merge(category("Billing"), category("General"))
+    row.refresh_from_db()
+    assert row.category == category("General")
 
 
 def test_merging_twice_changes_nothing_more() -> None:
@@ -76,6 +119,35 @@ def test_the_last_label_cannot_be_retired() -> None:
         taxonomy.retire(category("General"))
 
 
+@pytest.mark.django_db(transaction=True)
+def test_two_admins_at_once_do_not_retire_the_last_two() -> None:
+    for name in ("Technical", "Account"):
+        taxonomy.retire(category(name))
+    start = Barrier(2)
+
+    def retire(label: Category) -> bool:
+        start.wait()
+        try:
+            taxonomy.retire(label)
+        except ValidationError:
+            return False
+        finally:
+            connection.close()
+        return True
+
+    with ThreadPoolExecutor(2) as people:
+        retired = list(people.map(retire, [category("Billing"), category("General")]))
+    assert sorted(retired) == [False, True]
+    assert Category.objects.active().count() == 1
+
+
+def test_the_last_sentiment_stays_too() -> None:
+    for name in ("Positive", "Neutral"):
+        taxonomy.retire(Sentiment.objects.get(name=name))
+    with pytest.raises(ValidationError, match="the last one"):
+        taxonomy.retire(Sentiment.objects.get(name="Negative"))
+
+
 def test_a_category_with_active_children_cannot_be_retired() -> None:
     Category.objects.create(name="Refunds", parent=category("Billing"))
     with pytest.raises(ValidationError, match="Refunds"):
@@ -97,10 +169,27 @@ def test_a_merged_label_does_not_come_back() -> None:
         taxonomy.restore(category("Billing"))
 
 
+def test_a_child_comes_back_after_its_parent() -> None:
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    taxonomy.retire(child)
+    taxonomy.retire(category("Billing"))
+    with pytest.raises(ValidationError, match="below Billing, which is retired"):
+        taxonomy.restore(child)
+    taxonomy.restore(category("Billing"))
+    taxonomy.restore(child)
+    assert category("Refunds") in Category.objects.active()
+
+
 def test_a_label_in_use_may_not_be_deleted() -> None:
     assert taxonomy.deletable(category("Billing"))
     make_prediction(make_ticket(), category=category("Billing"))
     assert not taxonomy.deletable(category("Billing"))
+
+
+def test_the_last_label_may_not_be_deleted_though_nothing_refers_to_it() -> None:
+    Category.objects.exclude(name="General").delete()
+    assert not taxonomy.in_use(category("General"))
+    assert not taxonomy.deletable(category("General"))
 
 
 def test_a_category_cannot_stand_below_itself() -> None:
@@ -129,3 +218,14 @@ def test_classifying_again_opens_what_is_not_settled(state: str, django_capture_
     ticket.refresh_from_db()
     settled.refresh_from_db()
     assert (ticket.state, ticket.attempts, settled.state, len(nudges)) == ("new", 0, "settled", 1)
+
+
+def test_many_are_opened_in_chunks_with_a_nudge_each(
+    monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    monkeypatch.setattr(taxonomy, "CHUNK", 10)
+    Ticket.objects.bulk_create([Ticket(text="hello", state="held") for _number in range(25)])
+    with django_capture_on_commit_callbacks() as nudges:
+        assert taxonomy.classify_again(Ticket.objects.all()) == 25
+    assert not Ticket.objects.exclude(state="new").exists()
+    assert len(nudges) == 3
