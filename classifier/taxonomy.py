@@ -51,6 +51,9 @@ def _move(relation: models.ManyToOneRel, source: AnyLabel, into: AnyLabel) -> No
 def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
     if source.pk == into.pk:
         raise ValidationError(_("A label cannot be merged into itself."))
+    if source.merged_into_id:
+        merged = {"source": source, "into": source.merged_into}
+        raise ValidationError(_("%(source)s was merged into %(into)s already.") % merged)
     if into.retired:
         raise ValidationError(_("%s is retired; restore it first, or choose another.") % into)
     names: dict[str, object] = {"into": into, "source": source}

@@ -114,18 +114,8 @@ class LabelAdmin(HistoryAdmin):
         return model._default_manager.filter(retired=False).exclude(pk__in=labels.values("pk"))
 
 
-class CategoryForm(forms.ModelForm):  # type: ignore[type-arg]
-    def clean_parent(self) -> Category | None:
-        # Below a retired parent it would stand at the top, where its name may be another's.
-        parent: Category | None = self.cleaned_data["parent"]
-        if parent and parent.retired and not self.instance.retired:
-            raise ValidationError(gettext("%s is retired; restore it first, or choose another.") % parent)
-        return parent
-
-
 @admin.register(Category)
 class CategoryAdmin(LabelAdmin):
-    form = CategoryForm
     list_display = ("full_name", "description", "position", "retired", "merged_into")
     list_select_related = ("merged_into",)
     # The list is a tree: in its own order, and on one page.

@@ -107,6 +107,9 @@ class Category(Label):
     def clean(self) -> None:
         if self.pk and self.parent and self.parent.answers_for(self):
             raise ValidationError({"parent": _("A category cannot stand below itself.")})
+        if self.parent and self.parent.retired and not self.retired:
+            # It would stand at the top, where its name may be another's.
+            raise ValidationError({"parent": _("%s is retired; restore it first, or choose another.") % self.parent})
         twins = Category.objects.active().filter(name=self.name, parent=self.parent).exclude(pk=self.pk)
         if not self.retired and twins.exists():
             raise ValidationError({"name": _("There is a category of this name here already.")})

@@ -77,6 +77,8 @@ def test_what_refers_without_a_reverse_name_is_in_use_and_moves_too(note: Any) -
 def test_merging_twice_changes_nothing_more() -> None:
     taxonomy.merge(category("Billing"), category("General"))
     taxonomy.merge(category("Billing"), category("General"))
+    with pytest.raises(ValidationError, match="was merged into General already"):
+        taxonomy.merge(category("Billing"), category("Account"))
     assert category("Billing").merged_into == category("General")
 
 
