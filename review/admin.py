@@ -4,7 +4,7 @@ from .models import BenchmarkItem
 
 
 @admin.register(BenchmarkItem)
-class BenchmarkItemAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class BenchmarkItemAdmin(admin.ModelAdmin):
     """The items as they are; what they should be labelled is not edited by hand."""
 
     list_display = ("text", "category", "sentiment", "origin")

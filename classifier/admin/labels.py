@@ -18,7 +18,7 @@ from classifier.models.taxonomy import paths
 from .history import HistoryAdmin
 
 
-class CategoryChoiceField(forms.ModelChoiceField):  # type: ignore[type-arg]
+class CategoryChoiceField(forms.ModelChoiceField):
     """Offers categories by their full names: two may share the last part."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -19,7 +19,7 @@ from classifier.ping import ping
 from .history import HistoryAdmin
 
 
-class ProviderForm(forms.ModelForm):  # type: ignore[type-arg]
+class ProviderForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "kind" in self.fields:
@@ -61,7 +61,7 @@ class ProviderAdmin(HistoryAdmin):
         return f"{provider.spent:.4f}"
 
 
-class ModelSpecForm(forms.ModelForm):  # type: ignore[type-arg]
+class ModelSpecForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:

@@ -15,7 +15,7 @@ from classifier import intake, taxonomy
 from classifier.models import ContractVersion, Epoch, Failure, Prediction, Ticket, Verdict
 
 
-class BoundedPaginator(Paginator):  # type: ignore[type-arg]
+class BoundedPaginator(Paginator):
     """Counts no further than an admin would page, so that a million tickets open as fast as a hundred."""
 
     MOST = 10_000
@@ -26,7 +26,7 @@ class BoundedPaginator(Paginator):  # type: ignore[type-arg]
         return int(tickets.order_by()[: self.MOST].count())
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class ReadOnlyAdmin(admin.ModelAdmin):
     """Records: to be read, never changed."""
 
     paginator = BoundedPaginator
@@ -73,7 +73,7 @@ class EpochAdmin(ReadOnlyAdmin):
     list_select_related = ("spec", "contract")
 
 
-class RecordInline(admin.TabularInline):  # type: ignore[type-arg]
+class RecordInline(admin.TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True
@@ -106,7 +106,7 @@ class VerdictInline(RecordInline):
     fields = readonly_fields = ("accepted", "reason", "current", "created_at")
 
 
-class TicketAdminForm(forms.ModelForm):  # type: ignore[type-arg]
+class TicketAdminForm(forms.ModelForm):
     def clean_text(self) -> str:
         # Browsers send every line break of a text area as two characters.
         return intake.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
@@ -116,7 +116,7 @@ class TicketAdminForm(forms.ModelForm):  # type: ignore[type-arg]
 
 
 @admin.register(Ticket)
-class TicketAdmin(admin.ModelAdmin):  # type: ignore[type-arg]
+class TicketAdmin(admin.ModelAdmin):
     form = TicketAdminForm
     list_display = ("excerpt", "state", "label", "reason", "source", "received_at")
     list_filter = ("state", "source")
