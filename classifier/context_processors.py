@@ -1,5 +1,6 @@
 """What every page says of the gate: which model labels, and which key is missing for the one that was chosen."""
 
+from functools import cache
 from typing import Any
 
 from django.http import HttpRequest
@@ -8,8 +9,8 @@ from .models import Gate
 
 
 def gate(request: HttpRequest) -> dict[str, Any]:
-    """One query, two while the embedded model stands in; nothing for a visitor who has not signed in."""
+    """One query, two while the embedded model stands in; none where a template does not ask (fragments of a page)."""
     if not request.user.is_authenticated:
         return {}
-    current = Gate.objects.select_related("primary__provider", "second_opinion__provider").first()
-    return {"gate": current, "model_in_charge": current and current.primary_in_charge()}
+    current = cache(Gate.objects.select_related("primary__provider", "second_opinion__provider").first)
+    return {"gate": current, "model_in_charge": lambda: (gate := current()) and gate.primary_in_charge()}

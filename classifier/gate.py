@@ -7,6 +7,7 @@ from django.db import transaction
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import ContractVersion, Epoch, Failure, ModelSpec, Prediction, Reason, Ticket, Verdict
+from .models.ticket import moved
 
 
 def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
@@ -63,6 +64,7 @@ def _pronounce(verdicts: list[Verdict]) -> None:
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     Verdict.objects.bulk_create(verdicts)
     for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
-        moved = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
-        if moved:
-            Ticket.objects.filter(pk__in=moved).update(state=state)
+        tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
+        if tickets:
+            Ticket.objects.filter(pk__in=tickets).update(state=state)
+            moved.send(Ticket, ticket_pks=tickets, state=state)

@@ -12,7 +12,7 @@ from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from . import tasks
 from .models import Category, Sentiment, Ticket
-from .models.ticket import TicketQuerySet
+from .models.ticket import TicketQuerySet, moved
 
 AnyLabel = Category | Sentiment
 CHUNK = 5_000
@@ -134,9 +134,16 @@ def classify_again(tickets: TicketQuerySet) -> int:
 
 @transaction.atomic(durable=True)
 def _reopen(pks: list[int]) -> int:
-    still_open = Ticket.objects.filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+    still_open = list(
+        Ticket.objects.select_for_update()
+        .filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    Ticket.objects.filter(pk__in=still_open).update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
+    moved.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
     transaction.on_commit(lambda: tasks.classify.enqueue([]), robust=True)
-    return still_open.update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
+    return len(still_open)
 
 
 def _locked(*labels: AnyLabel) -> list[Any]:

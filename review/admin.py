@@ -1,6 +1,14 @@
-from django.contrib import admin
+"""Django admin: how the desk is run, and the records of what people said."""
 
-from .models import BenchmarkItem
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from classifier.admin.history import HistoryAdmin
+from classifier.admin.tickets import ReadOnlyAdmin
+
+from .models import BenchmarkItem, Decision, Desk, Seat
 
 
 @admin.register(BenchmarkItem)
@@ -16,3 +24,32 @@ class BenchmarkItemAdmin(admin.ModelAdmin):
 
     def has_change_permission(self, request: object, obj: object = None) -> bool:
         return False
+
+
+@admin.register(Desk)
+class DeskAdmin(HistoryAdmin):
+    """One row, made when it is first needed."""
+
+    list_display = ("__str__", "blind_share", "double_share", "lease_minutes", "urgent_minutes", "reveal")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Decision)
+class DecisionAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "reviewer", "verdict", "category", "sentiment", "blind", "purpose", "created_at")
+    list_select_related = ("reviewer", "category", "sentiment")
+    list_filter = ("verdict", "blind", "purpose")
+    raw_id_fields = ("ticket", "seat", "prediction", "second_opinion", "undoes")
+
+
+@admin.register(Seat)
+class SeatAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "purpose", "lane", "state", "blind", "reviewer", "value", "due_at")
+    list_select_related = ("reviewer",)
+    list_filter = ("state", "lane", "purpose", "blind")
+    raw_id_fields = ("ticket",)

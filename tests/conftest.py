@@ -40,8 +40,10 @@ def embedded_gate(catalogue: None) -> Gate:
 @pytest.fixture
 def roles(db: None) -> None:
     """The groups that a migration makes; tests that empty the database take them away."""
-    permissions = Permission.objects.filter(codename__in=["view_ticket", "add_ticket"])
-    Group.objects.get_or_create(name="Agent")[0].permissions.set(permissions)
+    agent = ["view_ticket", "add_ticket", "add_decision"]
+    lead = [*agent, "change_ticket", "adjudicate", "view_decision", "view_seat", "view_desk", "view_prediction"]
+    for name, codenames in (("Agent", agent), ("Lead", lead)):
+        Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from django.db import models, transaction
 from django.dispatch import Signal
@@ -14,12 +14,22 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.text import excerpt, storable
 
+from .taxonomy import Category, Sentiment
+
 if TYPE_CHECKING:
     from .gate import Verdict
-    from .prediction import Failure, Prediction
 
 arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them)."""
+
+moved = Signal()
+"""Sent inside the transaction in which the classifier has moved tickets to another state, with `ticket_pks`, `state`.
+
+Who listens writes along with it, or stops it by raising.
+"""
+
+recounting = Signal()
+"""Sent when a `ticket`'s history is told; who listens returns further events of it, as `(kind, event)` pairs."""
 
 
 class MessageField(models.TextField[str, str]):
@@ -41,6 +51,12 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
     def in_state(self, state: str) -> TicketQuerySet:
         return self.filter(state=state)
 
+    def earlier_of(self, ticket: Ticket) -> TicketQuerySet:
+        """What the same customer wrote before, latest first; nothing where the customer is not known."""
+        if not ticket.customer:
+            return self.none()
+        return self.filter(customer=ticket.customer, pk__lt=ticket.pk).order_by("-pk")
+
     def count_to(self, most: int = 1_000) -> str:
         """How many there are, as text; counting stops at `most`, so that no page grows with the table."""
         number = self.order_by()[:most].count()
@@ -60,7 +76,8 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
             "failure__spec",
             "epoch",
         )
-        return self.prefetch_related(models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts"))
+        verdicts = models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts")
+        return self.select_related("category", "sentiment").prefetch_related(verdicts)
 
     def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
         """As Django's, and the arrival is announced after commit, as it is by `save`."""
@@ -97,7 +114,7 @@ class Ticket(models.Model):
     # Null rather than empty, for a source may have any number of tickets without one.
     external_id = models.CharField(_("external id"), max_length=200, null=True, blank=True)  # noqa: DJ001
     text = MessageField(_("text"))
-    customer = models.CharField(_("customer"), max_length=254, blank=True, db_index=True)
+    customer = models.CharField(_("customer"), max_length=254, blank=True)
     channel = models.CharField(_("channel"), max_length=40, blank=True)
     language = models.CharField(_("language"), max_length=20, blank=True)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
@@ -105,6 +122,12 @@ class Ticket(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, editable=False)
     available_at = models.DateTimeField(default=timezone.now, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    # The label that people settled on.
+    category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
+    sealed = models.BooleanField(
+        default=False, editable=False, help_text=_("What was said of it is hidden until everyone asked has answered.")
+    )
 
     objects = TicketQuerySet.as_manager()
 
@@ -117,8 +140,14 @@ class Ticket(models.Model):
                 condition=models.Q(state__in=["new", "accepted", "held", "settled"]),
                 name="ticket_state_known",
             ),
+            models.CheckConstraint(
+                condition=models.Q(state="settled", category__isnull=False, sentiment__isnull=False)
+                | (~models.Q(state="settled") & models.Q(category__isnull=True, sentiment__isnull=True)),
+                name="ticket_settled_has_label",
+            ),
         ]
         indexes = [
+            models.Index(fields=["customer", "-id"], condition=~models.Q(customer=""), name="ticket_customer"),
             models.Index(fields=["available_at"], condition=models.Q(state="new"), name="ticket_new"),
             models.Index(fields=["id"], condition=models.Q(state="held"), name="ticket_held"),
             models.Index(fields=["id"], condition=models.Q(state="accepted"), name="ticket_accepted"),
@@ -144,14 +173,18 @@ class Ticket(models.Model):
         current: list[Verdict] = vars(self)["current_verdicts"]
         return current[0] if current else None
 
-    def history(self) -> list[tuple[str, Prediction | Failure | Verdict]]:
-        """All that happened to the ticket, oldest first, each with the name of its kind (three queries)."""
+    def history(self) -> list[tuple[str, Any]]:
+        """All that happened to the ticket, oldest first, each with the name of its kind (three queries, and those of
+        whoever is `recounting`).
+        """
         predictions = self.predictions.select_related("spec", "contract", "category", "sentiment")
         failures = self.failures.select_related("spec", "contract")
         verdicts = self.verdicts.select_related("epoch")
-        events: list[tuple[str, Prediction | Failure | Verdict]] = [("prediction", one) for one in predictions]
+        events: list[tuple[str, Any]] = [("prediction", one) for one in predictions]
         events += [("failure", one) for one in failures]
         events += [("verdict", one) for one in verdicts]
+        for _listener, told in recounting.send(Ticket, ticket=self):
+            events += cast("list[tuple[str, Any]]", told)
         return sorted(events, key=lambda event: event[1].created_at)
 
     def excerpt(self, length: int = 60) -> str:

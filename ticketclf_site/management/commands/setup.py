@@ -5,7 +5,8 @@ from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
 from classifier import catalogue
-from review import benchmark
+from review import benchmark, opening
+from review.models import Desk
 
 
 class Command(BaseCommand):
@@ -16,5 +17,7 @@ class Command(BaseCommand):
             call_command("migrate", verbosity=0)
             catalogue.load()
             benchmark.load_built_in()
+            Desk.current()
+            opening.open_missing()
         except DatabaseError as error:
             raise CommandError(f"The database cannot be set up: {error}".strip()) from error

@@ -1,0 +1,85 @@
+"""How the review queue is run: one row that admins edit."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+from datetime import timedelta
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+_SHARE = [MinValueValidator(0.0), MaxValueValidator(1.0)]
+
+
+def _fresh_seed() -> str:
+    return secrets.token_hex(16)
+
+
+class Desk(models.Model):
+    """Shares, times, and the seed of the draws."""
+
+    blind_share = models.FloatField(
+        _("blind share"),
+        default=0.1,
+        validators=_SHARE,
+        help_text=_("Share of tickets that are reviewed without any suggestion, from 0 to 1."),
+    )
+    double_share = models.FloatField(
+        _("double share"),
+        default=0.05,
+        validators=_SHARE,
+        help_text=_("Share of tickets that two people label independently, both without any suggestion."),
+    )
+    lease_minutes = models.PositiveSmallIntegerField(
+        _("lease in minutes"),
+        default=10,
+        validators=[MinValueValidator(1)],
+        help_text=_("For so long a ticket is one person's; then it goes back to the queue by itself."),
+    )
+    urgent_minutes = models.PositiveIntegerField(
+        _("urgent within minutes"),
+        default=60,
+        help_text=_("Tickets due within this time come before all others."),
+    )
+    reveal = models.BooleanField(
+        _("reveal after a blind review"),
+        default=False,
+        help_text=_("Whether the model's answer is told once a blind review is committed."),
+    )
+    seed = models.CharField(_("seed"), max_length=64, default=_fresh_seed, editable=False)
+
+    history = HistoricalRecords()
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("review desk")
+        constraints = [
+            models.CheckConstraint(condition=models.Q(pk=1), name="desk_is_one"),
+            models.CheckConstraint(
+                condition=models.Q(blind_share__range=(0, 1), double_share__range=(0, 1)), name="desk_shares_in_0_1"
+            ),
+            models.CheckConstraint(condition=models.Q(lease_minutes__gte=1), name="desk_leases_last"),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("the review desk"))
+
+    @classmethod
+    def current(cls) -> Desk:
+        """The one row, made with its defaults where it is missing."""
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @property
+    def lease(self) -> timedelta:
+        return timedelta(minutes=self.lease_minutes)
+
+    @property
+    def urgent(self) -> timedelta:
+        return timedelta(minutes=self.urgent_minutes)
+
+    def draw(self, ticket_pk: int, purpose: str) -> float:
+        """A number in [0, 1) that depends on seed, ticket and purpose alone: a draw that can be checked afterwards."""
+        digest = hashlib.sha256(f"{self.seed}:{purpose}:{ticket_pk}".encode()).digest()
+        return int.from_bytes(digest[:7]) / 2**56

@@ -1,0 +1,31 @@
+"""What a person has set for the review screen: keys."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from review import keys
+
+
+class Preferences(models.Model):
+    user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="review_preferences")
+    changed_keys = models.JSONField(_("changed keys"), default=dict, help_text=_("Key by action, where it is changed."))
+    keys_on = models.BooleanField(_("single keys"), default=True)
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("preferences")
+
+    def __str__(self) -> str:
+        return str(self.user)
+
+    @classmethod
+    def of(cls, user: User) -> Preferences:
+        """The person's row, or one with the defaults that is not stored."""
+        return cls.objects.filter(pk=user.pk).first() or cls(user=user)
+
+    @property
+    def keys(self) -> dict[str, str]:
+        """The key of each action."""
+        return keys.DEFAULTS | {action: key for action, key in self.changed_keys.items() if action in keys.DEFAULTS}
