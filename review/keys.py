@@ -11,6 +11,8 @@ DEFAULTS: dict[str, str] = {
     "find": "/",
     "help": "?",
     "alike": "a",
+    "first": "f",
+    "second": "j",
     "sentiment_1": "q",
     "sentiment_2": "w",
     "sentiment_3": "e",
@@ -46,7 +48,7 @@ class Clash(Exception):
 
 def usable(key: str) -> bool:
     """Whether a key may stand for an action: one printable character that no reader needs for itself."""
-    return len(key) == 1 and key.isprintable() and not key.isspace()
+    return len(key) == len(key.lower()) == 1 and key.isprintable() and not key.isspace()
 
 
 def checked(wanted: Mapping[str, str]) -> dict[str, str]:

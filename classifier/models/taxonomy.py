@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from django.core.exceptions import ValidationError
 from django.db import models
@@ -155,13 +155,24 @@ class Sentiment(Label):
             raise ValidationError({"name": _("There is a sentiment of this name already.")})
 
 
-def paths(categories: Iterable[Category]) -> dict[int, str]:
+class Node(Protocol):
+    """What `paths` needs to know of a category."""
+
+    @property
+    def pk(self) -> int: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def parent_id(self) -> int | None: ...
+
+
+def paths(categories: Iterable[Node]) -> dict[int, str]:
     """The full name of each category by its primary key, "parent > child", in reading order of the tree.
 
     `categories` must be in their order and contain the ancestors that count; one whose parent is missing
     (a retired parent, say) stands under its own name at the top.
     """
-    children: dict[int | None, list[Category]] = {}
+    children: dict[int | None, list[Node]] = {}
     known = {category.pk: category for category in categories}
     for category in known.values():
         parent = category.parent_id if category.parent_id in known else None

@@ -27,17 +27,44 @@ def chromium() -> Iterator[Browser]:
         yield playwright.chromium.launch(executable_path=CHROMIUM, args=arguments)
 
 
+class Console:
+    """What the browser complains of; a test that provokes some of it says so beforehand."""
+
+    def __init__(self) -> None:
+        self._complaints: list[str] = []
+        self._forgiven: list[str] = []
+
+    def hear(self, page: Page) -> None:
+        page.on("console", lambda message: self._complain(message.text) if message.type == "error" else None)
+        page.on("pageerror", lambda error: self._complain(str(error)))
+        page.on("dialog", lambda dialog: self._complain(f"a dialog opened: {dialog.message}"))
+
+    def forgive(self, part: str) -> None:
+        """From now on nothing is made of complaints with this part."""
+        self._forgiven.append(part)
+
+    def _complain(self, text: str) -> None:
+        if not any(part in text for part in self._forgiven):
+            self._complaints.append(text)
+
+    @property
+    def complaints(self) -> list[str]:
+        return self._complaints
+
+
 @pytest.fixture
-def page(chromium: Browser, live_server: LiveServer, transactional_db: None) -> Iterator[Page]:
+def console() -> Console:
+    return Console()
+
+
+@pytest.fixture
+def page(chromium: Browser, live_server: LiveServer, transactional_db: None, console: Console) -> Iterator[Page]:
     context = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
-    complaints: list[str] = []
     page = context.new_page()
-    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
-    page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("dialog", lambda dialog: complaints.append(f"a dialog opened: {dialog.message}"))
+    console.hear(page)
     yield page
     context.close()
-    assert complaints == []
+    assert console.complaints == []
 
 
 @pytest.fixture

@@ -1,0 +1,102 @@
+"""From an answer that came in to what the person is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+
+from . import decisions, glance
+from .decisions import CannotUndo, TooLate
+from .forms import AnswerForm
+from .models import Decision, Desk, Seat, SkipReason
+from .models.seat import SeatQuerySet
+from .showing import Showing
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an answer, in a sentence; and what can be done about it."""
+
+    text: str
+    done: bool = True
+    undoable: Decision | None = None
+    alike: int = 0
+    """How many near-duplicates wait that could be given the same label."""
+
+
+def answer(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
+    """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome."""
+    try:
+        decision = _write(seat, reviewer, form, showing)
+    except TooLate as late:
+        return Outcome(text=_too_late(late, reviewer), done=False)
+    return outcome_of(decision, seat)
+
+
+def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
+    values = form.cleaned_data
+    shown, key, note = showing.shown(), values["key"], values["note"]
+    if values["skip"]:
+        return decisions.skip(seat, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
+    if values["escalate"]:
+        return decisions.escalate(seat, reviewer, note=values["why"], shown=shown, key=key)
+    assert form.label  # noqa: S101 - a valid answer that passes nothing on has a label
+    return decisions.decide(seat, reviewer, form.label, shown=shown, key=key, note=note)
+
+
+def outcome_of(decision: Decision, seat: Seat | None = None) -> Outcome:
+    """What is said of a decision that was just made, or of the latest one when the page opens."""
+    number = {"number": decision.ticket_id, "label": decision.label}
+    match decision.verdict:
+        case Decision.Verdict.SKIPPED:
+            text = _("Ticket %(number)d is passed on.") % number
+        case Decision.Verdict.ESCALATED:
+            text = _("Ticket %(number)d is with a lead.") % number
+        case _:
+            text = _("Ticket %(number)d: %(label)s.") % number
+    alike = 0
+    if seat and decision.category_id:
+        text += _reveal(decision)
+        alike = 0 if decision.blind else glance.alike(seat.group, seat.ticket_id, decisions.MOST_AT_ONCE).waiting
+    return Outcome(text=text, undoable=decision, alike=alike)
+
+
+def alike_to(decision: Decision, group: int) -> SeatQuerySet:
+    """Waiting near-duplicates of a ticket that was just decided; none after a blind review, which is one of a kind."""
+    return Seat.objects.none() if decision.blind else Seat.objects.for_bulk().filter(group=group)
+
+
+def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:
+    """Take a decision back, or say why that is not possible."""
+    if decision is None:
+        return Outcome(text=_("There is nothing to undo."), done=False)
+    try:
+        undone = decisions.undo(decision, reviewer, key=key)
+    except CannotUndo:
+        return Outcome(text=_("This cannot be undone: others have gone on from it meanwhile."), done=False)
+    text = _("Undone: ticket %d is back in your hands.") % decision.ticket_id
+    if len(undone) > 1:
+        text = _("%d decisions are undone.") % len(undone)
+    return Outcome(text=text, undoable=decisions.last_of(reviewer))
+
+
+def _reveal(decision: Decision) -> str:
+    if not (decision.blind and decision.prediction and Desk.current().reveal):
+        return ""
+    prediction = decision.prediction
+    model = {"category": prediction.category, "sentiment": prediction.sentiment}
+    return " " + _("The model said %(category)s | %(sentiment)s.") % model
+
+
+def _too_late(late: TooLate, reviewer: User) -> str:
+    """What happened to the ticket meanwhile; of a sealed one nobody learns what others said."""
+    number, standing = {"number": late.ticket.pk}, late.standing
+    if standing is None or late.ticket.sealed:
+        return _("Your answer came too late: ticket %(number)d is no longer asked about.") % number
+    said = number | {"person": standing.reviewer, "label": standing.label}
+    if standing.reviewer == reviewer:
+        return _("You have answered ticket %(number)d already: %(label)s.") % said
+    return _("%(person)s was faster: ticket %(number)d is %(label)s. Your answer was not recorded.") % said

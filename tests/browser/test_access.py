@@ -1,0 +1,159 @@
+"""Every page for everybody: axe finds nothing in light and dark, wide and narrow, and nothing needs a wide window."""
+
+from uuid import uuid4
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from playwright.sync_api import Page, expect
+
+from classifier.models import Category, Ticket
+from review import decisions
+from review.models import Decision, Seat
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
+HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
+THEMES = ["light", "dark"]
+WIDTHS = [1280, 360]
+
+
+@pytest.fixture
+def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+    page.goto("/sign-in/")
+    page.get_by_label("Username").fill("lea")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    return page
+
+
+def settle(ticket: Ticket, reviewer: User) -> Decision:
+    """As if decided at the screen, with a suggestion of the model in sight."""
+    (seat,) = Seat.objects.open().filter(ticket=ticket)
+    label = decisions.Label(seat.category, ticket.predictions.first().sentiment)
+    return decisions.decide(seat, reviewer, label, key=uuid4())
+
+
+@pytest.fixture
+def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
+    """A desk at which everything has happened, and the address of each page there is."""
+    run_desk()
+    billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
+    done = make_ticket("My invoice is wrong.", customer="c@example.org")
+    hold(done, category=billing)
+    settle(done, lea)
+    hold(make_ticket(HOSTILE, customer="c@example.org"), category=billing, confidence=0.1)
+    hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
+    (passed,) = hold(make_ticket("Somebody will sue."), category=billing)
+    decisions.escalate(passed, ana, note="Legal.", key=uuid4())
+    run_desk(double_share=1)
+    sentiment = done.predictions.first().sentiment
+    first, second = hold(make_ticket("Two people see it differently."))
+    decisions.decide(first, ana, decisions.Label(billing, sentiment), key=uuid4())
+    decisions.decide(second, ben, decisions.Label(technical, sentiment), key=uuid4())
+    run_desk(blind_share=1)
+    (blind,) = hold(make_ticket("Nobody says what this is."))
+    return {
+        "inbox": "/",
+        "new ticket": "/tickets/new/",
+        "settled ticket": done.get_absolute_url(),
+        "sealed ticket": blind.ticket.get_absolute_url(),
+        "hostile ticket": Ticket.objects.get(text=HOSTILE).get_absolute_url(),
+        "models": "/models/",
+        "screen": "/review/",
+        "queue": "/review/queue/",
+        "my decisions": "/review/mine/",
+        "lead": "/review/lead/",
+        "lead's screen": "/review/lead/work/",
+        "preferences": "/review/preferences/",
+        "nothing there": "/nothing/",
+    }
+
+
+def complaints(page: Page) -> list[str]:
+    found = Axe().run(page, options=WCAG).response["violations"]
+    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
+
+
+def test_axe_finds_nothing_on_any_page_in_both_themes(lead: Page, busy: dict[str, str], console: Console) -> None:
+    console.forgive("404")
+    found = {}
+    for theme in THEMES:
+        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for width in WIDTHS:
+            lead.set_viewport_size({"width": width, "height": 800})
+            for name, url in busy.items():
+                lead.goto(url)
+                if said := complaints(lead):
+                    found[name, theme, width] = said
+    assert found == {}
+
+
+def test_axe_finds_nothing_in_what_opens_on_the_screen(lead: Page, busy: dict[str, str]) -> None:
+    found = {}
+    for theme in THEMES:
+        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        lead.goto("/review/")
+        expect(lead.locator("#heading")).to_be_focused()
+        for key in ("s", "x", "n", "/", "?"):
+            lead.keyboard.press(key)
+            if said := complaints(lead):
+                found[key, theme] = said
+            lead.keyboard.press("Escape")
+            lead.locator("#heading").focus()
+    assert found == {}
+
+
+def test_axe_finds_nothing_on_the_way_in(page: Page, transactional_db: None) -> None:
+    for theme in THEMES:
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        page.goto("/sign-in/")
+        assert complaints(page) == []
+        page.get_by_label("Username").fill("nobody")
+        page.get_by_label("Password").fill("wrong")
+        page.keyboard.press("Enter")
+        expect(page.get_by_role("alert")).to_be_visible()
+        assert complaints(page) == []
+
+
+def test_no_page_scrolls_sideways_or_zooms_badly(lead: Page, busy: dict[str, str], console: Console) -> None:
+    """1280 CSS pixels at 200% are 640, at 400% 320."""
+    console.forgive("404")
+    found = []
+    for name, url in busy.items():
+        lead.goto(url)
+        for direction in ("ltr", "rtl"):
+            lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
+            for width in (320, 360, 640, 1000, 1280):
+                lead.set_viewport_size({"width": width, "height": 800})
+                over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                found += [(name, direction, width, over)] if over else []
+    assert found == []
+
+
+def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead: Page, busy: dict[str, str]) -> None:
+    lead.goto("/review/")
+    expect(lead.locator("#heading")).to_be_focused()
+    unseen = []
+    for _press in range(40):
+        lead.keyboard.press("Tab")
+        outlined = lead.evaluate(
+            """() => {
+                const seen = (element) => element && getComputedStyle(element).outlineStyle !== "none";
+                const active = document.activeElement;
+                return active === document.body || seen(active) || seen(active.closest("label"));
+            }"""
+        )
+        unseen += [] if outlined else [lead.evaluate("document.activeElement.outerHTML.slice(0, 120)")]
+    assert unseen == []
+
+
+def test_print_shows_the_message_and_no_controls(lead: Page, busy: dict[str, str]) -> None:
+    lead.goto("/review/")
+    lead.emulate_media(media="print")
+    expect(lead.locator("#card .text")).to_be_visible()
+    expect(lead.locator("#answer")).to_be_hidden()

@@ -1,0 +1,291 @@
+"""An agent's morning at the review screen, by keyboard alone."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Browser, Page, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Category, Ticket
+from review.models import Decision, Seat
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+TEXTS = [
+    "My card was charged twice for the same invoice.",
+    "The API answers 502 since this morning.",
+    "Please change the owner of our workspace.",
+    "What a lovely new dashboard, thank you!",
+    "Sehr geehrte Damen und Herren, nichts geht mehr.",
+    "I will take this to court unless you call me.",
+]
+
+
+@pytest.fixture
+def desk(agent: Page) -> Page:
+    """Six tickets wait, the first of them first."""
+    run_desk()
+    for number, text in enumerate(TEXTS):
+        hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
+    return agent
+
+
+def start(page: Page) -> None:
+    """Enter is the one key between signing in and the first ticket."""
+    page.goto("/")
+    expect(page.get_by_role("link", name=re.compile("Review .* ticket"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#heading")).to_be_focused()
+
+
+def sees(page: Page, number: int) -> None:
+    expect(page.locator("#card .text")).to_contain_text(TEXTS[number])
+    expect(page.locator("#heading")).to_be_focused()
+
+
+def verdicts() -> list[str]:
+    return list(Decision.objects.order_by("pk").values_list("verdict", flat=True))
+
+
+def test_a_morning_by_keyboard_alone(desk: Page) -> None:
+    start(desk)
+    sees(desk, 0)
+    press, typed = desk.keyboard.press, desk.keyboard.type
+    press("Enter")
+    sees(desk, 1)
+    press("2")
+    expect(desk.locator(".accept")).to_contain_text("Correct")
+    press("e")
+    press("Enter")
+    sees(desk, 2)
+    press("/")
+    typed("acco")
+    press("Enter")
+    expect(desk.locator("#find")).to_have_value("Account")
+    press("n")
+    typed("They write from the owner's address.")
+    press("Escape")
+    press("Escape")
+    expect(desk.locator("summary", has_text="Note")).to_be_focused()
+    desk.locator("#heading").focus()
+    press("Enter")
+    sees(desk, 3)
+    press("s")
+    press("2")
+    sees(desk, 4)
+    press("x")
+    typed("This one needs somebody who reads German.")
+    press("Tab")
+    press("Enter")
+    sees(desk, 5)
+    press("u")
+    sees(desk, 4)
+    press("u")
+    sees(desk, 3)
+    press("?")
+    expect(desk.locator("#help")).to_be_visible()
+    press("Escape")
+    expect(desk.locator("#help")).to_be_hidden()
+    assert verdicts() == ["accepted", "corrected", "corrected", "skipped", "escalated", "undone", "undone"]
+    first, second, third = Decision.objects.order_by("pk")[:3]
+    assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
+    assert (third.category.name, third.note) == ("Account", "They write from the owner's address.")
+    assert first.reviewer.username == "ana"
+
+
+def test_nothing_moves_from_one_ticket_to_the_next(desk: Page) -> None:
+    long = make_ticket("A very long message. " * 300)
+    hold(long, confidence=0.05)
+    start(desk)
+    expect(desk.locator("#card .text")).to_contain_text("A very long message.")
+    controls = [
+        ".accept",
+        "#find",
+        "summary >> nth=0",
+        "input[name=sentiment] >> nth=0",
+        "input[name=category] >> nth=3",
+    ]
+
+    def places() -> list[object]:
+        return [desk.locator(control).bounding_box() for control in controls]
+
+    before = places()
+    desk.keyboard.press("Enter")
+    sees(desk, 0)
+    assert places() == before
+    assert desk.evaluate("scrollY") == 0
+
+
+def test_typing_a_note_presses_no_keys(desk: Page) -> None:
+    start(desk)
+    desk.keyboard.press("n")
+    desk.keyboard.type("susx?/ 123 and more")
+    expect(desk.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
+    assert verdicts() == []
+
+
+def test_a_burst_is_confirmed_and_undone_together(desk: Page) -> None:
+    alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
+    hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
+    start(desk)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_text("8 more like it wait")).to_be_visible()
+    desk.keyboard.press("a")
+    expect(desk.get_by_role("heading", level=1)).to_contain_text("8")
+    assert Decision.objects.count() == 1
+    desk.get_by_role("button", name=re.compile("Accept|Give")).first.press("Enter")
+    expect(desk.locator("#heading")).to_be_visible()
+    assert Ticket.objects.filter(state="settled").count() == 9
+    desk.goto("/review/")
+    desk.keyboard.press("u")
+    expect(desk.get_by_text("8 decisions are undone")).to_be_visible()
+    assert Ticket.objects.filter(state="settled").count() == 1
+
+
+def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console: Console) -> None:
+    console.forgive("422")
+    run_desk(blind_share=1)
+    hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
+    start(agent)
+    expect(agent.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
+    assert "Surely a secret" not in agent.content()
+    assert agent.locator("input:checked").count() == 0
+    agent.keyboard.press("Enter")
+    expect(agent.get_by_text("Choose a category.")).to_be_visible()
+    agent.keyboard.press("1")
+    agent.keyboard.press("w")
+    agent.keyboard.press("Enter")
+    expect(agent.get_by_text("Nothing is left for you")).to_be_visible()
+    assert "Surely a secret" not in agent.content()
+    assert Decision.objects.get().blind is True
+
+
+def test_a_session_that_expires_loses_no_answer(desk: Page) -> None:
+    start(desk)
+    desk.keyboard.press("3")
+    Session.objects.all().delete()
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_label("Username")).to_be_focused()
+    desk.keyboard.type("ana")
+    desk.keyboard.press("Tab")
+    desk.keyboard.type(PASSWORD)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("heading", name="You were signed out")).to_be_visible()
+    assert verdicts() == []
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    decision = Decision.objects.get()
+    assert (decision.verdict, decision.category.name) == ("corrected", "Account")
+
+
+def test_signing_in_again_in_another_tab_does_not_spoil_this_one(desk: Page) -> None:
+    start(desk)
+    other = desk.context.new_page()
+    Session.objects.all().delete()
+    other.goto("/sign-in/")
+    other.get_by_label("Username").fill("ana")
+    other.get_by_label("Password").fill(PASSWORD)
+    other.keyboard.press("Enter")
+    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
+    desk.bring_to_front()
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    assert verdicts() == ["accepted"]
+
+
+def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, console: Console) -> None:
+    console.forgive("Failed to load resource")
+    console.forgive("htmx:")
+    start(desk)
+    lost = []
+
+    def lose(route: Route) -> None:
+        """The answer arrives, and what the server says to it does not."""
+        lost.append(1)
+        if len(lost) == 1:
+            route.abort()
+        elif len(lost) == 2:
+            route.fetch()
+            route.abort()
+        else:
+            route.continue_()
+
+    desk.route("**/review/decide/", lose)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_text("Not saved yet")).to_be_visible()
+    sees_still = desk.locator("#card .text")
+    expect(sees_still).to_contain_text(TEXTS[0])
+    sees_next = re.compile(re.escape(TEXTS[1]))
+    expect(desk.locator("#card .text")).to_contain_text(sees_next, timeout=15_000)
+    expect(desk.get_by_text("Not saved yet")).to_be_hidden()
+    assert len(lost) == 3
+    assert verdicts() == ["accepted"]
+
+
+def test_two_agents_in_two_browsers_never_meet(
+    desk: Page, chromium: Browser, live_server: LiveServer, ben: User
+) -> None:
+    context = chromium.new_context(base_url=live_server.url)
+    other = context.new_page()
+    other.goto("/sign-in/")
+    other.get_by_label("Username").fill("ben")
+    other.get_by_label("Password").fill(PASSWORD)
+    other.keyboard.press("Enter")
+    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
+    start(desk)
+    other.goto("/review/")
+    seen = []
+    for page in (desk, other, other, desk, other, desk):
+        seen.append(page.locator("#heading").inner_text())
+        page.keyboard.press("Enter")
+        expect(page.locator("#heading")).not_to_have_text(seen[-1])
+    assert len(set(seen)) == 6
+    assert Decision.objects.values("ticket").distinct().count() == 6
+    context.close()
+
+
+def test_without_script_every_step_is_a_plain_form(desk: Page, chromium: Browser, live_server: LiveServer) -> None:
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in/?next=/review/")
+    page.get_by_label("Username").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_role("button", name="Accept").click()
+    page.get_by_label("Find a category by typing").fill("Technical")
+    page.get_by_text("Find", exact=True).click()
+    page.get_by_role("button", name="Accept").click()
+    page.locator("summary", has_text="Skip").click()
+    page.get_by_role("button", name="I cannot tell").click()
+    page.locator("summary", has_text="Escalate").click()
+    page.get_by_label("What should the lead look at?").fill("Tone.")
+    page.get_by_role("button", name="Hand it to a lead").click()
+    page.get_by_role("button", name="Undo").click()
+    assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
+    assert Seat.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
+    context.close()
+
+
+def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(desk: Page) -> None:
+    start(desk)
+    region = desk.locator("#outcome")
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    expect(region).to_contain_text("Billing")
+    expect(region).to_contain_text("Next: The API answers 502")
+    assert (region.get_attribute("role"), region.get_attribute("aria-live")) == ("status", "polite")
+
+
+def test_keys_that_are_turned_off_do_nothing(desk: Page) -> None:
+    desk.goto("/review/preferences/")
+    desk.get_by_label(re.compile("[Ss]ingle keys")).uncheck()
+    desk.get_by_role("button", name="Save").click()
+    desk.goto("/review/")
+    for key in ("2", "s", "u", "Enter"):
+        desk.keyboard.press(key)
+    assert verdicts() == []
+    expect(desk.locator("#card .text")).to_contain_text(TEXTS[0])
