@@ -21,7 +21,7 @@ class Command(BaseCommand):
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
         try:
-            supervisor.run({"web": _web(host, port), "worker": _worker(threads)}, revived=self._say_revived)
+            supervisor.run({"web": web_command(host, port), "worker": _worker(threads)}, revived=self._say_revived)
         except supervisor.KeepsFailing as error:
             raise CommandError(str(error)) from error
         self.stdout.write("Stopped.")
@@ -42,7 +42,8 @@ def _check_free(host: str, port: int) -> None:
         ) from error
 
 
-def _web(host: str, port: int) -> list[str]:
+def web_command(host: str, port: int) -> list[str]:
+    """The web process alone, as `serve` starts it."""
     options = f"--bind {host}:{port} --worker-class gthread --threads {settings.WEB_THREADS} --graceful-timeout 5"
     quiet = ["--log-level", "warning", "--no-control-socket"]
     return [sys.executable, "-m", "gunicorn", "ticketclf_site.wsgi", *options.split(), *quiet]

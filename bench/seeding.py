@@ -1,0 +1,85 @@
+"""A desk with very many waiting tickets, written by SQL alone, as if the embedded model had been unsure of each."""
+
+from bench.harness import messages
+
+_SERIES = {
+    "sqlite": "WITH RECURSIVE series(i) AS (SELECT {first} UNION ALL SELECT i + 1 FROM series WHERE i < {last})",
+    "postgresql": "WITH series(i) AS (SELECT generate_series({first}, {last}))",
+}
+_TICKETS = """
+INSERT INTO classifier_ticket (id, source, text, customer, channel, language, received_at, due_at, state, available_at,
+    attempts, sealed)
+{series} SELECT i, 'bench', t.text || ' (' || i || ')', 'c' || (i % 50000) || '@example.org', 'email', 'en',
+    '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'held', '2026-01-01 00:00:00+00:00', 1, {no}
+FROM series JOIN bench_text t ON t.id = i % {texts}"""
+_PREDICTIONS = """
+INSERT INTO classifier_prediction (id, ticket_id, spec_id, contract_id, category_id, sentiment_id, confidence, reasoning,
+    requests, input_tokens, output_tokens, latency_ms, cost, shortened, created_at)
+{series} SELECT i, i, {spec}, {contract}, c.label, s.label, (i * 7919 % 8500) / 10000.0, 'Closest to it by a word.',
+    1, 0, 0, 2.0, 0, {no}, '2026-01-01 00:00:00+00:00'
+FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
+_VERDICTS = """
+INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, accepted, reason, current, created_at)
+{series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
+_SEATS = """
+INSERT INTO review_seat (ticket_id, number, purpose, lane, state, blind, share, created_at, due_at, value, "group",
+    received_at, language, reason, category_id, sentiment_id, confidence, spec_id)
+{series} SELECT t.id, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at, 0.5 * (1 - p.confidence), t.id,
+    t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id, p.confidence, p.spec_id
+FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON p.ticket_id = i"""
+CHUNK = 100_000
+
+
+def fill_desk(tickets: int) -> None:
+    """Empty, then filled with so many tickets, each with a prediction, a verdict and an open seat."""
+    from django.db import connection, transaction
+
+    with transaction.atomic():
+        for table in ("review_seat", "classifier_verdict", "classifier_prediction", "classifier_ticket"):
+            with connection.cursor() as cursor:
+                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this file
+        values = _values()
+        for first in range(1, tickets + 1, CHUNK):
+            series = _SERIES[connection.vendor].format(first=first, last=min(first + CHUNK - 1, tickets))
+            with connection.cursor() as cursor:
+                for statement in (_TICKETS, _PREDICTIONS, _VERDICTS, _SEATS):
+                    cursor.execute(statement.format(series=series, **values))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+
+
+def _values() -> dict[str, object]:
+    """What the statements refer to: the labels of the taxonomy, the embedded model, the contract in force."""
+    from django.db import connection
+
+    from classifier import gate
+    from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
+
+    spec, version = ModelSpec.objects.embedded(), ContractVersion.objects.in_force()
+    texts = [text.rsplit(" (", 1)[0] for text in messages(150)]
+    labels = {"category": Category.objects.active(), "sentiment": Sentiment.objects.active()}
+    with connection.cursor() as cursor:
+        _table(cursor, "bench_text", "text", texts)
+        for axis, rows in labels.items():
+            _table(cursor, f"bench_{axis}", "label", list(rows.values_list("pk", flat=True)))
+    postgres = connection.vendor == "postgresql"
+    return {
+        "spec": spec.pk,
+        "contract": version.pk,
+        "epoch": gate.epoch_of(spec, version, 0.85).pk,
+        "texts": len(texts),
+        "categories": len(labels["category"]),
+        "sentiments": len(labels["sentiment"]),
+        "yes": "true" if postgres else "1",
+        "no": "false" if postgres else "0",
+        "due": "timestamptz '2026-01-01' + i * interval '1 minute'"
+        if postgres
+        else "datetime('2026-01-01', '+' || i || ' minutes')",
+    }
+
+
+def _table(cursor: object, name: str, column: str, values: list[object] | list[str]) -> None:
+    kind = "bigint" if column == "label" else "text"
+    cursor.execute(f"CREATE TEMPORARY TABLE {name} (id bigint PRIMARY KEY, {column} {kind})")  # type: ignore[attr-defined]
+    rows = list(enumerate(values))
+    cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s)", rows)  # type: ignore[attr-defined]  # noqa: S608
