@@ -20,15 +20,15 @@ SOURCE = "demo"
 
 
 def create_people() -> dict[str, str]:
-    """An admin and an agent with random passwords; returns the passwords of those that did not exist yet."""
+    """An admin, a lead and two agents with random passwords; returns the passwords of those that were not there yet."""
     created = {}
-    for name, staff in (("admin", True), ("agent", False)):
+    for name, role in (("admin", "Admin"), ("lead", "Lead"), ("agent", "Agent"), ("agent2", "Agent")):
         if User.objects.filter(username=name).exists():
             continue
         created[name] = secrets.token_urlsafe(12)
+        staff = role == "Admin"
         user = User.objects.create_user(name, password=created[name], is_staff=staff, is_superuser=staff)
-        if not staff:
-            user.groups.add(Group.objects.get(name="Agent"))
+        user.groups.add(Group.objects.get(name=role))
     return created
 
 
