@@ -2,7 +2,7 @@
 PYTHON ?= python3
 MANAGE = .venv/bin/python manage.py
 
-.PHONY: demo serve setup test test-llm lint lock
+.PHONY: demo serve setup test test-llm lint lock messages
 
 demo: .installed
 	@$(MANAGE) demo $(ARGS)
@@ -15,6 +15,7 @@ setup: .installed
 
 test: .installed-dev
 	@.ci/chromium
+	@.ci/gettext
 	@.ci/test $(ARGS)
 
 test-llm: .installed-dev
@@ -23,6 +24,11 @@ test-llm: .installed-dev
 
 lint: .installed-dev
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy . && $(MANAGE) makemigrations --check --dry-run
+
+# Collects the strings of the interface for translation, and compiles what is translated; needs GNU gettext.
+messages: .installed-dev
+	@$(MANAGE) makemessages --locale de --no-location --no-obsolete --ignore tests --ignore bench --ignore var
+	@$(MANAGE) compilemessages --locale de --ignore .venv
 
 # Writes the pinned requirements anew from pyproject.toml; needs uv.
 lock:
