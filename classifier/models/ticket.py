@@ -12,6 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
+from classifier import search
 from classifier.text import excerpt, storable
 
 from .taxonomy import Category, Sentiment
@@ -51,11 +52,10 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
     def in_state(self, state: str) -> TicketQuerySet:
         return self.filter(state=state)
 
-    def earlier_of(self, ticket: Ticket) -> TicketQuerySet:
-        """What the same customer wrote before, latest first; nothing where the customer is not known."""
-        if not ticket.customer:
-            return self.none()
-        return self.filter(customer=ticket.customer, pk__lt=ticket.pk).order_by("-pk")
+    def search(self, typed: str) -> TicketQuerySet:
+        """The latest with all these words, or longer ones that begin so; all where nothing typed is a word."""
+        wanted = search.words(typed)
+        return self.filter(pk__in=search.matching(wanted, self.db)) if wanted else self
 
     def count_to(self, most: int = 1_000) -> str:
         """How many there are, as text; counting stops at `most`, so that no page grows with the table."""

@@ -14,9 +14,9 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from classifier import taxonomy
-from classifier.admin.tickets import BoundedPaginator
 from classifier.contract import JsonMode
 from classifier.models import Category, Failure, Gate, ModelSpec, Provider, Sentiment, Spend, Ticket
+from classifier.paging import BoundedPaginator
 from classifier.text import LONGEST_TICKET
 from tests.factories import make_prediction, make_ticket, make_user, make_verdict
 from tests.servers import OpenAIServer, error
