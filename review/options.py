@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
 
 from . import keys
+from .prepared import Prepared
 
 
 class Option(NamedTuple):
@@ -40,10 +41,10 @@ class Options:
     @classmethod
     def current(cls) -> Options:
         """Active categories in reading order of their tree, and sentiments in theirs (two queries)."""
-        nodes = map(_Node._make, Category.objects.active().values_list("pk", "name", "parent_id"))
+        nodes = map(_Node._make, _CATEGORIES.tuples())
         return cls(
             _numbered(paths(nodes).items(), "category", keys.NUMBERED),
-            _numbered(Sentiment.objects.active().values_list("pk", "name"), "sentiment", keys.LETTERED),
+            _numbered(_SENTIMENTS.tuples(), "sentiment", keys.LETTERED),
         )
 
     @staticmethod
@@ -89,7 +90,11 @@ class Options:
         return found[0]
 
 
-def _numbered(labels: Iterable[tuple[int, str]], axis: str, most: int) -> tuple[Option, ...]:
+_CATEGORIES = Prepared(lambda: Category.objects.active().values_list("pk", "name", "parent_id"))
+_SENTIMENTS = Prepared(lambda: Sentiment.objects.active().values_list("pk", "name"))
+
+
+def _numbered(labels: Iterable[tuple[Any, ...]], axis: str, most: int) -> tuple[Option, ...]:
     return tuple(
         Option(pk, name, f"{axis}_{number}" if number <= most else "")
         for number, (pk, name) in enumerate(labels, start=1)

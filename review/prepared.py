@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
+from uuid import UUID
 
 from django.db import connection, models
 
@@ -16,6 +17,7 @@ M = TypeVar("M", bound=models.Model)
 _STAND_INS: dict[type, Callable[[int], Any]] = {
     int: lambda number: 987_654_321_000 + number,
     str: lambda number: f"\x1fparameter {number}\x1f",
+    UUID: lambda number: UUID(int=number + 1),
     datetime: lambda number: datetime(1999, 9, 9, 9, 9, 9, tzinfo=UTC) + timedelta(microseconds=number + 1),
 }
 
@@ -30,19 +32,24 @@ class Prepared(Generic[M]):
     """Runs `build(**values)`, a queryset that depends on its parameters by filtering for them alone.
 
     Its SQL is made at the first call, with stand-ins for the values, and kept. Parameters are given with their types:
-    integers, strings or aware datetimes.
+    integers, strings, UUIDs or aware datetimes.
     """
 
-    def __init__(self, build: Callable[..., models.QuerySet[M]], **parameters: type) -> None:
+    def __init__(self, build: Callable[..., models.QuerySet[M, Any]], **parameters: type) -> None:
         self._build, self._parameters = build, parameters
         self._made: tuple[type[M], str, list[Any]] | None = None
 
     def __call__(self, **values: Any) -> list[M]:
-        """The rows. Locks (`select_for_update`) need a transaction, as they do elsewhere."""
+        """The rows as objects. Locks (`select_for_update`) need a transaction, as they do elsewhere."""
         model, sql, places = self._made = self._made or self._make()
-        adapted = {name: _adapted(value) for name, value in values.items()}
-        filled = [adapted[place.name] if isinstance(place, _Place) else place for place in places]
-        return list(model._base_manager.raw(sql, filled))
+        return list(model._base_manager.raw(sql, _filled(places, values)))
+
+    def tuples(self, **values: Any) -> list[tuple[Any, ...]]:
+        """The rows as the database gives them, for columns that are plain numbers or strings."""
+        _model, sql, places = self._made = self._made or self._make()
+        with connection.cursor() as cursor:
+            cursor.execute(sql, _filled(places, values))
+            return list(cursor.fetchall())
 
     def _make(self) -> tuple[type[M], str, list[Any]]:
         samples = {name: _STAND_INS[kind](number) for number, (name, kind) in enumerate(self._parameters.items())}
@@ -52,6 +59,15 @@ class Prepared(Generic[M]):
         return queryset.model, sql, [found.get(parameter, parameter) for parameter in parameters]
 
 
+def _filled(places: list[Any], values: dict[str, Any]) -> list[Any]:
+    adapted = {name: _adapted(value) for name, value in values.items()}
+    return [adapted[place.name] if isinstance(place, _Place) else place for place in places]
+
+
 def _adapted(value: Any) -> Any:
     """As the ORM hands it to the database."""
-    return connection.ops.adapt_datetimefield_value(value) if isinstance(value, datetime) else value
+    if isinstance(value, datetime):
+        return connection.ops.adapt_datetimefield_value(value)
+    if isinstance(value, UUID) and not connection.features.has_native_uuid_field:
+        return value.hex
+    return str(value) if isinstance(value, str) else value

@@ -33,6 +33,14 @@ def test_it_answers_for_other_values_than_it_was_made_with() -> None:
                     assert prepared(least=least, source=source, after=after) == expected
 
 
+def test_tuples_are_as_the_database_gives_them() -> None:
+    prepared: Prepared[Ticket] = Prepared(
+        lambda pk: Ticket.objects.filter(pk=pk).values_list("text", "attempts"),
+        pk=int,
+    )
+    assert prepared.tuples(pk=make_ticket("as it is", attempts=3).pk) == [("as it is", 3)]
+
+
 def test_rows_are_whole(django_assert_num_queries: Any) -> None:
     prepared: Prepared[Ticket] = Prepared(lambda pk: Ticket.objects.filter(pk=pk), pk=int)
     ticket = make_ticket("as it is", customer="c")
