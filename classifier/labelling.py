@@ -118,7 +118,7 @@ def _record(
 def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
     """The keys behind a contract's names, as they stand now: a label merged meanwhile answers by its successor."""
     successors = dict(
-        model._default_manager.select_for_update()
+        model._default_manager.select_for_update(no_key=True)
         .filter(pk__in=names.values())
         .order_by("pk")
         .values_list("pk", "merged_into")

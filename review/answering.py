@@ -8,6 +8,8 @@ from uuid import UUID
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
 
+from classifier.models import Ticket
+
 from . import decisions, glance
 from .decisions import CannotUndo, TooLate
 from .forms import AnswerForm
@@ -84,7 +86,10 @@ def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:
 
 
 def _reveal(decision: Decision) -> str:
+    """What the model said, where that was hidden and need not be any longer: not while another label is awaited."""
     if not (decision.blind and decision.prediction and Desk.current().reveal):
+        return ""
+    if Ticket.objects.filter(pk=decision.ticket_id, sealed=True).exists():
         return ""
     prediction = decision.prediction
     model = {"category": prediction.category, "sentiment": prediction.sentiment}
@@ -92,9 +97,9 @@ def _reveal(decision: Decision) -> str:
 
 
 def _too_late(late: TooLate, reviewer: User) -> str:
-    """What happened to the ticket meanwhile; of a sealed one nobody learns what others said."""
+    """What happened to the ticket meanwhile, as far as it may be told."""
     number, standing = {"number": late.ticket.pk}, late.standing
-    if standing is None or late.ticket.sealed:
+    if standing is None:
         return _("Your answer came too late: ticket %(number)d is no longer asked about.") % number
     said = number | {"person": standing.reviewer, "label": standing.label}
     if standing.reviewer == reviewer:

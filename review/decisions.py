@@ -1,10 +1,11 @@
-"""The one place where decisions are written, each in one transaction with its seat's and its ticket's state.
+"""What people may do to a ticket, each act in one transaction with its seat's and its ticket's state.
 
-The ticket's row is locked first, so that whatever two people do to one ticket happens one after the other.
+The ticket's row is locked first, so that whatever two people do to one ticket happens one after the other. A decision
+is written before its seat: it may have to wait for a merge of labels, which in turn waits for seats that are written.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 from uuid import UUID, uuid4
@@ -14,9 +15,13 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
+from classifier.models import Category, Prediction, Sentiment, Ticket
 
-from .models import Decision, Desk, Seat, SkipReason
+from . import queue, recording, routing
+from .models import Decision, Seat, SkipReason
+from .models.decision import LABELLED, PASSED_ON
+from .prepared import Prepared
+from .queue import once_more
 
 Act = Decision.Verdict
 MOST_AT_ONCE = 200
@@ -24,11 +29,14 @@ MOST_AT_ONCE = 200
 
 
 class TooLate(Exception):
-    """Somebody else has answered, or nobody is asked any more; `standing` is what stands now, if anything does."""
+    """Somebody else has answered, or has the ticket in hand by now, or nobody is asked any more.
 
-    def __init__(self, ticket: Ticket, standing: Decision | None) -> None:
-        super().__init__(f"#{ticket.pk} is answered already")
-        self.ticket, self.standing = ticket, standing
+    `standing` is the label that stands now, if one does and may be told.
+    """
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__(f"#{ticket.pk} is not asked about any more")
+        self.ticket, self.standing = ticket, None if ticket.sealed else standing_of(ticket)
 
 
 class CannotUndo(Exception):
@@ -56,89 +64,101 @@ class Shown:
 NOTHING = Shown()
 
 
+@once_more
 @transaction.atomic(durable=True)
 def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = "") -> Decision:
     """Record a label for a seat, and settle the ticket where it is the last that was wanted.
 
     An answer sent again changes nothing and gives the decision it made. Raises TooLate.
     """
-    ticket = _locked(seat.ticket_id)
-    if known := _known(key, reviewer):
+    ticket = recording.locked(seat.ticket_id)
+    if known := recording.known(key, reviewer):
         return known
-    _answer(ticket, seat, reviewer)
-    decision = _record_label(seat, reviewer, label, shown, key=key, note=note)
-    _follow_up(ticket, seat, decision)
+    seat = _wanted(ticket, seat.pk, reviewer)
+    if seat.blind:
+        shown = replace(shown, prediction=recording.predictions_of([ticket.pk]).get(ticket.pk))
+    decision = recording.labelled(ticket, seat, reviewer, label, shown, key=key, note=note)
+    recording.write_labels([decision])
+    if seat.purpose != Seat.Purpose.REVIEW:
+        # Whoever answers late may have the ticket's other seat in hand by now.
+        Seat.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
+    _answered([seat], reviewer)
+    routing.follow_up(ticket, seat, decision)
     return decision
 
 
+@once_more
 @transaction.atomic(durable=True)
 def skip(
     seat: Seat, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
 ) -> Decision:
     """Pass a ticket on to somebody else; once two people were not the right ones, a lead gets it. Raises TooLate."""
-    ticket = _locked(seat.ticket_id)
-    if known := _known(key, reviewer):
-        return known
-    _still_open(ticket, seat)
-    decision = _record(seat, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
-    _let_go(seat, reviewer)
-    _bar(Seat.objects.open().filter(ticket=ticket, lane=Seat.Lane.AGENTS), reviewer)
-    return decision
+    return _pass_on(seat, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
 
 
+@once_more
 @transaction.atomic(durable=True)
 def escalate(seat: Seat, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
     """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
-    ticket = _locked(seat.ticket_id)
-    if known := _known(key, reviewer):
-        return known
-    _still_open(ticket, seat)
-    decision = _record(seat, reviewer, Act.ESCALATED, shown, key=key, note=note)
-    _let_go(seat, reviewer)
-    Seat.objects.filter(pk=seat.pk).update(lane=Seat.Lane.LEADS)
-    return decision
+    return _pass_on(seat, reviewer, Act.ESCALATED, shown, key=key, note=note)
 
 
 @transaction.atomic(durable=True)
 def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> list[Decision]:
-    """Give many tickets one label, or each its own suggestion; seats that were taken meanwhile are left out.
+    """Give many tickets one label, or each its own suggestion; what cannot be had so any more is left out.
 
     Only seats whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch, and are
     undone together.
     """
-    tickets = _locked_all(seat.ticket_id for seat in seats[:MOST_AT_ONCE])
+    tickets = recording.locked_all([seat.ticket_id for seat in seats[:MOST_AT_ONCE]])
     free = Seat.objects.free_for_bulk(reviewer, timezone.now()).filter(pk__in=[seat.pk for seat in seats])
-    wanted = [seat for seat in free.select_related("category", "sentiment") if seat.ticket_id in tickets]
-    predictions = _standing_predictions(list(tickets))
-    batch = uuid4()
+    if label is None:
+        free = free.filter(category__retired=False, sentiment__retired=False)
+    wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
+    predictions, batch = recording.predictions_of(list(tickets)), uuid4()
     decisions = []
     for seat in wanted:
-        _answer(tickets[seat.ticket_id], seat, reviewer)
-        own = label or Label(_chosen(seat.category), _chosen(seat.sentiment))
-        shown = Shown(prediction=predictions.get(seat.ticket_id))
-        decision = _record_label(seat, reviewer, own, shown, key=uuid4(), batch=batch)
-        _follow_up(tickets[seat.ticket_id], seat, decision)
-        decisions.append(decision)
+        ticket, own = tickets[seat.ticket_id], label or label_of(seat)
+        shown = Shown(prediction=predictions.get(ticket.pk))
+        decisions.append(recording.labelled(ticket, seat, reviewer, own, shown, key=uuid4(), batch=batch))
+    recording.write_labels(decisions)
+    _answered(wanted, reviewer)
+    routing.settle(decisions)
     return decisions
 
 
+@once_more
 @transaction.atomic(durable=True)
 def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
     """Take a decision back, with all that was decided in one go with it; the seat of a single one is in hand again.
 
     Sent again it changes nothing. Raises CannotUndo.
     """
-    together = [decision]
-    if decision.batch:
-        together = list(Decision.objects.standing().filter(batch=decision.batch, reviewer=reviewer).order_by("pk"))
-    tickets = _locked_all(one.ticket_id for one in together)
-    if known := _known(key, reviewer):
-        return [known]
+    mine = Decision.objects.by(reviewer)
+    together = mine.filter(batch=decision.batch) if decision.batch else mine.filter(pk=decision.pk)
+    tickets = recording.locked_all(together.values("ticket"))
+    if known := recording.known(key, reviewer):
+        return list(mine.filter(batch=known.batch, verdict=Act.UNDONE)) if known.batch else [known]
+    standing = list(together.standing().select_related("seat").order_by("pk"))
+    if not standing:
+        raise CannotUndo
+    if not decision.batch:
+        _check_undoable(tickets[decision.ticket_id], standing[0])
     keys = {decision.pk: key}
-    return [
-        _undo(tickets[one.ticket_id], one, reviewer, key=keys.get(one.pk) or uuid4(), in_hand=not decision.batch)
-        for one in together
-    ]
+    undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
+    Decision.objects.bulk_create(undoings)
+    routing.reopen([one.seat for one in standing], tickets)
+    if not decision.batch:
+        if decision.verdict in PASSED_ON:
+            routing.offer(tickets[decision.ticket_id])
+        queue.give(reviewer, standing[0].seat)
+    return undoings
+
+
+def label_of(row: Decision | Seat) -> Label:
+    """The label of a decision that gave one, or of a seat that suggests one."""
+    assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
+    return Label(row.category, row.sentiment)
 
 
 def last_of(reviewer: User, within: timedelta = timedelta(hours=12)) -> Decision | None:
@@ -153,166 +173,56 @@ def standing_of(ticket: Ticket) -> Decision | None:
     return max(labels, key=lambda one: (one.purpose == Seat.Purpose.ADJUDICATION, one.pk), default=None)
 
 
-def _locked(ticket_pk: int) -> Ticket:
-    return Ticket.objects.select_for_update().get(pk=ticket_pk)
-
-
-def _locked_all(ticket_pks: Iterable[int]) -> dict[int, Ticket]:
-    rows = Ticket.objects.select_for_update().filter(pk__in=set(ticket_pks)).order_by("pk")
-    return {ticket.pk: ticket for ticket in rows}
-
-
-def _known(key: UUID, reviewer: User) -> Decision | None:
-    return Decision.objects.with_labels().filter(key=key, reviewer=reviewer).first()
-
-
-def _answer(ticket: Ticket, seat: Seat, reviewer: User) -> None:
-    """The seat is this person's for good, whoever had it in hand. Raises TooLate."""
+def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
+    """The seat as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
+    (seat,) = _SEAT(pk=seat_pk)
     if seat.purpose != Seat.Purpose.REVIEW:
-        beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer).exclude(pk=seat.pk)
-        beside.open().update(reviewer=None, leased_until=None)
-        if beside.filter(state=Seat.State.ANSWERED).exists():
-            raise TooLate(ticket, standing_of(ticket))
-    wanted = Q(state=Seat.State.OPEN)
-    if ticket.state != Ticket.State.SETTLED and seat.purpose != Seat.Purpose.ADJUDICATION:
-        # Models are asked about the ticket once more; what a person says of it meanwhile counts all the same.
-        wanted |= Q(state=Seat.State.WITHDRAWN)
+        beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer, state=Seat.State.ANSWERED)
+        if beside.exclude(pk=seat.pk).exists():
+            raise TooLate(ticket)
+    withdrawn = seat.state == Seat.State.WITHDRAWN and seat.purpose != Seat.Purpose.ADJUDICATION
+    if withdrawn and ticket.state != Ticket.State.SETTLED:
+        # The models have let it pass meanwhile; what a person says of it counts all the same.
+        routing.ask_again([ticket.pk])
+    elif seat.state != Seat.State.OPEN:
+        raise TooLate(ticket)
+    return seat
+
+
+_SEAT = Prepared(lambda pk: Seat.objects.filter(pk=pk), pk=int)
+
+
+def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
+    ticket = recording.locked(seat.ticket_id)
+    if known := recording.known(key, reviewer):
+        return known
+    seat = _wanted(ticket, seat.pk, reviewer)
+    if seat.reviewer_id != reviewer.pk and not seat.is_free(timezone.now()):
+        raise TooLate(ticket)
+    decision = recording.decision(ticket, seat, reviewer, verdict, shown, key=key, **values)
+    decision.save(force_insert=True)
+    Seat.objects.filter(pk=seat.pk).update(reviewer=None, leased_until=None)
+    routing.offer(ticket)
+    return decision
+
+
+def _answered(seats: Sequence[Seat], reviewer: User) -> None:
     answered = {"state": Seat.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
-    if not Seat.objects.filter(wanted, pk=seat.pk).update(**answered):
-        raise TooLate(ticket, standing_of(ticket))
+    Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(**answered)
 
 
-def _still_open(ticket: Ticket, seat: Seat) -> None:
-    if not Seat.objects.open().filter(pk=seat.pk).exists():
-        raise TooLate(ticket, standing_of(ticket))
+def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:
+    values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
+    return recording.decision(ticket, decision.seat, reviewer, Act.UNDONE, NOTHING, key=key, **values)
 
 
-def _let_go(seat: Seat, reviewer: User) -> None:
-    Seat.objects.open().filter(pk=seat.pk, reviewer=reviewer).update(reviewer=None, leased_until=None)
-
-
-def _record_label(
-    seat: Seat, reviewer: User, label: Label, shown: Shown, *, key: UUID, note: str = "", batch: UUID | None = None
-) -> Decision:
-    """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
-    prediction = _standing_predictions([seat.ticket_id]).get(seat.ticket_id) if seat.blind else shown.prediction
-    accepts = prediction is not None and label.is_of(prediction)
-    values = {"prediction": prediction, "category": label.category, "sentiment": label.sentiment, "batch": batch}
-    return _record(seat, reviewer, Act.ACCEPTED if accepts else Act.CORRECTED, shown, key=key, note=note, **values)
-
-
-def _record(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
-    seconds = None
-    if shown.since is not None:
-        seconds = max((timezone.now() - shown.since).total_seconds(), 0.0)
-    defaults = {
-        "prediction": shown.prediction,
-        "second_opinion": shown.second_opinion,
-        "second_first": shown.second_first,
-        "seconds": seconds,
-        "blind": seat.blind,
-        "purpose": seat.purpose,
-    }
-    return Decision.objects.create(
-        ticket_id=seat.ticket_id, seat=seat, reviewer=reviewer, verdict=verdict, key=key, **defaults | values
-    )
-
-
-def _follow_up(ticket: Ticket, seat: Seat, decision: Decision) -> None:
-    """Settle the ticket, wait for the other of two labels, or have a lead choose between them."""
-    if seat.purpose != Seat.Purpose.DOUBLE:
-        _settle(ticket, decision)
-        return
-    others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose=Seat.Purpose.DOUBLE)
-    other = others.exclude(seat=seat).first()
-    if other is None:
-        _bar(Seat.objects.open().filter(ticket=ticket, lane=Seat.Lane.AGENTS), decision.reviewer)
-    elif other.same_label(decision):
-        _settle(ticket, decision)
-    else:
-        _ask_a_lead(seat)
-
-
-def _settle(ticket: Ticket, decision: Decision) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(
-        state=Ticket.State.SETTLED, category=decision.category_id, sentiment=decision.sentiment_id, sealed=False
-    )
-    Seat.objects.open().filter(ticket=ticket).update(state=Seat.State.WITHDRAWN, reviewer=None, leased_until=None)
-
-
-def _unsettle(ticket: Ticket, seat: Seat) -> None:
-    Ticket.objects.filter(pk=ticket.pk).update(
-        state=Ticket.State.HELD, category=None, sentiment=None, sealed=seat.blind
-    )
-
-
-def _ask_a_lead(seat: Seat) -> None:
-    """Open the seat of the one who chooses between two labels, as blind to the model as those who gave them."""
-    like = {name: getattr(seat, name) for name in ("due_at", "value", "group", "received_at", "language")}
-    Seat.objects.update_or_create(
-        ticket_id=seat.ticket_id,
-        number=3,
-        defaults=like
-        | {
-            "purpose": Seat.Purpose.ADJUDICATION,
-            "lane": Seat.Lane.LEADS,
-            "blind": True,
-            "state": Seat.State.OPEN,
-            "reviewer": None,
-            "leased_until": None,
-        },
-    )
-
-
-def _bar(seats: Any, reviewer: User) -> None:
-    """Offer these seats to others than this person; where another is barred already, to a lead."""
-    seats.filter(not_for__isnull=False).exclude(not_for=reviewer).update(lane=Seat.Lane.LEADS)
-    seats.filter(not_for=None).update(not_for=reviewer)
-
-
-def _undo(ticket: Ticket, decision: Decision, reviewer: User, *, key: UUID, in_hand: bool) -> Decision:
-    seat = Seat.objects.get(pk=decision.seat_id)
-    _check_undoable(ticket, decision, seat, reviewer)
-    was_settled = ticket.state == Ticket.State.SETTLED
-    undoing = _record(seat, reviewer, Act.UNDONE, NOTHING, key=key, undoes=decision)
-    # Once it was settled everybody may have seen what the model said: the second look is no blind one.
-    blind = seat.blind and not (was_settled and seat.purpose == Seat.Purpose.REVIEW)
-    Seat.objects.open().filter(ticket=ticket, purpose=Seat.Purpose.ADJUDICATION).update(state=Seat.State.WITHDRAWN)
-    Seat.objects.held_by(reviewer).exclude(pk=seat.pk).update(reviewer=None, leased_until=None)
-    Seat.objects.filter(pk=seat.pk).update(
-        state=Seat.State.OPEN,
-        lane=Seat.Lane.LEADS if seat.purpose == Seat.Purpose.ADJUDICATION else Seat.Lane.AGENTS,
-        blind=blind,
-        not_for=None,
-        reviewer=reviewer if in_hand else None,
-        leased_until=timezone.now() + Desk.current().lease if in_hand else None,
-    )
-    seat.blind = blind
-    if was_settled:
-        _unsettle(ticket, seat)
-    return undoing
-
-
-def _check_undoable(ticket: Ticket, decision: Decision, seat: Seat, reviewer: User) -> None:
-    """Raises CannotUndo."""
-    if decision.reviewer_id != reviewer.pk or not Decision.objects.standing().filter(pk=decision.pk).exists():
-        raise CannotUndo
+def _check_undoable(ticket: Ticket, decision: Decision) -> None:
+    """Raises CannotUndo where others have gone on from the decision, or its person has."""
     later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
-    if decision.purpose != Seat.Purpose.ADJUDICATION and later.filter(purpose=Seat.Purpose.ADJUDICATION).exists():
+    word_of_a_lead = Q(verdict__in=LABELLED, seat__lane=Seat.Lane.LEADS)
+    if later.filter(Q(seat=decision.seat_id) | word_of_a_lead).exists():
         raise CannotUndo
-    if seat.state == Seat.State.ANSWERED and seat.reviewer_id != reviewer.pk:
+    in_use = Seat.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
+    in_use = in_use.exclude(reviewer=decision.reviewer_id)
+    if in_use.filter(Q(pk=decision.seat_id) | Q(purpose=Seat.Purpose.ADJUDICATION)).exists():
         raise CannotUndo
-    in_other_hands = seat.state == Seat.State.OPEN and seat.reviewer_id not in (None, reviewer.pk)
-    if in_other_hands and seat.leased_until and seat.leased_until > timezone.now():
-        raise CannotUndo
-
-
-def _standing_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
-    """By ticket, what the gate's current verdict rests on."""
-    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
-    return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}
-
-
-def _chosen(label: Any) -> Any:
-    assert label is not None  # noqa: S101 - bulk seats have a suggestion
-    return label

@@ -18,6 +18,11 @@ class Signals(NamedTuple):
     """How many tickets wait with the same suggested category, counted up to RARE."""
 
 
+def drawn(draw: float) -> float:
+    """The value of a blind seat, from a number in [0, 1): its place tells nothing, and lies among those of others."""
+    return 0.5 * draw
+
+
 def value(signals: Signals) -> float:
     """In [0, 1]: half for doubt, 0.3 for models that disagree, 0.2 for a rare suggestion."""
     doubt = 1.0 if signals.confidence is None else 1.0 - signals.confidence

@@ -3,9 +3,10 @@
 A person has at most one seat in hand, and a seat is in one person's hands; the database sees to both.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable
 from datetime import datetime
-from typing import NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, transaction
@@ -15,9 +16,10 @@ from classifier.models import Ticket
 
 from .models import Desk, Seat
 from .models.seat import SeatQuerySet
+from .prepared import Prepared
 
-CANDIDATES = 4
-"""Rows looked at in one go; more than one, for whoever is faster may take the first between look and claim."""
+P = ParamSpec("P")
+T = TypeVar("T")
 
 
 class Taken(Exception):
@@ -33,50 +35,85 @@ class Left(NamedTuple):
     not_for_me: int
 
 
+def once_more(verb: Callable[P, T]) -> Callable[P, T]:
+    """A verb that begins anew where the same person was faster in another tab, which a constraint tells."""
+
+    @wraps(verb)
+    def begun_anew(*args: P.args, **kwargs: P.kwargs) -> T:
+        try:
+            return verb(*args, **kwargs)
+        except IntegrityError:
+            return verb(*args, **kwargs)
+
+    return begun_anew
+
+
+@once_more
+@transaction.atomic(durable=True)
 def next_for(reviewer: User, lane: str = Seat.Lane.AGENTS) -> Seat | None:
     """The seat that this person has in hand, else the next of the lane, taken for the time of a lease."""
-    try:
-        return _next_for(reviewer, lane)
-    except IntegrityError:
-        # The same person in another tab was faster: what that took is in hand now.
-        return _next_for(reviewer, lane)
-
-
-@transaction.atomic(durable=True)
-def _next_for(reviewer: User, lane: str) -> Seat | None:
     now, desk = timezone.now(), Desk.current()
-    in_hand = Seat.objects.held_by(reviewer).select_for_update().first()
+    in_hand = _in_hand(reviewer)
     if in_hand and in_hand.lane == lane:
         return _lease(in_hand, reviewer, now, desk)
     if in_hand:
         _free(Seat.objects.filter(pk=in_hand.pk))
-    for seat in _candidates(reviewer, lane, now, desk):
-        if _take(seat, reviewer, now, desk):
-            return seat
-    return None
+    # The last look finds what the same person has taken in another tab meanwhile.
+    seat = _first_free(reviewer, lane, now, desk) or _in_hand(reviewer)
+    return _lease(seat, reviewer, now, desk) if seat else None
 
 
-def _candidates(reviewer: User, lane: str, now: datetime, desk: Desk) -> Iterator[Seat]:
-    """Free seats in the order of work: what is due soon, then what is worth most."""
+def _in_hand(reviewer: User) -> Seat | None:
+    return next(iter(_IN_HAND(reviewer=reviewer.pk)), None)
+
+
+def _first_free(reviewer: User, lane: str, now: datetime, desk: Desk) -> Seat | None:
+    """In the order of work: what is due soon, then what is worth most. It is locked, on SQLite with the database.
+
+    What others are at is passed over; only where there is nothing else do we wait whether they leave it.
+    """
+    wanted: dict[str, Any] = {"reviewer": reviewer.pk, "lane": lane, "now": now}
+    soon = now + desk.urgent
+    seats = _URGENT(**wanted, soon=soon) or _WORTHIEST(**wanted)
+    seats = seats or list(_urgent(**wanted, soon=soon, passing=False) or _worthiest(**wanted, passing=False))
+    return seats[0] if seats else None
+
+
+def _urgent(reviewer: int, lane: str, now: datetime, soon: datetime, passing: bool = True) -> SeatQuerySet:
+    return _free_for(reviewer, lane, now, passing).filter(due_at__lte=soon).order_by("due_at")[:1]
+
+
+def _worthiest(reviewer: int, lane: str, now: datetime, passing: bool = True) -> SeatQuerySet:
+    return _free_for(reviewer, lane, now, passing).order_by("-value", "pk")[:1]
+
+
+def _free_for(reviewer: int, lane: str, now: datetime, passing: bool) -> SeatQuerySet:
     free = Seat.objects.in_lane(lane).free(now).answerable_by(reviewer)
-    free = free.select_for_update(skip_locked=True, of=("self",))
-    yield from free.filter(due_at__lte=now + desk.urgent).order_by("due_at")[:CANDIDATES]
-    yield from free.order_by("-value", "pk")[:CANDIDATES]
+    return free.select_for_update(skip_locked=passing, of=("self",))
 
 
+_URGENT = Prepared(_urgent, reviewer=int, lane=str, now=datetime, soon=datetime)
+_WORTHIEST = Prepared(_worthiest, reviewer=int, lane=str, now=datetime)
+_IN_HAND = Prepared(lambda reviewer: Seat.objects.held_by(reviewer).select_for_update()[:1], reviewer=int)
+
+
+@once_more
 @transaction.atomic(durable=True)
 def take(reviewer: User, ticket: Ticket, lane: str = Seat.Lane.AGENTS) -> Seat:
     """This very ticket for this person, who lets go of what was in hand. Raises Taken."""
-    now, desk = timezone.now(), Desk.current()
-    _free(Seat.objects.held_by(reviewer).exclude(ticket=ticket))
     seats = Seat.objects.in_lane(lane).open().filter(ticket=ticket).select_for_update(of=("self",)).order_by("number")
-    mine = seats.filter(reviewer=reviewer).first()
-    if mine:
-        return _lease(mine, reviewer, now, desk)
-    for seat in seats.free(now).answerable_by(reviewer):
-        if _take(seat, reviewer, now, desk):
-            return seat
-    raise Taken
+    mine = seats.filter(reviewer=reviewer)
+    # Of a double click the second waits for the first, and then has the seat.
+    seat = mine.first() or seats.free(timezone.now()).answerable_by(reviewer).first() or mine.first()
+    if seat is None:
+        raise Taken
+    return give(reviewer, seat)
+
+
+def give(reviewer: User, seat: Seat) -> Seat:
+    """Put a seat into this person's hands in place of what was there; part of a transaction that has locked it."""
+    _free(Seat.objects.held_by(reviewer).exclude(pk=seat.pk))
+    return _lease(seat, reviewer, timezone.now(), Desk.current())
 
 
 def keep(reviewer: User, seat_pk: int) -> bool:
@@ -93,28 +130,20 @@ def let_go(reviewer: User) -> None:
 def left_for(reviewer: User, lane: str = Seat.Lane.AGENTS) -> Left:
     """What waits although this person gets nothing (two counts)."""
     waiting = Seat.objects.in_lane(lane).open()
-    in_hands = waiting.filter(reviewer__isnull=False).exclude(reviewer=reviewer)
-    return Left(in_hands.count_to(), waiting.filter(not_for=reviewer).count_to())
+    in_hands = waiting.filter(reviewer__isnull=False, leased_until__gt=timezone.now()).count_to()
+    return Left(in_hands, max(waiting.count_to() - in_hands, 0))
 
 
+@transaction.atomic(durable=True)
 def look_again(reviewer: User) -> int:
     """Offer this person again what they skipped and nobody else has answered. Returns how many seats."""
-    skipped = Seat.objects.in_lane(Seat.Lane.AGENTS).open().filter(not_for=reviewer)
-    answered = Seat.objects.filter(ticket__in=skipped.values("ticket"), state=Seat.State.ANSWERED, reviewer=reviewer)
-    return skipped.exclude(ticket__in=list(answered.values_list("ticket", flat=True))).update(not_for=None)
-
-
-def _take(seat: Seat, reviewer: User, now: datetime, desk: Desk) -> bool:
-    """Whether this person was the fastest."""
-    until = now + desk.lease
-    taken = Seat.objects.free(now).filter(pk=seat.pk).update(reviewer=reviewer, leased_until=until)
-    seat.reviewer, seat.leased_until = reviewer, until
-    return bool(taken)
+    skipped = Seat.objects.open().filter(not_for=reviewer).select_for_update(skip_locked=True)
+    return Seat.objects.filter(pk__in=list(skipped.values_list("pk", flat=True))).update(not_for=None)
 
 
 def _lease(seat: Seat, reviewer: User, now: datetime, desk: Desk) -> Seat:
-    seat.leased_until = now + desk.lease
-    Seat.objects.filter(pk=seat.pk).update(leased_until=seat.leased_until)
+    seat.reviewer, seat.leased_until = reviewer, now + desk.lease
+    Seat.objects.filter(pk=seat.pk).update(reviewer=reviewer, leased_until=seat.leased_until)
     return seat
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 
+import hypothesis
 import pytest
 from django.contrib.auth.models import Group, Permission, User
 from pytest_django.fixtures import Settings
@@ -10,6 +11,10 @@ from classifier import catalogue as shipped
 from classifier.models import Gate, ModelSpec
 from tests import factories
 from tests.servers import OpenAIServer
+
+# A busy machine is no fault of what is tested.
+hypothesis.settings.register_profile("patient", deadline=None)
+hypothesis.settings.load_profile("patient")
 
 
 @pytest.fixture(autouse=True)

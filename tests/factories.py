@@ -4,7 +4,9 @@ from typing import Any
 
 from django.contrib.auth.models import Group, User
 
+from classifier import gate
 from classifier.gate import epoch_of
+from classifier.labelling import Labelled, Outcome
 from classifier.models import (
     Category,
     ContractVersion,
@@ -16,6 +18,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
+from review.models import Desk, Seat
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -40,7 +43,11 @@ def make_spec(server: OpenAIServer, *, name: str, family: str, **values: Any) ->
 
 def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
     """What the embedded model might have said, with the first labels of the taxonomy."""
-    defaults = {
+    return Prediction.objects.create(ticket=ticket, **_said() | values)
+
+
+def _said() -> dict[str, Any]:
+    return {
         "spec": ModelSpec.objects.embedded(),
         "contract": ContractVersion.objects.in_force(),
         "category": Category.objects.active().first(),
@@ -48,7 +55,6 @@ def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
         "confidence": 0.9,
         "reasoning": "Because.",
     }
-    return Prediction.objects.create(ticket=ticket, **defaults | values)
 
 
 def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
@@ -60,3 +66,27 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
         accepted=True,
         reason=Reason.SURE,
     )
+
+
+def run_desk(*, blind_share: float = 0, double_share: float = 0, **values: Any) -> Desk:
+    """The review desk with these settings; as it is here, every ticket is one shown review, and draws repeat."""
+    shares = {"blind_share": blind_share, "double_share": double_share}
+    return Desk.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
+
+
+def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any) -> list[Seat]:
+    """The gate keeps new tickets for people, on what the embedded model might have said of them; their open seats.
+
+    `second` is the category that another model chooses. Further values are those of the prediction.
+    """
+    said = _said() | {"confidence": confidence} | values
+    predictions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
+    seconds: dict[int, Outcome] = {}
+    if second:
+        others = ModelSpec.objects.exclude(pk__in=tickets[0].predictions.values("spec"))
+        said |= {"spec": others.first(), "category": second}
+        opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
+        seconds = {opinion.ticket_id: opinion for opinion in opinions}
+    labelled = [Labelled(prediction.ticket, prediction) for prediction in predictions]
+    gate.hold(epoch_of(predictions[0].spec, predictions[0].contract, 0.85), labelled, seconds)
+    return list(Seat.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number"))

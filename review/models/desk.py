@@ -82,4 +82,4 @@ class Desk(models.Model):
     def draw(self, ticket_pk: int, purpose: str) -> float:
         """A number in [0, 1) that depends on seed, ticket and purpose alone: a draw that can be checked afterwards."""
         digest = hashlib.sha256(f"{self.seed}:{purpose}:{ticket_pk}".encode()).digest()
-        return int.from_bytes(digest[:7]) / 2**56
+        return int.from_bytes(digest[:6]) / 2**48

@@ -11,8 +11,8 @@ from classifier.models import Ticket
 
 
 class LikenessQuerySet(models.QuerySet["Likeness"]):
-    def sharing(self, bands: Sequence[Sequence[int]]) -> LikenessQuerySet:
-        """Rows with a band in common with one of these: candidates for being alike."""
+    def firsts_sharing(self, bands: Sequence[Sequence[int]]) -> LikenessQuerySet:
+        """First tickets of groups with a band in common with one of these: candidates for being alike."""
         shared = Q(pk__in=[])
         for number, values in enumerate(zip(*bands, strict=True)):
             shared |= Q(**{f"band_{number}__in": values})
@@ -20,14 +20,16 @@ class LikenessQuerySet(models.QuerySet["Likeness"]):
 
 
 class Likeness(models.Model):
-    """A ticket's bands of its text's MinHash signature, and the group of near-duplicates that it belongs to."""
+    """The group of near-duplicates that a ticket belongs to; of its first ticket the bands of the text's MinHash
+    signature too. The others have none: finding the first must cost the same however many are like it.
+    """
 
     ticket = models.OneToOneField(Ticket, models.CASCADE, primary_key=True, related_name="likeness")
     group = models.BigIntegerField(db_index=True, help_text="The key of the first ticket of the group.")
-    band_0 = models.BigIntegerField(db_index=True)
-    band_1 = models.BigIntegerField(db_index=True)
-    band_2 = models.BigIntegerField(db_index=True)
-    band_3 = models.BigIntegerField(db_index=True)
+    band_0 = models.BigIntegerField(null=True, db_index=True)
+    band_1 = models.BigIntegerField(null=True, db_index=True)
+    band_2 = models.BigIntegerField(null=True, db_index=True)
+    band_3 = models.BigIntegerField(null=True, db_index=True)
 
     objects = LikenessQuerySet.as_manager()
 
@@ -38,5 +40,9 @@ class Likeness(models.Model):
         return f"#{self.pk} is like #{self.group}"
 
     @property
-    def bands(self) -> tuple[int, ...]:
+    def bands(self) -> tuple[int | None, ...]:
         return self.band_0, self.band_1, self.band_2, self.band_3
+
+    @bands.setter
+    def bands(self, bands: Sequence[int]) -> None:
+        self.band_0, self.band_1, self.band_2, self.band_3 = bands

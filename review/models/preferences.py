@@ -26,6 +26,11 @@ class Preferences(models.Model):
         return cls.objects.filter(pk=user.pk).first() or cls(user=user)
 
     @property
+    def active(self) -> dict[str, str]:
+        """The key of each action; none where single keys are turned off."""
+        return self.keys if self.keys_on else {}
+
+    @property
     def keys(self) -> dict[str, str]:
         """The key of each action."""
         return keys.DEFAULTS | {action: key for action, key in self.changed_keys.items() if action in keys.DEFAULTS}

@@ -26,18 +26,16 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         """In nobody's hands: never taken, or abandoned."""
         return self.open().filter(Q(reviewer=None) | Q(leased_until__lte=now))
 
-    def held_by(self, reviewer: User) -> SeatQuerySet:
+    def held_by(self, reviewer: User | int) -> SeatQuerySet:
         """In this person's hands, at most one; a lease that ran out counts until somebody else takes the seat."""
         return self.open().filter(reviewer=reviewer)
 
-    def answerable_by(self, reviewer: User) -> SeatQuerySet:
+    def answerable_by(self, reviewer: User | int) -> SeatQuerySet:
         """Those that this person has neither skipped nor answered beside another seat of the same ticket."""
         answered = self.model._default_manager.filter(
             ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Seat.State.ANSWERED
         )
-        return self.filter(Q(not_for=None) | ~Q(not_for=reviewer) | Q(lane=Seat.Lane.LEADS)).exclude(
-            ~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered)
-        )
+        return self.exclude(not_for=reviewer).exclude(~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered))
 
     def for_bulk(self) -> SeatQuerySet:
         """Open, with a suggestion that is shown, and nobody else asked."""
@@ -83,7 +81,7 @@ class Seat(models.Model):
     )
     leased_until = models.DateTimeField(null=True, blank=True)
     not_for = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
-    """Who has skipped the ticket, or has answered its other seat."""
+    """Who has skipped the ticket, the latest such person."""
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))
@@ -143,3 +141,7 @@ class Seat(models.Model):
 
     def __str__(self) -> str:
         return f"#{self.ticket_id}, {self.get_purpose_display()} {self.number}"
+
+    def is_free(self, now: datetime) -> bool:
+        """As the queryset's `free`, of one that is open."""
+        return self.reviewer_id is None or (self.leased_until is not None and self.leased_until <= now)

@@ -1,0 +1,109 @@
+"""How a decision is put down: the rows it is made of, and what it must not miss. Part of a transaction, always."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import Q, QuerySet
+from django.utils import timezone
+
+from classifier.models import Prediction, Ticket, Verdict
+
+from .models import Decision, Seat
+from .prepared import Prepared
+
+if TYPE_CHECKING:
+    from .decisions import Label, Shown
+
+Act = Decision.Verdict
+
+
+def locked(ticket_pk: int) -> Ticket:
+    """The ticket, which nobody else changes from now on; without its text, which may be long.
+
+    Raises Ticket.DoesNotExist.
+    """
+    for ticket in _LOCKED(pk=ticket_pk):
+        return ticket
+    raise Ticket.DoesNotExist
+
+
+_LOCKED = Prepared(lambda pk: Ticket.objects.select_for_update().defer("text").filter(pk=pk), pk=int)
+
+
+def locked_all(ticket_pks: Any) -> dict[int, Ticket]:
+    """The same for several, by key; of a list or a query of keys."""
+    rows = Ticket.objects.select_for_update().defer("text").filter(pk__in=ticket_pks).order_by("pk")
+    return {ticket.pk: ticket for ticket in rows}
+
+
+def known(key: UUID, reviewer: User) -> Decision | None:
+    """What this person's answer of this key has become, if it was sent before."""
+    return next(iter(_KNOWN(key=key, reviewer=reviewer.pk)), None)
+
+
+_KNOWN = Prepared(lambda key, reviewer: Decision.objects.filter(key=key, reviewer=reviewer), key=UUID, reviewer=int)
+
+
+def decision(
+    ticket: Ticket, seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+) -> Decision:
+    """One that is not written yet. It is blind only while the ticket is sealed: later anybody may have looked."""
+    seconds = None
+    if shown.since is not None:
+        seconds = max((timezone.now() - shown.since).total_seconds(), 0.0)
+    return Decision(
+        ticket=ticket,
+        seat=seat,
+        reviewer=reviewer,
+        verdict=verdict,
+        key=key,
+        prediction=shown.prediction,
+        second_opinion=shown.second_opinion,
+        second_first=shown.second_first,
+        seconds=seconds,
+        blind=seat.blind and ticket.sealed,
+        purpose=seat.purpose,
+        **values,
+    )
+
+
+def labelled(
+    ticket: Ticket, seat: Seat, reviewer: User, label: Label, shown: Shown, *, key: UUID, **values: Any
+) -> Decision:
+    """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
+    accepts = shown.prediction is not None and label.is_of(shown.prediction)
+    verdict = Act.ACCEPTED if accepts else Act.CORRECTED
+    return decision(ticket, seat, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+
+
+def write_labels(decisions: Sequence[Decision]) -> None:
+    """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
+    if connection.vendor == "postgresql":
+        with connection.cursor() as cursor:
+            # A reference holds off a merge from its check on, and that would come at the end.
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+    by_pk = {one.pk: one for one in Decision.objects.bulk_create(decisions)}
+    for pk, category, sentiment in _MERGED.tuples(first=min(by_pk, default=0), last=max(by_pk, default=0)):
+        if one := by_pk.get(pk):
+            one.category_id, one.sentiment_id = category or one.category_id, sentiment or one.sentiment_id
+            one.save(update_fields=["category", "sentiment"])
+
+
+def _merged(first: int, last: int) -> QuerySet[Decision, tuple[Any, ...]]:
+    merged = Q(category__merged_into__isnull=False) | Q(sentiment__merged_into__isnull=False)
+    late = Decision.objects.filter(merged, pk__gte=first, pk__lte=last)
+    return late.values_list("pk", "category__merged_into", "sentiment__merged_into")
+
+
+_MERGED = Prepared(_merged, first=int, last=int)
+
+
+def predictions_of(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
+    """By ticket, what the gate's current verdict rests on."""
+    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
+    return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}

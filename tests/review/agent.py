@@ -1,0 +1,30 @@
+"""An agent in a process of its own: `python -m tests.review.agent NAME [hold]`.
+
+Answers one ticket after the other and prints the keys of their seats, or takes one and keeps it until it is killed.
+"""
+
+import os
+import sys
+import time
+
+import django
+
+
+def work(name: str, *, hold: bool) -> None:
+    from django.contrib.auth.models import User
+
+    from review import queue
+    from tests.review.acts import answer
+
+    person = User.objects.get(username=name)
+    while seat := queue.next_for(person):
+        print(seat.pk, flush=True)
+        if hold:
+            time.sleep(600)
+        answer(seat, person)
+
+
+if __name__ == "__main__":
+    os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketclf_site.settings")
+    django.setup()
+    work(sys.argv[1], hold="hold" in sys.argv)
