@@ -10,7 +10,9 @@ from .models import Gate
 
 def gate(request: HttpRequest) -> dict[str, Any]:
     """One query, two while the embedded model stands in; none where a template does not ask (fragments of a page)."""
-    if not request.user.is_authenticated:
+    # Of a request that is refused at the door nobody has asked yet who sends it.
+    user = getattr(request, "user", None)
+    if not user or not user.is_authenticated:
         return {}
     current = cache(Gate.objects.select_related("primary__provider", "second_opinion__provider").first)
-    return {"gate": current, "model_in_charge": lambda: (gate := current()) and gate.primary_in_charge()}
+    return {"gate": current, "model_in_charge": cache(lambda: (gate := current()) and gate.primary_in_charge())}

@@ -3,6 +3,7 @@
 import logging
 from collections import Counter
 from datetime import timedelta
+from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -13,11 +14,15 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
 from django.utils.timesince import timesince
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
+from . import kept
 from .forms import TicketForm
+from .kept import keeps_input
 from .models import Failure, ModelSpec, Provider, Ticket
 from .models.ticket import Page
+from .standing import Standing, history
 
 logger = logging.getLogger(__name__)
 
@@ -31,21 +36,32 @@ def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
     page = Page.of(tickets.with_labels(), before=request.GET.get("before", ""))
+    numbers = {value: Ticket.objects.in_state(value).count_to() for value in Ticket.State.values}
     tabs = [("", _("All"), Ticket.objects.count_to())]
-    tabs += [(value, str(label), Ticket.objects.in_state(value).count_to()) for value, label in Ticket.State.choices]
+    tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
     context = {
-        "rows": [(ticket, timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
+        "rows": [(ticket, Standing.of(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
         "next_before": page.next_before,
         "tabs": tabs,
         "state": state,
+        "invitation": _invitation(numbers[Ticket.State.HELD]),
+        "arrives": not request.GET,
     }
     return render(request, "classifier/inbox.html", context)
 
 
+def _invitation(held: str) -> str:
+    """What the way to the review screen says; empty where nothing waits there."""
+    number = int(held) if held.isdecimal() else 1_000
+    said = ngettext("Review %(number)s ticket", "Review %(number)s tickets", number) % {"number": held}
+    return said if number else ""
+
+
 @require_http_methods(["GET", "POST"])
 @permission_required("classifier.add_ticket", raise_exception=True)
+@keeps_input("classifier:new_ticket")
 def new_ticket(request: HttpRequest) -> HttpResponse:
-    form = TicketForm(request.POST or None)
+    form = TicketForm(request.POST or None, initial=_typed_before(request))
     status = 200
     try:
         if request.method == "POST" and form.is_valid():
@@ -63,16 +79,27 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     return render(request, "classifier/new_ticket.html", {"form": form}, status=status)
 
 
+def _typed_before(request: HttpRequest) -> dict[str, Any]:
+    """What was sent after the session had ended, to stand in the form again."""
+    if request.method == "POST" or not (typed := kept.take(request, "classifier:new_ticket")):
+        return {}
+    messages.warning(request, _("You were signed out. Here is what you typed; it is not stored yet."))
+    return typed.dict()
+
+
 @require_GET
 @permission_required("classifier.view_ticket", raise_exception=True)
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Ticket.objects.with_labels(), pk=pk)
     whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
+    told = history(found)
     context = {
         "ticket": found,
+        "standing": Standing.of(found),
         "text": found.text if whole else found.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
-        "history": found.history(),
+        "history": told,
+        "undone": {event.undoes_id for kind, event in told if kind == "decision"},
     }
     return render(request, "classifier/ticket.html", context)
 

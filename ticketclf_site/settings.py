@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
+    "django.contrib.humanize",
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
@@ -46,7 +47,7 @@ MIDDLEWARE = [
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
-    "django.contrib.auth.middleware.LoginRequiredMiddleware",
+    "ticketclf_site.kept.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -54,14 +55,18 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
-# Sign-in is throttled: after so many failures of one name from one address it waits.
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.auth.OneQueryBackend"]
+# Sign-in is throttled: after so many failures of one name from one address it waits. Behind a proxy everybody has the
+# proxy's address, so there the name alone counts.
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_TEMPLATE = "registration/throttled.html"
+AXES_LOCKOUT_CALLABLE = "ticketclf_site.throttle.locked_out"
+# Trying on does not make the wait longer: it ends when the page says.
+AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
+AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
 ROOT_URLCONF = "ticketclf_site.urls"
@@ -113,6 +118,7 @@ WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
 
+CSRF_FAILURE_VIEW = "ticketclf_site.kept.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "classifier:inbox"
 LOGOUT_REDIRECT_URL = "login"
@@ -128,6 +134,7 @@ AUTH_PASSWORD_VALIDATORS = [
 
 LANGUAGE_CODE = "en"
 LANGUAGES = [("en", "English"), ("de", "Deutsch")]
+LANGUAGE_COOKIE_AGE = 365 * 24 * 60 * 60
 LOCALE_PATHS = [BASE_DIR / "ticketclf_site" / "locale"]
 TIME_ZONE = env_str("TICKETCLF_TIME_ZONE", "UTC")
 USE_TZ = True

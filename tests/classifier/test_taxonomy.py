@@ -214,7 +214,8 @@ def test_classifying_again_opens_what_is_not_settled(state: str, django_capture_
     ticket = make_ticket()
     settled = make_ticket()
     Ticket.objects.filter(pk=ticket.pk).update(state=state, attempts=4)
-    Ticket.objects.filter(pk=settled.pk).update(state="settled")
+    label = {"category": Category.objects.first(), "sentiment": Sentiment.objects.first()}
+    Ticket.objects.filter(pk=settled.pk).update(state="settled", **label)
     with django_capture_on_commit_callbacks() as nudges:
         assert taxonomy.classify_again(Ticket.objects.all()) == 1
     ticket.refresh_from_db()

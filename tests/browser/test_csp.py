@@ -1,0 +1,158 @@
+"""No page breaks the Content-Security-Policy: a browser loads them all and complains of nothing."""
+
+from collections.abc import Iterator
+from uuid import uuid4
+
+import pytest
+from django.contrib import admin as django_admin
+from django.contrib.auth.models import Group, User
+from django.db.models import Model
+from django.test import RequestFactory
+from django.urls import reverse
+from playwright.sync_api import Page, expect
+
+from classifier.models import Category, Failure, Gate, Ticket
+from review import benchmark, decisions
+from review.decisions import Label
+from review.models import Decision
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.test_roles import DOORS
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def office(page: Page, catalogue: None, admin: User) -> Page:
+    """The pages of the admin, with a row of everything."""
+    run_desk()
+    benchmark.load_built_in()
+    Group.objects.create(name="Some")
+    (seat,) = hold(make_ticket("<script>alert(1)</script>"))
+    prediction = seat.ticket.predictions.get()
+    decisions.decide(seat, admin, Label(prediction.category, prediction.sentiment), key=uuid4())
+    about = {"ticket": seat.ticket, "spec": Gate.current().primary, "contract": prediction.contract}
+    Failure.objects.create(kind="timeout", detail="No answer.", **about)
+    for changed in (Category.objects.first(), Gate.current()):
+        changed.save()
+    page.goto("/admin/")
+    page.get_by_label("Username").fill("ada")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
+    return page
+
+
+def addresses(person: User) -> Iterator[str]:
+    """Every page of every table that the admin shows this person."""
+    request = RequestFactory().get("/")
+    request.user = person
+    for model, about in django_admin.site._registry.items():
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        yield reverse(f"{name}_changelist")
+        if about.has_add_permission(request):
+            yield reverse(f"{name}_add")
+        row: Model | None = model._default_manager.last()
+        assert row, f"{name} has no row"
+        yield reverse(f"{name}_change", args=[row.pk])
+        yield reverse(f"{name}_history", args=[row.pk])
+        if about.has_delete_permission(request, row):
+            yield reverse(f"{name}_delete", args=[row.pk])
+
+
+def test_no_page_of_the_admin_is_complained_of(office: Page, admin: User, console: Console) -> None:
+    seen = {}
+    urls = ["/admin/", "/admin/password_change/", "/admin/password_change/done/"]
+    for url in [*urls, f"/admin/auth/user/{admin.pk}/password/", *addresses(admin)]:
+        response = office.goto(url)
+        assert response is not None
+        assert response.status == 200, url
+        if console.complaints:
+            seen[url] = list(console.complaints)
+            console.complaints.clear()
+    assert seen == {}
+
+
+def test_no_page_of_the_app_is_complained_of(office: Page, console: Console) -> None:
+    hold(make_ticket("One more to review."))
+    ones = {"classifier:ticket": Ticket.objects.last().pk, "review:alike": Decision.objects.get().pk}
+    for name, door in DOORS.items():
+        if "GET" in door.methods:
+            response = office.goto(reverse(name, args=[ones[name]] if door.about_one else []))
+            assert response is not None
+            assert response.status == 200, name
+            assert console.complaints == [], name
+
+
+def test_no_refusal_is_complained_of_but_for_its_status(office: Page, tom: User, console: Console) -> None:
+    console.forgive("Failed to load resource")
+    for url, status in (("/nothing/", 404), ("/admin/nothing/", 404), ("/tickets/999999/", 404)):
+        response = office.goto(url)
+        assert response is not None
+        assert response.status == status
+    office.context.clear_cookies()
+    office.goto("/sign-in/")
+    office.get_by_label("Username").fill("tom")
+    office.get_by_label("Password").fill(PASSWORD)
+    office.keyboard.press("Enter")
+    expect(office.get_by_role("heading", name="You may not see this page")).to_be_visible()
+    assert console.complaints == []
+
+
+def test_what_the_admin_asks_before_it_acts_is_not_complained_of(office: Page) -> None:
+    office.goto("/admin/classifier/category/")
+    office.get_by_role("checkbox").nth(1).check()
+    office.get_by_label("Action:").select_option("merge")
+    office.get_by_role("button", name="Go").click()
+    office.get_by_label("Merge into").select_option(index=1)
+    office.get_by_role("button", name="Merge").click()
+    expect(office.get_by_text("is merged into")).to_be_visible()
+    office.goto("/admin/classifier/ticket/")
+    office.get_by_role("checkbox").nth(1).check()
+    office.get_by_label("Action:").select_option("delete_selected")
+    office.get_by_role("button", name="Go").click()
+    expect(office.get_by_role("heading", level=1)).to_be_visible()
+
+
+def test_an_earlier_state_can_be_read(office: Page) -> None:
+    office.goto(reverse("admin:classifier_category_history", args=[Category.objects.first().pk]))
+    office.locator("#change-history a").first.click()
+    expect(office.get_by_text("Revert")).to_have_count(0)
+
+
+def test_what_the_admin_does_by_script_works(office: Page) -> None:
+    office.goto("/admin/classifier/ticket/add/")
+    office.get_by_label("Text").fill("Typed in the admin.")
+    due = office.locator(".field-due_at")
+    due.get_by_role("link", name="Today").click()
+    due.get_by_role("link", name="Now").click()
+    due.get_by_role("link", name="Choose a Date").click()
+    office.keyboard.press("Escape")
+    office.get_by_role("button", name="Save", exact=True).click()
+    expect(office.get_by_text("was added successfully")).to_be_visible()
+    assert Ticket.objects.get(text="Typed in the admin.").due_at
+    office.goto(reverse("admin:auth_user_change", args=[User.objects.get(username="ada").pk]))
+    office.get_by_text("Some", exact=True).first.dblclick()
+    office.get_by_role("button", name="Save", exact=True).click()
+    assert User.objects.get(username="ada").groups.get().name == "Some"
+
+
+def test_a_row_made_in_a_window_of_its_own_comes_back(office: Page) -> None:
+    office.goto("/admin/classifier/category/add/")
+    with office.expect_popup() as opened:
+        office.locator("#add_id_parent").click()
+    window = opened.value
+    complaints: list[str] = []
+    window.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    window.get_by_label("Name").fill("Made aside")
+    window.get_by_role("button", name="Save").click()
+    expect(office.locator("#id_parent option:checked")).to_have_text("Made aside")
+    assert complaints == []
+
+
+def test_a_policy_that_is_broken_is_heard_of(office: Page, console: Console) -> None:
+    """So that the other tests here can fail."""
+    office.evaluate("document.body.insertAdjacentHTML('beforeend', '<p style=\"color: red\">red</p>')")
+    assert any("Content Security Policy" in complaint for complaint in console.complaints)
+    console.complaints.clear()
+    assert Decision.objects.exists()

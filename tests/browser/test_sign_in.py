@@ -1,0 +1,125 @@
+"""Signing in, again and again: one key to work, a pause after too many failures, and nothing typed is lost."""
+
+from datetime import timedelta
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import User
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Ticket
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+TYPED = "  I was charged twice.\n\nPlease undo it — مرحبا"
+
+
+def sign_in(page: Page, name: str = "ana", password: str = PASSWORD) -> None:
+    page.get_by_label("Username").fill(name)
+    page.get_by_label("Password").fill(password)
+    page.keyboard.press("Enter")
+
+
+def test_signing_in_and_one_key_lead_to_work(page: Page, roles: None, catalogue: None, ana: User) -> None:
+    run_desk()
+    hold(make_ticket("The first one."), make_ticket("The second one."))
+    page.goto("/")
+    sign_in(page)
+    expect(page.get_by_role("link", name="Review 2 tickets")).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page).to_have_url("/review/")
+
+
+def type_a_ticket(page: Page) -> None:
+    page.goto("/tickets/new/")
+    page.get_by_label("Text").fill(TYPED)
+    page.get_by_label("Customer").fill("c@example.org")
+    page.get_by_label("Due").fill("2027-01-02T03:04")
+    Session.objects.all().delete()
+    page.get_by_role("button", name="Store the ticket").click()
+
+
+def finds_what_was_typed(page: Page) -> None:
+    expect(page.get_by_text("You were signed out. Here is what you typed")).to_be_visible()
+    expect(page.get_by_label("Text")).to_have_value(TYPED)
+    expect(page.get_by_label("Customer")).to_have_value("c@example.org")
+    expect(page.get_by_label("Due")).to_have_value("2027-01-02T03:04")
+    assert not Ticket.objects.exists()
+    page.get_by_role("button", name="Store the ticket").click()
+    expect(page.get_by_text("The ticket is stored")).to_be_visible()
+    assert Ticket.objects.get().text == TYPED.strip()
+
+
+def test_a_session_that_ended_while_typing_loses_nothing(agent: Page) -> None:
+    type_a_ticket(agent)
+    expect(agent.get_by_label("Username")).to_be_focused()
+    sign_in(agent)
+    finds_what_was_typed(agent)
+
+
+def test_nor_does_it_without_script(agent: Page, chromium: Browser, live_server: LiveServer) -> None:
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/")
+    sign_in(page)
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    type_a_ticket(page)
+    sign_in(page)
+    finds_what_was_typed(page)
+    context.close()
+
+
+def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent: Page) -> None:
+    type_a_ticket(agent)
+    sign_in(agent, password="slip")
+    expect(agent.get_by_role("alert")).to_be_visible()
+    sign_in(agent)
+    finds_what_was_typed(agent)
+
+
+def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent: Page, ben: User) -> None:
+    type_a_ticket(agent)
+    sign_in(agent, name="ben")
+    expect(agent.get_by_label("Text")).to_have_value("")
+    agent.goto("/tickets/new/")
+    expect(agent.get_by_label("Text")).to_have_value("")
+
+
+def test_signing_in_again_in_another_tab_loses_nothing(agent: Page) -> None:
+    """The form's own token is worthless by then."""
+    agent.goto("/tickets/new/")
+    agent.get_by_label("Text").fill("typed before")
+    Session.objects.all().delete()
+    other = agent.context.new_page()
+    other.goto("/sign-in/")
+    sign_in(other)
+    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
+    agent.get_by_role("button", name="Store the ticket").click()
+    expect(agent.get_by_label("Text")).to_have_value("typed before")
+    agent.get_by_role("button", name="Store the ticket").click()
+    expect(agent.get_by_text("The ticket is stored")).to_be_visible()
+
+
+@pytest.mark.parametrize("door", ["/sign-in/", "/admin/login/"])
+def test_too_many_failures_are_told_in_a_plain_sentence(
+    page: Page, roles: None, catalogue: None, ana: User, console: Console, door: str
+) -> None:
+    console.forgive("429")
+    page.goto(door)
+    for _time in range(8):
+        with page.expect_navigation():
+            sign_in(page, password="wrong")
+    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+    expect(page.get_by_text("Try again in 10 minutes")).to_be_visible()
+    page.get_by_role("link", name="Back to signing in").click()
+    sign_in(page)
+    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+    for attempt in AccessAttempt.objects.all():
+        AccessAttempt.objects.update(attempt_time=attempt.attempt_time - timedelta(minutes=10))
+    page.get_by_role("link", name="Back to signing in").click()
+    sign_in(page)
+    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()

@@ -1,0 +1,124 @@
+"""Who may do what: every address of the app, for everybody. A new one has to be added here."""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern, URLResolver, get_resolver, reverse
+
+from classifier.models import Ticket
+from tests.factories import hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+EVERYBODY = {"agent", "lead", "admin"}
+LEADS = {"lead", "admin"}
+READ, WRITE, BOTH = {"GET"}, {"POST"}, {"GET", "POST"}
+
+
+class Door(NamedTuple):
+    methods: set[str]
+    open_to: set[str]
+    about_one: bool = False
+
+
+DOORS = {
+    "classifier:inbox": Door(READ, EVERYBODY),
+    "classifier:new_ticket": Door(BOTH, EVERYBODY),
+    "classifier:ticket": Door(READ, EVERYBODY, about_one=True),
+    "classifier:models": Door(READ, EVERYBODY),
+    "review:screen": Door(READ, EVERYBODY),
+    "review:decide": Door(WRITE, EVERYBODY),
+    "review:undo": Door(WRITE, EVERYBODY),
+    "review:keep": Door(WRITE, EVERYBODY),
+    "review:look_again": Door(WRITE, EVERYBODY),
+    "review:take": Door(WRITE, EVERYBODY, about_one=True),
+    "review:alike": Door(BOTH, EVERYBODY, about_one=True),
+    "review:queue": Door(READ, EVERYBODY),
+    "review:accept": Door(WRITE, EVERYBODY),
+    "review:mine": Door(READ, EVERYBODY),
+    "review:reopen": Door(WRITE, EVERYBODY, about_one=True),
+    "review:preferences": Door(BOTH, EVERYBODY),
+    "review:lead": Door(READ, LEADS),
+    "review:work": Door(READ, LEADS),
+}
+
+
+def named(patterns: list[Any], namespace: str = "") -> Iterator[str]:
+    for pattern in patterns:
+        if isinstance(pattern, URLResolver) and pattern.namespace in ("classifier", "review"):
+            yield from named(pattern.url_patterns, f"{pattern.namespace}:")
+        elif isinstance(pattern, URLPattern) and namespace:
+            yield f"{namespace}{pattern.name}"
+
+
+def test_every_address_has_its_row() -> None:
+    assert set(named(get_resolver().url_patterns)) == set(DOORS)
+
+
+@pytest.fixture
+def people(roles: None, tom: User, ana: User, lea: User, admin: User) -> dict[str, User]:
+    return {"stranger": tom, "agent": ana, "lead": lea, "admin": admin}
+
+
+@pytest.fixture
+def ticket(catalogue: None) -> Ticket:
+    run_desk()
+    (seat,) = hold(make_ticket())
+    return seat.ticket
+
+
+def knock(person: User | None, name: str, method: str, ticket: Ticket, **headers: str) -> Any:
+    client = Client(headers=headers)
+    if person:
+        client.force_login(person)
+    url = reverse(name, args=[ticket.pk] if DOORS[name].about_one else [])
+    return client.get(url) if method == "GET" else client.post(url)
+
+
+def expected(role: str, door: Door, method: str) -> set[int]:
+    """What is sent here is empty, so that it may be refused for what it says, but not for who says it."""
+    if role not in door.open_to:
+        return {403} if method in door.methods else {403, 405}
+    return {200, 204, 302, 400, 404, 409, 422} if method in door.methods else {405}
+
+
+@pytest.mark.parametrize("role", ["stranger", "agent", "lead", "admin"])
+def test_every_address_asks_who_is_there(role: str, people: dict[str, User], ticket: Ticket) -> None:
+    wrong = {}
+    for name, door in DOORS.items():
+        for method in ("GET", "POST"):
+            response = knock(people[role], name, method, ticket)
+            leads_out = response.get("Location", "").startswith(reverse("login"))
+            if response.status_code not in expected(role, door, method) or leads_out:
+                wrong[name, method] = response.status_code
+    assert wrong == {}
+
+
+def test_a_visitor_has_to_sign_in_whatever_is_asked(people: dict[str, User], ticket: Ticket) -> None:
+    for name in DOORS:
+        for method in ("GET", "POST"):
+            response = knock(None, name, method, ticket)
+            assert response.status_code == 302, name
+            assert response["Location"].startswith(reverse("login")), name
+
+
+def test_asking_for_a_part_of_a_page_opens_no_door(people: dict[str, User], ticket: Ticket) -> None:
+    wrong = {}
+    for name, door in DOORS.items():
+        for method in door.methods:
+            stranger = knock(people["stranger"], name, method, ticket, **{"hx-request": "true"})
+            visitor = knock(None, name, method, ticket, **{"hx-request": "true"})
+            if stranger.status_code != 403 or "HX-Redirect" not in visitor:
+                wrong[name, method] = stranger.status_code
+    assert wrong == {}
+
+
+@pytest.mark.parametrize("role", ["stranger", "agent", "lead"])
+def test_the_admin_is_for_staff(role: str, people: dict[str, User]) -> None:
+    client = Client()
+    client.force_login(people[role])
+    for url in ("/admin/", "/admin/auth/user/", "/admin/review/decision/", "/admin/classifier/ticket/"):
+        assert client.get(url)["Location"].startswith("/admin/login/")

@@ -1,0 +1,336 @@
+"""What every answer carries, who has to wait before signing in, and what is kept while somebody does."""
+
+import re
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from axes.models import AccessAttempt
+from django.contrib.auth.models import Permission, User
+from django.contrib.sessions.models import Session
+from django.core.signing import TimestampSigner
+from django.test import Client
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from classifier import kept
+from classifier.models import Ticket
+from tests.factories import PASSWORD, hold, make_ticket, make_user, run_desk
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+INBOX, NEW, SIGN_IN = reverse("classifier:inbox"), reverse("classifier:new_ticket"), reverse("login")
+ADMIN_SIGN_IN = "/admin/login/"
+POLICY = {
+    "default-src 'none'",
+    "script-src 'self'",
+    "style-src 'self'",
+    "img-src 'self' data:",
+    "font-src 'self'",
+    "connect-src 'self'",
+    "form-action 'self'",
+    "frame-ancestors 'none'",
+    "base-uri 'none'",
+}
+
+
+# Headers
+
+
+def assert_guarded(response: Any) -> None:
+    assert set(response["Content-Security-Policy"].split("; ")) == POLICY
+    assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+    assert response["Referrer-Policy"] == "same-origin"
+    assert response["X-Content-Type-Options"] == "nosniff"
+
+
+@pytest.mark.parametrize(
+    "url", [INBOX, NEW, "/models/", "/review/preferences/", "/admin/", "/admin/classifier/category/", "/nothing/"]
+)
+def test_every_page_is_guarded(client: Client, admin: User, url: str) -> None:
+    client.force_login(admin)
+    assert_guarded(client.get(url))
+
+
+def test_the_way_in_is_guarded(client: Client) -> None:
+    for url in (SIGN_IN, ADMIN_SIGN_IN, INBOX, "/static/css/app.css"):
+        assert_guarded(client.get(url))
+
+
+def test_refusals_and_failures_are_guarded(
+    client: Client, tom: User, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    client.force_login(tom)
+    refused = client.get(INBOX)
+    client.force_login(ana)
+    answers = [refused, client.get("/tickets/99/"), client.get(INBOX, headers={"host": "elsewhere.example"})]
+    answers.append(client.post(INBOX))
+    monkeypatch.setattr("classifier.views.Page.of", lambda *_, **__: 1 / 0)
+    client.raise_request_exception = False
+    answers.append(client.get(INBOX))
+    assert [answer.status_code for answer in answers] == [403, 404, 400, 405, 500]
+    for answer in answers:
+        assert_guarded(answer)
+
+
+# Who has to wait
+
+
+def sign_in(client: Client, password: str = PASSWORD, *, name: str = "ana", url: str = SIGN_IN, **said: Any) -> Any:
+    return client.post(url, {"username": name, "password": password}, **said)
+
+
+def fail(client: Client, times: int = 8, **said: Any) -> Any:
+    for _time in range(times):
+        response = sign_in(client, "wrong-and-secret", **said)
+    return response
+
+
+def let_pass(time: timedelta) -> None:
+    for attempt in AccessAttempt.objects.all():
+        AccessAttempt.objects.filter(pk=attempt.pk).update(attempt_time=attempt.attempt_time - time)
+
+
+def test_seven_failures_are_forgiven(client: Client, ana: User) -> None:
+    assert fail(client, 7).status_code == 200
+    assert sign_in(client).status_code == 302
+    client.logout()
+    # They are forgotten, too.
+    assert fail(client, 7).status_code == 200
+
+
+@pytest.mark.parametrize("url", [SIGN_IN, ADMIN_SIGN_IN])
+def test_after_eight_failures_even_the_right_password_has_to_wait(client: Client, ana: User, url: str) -> None:
+    throttled = fail(client, url=url)
+    assert throttled.status_code == 429
+    assert_guarded(throttled)
+    assert "Try again in 10 minutes" in throttled.content.decode()
+    assert 590 <= int(throttled["Retry-After"]) <= 600
+    for door in (SIGN_IN, ADMIN_SIGN_IN):
+        assert sign_in(client, url=door).status_code == 429
+    assert "_auth_user_id" not in client.session
+
+
+def test_the_page_says_when_and_then_it_is_so(client: Client, ana: User) -> None:
+    fail(client)
+    let_pass(timedelta(minutes=9, seconds=5))
+    assert "Try again in 1 minute;" in sign_in(client).content.decode()
+    let_pass(timedelta(seconds=56))
+    assert sign_in(client).status_code == 302
+
+
+def test_trying_on_does_not_make_the_wait_longer(client: Client, ana: User) -> None:
+    fail(client)
+    let_pass(timedelta(minutes=6))
+    assert "Try again in 4 minutes" in fail(client, 20).content.decode()
+
+
+def test_nobody_else_has_to_wait(client: Client, ana: User, ben: User) -> None:
+    fail(client)
+    assert sign_in(client, name="ben").status_code == 302
+    assert sign_in(Client(), REMOTE_ADDR="10.0.0.7").status_code == 302
+
+
+def test_another_browser_at_the_same_address_does_not_help(client: Client, ana: User) -> None:
+    fail(client, 4, headers={"user-agent": "one"})
+    assert fail(client, 4, headers={"user-agent": "other"}).status_code == 429
+
+
+def test_a_forwarded_address_of_ones_own_making_does_not_help(client: Client, ana: User) -> None:
+    for number in range(8):
+        response = fail(client, 1, headers={"x-forwarded-for": f"10.0.0.{number}"})
+    assert response.status_code == 429
+
+
+def test_a_script_is_told_no_more_than_a_person(client: Client, ana: User) -> None:
+    fail(client)
+    response = sign_in(client, headers={"x-requested-with": "XMLHttpRequest"})
+    assert response.status_code == 429
+    assert "Access-Control-Allow-Origin" not in response
+    assert "Too many attempts" in response.content.decode()
+
+
+def test_of_failures_name_and_address_are_stored_but_nothing_that_was_sent(client: Client, ana: User) -> None:
+    client.post(f"{SIGN_IN}?next=/secret/", {"username": "ana", "password": "nearly-right", "passwort": "nearly-right"})
+    fail(client, 2)
+    (row,) = AccessAttempt.objects.values()
+    assert (row["username"], row["ip_address"], row["failures_since_start"]) == ("ana", "127.0.0.1", 3)
+    assert row["get_data"] == row["post_data"] == ""
+    assert "secret" not in str(row)
+    assert "right" not in str(row)
+
+
+def test_what_is_stored_of_failures_goes_when_somebody_signs_in_later(client: Client, ana: User, ben: User) -> None:
+    fail(client)
+    let_pass(timedelta(minutes=11))
+    sign_in(client, name="ben")
+    assert not AccessAttempt.objects.exists()
+
+
+# What is kept
+
+
+@pytest.fixture
+def form(client: Client, ana: User) -> dict[str, str]:
+    """The form of a new ticket as Ana typed it, whose session has ended since."""
+    client.force_login(ana)
+    (token,) = re.findall('name="kept" value="([^"]+)"', client.get(NEW).content.decode())
+    Session.objects.all().delete()
+    return {"text": "one\r\n\r\n  two 字", "customer": "c@example.org", "due_at": "2027-01-01T10:00", "kept": token}
+
+
+def test_what_was_typed_is_there_after_signing_in_again(client: Client, form: dict[str, str]) -> None:
+    response = client.post(NEW, form)
+    assert response["Location"] == f"{SIGN_IN}?next={NEW}"
+    response = sign_in(client, url=response["Location"])
+    assert response["Location"] == NEW
+    page = client.get(NEW)
+    assert "You were signed out" in page.content.decode()
+    assert page.context["form"]["text"].value() == "one\r\n\r\n  two 字"
+    assert 'value="2027-01-01T10:00"' in page.content.decode()
+    assert "aria-invalid" not in page.content.decode()
+    assert not Ticket.objects.exists()
+    # It is offered once.
+    assert client.get(NEW).context["form"]["text"].value() is None
+
+
+def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben: User) -> None:
+    client.post(NEW, form)
+    sign_in(client, name="ben")
+    assert "字" not in client.get(NEW).content.decode()
+    assert "kept_input" not in client.session
+    client.force_login(User.objects.get(username="ana"))
+    assert "字" not in client.get(NEW).content.decode()
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda form: form.pop("kept"),
+        lambda form: form.update(kept="1:forged:token"),
+        lambda form: form.update(kept=TimestampSigner(salt="another form").sign("1")),
+        lambda form: form.update(text="x" * (kept.MOST_CHARACTERS + 1)),
+    ],
+    ids=["no token", "a forged token", "a token for something else", "too long"],
+)
+def test_a_stranger_fills_no_sessions(
+    client: Client, form: dict[str, str], spoil: Callable[[dict[str, str]], Any]
+) -> None:
+    spoil(form)
+    assert client.post(NEW, form).status_code == 302
+    assert not Session.objects.exists()
+
+
+def test_a_token_is_good_for_as_long_as_a_session(client: Client, form: dict[str, str], settings: Settings) -> None:
+    settings.SESSION_COOKIE_AGE = 0
+    client.post(NEW, form)
+    assert not Session.objects.exists()
+
+
+def test_the_form_of_somebody_who_has_left_fills_no_sessions(client: Client, form: dict[str, str], ana: User) -> None:
+    User.objects.filter(pk=ana.pk).update(is_active=False)
+    client.post(NEW, form)
+    assert not Session.objects.exists()
+
+
+def test_the_longest_ticket_is_kept(client: Client, form: dict[str, str]) -> None:
+    client.post(NEW, form | {"text": "字" * 1_048_576})
+    sign_in(client)
+    assert client.get(NEW).context["form"]["text"].value() == "字" * 1_048_576
+
+
+def test_neither_tokens_nor_files_are_kept(client: Client, form: dict[str, str]) -> None:
+    client.post(NEW, form | {"csrfmiddlewaretoken": "x"})
+    assert set(client.session["kept_input"]["fields"]) == {"text", "customer", "due_at"}
+
+
+def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]) -> None:
+    answer = {"category": "3", "note": "typed", "kept": form["kept"]}
+    response = client.post(reverse("review:decide"), answer, headers={"hx-request": "true"})
+    assert response["HX-Redirect"] == f"{SIGN_IN}?next={reverse('review:screen')}"
+    sign_in(client)
+    assert kept.take(client.get(INBOX).wsgi_request, "review:decide").dict() == {"category": "3", "note": "typed"}
+
+
+def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more(ana: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ana)
+    stale = {"text": "typed before", "kept": kept.token(ana), "csrfmiddlewaretoken": "x" * 64}
+    assert client.post(NEW, stale)["Location"] == NEW
+    assert client.get(NEW).context["form"]["text"].value() == "typed before"
+    assert not Ticket.objects.exists()
+
+
+def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ben)
+    response = client.post(NEW, {"text": "typed before", "kept": kept.token(ana)})
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()
+    assert "kept_input" not in client.session
+
+
+def test_what_is_kept_of_one_page_waits_for_that_page(client: Client, form: dict[str, str], ana: User) -> None:
+    client.post(NEW, form)
+    sign_in(client)
+    request = client.get(INBOX).wsgi_request
+    assert kept.take(request, "review:decide") is None
+    assert kept.take(request, "classifier:new_ticket").get("customer") == "c@example.org"
+
+
+# Where signing in leads
+
+
+def test_signing_in_leads_back_to_a_page(client: Client, ana: User) -> None:
+    url = client.get("/?state=held")["Location"]
+    assert sign_in(client, url=url)["Location"] == "/?state=held"
+
+
+def test_it_never_leads_to_an_address_that_takes_no_get(client: Client, ana: User) -> None:
+    url = client.post(reverse("review:undo"))["Location"]
+    assert sign_in(client, url=url)["Location"] == INBOX
+
+
+def test_it_never_leads_elsewhere(client: Client, ana: User) -> None:
+    assert sign_in(client, url=f"{SIGN_IN}?next=https://elsewhere.example/")["Location"] == INBOX
+
+
+@pytest.mark.parametrize(
+    ("headers", "back"),
+    [
+        ({"hx-current-url": "http://testserver/review/queue/?page=2"}, "/review/queue/%3Fpage%3D2"),
+        ({"hx-current-url": "http://elsewhere.example/"}, ""),
+        ({}, ""),
+    ],
+)
+def test_a_part_of_a_page_is_never_swapped_for_the_sign_in_page(
+    client: Client, headers: dict[str, str], back: str
+) -> None:
+    for ask in (client.get, client.post):
+        response = ask(reverse("review:keep"), headers={"hx-request": "true"} | headers)
+        assert response.status_code == 200
+        assert response["HX-Redirect"] == f"{SIGN_IN}?next={back}"
+        assert response.content == b""
+
+
+def test_the_inbox_invites_to_review_with_the_focus_on_it(client: Client, ana: User) -> None:
+    run_desk()
+    hold(make_ticket(), make_ticket())
+    sign_in(client)
+    page = client.get(INBOX).content.decode()
+    assert f'<a class="button" href="{reverse("review:screen")}" autofocus>Review 2 tickets</a>' in page
+    assert "autofocus" not in client.get(INBOX, {"state": "held"}).content.decode()
+
+
+def test_nobody_is_invited_to_what_they_may_not_do_or_where_nothing_waits(client: Client, ana: User) -> None:
+    client.force_login(ana)
+    assert "autofocus" not in client.get(INBOX).content.decode()
+    reader = make_user("reader")
+    reader.user_permissions.add(Permission.objects.get(codename="view_ticket"))
+    run_desk()
+    hold(make_ticket())
+    client.force_login(reader)
+    page = client.get(INBOX).content.decode()
+    assert "Review 1 ticket" not in page
+    assert "autofocus" not in page
