@@ -1,5 +1,7 @@
 """Requests as the middleware leaves them, and what several views ask of them."""
 
+from uuid import UUID, uuid4
+
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
@@ -10,3 +12,11 @@ class HtmxHttpRequest(HttpRequest):
 
     htmx: HtmxDetails
     user: User
+
+
+def key_of(request: HttpRequest) -> UUID:
+    """The key of an answer, made here where the page sent none that is one."""
+    try:
+        return UUID(request.POST.get("key", ""))
+    except ValueError:
+        return uuid4()

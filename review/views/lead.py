@@ -1,5 +1,20 @@
-from django.http import HttpRequest, HttpResponse
+"""The lead's page: what waits for a lead, how far people agree, how they get on."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from review import oversight, referrals
+from review.http import HtmxHttpRequest
 
 
-def lead(request: HttpRequest, pk: int = 0) -> HttpResponse:
-    return HttpResponse("soon")
+@never_cache
+@require_GET
+@permission_required("review.adjudicate", raise_exception=True)
+def lead(request: HtmxHttpRequest) -> HttpResponse:
+    context = {"waiting": referrals.waiting_for(request.user), "report": oversight.report(), "bounds": oversight.BOUNDS}
+    return render(request, "review/lead.html", context)
