@@ -1,0 +1,238 @@
+"""The queue as a table: by keyboard alone, without JavaScript, for everybody."""
+
+import itertools
+import re
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Locator, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Category
+from review import queue
+from review.models import Decision, Seat
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+REFUNDS = ["A refund is missing.", "Refund me, please.", "Where is my refund?"]
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> " + "long" * 300 + " مرحبا"
+
+
+@pytest.fixture
+def waiting(catalogue: None) -> None:
+    """Three about refunds, one that two models differ about, and many others."""
+    run_desk()
+    billing, technical, account = (Category.objects.get(name=name) for name in ("Billing", "Technical", "Account"))
+    for place, text in enumerate(REFUNDS):
+        hold(make_ticket(text, language="en"), category=billing, confidence=0.2 + place / 10)
+    hold(make_ticket("Is it the printer or the driver?"), category=technical, second=account, confidence=0.1)
+    hold(*[make_ticket(f"Change the owner, no. {number}") for number in range(30)], category=account, confidence=0.8)
+
+
+def rows(page: Page) -> Locator:
+    return page.locator("#queue-table tbody tr")
+
+
+def tab_to(page: Page, control: Locator, *, key: str = "Tab") -> None:
+    """As somebody without a mouse gets there."""
+    expect(control).to_have_count(1)
+    for _press in range(120):
+        if control.evaluate("control => control === document.activeElement"):
+            return
+        page.keyboard.press(key)
+    pytest.fail(f"{key} never reaches {control}")
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(agent: Page) -> None:
+    press = agent.keyboard.press
+    tab_to(agent, agent.get_by_role("link", name="Queue", exact=True))
+    press("Enter")
+    words = agent.get_by_label("Words")
+    tab_to(agent, words)
+    agent.keyboard.type("refund")
+    expect(rows(agent)).to_have_count(3)
+    expect(words).to_be_focused()
+    expect(agent).to_have_url(re.compile(r"/review/queue/\?q=refund$"))
+    expect(agent.get_by_role("status").filter(has_text="3 reviews wait")).to_be_visible()
+
+    confidence = agent.get_by_role("link", name="Confidence")
+    tab_to(agent, confidence)
+    press("Enter")
+    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+    expect(confidence).to_be_focused()
+    press("Enter")
+    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "descending")
+    expect(rows(agent).first).to_contain_text(REFUNDS[2])
+
+    for place in range(2):
+        tab_to(agent, rows(agent).nth(place).get_by_role("checkbox"))
+        press("Space")
+    press("Enter")
+    expect(agent.get_by_role("heading", level=1)).to_have_text("Accept 2 tickets as Billing | Positive?")
+    tab_to(agent, agent.get_by_role("button", name="Accept as Billing | Positive"))
+    press("Enter")
+    expect(agent.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
+    expect(rows(agent)).to_have_count(1)
+    expect(words).to_have_value("refund")
+
+    undo = agent.get_by_role("button", name="Undo: ask")
+    tab_to(agent, undo)
+    press("Enter")
+    expect(agent.get_by_text("2 decisions are undone.")).to_be_visible()
+    expect(rows(agent)).to_have_count(3)
+    expect(undo).to_have_count(0)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_filter_and_the_pages_by_keyboard_leave_the_focus_where_it_is(agent: Page) -> None:
+    press = agent.keyboard.press
+    agent.goto("/review/queue/")
+    following = agent.locator("#page-next")
+    tab_to(agent, following)
+    press("Enter")
+    expect(agent.get_by_text("Page 2 of 2")).to_be_visible()
+    expect(following).to_be_focused()
+    expect(rows(agent)).to_have_count(9)
+    agent.go_back()
+    expect(agent.get_by_text("Page 1 of 2")).to_be_visible()
+    expect(rows(agent)).to_have_count(25)
+
+    reason = agent.get_by_label("Reason")
+    tab_to(agent, reason)
+    agent.keyboard.type("two")
+    expect(rows(agent)).to_have_count(1)
+    expect(reason).to_be_focused()
+    expect(agent).to_have_url(re.compile(r"/review/queue/\?reason=disagreement$"))
+    agent.reload()
+    expect(rows(agent)).to_have_count(1)
+    expect(reason).to_have_value("disagreement")
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_sorted_table_stays_sorted_when_it_is_filtered(agent: Page) -> None:
+    agent.goto("/review/queue/")
+    agent.get_by_role("link", name="Confidence").click()
+    expect(agent).to_have_url(re.compile(r"sort=confidence"))
+    agent.get_by_label("Language").select_option("en")
+    expect(agent).to_have_url(re.compile(r"language=en"))
+    expect(agent).to_have_url(re.compile(r"sort=confidence"))
+    expect(rows(agent).first).to_contain_text(REFUNDS[0])
+    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_row_is_taken_from_the_table(agent: Page) -> None:
+    agent.goto("/review/queue/?q=printer")
+    agent.get_by_role("button", name="Review ticket").press("Enter")
+    expect(agent.locator("#card .text")).to_contain_text("Is it the printer")
+
+
+@pytest.fixture
+def plain(chromium: Browser, live_server: LiveServer, agent: Page, console: Console) -> Iterator[Page]:
+    """The same person in a browser without JavaScript."""
+    state = agent.context.storage_state()
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state)
+    page = context.new_page()
+    console.hear(page)
+    yield page
+    context.close()
+
+
+@pytest.mark.usefixtures("waiting")
+def test_everything_goes_without_javascript(plain: Page) -> None:
+    plain.goto("/review/queue/")
+    plain.locator("#page-next").click()
+    expect(plain.get_by_text("Page 2 of 2")).to_be_visible()
+    plain.get_by_label("Words").fill("refund")
+    plain.get_by_label("Category").select_option("Billing")
+    plain.get_by_role("button", name="Filter").click()
+    expect(rows(plain)).to_have_count(3)
+    plain.get_by_role("link", name="Confidence").click()
+    expect(rows(plain).first).to_contain_text(REFUNDS[0])
+    expect(plain.get_by_label("Words")).to_have_value("refund")
+
+    plain.get_by_role("button", name="Accept all on this page that can be").click()
+    expect(plain.get_by_role("heading", level=1)).to_have_text("Accept 3 tickets as Billing | Positive?")
+    plain.get_by_label(REFUNDS[1]).uncheck()
+    plain.get_by_role("button", name="Accept as Billing | Positive").click()
+    expect(plain.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
+    expect(rows(plain)).to_have_count(1)
+    expect(plain.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+    plain.get_by_role("button", name="Undo: ask").click()
+    expect(plain.get_by_text("2 decisions are undone.")).to_be_visible()
+    expect(rows(plain)).to_have_count(3)
+
+
+@pytest.mark.usefixtures("waiting")
+def test_different_suggestions_are_refused_with_a_way_on(agent: Page) -> None:
+    agent.goto("/review/queue/?sort=confidence")
+    for text in (REFUNDS[0], "Is it the printer"):
+        rows(agent).filter(has_text=text).get_by_role("checkbox").check()
+    agent.get_by_role("button", name="Accept the selected").click()
+    expect(agent.get_by_role("heading", level=1)).to_have_text("These do not share a suggestion")
+    agent.get_by_role("button", name="Go on with this 1: Technical | Positive").click()
+    expect(agent.get_by_role("heading", level=1)).to_have_text("Accept 1 ticket as Technical | Positive?")
+    agent.get_by_role("link", name="Back to the queue").click()
+    expect(agent).to_have_url(re.compile(r"/review/queue/\?sort=confidence$"))
+    assert not Decision.objects.exists()
+
+
+def check(page: Page, where: str) -> list[str]:
+    """What is wrong with the page as it stands: for axe in both themes, for the policy, for windows of any width."""
+    found = ["something inline"] if page.locator("script:not([src]), style, [style], [onclick]").count() else []
+    for width in (1280, 320):
+        page.set_viewport_size({"width": width, "height": 800})
+        for theme in ("light", "dark"):
+            page.emulate_media(color_scheme=theme)
+            violations = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
+            found += [f"{one['id']}, {theme}: {node['html'][:200]}" for one in violations for node in one["nodes"]]
+    for width, direction in itertools.product((320, 360, 640, 1000, 1160, 1280), ("rtl", "ltr")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append(f"scrolls sideways, {direction}, {width}")
+    return [f"{where}: {one}" for one in found]
+
+
+@pytest.mark.usefixtures("waiting")
+def test_every_state_of_the_pages_is_for_everybody(agent: Page, ben: User) -> None:
+    hostile, taken = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
+    queue.take(ben, taken.ticket)
+    found = []
+    for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):
+        agent.goto(f"/review/queue/{query}")
+        found += check(agent, query)
+    agent.goto("/review/queue/?sort=confidence")
+    agent.get_by_role("button", name="Accept all on this page that can be").click()
+    found += check(agent, "several groups")
+    agent.goto("/review/queue/?sort=confidence")
+    # Somebody else takes it after it was shown here.
+    queue.take(ben, Seat.objects.get(ticket__text=REFUNDS[0]).ticket)
+    for text in ("<script>alert(2)</script>", REFUNDS[0]):
+        rows(agent).filter(has_text=text).get_by_role("checkbox").check()
+    agent.get_by_role("button", name="Accept the selected").click()
+    expect(agent.get_by_role("heading", name="Left out")).to_be_visible()
+    found += check(agent, "one group and what is left out")
+    agent.get_by_role("button", name="Accept as Billing | Positive").click()
+    expect(agent.get_by_role("button", name="Undo: ask")).to_be_visible()
+    found += check(agent, "done")
+    assert found == []
+    assert hostile.ticket_id == Decision.objects.get().ticket_id
+
+
+@pytest.mark.usefixtures("waiting")
+def test_a_table_left_open_while_the_session_ended_leads_to_signing_in_and_back(agent: Page) -> None:
+    agent.goto("/review/queue/")
+    agent.context.clear_cookies()
+    agent.get_by_role("link", name="Confidence").click()
+    expect(agent.get_by_role("heading", name="Sign in")).to_be_visible()
+    agent.get_by_label("Username").fill("ana")
+    agent.get_by_label("Password").fill(PASSWORD)
+    agent.keyboard.press("Enter")
+    expect(agent.get_by_role("heading", name="Queue")).to_be_visible()
