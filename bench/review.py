@@ -9,6 +9,7 @@ import gzip
 import http.client
 import os
 import re
+import socket
 import subprocess
 import sys
 import threading
@@ -21,9 +22,17 @@ from urllib.parse import urlencode
 from bench.harness import ROOT, fresh_installation, table
 from bench.seeding import fill_desk
 
-PORT = 8765
 PASSWORD = "a-long-and-odd-password"  # noqa: S105 - of people who exist in a temporary database
 QUEUE_PAGES = 20
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+PORT = _free_port()
 
 
 class Agent:
@@ -41,6 +50,8 @@ class Agent:
         assert "sessionid" in self._cookies, f"{name} is not signed in"
 
     def open_screen(self) -> None:
+        # While others signed in the server may have closed what was idle.
+        self._connection.close()
         self._page = self.get("/review/")
 
     def accept(self) -> None:
@@ -182,7 +193,7 @@ def postgres(url: str) -> Iterator[None]:
 
     name = f"ticketclf_bench_{os.getpid()}"
     with psycopg.connect(url, autocommit=True) as connection:
-        connection.execute(f'CREATE DATABASE "{name}"')  # type: ignore[arg-type]
+        connection.execute(f'CREATE DATABASE "{name}"')
         os.environ["DATABASE_URL"] = url.rsplit("/", 1)[0] + f"/{name}"
         try:
             yield
@@ -190,7 +201,7 @@ def postgres(url: str) -> Iterator[None]:
             from django.db import connections
 
             connections.close_all()
-            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')  # type: ignore[arg-type]
+            connection.execute(f'DROP DATABASE "{name}" WITH (FORCE)')
 
 
 def run(sizes: list[int], crowds: list[int], decisions: int) -> None:

@@ -13,9 +13,10 @@ INSERT INTO classifier_ticket (id, source, text, customer, channel, language, re
     '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'held', '2026-01-01 00:00:00+00:00', 1, {no}
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
-INSERT INTO classifier_prediction (id, ticket_id, spec_id, contract_id, category_id, sentiment_id, confidence, reasoning,
-    requests, input_tokens, output_tokens, latency_ms, cost, shortened, created_at)
-{series} SELECT i, i, {spec}, {contract}, c.label, s.label, (i * 7919 % 8500) / 10000.0, 'Closest to it by a word.',
+INSERT INTO classifier_prediction (id, ticket_id, spec_id, contract_id, category_id, sentiment_id, confidence,
+    reasoning, requests, input_tokens, output_tokens, latency_ms, cost, shortened, created_at)
+{series} SELECT i, i, {spec}, {contract}, c.label, s.label, (i % 8500) * 7919 % 8500 / 10000.0,
+    'Closest to it by a word.',
     1, 0, 0, 2.0, 0, {no}, '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
 _VERDICTS = """
@@ -31,15 +32,14 @@ CHUNK = 100_000
 
 
 def fill_desk(tickets: int) -> None:
-    """Empty, then filled with so many tickets, each with a prediction, a verdict and an open seat."""
+    """Fill up to so many tickets, each new one with a prediction, a verdict and an open seat."""
     from django.db import connection, transaction
 
+    from classifier.models import Ticket
+
     with transaction.atomic():
-        for table in ("review_seat", "classifier_verdict", "classifier_prediction", "classifier_ticket"):
-            with connection.cursor() as cursor:
-                cursor.execute(f"DELETE FROM {table}")  # noqa: S608 - names from this file
         values = _values()
-        for first in range(1, tickets + 1, CHUNK):
+        for first in range(Ticket.objects.count() + 1, tickets + 1, CHUNK):
             series = _SERIES[connection.vendor].format(first=first, last=min(first + CHUNK - 1, tickets))
             with connection.cursor() as cursor:
                 for statement in (_TICKETS, _PREDICTIONS, _VERDICTS, _SEATS):
@@ -80,6 +80,7 @@ def _values() -> dict[str, object]:
 
 def _table(cursor: object, name: str, column: str, values: list[object] | list[str]) -> None:
     kind = "bigint" if column == "label" else "text"
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")  # type: ignore[attr-defined]
     cursor.execute(f"CREATE TEMPORARY TABLE {name} (id bigint PRIMARY KEY, {column} {kind})")  # type: ignore[attr-defined]
     rows = list(enumerate(values))
     cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s)", rows)  # type: ignore[attr-defined]  # noqa: S608

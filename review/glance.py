@@ -132,10 +132,10 @@ def alike(group: int, ticket_pk: int, most: int) -> Alike:
 
 def waiting(lane: str, most: int) -> int:
     """How many seats of a lane are open; counting stops at `most`."""
-    return int(_rows(_WAITING, lane, most)[0][0])
+    return int(_rows(_WAITING, str(lane), most)[0][0])
 
 
-def _rows(sql: str, *values: object) -> list[tuple[Any, ...]]:
+def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(sql, values)
         return list(cursor.fetchall())

@@ -25,7 +25,9 @@ _SHIFTS = np.array([0xC2B2AE3D27D4EB4F * (row + 1) & (2**61 - 1) for row in rang
 
 
 def shingles(text: str) -> frozenset[int]:
-    """Hashes of the text's overlapping character sequences; numbers count as one, case and marks not at all."""
+    """Hashes of the text's overlapping sequences of SHINGLE bytes (five letters, or two ideographs); numbers count as
+    one, case and marks not at all.
+    """
     plain = _OTHER.sub(" ", _NUMBERS.sub("0", text[:READ_CHARACTERS].casefold())).strip() or text[:READ_CHARACTERS]
     encoded = plain.encode(errors="replace")
     return frozenset(zlib.crc32(encoded[at : at + SHINGLE]) for at in range(max(len(encoded) - SHINGLE + 1, 1)))

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 from typing import Any
-from uuid import UUID, uuid4
+from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -21,7 +22,7 @@ from review import answering, decisions, glance, pace, queue
 from review.answering import Outcome
 from review.card import Card, Chosen
 from review.forms import AnswerForm
-from review.http import HtmxHttpRequest
+from review.http import HtmxHttpRequest, key_of
 from review.models import Decision, Desk, Preferences, Seat
 from review.options import Options
 from review.showing import NotShown, Showing
@@ -70,12 +71,15 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def undo(request: HtmxHttpRequest) -> HttpResponse:
-    """The decision named, else the person's latest one."""
+    """The decision named, else the person's latest one; what was decided in the queue's table leads back there."""
     pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
     decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.last_of(request.user)
-    outcome = answering.undo(decision, request.user, _key(request))
-    lane = Lane.LEADS if decision and decision.purpose == Seat.Purpose.ADJUDICATION else Lane.AGENTS
-    return _go_on(request, lane, outcome)
+    outcome = answering.undo(decision, request.user, key_of(request))
+    if "back" in request.POST:
+        (messages.success if outcome.done else messages.error)(request, outcome.text)
+        return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
+    in_hand = Seat.objects.held_by(request.user).first()
+    return _go_on(request, Lane(in_hand.lane) if in_hand else Lane.AGENTS, outcome)
 
 
 @require_POST
@@ -119,8 +123,7 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     waiting = answering.alike_to(decision, decision.seat.group).select_related("ticket", "category", "sentiment")
     if request.method == "POST":
         ticked = waiting.filter(pk__in=[seat for seat in request.POST.getlist("seat") if seat.isdecimal()])
-        label = decisions.Label(decision.category, decision.sentiment)
-        decided = decisions.decide_many(list(ticked), request.user, label)
+        decided = decisions.decide_many(list(ticked), request.user, decisions.label_of(decision))
         messages.success(
             request, _("%(number)d tickets: %(label)s.") % {"number": len(decided), "label": decision.label}
         )
@@ -194,11 +197,3 @@ def _render(
 def _waiting(lane: Lane) -> dict[str, Any]:
     number = glance.waiting(lane, COUNTED)
     return {"number": min(number, COUNTED - 1), "more": number == COUNTED}
-
-
-def _key(request: HttpRequest) -> UUID:
-    """The key of an answer, made here where the page sent none that is one."""
-    try:
-        return UUID(request.POST.get("key", ""))
-    except ValueError:
-        return uuid4()

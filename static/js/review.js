@@ -45,16 +45,24 @@ function perform(action, target) {
   if (control.matches(TYPED_INTO)) {
     control.focus();
     control.select();
+  } else if (control.matches("summary")) {
+    openDrawer(control.parentElement);
   } else {
     control.click();
   }
   return true;
 }
 
-// Drawers: one is open at a time, and the focus goes into it and comes back.
+// Drawers: one is open at a time, and the focus goes into it and comes back; at once, for people type on.
+
+function openDrawer(details) {
+  details.open = true;
+  details.querySelector(".drawer button, .drawer textarea").focus();
+}
 
 desk.addEventListener("toggle", (event) => {
-  if (event.target.open) event.target.querySelector(".drawer button, .drawer textarea").focus();
+  const drawer = event.target.querySelector(".drawer");
+  if (event.target.open && !drawer.contains(document.activeElement)) openDrawer(event.target);
 }, true);
 
 function closeDrawers() {

@@ -95,6 +95,7 @@ def test_a_morning_by_keyboard_alone(desk: Page) -> None:
     assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
     assert (third.category.name, third.note) == ("Account", "They write from the owner's address.")
     assert first.reviewer.username == "ana"
+    assert Decision.objects.get(verdict="escalated").note == "This one needs somebody who reads German."
 
 
 def test_nothing_moves_from_one_ticket_to_the_next(desk: Page) -> None:
