@@ -1,5 +1,7 @@
 """A desk with very many waiting tickets, written by SQL alone, as if the embedded model had been unsure of each."""
 
+from typing import Any
+
 from bench.harness import messages
 
 _SERIES = {
@@ -78,9 +80,9 @@ def _values() -> dict[str, object]:
     }
 
 
-def _table(cursor: object, name: str, column: str, values: list[object] | list[str]) -> None:
+def _table(cursor: Any, name: str, column: str, values: list[object] | list[str]) -> None:
     kind = "bigint" if column == "label" else "text"
-    cursor.execute(f"DROP TABLE IF EXISTS {name}")  # type: ignore[attr-defined]
-    cursor.execute(f"CREATE TEMPORARY TABLE {name} (id bigint PRIMARY KEY, {column} {kind})")  # type: ignore[attr-defined]
+    cursor.execute(f"DROP TABLE IF EXISTS {name}")
+    cursor.execute(f"CREATE TEMPORARY TABLE {name} (id bigint PRIMARY KEY, {column} {kind})")
     rows = list(enumerate(values))
-    cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s)", rows)  # type: ignore[attr-defined]  # noqa: S608
+    cursor.executemany(f"INSERT INTO {name} VALUES (%s, %s)", rows)  # noqa: S608 - names from this file
