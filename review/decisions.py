@@ -4,14 +4,15 @@ The ticket's row is locked first, so that whatever two people do to one ticket h
 is written before its seat: it may have to wait for a merge of labels, which in turn waits for seats that are written.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any, NamedTuple
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
@@ -21,9 +22,9 @@ from . import queue, recording, routing
 from .models import Decision, Seat, SkipReason
 from .models.decision import LABELLED, PASSED_ON
 from .prepared import Prepared
-from .queue import once_more
 
 Act = Decision.Verdict
+Verb = TypeVar("Verb", bound=Callable[..., Decision])
 MOST_AT_ONCE = 200
 """Tickets that one confirmation decides."""
 
@@ -64,16 +65,32 @@ class Shown:
 NOTHING = Shown()
 
 
-@once_more
+def sent_once(verb: Verb) -> Verb:
+    """A verb whose answer, sent again, changes nothing and gives the decision it made.
+
+    That is looked up only where the verb is refused, for nearly every answer comes once. It begins anew where the same
+    person was faster in another tab, which a constraint tells.
+    """
+
+    @wraps(verb)
+    def refused_or_done(seat: Seat, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
+        try:
+            return verb(seat, reviewer, *args, key=key, **kwargs)
+        except (TooLate, IntegrityError) as refusal:
+            if known := recording.known(key, reviewer):
+                return known
+            if isinstance(refusal, TooLate):
+                raise
+            return verb(seat, reviewer, *args, key=key, **kwargs)
+
+    return cast(Verb, refused_or_done)
+
+
+@sent_once
 @transaction.atomic(durable=True)
 def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = "") -> Decision:
-    """Record a label for a seat, and settle the ticket where it is the last that was wanted.
-
-    An answer sent again changes nothing and gives the decision it made. Raises TooLate.
-    """
+    """Record a label for a seat, and settle the ticket where it is the last that was wanted. Raises TooLate."""
     ticket = recording.locked(seat.ticket_id)
-    if known := recording.known(key, reviewer):
-        return known
     seat = _wanted(ticket, seat.pk, reviewer)
     if seat.blind:
         shown = replace(shown, prediction=recording.predictions_of([ticket.pk]).get(ticket.pk))
@@ -87,7 +104,7 @@ def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, 
     return decision
 
 
-@once_more
+@sent_once
 @transaction.atomic(durable=True)
 def skip(
     seat: Seat, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
@@ -96,7 +113,7 @@ def skip(
     return _pass_on(seat, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
 
 
-@once_more
+@sent_once
 @transaction.atomic(durable=True)
 def escalate(seat: Seat, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
     """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
@@ -127,7 +144,7 @@ def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = Non
     return decisions
 
 
-@once_more
+@queue.once_more
 @transaction.atomic(durable=True)
 def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
     """Take a decision back, with all that was decided in one go with it; the seat of a single one is in hand again.
@@ -194,8 +211,6 @@ _SEAT = Prepared(lambda pk: Seat.objects.filter(pk=pk), pk=int)
 
 def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
     ticket = recording.locked(seat.ticket_id)
-    if known := recording.known(key, reviewer):
-        return known
     seat = _wanted(ticket, seat.pk, reviewer)
     if seat.reviewer_id != reviewer.pk and not seat.is_free(timezone.now()):
         raise TooLate(ticket)

@@ -49,6 +49,12 @@ WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review'
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
+_LABELS = """
+SELECT axis, id, name, parent_id FROM (
+    SELECT 'category' AS axis, id, name, parent_id, position FROM classifier_category WHERE NOT retired
+    UNION ALL SELECT 'sentiment', id, name, NULL, position FROM classifier_sentiment WHERE NOT retired
+) AS label ORDER BY axis, position, name"""
+
 _WAITING = """
 SELECT count(*) FROM (SELECT 1 AS one FROM review_seat WHERE state = 'open' AND lane = %s LIMIT %s) AS waiting"""
 
@@ -128,6 +134,11 @@ def alike(group: int, ticket_pk: int, most: int) -> Alike:
     labels = [f"{category} | {sentiment}" for is_open, category, sentiment in rows if not is_open]
     counts = {label: labels.count(label) for label in labels}
     return Alike(len(rows) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
+
+
+def labels() -> list[tuple[Any, ...]]:
+    """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
+    return _rows(_LABELS)
 
 
 def waiting(lane: str, most: int) -> int:

@@ -9,8 +9,7 @@ from typing import Any, NamedTuple
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
 
-from . import keys
-from .prepared import Prepared
+from . import glance, keys
 
 
 class Option(NamedTuple):
@@ -40,11 +39,13 @@ class Options:
 
     @classmethod
     def current(cls) -> Options:
-        """Active categories in reading order of their tree, and sentiments in theirs (two queries)."""
-        nodes = map(_Node._make, _CATEGORIES.tuples())
+        """Active categories in reading order of their tree, and sentiments in theirs (one query)."""
+        rows = glance.labels()
+        nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]
+        sentiments = [(pk, name) for axis, pk, name, _parent in rows if axis == "sentiment"]
         return cls(
             _numbered(paths(nodes).items(), "category", keys.NUMBERED),
-            _numbered(_SENTIMENTS.tuples(), "sentiment", keys.LETTERED),
+            _numbered(sentiments, "sentiment", keys.LETTERED),
         )
 
     @staticmethod
@@ -88,10 +89,6 @@ class Options:
         if len(found) != 1:
             raise Unknown(", ".join(option.name for option in found[:5]))
         return found[0]
-
-
-_CATEGORIES = Prepared(lambda: Category.objects.active().values_list("pk", "name", "parent_id"))
-_SENTIMENTS = Prepared(lambda: Sentiment.objects.active().values_list("pk", "name"))
 
 
 def _numbered(labels: Iterable[tuple[Any, ...]], axis: str, most: int) -> tuple[Option, ...]:

@@ -6,11 +6,12 @@ Only where a decision waits for it; everywhere else querysets are plain.
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import nullcontext
 from datetime import UTC, datetime, timedelta
 from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
-from django.db import connection, models
+from django.db import connection, models, transaction
 
 M = TypeVar("M", bound=models.Model)
 
@@ -51,10 +52,17 @@ class Prepared(Generic[M]):
             cursor.execute(sql, _filled(places, values))
             return list(cursor.fetchall())
 
+    def statement(self, **values: Any) -> tuple[str, list[Any]]:
+        """The SQL and its parameters, as part of a larger statement."""
+        _model, sql, places = self._made = self._made or self._make()
+        return sql, _filled(places, values)
+
     def _make(self) -> tuple[type[M], str, list[Any]]:
         samples = {name: _STAND_INS[kind](number) for number, (name, kind) in enumerate(self._parameters.items())}
         queryset = self._build(**samples)
-        sql, parameters = queryset.query.get_compiler(connection=connection).as_sql()
+        # Outside of a transaction a lock is not even written down.
+        with nullcontext() if connection.in_atomic_block else transaction.atomic():
+            sql, parameters = queryset.query.get_compiler(connection=connection).as_sql()
         found = {_adapted(sample): _Place(name) for name, sample in samples.items()}
         return queryset.model, sql, [found.get(parameter, parameter) for parameter in parameters]
 

@@ -9,7 +9,7 @@ from functools import wraps
 from typing import Any, NamedTuple, ParamSpec, TypeVar
 
 from django.contrib.auth.models import User
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
 from classifier.models import Ticket
@@ -49,34 +49,58 @@ def once_more(verb: Callable[P, T]) -> Callable[P, T]:
 
 
 @once_more
-@transaction.atomic(durable=True)
-def next_for(reviewer: User, lane: str = Seat.Lane.AGENTS) -> Seat | None:
-    """The seat that this person has in hand, else the next of the lane, taken for the time of a lease."""
-    now, desk = timezone.now(), Desk.current()
-    in_hand = _in_hand(reviewer)
-    if in_hand and in_hand.lane == lane:
-        return _lease(in_hand, reviewer, now, desk)
-    if in_hand:
-        _free(Seat.objects.filter(pk=in_hand.pk))
-    # The last look finds what the same person has taken in another tab meanwhile.
-    seat = _first_free(reviewer, lane, now, desk) or _in_hand(reviewer)
-    return _lease(seat, reviewer, now, desk) if seat else None
+def next_for(reviewer: User, lane: str = Seat.Lane.AGENTS, desk: Desk | None = None) -> Seat | None:
+    """The seat that this person has in hand, else the next of the lane, taken for the time of a lease.
 
-
-def _in_hand(reviewer: User) -> Seat | None:
-    return next(iter(_IN_HAND(reviewer=reviewer.pk)), None)
-
-
-def _first_free(reviewer: User, lane: str, now: datetime, desk: Desk) -> Seat | None:
-    """In the order of work: what is due soon, then what is worth most. It is locked, on SQLite with the database.
-
-    What others are at is passed over; only where there is nothing else do we wait whether they leave it.
+    Nearly always it is one statement for each, of which the database makes the transaction.
     """
+    now, desk = timezone.now(), desk or Desk.current()
+    return _kept(reviewer, lane, now + desk.lease) or _claimed(reviewer, lane, now, desk) or _wait(reviewer, lane, desk)
+
+
+_KEPT = """
+UPDATE review_seat SET reviewer_id = CASE WHEN lane = %s THEN reviewer_id END,
+    leased_until = CASE WHEN lane = %s THEN %s END
+WHERE reviewer_id = %s AND state = 'open' RETURNING *"""
+
+
+def _kept(reviewer: User, lane: str, until: datetime) -> Seat | None:
+    """What is in hand in this lane, for another lease; of another lane it is let go."""
+    seat = _seat(_KEPT, [str(lane), str(lane), _adapted(until), reviewer.pk])
+    return seat if seat and seat.reviewer_id else None
+
+
+_CLAIMED = """
+UPDATE review_seat SET reviewer_id = %s, leased_until = %s WHERE id = COALESCE(({urgent}), ({worthiest})) RETURNING *"""
+
+
+def _claimed(reviewer: User, lane: str, now: datetime, desk: Desk) -> Seat | None:
+    """In the order of work: what is due soon, then what is worth most; what others are at is passed over."""
     wanted: dict[str, Any] = {"reviewer": reviewer.pk, "lane": lane, "now": now}
-    soon = now + desk.urgent
-    seats = _URGENT(**wanted, soon=soon) or _WORTHIEST(**wanted)
-    seats = seats or list(_urgent(**wanted, soon=soon, passing=False) or _worthiest(**wanted, passing=False))
-    return seats[0] if seats else None
+    urgent, of_urgent = _URGENT.statement(**wanted, soon=now + desk.urgent)
+    worthiest, of_worthiest = _WORTHIEST.statement(**wanted)
+    sql = _CLAIMED.format(urgent=urgent, worthiest=worthiest)
+    return _seat(sql, [reviewer.pk, _adapted(now + desk.lease), *of_urgent, *of_worthiest])
+
+
+def _seat(sql: str, values: list[Any]) -> Seat | None:
+    """Of a statement that gives one seat or none."""
+    return next(iter(list(Seat.objects.raw(sql, values))), None)
+
+
+def _adapted(moment: datetime) -> Any:
+    return connection.ops.adapt_datetimefield_value(moment)
+
+
+@transaction.atomic(durable=True)
+def _wait(reviewer: User, lane: str, desk: Desk) -> Seat | None:
+    """Where nothing is free at once, wait whether others leave what they are at."""
+    now = timezone.now()
+    seats = list(_urgent(reviewer.pk, lane, now, now + desk.urgent, passing=False))
+    seats = seats or list(_worthiest(reviewer.pk, lane, now, passing=False))
+    # The last look finds what the same person has taken in another tab meanwhile.
+    seats = seats or list(Seat.objects.held_by(reviewer).select_for_update()[:1])
+    return _lease(seats[0], reviewer, now, desk) if seats else None
 
 
 def _urgent(reviewer: int, lane: str, now: datetime, soon: datetime, passing: bool = True) -> SeatQuerySet:
@@ -92,9 +116,8 @@ def _free_for(reviewer: int, lane: str, now: datetime, passing: bool) -> SeatQue
     return free.select_for_update(skip_locked=passing, of=("self",))
 
 
-_URGENT = Prepared(_urgent, reviewer=int, lane=str, now=datetime, soon=datetime)
-_WORTHIEST = Prepared(_worthiest, reviewer=int, lane=str, now=datetime)
-_IN_HAND = Prepared(lambda reviewer: Seat.objects.held_by(reviewer).select_for_update()[:1], reviewer=int)
+_URGENT = Prepared(lambda **given: _urgent(**given).values("pk"), reviewer=int, lane=str, now=datetime, soon=datetime)
+_WORTHIEST = Prepared(lambda **given: _worthiest(**given).values("pk"), reviewer=int, lane=str, now=datetime)
 
 
 @once_more
