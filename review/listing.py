@@ -23,44 +23,49 @@ from .models.seat import SeatQuerySet
 
 EXCERPT, READ_CHARACTERS = 90, 600
 LABEL_COLUMNS = {"reason", "category", "sentiment", "confidence", "model"}
+BY_VALUE = ("-value", "id")
 
 
 class Stretch(NamedTuple):
-    """Part of an order: which seats stand there, and by which field, in which none of them has nothing."""
+    """Part of an order: which seats stand there, and by which fields, as `order_by` takes them.
+
+    None of these seats has nothing in one of the fields.
+    """
 
     among: Q
-    field: str
-    descending: bool = False
-    ties_descending: bool = False
+    by: tuple[str, ...]
 
     @property
-    def by(self) -> tuple[str, str]:
-        """As `order_by` takes it."""
-        return "-" * self.descending + self.field, "-" * self.ties_descending + "id"
+    def fields(self) -> list[str]:
+        return [field.removeprefix("-") for field in self.by]
 
 
 def stretches(column: str, descending: bool, urgent: datetime, in_hand: Collection[int]) -> list[Stretch]:
     """An order as one part after the other: seats that have something in the column, by it; then the rest.
 
     Without a column it is the order of work: what is due soon, then what is worth most. `in_hand` are the keys of seats
-    that somebody has. Comparisons stand for "is not empty", because they are what an index finds; ties go the same way
-    as the field does, as they stand in the index.
+    that somebody has. Comparisons stand for "is not empty", because they are what an index finds. Seats that share a
+    label or a language come by value; the other way round is all of the index read backwards.
     """
     columns = {
-        "": ("due_at", Q(due_at__lte=urgent)),
-        "reason": ("reason", Q(reason__gt="")),
-        "category": ("category_id", Q(category__gt=0)),
-        "sentiment": ("sentiment_id", Q(sentiment__gt=0)),
-        "confidence": ("confidence", Q(confidence__gte=0)),
-        "model": ("spec_id", Q(spec__gt=0)),
-        "language": ("language", Q(language__gt="")),
-        "age": ("received_at", Q(received_at__isnull=False)),
-        "due": ("due_at", Q(due_at__isnull=False)),
-        "assignee": ("reviewer__username", Q(pk__in=in_hand)),
+        "": (Q(due_at__lte=urgent), ("due_at", "id")),
+        "reason": (Q(reason__gt=""), ("reason", *BY_VALUE)),
+        "category": (Q(category__gt=0), ("category_id", *BY_VALUE)),
+        "sentiment": (Q(sentiment__gt=0), ("sentiment_id", *BY_VALUE)),
+        "confidence": (Q(confidence__gte=0), ("confidence", "id")),
+        "model": (Q(spec__gt=0), ("spec_id", *BY_VALUE)),
+        "language": (Q(language__gt=""), ("language", *BY_VALUE)),
+        "age": (Q(received_at__isnull=False), ("received_at", "id")),
+        "due": (Q(due_at__isnull=False), ("due_at", "id")),
+        "assignee": (Q(pk__in=in_hand), ("reviewer__username", "id")),
     }
-    field, among = columns[column]
+    among, by = columns[column]
     latest_first = descending != (column == "age")
-    return [Stretch(among, field, latest_first, latest_first), Stretch(~among, "value", descending=True)]
+    return [Stretch(among, _backwards(by) if latest_first else by), Stretch(~among, BY_VALUE)]
+
+
+def _backwards(by: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(field.removeprefix("-") if field.startswith("-") else f"-{field}" for field in by)
 
 
 class Listing:
@@ -90,15 +95,15 @@ class Listing:
         filters, most = self._filters, BoundedPaginator.MOST
         if not filters.active or not (filters.searched or filters.looked_up().count_to(most) < most):
             return None
-        fields = [stretch.field for stretch in self._stretches]
-        rows = filters.looked_up().annotate(stretch=self._stretch()).order_by().values_list("stretch", "pk", *fields)
+        names = list(dict.fromkeys(field for stretch in self._stretches for field in stretch.fields))
+        rows = filters.looked_up().annotate(stretch=self._stretch()).order_by().values_list("stretch", *names)
         parts: list[list[Any]] = [[] for _stretch in self._stretches]
-        for row in rows[:most]:
-            parts[row[0]].append(row)
-        for place, (part, stretch) in enumerate(zip(parts, self._stretches, strict=True)):
-            part.sort(key=itemgetter(1), reverse=stretch.ties_descending)
-            part.sort(key=itemgetter(2 + place), reverse=stretch.descending)
-        return [row[1] for part in parts for row in part]
+        for place, *row in rows[:most]:
+            parts[place].append(row)
+        for part, stretch in zip(parts, self._stretches, strict=True):
+            for field, by in reversed(list(zip(stretch.fields, stretch.by, strict=True))):
+                part.sort(key=itemgetter(names.index(field)), reverse=by.startswith("-"))
+        return [row[names.index("id")] for part in parts for row in part]
 
     def _stretch(self) -> Case:
         whens = [When(stretch.among, then=Value(place)) for place, stretch in enumerate(self._stretches[:-1])]

@@ -363,6 +363,16 @@ def test_sorting_goes_by_the_value_itself(agent: Client) -> None:
     assert blind.ticket_id in tickets(page(agent, sort="model"))[-1:]
 
 
+@pytest.mark.parametrize("column", ["reason", "category", "sentiment", "model", "language"])
+def test_what_shares_a_label_or_a_language_comes_by_what_it_is_worth(agent: Client, column: str) -> None:
+    """So a column that is the same for all sorts as the table without a column; the other way round, backwards."""
+    seats = [hold(make_ticket(f"of {share}", language="de"), confidence=share)[0] for share in (0.5, 0.1, 0.4, 0.1)]
+    worth_most_first = pks(*by_value(seats))
+    assert worth_most_first != pks(*seats)
+    assert tickets(page(agent, sort=column)) == worth_most_first
+    assert tickets(page(agent, sort=f"-{column}")) == worth_most_first[::-1]
+
+
 @pytest.mark.parametrize("column", ["", *COLUMNS])
 def test_few_and_many_come_in_the_same_order(
     agent: Client, ana: User, column: str, monkeypatch: pytest.MonkeyPatch
