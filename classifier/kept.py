@@ -23,11 +23,13 @@ MOST_CHARACTERS = LONGEST_TICKET + 20_000
 _KEY = "kept_input"
 
 
-def keeps_input(next_name: str) -> Callable[[V], V]:
-    """Marks a view whose posted fields are kept, with the name of the page that takes them after signing in."""
+def keeps_input(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
+    """Marks a view whose posted fields are kept, with the name of the page that takes them after signing in, or with
+    what tells that name from the fields.
+    """
 
     def mark(view: V) -> V:
-        view.kept_for = next_name  # type: ignore[attr-defined]
+        view.kept_for = page  # type: ignore[attr-defined]
         return view
 
     return mark

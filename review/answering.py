@@ -7,6 +7,7 @@ from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from classifier.models import Ticket
 
@@ -14,7 +15,6 @@ from . import decisions, glance
 from .decisions import CannotUndo, TooLate
 from .forms import AnswerForm
 from .models import Decision, Desk, Seat, SkipReason
-from .models.seat import SeatQuerySet
 from .showing import Showing
 
 
@@ -34,7 +34,7 @@ def answer(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Ou
     try:
         decision = _write(seat, reviewer, form, showing)
     except TooLate as late:
-        return Outcome(text=_too_late(late, reviewer), done=False)
+        return Outcome(text=_too_late(late, seat, reviewer, form), done=False)
     return outcome_of(decision, seat)
 
 
@@ -66,11 +66,6 @@ def outcome_of(decision: Decision, seat: Seat | None = None) -> Outcome:
     return Outcome(text=text, undoable=decision, alike=alike)
 
 
-def alike_to(decision: Decision, group: int) -> SeatQuerySet:
-    """Waiting near-duplicates of a ticket that was just decided; none after a blind review, which is one of a kind."""
-    return Seat.objects.none() if decision.blind else Seat.objects.for_bulk().filter(group=group)
-
-
 def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:
     """Take a decision back, or say why that is not possible."""
     if decision is None:
@@ -79,9 +74,10 @@ def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:
         undone = decisions.undo(decision, reviewer, key=key)
     except CannotUndo:
         return Outcome(text=_("This cannot be undone: others have gone on from it meanwhile."), done=False)
-    text = _("Undone: ticket %d is back in your hands.") % decision.ticket_id
-    if len(undone) > 1:
-        text = _("%d decisions are undone.") % len(undone)
+    if undone[0].batch:
+        text = ngettext("%d decision is undone.", "%d decisions are undone.", len(undone)) % len(undone)
+    else:
+        text = _("Undone: ticket %d is back in your hands.") % undone[0].ticket_id
     return Outcome(text=text, undoable=decisions.last_of(reviewer))
 
 
@@ -96,12 +92,32 @@ def _reveal(decision: Decision) -> str:
     return " " + _("The model said %(category)s | %(sentiment)s.") % model
 
 
-def _too_late(late: TooLate, reviewer: User) -> str:
-    """What happened to the ticket meanwhile, as far as it may be told."""
+def _too_late(late: TooLate, seat: Seat, reviewer: User, form: AnswerForm) -> str:
+    """What happened meanwhile, as far as it may be told, and what was not recorded for that."""
+    mine = Decision.objects.by(reviewer).standing().labelled().with_labels().filter(ticket=late.ticket).last()
+    if not mine:
+        return _what_others_did(late, seat) + " " + _not_recorded(form)
+    said = {"number": late.ticket.pk, "label": mine.label}
+    happened = _("You have answered ticket %(number)d already: %(label)s.") % said
+    return happened if form.label else happened + " " + _not_recorded(form)
+
+
+def _not_recorded(form: AnswerForm) -> str:
+    if form.cleaned_data["skip"]:
+        return _("Your skip was not recorded.")
+    if form.cleaned_data["escalate"]:
+        return _("Your escalation was not recorded.")
+    return _("Your answer was not recorded.")
+
+
+def _what_others_did(late: TooLate, seat: Seat) -> str:
     number, standing = {"number": late.ticket.pk}, late.standing
-    if standing is None:
-        return _("Your answer came too late: ticket %(number)d is no longer asked about.") % number
-    said = number | {"person": standing.reviewer, "label": standing.label}
-    if standing.reviewer == reviewer:
-        return _("You have answered ticket %(number)d already: %(label)s.") % said
-    return _("%(person)s was faster: ticket %(number)d is %(label)s. Your answer was not recorded.") % said
+    seat = Seat.objects.get(pk=seat.pk)
+    if seat.state == Seat.State.OPEN and seat.reviewer_id:
+        return _("Somebody else has ticket %(number)d in hand by now.") % number
+    if standing:
+        said = number | {"person": standing.reviewer, "label": standing.label}
+        return _("%(person)s was faster: ticket %(number)d is %(label)s.") % said
+    if seat.state == Seat.State.ANSWERED:
+        return _("Somebody else has answered ticket %(number)d meanwhile.") % number
+    return _("Ticket %(number)d is no longer asked about.") % number

@@ -99,6 +99,12 @@ def chosen(pks: Iterable[str]) -> list[Seat]:
     return [found[pk] for pk in wanted if pk in found]
 
 
+def alike(group: int) -> list[Seat]:
+    """Near-duplicates that wait, as many as are decided at once (one query)."""
+    seats = with_excerpts(Seat.objects.for_bulk().filter(group=group))
+    return list(seats.select_related("category", "sentiment")[:MOST_AT_ONCE])
+
+
 def hindrance(seat: Seat, reviewer: User, now: datetime) -> Hindrance | None:
     """Why this person cannot decide the seat in bulk, whatever its suggestion is; None where they can."""
     if seat.state != Seat.State.OPEN:
@@ -123,7 +129,7 @@ def _own_label(seat: Seat) -> Label | None:
 def preview(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> Preview:
     """What deciding these would do, each by its own suggestion or all with one label (two queries).
 
-    The seats come with their excerpts, as from `chosen`. The largest group comes first.
+    The seats come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
     """
     options, now = Options.current(), timezone.now()
     groups: dict[tuple[int, int], Group] = {}
@@ -160,7 +166,7 @@ def _told(number: int, label: str, left_out: dict[Hindrance, list[Seat]]) -> str
     ) % {"number": number, "label": label}
     text = accepted if number else _("Nothing was accepted.")
     why = ", ".join(f"{len(seats)} {hindered.label}" for hindered, seats in left_out.items())
-    return f"{text} {_('Left out: %s.') % why}" if left_out else text
+    return text + " " + _("Left out: %s.") % why if left_out else text
 
 
 def _batch_of(seats: list[int], reviewer: User) -> Decision | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib.auth.middleware import LoginRequiredMiddleware
@@ -22,14 +23,14 @@ class SignInMiddleware(LoginRequiredMiddleware):
     def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
         if not super().process_view(request, view_func, *args):
             return None
-        if request.method == "POST" and _page_of(view_func):
+        if request.method == "POST" and _page_of(request, view_func):
             kept.keep(request)
         return _lead(request, redirect_to_login(_back(request, view_func)).url)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form from before its person signed in again, in another tab, is offered once more; any other is refused."""
-    page = _page_of(request.resolver_match.func) if request.resolver_match else None
+    page = _page_of(request, request.resolver_match.func) if request.resolver_match else None
     if not page or not kept.keep(request):
         return stock_csrf_failure(request, reason)
     if request.user.is_authenticated:
@@ -37,15 +38,15 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     return _lead(request, redirect_to_login(resolve_url(page)).url)
 
 
-def _page_of(view: Any) -> str | None:
+def _page_of(request: HttpRequest, view: Any) -> str | None:
     """The name of the page that takes what is kept of this view's input; none where nothing is kept."""
-    page: str | None = getattr(view, "kept_for", None)
-    return page
+    page: str | Callable[[HttpRequest], str] | None = getattr(view, "kept_for", None)
+    return page(request) if callable(page) else page
 
 
 def _back(request: HttpRequest, view: Any) -> str:
     """The page to go to after signing in; empty, so the usual one, where the address alone means nothing."""
-    if page := _page_of(view):
+    if page := _page_of(request, view):
         return resolve_url(page)
     if htmx := HtmxDetails(request):
         return htmx.current_url_abs_path or ""

@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -18,14 +18,15 @@ from django.views.decorators.vary import vary_on_headers
 
 from classifier import kept
 from classifier.models import Ticket
-from review import answering, decisions, glance, pace, queue
+from review import answering, bulk, decisions, glance, pace, queue
 from review.answering import Outcome
 from review.card import Card, Chosen
 from review.forms import AnswerForm
 from review.http import HtmxHttpRequest, key_of
-from review.models import Decision, Desk, Preferences, Seat
+from review.models import Decision, Seat
 from review.options import Options
 from review.showing import NotShown, Showing
+from review.workplace import Workplace
 
 Lane = Seat.Lane
 COUNTED = 1_000
@@ -35,14 +36,17 @@ reviews = permission_required("review.add_decision", raise_exception=True)
 adjudicates = permission_required("review.adjudicate", raise_exception=True)
 
 
+def _page_of_form(request: HttpRequest) -> str:
+    """Where a form belongs, whoever sends it."""
+    return PAGES[Lane.LEADS if request.POST.get("lane") == Lane.LEADS else Lane.AGENTS]
+
+
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
 @reviews
 def screen(request: HtmxHttpRequest) -> HttpResponse:
-    if answer := kept.take(request, "review:decide"):
-        return _offer_to_send(request, answer)
-    return _show_next(request, Lane.AGENTS)
+    return _show(request, Lane.AGENTS)
 
 
 @never_cache
@@ -50,22 +54,22 @@ def screen(request: HtmxHttpRequest) -> HttpResponse:
 @require_GET
 @adjudicates
 def work(request: HtmxHttpRequest) -> HttpResponse:
-    return _show_next(request, Lane.LEADS)
+    return _show(request, Lane.LEADS)
 
 
-@kept.keeps_input("review:screen")
+@kept.keeps_input(_page_of_form)
 @require_POST
 @reviews
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         showing = Showing.read(request.POST.get("showing", ""), request.user)
     except NotShown:
-        return _go_on(request, Lane.AGENTS, Outcome(text=_("That answer was for somebody else."), done=False))
-    seat, options = get_object_or_404(Seat, pk=showing.seat), Options.current()
-    form = AnswerForm(request.POST, options=options)
+        return _go_on(request, _lane(request), Outcome(text=_("That answer was for somebody else."), done=False))
+    seat, place = get_object_or_404(Seat, pk=showing.seat), Workplace.of(request.user)
+    form = AnswerForm(request.POST, options=place.options)
     if not form.is_valid():
-        return _render(request, Lane(seat.lane), seat, options=options, given=form.chosen(), status=422)
-    return _go_on(request, Lane(seat.lane), answering.answer(seat, request.user, form, showing), options)
+        return _render(request, Lane(seat.lane), place, seat, given=form.chosen(), status=422)
+    return _go_on(request, Lane(seat.lane), answering.answer(seat, request.user, form, showing), place)
 
 
 @require_POST
@@ -95,17 +99,14 @@ def keep(request: HtmxHttpRequest) -> HttpResponse:
 @reviews
 def look_again(request: HtmxHttpRequest) -> HttpResponse:
     queue.look_again(request.user)
-    return redirect(PAGES[Lane.AGENTS])
+    return redirect(PAGES[_lane(request)])
 
 
 @require_POST
 @reviews
 def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """This very ticket, from a list."""
-    lane = Lane.LEADS if request.POST.get("lane") == Lane.LEADS else Lane.AGENTS
-    if lane == Lane.LEADS and not request.user.has_perm("review.adjudicate"):
-        lane = Lane.AGENTS
-    ticket = get_object_or_404(Ticket, pk=pk)
+    ticket, lane = get_object_or_404(Ticket, pk=pk), _lane(request)
     try:
         queue.take(request.user, ticket, lane)
     except queue.Taken:
@@ -118,42 +119,55 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @reviews
 def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
-    mine = Decision.objects.by(request.user).standing().labelled().select_related("category", "sentiment", "seat")
-    decision = get_object_or_404(mine, pk=pk)
-    waiting = answering.alike_to(decision, decision.seat.group).select_related("ticket", "category", "sentiment")
+    # A blind review is one of a kind.
+    mine = Decision.objects.by(request.user).standing().labelled().filter(blind=False)
+    decision = get_object_or_404(mine.select_related("category", "sentiment", "seat", "ticket"), pk=pk)
+    group, label = decision.seat.group, decisions.label_of(decision)
     if request.method == "POST":
-        ticked = waiting.filter(pk__in=[seat for seat in request.POST.getlist("seat") if seat.isdecimal()])
-        decided = decisions.decide_many(list(ticked), request.user, decisions.label_of(decision))
-        messages.success(
-            request, _("%(number)d tickets: %(label)s.") % {"number": len(decided), "label": decision.label}
-        )
+        ticked = [seat for seat in bulk.chosen(request.POST.getlist("seat")) if seat.group == group]
+        accepted = bulk.accept(bulk.preview(ticked, request.user, label), request.user)
+        (messages.success if accepted.number else messages.error)(request, accepted.text)
         return redirect(PAGES[Lane.AGENTS])
-    context = {"decision": decision, "seats": waiting[: decisions.MOST_AT_ONCE]}
-    return render(request, "review/alike.html", context)
+    preview = bulk.preview(bulk.alike(group), request.user, label)
+    return render(request, "review/alike.html", {"decision": decision, "preview": preview})
 
 
-def _offer_to_send(request: HtmxHttpRequest, answer: QueryDict) -> HttpResponse:
+def _lane(request: HtmxHttpRequest) -> Lane:
+    """The lane that a form names, as far as its sender may work there."""
+    of_leads = request.POST.get("lane") == Lane.LEADS and request.user.has_perm("review.adjudicate")
+    return Lane.LEADS if of_leads else Lane.AGENTS
+
+
+def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
+    if answer := kept.take(request, "review:decide"):
+        return _offer_to_send(request, lane, answer)
+    return _show_next(request, lane)
+
+
+def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> HttpResponse:
     """An answer whose sender had been signed out, once more before it counts."""
     try:
         showing = Showing.read(answer.get("showing", ""), request.user)
     except NotShown:
-        return redirect(PAGES[Lane.AGENTS])
+        return redirect(PAGES[lane])
     form = AnswerForm(answer, options=Options.current())
     ticket = get_object_or_404(Ticket, seats=showing.seat)
     context = {"answer": answer.items(), "ticket": ticket, "form": form, "sendable": form.is_valid()}
-    return render(request, "review/signed_out.html", context)
+    return render(request, "review/signed_out.html", context | {"page": PAGES[lane]})
 
 
 def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
-    seat = queue.next_for(request.user, lane)
+    place = Workplace.of(request.user)
+    seat = queue.next_for(request.user, lane, place.desk)
     last = None if request.htmx else decisions.last_of(request.user)
-    return _render(request, lane, seat, outcome=answering.outcome_of(last) if last else None)
+    return _render(request, lane, place, seat, outcome=answering.outcome_of(last) if last else None)
 
 
-def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, options: Options | None = None) -> HttpResponse:
+def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, place: Workplace | None = None) -> HttpResponse:
     """The next ticket in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
     if request.htmx:
-        return _render(request, lane, queue.next_for(request.user, lane), options=options, outcome=outcome)
+        place = place or Workplace.of(request.user)
+        return _render(request, lane, place, queue.next_for(request.user, lane, place.desk), outcome=outcome)
     if not outcome.done:
         messages.error(request, outcome.text)
     return redirect(PAGES[lane])
@@ -162,19 +176,19 @@ def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, options: Opti
 def _render(
     request: HtmxHttpRequest,
     lane: Lane,
+    place: Workplace,
     seat: Seat | None,
     *,
-    options: Options | None = None,
     given: Chosen | None = None,
     outcome: Outcome | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page with this seat's ticket, or the parts of it that change with a ticket."""
-    reviewer, keys = request.user, Preferences.of(request.user).active
-    options = options or Options.current()
+    reviewer = request.user
     context: dict[str, Any] = {
-        "card": seat and Card(seat, reviewer, Desk.current(), options, keys, given),
-        "keys": keys,
+        "card": seat and Card(seat, reviewer, place.desk, place.options, place.keys, given),
+        "keys": place.keys,
+        "lane": lane,
         "page": PAGES[lane],
         "outcome": outcome,
         "undo_key": uuid4(),
@@ -187,9 +201,9 @@ def _render(
         return render(request, "review/_screen.html", context, status=status)
     context |= {
         "upheld": pace.upheld(reviewer),
-        "options": options,
+        "options": place.options,
         "guidelines": Options.guidelines(),
-        "keys_json": json.dumps(keys),
+        "keys_json": json.dumps(place.keys),
     }
     return render(request, "review/screen.html", context, status=status)
 

@@ -6,8 +6,9 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import translation
 
-from review import answering, queue
+from review import answering, decisions, queue
 from review.models import Seat
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer, escalate, now
@@ -37,3 +38,26 @@ def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User,
     assert response.headers["Location"] == reverse("review:work")
     client.get(response.headers["Location"])
     assert Seat.objects.held_by(lea).get() == now(seat)
+
+
+def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(ana: User) -> None:
+    run_desk()
+    (one,) = decisions.decide_many(hold(make_ticket()), ana)
+    key = uuid4()
+    for _time in range(2):
+        assert answering.undo(one, ana, key).text == "1 decision is undone."
+    assert not Seat.objects.held_by(ana).exists()
+    with translation.override("de"):
+        (one,) = decisions.decide_many(list(Seat.objects.open()), ana)
+        assert answering.undo(one, ana, uuid4()).text == "1 Entscheidung ist rückgängig gemacht."
+
+
+def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
+    """Without the decision's name it is the latest one that is meant, which by then is another."""
+    run_desk()
+    hold(make_ticket("one"), make_ticket("two"))
+    first, second = (answer(queue.next_for(ana), ana) for _number in range(2))
+    key = uuid4()
+    for decision in (second, first):
+        told = answering.undo(decision, ana, key).text
+        assert told == f"Undone: ticket {second.ticket_id} is back in your hands."

@@ -4,11 +4,13 @@ import os
 import random
 import subprocess
 import sys
+import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from functools import partial
 from pathlib import Path
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -221,6 +223,52 @@ def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(an
         undone, got = at_once([partial(undo, decision, ana), partial(queue.next_for, ana)])
         assert failures([undone, got]) == []
         assert Seat.objects.held_by(ana).count() == 1
+
+
+@pytest.mark.parametrize("claimed", ["before", "after"])
+def test_a_seat_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_hands(
+    ana: User, ben: User, lea: User, claimed: str
+) -> None:
+    """The second skip hands the other seat of the ticket on, too; just then somebody asks for it."""
+    run_desk(double_share=1)
+    first, second = hold(make_ticket("asks two"))
+    run_desk()
+    (following,) = hold(make_ticket("another matter"))
+    Seat.objects.filter(ticket=first.ticket).update(value=2)
+    Seat.objects.filter(pk=following.pk).update(value=1)
+    skip(first, make_user("cyd"))
+    assert queue.next_for(ana) == first
+    at_it, asked = threading.Event(), threading.Event()
+
+    def held_up(execute: Callable[..., object], sql: str, parameters: Any, *arguments: object) -> object:
+        # The first two parameters are what is set.
+        if not sql.startswith('UPDATE "review_seat" SET "lane"') or second.pk not in parameters[2:]:
+            return execute(sql, parameters, *arguments)
+        result = execute(sql, parameters, *arguments) if claimed == "after" else None
+        at_it.set()
+        asked.wait(1)  # in vain where the database lets nobody else write meanwhile
+        return result if claimed == "after" else execute(sql, parameters, *arguments)
+
+    def pass_on() -> Decision:
+        with connection.execute_wrapper(held_up):
+            return skip(first, ana)
+
+    def ask() -> Seat | None:
+        assert at_it.wait(5)
+        seat = queue.next_for(ben)
+        asked.set()
+        return seat
+
+    skipped, got = at_once([pass_on, ask])
+    assert failures([skipped, got]) == []
+    taken = connection.vendor == "postgresql" and claimed == "before"
+    assert got == (second if taken else following)
+    assert Seat.objects.held_by(ben).get() == got
+    assert (now(second).lane, now(second).reviewer) == (("agents", ben) if taken else ("leads", None))
+    assert queue.next_for(lea, "leads") == first
+    answer(first, lea)
+    if not taken:
+        assert queue.next_for(lea, "leads") is None, "a lead's word is the last"
 
 
 def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_label(ana: User, ben: User) -> None:

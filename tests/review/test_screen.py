@@ -2,7 +2,9 @@
 
 import re
 from datetime import timedelta
+from html import unescape
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -13,11 +15,12 @@ from django.utils import timezone
 from classifier.models import Category, ModelSpec, Sentiment, Ticket
 from review import keys
 from review.models import Decision, Preferences, Seat
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 SCREEN, WORK = reverse("review:screen"), reverse("review:work")
+SIGN_IN = reverse("login")
 DECIDE, UNDO, KEEP = reverse("review:decide"), reverse("review:undo"), reverse("review:keep")
 HTMX = {"HX-Request": "true"}
 
@@ -213,6 +216,49 @@ def test_who_skipped_all_may_look_again(agent: Client) -> None:
     assert "What is this?" in agent.post(reverse("review:look_again"), follow=True).content.decode()
 
 
+def of_leads(agent: Client, *texts: str) -> None:
+    """Tickets that wait for a lead."""
+    for text in texts:
+        hold(make_ticket(text))
+        send(agent, shown(agent), escalate="yes", why="Legal threat.")
+
+
+def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent: Client, lead: Client) -> None:
+    of_leads(agent, "What is this?")
+    hold(make_ticket("of the agents"))
+    content = send(lead, shown(lead, WORK), skip="unclear")
+    (form,) = re.findall(r"<form[^>]*look-again.*?</form>", content, re.DOTALL)
+    response = lead.post(
+        reverse("review:look_again"), dict(re.findall(r'name="(\w+)" value="(\w+)"', form)), follow=True
+    )
+    assert response.redirect_chain == [(WORK, 302)]
+    assert "What is this?" in response.content.decode()
+
+
+def test_who_may_not_work_for_the_leads_is_not_led_there(agent: Client) -> None:
+    assert agent.post(reverse("review:look_again"), {"lane": "leads"})["Location"] == SCREEN
+
+
+@pytest.mark.parametrize("headers", [{}, HTMX])
+def test_a_lead_signed_out_meanwhile_comes_back_to_what_waits_for_leads(
+    agent: Client, lead: Client, lea: User, headers: dict[str, str]
+) -> None:
+    of_leads(agent, "I will sue you.", "You will hear from me.")
+    answer = shown(lead, WORK)
+    lead.cookies.clear()
+    response = lead.post(DECIDE, answer | {"note": "typed"}, headers=headers)
+    assert response["HX-Redirect" if headers else "Location"] == f"{SIGN_IN}?next={WORK}"
+    response = lead.post(f"{SIGN_IN}?next={WORK}", {"username": "lea", "password": PASSWORD}, follow=True)
+    assert response.redirect_chain == [(WORK, 302)]
+    content = response.content.decode()
+    assert f'href="{WORK}"' in content.split("Throw it away")[0].split("<button")[-1]
+    form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', content.split('class="form paper"')[1]))
+    response = lead.post(DECIDE, form, follow=True)
+    assert response.redirect_chain == [(WORK, 302)]
+    assert "You will hear from me." in response.content.decode()
+    assert Decision.objects.get(reviewer=lea).note == "typed"
+
+
 def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent: Client, lead: Client) -> None:
     hold(make_ticket("I will sue you."))
     content = send(agent, shown(agent), escalate="yes", why="Legal threat.")
@@ -377,6 +423,49 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent: Client, oth
     assert "the next one" in content
 
 
+@pytest.mark.parametrize(
+    ("act", "lost"),
+    [
+        ({"skip": "unclear"}, "Your skip was not recorded."),
+        ({"escalate": "yes", "why": "Legal threat."}, "Your escalation was not recorded."),
+    ],
+)
+def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
+    agent: Client, other: Client, act: dict[str, str], lost: str
+) -> None:
+    (seat,) = hold(make_ticket("slow"), category=category("Billing"))
+    late = shown(agent)
+    abandoned()
+    theirs = shown(other)
+    told = send(agent, late, **act)
+    assert f"Somebody else has ticket {seat.ticket_id} in hand by now. {lost}" in told
+    send(other, theirs)
+    assert f"ben was faster: ticket {seat.ticket_id} is Billing | Positive. {lost}" in send(agent, late, **act)
+    told = send(other, shown_again(other, theirs), **act)
+    assert f"You have answered ticket {seat.ticket_id} already: Billing | Positive. {lost}" in told
+    assert "Your answer" not in told
+    assert Decision.objects.count() == 1
+
+
+def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
+    """As from a second tab: the same ticket, with a key of its own."""
+    return answer | {"key": str(uuid4())}
+
+
+def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent: Client, other: Client) -> None:
+    run_desk(double_share=1)
+    first = hold(make_ticket("slow"))[0]
+    labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
+    late = shown(agent)
+    abandoned()
+    other.post(reverse("review:take", args=[first.ticket_id]))
+    send(other, shown(other), **labels)
+    assert Seat.objects.get(pk=first.pk).state == "answered"
+    told = send(agent, late, skip="unclear")
+    assert f"Somebody else has answered ticket {first.ticket_id} meanwhile. Your skip was not recorded." in told
+    assert "Account" not in told.split('id="outcome"')[1]
+
+
 def test_an_answer_given_out_to_another_person_is_refused(agent: Client, other: Client) -> None:
     hold(make_ticket())
     answer = shown(agent)
@@ -426,6 +515,58 @@ def test_near_duplicates_are_counted_and_offered_after_a_decision(agent: Client)
     assert reverse("review:alike", args=[Decision.objects.get().pk]) in content
     assert "1 was decided as Billing" in agent.get(SCREEN).content.decode()
     assert Decision.objects.count() == 1
+
+
+def near_duplicates(number: int) -> list[Seat]:
+    wanted = [make_ticket(f"I was charged twice for order {order}, please refund me.") for order in range(number)]
+    return hold(*wanted, category=category("Billing"))
+
+
+def alike_of(client: Client) -> str:
+    """The address of what is offered after the first ticket was answered."""
+    send(client, shown(client))
+    return reverse("review:alike", args=[Decision.objects.get().pk])
+
+
+def test_near_duplicates_that_stay_ticked_get_the_same_label(agent: Client) -> None:
+    _first, second, third, fourth = near_duplicates(4)
+    stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
+    url = alike_of(agent)
+    content = agent.get(url).content.decode()
+    assert "3 tickets are like the one you decided" in content
+    assert [int(pk) for pk in re.findall(r'name="seat" value="(\d+)"', content)] == [second.pk, third.pk, fourth.pk]
+    told = agent.post(url, {"seat": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
+    assert "2 tickets accepted as Billing" in told
+    assert Decision.objects.filter(batch__isnull=False).count() == 2
+    assert set(Seat.objects.open()) == {fourth, stranger}
+
+
+def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent: Client, other: Client) -> None:
+    seats = near_duplicates(3)
+    url = alike_of(agent)
+    other.post(reverse("review:take", args=[seats[2].ticket_id]))
+    content = agent.get(url).content.decode()
+    assert "1 ticket is like the one you decided" in content
+    assert "Left out: 1 in somebody else's hands" in unescape(content)
+    told = unescape(agent.post(url, {"seat": [seats[1].pk, seats[2].pk]}, follow=True).content.decode())
+    assert "1 ticket accepted as Billing" in told
+    assert "Left out: 1 in somebody else's hands." in told
+    assert "Nothing was accepted. Left out: 1 in somebody else's hands." in unescape(
+        agent.post(url, {"seat": [seats[2].pk]}, follow=True).content.decode()
+    )
+
+
+def test_nothing_is_offered_after_a_blind_review(agent: Client) -> None:
+    run_desk(blind_share=1)
+    seats = near_duplicates(1)
+    run_desk()
+    waiting = near_duplicates(2)
+    Seat.objects.filter(pk=seats[0].pk).update(value=9)
+    labels = {"category": str(category("Billing").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
+    send(agent, shown(agent) | labels)
+    url = reverse("review:alike", args=[Decision.objects.get().pk])
+    assert agent.get(url).status_code == 404
+    assert agent.post(url, {"seat": [seat.pk for seat in waiting]}).status_code == 404
 
 
 def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent: Client) -> None:
