@@ -3,15 +3,15 @@
 A worker that dies leaves nothing to clean up: its claims run out, and `sweep` has the tickets taken up again.
 """
 
-import threading
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from datetime import timedelta
 
-from django.db import DatabaseError, connection, transaction
+from django.db import transaction
 from django.db.models import F
 from django.utils import timezone
 
+from .heartbeat import beating
 from .models import Ticket
 
 LEASE = timedelta(seconds=60)
@@ -36,26 +36,9 @@ def claim(limit: int, first: Sequence[int] = ()) -> list[Ticket]:
     return tickets
 
 
-@contextmanager
-def kept(tickets: Sequence[Ticket]) -> Iterator[None]:
+def kept(tickets: Sequence[Ticket]) -> AbstractContextManager[None]:
     """Renews the claim on these tickets for as long as the block runs."""
-    done = threading.Event()
-
-    def renew() -> None:
-        try:
-            while not done.wait(LEASE.total_seconds() / 3):
-                with suppress(DatabaseError):  # a busy or full database: the next renewal may still be in time
-                    _renew(tickets)
-        finally:
-            connection.close()
-
-    thread = threading.Thread(target=renew, name="keep-claims", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        done.set()
-        thread.join()
+    return beating(lambda: _renew(tickets), LEASE)
 
 
 def _renew(tickets: Sequence[Ticket]) -> None:
