@@ -1,12 +1,14 @@
 """The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
 
 from collections.abc import Sequence
+from typing import Any, cast
 
+from django.contrib.auth.models import User
 from django.db import transaction
 
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
-from .models import ContractVersion, Epoch, Failure, ModelSpec, Prediction, Reason, Ticket, Verdict
+from .models import ContractVersion, Epoch, Failure, Gate, ModelSpec, Prediction, Reason, Ticket, Verdict
 from .models.ticket import moved
 
 
@@ -14,6 +16,20 @@ def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epo
     """The epoch under which this model is judged, begun if it is new."""
     epoch, _created = Epoch.objects.get_or_create(spec=spec, contract=version, threshold=threshold)
     return epoch
+
+
+@transaction.atomic(durable=True)
+def set_threshold(threshold: float, *, by: User, reason: str) -> None:
+    """From this confidence on tickets pass unseen; who changed it and why stands in the gate's history.
+
+    Raises ValidationError where it is not from 0 to 1.
+    """
+    gate = Gate.objects.select_for_update().get(pk=1)
+    gate.threshold = threshold
+    gate.clean_fields(exclude=["primary", "second_opinion"])
+    historic = cast(Any, gate)
+    historic._history_user, historic._change_reason = by, reason[:100]
+    gate.save(update_fields=["threshold"])
 
 
 def is_sure(confidence: float, threshold: float) -> bool:

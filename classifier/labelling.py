@@ -64,7 +64,7 @@ def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) 
         yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
     unknown = [ticket for ticket in tickets if ticket.pk not in known]
     answers = ask([ticket.text for ticket in unknown], spec, version)
-    for group in _groups(zip(unknown, answers, strict=True)):
+    for group in in_groups(zip(unknown, answers, strict=True)):
         yield _record(spec, version, group)
 
 
@@ -80,7 +80,7 @@ def give_up(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion
     return _record(spec, version, [(ticket, error) for ticket in tickets])
 
 
-def _groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
+def in_groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
     """Lists of up to `most`, handed on after so many seconds however few they are."""
     group: list[T] = []
     begun = time.monotonic()

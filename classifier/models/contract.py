@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 from django.db import models
 from django.utils.translation import gettext_lazy as _
@@ -25,7 +26,7 @@ class Labels(NamedTuple):
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
     def in_force(self) -> ContractVersion:
-        """The contract under the taxonomy as it is now, stored if it is new (two queries, one more to store).
+        """The contract under the taxonomy and the instructions as they are now, stored if it is new (four queries).
 
         Raises EmptyTaxonomy.
         """
@@ -36,19 +37,29 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
                 _("The taxonomy needs at least one active category and one active sentiment; add them in the admin.")
             )
         by_pk = {category.pk: category for category in categories}
-        terms = prompt.contract_for(
-            [by_pk[pk].option(name) for pk, name in category_names.items()],
-            [sentiment.option(sentiment.name) for sentiment in sentiments],
+        return self.worded(
+            [(pk, by_pk[pk].option(name)) for pk, name in category_names.items()],
+            [(sentiment.pk, sentiment.option(sentiment.name)) for sentiment in sentiments],
+            instructions=_instructions(),
         )
+
+    def worded(
+        self, categories: Sequence[Keyed], sentiments: Sequence[Keyed], *, instructions: str = ""
+    ) -> ContractVersion:
+        """The contract that offers these labels, stored if it is new. Labels of a draft may have no key yet."""
+        terms = prompt.contract_for(
+            [option for _pk, option in categories], [option for _pk, option in sentiments], instructions
+        )
+        options = {"categories": _stored(categories), "sentiments": _stored(sentiments), "instructions": instructions}
         version, _created = self.get_or_create(
             digest=terms.digest,
-            defaults={"system_prompt": terms.system_prompt, "answer_schema": terms.answer_schema},
+            defaults={"system_prompt": terms.system_prompt, "answer_schema": terms.answer_schema, "options": options},
         )
-        version.terms = terms
-        version.labels = Labels(
-            {name: pk for pk, name in category_names.items()},
-            {sentiment.name: sentiment.pk for sentiment in sentiments},
-        )
+        if version.options != options:
+            # The same wording with other keys behind it, as when the draft of a label has become one.
+            version.options = options
+            version.save(update_fields=["options"])
+        version.terms, version.labels = terms, Labels(_keys(categories), _keys(sentiments))
         return version
 
 
@@ -56,16 +67,58 @@ class ContractVersion(models.Model):
     digest = models.CharField(_("digest"), max_length=64, unique=True, help_text=_("SHA-256 of prompt and schema."))
     system_prompt = models.TextField(_("system prompt"))
     answer_schema = models.JSONField(_("answer schema"))
+    options = models.JSONField(default=dict, help_text="Per axis: key, name, description and examples of each label.")
     created_at = models.DateTimeField(_("in force since"), auto_now_add=True)
 
     objects = ContractVersionQuerySet.as_manager()
 
     terms: contract.Contract
     labels: Labels
-    """Both only on what `in_force` returns: the contract as classifiers take it, and the keys behind its names."""
+    """Only on what `in_force`, `worded` and `restored` return: the contract as classifiers take it, and the keys behind
+    its names.
+    """
 
     class Meta:
         ordering = ["-created_at"]
 
     def __str__(self) -> str:
         return self.digest[:12]
+
+    def restored(self) -> ContractVersion:
+        """This version with what it takes to ask under it once more. Raises ValueError where that was not kept."""
+        if not self.options:
+            raise ValueError(f"Of the contract {self} only the wording was kept; models cannot be asked under it.")
+        categories, sentiments = _restored(self.options["categories"]), _restored(self.options["sentiments"])
+        self.terms = prompt.contract_for(
+            [option for _pk, option in categories],
+            [option for _pk, option in sentiments],
+            self.options["instructions"],
+        )
+        self.labels = Labels(_keys(categories), _keys(sentiments))
+        return self
+
+
+Keyed = tuple[int | None, contract.Option]
+"""A label as it is offered, with its primary key, if it has one yet."""
+
+
+def _instructions() -> str:
+    """What an admin has put in place of the built-in instructions, if anything."""
+    from .gate import Gate  # which refers to this module
+
+    return Gate.objects.filter(pk=1).values_list("instructions", flat=True).first() or ""
+
+
+def _stored(options: Sequence[Keyed]) -> list[list[Any]]:
+    return [[pk, option.name, option.description, list(option.examples)] for pk, option in options]
+
+
+def _restored(rows: Sequence[Sequence[Any]]) -> list[Keyed]:
+    return [
+        (pk, contract.Option(name=name, description=description, examples=tuple(examples)))
+        for pk, name, description, examples in rows
+    ]
+
+
+def _keys(options: Sequence[Keyed]) -> dict[str, int]:
+    return {option.name: pk for pk, option in options if pk is not None}

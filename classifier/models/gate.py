@@ -39,6 +39,11 @@ class Gate(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
         help_text=_("A ticket passes unseen from this confidence on."),
     )
+    instructions = models.TextField(
+        _("instructions"),
+        blank=True,
+        help_text=_("What models are told above the labels. Empty: the built-in text. It begins a new contract."),
+    )
 
     history = HistoricalRecords()
 
