@@ -8,22 +8,7 @@ from django.http import HttpRequest
 from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 
-from .models import BenchmarkItem, Decision, Desk, Seat
-
-
-@admin.register(BenchmarkItem)
-class BenchmarkItemAdmin(admin.ModelAdmin):
-    """The items as they are; what they should be labelled is not edited by hand."""
-
-    list_display = ("text", "category", "sentiment", "origin")
-    list_select_related = ("category", "sentiment")
-    list_filter = ("origin",)
-
-    def has_add_permission(self, request: object) -> bool:
-        return False
-
-    def has_change_permission(self, request: object, obj: object = None) -> bool:
-        return False
+from .models import Decision, Desk, Seat
 
 
 @admin.register(Desk)

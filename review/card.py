@@ -198,6 +198,7 @@ class Card:
 
     def _double_labels(self) -> list[Decision]:
         labels = Decision.objects.standing().labelled().filter(ticket=self.ticket, purpose=Seat.Purpose.DOUBLE)
+        labels = labels.filter(seat__round=self.seat.round)
         return list(labels.order_by("seat__number"))
 
     def _in_drawn_order(self, opinions: list[Opinion]) -> list[Opinion]:

@@ -185,9 +185,13 @@ def last_of(reviewer: User, within: timedelta = timedelta(hours=12)) -> Decision
 
 
 def standing_of(ticket: Ticket) -> Decision | None:
-    """The label that counts for a ticket: a lead's word, else the latest."""
-    labels = list(Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).order_by("-pk"))
-    return max(labels, key=lambda one: (one.purpose == Seat.Purpose.ADJUDICATION, one.pk), default=None)
+    """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
+    labels = Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).select_related("seat")
+    return max(labels, key=_weight, default=None)
+
+
+def _weight(decision: Decision) -> tuple[int, bool, int]:
+    return decision.seat.round, decision.purpose == Seat.Purpose.ADJUDICATION, decision.pk
 
 
 def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
@@ -236,6 +240,8 @@ def _check_undoable(ticket: Ticket, decision: Decision) -> None:
     later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
     word_of_a_lead = Q(verdict__in=LABELLED, seat__lane=Seat.Lane.LEADS)
     if later.filter(Q(seat=decision.seat_id) | word_of_a_lead).exists():
+        raise CannotUndo
+    if not Seat.objects.of_latest_round().filter(pk=decision.seat_id).exists():
         raise CannotUndo
     in_use = Seat.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
     in_use = in_use.exclude(reviewer=decision.reviewer_id)

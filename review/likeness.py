@@ -2,7 +2,8 @@
 
 Broder (1997), "On the resemblance and containment of documents", for the signature; Leskovec, Rajaraman and Ullman,
 "Mining of Massive Datasets", section 3.4, for the bands. With four bands of three rows, two texts whose shingles have
-a Jaccard similarity of 0.8 share a band with probability 0.94, of 0.6 with 0.62, of 0.3 with 0.10.
+a Jaccard similarity of 0.8 share a band with probability 0.94, of 0.6 with 0.62, of 0.3 with 0.10. With sixteen, where
+none may be missed, it is 0.99998 for 0.8, 0.98 for 0.6, and 0.35 for 0.3.
 """
 
 import re
@@ -11,7 +12,7 @@ import zlib
 import numpy as np
 import numpy.typing as npt
 
-BANDS, ROWS = 4, 3
+BANDS, MOST_BANDS, ROWS = 4, 16, 3
 SHINGLE = 5
 READ_CHARACTERS = 2_000
 ALIKE = 0.6
@@ -20,8 +21,10 @@ ALIKE = 0.6
 _NUMBERS = re.compile(r"\d+")
 _OTHER = re.compile(r"[\W_]+")
 # Any fixed odd numbers will do; they must never change, for stored bands were made with them.
-_FACTORS = np.array([0x9E3779B97F4A7C15 * (2 * row + 1) & (2**61 - 1) | 1 for row in range(BANDS * ROWS)], np.uint64)
-_SHIFTS = np.array([0xC2B2AE3D27D4EB4F * (row + 1) & (2**61 - 1) for row in range(BANDS * ROWS)], np.uint64)
+_FACTORS = np.array(
+    [0x9E3779B97F4A7C15 * (2 * row + 1) & (2**61 - 1) | 1 for row in range(MOST_BANDS * ROWS)], np.uint64
+)
+_SHIFTS = np.array([0xC2B2AE3D27D4EB4F * (row + 1) & (2**61 - 1) for row in range(MOST_BANDS * ROWS)], np.uint64)
 
 
 def shingles(text: str) -> frozenset[int]:
@@ -33,10 +36,13 @@ def shingles(text: str) -> frozenset[int]:
     return frozenset(zlib.crc32(encoded[at : at + SHINGLE]) for at in range(max(len(encoded) - SHINGLE + 1, 1)))
 
 
-def bands(found: frozenset[int]) -> tuple[int, ...]:
-    """BANDS signed 64-bit integers: texts that share one at the same place are candidates for being alike."""
-    hashes = np.fromiter(found, np.uint64, len(found))
-    signature = _mixed(hashes[:, None] * _FACTORS + _SHIFTS).min(axis=0).reshape(BANDS, ROWS)
+def bands(found: frozenset[int], number: int = BANDS) -> tuple[int, ...]:
+    """So many signed 64-bit integers: texts that share one at the same place are candidates for being alike.
+
+    The first few are the same however many there are.
+    """
+    hashes, rows = np.fromiter(found, np.uint64, len(found)), number * ROWS
+    signature = _mixed(hashes[:, None] * _FACTORS[:rows] + _SHIFTS[:rows]).min(axis=0).reshape(number, ROWS)
     return tuple(int(zlib.crc32(row.tobytes()) << 31 ^ zlib.crc32(row.tobytes()[::-1])) for row in signature)
 
 

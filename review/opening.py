@@ -92,10 +92,10 @@ def _hold_off_merges() -> None:
 
 
 def _known_seats(ticket_pks: Collection[int]) -> dict[int, list[Seat]]:
-    """By ticket, its seats so far, but for a choice between two labels of which one was taken back."""
+    """By ticket, its seats of the latest round, but for a choice between two labels of which one was taken back."""
     choices = Q(purpose=Seat.Purpose.ADJUDICATION, state=Seat.State.WITHDRAWN)
     known: dict[int, list[Seat]] = {}
-    for seat in Seat.objects.filter(ticket__in=ticket_pks).exclude(choices):
+    for seat in Seat.objects.of_latest_round().filter(ticket__in=ticket_pks).exclude(choices):
         known.setdefault(seat.ticket_id, []).append(seat)
     return known
 

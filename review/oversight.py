@@ -150,7 +150,7 @@ class Report:
 
 def report() -> Report:
     """All figures of the lead's page (five queries)."""
-    pairs = _pairs(_latest(Decision.objects.filter(purpose=Seat.Purpose.DOUBLE), DOUBLES_LOOKED_THROUGH))
+    pairs = _pairs(_latest(Decision.objects.filter(purpose=Seat.Purpose.DOUBLE, seat__round=1), DOUBLES_LOOKED_THROUGH))
     latest = _latest(Decision.objects.all(), LATEST)
     return Report(
         pairs=len(pairs),

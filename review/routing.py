@@ -13,6 +13,8 @@ from .models import Decision, Seat
 from .models.decision import PASSED_ON
 from .models.seat import SeatQuerySet
 
+SEATS_A_ROUND = 3
+"""Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
 LABEL_SEATS = [Seat.Purpose.REVIEW, Seat.Purpose.DOUBLE]
 
 
@@ -22,6 +24,7 @@ def follow_up(ticket: Ticket, seat: Seat, decision: Decision) -> None:
         settle([decision])
         return
     others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose=Seat.Purpose.DOUBLE)
+    others = others.filter(seat__round=seat.round)
     other = others.exclude(seat=seat).first()
     if other and other.same_label(decision):
         settle([decision])
@@ -69,16 +72,17 @@ def reopen(seats: Sequence[Seat], tickets: Mapping[int, Ticket]) -> None:
 def ask_again(ticket_pks: Sequence[int]) -> None:
     """People are asked for labels once more. What was revealed meanwhile stays so: a seal is not put back."""
     Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.HELD, category=None, sentiment=None)
-    withdrawn = Seat.objects.filter(ticket__in=ticket_pks, state=Seat.State.WITHDRAWN)
+    withdrawn = Seat.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Seat.State.WITHDRAWN)
     withdrawn.filter(purpose__in=LABEL_SEATS).update(state=Seat.State.OPEN)
 
 
 def _ask_a_lead(seat: Seat) -> None:
     """Open the seat of the one who chooses between two labels, as blind to the model as those who gave them."""
-    like = {name: getattr(seat, name) for name in ("due_at", "value", "group", "received_at", "language")}
+    like = {name: getattr(seat, name) for name in ("round", "due_at", "value", "group", "received_at", "language")}
     kind = {"purpose": Seat.Purpose.ADJUDICATION, "lane": Seat.Lane.LEADS, "blind": True, "state": Seat.State.OPEN}
     free = {"reviewer": None, "leased_until": None, "not_for": None}
-    Seat.objects.update_or_create(ticket_id=seat.ticket_id, number=3, defaults=like | kind | free)
+    number = SEATS_A_ROUND * seat.round
+    Seat.objects.update_or_create(ticket_id=seat.ticket_id, number=number, defaults=like | kind | free)
 
 
 def offer(ticket: Ticket) -> None:

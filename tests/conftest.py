@@ -47,6 +47,7 @@ def roles(db: None) -> None:
     """The groups that a migration makes; tests that empty the database take them away."""
     agent = ["view_ticket", "add_ticket", "add_decision"]
     lead = [*agent, "change_ticket", "adjudicate", "view_decision", "view_seat", "view_desk", "view_prediction"]
+    lead += ["benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot"]
     for name, codenames in (("Agent", agent), ("Lead", lead)):
         Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
 

@@ -104,12 +104,12 @@ def stop(process: "subprocess.Popen[str]") -> None:
 def test_setting_up_twice_changes_nothing(site: Installation) -> None:
     before = (
         site.query("select count(*) from classifier_category"),
-        site.query("select count(*) from review_benchmarkitem"),
+        site.query("select count(*) from review_goldlabel"),
     )
     site.run("setup")
     after = (
         site.query("select count(*) from classifier_category"),
-        site.query("select count(*) from review_benchmarkitem"),
+        site.query("select count(*) from review_goldlabel"),
     )
     assert before == after == ([(4,)], [(5,)])
 

@@ -1,10 +1,28 @@
-"""The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; benchmark."""
+"""The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; gold, snapshots, runs."""
 
-from .benchmark import BenchmarkItem
 from .decision import Decision, SkipReason
 from .desk import Desk
+from .gold import Band, Family, GoldLabel, Side
 from .likeness import Likeness
 from .preferences import Preferences
+from .run import Contender, Result, Run
 from .seat import Seat
+from .snapshot import Snapshot, SnapshotItem
 
-__all__ = ["BenchmarkItem", "Decision", "Desk", "Likeness", "Preferences", "Seat", "SkipReason"]
+__all__ = [
+    "Band",
+    "Contender",
+    "Decision",
+    "Desk",
+    "Family",
+    "GoldLabel",
+    "Likeness",
+    "Preferences",
+    "Result",
+    "Run",
+    "Seat",
+    "Side",
+    "SkipReason",
+    "Snapshot",
+    "SnapshotItem",
+]

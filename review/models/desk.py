@@ -49,16 +49,26 @@ class Desk(models.Model):
         default=False,
         help_text=_("Whether the model's answer is told once a blind review is committed."),
     )
+    benchmark_share = models.FloatField(
+        _("benchmark share"),
+        default=0.3,
+        validators=_SHARE,
+        help_text=_("Share of settled labels that are held out to measure models with; the rest is for training."),
+    )
+    gathered_until = models.DateTimeField(null=True, editable=False, help_text="Up to when decisions have become gold.")
     seed = models.CharField(_("seed"), max_length=64, default=_fresh_seed, editable=False)
 
-    history = HistoricalRecords()
+    history = HistoricalRecords(excluded_fields=["gathered_until"])
 
     class Meta:
         verbose_name = verbose_name_plural = _("review desk")
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="desk_is_one"),
             models.CheckConstraint(
-                condition=models.Q(blind_share__range=(0, 1), double_share__range=(0, 1)), name="desk_shares_in_0_1"
+                condition=models.Q(
+                    blind_share__range=(0, 1), double_share__range=(0, 1), benchmark_share__range=(0, 1)
+                ),
+                name="desk_shares_in_0_1",
             ),
             models.CheckConstraint(condition=models.Q(lease_minutes__gte=1), name="desk_leases_last"),
         ]
@@ -79,7 +89,9 @@ class Desk(models.Model):
     def urgent(self) -> timedelta:
         return timedelta(minutes=self.urgent_minutes)
 
-    def draw(self, ticket_pk: int, purpose: str) -> float:
-        """A number in [0, 1) that depends on seed, ticket and purpose alone: a draw that can be checked afterwards."""
-        digest = hashlib.sha256(f"{self.seed}:{purpose}:{ticket_pk}".encode()).digest()
+    def draw(self, key: int | str, purpose: str) -> float:
+        """A number in [0, 1) that depends on seed, key (of a ticket, mostly) and purpose alone: a draw that can be
+        checked afterwards.
+        """
+        digest = hashlib.sha256(f"{self.seed}:{purpose}:{key}".encode()).digest()
         return int.from_bytes(digest[:6]) / 2**48

@@ -19,6 +19,10 @@ class SeatQuerySet(models.QuerySet["Seat"]):
     def open(self) -> SeatQuerySet:
         return self.filter(state=Seat.State.OPEN)
 
+    def of_latest_round(self) -> SeatQuerySet:
+        later = self.model._default_manager.filter(ticket=models.OuterRef("ticket"), round__gt=models.OuterRef("round"))
+        return self.exclude(models.Exists(later))
+
     def in_lane(self, lane: str) -> SeatQuerySet:
         return self.filter(lane=lane)
 
@@ -69,6 +73,9 @@ class Seat(models.Model):
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="seats")
     number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the seats of its ticket."))
+    round = models.PositiveSmallIntegerField(
+        _("round"), default=1, help_text=_("Which asking of its ticket: a disputed label is asked for anew.")
+    )
     purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose, default=Purpose.REVIEW)
     lane = models.CharField(_("lane"), max_length=6, choices=Lane, default=Lane.AGENTS)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.OPEN)
@@ -132,11 +139,11 @@ class Seat(models.Model):
             models.Index(fields=["lane", "-value", "id"], condition=_OPEN, name="seat_by_value"),
             models.Index(fields=["lane", "received_at", "id"], condition=_OPEN, name="seat_by_age"),
             models.Index(fields=["lane", "confidence", "id"], condition=_OPEN, name="seat_by_confidence"),
-            models.Index(fields=["lane", "reason", "id"], condition=_OPEN, name="seat_by_reason"),
-            models.Index(fields=["lane", "category", "id"], condition=_OPEN, name="seat_by_category"),
-            models.Index(fields=["lane", "sentiment", "id"], condition=_OPEN, name="seat_by_sentiment"),
-            models.Index(fields=["lane", "spec", "id"], condition=_OPEN, name="seat_by_spec"),
-            models.Index(fields=["lane", "language", "id"], condition=_OPEN, name="seat_by_language"),
+            models.Index(fields=["lane", "reason", "-value", "id"], condition=_OPEN, name="seat_by_reason"),
+            models.Index(fields=["lane", "category", "-value", "id"], condition=_OPEN, name="seat_by_category"),
+            models.Index(fields=["lane", "sentiment", "-value", "id"], condition=_OPEN, name="seat_by_sentiment"),
+            models.Index(fields=["lane", "spec", "-value", "id"], condition=_OPEN, name="seat_by_spec"),
+            models.Index(fields=["lane", "language", "-value", "id"], condition=_OPEN, name="seat_by_language"),
         ]
 
     def __str__(self) -> str:

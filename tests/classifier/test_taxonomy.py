@@ -12,7 +12,7 @@ from classifier import taxonomy
 from classifier.models import Category, Sentiment, Ticket
 from classifier.models.taxonomy import paths
 from review import benchmark
-from review.models import BenchmarkItem
+from review.models import GoldLabel
 from tests.factories import make_prediction, make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -32,7 +32,7 @@ def test_merging_moves_what_refers_to_the_label_and_retires_it() -> None:
     merged = category("Billing")
     assert (merged.retired, merged.merged_into) == (True, category("General"))
     assert prediction.category == child.parent == category("General")
-    assert not BenchmarkItem.objects.filter(category=merged).exists()
+    assert not GoldLabel.objects.filter(category=merged).exists()
     assert merged.history.latest().history_change_reason == "merged into General"
 
 

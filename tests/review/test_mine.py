@@ -234,7 +234,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
     agent.get(MINE)
     # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
     # what leads chose.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(6):
         agent.get(MINE)
 
 

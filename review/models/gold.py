@@ -1,0 +1,134 @@
+"""Gold labels: texts whose right labels people have settled. Measuring and learning stand on them.
+
+Each is assigned once, with all that says nearly the same, to one of two sides: the benchmark side is held out, never in
+a prompt and never in training; the training side is what models learn from.
+"""
+
+from __future__ import annotations
+
+import hashlib
+
+from django.db import models
+from django.db.models import Exists, OuterRef, Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import Category, Prediction, Sentiment, Ticket
+from classifier.models.ticket import MessageField
+
+
+class Side(models.TextChoices):
+    BENCHMARK = "benchmark", _("benchmark")
+    TRAINING = "training", _("training")
+
+
+class Family(models.Model):
+    """Gold labels whose texts are near-duplicates of each other: they stand on one side, all of them."""
+
+    side = models.CharField(_("side"), max_length=9, choices=Side)
+
+    class Meta:
+        verbose_name_plural = "families"
+        constraints = [models.CheckConstraint(condition=Q(side__in=Side.values), name="family_side_known")]
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.get_side_display()}"
+
+
+class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
+    def usable(self) -> GoldLabelQuerySet:
+        """What may be measured with or learned from now, on either side."""
+        return self.filter(
+            state=GoldLabel.State.ACTIVE, family__isnull=False, category__retired=False, sentiment__retired=False
+        )
+
+    def on_side(self, side: str) -> GoldLabelQuerySet:
+        return self.filter(family__side=side)
+
+    def needing_a_look(self) -> GoldLabelQuerySet:
+        """Active, but the taxonomy has moved on: a label is retired, or finer ones stand below the category."""
+        finer = Exists(Category.objects.active().filter(parent=OuterRef("category")))
+        retired = Q(category__retired=True) | Q(sentiment__retired=True)
+        return self.filter(retired | finer, state=GoldLabel.State.ACTIVE)
+
+
+class GoldLabel(models.Model):
+    class Origin(models.TextChoices):
+        BUILT_IN = "built_in", _("built in")
+        DECISION = "decision", _("decision")
+        BLIND = "blind", _("blind review")
+        IMPORT = "import", _("import")
+        ADMIN = "admin", _("added by an admin")
+
+    class State(models.TextChoices):
+        ACTIVE = "active", _("active")
+        DISPUTED = "disputed", _("disputed")
+        CONTRADICTED = "contradicted", _("labelled differently elsewhere")
+        WITHDRAWN = "withdrawn", _("no longer settled")
+        RETIRED = "retired", _("retired")
+
+    text = MessageField(_("text"))
+    digest = models.CharField(max_length=64, unique=True, editable=False, help_text=_("SHA-256 of the text."))
+    category = models.ForeignKey(
+        Category, models.PROTECT, related_name="gold_labels", verbose_name=_("category"), help_text=_("The right one.")
+    )
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="gold_labels", verbose_name=_("sentiment"))
+    origin = models.CharField(_("origin"), max_length=20, choices=Origin)
+    state = models.CharField(_("state"), max_length=12, choices=State, default=State.ACTIVE)
+    note = models.CharField(_("note"), max_length=300, blank=True)
+
+    # Null where the text is alike to both sides: then it stands on neither.
+    family = models.ForeignKey(
+        Family, models.PROTECT, null=True, editable=False, related_name="gold_labels", verbose_name=_("side")
+    )
+    ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, blank=True, related_name="gold_labels")
+    prediction = models.ForeignKey(
+        Prediction, models.SET_NULL, null=True, editable=False, related_name="+", help_text=_("What a model had said.")
+    )
+    corrected = models.BooleanField(_("corrected"), default=False, editable=False)
+    people = models.PositiveSmallIntegerField(
+        _("people"), default=1, help_text=_("How many gave this label independently.")
+    )
+    share = models.FloatField(
+        _("share"), default=1, editable=False, help_text=_("With which probability it was chosen for labelling.")
+    )
+    language = models.CharField(_("language"), max_length=20, blank=True)
+    source = models.CharField(_("source"), max_length=50, blank=True)
+    labelled_at = models.DateTimeField(_("labelled"), default=timezone.now)
+    created_at = models.DateTimeField(_("added"), auto_now_add=True)
+
+    objects = GoldLabelQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("gold label")
+        constraints = [
+            models.CheckConstraint(condition=Q(share__gt=0, share__lte=1), name="gold_share_in_0_1"),
+            models.UniqueConstraint(fields=["ticket"], condition=Q(ticket__isnull=False), name="gold_once_per_ticket"),
+        ]
+        indexes = [models.Index(fields=["state", "id"], name="gold_by_state")]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+    @staticmethod
+    def digest_of(text: str) -> str:
+        return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+    @property
+    def side(self) -> str:
+        """Empty for a text that is alike to both sides."""
+        return self.family.side if self.family else ""
+
+
+class Band(models.Model):
+    """A part of the MinHash signature of a gold label's text: what shares one may be alike."""
+
+    gold = models.ForeignKey(GoldLabel, models.CASCADE, related_name="bands")
+    value = models.BigIntegerField(db_index=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.gold_id}: {self.value}"

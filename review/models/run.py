@@ -1,0 +1,128 @@
+"""Benchmark runs: models under contracts, asked about the benchmark side of a snapshot."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from classifier.contract import FailureKind
+from classifier.models import ContractVersion, ModelSpec
+from classifier.models.ticket import MessageField
+
+from .snapshot import Snapshot, SnapshotItem
+
+
+class RunQuerySet(models.QuerySet["Run"]):
+    def waiting(self) -> RunQuerySet:
+        """To be worked on, and in no living worker's hands."""
+        return self.filter(state=Run.State.RUNNING, available_at__lte=timezone.now())
+
+
+class Run(models.Model):
+    class State(models.TextChoices):
+        RUNNING = "running", _("running")
+        STOPPED = "stopped", _("stopped")
+        FINISHED = "finished", _("finished")
+
+    snapshot = models.ForeignKey(Snapshot, models.PROTECT, related_name="runs", verbose_name=_("snapshot"))
+    state = models.CharField(_("state"), max_length=8, choices=State, default=State.RUNNING)
+    items_count = models.PositiveIntegerField(_("items"))
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    created_at = models.DateTimeField(_("started"), auto_now_add=True)
+    finished_at = models.DateTimeField(_("finished"), null=True)
+    available_at = models.DateTimeField(
+        default=timezone.now, help_text="From when on a worker may take it up: a lease, while one is at it."
+    )
+    note = models.CharField(_("note"), max_length=300, blank=True, help_text=_("Why it was stopped."))
+    comparisons = models.JSONField(default=list, help_text="What can be said of each two of its models.")
+
+    objects = RunQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("benchmark run")
+        permissions = [
+            ("benchmark", _("Can compare models, and export and import labels")),
+            ("set_threshold", _("Can set from which confidence on tickets pass unseen")),
+        ]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="finished", finished_at__isnull=False)
+                | (~Q(state="finished") & Q(finished_at__isnull=True)),
+                name="run_finished_at_a_time",
+            )
+        ]
+
+    def __str__(self) -> str:
+        return _("Run %d") % self.pk
+
+    def get_absolute_url(self) -> str:
+        return reverse("review:run", args=[self.pk])
+
+
+class Contender(models.Model):
+    """A model under a contract in a run, and its figures once it has answered for every item."""
+
+    run = models.ForeignKey(Run, models.CASCADE, related_name="contenders")
+    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+", verbose_name=_("model"))
+    contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+", verbose_name=_("contract"))
+    label = models.CharField(_("contract"), max_length=80, blank=True, help_text=_("Of a draft its name."))
+    baseline = models.BooleanField(
+        _("baseline"), default=False, help_text=_("Later results are held against this one.")
+    )
+    figures: Any = models.JSONField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["run", "spec", "contract"], name="contender_once"),
+            models.UniqueConstraint(fields=["baseline"], condition=Q(baseline=True), name="contender_one_baseline"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.spec} ({self.label})" if self.label else str(self.spec)
+
+    def get_absolute_url(self) -> str:
+        return reverse("review:contender", args=[self.run_id, self.pk])
+
+
+class Result(models.Model):
+    """What a contender said of one item, or how it failed. Written once, as soon as it is there."""
+
+    contender = models.ForeignKey(Contender, models.CASCADE, related_name="results", db_index=False)
+    item = models.ForeignKey(SnapshotItem, models.PROTECT, related_name="+")
+    # Keys of labels; none where the model failed, or where only the draft of a taxonomy knows the label.
+    category = models.BigIntegerField(null=True)
+    sentiment = models.BigIntegerField(null=True)
+    answer = models.CharField(max_length=500, blank=True, help_text="The labels by their names, as answered.")
+    category_right = models.BooleanField()
+    sentiment_right = models.BooleanField()
+    confidence = models.FloatField(null=True)
+    reasoning = models.TextField(blank=True)
+    failure = models.CharField(max_length=20, choices=[(kind.value, kind.value) for kind in FailureKind], blank=True)
+    detail = MessageField(blank=True)
+    latency_ms = models.FloatField()
+    cost = models.DecimalField(max_digits=14, decimal_places=8)
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["contender", "item"], name="result_once"),
+            models.CheckConstraint(
+                condition=Q(failure="", confidence__isnull=False) | (~Q(failure="") & Q(confidence=None)),
+                name="result_answers_or_fails",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.answer or self.failure
+
+    @property
+    def right(self) -> bool:
+        return self.category_right and self.sentiment_right

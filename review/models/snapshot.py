@@ -1,0 +1,74 @@
+"""Snapshots: gold labels as they stood at one moment, never changed afterwards, and named by their content."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import ContractVersion
+
+from .gold import GoldLabel, Side
+
+
+class Snapshot(models.Model):
+    digest = models.CharField(
+        _("digest"), max_length=64, unique=True, editable=False, help_text=_("SHA-256 of all that it holds.")
+    )
+    created_at = models.DateTimeField(_("taken"), auto_now_add=True)
+    created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
+    filters = models.JSONField(default=dict)
+    labels = models.JSONField(default=dict, help_text="Per axis: key, name and description of each label.")
+    counts = models.JSONField(default=dict, help_text="Per kind of count, how many items have each value.")
+    items_count = models.PositiveIntegerField(_("labels"), default=0)
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("snapshot")
+
+    def __str__(self) -> str:
+        return self.short
+
+    def get_absolute_url(self) -> str:
+        return reverse("review:snapshot", args=[self.short])
+
+    @property
+    def short(self) -> str:
+        return self.digest[:12]
+
+    def names(self, axis: str) -> dict[int, str]:
+        """Full names by key, as they were, of "categories" or "sentiments"."""
+        rows: list[list[Any]] = self.labels[axis]
+        return {pk: name for pk, name, _description in rows}
+
+
+class SnapshotItem(models.Model):
+    """One gold label as it stood. Labels are plain keys: a merge of labels later does not reach in here."""
+
+    snapshot = models.ForeignKey(Snapshot, models.CASCADE, related_name="items", db_index=False)
+    position = models.PositiveIntegerField()
+    gold = models.ForeignKey(GoldLabel, models.PROTECT, related_name="+")
+    category = models.BigIntegerField()
+    sentiment = models.BigIntegerField()
+    side = models.CharField(max_length=9, choices=Side)
+    origin = models.CharField(max_length=20)
+    corrected = models.BooleanField()
+    people = models.PositiveSmallIntegerField()
+    share = models.FloatField()
+    language = models.CharField(max_length=20, blank=True)
+    source = models.CharField(max_length=50, blank=True)
+    labelled_at = models.DateTimeField()
+    said_category = models.BigIntegerField(null=True)
+    said_sentiment = models.BigIntegerField(null=True)
+    said_confidence = models.FloatField(null=True)
+
+    class Meta:
+        ordering = ["snapshot", "position"]
+        constraints = [models.UniqueConstraint(fields=["snapshot", "position"], name="snapshot_item_once")]
+
+    def __str__(self) -> str:
+        return f"{self.snapshot_id}: {self.position}"

@@ -1,0 +1,173 @@
+"""Gold labels frozen: what a benchmark runs on, and what a dataset is written from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+
+from classifier.models import Category, ContractVersion, Sentiment
+from classifier.models.taxonomy import paths
+
+from . import gold
+from .models import GoldLabel, Side, Snapshot, SnapshotItem
+from .models.gold import GoldLabelQuerySet
+
+CHUNK = 5_000
+
+
+class NothingToKeep(Exception):
+    """No gold label is of the kind that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which gold labels; what is empty does not narrow. Labels go by key; `people` are the fewest who must agree."""
+
+    sides: tuple[str, ...] = tuple(Side.values)
+    corrected: bool = False
+    since: date | None = None
+    until: date | None = None
+    categories: tuple[int, ...] = ()
+    sentiments: tuple[int, ...] = ()
+    origins: tuple[str, ...] = ()
+    people: int = 1
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def apply(self, labels: GoldLabelQuerySet) -> GoldLabelQuerySet:
+        conditions = {
+            "corrected": self.corrected or None,
+            "labelled_at__date__gte": self.since,
+            "labelled_at__date__lte": self.until,
+            "category__in": self.categories,
+            "sentiment__in": self.sentiments,
+            "origin__in": self.origins,
+            "people__gte": self.people if self.people > 1 else None,
+            "source__in": self.sources,
+            "language__in": self.languages,
+        }
+        narrowing = {name: value for name, value in conditions.items() if value}
+        return labels.filter(family__side__in=self.sides, **narrowing)
+
+    def told(self) -> dict[str, str]:
+        """What narrows, by name, as a manifest tells it."""
+        told: dict[str, str] = {}
+        for name, default in ((field.name, field.default) for field in fields(self)):
+            value = getattr(self, name)
+            if value != default:
+                told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return told
+
+
+ALL = Filters()
+
+
+def take(filters: Filters = ALL, *, by: User | None = None) -> Snapshot:
+    """Freeze the usable gold labels of this kind, as they stand after all that was decided so far.
+
+    The same content gives the same snapshot. Raises NothingToKeep, and EmptyTaxonomy.
+    """
+    gold.gather()
+    return _frozen(filters, by)
+
+
+@transaction.atomic
+def _frozen(filters: Filters, by: User | None) -> Snapshot:
+    rows = _rows(filters)
+    names = {
+        "categories": _named(Category.objects.all(), paths(Category.objects.all())),
+        "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
+    }
+    digest, counts = _content(rows, names)
+    if known := Snapshot.objects.filter(digest=digest).first():
+        return known
+    snapshot = Snapshot.objects.create(
+        digest=digest,
+        created_by=by,
+        contract=ContractVersion.objects.in_force(),
+        filters=filters.told(),
+        labels=names,
+        counts=counts,
+        items_count=sum(counts["side"].values()),
+    )
+    _keep(snapshot, rows)
+    return snapshot
+
+
+_KEPT = [
+    "gold_id",
+    "category",
+    "sentiment",
+    "side",
+    "origin",
+    "corrected",
+    "people",
+    "share",
+    "language",
+    "source",
+    "labelled_at",
+    "said_category",
+    "said_sentiment",
+    "said_confidence",
+]
+
+
+def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
+    """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
+    training_first = Case(
+        When(family__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
+    said = (F("prediction__category"), F("prediction__sentiment"), F("prediction__confidence"))
+    of_label = (F(name) for name in ("pk", "category_id", "sentiment_id", "family__side", *_KEPT[4:11]))
+    return labels.values_list(*of_label, *said, F("digest"))
+
+
+def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
+    descriptions = dict(labels.values_list("pk", "description"))
+    return [[pk, name, descriptions[pk]] for pk, name in names.items()]
+
+
+def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+    """The SHA-256 of everything in the snapshot, and how many of each kind there are. Raises NothingToKeep."""
+    content, counts = hashlib.sha256(json.dumps(names, sort_keys=True).encode()), Counter[tuple[str, Any]]()
+    for _gold, *values in rows.iterator(CHUNK):
+        content.update(json.dumps(values, default=str).encode())
+        counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
+    if not counts:
+        raise NothingToKeep
+    of_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("category", "sentiment", "side", "origin")}
+    for (kind, value), number in sorted(counts.items(), key=lambda one: (one[0][0], str(one[0][1]))):
+        of_kind[kind][str(value)] = number
+    return content.hexdigest(), of_kind
+
+
+def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]]) -> None:
+    position = 0
+    for chunk in _chunks(rows.iterator(CHUNK)):
+        items = [
+            SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_KEPT, row, strict=False)))
+            for number, row in enumerate(chunk, start=1)
+        ]
+        SnapshotItem.objects.bulk_create(items)
+        position += len(items)
+
+
+def _chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
+    chunk: list[tuple[Any, ...]] = []
+    for row in rows:
+        chunk.append(row)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

@@ -1,0 +1,280 @@
+"""Decisions become gold labels, and no text stands on both sides, nor does one that says nearly the same."""
+
+import random
+from collections.abc import Sequence
+from itertools import combinations
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from classifier import catalogue as shipped
+from classifier import taxonomy
+from classifier.models import Category, Sentiment, Ticket
+from review import gold, likeness, queue
+from review.models import Band, Decision, Desk, Family, GoldLabel, Seat
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.acts import abandon, answer, at_once, undo
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+State, Origin = GoldLabel.State, GoldLabel.Origin
+
+WORDS = ["invoice", "refund", "charge", "login", "password", "export", "outage", "seat", "plan", "thanks", "slow"]
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> Desk:
+    return run_desk()
+
+
+def settled(text: str, person: User, *label: str, **values: Any) -> Ticket:
+    """A ticket on which people have settled."""
+    ticket = make_ticket(text, **values)
+    answer(hold(ticket)[0], person, *label)
+    return ticket
+
+
+def labels(texts: Sequence[str]) -> list[GoldLabel]:
+    """Gold labels that are not placed yet, of texts alone."""
+    given_label = {"category": Category.objects.first(), "sentiment": Sentiment.objects.first()}
+    digests = {GoldLabel.digest_of(text): text for text in texts}
+    return [
+        GoldLabel(text=text, digest=digest, origin=Origin.IMPORT, **given_label) for digest, text in digests.items()
+    ]
+
+
+def message(seed: int, words: int = 12) -> str:
+    """Words in an order of their own: not like another such message."""
+    chance = random.Random(seed)  # noqa: S311 - only words
+    return " ".join(chance.choice(WORDS) + str(chance.randrange(10)) + chance.choice(WORDS) for _ in range(words))
+
+
+# From decisions
+
+
+def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User) -> None:
+    ticket = settled("Where is my invoice?", ana, "Account", "Neutral", language="en", source="mail")
+    decision = Decision.objects.get()
+    gold.gather()
+    label = GoldLabel.objects.get()
+    assert (label.text, label.category.name, label.sentiment.name) == (ticket.text, "Account", "Neutral")
+    assert (label.origin, label.people, label.share) == (Origin.DECISION, 1, 1.0)
+    assert (label.language, label.source, label.labelled_at) == ("en", "mail", decision.created_at)
+    assert label.corrected, "the model had said something else"
+    assert label.side in ("benchmark", "training")
+
+
+def test_the_text_stays_as_it_was(ana: User) -> None:
+    ticket = settled("as it was", ana)
+    gold.gather()
+    Ticket.objects.filter(pk=ticket.pk).update(text="as it is now")
+    gold.follow([ticket.pk])
+    assert GoldLabel.objects.get().text == "as it was"
+
+
+def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    for person in (ana, ben):
+        answer(queue.next_for(person), person, "Account")
+    gold.gather()
+    label = GoldLabel.objects.get()
+    assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 1.0)
+
+
+def test_what_is_not_settled_is_not_gold(ana: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    answer(queue.next_for(ana), ana, "Account")
+    gold.gather()
+    assert not GoldLabel.objects.exists()
+
+
+def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> None:
+    ticket = settled("It is slow.", ana, "Account")
+    gold.gather()
+    undo(Decision.objects.get(), ana)
+    gold.gather()
+    assert GoldLabel.objects.get().state == State.WITHDRAWN
+    answer(Seat.objects.get(ticket=ticket), ana, "Technical")
+    gold.gather()
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name) == (State.ACTIVE, "Technical")
+
+
+def test_gathering_again_changes_nothing(ana: User) -> None:
+    settled("It is slow.", ana)
+    gold.gather()
+    before = list(GoldLabel.objects.values())
+    assert gold.gather() == 1, "the latest decisions are looked at once more"
+    assert list(GoldLabel.objects.values()) == before
+
+
+def test_what_an_admin_retired_stays_so(ana: User) -> None:
+    ticket = settled("It is slow.", ana)
+    gold.gather()
+    GoldLabel.objects.update(state=State.RETIRED)
+    gold.follow([ticket.pk])
+    assert GoldLabel.objects.get().state == State.RETIRED
+
+
+def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: User) -> None:
+    for _time in range(2):
+        settled("Cancel my plan.", ana, "Account")
+    gold.gather()
+    assert GoldLabel.objects.get().state == State.ACTIVE
+    settled("Cancel my plan.", ana, "Billing")
+    gold.gather()
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name) == (State.CONTRADICTED, "Account")
+    assert "Billing" in label.note
+
+
+# Sides
+
+
+def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
+    gold.place(labels([message(seed) for seed in range(300)]))
+    sides = dict(GoldLabel.objects.values_list("pk", "family__side"))
+    held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
+    assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
+    Desk.objects.update(benchmark_share=1)
+    gold.place(labels([message(seed) for seed in range(300, 340)]))
+    assert {**dict(GoldLabel.objects.values_list("pk", "family__side")), **sides} == dict(
+        GoldLabel.objects.values_list("pk", "family__side")
+    )
+
+
+def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
+    """However the later ones would be drawn, they go where the first is."""
+    first, second = message(1), message(2)
+    run_desk(benchmark_share=1)
+    gold.place(labels([first]))
+    run_desk(benchmark_share=0)
+    gold.place(labels([second]))
+    gold.place(labels([first + " please", second + " please", "Hello, " + first]))
+    sides = {label.text: label.side for label in GoldLabel.objects.all()}
+    assert sides[first + " please"] == sides["Hello, " + first] == "benchmark"
+    assert sides[second + " please"] == "training"
+
+
+def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
+    left, right = message(1, 20), message(2, 20)
+    run_desk(benchmark_share=1)
+    gold.place(labels([left]))
+    run_desk(benchmark_share=0)
+    gold.place(labels([right]))
+    shingles = [likeness.shingles(text) for text in (left, right, f"{left} {right}")]
+    if likeness.similarity(shingles[0], shingles[2]) < likeness.ALIKE:
+        # Neither half is alike enough to the whole; what both are alike to is made by hand.
+        bridge = labels(["bridge"])[0]
+        neighbours = GoldLabel.objects.order_by("pk")
+        Band.objects.filter(gold__in=neighbours).delete()
+        for neighbour in neighbours:
+            GoldLabel.objects.filter(pk=neighbour.pk).update(text="bridge" + str(neighbour.pk))
+            bands = likeness.bands(likeness.shingles("bridge"), likeness.MOST_BANDS)
+            Band.objects.bulk_create(Band(gold=neighbour, value=value) for value in bands)
+        gold.place([bridge])
+        assert bridge.side == ""
+        assert bridge not in GoldLabel.objects.usable()
+
+
+def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
+    run_desk(benchmark_share=0)
+    texts = [message(1), message(2)]
+    gold.place(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
+    alike = texts[0] + " please"
+    gold.place(labels([alike]), {GoldLabel.digest_of(alike): "training"})
+    assert {label.side for label in GoldLabel.objects.all()} == {"benchmark"}
+
+
+class NoTextStandsOnBothSides(TestCase):
+    @settings(max_examples=15)
+    @given(
+        st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), st.booleans()), min_size=2, max_size=25),
+        st.integers(1, 6),
+    )
+    def test_whatever_comes_in_whatever_order(self, arrivals: list[tuple[int, int, bool]], batch: int) -> None:
+        """Messages, each with some of its words changed, in batches: alike ones never stand on different sides."""
+        if not Category.objects.exists():
+            shipped.load()
+        run_desk(benchmark_share=0.5)
+        GoldLabel.objects.all().delete()
+        texts = [_changed(message(seed), changes, upper) for seed, changes, upper in arrivals]
+        for start in range(0, len(texts), batch):
+            fresh = labels(texts[start : start + batch])
+            known = set(GoldLabel.objects.values_list("digest", flat=True))
+            gold.place([label for label in fresh if label.digest not in known])
+        on_a_side = [label for label in GoldLabel.objects.all() if label.side]
+        shingles = {label.pk: likeness.shingles(label.text) for label in on_a_side}
+        for one, other in combinations(on_a_side, 2):
+            if likeness.similarity(shingles[one.pk], shingles[other.pk]) >= likeness.ALIKE:
+                assert one.side == other.side, f"{one.text} | {other.text}"
+
+
+def _changed(text: str, changes: int, upper: bool) -> str:
+    words = text.split()
+    for place in range(changes):
+        words[-1 - place] = f"other{place}"
+    return " ".join(words).upper() if upper else " ".join(words)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: None) -> None:
+    run_desk(benchmark_share=0.5)
+    for seed in range(6):
+        versions = [message(seed) + f" version {number}" for number in range(4)]
+        outcomes = at_once([lambda text=text: gold.place(labels([text])) for text in versions])
+        assert outcomes == [None] * 4
+        sides = GoldLabel.objects.filter(text__in=versions).values_list("family__side", flat=True)
+        assert len(set(sides)) == 1, list(sides)
+
+
+# The taxonomy moves on
+
+
+def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold.gather()
+    Category.objects.filter(name="Account").update(name="Accounts")
+    taxonomy.merge(Category.objects.get(name="Billing"), Category.objects.get(name="Accounts"))
+    label = GoldLabel.objects.usable().get()
+    assert label.category.name == "Accounts"
+
+
+def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold.gather()
+    taxonomy.retire(Category.objects.get(name="Billing"))
+    assert not GoldLabel.objects.usable().exists()
+    assert GoldLabel.objects.needing_a_look().count() == 1
+
+
+def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold.gather()
+    assert not GoldLabel.objects.needing_a_look().exists()
+    Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
+    assert GoldLabel.objects.needing_a_look().count() == GoldLabel.objects.usable().count() == 1
+
+
+def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
+    run_desk(benchmark_share=1)
+    gold.place(labels([message(1), message(2)]))
+    leaking = gold.leaks([message(1) + " please", message(3)])
+    assert [label.text for label in leaking] == [message(1)]
+
+
+def test_families_hold_all_that_is_alike() -> None:
+    gold.place(labels([message(1), message(1) + " please", message(2)]))
+    assert sorted(family.gold_labels.count() for family in Family.objects.all()) == [1, 2]
+
+
+def test_abandoned_work_leaves_no_gold(ana: User) -> None:
+    hold(make_ticket())
+    abandon(queue.next_for(ana))
+    assert gold.gather() == 0

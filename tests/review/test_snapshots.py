@@ -1,0 +1,108 @@
+"""Snapshots hold what stood at a moment, and never change."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from classifier import taxonomy
+from classifier.models import Category
+from review import benchmark, decisions, gold, snapshots
+from review.models import GoldLabel, Snapshot, SnapshotItem
+from review.snapshots import Filters, NothingToKeep
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.acts import answer
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> None:
+    run_desk(benchmark_share=0.5)
+
+
+def decide(*texts: str, by: User, category: str = "Account") -> None:
+    for text in texts:
+        answer(hold(make_ticket(text, language="en", source="mail"))[0], by, category)
+
+
+def test_it_holds_the_labels_as_they_stand(ana: User) -> None:
+    decide("Where is my invoice?", "The export is slow.", by=ana)
+    snapshot = snapshots.take(by=ana)
+    assert snapshot.items_count == snapshot.items.count() == 2
+    assert snapshot.created_by == ana
+    item = snapshot.items.first()
+    assert item
+    assert snapshot.names("categories")[item.category] == "Account"
+    assert (item.corrected, item.people, item.language, item.source) == (True, 1, "en", "mail")
+    assert sum(snapshot.counts["side"].values()) == 2
+
+
+def test_the_same_content_is_the_same_snapshot(ana: User) -> None:
+    decide("Where is my invoice?", by=ana)
+    first = snapshots.take()
+    assert snapshots.take(Filters(people=1)) == first
+    decide("The export is slow.", by=ana)
+    assert snapshots.take() != first
+    assert Snapshot.objects.count() == 2
+
+
+def test_what_comes_later_does_not_reach_into_it(ana: User) -> None:
+    decide("Where is my invoice?", by=ana)
+    snapshot = snapshots.take()
+    before = list(SnapshotItem.objects.values()), snapshot.labels
+    Category.objects.filter(name="Account").update(name="Accounts")
+    taxonomy.merge(Category.objects.get(name="Accounts"), Category.objects.get(name="Billing"))
+    gold.gather()
+    snapshot.refresh_from_db()
+    assert (list(SnapshotItem.objects.values()), snapshot.labels) == before
+    assert snapshots.take() != snapshot
+
+
+@pytest.mark.parametrize(
+    ("filters", "kept"),
+    [
+        (Filters(corrected=True), 1),
+        (Filters(origins=("built_in",)), 5),
+        (Filters(origins=("import",)), 0),
+        (Filters(people=2), 0),
+        (Filters(languages=("en",)), 2),
+        (Filters(sources=("mail",)), 2),
+        (Filters(since=(timezone.now() + timedelta(days=2)).date()), 0),
+        (Filters(until=(timezone.now() + timedelta(days=2)).date()), 7),
+        (Filters(sides=()), 0),
+    ],
+)
+def test_filters_narrow(ana: User, filters: Filters, kept: int) -> None:
+    benchmark.load_built_in()
+    decide("Where is my invoice?", by=ana)
+    ticket = make_ticket("The export is slow.", language="en", source="mail")
+    (seat,) = hold(ticket)
+    decisions.decide_many([seat], ana)
+    if not kept:
+        with pytest.raises(NothingToKeep):
+            snapshots.take(filters)
+    else:
+        assert snapshots.take(filters).items_count == kept
+
+
+def test_the_training_side_comes_first() -> None:
+    benchmark.load_built_in()
+    run_desk(benchmark_share=0)
+    gold.place([_label("one"), _label("two")])
+    sides = list(snapshots.take().items.values_list("side", flat=True))
+    assert sides == ["training"] * 2 + ["benchmark"] * 5
+
+
+def test_what_is_out_of_use_is_not_kept() -> None:
+    benchmark.load_built_in()
+    GoldLabel.objects.filter(category__name="Billing").update(state=GoldLabel.State.RETIRED)
+    assert snapshots.take().items_count == 4
+
+
+def _label(text: str) -> GoldLabel:
+    known = GoldLabel.objects.first()
+    assert known
+    origin, digest = GoldLabel.Origin.IMPORT, GoldLabel.digest_of(text)
+    return GoldLabel(text=text, digest=digest, category=known.category, sentiment=known.sentiment, origin=origin)
