@@ -1,95 +1,255 @@
-"""How often is a model right on texts whose labels are known, and how fast does it answer?"""
+"""Benchmark runs: start one, work it off in the background, stop it, go on with it; and the built-in items.
+
+The rows say what is to do: a result is written once, as soon as it is there, so a run that was cut off goes on where it
+was, and nobody pays twice but for what was under way.
+"""
+
+from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+from decimal import Decimal
 from pathlib import Path
-from statistics import fmean
 from typing import NamedTuple
 
-from classifier.contract import Answer, ClassifierError
-from classifier.labelling import ask
-from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
-from classifier.models.taxonomy import SEPARATOR, paths
+from django.contrib.auth.models import User
+from django.db import connection, transaction
+from django.db.models import Avg, Count, QuerySet
+from django.db.models.functions import Length
+from django.utils import timezone
+from django.utils.translation import gettext as _
 
-from .models import BenchmarkItem
+from classifier.contract import Answer, ClassifierError, FailureKind, Usage
+from classifier.heartbeat import beating
+from classifier.labelling import ask, in_groups
+from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
+from classifier.models.taxonomy import paths
+
+from . import gold, scores
+from .judging import Judge
+from .models import Contender, GoldLabel, Result, Run, Side, Snapshot, SnapshotItem
+from .scores import Scored
 
 BUILT_IN = Path(__file__).parent / "data" / "benchmark.jsonl"
+LEASE = timedelta(seconds=60)
+MOST_CONTENDERS = 12
+
+Told = Callable[[Contender, SnapshotItem, Result], None]
 
 
-class Item(NamedTuple):
-    """A text and the labels it should get, by their full names."""
-
-    text: str
-    category: str
-    sentiment: str
+class NothingToRun(Exception):
+    """The snapshot holds nothing out, or no model was picked; the message says which."""
 
 
-class Result(NamedTuple):
-    """What a model said of one item."""
+class Entry(NamedTuple):
+    """A model that is to run under a contract; `label` tells drafts and earlier contracts from the one in force."""
 
-    item: Item
-    answer: Answer | ClassifierError
+    spec: ModelSpec
+    contract: ContractVersion
+    label: str = ""
+
+
+class Progress(NamedTuple):
+    done: int
+    of: int
 
     @property
-    def right(self) -> bool:
-        """Whether category and sentiment are both right; an error is wrong, and a child answers for its parent."""
-        answer = self.answer
-        return (
-            isinstance(answer, Answer)
-            and f"{answer.category}{SEPARATOR}".startswith(f"{self.item.category}{SEPARATOR}")
-            and answer.sentiment == self.item.sentiment
-        )
-
-
-class Summary(NamedTuple):
-    """Of one model: share of right answers, mean latency in milliseconds of what was answered, errors."""
-
-    accuracy: float
-    latency_ms: float
-    errors: int
+    def percent(self) -> int:
+        return 100 * self.done // self.of if self.of else 100
 
 
 def load_built_in() -> None:
-    """Store the built-in items whose labels the taxonomy has; once each."""
+    """Store the built-in items whose labels the taxonomy has; once each, and all of them to measure with."""
     categories = {name: pk for pk, name in paths(Category.objects.active()).items()}
     sentiments = dict(Sentiment.objects.active().values_list("name", "pk"))
+    fresh: dict[str, GoldLabel] = {}
     for line in BUILT_IN.read_text(encoding="utf-8").splitlines():
-        item = Item(**json.loads(line))
-        if item.category in categories and item.sentiment in sentiments:
-            BenchmarkItem.objects.get_or_create(
-                digest=BenchmarkItem.digest_of(item.text),
-                defaults={
-                    "text": item.text,
-                    "category_id": categories[item.category],
-                    "sentiment_id": sentiments[item.sentiment],
-                    "origin": BenchmarkItem.Origin.BUILT_IN,
-                },
+        item = json.loads(line)
+        digest = GoldLabel.digest_of(item["text"])
+        if item["category"] in categories and item["sentiment"] in sentiments:
+            fresh[digest] = GoldLabel(
+                text=item["text"],
+                digest=digest,
+                category_id=categories[item["category"]],
+                sentiment_id=sentiments[item["sentiment"]],
+                origin=GoldLabel.Origin.BUILT_IN,
             )
+    with transaction.atomic():
+        stored = set(GoldLabel.objects.filter(digest__in=fresh).values_list("digest", flat=True))
+        missing = [label for digest, label in fresh.items() if digest not in stored]
+        gold.place(missing, dict.fromkeys(fresh, Side.BENCHMARK))
 
 
-def stored_items() -> list[Item]:
-    """The benchmark set, labels by the names they have today."""
-    names = paths(Category.objects.all())
-    return [
-        Item(item.text, names[item.category_id], item.sentiment.name)
-        for item in BenchmarkItem.objects.select_related("sentiment")
-    ]
+def check(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
+    """How many items each of them would be asked about. Raises NothingToRun."""
+    items = held_out(snapshot).count()
+    if not items:
+        raise NothingToRun(_("This snapshot holds nothing on the benchmark side; choose another, or label more."))
+    if not entries:
+        raise NothingToRun(_("Choose at least one model."))
+    if len(entries) > MOST_CONTENDERS:
+        raise NothingToRun(_("Choose at most %d models for one run.") % MOST_CONTENDERS)
+    return items
 
 
-def run(spec: ModelSpec, items: Sequence[Item], version: ContractVersion) -> Iterator[Result]:
-    """The model's result for each item, in order, as they come."""
-    for item, answer in zip(items, ask([item.text for item in items], spec, version), strict=True):
-        yield Result(item, answer)
-
-
-def summary(results: Iterable[Result]) -> Summary:
-    """Raises ValueError without results."""
-    results = list(results)
-    if not results:
-        raise ValueError("There is nothing to sum up.")
-    latencies = [result.answer.usage.latency_ms for result in results if isinstance(result.answer, Answer)]
-    return Summary(
-        accuracy=fmean(result.right for result in results),
-        latency_ms=fmean(latencies) if latencies else 0.0,
-        errors=len(results) - len(latencies),
+@transaction.atomic
+def start(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
+    """A run that somebody works off from now on. Raises NothingToRun."""
+    items = check(snapshot, entries)
+    run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
+    Contender.objects.bulk_create(
+        Contender(run=run, spec=entry.spec, contract=entry.contract, label=entry.label) for entry in entries
     )
+    return run
+
+
+def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
+    """About what a contender will cost: tokens by the length of the texts, one request for each."""
+    texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
+    tokens = (len(entry.contract.system_prompt) + int(texts["length"] or 0)) // _CHARACTERS_PER_TOKEN
+    number: int = texts["number"]
+    return entry.spec.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_ANSWER_TOKENS)) * number
+
+
+_CHARACTERS_PER_TOKEN, _ANSWER_TOKENS = 4, 60
+
+
+def stop(run: Run) -> bool:
+    """Ask no further; what has been answered stays. Whether it was running."""
+    return _stop(run, "")
+
+
+def _stop(run: Run, note: str) -> bool:
+    running = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING)
+    return bool(running.update(state=Run.State.STOPPED, note=note[:300]))
+
+
+def resume(run: Run) -> bool:
+    """Go on with a stopped run where it was. Whether it was stopped."""
+    stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
+    return bool(stopped.update(state=Run.State.RUNNING, available_at=timezone.now(), note=""))
+
+
+def progress(run: Run) -> Progress:
+    of = run.items_count * run.contenders.count()
+    return Progress(Result.objects.filter(contender__run=run).count(), of)
+
+
+def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) -> bool:
+    """Ask all its models, each beside the others, and sum up. Whether the run was there to be taken up.
+
+    `told` hears of each result once it is stored, from the thread of its contender.
+    """
+    taken = Run.objects.waiting().filter(pk=run_pk).update(available_at=timezone.now() + LEASE)
+    if not taken:
+        return False
+    run = Run.objects.get(pk=run_pk)
+    try:
+        with beating(lambda: Run.objects.filter(pk=run_pk).update(available_at=timezone.now() + LEASE), LEASE):
+            contenders = list(run.contenders.select_related("spec__provider", "contract"))
+            _ask_all(run, contenders, told)
+            _finish(run, contenders)
+    except Exception as error:
+        # It would come to the same the next time.
+        _stop(run, str(error))
+        raise
+    finally:
+        Run.objects.filter(pk=run_pk).update(available_at=timezone.now())
+    return True
+
+
+def held_out(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+    """The items to measure with."""
+    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK)
+
+
+def _ask_all(run: Run, contenders: Sequence[Contender], told: Told) -> None:
+    if len(contenders) == 1:
+        _ask(run, contenders[0], told)
+        return
+    with ThreadPoolExecutor(len(contenders)) as threads:
+        list(threads.map(lambda contender: _ask_in_thread(run, contender, told), contenders))
+
+
+def _ask_in_thread(run: Run, contender: Contender, told: Told) -> None:
+    try:
+        _ask(run, contender, told)
+    finally:
+        connection.close()
+
+
+def _ask(run: Run, contender: Contender, told: Told) -> None:
+    """Everything that this contender has not answered yet; it ends early where the run is stopped."""
+    version, judge = contender.contract.restored(), Judge()
+    open_items = held_out(run.snapshot).exclude(pk__in=contender.results.values("item")).select_related("gold")
+    items = list(open_items.order_by("position"))
+    answers = ask([item.gold.text for item in items], contender.spec, version)
+    for group in in_groups(zip(items, answers, strict=True)):
+        # Who was not asked for want of money has not failed.
+        asked = [(item, answer) for item, answer in group if not _is_unpaid(answer)]
+        results = [_result(contender, item, answer, judge) for item, answer in asked]
+        Result.objects.bulk_create(results, ignore_conflicts=True)
+        for result in results:
+            told(contender, result.item, result)
+        if len(asked) < len(group):
+            _stop(run, str(group[-1][1]))
+        if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).exists():
+            return
+
+
+def _is_unpaid(answer: Answer | ClassifierError) -> bool:
+    return isinstance(answer, ClassifierError) and answer.kind == FailureKind.BUDGET
+
+
+def _result(contender: Contender, item: SnapshotItem, answer: Answer | ClassifierError, judge: Judge) -> Result:
+    usage, labels = answer.usage, contender.contract.labels
+    result = Result(
+        contender=contender,
+        item=item,
+        latency_ms=usage.latency_ms,
+        cost=contender.spec.cost(usage),
+        category_right=False,
+        sentiment_right=False,
+    )
+    if isinstance(answer, ClassifierError):
+        result.failure, result.detail = answer.kind, str(answer)
+        return result
+    result.category, result.sentiment = labels.categories.get(answer.category), labels.sentiments.get(answer.sentiment)
+    result.answer = f"{answer.category} | {answer.sentiment}"
+    result.category_right = judge.category(answer.category, item.category, labels)
+    result.sentiment_right = judge.sentiment(answer.sentiment, item.sentiment, labels)
+    result.confidence, result.reasoning = answer.confidence, answer.reasoning
+    return result
+
+
+def scored(contender: Contender) -> list[Scored]:
+    """Its results in the order of the items (one query)."""
+    rows = contender.results.order_by("item__position").values_list(
+        "item__category",
+        "item__sentiment",
+        "category",
+        "sentiment",
+        "category_right",
+        "sentiment_right",
+        "confidence",
+        "failure",
+        "latency_ms",
+        "cost",
+    )
+    return [Scored(*row[:-1], float(row[-1])) for row in rows]
+
+
+def _finish(run: Run, contenders: Sequence[Contender]) -> None:
+    """Sum up where every contender has a result for every item."""
+    rows = {contender.pk: scored(contender) for contender in contenders}
+    if any(len(of_one) < run.items_count for of_one in rows.values()):
+        return
+    comparisons = scores.comparisons(rows)
+    with transaction.atomic(durable=True):
+        for contender in contenders:
+            contender.figures = scores.figures(rows[contender.pk])
+            contender.save(update_fields=["figures"])
+        finished = {"state": Run.State.FINISHED, "finished_at": timezone.now(), "comparisons": comparisons}
+        Run.objects.filter(pk=run.pk).update(**finished)

@@ -8,7 +8,8 @@ from uuid import uuid4
 from django.db import close_old_connections, connection
 from django_tasks_db.management.commands.db_worker import Worker
 
-from classifier.tasks import sweep
+import classifier.tasks
+import review.tasks
 
 logger = logging.getLogger(__name__)
 
@@ -59,7 +60,8 @@ class WorkerProcess:
     def _sweep(self) -> None:
         try:
             close_old_connections()
-            sweep()
+            classifier.tasks.sweep()
+            review.tasks.sweep()
         except Exception:
             logger.exception("Sweeping failed; it is tried again.")
 

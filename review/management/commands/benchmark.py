@@ -1,15 +1,21 @@
 import argparse
-from typing import Any
+from collections.abc import Iterator
+from threading import Lock
+from typing import Any, NamedTuple
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import readers
-from classifier.contract import Answer
+from classifier.contract import Answer, ClassifierError
+from classifier.labelling import ask
 from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
-from review import benchmark
+from review import benchmark, scoreboard, scores, snapshots
+from review.judging import Judge
+from review.models import Contender, Result, Run, Snapshot, SnapshotItem
+from review.scores import Scored
 
 
 class Command(BaseCommand):
@@ -22,19 +28,52 @@ class Command(BaseCommand):
         parser.add_argument(
             "--model", action="append", default=[], help="may be repeated; all that can answer by default"
         )
-        parser.add_argument("--quiet", action="store_true", help="only the last line of each model")
+        parser.add_argument("--contract", help="an earlier contract, by the first characters of its digest")
+        parser.add_argument("--snapshot", help="a snapshot, by the first characters of its digest; else a new one")
+        parser.add_argument("--resume", type=int, metavar="RUN", help="go on with a run that was stopped or cut off")
+        parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
+        parser.add_argument("--quiet", action="store_true", help="only what came out at the end")
 
     def handle(self, *args: Any, file: Any, model: list[str], quiet: bool, **options: Any) -> None:
-        try:
-            version = ContractVersion.objects.in_force()
-        except EmptyTaxonomy as error:
-            raise CommandError(str(error)) from error
-        items = self._items_of(file, version) if file else benchmark.stored_items()
-        if not items:
-            raise CommandError("There is no item to compare on; `manage.py setup` loads the built-in ones.")
+        self._writing, self._quiet = Lock(), quiet
+        if options["resume"]:
+            self._work_off(self._resumed(options["resume"]))
+            return
+        version = self._version(options["contract"])
+        if file:
+            items = [self._item(file.name, record, version) for record in self._records(file)]
+            if not items:
+                raise CommandError("There is no item to compare on in this file.")
+            say_who_answers(self)
+            figures = {str(spec): self._figures(spec, items, version) for spec in self._specs(model)}
+            self._show(figures, {})
+            return
+        snapshot = self._snapshot(options["snapshot"])
         say_who_answers(self)
-        summaries = [self._run(spec, items, version, quiet) for spec in self._specs(model)]
-        self.stdout.write("\n".join(summaries))
+        entries = [benchmark.Entry(spec, version, options["contract"] or "") for spec in self._specs(model)]
+        for entry in entries:
+            self.stdout.write(f"{entry.spec}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
+        if not options["estimate"]:
+            self._work_off(self._started(snapshot, entries))
+
+    def _version(self, digest: str | None) -> ContractVersion:
+        try:
+            if digest is None:
+                return ContractVersion.objects.in_force()
+            return ContractVersion.objects.get(digest__startswith=digest).restored()
+        except (ContractVersion.DoesNotExist, ContractVersion.MultipleObjectsReturned) as error:
+            raise CommandError(f"There is not one contract whose digest begins with {digest}.") from error
+        except (EmptyTaxonomy, ValueError) as error:
+            raise CommandError(str(error)) from error
+
+    def _snapshot(self, digest: str | None) -> Snapshot:
+        try:
+            return Snapshot.objects.get(digest__startswith=digest) if digest else snapshots.take()
+        except snapshots.NothingToKeep as error:
+            message = "There is no item to compare on; `manage.py setup` loads the built-in ones."
+            raise CommandError(message) from error
+        except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
+            raise CommandError(f"There is not one snapshot whose digest begins with {digest}.") from error
 
     def _specs(self, names: list[str]) -> list[ModelSpec]:
         specs = list(ModelSpec.objects.select_related("provider"))
@@ -48,25 +87,60 @@ class Command(BaseCommand):
                 self.stdout.write(f"{spec}: not asked, {spec.provider.missing_key} is not set")
         return ModelSpec.objects.answering()
 
-    def _run(self, spec: ModelSpec, items: list[benchmark.Item], version: ContractVersion, quiet: bool) -> str:
-        results = []
-        for result in benchmark.run(spec, items, version):
-            results.append(result)
-            if not quiet:
-                self.stdout.write(_line(spec, result))
-        summary = benchmark.summary(results)
-        errors = f", errors={summary.errors}" if summary.errors else ""
-        return f"{spec}: accuracy={summary.accuracy:.3f}, avg_latency={summary.latency_ms:.0f} ms{errors}"
+    def _started(self, snapshot: Snapshot, entries: list[benchmark.Entry]) -> Run:
+        try:
+            return benchmark.start(snapshot, entries)
+        except benchmark.NothingToRun as error:
+            raise CommandError(str(error)) from error
 
-    def _items_of(self, file: Any, version: ContractVersion) -> list[benchmark.Item]:
+    def _resumed(self, pk: int) -> Run:
+        run = Run.objects.filter(pk=pk).exclude(state=Run.State.FINISHED).first()
+        if run is None:
+            raise CommandError(f"There is no unfinished run {pk}.")
+        benchmark.resume(run)
+        return run
+
+    def _work_off(self, run: Run) -> None:
+        self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
+        if not benchmark.work_off(run.pk, told=self._told):
+            raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
+        run.refresh_from_db()
+        if run.state != Run.State.FINISHED:
+            raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
+        contenders = {one.pk: str(one) for one in run.contenders.select_related("spec")}
+        figures = {str(one): one.figures for one in run.contenders.select_related("spec")}
+        self._show(figures, {"comparisons": run.comparisons, "names": contenders})
+
+    def _told(self, contender: Contender, item: SnapshotItem, result: Result) -> None:
+        names = item.snapshot.names
+        expected = f"{names('categories')[item.category]} | {names('sentiments')[item.sentiment]}"
+        said = result.answer or f"ERROR {result.failure}: {result.detail}"
+        self._line(str(contender), result.right, result.latency_ms, said, expected, item.gold.text)
+
+    def _line(self, name: str, right: bool, latency_ms: float, said: str, expected: str, text: str) -> None:
+        if self._quiet:
+            return
+        mark, wanted = ("right", "") if right else ("WRONG", f" (expected {expected})")
+        with self._writing:
+            self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
+
+    def _show(self, figures: dict[str, Any], compared: dict[str, Any]) -> None:
+        for line in scoreboard.lines(figures, **compared):
+            self.stdout.write(line)
+        for name, one in figures.items():
+            failures = one["n"] - one["answered"]
+            errors = f", errors={failures}" if failures else ""
+            latency = one["latency"]["mean"] or 0
+            self.stdout.write(f"{name}: accuracy={one['both'][0]:.3f}, avg_latency={latency:.0f} ms{errors}")
+
+    def _records(self, file: Any) -> list[readers.Row | readers.Rejection]:
         try:
             format = readers.sniff_format(file.name, file.peek(4096)[:4096])
-            records = list(readers.read(file, format=format))
+            return list(readers.read(file, format=format))
         except readers.UnreadableFile as error:
             raise CommandError(f"{file.name}: {error}") from error
-        return [self._item(file.name, record, version) for record in records]
 
-    def _item(self, name: str, record: readers.Row | readers.Rejection, version: ContractVersion) -> benchmark.Item:
+    def _item(self, name: str, record: readers.Row | readers.Rejection, version: ContractVersion) -> "Item":
         if isinstance(record, readers.Rejection):
             raise CommandError(f"{name}, record {record.number}: {record.reason}")
         category, sentiment = record.values.get("category"), record.values.get("sentiment")
@@ -74,15 +148,37 @@ class Command(BaseCommand):
             if value not in known:
                 there_are = f"there are {', '.join(known)}"
                 raise CommandError(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
-        return benchmark.Item(record.values["text"] or "", category or "", sentiment or "")
+        return Item(record.values["text"] or "", category or "", sentiment or "")
+
+    def _figures(self, spec: ModelSpec, items: list["Item"], version: ContractVersion) -> dict[str, Any]:
+        return scores.figures(list(self._scored(spec, items, version)))
+
+    def _scored(self, spec: ModelSpec, items: list["Item"], version: ContractVersion) -> Iterator[Scored]:
+        judge, labels = Judge(), version.labels
+        for item, answer in zip(items, ask([item.text for item in items], spec, version), strict=True):
+            category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
+            said = answer if isinstance(answer, Answer) else None
+            one = Scored(
+                category=category,
+                sentiment=sentiment,
+                said_category=labels.categories[said.category] if said else None,
+                said_sentiment=labels.sentiments[said.sentiment] if said else None,
+                category_right=bool(said and judge.category(said.category, category, labels)),
+                sentiment_right=bool(said and judge.sentiment(said.sentiment, sentiment, labels)),
+                confidence=said.confidence if said else None,
+                failure=answer.kind if isinstance(answer, ClassifierError) else "",
+                latency_ms=answer.usage.latency_ms,
+                cost=float(spec.cost(answer.usage)),
+            )
+            words = f"{said.category} | {said.sentiment}" if said else f"ERROR {one.failure}: {answer}"
+            expected = f"{item.category} | {item.sentiment}"
+            self._line(str(spec), one.right, one.latency_ms, words, expected, item.text)
+            yield one
 
 
-def _line(spec: ModelSpec, result: benchmark.Result) -> str:
-    mark = "right" if result.right else "WRONG"
-    text, latency = excerpt(result.item.text, 44), result.answer.usage.latency_ms
-    if isinstance(result.answer, Answer):
-        said = f"{result.answer.category} | {result.answer.sentiment}"
-    else:
-        said = f"ERROR {result.answer.kind}: {result.answer}"
-    expected = "" if result.right else f" (expected {result.item.category} | {result.item.sentiment})"
-    return f"{spec}: {mark} {latency:.0f} ms {said}{expected}: {text}"
+class Item(NamedTuple):
+    """A text out of a file and the labels it should get, by their full names."""
+
+    text: str
+    category: str
+    sentiment: str

@@ -1,0 +1,44 @@
+"""Whether an answer is right: the label expected, or a finer one that stands below it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+
+from classifier.models import Category, Sentiment
+from classifier.models.contract import Labels
+from classifier.models.taxonomy import SEPARATOR
+
+
+class Judge:
+    """Knows the labels as they stand now: what was merged answers for what it was merged into (two queries)."""
+
+    def __init__(self) -> None:
+        rows = list(Category.objects.values_list("pk", "parent", "merged_into"))
+        self._parents = {pk: parent for pk, parent, _into in rows}
+        self._successors = {pk: into for pk, _parent, into in rows if into}
+        merged = Sentiment.objects.values_list("pk", "merged_into")
+        self._sentiments: dict[int, int] = {pk: into for pk, into in merged if into}
+
+    def category(self, answer: str, expected: int, labels: Labels) -> bool:
+        """Of an answer by its full name, under the labels that the model was offered."""
+        wanted = _followed(expected, self._successors)
+        return any(_followed(pk, self._successors) == wanted for pk in self._line(answer, labels.categories))
+
+    def sentiment(self, answer: str, expected: int, labels: Labels) -> bool:
+        pk = labels.sentiments.get(answer)
+        return pk is not None and _followed(pk, self._sentiments) == _followed(expected, self._sentiments)
+
+    def _line(self, answer: str, offered: Mapping[str, int]) -> Iterator[int]:
+        """The label answered and all above it. A label that only a draft knows has no key, but those above it may."""
+        parts = answer.split(SEPARATOR)
+        for length in range(len(parts), 0, -1):
+            pk = offered.get(SEPARATOR.join(parts[:length]))
+            while pk is not None:
+                yield pk
+                pk = self._parents.get(pk)
+
+
+def _followed(pk: int, successors: Mapping[int, int]) -> int:
+    while pk in successors:
+        pk = successors[pk]
+    return pk

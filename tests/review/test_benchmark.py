@@ -1,0 +1,257 @@
+"""A run asks models about the held-out items, each once, whatever interrupts it."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django_tasks_db.models import DBTaskResult
+
+from classifier import catalogue, taxonomy
+from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
+from review import baseline, benchmark, gold, scores, snapshots, tasks
+from review.benchmark import Entry, NothingToRun
+from review.judging import Judge
+from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
+from tests.factories import make_spec, run_desk
+from tests.servers import OpenAIServer, Request, answer, by_text, error
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+CATEGORIES, SENTIMENTS = ["Billing", "Technical", "Account", "General"], ["Positive", "Neutral", "Negative"]
+
+
+def hold_out(number: int, **values: Any) -> Snapshot:
+    """So many benchmark items, none like another; their labels are what `by_text` says of them."""
+    run_desk(benchmark_share=1)
+    Category.objects.get_or_create(name="General")
+    reply = by_text(CATEGORIES, SENTIMENTS)
+    fresh = []
+    for place in range(number):
+        text = f"{place * 7919:x} " * 8
+        said = json.loads(reply(_asked(text)).content)
+        fresh.append(
+            GoldLabel(
+                text=text,
+                digest=GoldLabel.digest_of(text),
+                category=Category.objects.get(name=said["category"]),
+                sentiment=_sentiment(said["sentiment"]),
+                origin=GoldLabel.Origin.IMPORT,
+                **values,
+            )
+        )
+    gold.place(fresh)
+    return snapshots.take()
+
+
+def _sentiment(name: str) -> Any:
+    return Sentiment.objects.get(name=name)
+
+
+def _asked(text: str) -> Request:
+    messages = [{"role": "user", "content": f"The ticket, as a JSON string:\n{json.dumps(text)}"}]
+    return Request("POST", "/", {}, {"messages": messages}, 0.0)
+
+
+def started(snapshot: Snapshot, *specs: ModelSpec) -> Run:
+    version = ContractVersion.objects.in_force()
+    return benchmark.start(snapshot, [Entry(spec, version) for spec in specs])
+
+
+def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
+    snapshot = hold_out(40)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        spec = make_spec(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
+        run = started(snapshot, spec)
+        assert benchmark.progress(run) == (0, 40)
+        assert benchmark.work_off(run.pk)
+        assert max(Counter(request.ticket for request in server.requests).values()) == 1
+    run.refresh_from_db()
+    contender = run.contenders.get()
+    assert (run.state, benchmark.progress(run)) == ("finished", (40, 40))
+    assert contender.figures["both"][0] == 1.0
+    assert contender.figures["cost"] == pytest.approx(0.08)
+    assert not benchmark.work_off(run.pk), "there is nothing left of it to take up"
+
+
+def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
+    catalogue.load()
+    snapshot = hold_out(12)
+    with OpenAIServer(lambda request: error(400, "no such model")) as server:
+        run = started(snapshot, make_spec(server, name="broken", family="a"), ModelSpec.objects.embedded())
+        benchmark.work_off(run.pk)
+    run.refresh_from_db()
+    broken, embedded = run.contenders.order_by("pk")
+    assert run.state == "finished"
+    assert broken.figures["failures"] == {"rejected": 12}
+    assert (broken.figures["answered"], broken.figures["both"][0]) == (0, 0.0)
+    assert broken.figures["latency"]["p50"] is None
+    assert embedded.figures["answered"] == 12
+    assert len(run.comparisons) == 1
+
+
+def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
+    snapshot = hold_out(30)
+    asked: list[str] = []
+    run: Run | None = None
+
+    def reply(request: Request) -> Any:
+        asked.append(request.ticket)
+        return replace(by_text(CATEGORIES, SENTIMENTS)(request), delay=0.04)
+
+    with OpenAIServer(reply) as server:
+        run = started(snapshot, make_spec(server, name="m", family="a", max_in_flight=1))
+        stop_after(run, 5)
+        run.refresh_from_db()
+        done = benchmark.progress(run).done
+        assert run.state == "stopped"
+        assert 0 < done < 30
+        assert benchmark.resume(run)
+        benchmark.work_off(run.pk)
+    run.refresh_from_db()
+    assert (run.state, benchmark.progress(run).done) == ("finished", 30)
+    again = [text for text, number in Counter(asked).items() if number > 1]
+    assert len(again) <= 8, "no more than was under way when it was stopped"
+
+
+def stop_after(run: Run, number: int) -> None:
+    seen: list[Result] = []
+
+    def told(contender: Contender, item: Any, result: Result) -> None:
+        seen.append(result)
+        if len(seen) == number:
+            benchmark.stop(run)
+
+    benchmark.work_off(run.pk, told=told)
+
+
+def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
+    snapshot = hold_out(6)
+    run = started(snapshot, ModelSpec.objects.embedded())
+    assert list(Run.objects.waiting()) == [run]
+    tasks.sweep()
+    assert DBTaskResult.objects.filter(task_path__contains="run_benchmark").count() == 1
+    benchmark.work_off(run.pk)
+    assert not Run.objects.waiting().exists()
+
+
+def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
+    snapshot = hold_out(10)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        spec = make_spec(
+            server, name="dear", family="a", price_per_request=Decimal(1), daily_budget=Decimal(8), max_tokens=10
+        )
+        run = started(snapshot, spec)
+        benchmark.work_off(run.pk)
+    run.refresh_from_db()
+    assert run.state == "stopped"
+    assert "budget" in run.note
+    assert not Result.objects.exclude(failure="").exists()
+    assert Result.objects.count() == 4, "two requests are set aside for each"
+
+
+def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
+    snapshot = hold_out(2)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshot, make_spec(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
+        benchmark.work_off(run.pk)
+    assert {result.failure for result in Result.objects.all()} == {"no_key"}
+    assert "OXLO_API_KEY" in Result.objects.all()[0].detail
+
+
+def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
+    run_desk(benchmark_share=0)
+    benchmark.load_built_in()
+    snapshot = snapshots.take()
+    with pytest.raises(NothingToRun, match="at least one model"):
+        benchmark.start(snapshot, [])
+    training_only = snapshots.take(snapshots.Filters(sides=(Side.BENCHMARK,)))
+    training_only.items.update(side=Side.TRAINING)
+    with pytest.raises(NothingToRun, match="benchmark side"):
+        benchmark.start(training_only, [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())])
+
+
+def test_the_estimate_follows_prices_and_lengths() -> None:
+    snapshot = hold_out(10)
+    version = ContractVersion.objects.in_force()
+    with OpenAIServer(answer) as server:
+        dear = make_spec(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
+    free = benchmark.estimate(snapshot, Entry(ModelSpec.objects.embedded(), version))
+    tokens = (len(version.system_prompt) + 8 * 6) / 4
+    expected = 10 * (tokens * 3 + 60 * 15) / 1_000_000
+    assert free == 0
+    assert float(benchmark.estimate(snapshot, Entry(dear, version))) == pytest.approx(expected, rel=0.1)
+
+
+def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
+    snapshot = hold_out(5)
+    earlier = ContractVersion.objects.in_force()
+    Category.objects.filter(name="Billing").update(description="Only money.")
+    in_force = ContractVersion.objects.in_force()
+    assert earlier != in_force
+    stored = ContractVersion.objects.get(pk=earlier.pk)
+    spec = ModelSpec.objects.embedded()
+    run = benchmark.start(snapshot, [Entry(spec, stored, "before"), Entry(spec, in_force)])
+    for contender in run.contenders.all():
+        assert contender.contract.restored().terms.digest == contender.contract.digest
+
+
+def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -> None:
+    billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
+    refunds = Category.objects.create(name="Refunds", parent=billing)
+    labels = ContractVersion.objects.in_force().labels
+    judge = Judge()
+    assert judge.category("Billing > Refunds", billing.pk, labels)
+    assert judge.category("Billing > Brand new", billing.pk, labels), "a draft's label below a known one"
+    assert not judge.category("Billing", refunds.pk, labels)
+    taxonomy.merge(billing, account)
+    assert Judge().category("Account", billing.pk, ContractVersion.objects.in_force().labels)
+
+
+def test_figures_are_those_of_the_results() -> None:
+    snapshot = hold_out(60)
+    with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
+        run = started(snapshot, make_spec(server, name="always", family="a"))
+        benchmark.work_off(run.pk)
+    contender = run.contenders.get()
+    right = contender.results.filter(category_right=True, sentiment_right=True).count()
+    figures = contender.figures
+    assert figures["both"][0] == right / 60
+    assert figures["confidence"]["accepted"][90] == 60
+    assert figures["confidence"]["accepted"][91] == 0
+    assert figures["confidence"]["wrong"][0] == 60 - right
+    assert scores.figures(benchmark.scored(contender)) == figures
+
+
+def test_changes_against_the_baseline() -> None:
+    snapshot = hold_out(20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
+        before, after = make_spec(bad, name="before", family="a"), make_spec(good, name="after", family="b")
+        first = started(snapshot, before)
+        benchmark.work_off(first.pk)
+        second = started(snapshot, after)
+        benchmark.work_off(second.pk)
+    old, new = first.contenders.get(), second.contenders.get()
+    baseline.pin(new)
+    baseline.pin(old)
+    assert baseline.current() == old
+    wrong_before = 20 - old.results.filter(category_right=True, sentiment_right=True).count()
+    assert baseline.changes([new], old) == {new.pk: (20, wrong_before, 0)}
+    assert baseline.changed(new, old, fixed=True).count() == wrong_before
+    assert not baseline.changed(new, old, fixed=False).exists()
+    assert baseline.changes([old], new)[old.pk].broken == wrong_before
+    baseline.unpin()
+    assert baseline.current() is None
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the number of queries does not depend on the database")
+def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
+    snapshot = hold_out(5)
+    run = started(snapshot, ModelSpec.objects.embedded())
+    benchmark.work_off(run.pk)
+    contender = run.contenders.get()
+    with django_assert_num_queries(1):
+        benchmark.scored(contender)
