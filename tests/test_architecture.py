@@ -10,6 +10,12 @@ pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
 PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
+PURE += [
+    "classifier/masking.py",
+    *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
+]
+for folder in ("formats", "files"):
+    PURE += [f"review/datasets/{folder}/{path.name}" for path in (ROOT / "review" / "datasets" / folder).glob("*.py")]
 PURE += [f"review/measures/{path.name}" for path in (ROOT / "review" / "measures").glob("*.py")]
 PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
 

@@ -1,0 +1,147 @@
+"""Rows out of JSON: an object on each line, or one array of objects. Pure.
+
+An object in the form of a tool (OpenAI, Label Studio, spaCy) gives the row it stands for, any other its own keys.
+"""
+
+import codecs
+import json
+import zlib
+from collections.abc import Iterator, Mapping
+from typing import IO, Any, BinaryIO
+
+from classifier.readers.columns import Refused
+from classifier.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, open_lines
+from review.datasets.formats import labelstudio, openai_chat, spacy_textcat
+
+from . import UnreadableDataset
+
+_CHUNK = 256 * 1024
+_MOST_CHARACTERS = 2 * MAX_RECORD
+_SPACE = "\ufeff \t\r\n"
+_decoder = json.JSONDecoder()
+
+
+def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
+    """The objects of JSON lines. Raises UnreadableDataset for one document over many lines, UnreadableFile."""
+    started = False
+    try:
+        for line in open_lines(stream, None):
+            if line.isspace():
+                continue
+            if not started and line.strip() == "{":
+                raise UnreadableDataset(
+                    "The file is one JSON document: write one object on each line, or an array of objects."
+                )
+            started = True
+            yield _line(line)
+    except CutShort as cut:
+        raise UnreadableDataset(str(cut)) from cut
+
+
+def _line(line: str) -> Mapping[str, Any] | Refused:
+    if len(line) > MAX_RECORD:
+        return Refused(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
+    if not line.isascii() and UNDECODED.search(line):
+        return Refused("Some bytes do not fit the encoding: save the file as UTF-8.")
+    try:
+        return _row(_decoder.decode(line))
+    except json.JSONDecodeError as error:
+        return Refused(f"The line is not JSON ({error.msg}, at character {error.pos + 1}): correct it.")
+    except (ValueError, RecursionError) as error:
+        return Refused(f"The JSON cannot be read ({error}): write one flat object on each line.")
+
+
+def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | Refused]:
+    """The objects of a JSON array, one at a time. Raises UnreadableDataset where it breaks off or is no JSON."""
+    text = _Text(_texts(stream, encoding))
+    text.take("[")
+    if text.mark() == "]":
+        return
+    yield text.item()
+    while text.mark() != "]":
+        text.take(",")
+        yield text.item()
+
+
+class _Text:
+    """A text that comes in pieces, of which no more is held than it takes to read what comes next."""
+
+    def __init__(self, pieces: Iterator[str]) -> None:
+        self._pieces = pieces
+        self._held, self._at = "", 0
+
+    def mark(self) -> str:
+        """The next character that is no space; "" at the end."""
+        while True:
+            while self._at < len(self._held) and self._held[self._at] in _SPACE:
+                self._at += 1
+            if self._at < len(self._held):
+                return self._held[self._at]
+            if not self._grown():
+                return ""
+
+    def take(self, expected: str) -> None:
+        """Goes past the mark. Raises UnreadableDataset where it is another one."""
+        if (found := self.mark()) != expected:
+            raise _broken(f"{expected!r} is expected before {self._shown(self._at)}" if found else "")
+        self._at += 1
+
+    def item(self) -> Mapping[str, Any] | Refused:
+        """Reads one value as a row. Raises UnreadableDataset where there is none."""
+        self.mark()
+        while True:
+            try:
+                item, self._at = _decoder.raw_decode(self._held, self._at)
+                return _row(item)
+            except json.JSONDecodeError as error:
+                if len(self._held) - self._at > _MOST_CHARACTERS:
+                    raise UnreadableDataset(
+                        f"An object of the array has more than {_MOST_CHARACTERS:,} characters, or is not JSON "
+                        f"({error.msg}, before {self._shown(error.pos)}): write one object on each line instead."
+                    ) from error
+                if not self._grown():
+                    raise _broken(f"{error.msg}, before {self._shown(error.pos)}") from error
+            except (ValueError, RecursionError) as error:
+                raise _broken(str(error)) from error
+
+    def _grown(self) -> bool:
+        piece = next(self._pieces, "")
+        self._held, self._at = self._held[self._at :] + piece, 0
+        return bool(piece)
+
+    def _shown(self, at: int) -> str:
+        return repr(self._held[at : at + 40]) if at < len(self._held) else "its end"
+
+
+def _broken(reason: str) -> UnreadableDataset:
+    detail = f" ({reason})" if reason else ""
+    return UnreadableDataset(f"The array breaks off, or is not JSON from there on{detail}: export it again.")
+
+
+def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
+    """Decoded chunks, none empty."""
+    decoder = codecs.getincrementaldecoder(encoding)()
+    try:
+        while chunk := stream.read(_CHUNK):
+            if text := decoder.decode(chunk):
+                yield text
+        yield decoder.decode(b"", True)
+    except UnicodeDecodeError as error:
+        raise UnreadableDataset(f"The file is not {encoding} all through: save it as UTF-8.") from error
+    except (OSError, EOFError, zlib.error) as error:
+        raise UnreadableDataset(f"The compressed file is damaged ({error}): fetch it again.") from error
+
+
+def _row(item: Any) -> Mapping[str, Any] | Refused:
+    if type(item) is not dict:
+        return Refused("There is no JSON object: write one object a record.")
+    try:
+        if isinstance(item.get("messages"), list):
+            return openai_chat.row(item)
+        if isinstance(item.get("cats"), dict):
+            return spacy_textcat.row(item)
+        if isinstance(item.get("data"), dict) and ("annotations" in item or "predictions" in item):
+            return labelstudio.row(item)
+    except Refused as refusal:
+        return refusal
+    return item

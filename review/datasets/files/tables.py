@@ -1,0 +1,56 @@
+"""Rows out of CSV. Pure."""
+
+from collections.abc import Iterator, Mapping
+from itertools import chain
+from typing import Any, BinaryIO
+
+from classifier.readers.columns import Refused, listed
+from classifier.readers.csv_records import Table, sniff_delimiter
+from classifier.readers.text_lines import UNDECODED, CutShort, open_lines
+from review.datasets.formats.csv_columns import COLUMNS, restored
+
+from . import UnreadableDataset
+
+
+def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
+    """The rows of a table whose first line names the columns; encoding and delimiter are found out.
+
+    Raises UnreadableDataset where that line is of no use or the compressed file breaks off, UnreadableFile for what is
+    no text.
+    """
+    lines = open_lines(stream, None)
+    try:
+        number, first = next(((n, line) for n, line in enumerate(lines, 1) if not line.isspace()), (0, ""))
+        if not first:
+            return
+        table = Table(chain((first,), lines), sniff_delimiter(first), number)
+        records = iter(table)
+        names = _names(next(records)[2])
+        table.width = len(names)
+        # Only files that were exported here have had their formulas defused.
+        ours = set(COLUMNS) <= set(names)
+        for _, raw, cells in records:
+            yield _row(names, raw, cells, ours)
+    except CutShort as cut:
+        raise UnreadableDataset(str(cut)) from cut
+
+
+def _names(cells: list[str] | Refused) -> list[str]:
+    if isinstance(cells, Refused):
+        raise UnreadableDataset(f"The first line, which names the columns, cannot be read. {cells}")
+    names = [name.strip() for name in cells]
+    folded = [name.casefold() for name in names if name]
+    if twice := [name for name in dict.fromkeys(folded) if folded.count(name) > 1]:
+        raise UnreadableDataset(f"The first line names {listed(twice)} more than once: rename one of them.")
+    return names
+
+
+def _row(names: list[str], raw: str, cells: list[str] | Refused, ours: bool) -> Mapping[str, Any] | Refused:
+    if isinstance(cells, Refused):
+        return cells
+    if not raw.isascii() and UNDECODED.search(raw):
+        return Refused("Some bytes do not fit the encoding: save the file as UTF-8.")
+    if any(cell.strip() for cell in cells[len(names) :]):
+        return Refused(f"The record has {len(cells)} cells, not {len(names)}: quote what holds a delimiter.")
+    cells += [""] * (len(names) - len(cells))
+    return dict(zip(names, map(restored, cells) if ours else cells, strict=False))

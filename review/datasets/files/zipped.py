@@ -1,0 +1,58 @@
+"""Rows out of a zip archive that holds the folder of a Hugging Face dataset. Pure."""
+
+import tempfile
+import zipfile
+import zlib
+from collections.abc import Iterator, Mapping
+from pathlib import PurePosixPath
+from typing import IO, Any, BinaryIO
+
+from . import UnreadableDataset, parquet_rows
+
+LARGEST_FILE = 4 * 1024**3
+"""Bytes that one file of the archive may take when unpacked."""
+_RATIO = 50  # Parquet is compressed as it is: what shrinks further than so is made to burst
+_SMALL = 1024 * 1024
+_CHUNK = 1024 * 1024
+
+
+def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
+    """The rows of every Parquet file, those of the training split first.
+
+    A file without a column `side` takes it from its name, where that begins as a test split's does. Raises
+    UnreadableDataset where there is none, or one that is damaged or out of bounds.
+    """
+    try:
+        with zipfile.ZipFile(stream) as archive:
+            entries = [entry for entry in archive.infolist() if entry.filename.endswith(".parquet")]
+            if not entries and "manifest.json" not in archive.namelist():  # which an export without records has
+                raise UnreadableDataset("The archive holds no Parquet file: save a spreadsheet as CSV, or unpack it.")
+            for entry in sorted(entries, key=_is_test):
+                with tempfile.TemporaryFile() as unpacked:
+                    _unpack(archive, entry, unpacked)
+                    given: dict[str, Any] = {"side": "test"} if _is_test(entry) else {}
+                    for row in parquet_rows.rows(unpacked):
+                        yield {**given, **row}
+    except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
+        raise UnreadableDataset(f"The archive is damaged or of an unknown kind ({error}): fetch it again.") from error
+
+
+def _is_test(entry: zipfile.ZipInfo) -> bool:
+    return PurePosixPath(entry.filename).name.startswith("test")
+
+
+def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, unpacked: IO[bytes]) -> None:
+    """The file of the archive as one that can be rewound: seeking in a compressed one would unpack it ever again."""
+    if entry.flag_bits & 1:
+        raise UnreadableDataset("The archive is locked with a password: unpack it, and zip it without one.")
+    bound = min(LARGEST_FILE, max(entry.compress_size * _RATIO, _SMALL))
+    with archive.open(entry) as packed:
+        size = 0
+        while chunk := packed.read(_CHUNK):
+            size += len(chunk)
+            if size > bound:
+                raise UnreadableDataset(
+                    f"{entry.filename} unpacks to more than {bound:,} bytes: give the Parquet file by itself."
+                )
+            unpacked.write(chunk)
+    unpacked.seek(0)

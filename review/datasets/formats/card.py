@@ -1,0 +1,76 @@
+"""The dataset card of the Hugging Face hub: a README that opens with what tools read. Pure."""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+
+import pyarrow as pa
+
+from review.datasets.record import LabelInfo, Manifest
+
+from .labels import category_names, sentiment_names
+from .parquet import SCHEMA
+
+_SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
+_TYPES = {pa.string(): "string", pa.bool_(): "bool", pa.int32(): "int32", pa.int64(): "int64", pa.float64(): "float64"}
+
+
+def card(manifest: Manifest, paths: Mapping[str, str]) -> str:
+    """The README; `paths` says which file holds which split."""
+    return "\n".join(("---", *_front_matter(manifest, paths), "---", "", *_body(manifest), ""))
+
+
+def _front_matter(manifest: Manifest, paths: Mapping[str, str]) -> Iterator[str]:
+    """YAML, its strings as JSON writes them, which YAML reads alike."""
+    if manifest.licence:
+        yield f"license: {_quoted(manifest.licence)}"
+    yield from ("task_categories:", "- text-classification")
+    size = next((name for limit, name in _SIZES if manifest.records < limit), "1M<n<10M")
+    yield from ("size_categories:", f"- {size}")
+    yield from ("configs:", "- config_name: default", "  data_files:" if paths else "  data_files: []")
+    for split, path in paths.items():
+        yield from (f"  - split: {split}", f"    path: {path}")
+    yield from ("dataset_info:", "  config_name: default", "  features:")
+    numbered = {"category_id": category_names(manifest), "sentiment_id": sentiment_names(manifest)}
+    for column in SCHEMA:
+        yield f"  - name: {column.name}"
+        if names := numbered.get(column.name):
+            yield from ("    dtype:", "      class_label:", "        names:")
+            yield from (f"          '{number}': {_quoted(name)}" for number, name in enumerate(names))
+        else:
+            yield f"    dtype: {_TYPES[column.type]}"
+
+
+def _body(manifest: Manifest) -> Iterator[str]:
+    yield from ("# Labelled support tickets", "")
+    yield f"{manifest.records:,} tickets with the category and the sentiment that people gave them."
+    yield from ("", f"- Snapshot: `{manifest.snapshot}`", f"- Made: {manifest.created_at}")
+    yield f"- Contract of the model: `{manifest.contract}`"
+    yield from (f"- Filter {_code(name)}: {_code(value)}" for name, value in sorted(manifest.filters.items()))
+    masked = "have been replaced by marks of their kind" if manifest.masked else "stand in the texts as they came"
+    yield f"- Addresses, telephone numbers and accounts {masked}."
+    yield "- `train` is the training side; `test` is the benchmark, a random sample that no model may be trained on."
+    yield "- `share` is the probability with which a ticket was drawn for its kind of review: within an origin, weight by 1 / share."
+    for title, labels, counts in (
+        ("Categories", manifest.taxonomy[0], manifest.categories),
+        ("Sentiments", manifest.taxonomy[1], manifest.sentiments),
+    ):
+        yield from ("", f"## {title}", "", "| Name | Records | Meaning |", "| --- | ---: | --- |")
+        yield from _table(labels, counts)
+
+
+def _table(labels: Iterable[LabelInfo], counts: Mapping[str, int]) -> Iterator[str]:
+    meanings = {label.name: label.description for label in labels}
+    for name in [*meanings, *sorted(counts.keys() - meanings.keys())]:
+        yield f"| {_cell(name)} | {counts.get(name, 0):,} | {_cell(meanings.get(name, '(no longer chosen)'))} |"
+
+
+def _cell(text: str) -> str:
+    return " ".join(text.replace("\\", "\\\\").replace("|", "\\|").replace("<", "&lt;").split())
+
+
+def _code(text: str) -> str:
+    return f"`{' '.join(text.replace('`', ' ').split())}`"
+
+
+def _quoted(text: str) -> str:
+    return json.dumps(text)

@@ -1,0 +1,114 @@
+"""Tasks for Label Studio, with the labels as annotations and what the model had said as predictions. Pure.
+
+A JSON array of tasks in Label Studio's own format ("Label Studio task format", "Import pre-annotations"). `data` holds
+the text and the record's other fields but for the labels, which are the two single choices of the annotation; a nested
+category is one choice by its full name. `labelling_config` is the project's labelling interface to import them into.
+"""
+
+from collections.abc import Iterable, Iterator
+from typing import Any
+from xml.sax.saxutils import quoteattr
+
+from classifier.readers.columns import Refused
+from review.datasets.record import LabelInfo, Manifest, Record
+
+from .batching import batches
+from .jsonl import encoded
+from .labels import category_names, sentiment_names
+
+
+def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
+    """The file, a batch of tasks at a time, one task a line."""
+    before = "[\n"
+    for batch in batches(records):
+        yield (before + ",\n".join(encoded(task(record)) for record in batch)).encode()
+        before = ",\n"
+    yield b"[]\n" if before == "[\n" else b"\n]\n"
+
+
+def task(record: Record) -> dict[str, Any]:
+    data = record._asdict()
+    labels = {name: data.pop(name) for name in ("category", "sentiment")}
+    # Ground truth is what Label Studio compares other annotations and models with.
+    annotation = {"result": _choices(labels), "was_cancelled": False, "ground_truth": record.side == "benchmark"}
+    guessed = {"category": record.model_category, "sentiment": record.model_sentiment}
+    prediction: dict[str, Any] = {"model_version": "ticketclf", "result": _choices(guessed)}
+    if record.model_confidence is not None:
+        prediction["score"] = record.model_confidence
+    predictions = [prediction] if prediction["result"] else []
+    return {"data": data, "annotations": [annotation], "predictions": predictions}
+
+
+def _choices(labels: dict[str, str]) -> list[dict[str, Any]]:
+    return [
+        {"id": name, "from_name": name, "to_name": "text", "type": "choices", "value": {"choices": [label]}}
+        for name, label in labels.items()
+        if label
+    ]
+
+
+def labelling_config(manifest: Manifest) -> str:
+    """The labelling interface (XML) whose names the tasks use, with the taxonomy's labels as choices."""
+    categories, sentiments = manifest.taxonomy
+    return "\n".join(
+        (
+            "<View>",
+            '  <Text name="text" value="$text"/>',
+            *_control("category", category_names(manifest), categories),
+            *_control("sentiment", sentiment_names(manifest), sentiments),
+            "</View>",
+            "",
+        )
+    )
+
+
+def _control(name: str, names: list[str], taxonomy: Iterable[LabelInfo]) -> Iterator[str]:
+    hints = {label.name: label.description for label in taxonomy if label.description}
+    yield f'  <Header value="{name.capitalize()}"/>'
+    yield f'  <Choices name="{name}" toName="text" choice="single" required="true">'
+    for label in names:
+        hint = f" hint={quoteattr(hints[label])}" if label in hints else ""
+        yield f"    <Choice value={quoteattr(label)}{hint}/>"
+    yield "  </Choices>"
+
+
+def row(task: dict[str, Any]) -> dict[str, Any]:
+    """The task's data, and each single choice of its latest annotation under the name of its control.
+
+    Skipped annotations do not count. Where the data does not say so already, the last prediction's choices come under
+    "model_" and the name, its score as `model_confidence`, and the annotation's moment as `labelled_at`. Raises Refused
+    where there is no annotation, or a choice is not single.
+    """
+    done = [annotation for annotation in _objects(task.get("annotations")) if not annotation.get("was_cancelled")]
+    if not done:
+        raise Refused("Nobody has annotated the task: label it, or leave it out.")
+    latest = max(enumerate(done), key=lambda numbered: (_moment(numbered[1]), numbered[0]))[1]
+    guesses = [guess for guess in _objects(task.get("predictions")) if guess.get("result")]
+    guessed: dict[str, Any] = {
+        f"model_{name}": label for guess in guesses[-1:] for name, label in _chosen(guess).items()
+    }
+    if guesses and guessed:
+        guessed["model_confidence"] = guesses[-1].get("score")
+    return {"labelled_at": _moment(latest), **guessed, **task["data"], **_chosen(latest)}
+
+
+def _objects(values: object) -> list[dict[str, Any]]:
+    return [value for value in values if isinstance(value, dict)] if isinstance(values, list) else []
+
+
+def _moment(annotation: dict[str, Any]) -> str:
+    return str(annotation.get("updated_at") or annotation.get("created_at") or "")
+
+
+def _chosen(annotation: dict[str, Any]) -> dict[str, str]:
+    chosen: dict[str, str] = {}
+    for result in _objects(annotation.get("result")):
+        value = result.get("value")
+        choices = value.get("choices") if isinstance(value, dict) else None
+        if not isinstance(choices, list):
+            continue
+        name = str(result.get("from_name"))
+        if len(choices) != 1 or not isinstance(choices[0], str) or name in chosen:
+            raise Refused(f"The annotation does not give a single choice for {name!r}: choose one.")
+        chosen[name] = choices[0]
+    return chosen

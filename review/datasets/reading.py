@@ -1,0 +1,117 @@
+"""Records out of dataset files: what was exported here, what Label Studio exports, tables from elsewhere. Pure.
+
+A record that cannot be used is handed back with its number and the reason, and reading goes on. Memory stays bounded
+whatever the file is: nothing but a record, or a batch of them, is held at a time.
+"""
+
+import gzip
+import json
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from functools import lru_cache
+from itertools import chain
+from typing import IO, Any, BinaryIO, cast
+
+from classifier.readers import UnreadableFile
+from classifier.readers.columns import Refused, listed
+
+from .files import UnreadableDataset, json_objects, parquet_rows, tables, zipped
+from .parsing import NoColumn, columns_of, record_of
+from .record import Record, Rejected
+
+__all__ = ["UnreadableDataset", "read"]
+
+_HEAD = 64 * 1024
+_PATIENCE = 100  # records that may lack a column before the file is said to
+
+Values = Mapping[str, Any]
+Rows = Iterable[Values | Refused]
+
+
+def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterator[Record | Rejected]:
+    """The records of a file that can be rewound, and those that give none, in order. The stream is left open.
+
+    What the file is shows in its first bytes, and in its `name` where they leave it open. `mapping` says which column
+    holds a field of Record; "" leaves the field out. Raises UnreadableDataset, before the first record where nothing
+    can be read, or later where the file breaks off.
+    """
+    if unknown := mapping.keys() - set(Record._fields):
+        raise UnreadableDataset(
+            f"There is no field {listed(sorted(unknown))} to map; there are {listed(Record._fields)}."
+        )
+    try:
+        for number, values in enumerate(_fitted(_rows(stream, name), mapping), 1):
+            yield _record(number, values)
+    except UnreadableFile as error:
+        raise UnreadableDataset(str(error)) from error
+
+
+def _rows(stream: BinaryIO, name: str) -> Rows:
+    if not stream.seekable():
+        raise UnreadableDataset("A dataset is read from a file that can be rewound: save it to a file first.")
+    head = _head(stream)
+    if head.startswith(b"PAR1"):
+        return parquet_rows.rows(stream)
+    if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
+        return zipped.rows(stream)
+    compressed = head.startswith(b"\x1f\x8b")
+    plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if compressed else stream
+    try:
+        shown = _head(plain) if compressed else head
+    except (OSError, EOFError, ValueError) as error:
+        raise UnreadableDataset(f"The compressed file is damaged ({error}): fetch it again.") from error
+    encoding = json.detect_encoding(shown)
+    first = shown.decode(encoding, "ignore").lstrip("\ufeff \t\r\n")[:1]
+    stream.seek(0)
+    if first == "[" and not _is_table(name):
+        plain.seek(0)
+        return json_objects.array(plain, encoding)
+    if first == "{" and not _is_table(name):
+        return json_objects.lines(stream)
+    return tables.rows(stream)
+
+
+def _head(stream: IO[bytes]) -> bytes:
+    stream.seek(0)
+    head = stream.read(_HEAD)
+    stream.seek(0)
+    return head
+
+
+def _is_table(name: str) -> bool:
+    return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
+
+
+def _fitted(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | Refused]:
+    """The rows by the record's fields.
+
+    Raises UnreadableDataset if columns are missing and none of the first _PATIENCE rows has what a record needs.
+    """
+    known = lru_cache(maxsize=64)(lambda names: columns_of(names, mapping))
+    every = (_by_field(row, known) for row in rows)
+    first: list[Values | Refused] = []
+    for values in every:
+        first.append(values)
+        if not isinstance(values, Refused) or len(first) == _PATIENCE:
+            break
+    missing = next((values for values in first if isinstance(values, NoColumn)), None)
+    if missing and isinstance(first[-1], Refused):
+        raise UnreadableDataset(str(missing)) from missing
+    yield from chain(first, every)
+
+
+def _by_field(row: Values | Refused, known: Callable[[tuple[str, ...]], dict[str, str]]) -> Values | Refused:
+    if isinstance(row, Refused):
+        return row
+    try:
+        return {field: row[column] for field, column in known(tuple(row)).items()}
+    except NoColumn as missing:
+        return missing
+
+
+def _record(number: int, values: Values | Refused) -> Record | Rejected:
+    try:
+        if isinstance(values, Refused):
+            raise values
+        return record_of(values)
+    except Refused as refusal:
+        return Rejected(number, str(refusal))

@@ -1,0 +1,61 @@
+"""CSV: safe in spreadsheets, exact when read back, ready for data frames."""
+
+import csv
+import io
+
+import pandas
+import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
+
+from review.datasets.formats.csv_columns import COLUMNS, defused, restored
+from tests.review.datasets.samples import exported, loaded, make
+
+pytestmark = pytest.mark.once
+
+
+@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "'''@x"])
+def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
+    assert defused(cell) == f"'{cell}"
+
+
+@pytest.mark.parametrize("cell", ["", "1=1", "'", "'quoted'", " =1", "''", "It's"])
+def test_anything_else_stays(cell: str) -> None:
+    assert defused(cell) == restored(cell) == cell
+
+
+@given(st.one_of(st.text(), st.text("'=+-@\t\rx")))
+@example("'=")
+def test_defusing_can_be_undone_and_leaves_no_formula(cell: str) -> None:
+    assert restored(defused(cell)) == cell
+    assert not defused(cell).startswith(tuple("=+-@\t\r"))
+
+
+def test_no_cell_begins_a_formula() -> None:
+    record = make("=cmd|' /C calc'!A0", category="+A", sentiment="@b", source="-c", model_category="=d")
+    cells = list(csv.reader(io.StringIO(exported([record], "csv").decode(), newline="")))[1]
+    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
+
+
+def test_the_columns_are_the_fields_and_what_training_tools_ask_for() -> None:
+    records = [make(category="Billing > Invoice"), make("b", side="benchmark", category='Ärger, "laut"')]
+    table = pandas.read_csv(io.BytesIO(exported(records, "csv")), keep_default_na=False)
+    assert list(table.columns) == list(COLUMNS)
+    assert list(table["text"]) == [record.text for record in records]
+    assert list(table["split"]) == ["train", "test"]
+    assert list(table["category_id"]) == [1, 4]  # a category that is no longer in the taxonomy comes after it
+    assert list(table["sentiment_id"]) == [1, 1]
+    assert table["corrected"].dtype == bool
+
+
+def test_a_foreign_apostrophe_is_nobody_elses() -> None:
+    foreign = b"text,category,sentiment\r\n'=1,Billing,neutral\r\n"
+    assert loaded(foreign, "x.csv") == [make("'=1")]
+
+
+def test_a_file_saved_by_a_spreadsheet_is_still_ours() -> None:
+    records = [make("=1"), make("It's; late")]
+    cells = csv.reader(io.StringIO(exported(records, "csv").decode(), newline=""))
+    saved = io.StringIO(newline="")
+    csv.writer(saved, delimiter=";").writerows(cells)
+    assert loaded(saved.getvalue().encode("utf-8-sig"), "saved.csv") == records
