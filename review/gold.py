@@ -20,7 +20,8 @@ CHUNK = 200
 OVERLAP = timedelta(minutes=2)
 """Looked at once more each time: a decision is visible only when its transaction has ended."""
 
-_FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "prediction_id", "labelled_at"]
+_SAID = ["said_category_id", "said_sentiment_id", "said_confidence"]
+_FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
 
 
 def gather() -> int:
@@ -97,7 +98,7 @@ def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
     """By ticket, what people said of it that stands, oldest first."""
     said: dict[int, list[Decision]] = {}
     standing = Decision.objects.standing().labelled().filter(ticket__in=ticket_pks)
-    for decision in standing.select_related("seat").order_by("pk"):
+    for decision in standing.select_related("seat", "prediction").order_by("pk"):
         said.setdefault(decision.ticket_id, []).append(decision)
     return said
 
@@ -108,7 +109,7 @@ def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
     agreeing = [one for one in decisions if (one.category_id, one.sentiment_id) == label]
     if ticket.state != Ticket.State.SETTLED or not agreeing:
         return None
-    last = agreeing[-1]
+    last, said = agreeing[-1], agreeing[-1].prediction
     assert ticket.category and ticket.sentiment  # noqa: S101, PT018 - a settled ticket has both
     return GoldLabel(
         text=ticket.text,
@@ -117,7 +118,9 @@ def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
         sentiment=ticket.sentiment,
         origin=Origin.BLIND if any(one.blind for one in agreeing) else Origin.DECISION,
         ticket=ticket,
-        prediction_id=last.prediction_id,
+        said_category_id=said.category_id if said else None,
+        said_sentiment_id=said.sentiment_id if said else None,
+        said_confidence=said.confidence if said else None,
         corrected=last.verdict == Decision.Verdict.CORRECTED,
         people=len({one.reviewer_id for one in agreeing}),
         share=last.seat.share,

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 from django.db import transaction
-from django.db.models import Case, F, IntegerField, QuerySet, Value, When
+from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from classifier.models import Category, ContractVersion, Sentiment
 from classifier.models.taxonomy import paths
@@ -121,15 +121,22 @@ _KEPT = [
 ]
 
 
+_COLUMNS = {
+    "category": "category_id",
+    "sentiment": "sentiment_id",
+    "side": "family__side",
+    "said_category": "said_category_id",
+    "said_sentiment": "said_sentiment_id",
+}
+
+
 def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
     """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
     training_first = Case(
         When(family__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField()
     )
     labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
-    said = (F("prediction__category"), F("prediction__sentiment"), F("prediction__confidence"))
-    of_label = (F(name) for name in ("pk", "category_id", "sentiment_id", "family__side", *_KEPT[4:11]))
-    return labels.values_list(*of_label, *said, F("digest"))
+    return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
 
 
 def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:

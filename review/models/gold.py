@@ -13,7 +13,7 @@ from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Category, Prediction, Sentiment, Ticket
+from classifier.models import Category, Sentiment, Ticket
 from classifier.models.ticket import MessageField
 
 
@@ -82,9 +82,10 @@ class GoldLabel(models.Model):
         Family, models.PROTECT, null=True, editable=False, related_name="gold_labels", verbose_name=_("side")
     )
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, blank=True, related_name="gold_labels")
-    prediction = models.ForeignKey(
-        Prediction, models.SET_NULL, null=True, editable=False, related_name="+", help_text=_("What a model had said.")
-    )
+    # What a model had said before people did, where one was asked.
+    said_category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="+")
+    said_sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="+")
+    said_confidence = models.FloatField(null=True, editable=False)
     corrected = models.BooleanField(_("corrected"), default=False, editable=False)
     people = models.PositiveSmallIntegerField(
         _("people"), default=1, help_text=_("How many gave this label independently.")
@@ -104,6 +105,11 @@ class GoldLabel(models.Model):
         verbose_name = _("gold label")
         constraints = [
             models.CheckConstraint(condition=Q(share__gt=0, share__lte=1), name="gold_share_in_0_1"),
+            models.CheckConstraint(
+                condition=Q(said_category=None, said_sentiment=None, said_confidence=None)
+                | Q(said_category__isnull=False, said_sentiment__isnull=False, said_confidence__range=(0, 1)),
+                name="gold_said_all_or_nothing",
+            ),
             models.UniqueConstraint(fields=["ticket"], condition=Q(ticket__isnull=False), name="gold_once_per_ticket"),
         ]
         indexes = [models.Index(fields=["state", "id"], name="gold_by_state")]
