@@ -49,7 +49,7 @@ def _body(manifest: Manifest) -> Iterator[str]:
     masked = "have been replaced by marks of their kind" if manifest.masked else "stand in the texts as they came"
     yield f"- Addresses, telephone numbers and accounts {masked}."
     yield "- `train` is the training side; `test` is the benchmark, a random sample that no model may be trained on."
-    yield "- `share` is the probability with which a ticket was drawn for its kind of review: within an origin, weight by 1 / share."
+    yield "- `share` is the probability with which a ticket was drawn for its kind of review, to weight by 1 / share."
     for title, labels, counts in (
         ("Categories", manifest.taxonomy[0], manifest.categories),
         ("Sentiments", manifest.taxonomy[1], manifest.sentiments),

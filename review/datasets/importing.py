@@ -1,0 +1,152 @@
+"""Labels from files become gold labels, unless they are known, contradict one that is, or name labels unknown here."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from django.utils import timezone
+from django.utils.dateparse import parse_datetime
+from django.utils.translation import gettext as _
+
+from classifier.models import Category, Sentiment
+from classifier.models.taxonomy import paths
+from classifier.text import LONGEST_TICKET, storable
+from review import gold
+from review.models import GoldLabel
+
+from .record import Record, Rejected
+
+CHUNK = 500
+MOST_TOLD = 100
+"""Rejected records that are told of one by one; the others are counted."""
+
+
+@dataclass
+class Report:
+    """What became of the records of a file, or would become of them."""
+
+    added: int = 0
+    known: int = 0
+    rejected: int = 0
+    told: list[Rejected] = field(default_factory=list)
+    unknown: Counter[str] = field(default_factory=Counter)
+    """How many records name each label that the taxonomy lacks."""
+
+    @property
+    def read(self) -> int:
+        return self.added + self.known + self.rejected
+
+    def reject(self, number: int, reason: str) -> None:
+        self.rejected += 1
+        if len(self.told) < MOST_TOLD:
+            self.told.append(Rejected(number, reason))
+
+
+def take_in(records: Iterable[Record | Rejected], *, dry_run: bool = False) -> Report:
+    """Add what can be added, a chunk at a time; with `dry_run` only say what would become of it.
+
+    A text that is known keeps its label and its side. Raises what the reading of a broken file raises; what came
+    before that is added, and the same file taken in again adds the rest.
+    """
+    report, names = Report(), _Names()
+    for chunk in _chunks(enumerate(records, start=1)):
+        fresh: dict[str, _Numbered] = {}
+        for number, record in chunk:
+            if isinstance(record, Rejected):
+                report.reject(*record)
+            elif label := names.label_of(number, record, report):
+                one = _Numbered(number, label, record.side)
+                twin = fresh.setdefault(label.digest, one)
+                if twin is not one:
+                    _weigh(one, twin.label, report)
+        _add(fresh, report, dry_run=dry_run)
+    return report
+
+
+class _Numbered(NamedTuple):
+    number: int
+    label: GoldLabel
+    side: str
+
+
+def _weigh(one: _Numbered, twin: GoldLabel, report: Report) -> None:
+    """Of a text that is there already, whether the record says the same of it."""
+    if (twin.category_id, twin.sentiment_id) == (one.label.category_id, one.label.sentiment_id):
+        report.known += 1
+    else:
+        labels = {"category": twin.category, "sentiment": twin.sentiment}
+        report.reject(one.number, _("This text has another label already: %(category)s | %(sentiment)s.") % labels)
+
+
+def _add(fresh: dict[str, _Numbered], report: Report, *, dry_run: bool) -> None:
+    for twin in GoldLabel.objects.filter(digest__in=fresh).select_related("category", "sentiment"):
+        _weigh(fresh.pop(twin.digest), twin, report)
+    report.added += len(fresh)
+    if not dry_run:
+        gold.place([one.label for one in fresh.values()], {digest: one.side for digest, one in fresh.items()})
+
+
+class _Names:
+    """The labels that may be given, by their full names."""
+
+    def __init__(self) -> None:
+        by_pk = {one.pk: one for one in Category.objects.all()}
+        self._categories = {name: by_pk[pk] for pk, name in paths(Category.objects.active()).items()}
+        self._sentiments = {one.name: one for one in Sentiment.objects.active()}
+
+    def label_of(self, number: int, record: Record, report: Report) -> GoldLabel | None:
+        category, sentiment = self._categories.get(record.category), self._sentiments.get(record.sentiment)
+        if category is None or sentiment is None:
+            given = {record.category: category, record.sentiment: sentiment}
+            unknown = [name for name, label in given.items() if label is None]
+            report.unknown.update(unknown)
+            report.reject(number, _("The taxonomy has no label %s.") % ", ".join(unknown))
+            return None
+        if len(record.text) > LONGEST_TICKET:
+            report.reject(number, _("The text is longer than %d characters.") % LONGEST_TICKET)
+            return None
+        text = storable(record.text)
+        known_origin = record.origin in GoldLabel.Origin.values
+        label = GoldLabel(
+            text=text,
+            digest=GoldLabel.digest_of(text),
+            category=category,
+            sentiment=sentiment,
+            origin=record.origin if known_origin else GoldLabel.Origin.IMPORT,
+            corrected=record.corrected,
+            people=record.people,
+            share=record.share,
+            language=record.language[:20],
+            source=record.source[:50],
+            labelled_at=_moment(record.labelled_at),
+        )
+        self._remember_what_was_said(label, record)
+        return label
+
+    def _remember_what_was_said(self, label: GoldLabel, record: Record) -> None:
+        category, sentiment = self._categories.get(record.model_category), self._sentiments.get(record.model_sentiment)
+        if category and sentiment and record.model_confidence is not None:
+            label.said_category, label.said_sentiment = category, sentiment
+            label.said_confidence = record.model_confidence
+
+
+def _moment(text: str) -> datetime:
+    moment = parse_datetime(text) if text else None
+    if moment is None:
+        return timezone.now()
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
+
+
+def _chunks(numbered: Iterator[tuple[int, Record | Rejected]]) -> Iterator[list[tuple[int, Record | Rejected]]]:
+    chunk: list[tuple[int, Record | Rejected]] = []
+    for one in numbered:
+        chunk.append(one)
+        if len(chunk) == CHUNK:
+            yield chunk
+            chunk = []
+    if chunk:
+        yield chunk

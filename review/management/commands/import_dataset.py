@@ -1,0 +1,50 @@
+import argparse
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from review.datasets import importing, reading
+from review.datasets.reading import UnreadableDataset
+
+
+class Command(BaseCommand):
+    help = "Take labels in from a file: one that was exported here or by Label Studio, or a table from elsewhere."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("file", type=argparse.FileType("rb"))
+        parser.add_argument(
+            "--map",
+            action="append",
+            default=[],
+            type=_mapped,
+            metavar="FIELD=COLUMN",
+            help="which column holds text, category, sentiment or another field; may be repeated",
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only say what would become of it")
+
+    def handle(self, *args: Any, file: Any, map: list[tuple[str, str]], dry_run: bool, **options: Any) -> None:
+        with file:
+            try:
+                records = reading.read(file, file.name, dict(map))
+                report = importing.take_in(records, dry_run=dry_run)
+            except UnreadableDataset as error:
+                raise CommandError(f"{file.name}: {error}") from error
+        for rejected in report.told:
+            self.stderr.write(f"record {rejected.number}: {rejected.reason}")
+        if report.rejected > len(report.told):
+            self.stderr.write(f"and {report.rejected - len(report.told):,} more")
+        verb = "would be added" if dry_run else "added"
+        self.stdout.write(
+            f"{report.read:,} records: {report.added:,} {verb}, {report.known:,} known already, "
+            f"{report.rejected:,} rejected"
+        )
+        if report.unknown:
+            unknown = ", ".join(f"{name} ({number:,})" for name, number in report.unknown.most_common(20))
+            self.stdout.write(f"labels that the taxonomy lacks: {unknown}")
+
+
+def _mapped(text: str) -> tuple[str, str]:
+    field, separator, column = text.partition("=")
+    if not separator:
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIELD=COLUMN")
+    return field, column

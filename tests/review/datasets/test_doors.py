@@ -1,0 +1,180 @@
+"""From what people decided to a file and back, through the commands."""
+
+import json
+from io import BytesIO
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+
+from classifier.models import Category
+from review import gold, snapshots
+from review.datasets import exporting
+from review.datasets.formats import FORMATS
+from review.datasets.importing import take_in
+from review.datasets.reading import read
+from review.models import Family, GoldLabel, Snapshot, SnapshotItem
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.acts import answer
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+TEXTS = ["Where is my invoice?", "=HYPERLINK(1)", "Write to jo@example.org, 4111 1111 1111 1111", "Ünïcode\n<b>it</b>"]
+
+
+@pytest.fixture
+def decided(ana: User, catalogue: None) -> None:
+    run_desk(benchmark_share=0.5)
+    for text in TEXTS:
+        answer(hold(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
+    gold.gather()
+
+
+def forget() -> None:
+    """As another installation would be."""
+    SnapshotItem.objects.all().delete()
+    Snapshot.objects.all().delete()
+    GoldLabel.objects.all().delete()
+    Family.objects.all().delete()
+
+
+def export(tmp_path: Path, format: str, **options: Any) -> Path:
+    path = tmp_path / f"out{FORMATS[format].suffix}"
+    call_command("export_dataset", format=format, output=path, **options)
+    return path
+
+
+@pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "hf", "labelstudio", "spacy"])
+def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None:
+    path = export(tmp_path, format)
+    before = list(exporting.records_of(snapshots.take()))
+    forget()
+    call_command("import_dataset", str(path))
+    assert list(exporting.records_of(snapshots.take())) == before
+    again = tmp_path / "again"
+    call_command("export_dataset", format="jsonl", output=again)
+    assert [json.loads(line)["text"] for line in again.read_text().splitlines()] == [one.text for one in before]
+
+
+@pytest.mark.usefixtures("decided")
+def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: User) -> None:
+    before = {format: export(tmp_path, format).read_bytes() for format in FORMATS}
+    snapshot = Snapshot.objects.get()
+    answer(hold(make_ticket("something new"))[0], ana, "Billing")
+    Category.objects.filter(name="Account").update(name="Accounts", description="Changed.")
+    gold.gather()
+    after = {format: export(tmp_path, format, snapshot=snapshot.short).read_bytes() for format in FORMATS}
+    assert after == before
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_manifest_stands_beside_it(tmp_path: Path) -> None:
+    path = export(tmp_path, "csv", licence="CC-BY-4.0", mask=True, people=1, since="2020-01-01")
+    manifest = json.loads((tmp_path / (path.name + ".manifest.json")).read_text())
+    assert manifest["records"] == 4
+    assert (manifest["licence"], manifest["masked"]) == ("CC-BY-4.0", True)
+    assert manifest["filters"] == {"since": "2020-01-01"}
+    assert manifest["categories"] == {"Account": 4}
+    assert manifest["snapshot"] == Snapshot.objects.get().digest
+
+
+@pytest.mark.usefixtures("decided")
+def test_personal_data_is_masked_on_request_and_not_to_be_found_by_its_digest(tmp_path: Path) -> None:
+    plain = export(tmp_path, "jsonl").read_text()
+    assert "jo@example.org" in plain
+    masked = export(tmp_path, "jsonl", mask=True).read_text()
+    assert "jo@example.org" not in masked
+    assert "4111" not in masked
+    record = next(one for one in map(json.loads, masked.splitlines()) if "[email]" in one["text"])
+    assert record["key"] == GoldLabel.digest_of(record["text"])
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
+    folder = tmp_path / "dataset"
+    call_command("export_dataset", format="hf", output=folder)
+    assert {path.name for path in folder.iterdir()} == {"README.md", "data", "manifest.json"}
+
+
+@pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"category": ["Sales"]}, "no label Sales; there are Billing"),
+        ({"people": 3}, "No label that people settled on"),
+        ({"snapshot": "ffff"}, "not one snapshot"),
+    ],
+)
+def test_what_cannot_be_exported_says_why(tmp_path: Path, options: Any, message: str) -> None:
+    with pytest.raises(CommandError, match=message):
+        export(tmp_path, "jsonl", **options)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("decided")
+def test_an_export_that_breaks_off_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: Any, **_options: Any) -> Any:
+        yield b"half"
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(exporting, "stream", broken)
+    with pytest.raises(CommandError, match="No space left"):
+        export(tmp_path, "jsonl")
+    assert not list(tmp_path.iterdir())
+
+
+# Taking in
+
+
+def test_a_table_from_elsewhere_with_its_columns_mapped_first_dry(tmp_path: Path, capsys: Any) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("Body,Topic,Mood\nIt broke,Technical,Negative\nHello,Sales,Neutral\n,Billing,Neutral\n")
+    columns = ["text=Body", "category=Topic", "sentiment=Mood"]
+    call_command("import_dataset", str(path), "--dry-run", *[f"--map={one}" for one in columns])
+    told = capsys.readouterr()
+    assert "3 records: 1 would be added, 0 known already, 2 rejected" in told.out
+    assert "labels that the taxonomy lacks: Sales (1)" in told.out
+    assert "record 2: The taxonomy has no label Sales." in told.err
+    assert not GoldLabel.objects.exists()
+    call_command("import_dataset", str(path), *[f"--map={one}" for one in columns])
+    label = GoldLabel.objects.get()
+    assert (label.text, label.origin, label.category.name) == ("It broke", "import", "Technical")
+
+
+def test_columns_that_are_not_known_are_told_with_what_there_is(tmp_path: Path) -> None:
+    path = tmp_path / "theirs.csv"
+    path.write_text("Body,Topic\nIt broke,Technical\n")
+    with pytest.raises(CommandError, match="Body.*Topic"):
+        call_command("import_dataset", str(path))
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_known_text_keeps_its_label_and_twice_is_once() -> None:
+    lines = [
+        {"text": TEXTS[0], "category": "Account", "sentiment": "Negative"},
+        {"text": TEXTS[0], "category": "Billing", "sentiment": "Negative"},
+        {"text": "new", "category": "Billing", "sentiment": "Neutral"},
+        {"text": "new", "category": "Billing", "sentiment": "Neutral"},
+        {"text": "new", "category": "Account", "sentiment": "Neutral"},
+    ]
+    content = "\n".join(map(json.dumps, lines)).encode()
+    report = take_in(read(BytesIO(content), "x.jsonl"))
+    assert (report.added, report.known, report.rejected) == (1, 2, 2)
+    assert GoldLabel.objects.get(text="new").category.name == "Billing"
+    assert GoldLabel.objects.get(text=TEXTS[0]).category.name == "Account"
+    again = take_in(read(BytesIO(content), "x.jsonl"))
+    assert again.added == 0
+
+
+def test_a_side_is_kept_unless_a_near_duplicate_stands_on_the_other() -> None:
+    run_desk(benchmark_share=0)
+    text = "My printer makes a very strange noise since the last update of the driver"
+    first = {"text": text, "category": "Technical", "sentiment": "Neutral", "side": "benchmark"}
+    second = first | {"text": text + "!", "side": "training"}
+    third = first | {"text": "Refund me now, I have been charged two times", "side": "training"}
+    take_in(read(BytesIO("\n".join(map(json.dumps, [first, second, third])).encode()), "x.jsonl"))
+    sides = {label.text: label.side for label in GoldLabel.objects.all()}
+    assert sides == {first["text"]: "benchmark", second["text"]: "benchmark", third["text"]: "training"}
