@@ -16,6 +16,8 @@ from .models import Desk, GoldLabel, Seat
 State = GoldLabel.State
 
 SOURCE = "benchmark"
+MOST_AT_ONCE = 200
+"""Labels that one action disputes: each takes two people's time."""
 
 
 class CannotDispute(Exception):

@@ -47,9 +47,14 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
 
     def needing_a_look(self) -> GoldLabelQuerySet:
         """Active, but the taxonomy has moved on: a label is retired, or finer ones stand below the category."""
-        finer = Exists(Category.objects.active().filter(parent=OuterRef("category")))
-        retired = Q(category__retired=True) | Q(sentiment__retired=True)
-        return self.filter(retired | finer, state=GoldLabel.State.ACTIVE)
+        split = Exists(Category.objects.active().filter(parent=OuterRef("pk")))
+        categories = Category.objects.filter(Q(retired=True) | split).values("pk")
+        sentiments = Sentiment.objects.filter(retired=True).values("pk")
+        return self.filter(Q(category__in=categories) | Q(sentiment__in=sentiments), state=GoldLabel.State.ACTIVE)
+
+    def count_to(self, most: int) -> int:
+        """How many there are; counting stops at `most`, so that no page grows with the table."""
+        return self.order_by()[:most].count()
 
 
 class GoldLabel(models.Model):

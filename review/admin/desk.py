@@ -7,8 +7,7 @@ from django.http import HttpRequest
 
 from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
-
-from .models import Decision, Desk, Seat
+from review.models import Decision, Desk, Seat
 
 
 @admin.register(Desk)
