@@ -8,13 +8,14 @@ import gzip
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import lru_cache
+from importlib import import_module
 from itertools import chain
 from typing import IO, Any, BinaryIO, cast
 
 from classifier.readers import UnreadableFile
 from classifier.readers.columns import Refused, listed
 
-from .files import UnreadableDataset, json_objects, parquet_rows, tables, zipped
+from .files import UnreadableDataset, json_objects, tables
 from .parsing import NoColumn, columns_of, record_of
 from .record import Record, Rejected
 
@@ -50,9 +51,9 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
         raise UnreadableDataset("A dataset is read from a file that can be rewound: save it to a file first.")
     head = _head(stream)
     if head.startswith(b"PAR1"):
-        return parquet_rows.rows(stream)
+        return _rows_of("parquet_rows", stream)
     if head.startswith((b"PK\x03\x04", b"PK\x05\x06")):
-        return zipped.rows(stream)
+        return _rows_of("zipped", stream)
     compressed = head.startswith(b"\x1f\x8b")
     plain = cast("IO[bytes]", gzip.GzipFile(fileobj=stream)) if compressed else stream
     try:
@@ -68,6 +69,12 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
     if first == "{" and not _is_table(name):
         return json_objects.lines(stream)
     return tables.rows(stream)
+
+
+def _rows_of(module: str, stream: BinaryIO) -> Rows:
+    """By a module that is loaded only now: the library behind Parquet is a large one."""
+    rows: Rows = import_module(f".files.{module}", __package__).rows(stream)
+    return rows
 
 
 def _head(stream: IO[bytes]) -> bytes:

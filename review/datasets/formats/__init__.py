@@ -5,11 +5,10 @@ than one batch of them in memory. `review.datasets.reading` reads every one of t
 """
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import NamedTuple
 
 from review.datasets.record import Manifest, Record
-
-from . import csv_columns, hf, jsonl, labelstudio, openai_chat, parquet, spacy_textcat
 
 Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 
@@ -24,17 +23,27 @@ class Format(NamedTuple):
     stream: Stream
 
 
+def _of(module: str) -> Stream:
+    """What the module of a format does, loaded when it is first asked: the library behind Parquet is a large one."""
+
+    def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
+        pieces: Iterator[bytes] = import_module(f"{__name__}.{module}").stream(records, manifest)
+        yield from pieces
+
+    return stream
+
+
 _LINES = "application/x-ndjson"
 
 FORMATS: Mapping[str, Format] = {
     format.name: format
     for format in (
-        Format("jsonl", "JSON lines", ".jsonl", _LINES, jsonl.stream),
-        Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", csv_columns.stream),
-        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", parquet.stream),
-        Format("hf", "Hugging Face dataset", ".zip", "application/zip", hf.stream),
-        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, openai_chat.stream),
-        Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", labelstudio.stream),
-        Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, spacy_textcat.stream),
+        Format("jsonl", "JSON lines", ".jsonl", _LINES, _of("jsonl")),
+        Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _of("csv_columns")),
+        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet")),
+        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf")),
+        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat")),
+        Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _of("labelstudio")),
+        Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _of("spacy_textcat")),
     )
 }
