@@ -11,7 +11,7 @@ from simple_history.models import HistoricalChanges
 from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from . import tasks
-from .models import Category, Sentiment, Ticket
+from .models import Category, DraftLabel, Sentiment, Ticket
 from .models.ticket import TicketQuerySet, moved
 
 AnyLabel = Category | Sentiment
@@ -29,7 +29,9 @@ def merge(source: AnyLabel, into: AnyLabel) -> None:
         return
     _check_mergeable(source, into)
     for relation in _references(type(source)):
-        _move(relation, source, into)
+        # A draft may hold both, and follows by itself.
+        if relation.related_model is not DraftLabel:
+            _move(relation, source, into)
     source.retired, source.merged_into = True, into
     source.save(update_fields=["retired", "merged_into"])
     update_change_reason(source, _("merged into %s") % into)
@@ -70,8 +72,12 @@ def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
 def retire(label: AnyLabel) -> None:
     """No new ticket gets the label; what has it keeps it. Raises ValidationError for one that cannot be missed."""
     (label,) = _locked(label)
-    if label.retired:
-        return
+    if not label.retired:
+        retire_locked(label)
+
+
+def retire_locked(label: AnyLabel) -> None:
+    """The same of a label in use, within a transaction that has locked all of its kind. Raises ValidationError."""
     if _is_last(label):
         raise ValidationError(_("%s is the last one; add another before you retire it.") % label)
     if isinstance(label, Category) and (children := list(label.children.filter(retired=False))):

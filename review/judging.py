@@ -29,13 +29,21 @@ class Judge:
         return pk is not None and _followed(pk, self._sentiments) == _followed(expected, self._sentiments)
 
     def _line(self, answer: str, offered: Mapping[str, int]) -> Iterator[int]:
-        """The label answered and all above it. A label that only a draft knows has no key, but those above it may."""
+        """The label answered and all above it, as it was offered: a draft may have moved it.
+
+        A label that only a draft knows has no key, but those above it may; and above the topmost may stand one that is
+        not offered any more.
+        """
         parts = answer.split(SEPARATOR)
         for length in range(len(parts), 0, -1):
             pk = offered.get(SEPARATOR.join(parts[:length]))
-            while pk is not None:
+            if pk is not None:
                 yield pk
-                pk = self._parents.get(pk)
+        still_offered = set(offered.values())
+        above = self._parents.get(offered.get(parts[0], 0))
+        while above is not None and above not in still_offered:
+            yield above
+            above = self._parents.get(above)
 
 
 def _followed(pk: int, successors: Mapping[int, int]) -> int:

@@ -1,6 +1,7 @@
-"""The tables of the classifier, from the ground up: taxonomy, contract, model specs, tickets, predictions, gate."""
+"""The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, predictions, gate."""
 
 from .contract import ContractVersion
+from .draft import Draft, DraftLabel
 from .gate import Epoch, Gate, Reason, Verdict
 from .prediction import Failure, Prediction
 from .spec import ModelSpec, Provider, Spend
@@ -10,6 +11,8 @@ from .ticket import Ticket
 __all__ = [
     "Category",
     "ContractVersion",
+    "Draft",
+    "DraftLabel",
     "Epoch",
     "Failure",
     "Gate",

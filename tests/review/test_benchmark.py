@@ -207,6 +207,8 @@ def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -
     assert judge.category("Billing > Refunds", billing.pk, labels)
     assert judge.category("Billing > Brand new", billing.pk, labels), "a draft's label below a known one"
     assert not judge.category("Billing", refunds.pk, labels)
+    moved = labels._replace(categories=labels.categories | {"Refunds": refunds.pk})
+    assert not judge.category("Refunds", billing.pk, moved), "a draft has moved it out from under its parent"
     taxonomy.merge(billing, account)
     assert Judge().category("Account", billing.pk, ContractVersion.objects.in_force().labels)
 

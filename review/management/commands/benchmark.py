@@ -3,16 +3,17 @@ from collections.abc import Iterator
 from threading import Lock
 from typing import Any, NamedTuple
 
+from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier import readers
 from classifier.contract import Answer, ClassifierError
 from classifier.labelling import ask
 from classifier.management.notices import say_who_answers
-from classifier.models import ContractVersion, ModelSpec
+from classifier.models import ContractVersion, Draft, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
-from review import benchmark, scoreboard, scores, snapshots
+from review import benchmark, drafting, scoreboard, scores, snapshots
 from review.judging import Judge
 from review.models import Contender, Result, Run, Snapshot, SnapshotItem
 from review.scores import Scored
@@ -29,6 +30,7 @@ class Command(BaseCommand):
             "--model", action="append", default=[], help="may be repeated; all that can answer by default"
         )
         parser.add_argument("--contract", help="an earlier contract, by the first characters of its digest")
+        parser.add_argument("--draft", metavar="NAME", help="a draft, measured beside the contract in force")
         parser.add_argument("--snapshot", help="a snapshot, by the first characters of its digest; else a new one")
         parser.add_argument("--resume", type=int, metavar="RUN", help="go on with a run that was stopped or cut off")
         parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
@@ -39,6 +41,8 @@ class Command(BaseCommand):
         if options["resume"]:
             self._work_off(self._resumed(options["resume"]))
             return
+        if options["draft"] and (file or options["contract"]):
+            raise CommandError("A draft is measured on a snapshot, and beside the contract in force.")
         version = self._version(options["contract"])
         if file:
             items = [self._item(file.name, record, version) for record in self._records(file)]
@@ -50,9 +54,14 @@ class Command(BaseCommand):
             return
         snapshot = self._snapshot(options["snapshot"])
         say_who_answers(self)
-        entries = [benchmark.Entry(spec, version, options["contract"] or "") for spec in self._specs(model)]
+        specs = self._specs(model)
+        if options["draft"]:
+            entries = self._drafted(options["draft"], specs)
+        else:
+            entries = [benchmark.Entry(spec, version, options["contract"] or "") for spec in specs]
         for entry in entries:
-            self.stdout.write(f"{entry.spec}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
+            name = f"{entry.spec} ({entry.label})" if entry.label else str(entry.spec)
+            self.stdout.write(f"{name}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
         if not options["estimate"]:
             self._work_off(self._started(snapshot, entries))
 
@@ -65,6 +74,20 @@ class Command(BaseCommand):
             raise CommandError(f"There is not one contract whose digest begins with {digest}.") from error
         except (EmptyTaxonomy, ValueError) as error:
             raise CommandError(str(error)) from error
+
+    def _drafted(self, name: str, specs: list[ModelSpec]) -> list[benchmark.Entry]:
+        try:
+            entries = drafting.entries_for(Draft.objects.get(name=name), specs)
+        except Draft.DoesNotExist as error:
+            known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
+            raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
+        except ValidationError as error:
+            raise CommandError(" ".join(error.messages)) from error
+        except EmptyTaxonomy as error:
+            raise CommandError(str(error)) from error
+        if given_away := len(drafting.given_away(entries[-1].contract)) if entries else 0:
+            self.stderr.write(f"Held-out texts that nearly stand among the examples of the draft: {given_away}")
+        return entries
 
     def _snapshot(self, digest: str | None) -> Snapshot:
         try:
@@ -110,6 +133,11 @@ class Command(BaseCommand):
         contenders = {one.pk: str(one) for one in run.contenders.select_related("spec")}
         figures = {str(one): one.figures for one in run.contenders.select_related("spec")}
         self._show(figures, {"comparisons": run.comparisons, "names": contenders})
+        for found in drafting.what_if(run):
+            self.stdout.write(
+                f"{contenders[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
+                f" {len(found.fixed)} right only so, {len(found.broken)} right only now"
+            )
 
     def _told(self, contender: Contender, item: SnapshotItem, result: Result) -> None:
         names = item.snapshot.names
