@@ -21,7 +21,7 @@ from classifier.models import Category, Prediction, Sentiment, Ticket
 from . import queue, recording, routing
 from .models import Decision, Seat, SkipReason
 from .models.decision import LABELLED, PASSED_ON
-from .prepared import Prepared
+from .prepared import PreparedUpdate
 
 Act = Decision.Verdict
 Verb = TypeVar("Verb", bound=Callable[..., Decision])
@@ -196,7 +196,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 
 def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
     """The seat as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
-    (seat,) = _SEAT(pk=seat_pk)
+    seat = queue.seat(seat_pk)
     if seat.purpose != Seat.Purpose.REVIEW:
         beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer, state=Seat.State.ANSWERED)
         if beside.exclude(pk=seat.pk).exists():
@@ -208,9 +208,6 @@ def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
     elif seat.state != Seat.State.OPEN:
         raise TooLate(ticket)
     return seat
-
-
-_SEAT = Prepared(lambda pk: Seat.objects.filter(pk=pk), pk=int)
 
 
 def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
@@ -226,8 +223,17 @@ def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUI
 
 
 def _answered(seats: Sequence[Seat], reviewer: User) -> None:
-    answered = {"state": Seat.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
-    Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(**answered)
+    if len(seats) == 1:
+        _ANSWERED.carry_out(pk=seats[0].pk, reviewer=reviewer.pk)
+    else:
+        Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(**_by(reviewer.pk))
+
+
+def _by(reviewer: int) -> dict[str, Any]:
+    return {"state": Seat.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
+
+
+_ANSWERED = PreparedUpdate(lambda pk, reviewer: (Seat.objects.filter(pk=pk), _by(reviewer)), pk=int, reviewer=int)
 
 
 def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:

@@ -12,6 +12,7 @@ from typing import Any, Generic, NamedTuple, TypeVar
 from uuid import UUID
 
 from django.db import connection, models, transaction
+from django.db.models.sql import UpdateQuery
 
 M = TypeVar("M", bound=models.Model)
 
@@ -59,12 +60,38 @@ class Prepared(Generic[M]):
 
     def _make(self) -> tuple[type[M], str, list[Any]]:
         samples = {name: _STAND_INS[kind](number) for number, (name, kind) in enumerate(self._parameters.items())}
-        queryset = self._build(**samples)
+        query = self._query(samples)
         # Outside of a transaction a lock is not even written down.
         with nullcontext() if connection.in_atomic_block else transaction.atomic():
-            sql, parameters = queryset.query.get_compiler(connection=connection).as_sql()
+            sql, parameters = query.get_compiler(connection=connection).as_sql()
         found = {_adapted(sample): _Place(name) for name, sample in samples.items()}
-        return queryset.model, sql, [found.get(parameter, parameter) for parameter in parameters]
+        return query.model, sql, [found.get(parameter, parameter) for parameter in parameters]
+
+    def _query(self, samples: dict[str, Any]) -> Any:
+        return self._build(**samples).query
+
+
+class PreparedUpdate(Prepared[M]):
+    """An update, put together once likewise: `build` gives the rows, and what they are changed to."""
+
+    def __init__(
+        self, build: Callable[..., tuple[models.QuerySet[M, Any], dict[str, Any]]], **parameters: type
+    ) -> None:
+        super().__init__(lambda **samples: build(**samples)[0], **parameters)
+        self._changing = build
+
+    def carry_out(self, **values: Any) -> int:
+        """How many rows it has changed."""
+        sql, parameters = self.statement(**values)
+        with connection.cursor() as cursor:
+            cursor.execute(sql, parameters)
+            return int(cursor.rowcount)
+
+    def _query(self, samples: dict[str, Any]) -> Any:
+        query = super()._query(samples).chain(UpdateQuery)
+        _rows, change = self._changing(**samples)
+        query.add_update_values(change)
+        return query
 
 
 def _filled(places: list[Any], values: dict[str, Any]) -> list[Any]:

@@ -145,6 +145,16 @@ def keep(reviewer: User, seat_pk: int) -> bool:
     return bool(Seat.objects.held_by(reviewer).filter(pk=seat_pk).update(leased_until=until))
 
 
+def seat(pk: int) -> Seat:
+    """As it stands. Raises Seat.DoesNotExist."""
+    for found in _SEAT(pk=pk):
+        return found
+    raise Seat.DoesNotExist
+
+
+_SEAT = Prepared(lambda pk: Seat.objects.filter(pk=pk), pk=int)
+
+
 def let_go(reviewer: User) -> None:
     """Give back what this person has in hand."""
     _free(Seat.objects.held_by(reviewer))

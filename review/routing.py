@@ -4,6 +4,7 @@ All of it runs under the lock of the ticket's row.
 """
 
 from collections.abc import Mapping, Sequence
+from typing import Any
 
 from django.utils import timezone
 
@@ -12,6 +13,7 @@ from classifier.models import Ticket
 from .models import Decision, Seat
 from .models.decision import PASSED_ON
 from .models.seat import SeatQuerySet
+from .prepared import PreparedUpdate
 
 SEATS_A_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
@@ -43,11 +45,24 @@ def settle(decisions: Sequence[Decision]) -> None:
     for decision in decisions:
         by_label.setdefault((decision.category_id, decision.sentiment_id), []).append(decision.ticket_id)
     for (category, sentiment), pks in by_label.items():
-        Ticket.objects.filter(pk__in=pks).update(
-            state=Ticket.State.SETTLED, category=category, sentiment=sentiment, sealed=False
-        )
+        if len(pks) == 1 and category and sentiment:
+            _SETTLED.carry_out(pk=pks[0], category=category, sentiment=sentiment)
+        else:
+            Ticket.objects.filter(pk__in=pks).update(**_settled(category, sentiment))
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Seat.Purpose.REVIEW]:
         withdraw(Seat.objects.open().filter(ticket__in=several))
+
+
+def _settled(category: int | None, sentiment: int | None) -> dict[str, Any]:
+    return {"state": Ticket.State.SETTLED, "category": category, "sentiment": sentiment, "sealed": False}
+
+
+_SETTLED = PreparedUpdate(
+    lambda pk, category, sentiment: (Ticket.objects.filter(pk=pk), _settled(category, sentiment)),
+    pk=int,
+    category=int,
+    sentiment=int,
+)
 
 
 def withdraw(seats: SeatQuerySet) -> None:

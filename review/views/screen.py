@@ -8,7 +8,7 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpRequest, HttpResponse, QueryDict
+from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.translation import gettext as _
@@ -63,9 +63,12 @@ def work(request: HtmxHttpRequest) -> HttpResponse:
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         showing = Showing.read(request.POST.get("showing", ""), request.user)
+        seat = queue.seat(showing.seat)
     except NotShown:
         return _go_on(request, _lane(request), Outcome(text=_("That answer was for somebody else."), done=False))
-    seat, place = get_object_or_404(Seat, pk=showing.seat), Workplace.of(request.user)
+    except Seat.DoesNotExist as error:
+        raise Http404 from error
+    place = Workplace.of(request.user)
     form = AnswerForm(request.POST, options=place.options)
     if not form.is_valid():
         return _render(request, Lane(seat.lane), place, seat, given=form.chosen(), status=422)
