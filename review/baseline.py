@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from django.db import transaction
-from django.db.models import BooleanField, Case, OuterRef, Q, QuerySet, Subquery, Value, When
+from django.db.models import Count, Q
 
 from .models import Contender, Result
+
+RIGHT = Q(category_right=True, sentiment_right=True)
 
 
 class Change(NamedTuple):
@@ -34,34 +37,20 @@ def unpin() -> None:
     Contender.objects.filter(baseline=True).update(baseline=False)
 
 
-def changes(contenders: list[Contender], baseline: Contender) -> dict[int, Change]:
-    """By contender (two queries, whatever their number)."""
-    before = {
-        gold: category and sentiment
-        for gold, category, sentiment in Result.objects.filter(contender=baseline).values_list(
-            "item__gold", "category_right", "sentiment_right"
-        )
-    }
-    counts = {contender.pk: [0, 0, 0] for contender in contenders}
-    rows = Result.objects.filter(contender__in=counts).values_list(
-        "contender", "item__gold", "category_right", "sentiment_right"
+def changes(contenders: Sequence[Contender], against: Contender | None) -> dict[int, Change]:
+    """By contender, without the baseline itself (one query, which counts in the database)."""
+    later = [one for one in contenders if against and one.pk != against.pk]
+    if not against or not later:
+        return {}
+    right, wrong = among(against, later[0], RIGHT), among(against, later[0], ~RIGHT)
+    results = Result.objects.filter(right | wrong, contender__in=later).order_by().values_list("contender")
+    rows = results.annotate(
+        common=Count("pk"), fixed=Count("pk", filter=RIGHT & wrong), broken=Count("pk", filter=~RIGHT & right)
     )
-    for contender, gold, category, sentiment in rows.iterator(5_000):
-        if gold in before:
-            now = category and sentiment
-            counts[contender][0] += 1
-            counts[contender][1] += now and not before[gold]
-            counts[contender][2] += before[gold] and not now
-    return {pk: Change(*numbers) for pk, numbers in counts.items()}
+    return {contender: Change(*numbers) for contender, *numbers in rows}
 
 
-def changed(contender: Contender, baseline: Contender, *, fixed: bool) -> QuerySet[Result]:
-    """The results that are right only now, or only were."""
-    right = Case(
-        When(Q(category_right=True, sentiment_right=True), then=Value(True)),
-        default=Value(False),
-        output_field=BooleanField(),
-    )
-    before = Result.objects.filter(contender=baseline, item__gold=OuterRef("item__gold")).annotate(was=right)
-    results = contender.results.annotate(right_now=right, was=Subquery(before.values("was")[:1]))
-    return results.filter(right_now=fixed, was=not fixed)
+def among(against: Contender, contender: Contender, kind: Q) -> Q:
+    """What the baseline's results of this kind are about: of one snapshot the same items, else the same gold labels."""
+    key = "item" if against.run.snapshot_id == contender.run.snapshot_id else "item__gold"
+    return Q(**{f"{key}__in": against.results.filter(kind).order_by().values(key)})

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .views import lead, mine, preferences, screen, table
+from .views import benchmark, datasets, drafting, lead, mine, preferences, screen, table
 
 app_name = "review"
 
@@ -24,4 +24,24 @@ urlpatterns = [
     path("lead/work/", screen.work, name="work"),
     # /review/preferences/
     path("preferences/", preferences.preferences, name="preferences"),
+    # /review/datasets/
+    path("datasets/", datasets.datasets, name="datasets"),
+    path("datasets/freeze/", datasets.freeze, name="freeze"),
+    path("datasets/take-in/", datasets.take_in, name="take_in"),
+    path("datasets/<slug:digest>/", datasets.snapshot, name="snapshot"),
+    path("datasets/<slug:digest>/download/", datasets.download, name="download"),
+    path("datasets/<slug:digest>/manifest/", datasets.manifest, name="manifest"),
+    # /review/benchmark/
+    path("benchmark/", benchmark.benchmark, name="benchmark"),
+    path("benchmark/start/", benchmark.start_run, name="start_run"),
+    path("benchmark/unpin/", benchmark.unpin, name="unpin"),
+    path("benchmark/answers/<int:pk>/dispute/", benchmark.dispute, name="dispute"),
+    path("benchmark/<int:pk>/", benchmark.run, name="run"),
+    path("benchmark/<int:pk>/stop/", benchmark.stop_run, name="stop_run"),
+    path("benchmark/<int:pk>/resume/", benchmark.resume_run, name="resume_run"),
+    path("benchmark/<int:run_pk>/<int:pk>/", benchmark.contender, name="contender"),
+    path("benchmark/<int:run_pk>/<int:pk>/answers/", benchmark.answers, name="answers"),
+    path("benchmark/<int:run_pk>/<int:pk>/pin/", benchmark.pin, name="pin"),
+    path("benchmark/<int:run_pk>/<int:pk>/threshold/", benchmark.threshold, name="threshold"),
+    path("benchmark/<int:run_pk>/<int:pk>/changes/", drafting.changes, name="draft_changes"),
 ]

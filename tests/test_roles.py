@@ -22,6 +22,8 @@ class Door(NamedTuple):
     methods: set[str]
     open_to: set[str]
     about_one: bool = False
+    of_another: bool = False
+    """Its address names first what the one belongs to."""
 
 
 DOORS = {
@@ -43,6 +45,24 @@ DOORS = {
     "review:preferences": Door(BOTH, EVERYBODY),
     "review:lead": Door(READ, LEADS),
     "review:work": Door(READ, LEADS),
+    "review:benchmark": Door(READ, LEADS),
+    "review:start_run": Door(WRITE, LEADS),
+    "review:run": Door(READ, LEADS, about_one=True),
+    "review:stop_run": Door(WRITE, LEADS, about_one=True),
+    "review:resume_run": Door(WRITE, LEADS, about_one=True),
+    "review:contender": Door(READ, LEADS, about_one=True, of_another=True),
+    "review:answers": Door(READ, LEADS, about_one=True, of_another=True),
+    "review:pin": Door(WRITE, LEADS, about_one=True, of_another=True),
+    "review:unpin": Door(WRITE, LEADS),
+    "review:threshold": Door(WRITE, LEADS, about_one=True, of_another=True),
+    "review:dispute": Door(WRITE, LEADS, about_one=True),
+    "review:draft_changes": Door(READ, LEADS, about_one=True, of_another=True),
+    "review:datasets": Door(READ, LEADS),
+    "review:freeze": Door(WRITE, LEADS),
+    "review:take_in": Door(WRITE, LEADS),
+    "review:snapshot": Door(READ, LEADS, about_one=True),
+    "review:download": Door(READ, LEADS, about_one=True),
+    "review:manifest": Door(READ, LEADS, about_one=True),
 }
 
 
@@ -74,7 +94,8 @@ def knock(person: User | None, name: str, method: str, ticket: Ticket, **headers
     client = Client(headers=headers)
     if person:
         client.force_login(person)
-    url = reverse(name, args=[ticket.pk] if DOORS[name].about_one else [])
+    door = DOORS[name]
+    url = reverse(name, args=[ticket.pk] * (door.about_one + door.of_another))
     return client.get(url) if method == "GET" else client.post(url)
 
 

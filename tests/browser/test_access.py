@@ -7,9 +7,10 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from classifier.models import Category, Ticket
-from review import decisions
-from review.models import Decision, Seat
+from classifier.models import Category, ContractVersion, ModelSpec, Ticket
+from review import benchmark, decisions, snapshots
+from review.benchmark import Entry
+from review.models import Decision, GoldLabel, Run, Seat
 from tests.browser.conftest import Console
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
@@ -37,6 +38,16 @@ def settle(ticket: Ticket, reviewer: User) -> Decision:
     return decisions.decide(seat, reviewer, decisions.label_of(seat), key=uuid4())
 
 
+def benchmark_runs() -> tuple[Run, Run]:
+    """One of the embedded model that has ended, and one that nobody has begun with; a text of theirs is hostile."""
+    benchmark.load_built_in()
+    GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
+    entries = [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())]
+    first, second = (benchmark.start(snapshots.take(), entries) for _time in range(2))
+    benchmark.work_off(first.pk)
+    return first, second
+
+
 @pytest.fixture
 def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     """A desk at which everything has happened, and the address of each page there is."""
@@ -56,6 +67,8 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     decisions.decide(second, ben, decisions.Label(technical, sentiment), key=uuid4())
     run_desk(blind_share=1)
     (blind,) = hold(make_ticket("Nobody says what this is."))
+    ended, under_way = benchmark_runs()
+    contender = ended.contenders.get()
     return {
         "inbox": "/",
         "new ticket": "/tickets/new/",
@@ -69,6 +82,13 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "lead": "/review/lead/",
         "lead's screen": "/review/lead/work/",
         "preferences": "/review/preferences/",
+        "benchmark": "/review/benchmark/",
+        "run": ended.get_absolute_url(),
+        "run under way": under_way.get_absolute_url(),
+        "model of a run": contender.get_absolute_url(),
+        "answers": f"{contender.get_absolute_url()}answers/",
+        "datasets": "/review/datasets/",
+        "snapshot": ended.snapshot.get_absolute_url(),
         "nothing there": "/nothing/",
     }
 

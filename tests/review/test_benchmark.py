@@ -12,8 +12,9 @@ from django_tasks_db.models import DBTaskResult
 
 from classifier import catalogue, taxonomy
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
-from review import baseline, benchmark, gold, scores, snapshots, tasks
+from review import baseline, benchmark, comparing, gold, scores, snapshots, tasks
 from review.benchmark import Entry, NothingToRun
+from review.comparing import Wanted
 from review.judging import Judge
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.factories import make_spec, run_desk
@@ -177,7 +178,7 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
 def test_the_estimate_follows_prices_and_lengths() -> None:
     snapshot = hold_out(10)
     version = ContractVersion.objects.in_force()
-    with OpenAIServer(answer) as server:
+    with OpenAIServer(lambda request: answer()) as server:
         dear = make_spec(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
     free = benchmark.estimate(snapshot, Entry(ModelSpec.objects.embedded(), version))
     tokens = (len(version.system_prompt) + 8 * 6) / 4
@@ -242,8 +243,8 @@ def test_changes_against_the_baseline() -> None:
     assert baseline.current() == old
     wrong_before = 20 - old.results.filter(category_right=True, sentiment_right=True).count()
     assert baseline.changes([new], old) == {new.pk: (20, wrong_before, 0)}
-    assert baseline.changed(new, old, fixed=True).count() == wrong_before
-    assert not baseline.changed(new, old, fixed=False).exists()
+    assert comparing.answers(new, Wanted(change="fixed"), old).count() == wrong_before
+    assert not comparing.answers(new, Wanted(change="broken"), old).exists()
     assert baseline.changes([old], new)[old.pk].broken == wrong_before
     baseline.unpin()
     assert baseline.current() is None

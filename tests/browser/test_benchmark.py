@@ -1,0 +1,165 @@
+"""A lead compares models, chooses a threshold and disputes a label, in a real browser."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Gate
+from review import benchmark
+from review.models import GoldLabel, Run, Seat
+from tests.factories import make_spec
+from tests.review.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
+from tests.review.test_benchmark_pages import contender_of, failing, finished, right, url_of, wrong_at
+from tests.servers import OpenAIServer, by_text
+
+from .test_lead import sign_in
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+    sign_in(page, "lea")
+    return page
+
+
+@pytest.fixture
+def compared(lead: Page) -> Run:
+    return finished(hold_out(40), {"careful": wrong_at(0, 1), "hasty": failing, "perfect": right})
+
+
+def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
+    hold_out(12)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        make_spec(server, name="perfect", family="a")
+        lead.get_by_role("link", name="Benchmark").click()
+        expect(lead.get_by_role("checkbox", name=re.compile("gpt-4.1-mini"))).to_be_disabled()
+        lead.get_by_role("checkbox", name=re.compile("perfect")).check()
+        lead.get_by_role("button", name="What will it cost?").click()
+        expect(lead.get_by_role("heading", name="Ask about 12 items?")).to_be_focused()
+        lead.get_by_role("button", name="Start the run").click()
+        expect(lead.get_by_text("0 of 24 answers, 0%")).to_be_visible()
+        run = Run.objects.get()
+        lead.get_by_role("button", name="Stop").click()
+        expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
+        lead.get_by_role("button", name="Go on").click()
+        expect(lead.get_by_role("heading", name="Running")).to_be_visible()
+        assert benchmark.work_off(run.pk)
+    # The page looks again by itself, and becomes that of the figures.
+    expect(lead.get_by_role("heading", name="How often they are right")).to_be_visible()
+    expect(lead.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
+
+
+def test_progress_grows_while_one_looks(lead: Page) -> None:
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(hold_out(60), make_spec(server, name="slow", family="a"))
+        lead.goto(run.get_absolute_url())
+        expect(lead.get_by_role("progressbar")).to_have_attribute("value", "0")
+
+        def stop(*_one: object) -> None:
+            benchmark.stop(run)
+
+        benchmark.work_off(run.pk, told=stop)
+    expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
+    done = benchmark.progress(run).done
+    assert 0 < done < 60
+    expect(lead.get_by_text(f"{done} of 60 answers")).to_be_visible()
+    expect(lead.get_by_role("button", name="Go on")).to_be_visible()
+
+
+def test_the_slider_moves_the_figures_and_one_click_saves_them(lead: Page, compared: Run) -> None:
+    lead.goto(url_of(contender_of(compared, "careful")))
+    slider = lead.get_by_role("slider")
+    expect(slider).to_have_value("0.85")
+    expect(lead.locator("#passes")).to_contain_text("38 tickets of 40 pass unseen")
+    before = lead.locator(".mark").get_attribute("cx")
+    slider.focus()
+    for _press in range(25):
+        lead.keyboard.press("ArrowLeft")
+    expect(lead.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
+    expect(lead.locator("#passes")).to_contain_text("2 of them are wrong")
+    expect(slider).to_be_focused()
+    assert lead.locator(".mark").get_attribute("cx") != before
+    expect(lead).to_have_url(re.compile(r"threshold=0\.6$"))
+    lead.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
+    expect(lead.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
+    assert Gate.current().threshold == 0.6
+    assert Gate.current().history.first().history_user.username == "lea"
+
+
+def test_without_script_the_slider_is_a_form(
+    lead: Page, compared: Run, chromium: Browser, live_server: LiveServer
+) -> None:
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, "lea")
+    page.goto(url_of(contender_of(compared, "careful")))
+    page.get_by_role("slider").focus()
+    for _press in range(25):
+        page.keyboard.press("ArrowLeft")
+    page.get_by_role("button", name="Show").click()
+    expect(page.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
+    page.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
+    expect(page.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
+    context.close()
+    assert Gate.current().threshold == 0.6
+
+
+def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead: Page, compared: Run) -> None:
+    lead.goto(url_of(contender_of(compared, "careful")))
+    cell = lead.locator(".matrix td:not(.right) a").first
+    number = int(cell.inner_text())
+    cell.click()
+    expect(lead.locator(".answers > li")).to_have_count(number)
+    lead.get_by_text("Dispute the label").first.click()
+    lead.get_by_label("What is wrong with it?").first.fill("It is about a bill.")
+    lead.keyboard.press("Enter")
+    expect(lead.get_by_text("Two people are asked anew")).to_be_visible()
+    expect(lead.get_by_text("The label is disputed")).to_be_visible()
+    assert GoldLabel.objects.get(state="disputed").note == "It is about a bill."
+    assert Seat.objects.open().count() == 2
+
+
+def test_filters_narrow_the_answers_at_once(lead: Page, compared: Run) -> None:
+    lead.goto(url_of(contender_of(compared, "careful"), "answers"))
+    expect(lead.get_by_text("40 answers", exact=True)).to_be_visible()
+    lead.get_by_label("Answers", exact=True).select_option("wrong")
+    expect(lead.get_by_text("2 answers", exact=True)).to_be_visible()
+    expect(lead.locator(".answers > li")).to_have_count(2)
+    lead.reload()
+    expect(lead.locator(".answers > li")).to_have_count(2)
+
+
+def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead: Page, compared: Run) -> None:
+    lead.goto(url_of(contender_of(compared, "careful")))
+    lead.get_by_role("button", name="Pin as the baseline").click()
+    expect(lead.get_by_text("Later results are held against careful from now on.")).to_be_visible()
+    lead.get_by_role("link", name="2 fixed").click()
+    expect(lead.get_by_text("2 answers", exact=True)).to_be_visible()
+
+
+def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead: Page, compared: Run) -> None:
+    lead.goto(url_of(contender_of(compared, "careful")))
+    lead.emulate_media(color_scheme="light")
+    colours = {lead.locator(".curve").evaluate("line => getComputedStyle(line).stroke")}
+    lead.emulate_media(color_scheme="dark")
+    colours.add(lead.locator(".curve").evaluate("line => getComputedStyle(line).stroke"))
+    assert len(colours) == 2
+    assert lead.locator("main [style], main script, main style").count() == 0
+
+
+def test_no_page_of_many_models_with_long_names_scrolls_sideways(lead: Page) -> None:
+    run = finished(hold_out(12), {f"{'long' * 25}-{number}": wrong_at(number) for number in range(10)})
+    contender = run.contenders.select_related("run", "spec").first()
+    assert contender
+    for url in (run.get_absolute_url(), url_of(contender), url_of(contender, "answers"), "/review/benchmark/"):
+        lead.goto(url)
+        for direction in ("ltr", "rtl"):
+            lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
+            for width in (320, 640, 1280):
+                lead.set_viewport_size({"width": width, "height": 800})
+                over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                assert over == 0, (url, direction, width)
