@@ -29,7 +29,12 @@ def run(items: int, models: int, delay: float) -> None:
     with model_server(delay=delay) as base_url:
         provider = Provider.objects.create(name="bench", base_url=base_url)
         for number in range(models):
-            values = {"family": f"family {number}", "max_in_flight": IN_FLIGHT, "timeout": 30, "json_mode": "json_schema"}
+            values = {
+                "family": f"family {number}",
+                "max_in_flight": IN_FLIGHT,
+                "timeout": 30,
+                "json_mode": "json_schema",
+            }
             ModelSpec.objects.create(provider=provider, name=f"model-{number}", **values)
         version = ContractVersion.objects.in_force()
         started = benchmark.start(

@@ -20,9 +20,11 @@ _SERIES = "WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM ser
 _POSTGRES = "WITH series(i) AS (SELECT generate_series(1, {number}))"
 _GOLD = """
 INSERT INTO review_goldlabel (id, text, digest, category_id, sentiment_id, origin, state, note, family_id,
-    said_category_id, said_sentiment_id, said_confidence, corrected, people, share, language, source, labelled_at, created_at)
+    said_category_id, said_sentiment_id, said_confidence, corrected, people, share, language, source, labelled_at,
+    created_at)
 {series} SELECT i + 1000, t.text || ' (' || i || ')', 'd' || i, {category}, {sentiment}, 'decision', 'active', '',
-    {family}, {category}, {sentiment}, 0.6, {no}, 1, 0.855, 'en', 'mail', '2026-01-01 00:00:00+00:00', '2026-01-01 00:00:00+00:00'
+    {family}, {category}, {sentiment}, 0.6, {no}, 1, 0.855, 'en', 'mail', '2026-01-01 00:00:00+00:00',
+    '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _ITEMS = """
 INSERT INTO review_snapshotitem (snapshot_id, position, gold_id, category, sentiment, side, origin, corrected, people,
