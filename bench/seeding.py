@@ -25,10 +25,11 @@ _VERDICTS = """
 INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, accepted, reason, current, created_at)
 {series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
 _SEATS = """
-INSERT INTO review_seat (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value, "group",
-    received_at, language, reason, category_id, sentiment_id, confidence, spec_id)
-{series} SELECT t.id, 1, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at, 0.5 * (1 - p.confidence), t.id,
-    t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id, p.confidence, p.spec_id
+INSERT INTO review_seat (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value,
+    "group", received_at, language, reason, category_id, sentiment_id, confidence, spec_id)
+{series} SELECT t.id, 1, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at,
+    0.5 * (1 - p.confidence), t.id, t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id, p.confidence,
+    p.spec_id
 FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON p.ticket_id = i"""
 CHUNK = 100_000
 

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import f1_score, precision_recall_fscore_support  # type: ignore[import-untyped]
+from sklearn.metrics import f1_score, precision_recall_fscore_support
 
 from review.measures.classes import ClassFigures, MacroF1, by_class, confusion, macro_f1
 

@@ -2,6 +2,7 @@
 
 import random
 from collections.abc import Sequence
+from functools import partial
 from itertools import combinations
 from typing import Any
 
@@ -228,7 +229,7 @@ def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: N
     run_desk(benchmark_share=0.5)
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
-        outcomes = at_once([lambda text=text: gold.place(labels([text])) for text in versions])
+        outcomes = at_once([partial(gold.place, labels([text])) for text in versions])
         assert outcomes == [None] * 4
         sides = GoldLabel.objects.filter(text__in=versions).values_list("family__side", flat=True)
         assert len(set(sides)) == 1, list(sides)
