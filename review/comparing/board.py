@@ -204,11 +204,10 @@ def _sentence(compared: Comparison, one: str, other: str, number: int) -> str:
             "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more are needed.",
             more,
         ) % (said | {"more": _about(more)})
-    return ngettext(
-        "%(one)s and %(other)s cannot be told apart on these %(n)s items, by a narrow margin.",
-        "%(one)s and %(other)s cannot be told apart on these %(n)s items, as one of %(number)d comparisons.",
-        number,
-    ) % (said | {"number": number})
+    if number == 1:
+        return _("%(one)s and %(other)s cannot be told apart on these %(n)s items, by a narrow margin.") % said
+    told = _("%(one)s and %(other)s cannot be told apart on these %(n)s items, as one of %(number)d comparisons.")
+    return told % (said | {"number": number})
 
 
 def _about(number: int) -> str:
