@@ -319,7 +319,7 @@ def test_each_line_that_is_not_blank_is_a_text() -> None:
 
 
 @pytest.mark.parametrize("format", Format)
-@pytest.mark.parametrize("data", [b"", b"\n\r\n  \n", b"\xef\xbb\xbf", gzip.compress(b"")])
+@pytest.mark.parametrize("data", [b"", b"\n\r\n  \n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
 def test_an_empty_file_has_no_tickets(format: Format, data: bytes) -> None:
     assert outcome(data, format) == []
 
