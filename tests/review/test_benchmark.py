@@ -7,6 +7,7 @@ from decimal import Decimal
 from typing import Any
 
 import pytest
+from django.core.management import call_command
 from django.db import connection
 from django_tasks_db.models import DBTaskResult
 
@@ -258,3 +259,24 @@ def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
     contender = run.contenders.get()
     with django_assert_num_queries(1):
         benchmark.scored(contender)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
+    catalogue.load()
+    hold_out(30)
+    with OpenAIServer(lambda request: error(400, "no such model")) as server, OpenAIServer(answer_billing) as second:
+        make_spec(server, name="broken", family="a", price_per_request=Decimal("0.001"))
+        make_spec(second, name="always", family="b")
+        call_command("benchmark", model=["broken", "always"], quiet=True)
+    printed = capsys.readouterr().out
+    for told in ("both right", "macro-F1 sentiment", "AURC", "pass unseen at 0.85", "p99 ms", "cost/1,000", "rejected 30"):
+        assert told in printed
+    assert "always, passing (wrong) from a confidence of: 0.00: 30 (" in printed
+    assert "taken for Billing" in printed
+    assert "right by the first alone" in printed
+    assert "broken, right by confidence: no answer" in printed
+
+
+def answer_billing(request: Request) -> Any:
+    return answer("Billing", "Neutral", 0.9)

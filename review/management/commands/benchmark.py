@@ -14,8 +14,10 @@ from classifier.models import ContractVersion, Draft, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
 from review import benchmark, drafting, scoreboard, scores, snapshots
+from review.comparing.shown import gate_threshold
 from review.judging import Judge
 from review.models import Contender, Result, Run, Snapshot, SnapshotItem
+from review.scoreboard import Setting
 from review.scores import Scored
 
 
@@ -50,7 +52,8 @@ class Command(BaseCommand):
                 raise CommandError("There is no item to compare on in this file.")
             say_who_answers(self)
             figures = {str(spec): self._figures(spec, items, version) for spec in self._specs(model)}
-            self._show(figures, {})
+            labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
+            self._show(figures, {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()})
             return
         snapshot = self._snapshot(options["snapshot"])
         say_who_answers(self)
@@ -132,7 +135,9 @@ class Command(BaseCommand):
             raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
         contenders = {one.pk: str(one) for one in run.contenders.select_related("spec")}
         figures = {str(one): one.figures for one in run.contenders.select_related("spec")}
-        self._show(figures, {"comparisons": run.comparisons, "names": contenders})
+        names = run.snapshot.names
+        labels = {"category": names("categories"), "sentiment": names("sentiments")}
+        self._show(figures, labels, comparisons=run.comparisons, names=contenders)
         for found in drafting.what_if(run):
             self.stdout.write(
                 f"{contenders[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
@@ -152,8 +157,8 @@ class Command(BaseCommand):
         with self._writing:
             self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
 
-    def _show(self, figures: dict[str, Any], compared: dict[str, Any]) -> None:
-        for line in scoreboard.lines(figures, **compared):
+    def _show(self, figures: dict[str, Any], labels: dict[str, dict[int, str]], **compared: Any) -> None:
+        for line in scoreboard.lines(figures, Setting(gate_threshold(), labels), **compared):
             self.stdout.write(line)
         for name, one in figures.items():
             failures = one["n"] - one["answered"]
