@@ -270,7 +270,15 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
         make_spec(second, name="always", family="b")
         call_command("benchmark", model=["broken", "always"], quiet=True)
     printed = capsys.readouterr().out
-    for told in ("both right", "macro-F1 sentiment", "AURC", "pass unseen at 0.85", "p99 ms", "cost/1,000", "rejected 30"):
+    for told in (
+        "both right",
+        "macro-F1 sentiment",
+        "AURC",
+        "pass unseen at 0.85",
+        "p99 ms",
+        "cost/1,000",
+        "rejected 30",
+    ):
         assert told in printed
     assert "always, passing (wrong) from a confidence of: 0.00: 30 (" in printed
     assert "taken for Billing" in printed
