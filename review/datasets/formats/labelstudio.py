@@ -6,6 +6,7 @@ category is one choice by its full name. `labelling_config` is the project's lab
 """
 
 from collections.abc import Iterable, Iterator
+from itertools import count
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
@@ -19,14 +20,15 @@ from .labels import category_names, sentiment_names
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a batch of tasks at a time, one task a line."""
-    before = "[\n"
+    before, numbers = "[\n", count(1)
     for batch in batches(records):
-        yield (before + ",\n".join(encoded(task(record)) for record in batch)).encode()
+        yield (before + ",\n".join(encoded(task(record, next(numbers))) for record in batch)).encode()
         before = ",\n"
     yield b"[]\n" if before == "[\n" else b"\n]\n"
 
 
-def task(record: Record) -> dict[str, Any]:
+def task(record: Record, number: int) -> dict[str, Any]:
+    """The record as a task; its number is what Label Studio's own converter knows it by."""
     data = record._asdict()
     labels = {name: data.pop(name) for name in ("category", "sentiment")}
     # Ground truth is what Label Studio compares other annotations and models with.
@@ -36,7 +38,7 @@ def task(record: Record) -> dict[str, Any]:
     if record.model_confidence is not None:
         prediction["score"] = record.model_confidence
     predictions = [prediction] if prediction["result"] else []
-    return {"data": data, "annotations": [annotation], "predictions": predictions}
+    return {"id": number, "data": data, "annotations": [annotation], "predictions": predictions}
 
 
 def _choices(labels: dict[str, str]) -> list[dict[str, Any]]:

@@ -126,7 +126,8 @@ def test_label_studio_tasks_have_their_documented_shape() -> None:
     guess: dict[str, Any] = {"model_category": "Billing", "model_sentiment": "negative", "model_confidence": 0.5}
     record = make(category="Billing > Invoice", side="benchmark", **guess)
     [task, other] = json.loads(exported([record, make("b")], "labelstudio"))
-    assert sorted(task) == ["annotations", "data", "predictions"]
+    assert sorted(task) == ["annotations", "data", "id", "predictions"]
+    assert (task["id"], other["id"]) == (1, 2)
     assert task["data"]["text"] == record.text
     assert "category" not in task["data"]
     [annotation] = task["annotations"]
