@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.utils import timezone
 
+from classifier.chunks import chunked
 from classifier.models import Ticket
 
 from . import likeness
@@ -34,7 +35,7 @@ def gather() -> int:
     if desk.gathered_until:
         decisions = decisions.filter(created_at__gte=desk.gathered_until - OVERLAP)
     looked_at = 0
-    for tickets in _chunks(decisions.values_list("ticket", flat=True).distinct().iterator(CHUNK)):
+    for tickets in chunked(decisions.values_list("ticket", flat=True).distinct().iterator(CHUNK), CHUNK):
         follow(tickets)
         looked_at += len(tickets)
     Desk.objects.filter(pk=desk.pk).update(gathered_until=now)
@@ -158,17 +159,6 @@ def _contradict(twin: GoldLabel, label: GoldLabel) -> None:
             twin.save(update_fields=["state", "note"])
 
 
-def _chunks(pks: Iterator[int]) -> Iterator[list[int]]:
-    chunk: list[int] = []
-    for pk in pks:
-        chunk.append(pk)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
-
-
 class _Neighbours:
     """Gold labels whose texts are near-duplicates of some new ones: stored ones, and those placed before them."""
 
@@ -184,7 +174,7 @@ class _Neighbours:
             self._by_band.setdefault(value, []).append(digest)
 
     def _stored(self, values: Iterable[int]) -> Iterator[tuple[int, str, str, Family | None]]:
-        for part in _chunks(iter(values)):
+        for part in chunked(values, CHUNK):
             for band in Band.objects.filter(value__in=part).select_related("gold__family").order_by("pk"):
                 yield band.value, band.gold.digest, band.gold.text, band.gold.family
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
-from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
@@ -14,6 +13,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
+from classifier.chunks import chunked
 from classifier.models import Category, ContractVersion, Sentiment
 from classifier.models.taxonomy import paths
 
@@ -160,21 +160,10 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) 
 
 def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]]) -> None:
     position = 0
-    for chunk in _chunks(rows.iterator(CHUNK)):
+    for chunk in chunked(rows.iterator(CHUNK), CHUNK):
         items = [
             SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_KEPT, row, strict=False)))
             for number, row in enumerate(chunk, start=1)
         ]
         SnapshotItem.objects.bulk_create(items)
         position += len(items)
-
-
-def _chunks(rows: Iterator[tuple[Any, ...]]) -> Iterator[list[tuple[Any, ...]]]:
-    chunk: list[tuple[Any, ...]] = []
-    for row in rows:
-        chunk.append(row)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk

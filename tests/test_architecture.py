@@ -11,6 +11,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
 PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
 PURE += [
+    "classifier/chunks.py",
     "classifier/masking.py",
     *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
 ]

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import NamedTuple
@@ -12,6 +12,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
+from classifier.chunks import chunked
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
 from classifier.text import LONGEST_TICKET, storable
@@ -53,7 +54,7 @@ def take_in(records: Iterable[Record | Rejected], *, dry_run: bool = False) -> R
     before that is added, and the same file taken in again adds the rest.
     """
     report, names = Report(), _Names()
-    for chunk in _chunks(enumerate(records, start=1)):
+    for chunk in chunked(enumerate(records, start=1), CHUNK):
         fresh: dict[str, _Numbered] = {}
         for number, record in chunk:
             if isinstance(record, Rejected):
@@ -139,14 +140,3 @@ def _moment(text: str) -> datetime:
     if moment is None:
         return timezone.now()
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)
-
-
-def _chunks(numbered: Iterator[tuple[int, Record | Rejected]]) -> Iterator[list[tuple[int, Record | Rejected]]]:
-    chunk: list[tuple[int, Record | Rejected]] = []
-    for one in numbered:
-        chunk.append(one)
-        if len(chunk) == CHUNK:
-            yield chunk
-            chunk = []
-    if chunk:
-        yield chunk
