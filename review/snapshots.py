@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, fields
 from datetime import date
 from typing import Any
 
 from django.contrib.auth.models import User
-from django.db import transaction
+from django.db import IntegrityError, transaction
 from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from classifier.chunks import chunked
@@ -22,6 +24,7 @@ from .models import GoldLabel, Side, Snapshot, SnapshotItem
 from .models.gold import GoldLabelQuerySet
 
 CHUNK = 5_000
+MOST_TRIES = 3
 
 
 class NothingToKeep(Exception):
@@ -77,11 +80,20 @@ def take(filters: Filters = ALL, *, by: User | None = None) -> Snapshot:
     The same content gives the same snapshot. Raises NothingToKeep, and EmptyTaxonomy.
     """
     gold.gather()
+    for _try in range(MOST_TRIES - 1):
+        # Somebody has changed a label meanwhile, or frozen the same.
+        with suppress(_Changed, IntegrityError):
+            return _frozen(filters, by)
     return _frozen(filters, by)
+
+
+class _Changed(Exception):
+    """What was kept is not what the snapshot is named by."""
 
 
 @transaction.atomic
 def _frozen(filters: Filters, by: User | None) -> Snapshot:
+    """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
     rows = _rows(filters)
     names = {
         "categories": _named(Category.objects.all(), paths(Category.objects.all())),
@@ -99,7 +111,8 @@ def _frozen(filters: Filters, by: User | None) -> Snapshot:
         counts=counts,
         items_count=sum(counts["side"].values()),
     )
-    _keep(snapshot, rows)
+    if _keep(snapshot, rows, _opening(names)) != digest:
+        raise _Changed
     return snapshot
 
 
@@ -146,9 +159,9 @@ def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
 
 def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The SHA-256 of everything in the snapshot, and how many of each kind there are. Raises NothingToKeep."""
-    content, counts = hashlib.sha256(json.dumps(names, sort_keys=True).encode()), Counter[tuple[str, Any]]()
+    content, counts = _opening(names), Counter[tuple[str, Any]]()
     for _gold, *values in rows.iterator(CHUNK):
-        content.update(json.dumps(values, default=str).encode())
+        content.update(_bytes(values))
         counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
     if not counts:
         raise NothingToKeep
@@ -158,7 +171,16 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) 
     return content.hexdigest(), of_kind
 
 
-def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]]) -> None:
+def _opening(names: dict[str, Any]) -> hashlib._Hash:
+    return hashlib.sha256(json.dumps(names, sort_keys=True).encode())
+
+
+def _bytes(values: Sequence[Any]) -> bytes:
+    return json.dumps(values, default=str).encode()
+
+
+def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
+    """Store the items; the SHA-256 of what was stored, which tells whether it is what was read before."""
     position = 0
     for chunk in chunked(rows.iterator(CHUNK), CHUNK):
         items = [
@@ -167,3 +189,6 @@ def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]]) -> Non
         ]
         SnapshotItem.objects.bulk_create(items)
         position += len(items)
+        for _gold, *values in chunk:
+            content.update(_bytes(list(values)))
+    return content.hexdigest()

@@ -1,6 +1,7 @@
 """Snapshots hold what stood at a moment, and never change."""
 
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -12,7 +13,7 @@ from review import benchmark, decisions, gold, snapshots
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.snapshots import Filters, NothingToKeep
 from tests.factories import hold, make_ticket, run_desk
-from tests.review.acts import answer
+from tests.review.acts import answer, at_once
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -106,3 +107,27 @@ def _label(text: str) -> GoldLabel:
     assert known
     origin, digest = GoldLabel.Origin.IMPORT, GoldLabel.digest_of(text)
     return GoldLabel(text=text, digest=digest, category=known.category, sentiment=known.sentiment, origin=origin)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_people_who_freeze_the_same_at_once_get_the_same(catalogue: None) -> None:
+    benchmark.load_built_in()
+    taken = at_once([snapshots.take] * 4)
+    assert taken == [Snapshot.objects.get()] * 4
+    assert SnapshotItem.objects.count() == 5
+
+
+def test_a_label_that_changes_while_it_is_frozen_is_read_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    benchmark.load_built_in()
+    keep = snapshots._keep
+    meddled: list[int] = []
+
+    def meddling(*given: Any) -> str:
+        if not meddled:
+            meddled.append(GoldLabel.objects.filter(people=1).update(people=2))
+        return keep(*given)
+
+    monkeypatch.setattr(snapshots, "_keep", meddling)
+    snapshot = snapshots.take()
+    monkeypatch.undo()
+    assert snapshots.take() == snapshot == Snapshot.objects.get()
