@@ -135,7 +135,8 @@ def run(number: int, rounds: int) -> None:
     for _round in range(rounds):
         for kind, figures in measured.items():
             command = [sys.executable, "-m", "bench.export", "--write", kind, str(folder / "out")]
-            printed = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout  # noqa: S603
+            done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)  # noqa: S603 - ours
+            printed = done.stdout
             figures.append([float(figure) for figure in printed.split()[-3:]])
     bare = min(measured["dump"])[0]
     table(

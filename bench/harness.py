@@ -39,7 +39,7 @@ def model_server(**options: object) -> Iterator[str]:
     """A local server that speaks the OpenAI protocol, in a process of its own; gives its base URL."""
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     command = [sys.executable, "-m", "tests.servers", "--port", "0", *arguments]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a command of ours
     try:
         assert server.stdout
         yield server.stdout.readline().strip()
@@ -74,7 +74,7 @@ def use_server(base_url: str, *, in_flight: int, timeout: float = 5.0) -> None:
 def worker(threads: int) -> Iterator[int]:
     """A worker process as `serve` starts it; gives its process id."""
     command = [sys.executable, str(ROOT / "manage.py"), "work", "--threads", str(threads)]
-    process = subprocess.Popen(command)  # noqa: S603
+    process = subprocess.Popen(command)  # noqa: S603 - a command of ours
     try:
         yield process.pid
     finally:

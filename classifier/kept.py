@@ -29,7 +29,7 @@ def keeps_input(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
     """
 
     def mark(view: V) -> V:
-        view.kept_for = page  # type: ignore[attr-defined]
+        view.kept_for = page  # type: ignore[attr-defined]  # a mark for the middleware
         return view
 
     return mark

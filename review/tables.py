@@ -95,6 +95,7 @@ class SeatTable(django_tables2.Table):
         ]
         seats: Any = self.page.object_list
         for seat in seats.data:
+            # Closing a cell is no text of anybody's.
             made = (opening + conditional_escape(render(seat)) + mark_safe("</td>") for opening, render in cells)  # noqa: S308
             yield mark_safe("".join(made))  # noqa: S308 - escaped above
 

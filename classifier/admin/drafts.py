@@ -1,9 +1,10 @@
 """Drafts of the taxonomy and the instructions."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin, messages
+from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat
@@ -202,7 +203,7 @@ class DraftAdmin(admin.ModelAdmin):
         if change:
             super().save_model(request, obj, form, change)
             return
-        obj.created_by = request.user  # type: ignore[assignment]  # the admin is for people who signed in
+        obj.created_by = cast(User, request.user)
         drafts.start(obj)
 
     def response_add(self, request: HttpRequest, obj: Draft, post_url_continue: str | None = None) -> HttpResponse:
@@ -238,7 +239,7 @@ class DraftAdmin(admin.ModelAdmin):
 
     def _done(self, request: HttpRequest, draft: Draft) -> bool:
         try:
-            drafts.publish(draft, request.user)  # type: ignore[arg-type]
+            drafts.publish(draft, cast(User, request.user))
         except (EmptyTaxonomy, ValidationError):
             # The page says what stands in the way.
             return False

@@ -34,7 +34,7 @@ def rows(stream: IO[bytes]) -> Iterator[Mapping[str, Any]]:
 
 def _values(column: pa.Array) -> list[Any]:
     if not pa.types.is_dictionary(column.type):
-        return column.to_pylist()  # type: ignore[no-any-return]
+        return column.to_pylist()  # type: ignore[no-any-return]  # pyarrow has no types
     values = column.dictionary.to_pylist()
     return [None if index is None else values[index] for index in column.indices.to_pylist()]
 
