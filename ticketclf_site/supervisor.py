@@ -26,7 +26,8 @@ class Child:
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._starts.append(time.monotonic())
-        # The command is ours. A session of its own: Ctrl-C reaches the supervisor alone, which then stops the children in order.
+        # The command is ours, and gets a session of its own: Ctrl-C reaches the supervisor alone, which then stops the
+        # children in order.
         return subprocess.Popen(self._command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603
 
     def revive(self) -> bool:
