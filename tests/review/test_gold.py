@@ -15,7 +15,7 @@ from hypothesis.extra.django import TestCase
 from classifier import catalogue as shipped
 from classifier import taxonomy
 from classifier.models import Category, Sentiment, Ticket
-from review import gold, likeness, queue
+from review import decisions, gold, likeness, queue
 from review.models import Band, Decision, Desk, Family, GoldLabel, Seat
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import abandon, answer, at_once, undo
@@ -279,3 +279,12 @@ def test_abandoned_work_leaves_no_gold(ana: User) -> None:
     hold(make_ticket())
     abandon(queue.next_for(ana))
     assert gold.gather() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> None:
+    run_desk()
+    seats = hold(*(make_ticket(message(seed)) for seed in range(gold.CHUNK + 50)))
+    for start in range(0, len(seats), decisions.MOST_AT_ONCE):
+        decisions.decide_many(seats[start : start + decisions.MOST_AT_ONCE], ana)
+    assert gold.gather() == GoldLabel.objects.count() == gold.CHUNK + 50
