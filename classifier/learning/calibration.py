@@ -1,0 +1,63 @@
+"""Making probabilities say how often they are right: a temperature, and with many labels isotonic steps on top.
+
+Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks", for the temperature; Zadrozny and
+Elkan (2002), "Transforming classifier scores into accurate multiclass probability estimates", for isotonic regression.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+from .space import Floats, Ints
+
+ENOUGH_FOR_STEPS = 1_000
+"""Held-out examples from which on steps are better than a temperature alone."""
+_BOUNDS = (0.2, 8.0)
+
+
+class Steps(NamedTuple):
+    """A rising map of probabilities, by its corners; without corners it changes nothing."""
+
+    given: Floats
+    true: Floats
+
+    @classmethod
+    def none(cls) -> Steps:
+        return cls(np.zeros(0, np.float32), np.zeros(0, np.float32))
+
+    def __call__(self, probabilities: Floats) -> Floats:
+        if not len(self.given):
+            return probabilities
+        return np.asarray(np.interp(probabilities, self.given, self.true), np.float32)
+
+
+def sharpened(scores: Floats, temperature: float) -> Floats:
+    """Probabilities of shape (n, labels) from scores of that shape."""
+    shares = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
+    return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
+
+
+def temperature_of(scores: Floats, labels: Ints) -> tuple[float, float]:
+    """The temperature under which `labels` (columns of `scores`) are most probable, and their mean surprise in nats."""
+    from scipy.optimize import minimize_scalar  # which only a training needs, as what follows
+    from scipy.special import log_softmax
+
+    rows = np.arange(len(labels))
+
+    def surprise(log_temperature: float) -> float:
+        return -float(log_softmax(scores / np.exp(log_temperature), axis=1)[rows, labels].mean())
+
+    found = minimize_scalar(surprise, bounds=np.log(_BOUNDS), method="bounded", options={"xatol": 0.01})
+    return float(np.exp(found.x)), float(found.fun)
+
+
+def steps_of(confidences: Floats, right: Ints) -> Steps:
+    """The isotonic map from confidences to how often they are right; none where held-out examples are few."""
+    from sklearn.isotonic import IsotonicRegression
+
+    if len(confidences) < ENOUGH_FOR_STEPS:
+        return Steps.none()
+    fitted = IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip").fit(confidences, right)
+    return Steps(np.asarray(fitted.X_thresholds_, np.float32), np.asarray(fitted.y_thresholds_, np.float32))

@@ -1,0 +1,40 @@
+"""Whether a text is in the language that the encoder was trained on, which is English.
+
+The encoder's tokenizer cuts words that it does not know into pieces, and hardly any word of another language is known
+to it; the small words that every English sentence is full of are missing there.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+FEWEST_WORDS = 3
+MOST_PIECES = 1.4
+"""Pieces for a word: English support messages have 1.0 to 1.3, German and French ones 1.5 to 2.2."""
+FEWEST_COMMON = 0.15
+"""The share of small English words from which on a text counts as English, however odd its other words are."""
+
+_WORD = re.compile(r"[^\W\d_]+")
+_SMALL_WORDS = """
+about after all and any are at be been but by can could did do does for from get had have help how i if is it its
+just my need not of or our out please she still than thanks that the their them then there they this to up us we were
+what when where which who why with would you your
+"""
+_COMMON = frozenset(_SMALL_WORDS.split())
+"""None that is also a small word of one of English's neighbours."""
+
+
+def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:
+    """Whether the encoder does not know the language of a text, whose `pieces` are where its tokens begin and end."""
+    words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
+    if len(words) < FEWEST_WORDS and not _has_no_spaces(text, words):
+        return False
+    lettered = sum(1 for start, end in pieces if end > start and _WORD.search(text, start, end))
+    common = sum(text[start:end].lower() in _COMMON for start, end in words)
+    return lettered > MOST_PIECES * len(words) and common < FEWEST_COMMON * len(words)
+
+
+def _has_no_spaces(text: str, words: Sequence[tuple[int, int]]) -> bool:
+    """Scripts without spaces make one long word of a sentence."""
+    return any(end - start >= 6 and not text[start:end].isascii() for start, end in words)

@@ -1,0 +1,33 @@
+"""From which closeness on a text counts as known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from .axis import Axis, Bound, Offered
+from .space import Floats
+from .training import Examples
+
+FEWEST = 50
+"""Examples, before anything is said to be strange."""
+MOST = 2_000
+STRANGE_SHARE = 0.01
+"""Of examples, seen one by one, so many may count as unlike anything known."""
+
+
+def known_from(axis: Axis, offered: Sequence[Offered], examples: Examples) -> float:
+    """The cosine within which all but the oddest examples have another one, or a description; -1 where they are few."""
+    if len(examples) < FEWEST:
+        return -1.0
+    bound = Bound(axis, offered)
+    found = bound.centred(examples.vectors)
+    described = bound.centred(np.stack([label.prototype for label in offered]))
+    looked_at = found[-MOST:]
+    groups = examples.groups[-MOST:]
+    closeness: Floats = looked_at @ found.T
+    # A near-duplicate would tell nothing.
+    closeness[groups[:, None] == examples.groups[None, :]] = -1.0
+    best = np.maximum(closeness.max(axis=1), (looked_at @ described.T).max(axis=1))
+    return float(np.quantile(best, STRANGE_SHARE))

@@ -1,0 +1,35 @@
+"""Texts and vectors made up so that what can be learned of them is known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from classifier.learning.axis import Offered
+from classifier.learning.space import WIDTH, Floats, unit
+from classifier.learning.training import Examples
+
+
+def middles(labels: int, seed: int = 0) -> Floats:
+    """Where the texts of each label lie."""
+    return unit(np.random.default_rng(seed).normal(size=(labels, WIDTH)).astype(np.float32))
+
+
+def offered(labels: int, *, misplaced: float = 1.5, seed: int = 0) -> list[Offered]:
+    """Labels with the keys 1, 2, ..., whose prototypes lie off the middle of their texts by so much noise."""
+    noise = unit(np.random.default_rng(seed + 1).normal(size=(labels, WIDTH)).astype(np.float32))
+    places = unit(middles(labels, seed) + misplaced * noise)
+    return [Offered((number + 1,), place) for number, place in enumerate(places)]
+
+
+def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first_key: int = 1) -> Examples:
+    """So many texts of each label, around its middle; the words of a text tell its label now and then."""
+    random = np.random.default_rng(seed + 2)
+    labels = np.repeat(np.arange(len(counts)), counts)
+    random.shuffle(labels)
+    noise = unit(random.normal(size=(len(labels), WIDTH)).astype(np.float32))
+    found = unit(middles(len(counts), 0)[labels] + spread * noise)
+    keys = np.arange(first_key, first_key + len(labels))
+    texts = [f"word{label if random.random() < 0.7 else 0} and so on {number}" for number, label in enumerate(labels)]
+    return Examples(keys=keys, texts=texts, vectors=found, labels=labels + 1, groups=keys)

@@ -1,0 +1,212 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.learning.axis import Axis, Bound, Offered, Recipe
+from classifier.learning.training import Examples, compare, folds, learn
+from tests.classifier.learning import clouds
+
+pytestmark = pytest.mark.once
+
+
+def accuracy(axis: Axis, offered: list[Offered], *, seed: int = 50, labels: int = 5) -> float:
+    unseen = clouds.examples([40] * labels, seed=seed, first_key=10_000)
+    shares = Bound(axis, offered).probabilities(unseen.vectors, unseen.texts)
+    return float((shares.argmax(axis=1) + 1 == unseen.labels).mean())
+
+
+def equals() -> tuple[Examples, list[Offered], Axis]:
+    taught, offered = clouds.examples([30, 30]), clouds.offered(2)
+    trial = learn(taught, offered)
+    assert trial
+    return taught, offered, trial.axis
+
+
+EQUALS = equals()
+
+
+def test_more_labels_make_it_better() -> None:
+    offered = clouds.offered(5, misplaced=4)
+    before = accuracy(Axis.unlearned(), offered)
+    few, many = (learn(clouds.examples([count] * 5), offered) for count in (4, 60))
+    assert few
+    assert many
+    assert before < accuracy(few.axis, offered) < accuracy(many.axis, offered)
+
+
+def test_the_same_examples_teach_the_same() -> None:
+    offered, taught = clouds.offered(4), clouds.examples([12, 9, 30, 3])
+    one, other = learn(taught, offered), learn(taught, offered)
+    assert one
+    assert other
+    assert one.axis.recipe == other.axis.recipe
+    np.testing.assert_array_equal(one.axis.correction.weights, other.axis.correction.weights)
+    np.testing.assert_array_equal(one.axis.words.weights, other.axis.words.weights)
+    np.testing.assert_array_equal(one.axis.record.losses, other.axis.record.losses)
+
+
+def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
+    """An example is told apart by a vector of its own, so whoever had seen its twin would know it."""
+    taught = clouds.examples([40, 40], spread=30)
+    twins = replace(
+        taught,
+        keys=np.arange(1, 161),
+        texts=["a text"] * 160,
+        vectors=np.vstack([taught.vectors, taught.vectors]),
+        labels=np.concatenate([taught.labels, taught.labels]),
+        groups=np.concatenate([taught.groups, taught.groups]),
+    )
+    trial = learn(twins, clouds.offered(2, misplaced=30))
+    assert trial
+    assert 0.3 < trial.axis.record.right.mean() < 0.7
+
+
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=200), st.sampled_from([None, 5]))
+def test_a_group_is_held_out_together(groups: list[int], turns: int | None) -> None:
+    held_out = []
+    for inside, outside in folds(np.array(groups), turns):
+        assert not {groups[row] for row in inside} & {groups[row] for row in outside}
+        held_out += outside.tolist()
+    assert len(held_out) == len(set(held_out))
+
+
+def test_every_example_is_held_out_once_when_it_is_thorough() -> None:
+    groups = np.arange(4_000)
+    assert sum(len(outside) for _inside, outside in folds(groups)) < 1_000
+    assert sum(len(outside) for _inside, outside in folds(groups, 5)) == 4_000
+
+
+def test_a_category_with_one_label_is_learned_beside_the_others() -> None:
+    trial = learn(clouds.examples([20, 20, 1]), clouds.offered(3))
+    assert trial
+    assert trial.axis.keys.tolist() == [1, 2, 3]
+    assert np.isfinite(trial.axis.record.losses).all()
+
+
+@pytest.mark.parametrize("counts", [[30], [30, 0, 0], [4, 4]])
+def test_too_little_teaches_nothing(counts: list[int]) -> None:
+    assert learn(clouds.examples(counts), clouds.offered(3)) is None
+
+
+def test_five_hundred_categories_are_learned() -> None:
+    trial = learn(clouds.examples([2] * 500, spread=0.8), clouds.offered(500, misplaced=3))
+    assert trial
+    unseen = clouds.examples([1] * 500, spread=0.8, seed=9, first_key=90_000)
+    shares = Bound(trial.axis, clouds.offered(500, misplaced=3)).probabilities(unseen.vectors, unseen.texts)
+    assert (shares.argmax(axis=1) + 1 == unseen.labels).mean() > 0.9
+
+
+def test_labels_that_are_not_offered_are_left_out() -> None:
+    trial = learn(clouds.examples([20, 20, 20]), clouds.offered(2))
+    assert trial
+    assert set(trial.axis.record.labels.tolist()) == {1, 2}
+
+
+def test_a_new_label_takes_effect_at_once() -> None:
+    offered = clouds.offered(5)
+    trial = learn(clouds.examples([30, 30, 30, 30]), offered[:4])
+    assert trial
+    fifth = clouds.examples([0, 0, 0, 0, 30], spread=1.0, seed=5)
+    shares = Bound(trial.axis, offered).probabilities(fifth.vectors, fifth.texts)
+    assert (shares.argmax(axis=1) == 4).mean() > 0.6
+
+
+def test_a_merged_label_answers_for_its_successor() -> None:
+    offered = clouds.offered(3)
+    trial = learn(clouds.examples([40, 40, 40]), offered)
+    assert trial
+    merged = [Offered((1, 3), offered[0].prototype), offered[1]]
+    thirds = clouds.examples([0, 0, 30], seed=5)
+    shares = Bound(trial.axis, merged).probabilities(thirds.vectors, thirds.texts)
+    assert (shares.argmax(axis=1) == 0).mean() > 0.9
+    np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
+
+
+def test_a_retired_label_is_not_given() -> None:
+    offered = clouds.offered(3)
+    trial = learn(clouds.examples([30, 30, 30]), offered)
+    assert trial
+    shares = Bound(trial.axis, offered[:2]).probabilities(clouds.examples([5, 5, 5]).vectors, ["text"] * 15)
+    assert shares.shape == (15, 2)
+
+
+def test_probabilities_say_how_often_they_are_right() -> None:
+    offered = clouds.offered(5)
+    trial = learn(clouds.examples([250] * 5), offered)
+    assert trial
+    unseen = clouds.examples([200] * 5, seed=70, first_key=50_000)
+    shares = Bound(trial.axis, offered).probabilities(unseen.vectors, unseen.texts)
+    confidences = trial.axis.steps(shares.max(axis=1))
+    right = shares.argmax(axis=1) + 1 == unseen.labels
+    assert abs(confidences.mean() - right.mean()) < 0.05
+
+
+def test_a_candidate_that_is_better_wins() -> None:
+    offered, taught = clouds.offered(5, misplaced=4), clouds.examples([40] * 5)
+    trial = learn(taught, offered)
+    assert trial
+    comparison = compare(trial.axis, Axis.unlearned(), taught, offered)
+    assert comparison.wins
+    assert comparison.items == 200
+    assert comparison.accuracy > comparison.accuracy_before
+
+
+def test_the_same_again_does_not_win() -> None:
+    offered, taught = clouds.offered(5), clouds.examples([40] * 5)
+    trial = learn(taught, offered)
+    assert trial
+    comparison = compare(trial.axis, trial.axis, taught, offered)
+    assert comparison.items == 200
+    assert not comparison.wins
+
+
+def test_what_learned_from_wrong_labels_does_not_replace_what_serves() -> None:
+    offered, taught = clouds.offered(5, misplaced=0.2), clouds.examples([20] * 5)
+    wrong = replace(taught, labels=np.random.default_rng(3).permutation(taught.labels))
+    trial = learn(wrong, offered)
+    assert trial
+    assert not compare(trial.axis, Axis.unlearned(), taught, offered).wins
+
+
+def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
+    """Of those it counts what was held out then, and of new ones what it says now."""
+    offered = clouds.offered(3)
+    old, new = clouds.examples([10] * 3), clouds.examples([10] * 3, seed=8, first_key=500)
+    serving = learn(old, offered)
+    assert serving
+    both = replace(
+        old,
+        keys=np.concatenate([old.keys, new.keys]),
+        texts=[*old.texts, *new.texts],
+        vectors=np.vstack([old.vectors, new.vectors]),
+        labels=np.concatenate([old.labels, new.labels]),
+        groups=np.concatenate([old.groups, new.groups]),
+    )
+    candidate = learn(both, offered)
+    assert candidate
+    comparison = compare(candidate.axis, serving.axis, both, offered)
+    shares = Bound(serving.axis, offered).probabilities(new.vectors, new.texts)
+    hits = serving.axis.record.right.sum() + (shares.argmax(axis=1) + 1 == new.labels).sum()
+    assert comparison.items == 60
+    assert comparison.accuracy_before == pytest.approx(hits / 60)
+
+
+@given(st.integers(0, 10_000))
+def test_noise_alone_does_not_win(seed: int) -> None:
+    """Two that are right equally often and sure to the same degree are as good as each other, whichever serves."""
+    taught, offered, axis = EQUALS
+    losses = np.random.default_rng(seed).permutation(axis.record.losses)
+    comparison = compare(axis, replace(axis, record=replace(axis.record, losses=losses)), taught, offered)
+    assert comparison.gain == pytest.approx(0, abs=1e-6)
+    assert not comparison.wins
+
+
+def test_recipes_are_named_for_people() -> None:
+    assert [str(Recipe()), str(Recipe(corrected=True)), str(Recipe(corrected=True, share_of_words=2))] == [
+        "shifted",
+        "linear",
+        "linear and words",
+    ]

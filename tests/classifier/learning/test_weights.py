@@ -1,0 +1,74 @@
+import hashlib
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from safetensors.numpy import load as arrays_of
+from safetensors.numpy import save as bytes_of
+
+from classifier.learning.axis import Axis, Bound
+from classifier.learning.training import learn
+from classifier.learning.weights import CorruptWeights, Learned, dump, load
+from tests.classifier.learning import clouds
+
+pytestmark = pytest.mark.once
+
+
+def a_version() -> Learned:
+    trial = learn(clouds.examples([30, 30, 30]), clouds.offered(3))
+    assert trial
+    return Learned(category=trial.axis, sentiment=Axis.unlearned(), known_from=0.25)
+
+
+STORED = dump(a_version())
+
+
+def sha256(stored: bytes) -> str:
+    return hashlib.sha256(stored).hexdigest()
+
+
+def test_a_version_comes_back_as_it_was() -> None:
+    learned, offered, unseen = a_version(), clouds.offered(3), clouds.examples([9, 9, 9], seed=4)
+    back = load(STORED, sha256(STORED))
+    assert back.known_from == 0.25
+    assert back.category.recipe == learned.category.recipe
+    for before, after in ((learned.category, back.category), (learned.sentiment, back.sentiment)):
+        said = [Bound(axis, offered).probabilities(unseen.vectors, unseen.texts) for axis in (before, after)]
+        np.testing.assert_allclose(*said, atol=1e-3)
+    np.testing.assert_array_equal(back.category.record.losses, learned.category.record.losses)
+
+
+def test_it_is_the_same_bytes_each_time() -> None:
+    assert dump(a_version()) == STORED
+
+
+@given(st.integers(0, len(STORED) - 1), st.integers(1, 255))
+def test_a_byte_that_changed_is_noticed(place: int, change: int) -> None:
+    spoilt = bytearray(STORED)
+    spoilt[place] ^= change
+    with pytest.raises(CorruptWeights, match="put another version in service"):
+        load(bytes(spoilt), sha256(STORED))
+
+
+@pytest.mark.parametrize("stored", [b"", b"not weights", STORED[:-40], b"\x80\x04K\x01."])
+def test_bytes_that_are_no_weights_are_refused(stored: bytes) -> None:
+    with pytest.raises(CorruptWeights):
+        load(stored, sha256(stored))
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("category.sums", lambda array: array[:, :10]),
+        ("category.weights", lambda array: array * np.nan),
+        ("category.word_weights", lambda array: array[:1]),
+        ("facts", lambda array: array[:-1]),
+    ],
+)
+def test_arrays_that_do_not_fit_together_are_refused(name: str, change: object) -> None:
+    arrays = arrays_of(STORED)
+    arrays[name] = np.ascontiguousarray(change(arrays[name]))  # type: ignore[operator]  # one of the four above
+    stored = bytes_of(arrays)
+    with pytest.raises(CorruptWeights):
+        load(stored, sha256(stored))
