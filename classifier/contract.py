@@ -8,11 +8,24 @@ from typing import Any, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One label a classifier may give: its full name, a line that says what it means, and texts that show it."""
+    """One label a classifier may give: its full name, a line that says what it means, and texts that show it.
+
+    `keys` are what models that learn know it by, whatever its name is: its own, then those of labels merged into it.
+    """
 
     name: str
     description: str = ""
     examples: tuple[str, ...] = ()
+    keys: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Solved:
+    """A text with the labels that people gave it, shown to a model beside the one that it is asked about."""
+
+    text: str
+    category: str
+    sentiment: str
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,14 +60,29 @@ class Usage:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What an answer stands on: where the words that carried it begin and end in the text, and the keys of the labelled
+    examples that lie nearest, nearest first.
+    """
+
+    words: tuple[tuple[int, int], ...] = ()
+    near: tuple[int, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A valid answer: labels by name out of the contract, `confidence` in [0, 1], one sentence of reasoning."""
+    """A valid answer: labels by name out of the contract, `confidence` in [0, 1], one sentence of reasoning.
+
+    A model that learns says which `version` of it answered.
+    """
 
     category: str
     sentiment: str
     confidence: float
     reasoning: str
     usage: Usage = Usage()
+    evidence: Evidence = Evidence()
+    version: int | None = None
 
 
 class FailureKind(StrEnum):
@@ -76,6 +104,7 @@ class FailureKind(StrEnum):
     NO_KEY = "no_key"
     WRONG_KEY = "wrong_key"
     BROKEN_MODEL = "broken_model"
+    UNTRAINED = "untrained"
     BUDGET = "budget"
     GIVEN_UP = "given_up"
 
@@ -106,8 +135,11 @@ class ClassifierError(Exception):
 
 
 class Classifier(Protocol):
-    def classify(self, texts: Sequence[str], contract: Contract) -> Iterator[Answer | ClassifierError]:
+    def classify(
+        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
+    ) -> Iterator[Answer | ClassifierError]:
         """One result a text, in order, each as soon as it and those before it are there.
 
-        A text that fails never fails its neighbours. Touches neither database nor settings.
+        `solved` are examples to show with each text, where there are any; models that have learned need none. A text
+        that fails never fails its neighbours. Touches neither database nor settings.
         """

@@ -8,13 +8,25 @@ from django.db import transaction
 
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
-from .models import ContractVersion, Epoch, Failure, Gate, ModelSpec, Prediction, Reason, Ticket, Verdict
+from .models import (
+    ContractVersion,
+    Epoch,
+    Failure,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Reason,
+    SpecialistVersion,
+    Ticket,
+    Verdict,
+)
 from .models.ticket import moved
 
 
 def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
-    """The epoch under which this model is judged, begun if it is new."""
-    epoch, _created = Epoch.objects.get_or_create(spec=spec, contract=version, threshold=threshold)
+    """The epoch under which this model is judged, begun if it is new; one that learns begins one with each version."""
+    serving = SpecialistVersion.objects.serving() if spec.learning else None
+    epoch, _created = Epoch.objects.get_or_create(spec=spec, contract=version, threshold=threshold, version_id=serving)
     return epoch
 
 
@@ -26,7 +38,7 @@ def set_threshold(threshold: float, *, by: User, reason: str) -> None:
     """
     gate = Gate.objects.select_for_update().get(pk=1)
     gate.threshold = threshold
-    gate.clean_fields(exclude=["primary", "second_opinion"])
+    gate.clean_fields(exclude=["primary", "second_opinion", "front"])
     historic = cast(Any, gate)
     historic._history_user, historic._change_reason = by, reason[:100]
     gate.save(update_fields=["threshold"])

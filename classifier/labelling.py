@@ -7,10 +7,11 @@ from itertools import repeat
 from typing import NamedTuple, TypeVar
 
 from django.db import transaction
+from django.db.models import Q
 
-from . import budget
+from . import budget, classifiers, showing
 from .contract import Answer, ClassifierError, FailureKind
-from .models import Category, ContractVersion, Failure, ModelSpec, Prediction, Sentiment, Ticket
+from .models import Category, ContractVersion, Failure, ModelSpec, Prediction, Sentiment, SpecialistVersion, Ticket
 from .models.contract import Labels
 
 T = TypeVar("T")
@@ -25,12 +26,19 @@ class Labelled(NamedTuple):
     outcome: Outcome
 
 
-def ask(texts: Sequence[str], spec: ModelSpec, version: ContractVersion) -> Iterator[Answer | ClassifierError]:
-    """The model's answers in order, within its provider's budget and counted against it. Writes nothing else."""
-    reservation = budget.reserve(spec, version.terms, len(texts))
+def ask(
+    texts: Sequence[str], spec: ModelSpec, version: ContractVersion, *, examples: int | None = None
+) -> Iterator[Answer | ClassifierError]:
+    """The model's answers in order, within its provider's budget and counted against it. Writes nothing else, but for
+    vectors of the texts where solved tickets are looked for.
+
+    An endpoint is shown so many of these beside each text as its row says, or as `examples` says instead.
+    """
+    number = showing.number_for(spec, examples)
+    reservation = budget.reserve(spec, version.terms, len(texts), examples=number)
     spent = Decimal(0)
     try:
-        for result in _answers(texts[: reservation.tickets], spec, version):
+        for result in _answers(texts[: reservation.tickets], spec, version, number):
             usage = result.usage
             spent += spec.cost(usage)
             spec.remember(usage.json_mode)
@@ -45,21 +53,25 @@ def ask(texts: Sequence[str], spec: ModelSpec, version: ContractVersion) -> Iter
         )
 
 
-def _answers(texts: Sequence[str], spec: ModelSpec, version: ContractVersion) -> Iterator[Answer | ClassifierError]:
+def _answers(
+    texts: Sequence[str], spec: ModelSpec, version: ContractVersion, examples: int
+) -> Iterator[Answer | ClassifierError]:
     try:
-        classifier = spec.classifier()
+        classifier = classifiers.of(spec)
     except ClassifierError as error:
         return repeat(error, len(texts))
-    return classifier.classify(texts, version.terms)
+    return classifier.classify(texts, version.terms, showing.beside(texts, version, examples))
 
 
 def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> Iterator[list[Labelled]]:
     """Ask a model about tickets and store what it says; yields groups as they are stored.
 
-    A ticket that this model has answered under this contract already is not asked about again. A failure for want
-    of budget is not stored: nobody was asked.
+    A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
+    asked about again. A failure for want of budget is not stored: nobody was asked.
     """
-    known = {p.ticket_id: p for p in Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version)}
+    serving = SpecialistVersion.objects.serving() if spec.learning else None
+    answered = Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version, version=serving)
+    known = {p.ticket_id: p for p in answered}
     if known:
         yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
     unknown = [ticket for ticket in tickets if ticket.pk not in known]
@@ -100,7 +112,10 @@ def _record(
     tickets = [ticket.pk for ticket, _result in results]
     # Whoever else answers the same tickets waits here, and then finds them answered.
     present = set(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True))
-    stored = {p.ticket_id: p for p in Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version)}
+    versions = {result.version for _ticket, result in results if isinstance(result, Answer)} or {None}
+    answered = Q(version__in=versions - {None}) | (Q(version=None) if None in versions else Q())
+    predictions = Prediction.objects.filter(answered, ticket__in=tickets, spec=spec, contract=version)
+    stored = {p.ticket_id: p for p in predictions}
     labels = Labels(_labels_now(Category, version.labels.categories), _labels_now(Sentiment, version.labels.sentiments))
     labelled = [
         Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, spec, version, result, labels))
@@ -145,6 +160,9 @@ def _outcome(
         sentiment_id=labels.sentiments[result.sentiment],
         confidence=result.confidence,
         reasoning=result.reasoning,
+        words=result.evidence.words,
+        near=result.evidence.near,
+        version_id=result.version,
     )
 
 

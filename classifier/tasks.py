@@ -7,7 +7,7 @@ from django.utils import timezone
 from django_tasks import task
 from django_tasks_db.models import DBTaskResult
 
-from . import pipeline
+from . import pipeline, vectors
 from .models import Ticket
 
 KEPT = timedelta(days=1)
@@ -17,6 +17,12 @@ KEPT = timedelta(days=1)
 def classify(ticket_pks: list[int]) -> None:
     """Classify a batch of what waits, these tickets first; where more may wait, the next nudge goes out at once."""
     pipeline.work_off(ticket_pks, more_waits=_nudge)
+
+
+@task()
+def encode() -> None:
+    """Store vectors of tickets that came in, for a while."""
+    vectors.fill()
 
 
 def _nudge() -> None:
@@ -29,9 +35,13 @@ def on_arrival(ticket_pks: list[int], **_signal: Any) -> None:
 
 
 def sweep() -> None:
-    """Take up what a killed process left: nudge if a ticket waits, and forget tasks that are done with."""
+    """Take up what a killed process left: nudge if a ticket waits or has no vector, and forget tasks that are
+    done with.
+    """
     if Ticket.objects.waiting().exists():
         classify.enqueue([])
+    if vectors.is_behind():
+        encode.enqueue()
     old = timezone.now() - KEPT
     DBTaskResult.objects.finished().filter(finished_at__lt=old).delete()
     DBTaskResult.objects.running().filter(started_at__lt=old).delete()

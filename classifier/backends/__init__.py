@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from classifier.contract import Classifier, ClassifierError, FailureKind, JsonMode
 
 if TYPE_CHECKING:
+    from .embedded import Taught
     from .endpoint import Endpoint
 
 # The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
@@ -22,19 +23,25 @@ def has_key(api_key_env: str) -> bool:
     return not api_key_env or bool(os.environ.get(api_key_env, "").strip())
 
 
-def embedded_model(*, encoder_file: str, tokenizer_file: str) -> Classifier:
-    """The embedded model of this process; empty names mean the packaged files. Raises ClassifierError."""
+def embedded_model(
+    *, encoder_file: str, tokenizer_file: str, taught: "Taught | None" = None, words: bool = False
+) -> Classifier:
+    """The embedded model of this process, and of it what was `taught`, or of that the `words` alone.
+
+    Empty names mean the packaged files. Raises ClassifierError.
+    """
     with _building:
-        return _embedded(encoder_file, tokenizer_file)
+        return _embedded(encoder_file, tokenizer_file, taught, words)
 
 
-@lru_cache(maxsize=2)
-def _embedded(encoder_file: str, tokenizer_file: str) -> Classifier:
+# The plain one, and two versions at a time with their words.
+@lru_cache(maxsize=5)
+def _embedded(encoder_file: str, tokenizer_file: str, taught: "Taught | None", words: bool) -> Classifier:
     from .embedded import EmbeddedClassifier
-    from .encoder import CorruptEncoder
+    from .encoder_files import CorruptEncoder
 
     try:
-        return EmbeddedClassifier(encoder_file, tokenizer_file)
+        return EmbeddedClassifier(encoder_file, tokenizer_file, taught=taught, words=words)
     except CorruptEncoder as error:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
 

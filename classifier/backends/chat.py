@@ -4,10 +4,11 @@ import asyncio
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
+from itertools import repeat
 from typing import Any
 
 from classifier import prompt
-from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, Usage
+from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, Solved, Usage
 
 from .endpoint import Completion, Endpoint
 from .loop import submit
@@ -21,9 +22,12 @@ class ChatClassifier:
         self._finding_out = asyncio.Lock()
         self._looked = False
 
-    def classify(self, texts: Sequence[str], contract: Contract) -> Iterator[Answer | ClassifierError]:
+    def classify(
+        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
+    ) -> Iterator[Answer | ClassifierError]:
         """Puts all texts on their way at once; the endpoint bounds how many are in flight."""
-        pending = [submit(self._answer(text, contract)) for text in texts]
+        beside = solved or repeat(())
+        pending = [submit(self._answer(text, contract, own)) for text, own in zip(texts, beside, strict=False)]
         try:
             for future in pending:
                 yield _outcome(future)
@@ -31,9 +35,9 @@ class ChatClassifier:
             for future in pending:
                 future.cancel()
 
-    async def _answer(self, text: str, contract: Contract) -> Answer:
+    async def _answer(self, text: str, contract: Contract, solved: Sequence[Solved]) -> Answer:
         shown = prompt.shorten(text)
-        conversation = prompt.messages(contract, shown)
+        conversation = prompt.messages(contract, shown, solved)
         usage = Usage(shortened=shown != text)
         invalid: prompt.InvalidAnswer | None = None
         reply = ""

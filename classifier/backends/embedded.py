@@ -1,74 +1,174 @@
-"""The embedded model: the label whose name, description and examples lie nearest to the text, and why."""
+"""The embedded model: labels by how near a text lies to what they are called and described as, and by what was learned.
+
+Without anything learned, the nearest prototype answers. `words` alone answer where the family of words is asked.
+"""
+
+from __future__ import annotations
 
 import re
 import time
-from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import lru_cache
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from classifier.contract import Answer, ClassifierError, Contract, Option, Usage
-from classifier.prompt import LONGEST_REASONING
+from classifier.contract import Answer, ClassifierError, Contract, Evidence, Option, Solved, Usage
+from classifier.learning.axis import Bound, Offered
+from classifier.learning.language import is_foreign
+from classifier.learning.weights import Learned
 
-from . import encoder
+from . import encoder, evidence
 from .encoder import Encoded, Encoder, Floats
+
+if TYPE_CHECKING:
+    from classifier.solved import Index, Near
 
 LONGEST_TEXT = 1_400
 """Characters, about what fits into the encoder's 256 tokens; of a longer text it reads the beginning and the end."""
 
-SHARPNESS = 20.0
-"""softmax(20 x cosine) is a usable first confidence for this encoder."""
-
 WINDOW = 64
 """Texts answered before the first of them is handed out."""
 
+NEAREST = 3
+STRANGE = 0.2
+"""The most confidence in a label for a text unlike anything labelled, or in a language that the encoder cannot read."""
+
 _NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+")
-_WORD = re.compile(r"[^\W_][\w'’-]*")
 
 
-class Prototypes(NamedTuple):
-    """The options of one axis and a unit vector for each: shape (options, 384)."""
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taught:
+    """A version of the specialist: its key, what it learned, and the labelled examples as they are now."""
 
-    options: tuple[Option, ...]
-    vectors: Floats
+    version: int | None
+    learned: Learned
+    examples: Callable[[], Index | None]
+
+    @classmethod
+    def nothing(cls) -> Taught:
+        return cls(version=None, learned=Learned.nothing(), examples=lambda: None)
+
+
+class Axes(NamedTuple):
+    """What was learned, bound to the labels of a contract; and prototypes of all of them, of shape (labels, WIDTH)."""
+
+    category: Bound
+    sentiment: Bound
+    prototypes: Floats
 
 
 class EmbeddedClassifier:
-    def __init__(self, model_file: str = "", tokenizer_file: str = "") -> None:
+    def __init__(
+        self, model_file: str = "", tokenizer_file: str = "", *, taught: Taught | None = None, words: bool = False
+    ) -> None:
         self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
-        self._prototypes = lru_cache(maxsize=8)(self._encode_contract)
+        self._taught = taught or Taught.nothing()
+        self._words = words
+        self._axes = lru_cache(maxsize=8)(self._bind)
 
-    def classify(self, texts: Sequence[str], contract: Contract) -> Iterator[Answer | ClassifierError]:
-        categories, sentiments = self._prototypes(contract)
+    def classify(
+        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
+    ) -> Iterator[Answer | ClassifierError]:
+        """`solved` is not looked at: what it could show is learned."""
+        axes = self._axes(contract)
         for start in range(0, len(texts), WINDOW):
             window = texts[start : start + WINDOW]
             begun = time.perf_counter()
-            read = [readable(text) for text in window]
-            answers = {
-                index: _answer(read[index], piece, categories, sentiments)
-                for index, piece in self._encoder.encode_pieces(read)
-            }
+            answers = self._answers(window, contract, axes)
             share = (time.perf_counter() - begun) * 1000 / len(window)
-            for index, text in enumerate(window):
+            for text, answer in zip(window, answers, strict=True):
                 usage = Usage(requests=1, latency_ms=share, shortened=len(text) > LONGEST_TEXT)
-                yield replace(answers[index], usage=usage)
+                yield replace(answer, usage=usage)
 
-    def _encode_contract(self, contract: Contract) -> tuple[Prototypes, Prototypes]:
-        return self._encode_options(contract.categories), self._encode_options(contract.sentiments)
+    def _answers(self, texts: Sequence[str], contract: Contract, axes: Axes) -> list[Answer]:
+        read = [readable(text) for text in texts]
+        pieces: list[Encoded | None] = [None] * len(texts)
+        for index, piece in self._encoder.encode_pieces(read):
+            pieces[index] = piece
+        encoded = [piece for piece in pieces if piece]
+        vectors = np.stack([piece.vector for piece in encoded])
+        categories = self._probabilities(axes.category, vectors, texts)
+        sentiments = self._probabilities(axes.sentiment, vectors, texts)
+        near = self._near(vectors)
+        known = self._is_known(axes, vectors, near)
+        answers = []
+        for row, (text, plain, piece) in enumerate(zip(texts, read, encoded, strict=True)):
+            category = self._said(axes.category, contract.categories, categories[row], text, plain, piece)
+            sentiment = self._said(axes.sentiment, contract.sentiments, sentiments[row], text, plain, piece)
+            strange = _strangeness(plain, piece, known=known[row])
+            confidence = category.confidence * sentiment.confidence
+            words = evidence.spans(text, [*category.words, *sentiment.words])
+            answers.append(
+                Answer(
+                    category=category.name,
+                    sentiment=sentiment.name,
+                    confidence=min(confidence, STRANGE) if strange else confidence,
+                    reasoning=evidence.sentence(category, sentiment, strange),
+                    evidence=Evidence(words=words, near=tuple(one.key for one in near[row])),
+                    version=self._taught.version,
+                )
+            )
+        return answers
 
-    def _encode_options(self, options: tuple[Option, ...]) -> Prototypes:
-        vectors = np.stack([self._prototype(option) for option in options])
-        return Prototypes(options, vectors / np.linalg.norm(vectors, axis=1, keepdims=True))
+    def _probabilities(self, bound: Bound, vectors: Floats, texts: Sequence[str]) -> Floats:
+        """By words alone where those are asked, and have learned this axis."""
+        heard = self._words and len(bound.axis.keys)
+        return bound.by_words(texts) if heard else bound.probabilities(vectors, texts)
 
-    def _prototype(self, option: Option) -> Floats:
-        """Name and description weigh as much as all examples together."""
-        name = option.name.replace(" > ", " ").replace("_", " ")
-        described = f"{name}: {option.description}" if option.description else name
-        vectors = self._encoder.encode([described, *option.examples])
-        prototype: Floats = vectors[0] if len(vectors) == 1 else vectors[0] + vectors[1:].mean(axis=0)
-        return prototype
+    def _near(self, vectors: Floats) -> list[list[Near]]:
+        index = self._taught.examples()
+        return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
+
+    def _is_known(self, axes: Axes, vectors: Floats, near: Sequence[Sequence[Near]]) -> list[bool]:
+        """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
+        closest = np.array([row[0].closeness if row else -1.0 for row in near])
+        described = (axes.category.centred(vectors) @ axes.prototypes.T).max(axis=1)
+        known = np.maximum(closest, described) >= self._taught.learned.known_from
+        return [bool(one) for one in known]
+
+    def _said(
+        self, bound: Bound, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
+    ) -> evidence.Said:
+        best = int(probabilities.argmax())
+        confidence = float(bound.axis.steps(probabilities[best : best + 1])[0])
+        words: list[str] = []
+        if len(options) > 1:
+            rival = int(np.argsort(probabilities)[-2])
+            if self._words and len(bound.axis.keys):
+                words = evidence.by_terms(bound, text, best, rival)
+            else:
+                words = evidence.by_states(plain, piece, bound.direction(best, rival))
+        return evidence.Said(options[best].name, confidence, words)
+
+    def _bind(self, contract: Contract) -> Axes:
+        categories, sentiments = self._offered(contract.categories), self._offered(contract.sentiments)
+        learned = self._taught.learned
+        category = Bound(learned.category, categories)
+        return Axes(category, Bound(learned.sentiment, sentiments), category.centred(_stacked(categories)))
+
+    def _offered(self, options: Sequence[Option]) -> list[Offered]:
+        return [Offered(option.keys, prototype(self._encoder, option)) for option in options]
+
+
+def prototype(model: Encoder, option: Option) -> Floats:
+    """Where a label lies, at length one: name and description weigh as much as all examples together."""
+    name = option.name.replace(" > ", " ").replace("_", " ")
+    described = f"{name}: {option.description}" if option.description else name
+    vectors = model.encode([described, *option.examples])
+    found = vectors[0] if len(vectors) == 1 else vectors[0] + vectors[1:].mean(axis=0)
+    return np.asarray(found / np.linalg.norm(found), np.float32)
+
+
+def _strangeness(plain: str, piece: Encoded, *, known: bool) -> evidence.Strange | None:
+    if is_foreign(plain, piece.offsets):
+        return evidence.Strange.LANGUAGE
+    return None if known else evidence.Strange.TEXT
+
+
+def _stacked(offered: Sequence[Offered]) -> Floats:
+    return np.stack([label.prototype for label in offered])
 
 
 def readable(text: str) -> str:
@@ -76,54 +176,3 @@ def readable(text: str) -> str:
     if len(text) > LONGEST_TEXT:
         text = f"{text[: LONGEST_TEXT * 2 // 3]} … {text[-LONGEST_TEXT // 3 :]}"
     return " ".join(_NOISE.sub(" ", text).split()) or text[:LONGEST_TEXT]
-
-
-def _answer(text: str, piece: Encoded, categories: Prototypes, sentiments: Prototypes) -> Answer:
-    category, category_probability, category_words = _judge(text, piece, categories)
-    sentiment, sentiment_probability, sentiment_words = _judge(text, piece, sentiments)
-    return Answer(
-        category=category,
-        sentiment=sentiment,
-        confidence=category_probability * sentiment_probability,
-        reasoning=_sentence(category, category_words, sentiment, sentiment_words),
-    )
-
-
-def _judge(text: str, piece: Encoded, prototypes: Prototypes) -> tuple[str, float, list[str]]:
-    """The nearest option, its probability, and the words that speak for it most."""
-    closeness = prototypes.vectors @ piece.vector
-    weights = np.exp(SHARPNESS * (closeness - closeness.max()))
-    best = int(closeness.argmax())
-    if len(prototypes.options) == 1:
-        return prototypes.options[0].name, 1.0, []
-    rival = int(np.argsort(closeness)[-2])
-    words = _telling_words(text, piece, prototypes.vectors[best] - prototypes.vectors[rival])
-    return prototypes.options[best].name, float(weights[best] / weights.sum()), words
-
-
-def _telling_words(text: str, piece: Encoded, direction: Floats, most: int = 2) -> list[str]:
-    """The words that pull hardest towards the label and away from its rival.
-
-    The text's vector is the average of its pieces' states, so each piece's projection is its exact share of the result.
-    """
-    words = [(match.start(), match.group().lower()) for match in _WORD.finditer(text)]
-    if not words:
-        return []
-    shares = piece.states @ direction
-    # The pieces without extent are the tokenizer's own marks; every other one belongs to the word begun last.
-    real = [index for index, (start, end) in enumerate(piece.offsets) if end > start]
-    begun = np.searchsorted(
-        [start for start, _word in words], [piece.offsets[index][0] for index in real], side="right"
-    )
-    pulls = np.bincount(begun, weights=shares[real], minlength=len(words) + 1)[1:]
-    ranked = [words[index][1] for index in np.argsort(-pulls) if pulls[index] > 0 and len(words[index][1]) > 2]
-    return list(dict.fromkeys(ranked))[:most]
-
-
-def _sentence(category: str, category_words: list[str], sentiment: str, sentiment_words: list[str]) -> str:
-    sentence = f"Closest to {category}{_evidence(category_words)}; the tone to {sentiment}{_evidence(sentiment_words)}."
-    return sentence[:LONGEST_REASONING]
-
-
-def _evidence(words: list[str]) -> str:
-    return " by " + " and ".join(f"“{word[:40]}”" for word in words) if words else ""

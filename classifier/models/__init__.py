@@ -1,8 +1,10 @@
-"""The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, predictions, gate."""
+"""The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
+specialist learns, predictions, gate."""
 
 from .contract import ContractVersion
 from .draft import Draft, DraftLabel
 from .gate import Epoch, Gate, Reason, Verdict
+from .learned import Encoding, Example, SpecialistVersion, Vector
 from .prediction import Failure, Prediction
 from .spec import ModelSpec, Provider, Spend
 from .taxonomy import Category, Sentiment
@@ -13,7 +15,9 @@ __all__ = [
     "ContractVersion",
     "Draft",
     "DraftLabel",
+    "Encoding",
     "Epoch",
+    "Example",
     "Failure",
     "Gate",
     "ModelSpec",
@@ -21,7 +25,9 @@ __all__ = [
     "Provider",
     "Reason",
     "Sentiment",
+    "SpecialistVersion",
     "Spend",
     "Ticket",
+    "Vector",
     "Verdict",
 ]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 from django.db import models
@@ -26,7 +27,7 @@ class Labels(NamedTuple):
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
     def in_force(self) -> ContractVersion:
-        """The contract under the taxonomy and the instructions as they are now, stored if it is new (four queries).
+        """The contract under the taxonomy and the instructions as they are now, stored if it is new (six queries).
 
         Raises EmptyTaxonomy.
         """
@@ -47,9 +48,7 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
         self, categories: Sequence[Keyed], sentiments: Sequence[Keyed], *, instructions: str = ""
     ) -> ContractVersion:
         """The contract that offers these labels, stored if it is new. Labels of a draft may have no key yet."""
-        terms = prompt.contract_for(
-            [option for _pk, option in categories], [option for _pk, option in sentiments], instructions
-        )
+        terms = prompt.contract_for(_known(Category, categories), _known(Sentiment, sentiments), instructions)
         options = {"categories": _stored(categories), "sentiments": _stored(sentiments), "instructions": instructions}
         version, _created = self.get_or_create(
             digest=terms.digest,
@@ -90,9 +89,7 @@ class ContractVersion(models.Model):
             raise ValueError(f"Of the contract {self} only the wording was kept; models cannot be asked under it.")
         categories, sentiments = _restored(self.options["categories"]), _restored(self.options["sentiments"])
         self.terms = prompt.contract_for(
-            [option for _pk, option in categories],
-            [option for _pk, option in sentiments],
-            self.options["instructions"],
+            _known(Category, categories), _known(Sentiment, sentiments), self.options["instructions"]
         )
         self.labels = Labels(_keys(categories), _keys(sentiments))
         return self
@@ -100,6 +97,15 @@ class ContractVersion(models.Model):
 
 Keyed = tuple[int | None, contract.Option]
 """A label as it is offered, with its primary key, if it has one yet."""
+
+
+def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) -> list[contract.Option]:
+    """The options with all keys that models may have learned them by (one query)."""
+    merged: dict[int, list[int]] = {}
+    gone = model._default_manager.filter(merged_into__isnull=False).order_by("pk")
+    for label in gone.only("merged_into"):
+        merged.setdefault(int(label.merged_into_id or 0), []).append(label.pk)
+    return [replace(option, keys=(pk, *merged.get(pk, []))) if pk else option for pk, option in options]
 
 
 def _instructions() -> str:

@@ -9,9 +9,16 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from .contract import ContractVersion
+from .learned import SpecialistVersion
 from .prediction import Failure, Prediction
 from .spec import ModelSpec
 from .ticket import Ticket
+
+
+class GateQuerySet(models.QuerySet["Gate"]):
+    def with_models(self) -> GateQuerySet:
+        """Whoever wants to know which models are asked."""
+        return self.select_related("primary__provider", "second_opinion__provider", "front__provider")
 
 
 class Gate(models.Model):
@@ -33,6 +40,21 @@ class Gate(models.Model):
         verbose_name=_("second opinion"),
         help_text=_("Asked where the primary is unsure; of another family."),
     )
+    front = models.ForeignKey(
+        ModelSpec,
+        models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        verbose_name=_("in front"),
+        help_text=_("Asked before the primary: what it is sure of passes, and the primary is spared the call."),
+    )
+    front_threshold = models.FloatField(
+        _("threshold in front"),
+        default=0.95,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("From this confidence on the model in front answers for the primary."),
+    )
     threshold = models.FloatField(
         _("threshold"),
         default=0.85,
@@ -45,6 +67,7 @@ class Gate(models.Model):
         help_text=_("What models are told above the labels. Empty: the built-in text. It begins a new contract."),
     )
 
+    objects = GateQuerySet.as_manager()
     history = HistoricalRecords()
 
     class Meta:
@@ -52,19 +75,24 @@ class Gate(models.Model):
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="gate_is_one"),
             models.CheckConstraint(condition=models.Q(threshold__range=(0, 1)), name="gate_threshold_in_0_1"),
+            models.CheckConstraint(
+                condition=models.Q(front_threshold__range=(0, 1)), name="gate_front_threshold_in_0_1"
+            ),
         ]
 
     def __str__(self) -> str:
         return str(_("the gate"))
 
     def clean(self) -> None:
+        if self.front_id and self.front_id == self.primary_id:
+            raise ValidationError({"front": _("The model in front is another one than the primary.")})
         if self.primary_id and self.second_opinion and self.second_opinion.family == self.primary.family:
             raise ValidationError({"second_opinion": _("A second opinion comes from another family than the primary.")})
 
     @classmethod
     def current(cls) -> Gate:
         """The one row with its models. Raises Gate.DoesNotExist before the catalogue is loaded."""
-        return cls.objects.select_related("primary__provider", "second_opinion__provider").get(pk=1)
+        return cls.objects.with_models().get(pk=1)
 
     @property
     def missing_key(self) -> str:
@@ -82,28 +110,62 @@ class Gate(models.Model):
         }
 
     def primary_in_charge(self) -> ModelSpec:
-        """The chosen primary, or the embedded model while the primary's key is missing (one query then)."""
-        return ModelSpec.objects.embedded() if self.missing_key else self.primary
+        """The chosen primary, or an embedded model while the primary's key is missing (one query then)."""
+        return ModelSpec.objects.standing_in() if self.missing_key else self.primary
 
     def second_in_charge(self) -> ModelSpec | None:
         """The chosen second opinion, unless its key is missing or its family is that of the primary in charge."""
         second = self.second_opinion
-        if second is None or second.provider.missing_key or second.family == self.primary_in_charge().family:
+        if second is None or second.provider.missing_key or not self.is_of_another_family(second):
             return None
         return second
 
+    def is_of_another_family(self, spec: ModelSpec) -> bool:
+        """Than the primary in charge, so that its opinion is a second one."""
+        return spec.family != self.primary_in_charge().family
+
+    @property
+    def front_hindrance(self) -> str:
+        """Why the model chosen to stand in front is not asked; empty where it is (a query of one that learns), and
+        where none is chosen.
+        """
+        front = self.front
+        if front is None:
+            return ""
+        if variable := front.provider.missing_key:
+            return _("%s is missing") % variable
+        if front.learning and not SpecialistVersion.objects.serving():
+            return str(_("it has learned nothing yet"))
+        return str(_("it labels every ticket as it is")) if front == self.primary_in_charge() else ""
+
+    def front_in_charge(self) -> ModelSpec | None:
+        """The model that is asked before the primary, if one is chosen and nothing keeps it from answering."""
+        return None if self.front_hindrance else self.front
+
 
 class Epoch(models.Model):
-    """A frozen combination under which verdicts were reached: model, contract, threshold."""
+    """A frozen combination under which verdicts were reached: model (and version, of one that learns), contract,
+    threshold.
+    """
 
     spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+")
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
     threshold = models.FloatField()
+    version = models.ForeignKey(SpecialistVersion, models.PROTECT, null=True, related_name="+")
     started_at = models.DateTimeField(auto_now_add=True)
 
     class Meta:
         ordering = ["-pk"]
-        constraints = [models.UniqueConstraint(fields=["spec", "contract", "threshold"], name="epoch_once")]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["spec", "contract", "threshold"], condition=models.Q(version=None), name="epoch_once"
+            ),
+            models.UniqueConstraint(
+                fields=["spec", "contract", "threshold", "version"],
+                condition=models.Q(version__isnull=False),
+                name="epoch_once_per_version",
+            ),
+        ]
 
     def __str__(self) -> str:
         return f"{self.spec}, {self.contract}, {self.threshold:.2f}"

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from classifier.contract import FailureKind
 
 from .contract import ContractVersion
+from .learned import SpecialistVersion
 from .spec import ModelSpec
 from .taxonomy import Category, Sentiment
 from .ticket import MessageField, Ticket
@@ -39,10 +40,27 @@ class Prediction(Attempt):
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="predictions")
     confidence = models.FloatField(_("confidence"))
     reasoning = models.TextField(_("reasoning"))
+    words = models.JSONField(default=list, help_text="Where words that carried it begin and end in the ticket's text.")
+    near = models.JSONField(default=list, help_text="Keys of the labelled examples that lie nearest.")
+    version = models.ForeignKey(
+        SpecialistVersion,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        verbose_name=_("version"),
+        help_text=_("Which version of the specialist answered."),
+    )
 
     class Meta(Attempt.Meta):
         constraints = [
-            models.UniqueConstraint(fields=["ticket", "spec", "contract"], name="prediction_once"),
+            models.UniqueConstraint(
+                fields=["ticket", "spec", "contract"], condition=models.Q(version=None), name="prediction_once"
+            ),
+            models.UniqueConstraint(
+                fields=["ticket", "spec", "contract", "version"],
+                condition=models.Q(version__isnull=False),
+                name="prediction_once_per_version",
+            ),
             models.CheckConstraint(condition=models.Q(confidence__range=(0, 1)), name="prediction_confidence_in_0_1"),
         ]
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 from decimal import Decimal
 from typing import Any
 
-from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
 from django.db import models
@@ -13,7 +12,9 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier import backends
-from classifier.contract import Classifier, JsonMode, Usage
+from classifier.contract import JsonMode, Usage
+
+from .learned import SpecialistVersion
 
 
 class Provider(models.Model):
@@ -70,14 +71,34 @@ class Provider(models.Model):
         return "" if backends.has_key(self.api_key_env) else self.api_key_env
 
 
+class Learning(models.TextChoices):
+    """What of the specialist an embedded model answers with."""
+
+    NOTHING = "", _("nothing: it knows the labels by their names, descriptions and examples")
+    SPECIALIST = "specialist", _("everything that was learned")
+    WORDS = "words", _("words alone, a family of its own")
+
+
 class ModelSpecQuerySet(models.QuerySet["ModelSpec"]):
     def embedded(self) -> ModelSpec:
-        """The model that needs no key. Raises ModelSpec.DoesNotExist before the catalogue is loaded."""
-        return self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED).earliest("pk")
+        """The model that needs no key and no labels. Raises ModelSpec.DoesNotExist before the catalogue is loaded."""
+        here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
+        return here.filter(learning=Learning.NOTHING).earliest("pk")
+
+    def standing_in(self) -> ModelSpec:
+        """The best model that needs no key: the specialist, once a version of it serves (one query)."""
+        serving = models.Exists(SpecialistVersion.objects.filter(in_service=True))
+        plain, learns = models.Q(learning=Learning.NOTHING), models.Q(serving, learning=Learning.SPECIALIST)
+        here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
+        return here.order_by("-learning", "pk")[0]
 
     def answering(self) -> list[ModelSpec]:
-        """The models whose provider lacks no key; not those behind a local server, which may not be running."""
+        """The models whose provider lacks no key; not those behind a local server, which may not be running, nor those
+        that would learn and have not.
+        """
         specs = self.select_related("provider").exclude(provider__kind=Provider.Kind.CHAT, provider__api_key_env="")
+        if SpecialistVersion.objects.serving() is None:
+            specs = specs.filter(learning=Learning.NOTHING)
         return [spec for spec in specs if not spec.provider.missing_key]
 
 
@@ -126,6 +147,20 @@ class ModelSpec(models.Model):
     price_output = models.DecimalField(
         _("price per million output tokens"), max_digits=12, decimal_places=6, default=Decimal(0)
     )
+    learning = models.CharField(
+        _("learns"),
+        max_length=20,
+        blank=True,
+        choices=Learning,
+        default=Learning.NOTHING,
+        help_text=_("For an embedded model: whether it learns from what people decide."),
+    )
+    examples = models.PositiveSmallIntegerField(
+        _("solved tickets in the prompt"),
+        default=0,
+        validators=[MaxValueValidator(20)],
+        help_text=_("For an endpoint: so many of the most similar tickets that people have labelled go along."),
+    )
     json_mode = models.CharField(
         _("JSON mode"),
         max_length=20,
@@ -148,26 +183,8 @@ class ModelSpec(models.Model):
         if not isinstance(self.extra, dict):
             raise ValidationError({"extra": _("The extra parameters are a JSON object.")})
 
-    def classifier(self) -> Classifier:
-        """The object that answers, one per process and values of this row. Raises ClassifierError without a key."""
-        match self.provider.kind:
-            case Provider.Kind.EMBEDDED:
-                return backends.embedded_model(
-                    encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE
-                )
-            case Provider.Kind.CHAT:
-                return backends.chat_model(
-                    base_url=self.provider.base_url,
-                    api_key_env=self.provider.api_key_env,
-                    model=self.name,
-                    parameters=self._parameters(),
-                    timeout=self.timeout,
-                    max_in_flight=self.max_in_flight,
-                    json_mode=JsonMode(self.json_mode),
-                )
-        raise ValueError(f"There is no backend of the kind {self.provider.kind!r}.")
-
-    def _parameters(self) -> dict[str, Any]:
+    def parameters(self) -> dict[str, Any]:
+        """What goes along with each request to an endpoint."""
         sampling = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         extra: dict[str, Any] = self.extra
         return {name: value for name, value in sampling.items() if value is not None} | extra
