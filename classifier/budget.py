@@ -8,10 +8,13 @@ from django.db.models import F
 
 from .contract import Contract, Usage
 from .models import ModelSpec, Spend
-from .prompt import LONGEST_TEXT
+from .prompt import LONGEST_SOLVED, LONGEST_TEXT
 
 _CHARACTERS_PER_TOKEN = 3
 _REQUESTS_PER_TICKET = 2
+_LONGEST_LABELS = 400
+
+_USUAL_CHARACTERS_PER_TOKEN, _USUAL_ANSWER_TOKENS = 4, 60
 
 
 class Reservation:
@@ -29,9 +32,18 @@ class Reservation:
             Spend.objects.filter(pk=row.pk).update(cost=F("cost") + spent - self._reserved)
 
 
-def reserve(spec: ModelSpec, contract: Contract, tickets: int) -> Reservation:
-    """Set money aside for as many of the tickets as the provider's daily budget still allows."""
-    budget, each = spec.provider.daily_budget, _most(spec, contract)
+def expected(spec: ModelSpec, characters: int) -> Decimal:
+    """About what one request costs by the prices, with a prompt so long."""
+    tokens = characters // _USUAL_CHARACTERS_PER_TOKEN
+    return spec.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_USUAL_ANSWER_TOKENS))
+
+
+def reserve(spec: ModelSpec, contract: Contract, tickets: int, *, examples: int = 0) -> Reservation:
+    """Set money aside for as many of the tickets as the provider's daily budget still allows.
+
+    `examples` are the solved tickets that go along with each.
+    """
+    budget, each = spec.provider.daily_budget, _most(spec, contract, examples)
     if budget is None or not each:
         return Reservation(spec, tickets, Decimal(0))
     return _set_aside(spec, tickets, budget, each)
@@ -52,9 +64,10 @@ def until_tomorrow() -> float:
     return (datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now).total_seconds()
 
 
-def _most(spec: ModelSpec, contract: Contract) -> Decimal:
+def _most(spec: ModelSpec, contract: Contract, examples: int) -> Decimal:
     """What one ticket can cost at the most: the longest text, the longest answer, and a repair."""
-    prompt_tokens = (len(contract.system_prompt) + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN
+    solved = examples * (LONGEST_SOLVED + _LONGEST_LABELS)
+    prompt_tokens = (len(contract.system_prompt) + solved + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN
     return _REQUESTS_PER_TICKET * spec.cost(
         Usage(requests=1, input_tokens=prompt_tokens, output_tokens=spec.max_tokens or 1_000)
     )

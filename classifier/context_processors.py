@@ -14,5 +14,5 @@ def gate(request: HttpRequest) -> dict[str, Any]:
     user = getattr(request, "user", None)
     if not user or not user.is_authenticated:
         return {}
-    current = cache(Gate.objects.select_related("primary__provider", "second_opinion__provider").first)
+    current = cache(Gate.objects.with_models().first)
     return {"gate": current, "model_in_charge": cache(lambda: (gate := current()) and gate.primary_in_charge())}

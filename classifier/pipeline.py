@@ -1,13 +1,19 @@
-"""From a new ticket to a verdict, in reading order: claim, label, accept the sure ones, ask a second model, hold."""
+"""From a new ticket to a verdict, in reading order: claim, let pass what the model in front is sure of, label the rest,
+accept the sure ones, ask a second model, hold.
+"""
 
+import logging
 import random
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import NamedTuple
 
 from . import claims, gate, labelling
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
-from .models import ContractVersion, Epoch, Failure, Gate, Prediction, Ticket
+from .models import ContractVersion, Epoch, Failure, Gate, ModelSpec, Prediction, Ticket
 from .models.contract import EmptyTaxonomy
+
+logger = logging.getLogger(__name__)
 
 MOST_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
@@ -40,14 +46,51 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
     spec = settings.primary_in_charge()
     epoch = gate.epoch_of(spec, version, settings.threshold)
     unsure = labelling.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], spec, version)
-    for group in labelling.label([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS], spec, version):
+    left = _pass_in_front([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS], settings, version)
+    for group in labelling.label(left.tickets, spec, version):
         later = [one for one in group if _deserves_another_turn(one)]
         sure = [one for one in group if _is_sure(one.outcome, epoch)]
         for one in later:
             _put_off(one)
         gate.accept(epoch, sure)
         unsure += [one for one in group if one not in later and one not in sure]
-    gate.hold(epoch, unsure, _second_opinions(unsure, settings, version))
+    gate.hold(epoch, unsure, _second_opinions(unsure, left, settings, version))
+
+
+class Left(NamedTuple):
+    """The tickets that are left for the primary, and opinions on them by ticket, where a model of another family stands
+    in front.
+    """
+
+    tickets: Sequence[Ticket]
+    opinions: dict[int, Outcome]
+
+
+def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion) -> Left:
+    """Accept what the model in front is sure of. Where it cannot answer, tickets go on as if nobody stood there."""
+    front = settings.front_in_charge()
+    if front is None or not tickets:
+        return Left(tickets, {})
+    epoch = gate.epoch_of(front, version, settings.front_threshold)
+    passed: set[int] = set()
+    opinions: dict[int, Outcome] = {}
+    for group in _labelled_in_front(tickets, front, version):
+        sure = [one for one in group if _is_sure(one.outcome, epoch)]
+        gate.accept(epoch, sure)
+        passed |= {one.ticket.pk for one in sure}
+        if settings.is_of_another_family(front):
+            opinions |= {one.ticket.pk: one.outcome for one in group}
+    return Left([ticket for ticket in tickets if ticket.pk not in passed], opinions)
+
+
+def _labelled_in_front(
+    tickets: Sequence[Ticket], front: ModelSpec, version: ContractVersion
+) -> Iterator[list[Labelled]]:
+    try:
+        yield from labelling.label(tickets, front, version)
+    except Exception:
+        # The primary can answer, whatever is wrong with the model that would spare it the call.
+        logger.exception("%s failed in front; the primary is asked.", front)
 
 
 def _is_sure(outcome: Outcome, epoch: Epoch) -> bool:
@@ -68,10 +111,15 @@ def _put_off(labelled: Labelled) -> None:
     claims.put_off([ticket], max(pause, failure.retry_after or 0), attempted=failure.kind != FailureKind.BUDGET)
 
 
-def _second_opinions(unsure: Sequence[Labelled], settings: Gate, version: ContractVersion) -> dict[int, Outcome]:
-    """What the second model says of the tickets that the primary labelled without being sure."""
+def _second_opinions(
+    unsure: Sequence[Labelled], left: Left, settings: Gate, version: ContractVersion
+) -> dict[int, Outcome]:
+    """What a second model says of the tickets that the primary labelled without being sure.
+
+    Where there is none to ask, it is what the model in front has said already.
+    """
     second = settings.second_in_charge()
     asked = [one.ticket for one in unsure if isinstance(one.outcome, Prediction)]
     if second is None or not asked:
-        return {}
+        return {ticket.pk: left.opinions[ticket.pk] for ticket in asked if ticket.pk in left.opinions}
     return {one.ticket.pk: one.outcome for group in labelling.label(asked, second, version) for one in group}

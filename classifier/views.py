@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from . import kept
+from . import grounds, kept, savings
 from .forms import TicketForm
 from .kept import keeps_input
 from .models import Failure, ModelSpec, Provider, Ticket
@@ -98,7 +98,8 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "standing": Standing.of(found),
         "text": found.text if whole else found.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
-        "history": told,
+        "speaker": grounds.speaker(found),
+        "history": grounds.of_events(found, told),
         "undone": {event.undoes_id for kind, event in told if kind == "decision"},
     }
     return render(request, "classifier/ticket.html", context)
@@ -114,6 +115,7 @@ def models(request: HttpRequest) -> HttpResponse:
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
         "failures": _failures_of_the_day(),
         "latest_failures": LATEST_FAILURES,
+        "saved": savings.of_late(),
     }
     return render(request, "classifier/models.html", context)
 

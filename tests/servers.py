@@ -58,10 +58,16 @@ class Request:
 
     @property
     def ticket(self) -> str:
-        """The text in the first user message, unquoted."""
+        """The text in the last line of the first user message, unquoted."""
         message = next(m["content"] for m in self.body["messages"] if m["role"] == "user")
-        text: str = json.loads(message.split("\n", 1)[1])
+        text: str = json.loads(message.rsplit("\n", 1)[1])
         return text
+
+    @property
+    def solved(self) -> list[dict[str, str]]:
+        """The solved tickets that are shown before it, each with its labels."""
+        message = next(m["content"] for m in self.body["messages"] if m["role"] == "user")
+        return [json.loads(line) for line in message.split("\n") if line.startswith("{")]
 
     @property
     def json_mode(self) -> str:

@@ -67,14 +67,30 @@ class ModelSpecForm(forms.ModelForm):
         if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:
             self.fields["provider"].disabled = True
 
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        provider = values.get("provider")
+        embedded = provider and provider.kind == Provider.Kind.EMBEDDED
+        if provider and not embedded and values.get("learning"):
+            self.add_error("learning", _("Only embedded models learn; an endpoint can be shown solved tickets."))
+        if embedded and values.get("examples"):
+            self.add_error("examples", _("Only endpoints are shown solved tickets; embedded models learn from them."))
+        return values
+
 
 @admin.register(ModelSpec)
 class ModelSpecAdmin(HistoryAdmin):
     form = ModelSpecForm
-    list_display = ("name", "provider", "family", "json_mode", "max_in_flight", "timeout")
+    list_display = ("name", "provider", "family", "json_mode", "examples", "max_in_flight", "timeout")
     list_filter = ("provider",)
     list_select_related = ("provider",)
     actions = ("ping",)
+
+    def get_exclude(self, request: HttpRequest, obj: ModelSpec | None = None) -> tuple[str, ...]:
+        """Embedded models learn from solved tickets, endpoints are shown them; a new one may be either."""
+        if obj is None:
+            return ()
+        return ("examples",) if _is_embedded(obj) else ("learning",)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelSpec | None = None) -> bool:
         # The embedded model stands in for missing keys; without it no page could say who is in charge.
@@ -107,8 +123,11 @@ def _is_embedded(spec: ModelSpec) -> bool:
 
 @admin.register(Gate)
 class GateAdmin(HistoryAdmin):
-    fields = ("primary", "second_opinion", "threshold", "in_charge", "second_in_charge")
-    readonly_fields = ("in_charge", "second_in_charge")
+    fields = (
+        *("front", "front_threshold", "primary", "threshold", "second_opinion"),
+        *("front_in_charge", "in_charge", "second_in_charge"),
+    )
+    readonly_fields = ("front_in_charge", "in_charge", "second_in_charge")
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False
@@ -122,6 +141,13 @@ class GateAdmin(HistoryAdmin):
     @admin.display(description=_("in charge now"))
     def in_charge(self, gate: Gate) -> str:
         return gate.notice or str(gate.primary_in_charge())
+
+    @admin.display(description=_("in front now"))
+    def front_in_charge(self, gate: Gate) -> str:
+        if gate.front is None:
+            return gettext("none chosen")
+        hindrance = gate.front_hindrance
+        return gettext("none: %s") % hindrance if hindrance else str(gate.front)
 
     @admin.display(description=_("second opinion now"))
     def second_in_charge(self, gate: Gate) -> str:

@@ -278,7 +278,7 @@ def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
 
 def spec_values(spec: ModelSpec, **values: object) -> dict[str, object]:
     """What the form of a model sends."""
-    names = ["name", "family", "temperature", "max_tokens", "timeout", "max_in_flight", "json_mode"]
+    names = ["name", "family", "temperature", "max_tokens", "timeout", "max_in_flight", "json_mode", "examples"]
     names += ["price_per_request", "price_input", "price_output"]
     sent = {name: getattr(spec, name) for name in names} | {
         "provider": spec.provider_id,
@@ -317,12 +317,64 @@ def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> Non
 
 def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
     primary = ModelSpec.objects.get(name="llama-3.3-70b")
-    values = {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9}
+    values = {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
     response = site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert "another family" in response.content.decode()
     values["second_opinion"] = ModelSpec.objects.get(name="qwen-3-32b").pk
     site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert Gate.current().threshold == 0.9
+
+
+def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
+    embedded, primary = ModelSpec.objects.embedded(), ModelSpec.objects.get(name="llama-3.3-70b")
+    where = reverse("admin:classifier_gate_change", args=[1])
+    values = {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
+    refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
+    assert "another one than the primary" in refused
+    site.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
+    gate = Gate.current()
+    assert (gate.front, gate.front_threshold) == (embedded, 0.9)
+    record = gate.history.latest()
+    assert (record.front, record.front_threshold, record.history_user) == (embedded, 0.9, admin)
+
+
+@pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
+def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
+    values = {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
+    assert Gate.current().front_threshold == 0.95
+
+
+def test_the_gate_says_why_the_model_in_front_is_not_asked(site: Client) -> None:
+    Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+    assert "none: it has learned nothing yet" in page(site, "gate", "change", 1)
+    Gate.objects.update(front=ModelSpec.objects.get(name="qwen-3-32b"))
+    assert "none: OXLO_API_KEY is missing" in page(site, "gate", "change", 1)
+
+
+def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(site: Client) -> None:
+    endpoint = page(site, "modelspec", "change", ModelSpec.objects.get(name="qwen-3-32b").pk)
+    embedded = page(site, "modelspec", "change", ModelSpec.objects.embedded().pk)
+    assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
+    assert ('name="examples"' in embedded, 'name="learning"' in embedded) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "values", "refusal"),
+    [
+        ("Oxlo", {"learning": "specialist", "examples": 0}, "Only embedded models learn"),
+        ("Embedded", {"learning": "", "examples": 3}, "Only endpoints are shown solved tickets"),
+        ("Oxlo", {"learning": "", "examples": 21}, "less than or equal to 20"),
+    ],
+)
+def test_a_new_model_that_mixes_both_up_is_refused(
+    site: Client, provider: str, values: dict[str, object], refusal: str
+) -> None:
+    sent = spec_values(ModelSpec.objects.get(name="qwen-3-32b"), name="new", **values)
+    sent["provider"] = Provider.objects.get(name__startswith=provider).pk
+    content = site.post(reverse("admin:classifier_modelspec_add"), sent).content.decode()
+    assert refusal in content
+    assert not ModelSpec.objects.filter(name="new").exists()
 
 
 def test_the_gate_is_one_row_that_says_who_is_in_charge(site: Client) -> None:
@@ -351,8 +403,8 @@ def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> No
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
 def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": threshold}
-    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    values = {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
     assert Gate.current().threshold == 0.85
 
 

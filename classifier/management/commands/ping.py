@@ -22,7 +22,8 @@ class Command(BaseCommand):
             raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {_names(specs)}.")
         needed = {spec.name for spec in chosen} if models else set()
         if gate := Gate.objects.first():
-            needed |= {spec.name for spec in (gate.primary_in_charge(), gate.second_in_charge()) if spec}
+            in_charge = (gate.front_in_charge(), gate.primary_in_charge(), gate.second_in_charge())
+            needed |= {spec.name for spec in in_charge if spec}
             say_who_answers(self)
         answered = {spec.name for spec in chosen if self._ping(spec)}
         if missing := needed.intersection(spec.name for spec in chosen) - answered:

@@ -34,8 +34,9 @@ def test_a_version_comes_back_as_it_was() -> None:
     assert back.known_from == 0.25
     assert back.category.recipe == learned.category.recipe
     for before, after in ((learned.category, back.category), (learned.sentiment, back.sentiment)):
-        said = [Bound(axis, offered).probabilities(unseen.vectors, unseen.texts) for axis in (before, after)]
-        np.testing.assert_allclose(*said, atol=1e-3)
+        then = Bound(before, offered).probabilities(unseen.vectors, unseen.texts)
+        now = Bound(after, offered).probabilities(unseen.vectors, unseen.texts)
+        np.testing.assert_allclose(now, then, atol=1e-3)
     np.testing.assert_array_equal(back.category.record.losses, learned.category.record.losses)
 
 
