@@ -1,6 +1,8 @@
 """What all tests share: the catalogue in the test database, and the people who work here."""
 
+import sqlite3
 from collections.abc import Callable
+from pathlib import Path
 
 import hypothesis
 import pytest
@@ -8,8 +10,10 @@ from django.contrib.auth.models import Group, Permission, User
 from pytest_django.fixtures import Settings
 
 from classifier import catalogue as shipped
+from classifier import solved
 from classifier.models import Gate, ModelSpec
 from tests import factories
+from tests.installations import Installation
 from tests.servers import OpenAIServer
 
 # A busy machine is no fault of what is tested.
@@ -20,7 +24,7 @@ hypothesis.settings.load_profile("patient")
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker is left with it at the end while the others have nothing."""
-    items.sort(key=lambda item: "test_processes" not in item.nodeid)
+    items.sort(key=lambda item: "_processes" not in item.nodeid)
 
 
 @pytest.fixture(autouse=True)
@@ -34,6 +38,28 @@ def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
 def quick_passwords(settings: Settings) -> None:
     """A hash made to be slow protects nobody here, and a person in nearly every test would pay for it."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(autouse=True)
+def no_examples_of_others() -> None:
+    """What another test taught is not in this one's database."""
+    solved.forget()
+
+
+@pytest.fixture(scope="session")
+def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("template")
+    Installation(folder).run("setup")
+    return folder
+
+
+@pytest.fixture
+def site(template: Path, tmp_path: Path) -> Installation:
+    source = sqlite3.connect(template / "ticketclf.sqlite3")
+    with sqlite3.connect(tmp_path / "ticketclf.sqlite3") as copy:
+        source.backup(copy)
+    source.close()
+    return Installation(tmp_path)
 
 
 @pytest.fixture
@@ -56,6 +82,7 @@ def roles(db: None) -> None:
     agent = ["view_ticket", "add_ticket", "add_decision"]
     lead = [*agent, "change_ticket", "adjudicate", "view_decision", "view_seat", "view_desk", "view_prediction"]
     lead += ["benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot"]
+    lead += ["teach", "view_doubt", "view_specialistversion"]
     for name, codenames in (("Agent", agent), ("Lead", lead)):
         Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
 

@@ -1,7 +1,9 @@
-"""The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; gold, snapshots, runs."""
+"""The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; gold, doubts,
+snapshots, runs."""
 
 from .decision import Decision, SkipReason
 from .desk import Desk
+from .doubt import Doubt
 from .gold import Band, Family, GoldLabel, Side
 from .likeness import Likeness
 from .preferences import Preferences
@@ -14,6 +16,7 @@ __all__ = [
     "Contender",
     "Decision",
     "Desk",
+    "Doubt",
     "Family",
     "GoldLabel",
     "Likeness",

@@ -10,6 +10,7 @@ from django.db.models import Q
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
+from django.utils.translation import ngettext
 
 from classifier.contract import FailureKind
 from classifier.models import ContractVersion, ModelSpec
@@ -50,6 +51,7 @@ class Run(models.Model):
         permissions = [
             ("benchmark", _("Can compare models, and export and import labels")),
             ("set_threshold", _("Can set from which confidence on tickets pass unseen")),
+            ("teach", _("Can see what the specialist has learned, look at doubtful labels and choose its version")),
         ]
         constraints = [
             models.CheckConstraint(
@@ -73,6 +75,9 @@ class Contender(models.Model):
     spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+", verbose_name=_("model"))
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+", verbose_name=_("contract"))
     label = models.CharField(_("contract"), max_length=80, blank=True, help_text=_("Of a draft its name."))
+    examples = models.PositiveSmallIntegerField(
+        _("solved tickets in the prompt"), default=0, help_text=_("So many similar ones went along with each question.")
+    )
     baseline = models.BooleanField(
         _("baseline"), default=False, help_text=_("Later results are held against this one.")
     )
@@ -81,12 +86,15 @@ class Contender(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "spec", "contract"], name="contender_once"),
+            models.UniqueConstraint(fields=["run", "spec", "contract", "examples"], name="contender_once"),
             models.UniqueConstraint(fields=["baseline"], condition=Q(baseline=True), name="contender_one_baseline"),
         ]
 
     def __str__(self) -> str:
-        return f"{self.spec} ({self.label})" if self.label else str(self.spec)
+        notes = [self.label] if self.label else []
+        if self.examples:
+            notes.append(ngettext("%d solved ticket", "%d solved tickets", self.examples) % self.examples)
+        return f"{self.spec} ({', '.join(notes)})" if notes else str(self.spec)
 
     def get_absolute_url(self) -> str:
         return reverse("review:contender", args=[self.run_id, self.pk])

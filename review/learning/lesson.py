@@ -1,0 +1,80 @@
+"""What there is to learn from: the examples with their vectors, and the labels that are offered now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import numpy as np
+from django.conf import settings
+
+from classifier import vectors
+from classifier.contract import Option
+from classifier.learning.axis import Offered
+from classifier.learning.space import Ints
+from classifier.learning.training import Examples
+from classifier.models import ContractVersion, Example
+
+AXES = ("category", "sentiment")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Examples by axis, the labels offered on each, and the digests of the texts, all in one order."""
+
+    examples: dict[str, Examples]
+    offered: dict[str, list[Offered]]
+    contract: ContractVersion
+    digests: list[str]
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @property
+    def data_digest(self) -> str:
+        """Names the texts and their labels, whatever keys the examples have."""
+        labels = zip(self.digests, *(self.examples[name].labels for name in AXES), strict=True)
+        lines = sorted(f"{digest} {category} {sentiment}" for digest, category, sentiment in labels)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def taught(self) -> bytes:
+        """Keys of the examples, then their categories, then their sentiments: 64-bit integers, three rows."""
+        keys = self.examples["category"].keys
+        return np.stack([keys, *(self.examples[name].labels for name in AXES)]).tobytes()
+
+
+def read() -> Lesson:
+    """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
+    contract = ContractVersion.objects.in_force()
+    rows = list(Example.objects.order_by("pk").values_list("pk", "digest", "text", "group", "category", "sentiment"))
+    texts = [row[2] for row in rows]
+    found = vectors.of(texts)
+    keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
+    columns = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
+    return Lesson(
+        examples={
+            name: Examples(keys=keys, texts=texts, vectors=found, labels=labels, groups=groups)
+            for name, labels in columns.items()
+        },
+        offered={
+            "category": offered(contract.terms.categories),
+            "sentiment": offered(contract.terms.sentiments),
+        },
+        contract=contract,
+        digests=[row[1] for row in rows],
+    )
+
+
+def offered(options: Iterable[Option]) -> list[Offered]:
+    """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
+    from classifier.backends import encoder  # whose runtime only a training needs here
+    from classifier.backends.embedded import prototype
+
+    model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
+    return [Offered(option.keys, prototype(model, option)) for option in options]
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.fromiter(values, np.int64)

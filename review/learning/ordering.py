@@ -1,0 +1,102 @@
+"""What waits is put in order anew as the specialist learns: what an answer would teach it most comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Case, FloatField, Q, Value, When
+from django.utils import timezone
+
+from classifier import solved, vectors
+from classifier.chunks import chunked
+from classifier.learning.axis import Axis, Bound
+from classifier.learning.space import Floats, centre_of, centred
+from classifier.models import ContractVersion, SpecialistVersion, Ticket
+from classifier.models.learned import digest_of
+from review import order
+from review.models import Decision, Desk, Seat
+
+from . import lesson
+
+MOST = 5_000
+"""Of what waits, so many of the most valuable are ordered; more of them come within reach as those are answered."""
+FIRST = 200
+"""Places that take account of each other; there is a new order long before so many are answered."""
+CHUNK = 200
+EVERY = timedelta(minutes=1)
+ENOUGH = 10
+"""Decisions since the last order, after which there is another."""
+
+
+def is_due() -> bool:
+    """Whether people have decided enough since the last order was made, which is a while ago (two queries)."""
+    desk, now = Desk.current(), timezone.now()
+    if desk.ordered_at and now - desk.ordered_at < EVERY:
+        return False
+    decided = Decision.objects.order_by("pk")
+    if desk.ordered_at:
+        decided = decided.filter(created_at__gt=desk.ordered_at)
+    return decided[:ENOUGH].count() == ENOUGH
+
+
+def put_in_order() -> int:
+    """Give the seats that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
+    desk, now = Desk.current(), timezone.now()
+    if not Desk.objects.filter(pk=desk.pk, ordered_at=desk.ordered_at).update(ordered_at=now):
+        return 0
+    waiting = Seat.objects.free(now).in_lane(Seat.Lane.AGENTS).order_by("-value", "pk")
+    seats = list(waiting.values_list("pk", "ticket", "blind", "value")[:MOST])
+    if not seats:
+        return 0
+    lowest = min(value for *_seat, value in seats)
+    tickets = [ticket for _pk, ticket, blind, _value in seats if not blind]
+    shown = [pk for pk, _ticket, blind, _value in seats if not blind]
+    places = _by_instruction(tickets)
+    # Where a blind one stands was drawn; the draw is what it keeps.
+    hidden = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, blind, _value in seats if blind)
+    _revalue(order.merged([shown[place] for place in places], [pk for _draw, pk in hidden]), lowest)
+    return len(seats)
+
+
+def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
+    """Places of the tickets, most instructive first; those without a vector come last."""
+    texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
+    digests = {pk: digest_of(text) for pk, text in texts.items()}
+    found = vectors.stored(list(digests.values()))
+    known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in found]
+    unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in found]
+    if not known:
+        return unknown
+    rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
+    doubts = _doubts(rows, [texts[ticket_pks[place]] for place in known])
+    centre = centre_of(rows)
+    places = centred(rows, centre)
+    ordered = order.most_instructive(places, doubts, solved.index().closest(places, centre), FIRST)
+    return [known[place] for place in ordered] + unknown
+
+
+def _doubts(rows: Floats, texts: Sequence[str]) -> Floats:
+    """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
+    newest = SpecialistVersion.objects.newest()
+    axis = newest.learned().category if newest else Axis.unlearned()
+    offered = lesson.offered(ContractVersion.objects.in_force().terms.categories)
+    if len(offered) < 2:
+        return np.ones(len(rows), np.float32)
+    shares = np.sort(Bound(axis, offered).probabilities(rows, texts), axis=1)
+    return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
+
+
+def _revalue(seat_pks: Sequence[int], lowest: float) -> None:
+    """Values that fall evenly from 1 to what was the lowest of them before, so that the rest of the queue stays below.
+
+    In short transactions, for people take seats meanwhile; one that is in somebody's hands by then is left alone.
+    """
+    step = (1.0 - lowest) / len(seat_pks)
+    for part in chunked(enumerate(seat_pks), CHUNK):
+        values = Case(*(When(pk=pk, then=Value(1.0 - step * place)) for place, pk in part), output_field=FloatField())
+        with transaction.atomic():
+            free = Seat.objects.open().filter(Q(reviewer=None), pk__in=[pk for _place, pk in part])
+            free.update(value=values)

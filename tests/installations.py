@@ -1,0 +1,63 @@
+"""An installation on a database of its own, driven by its commands as processes."""
+
+import os
+import sqlite3
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests.servers import OpenAIServer
+
+ROOT = Path(__file__).resolve().parent.parent
+
+
+class Installation:
+    """A fresh installation in a folder of its own, driven by its commands."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.environment = {
+            name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "OXLO_API_KEY")
+        } | {"TICKETCLF_VAR": str(folder)}
+
+    def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
+        command = [sys.executable, str(ROOT / "manage.py"), *arguments]
+        return subprocess.Popen(  # type: ignore[call-overload,no-any-return]
+            command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
+        )
+
+    def run(self, *arguments: str, typed: str | None = None, fails: bool = False) -> tuple[str, str]:
+        """What a command printed, and what it complained of."""
+        process = self.start(*arguments, stdin=subprocess.PIPE)
+        printed, complained = process.communicate(typed, timeout=120)
+        assert (process.returncode != 0) is fails, complained
+        return printed, complained
+
+    def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
+        connection = sqlite3.connect(self.folder / "ticketclf.sqlite3", timeout=30)
+        try:
+            with connection:
+                return connection.execute(sql, values).fetchall()
+        finally:
+            connection.close()
+
+    def states(self) -> dict[object, object]:
+        return dict(self.query("select state, count(*) from classifier_ticket group by state"))  # type: ignore[arg-type]
+
+    def use(self, server: OpenAIServer, in_flight: int = 8) -> None:
+        """Put the model behind a local server in charge."""
+        self.query("update classifier_provider set base_url = ? where name = 'Local server'", server.base_url)
+        self.query("update classifier_modelspec set max_in_flight = ?, timeout = 5 where name = 'local'", in_flight)
+        self.query(
+            "update classifier_gate set second_opinion_id = null,"
+            " primary_id = (select id from classifier_modelspec where name = 'local')"
+        )
+
+
+def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
+    deadline = time.monotonic() + seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not happen in time"
+        time.sleep(0.05)
