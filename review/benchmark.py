@@ -21,7 +21,8 @@ from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from classifier.contract import Answer, ClassifierError, FailureKind, Usage
+from classifier import budget, showing
+from classifier.contract import Answer, ClassifierError, FailureKind
 from classifier.heartbeat import beating
 from classifier.labelling import ask, in_groups
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
@@ -44,11 +45,28 @@ class NothingToRun(Exception):
 
 
 class Entry(NamedTuple):
-    """A model that is to run under a contract; `label` tells drafts and earlier contracts from the one in force."""
+    """A model that is to run under a contract; `label` tells drafts and earlier contracts from the one in force.
+
+    It is shown `examples` solved tickets with each question, or as many as its row says.
+    """
 
     spec: ModelSpec
     contract: ContractVersion
     label: str = ""
+    examples: int | None = None
+
+    @property
+    def shown(self) -> int:
+        """How many solved tickets it is shown; none where it cannot be shown any."""
+        return showing.number_for(self.spec, self.examples)
+
+    @property
+    def name(self) -> str:
+        """As the contender of a run is called."""
+        return str(self.contender())
+
+    def contender(self, **run: Run) -> Contender:
+        return Contender(spec=self.spec, contract=self.contract, label=self.label, examples=self.shown, **run)
 
 
 class Progress(NamedTuple):
@@ -99,21 +117,16 @@ def start(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = Non
     """A run that somebody works off from now on. Raises NothingToRun."""
     items = check(snapshot, entries)
     run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
-    Contender.objects.bulk_create(
-        Contender(run=run, spec=entry.spec, contract=entry.contract, label=entry.label) for entry in entries
-    )
+    Contender.objects.bulk_create(entry.contender(run=run) for entry in entries)
     return run
 
 
 def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
-    """About what a contender will cost: tokens by the length of the texts, one request for each."""
+    """About what a contender will cost: tokens by the length of what is sent, one request for each item."""
     texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
-    tokens = (len(entry.contract.system_prompt) + int(texts["length"] or 0)) // _CHARACTERS_PER_TOKEN
+    prompt = len(entry.contract.system_prompt) + showing.length_of(entry.shown)
     number: int = texts["number"]
-    return entry.spec.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_ANSWER_TOKENS)) * number
-
-
-_CHARACTERS_PER_TOKEN, _ANSWER_TOKENS = 4, 60
+    return budget.expected(entry.spec, prompt + int(texts["length"] or 0)) * number
 
 
 def stop(run: Run) -> bool:
@@ -185,7 +198,7 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
     version, judge = contender.contract.restored(), Judge()
     open_items = held_out(run.snapshot).exclude(pk__in=contender.results.values("item")).select_related("gold")
     items = list(open_items.order_by("position"))
-    answers = ask([item.gold.text for item in items], contender.spec, version)
+    answers = ask([item.gold.text for item in items], contender.spec, version, examples=contender.examples)
     for group in in_groups(zip(items, answers, strict=True)):
         # Who was not asked for want of money has not failed.
         asked = [(item, answer) for item, answer in group if not _is_unpaid(answer)]

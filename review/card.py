@@ -15,6 +15,7 @@ from classifier.models import Prediction, Ticket, Verdict
 
 from . import glance
 from .glance import Alike, Earlier
+from .incidents import FEWEST
 from .models import Decision, Desk, Seat, SkipReason
 from .options import Option, Options
 from .showing import Showing, second_first
@@ -70,7 +71,7 @@ class Card:
     @cached_property
     def _read(self) -> tuple[Ticket, Verdict | None]:
         """Of a ticket that people are asked about independently, what models said is not even read."""
-        if self.adjudicates or self.seat.blind:
+        if self.independent:
             return glance.ticket(self.seat.ticket_id), None
         return glance.ticket_with_verdict(self.seat.ticket_id)
 
@@ -99,6 +100,11 @@ class Card:
         return self.seat.purpose == Seat.Purpose.ADJUDICATION
 
     @property
+    def independent(self) -> bool:
+        """Whether the answer is to owe nothing to what models say, nor to labels of tickets like this one."""
+        return self.adjudicates or self.seat.blind
+
+    @property
     def for_lead(self) -> bool:
         return self.seat.lane == Seat.Lane.LEADS
 
@@ -124,6 +130,12 @@ class Card:
         """Whether another model says the same."""
         verdict = self.verdict
         return bool(self.opinions and not self.differ and verdict and verdict.second_opinion)
+
+    @property
+    def words(self) -> list[Any]:
+        """Where the words that carried the suggestion stand; of two that differ they would tell whose is whose."""
+        verdict = self.verdict
+        return verdict.prediction.words if verdict and verdict.prediction and not self.differ else []
 
     @property
     def suggestion(self) -> str:
@@ -183,6 +195,12 @@ class Card:
         if self.seat.blind:
             return Alike(0, [])
         return glance.alike(self.seat.group, self.seat.ticket_id, MOST_ALIKE)
+
+    @property
+    def incident(self) -> int:
+        """How many tickets wait that say nearly the same, this one included; 0 where they are few, or not told."""
+        together = self.alike.waiting + 1
+        return together if together >= FEWEST else 0
 
     @cached_property
     def passed_on(self) -> list[Decision]:

@@ -18,7 +18,7 @@ from .judging import Judge
 from .models import Contender, GoldLabel, Result, Run, SnapshotItem
 
 
-def entries_for(draft: Draft, specs: Iterable[ModelSpec]) -> list[Entry]:
+def entries_for(draft: Draft, specs: Iterable[ModelSpec], examples: int | None = None) -> list[Entry]:
     """For each model the contract in force and the one that the draft would put in force.
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
@@ -27,7 +27,7 @@ def entries_for(draft: Draft, specs: Iterable[ModelSpec]) -> list[Entry]:
     if drafted == in_force:
         raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
     contracts = ((in_force, ""), (drafted, draft.name))
-    return [Entry(spec, contract, label) for spec in specs for contract, label in contracts]
+    return [Entry(spec, contract, label, examples) for spec in specs for contract, label in contracts]
 
 
 def given_away(contract: ContractVersion) -> list[GoldLabel]:
@@ -76,15 +76,19 @@ class Changed(NamedTuple):
 def what_if(run: Run) -> list[WhatIf]:
     """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
     contenders = list(run.contenders.select_related("spec", "contract"))
-    in_force = {one.spec_id: one for one in contenders if not one.label}
-    return [changed_by(one, in_force[one.spec_id]) for one in contenders if one.label and one.spec_id in in_force]
+    in_force = {(one.spec_id, one.examples): one for one in contenders if not one.label}
+    pairs = [(one, in_force.get((one.spec_id, one.examples))) for one in contenders if one.label]
+    return [changed_by(drafted, now) for drafted, now in pairs if now]
 
 
 def beside(contender: Contender) -> Contender | None:
-    """The same model of the same run under the contract in force; none where the run has none, or this is it."""
+    """The same model of the same run, shown as much, under the contract in force; none where the run has none, or this
+    is it.
+    """
     if not contender.label:
         return None
-    return Contender.objects.filter(run=contender.run_id, spec=contender.spec_id, label="").first()
+    alike = {"run": contender.run_id, "spec": contender.spec_id, "examples": contender.examples}
+    return Contender.objects.filter(label="", **alike).first()
 
 
 def changed_by(draft: Contender, in_force: Contender) -> WhatIf:

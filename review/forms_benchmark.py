@@ -13,10 +13,10 @@ from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy
+from django.utils.translation import gettext_lazy, ngettext
 
-from classifier import drafts
-from classifier.models import ContractVersion, Draft, Gate, ModelSpec
+from classifier import drafts, showing
+from classifier.models import ContractVersion, Draft, Example, Gate, ModelSpec
 
 from . import benchmark, snapshots
 from .benchmark import Entry
@@ -29,6 +29,23 @@ NOW = ""
 """The value of the snapshot that is yet to be taken."""
 
 LATEST = 25
+
+USUAL_EXAMPLES = 5
+"""So many solved tickets are offered to be shown to an endpoint that is usually shown none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A model, and how many solved tickets it is shown with each question."""
+
+    spec: ModelSpec
+    examples: int = 0
+
+    @property
+    def note(self) -> str:
+        if not self.examples:
+            return str(self.spec.provider)
+        return ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
 
 
 class Option(NamedTuple):
@@ -74,12 +91,12 @@ class StartForm(forms.Form):
         super().__init__(data, initial={"snapshot": snapshot})
         self._drafts = {f"draft-{one.pk}": one for one in Draft.objects.open()[:LATEST]}
         self._named = f"draft-{draft}"
-        self._specs = {str(spec.pk): spec for spec in ModelSpec.objects.select_related("provider")}
+        self._runners = _runners()
         self._versions = {IN_FORCE: ContractVersion.objects.in_force()} | _earlier()
         # The one in force stands there once, by its own name.
         self._versions.pop(str(self._versions[IN_FORCE].pk), None)
         self._snapshots = {one.short: one for one in _with_held_out(snapshot)}
-        self._choices("models", ((key, "") for key, spec in self._specs.items() if not spec.provider.missing_key))
+        self._choices("models", ((key, "") for key, one in self._runners.items() if not one.spec.provider.missing_key))
         self._choices("contracts", ((key, "") for key in (*self._versions, *self._drafts)))
         self._choices("snapshot", [(NOW, _("as they stand now")), *((k, _told(v)) for k, v in self._snapshots.items())])
 
@@ -90,13 +107,20 @@ class StartForm(forms.Form):
 
     @property
     def model_options(self) -> list[Option]:
-        gate = Gate.objects.select_related("primary__provider").first()
-        usual = {str(gate.primary_in_charge().pk)} if gate else set()
-        chosen = set(self["models"].value() or []) if self.is_bound else usual
+        chosen = set(self["models"].value() or []) if self.is_bound else {self._usual()}
         return [
-            Option(key, str(spec), str(spec.provider), key in chosen, spec.provider.missing_key)
-            for key, spec in self._specs.items()
+            Option(key, str(one.spec), one.note, key in chosen, one.spec.provider.missing_key)
+            for key, one in self._runners.items()
         ]
+
+    def _usual(self) -> str:
+        """The model in charge, shown what it is shown every day."""
+        gate = Gate.objects.select_related("primary__provider").first()
+        if gate is None:
+            return ""
+        spec = gate.primary_in_charge()
+        shown = f"{spec.pk}-{showing.number_for(spec)}"
+        return shown if shown in self._runners else str(spec.pk)
 
     @property
     def contract_options(self) -> list[Option]:
@@ -144,8 +168,10 @@ class StartForm(forms.Form):
             if version in contracts:
                 raise ValidationError(_("Under %s models would be asked what they are asked already.") % label)
             contracts[version] = label
-        specs = (self._specs[model] for model in self.cleaned_data["models"])
-        return [Entry(spec, version, label) for spec in specs for version, label in contracts.items()]
+        runners = (self._runners[key] for key in self.cleaned_data["models"])
+        return [
+            Entry(one.spec, version, label, one.examples) for one in runners for version, label in contracts.items()
+        ]
 
     def _contract(self, key: str) -> tuple[ContractVersion, str]:
         """By its key, and how a run names it."""
@@ -153,6 +179,17 @@ class StartForm(forms.Form):
             return drafts.contract_of(draft), draft.name
         version = self._versions[key]
         return version, "" if key == IN_FORCE else str(version)
+
+
+def _runners() -> dict[str, Runner]:
+    """The models, and where tickets are solved each endpoint that can be asked once more, with some of them."""
+    runners, solved = {}, Example.objects.exists()
+    for spec in ModelSpec.objects.select_related("provider"):
+        runners[str(spec.pk)] = Runner(spec)
+        shown = showing.number_for(spec, spec.examples or USUAL_EXAMPLES)
+        if solved and shown and not spec.provider.missing_key:
+            runners[f"{spec.pk}-{shown}"] = Runner(spec, shown)
+    return runners
 
 
 def _earlier() -> dict[str, ContractVersion]:

@@ -5,6 +5,7 @@ Written by the ORM these few queries took longer to put together than to answer,
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 from django.db import connection
@@ -19,9 +20,11 @@ _TICKET_WITH_VERDICT = """
 SELECT t.id, t.text, t.customer, t.channel, t.language, t.received_at, t.due_at, t.state, t.sealed,
     v.reason AS verdict_reason, e.threshold AS verdict_threshold, f.detail AS failure_detail,
     p.id AS first_id, p.category_id AS first_category, p.sentiment_id AS first_sentiment,
-    p.confidence AS first_confidence, p.reasoning AS first_reasoning, ps.name AS first_name,
+    p.confidence AS first_confidence, p.reasoning AS first_reasoning, p.words AS first_words,
+    ps.name AS first_name,
     o.id AS second_id, o.category_id AS second_category, o.sentiment_id AS second_sentiment,
-    o.confidence AS second_confidence, o.reasoning AS second_reasoning, os.name AS second_name
+    o.confidence AS second_confidence, o.reasoning AS second_reasoning, o.words AS second_words,
+    os.name AS second_name
 FROM classifier_ticket t
 LEFT JOIN classifier_verdict v ON v.ticket_id = t.id AND v.current
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
@@ -45,7 +48,7 @@ FROM review_seat s
 JOIN classifier_ticket t ON t.id = s.ticket_id
 LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment n ON n.id = t.sentiment_id
-WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review'
+WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round = 1
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
@@ -119,8 +122,14 @@ def _prediction(row: Any, which: str) -> Prediction | None:
         sentiment_id=getattr(row, f"{which}_sentiment"),
         confidence=getattr(row, f"{which}_confidence"),
         reasoning=getattr(row, f"{which}_reasoning"),
+        words=_listed(getattr(row, f"{which}_words")),
         spec=ModelSpec(name=getattr(row, f"{which}_name")),
     )
+
+
+def _listed(stored: Any) -> Any:
+    """A column of JSON, which comes as the database has it: as text, where it knows no JSON."""
+    return json.loads(stored) if isinstance(stored, str) else stored
 
 
 def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:

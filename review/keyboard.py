@@ -20,6 +20,7 @@ _ACTS = {
     "undo": gettext_lazy("Undo"),
     "find": gettext_lazy("Find a category"),
     "alike": gettext_lazy("Decide those alike"),
+    "words": gettext_lazy("Mark words, or not"),
     "help": gettext_lazy("Help"),
     "first": gettext_lazy("First of two answers"),
     "second": gettext_lazy("Second of two answers"),

@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 DEFAULTS: dict[str, str] = {
     "submit": "Enter",
+    "words": "h",  # Early, for of two actions with one key a browser hears the later: who had given it away keeps it.
     "skip": "s",
     "escalate": "x",
     "undo": "u",

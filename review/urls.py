@@ -1,6 +1,6 @@
 from django.urls import path
 
-from .views import benchmark, datasets, drafting, lead, mine, preferences, screen, table
+from .views import benchmark, datasets, doubts, drafting, lead, mine, preferences, screen, specialist, table, topics
 
 app_name = "review"
 
@@ -13,6 +13,7 @@ urlpatterns = [
     path("look-again/", screen.look_again, name="look_again"),
     path("take/<int:pk>/", screen.take, name="take"),
     path("alike/<int:pk>/", screen.alike, name="alike"),
+    path("similar/<int:pk>/", screen.similar, name="similar"),
     # /review/queue/
     path("queue/", table.queue, name="queue"),
     path("queue/accept/", table.accept, name="accept"),
@@ -22,6 +23,17 @@ urlpatterns = [
     # /review/lead/
     path("lead/", lead.lead, name="lead"),
     path("lead/work/", screen.work, name="work"),
+    # /review/specialist/
+    path("specialist/", specialist.specialist, name="specialist"),
+    path("specialist/train/", specialist.train_now, name="train_now"),
+    path("specialist/serve-best/", specialist.serve_best, name="serve_best"),
+    path("specialist/<int:pk>/serve/", specialist.serve_version, name="serve_version"),
+    # /review/doubts/
+    path("doubts/", doubts.doubts, name="doubts"),
+    path("doubts/<int:pk>/", doubts.doubt, name="doubt"),
+    path("doubts/<int:pk>/keep/", doubts.keep_label, name="keep_label"),
+    path("doubts/<int:pk>/correct/", doubts.correct_label, name="correct_label"),
+    path("doubts/<int:pk>/dispute/", doubts.dispute_label, name="dispute_label"),
     # /review/preferences/
     path("preferences/", preferences.preferences, name="preferences"),
     # /review/datasets/
@@ -44,4 +56,12 @@ urlpatterns = [
     path("benchmark/<int:run_pk>/<int:pk>/pin/", benchmark.pin, name="pin"),
     path("benchmark/<int:run_pk>/<int:pk>/threshold/", benchmark.threshold, name="threshold"),
     path("benchmark/<int:run_pk>/<int:pk>/changes/", drafting.changes, name="draft_changes"),
+    # /review/topics/
+    path("topics/", topics.topics, name="topics"),
+    path("topics/<int:pk>/", topics.topic, name="topic"),
+    path("topics/<int:pk>/draft/", topics.draft_topic, name="draft_topic"),
+    path("topics/drafted/<int:pk>/", topics.drafted, name="drafted"),
+    path("topics/drafted/<int:pk>/classify/", topics.classify_drafted, name="classify_drafted"),
+    # /review/overlaps/
+    path("overlaps/", topics.overlaps, name="overlaps"),
 ]

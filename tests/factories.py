@@ -2,23 +2,31 @@
 
 from typing import Any
 
+from django.conf import settings
 from django.contrib.auth.models import Group, User
 
-from classifier import gate
+from classifier import gate, vectors
+from classifier.backends.encoder_files import name_of
 from classifier.gate import epoch_of
 from classifier.labelling import Labelled, Outcome
+from classifier.learning.space import Floats
 from classifier.models import (
     Category,
     ContractVersion,
+    Example,
     ModelSpec,
     Prediction,
     Provider,
     Reason,
     Sentiment,
+    SpecialistVersion,
     Ticket,
+    Vector,
     Verdict,
 )
-from review.models import Desk, Seat
+from classifier.models.learned import digest_of
+from review import gold
+from review.models import Desk, Doubt, GoldLabel, Seat
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -90,3 +98,54 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
     labelled = [Labelled(prediction.ticket, prediction) for prediction in predictions]
     gate.hold(epoch_of(predictions[0].spec, predictions[0].contract, 0.85), labelled, seconds)
     return list(Seat.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number"))
+
+
+def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sentiment: str = "Neutral") -> GoldLabel:
+    """A gold label of a text alone, as an import brings it."""
+    label = GoldLabel(
+        text=text,
+        digest=GoldLabel.digest_of(text),
+        category=Category.objects.get(name=category),
+        sentiment=Sentiment.objects.get(name=sentiment),
+        origin=GoldLabel.Origin.IMPORT,
+    )
+    gold.place([label])
+    return label
+
+
+def make_version(**values: Any) -> SpecialistVersion:
+    """A training of the specialist that was not put in service."""
+    return SpecialistVersion.objects.create(**{"labels": 100, "data": "0" * 64, "taught": b""} | values)
+
+
+def make_doubt(label: GoldLabel, category: str, sentiment: str = "Neutral", belief: float = 0.1) -> Doubt:
+    """A version that was not taught this label would give that one."""
+    said = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
+    version = SpecialistVersion.objects.first() or make_version()
+    return Doubt.objects.create(gold=label, version=version, belief=belief, **said)
+
+
+def make_example(
+    text: str, *, category: str = "Billing", sentiment: str = "Neutral", ticket: Ticket | None = None
+) -> Example:
+    """A text that models may learn from and be shown, with the label that people settled on."""
+    label = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
+    return Example.objects.create(text=text, digest=digest_of(text), group=0, ticket=ticket, **label)
+
+
+def make_vector(text: str, values: Floats) -> Vector:
+    """As the encoder might have given it for this text."""
+    stored = values.astype("float16").tobytes()
+    return Vector.objects.create(digest=digest_of(text), encoder=name_of(settings.ENCODER_FILE), values=stored)
+
+
+def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
+    """One of several tickets about one thing that a model was unsure of; nobody has a seat before them."""
+    tickets = [make_ticket(f"{text}, number {number}") for number in range(6)]
+    vectors.of([ticket.text for ticket in tickets])
+    for ticket in tickets:
+        said = make_prediction(ticket, confidence=0.3)
+        epoch = epoch_of(said.spec, said.contract, 0.85)
+        Verdict.objects.create(ticket=ticket, epoch=epoch, prediction=said, accepted=False, reason=Reason.UNSURE)
+    Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.HELD)
+    return tickets[0]

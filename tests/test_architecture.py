@@ -12,11 +12,14 @@ PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "line
 PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
 PURE += [
     "classifier/chunks.py",
+    "classifier/marks.py",
     "classifier/masking.py",
+    "review/learning/clusters.py",
     *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
 ]
 for folder in ("formats", "files"):
     PURE += [f"review/datasets/{folder}/{path.name}" for path in (ROOT / "review" / "datasets" / folder).glob("*.py")]
+PURE += [f"review/learning/{name}.py" for name in ("curve", "forecast")]
 PURE += [f"review/measures/{path.name}" for path in (ROOT / "review" / "measures").glob("*.py")]
 PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
 

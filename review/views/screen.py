@@ -26,6 +26,7 @@ from review.http import HtmxHttpRequest, key_of
 from review.models import Decision, Seat
 from review.options import Options
 from review.showing import NotShown, Showing
+from review.similar import nearest_to
 from review.workplace import Workplace
 
 Lane = Seat.Lane
@@ -133,6 +134,19 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         return redirect(PAGES[Lane.AGENTS])
     preview = bulk.preview(bulk.alike(group), request.user, label)
     return render(request, "review/alike.html", {"decision": decision, "preview": preview})
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@reviews
+def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
+    in_hand = Seat.objects.held_by(request.user).filter(blind=False)
+    seat = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
+    template = "review/_similar.html" if request.htmx else "review/similar.html"
+    context = {"seat": seat, "similar": nearest_to(seat.ticket), "page": PAGES[Lane(seat.lane)]}
+    return render(request, template, context)
 
 
 def _lane(request: HtmxHttpRequest) -> Lane:

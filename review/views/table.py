@@ -15,7 +15,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
-from review import bulk
+from review import bulk, incidents
 from review.choices import Choices
 from review.filters import SeatFilter
 from review.http import HtmxHttpRequest
@@ -38,7 +38,7 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
         response = render(request, "review/_queue_table.html", context | {"swapped": True})
         response["HX-Push-Url"] = _queue_url(query)
         return response
-    context |= {"undoable": _undoable(request), "undo_key": uuid4()}
+    context |= {"undoable": _undoable(request), "undo_key": uuid4(), "incidents": incidents.now_waiting(request.user)}
     return render(request, "review/queue.html", context)
 
 

@@ -106,6 +106,7 @@ function welcome() {
 // Sending: the newest token of this browser goes along, for signing in elsewhere makes older ones worthless.
 
 desk.addEventListener("submit", (event) => {
+  forgetSimilar();
   const token = document.cookie.match(/(?:^|; )csrftoken=([^;]+)/);
   if (token) event.target.elements.csrfmiddlewaretoken.value = token[1];
   if (event.target.id === "answer") {
@@ -117,8 +118,8 @@ for (const name of ["htmx:sendError", "htmx:timeout", "htmx:responseError", "htm
   document.body.addEventListener(name, keepAnswer);
 }
 
-function keepAnswer() {
-  if (!pending || pending.timer) return;
+function keepAnswer(event) {
+  if (!pending || pending.timer || event.target.matches(".similar")) return;
   unsaved.hidden = false;
   card().inert = true;
   pending.timer = setTimeout(sendAgain, pending.pause);
@@ -141,6 +142,43 @@ function saved() {
 addEventListener("beforeunload", (event) => {
   if (!unsaved.hidden) event.preventDefault();
 });
+
+// What is similar comes by itself: nobody waits for it, and nobody is led away from a ticket for it.
+
+let asked = null;
+
+desk.addEventListener("htmx:beforeSend", (event) => {
+  if (event.target.matches(".similar")) asked = event.detail.xhr;
+});
+
+function forgetSimilar() {
+  if (!asked) return;
+  asked.onabort = null; // htmx would complain of it as of an error.
+  asked.abort();
+}
+
+desk.addEventListener("htmx:beforeOnLoad", (event) => {
+  const leadsAway = event.detail.xhr.getResponseHeader("HX-Redirect");
+  if (leadsAway && event.target.matches(".similar")) event.preventDefault();
+});
+
+// Marks are shown or not, from ticket to ticket, as long as this tab is open.
+
+const words = document.getElementById("words");
+
+words.addEventListener("click", () => {
+  sessionStorage.setItem("marks", words.ariaPressed === "true" ? "off" : "on");
+  showMarks();
+});
+
+function showMarks() {
+  const off = sessionStorage.getItem("marks") === "off";
+  document.documentElement.classList.toggle("unmarked", off);
+  words.ariaPressed = String(!off);
+}
+
+words.hidden = false;
+showMarks();
 
 // The ticket stays this person's while the page is looked at.
 

@@ -1,5 +1,6 @@
 """Every page for everybody: axe finds nothing in light and dark, wide and narrow, and nothing needs a wide window."""
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
@@ -7,12 +8,14 @@ from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from classifier.models import Category, ContractVersion, ModelSpec, Ticket
+from classifier.models import Category, ContractVersion, DraftLabel, ModelSpec, Ticket
 from review import benchmark, decisions, snapshots
 from review.benchmark import Entry
+from review.learning import topics
 from review.models import Decision, GoldLabel, Run, Seat
 from tests.browser.conftest import Console
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import PASSWORD, hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
+from tests.review.test_specialist_page import course
 
 pytestmark = pytest.mark.browser
 
@@ -56,7 +59,8 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     done = make_ticket("My invoice is wrong.", customer="c@example.org")
     hold(done, category=billing)
     settle(done, lea)
-    hold(make_ticket(HOSTILE, customer="c@example.org"), category=billing, confidence=0.1)
+    said: dict[str, Any] = {"words": [[0, 9], [29, 60]], "near": [make_example(f"Near: {HOSTILE}", ticket=done).pk]}
+    (hostile,) = hold(make_ticket(HOSTILE, customer="c@example.org"), category=billing, confidence=0.1, **said)
     hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
     (passed,) = hold(make_ticket("Somebody will sue."), category=billing)
     decisions.escalate(passed, ana, note="Legal.", key=uuid4())
@@ -69,6 +73,10 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     (blind,) = hold(make_ticket("Nobody says what this is."))
     ended, under_way = benchmark_runs()
     contender = ended.contenders.get()
+    make_doubt(make_gold(HOSTILE + " once more"), "Account")
+    course()
+    Category.objects.create(name="Technically", description=technical.description)
+    topic, new = make_topic(HOSTILE), topics.draft_of(DraftLabel(name="Insurance", examples=HOSTILE), lea)
     return {
         "inbox": "/",
         "new ticket": "/tickets/new/",
@@ -77,8 +85,11 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "hostile ticket": Ticket.objects.get(text=HOSTILE).get_absolute_url(),
         "models": "/models/",
         "screen": "/review/",
+        "similar": f"/review/similar/{hostile.pk}/",
         "queue": "/review/queue/",
         "my decisions": "/review/mine/",
+        "specialist": "/review/specialist/",
+        "doubtful labels": "/review/doubts/",
         "lead": "/review/lead/",
         "lead's screen": "/review/lead/work/",
         "preferences": "/review/preferences/",
@@ -87,6 +98,10 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "run under way": under_way.get_absolute_url(),
         "model of a run": contender.get_absolute_url(),
         "answers": f"{contender.get_absolute_url()}answers/",
+        "topics": "/review/topics/",
+        "topic": f"/review/topics/{topic.pk}/",
+        "draft of a topic": f"/review/topics/drafted/{new.pk}/",
+        "overlaps": "/review/overlaps/",
         "datasets": "/review/datasets/",
         "snapshot": ended.snapshot.get_absolute_url(),
         "nothing there": "/nothing/",

@@ -12,12 +12,14 @@ from django.urls import reverse
 from playwright.sync_api import Page, expect
 
 from classifier import drafts
-from classifier.models import Category, Failure, Gate, ModelSpec, Ticket
+from classifier.models import Category, DraftLabel, Failure, Gate, ModelSpec, Ticket
 from review import benchmark, decisions, drafting, snapshots
 from review.decisions import Label
+from review.learning import topics
 from review.models import Contender, Decision, Run
 from tests.browser.conftest import Console
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic, run_desk
+from tests.review.test_specialist_page import course
 from tests.test_roles import DOORS
 
 pytestmark = pytest.mark.browser
@@ -40,6 +42,7 @@ def office(page: Page, catalogue: None, admin: User) -> Page:
     for changed in (Category.objects.first(), Gate.current()):
         changed.save()
     benchmarked(admin)
+    course()
     page.goto("/admin/")
     page.get_by_label("Username").fill("ada")
     page.get_by_label("Password").fill(PASSWORD)
@@ -88,13 +91,18 @@ def test_no_page_of_the_admin_is_complained_of(office: Page, admin: User, consol
 
 
 def test_no_page_of_the_app_is_complained_of(office: Page, console: Console) -> None:
-    hold(make_ticket("One more to review."))
+    (seat,) = hold(make_ticket("One more to review."))
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
     digest = contender.run.snapshot.short
+    topic, new = make_topic(), topics.draft_of(DraftLabel(name="Insurance"), User.objects.get(username="ada"))
     ones: dict[str, list[object]] = {
         "classifier:ticket": [Ticket.objects.last().pk],
         "review:alike": [Decision.objects.get().pk],
+        "review:similar": [seat.pk],
+        "review:doubt": [make_doubt(make_gold(), "Account").pk],
+        "review:topic": [topic.pk],
+        "review:drafted": [new.pk],
         "review:run": [contender.run_id],
         "review:contender": [contender.run_id, contender.pk],
         "review:answers": [contender.run_id, contender.pk],

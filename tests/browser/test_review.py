@@ -11,7 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 from classifier.models import Category, Ticket
 from review.models import Decision, Seat
 from tests.browser.conftest import Console
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import PASSWORD, hold, make_example, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
@@ -293,3 +293,110 @@ def test_keys_that_are_turned_off_do_nothing(desk: Page) -> None:
         desk.keyboard.press(key)
     assert verdicts() == []
     expect(desk.locator("#card .text")).to_contain_text(TEXTS[0])
+
+
+def marks(page: Page) -> list[str]:
+    """The words that are seen to be marked in the message."""
+    seen = "found => found.filter(one => getComputedStyle(one).textDecorationLine !== 'none').map(one => one.innerText)"
+    return list(page.locator("#card .text mark").evaluate_all(seen))
+
+
+def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent: Page) -> None:
+    run_desk()
+    hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
+    hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
+    start(agent)
+    toggle = agent.get_by_role("button", name="Marked words")
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    assert marks(agent) == ["charged", "twice"]
+    agent.keyboard.press("h")
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    assert marks(agent) == []
+    agent.keyboard.press("Enter")
+    expect(agent.locator("#card .text")).to_have_text("something quite different")
+    assert marks(agent) == []
+    agent.reload()
+    expect(toggle).to_have_attribute("aria-pressed", "false")
+    assert marks(agent) == []
+    agent.keyboard.press("h")
+    expect(toggle).to_have_attribute("aria-pressed", "true")
+    assert marks(agent) == ["quite"]
+
+
+def beside_solved(solved: int) -> Ticket:
+    """Two tickets wait, and so many are solved that lie near the first of them."""
+    run_desk()
+    texts = [f"Charged {number} times." for number in range(solved)]
+    near = [make_example(text, ticket=make_ticket(text)).pk for text in texts]
+    first = make_ticket("I was charged twice.")
+    hold(first, confidence=0.1, near=near, words=[[6, 13]])
+    hold(make_ticket("something quite different"), confidence=0.2)
+    return first
+
+
+SIMILAR = "**/review/similar/**"
+
+
+def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent: Page) -> None:
+    beside_solved(3)
+    held_back: list[Route] = []
+    agent.route(SIMILAR, lambda route: held_back.append(route))
+    with agent.expect_request(SIMILAR):
+        start(agent)
+    controls = [".text", ".facts", ".accept", "#find", "summary >> nth=0", "input[name=sentiment] >> nth=0", ".similar"]
+
+    def places() -> list[object]:
+        return [agent.locator(f"#card {control}").bounding_box() for control in controls]
+
+    before = places()
+    expect(agent.locator(".similar li")).to_have_count(0)
+    held_back.pop().continue_()
+    expect(agent.locator(".similar").get_by_role("link")).to_have_count(3)
+    assert places() == before
+    expect(agent.locator("#heading")).to_be_focused()
+    agent.get_by_role("link", name="Charged 1 times.").click()
+    expect(agent.locator("article .text")).to_have_text("Charged 1 times.")
+
+
+def test_where_nothing_is_near_the_message_has_all_the_room(agent: Page) -> None:
+    beside_solved(0)
+    start(agent)
+    expect(agent.locator(".similar")).to_have_count(1)
+    expect(agent.locator(".similar")).to_be_hidden()
+
+
+def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(desk: Page) -> None:
+    held_back: list[Route] = []
+    desk.route(SIMILAR, lambda route: held_back.append(route))
+    start(desk)
+    with desk.expect_request(SIMILAR):
+        desk.keyboard.press("Enter")
+    sees(desk, 1)
+    desk.keyboard.press("n")
+    desk.keyboard.type("Not to be lost.")
+    Session.objects.all().delete()
+    with desk.expect_response(SIMILAR) as answered:
+        held_back.pop().continue_()
+    assert answered.value.header_value("HX-Redirect")
+    expect(desk.locator("textarea[name=note]")).to_have_value("Not to be lost.")
+    expect(desk.locator("textarea[name=note]")).to_be_focused()
+    assert verdicts() == ["accepted"]
+
+
+def test_without_script_words_are_marked_and_similar_tickets_a_link_away(
+    agent: Page, chromium: Browser, live_server: LiveServer
+) -> None:
+    ticket = beside_solved(2)
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    page.goto("/sign-in/?next=/review/")
+    page.get_by_label("Username").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.locator("#card .text mark")).to_have_text("charged")
+    expect(page.locator("#words")).to_be_hidden()
+    page.get_by_role("link", name="Nearest solved tickets").click()
+    expect(page.get_by_role("link", name="Charged 0 times.")).to_be_visible()
+    page.get_by_role("link", name="Back to the ticket").click()
+    expect(page.locator("#card .text")).to_have_text(ticket.text)
+    context.close()

@@ -10,6 +10,7 @@ from django.http import QueryDict
 from django.utils import timezone
 
 from classifier.models import Category, ModelSpec, Sentiment, Ticket
+from review import incidents
 from review.choices import Choices
 from review.filters import SeatFilter
 from review.listing import stretches
@@ -106,3 +107,8 @@ def test_the_queue_is_sorted_by_label_or_language_along_an_index(ana: User, desc
         found, _empty = stretches(column, descending=descending, urgent=timezone.now(), in_hand=[])
         index = f"seat_by_{'spec' if column == 'model' else column}"
         assert_walks(index, plan(seats.filter(found.among).order_by(*found.by), 25))
+
+
+@pytest.mark.usefixtures("many")
+def test_what_arrived_together_is_looked_for_among_the_latest_along_an_index() -> None:
+    assert_walks("seat_by_age", str(incidents.latest(timezone.now()).explain()))

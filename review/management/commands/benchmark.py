@@ -1,5 +1,5 @@
 import argparse
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from threading import Lock
 from typing import Any, NamedTuple
 
@@ -33,6 +33,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--contract", help="an earlier contract, by the first characters of its digest")
         parser.add_argument("--draft", metavar="NAME", help="a draft, measured beside the contract in force")
+        parser.add_argument(
+            "--examples",
+            action="append",
+            type=int,
+            choices=range(21),
+            metavar="N",
+            help="show endpoints N solved tickets with each question, 0 for none; may be repeated, by default as set",
+        )
         parser.add_argument("--snapshot", help="a snapshot, by the first characters of its digest; else a new one")
         parser.add_argument("--resume", type=int, metavar="RUN", help="go on with a run that was stopped or cut off")
         parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
@@ -40,6 +48,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: Any, model: list[str], quiet: bool, **options: Any) -> None:
         self._writing, self._quiet = Lock(), quiet
+        self._examples: list[int | None] = options["examples"] or [None]
         if options["resume"]:
             self._work_off(self._resumed(options["resume"]))
             return
@@ -51,7 +60,8 @@ class Command(BaseCommand):
             if not items:
                 raise CommandError("There is no item to compare on in this file.")
             say_who_answers(self)
-            figures = {str(spec): self._figures(spec, items, version) for spec in self._specs(model)}
+            entries = self._entries(self._specs(model), version)
+            figures = {entry.name: self._figures(entry, items) for entry in entries}
             labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
             self._show(figures, {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()})
             return
@@ -61,10 +71,9 @@ class Command(BaseCommand):
         if options["draft"]:
             entries = self._drafted(options["draft"], specs)
         else:
-            entries = [benchmark.Entry(spec, version, options["contract"] or "") for spec in specs]
+            entries = self._entries(specs, version, options["contract"] or "")
         for entry in entries:
-            name = f"{entry.spec} ({entry.label})" if entry.label else str(entry.spec)
-            self.stdout.write(f"{name}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
+            self.stdout.write(f"{entry.name}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
         if not options["estimate"]:
             self._work_off(self._started(snapshot, entries))
 
@@ -78,9 +87,13 @@ class Command(BaseCommand):
         except (EmptyTaxonomy, ValueError) as error:
             raise CommandError(str(error)) from error
 
+    def _entries(self, specs: list[ModelSpec], version: ContractVersion, label: str = "") -> list[benchmark.Entry]:
+        return _once(benchmark.Entry(spec, version, label, number) for spec in specs for number in self._examples)
+
     def _drafted(self, name: str, specs: list[ModelSpec]) -> list[benchmark.Entry]:
         try:
-            entries = drafting.entries_for(Draft.objects.get(name=name), specs)
+            draft = Draft.objects.get(name=name)
+            entries = _once(one for n in self._examples for one in drafting.entries_for(draft, specs, n))
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
@@ -183,12 +196,13 @@ class Command(BaseCommand):
                 raise CommandError(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
         return Item(record.values["text"] or "", category or "", sentiment or "")
 
-    def _figures(self, spec: ModelSpec, items: list["Item"], version: ContractVersion) -> dict[str, Any]:
-        return scores.figures(list(self._scored(spec, items, version)))
+    def _figures(self, entry: benchmark.Entry, items: list["Item"]) -> dict[str, Any]:
+        return scores.figures(list(self._scored(entry, items)))
 
-    def _scored(self, spec: ModelSpec, items: list["Item"], version: ContractVersion) -> Iterator[Scored]:
-        judge, labels = Judge(), version.labels
-        for item, answer in zip(items, ask([item.text for item in items], spec, version), strict=True):
+    def _scored(self, entry: benchmark.Entry, items: list["Item"]) -> Iterator[Scored]:
+        judge, labels = Judge(), entry.contract.labels
+        answers = ask([item.text for item in items], entry.spec, entry.contract, examples=entry.shown)
+        for item, answer in zip(items, answers, strict=True):
             category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
             said = answer if isinstance(answer, Answer) else None
             one = Scored(
@@ -201,12 +215,17 @@ class Command(BaseCommand):
                 confidence=said.confidence if said else None,
                 failure=answer.kind if isinstance(answer, ClassifierError) else "",
                 latency_ms=answer.usage.latency_ms,
-                cost=float(spec.cost(answer.usage)),
+                cost=float(entry.spec.cost(answer.usage)),
             )
             words = f"{said.category} | {said.sentiment}" if said else f"ERROR {one.failure}: {answer}"
             expected = f"{item.category} | {item.sentiment}"
-            self._line(str(spec), one.right, one.latency_ms, words, expected, item.text)
+            self._line(entry.name, one.right, one.latency_ms, words, expected, item.text)
             yield one
+
+
+def _once(entries: Iterable[benchmark.Entry]) -> list[benchmark.Entry]:
+    """Without those that ask the same: a model that cannot be shown any solved tickets is asked once."""
+    return list({(entry.spec, entry.contract, entry.shown): entry for entry in entries}.values())
 
 
 class Item(NamedTuple):

@@ -1,0 +1,200 @@
+"""Labels in doubt, in a browser: by keyboard alone, and without JavaScript."""
+
+import itertools
+from collections.abc import Iterator
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from review.models import Doubt, GoldLabel, Preferences
+from tests.browser.conftest import Console
+from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
+TEXTS = [
+    "Since the update the app stops whenever I open an invoice.",
+    "Please tell me who owns our workspace now.",
+    "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم",
+    "I love it, thank you all!",
+]
+
+
+@pytest.fixture
+def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+    page.goto("/sign-in/?next=/review/doubts/")
+    page.get_by_label("Username").fill("lea")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Doubtful labels")).to_be_visible()
+    return page
+
+
+@pytest.fixture
+def doubted(lead: Page) -> Page:
+    """Four labels in doubt, the first one believed least."""
+    run_desk()
+    suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
+    for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
+        make_doubt(make_gold(text), *label, belief=0.02 + place / 10)
+    lead.goto("/review/doubts/")
+    return lead
+
+
+def sees(page: Page, number: int) -> None:
+    expect(page.locator("#doubt .text")).to_contain_text(TEXTS[number])
+    expect(page.locator("#heading")).to_be_focused()
+
+
+def given(number: int) -> str:
+    label = GoldLabel.objects.get(text=TEXTS[number])
+    return f"{label.category} | {label.sentiment}"
+
+
+def test_labels_are_kept_and_corrected_by_one_key_each(doubted: Page) -> None:
+    press = doubted.keyboard.press
+    sees(doubted, 0)
+    expect(doubted.locator("#left")).to_have_text("4 left")
+    press("c")
+    sees(doubted, 1)
+    expect(doubted.get_by_text("Now it is Technical | Negative.")).to_be_visible()
+    press("Enter")
+    sees(doubted, 2)
+    press("o")
+    expect(doubted.get_by_label("Category")).to_be_focused()
+    doubted.keyboard.type("Acc")
+    press("Tab")
+    doubted.keyboard.type("Pos")
+    press("Tab")
+    press("Enter")
+    sees(doubted, 3)
+    press("k")
+    expect(doubted.get_by_role("heading", name="No label is in doubt")).to_be_focused()
+    expect(doubted.locator("#left")).to_have_text("0 left")
+    assert [given(number) for number in range(4)] == [
+        "Technical | Negative",
+        "Billing | Neutral",
+        "Account | Positive",
+        "Billing | Neutral",
+    ]
+
+
+def test_a_wrong_key_is_put_right(doubted: Page) -> None:
+    sees(doubted, 0)
+    doubted.keyboard.press("k")
+    sees(doubted, 1)
+    doubted.keyboard.press("u")
+    sees(doubted, 0)
+    doubted.keyboard.press("c")
+    sees(doubted, 1)
+    expect(doubted).to_have_url("/review/doubts/")
+    assert given(0) == "Technical | Negative"
+
+
+def test_escape_leaves_the_choice_and_the_keys_work_again(doubted: Page) -> None:
+    sees(doubted, 0)
+    doubted.keyboard.press("o")
+    doubted.keyboard.press("Escape")
+    expect(doubted.locator("summary")).to_be_focused()
+    doubted.keyboard.press("k")
+    sees(doubted, 1)
+
+
+def test_single_keys_can_be_turned_off(doubted: Page, lea: User) -> None:
+    Preferences.objects.create(user=lea, keys_on=False)
+    doubted.reload()
+    sees(doubted, 0)
+    expect(doubted.locator("kbd")).to_have_count(0)
+    doubted.keyboard.press("c")
+    doubted.keyboard.press("Enter")
+    sees(doubted, 1)
+    assert given(0) == "Billing | Neutral"
+
+
+def test_an_answer_that_does_not_arrive_is_told_and_can_be_given_again(doubted: Page, console: Console) -> None:
+    for part in ("ERR_FAILED", "htmx:"):
+        console.forgive(part)
+    sees(doubted, 0)
+    doubted.route("**/keep/", lambda route: route.abort())
+    doubted.keyboard.press("k")
+    expect(doubted.get_by_role("alert")).to_be_visible()
+    doubted.unroute("**/keep/")
+    doubted.keyboard.press("k")
+    sees(doubted, 1)
+    expect(doubted.locator("#unsaved")).to_be_hidden()
+
+
+@pytest.fixture
+def plain(chromium: Browser, live_server: LiveServer, doubted: Page, console: Console) -> Iterator[Page]:
+    """The same person in a browser without JavaScript."""
+    state = doubted.context.storage_state()
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state)
+    page = context.new_page()
+    console.hear(page)
+    yield page
+    context.close()
+
+
+def test_everything_goes_without_javascript(plain: Page) -> None:
+    plain.goto("/review/doubts/")
+    plain.get_by_role("button", name="Keep the label").click()
+    expect(plain.get_by_text("Kept.")).to_be_visible()
+    plain.get_by_role("button", name="Correct it to Account | Neutral").click()
+    expect(plain.get_by_text("Now it is Account | Neutral.")).to_be_visible()
+    plain.get_by_text("Another label").click()
+    plain.get_by_label("Category").select_option("Technical")
+    plain.get_by_role("button", name="Correct it", exact=True).click()
+    expect(plain.get_by_text("1 left")).to_be_visible()
+    plain.get_by_role("button", name="I cannot tell").click()
+    expect(plain.get_by_role("heading", name="No label is in doubt")).to_be_visible()
+    assert [given(number) for number in range(3)] == [
+        "Billing | Neutral",
+        "Account | Neutral",
+        "Technical | Neutral",
+    ]
+    assert GoldLabel.objects.get(text=TEXTS[3]).state == "disputed"
+
+
+def check(page: Page, where: str) -> list[str]:
+    found = ["something inline"] if page.locator("script:not([src]), style, [style], [onclick]").count() else []
+    for width, theme in itertools.product((1280, 320), ("light", "dark")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        violations = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
+        found += [f"{one['id']}, {theme}: {node['html'][:200]}" for one in violations for node in one["nodes"]]
+    for width, direction in itertools.product((320, 360, 640, 1000, 1280), ("rtl", "ltr")):
+        page.set_viewport_size({"width": width, "height": 800})
+        page.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
+            found.append(f"scrolls sideways, {direction}, {width}")
+    return [f"{where}: {one}" for one in found]
+
+
+def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
+    found = check(doubted, "a label in doubt")
+    doubted.locator("#heading").focus()
+    doubted.keyboard.press("o")
+    found += check(doubted, "another label")
+    doubted.keyboard.press("Escape")
+    for number in (1, 2):
+        doubted.keyboard.press("k")
+        sees(doubted, number)
+    found += check(doubted, "hostile")
+    Doubt.objects.all().delete()
+    doubted.reload()
+    found += check(doubted, "nothing left")
+    assert found == []
+
+
+def test_what_arrived_together_is_for_everybody(agent: Page) -> None:
+    run_desk()
+    hold(*[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)])
+    agent.goto("/review/queue/")
+    expect(agent.get_by_role("heading", name="Arrived together")).to_be_visible()
+    assert check(agent, "queue") == []
+    agent.get_by_role("button", name="Decide the first").press("Enter")
+    expect(agent.locator("#session")).to_contain_text("one of 6 alike")

@@ -1,0 +1,155 @@
+"""Categories that are taken for each other, or described alike, are shown with what shows it and what can be done."""
+
+from itertools import count
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+
+from classifier.models import Category, Sentiment, Ticket
+from review.models import Family, GoldLabel, Side
+from tests.factories import make_ticket
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+NONE = "models keep the categories apart"
+_numbers = count(1)
+
+
+@pytest.fixture
+def lead(client: Client, lea: User) -> Client:
+    client.force_login(lea)
+    return client
+
+
+@pytest.fixture
+def office(admin: User) -> Client:
+    client = Client()
+    client.force_login(admin)
+    return client
+
+
+def category(name: str) -> Category:
+    return Category.objects.get(name=name)
+
+
+def labelled(right: str, said: str, times: int = 1, ticket: Ticket | None = None) -> None:
+    """Gold labels for which a model had said something before people did."""
+    sentiment = Sentiment.objects.get(name="Neutral")
+    for _time in range(times):
+        text = f"Message {next(_numbers)}: <i>{right}</i>, taken for {said}"
+        GoldLabel.objects.create(
+            text=text,
+            digest=GoldLabel.digest_of(text),
+            category=category(right),
+            sentiment=sentiment,
+            said_category=category(said),
+            said_sentiment=sentiment,
+            said_confidence=0.5,
+            origin=GoldLabel.Origin.DECISION,
+            family=Family.objects.create(side=Side.TRAINING),
+            ticket=ticket,
+        )
+
+
+def page(client: Client) -> str:
+    response = client.get(reverse("review:overlaps"))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead: Client) -> None:
+    ticket = make_ticket()
+    labelled("Billing", "Account", 3)
+    labelled("Account", "Billing", 1)
+    labelled("Account", "Billing", 1, ticket=ticket)
+    labelled("Billing", "Billing", 5)
+    shown = page(lead)
+    assert "Taken for each other in 5 of 10 labels (50%)." in shown
+    assert "people: Account; the model: Billing" in shown
+    assert ticket.get_absolute_url() in shown
+    assert "&lt;i&gt;Account&lt;/i&gt;" in shown
+
+
+@pytest.mark.parametrize(("there", "back", "right"), [(9, 0, 0), (9, 1, 0), (2, 2, 90)])
+def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(lead: Client, there: int, back: int, right: int) -> None:
+    labelled("Billing", "Account", there)
+    labelled("Account", "Billing", back)
+    labelled("Billing", "Billing", right)
+    assert NONE in page(lead)
+
+
+def test_categories_described_almost_alike_are_shown(lead: Client) -> None:
+    Category.objects.create(name="Refunds", description="The customer wants money back for something they paid.")
+    Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
+    (overlap,) = lead.get(reverse("review:overlaps")).context["found"].overlaps
+    assert {side.name for side in overlap.sides} == {"Refunds", "Reimbursements"}
+    assert "Described almost alike" in page(lead)
+
+
+def test_the_categories_that_come_along_do_not_overlap(lead: Client) -> None:
+    assert NONE in page(lead)
+
+
+def test_a_category_and_one_below_it_are_meant_to_overlap(lead: Client) -> None:
+    Category.objects.create(name="Billing again", parent=category("Billing"), description="")
+    Category.objects.filter(name="Billing again").update(description=category("Billing").description)
+    labelled("Billing", "Billing again", 4)
+    labelled("Billing again", "Billing", 4)
+    assert NONE in page(lead)
+
+
+def test_what_a_model_said_of_a_sealed_ticket_is_not_told(lead: Client) -> None:
+    labelled("Billing", "Account", 3)
+    labelled("Account", "Billing", 1)
+    labelled("Account", "Billing", 1, ticket=make_ticket(sealed=True))
+    assert NONE in page(lead)
+
+
+def test_labels_out_of_use_do_not_count(lead: Client) -> None:
+    labelled("Billing", "Account", 3)
+    labelled("Account", "Billing", 3)
+    Category.objects.filter(name="Account").update(retired=True)
+    assert NONE in page(lead)
+    Category.objects.filter(name="Account").update(retired=False)
+    GoldLabel.objects.update(state=GoldLabel.State.DISPUTED)
+    assert NONE in page(lead)
+
+
+def test_an_admin_is_led_to_the_merge_that_the_admin_site_has(office: Client) -> None:
+    labelled("Billing", "Account", 3)
+    labelled("Account", "Billing", 3)
+    shown = page(office)
+    billing = category("Billing")
+    assert f'name="_selected_action" value="{billing.pk}"' in shown
+    assert reverse("admin:classifier_category_change", args=[billing.pk]) in shown
+    assert reverse("admin:classifier_draft_add") in shown
+    sent = {"action": "merge", "index": "0", "_selected_action": str(billing.pk)}
+    asked = office.post(reverse("admin:classifier_category_changelist"), sent).content.decode()
+    assert "Merge into" in asked
+    assert not category("Billing").retired
+
+
+def test_a_lead_is_told_who_can_merge(lead: Client) -> None:
+    labelled("Billing", "Account", 3)
+    labelled("Account", "Billing", 3)
+    shown = page(lead)
+    assert "An admin can merge" in shown
+    assert "_selected_action" not in shown
+
+
+def test_the_page_costs_the_same_however_many_labels_there_are(lead: Client) -> None:
+    labelled("Billing", "Account", 2)
+    labelled("Account", "Billing", 2)
+    page(lead)
+    with CaptureQueriesContext(connection) as few:
+        page(lead)
+    for one, other in (("Billing", "Account"), ("Technical", "General"), ("General", "Billing")):
+        labelled(one, other, 20)
+        labelled(other, one, 20)
+    with CaptureQueriesContext(connection) as many:
+        page(lead)
+    assert len(many) == len(few)
