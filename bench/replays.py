@@ -1,0 +1,83 @@
+"""A file of labelled messages, as the specialist meets it."""
+
+import gzip
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+
+class Replay:
+    """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
+
+    def __init__(self, file: Path, axis: str, test_share: float) -> None:
+        from classifier import vectors
+        from classifier.models import Sentiment
+        from review.learning.lesson import offered
+
+        with gzip.open(file, "rt") as lines:
+            rows = [json.loads(line) for line in lines]
+        rows = [row for row in rows if row[axis]]
+        names = sorted({row[axis] for row in rows})
+        self.texts = [row["text"] for row in rows]
+        self.labels = np.array([names.index(row[axis]) + 1 for row in rows])
+        self.vectors = vectors.of(self.texts)
+        draws = np.random.default_rng(0).random(len(rows))
+        self.test = np.array(
+            [
+                row.get("split") == "test" or ("split" not in row and draw < test_share)
+                for row, draw in zip(rows, draws, strict=True)
+            ]
+        )
+        self.offered = offered(self._options(axis, names, {one.name: one for one in Sentiment.objects.all()}))
+
+    @staticmethod
+    def _options(axis: str, names: list[str], sentiments: dict[str, Any]) -> list[Any]:
+        """Categories have their names and nothing else; sentiments are those of the default taxonomy."""
+        from classifier.contract import Option
+
+        if axis == "category":
+            return [Option(name=name, keys=(number + 1,)) for number, name in enumerate(names)]
+        options = [sentiments[name].option(name) for name in names]
+        return [
+            Option(name=one.name, description=one.description, examples=one.examples, keys=(number + 1,))
+            for number, one in enumerate(options)
+        ]
+
+    def accuracy(self, axis: Any) -> float:
+        from classifier.learning.axis import Bound
+
+        rows = np.flatnonzero(self.test)
+        texts = [self.texts[row] for row in rows]
+        shares = Bound(axis, self.offered).probabilities(self.vectors[rows], texts)
+        return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
+
+    def examples(self, rows: Any) -> Any:
+        from classifier.learning.training import Examples
+
+        return Examples(
+            keys=rows,
+            texts=[self.texts[row] for row in rows],
+            vectors=self.vectors[rows],
+            labels=self.labels[rows],
+            groups=rows,
+        )
+
+    def next_ones(self, order: str, pool: Any, asked: Any, newest: Any, count: int) -> Any:
+        """Which of the pool people are asked about next."""
+        if order == "random":
+            return pool[:count]
+        from classifier.learning.axis import Bound
+        from classifier.learning.space import centre_of, centred
+        from review.order import most_instructive
+
+        pool = pool[:5_000]
+        shares = np.sort(
+            Bound(newest, self.offered).probabilities(self.vectors[pool], [self.texts[row] for row in pool])
+        )
+        centre = centre_of(self.vectors[pool])
+        found = centred(self.vectors[pool], centre)
+        known = found @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
+        chosen = most_instructive(found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count)
+        return pool[chosen[:count]]
