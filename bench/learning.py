@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from bench.harness import fresh_installation, table
-from bench.replays import Replay
+from bench.replays import BLIND, Replay
 
 SHOWN = (0, 20, 50, 100, 200, 300, 500, 1_000, 3_000)
 FIRST = 40
@@ -25,7 +25,7 @@ def replay(data: Replay, order: str, seed: int, most: int, marks: tuple[float, .
     from classifier.learning.training import compare, learn
 
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))
-    asked = pool[:0]
+    asked, drawn = pool[:0], np.zeros(0, bool)
     serving = newest = Axis.unlearned()
     said: dict[Any, float] = {0: data.accuracy(serving)}
     while len(asked) < min(most, int((~data.test).sum())):
@@ -34,8 +34,10 @@ def replay(data: Replay, order: str, seed: int, most: int, marks: tuple[float, .
         if len(asked) >= 1_000:
             step = coming - len(asked)
         chosen = data.next_ones(order, pool, asked, newest, step)
+        by_chance = len(chosen) if order == "random" else round(BLIND * step)
+        drawn = np.concatenate([drawn, np.arange(len(chosen)) < by_chance])
         asked, pool = np.concatenate([asked, chosen]), pool[~np.isin(pool, chosen)]
-        examples = data.examples(asked)
+        examples = data.examples(asked, drawn)
         trial = learn(examples, data.offered)
         newest = trial.axis if trial else newest
         if compare(newest, serving, examples, data.offered).wins:

@@ -7,6 +7,9 @@ from typing import Any
 
 import numpy as np
 
+BLIND = 0.1
+"""The share of tickets that people get because they were drawn, as the desk has it at first."""
+
 
 class Replay:
     """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
@@ -53,7 +56,7 @@ class Replay:
         shares = Bound(axis, self.offered).probabilities(self.vectors[rows], texts)
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
-    def examples(self, rows: Any) -> Any:
+    def examples(self, rows: Any, drawn: Any = None) -> Any:
         from classifier.learning.training import Examples
 
         return Examples(
@@ -62,12 +65,15 @@ class Replay:
             vectors=self.vectors[rows],
             labels=self.labels[rows],
             groups=rows,
+            drawn=np.zeros(len(rows), bool) if drawn is None else drawn,
         )
 
     def next_ones(self, order: str, pool: Any, asked: Any, newest: Any, count: int) -> Any:
-        """Which of the pool people are asked about next."""
-        if order == "random":
+        """Which of the pool people are asked about next; those that are drawn come first."""
+        blind = round(BLIND * count) if order != "random" else count
+        if blind == count:
             return pool[:count]
+        drawn, pool, count = pool[:blind], pool[blind:], count - blind
         from classifier.learning.axis import Bound
         from classifier.learning.space import centre_of, centred
         from review.order import most_instructive
@@ -80,4 +86,4 @@ class Replay:
         found = centred(self.vectors[pool], centre)
         known = found @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
         chosen = most_instructive(found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count)
-        return pool[chosen[:count]]
+        return np.concatenate([drawn, pool[chosen[:count]]])

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from . import linear, words
 from .axis import Axis, Bound, Offered, Recipe, Record
@@ -30,6 +31,8 @@ WIN = 1.645
 class Examples:
     """Labelled texts: their keys, vectors as the encoder gave them of shape (n, WIDTH), the keys of their labels on one
     axis, and a group each; of one group are texts that say nearly the same, and they are held out together.
+
+    `drawn` says of each whether chance alone chose it for labelling, and not what it could teach.
     """
 
     keys: Ints
@@ -37,6 +40,7 @@ class Examples:
     vectors: Floats
     labels: Ints
     groups: Ints
+    drawn: npt.NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -48,6 +52,7 @@ class Examples:
             vectors=self.vectors[which],
             labels=self.labels[which],
             groups=self.groups[which],
+            drawn=self.drawn[which],
         )
 
 
@@ -171,13 +176,14 @@ def _best(held_out: HeldOut, labels: Ints) -> tuple[Recipe, float]:
 
 
 class Comparison(NamedTuple):
-    """A candidate beside what is in service, on examples that neither had seen."""
+    """A candidate beside what is in service, on examples that neither had seen: all, or those that were `drawn`."""
 
     items: int
     accuracy_before: float
     accuracy: float
     gain: float
     error: float
+    drawn: bool = False
 
     @property
     def wins(self) -> bool:
@@ -190,10 +196,25 @@ class Comparison(NamedTuple):
 
 
 def compare(candidate: Axis, incumbent: Axis, examples: Examples, offered: Sequence[Offered]) -> Comparison:
-    """Paired, example by example: those held out from both, and those that the incumbent has never seen."""
+    """Paired, example by example: those held out from both, and those that the incumbent has never seen.
+
+    What was chosen because it is unlike everything labelled is just what a model cannot tell when it is held out. So a
+    candidate that does not win on all examples may do so on those that chance alone chose, which are like what comes.
+    """
     before = _losses(incumbent, examples, offered)
     after = _recorded(candidate.record)
     common = sorted(after.keys() & before.keys())
+    drawn = set(examples.keys[examples.drawn].tolist())
+    on_all = _compared(before, after, common)
+    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn])._replace(drawn=True)
+    return on_drawn if on_drawn.wins and not on_all.wins else on_all
+
+
+Losses = dict[tuple[int, int], tuple[float, int]]
+"""By example and label, the loss and whether it was right."""
+
+
+def _compared(before: Losses, after: Losses, common: Sequence[tuple[int, int]]) -> Comparison:
     if not common:
         return Comparison.nothing()
     gains = np.array([before[pair][0] - after[pair][0] for pair in common])
@@ -207,15 +228,14 @@ def compare(candidate: Axis, incumbent: Axis, examples: Examples, offered: Seque
     )
 
 
-def _recorded(record: Record) -> dict[tuple[int, int], tuple[float, int]]:
-    """By example and label, its loss and whether it was right."""
+def _recorded(record: Record) -> Losses:
     return {
         (int(example), int(label)): (float(loss), int(right))
         for example, label, loss, right in zip(record.examples, record.labels, record.losses, record.right, strict=True)
     }
 
 
-def _losses(axis: Axis, examples: Examples, offered: Sequence[Offered]) -> dict[tuple[int, int], tuple[float, int]]:
+def _losses(axis: Axis, examples: Examples, offered: Sequence[Offered]) -> Losses:
     rows = {key: number for number, label in enumerate(offered) for key in label.keys}
     seen = set(axis.seen.tolist())
     fresh = np.array(

@@ -12,7 +12,7 @@ from classifier.models import Example
 from review.models import GoldLabel, Side
 
 CHUNK = 500
-_FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id"]
+_FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
 
 
 @transaction.atomic
@@ -23,9 +23,9 @@ def publish() -> int:
     """
     taught = GoldLabel.objects.usable().on_side(Side.TRAINING)
     wanted = {
-        digest: (family, category, sentiment, ticket)
-        for digest, family, category, sentiment, ticket in taught.values_list(
-            "digest", "family", "category", "sentiment", "ticket"
+        digest: (*follows, origin == GoldLabel.Origin.BLIND)
+        for digest, *follows, origin in taught.values_list(
+            "digest", "family", "category", "sentiment", "ticket", "origin"
         )
     }
     known = dict(_known())
@@ -36,7 +36,7 @@ def publish() -> int:
             Example(digest=digest, text=text, **dict(zip(_FOLLOWS, wanted[digest], strict=True)))
             for digest, text in taught.filter(digest__in=digests).values_list("digest", "text")
         ]
-        changed = ["group", "category", "sentiment", "ticket", "changed_at"]
+        changed = ["group", "category", "sentiment", "ticket", "drawn", "changed_at"]
         Example.objects.bulk_create(rows, update_conflicts=True, unique_fields=["digest"], update_fields=changed)
     solved.forget()
     return len(wanted)

@@ -48,15 +48,17 @@ class Lesson:
 def read() -> Lesson:
     """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
     contract = ContractVersion.objects.in_force()
-    rows = list(Example.objects.order_by("pk").values_list("pk", "digest", "text", "group", "category", "sentiment"))
+    columns = ["pk", "digest", "text", "group", "category", "sentiment", "drawn"]
+    rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
     found = vectors.of(texts)
     keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
-    columns = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
+    drawn = np.fromiter((row[6] for row in rows), bool)
+    by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
     return Lesson(
         examples={
-            name: Examples(keys=keys, texts=texts, vectors=found, labels=labels, groups=groups)
-            for name, labels in columns.items()
+            name: Examples(keys=keys, texts=texts, vectors=found, labels=labels, groups=groups, drawn=drawn)
+            for name, labels in by_axis.items()
         },
         offered={
             "category": offered(contract.terms.categories),

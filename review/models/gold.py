@@ -6,14 +6,13 @@ a prompt and never in training; the training side is what models learn from.
 
 from __future__ import annotations
 
-import hashlib
-
 from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment, Ticket
+from classifier.models.learned import digest_of
 from classifier.models.ticket import MessageField
 
 
@@ -124,7 +123,7 @@ class GoldLabel(models.Model):
 
     @staticmethod
     def digest_of(text: str) -> str:
-        return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+        return digest_of(text)
 
     @property
     def side(self) -> str:

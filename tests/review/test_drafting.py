@@ -289,7 +289,7 @@ def test_the_page_is_paged_and_costs_the_same(
 ) -> None:
     monkeypatch.setattr("review.views.drafting.A_PAGE", 2)
     client.force_login(measurer)
-    with django_assert_max_num_queries(16):
+    with django_assert_max_num_queries(17):
         first = client.get(page).content.decode()
     second = client.get(page, {"page": 2}).content.decode()
     assert "Page 1 of 2" in first

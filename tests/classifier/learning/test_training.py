@@ -58,6 +58,7 @@ def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
         vectors=np.vstack([taught.vectors, taught.vectors]),
         labels=np.concatenate([taught.labels, taught.labels]),
         groups=np.concatenate([taught.groups, taught.groups]),
+        drawn=np.zeros(160, bool),
     )
     trial = learn(twins, clouds.offered(2, misplaced=30))
     assert trial
@@ -184,6 +185,7 @@ def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
         vectors=np.vstack([old.vectors, new.vectors]),
         labels=np.concatenate([old.labels, new.labels]),
         groups=np.concatenate([old.groups, new.groups]),
+        drawn=np.zeros(60, bool),
     )
     candidate = learn(both, offered)
     assert candidate
@@ -202,6 +204,19 @@ def test_noise_alone_does_not_win(seed: int) -> None:
     comparison = compare(axis, replace(axis, record=replace(axis.record, losses=losses)), taught, offered)
     assert comparison.gain == pytest.approx(0, abs=1e-6)
     assert not comparison.wins
+
+
+def test_a_candidate_may_win_on_what_chance_chose() -> None:
+    """Here it is worse on what was chosen for being odd, and better on the others."""
+    taught, offered, axis = EQUALS
+    drawn = np.arange(60) < 20
+    better = np.where(np.isin(axis.record.examples, taught.keys[drawn]), 0.3, -0.3).astype(np.float32)
+    incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
+    assert not compare(axis, incumbent, taught, offered).wins
+    comparison = compare(axis, incumbent, replace(taught, drawn=drawn), offered)
+    assert comparison.wins
+    assert comparison.drawn
+    assert comparison.items == 20
 
 
 def test_recipes_are_named_for_people() -> None:
