@@ -13,14 +13,16 @@ from typing import Any
 import numpy as np
 
 from bench.harness import fresh_installation, table
-from bench.replays import BLIND, Replay
+from bench.replays import Replay
 
 SHOWN = (0, 20, 50, 100, 200, 300, 500, 1_000, 3_000)
 FIRST = 40
 
 
-def replay(data: Replay, order: str, seed: int, most: int, marks: tuple[float, ...]) -> dict[Any, float]:
-    """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it."""
+def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float, ...]) -> dict[Any, float]:
+    """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it. Of each step the
+    share `blind` is drawn.
+    """
     from classifier.learning.axis import Axis
     from classifier.learning.training import compare, learn
 
@@ -33,9 +35,8 @@ def replay(data: Replay, order: str, seed: int, most: int, marks: tuple[float, .
         step = min(max(20, len(asked) // 20), coming - len(asked), FIRST)
         if len(asked) >= 1_000:
             step = coming - len(asked)
-        chosen = data.next_ones(order, pool, asked, newest, step)
-        by_chance = len(chosen) if order == "random" else round(BLIND * step)
-        drawn = np.concatenate([drawn, np.arange(len(chosen)) < by_chance])
+        chosen = data.next_ones(round(blind * step), pool, asked, newest, step)
+        drawn = np.concatenate([drawn, np.arange(len(chosen)) < round(blind * step)])
         asked, pool = np.concatenate([asked, chosen]), pool[~np.isin(pool, chosen)]
         examples = data.examples(asked, drawn)
         trial = learn(examples, data.offered)
@@ -49,13 +50,13 @@ def replay(data: Replay, order: str, seed: int, most: int, marks: tuple[float, .
     return said
 
 
-def main(file: Path, axis: str, orders: int, most: int, marks: list[float]) -> None:
+def main(file: Path, axis: str, orders: int, most: int, marks: list[float], blind: float, random: bool) -> None:
     fresh_installation()
     data = Replay(file, axis, 0.25)
     rows = []
-    for order in ("random", "ours"):
+    for order, share in (("random", 1.0), ("ours", blind))[0 if random else 1 :]:
         begun = time.perf_counter()
-        runs = [replay(data, order, seed, most, tuple(marks)) for seed in range(orders)]
+        runs = [replay(data, share, seed, most, tuple(marks)) for seed in range(orders)]
         for count in sorted({key for key in runs[0] if isinstance(key, int)} & {*SHOWN, max(runs[0], key=_number)}):
             rows.append([order, count, *_spread([run[count] for run in runs])])
         for mark in (f"{mark:.0%}" for mark in marks):
@@ -91,4 +92,6 @@ if __name__ == "__main__":
     parser.add_argument("--orders", type=int, default=5)
     parser.add_argument("--most", type=int, default=3_000, help="labels asked for")
     parser.add_argument("--marks", type=float, nargs="*", default=[0.85, 0.88], help="accuracies to reach")
+    parser.add_argument("--blind", type=float, default=0.1, help="share of tickets that people get because drawn")
+    parser.add_argument("--no-random", dest="random", action="store_false", help="our order alone")
     main(**vars(parser.parse_args()))

@@ -7,9 +7,6 @@ from typing import Any
 
 import numpy as np
 
-BLIND = 0.1
-"""The share of tickets that people get because they were drawn, as the desk has it at first."""
-
 
 class Replay:
     """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
@@ -68,9 +65,8 @@ class Replay:
             drawn=np.zeros(len(rows), bool) if drawn is None else drawn,
         )
 
-    def next_ones(self, order: str, pool: Any, asked: Any, newest: Any, count: int) -> Any:
-        """Which of the pool people are asked about next; those that are drawn come first."""
-        blind = round(BLIND * count) if order != "random" else count
+    def next_ones(self, blind: int, pool: Any, asked: Any, newest: Any, count: int) -> Any:
+        """Which of the pool people are asked about next: `blind` ones, which are drawn, then what teaches most."""
         if blind == count:
             return pool[:count]
         drawn, pool, count = pool[:blind], pool[blind:], count - blind

@@ -32,13 +32,15 @@ ENOUGH = 10
 
 
 def is_due() -> bool:
-    """Whether people have decided enough since the last order was made, which is a while ago (two queries)."""
+    """Whether people have decided enough since the last order was made, which is a while ago (two queries). What waits
+    first of all is put in order at once.
+    """
     desk, now = Desk.current(), timezone.now()
     if desk.ordered_at and now - desk.ordered_at < EVERY:
         return False
-    decided = Decision.objects.order_by("pk")
-    if desk.ordered_at:
-        decided = decided.filter(created_at__gt=desk.ordered_at)
+    if desk.ordered_at is None:
+        return Seat.objects.open().exists()
+    decided = Decision.objects.filter(created_at__gt=desk.ordered_at).order_by("pk")
     return decided[:ENOUGH].count() == ENOUGH
 
 
@@ -48,17 +50,17 @@ def put_in_order() -> int:
     if not Desk.objects.filter(pk=desk.pk, ordered_at=desk.ordered_at).update(ordered_at=now):
         return 0
     waiting = Seat.objects.free(now).in_lane(Seat.Lane.AGENTS).order_by("-value", "pk")
-    seats = list(waiting.values_list("pk", "ticket", "blind", "value")[:MOST])
-    if not seats:
+    hidden = round(MOST * desk.share_of_blind)
+    shown = list(waiting.filter(blind=False).values_list("pk", "ticket", "value")[: MOST - hidden])
+    blind = list(waiting.filter(blind=True).values_list("pk", "ticket", "value")[:hidden])
+    if not shown:
         return 0
-    lowest = min(value for *_seat, value in seats)
-    tickets = [ticket for _pk, ticket, blind, _value in seats if not blind]
-    shown = [pk for pk, _ticket, blind, _value in seats if not blind]
-    places = _by_instruction(tickets)
+    instructive = [shown[place][0] for place in _by_instruction([ticket for _pk, ticket, _value in shown])]
     # Where a blind one stands was drawn; the draw is what it keeps.
-    hidden = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, blind, _value in seats if blind)
-    _revalue(order.merged([shown[place] for place in places], [pk for _draw, pk in hidden]), lowest)
-    return len(seats)
+    drawn = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
+    lowest = min(value for _pk, _ticket, value in shown)
+    _revalue(order.merged(instructive, [pk for _draw, pk in drawn]), lowest)
+    return len(shown) + len(blind)
 
 
 def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:

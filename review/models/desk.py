@@ -96,6 +96,11 @@ class Desk(models.Model):
     def urgent(self) -> timedelta:
         return timedelta(minutes=self.urgent_minutes)
 
+    @property
+    def share_of_blind(self) -> float:
+        """Of all tickets, those that are reviewed without a suggestion, whether by one person or by two."""
+        return self.double_share + (1 - self.double_share) * self.blind_share
+
     def draw(self, key: int | str, purpose: str) -> float:
         """A number in [0, 1) that depends on seed, key (of a ticket, mostly) and purpose alone: a draw that can be
         checked afterwards.

@@ -40,9 +40,9 @@ def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
     assert value(Signals(None, False, 0)) == value(Signals(0.0, False, 0)) > value(Signals(0.4, False, 0))
 
 
-@given(st.floats(0, 1, exclude_max=True))
-def test_a_blind_seat_stands_where_it_was_drawn(draw: float) -> None:
-    assert drawn(draw) == draw
+def test_a_blind_seat_stands_among_others_that_are_doubtful() -> None:
+    assert drawn(0.0) == value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
+    assert drawn(0.999) < value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
 
 
 def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:
