@@ -147,7 +147,8 @@ def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = Non
 @queue.once_more
 @transaction.atomic(durable=True)
 def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
-    """Take a decision back, with all that was decided in one go with it; the seat of a single one is in hand again.
+    """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since; the
+    seat of a single one is in hand again.
 
     Sent again it changes nothing. Raises CannotUndo.
     """
@@ -156,7 +157,8 @@ def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
     tickets = recording.locked_all(together.values("ticket"))
     if known := recording.known(key, reviewer):
         return list(mine.filter(batch=known.batch, verdict=Act.UNDONE)) if known.batch else [known]
-    standing = list(together.standing().select_related("seat").order_by("pk"))
+    latest = Seat.objects.of_latest_round().filter(ticket__in=tickets)
+    standing = list(together.standing().filter(seat__in=latest).select_related("seat").order_by("pk"))
     if not standing:
         raise CannotUndo
     if not decision.batch:
@@ -246,8 +248,6 @@ def _check_undoable(ticket: Ticket, decision: Decision) -> None:
     later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
     word_of_a_lead = Q(verdict__in=LABELLED, seat__lane=Seat.Lane.LEADS)
     if later.filter(Q(seat=decision.seat_id) | word_of_a_lead).exists():
-        raise CannotUndo
-    if not Seat.objects.of_latest_round().filter(pk=decision.seat_id).exists():
         raise CannotUndo
     in_use = Seat.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
     in_use = in_use.exclude(reviewer=decision.reviewer_id)

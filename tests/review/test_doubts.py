@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier import taxonomy
 from classifier.models import Category, Sentiment, Ticket
 from review import decisions, gold, queue
-from review.decisions import CannotUndo
+from review.decisions import CannotUndo, Label
 from review.learning import doubts
 from review.learning.doubts import Belief
 from review.models import Decision, Doubt, GoldLabel, Seat
@@ -514,3 +514,15 @@ def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead: Client, lea: Use
     press(lead, doubt, "dispute_label", seen=seen)
     for act in ("keep_label", "dispute_label"):
         assert "Nothing was changed" in words(press(lead, doubt, act, seen=seen).content)
+
+
+def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, lea: User) -> None:
+    seats = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
+    made = decisions.decide_many(seats, ana, Label(category("Billing"), sentiment()))
+    corrected, other = (one.ticket for one in made)
+    gold.follow([corrected.pk])
+    doubts.correct(make_doubt(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment())
+    undo(made[0], ana)
+    assert [state(corrected), state(other)] == ["settled", "held"]
+    assert Ticket.objects.get(pk=corrected.pk).category == category("Account")
+    assert_consistent()
