@@ -166,7 +166,7 @@ def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
     keys = {decision.pk: key}
     undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
     Decision.objects.bulk_create(undoings)
-    routing.reopen([one.seat for one in standing], tickets)
+    routing.reopen([one.seat for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
     if not decision.batch:
         if decision.verdict in PASSED_ON:
             routing.offer(tickets[decision.ticket_id])
