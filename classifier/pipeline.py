@@ -7,7 +7,7 @@ import random
 from collections.abc import Callable, Iterator, Sequence
 from typing import NamedTuple
 
-from . import claims, gate, labelling
+from . import claims, gate, labelling, vectors
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import ContractVersion, Epoch, Failure, Gate, ModelSpec, Prediction, Ticket
@@ -55,6 +55,9 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
         gate.accept(epoch, sure)
         unsure += [one for one in group if one not in later and one not in sure]
     gate.hold(epoch, unsure, _second_opinions(unsure, left, settings, version))
+    if spec.is_embedded or (settings.front and settings.front.is_embedded):
+        # Encoded a moment ago: now they are only stored.
+        vectors.of([ticket.text for ticket in tickets])
 
 
 class Left(NamedTuple):

@@ -72,7 +72,9 @@ def _fill(progress: QuerySet[Encoding], until: float) -> None:
 
 
 def is_behind() -> bool:
-    """Whether tickets wait for their vectors."""
+    """Whether tickets wait for their vectors; not while tickets wait for their labels, which come first."""
+    if Ticket.objects.waiting().exists():
+        return False
     until = Encoding.objects.filter(encoder=name_of(settings.ENCODER_FILE)).values_list("until", flat=True)
     latest = Ticket.objects.aggregate(latest=Max("pk"))["latest"] or 0
     return latest > (until.first() or 0)

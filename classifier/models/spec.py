@@ -190,9 +190,13 @@ class ModelSpec(models.Model):
         return {name: value for name, value in sampling.items() if value is not None} | extra
 
     @property
+    def is_embedded(self) -> bool:
+        return self.provider.kind == Provider.Kind.EMBEDDED
+
+    @property
     def batch_size(self) -> int:
         """Tickets that keep the model busy: windows of the encoder, or four times the requests in flight."""
-        return 64 if self.provider.kind == Provider.Kind.EMBEDDED else 4 * self.max_in_flight
+        return 64 if self.is_embedded else 4 * self.max_in_flight
 
     def cost(self, usage: Usage) -> Decimal:
         """The price of what was used, in the currency of the prices."""

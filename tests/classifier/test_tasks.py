@@ -7,6 +7,7 @@ from django.utils import timezone
 from django_tasks_db.models import DBTaskResult
 
 from classifier import claims, tasks, vectors
+from classifier.models.learned import digest_of
 from tests.factories import make_ticket
 
 pytestmark = pytest.mark.django_db
@@ -19,7 +20,16 @@ def nudges() -> list[str]:
 def test_the_sweep_nudges_for_what_waits() -> None:
     make_ticket()
     tasks.sweep()
-    assert nudges() == [tasks.classify.module_path, tasks.encode.module_path]
+    assert nudges() == [tasks.classify.module_path]
+
+
+def test_the_sweep_has_vectors_stored_when_nothing_else_is_to_do() -> None:
+    ticket = make_ticket()
+    claims.claim(1)
+    tasks.sweep()
+    assert nudges() == [tasks.encode.module_path]
+    vectors.fill()
+    assert list(vectors.stored([digest_of(ticket.text)])) == [digest_of(ticket.text)]
 
 
 def test_the_sweep_leaves_alone_what_is_in_hand() -> None:

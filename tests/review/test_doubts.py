@@ -521,7 +521,9 @@ def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, l
     made = decisions.decide_many(seats, ana, Label(category("Billing"), sentiment()))
     corrected, other = (one.ticket for one in made)
     gold.follow([corrected.pk])
-    assert doubts.correct(make_doubt(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment())
+    assert doubts.correct(
+        make_doubt(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()
+    )
     undo(made[0], ana)
     assert [state(corrected), state(other)] == ["settled", "held"]
     assert Ticket.objects.get(pk=corrected.pk).category == category("Account")
