@@ -37,9 +37,9 @@ def of(spec: ModelSpec) -> Classifier:
 
 
 def _specialist(spec: ModelSpec) -> Classifier:
-    serving = SpecialistVersion.objects.without_weights().filter(in_service=True).first()
+    serving = list(SpecialistVersion.objects.filter(in_service=True).values_list("pk", "sha256"))
     words = spec.learning == Learning.WORDS
-    if words and serving is None:
+    if words and not serving:
         raise ClassifierError(
             f"{spec} has learned nothing yet; it answers once enough tickets are labelled.",
             kind=FailureKind.UNTRAINED,
@@ -48,7 +48,7 @@ def _specialist(spec: ModelSpec) -> Classifier:
     return backends.embedded_model(
         encoder_file=settings.ENCODER_FILE,
         tokenizer_file=settings.TOKENIZER_FILE,
-        taught=_taught(serving.pk, serving.sha256) if serving else None,
+        taught=_taught(*serving[0]) if serving else None,
         words=words,
     )
 
