@@ -113,9 +113,11 @@ class EmbeddedClassifier:
         return answers
 
     def _probabilities(self, bound: Bound, vectors: Floats, texts: Sequence[str]) -> Floats:
-        """By words alone where those are asked, and have learned this axis."""
-        heard = self._words and len(bound.axis.keys)
-        return bound.by_words(texts) if heard else bound.probabilities(vectors, texts)
+        return bound.by_words(texts) if self._heard(bound) else bound.probabilities(vectors, texts)
+
+    def _heard(self, bound: Bound) -> bool:
+        """Whether words alone answer: where those are asked, and have learned this axis."""
+        return self._words and len(bound.axis.keys) > 0
 
     def _near(self, vectors: Floats) -> list[list[Near]]:
         index = self._taught.examples()
@@ -132,11 +134,13 @@ class EmbeddedClassifier:
         self, bound: Bound, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
     ) -> evidence.Said:
         best = int(probabilities.argmax())
-        confidence = float(bound.axis.steps(probabilities[best : best + 1])[0])
+        by_words = self._heard(bound)
+        # The steps were made for what all parts say together.
+        confidence = float(probabilities[best] if by_words else bound.axis.steps(probabilities[best : best + 1])[0])
         words: list[str] = []
         if len(options) > 1:
             rival = int(np.argsort(probabilities)[-2])
-            if self._words and len(bound.axis.keys):
+            if by_words:
                 words = evidence.by_terms(bound, text, best, rival)
             else:
                 words = evidence.by_states(plain, piece, bound.direction(best, rival))

@@ -90,7 +90,8 @@ def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = Fa
     known = np.array([number for number, key in enumerate(examples.labels) if int(key) in rows], np.int64)
     examples = examples.part(known)
     labels = np.array([rows[int(key)] for key in examples.labels], np.int64)
-    if len(examples) < FEWEST or len(np.unique(labels)) < 2:
+    can_hold_out = next(folds(examples.groups), None) is not None
+    if len(examples) < FEWEST or len(np.unique(labels)) < 2 or not can_hold_out:
         return None
     centre = centre_of(examples.vectors)
     vectors = centred(examples.vectors, centre)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import logging
 from typing import TYPE_CHECKING
 
 from django.contrib.auth.models import User
@@ -15,6 +16,9 @@ from .ticket import MessageField, Ticket
 
 if TYPE_CHECKING:
     from classifier.learning.weights import Learned
+
+
+logger = logging.getLogger(__name__)
 
 
 def digest_of(text: str) -> str:
@@ -133,3 +137,13 @@ class SpecialistVersion(models.Model):
         from classifier.learning.weights import load  # whose libraries most processes never need
 
         return load(bytes(self.weights or b""), self.sha256)
+
+    def learned_or_nothing(self) -> Learned:
+        """What it learned; as if it had learned nothing where that cannot be read, so that a better one can come."""
+        from classifier.learning.weights import CorruptWeights, Learned
+
+        try:
+            return self.learned()
+        except CorruptWeights:
+            logger.exception("Version %s of the specialist cannot be read.", self)
+            return Learned.nothing()

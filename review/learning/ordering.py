@@ -7,7 +7,7 @@ from datetime import timedelta
 
 import numpy as np
 from django.db import transaction
-from django.db.models import Case, FloatField, Q, Value, When
+from django.db.models import Case, FloatField, Value, When
 from django.utils import timezone
 
 from classifier import solved, vectors
@@ -83,7 +83,7 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
 def _doubts(rows: Floats, texts: Sequence[str]) -> Floats:
     """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
     newest = SpecialistVersion.objects.newest()
-    axis = newest.learned().category if newest else Axis.unlearned()
+    axis = newest.learned_or_nothing().category if newest else Axis.unlearned()
     offered = lesson.offered(ContractVersion.objects.in_force().terms.categories)
     if len(offered) < 2:
         return np.ones(len(rows), np.float32)
@@ -100,5 +100,5 @@ def _revalue(seat_pks: Sequence[int], lowest: float) -> None:
     for part in chunked(enumerate(seat_pks), CHUNK):
         values = Case(*(When(pk=pk, then=Value(1.0 - step * place)) for place, pk in part), output_field=FloatField())
         with transaction.atomic():
-            free = Seat.objects.open().filter(Q(reviewer=None), pk__in=[pk for _place, pk in part])
+            free = Seat.objects.open().filter(reviewer=None, pk__in=[pk for _place, pk in part])
             free.update(value=values)

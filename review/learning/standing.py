@@ -19,7 +19,7 @@ from review.agreement import Estimate
 from review.comparing.shown import AXIS_NAMES, Share
 from review.models import Desk
 
-from . import curve, forecast, needs, training, versions
+from . import curve, forecast, needs, training
 from .curve import Curve, Scales
 from .forecast import MORE, Point
 from .needs import AxisState
@@ -42,7 +42,9 @@ class Serving(NamedTuple):
     @classmethod
     def now(cls) -> Serving | None:
         """One query."""
-        version = versions.light().select_related("chosen_by").filter(in_service=True).first()
+        version = (
+            SpecialistVersion.objects.without_weights().select_related("chosen_by").filter(in_service=True).first()
+        )
         if version is None:
             return None
         figures = [(str(name), version.figures.get(axis) or {}) for axis, name in AXIS_NAMES.items()]
@@ -196,7 +198,7 @@ class Standing:
     @classmethod
     def now(cls) -> Standing:
         """The same number of queries whatever there is, none of which grows."""
-        last = versions.light().order_by("-pk").first()
+        last = SpecialistVersion.objects.without_weights().order_by("-pk").first()
         return cls(
             last=last,
             serving=Serving.now(),

@@ -117,10 +117,5 @@ def _learned() -> Axis:
 @lru_cache(maxsize=1)
 def _axis(version: int, _sha256: str) -> Axis:
     """What a version learned of categories, without words; nothing where its weights cannot be read."""
-    from classifier.learning.weights import CorruptWeights  # whose libraries most processes never need
-
-    try:
-        axis = SpecialistVersion.objects.get(pk=version).learned().category
-    except CorruptWeights:
-        return Axis.unlearned()
+    axis = SpecialistVersion.objects.get(pk=version).learned_or_nothing().category
     return replace(axis, recipe=Recipe(corrected=axis.recipe.corrected), words=Axis.unlearned().words)

@@ -103,7 +103,7 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
         }
         if not any(trials.values()):
             raise TooFew(_("There is too little to learn from: label at least ten tickets of two categories."))
-        result = _judged(learned_from, trials, serving.learned() if serving else Learned.nothing())
+        result = _judged(learned_from, trials, serving.learned_or_nothing() if serving else Learned.nothing())
         result.figures["thorough"] = thorough
         for name, comparison in result.comparisons.items():
             told(_said(name, comparison))

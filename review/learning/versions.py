@@ -10,7 +10,6 @@ from django.utils.translation import gettext as _
 
 from classifier.learning.training import WIN
 from classifier.models import SpecialistVersion
-from classifier.models.learned import VersionQuerySet
 from review import agreement
 from review.comparing.shown import AXIS_NAMES, Share
 
@@ -52,17 +51,12 @@ class Page:
     @classmethod
     def of(cls, before: str = "") -> Page:
         """The versions whose key is below `before`; what is no key means the first page (one query)."""
-        versions = light().order_by("-pk")
+        versions = SpecialistVersion.objects.without_weights().order_by("-pk")
         if before.isdecimal() and len(before) < 19:
             versions = versions.filter(pk__lt=int(before))
         found = list(versions[: SIZE + 1])
         rows = [_row(version) for version in found[:SIZE]]
         return cls(rows=rows, next_before=rows[-1].version.pk if len(found) > SIZE else None)
-
-
-def light() -> VersionQuerySet:
-    """Versions without what is large in them."""
-    return SpecialistVersion.objects.without_weights().defer("taught")
 
 
 def _row(version: SpecialistVersion) -> Row:

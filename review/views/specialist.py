@@ -11,6 +11,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from classifier import specialists
+from classifier.models import SpecialistVersion
 from review import tasks
 from review.http import HtmxHttpRequest
 from review.learning import standing, versions
@@ -40,7 +41,7 @@ def train_now(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @teaches
 def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    version = get_object_or_404(versions.light(), pk=pk)
+    version = get_object_or_404(SpecialistVersion.objects.without_weights(), pk=pk)
     try:
         specialists.put_in_service(version, by=request.user)
         messages.success(request, _("Version %s is in service, and stays until you let the best one serve.") % version)

@@ -92,6 +92,12 @@ def test_too_little_teaches_nothing(counts: list[int]) -> None:
     assert learn(clouds.examples(counts), clouds.offered(3)) is None
 
 
+def test_examples_that_all_say_the_same_teach_nothing() -> None:
+    """Nothing could be held out to try it on."""
+    taught = clouds.examples([15, 15])
+    assert learn(replace(taught, groups=np.ones(30, np.int64)), clouds.offered(2)) is None
+
+
 def test_five_hundred_categories_are_learned() -> None:
     trial = learn(clouds.examples([2] * 500, spread=0.8), clouds.offered(500, misplaced=3))
     assert trial

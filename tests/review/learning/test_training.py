@@ -204,6 +204,7 @@ def test_weights_that_changed_in_the_database_answer_nothing() -> None:
     assert isinstance(error, ClassifierError)
     assert error.kind == FailureKind.BROKEN_MODEL
     assert "another version" in str(error)
+    assert training.train().served, "the next training takes its place"
 
 
 @pytest.mark.parametrize("counts", [{"Billing": 30}, {"Billing": 4, "Account": 4}])
