@@ -21,6 +21,7 @@ for folder in ("formats", "files"):
     PURE += [f"review/datasets/{folder}/{path.name}" for path in (ROOT / "review" / "datasets" / folder).glob("*.py")]
 PURE += [f"review/learning/{name}.py" for name in ("curve", "forecast")]
 PURE += [f"review/measures/{path.name}" for path in (ROOT / "review" / "measures").glob("*.py")]
+PURE += [f"classifier/learning/{path.name}" for path in (ROOT / "classifier" / "learning").glob("*.py")]
 PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
 
 

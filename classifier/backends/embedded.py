@@ -17,6 +17,7 @@ import numpy as np
 from classifier.contract import Answer, ClassifierError, Contract, Evidence, Option, Solved, Usage
 from classifier.learning.axis import Bound, Offered
 from classifier.learning.language import is_foreign
+from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.weights import Learned
 
 from . import encoder, evidence
@@ -153,16 +154,7 @@ class EmbeddedClassifier:
         return Axes(category, Bound(learned.sentiment, sentiments), category.centred(_stacked(categories)))
 
     def _offered(self, options: Sequence[Option]) -> list[Offered]:
-        return [Offered(option.keys, prototype(self._encoder, option)) for option in options]
-
-
-def prototype(model: Encoder, option: Option) -> Floats:
-    """Where a label lies, at length one: name and description weigh as much as all examples together."""
-    name = option.name.replace(" > ", " ").replace("_", " ")
-    described = f"{name}: {option.description}" if option.description else name
-    vectors = model.encode([described, *option.examples])
-    found = vectors[0] if len(vectors) == 1 else vectors[0] + vectors[1:].mean(axis=0)
-    return np.asarray(found / np.linalg.norm(found), np.float32)
+        return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
 
 
 def _strangeness(plain: str, piece: Encoded, *, known: bool) -> evidence.Strange | None:

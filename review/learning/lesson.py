@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
-from django.conf import settings
 
 from classifier import vectors
 from classifier.contract import Option
 from classifier.learning.axis import Offered
+from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.space import Ints
 from classifier.learning.training import Examples
 from classifier.models import ContractVersion, Example
@@ -69,13 +69,15 @@ def read() -> Lesson:
     )
 
 
-def offered(options: Iterable[Option]) -> list[Offered]:
+def offered(options: Sequence[Option]) -> list[Offered]:
     """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
-    from classifier.backends import encoder  # whose runtime only a training needs here
-    from classifier.backends.embedded import prototype
-
-    model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
-    return [Offered(option.keys, prototype(model, option)) for option in options]
+    texts = [texts_of(option) for option in options]
+    unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
+    places = dict(zip(unique, vectors.of(unique), strict=True))
+    return [
+        Offered(option.keys, prototype(np.stack([places[text] for text in of_option])))
+        for option, of_option in zip(options, texts, strict=True)
+    ]
 
 
 def _ints(values: Iterable[int]) -> Ints:

@@ -9,14 +9,13 @@ from functools import lru_cache
 
 import numpy as np
 
-from classifier import vectors
 from classifier.contract import Option
-from classifier.learning.axis import Axis, Bound, Offered, Recipe
-from classifier.learning.space import Floats, Ints, unit
+from classifier.learning.axis import Axis, Bound, Recipe
+from classifier.learning.space import Ints
 from classifier.models import ContractVersion, SpecialistVersion
 from classifier.text import excerpt
 
-from . import recent
+from . import lesson, recent
 from .recent import Seen
 from .topics import LONGEST_EXCERPT, Typical, names_now
 
@@ -59,8 +58,7 @@ def taking(new: Option, *, key: int | None = None, topic: Collection[int] = ()) 
     if not among.tickets:
         return Taking([], 0, 0, 0, [])
     others = [option for option in ContractVersion.objects.in_force().terms.categories if key not in option.keys]
-    offered = [Offered(option.keys, place) for option, place in zip(others, _prototypes(others), strict=True)]
-    offered.append(Offered((), _prototypes([new])[0]))
+    offered = [*lesson.offered(others), lesson.offered([new])[0]]
     chances = Bound(_learned(), offered).probabilities(among.vectors, [])
     has_it = np.array([key is not None and one.category == key for one in among.tickets])
     places = np.flatnonzero((chances.argmax(axis=1) == len(others)) & ~has_it)
@@ -90,23 +88,6 @@ def _name(one: Seen, names: dict[int, str]) -> str:
 
 def _examples(taken: Sequence[Seen]) -> list[Typical]:
     return [Typical(one.pk, excerpt(one.text, LONGEST_EXCERPT)) for one in taken[:EXAMPLES]]
-
-
-def _prototypes(options: Sequence[Option]) -> list[Floats]:
-    """As the embedded model places labels: name and description weigh as much as all examples together."""
-    described = [_described(option) for option in options]
-    texts = [text for option, said in zip(options, described, strict=True) for text in (said, *option.examples)]
-    places = dict(zip(texts, vectors.of(texts), strict=True))
-    found = []
-    for option, said in zip(options, described, strict=True):
-        shown = [places[text] for text in option.examples]
-        found.append(unit((places[said] + (np.mean(shown, axis=0) if shown else 0))[None])[0])
-    return found
-
-
-def _described(option: Option) -> str:
-    name = option.name.replace(" > ", " ").replace("_", " ")
-    return f"{name}: {option.description}" if option.description else name
 
 
 def _learned() -> Axis:
