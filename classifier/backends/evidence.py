@@ -17,7 +17,7 @@ from .encoder import Encoded, Floats
 MOST_WORDS = 2
 MOST_SPANS = 8
 
-_WORD = re.compile(r"[^\W_][\w'’-]*")
+_WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
 
 
 class Said(NamedTuple):

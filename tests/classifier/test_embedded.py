@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from classifier import backends, prompt
-from classifier.backends import encoder
+from classifier.backends import encoder, evidence
 from classifier.backends.embedded import EmbeddedClassifier, readable
 from classifier.contract import Answer, ClassifierError, Contract, Option
 from classifier.text import storable
@@ -97,3 +97,9 @@ def test_threads_that_start_together_share_one_model() -> None:
         thread.join()
     assert len(built) == 4
     assert len(set(map(id, built))) == 1
+
+
+def test_words_that_carried_it_are_words_without_the_marks_around_them() -> None:
+    text = "-----Refund----- my double-charge, isn't it 'refund'?"
+    spans = evidence.spans(text, ["refund", "double-charge", "isn't"])
+    assert [text[begin:end] for begin, end in spans] == ["Refund", "double-charge", "isn't", "refund"]
