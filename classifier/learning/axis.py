@@ -65,6 +65,8 @@ class Axis:
     correction: Correction
     words: Words
     temperature: float
+    words_temperature: float
+    """That of words alone."""
     steps: Steps
     record: Record
     seen: Ints
@@ -81,10 +83,15 @@ class Axis:
             correction=Correction.none(0),
             words=Words.none(),
             temperature=1.0,
+            words_temperature=1.0,
             steps=Steps.none(),
             record=Record.empty(),
             seen=none,
         )
+
+
+UNSEEN = -1
+"""The place of a label that came after the training."""
 
 
 class Bound:
@@ -94,14 +101,13 @@ class Bound:
         self.axis = axis
         self._offered = len(offered)
         places = {int(key): place for place, key in enumerate(axis.keys)}
-        columns = [
-            (number, places.get(key, -1))
-            for number, label in enumerate(offered)
-            for key in ([key for key in label.keys if key in places] or [0])
-        ]
+        columns: list[tuple[int, int]] = []
+        for number, label in enumerate(offered):
+            learned = [places[key] for key in label.keys if key in places]
+            columns += [(number, place) for place in learned or [UNSEEN]]
         self._owners = np.array([number for number, _place in columns])
         self._places = np.array([place for _number, place in columns])
-        known = self._places >= 0
+        known = self._places != UNSEEN
         prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), axis.centre)
         sums = np.where(known[:, None], axis.sums[self._places] if len(axis.sums) else 0.0, 0.0)
         self.prototypes = unit(prototypes + sums)
@@ -123,7 +129,7 @@ class Bound:
 
     def by_words(self, texts: Sequence[str]) -> Floats:
         """The same by words alone."""
-        return self._of_labels(sharpened(self._heard(texts), WORDS_TEMPERATURE))
+        return self._of_labels(sharpened(self._heard(texts), self.axis.words_temperature))
 
     def direction(self, label: int, rival: int) -> Floats:
         """Where vectors must point for the one label rather than the other: shape (WIDTH,)."""
@@ -140,7 +146,7 @@ class Bound:
 
     def _word_weights(self, label: int) -> Floats:
         known = [
-            place for owner, place in zip(self._owners, self._places, strict=True) if owner == label and place >= 0
+            place for owner, place in zip(self._owners, self._places, strict=True) if owner == label and place != UNSEEN
         ]
         nothing = np.zeros(len(self.axis.words.known), np.float32)
         return np.asarray(self.axis.words.weights[known].mean(axis=0), np.float32) if known else nothing
@@ -148,7 +154,7 @@ class Bound:
     def _heard(self, texts: Sequence[str]) -> Floats:
         said = self.axis.words.scores(texts)
         heard = np.full((len(texts), len(self._places)), words.UNKNOWN, np.float32)
-        known = self._places >= 0
+        known = self._places != UNSEEN
         heard[:, known] = said[:, self._places[known]]
         return heard
 
@@ -160,7 +166,3 @@ class Bound:
         for column, owner in enumerate(self._owners):
             labels[:, owner] += columns[:, column]
         return labels
-
-
-WORDS_TEMPERATURE = 0.25
-"""Distances from borders lie within one or two of each other; so much sharper they make usable probabilities."""

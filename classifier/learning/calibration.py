@@ -14,7 +14,8 @@ from .space import Floats, Ints
 
 ENOUGH_FOR_STEPS = 1_000
 """Held-out examples from which on steps are better than a temperature alone."""
-_BOUNDS = (0.2, 8.0)
+LOWEST, HIGHEST = 0.2, 8.0
+"""Temperatures; of few examples that are all told apart the best would be none at all, and sure of everything."""
 
 
 class Steps(NamedTuple):
@@ -39,7 +40,7 @@ def sharpened(scores: Floats, temperature: float) -> Floats:
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-def temperature_of(scores: Floats, labels: Ints) -> tuple[float, float]:
+def temperature_of(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tuple[float, float]:
     """The temperature under which `labels` (columns of `scores`) are most probable, and their mean surprise in nats."""
     from scipy.optimize import minimize_scalar  # which only a training needs, as what follows
     from scipy.special import log_softmax
@@ -49,7 +50,7 @@ def temperature_of(scores: Floats, labels: Ints) -> tuple[float, float]:
     def surprise(log_temperature: float) -> float:
         return -float(log_softmax(scores / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(surprise, bounds=np.log(_BOUNDS), method="bounded", options={"xatol": 0.01})
+    found = minimize_scalar(surprise, bounds=np.log([lowest, HIGHEST]), method="bounded", options={"xatol": 0.01})
     return float(np.exp(found.x)), float(found.fun)
 
 

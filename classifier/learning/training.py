@@ -23,6 +23,8 @@ RECIPES = [
     Recipe(corrected=True),
     *(Recipe(corrected=True, share_of_words=share) for share in (1.0, 2.0, 4.0)),
 ]
+WORDS_LOWEST = 0.1
+"""The lowest temperature for words: distances from borders lie within one or two of each other."""
 WIN = 1.645
 """Standard errors by which a candidate must be better: one chance in twenty that noise alone did it."""
 
@@ -110,6 +112,7 @@ def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = Fa
         correction=linear.fit(vectors, labels, unit(prototypes + sums), start),
         words=words.fit(examples.texts, labels, len(prototypes)),
         temperature=temperature,
+        words_temperature=temperature_of(held_out.worded, truth, WORDS_LOWEST)[0],
         steps=steps_of(probabilities.max(axis=1), right),
         record=Record(
             examples=examples.keys[held_out.rows],

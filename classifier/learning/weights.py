@@ -48,6 +48,7 @@ def dump(learned: Learned) -> bytes:
             "corrected": axis.recipe.corrected,
             "share_of_words": axis.recipe.share_of_words,
             "temperature": axis.temperature,
+            "words_temperature": axis.words_temperature,
             "terms": list(axis.words.known),
         }
         arrays |= {f"{name}.{part}": array for part, array in _arrays(axis).items()}
@@ -111,6 +112,7 @@ def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Axis:
         correction=Correction(parts["weights"], parts["bias"]),
         words=Words(terms, parts["rarity"], word_weights, parts["word_bias"]),
         temperature=float(facts["temperature"]),
+        words_temperature=float(facts["words_temperature"]),
         steps=Steps(parts["steps_given"], parts["steps_true"]),
         record=Record(
             examples=parts["record_examples"],

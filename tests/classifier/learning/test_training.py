@@ -151,6 +151,16 @@ def test_probabilities_say_how_often_they_are_right() -> None:
     assert abs(confidences.mean() - right.mean()) < 0.05
 
 
+def test_probabilities_by_words_alone_say_how_often_they_are_right() -> None:
+    offered = clouds.offered(5)
+    trial = learn(clouds.examples([60] * 5), offered)
+    assert trial
+    unseen = clouds.examples([200] * 5, seed=70, first_key=50_000)
+    shares = Bound(trial.axis, offered).by_words(unseen.texts)
+    right = shares.argmax(axis=1) + 1 == unseen.labels
+    assert abs(shares.max(axis=1).mean() - right.mean()) < 0.08
+
+
 def test_a_candidate_that_is_better_wins() -> None:
     offered, taught = clouds.offered(5, misplaced=4), clouds.examples([40] * 5)
     trial = learn(taught, offered)
