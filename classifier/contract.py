@@ -70,6 +70,14 @@ class Evidence:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class LogProbs:
+    """What a model gave the tokens of its labels, as natural logarithms; None where its endpoint does not tell."""
+
+    category: float | None = None
+    sentiment: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
     """A valid answer: labels by name out of the contract, `confidence` in [0, 1], one sentence of reasoning.
 
@@ -83,6 +91,7 @@ class Answer:
     usage: Usage = Usage()
     evidence: Evidence = Evidence()
     version: int | None = None
+    logprobs: LogProbs = LogProbs()
 
 
 class FailureKind(StrEnum):

@@ -1,11 +1,13 @@
 """The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
 
 from collections.abc import Sequence
-from typing import Any, cast
+from typing import Any, NamedTuple, cast
 
 from django.contrib.auth.models import User
 from django.db import transaction
+from django.utils import timezone
 
+from . import draws, scores
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import (
@@ -13,9 +15,12 @@ from .models import (
     Epoch,
     Failure,
     Gate,
+    Mode,
     ModelSpec,
     Prediction,
     Reason,
+    Score,
+    Scorer,
     SpecialistVersion,
     Ticket,
     Verdict,
@@ -23,10 +28,51 @@ from .models import (
 from .models.ticket import moved
 
 
+class Weighed(NamedTuple):
+    """A ticket, what became of asking, and the score of its prediction where a score decides."""
+
+    ticket: Ticket
+    outcome: Outcome
+    score: Score | None
+
+
 def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
-    """The epoch under which this model is judged, begun if it is new; one that learns begins one with each version."""
-    serving = SpecialistVersion.objects.serving() if spec.learning else None
-    epoch, _created = Epoch.objects.get_or_create(spec=spec, contract=version, threshold=threshold, version_id=serving)
+    """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
+    each version.
+    """
+    return _running(Mode.CONFIDENCE, spec, version, {"threshold": threshold})
+
+
+def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
+    """The epoch of the primary in charge, in the gate's mode; begun if it is new.
+
+    Where a threshold is certified it is for the answers as they come out of the whole cascade.
+    """
+    spec = settings.primary_in_charge()
+    if settings.mode == Mode.CONFIDENCE:
+        return epoch_of(spec, version, settings.threshold)
+    front = settings.front_in_charge()
+    frozen: dict[str, Any] = {
+        "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
+        "about": settings.about,
+        "scorer": Scorer.objects.serving(spec),
+        "front": front,
+        "front_threshold": settings.front_threshold if front else None,
+    }
+    return _running(Mode(settings.mode), spec, version, frozen)
+
+
+def _running(mode: Mode, spec: ModelSpec, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
+    front: ModelSpec | None = frozen.get("front")
+    learns = spec.learning or (front and front.learning)
+    serving = SpecialistVersion.objects.serving() if learns else None
+    parts = [mode.value, spec.pk, version.pk, serving, *(getattr(part, "pk", part) for part in frozen.values())]
+    key = ":".join(str(part) for part in parts)
+    values = {"spec": spec, "contract": version, "version_id": serving, "mode": mode, **frozen}
+    epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
+    if begun and mode == Mode.CERTIFIED:
+        # Whatever was certified before was certified of something else.
+        Epoch.objects.running().filter(mode=mode).exclude(pk=epoch.pk).update(ended_at=timezone.now())
     return epoch
 
 
@@ -44,53 +90,78 @@ def set_threshold(threshold: float, *, by: User, reason: str) -> None:
     gate.save(update_fields=["threshold"])
 
 
-def is_sure(confidence: float, threshold: float) -> bool:
-    return confidence >= threshold
+def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:
+    """Each outcome with its score, where one decides."""
+    found = scores.of(labelled, epoch.scorer, version) if epoch.scorer else {}
+    return [Weighed(*one, found.get(one.ticket.pk)) for one in labelled]
 
 
-def reason_to_hold(first: Outcome, second: Outcome | None) -> Reason:
+def may_pass(epoch: Epoch, weighed: Weighed) -> bool:
+    """As things stand; where a threshold is certified the verdict has the last word."""
+    outcome, score = weighed.outcome, weighed.score
+    value = epoch.value(score) if score else None
+    return isinstance(outcome, Prediction) and epoch.lets_pass(outcome.confidence, value)
+
+
+def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
+    """Whether people look at it in any case without being shown what models say, so that no other needs to be asked."""
+    if epoch.audits_from is None or weighed.score is None:
+        return False
+    value = epoch.value(weighed.score)
+    return value >= epoch.audits_from or epoch.draw(weighed.ticket.pk) < epoch.audit_share
+
+
+def reason_to_hold(epoch: Epoch, first: Outcome, second: Outcome | None) -> Reason:
     """Why a ticket that may not pass waits for a person."""
     if isinstance(first, Failure):
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
-    return Reason.UNSURE
+    return Reason.UNPROVEN if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.UNSURE
 
 
-def accept(epoch: Epoch, labelled: Sequence[Labelled]) -> None:
+def accept(epoch: Epoch, weighed: Sequence[Weighed]) -> None:
     """Let tickets pass on their sure predictions."""
-    _pronounce([_verdict(epoch, one, None) for one in labelled])
+    _pronounce(epoch, weighed, {})
 
 
-def hold(epoch: Epoch, labelled: Sequence[Labelled], seconds: dict[int, Outcome]) -> None:
+def hold(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
     """Keep tickets for people; `seconds` are the second opinions by ticket, where there are any."""
-    _pronounce([_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in labelled])
+    _pronounce(epoch, weighed, seconds)
 
 
-def _verdict(epoch: Epoch, labelled: Labelled, second: Outcome | None) -> Verdict:
-    first = labelled.outcome
-    accepted = isinstance(first, Prediction) and is_sure(first.confidence, epoch.threshold)
+def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
+    first, accepted = weighed.outcome, may_pass(epoch, weighed)
     return Verdict(
-        ticket=labelled.ticket,
+        ticket=weighed.ticket,
         epoch=epoch,
         prediction=first if isinstance(first, Prediction) else None,
         second_opinion=second if isinstance(second, Prediction) else None,
         failure=first if isinstance(first, Failure) else None,
+        score=weighed.score,
+        threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
         accepted=accepted,
-        reason=Reason.SURE if accepted else reason_to_hold(first, second),
+        reason=Reason.SURE if accepted else reason_to_hold(epoch, first, second),
     )
 
 
 @transaction.atomic(durable=True)
-def _pronounce(verdicts: list[Verdict]) -> None:
-    """Write verdicts and move their tickets on; a ticket that somebody else has moved meanwhile is left as it is."""
-    tickets = [verdict.ticket_id for verdict in verdicts]
+def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+    """Write verdicts and move their tickets on; a ticket that somebody else has moved meanwhile is left as it is.
+
+    Where a threshold is certified, the epoch's row is held from here on: what is certified cannot change before these
+    are written, and draws come one after the other.
+    """
+    tickets = [one.ticket.pk for one in weighed]
     still_new = set(
         Ticket.objects.new().select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True)
     )
-    verdicts = [verdict for verdict in verdicts if verdict.ticket_id in still_new]
+    if epoch.mode == Mode.CERTIFIED:
+        epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
+    verdicts = [_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
-    Verdict.objects.bulk_create(verdicts)
+    written = Verdict.objects.bulk_create(verdicts)
+    draws.draw(epoch, written)
     for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
         tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
         if tickets:

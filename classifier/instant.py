@@ -1,12 +1,12 @@
-"""Labels at once for texts that are no tickets: the same models, contract and threshold, and nothing stored."""
+"""Labels at once for texts that are no tickets: the same models, contract and gate, and nothing stored."""
 
 import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import gate, labelling
+from . import gate, labelling, scores
 from .contract import Answer, ClassifierError
-from .models import ContractVersion, Gate, ModelSpec
+from .models import ContractVersion, Epoch, Gate, ModelSpec
 
 logger = logging.getLogger(__name__)
 
@@ -41,22 +41,52 @@ Said = dict[int, Answer | ClassifierError]
 
 
 def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> Iterator[Instant]:
-    """One result a text, in order. Each model is asked about the whole sequence at once, so give it in batches."""
-    front, spec = settings.front_in_charge(), settings.primary_in_charge()
+    """One result a text, in order. Each model is asked about the whole sequence at once, so give it in batches.
+
+    What would pass is told as things stand; of a text that is no ticket nothing is audited.
+    """
+    front, spec, epoch = (
+        settings.front_in_charge(),
+        settings.primary_in_charge(),
+        gate.epoch_in_force(settings, version),
+    )
     in_front = _in_front(front, texts, version)
-    left = [place for place in range(len(texts)) if not _is_sure(in_front.get(place), settings.front_threshold)]
-    answers = _said(spec, texts, left, version)
-    doubtful = [place for place in left if _is_doubtful(answers[place], settings.threshold)]
+    taken = [place for place in range(len(texts)) if _is_confident(in_front.get(place), settings.front_threshold)]
+    left = [place for place in range(len(texts)) if place not in taken]
+    answers = {place: in_front[place] for place in taken} | _said(spec, texts, left, version)
+    sure = _sure(epoch, texts, answers, taken, front, version)
+    doubtful = [place for place in range(len(texts)) if isinstance(answers[place], Answer) and place not in sure]
     second = settings.second_in_charge()
     if second is None and front and settings.is_of_another_family(front):
         second = front
     seconds = in_front if second == front else _said(second, texts, doubtful, version)
     for place, text in enumerate(texts):
-        if place in answers:
-            sure = _is_sure(answers[place], settings.threshold)
-            yield Instant(text, spec, answers[place], sure, second, seconds.get(place) if place in doubtful else None)
-        elif front:
-            yield Instant(text, front, in_front[place], True)
+        by = front if front and place in taken else spec
+        opinion = seconds.get(place) if place in doubtful and second != by else None
+        yield Instant(text, by, answers[place], place in sure, second, opinion)
+
+
+def _sure(
+    epoch: Epoch, texts: Sequence[str], answers: Said, taken: Sequence[int], front: ModelSpec | None,
+    version: ContractVersion,
+) -> set[int]:  # fmt: skip
+    """The places of the answers that may pass. Of a fixed threshold on the confidence, the one in front has its own."""
+    found = {place: answer for place, answer in answers.items() if isinstance(answer, Answer)}
+    if epoch.scorer is None:
+        return {place for place, one in found.items() if place in taken or epoch.lets_pass(one.confidence, None)}
+    by_front = {place: one for place, one in found.items() if place in taken}
+    by_primary = {place: one for place, one in found.items() if place not in taken}
+    passing: set[int] = set()
+    for spec, said in ((front, by_front), (epoch.scorer.spec, by_primary)):
+        if spec and said:
+            places, answered = list(said), list(said.values())
+            shares = scores.of_answers([texts[place] for place in places], answered, spec, epoch.scorer, version.terms)
+            passing |= {
+                place
+                for place, one, share in zip(places, answered, shares, strict=True)
+                if epoch.lets_pass(one.confidence, epoch.value(share))
+            }
+    return passing
 
 
 def _in_front(front: ModelSpec | None, texts: Sequence[str], version: ContractVersion) -> Said:
@@ -74,12 +104,8 @@ def _said(spec: ModelSpec | None, texts: Sequence[str], places: Sequence[int], v
     return dict(zip(places, labelling.ask([texts[place] for place in places], spec, version), strict=True))
 
 
-def _is_sure(answer: Answer | ClassifierError | None, threshold: float) -> bool:
-    return isinstance(answer, Answer) and gate.is_sure(answer.confidence, threshold)
-
-
-def _is_doubtful(answer: Answer | ClassifierError, threshold: float) -> bool:
-    return isinstance(answer, Answer) and not gate.is_sure(answer.confidence, threshold)
+def _is_confident(answer: Answer | ClassifierError | None, threshold: float) -> bool:
+    return isinstance(answer, Answer) and answer.confidence >= threshold
 
 
 def _labels(answer: Answer | ClassifierError) -> dict[str, Any]:

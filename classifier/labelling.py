@@ -160,6 +160,8 @@ def _outcome(
         sentiment_id=labels.sentiments[result.sentiment],
         confidence=result.confidence,
         reasoning=result.reasoning,
+        category_logprob=result.logprobs.category,
+        sentiment_logprob=result.logprobs.sentiment,
         words=result.evidence.words,
         near=result.evidence.near,
         version_id=result.version,

@@ -5,12 +5,14 @@ accept the sure ones, ask a second model, hold.
 import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
+from itertools import chain
 from typing import NamedTuple
 
 from . import claims, gate, labelling, vectors
 from .contract import FailureKind
+from .gate import Weighed
 from .labelling import Labelled, Outcome
-from .models import ContractVersion, Epoch, Failure, Gate, ModelSpec, Prediction, Ticket
+from .models import ContractVersion, Epoch, Failure, Gate, Mode, ModelSpec, Prediction, Ticket
 from .models.contract import EmptyTaxonomy
 
 logger = logging.getLogger(__name__)
@@ -43,47 +45,64 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
     except EmptyTaxonomy:
         claims.put_off(tickets, claims.LEASE.total_seconds(), attempted=False)
         return
-    spec = settings.primary_in_charge()
-    epoch = gate.epoch_of(spec, version, settings.threshold)
-    unsure = labelling.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], spec, version)
-    left = _pass_in_front([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS], settings, version)
-    for group in labelling.label(left.tickets, spec, version):
-        later = [one for one in group if _deserves_another_turn(one)]
-        sure = [one for one in group if _is_sure(one.outcome, epoch)]
-        for one in later:
-            _put_off(one)
+    spec, epoch = settings.primary_in_charge(), gate.epoch_in_force(settings, version)
+    spent = labelling.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], spec, version)
+    unsure = gate.weigh(epoch, spent, version)
+    left = _pass_in_front([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS], settings, version, epoch)
+    for group in chain(left.weighed, _by_primary(left.tickets, spec, version, epoch)):
+        sure = [one for one in group if gate.may_pass(epoch, one)]
         gate.accept(epoch, sure)
-        unsure += [one for one in group if one not in later and one not in sure]
-    gate.hold(epoch, unsure, _second_opinions(unsure, left, settings, version))
-    if spec.is_embedded or (settings.front and settings.front.is_embedded):
+        unsure += [one for one in group if one not in sure]
+    gate.hold(epoch, unsure, _second_opinions(epoch, unsure, left, settings, version))
+    if spec.is_embedded or epoch.scorer or (settings.front and settings.front.is_embedded):
         # Encoded a moment ago: now they are only stored.
         vectors.of([ticket.text for ticket in tickets])
 
 
+def _by_primary(
+    tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion, epoch: Epoch
+) -> Iterator[list[Weighed]]:
+    """What the primary says of them, in groups; what it cannot answer now is put off."""
+    for group in labelling.label(tickets, spec, version):
+        later = [one for one in group if _deserves_another_turn(one)]
+        for one in later:
+            _put_off(one)
+        yield gate.weigh(epoch, [one for one in group if one not in later], version)
+
+
 class Left(NamedTuple):
-    """The tickets that are left for the primary, and opinions on them by ticket, where a model of another family stands
-    in front.
+    """The tickets that are left for the primary; what the model in front said in its place, where a score is to decide;
+    and its opinions by ticket, where it is of another family.
     """
 
     tickets: Sequence[Ticket]
+    weighed: list[list[Weighed]]
     opinions: dict[int, Outcome]
 
 
-def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion) -> Left:
-    """Accept what the model in front is sure of. Where it cannot answer, tickets go on as if nobody stood there."""
+def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion, epoch: Epoch) -> Left:
+    """Take what the model in front is sure of. Where it cannot answer, tickets go on as if nobody stood there.
+
+    By its stated confidence alone it is accepted at once; a score is for what comes out of the cascade, whoever said
+    it, and decides as it does of the primary's answers.
+    """
     front = settings.front_in_charge()
     if front is None or not tickets:
-        return Left(tickets, {})
-    epoch = gate.epoch_of(front, version, settings.front_threshold)
-    passed: set[int] = set()
+        return Left(tickets, [], {})
+    own = gate.epoch_of(front, version, settings.front_threshold)
+    weighed: list[list[Weighed]] = []
+    answered: set[int] = set()
     opinions: dict[int, Outcome] = {}
     for group in _labelled_in_front(tickets, front, version):
-        sure = [one for one in group if _is_sure(one.outcome, epoch)]
-        gate.accept(epoch, sure)
-        passed |= {one.ticket.pk for one in sure}
+        sure = [one for one in group if _is_sure(one.outcome, settings.front_threshold)]
+        if epoch.mode == Mode.CONFIDENCE:
+            gate.accept(own, gate.weigh(own, sure, version))
+        else:
+            weighed.append(gate.weigh(epoch, sure, version))
+        answered |= {one.ticket.pk for one in sure}
         if settings.is_of_another_family(front):
             opinions |= {one.ticket.pk: one.outcome for one in group}
-    return Left([ticket for ticket in tickets if ticket.pk not in passed], opinions)
+    return Left([ticket for ticket in tickets if ticket.pk not in answered], weighed, opinions)
 
 
 def _labelled_in_front(
@@ -96,8 +115,8 @@ def _labelled_in_front(
         logger.exception("%s failed in front; the primary is asked.", front)
 
 
-def _is_sure(outcome: Outcome, epoch: Epoch) -> bool:
-    return isinstance(outcome, Prediction) and gate.is_sure(outcome.confidence, epoch.threshold)
+def _is_sure(outcome: Outcome, threshold: float) -> bool:
+    return isinstance(outcome, Prediction) and outcome.confidence >= threshold
 
 
 def _deserves_another_turn(labelled: Labelled) -> bool:
@@ -115,14 +134,15 @@ def _put_off(labelled: Labelled) -> None:
 
 
 def _second_opinions(
-    unsure: Sequence[Labelled], left: Left, settings: Gate, version: ContractVersion
+    epoch: Epoch, unsure: Sequence[Weighed], left: Left, settings: Gate, version: ContractVersion
 ) -> dict[int, Outcome]:
-    """What a second model says of the tickets that the primary labelled without being sure.
+    """What a second model says of the tickets that the first labelled without being sure.
 
-    Where there is none to ask, it is what the model in front has said already.
+    Where there is none to ask, it is what the model in front has said already. Of a ticket that is audited nobody is
+    shown an opinion, so none is paid for.
     """
     second = settings.second_in_charge()
-    asked = [one.ticket for one in unsure if isinstance(one.outcome, Prediction)]
+    asked = [one.ticket for one in unsure if isinstance(one.outcome, Prediction) and not gate.is_for_audit(epoch, one)]
     if second is None or not asked:
         return {ticket.pk: left.opinions[ticket.pk] for ticket in asked if ticket.pk in left.opinions}
     return {one.ticket.pk: one.outcome for group in labelling.label(asked, second, version) for one in group}

@@ -8,7 +8,7 @@ from django.contrib.auth.models import Group, User
 from classifier import gate, vectors
 from classifier.backends.encoder_files import name_of
 from classifier.gate import epoch_of
-from classifier.labelling import Labelled, Outcome
+from classifier.labelling import Outcome
 from classifier.learning.space import Floats
 from classifier.models import (
     Category,
@@ -95,8 +95,8 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
         said |= {"spec": others.first(), "category": second}
         opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
         seconds = {opinion.ticket_id: opinion for opinion in opinions}
-    labelled = [Labelled(prediction.ticket, prediction) for prediction in predictions]
-    gate.hold(epoch_of(predictions[0].spec, predictions[0].contract, 0.85), labelled, seconds)
+    weighed = [gate.Weighed(prediction.ticket, prediction, None) for prediction in predictions]
+    gate.hold(epoch_of(predictions[0].spec, predictions[0].contract, 0.85), weighed, seconds)
     return list(Seat.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number"))
 
 

@@ -73,6 +73,10 @@ class Encoder:
             while len(self._recent) > REMEMBERED:
                 self._recent.popitem(last=False)
 
+    def pieces(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
+        """Where the tokens of each text begin and end in it, without encoding it."""
+        return [encoding.offsets for encoding in self._tokenizer.encode_batch(texts)]
+
     def encode_pieces(self, texts: Sequence[str]) -> Iterator[tuple[int, Encoded]]:
         """Each text's index and what it is made of, shortest first; keep no states, they are large."""
         encodings = self._tokenizer.encode_batch(texts)

@@ -1,16 +1,20 @@
 """The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
-specialist learns, predictions, gate."""
+specialist learns, predictions, scores, gate, draws."""
 
 from .contract import ContractVersion
 from .draft import Draft, DraftLabel
-from .gate import Epoch, Gate, Reason, Verdict
+from .draw import AuditDraw
+from .gate import About, Epoch, Gate, Mode, Reason, Verdict
 from .learned import Encoding, Example, SpecialistVersion, Vector
 from .prediction import Failure, Prediction
+from .scoring import Score, Scorer
 from .spec import ModelSpec, Provider, Spend
 from .taxonomy import Category, Sentiment
 from .ticket import Ticket
 
 __all__ = [
+    "About",
+    "AuditDraw",
     "Category",
     "ContractVersion",
     "Draft",
@@ -20,10 +24,13 @@ __all__ = [
     "Example",
     "Failure",
     "Gate",
+    "Mode",
     "ModelSpec",
     "Prediction",
     "Provider",
     "Reason",
+    "Score",
+    "Scorer",
     "Sentiment",
     "SpecialistVersion",
     "Spend",

@@ -16,6 +16,11 @@ from .taxonomy import Category, Sentiment
 from .ticket import MessageField, Ticket
 
 
+def shown(share: float, digits: int = 2) -> str:
+    """To so many digits, rounded down: what is shown as a threshold has reached it."""
+    return f"{math.floor(share * 10**digits + 1e-9) / 10**digits:.{digits}f}"
+
+
 class Attempt(models.Model):
     """Who was asked, about what, under which contract, and what it took."""
 
@@ -41,6 +46,8 @@ class Prediction(Attempt):
     confidence = models.FloatField(_("confidence"))
     reasoning = models.TextField(_("reasoning"))
     words = models.JSONField(default=list, help_text="Where words that carried it begin and end in the ticket's text.")
+    category_logprob = models.FloatField(null=True, help_text="What the model itself gave the label, where it tells.")
+    sentiment_logprob = models.FloatField(null=True)
     near = models.JSONField(default=list, help_text="Keys of the labelled examples that lie nearest.")
     version = models.ForeignKey(
         SpecialistVersion,
@@ -69,8 +76,7 @@ class Prediction(Attempt):
 
     @property
     def shown_confidence(self) -> str:
-        """To two digits, rounded down: what is shown as the threshold has reached it."""
-        return f"{math.floor(self.confidence * 100 + 1e-9) / 100:.2f}"
+        return shown(self.confidence)
 
     def same_label(self, other: Prediction) -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)

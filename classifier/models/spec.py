@@ -161,6 +161,11 @@ class ModelSpec(models.Model):
         validators=[MaxValueValidator(20)],
         help_text=_("For an endpoint: so many of the most similar tickets that people have labelled go along."),
     )
+    logprobs = models.BooleanField(
+        _("asks for log-probabilities"),
+        default=False,
+        help_text=_("For an endpoint that tells how probable its words are: they say more than the stated confidence."),
+    )
     json_mode = models.CharField(
         _("JSON mode"),
         max_length=20,

@@ -1,6 +1,8 @@
 """The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; gold, doubts,
-snapshots, runs."""
+snapshots, runs;
+promise, audits, ledgers, certificates, alarms."""
 
+from .assurance import Alarm, Audit, CarriedAudit, Certificate, Ledger, Promise
 from .decision import Decision, SkipReason
 from .desk import Desk
 from .doubt import Doubt
@@ -12,15 +14,21 @@ from .seat import Seat
 from .snapshot import Snapshot, SnapshotItem
 
 __all__ = [
+    "Alarm",
+    "Audit",
     "Band",
+    "CarriedAudit",
+    "Certificate",
     "Contender",
     "Decision",
     "Desk",
     "Doubt",
     "Family",
     "GoldLabel",
+    "Ledger",
     "Likeness",
     "Preferences",
+    "Promise",
     "Result",
     "Run",
     "Seat",

@@ -69,6 +69,7 @@ class Seat(models.Model):
     class Purpose(models.TextChoices):
         REVIEW = "review", _("review")
         DOUBLE = "double", _("double labelling")
+        AUDIT = "audit", _("audit")
         ADJUDICATION = "adjudication", _("adjudication")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="seats")

@@ -15,7 +15,6 @@ from django.views.defaults import server_error
 
 from classifier import gate, pipeline, taxonomy
 from classifier.contract import FailureKind
-from classifier.labelling import Labelled
 from classifier.models import ContractVersion, Failure, Gate, ModelSpec, Provider, Spend, Ticket
 from classifier.text import LONGEST_TICKET
 from tests.factories import make_prediction, make_ticket, run_desk
@@ -104,8 +103,8 @@ def test_the_inbox_is_paged_by_key(agent: Client) -> None:
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
     epoch = gate.epoch_of(ModelSpec.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
-    labelled = [Labelled(ticket, make_prediction(ticket, confidence=confidence)) for ticket in tickets]
-    (gate.accept(epoch, labelled) if confidence >= 0.85 else gate.hold(epoch, labelled, {}))
+    weighed = [gate.Weighed(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
+    (gate.accept(epoch, weighed) if confidence >= 0.85 else gate.hold(epoch, weighed, {}))
 
 
 @pytest.mark.parametrize("number", [10, 1_000])

@@ -1,0 +1,43 @@
+"""The lottery of audits: with which probability each ticket was drawn, and how the draw came out. Written once."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from .gate import Epoch, Verdict
+from .scoring import Score
+
+
+class AuditDraw(models.Model):
+    """One ticket's turn in an epoch whose threshold is certified, in the order of the keys.
+
+    Who draws holds the epoch's row, so that the keys of an epoch are in the order of their commits.
+    """
+
+    verdict = models.OneToOneField(Verdict, models.CASCADE, related_name="audit_draw")
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="draws")
+    score = models.ForeignKey(Score, models.RESTRICT, related_name="+")
+    value = models.FloatField(help_text="The score that counted, in [0, 1].")
+    passes_from = models.FloatField(null=True, help_text="What was certified then.")
+    audits_from = models.FloatField(help_text="From this score on every ticket that did not pass was audited.")
+    floor = models.FloatField(help_text="The least share that any ticket was drawn with then.")
+    share = models.FloatField(help_text="With which probability this one was drawn.")
+    number = models.FloatField(help_text="The number that the draw gave, in [0, 1): it is audited below its share.")
+    audited = models.BooleanField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(audited=True, number__lt=F("share")) | Q(audited=False, number__gte=F("share")),
+                name="draw_as_its_number_says",
+            ),
+            models.CheckConstraint(
+                condition=Q(floor__gt=0, share__gte=F("floor"), share__lte=1), name="draw_share_from_floor_to_1"
+            ),
+        ]
+        indexes = [models.Index(fields=["epoch", "id"], name="draw_by_epoch")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict_id}: {self.number:.3f} of {self.share:.3f}"

@@ -1,0 +1,84 @@
+"""Scorers and scores: how probable it is that an answer is right, as learned from what people said of answers."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from classifier.scoring.scorer import Weights
+from classifier.scoring.signals import Signals
+
+from .learned import SpecialistVersion
+from .prediction import Prediction
+from .spec import ModelSpec
+
+
+class ScorerQuerySet(models.QuerySet["Scorer"]):
+    def serving(self, spec: ModelSpec) -> Scorer:
+        """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
+        found = self.select_related("witness").filter(spec=spec, in_service=True).first()
+        if found is None:
+            built_in = {"weights": Weights.built_in().as_json(), "witness_id": SpecialistVersion.objects.serving()}
+            found, _created = self.get_or_create(spec=spec, in_service=True, defaults=built_in)
+        return found
+
+
+class Scorer(models.Model):
+    """Weights of signals, and the version of the specialist whose word is one of them; frozen once it is fitted."""
+
+    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="scorers", verbose_name=_("model"))
+    witness = models.ForeignKey(
+        SpecialistVersion,
+        models.PROTECT,
+        null=True,
+        related_name="+",
+        help_text="Whose agreement is a signal; null: of what knows the labels by their descriptions alone.",
+    )
+    weights = models.JSONField()
+    labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Answers that people judged, to fit it on.")
+    figures = models.JSONField(default=dict)
+    in_service = models.BooleanField(default=True)
+    fitted_at = models.DateTimeField(_("fitted"), auto_now_add=True)
+
+    objects = ScorerQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["spec"], condition=Q(in_service=True), name="scorer_one_serves_a_model"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    def fitted(self) -> Weights:
+        return Weights.from_json(self.weights)
+
+
+class Score(models.Model):
+    """What a scorer makes of one prediction: the probability that its category, its sentiment and both are right."""
+
+    prediction = models.ForeignKey(Prediction, models.CASCADE, related_name="scores")
+    scorer = models.ForeignKey(Scorer, models.PROTECT, related_name="+")
+    category = models.FloatField()
+    sentiment = models.FloatField()
+    both = models.FloatField()
+    signals = models.JSONField()
+    digest = models.CharField(max_length=64, help_text="SHA-256 of the text that was answered for.")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["prediction", "scorer"], name="score_once"),
+            models.CheckConstraint(
+                condition=Q(category__range=(0, 1), sentiment__range=(0, 1), both__range=(0, 1)),
+                name="score_in_0_1",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.both:.3f}"
+
+    def seen(self) -> Signals:
+        return Signals.from_json(self.signals)

@@ -1,0 +1,159 @@
+"""P(correct): a logistic regression on the signals of an answer, drawn towards weights that hold before any label.
+
+With few labels it stays near those; with many the data have their say, and each category gets an offset of its own,
+drawn towards none (a random intercept). Category and sentiment are learned apart; that both are right is learned of
+the product of the two.
+
+The built-in weights are those that logistic regressions on Banking77 gave with second families of 60%, 82% and 90%
+accuracy, rounded. Newton's method on the penalised likelihood: le Cessie and van Houwelingen (1992), "Ridge estimators
+in logistic regression".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from .signals import OF_ALL, OF_AXIS, Floats, Signals, features
+
+WIDTH = len(OF_AXIS) + len(OF_ALL) + 1
+"""Features of an axis, and a constant."""
+BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
+PULL = np.array([1.0] * (WIDTH - 1) + [0.1])
+"""How hard weights are drawn towards those built in: a label's worth of evidence each, the constant less."""
+PULL_OF_OFFSETS = 4.0
+STEPS, CLOSE = 30, 1e-8
+
+
+class Probabilities(NamedTuple):
+    """That an answer's category, its sentiment and both are right, each in [0, 1]."""
+
+    category: float
+    sentiment: float
+    both: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Weights:
+    """Of each axis, of shape (WIDTH,); what each category adds, by its key; and slope and constant for both at once."""
+
+    category: Floats
+    sentiment: Floats
+    offsets: Mapping[int, float]
+    both: Floats
+
+    @classmethod
+    def built_in(cls) -> Weights:
+        return cls(category=BUILT_IN, sentiment=BUILT_IN, offsets={}, both=np.array([1.0, 0.0]))
+
+    def as_json(self) -> dict[str, object]:
+        rows = {name: [float(one) for one in getattr(self, name)] for name in ("category", "sentiment", "both")}
+        return rows | {"offsets": {str(key): float(offset) for key, offset in self.offsets.items()}}
+
+    @classmethod
+    def from_json(cls, stored: Mapping[str, object]) -> Weights:
+        """Raises ValueError where that is not what `as_json` gives."""
+        rows = {name: np.array(stored[name], np.float64) for name in ("category", "sentiment", "both")}
+        if {name: row.shape for name, row in rows.items()} != {
+            "category": (WIDTH,),
+            "sentiment": (WIDTH,),
+            "both": (2,),
+        }:
+            raise ValueError("These are no weights of this scorer; fit it anew.")
+        offsets = stored["offsets"]
+        assert isinstance(offsets, Mapping)  # noqa: S101 - written by as_json beside the rows
+        return cls(offsets={int(key): float(offset) for key, offset in offsets.items()}, **rows)
+
+    def probabilities(self, signals: Signals, category: int) -> Probabilities:
+        """Of one answer, which gave the category of this key."""
+        of_category = _row(signals, "category") @ self.category + self.offsets.get(category, 0.0)
+        of_sentiment = _row(signals, "sentiment") @ self.sentiment
+        shares = _sigmoid(np.array([of_category, of_sentiment]))
+        slope, constant = self.both
+        both = _sigmoid(np.array([slope * _log_odds_of(shares.prod(keepdims=True))[0] + constant]))
+        return Probabilities(float(shares[0]), float(shares[1]), float(both[0]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Judged:
+    """Answers that people judged: their signals, the keys of their categories, and what of them was right."""
+
+    signals: Sequence[Signals]
+    categories: Sequence[int]
+    category_right: Sequence[bool]
+    sentiment_right: Sequence[bool]
+
+    def __len__(self) -> int:
+        return len(self.signals)
+
+    def part(self, rows: Sequence[int]) -> Judged:
+        fields = ("signals", "categories", "category_right", "sentiment_right")
+        return Judged(**{name: [getattr(self, name)[row] for row in rows] for name in fields})
+
+    @property
+    def both_right(self) -> list[bool]:
+        return [one and other for one, other in zip(self.category_right, self.sentiment_right, strict=True)]
+
+
+def fit(judged: Judged) -> Weights:
+    """The weights that explain these best, and are not far from the built-in ones where there are few."""
+    if not len(judged):
+        return Weights.built_in()
+    known = sorted(set(judged.categories))
+    places = [known.index(category) for category in judged.categories]
+    rows = np.stack([_row(signals, "category") for signals in judged.signals])
+    own = np.eye(len(known))[places]
+    towards = np.concatenate([BUILT_IN, np.zeros(len(known))])
+    pull = np.concatenate([PULL, np.full(len(known), PULL_OF_OFFSETS)])
+    category = _fitted(np.hstack([rows, own]), judged.category_right, towards, pull)
+    sentiments = np.stack([_row(signals, "sentiment") for signals in judged.signals])
+    sentiment = _fitted(sentiments, judged.sentiment_right, BUILT_IN, PULL)
+    offsets = dict(zip(known, (float(one) for one in category[WIDTH:]), strict=True))
+    apart = Weights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
+    return Weights(category=apart.category, sentiment=sentiment, offsets=offsets, both=_both(apart, judged))
+
+
+def _both(apart: Weights, judged: Judged) -> Floats:
+    found = [apart.probabilities(*one) for one in zip(judged.signals, judged.categories, strict=True)]
+    products = _log_odds_of(np.array([one.category * one.sentiment for one in found]))
+    rows = np.stack([products, np.ones(len(products))], axis=1)
+    return _fitted(rows, judged.both_right, np.array([1.0, 0.0]), np.array([10.0, 10.0]))
+
+
+def surprise(weights: Weights, judged: Judged) -> Floats:
+    """The log-loss of each answer's being right in both parts, in nats: shape (len(judged),)."""
+    found = [weights.probabilities(*one).both for one in zip(judged.signals, judged.categories, strict=True)]
+    both = np.clip(np.array(found), 1e-6, 1 - 1e-6)
+    return np.asarray(np.where(np.array(judged.both_right), -np.log(both), -np.log1p(-both)))
+
+
+def _row(signals: Signals, name: str) -> Floats:
+    return np.append(features(signals, getattr(signals, name)), 1.0)
+
+
+def _fitted(rows: Floats, right: Sequence[bool], towards: Floats, pull: Floats) -> Floats:
+    """`rows` of shape (n, k); drawn to `towards`, each weight as hard as `pull` says, both of shape (k,)."""
+    wanted = np.array(right, np.float64)
+    weights = towards.copy()
+    for _step in range(STEPS):
+        shares = _sigmoid(rows @ weights)
+        slope = rows.T @ (shares - wanted) + pull * (weights - towards)
+        bend = (rows * (shares * (1 - shares))[:, None]).T @ rows + np.diag(pull)
+        step = np.linalg.solve(bend, slope)
+        # Far from the solution a full step would overshoot.
+        weights = weights - step / max(1.0, float(np.abs(step).max()))
+        if np.abs(step).max() < CLOSE:
+            break
+    return weights
+
+
+def _sigmoid(scores: Floats) -> Floats:
+    return 1 / (1 + np.exp(-np.clip(scores, -30, 30)))
+
+
+def _log_odds_of(shares: Floats) -> Floats:
+    shares = np.clip(shares, 1e-9, 1 - 1e-9)
+    return np.log(shares / (1 - shares))
