@@ -16,9 +16,8 @@ def draw(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
     if epoch.mode != Mode.CERTIFIED or epoch.audits_from is None or epoch.ended_at:
         return
     tickets = [verdict.ticket_id for verdict in verdicts]
-    drawn = set(
-        AuditDraw.objects.filter(epoch=epoch, verdict__ticket__in=tickets).values_list("verdict__ticket", flat=True)
-    )
+    earlier = AuditDraw.objects.valid().filter(epoch=epoch, verdict__ticket__in=tickets)
+    drawn = set(earlier.values_list("verdict__ticket", flat=True))
     AuditDraw.objects.bulk_create(_lots(epoch, [one for one in verdicts if one.ticket_id not in drawn]))
 
 

@@ -40,14 +40,14 @@ class Estimate:
 
 def share(hits: int, n: int) -> Estimate:
     """Hits among n, with Wilson's interval, which stays within 0 and 1 and is never empty. Unknown of none."""
-    return Estimate(hits / n, *_wilson(hits, n), n) if n else _unknown(0)
+    return Estimate(hits / n, *wilson(hits, n), n) if n else _unknown(0)
 
 
 def difference(hits: int, n: int, other_hits: int, other_n: int) -> Estimate:
     """By how much one share exceeds an independent one, with Newcombe's interval. Unknown where either is of none."""
     if not n or not other_n:
         return _unknown(n + other_n)
-    (low, high), (other_low, other_high) = _wilson(hits, n), _wilson(other_hits, other_n)
+    (low, high), (other_low, other_high) = wilson(hits, n), wilson(other_hits, other_n)
     one, other = hits / n, other_hits / other_n
     below = sqrt((one - low) ** 2 + (other_high - other) ** 2)
     above = sqrt((high - one) ** 2 + (other - other_low) ** 2)
@@ -71,7 +71,7 @@ def kappa(pairs: Sequence[tuple[Hashable, Hashable]]) -> Estimate:
     chance = sum(first[label] * second[label] for label in first) / (n * n or 1)
     if not n or chance == 1:
         return _unknown(n)
-    estimate, low, high = ((value - chance) / (1 - chance) for value in (agreed / n, *_wilson(agreed, n)))
+    estimate, low, high = ((value - chance) / (1 - chance) for value in (agreed / n, *wilson(agreed, n)))
     return Estimate(estimate, max(low, -1.0), high, n)
 
 
@@ -94,7 +94,8 @@ def _unknown(n: int) -> Estimate:
     return Estimate(None, None, None, n)
 
 
-def _wilson(hits: int, n: int) -> tuple[float, float]:
+def wilson(hits: float, n: float) -> tuple[float, float]:
+    """The ends of the 95% interval of a share. Wilson (1927)."""
     p, squared = hits / n, _Z * _Z / n
     centre = (p + squared / 2) / (1 + squared)
     half = _Z / (1 + squared) * sqrt(p * (1 - p) / n + squared / (4 * n))

@@ -92,9 +92,12 @@ def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, 
     """Record a label for a seat, and settle the ticket where it is the last that was wanted. Raises TooLate."""
     ticket = recording.locked(seat.ticket_id)
     seat = _wanted(ticket, seat.pk, reviewer)
+    swayed = shown.prediction is not None
     if seat.blind:
         shown = replace(shown, prediction=recording.predictions_of([ticket.pk]).get(ticket.pk))
     decision = recording.labelled(ticket, seat, reviewer, label, shown, key=key, note=note)
+    # A seat that became blind while somebody had it in hand does not make them forget what they saw.
+    decision.blind = decision.blind and not swayed
     recording.write_labels([decision])
     if seat.purpose != Seat.Purpose.REVIEW:
         # Whoever answers late may have the ticket's other seat in hand by now.

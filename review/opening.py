@@ -6,10 +6,11 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from classifier.models import Category, Prediction, Reason, Sentiment, Ticket, Verdict
+from classifier.models import AuditDraw, Category, Prediction, Reason, Sentiment, Ticket, Verdict
 from classifier.models.ticket import TicketQuerySet
 
 from . import order, routing
+from .assurance import audits
 from .grouping import groups_of
 from .models import Decision, Desk, Seat
 from .order import Signals
@@ -39,6 +40,8 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
         passed = [pk for pk in ticket_pks if pk not in begun]
         routing.withdraw(Seat.objects.open().filter(ticket__in=passed))
         Ticket.objects.filter(pk__in=passed, sealed=True).update(sealed=False)
+        drawn = AuditDraw.objects.filter(verdict__ticket__in=passed, verdict__current=True, audited=True)
+        _open_all(list(drawn.values_list("verdict__ticket", flat=True)))
         if begun:
             routing.ask_again(list(begun))
             _open_all(sorted(begun))
@@ -68,20 +71,24 @@ def _open(ticket_pks: Sequence[int]) -> int:
     """Seats for these held tickets: those they had before, else new ones as they are drawn."""
     _hold_off_merges()
     desk = Desk.current()
-    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks).select_related("ticket", "prediction")
+    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
+    verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
     judged = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
     groups, values = groups_of([verdict.ticket for verdict in judged.values()]), _values(judged.values())
     known = _known_seats(judged)
-    drawn = [seat for pk, verdict in judged.items() if pk not in known for seat in _drawn(desk, verdict.ticket)]
+    drawn = [seat for pk, verdict in judged.items() if pk not in known for seat in _drawn(desk, verdict)]
     asked = [seat for seats in known.values() for seat in seats if seat.state != Seat.State.ANSWERED]
     fresh = drawn + [seat for seat in asked if seat.state == Seat.State.WITHDRAWN]
-    hidden = {seat.ticket_id for seat in fresh if seat.blind}
     for seat in drawn + asked:
         seat.state, seat.group = Seat.State.OPEN, groups[seat.ticket_id]
+        if _is_audited(judged[seat.ticket_id]) and seat.purpose == Seat.Purpose.REVIEW:
+            seat.purpose, seat.blind = Seat.Purpose.AUDIT, True
         _describe(seat, judged[seat.ticket_id], values[seat.ticket_id], desk)
+    hidden = {seat.ticket_id for seat in fresh if seat.blind} | {pk for pk, one in judged.items() if _is_audited(one)}
     Seat.objects.bulk_update(asked, _REFRESHED)
     Seat.objects.bulk_create(drawn)
     Ticket.objects.filter(pk__in=hidden).update(sealed=True)
+    audits.open_for([verdict.audit_draw for verdict in judged.values() if _is_audited(verdict)])
     return len(judged)
 
 
@@ -100,11 +107,32 @@ def _known_seats(ticket_pks: Collection[int]) -> dict[int, list[Seat]]:
     return known
 
 
-_REFRESHED = ["state", "group", "due_at", "value", "reason", "category", "sentiment", "confidence", "spec"]
+_REFRESHED = [
+    "state",
+    "group",
+    "purpose",
+    "blind",
+    "due_at",
+    "value",
+    "reason",
+    "category",
+    "sentiment",
+    "confidence",
+    "spec",
+]
 
 
-def _drawn(desk: Desk, ticket: Ticket) -> list[Seat]:
+def _is_audited(verdict: Verdict) -> bool:
+    draw: AuditDraw | None = getattr(verdict, "audit_draw", None)
+    return draw is not None and draw.audited
+
+
+def _drawn(desk: Desk, verdict: Verdict) -> list[Seat]:
+    """What the gate has drawn is audited; of the rest the desk draws its own."""
+    ticket = verdict.ticket
     draw = drawn_for(desk, ticket.pk)
+    if _is_audited(verdict):
+        draw = Draw(Seat.Purpose.AUDIT, True, verdict.audit_draw.share)
     return [
         Seat(
             ticket=ticket,
@@ -133,7 +161,10 @@ def _describe(seat: Seat, verdict: Verdict, value: float, desk: Desk) -> None:
     """What the queue shows of the seat, and where it stands in it; for a blind one the place is drawn too."""
     seat.due_at = verdict.ticket.due_at
     if seat.blind:
-        seat.value = order.drawn(desk.draw(seat.ticket_id, "place"))
+        audited = seat.purpose == Seat.Purpose.AUDIT
+        seat.value = order.audited(verdict.pk) if audited else order.drawn(desk.draw(seat.ticket_id, "place"))
+        seat.reason, seat.confidence = "", None
+        seat.category, seat.sentiment, seat.spec = None, None, None
         return
     seat.value, seat.reason, prediction = value, verdict.reason, verdict.prediction
     for name in ("category_id", "sentiment_id", "confidence", "spec_id"):

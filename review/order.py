@@ -34,6 +34,13 @@ def drawn(draw: float) -> float:
     return 0.5 * draw
 
 
+def audited(turn: int) -> float:
+    """The value of an audit, by its turn: the first comes first, for evidence is taken in the order of the draws. It
+    tells nothing of what a model said.
+    """
+    return 0.5 * (1 - turn / 2**52)
+
+
 def value(signals: Signals) -> float:
     """In [0, 1]: half for doubt, 0.3 for models that disagree, 0.2 for a rare suggestion."""
     doubt = 1.0 if signals.confidence is None else 1.0 - signals.confidence

@@ -9,6 +9,7 @@ from django.contrib.auth.models import User
 from classifier.models import Ticket
 
 from . import recording, routing
+from .assurance import audits
 from .decisions import NOTHING, Label
 from .models import Decision, Seat
 
@@ -23,6 +24,7 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
     decision = recording.labelled(ticket, _seat(ticket, by), by, label, NOTHING, key=uuid4())
     recording.write_labels([decision])
     routing.settle([decision])
+    audits.judge([ticket.pk])
     return decision
 
 

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from classifier.models import Ticket
 
+from .assurance import audits
 from .models import Decision, Seat
 from .models.decision import PASSED_ON
 from .models.seat import SeatQuerySet
@@ -17,21 +18,25 @@ from .prepared import PreparedUpdate
 
 SEATS_A_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
-LABEL_SEATS = [Seat.Purpose.REVIEW, Seat.Purpose.DOUBLE]
+LABEL_SEATS = [Seat.Purpose.REVIEW, Seat.Purpose.DOUBLE, Seat.Purpose.AUDIT]
+BY_TWO = [Seat.Purpose.DOUBLE, Seat.Purpose.AUDIT]
+"""What two people may be asked for, who do not know of each other."""
 
 
 def follow_up(ticket: Ticket, seat: Seat, decision: Decision) -> None:
     """Settle the ticket, wait for the other of two labels, or have a lead choose between two that differ."""
-    if seat.purpose != Seat.Purpose.DOUBLE or _is_word_of_a_lead(seat, decision):
+    if seat.purpose not in BY_TWO or _is_word_of_a_lead(seat, decision):
         settle([decision])
         return
-    others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose=Seat.Purpose.DOUBLE)
+    others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose__in=BY_TWO)
     others = others.filter(seat__round=seat.round)
     other = others.exclude(seat=seat).first()
-    if other and other.same_label(decision):
-        settle([decision])
-    elif other:
+    if other and not other.same_label(decision):
         _ask_a_lead(seat)
+    elif other or (seat.purpose == Seat.Purpose.AUDIT and not audits.is_rejudged(ticket, decision)):
+        settle([decision])
+    elif seat.purpose == Seat.Purpose.AUDIT:
+        _ask_another(seat)
 
 
 def _is_word_of_a_lead(seat: Seat, decision: Decision) -> bool:
@@ -51,6 +56,7 @@ def settle(decisions: Sequence[Decision]) -> None:
             Ticket.objects.filter(pk__in=pks).update(**_settled(category, sentiment))
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Seat.Purpose.REVIEW]:
         withdraw(Seat.objects.open().filter(ticket__in=several))
+        audits.judge(several)
 
 
 def _settled(category: int | None, sentiment: int | None) -> dict[str, Any]:
@@ -79,9 +85,10 @@ def reopen(seats: Sequence[Seat], tickets: Mapping[int, Ticket]) -> None:
     open_again = {"state": Seat.State.OPEN, "reviewer": None, "leased_until": None}
     Seat.objects.filter(pk__in=seen).update(**open_again, blind=False)
     Seat.objects.filter(pk__in=unseen).update(**open_again)
-    if several := [seat.ticket_id for seat in seats if seat.purpose == Seat.Purpose.DOUBLE]:
+    if several := [seat.ticket_id for seat in seats if seat.purpose in BY_TWO]:
         withdraw(Seat.objects.open().filter(ticket__in=several, purpose=Seat.Purpose.ADJUDICATION))
     ask_again(settled)
+    audits.judge([ticket_pk for ticket_pk in settled if ticket_pk in several])
 
 
 def ask_again(ticket_pks: Sequence[int]) -> None:
@@ -93,10 +100,17 @@ def ask_again(ticket_pks: Sequence[int]) -> None:
 
 def _ask_a_lead(seat: Seat) -> None:
     """Open the seat of the one who chooses between two labels, as blind to the model as those who gave them."""
+    _ask(seat, SEATS_A_ROUND * seat.round, purpose=Seat.Purpose.ADJUDICATION, lane=Seat.Lane.LEADS)
+
+
+def _ask_another(seat: Seat) -> None:
+    """Open a seat beside one that was answered, for somebody else who knows nothing of that."""
+    _ask(seat, SEATS_A_ROUND * seat.round - 1, purpose=seat.purpose, lane=Seat.Lane.AGENTS, share=seat.share)
+
+
+def _ask(seat: Seat, number: int, **kind: Any) -> None:
     like = {name: getattr(seat, name) for name in ("round", "due_at", "value", "group", "received_at", "language")}
-    kind = {"purpose": Seat.Purpose.ADJUDICATION, "lane": Seat.Lane.LEADS, "blind": True, "state": Seat.State.OPEN}
-    free = {"reviewer": None, "leased_until": None, "not_for": None}
-    number = SEATS_A_ROUND * seat.round
+    free = {"state": Seat.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "not_for": None}
     Seat.objects.update_or_create(ticket_id=seat.ticket_id, number=number, defaults=like | kind | free)
 
 

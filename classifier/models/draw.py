@@ -9,6 +9,11 @@ from .gate import Epoch, Verdict
 from .scoring import Score
 
 
+class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):
+    def valid(self) -> AuditDrawQuerySet:
+        return self.filter(void=False)
+
+
 class AuditDraw(models.Model):
     """One ticket's turn in an epoch whose threshold is certified, in the order of the keys.
 
@@ -25,6 +30,11 @@ class AuditDraw(models.Model):
     share = models.FloatField(help_text="With which probability this one was drawn.")
     number = models.FloatField(help_text="The number that the draw gave, in [0, 1): it is audited below its share.")
     audited = models.BooleanField()
+    void = models.BooleanField(
+        default=False, help_text="The ticket was let pass before anybody looked at it, and had another turn then."
+    )
+
+    objects = AuditDrawQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
@@ -37,7 +47,7 @@ class AuditDraw(models.Model):
                 condition=Q(floor__gt=0, share__gte=F("floor"), share__lte=1), name="draw_share_from_floor_to_1"
             ),
         ]
-        indexes = [models.Index(fields=["epoch", "id"], name="draw_by_epoch")]
+        indexes = [models.Index(fields=["epoch", "id"], condition=Q(void=False), name="draw_by_epoch")]
 
     def __str__(self) -> str:
         return f"{self.verdict_id}: {self.number:.3f} of {self.share:.3f}"

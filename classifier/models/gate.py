@@ -266,7 +266,14 @@ class Epoch(models.Model):
 
     def draw(self, ticket_pk: int) -> float:
         """A number in [0, 1) that depends on the seed and the ticket alone: asking again does not draw again."""
-        digest = hashlib.sha256(f"{self.seed}:{ticket_pk}".encode()).digest()
+        return self._drawn(f"{ticket_pk}")
+
+    def draw_again(self, ticket_pk: int) -> float:
+        """Another one, which is independent of the first."""
+        return self._drawn(f"again:{ticket_pk}")
+
+    def _drawn(self, what: str) -> float:
+        digest = hashlib.sha256(f"{self.seed}:{what}".encode()).digest()
         return int.from_bytes(digest[:6]) / 2**48
 
 

@@ -52,15 +52,18 @@ def put_in_order() -> int:
     waiting = Seat.objects.free(now).in_lane(Seat.Lane.AGENTS).order_by("-value", "pk")
     hidden = round(MOST * desk.share_of_blind)
     shown = list(waiting.filter(blind=False).values_list("pk", "ticket", "value")[: MOST - hidden])
-    blind = list(waiting.filter(blind=True).values_list("pk", "ticket", "value")[:hidden])
+    drawn_ones = waiting.filter(blind=True).exclude(purpose=Seat.Purpose.AUDIT)
+    blind = list(drawn_ones.values_list("pk", "ticket", "value")[:hidden])
+    # Evidence is taken in the order of the draws, so audits are looked at in that order.
+    audits = list(waiting.filter(purpose=Seat.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
     if not shown:
         return 0
     instructive = [shown[place][0] for place in _by_instruction([ticket for _pk, ticket, _value in shown])]
     # Where a blind one stands was drawn; the draw is what it keeps.
     drawn = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
     lowest = min(value for _pk, _ticket, value in shown)
-    _revalue(order.merged(instructive, [pk for _draw, pk in drawn]), lowest)
-    return len(shown) + len(blind)
+    _revalue(order.merged(order.merged(instructive, [pk for _draw, pk in drawn]), audits), lowest)
+    return len(shown) + len(blind) + len(audits)
 
 
 def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:

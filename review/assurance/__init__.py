@@ -1,0 +1,1 @@
+"""What is promised of tickets that nobody looks at, from blind audits: the statistics, and what keeps their books."""
