@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -38,18 +38,18 @@ def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -
     predictions = [(ticket, said) for ticket, said in labelled if isinstance(said, Prediction)]
     known = Score.objects.filter(scorer=scorer, prediction__in=[said.pk for _ticket, said in predictions])
     scores = {score.prediction_id: score for score in known}
-    fresh = [(ticket, said) for ticket, said in predictions if said.pk not in scores]
-    given = [_given(ticket.text, said, scorer, version) for ticket, said in fresh]
-    rows = [
-        _score(said, scorer, one.text, signals)
-        for (_ticket, said), one, signals in zip(fresh, given, seen(given, scorer, version.terms), strict=True)
-    ]
-    # Whoever else scores the same answers comes to the same figures.
-    Score.objects.bulk_create(rows, ignore_conflicts=True)
-    if rows:
-        stored = Score.objects.filter(scorer=scorer, prediction__in=[said.pk for _ticket, said in fresh])
-        scores |= {score.prediction_id: score for score in stored}
+    fresh = [one for one in labelled if isinstance(one.outcome, Prediction) and one.outcome.pk not in scores]
+    if fresh:
+        # Whoever else scores the same answers comes to the same figures.
+        Score.objects.bulk_create(_fresh(fresh, scorer, version), ignore_conflicts=True)
+        scores |= {score.prediction_id: score for score in known.all()}
     return {ticket.pk: scores[said.pk] for ticket, said in predictions}
+
+
+def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
+    """The signals of predictions as this scorer sees them, in order; nothing is stored."""
+    given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
+    return seen(given, scorer, version.terms)
 
 
 def of_answers(
@@ -139,6 +139,14 @@ def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion
     )
 
 
-def _score(said: Prediction, scorer: Scorer, text: str, signals: Signals) -> Score:
-    found = scorer.fitted().probabilities(signals, said.category_id)
-    return Score(prediction=said, scorer=scorer, signals=signals.as_json(), digest=digest_of(text), **found._asdict())
+def _fresh(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> Iterator[Score]:
+    weights = scorer.fitted()
+    for (ticket, said), signals in zip(labelled, seen_of(labelled, scorer, version), strict=True):
+        assert isinstance(said, Prediction)  # noqa: S101 - whoever calls has left out failures
+        yield Score(
+            prediction=said,
+            scorer=scorer,
+            signals=signals.as_json(),
+            digest=digest_of(ticket.text),
+            **weights.probabilities(signals, said.category_id)._asdict(),
+        )

@@ -7,7 +7,10 @@ class ReviewConfig(AppConfig):
     def ready(self) -> None:
         from classifier.models.ticket import moved, recounting
 
-        from . import history, opening
+        from . import history, opening, tasks
+        from .assurance.audits import found
 
         moved.connect(opening.on_moved)
+        moved.connect(tasks.on_moved)
+        found.connect(tasks.on_found)
         recounting.connect(history.on_recounting)

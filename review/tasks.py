@@ -4,13 +4,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from functools import partial
+from typing import Any
 
 from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django_tasks import task
+from django_tasks_db.models import DBTaskResult
+
+from classifier.models import Epoch, Mode
+from classifier.tasks import classify
 
 from . import benchmark, gold
+from .assurance import keeping
 from .benchmark import Entry
 from .learning import ordering, training
 from .models import Run, Snapshot
@@ -50,6 +56,30 @@ def resume_benchmark(run: Run) -> bool:
     return stopped
 
 
+@task()
+def keep_promise() -> None:
+    """Keep the books of the audits; what may pass by now is judged anew."""
+    if keeping.keep_promise():
+        classify.enqueue([])
+
+
+def on_moved(**_signal: Any) -> None:
+    """Have the promise kept once new verdicts are there, where audits certify anything."""
+    if Epoch.objects.certifying():
+        transaction.on_commit(_keep_soon)
+
+
+def on_found(**_signal: Any) -> None:
+    """The same once people have found something in an audit."""
+    transaction.on_commit(_keep_soon)
+
+
+def _keep_soon() -> None:
+    """One that waits to be done does for all."""
+    if not DBTaskResult.objects.ready().filter(task_path=keep_promise.module_path).exists():
+        keep_promise.enqueue()
+
+
 def _nudge(run: Run) -> None:
     """Once the run is there for a worker to see."""
     transaction.on_commit(partial(run_benchmark.enqueue, run.pk))
@@ -62,5 +92,7 @@ def sweep() -> None:
         learn.enqueue()
     if ordering.is_due():
         put_in_order.enqueue()
+    if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
+        _keep_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):
         run_benchmark.enqueue(run_pk)

@@ -83,6 +83,7 @@ def roles(db: None) -> None:
     lead = [*agent, "change_ticket", "adjudicate", "view_decision", "view_seat", "view_desk", "view_prediction"]
     lead += ["benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot"]
     lead += ["teach", "view_doubt", "view_specialistversion"]
+    lead += ["promise", "view_promise", "view_certificate", "view_alarm", "view_audit"]
     for name, codenames in (("Agent", agent), ("Lead", lead)):
         Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
 

@@ -23,6 +23,14 @@ def env_str(name: str, default: str = "") -> str:
     return os.environ.get(name, "").strip() or default
 
 
+def env_url(name: str, default: str = "") -> str:
+    """Raises ImproperlyConfigured for what is no address of the web."""
+    value = env_str(name, default)
+    if value and not value.startswith(("http://", "https://")):
+        raise ImproperlyConfigured(f"{name}={value!r} does not begin with http:// or https://.")
+    return value
+
+
 def env_bool(name: str, default: bool) -> bool:
     """Raises ImproperlyConfigured for anything that is not plainly a yes or a no."""
     value = env_str(name)

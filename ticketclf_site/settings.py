@@ -7,7 +7,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from .env import env_bool, env_int, env_list, env_str, secret_key
+from .env import env_bool, env_int, env_list, env_str, env_url, secret_key
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("TICKETCLF_VAR", str(BASE_DIR / "var")))
@@ -104,6 +104,9 @@ def _database() -> dict[str, Any]:
         database["OPTIONS"] = SQLITE_OPTIONS
         # A file, for threads cannot meet in a database that lives in one connection's memory.
         database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
+    else:
+        # The few statements that are sent apart from their values (`review.prepared`) stay planned from the first on.
+        database["OPTIONS"] = database.get("OPTIONS", {}) | {"prepare_threshold": 0}
     return database
 
 
@@ -118,6 +121,7 @@ WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
 
+SESSION_ENGINE = "ticketclf_site.sessions"
 CSRF_FAILURE_VIEW = "ticketclf_site.kept.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "classifier:inbox"
@@ -167,6 +171,18 @@ SECURE_REFERRER_POLICY = "same-origin"
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env_bool("TICKETCLF_HTTPS", False)
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the draft of a large taxonomy is one form
+
+# Of the leads' e-mails and the alarm's webhook: where this installation is found, and who is told.
+SITE_URL = env_url("TICKETCLF_SITE_URL", "http://127.0.0.1:8000").rstrip("/")
+ALARM_WEBHOOK = env_url("TICKETCLF_ALARM_WEBHOOK")
+EMAIL_HOST = env_str("TICKETCLF_EMAIL_HOST")
+EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
+EMAIL_PORT = env_int("TICKETCLF_EMAIL_PORT", 587)
+EMAIL_HOST_USER = env_str("TICKETCLF_EMAIL_USER")
+EMAIL_HOST_PASSWORD = env_str("TICKETCLF_EMAIL_PASSWORD")
+EMAIL_USE_TLS = env_bool("TICKETCLF_EMAIL_TLS", True)
+EMAIL_TIMEOUT = 10
+DEFAULT_FROM_EMAIL = env_str("TICKETCLF_EMAIL_FROM", "ticketclf@localhost")
 
 LOGGING = {
     "version": 1,

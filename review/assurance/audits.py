@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Mapping, Sequence
 
 from django.db import transaction
+from django.dispatch import Signal
 from django.utils import timezone
 
 from classifier.models import AuditDraw, Category, Ticket
@@ -14,6 +15,10 @@ from review.models.assurance import KEPT
 
 EDITED, SEEN = "edited", "seen"
 """Flaws: the text is another one than the model was asked about; nobody gave the label without seeing a suggestion."""
+
+
+found = Signal()
+"""Sent inside the transaction in which people's findings have changed, with the keys of the `ticket_pks`."""
 
 
 def open_for(draws: Sequence[AuditDraw]) -> None:
@@ -48,17 +53,19 @@ def judge(ticket_pks: Sequence[int]) -> None:
 
     What stood on a finding that has changed is counted once more.
     """
-    found = list(_audits(ticket_pks))
-    if not found:
+    of_tickets = Audit.objects.filter(ticket__in=ticket_pks)
+    audits = list(of_tickets.select_related("ticket", "draw__verdict__prediction", "draw__score"))
+    if not audits:
         return
     parents = dict(Category.objects.values_list("pk", "parent"))
-    unseen = _labelled_blind({audit.ticket_id for audit in found})
-    for audit in found:
+    unseen = _labelled_blind({audit.ticket_id for audit in audits})
+    for audit in audits:
         before = (audit.category_right, audit.sentiment_right, audit.flaw)
         _find(audit, parents, (audit.ticket_id, audit.ticket.category_id, audit.ticket.sentiment_id) in unseen)
         if before != (audit.category_right, audit.sentiment_right, audit.flaw):
             audit.save(update_fields=["category_right", "sentiment_right", "flaw", "judged_at"])
             Ledger.objects.filter(epoch=audit.epoch_id, closed_at=None, until__gte=audit.draw_id).update(until=0)
+    found.send(Audit, ticket_pks=ticket_pks)
 
 
 @transaction.atomic(durable=True)
@@ -66,11 +73,6 @@ def follow(ticket_pks: Sequence[int]) -> None:
     """The same for tickets whose labels were put right in another way."""
     list(Ticket.objects.select_for_update().filter(pk__in=ticket_pks).order_by("pk").values_list("pk"))
     judge(ticket_pks)
-
-
-def _audits(ticket_pks: Sequence[int]) -> Sequence[Audit]:
-    audits = Audit.objects.filter(ticket__in=ticket_pks)
-    return audits.select_related("ticket", "draw__verdict__prediction", "draw__score")  # type: ignore[return-value]  # read once
 
 
 def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:

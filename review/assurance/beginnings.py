@@ -62,19 +62,19 @@ def open_ledger(epoch: Epoch, promise: Promise) -> Ledger | None:
 
     Models are asked before anything is locked.
     """
-    beginning = _beginning(epoch)
-    return _opened(epoch, promise, beginning) if beginning else None
-
-
-def _beginning(epoch: Epoch) -> Beginning | None:
     earlier = Ledger.objects.filter(epoch=epoch).order_by("-pk").first()
     if earlier:
         # Another promise about the same: the grid stays, so that it does not depend on what was drawn meanwhile.
-        return Beginning(earlier.grid, earlier.coverage, _carried_before(earlier))
-    values = _recent_values(epoch)
-    if len(values) < FEWEST_SCORES:
-        return None
-    return Beginning(*grid_of(values), judged_anew(epoch, epoch.scorer))
+        return _opened(epoch, promise, Beginning(earlier.grid, earlier.coverage, _carried_before(earlier)))
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    found = beginning(epoch, epoch.scorer)
+    return _opened(epoch, promise, found) if found else None
+
+
+def beginning(epoch: Epoch, scorer: Scorer) -> Beginning | None:
+    """What the books would be opened with if this scorer decided in the epoch; None where too few tickets have come."""
+    values = _recent_values(epoch, scorer)
+    return Beginning(*grid_of(values), judged_anew(epoch, scorer)) if len(values) >= FEWEST_SCORES else None
 
 
 def _carried_before(ledger: Ledger) -> list[Carried]:
@@ -118,23 +118,26 @@ def _last_alarm() -> datetime:
     return confirmed.values_list("closed_at", flat=True).first() or timezone.now() - timedelta(days=36_500)
 
 
-def _recent_values(epoch: Epoch) -> list[float]:
+def _recent_values(epoch: Epoch, scorer: Scorer) -> list[float]:
     """Of the latest tickets that this model answered under this contract and that are no evidence in this epoch."""
     evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__kept=True)
     said = Prediction.objects.filter(spec=epoch.spec, contract=epoch.contract, version=epoch.version_id)
     latest = said.order_by("-pk").values_list("ticket", flat=True)[:MOST_SCORES]
     tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(evidence))
-    return [value for _ticket, value, _said in _answered(epoch, epoch.scorer, tickets, ask=False)]
+    return [value for _ticket, value, _said in _answered(epoch, scorer, tickets, ask=False)]
 
 
-def judged_anew(epoch: Epoch, scorer: Scorer | None) -> list[Carried]:
+def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
     """The audits that were kept from learning, as this scorer sees the answers of this epoch to them, and whether those
     are right under the taxonomy as it is now: a finding whose label is out of use counts against the answer.
     """
     kept = Audit.objects.judged().filter(kept=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False)
-    kept = kept.filter(epoch__started_at__gt=_last_alarm()).exclude(epoch=epoch)
+    kept = kept.filter(epoch__started_at__gt=_last_alarm())
+    if scorer == epoch.scorer:
+        # In its own epoch they are evidence as they are.
+        kept = kept.exclude(epoch=epoch)
     audits = {audit.ticket_id: audit for audit in kept.select_related("ticket").order_by("-pk")[:MOST_CARRIED]}
-    if not audits or scorer is None:
+    if not audits:
         return []
     parents = dict(Category.objects.values_list("pk", "parent"))
     in_use = set(Category.objects.active().values_list("pk", flat=True))
@@ -159,12 +162,11 @@ def _is_right(said: Prediction, ticket: Ticket, about: str, parents: dict[int, i
 
 
 def _answered(
-    epoch: Epoch, scorer: Scorer | None, tickets: Sequence[Ticket], *, ask: bool
+    epoch: Epoch, scorer: Scorer, tickets: Sequence[Ticket], *, ask: bool
 ) -> list[tuple[Ticket, float, Prediction]]:
     """Tickets with the value of the answer's score, as the epoch's models answer now; asked where they have not been
     and `ask` says so. What no model can answer is left out: it would have been held.
     """
-    assert scorer is not None  # noqa: S101 - an epoch of this mode has one
     version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
     said: dict[int, Prediction] = {}
     if epoch.front and epoch.front_threshold is not None:

@@ -76,6 +76,11 @@ class Usual:
         self.n += 1
         self.total += figure
 
+    def quarter(self) -> Usual:
+        """The same mean, of a quarter of what came."""
+        kept = self.n // 4
+        return Usual(kept, self.total * kept / self.n if kept else 0.0)
+
     @property
     def careful(self) -> float:
         """Somewhat above the mean, and within (0, 1)."""
@@ -119,7 +124,7 @@ class Watch:
         self.detectors = {kind: Detector() for kind in KINDS}
         self.of_labels, self.recent = Detector([0.0], [0]), {}
         # So that what is usual now outweighs what was soon.
-        self.usual = {kind: Usual(usual.n // 4, usual.total / 4) for kind, usual in self.usual.items()}
+        self.usual = {kind: usual.quarter() for kind, usual in self.usual.items()}
         self.labels = {key: number // 4 for key, number in self.labels.items()}
 
     def _look(self, kind: str, figure: float) -> None:
@@ -135,7 +140,7 @@ class Watch:
         if number >= BASELINE:
             frequent = sorted(self.labels, key=lambda key: (-self.labels[key], key))[:GROUPS]
             alone = category in frequent
-            usual = (_counted(self.labels, category, frequent, alone) + 1) / (number + GROUPS + 1)
+            usual = (_counted(self.labels, category, frequent, alone) + 1) / (number + len(frequent) + 1)
             came = sum(self.recent.values())
             guess = (_counted(self.recent, category, frequent, alone) + PRIOR * usual) / (came + PRIOR)
             self.of_labels.bet([guess / usual], self.tickets)
@@ -187,7 +192,8 @@ def burst_says(wrong: Sequence[bool], error: float) -> bool | None:
         for place, factor in enumerate(WORSE):
             share = min(error * factor, 0.9)
             money[place] += math.log(share / error if one else (1 - share) / (1 - error))
-        if math.log(sum(math.exp(min(one, 500.0)) for one in money) / len(money)) >= math.log(1 / BURST_RISK):
+        best = max(money)
+        if best + math.log(sum(math.exp(one - best) for one in money) / len(money)) >= math.log(1 / BURST_RISK):
             return True
     return False if len(wrong) >= BURST and sum(wrong) <= error * len(wrong) else None
 

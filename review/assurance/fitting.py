@@ -1,0 +1,196 @@
+"""The scorer learns: a new one is fitted on what people said of the model's answers, and takes over if it is better.
+
+It never sees the audits by which its own epoch is judged: those are kept from learning, and what the specialist has
+learned from says nothing of how it answers otherwise. Before anything is certified, better is what is surprised less by
+labels held out; then it must be certified at least as far as the one in service, by the audits that were kept.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from classifier import scores
+from classifier.labelling import Labelled
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Epoch,
+    Example,
+    Prediction,
+    Score,
+    Scorer,
+    SpecialistVersion,
+    Ticket,
+)
+from classifier.scoring import scorer as fitted
+from classifier.scoring.scorer import Judged, Weights
+from review.models import Audit, Ledger, Promise
+
+from . import beginnings
+from .audits import is_or_lies_below
+from .evidence import Book, Floats, Lot, risk_left
+
+FEWEST, GROWTH = 300, 1.5
+"""Answers that people judged, before the first scorer is fitted; and the growth after which there is another."""
+MOST = 5_000
+FOLDS = 5
+BEYOND_NOISE = 1.645
+"""Standard errors by which the new one has to be surprised less."""
+
+
+class Unlike(NamedTuple):
+    """How much less the new scorer is surprised by an answer it has not seen, in nats: on average, and how far that may
+    be chance.
+    """
+
+    mean: float
+    error: float
+
+    @property
+    def is_better(self) -> bool:
+        return self.mean > BEYOND_NOISE * self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A scorer that is not in service, and how it compares with the one that is."""
+
+    scorer: Scorer
+    judged: int
+    compared: Unlike
+
+
+def improve(epoch: Epoch, ledger: Ledger, promise: Promise) -> Scorer | None:
+    """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    if not _is_due(epoch):
+        return None
+    candidate = fit(epoch)
+    if candidate is None:
+        return None
+    _note_attempt(epoch.scorer, candidate.judged)
+    if not candidate.compared.is_better or not _is_certified_as_far(epoch, ledger, promise, candidate.scorer):
+        return None
+    return _put_in_service(candidate)
+
+
+def _is_due(epoch: Epoch) -> bool:
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    tried = max(epoch.scorer.labels, int(epoch.scorer.figures.get("tried", 0)))
+    wanted = max(FEWEST, int(GROWTH * tried))
+    return len(_judgeable(epoch)[:wanted]) >= wanted
+
+
+def _judgeable(epoch: Epoch, most: int = MOST) -> list[int]:
+    """Keys of tickets that people have labelled, latest first, without the audits that are kept; with an answer by this
+    model under this contract.
+    """
+    kept = Audit.objects.filter(ticket=OuterRef("pk"), kept=True)
+    said = Prediction.objects.filter(
+        ticket=OuterRef("pk"), spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+    )
+    settled = Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
+    return list(settled.order_by("-pk").values_list("pk", flat=True)[:most])
+
+
+def fit(epoch: Epoch) -> Candidate | None:
+    """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    serving = SpecialistVersion.objects.filter(in_service=True).first()
+    before, now = epoch.scorer, Scorer(spec=epoch.spec, witness=serving)
+    tickets = _unlearned(_judgeable(epoch), serving, before.witness)
+    if len(tickets) < FEWEST // 3:
+        return None
+    judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
+    found = np.concatenate(list(_held_out(judged, judged_before, before.fitted())))
+    compared = Unlike(float(found.mean()), float(found.std() / np.sqrt(len(found))))
+    now.weights, now.labels = fitted.fit(judged).as_json(), len(judged)
+    now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _right(judged)}
+    return Candidate(scorer=now, judged=len(_judgeable(epoch)), compared=compared)
+
+
+def _held_out(judged: Judged, judged_before: Judged, before: Weights) -> Iterator[Floats]:
+    """By how much less the new one is surprised, fold by fold."""
+    places = np.random.default_rng(0).permutation(len(judged))
+    for fold in range(FOLDS):
+        held = [int(one) for one in places[fold::FOLDS]]
+        rest = [int(one) for one in np.setdiff1d(places, held)]
+        new = fitted.surprise(fitted.fit(judged.part(rest)), judged.part(held))
+        yield fitted.surprise(before, judged_before.part(held)) - new
+
+
+def _right(judged: Judged) -> dict[str, float]:
+    parts = {"category": judged.category_right, "sentiment": judged.sentiment_right, "both": judged.both_right}
+    return {name: float(np.mean(right)) for name, right in parts.items()}
+
+
+def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> list[Ticket]:
+    """Those that none of these versions has learned from."""
+    taught = [np.frombuffer(version.taught, np.int64).reshape(3, -1)[0] for version in versions if version]
+    keys = {int(key) for of_version in taught for key in of_version}
+    learned = set(Example.objects.filter(pk__in=keys).values_list("ticket", flat=True)) if keys else set()
+    wanted = [pk for pk in ticket_pks if pk not in learned]
+    return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
+
+
+def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
+    """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
+    version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
+    said = Prediction.objects.filter(
+        ticket__in=tickets, spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+    )
+    by_ticket = {one.ticket_id: one for one in said}
+    pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
+    signals = scores.seen_of([Labelled(*pair) for pair in pairs], scorer, version)
+    parents = dict(Category.objects.values_list("pk", "parent"))
+    return Judged(
+        signals=signals,
+        categories=[one.category_id for _ticket, one in pairs],
+        category_right=[is_or_lies_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],
+        sentiment_right=[one.sentiment_id == ticket.sentiment_id for ticket, one in pairs],
+    )
+
+
+def _is_certified_as_far(epoch: Epoch, ledger: Ledger, promise: Promise, scorer: Scorer) -> bool:
+    """Whether audits that were kept certify at least as large a share of tickets for the new scorer as is now."""
+    certificate = ledger.certificates.filter(ended_at=None).first()
+    if certificate is None:
+        return True
+    # Scores are stored with their scorer; of one that does not take over they go again.
+    scorer.in_service = False
+    scorer.save()
+    beginning = beginnings.beginning(epoch, scorer)
+    far = _certified_share(beginning, promise, ledger.attempt + 1) if beginning else 0.0
+    if far < certificate.coverage:
+        Score.objects.filter(scorer=scorer).delete()
+        scorer.delete()
+    return far >= certificate.coverage
+
+
+def _certified_share(beginning: beginnings.Beginning, promise: Promise, attempt: int) -> float:
+    book = Book.opened(beginning.grid, promise.error, risk_left(promise.risk, attempt))
+    book.add(Lot.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
+    return beginning.coverage[book.certified - 1] if book.certified else 0.0
+
+
+@transaction.atomic
+def _put_in_service(candidate: Candidate) -> Scorer:
+    """The next ticket begins an epoch of its own."""
+    scorer = candidate.scorer
+    Scorer.objects.select_for_update().filter(spec=scorer.spec_id, in_service=True).update(in_service=False)
+    scorer.in_service = True
+    scorer.figures["tried"] = candidate.judged
+    scorer.save()
+    return scorer
+
+
+def _note_attempt(scorer: Scorer, judged: int) -> None:
+    """So that the next one is fitted only once there is much more to fit it on."""
+    scorer.figures["tried"] = judged
+    Scorer.objects.filter(pk=scorer.pk).update(figures=scorer.figures)

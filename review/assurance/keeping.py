@@ -1,0 +1,41 @@
+"""One turn of keeping the promise: alarms, books, what may pass now, and a better scorer. As everywhere, whoever calls
+is only a nudge: the rows say what is to do.
+"""
+
+from __future__ import annotations
+
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.models import Epoch, Gate, Mode
+from review.models import Certificate, Ledger, Promise
+
+from . import alarms, beginnings, certificates, fitting, telling
+
+
+def keep_promise() -> bool:
+    """Bring everything up to date. Returns whether tickets wait to be judged anew, because they may pass by now."""
+    _close_what_ended()
+    epoch, promise = Epoch.objects.certifying(), Promise.current()
+    if epoch is None:
+        return False
+    ledger = beginnings.ledger_of(epoch, promise) or beginnings.open_ledger(epoch, promise)
+    if ledger is None:
+        return False
+    alarms.look(ledger.pk)
+    certificates.keep_books(ledger.pk)
+    telling.tell()
+    epoch.refresh_from_db()
+    if epoch.ended_at is None:
+        fitting.improve(epoch, ledger, promise)
+    return certificates.release(epoch) > 0
+
+
+@transaction.atomic(durable=True)
+def _close_what_ended() -> None:
+    """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
+    running = Epoch.objects.running().filter(mode=Mode.CERTIFIED)
+    if Gate.objects.exclude(mode=Mode.CERTIFIED).exists():
+        running.update(ended_at=timezone.now(), passes_from=None)
+    ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
+    beginnings.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)

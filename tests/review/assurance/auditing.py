@@ -1,0 +1,89 @@
+"""An installation whose threshold is certified: tickets that come by, and people who audit them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from classifier import gate
+from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
+from classifier.models.learned import digest_of
+from classifier.scoring.signals import OfAxis, Signals
+from review.assurance import keeping
+from review.models import Promise, Seat
+from tests.factories import make_prediction, run_desk
+from tests.review.acts import answer
+
+SURE, UNSURE = 0.99, 0.2
+SPREAD = [0.01 * number for number in range(100)]
+"""Scores as they come, from the least to the most certain."""
+
+_numbers = count(1)
+
+
+def certify(**promise: Any) -> None:
+    """From now on audits decide what may pass. Chance plays no part but for what the gate draws."""
+    run_desk()
+    Gate.objects.update(mode=Mode.CERTIFIED)
+    Promise.objects.update_or_create(pk=1, defaults={"rejudged_share": 0.0} | promise)
+
+
+def epoch_now() -> Epoch:
+    return gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+
+
+def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
+    """Tickets whose predictions have these scores come by the gate, all at once."""
+    epoch = epoch_now()
+    first = next(_numbers)
+    tickets = Ticket.objects.bulk_create(
+        Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
+    )
+    predictions = [make_prediction(ticket, **said) for ticket in tickets]
+    Score.objects.bulk_create(_score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
+    labelled = [gate.Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
+    weighed = gate.weigh(epoch, labelled, epoch.contract)
+    passing = [one for one in weighed if gate.may_pass(epoch, one)]
+    gate.accept(epoch, passing)
+    gate.hold(epoch, [one for one in weighed if one not in passing], {})
+    return tickets
+
+
+def _score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool) -> Score:
+    assert epoch.scorer
+    axis = OfAxis(agrees=agrees, probability=value, margin=0.0)
+    signals = Signals(confidence=prediction.confidence, category=axis, sentiment=axis, closeness=0.7)
+    return Score(
+        prediction=prediction,
+        scorer=epoch.scorer,
+        category=value,
+        sentiment=value,
+        both=value,
+        signals=signals.as_json(),
+        digest=digest_of(prediction.ticket.text),
+    )
+
+
+def make_grid() -> Epoch:
+    """Let enough tickets come by for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
+    arrive(*SPREAD, *SPREAD)
+    keeping.keep_promise()
+    epoch = epoch_now()
+    epoch.refresh_from_db()
+    return epoch
+
+
+def open_audits(tickets: Sequence[Ticket] = ()) -> list[Seat]:
+    seats = Seat.objects.open().filter(purpose=Seat.Purpose.AUDIT).select_related("ticket").order_by("ticket", "number")
+    return list(seats.filter(ticket__in=tickets) if tickets else seats)
+
+
+def audit(person: User, seats: Sequence[Seat], *, wrong: int = 0) -> None:
+    """Answer these audits with the model's label, but for the first so many."""
+    for place, seat in enumerate(seats):
+        said = seat.ticket.predictions.get()
+        category = "Account" if place < wrong else said.category.name
+        answer(seat, person, category, said.sentiment.name)
