@@ -32,6 +32,7 @@ def of(spec: ModelSpec) -> Classifier:
                 timeout=spec.timeout,
                 max_in_flight=spec.max_in_flight,
                 json_mode=JsonMode(spec.json_mode),
+                logprobs=spec.logprobs,
             )
     raise ValueError(f"There is no backend of the kind {spec.provider.kind!r}.")
 

@@ -11,6 +11,7 @@ import asyncio
 import hashlib
 import json
 import random
+import re
 import signal
 import threading
 import time
@@ -32,12 +33,13 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the server does with one request. `delay` is in seconds."""
+    """What the server does with one request. `delay` is in seconds; `logprobs` are told where they are asked for."""
 
     kind: Kind = Kind.COMPLETION
     content: str = ""
     finish_reason: str = "stop"
     refusal: str | None = None
+    logprobs: Any = None
     status: int = 200
     headers: dict[str, str] = field(default_factory=dict)
     raw: bytes = b""
@@ -73,6 +75,11 @@ class Request:
     def json_mode(self) -> str:
         return str(self.body.get("response_format", {}).get("type", ""))
 
+    @property
+    def logprobs(self) -> bool:
+        """Whether it asks for log-probabilities."""
+        return bool(self.body.get("logprobs"))
+
 
 Replier = Callable[[Request], Reply]
 
@@ -90,7 +97,13 @@ def answer(
 
 
 def say(content: str, **changes: Any) -> Reply:
-    return Reply(content=content, **changes)
+    return Reply(content=content, **{"logprobs": spelled(re.findall(r"\W*\w+|\W+", content))} | changes)
+
+
+def spelled(tokens: Sequence[str], logprob: float = -0.25) -> dict[str, Any]:
+    """Log-probabilities as the protocol has them, for a reply that is made of these tokens."""
+    each = {"logprob": logprob, "top_logprobs": []}
+    return {"content": [{"token": token, "bytes": list(token.encode())} | each for token in tokens], "refusal": None}
 
 
 def error(status: int, message: str = "it went wrong", **headers: str) -> Reply:
@@ -117,6 +130,17 @@ def without_json_schema(reply: Replier) -> Replier:
     def replier(request: Request) -> Reply:
         if request.json_mode == "json_schema":
             return error(400, "response_format type json_schema is not supported by this model")
+        return reply(request)
+
+    return replier
+
+
+def without_logprobs(reply: Replier, status: int = 400) -> Replier:
+    """Like servers that do not tell them: an error to those who ask, else the reply."""
+
+    def replier(request: Request) -> Reply:
+        if request.logprobs:
+            return error(status, "This model does not support 'logprobs'.")
         return reply(request)
 
     return replier
@@ -285,12 +309,13 @@ def _body(request: Request, reply: Reply) -> tuple[int, str, bytes]:
     if reply.kind == Kind.RAW:
         return 200, "application/json", reply.raw
     message = {"role": "assistant", "content": None if reply.refusal else reply.content, "refusal": reply.refusal}
+    logprobs = reply.logprobs if request.logprobs else None
     completion = {
         "id": "chatcmpl-1",
         "object": "chat.completion",
         "created": 1_767_225_600,
         "model": request.body.get("model", ""),
-        "choices": [{"index": 0, "message": message, "logprobs": None, "finish_reason": reply.finish_reason}],
+        "choices": [{"index": 0, "message": message, "logprobs": logprobs, "finish_reason": reply.finish_reason}],
         "usage": {
             "prompt_tokens": reply.input_tokens,
             "completion_tokens": reply.output_tokens,

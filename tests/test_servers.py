@@ -8,7 +8,18 @@ import sys
 import openai
 import pytest
 
-from tests.servers import CUT, HANG, Faults, OpenAIServer, answer, error, html, raw, without_json_schema
+from tests.servers import (
+    CUT,
+    HANG,
+    Faults,
+    OpenAIServer,
+    answer,
+    error,
+    html,
+    raw,
+    without_json_schema,
+    without_logprobs,
+)
 
 pytestmark = pytest.mark.once
 
@@ -54,6 +65,21 @@ def test_it_can_refuse_schemas_and_wrong_keys() -> None:
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
         with pytest.raises(openai.BadRequestError):
             ask(server, response_format={"type": "json_schema", "json_schema": {"name": "x", "schema": {}}})
+        ask(server)
+
+
+def test_it_tells_log_probabilities_to_those_who_ask() -> None:
+    with OpenAIServer([answer()]) as server:
+        silent, telling = ask(server), ask(server, logprobs=True)
+    assert silent.choices[0].logprobs is None  # type: ignore[attr-defined]
+    [choice] = telling.choices  # type: ignore[attr-defined]
+    assert "".join(token.token for token in choice.logprobs.content) == choice.message.content
+
+
+def test_it_can_refuse_log_probabilities() -> None:
+    with OpenAIServer(without_logprobs(lambda _request: answer())) as server:
+        with pytest.raises(openai.BadRequestError, match="logprobs"):
+            ask(server, logprobs=True)
         ask(server)
 
 

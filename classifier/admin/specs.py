@@ -75,6 +75,8 @@ class ModelSpecForm(forms.ModelForm):
             self.add_error("learning", _("Only embedded models learn; an endpoint can be shown solved tickets."))
         if embedded and values.get("examples"):
             self.add_error("examples", _("Only endpoints are shown solved tickets; embedded models learn from them."))
+        if embedded and values.get("logprobs"):
+            self.add_error("logprobs", _("Only endpoints are asked for log-probabilities."))
         return values
 
 
@@ -87,10 +89,12 @@ class ModelSpecAdmin(HistoryAdmin):
     actions = ("ping",)
 
     def get_exclude(self, request: HttpRequest, obj: ModelSpec | None = None) -> tuple[str, ...]:
-        """Embedded models learn from solved tickets, endpoints are shown them; a new one may be either."""
+        """What only the other kind has: embedded models learn from solved tickets, endpoints are shown them and asked
+        for log-probabilities. A new model may be of either.
+        """
         if obj is None:
             return ()
-        return ("examples",) if _is_embedded(obj) else ("learning",)
+        return ("examples", "logprobs") if _is_embedded(obj) else ("learning",)
 
     def has_delete_permission(self, request: HttpRequest, obj: ModelSpec | None = None) -> bool:
         # The embedded model stands in for missing keys; without it no page could say who is in charge.

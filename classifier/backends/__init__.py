@@ -55,6 +55,7 @@ def chat_model(
     timeout: float,
     max_in_flight: int,
     json_mode: JsonMode,
+    logprobs: bool,
 ) -> Classifier:
     """A model behind an OpenAI-compatible URL, one object per process. Raises ClassifierError without a key."""
     if not has_key(api_key_env):
@@ -66,7 +67,7 @@ def chat_model(
     api_key = os.environ[api_key_env].strip() if api_key_env else ""
     with _building:
         endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight)
-        return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode)
+        return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode, logprobs)
 
 
 @lru_cache(maxsize=64)
@@ -87,7 +88,7 @@ def _endpoint(
 
 
 @lru_cache(maxsize=64)
-def _chat(endpoint: "Endpoint", parameters: str, json_mode: JsonMode) -> Classifier:
+def _chat(endpoint: "Endpoint", parameters: str, json_mode: JsonMode, logprobs: bool) -> Classifier:
     from .chat import ChatClassifier
 
-    return ChatClassifier(endpoint, parameters=json.loads(parameters), json_mode=json_mode)
+    return ChatClassifier(endpoint, parameters=json.loads(parameters), json_mode=json_mode, logprobs=logprobs)

@@ -1,6 +1,7 @@
 """Any model behind the OpenAI chat protocol, held to the contract."""
 
 import asyncio
+import logging
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from dataclasses import replace
@@ -8,17 +9,21 @@ from itertools import repeat
 from typing import Any
 
 from classifier import prompt
-from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, Solved, Usage
+from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, LogProbs, Solved, Usage
 
 from .endpoint import Completion, Endpoint
 from .loop import submit
+from .tokens import log_probability
+
+logger = logging.getLogger(__name__)
 
 
 class ChatClassifier:
-    def __init__(self, endpoint: Endpoint, *, parameters: dict[str, Any], json_mode: JsonMode) -> None:
+    def __init__(self, endpoint: Endpoint, *, parameters: dict[str, Any], json_mode: JsonMode, logprobs: bool) -> None:
         self._endpoint = endpoint
         self._parameters = parameters
         self._json_mode = json_mode
+        self._logprobs = logprobs
         self._finding_out = asyncio.Lock()
         self._looked = False
 
@@ -90,7 +95,24 @@ class ChatClassifier:
         form: dict[str, Any] = {"type": mode.value}
         if mode == JsonMode.SCHEMA:
             form["json_schema"] = {"name": "ticket_labels", "strict": True, "schema": contract.answer_schema}
-        return await self._endpoint.complete(messages=conversation, response_format=form, **_known(self._parameters))
+        request = {"messages": conversation, "response_format": form} | _known(self._parameters)
+        if not (self._logprobs and self._endpoint.takes_logprobs):
+            return await self._endpoint.complete(**request)
+        try:
+            return await self._endpoint.complete(**request, logprobs=True)
+        except ClassifierError as error:
+            if not error.permanent or "logprob" not in str(error).lower():
+                raise
+        completion = await self._endpoint.complete(**request)
+        # Only now is it certain that these were the reason: a refusal may quote a ticket that has the word.
+        self._do_without_logprobs()
+        return completion
+
+    def _do_without_logprobs(self) -> None:
+        """Not ask for them again in this process; several requests may find out at once."""
+        if self._endpoint.takes_logprobs:
+            logger.warning("%s refuses to tell log-probabilities and is asked without them.", self._endpoint.model)
+        self._endpoint.takes_logprobs = False
 
 
 def _known(parameters: dict[str, Any]) -> dict[str, Any]:
@@ -108,7 +130,10 @@ def _valid(completion: Completion, contract: Contract) -> Answer:
         )
     if completion.finish_reason == "length":
         raise prompt.InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.")
-    return prompt.parse(completion.content, contract)
+    answer = prompt.parse(completion.content, contract)
+    tokens, reply = completion.token_logprobs, completion.content
+    category, sentiment = (log_probability(tokens, reply, key) for key in ("category", "sentiment"))
+    return replace(answer, logprobs=LogProbs(category=category, sentiment=sentiment))
 
 
 def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:

@@ -23,7 +23,10 @@ _UNUSABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One reply: its text, why it ended, the model's own refusal if any, tokens, and milliseconds of the last try."""
+    """One reply: its text, why it ended, the model's own refusal if any, tokens, and milliseconds of the last try.
+
+    `token_logprobs` is what stands as such in the reply, whatever it is.
+    """
 
     content: str
     finish_reason: str
@@ -31,6 +34,7 @@ class Completion:
     input_tokens: int
     output_tokens: int
     latency_ms: float
+    token_logprobs: Any
 
 
 class Endpoint:
@@ -38,6 +42,8 @@ class Endpoint:
         self, *, base_url: str, api_key: str, api_key_env: str, model: str, timeout: float, max_in_flight: int
     ) -> None:
         self.model = model
+        # Known here, not where it is found out: classifiers come and go with the values of a row.
+        self.takes_logprobs = True
         self._base_url = base_url
         self._api_key = api_key
         self._api_key_env = api_key_env
@@ -130,6 +136,7 @@ def _completion(reply: Any, begun: float) -> Completion:
         input_tokens=int((usage and usage.prompt_tokens) or 0),
         output_tokens=int((usage and usage.completion_tokens) or 0),
         latency_ms=(time.perf_counter() - begun) * 1000,
+        token_logprobs=getattr(getattr(choice, "logprobs", None), "content", None),
     )
 
 

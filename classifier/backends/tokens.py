@@ -1,0 +1,61 @@
+"""How probable a model found what it said, read off the tokens of its reply. Pure, and never an error."""
+
+import re
+from collections.abc import Iterator
+from typing import Any
+
+LOWEST = -20.0
+"""Where values are clipped; some endpoints write -9999 for whatever is very unlikely."""
+
+_PAIR = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:\s*+(?:"((?:[^"\\]|\\.)*+)")?', re.DOTALL)
+
+
+def log_probability(tokens: Any, reply: str, key: str) -> float | None:
+    """The log-probability of the string that the JSON object in a reply has under a key.
+
+    `tokens` are those of the reply as an endpoint tells them: the ones that reach into the string are summed. None
+    where they are not what the reply is made of, or do not tell.
+    """
+    said = _bytes(reply)
+    pieces = [_piece(token) for token in tokens] if isinstance(tokens, list) else []
+    known = [piece for piece in pieces if piece is not None]
+    # Around the reply may be what its text leaves out: reasoning before it, a mark of the end.
+    begin = b"".join(known).rfind(said)
+    span = _span(said, key)
+    if len(known) < len(pieces) or begin < 0 or not span:
+        return None
+    reaching = _reaching(known, begin + span[0], begin + span[1])
+    values: list[Any] = [getattr(tokens[index], "logprob", None) for index in reaching]
+    if not all(type(value) in (int, float) and value <= 0 for value in values):
+        return None
+    # Each is clipped as well: an integer may be too large for a sum with floats.
+    return float(max(sum(max(value, LOWEST) for value in values), LOWEST))
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode(errors="surrogatepass")
+
+
+def _piece(token: Any) -> bytes | None:
+    """Its bytes where they are told, since a character may take several tokens; else those of its text."""
+    told: Any = getattr(token, "bytes", None)
+    text: Any = getattr(token, "token", None)
+    try:
+        return bytes(told) if told and isinstance(told, list) else _bytes(text)
+    except (AttributeError, TypeError, ValueError):
+        return None
+
+
+def _span(reply: bytes, key: str) -> tuple[int, int] | None:
+    """Where the string under the key stands, without its quotes."""
+    found = (match.span(2) for match in _PAIR.finditer(reply) if match[2] and match[1] == key.encode())
+    return next(found, None)
+
+
+def _reaching(pieces: list[bytes], start: int, stop: int) -> Iterator[int]:
+    """Which of the pieces overlap these bytes."""
+    at = 0
+    for index, piece in enumerate(pieces):
+        if at < stop and at + len(piece) > start:
+            yield index
+        at += len(piece)
