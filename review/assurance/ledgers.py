@@ -120,11 +120,12 @@ def turns(ledger: Ledger, after: int = 0, before: int | None = None, *, audited_
             floor=floor,
             shadow=audits_from if passes_from is None else NEVER,
             audited=audited,
-            wrong=_wrong(ledger.about, *found) if audited else None,
+            wrong=was_wrong(ledger.about, *found) if audited else None,
         )
 
 
-def _wrong(about: str, category_right: bool | None, sentiment_right: bool | None) -> bool | None:
+def was_wrong(about: str, category_right: bool | None, sentiment_right: bool | None) -> bool | None:
+    """Whether an audit found an error that counts; None while it has found nothing."""
     if category_right is None or sentiment_right is None:
         return None
     return not (category_right and (sentiment_right or about == About.CATEGORY))

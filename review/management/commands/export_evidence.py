@@ -1,0 +1,35 @@
+import argparse
+from pathlib import Path
+from typing import Any
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from review.assurance import export
+from review.models import Ledger
+
+
+class Command(BaseCommand):
+    help = "Write the evidence of the promise as JSON Lines: draws, probabilities, scores, findings, certificates."
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("output", type=Path, metavar="FILE")
+        parser.add_argument("--ledger", type=_number, help="of one ledger alone, by its number")
+
+    def handle(self, *args: Any, output: Path, ledger: int | None, **options: Any) -> None:
+        ledgers = Ledger.objects.select_related("epoch__spec", "epoch__contract").order_by("pk")
+        if ledger is not None:
+            ledgers = ledgers.filter(pk=ledger)
+            if not ledgers:
+                raise CommandError(f"There is no ledger {ledger}.")
+        try:
+            with output.open("w", encoding="utf-8") as file:
+                file.writelines(export.as_text(ledgers))
+        except OSError as error:
+            raise CommandError(f"{output} cannot be written: {error.strerror or error}") from error
+        self.stdout.write(f"The evidence of {len(ledgers)} ledgers is in {output}.")
+
+
+def _number(text: str) -> int:
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError("a number is wanted")
+    return int(text)
