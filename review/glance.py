@@ -8,26 +8,21 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from django.db import connection
+from classifier.models import Epoch, Failure, ModelSpec, Prediction, Score, Ticket, Verdict
 
-from classifier.models import Epoch, Failure, ModelSpec, Prediction, Ticket, Verdict
+from .prepared import Columns, rows
 
-_TICKET = """
-SELECT t.id, t.text, t.customer, t.channel, t.language, t.received_at, t.due_at, t.state, t.sealed
-FROM classifier_ticket t WHERE t.id = %s"""
+_SHOWN = Columns(Ticket, "id", "text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
+_TICKET = "SELECT {columns} FROM classifier_ticket t WHERE t.id = %s"
 
 _TICKET_WITH_VERDICT = """
-SELECT t.id, t.text, t.customer, t.channel, t.language, t.received_at, t.due_at, t.state, t.sealed,
-    v.reason AS verdict_reason, e.threshold AS verdict_threshold, f.detail AS failure_detail,
-    p.id AS first_id, p.category_id AS first_category, p.sentiment_id AS first_sentiment,
-    p.confidence AS first_confidence, p.reasoning AS first_reasoning, p.words AS first_words,
-    ps.name AS first_name,
-    o.id AS second_id, o.category_id AS second_category, o.sentiment_id AS second_sentiment,
-    o.confidence AS second_confidence, o.reasoning AS second_reasoning, o.words AS second_words,
-    os.name AS second_name
+SELECT {columns}, v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
+    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, ps.name,
+    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, os.name
 FROM classifier_ticket t
 LEFT JOIN classifier_verdict v ON v.ticket_id = t.id AND v.current
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
+LEFT JOIN classifier_score g ON g.id = v.score_id
 LEFT JOIN classifier_failure f ON f.id = v.failure_id
 LEFT JOIN classifier_prediction p ON p.id = v.prediction_id
 LEFT JOIN classifier_modelspec ps ON ps.id = p.spec_id
@@ -59,7 +54,7 @@ SELECT axis, id, name, parent_id FROM (
 ) AS label ORDER BY axis, position, name"""
 
 _WAITING = """
-SELECT count(*) FROM (SELECT 1 AS one FROM review_seat WHERE state = 'open' AND lane = %s LIMIT %s) AS waiting"""
+SELECT count(*) FROM (SELECT 1 AS one FROM review_seat WHERE state = 'open' AND lane = %s LIMIT {most:d}) AS waiting"""
 
 
 class Earlier(NamedTuple):
@@ -85,7 +80,9 @@ class Alike(NamedTuple):
 
 def ticket(pk: int) -> Ticket:
     """The ticket alone. Raises Ticket.DoesNotExist."""
-    return _first(_TICKET, pk)
+    for found in _SHOWN.objects(_TICKET.format(columns=_SHOWN.of("t")), [pk]):
+        return found
+    raise Ticket.DoesNotExist
 
 
 def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
@@ -93,37 +90,39 @@ def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
 
     Raises Ticket.DoesNotExist.
     """
-    row: Any = _first(_TICKET_WITH_VERDICT, pk)
-    if row.verdict_reason is None:
-        return row, None
-    return row, Verdict(
-        ticket=row,
-        reason=row.verdict_reason,
-        accepted=False,
-        epoch=Epoch(threshold=row.verdict_threshold),
-        failure=None if row.failure_detail is None else Failure(detail=row.failure_detail),
-        prediction=_prediction(row, "first"),
-        second_opinion=_prediction(row, "second"),
-    )
-
-
-def _first(sql: str, pk: int) -> Ticket:
-    for row in Ticket.objects.raw(sql, [pk]):
-        return row
+    sql = _TICKET_WITH_VERDICT.format(columns=_SHOWN.of("t"))
+    for found, (reason, threshold, fixed, mode, about, category, both, failure, *said) in _SHOWN.objects_and_more(
+        sql, [pk]
+    ):
+        if reason is None:
+            return found, None
+        return found, Verdict(
+            ticket=found,
+            reason=reason,
+            accepted=False,
+            epoch=Epoch(threshold=fixed, mode=mode, about=about),
+            threshold=threshold,
+            score=None if both is None else Score(category=category, both=both),
+            failure=None if failure is None else Failure(detail=failure),
+            prediction=_prediction(*said[:7]),
+            second_opinion=_prediction(*said[7:]),
+        )
     raise Ticket.DoesNotExist
 
 
-def _prediction(row: Any, which: str) -> Prediction | None:
-    if getattr(row, f"{which}_id") is None:
+def _prediction(
+    pk: int | None, category: int, sentiment: int, confidence: float, reasoning: str, words: Any, name: str
+) -> Prediction | None:
+    if pk is None:
         return None
     return Prediction(
-        pk=getattr(row, f"{which}_id"),
-        category_id=getattr(row, f"{which}_category"),
-        sentiment_id=getattr(row, f"{which}_sentiment"),
-        confidence=getattr(row, f"{which}_confidence"),
-        reasoning=getattr(row, f"{which}_reasoning"),
-        words=_listed(getattr(row, f"{which}_words")),
-        spec=ModelSpec(name=getattr(row, f"{which}_name")),
+        pk=pk,
+        category_id=category,
+        sentiment_id=sentiment,
+        confidence=confidence,
+        reasoning=reasoning,
+        words=_listed(words),
+        spec=ModelSpec(name=name),
     )
 
 
@@ -134,28 +133,22 @@ def _listed(stored: Any) -> Any:
 
 def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:
     """What the same customer wrote before, latest first; nothing where the customer is not known."""
-    return [Earlier(*row) for row in _rows(_EARLIER, ticket.customer, ticket.pk, most)]
+    return [Earlier(*row) for row in rows(_EARLIER, [ticket.customer, ticket.pk, most])]
 
 
 def alike(group: int, ticket_pk: int, most: int) -> Alike:
     """What the other tickets of a group of near-duplicates tell, up to so many of them."""
-    rows = _rows(_ALIKE, group, ticket_pk, most)
-    labels = [f"{category} | {sentiment}" for is_open, category, sentiment in rows if not is_open]
+    found = rows(_ALIKE, [group, ticket_pk, most])
+    labels = [f"{category} | {sentiment}" for is_open, category, sentiment in found if not is_open]
     counts = {label: labels.count(label) for label in labels}
-    return Alike(len(rows) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
+    return Alike(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
 
 
 def labels() -> list[tuple[Any, ...]]:
     """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
-    return _rows(_LABELS)
+    return rows(_LABELS, [])
 
 
 def waiting(lane: str, most: int) -> int:
     """How many seats of a lane are open; counting stops at `most`."""
-    return int(_rows(_WAITING, str(lane), most)[0][0])
-
-
-def _rows(sql: str, *values: Any) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, values)
-        return list(cursor.fetchall())
+    return int(rows(_WAITING.format(most=most), [lane])[0][0])

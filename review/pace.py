@@ -6,11 +6,11 @@ from dataclasses import dataclass
 from statistics import median
 
 from django.contrib.auth.models import User
-from django.db import connection
 from django.utils import timezone
 
 from .models import Decision, Seat
 from .models.decision import LABELLED
+from .prepared import rows
 
 COUNTED = 1_000
 LATEST = 20
@@ -25,7 +25,7 @@ _TODAY = """
 SELECT id, verdict, seconds, undoes_id FROM review_decision
 WHERE reviewer_id = %s
     AND id >= (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
-ORDER BY id DESC LIMIT %s"""
+ORDER BY id DESC LIMIT {counted:d}"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,13 +51,10 @@ class Upheld:
 def pace_of(reviewer: User) -> Pace:
     """One query, over this person's decisions of the day in the current time zone and no others."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    since = connection.ops.adapt_datetimefield_value(midnight)
-    with connection.cursor() as cursor:
-        cursor.execute(_TODAY, [reviewer.pk, since, COUNTED])
-        rows = cursor.fetchall()
+    acts = rows(_TODAY.format(counted=COUNTED), [reviewer.pk, midnight])
     # What undoes a decision comes after it, and is the same person's.
-    undone = {undoes for *_, undoes in rows}
-    labels = [seconds for pk, verdict, seconds, _ in rows if verdict in LABELLED and pk not in undone]
+    undone = {undoes for *_, undoes in acts}
+    labels = [seconds for pk, verdict, seconds, _ in acts if verdict in LABELLED and pk not in undone]
     measured = [seconds for seconds in labels if seconds is not None][:LATEST]
     return Pace(done_today=len(labels), seconds=median(measured) if measured else None)
 

@@ -9,9 +9,11 @@ from django.contrib.auth.models import User
 
 from .models import Desk, Preferences
 from .options import Options
+from .prepared import Columns
 
+_COLUMNS = Columns(Desk)
 _DESK = """
-SELECT d.*, p.changed_keys, p.keys_on FROM review_desk d
+SELECT {columns}, p.changed_keys, p.keys_on FROM review_desk d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
@@ -24,14 +26,15 @@ class Workplace(NamedTuple):
     @classmethod
     def of(cls, reviewer: User) -> Workplace:
         """Two queries."""
-        for desk in Desk.objects.raw(_DESK, [reviewer.pk]):
-            return cls(desk, _preferences(desk, reviewer).active, Options.current())
+        sql = _DESK.format(columns=_COLUMNS.of("d"))
+        for desk, (changed_keys, keys_on) in _COLUMNS.objects_and_more(sql, [reviewer.pk]):
+            return cls(desk, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
         return cls(Desk.current(), Preferences.of(reviewer).active, Options.current())
 
 
-def _preferences(row: Any, reviewer: User) -> Preferences:
-    if row.keys_on is None:
+def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:
+    if keys_on is None:
         return Preferences(user=reviewer)
     # A column beside those of the model comes as the database has it: as text, where it knows no JSON.
-    changed = json.loads(row.changed_keys) if isinstance(row.changed_keys, str) else row.changed_keys
-    return Preferences(user=reviewer, changed_keys=changed, keys_on=row.keys_on)
+    changed = json.loads(changed_keys) if isinstance(changed_keys, str) else changed_keys
+    return Preferences(user=reviewer, changed_keys=changed, keys_on=keys_on)

@@ -9,17 +9,17 @@ from django.contrib.auth.models import Permission, User
 from django.db import connection
 from django.db.models import QuerySet
 
-from review.prepared import Prepared
+from review.prepared import Columns, Prepared
 
 
 class OneQueryBackend(ModelBackend):
     """Django's own asks three times, who it is, what they may do and what their groups may, and every request waits."""
 
     def get_user(self, user_id: Any) -> Any:
-        sql = _WITH_GRANTED.format(joined=_JOINED[connection.vendor])
-        for user in User.objects.raw(sql, [user_id, user_id, user_id]):
+        sql = _WITH_GRANTED.format(columns=_COLUMNS.of("u"), joined=_JOINED[connection.vendor])
+        for user, (granted,) in _COLUMNS.objects_and_more(sql, [user_id, user_id, user_id]):
             if user.is_active and not user.is_superuser:
-                cast(Any, user)._perm_cache = set((cast(Any, user).granted or "").split())
+                cast(Any, user)._perm_cache = set((granted or "").split())
             return user if self.user_can_authenticate(user) else None
         return None
 
@@ -33,8 +33,9 @@ class OneQueryBackend(ModelBackend):
         return permissions
 
 
+_COLUMNS = Columns(User)
 _WITH_GRANTED = """
-SELECT u.*, (
+SELECT {columns}, (
     SELECT {joined}(t.app_label || '.' || p.codename, ' ') FROM auth_permission p
     JOIN django_content_type t ON t.id = p.content_type_id
     WHERE p.id IN (

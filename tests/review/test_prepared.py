@@ -4,13 +4,14 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
-from django.db import transaction
+from django.db import connection, transaction
 from django.db.models import QuerySet
 from django.utils import timezone
 
-from classifier.models import Ticket
-from review.prepared import Prepared
-from tests.factories import make_ticket
+from classifier.models import Prediction, Ticket
+from review.models import Seat
+from review.prepared import Columns, Prepared, rows
+from tests.factories import hold, make_ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -47,3 +48,43 @@ def test_rows_are_whole(django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(1):
         (row,) = prepared(pk=ticket.pk)
         assert (row.text, row.customer, row.received_at) == ("as it is", "c", ticket.received_at)
+
+
+@pytest.mark.parametrize("constant", ["it's", "100%", "%s", "%%s", "back\\slash", "{0}"])
+def test_constants_are_part_of_the_statement(constant: str) -> None:
+    prepared: Prepared[Ticket] = Prepared(lambda pk: Ticket.objects.filter(source=constant, pk=pk), pk=int)
+    ticket, other = make_ticket("this", source=constant), make_ticket("that", source="another")
+    assert prepared.statement(pk=1)[1] == [1]
+    assert (prepared(pk=ticket.pk), prepared(pk=other.pk)) == ([ticket], [])
+
+
+def test_what_is_deferred_stays_so(django_assert_num_queries: Any) -> None:
+    prepared: Prepared[Ticket] = Prepared(lambda pk: Ticket.objects.defer("text").filter(pk=pk), pk=int)
+    (row,) = prepared(pk=make_ticket("long").pk)
+    assert row.get_deferred_fields() == {"text"}
+    with django_assert_num_queries(1):
+        assert row.text == "long"
+
+
+@pytest.mark.usefixtures("catalogue")
+@pytest.mark.parametrize("model", [Ticket, Seat, Prediction])
+def test_values_are_those_of_python(model: Any) -> None:
+    """Times, truth and JSON come from the database in other forms."""
+    hold(make_ticket("one two", due_at=timezone.now()), words=[[0, 3]])
+    columns: Columns[Any] = Columns(model)
+    sql = f"SELECT {columns.of('r')}, 1, 'beside' FROM {model._meta.db_table} r WHERE id > %s"  # noqa: S608
+    ((found, beside),) = columns.objects_and_more(sql, [0])
+    expected = model.objects.get()
+    assert {name: getattr(found, name) for name in vars(expected) if name != "_state"} == {
+        name: value for name, value in vars(expected).items() if name != "_state"
+    }
+    assert (beside, found._state.adding, found._state.db) == ((1, "beside"), False, "default")
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite keeps statements by itself")
+def test_the_server_plans_a_statement_once() -> None:
+    prepared: Prepared[Ticket] = Prepared(lambda pk: Ticket.objects.filter(source="once", pk=pk), pk=int)
+    for pk in range(10):
+        prepared(pk=pk)
+    planned = "SELECT generic_plans > 0 FROM pg_prepared_statements WHERE strpos(statement, %s) > 0"
+    assert rows(planned, ["'once'"]) == [(True,)]

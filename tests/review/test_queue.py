@@ -294,3 +294,23 @@ def test_the_next_ticket_costs_five_queries_however_many_wait(ana: User, ben: Us
     assert queries(queue.keep, ana, 1) == 2
     assert queries(queue.left_for, ana) == 2
     assert queries(queue.look_again, ben) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
+@pytest.mark.django_db(transaction=True)
+def test_nothing_but_a_lease_may_be_forgotten(ana: User, ben: User) -> None:
+    """What comes after a lease waits for the disk, and so does what a lease is a part of."""
+    hold(make_ticket(), make_ticket())
+    with CaptureQueriesContext(connection) as asked:
+        assert queue.next_for(ana)
+    assert "synchronous_commit" in asked.captured_queries[-1]["sql"]
+    with transaction.atomic():
+        assert queue.next_for(ben)
+        assert synchronous() == "on"
+    assert synchronous() == "on"
+
+
+def synchronous() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return str(cursor.fetchone()[0])
