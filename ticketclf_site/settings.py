@@ -1,5 +1,6 @@
 """Every setting, and every environment variable but the keys of models, which are read by name where a call is made."""
 
+import os
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,10 @@ import dj_database_url
 from csp.constants import NONE, SELF
 
 from .env import env_bool, env_int, env_list, env_str, env_url, secret_key
+
+# Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which on
+# a busy machine holds up both and all others: a training takes several times as long.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 VAR_DIR = Path(env_str("TICKETCLF_VAR", str(BASE_DIR / "var")))

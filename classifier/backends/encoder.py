@@ -14,7 +14,6 @@ import numpy.typing as npt
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
 import onnxruntime
-from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 from tokenizers import Encoding, Tokenizer
 
 from .encoder_files import CorruptEncoder, files, name_of
@@ -37,8 +36,7 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Thread-safe; each call computes on the calling thread, for two threads in one run are slower than one. So are
-    they in what is made of its vectors: from then on all of the process computes like that.
+    """Thread-safe; each call computes on the calling thread, for two threads in one run are slower than one.
 
     `name` is what its vectors are stored under: the hash of its file.
     """
@@ -47,7 +45,6 @@ class Encoder:
         self.name = name
         options = onnxruntime.SessionOptions()
         options.intra_op_num_threads = options.inter_op_num_threads = 1
-        threadpool_limits(1, user_api="blas")
         # Patterns are kept per shape of input, and every batch has a shape of its own: they only cost memory.
         options.enable_mem_pattern = False
         self._session = onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])

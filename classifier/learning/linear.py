@@ -14,9 +14,11 @@ from .space import WIDTH, Floats, Ints
 
 SHARPNESS = 20.0
 """softmax(20 x cosine) is a usable first confidence for this encoder."""
-PRIOR = 0.1
-"""One over the variance of the prior."""
+PRIORS = (1.0, 0.1)
+"""One over the variance of the prior. Few labels with many examples each want a strong one, many labels a weak one."""
 MOST_STEPS = 60
+LEAST_GAIN = 1e-5
+"""Of a step, as a share of the surprise; what could be gained beyond is no more than noise."""
 
 
 class Correction(NamedTuple):
@@ -30,7 +32,7 @@ class Correction(NamedTuple):
         return cls(np.zeros((labels, WIDTH), np.float32), np.zeros(labels, np.float32))
 
 
-def fit(vectors: Floats, labels: Ints, prototypes: Floats, start: Correction | None = None) -> Correction:
+def fit(vectors: Floats, labels: Ints, prototypes: Floats, prior: float, start: Correction | None = None) -> Correction:
     """The most probable correction. `labels` are rows of `prototypes`; `start` saves steps and changes nothing else."""
     from scipy.optimize import minimize  # which only a training needs
 
@@ -44,15 +46,16 @@ def fit(vectors: Floats, labels: Ints, prototypes: Floats, start: Correction | N
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         totals = shares.sum(axis=1)
-        value = float((np.log(totals) - scores[rows, labels]).sum()) + PRIOR / 2 * float(flat @ flat)
+        value = float((np.log(totals) - scores[rows, labels]).sum()) + prior / 2 * float(flat @ flat)
         shares /= totals[:, None]
         shares[rows, labels] -= 1
         slope = np.concatenate([(shares.T @ vectors).ravel(), shares.sum(axis=0)])
-        return value, slope.astype(np.float64) + PRIOR * flat
+        return value, slope.astype(np.float64) + prior * flat
 
     first = start or Correction.none(count)
     flat = np.concatenate([first.weights.ravel(), first.bias]).astype(np.float64)
-    found = minimize(loss, flat, jac=True, method="L-BFGS-B", options={"maxiter": MOST_STEPS, "ftol": 1e-7}).x
+    options = {"maxiter": MOST_STEPS, "ftol": LEAST_GAIN}
+    found = minimize(loss, flat, jac=True, method="L-BFGS-B", options=options).x
     return Correction(
         np.asarray(found[:-count].reshape(count, WIDTH), np.float32), np.asarray(found[-count:], np.float32)
     )

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 import numpy as np
@@ -13,8 +14,9 @@ import numpy.typing as npt
 from . import linear, words
 from .axis import Axis, Bound, Offered, Recipe, Record
 from .calibration import sharpened, steps_of, temperature_of
-from .linear import SHARPNESS, Correction
+from .linear import PRIORS, SHARPNESS, Correction
 from .space import Floats, Ints, centre_of, centred, unit
+from .words import Counted, Words
 
 FEWEST = 10
 """Examples, of two labels at least, before anything is learned."""
@@ -64,11 +66,20 @@ class HeldOut(NamedTuple):
     rows: Ints
     shifted: Floats
     corrected: Floats
+    """Under each prior: shape (held out, labels, priors)."""
     worded: Floats
 
-    def scores(self, recipe: Recipe) -> Floats:
-        base = self.corrected if recipe.corrected else self.shifted
+    def scores(self, recipe: Recipe, prior: float) -> Floats:
+        base = self.corrected[:, :, PRIORS.index(prior)] if recipe.corrected else self.shifted
         return base + recipe.share_of_words * self.worded if recipe.share_of_words else base
+
+
+class Choice(NamedTuple):
+    """A recipe with its prior, and the temperature that suits them."""
+
+    recipe: Recipe
+    prior: float
+    temperature: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +93,23 @@ class Trial:
     """Of the labels offered, for each of these rows."""
 
 
+class Known(NamedTuple):
+    """Examples as they are learned from: vectors around a centre, labels by their places among those offered, terms."""
+
+    vectors: Floats
+    labels: Ints
+    counted: Counted
+
+    def part(self, rows: Ints) -> Known:
+        return Known(self.vectors[rows], self.labels[rows], self.counted.part(rows))
+
+    def sums(self, count: int) -> Floats:
+        """Of the vectors of each of so many labels: shape (count, WIDTH)."""
+        sums = np.zeros((count, self.vectors.shape[1]), np.float32)
+        np.add.at(sums, self.labels, self.vectors)
+        return sums
+
+
 def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = False) -> Trial | None:
     """The best candidate for the labels offered; None where there is too little to learn from.
 
@@ -89,40 +117,46 @@ def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = Fa
     every example once, however many there are.
     """
     rows = {key: number for number, label in enumerate(offered) for key in label.keys}
-    known = np.array([number for number, key in enumerate(examples.labels) if int(key) in rows], np.int64)
-    examples = examples.part(known)
+    usable = np.array([number for number, key in enumerate(examples.labels) if int(key) in rows], np.int64)
+    examples = examples.part(usable)
     labels = np.array([rows[int(key)] for key in examples.labels], np.int64)
     can_hold_out = next(folds(examples.groups), None) is not None
     if len(examples) < FEWEST or len(np.unique(labels)) < 2 or not can_hold_out:
         return None
     centre = centre_of(examples.vectors)
-    vectors = centred(examples.vectors, centre)
+    known = Known(centred(examples.vectors, centre), labels, words.counted(tuple(examples.texts)))
     prototypes = centred(np.stack([label.prototype for label in offered]), centre)
-    held_out, start = _hold_out(examples, vectors, labels, prototypes, FOLDS if thorough else None)
-    recipe, temperature = _best(held_out, labels)
-    sums = _sums(vectors, labels, len(prototypes))
-    probabilities = sharpened(held_out.scores(recipe), temperature)
-    truth = labels[held_out.rows]
-    right = (probabilities.argmax(axis=1) == truth).astype(np.int64)
-    axis = Axis(
-        recipe=recipe,
+    held_out, starts = _hold_out(known, examples.groups, prototypes, thorough=thorough)
+    choice, truth = _best(held_out, labels), labels[held_out.rows]
+    probabilities = sharpened(held_out.scores(choice.recipe, choice.prior), choice.temperature)
+    record = _record(examples.part(held_out.rows), probabilities, truth)
+    axis = replace(
+        _fitted(known, prototypes, choice, starts[choice.prior]),
         centre=centre,
         keys=np.array([label.keys[0] for label in offered], np.int64),
-        sums=sums,
-        correction=linear.fit(vectors, labels, unit(prototypes + sums), start),
-        words=words.fit(examples.texts, labels, len(prototypes)),
-        temperature=temperature,
         words_temperature=temperature_of(held_out.worded, truth, WORDS_LOWEST)[0],
-        steps=steps_of(probabilities.max(axis=1), right),
-        record=Record(
-            examples=examples.keys[held_out.rows],
-            labels=examples.labels[held_out.rows],
-            losses=brier(probabilities, truth),
-            right=right,
-        ),
+        steps=steps_of(probabilities.max(axis=1), record.right),
+        record=record,
         seen=examples.keys,
     )
-    return Trial(axis=axis, probabilities=probabilities, rows=known[held_out.rows])
+    return Trial(axis=axis, probabilities=probabilities, rows=usable[held_out.rows])
+
+
+def _fitted(known: Known, prototypes: Floats, choice: Choice, start: Correction | None) -> Axis:
+    """Learned from all, with nothing in it of how it does."""
+    sums = known.sums(len(prototypes))
+    (correction,), heard = _fit(known, unit(prototypes + sums), {choice.prior: start})
+    axis = replace(Axis.unlearned(), recipe=choice.recipe, temperature=choice.temperature)
+    return replace(axis, sums=sums, correction=correction, words=heard)
+
+
+def _record(examples: Examples, probabilities: Floats, labels: Ints) -> Record:
+    return Record(
+        examples=examples.keys,
+        labels=examples.labels,
+        losses=brier(probabilities, labels),
+        right=(probabilities.argmax(axis=1) == labels).astype(np.int64),
+    )
 
 
 def brier(probabilities: Floats, labels: Ints) -> Floats:
@@ -131,52 +165,64 @@ def brier(probabilities: Floats, labels: Ints) -> Floats:
     return np.asarray((probabilities**2).sum(axis=1) - 2 * of_label + 1, np.float32)
 
 
-FOLDS = 5
-
-
-def folds(groups: Ints, turns: int | None = None) -> Iterator[tuple[Ints, Ints]]:
-    """Which examples are learned from, and which are held out meanwhile, in so many of five turns: in all of them for
-    few examples, in one for very many.
+def folds(groups: Ints, *, thorough: bool = False) -> Iterator[tuple[Ints, Ints]]:
+    """Which examples are learned from, and which are held out meanwhile, in turns: fewer of them the more there are, so
+    that of many not all are held out. `thorough` holds out each of them once.
 
     A group goes by its own hash alone, so that it is held out together and in the same turn next time.
     """
-    parts = turns or (FOLDS if len(groups) <= 1_000 else 3 if len(groups) <= 3_000 else 1)
-    place = np.array([zlib.crc32(int(group).to_bytes(8, "little")) % FOLDS for group in groups])
-    for part in range(parts):
+    parts, turns = _turns(len(groups))
+    place = np.array([zlib.crc32(int(group).to_bytes(8, "little")) % parts for group in groups])
+    for part in range(parts if thorough else turns):
         inside, outside = np.flatnonzero(place != part), np.flatnonzero(place == part)
         if len(inside) and len(outside):
             yield inside, outside
 
 
-def _hold_out(
-    examples: Examples, vectors: Floats, labels: Ints, prototypes: Floats, turns: int | None
-) -> tuple[HeldOut, Correction | None]:
+def _turns(examples: int) -> tuple[int, int]:
+    """In how many parts examples fall, and how many of these are held out. What learned from four fifths of few is too
+    far behind what learns from all of them to speak for it.
+    """
+    if examples <= 3_000:
+        return 10, 10 if examples <= 1_000 else 5
+    return 5, 1
+
+
+Starts = dict[float, Correction | None]
+"""By prior, the correction to start from."""
+
+
+def _hold_out(known: Known, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
+    """And the corrections of the last turn."""
     parts: list[HeldOut] = []
-    correction: Correction | None = None
-    for inside, outside in folds(examples.groups, turns):
-        shifted = unit(prototypes + _sums(vectors[inside], labels[inside], len(prototypes)))
-        correction = linear.fit(vectors[inside], labels[inside], shifted)
-        heard = words.fit([examples.texts[row] for row in inside], labels[inside], len(prototypes))
-        plain = SHARPNESS * (vectors[outside] @ shifted.T)
-        corrected = plain + vectors[outside] @ correction.weights.T + correction.bias
-        parts.append(HeldOut(outside, plain, corrected, heard.scores([examples.texts[row] for row in outside])))
-    return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True))), correction
+    starts: Starts = {}
+    for inside, outside in folds(groups, thorough=thorough):
+        taught, asked = known.part(inside), known.part(outside)
+        shifted = unit(prototypes + taught.sums(len(prototypes)))
+        corrections, heard = _fit(taught, shifted, dict.fromkeys(PRIORS))
+        plain = SHARPNESS * (asked.vectors @ shifted.T)
+        corrected = np.stack([plain + asked.vectors @ weights.T + bias for weights, bias in corrections])
+        parts.append(HeldOut(outside, plain, corrected.transpose(1, 2, 0), asked.counted.scores(heard)))
+        starts = dict(zip(PRIORS, corrections, strict=True))
+    return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True))), starts
 
 
-def _sums(vectors: Floats, labels: Ints, count: int) -> Floats:
-    sums = np.zeros((count, vectors.shape[1]), np.float32)
-    np.add.at(sums, labels, vectors)
-    return sums
+def _fit(known: Known, shifted: Floats, starts: Starts) -> tuple[list[Correction], Words]:
+    """Words, and at the same time a correction under each of these priors."""
+    with ThreadPoolExecutor(1) as beside:
+        heard = beside.submit(words.fit, known.counted, known.labels, len(shifted))
+        corrections = [linear.fit(known.vectors, known.labels, shifted, *start) for start in starts.items()]
+        return corrections, heard.result()
 
 
-def _best(held_out: HeldOut, labels: Ints) -> tuple[Recipe, float]:
-    """The recipe that is surprised least by what it has not seen, with its temperature."""
+def _best(held_out: HeldOut, labels: Ints) -> Choice:
+    """What is surprised least by what it has not seen."""
     found = []
     for recipe in RECIPES:
-        temperature, surprise = temperature_of(held_out.scores(recipe), labels[held_out.rows])
-        found.append((surprise, temperature, recipe))
-    _surprise, temperature, recipe = min(found, key=lambda one: one[0])
-    return recipe, temperature
+        for prior in PRIORS if recipe.corrected else PRIORS[:1]:
+            temperature, surprise = temperature_of(held_out.scores(recipe, prior), labels[held_out.rows])
+            found.append((surprise, Choice(recipe, prior, temperature)))
+    return min(found, key=lambda one: one[0])[1]
 
 
 class Comparison(NamedTuple):

@@ -9,9 +9,11 @@ import re
 import warnings
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from functools import cached_property
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 
 from .space import Floats, Ints
 
@@ -72,29 +74,70 @@ class Words:
         return places, np.asarray(shares / max(float(np.linalg.norm(shares)), 1e-9), np.float32)
 
 
-def fit(texts: Sequence[str], labels: Ints, count: int) -> Words:
+class Counted(NamedTuple):
+    """Terms in alphabetical order, and how often each text has each: a sparse matrix of shape (texts, terms)."""
+
+    terms: npt.NDArray[np.object_]
+    times: Any
+
+    def part(self, rows: Ints) -> Counted:
+        return Counted(self.terms, self.times[rows])
+
+    def scores(self, words: Words) -> Floats:
+        """What `words`, which know no other terms, say of these texts."""
+        found = _shares(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
+        return np.asarray(found @ words.weights.T + words.bias, np.float32)
+
+
+@lru_cache(maxsize=1)
+def counted(texts: tuple[str, ...]) -> Counted:
+    """The last texts are kept: each axis is learned from the same ones, in several turns."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(analyzer=terms, dtype=np.float32)
+    times = vectorizer.fit_transform(texts)
+    return Counted(vectorizer.get_feature_names_out(), times)
+
+
+def fit(found: Counted, labels: Ints, count: int) -> Words:
     """Learn from texts; `labels` are numbers below `count`, and those that no text has are unknown to the result."""
-    from sklearn.feature_extraction.text import TfidfVectorizer
     from sklearn.svm import LinearSVC
 
-    vectorizer = TfidfVectorizer(
-        analyzer=terms,
-        sublinear_tf=True,
-        dtype=np.float32,
-        min_df=2 if len(texts) > 500 else 1,
-        max_features=max(MOST_WEIGHTS // count, FEWEST_TERMS),
-    )
-    found = vectorizer.fit_transform(texts)
-    weights = np.zeros((count, found.shape[1]), np.float32)
+    kept = _kept(found, max(MOST_WEIGHTS // count, FEWEST_TERMS))
+    times = found.times[:, kept]
+    # As the library does: as if one text more had every term.
+    rarity = np.asarray(np.log((1 + times.shape[0]) / (1 + _texts_with(times))) + 1, np.float32)
+    weights = np.zeros((count, len(kept)), np.float32)
     bias = np.full(count, UNKNOWN, np.float32)
     present = np.unique(labels)
     if len(present) > 1:
         with warnings.catch_warnings():
             # Of many labels with an example each the library asks whether they are no labels but quantities.
             warnings.simplefilter("ignore", UserWarning)
-            machine = LinearSVC(C=PENALTY, random_state=0).fit(found, labels)
+            machine = LinearSVC(C=PENALTY, random_state=0).fit(_shares(times, rarity), labels)
         # Of two labels there is one border, seen from both sides.
         two = len(present) == 2
         weights[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
         bias[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if two else machine.intercept_
-    return Words(list(vectorizer.get_feature_names_out()), np.asarray(vectorizer.idf_, np.float32), weights, bias)
+    return Words(found.terms[kept].tolist(), rarity, weights, bias)
+
+
+def _kept(found: Counted, most: int) -> Ints:
+    """The places of the terms that are learned from, which are the most frequent ones."""
+    with_it = _texts_with(found.times)
+    kept = np.flatnonzero(with_it >= (2 if found.times.shape[0] > 500 else 1))
+    times = np.asarray(found.times.sum(axis=0)).ravel()[kept]
+    return np.asarray(np.sort(kept[np.argsort(-times, kind="stable")[:most]]), np.int64)
+
+
+def _texts_with(times: Any) -> Ints:
+    return np.bincount(times.indices, minlength=times.shape[1])
+
+
+def _shares(times: Any, rarity: Floats) -> Any:
+    """As `Words.found_in` has them, for many texts: sublinear TF-IDF at length one."""
+    from sklearn.preprocessing import normalize
+
+    shares = times.copy()
+    shares.data = (1 + np.log(times.data)) * rarity[times.indices]
+    return normalize(shares, copy=False)

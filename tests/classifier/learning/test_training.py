@@ -62,13 +62,13 @@ def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
     )
     trial = learn(twins, clouds.offered(2, misplaced=30))
     assert trial
-    assert 0.3 < trial.axis.record.right.mean() < 0.7
+    assert 0.2 < trial.axis.record.right.mean() < 0.8
 
 
-@given(st.lists(st.integers(0, 40), min_size=2, max_size=200), st.sampled_from([None, 5]))
-def test_a_group_is_held_out_together(groups: list[int], turns: int | None) -> None:
+@given(st.lists(st.integers(0, 40), min_size=2, max_size=200), st.booleans())
+def test_a_group_is_held_out_together(groups: list[int], thorough: bool) -> None:
     held_out = []
-    for inside, outside in folds(np.array(groups), turns):
+    for inside, outside in folds(np.array(groups), thorough=thorough):
         assert not {groups[row] for row in inside} & {groups[row] for row in outside}
         held_out += outside.tolist()
     assert len(held_out) == len(set(held_out))
@@ -77,7 +77,7 @@ def test_a_group_is_held_out_together(groups: list[int], turns: int | None) -> N
 def test_every_example_is_held_out_once_when_it_is_thorough() -> None:
     groups = np.arange(4_000)
     assert sum(len(outside) for _inside, outside in folds(groups)) < 1_000
-    assert sum(len(outside) for _inside, outside in folds(groups, 5)) == 4_000
+    assert sum(len(outside) for _inside, outside in folds(groups, thorough=True)) == 4_000
 
 
 def test_a_category_with_one_label_is_learned_beside_the_others() -> None:
