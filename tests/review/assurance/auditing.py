@@ -9,6 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from classifier import gate
+from classifier.labelling import Labelled
 from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
 from classifier.models.learned import digest_of
 from classifier.scoring.signals import OfAxis, Signals
@@ -18,6 +19,8 @@ from tests.factories import make_prediction, run_desk
 from tests.review.acts import answer
 
 SURE, UNSURE = 0.99, 0.2
+ENOUGH = 20
+"""Clean audits of sure tickets that certify what is promised here."""
 SPREAD = [0.01 * number for number in range(100)]
 """Scores as they come, from the least to the most certain."""
 
@@ -25,10 +28,12 @@ _numbers = count(1)
 
 
 def certify(**promise: Any) -> None:
-    """From now on audits decide what may pass. Chance plays no part but for what the gate draws."""
+    """From now on audits decide what may pass. Chance plays no part but for what the gate draws; a promise of 80% takes
+    few audits.
+    """
     run_desk()
     Gate.objects.update(mode=Mode.CERTIFIED)
-    Promise.objects.update_or_create(pk=1, defaults={"rejudged_share": 0.0} | promise)
+    Promise.objects.update_or_create(pk=1, defaults={"target": 0.8, "rejudged_share": 0.0} | promise)
 
 
 def epoch_now() -> Epoch:
@@ -43,8 +48,8 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
         Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
     )
     predictions = [make_prediction(ticket, **said) for ticket in tickets]
-    Score.objects.bulk_create(_score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
-    labelled = [gate.Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
+    Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
+    labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
     weighed = gate.weigh(epoch, labelled, epoch.contract)
     passing = [one for one in weighed if gate.may_pass(epoch, one)]
     gate.accept(epoch, passing)
@@ -52,7 +57,8 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
     return tickets
 
 
-def _score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool) -> Score:
+def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:
+    """One that is not stored yet."""
     assert epoch.scorer
     axis = OfAxis(agrees=agrees, probability=value, margin=0.0)
     signals = Signals(confidence=prediction.confidence, category=axis, sentiment=axis, closeness=0.7)
@@ -69,7 +75,7 @@ def _score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool) 
 
 def make_grid() -> Epoch:
     """Let enough tickets come by for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
-    arrive(*SPREAD, *SPREAD)
+    arrive(*SPREAD)
     keeping.keep_promise()
     epoch = epoch_now()
     epoch.refresh_from_db()

@@ -1,0 +1,190 @@
+"""When things change nothing passes any more, until audits say that all is well or that it is not."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from threading import Thread
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.test import override_settings
+
+from classifier.models import AuditDraw, Epoch, Ticket, Verdict
+from review.assurance import alarms, keeping, telling, watch
+from review.models import Alarm, Certificate, Ledger
+
+from .auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarms after fewer tickets than in earnest; tests of the watch itself see to its figures."""
+    monkeypatch.setattr(watch, "BASELINE", 30)
+    monkeypatch.setattr(watch, "QUIET_TICKETS", 100)
+    monkeypatch.setattr(watch, "QUIET_AUDITS", 20)
+    monkeypatch.setattr(watch, "BURST", 10)
+
+
+@pytest.fixture
+def certified(ana: User) -> Certificate:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
+    keeping.keep_promise()
+    return Certificate.objects.get(ended_at=None)
+
+
+def something_changes() -> list[Ticket]:
+    """The second family does not agree any more, though scores are as they were."""
+    return arrive(*[SURE] * 40, agrees=False)
+
+
+def test_nothing_is_wrong_while_nothing_changes(certified: Certificate) -> None:
+    arrive(*[SURE] * 60)
+    keeping.keep_promise()
+    assert not Alarm.objects.exists()
+    assert epoch_now().passes_from == certified.passes_from
+
+
+def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_is_audited(
+    certified: Certificate,
+) -> None:
+    changed = something_changes()
+    keeping.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.state) == (Alarm.Kind.AGREEMENT, Alarm.State.OPEN)
+    assert AuditDraw.objects.get(pk=alarm.since).verdict.ticket in changed
+    assert epoch_now().passes_from is None
+    tickets = arrive(*[SURE] * 5)
+    assert not Verdict.objects.filter(ticket__in=tickets, accepted=True).exists()
+    assert len(open_audits(tickets)) == 5
+    certified.refresh_from_db()
+    assert certified.ended_at is None, "what was certified is not refuted yet"
+
+
+def test_audits_that_find_nothing_clear_the_alarm_and_tickets_pass_again(certified: Certificate, ana: User) -> None:
+    something_changes()
+    keeping.keep_promise()
+    audit(ana, open_audits(arrive(*[SURE] * 12)))
+    keeping.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.state, alarm.figures) == (Alarm.State.CLEARED, {"audits": 12, "errors": 0})
+    assert epoch_now().passes_from == certified.passes_from
+    keeping.keep_promise()
+    assert Alarm.objects.count() == 1, "what was looked into is not noticed again at once"
+
+
+def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certificate, ana: User, ben: User) -> None:
+    something_changes()
+    keeping.keep_promise()
+    before = epoch_now()
+    seats = open_audits(arrive(*[SURE] * 12))
+    audit(ana, seats, wrong=12)
+    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
+    keeping.keep_promise()
+    assert Alarm.objects.get().state == Alarm.State.CONFIRMED
+    certified.refresh_from_db()
+    assert certified.ended_by == Certificate.End.ALARM
+    after = epoch_now()
+    assert after != before
+    assert after.passes_from is None
+    assert Epoch.objects.get(pk=before.pk).ended_at
+    make_grid()
+    ledger = Ledger.objects.get(closed_at=None)
+    assert (ledger.attempt, ledger.carried.count()) == (0, 0), "audits from before say nothing of how it is now"
+
+
+def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
+    certified: Certificate, ana: User, ben: User
+) -> None:
+    seats: list[Any] = []
+    while len(seats) < 15:
+        seats += open_audits(arrive(*[SURE] * 30))
+        audit(ana, open_audits([seat.ticket for seat in seats]), wrong=99)
+        audit(ben, open_audits([seat.ticket for seat in seats]), wrong=99)
+    keeping.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.state) == (Alarm.Kind.ERRORS, Alarm.State.CONFIRMED)
+    certified.refresh_from_db()
+    assert certified.ended_by == Certificate.End.ALARM
+
+
+def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) -> None:
+    before = arrive(*[SURE] * 20)
+    changed = something_changes()
+    keeping.keep_promise()
+    offered = set(alarms.passed_since(Alarm.objects.get()))
+    unseen = set(Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
+    assert offered
+    assert offered <= unseen & {ticket.pk for ticket in changed}
+    assert not offered & {ticket.pk for ticket in before}
+
+
+@contextmanager
+def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
+    """A server that is told of alarms: its address, and what it was sent."""
+    told: list[dict[str, Any]] = []
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
+            self.send_response(status)
+            self.end_headers()
+
+        def log_message(self, *_given: Any) -> None:
+            pass
+
+    server = HTTPServer(("127.0.0.1", 0), Handler)
+    Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}/alarms", told
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
+def test_leads_are_told_once_by_mail_and_webhook(certified: Certificate, lea: User) -> None:
+    lea.email = "lea@example.org"
+    lea.save()
+    something_changes()
+    with listener() as (url, told), override_settings(ALARM_WEBHOOK=url, SITE_URL="https://tickets.example.org"):
+        keeping.keep_promise()
+        keeping.keep_promise()
+    (message,) = mail.outbox
+    assert message.to == ["lea@example.org"]
+    assert "https://tickets.example.org/review/assurance/" in message.body
+    (sent,) = told
+    assert (sent["kind"], sent["state"]) == ("agreement", "open")
+    assert Alarm.objects.get().told_at
+
+
+def test_an_alarm_that_is_confirmed_is_told_once_more(certified: Certificate, ana: User, ben: User) -> None:
+    something_changes()
+    with listener() as (url, told), override_settings(ALARM_WEBHOOK=url):
+        keeping.keep_promise()
+        seats = open_audits(arrive(*[SURE] * 12))
+        audit(ana, seats, wrong=12)
+        audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
+        keeping.keep_promise()
+    assert [one["state"] for one in told] == ["open", "confirmed"]
+
+
+def test_a_webhook_that_fails_is_tried_again_and_stops_nothing(
+    certified: Certificate, caplog: pytest.LogCaptureFixture
+) -> None:
+    something_changes()
+    with listener(status=500) as (url, told), override_settings(ALARM_WEBHOOK=url):
+        keeping.keep_promise()
+        assert told
+        assert "could not be told" in caplog.text
+        assert Alarm.objects.get().told_at is None
+        assert epoch_now().passes_from is None
+    telling.tell()
+    assert Alarm.objects.get().told_at
