@@ -26,7 +26,7 @@ class Command(BaseCommand):
                 file.writelines(export.as_text(ledgers))
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror or error}") from error
-        self.stdout.write(f"The evidence of {len(ledgers)} ledgers is in {output}.")
+        self.stdout.write(f"Evidence is in {output}: {len(ledgers)} ledger{'s' if len(ledgers) != 1 else ''}.")
 
 
 def _number(text: str) -> int:
