@@ -10,8 +10,8 @@ from csp.constants import NONE, SELF
 
 from .env import env_bool, env_int, env_list, env_str, env_url, secret_key
 
-# Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which on
-# a busy machine holds up both and all others: a training takes several times as long.
+# Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which
+# on a busy machine holds up both and all others: a training takes several times as long.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent

@@ -22,10 +22,11 @@ from .signals import OF_ALL, OF_AXIS, Floats, Signals, features
 WIDTH = len(OF_AXIS) + len(OF_ALL) + 1
 """Features of an axis, and a constant."""
 BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
-PULL = np.array([1.0] * (WIDTH - 1) + [0.1])
-"""How hard weights are drawn towards those built in: a label's worth of evidence each, the constant less."""
+PULL = np.array([10.0] * (WIDTH - 1) + [1.0])
+"""How hard weights are drawn towards those built in; the constant less, for models differ most in how good they are."""
 PULL_OF_OFFSETS = 4.0
 STEPS, CLOSE = 30, 1e-8
+NO_WEIGHTS = "These are no weights of this scorer; fit it anew."
 
 
 class Probabilities(NamedTuple):
@@ -56,16 +57,16 @@ class Weights:
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Weights:
         """Raises ValueError where that is not what `as_json` gives."""
-        rows = {name: np.array(stored[name], np.float64) for name in ("category", "sentiment", "both")}
-        if {name: row.shape for name, row in rows.items()} != {
-            "category": (WIDTH,),
-            "sentiment": (WIDTH,),
-            "both": (2,),
-        }:
-            raise ValueError("These are no weights of this scorer; fit it anew.")
-        offsets = stored["offsets"]
-        assert isinstance(offsets, Mapping)  # noqa: S101 - written by as_json beside the rows
-        return cls(offsets={int(key): float(offset) for key, offset in offsets.items()}, **rows)
+        wanted = {"category": (WIDTH,), "sentiment": (WIDTH,), "both": (2,)}
+        try:
+            rows = {name: np.array(stored[name], np.float64) for name in wanted}
+            offsets = {int(key): float(offset) for key, offset in dict(stored["offsets"]).items()}  # type: ignore[call-overload]  # else it is refused
+        except (KeyError, TypeError, ValueError) as error:
+            raise ValueError(NO_WEIGHTS) from error
+        numbers = np.concatenate([row.ravel() for row in rows.values()] + [list(offsets.values())])
+        if {name: row.shape for name, row in rows.items()} != wanted or not np.isfinite(numbers).all():
+            raise ValueError(NO_WEIGHTS)
+        return cls(offsets=offsets, **rows)
 
     def probabilities(self, signals: Signals, category: int) -> Probabilities:
         """Of one answer, which gave the category of this key."""

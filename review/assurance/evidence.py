@@ -154,7 +154,8 @@ class Book:
         tickets = np.arange(1, int(most / floor) + 1)
         path = self.wealth[place] + tickets[:, None] * gain
         there = np.flatnonzero(_together(path) >= self.enough(place))
-        return int(np.ceil(tickets[there[0]] * floor)) if len(there) else None
+        # 100 * 0.07 is a little more than 7.
+        return int(np.ceil(tickets[there[0]] * floor - 1e-9)) if len(there) else None
 
 
 def _together(wealth: Floats) -> Floats:

@@ -76,16 +76,11 @@ class Usual:
         self.n += 1
         self.total += figure
 
-    def quarter(self) -> Usual:
-        """The same mean, of a quarter of what came."""
-        kept = self.n // 4
-        return Usual(kept, self.total * kept / self.n if kept else 0.0)
-
     @property
     def careful(self) -> float:
-        """Somewhat above the mean, and within (0, 1)."""
+        """Somewhat above the mean, and within (0, 1]; one that is always 1 cannot rise."""
         mean = (self.total + 0.5) / (self.n + 1)
-        return min(mean + CAREFUL * math.sqrt(mean * (1 - mean) / (self.n + 1)), 0.99)
+        return min(mean + CAREFUL * math.sqrt(mean * (1 - mean) / (self.n + 1)), 1.0)
 
 
 KINDS = ("agreement", "scores", "unknown")
@@ -93,7 +88,7 @@ KINDS = ("agreement", "scores", "unknown")
 
 @dataclass(slots=True)
 class Watch:
-    """Looks at every ticket. What has come since a detector started is not taken for usual until it is back to zero."""
+    """Looks at every ticket. All that comes tells what is usual, so that what grows slowly is not noticed here."""
 
     tickets: int = 0
     usual: dict[str, Usual] = field(default_factory=lambda: {kind: Usual() for kind in KINDS})
@@ -120,12 +115,12 @@ class Watch:
         return None if since is None else ("labels", since)
 
     def quieten(self) -> None:
-        """What was noticed is no reason to worry: begin to look anew, and take it for usual soon."""
+        """What was noticed is no reason to worry: what comes from now on tells what is usual. If what came before had a
+        say, the same would be noticed again and again.
+        """
         self.detectors = {kind: Detector() for kind in KINDS}
         self.of_labels, self.recent = Detector([0.0], [0]), {}
-        # So that what is usual now outweighs what was soon.
-        self.usual = {kind: usual.quarter() for kind, usual in self.usual.items()}
-        self.labels = {key: number // 4 for key, number in self.labels.items()}
+        self.usual, self.labels = {kind: Usual() for kind in KINDS}, {}
 
     def _look(self, kind: str, figure: float) -> None:
         usual, detector = self.usual[kind], self.detectors[kind]

@@ -11,6 +11,7 @@ from django.utils import timezone
 from classifier import taxonomy
 from classifier.models import Category, Score, Scorer
 from review.assurance import beginnings, keeping
+from review.assurance.audits import is_or_lies_below
 from review.models import Audit, CarriedAudit, Certificate, Ledger, Promise
 
 from .auditing import ENOUGH, SPREAD, SURE, UNSURE, arrive, audit, certify, epoch_now, make_grid, open_audits, score
@@ -104,6 +105,6 @@ def test_a_finer_answer_than_the_expected_one_is_right() -> None:
     parent = Category.objects.get(name="Billing")
     child = Category.objects.create(name="Refunds", parent=parent, position=90)
     parents = dict(Category.objects.values_list("pk", "parent"))
-    assert beginnings.is_or_lies_below(child.pk, parent.pk, parents)
-    assert not beginnings.is_or_lies_below(parent.pk, child.pk, parents)
-    assert not beginnings.is_or_lies_below(parent.pk, None, parents)
+    assert is_or_lies_below(child.pk, parent.pk, parents)
+    assert not is_or_lies_below(parent.pk, child.pk, parents)
+    assert not is_or_lies_below(parent.pk, None, parents)

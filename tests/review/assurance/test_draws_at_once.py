@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import partial
 
 import pytest
 from django.contrib.auth.models import User
@@ -57,7 +56,7 @@ def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> 
     audit(ana, open_audits(arrive(*[SURE] * (ENOUGH - 5))))
     epoch = epoch_now()
     labelled = waiting(epoch, 8)
-    works = [worker(epoch, labelled), *[partial(keeping.keep_promise) for _keeper in range(3)]]
+    works: list[Callable[[], object]] = [worker(epoch, labelled), *[keeping.keep_promise] * 3]
     assert not [one for one in at_once(works) if isinstance(one, Exception)]
     ledger = Ledger.objects.get()
     kept = ledgers.brought_up_to_date(ledger).wealth

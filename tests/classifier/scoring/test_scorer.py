@@ -1,0 +1,348 @@
+"""What is learned of the signals: little from few labels, the truth from many, and never anything wild."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifier.scoring.scorer import (
+    BUILT_IN,
+    PULL,
+    PULL_OF_OFFSETS,
+    WIDTH,
+    Judged,
+    Weights,
+    fit,
+    surprise,
+)
+from classifier.scoring.signals import Floats, OfAxis, Signals, features
+from tests.classifier.scoring.test_signals import SIGNALS
+
+pytestmark = pytest.mark.once
+
+TRUTH = Weights(
+    category=np.array([0.9, 0.2, 0.4, 1.0, 0.0, 0.3, 1.5, -0.4, -0.5, 0.6, -0.3]),
+    sentiment=np.array([0.1, 0.0, 0.6, 0.5, 0.5, 0.2, 0.0, 0.3, -1.5, 0.0, 0.8]),
+    offsets={1: 1.5, 2: -1.5, 3: 0.0},
+    both=np.array([1.0, 0.0]),
+)
+
+
+def sigmoid(score: float) -> float:
+    return 1 / (1 + math.exp(-score))
+
+
+def answers(number: int, seed: int = 0) -> list[Signals]:
+    random = np.random.default_rng(seed)
+
+    def axis(good: bool) -> OfAxis:
+        agrees, words_agree = (bool(one < (0.9 if good else 0.4)) for one in random.random(2))
+        return OfAxis(
+            agrees, words_agree, random.random() ** 0.5, float(random.uniform(-0.5, 1)), -float(random.exponential())
+        )
+
+    return [
+        Signals(
+            confidence=float(random.random() ** 0.3),
+            category=axis(one < 0.8),
+            sentiment=axis(other < 0.8),
+            closeness=float(random.uniform(0, 1)),
+            length=int(random.integers(20, 3_000)),
+            foreign=bool(random.random() < 0.1),
+            in_front=bool(random.random() < 0.2),
+        )
+        for one, other in random.random((number, 2))
+    ]
+
+
+def judged(number: int, seed: int = 0, truth: Weights = TRUTH) -> Judged:
+    """Answers that were right as often as the truth says, each part for itself."""
+    signals, random = answers(number, seed), np.random.default_rng(seed + 1_000)
+    categories = [int(one) for one in random.integers(1, 4, number)]
+    said = [truth.probabilities(*one) for one in zip(signals, categories, strict=True)]
+    luck = random.random((number, 2))
+    return Judged(
+        signals=signals,
+        categories=categories,
+        category_right=[bool(own < one.category) for own, one in zip(luck[:, 0], said, strict=True)],
+        sentiment_right=[bool(own < one.sentiment) for own, one in zip(luck[:, 1], said, strict=True)],
+    )
+
+
+def with_all(signals: Sequence[Signals], right: Sequence[bool]) -> Judged:
+    return Judged(signals=signals, categories=[1] * len(signals), category_right=right, sentiment_right=right)
+
+
+def off(one: Floats, other: Floats) -> float:
+    return float(np.abs(one - other).max())
+
+
+MANY = judged(6_000)
+OF_MANY = fit(MANY)
+
+
+# From nothing to much
+
+
+def test_of_nothing_the_built_in_weights_are_learned() -> None:
+    found = fit(Judged(signals=[], categories=[], category_right=[], sentiment_right=[]))
+    assert found.as_json() == Weights.built_in().as_json()
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_label_leaves_them_near_the_built_in_ones_and_many_lead_away(seed: int) -> None:
+    """All but the constant, which is drawn less."""
+    these = judged(2_000, seed)
+    one, many = (off(fit(these.part(range(number))).category[:-1], BUILT_IN[:-1]) for number in (1, 2_000))
+    assert one < 0.6
+    assert many > 0.7
+
+
+def test_where_the_built_in_ones_are_the_truth_labels_lead_back_to_them() -> None:
+    found = fit(judged(6_000, truth=Weights.built_in()))
+    assert off(found.category[:-1], BUILT_IN[:-1]) < 0.35
+    assert max(map(abs, found.offsets.values())) < 0.35
+
+
+def test_many_labels_find_the_truth() -> None:
+    assert off(OF_MANY.category[:-1], TRUTH.category[:-1]) < 0.35
+    assert off(OF_MANY.sentiment[:-1], TRUTH.sentiment[:-1]) < 0.35
+    unseen = answers(400, seed=9)
+    found, true = (
+        np.array([weights.probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)])
+        for weights in (OF_MANY, TRUTH)
+    )
+    assert np.abs(found - true).mean() < 0.02
+    built_in = np.array([Weights.built_in().probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)])
+    assert np.abs(built_in - true).mean() > 0.08
+
+
+def test_more_labels_come_nearer_to_it() -> None:
+    unseen = judged(1_500, seed=20)
+    losses = [surprise(fit(MANY.part(range(number))), unseen).mean() for number in (0, 150, 6_000)]
+    assert losses[0] > losses[1] > losses[2]
+    assert losses[2] < surprise(TRUTH, unseen).mean() + 0.005
+
+
+def test_what_it_says_comes_true_as_often_as_it_says() -> None:
+    """Also of both parts together, where they go wrong together."""
+    together = replace(MANY, sentiment_right=MANY.category_right)
+    for these in (MANY, together):
+        weights = fit(these)
+        said = np.array([weights.probabilities(*one) for one in zip(these.signals, these.categories, strict=True)])
+        true = np.array([these.category_right, these.sentiment_right, these.both_right]).T
+        assert np.abs(said.mean(axis=0) - true.mean(axis=0)).max() < 0.01
+        sure = said[:, 2] > np.median(said[:, 2])
+        assert said[sure, 2].mean() == pytest.approx(true[sure, 2].mean(), abs=0.03)
+
+
+@pytest.mark.parametrize("number", [1, 40, 1_000])
+def test_no_weights_nearby_explain_the_labels_better(number: int) -> None:
+    """As the penalised likelihood has it, computed here from its definition."""
+    these = MANY.part(range(number))
+    rows = np.array([[*features(one, one.category), 1.0] for one in these.signals])
+    own = np.array([[category == key for key in (1, 2, 3)] for category in these.categories], float)
+    wanted, random = np.array(these.category_right), np.random.default_rng(1)
+
+    def penalised(weights: Floats, offsets: Floats) -> float:
+        scores = rows @ weights + own @ offsets
+        loss = np.logaddexp(0, np.where(wanted, -scores, scores)).sum()
+        pulled = (PULL * (weights - BUILT_IN) ** 2).sum() + PULL_OF_OFFSETS * (offsets**2).sum()
+        return float(loss + pulled / 2)
+
+    found = fit(these)
+    offsets = np.array([found.offsets.get(key, 0.0) for key in (1, 2, 3)])
+    best = penalised(found.category, offsets)
+    assert best < penalised(BUILT_IN, np.zeros(3))
+    for _try in range(200):
+        step = random.normal(size=WIDTH + 3) * 10 ** random.uniform(-4, 0)
+        assert penalised(found.category + step[:WIDTH], offsets + step[WIDTH:]) > best
+
+
+def test_the_order_of_labels_does_not_matter() -> None:
+    these = MANY.part(range(300))
+    one, other = fit(these), fit(these.part(list(reversed(range(300)))))
+    assert off(one.category, other.category) < 1e-6
+    assert off(one.sentiment, other.sentiment) < 1e-6
+    assert off(one.both, other.both) < 1e-6
+
+
+# Categories
+
+
+def test_each_category_has_an_offset_of_its_own() -> None:
+    apart = OF_MANY.offsets[1] - OF_MANY.offsets[2]
+    assert apart == pytest.approx(3, abs=0.5)
+    assert OF_MANY.offsets[2] < OF_MANY.offsets[3] < OF_MANY.offsets[1]
+
+
+def test_offsets_of_few_labels_are_drawn_towards_none() -> None:
+    """A category that is always wrong, by how often it was seen among two that the built-in weights suit."""
+    usual = judged(600, truth=Weights.built_in())
+    sizes = []
+    for number in (1, 5, 50):
+        odd = judged(number, seed=3)
+        mixed = Judged(
+            signals=[*usual.signals, *odd.signals],
+            categories=[*usual.categories, *[7] * number],
+            category_right=[*usual.category_right, *[False] * number],
+            sentiment_right=[*usual.sentiment_right, *odd.sentiment_right],
+        )
+        sizes.append(fit(mixed).offsets[7])
+    assert sizes == sorted(sizes, reverse=True)
+    assert -0.3 < sizes[0] < 0
+    assert sizes[2] < -1.5
+
+
+def test_a_category_that_was_never_judged_has_none() -> None:
+    one = MANY.signals[0]
+    own = sigmoid(float(features(one, one.category) @ OF_MANY.category[:-1] + OF_MANY.category[-1]))
+    assert OF_MANY.probabilities(one, 99).category == pytest.approx(own)
+    assert OF_MANY.probabilities(one, 1).category > own > OF_MANY.probabilities(one, 2).category
+
+
+# Probabilities
+
+
+@given(SIGNALS, st.sampled_from([1, 2, 99]), st.sampled_from([Weights.built_in(), TRUTH, OF_MANY]))
+def test_probabilities_are_neither_none_nor_certain(signals: Signals, category: int, weights: Weights) -> None:
+    for share in weights.probabilities(signals, category):
+        assert 0 < share < 1
+
+
+@given(SIGNALS)
+def test_whoever_agrees_makes_it_more_probable_and_whoever_disagrees_less(signals: Signals) -> None:
+    for weights in (Weights.built_in(), OF_MANY):
+        for name in ("agrees", "words_agree"):
+            found = [
+                weights.probabilities(signals._replace(category=signals.category._replace(**{name: vote})), 1)
+                for vote in (False, None, True)
+            ]
+            for part in ("category", "both"):
+                shares = [getattr(one, part) for one in found]
+                assert shares == sorted(shares)
+                assert shares[0] < shares[2]
+            assert len({one.sentiment for one in found}) == 1
+
+
+def test_it_is_the_sigmoid_of_the_weighted_sum() -> None:
+    signals = Signals(0.9, category=OfAxis(agrees=True, margin=0.5), sentiment=OfAxis(agrees=False), foreign=True)
+    found = Weights.built_in().probabilities(signals, 5)
+    confident = 0.7 * math.log(9)
+    assert found.category == pytest.approx(sigmoid(0.3 + 2.0 * 0.5 + confident - 1.0 + 0.5))
+    assert found.sentiment == pytest.approx(sigmoid(-0.3 + confident - 1.0 + 0.5))
+    assert found.both == pytest.approx(found.category * found.sentiment)
+
+
+# Hostile data
+
+
+@pytest.mark.parametrize("number", [1, 30, 3_000])
+@pytest.mark.parametrize("right", ["all", "none", "as the witness says", "against the witness"])
+def test_what_can_be_told_apart_completely_makes_nothing_explode(number: int, right: str) -> None:
+    signals = answers(number, seed=4)
+    told = {
+        "all": [True] * number,
+        "none": [False] * number,
+        "as the witness says": [bool(one.category.agrees) for one in signals],
+        "against the witness": [not one.category.agrees for one in signals],
+    }[right]
+    weights = fit(with_all(signals, told))
+    for row in (weights.category, weights.sentiment, weights.both):
+        assert np.abs(row).max() < 12
+    said = np.array([weights.probabilities(one, 1).category for one in signals])
+    # One label hardly moves anything; thirty do, and thousands settle it.
+    assert np.abs(said - told).mean() < {1: 0.85, 30: 0.4, 3_000: 0.05}[number]
+
+
+@given(st.lists(st.tuples(SIGNALS, st.integers(0, 3), st.booleans(), st.booleans()), max_size=15))
+@settings(max_examples=40)
+def test_whatever_is_learned_from_the_weights_are_finite(rows: list[tuple[Signals, int, bool, bool]]) -> None:
+    signals, categories, right, other = (list(one) for one in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    weights = fit(Judged(signals=signals, categories=categories, category_right=right, sentiment_right=other))
+    assert set(weights.offsets) == set(categories)
+    stored = json.loads(json.dumps(weights.as_json(), allow_nan=False))
+    assert Weights.from_json(stored).as_json() == stored
+
+
+# Surprise
+
+
+def test_surprise_is_the_log_loss() -> None:
+    these = MANY.part(range(50))
+    said = [TRUTH.probabilities(*one).both for one in zip(these.signals, these.categories, strict=True)]
+    losses = [-math.log(share if right else 1 - share) for share, right in zip(said, these.both_right, strict=True)]
+    assert surprise(TRUTH, these) == pytest.approx(losses)
+    assert surprise(TRUTH, MANY.part([])).shape == (0,)
+
+
+def test_the_greatest_surprise_has_a_limit() -> None:
+    certain = replace(Weights.built_in(), category=np.full(WIDTH, 99.0), sentiment=np.full(WIDTH, 99.0))
+    sure = Signals(1.0, category=OfAxis(agrees=True), sentiment=OfAxis(agrees=True))
+    wrong, right = with_all([sure], [False]), with_all([sure], [True])
+    assert surprise(certain, wrong) == pytest.approx([-math.log(1e-6)])
+    assert surprise(certain, right) == pytest.approx([0], abs=1e-5)
+
+
+def test_both_are_right_where_each_is() -> None:
+    these = Judged(
+        signals=answers(4),
+        categories=[1, 2, 3, 1],
+        category_right=[True, True, False, False],
+        sentiment_right=[True, False, True, False],
+    )
+    assert these.both_right == [True, False, False, False]
+    assert these.part([3, 0]).both_right == [False, True]
+    assert these.part([3, 0]).categories == [1, 1]
+    assert len(these.part([1])) == 1
+
+
+# Stored
+
+
+def test_weights_come_back_as_they_were_stored() -> None:
+    back = Weights.from_json(json.loads(json.dumps(OF_MANY.as_json())))
+    assert back.as_json() == OF_MANY.as_json()
+    assert back.offsets == OF_MANY.offsets
+    for number, one in enumerate(answers(20, seed=6)):
+        assert back.probabilities(one, number % 5) == OF_MANY.probabilities(one, number % 5)
+
+
+@pytest.mark.parametrize(
+    "spoilt",
+    [
+        {"category": [0.0] * (WIDTH - 1)},
+        {"sentiment": [0.0] * (WIDTH + 1)},
+        {"both": [1.0]},
+        {"both": 1.0},
+        {"both": {}},
+        {"both": None},
+        {"category": "weights"},
+        {"category": [[0.0] * WIDTH]},
+        {"category": [math.nan] * WIDTH},
+        {"both": [math.inf, 0.0]},
+        {"offsets": None},
+        {"offsets": [1.0]},
+        {"offsets": {"Billing": 1.0}},
+        {"offsets": {"1": None}},
+        {"offsets": {"1": math.nan}},
+    ],
+    ids=str,
+)
+def test_weights_of_another_shape_are_refused(spoilt: dict[str, object]) -> None:
+    with pytest.raises(ValueError, match="fit it anew"):
+        Weights.from_json(TRUTH.as_json() | spoilt)
+
+
+@pytest.mark.parametrize("missing", ["category", "sentiment", "both", "offsets"])
+def test_so_are_weights_that_lack_a_part(missing: str) -> None:
+    stored = {name: part for name, part in TRUTH.as_json().items() if name != missing}
+    with pytest.raises(ValueError, match="fit it anew"):
+        Weights.from_json(stored)

@@ -1,0 +1,125 @@
+"""Signals as numbers around zero: what is missing says nothing, and nothing that comes in makes them wild."""
+
+from __future__ import annotations
+
+import json
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.scoring.signals import OF_ALL, OF_AXIS, SURE, TYPICAL_LENGTH, OfAxis, Signals, features
+
+pytestmark = pytest.mark.once
+
+SHARES = st.floats(0, 1)
+VOTES = st.none() | st.booleans()
+AXES = st.builds(
+    OfAxis,
+    agrees=VOTES,
+    words_agree=VOTES,
+    probability=st.none() | SHARES,
+    margin=st.none() | st.floats(-1, 1),
+    logprob=st.none() | st.floats(-20, 0),
+)
+SIGNALS = st.builds(
+    Signals,
+    confidence=SHARES,
+    category=AXES,
+    sentiment=AXES,
+    closeness=st.none() | st.floats(-1, 1),
+    length=st.integers(0, 10**7),
+    foreign=st.booleans(),
+    in_front=st.booleans(),
+)
+NAMES = [*OF_AXIS, *OF_ALL]
+MOST = math.log(SURE / (1 - SURE))
+
+
+@given(SIGNALS)
+def test_signals_come_back_as_they_were_stored(signals: Signals) -> None:
+    assert Signals.from_json(json.loads(json.dumps(signals.as_json()))) == signals
+
+
+@pytest.mark.parametrize("stored", [{}, {"confidence": 0.5}, Signals(0.5).as_json() | {"mood": 1}])
+def test_what_is_stored_in_another_shape_is_not_read(stored: dict[str, object]) -> None:
+    with pytest.raises((KeyError, TypeError)):
+        Signals.from_json(stored)
+
+
+@given(SIGNALS)
+def test_features_are_finite_and_as_many_as_there_are_names(signals: Signals) -> None:
+    found = features(signals, signals.category)
+    assert found.shape == (len(NAMES),)
+    assert np.isfinite(found).all()
+    assert (np.abs(found) < 12).all()
+
+
+def test_what_is_not_known_says_nothing() -> None:
+    assert features(Signals(0.5), OfAxis()).tolist() == [0.0] * len(NAMES)
+
+
+def test_so_does_what_lies_in_the_middle() -> None:
+    signals = Signals(0.5, closeness=0.5, length=TYPICAL_LENGTH)
+    middle = OfAxis(probability=0.5, margin=0.0, logprob=math.log(0.5))
+    assert features(signals, middle) == pytest.approx(np.zeros(len(NAMES)))
+
+
+@pytest.mark.parametrize(
+    ("axis", "name"),
+    [
+        (OfAxis(agrees=True), "agreement"),
+        (OfAxis(words_agree=True), "agreement of words"),
+        (OfAxis(probability=0.9), "probability"),
+        (OfAxis(margin=0.3), "margin"),
+        (OfAxis(logprob=-0.1), "log-probability"),
+    ],
+)
+def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: OfAxis, name: str) -> None:
+    found = features(Signals(0.5, sentiment=OfAxis(False, False, 0.1, -0.3, -9.0)), axis)
+    assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
+    assert found.max() > 0
+
+
+@pytest.mark.parametrize(
+    ("signals", "name"),
+    [
+        (Signals(0.9), "confidence"),
+        (Signals(0.5, closeness=0.8), "closeness"),
+        (Signals(0.5, length=1_000), "length"),
+        (Signals(0.5, foreign=True), "foreign"),
+        (Signals(0.5, in_front=True), "in front"),
+    ],
+)
+def test_so_does_each_signal_of_the_whole_answer(signals: Signals, name: str) -> None:
+    found = features(signals, OfAxis())
+    assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
+    assert found.max() > 0
+
+
+@pytest.mark.parametrize("name", ["agrees", "words_agree"])
+def test_whoever_disagrees_speaks_as_loud_as_whoever_agrees(name: str) -> None:
+    for_it, against = (features(Signals(0.5), OfAxis(**{name: vote})) for vote in (True, False))
+    assert (for_it == -against).all()
+
+
+@pytest.mark.parametrize(("share", "log_odds"), [(0.0, -MOST), (1.0, MOST), (0.9999, MOST), (0.75, math.log(3))])
+def test_being_quite_sure_is_taken_for_nearly_sure(share: float, log_odds: float) -> None:
+    found = features(Signals(share), OfAxis(probability=share))
+    assert found[NAMES.index("confidence")] == pytest.approx(log_odds)
+    assert found[NAMES.index("probability")] == pytest.approx(log_odds)
+
+
+@pytest.mark.parametrize(("logprob", "log_odds"), [(0.0, MOST), (-20.0, -MOST), (-math.inf, -MOST), (-9999.0, -MOST)])
+def test_log_probabilities_have_the_same_limits(logprob: float, log_odds: float) -> None:
+    found = features(Signals(0.5), OfAxis(logprob=logprob))
+    assert found[NAMES.index("log-probability")] == pytest.approx(log_odds)
+
+
+def test_no_text_is_as_short_as_one_letter() -> None:
+    place = NAMES.index("length")
+    none, one, twice = (features(Signals(0.5, length=length), OfAxis())[place] for length in (0, 1, 400))
+    assert none == one == pytest.approx(-math.log(200))
+    assert twice == pytest.approx(math.log(2))

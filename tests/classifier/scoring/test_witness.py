@@ -1,0 +1,186 @@
+"""The witness with the real encoder: what it says of texts, with and without anything learned."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+import numpy as np
+import pytest
+
+from classifier import prompt
+from classifier.backends import encoder, witness
+from classifier.backends.embedded import EmbeddedClassifier, Taught
+from classifier.contract import Answer, Contract, Option
+from classifier.learning.axis import Axis, Offered
+from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.space import centred, unit
+from classifier.learning.training import Examples, learn
+from classifier.learning.weights import Learned
+
+pytestmark = pytest.mark.once
+
+CATEGORIES = [
+    Option(name="Billing", description="Charges, refunds and invoices.", keys=(1,)),
+    Option(name="Technical", description="Errors, outages and bugs.", keys=(2,)),
+    Option(name="Account", description="Passwords, users and access.", keys=(3, 30)),
+]
+SENTIMENTS = [
+    Option(name="Positive", description="Happy.", keys=(1,)),
+    Option(name="Negative", description="Angry.", keys=(2,)),
+]
+CONTRACT = prompt.contract_for(CATEGORIES, SENTIMENTS)
+TEXTS = {
+    "Billing": "You charged my card twice for the same invoice, please refund one of them",
+    "Technical": "The server crashes with an exception when I upload a file",
+    "Account": "I cannot log in, my password is not accepted",
+}
+SUBJECTS = [
+    ["invoice", "refund", "charge", "receipt", "payment", "price", "card", "tax"],
+    ["crash", "error", "bug", "slow page", "outage", "webhook", "timeout", "broken screen"],
+    ["password", "login", "user", "profile", "role", "access", "permission", "owner"],
+]
+
+
+@lru_cache(maxsize=1)
+def learned() -> Learned:
+    """Categories only, from eight texts each."""
+    texts = [f"Hello, a question about the {subject} again" for subjects in SUBJECTS for subject in subjects]
+    labels, read = np.repeat([1, 2, 3], 8), encoder.load()
+    examples = Examples(
+        keys=np.arange(1, 25),
+        texts=texts,
+        vectors=read.encode(texts),
+        labels=labels,
+        groups=np.arange(1, 25),
+        drawn=np.zeros(24, bool),
+    )
+    offered = [Offered(option.keys, prototype(read.encode(texts_of(option)))) for option in CATEGORIES]
+    trial = learn(examples, offered)
+    assert trial
+    return Learned(category=trial.axis, sentiment=Axis.unlearned(), known_from=0.0)
+
+
+@lru_cache(maxsize=2)
+def frozen(*, taught: bool) -> witness.Witness:
+    return witness.Witness("", "", learned() if taught else Learned.nothing())
+
+
+def asked(*texts: str, taught: bool = False, contract: Contract = CONTRACT) -> witness.Testimony:
+    return frozen(taught=taught).testify(texts, contract)
+
+
+def test_it_tells_categories_and_sentiments_apart() -> None:
+    said = asked(*TEXTS.values())
+    assert [CATEGORIES[place].name for place in said.category.by_all.argmax(axis=1)] == list(TEXTS)
+    moods = asked("I am so happy, thank you, this is great!", "This is a disgrace and makes me furious.")
+    assert [SENTIMENTS[place].name for place in moods.sentiment.by_all.argmax(axis=1)] == ["Positive", "Negative"]
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_what_it_says_of_a_text_adds_up_to_one(taught: bool) -> None:
+    said = asked(*TEXTS.values(), "?", taught=taught)
+    assert said.category.by_all.shape == (4, 3)
+    assert said.sentiment.by_all.shape == (4, 2)
+    assert said.closeness.shape == (4,)
+    assert len(said.foreign) == 4
+    for shares in (said.category.by_all, said.sentiment.by_all):
+        assert ((shares >= 0) & (shares <= 1)).all()
+        assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
+
+
+def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
+    assert asked(*TEXTS.values()).category.by_words is None
+    said = asked("the refund and the receipt", "the webhook and the outage", "no word of it", taught=True)
+    assert said.sentiment.by_words is None
+    assert said.category.by_words is not None
+    assert said.category.by_words.shape == (3, 3)
+    assert said.category.by_words.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert said.category.by_words.argmax(axis=1).tolist()[:2] == [0, 1]
+    assert not np.allclose(said.category.by_words, said.category.by_all)
+
+
+@pytest.mark.parametrize("taught", [False, True])
+def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: bool) -> None:
+    version = Taught(version=1, learned=learned(), examples=lambda: None) if taught else Taught.nothing()
+    texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
+    answers = [one for one in EmbeddedClassifier(taught=version).classify(texts, CONTRACT) if isinstance(one, Answer)]
+    said = asked(*texts, taught=taught)
+    categories = [CATEGORIES[place].name for place in said.category.by_all.argmax(axis=1)]
+    assert categories == [answer.category for answer in answers]
+    sentiments = [SENTIMENTS[place].name for place in said.sentiment.by_all.argmax(axis=1)]
+    assert sentiments == [answer.sentiment for answer in answers]
+
+
+def test_what_it_says_does_not_depend_on_the_other_texts() -> None:
+    texts = [*TEXTS.values(), "refund " * 300]
+    together, alone = asked(*texts, taught=True), [asked(text, taught=True) for text in texts]
+    assert together.category.by_all == pytest.approx(np.vstack([one.category.by_all for one in alone]), abs=0.05)
+    assert together.closeness == pytest.approx(np.concatenate([one.closeness for one in alone]), abs=0.02)
+
+
+def test_closeness_is_that_to_the_nearest_of_the_categories() -> None:
+    described, near, far = asked(texts_of(CATEGORIES[1])[0], TEXTS["Technical"], "Lovely weather at sea").closeness
+    assert described == pytest.approx(1, abs=0.01)
+    assert described > near > far > -1
+    fewer = prompt.contract_for([CATEGORIES[0], CATEGORIES[2]], SENTIMENTS)
+    assert asked(texts_of(CATEGORIES[1])[0], contract=fewer).closeness[0] < 0.9
+
+
+def test_closeness_is_measured_from_the_middle_of_what_was_learned() -> None:
+    """All messages are somewhat alike, and that is left out."""
+    text, read, axis = "Lovely weather at sea", encoder.load(), learned().category
+    known = np.stack([prototype(read.encode(texts_of(option))) for option in CATEGORIES])
+    known = unit(centred(known, axis.centre) + axis.sums)
+    closest = (centred(read.encode([text]), axis.centre) @ known.T).max()
+    assert asked(text, taught=True).closeness[0] == pytest.approx(closest, abs=1e-4)
+    assert np.abs(axis.centre).max() > 0.01
+
+
+def test_it_notices_languages_that_the_encoder_does_not_read() -> None:
+    said = asked(
+        TEXTS["Billing"],
+        "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen",
+        "الفاتورة خاطئة وأريد استرداد المبلغ المدفوع",
+    )
+    assert said.foreign == [False, True, True]
+
+
+def test_markup_is_in_no_language() -> None:
+    markup = '<div class="message body with a long name"><span title="from here to there">' * 4
+    said = asked(markup + "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen")
+    assert said.foreign == [True]
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "😡", "x" * 200_000, "<b></b>", "a\x01b"])
+def test_it_says_something_of_whatever_the_text(text: str) -> None:
+    said = asked(text, taught=True)
+    assert np.isfinite(said.category.by_all).all()
+    assert said.category.by_words is not None
+    assert np.isfinite(said.category.by_words).all()
+    assert -1.001 <= said.closeness[0] <= 1.001
+
+
+def test_labels_that_came_after_the_training_are_heard_by_their_descriptions() -> None:
+    later = [*CATEGORIES, Option(name="Delivery", description="Parcels, couriers and tracking.", keys=(4,))]
+    said = asked(
+        "Where is my parcel? The courier's tracking number does not work",
+        taught=True,
+        contract=prompt.contract_for(later, SENTIMENTS),
+    )
+    assert said.category.by_all.shape == (1, 4)
+    assert said.category.by_words is not None
+    assert said.category.by_words.shape == (1, 4)
+    assert asked("parcel", contract=prompt.contract_for(later, SENTIMENTS)).category.by_all.argmax() == 3
+
+
+def test_a_label_that_others_were_merged_into_speaks_for_them() -> None:
+    merged = [CATEGORIES[1], Option(name="Office", description="Office.", keys=(9, 1, 3))]
+    said = asked(
+        "a question about the refund",
+        "a question about the password",
+        taught=True,
+        contract=prompt.contract_for(merged, SENTIMENTS),
+    )
+    assert said.category.by_all.shape == (2, 2)
+    assert said.category.by_all.argmax(axis=1).tolist() == [1, 1]
+    assert said.category.by_all.sum(axis=1) == pytest.approx(1, abs=1e-5)
