@@ -11,6 +11,7 @@ from . import draws, scores
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import (
+    About,
     ContractVersion,
     Epoch,
     Failure,
@@ -82,12 +83,27 @@ def set_threshold(threshold: float, *, by: User, reason: str) -> None:
 
     Raises ValidationError where it is not from 0 to 1.
     """
+    _set({"threshold": threshold}, by=by, reason=reason)
+
+
+@transaction.atomic(durable=True)
+def set_mode(mode: Mode, *, about: About, score_threshold: float, by: User, reason: str) -> None:
+    """What decides from now on whether a ticket may pass, and what of its answer has to be right; who changed it and
+    why stands in the gate's history.
+
+    Raises ValidationError where that is none, or the threshold on the score is not from 0 to 1.
+    """
+    _set({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
+
+
+def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate = Gate.objects.select_for_update().get(pk=1)
-    gate.threshold = threshold
+    for name, value in values.items():
+        setattr(gate, name, value)
     gate.clean_fields(exclude=["primary", "second_opinion", "front"])
     historic = cast(Any, gate)
     historic._history_user, historic._change_reason = by, reason[:100]
-    gate.save(update_fields=["threshold"])
+    gate.save(update_fields=list(values))
 
 
 def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:

@@ -54,7 +54,7 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
         gate.accept(epoch, sure)
         unsure += [one for one in group if one not in sure]
     gate.hold(epoch, unsure, _second_opinions(epoch, unsure, left, settings, version))
-    if spec.is_embedded or epoch.scorer or (settings.front and settings.front.is_embedded):
+    if spec.is_embedded or (settings.front and settings.front.is_embedded):
         # Encoded a moment ago: now they are only stored.
         vectors.of([ticket.text for ticket in tickets])
 

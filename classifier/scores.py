@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from django.conf import settings
 
+from . import vectors
 from .contract import Answer, Contract, LogProbs
 from .labelling import Labelled
+from .learning.space import Floats
 from .models import ContractVersion, ModelSpec, Prediction, Score, Scorer, SpecialistVersion
 from .models.learned import digest_of
 from .models.spec import Learning
@@ -47,9 +49,9 @@ def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -
 
 
 def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
-    """The signals of predictions as this scorer sees them, in order; nothing is stored."""
+    """The signals of predictions as this scorer sees them, in order; only vectors of the tickets are stored."""
     given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
-    return seen(given, scorer, version.terms)
+    return seen(given, scorer, version.terms, vectors.of([one.text for one in given]))
 
 
 def of_answers(
@@ -68,11 +70,11 @@ def of_answers(
     ]
 
 
-def seen(given: Sequence[Given], scorer: Scorer, terms: Contract) -> list[Signals]:
+def seen(given: Sequence[Given], scorer: Scorer, terms: Contract, known: Floats | None = None) -> list[Signals]:
     """The signals of each answer; of one by a model of the witness's own family its agreement says nothing."""
     if not given:
         return []
-    testimony = witness(scorer.witness).testify([one.text for one in given], terms)
+    testimony = witness(scorer.witness).testify([one.text for one in given], terms, known)
     categories = [option.name for option in terms.categories]
     sentiments = [option.name for option in terms.sentiments]
     learning = scorer.spec.learning if scorer.spec.is_embedded else None

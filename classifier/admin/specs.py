@@ -128,7 +128,8 @@ def _is_embedded(spec: ModelSpec) -> bool:
 @admin.register(Gate)
 class GateAdmin(HistoryAdmin):
     fields = (
-        *("front", "front_threshold", "primary", "threshold", "second_opinion"),
+        *("front", "front_threshold", "primary", "second_opinion"),
+        *("mode", "about", "threshold", "score_threshold"),
         *("front_in_charge", "in_charge", "second_in_charge"),
     )
     readonly_fields = ("front_in_charge", "in_charge", "second_in_charge")

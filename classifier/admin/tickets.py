@@ -57,7 +57,7 @@ class ContractVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Epoch)
 class EpochAdmin(ReadOnlyAdmin):
-    list_display = ("spec", "contract", "threshold", "started_at")
+    list_display = ("spec", "contract", "mode", "threshold", "passes_from", "started_at", "ended_at")
     list_select_related = ("spec", "contract")
 
 

@@ -47,10 +47,12 @@ class Witness:
         self._learned = learned
         self._bound = lru_cache(maxsize=8)(self._bind)
 
-    def testify(self, texts: Sequence[str], contract: Contract) -> Testimony:
+    def testify(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> Testimony:
+        """`vectors` are those of the texts as the encoder gives them, where they are known: shape (texts, WIDTH)."""
         category, sentiment = self._bound(contract)
         read = [readable(text) for text in texts]
-        vectors = self._encoder.encode(read)
+        if vectors is None:
+            vectors = self._encoder.encode(read)
         known = category.centred(vectors) @ category.prototypes.T
         return Testimony(
             category=_said(category, vectors, texts),

@@ -8,6 +8,7 @@ import secrets
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
+from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
@@ -339,6 +340,15 @@ class Verdict(models.Model):
             sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")
             return sure % (self._figures() | opinion)
         return self._by_confidence() if self.epoch.mode == Mode.CONFIDENCE else self._by_score()
+
+    @property
+    def threshold_then(self) -> str:
+        """What it had to reach, for the ticket's history."""
+        threshold = self.epoch.threshold if self.threshold is None else self.threshold
+        if threshold is None:
+            return str(_("nothing was certified yet"))
+        digits = 2 if self.epoch.mode == Mode.CONFIDENCE else 3
+        return _("threshold %(threshold)s") % {"threshold": number_format(threshold, digits)}
 
     def _by_confidence(self) -> str:
         if self.accepted:

@@ -37,6 +37,7 @@ class Scorer(models.Model):
     )
     weights = models.JSONField()
     labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Answers that people judged, to fit it on.")
+    tried = models.PositiveIntegerField(default=0, help_text="Answers that people had judged when another was fitted.")
     figures = models.JSONField(default=dict)
     in_service = models.BooleanField(default=True)
     fitted_at = models.DateTimeField(_("fitted"), auto_now_add=True)

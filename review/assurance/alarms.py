@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from classifier.models import AuditDraw, Epoch, Ticket
 from classifier.scoring.signals import Signals
-from review.models import Alarm, Certificate, Ledger
+from review.models import Alarm, Audit, Certificate, Ledger
 
 from . import beginnings, watch
 from .ledgers import Turn, turns
@@ -76,7 +76,9 @@ def _seen(value: float, signals: Signals, category: int, about: str) -> Seen:
 
 def _noticed(ledger: Ledger, certificate: Certificate, at: int) -> Alarm | None:
     """What the watch has noticed, or the audits of tickets that passed."""
-    passed = list(_audits(ledger, certificate.passes_from))[-LOOKED_THROUGH:]
+    latest = Audit.objects.filter(epoch=ledger.epoch_id).order_by("-draw").values_list("draw", flat=True)
+    oldest = latest[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first() or 1
+    passed = list(_audits(ledger, certificate.passes_from, after=oldest - 1))
     detector = watch.of_audits([turn.wrong is True for turn in passed], ledger.error)
     since = detector.changed_since(watch.QUIET_AUDITS)
     if since is not None:

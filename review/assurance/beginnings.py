@@ -84,14 +84,15 @@ def _carried_before(ledger: Ledger) -> list[Carried]:
 
 @transaction.atomic(durable=True)
 def _opened(epoch: Epoch, promise: Promise, beginning: Beginning) -> Ledger:
-    """In the order of locks: the epoch, then its ledgers."""
+    """In the order of locks: ledgers, then the epoch."""
+    list(Ledger.objects.select_for_update().filter(closed_at=None).order_by("pk").values_list("pk"))
     Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
     if ledger := ledger_of(epoch, promise):
         return ledger
     close(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
     again = bool(beginning.carried) or Ledger.objects.filter(epoch=epoch).exists()
     ledger = ledgers.opened(
-        epoch, terms_of(promise), beginning.grid, beginning.coverage, _attempts() + 1 if again else 0
+        epoch, terms_of(promise), beginning.grid, beginning.coverage, attempts() + 1 if again else 0
     )
     CarriedAudit.objects.bulk_create(
         CarriedAudit(ledger=ledger, audit_id=one.audit, value=one.value, wrong=one.wrong, category_id=one.category)
@@ -108,7 +109,7 @@ def close(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
     Ledger.objects.filter(pk__in=pks, closed_at=None).update(closed_at=timezone.now())
 
 
-def _attempts() -> int:
+def attempts() -> int:
     """How often audits have been used again since all of them were fresh, after the last confirmed alarm."""
     return Ledger.objects.filter(attempt__gt=0, epoch__started_at__gt=_last_alarm()).count()
 

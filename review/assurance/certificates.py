@@ -21,14 +21,15 @@ MOST_AT_ONCE = 500
 def keep_books(ledger_pk: int) -> Book | None:
     """Count what has come, and have the gate do as the books say. None where the ledger has been closed meanwhile.
 
-    Where an alarm is being looked into, nothing passes whatever the books say.
+    Where an alarm is being looked into, nothing passes whatever the books say. The order of locks is the ledger's, then
+    the epoch's, which the gate waits for: it is taken last.
     """
     ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
     if ledger is None:
         return None
-    epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=ledger.epoch_id)
     book = ledgers.brought_up_to_date(ledger)
     _certify(ledger, book)
+    epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=ledger.epoch_id)
     suspended = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).exists()
     _write_down(epoch, ledger, None if suspended else book.threshold, book)
     return book

@@ -28,6 +28,7 @@ from classifier.models import (
     SpecialistVersion,
     Ticket,
 )
+from classifier.models.ticket import TicketQuerySet
 from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import Judged, Weights
 from review.models import Audit, Ledger, Promise
@@ -62,57 +63,60 @@ class Candidate:
     """A scorer that is not in service, and how it compares with the one that is."""
 
     scorer: Scorer
-    judged: int
     compared: Unlike
 
 
 def improve(epoch: Epoch, ledger: Ledger, promise: Promise) -> Scorer | None:
     """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    if not _is_due(epoch):
+    tried = _is_due(epoch)
+    if not tried:
         return None
-    candidate = fit(epoch)
-    if candidate is None:
-        return None
-    _note_attempt(epoch.scorer, candidate.judged)
-    if not candidate.compared.is_better or not _is_certified_as_far(epoch, ledger, promise, candidate.scorer):
+    # So that the next one is fitted only once there is much more to fit it on.
+    Scorer.objects.filter(pk=epoch.scorer.pk).update(tried=tried)
+    candidate = fit(epoch, tried)
+    if (
+        candidate is None
+        or not candidate.compared.is_better
+        or not _is_certified_as_far(epoch, ledger, promise, candidate.scorer)
+    ):
         return None
     return _put_in_service(candidate)
 
 
-def _is_due(epoch: Epoch) -> bool:
+def _is_due(epoch: Epoch) -> int:
+    """How many judged answers there are, at least, if they are enough for another scorer; else 0."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    tried = max(epoch.scorer.labels, int(epoch.scorer.figures.get("tried", 0)))
-    wanted = max(FEWEST, int(GROWTH * tried))
-    return len(_judgeable(epoch)[:wanted]) >= wanted
+    wanted = max(FEWEST, int(GROWTH * epoch.scorer.tried))
+    return wanted if _judgeable(epoch).order_by()[:wanted].count() == wanted else 0
 
 
-def _judgeable(epoch: Epoch, most: int = MOST) -> list[int]:
-    """Keys of tickets that people have labelled, latest first, without the audits that are kept; with an answer by this
-    model under this contract.
+def _judgeable(epoch: Epoch) -> TicketQuerySet:
+    """Tickets that people have labelled, without the audits that are kept; with an answer by this model under this
+    contract.
     """
     kept = Audit.objects.filter(ticket=OuterRef("pk"), kept=True)
     said = Prediction.objects.filter(
         ticket=OuterRef("pk"), spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
     )
-    settled = Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
-    return list(settled.order_by("-pk").values_list("pk", flat=True)[:most])
+    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
 
 
-def fit(epoch: Epoch) -> Candidate | None:
+def fit(epoch: Epoch, tried: int) -> Candidate | None:
     """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     serving = SpecialistVersion.objects.filter(in_service=True).first()
     before, now = epoch.scorer, Scorer(spec=epoch.spec, witness=serving)
-    tickets = _unlearned(_judgeable(epoch), serving, before.witness)
+    latest = _judgeable(epoch).order_by("-pk").values_list("pk", flat=True)[:MOST]
+    tickets = _unlearned(list(latest), serving, before.witness)
     if len(tickets) < FEWEST // 3:
         return None
     judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
     found = np.concatenate(list(_held_out(judged, judged_before, before.fitted())))
     compared = Unlike(float(found.mean()), float(found.std() / np.sqrt(len(found))))
-    now.weights, now.labels = fitted.fit(judged).as_json(), len(judged)
+    now.weights, now.labels, now.tried = fitted.fit(judged).as_json(), len(judged), tried
     now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _right(judged)}
-    return Candidate(scorer=now, judged=len(_judgeable(epoch)), compared=compared)
+    return Candidate(scorer=now, compared=compared)
 
 
 def _held_out(judged: Judged, judged_before: Judged, before: Weights) -> Iterator[Floats]:
@@ -185,12 +189,5 @@ def _put_in_service(candidate: Candidate) -> Scorer:
     scorer = candidate.scorer
     Scorer.objects.select_for_update().filter(spec=scorer.spec_id, in_service=True).update(in_service=False)
     scorer.in_service = True
-    scorer.figures["tried"] = candidate.judged
     scorer.save()
     return scorer
-
-
-def _note_attempt(scorer: Scorer, judged: int) -> None:
-    """So that the next one is fitted only once there is much more to fit it on."""
-    scorer.figures["tried"] = judged
-    Scorer.objects.filter(pk=scorer.pk).update(figures=scorer.figures)

@@ -4,17 +4,37 @@ is only a nudge: the rows say what is to do.
 
 from __future__ import annotations
 
+from datetime import timedelta
+
 from django.db import transaction
+from django.db.models import Q
 from django.utils import timezone
 
+from classifier.heartbeat import beating
 from classifier.models import Epoch, Gate, Mode
 from review.models import Certificate, Ledger, Promise
 
 from . import alarms, beginnings, certificates, fitting, telling
 
+LEASE = timedelta(seconds=60)
+
 
 def keep_promise() -> bool:
-    """Bring everything up to date. Returns whether tickets wait to be judged anew, because they may pass by now."""
+    """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
+    they may pass by now.
+    """
+    now = timezone.now()
+    mine = Promise.objects.filter(pk=Promise.current().pk)
+    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
+        return False
+    try:
+        with beating(lambda: mine.update(busy_until=timezone.now() + LEASE), LEASE):
+            return _keep()
+    finally:
+        mine.update(busy_until=None)
+
+
+def _keep() -> bool:
     _close_what_ended()
     epoch, promise = Epoch.objects.certifying(), Promise.current()
     if epoch is None:
@@ -35,7 +55,10 @@ def keep_promise() -> bool:
 def _close_what_ended() -> None:
     """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
     running = Epoch.objects.running().filter(mode=Mode.CERTIFIED)
+    if Gate.objects.filter(mode=Mode.CERTIFIED).exists():
+        ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
+    else:
+        ended = Ledger.objects.filter(closed_at=None)
+    beginnings.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
     if Gate.objects.exclude(mode=Mode.CERTIFIED).exists():
         running.update(ended_at=timezone.now(), passes_from=None)
-    ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
-    beginnings.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)

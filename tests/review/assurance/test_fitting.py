@@ -94,7 +94,7 @@ def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
     judged(ana, 80)
     monkeypatch.setattr(fitting, "BEYOND_NOISE", 1_000.0)
     assert improve() is None
-    assert Scorer.objects.get().figures["tried"] == 80
+    assert Scorer.objects.get().tried == FEWEST
     monkeypatch.undo()
     assert not fitting._is_due(epoch_now())
 
@@ -102,7 +102,7 @@ def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
 def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * 60)))
     kept = set(Audit.objects.filter(kept=True).values_list("ticket", flat=True))
-    used = set(fitting._judgeable(epoch_now()))
+    used = set(fitting._judgeable(epoch_now()).values_list("pk", flat=True))
     assert kept
     assert used
     assert not kept & used
