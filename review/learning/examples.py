@@ -5,12 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from django.db import transaction
-from django.db.models import Exists, OuterRef
 
 from classifier import solved
 from classifier.chunks import chunked
 from classifier.models import Example
-from review.models import Audit, GoldLabel, Side
+from review.models import GoldLabel
 
 CHUNK = 500
 _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
@@ -18,13 +17,11 @@ _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
 
 @transaction.atomic
 def publish() -> int:
-    """Make the examples what the training side is now, without what is kept to judge later epochs by. Returns how many
-    there are.
+    """Make the examples what there is to learn from now. Returns how many there are.
 
     Running it twice, or twice at once, changes nothing: a text is an example once.
     """
-    kept = Audit.objects.filter(ticket=OuterRef("ticket"), kept=True)
-    taught = GoldLabel.objects.usable().on_side(Side.TRAINING).exclude(Exists(kept))
+    taught = GoldLabel.objects.to_learn_from()
     wanted = {
         digest: (*follows, origin == GoldLabel.Origin.BLIND)
         for digest, *follows, origin in taught.values_list(

@@ -21,15 +21,16 @@ from classifier.heartbeat import beating
 from classifier.learning.novelty import known_from
 from classifier.learning.training import Comparison, Trial, compare, learn
 from classifier.learning.weights import Learned, dump
-from classifier.models import SpecialistVersion
+from classifier.models import Epoch, Mode, SpecialistVersion
 from review import gold
-from review.models import Desk, GoldLabel, Side
+from review.models import Desk, GoldLabel
 from review.models.gold import GoldLabelQuerySet
 
 from . import beliefs, doubts, examples, lesson, marks
 from .lesson import AXES, Lesson
 
 FEWEST_NEW, SHARE_NEW = 20, 0.05
+SHARE_NEW_CERTIFIED = 0.5
 LEASE = timedelta(seconds=60)
 THOROUGH_AFTER = timedelta(days=1)
 
@@ -73,16 +74,24 @@ def is_due() -> bool:
 
 def taught() -> GoldLabelQuerySet:
     """The gold labels that there are to learn from."""
-    return GoldLabel.objects.usable().on_side(Side.TRAINING)
+    return GoldLabel.objects.to_learn_from()
 
 
 def missing(last: SpecialistVersion | None) -> int:
-    """How many more labels make a training worth while, after the last one (one query)."""
+    """How many more labels make a training worth while, after the last one (two queries)."""
     fresh = taught()
     if last:
         fresh = fresh.filter(Q(labelled_at__gt=last.trained_at) | Q(created_at__gt=last.trained_at))
-    wanted = max(FEWEST_NEW, round(SHARE_NEW * last.labels)) if last else FEWEST_NEW
+    wanted = max(FEWEST_NEW, round(_share_new() * last.labels)) if last else FEWEST_NEW
     return wanted - fresh.count_to(wanted)
+
+
+def _share_new() -> float:
+    """Where what is certified are answers of the specialist, each version of it has to be certified anew, and leaves
+    less of the risk.
+    """
+    certified = Epoch.objects.running().filter(mode=Mode.CERTIFIED, version__isnull=False)
+    return SHARE_NEW_CERTIFIED if certified.exists() else SHARE_NEW
 
 
 def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: None) -> Result:

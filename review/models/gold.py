@@ -15,6 +15,8 @@ from classifier.models import Category, Sentiment, Ticket
 from classifier.models.learned import digest_of
 from classifier.models.ticket import MessageField
 
+from .assurance import Audit
+
 
 class Side(models.TextChoices):
     BENCHMARK = "benchmark", _("benchmark")
@@ -43,6 +45,11 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
 
     def on_side(self, side: str) -> GoldLabelQuerySet:
         return self.filter(family__side=side)
+
+    def to_learn_from(self) -> GoldLabelQuerySet:
+        """The usable ones of the training side, without audits that are kept to judge later epochs by."""
+        kept = Audit.objects.filter(ticket=OuterRef("ticket"), kept=True)
+        return self.usable().on_side(Side.TRAINING).exclude(Exists(kept))
 
     def needing_a_look(self) -> GoldLabelQuerySet:
         """Active, but the taxonomy has moved on: a label is retired, or finer ones stand below the category."""
