@@ -56,6 +56,16 @@ def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score
     assert "estimated probability" in verdict.explanation
 
 
+def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: Use) -> None:
+    ticket = make_ticket(REFUND)
+    with OpenAIServer([answer("Billing", "Negative", confidence=1.0)]) as server:
+        by_score(server, threshold=1.0)
+        pipeline.work_off()
+    verdict = Verdict.objects.get(ticket=ticket)
+    assert not verdict.accepted
+    assert "Tickets pass from 1.000 on" in verdict.explanation
+
+
 def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model_is(by_score: Use) -> None:
     fine, odd = make_ticket(REFUND), make_ticket(REFUND + " Thank you!")
 

@@ -72,6 +72,12 @@ def test_a_finding_that_is_changed_in_the_file_is_noticed(evidence: list[dict[st
     assert not found[0].holds
 
 
+def test_what_was_drawn_later_does_not_speak_for_a_certificate(evidence: list[dict[str, Any]]) -> None:
+    certificate = of_kind(evidence, "certificate")[0]
+    certificate["until"] = of_kind(evidence, "draw")[3]["draw"]
+    assert not next(recount(evidence)).holds
+
+
 def test_the_command_writes_a_file_that_the_other_reads(evidence: list[dict[str, Any]], tmp_path: Path) -> None:
     out = StringIO()
     call_command("export_evidence", tmp_path / "evidence.jsonl", stdout=out)

@@ -46,6 +46,8 @@ def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: Us
     keeping.keep_promise()
     certificate = Certificate.objects.get()
     assert (certificate.audits, certificate.errors) == (20, 0)
+    unsure = arrive(*[UNSURE] * 10)
+    assert not Verdict.objects.filter(ticket__in=unsure, accepted=True).exists()
     passed = arrive(*[SURE] * 60)
     accepted = Verdict.objects.filter(ticket__in=passed, accepted=True)
     assert accepted.count() == 60
