@@ -32,11 +32,13 @@ class Standing:
             return cls(instead=_("hidden until it is reviewed"), reason=_("blind review"))
         if ticket.category:
             return cls(category=ticket.category.name, sentiment=str(ticket.sentiment))
-        return cls._by_models(ticket.verdict)
+        return cls._by_models(ticket.verdict, held=ticket.state == Ticket.State.HELD)
 
     @classmethod
-    def _by_models(cls, verdict: Verdict | None) -> Standing:
+    def _by_models(cls, verdict: Verdict | None, *, held: bool) -> Standing:
         reason = str(verdict.get_reason_display()) if verdict else ""
+        if held and verdict and verdict.accepted:
+            reason = _("it had passed, and is looked at after all")
         if verdict is None or verdict.prediction is None:
             return cls(instead=_("no label"), reason=reason, verdict=verdict)
         said = verdict.prediction

@@ -17,7 +17,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from . import grounds, kept, savings
+from . import grounds, kept, savings, why
 from .forms import TicketForm
 from .kept import keeps_input
 from .models import Failure, ModelSpec, Provider, Ticket
@@ -28,6 +28,8 @@ logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 20_000
 LATEST_FAILURES = 1_000
+MAY_KNOW_WHY = ("review.promise", "classifier.view_score")
+"""Who may see what was known of an answer when it passed."""
 
 
 @require_GET
@@ -100,6 +102,7 @@ def ticket(request: HttpRequest, pk: int) -> HttpResponse:
         "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
         "speaker": grounds.speaker(found),
         "history": grounds.of_events(found, told),
+        "why": why.of(found) if any(map(request.user.has_perm, MAY_KNOW_WHY)) else None,
         "undone": {event.undoes_id for kind, event in told if kind == "decision"},
     }
     return render(request, "classifier/ticket.html", context)

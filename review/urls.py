@@ -1,6 +1,19 @@
 from django.urls import path
 
-from .views import benchmark, datasets, doubts, drafting, lead, mine, preferences, screen, specialist, table, topics
+from .views import (
+    assurance,
+    benchmark,
+    datasets,
+    doubts,
+    drafting,
+    lead,
+    mine,
+    preferences,
+    screen,
+    specialist,
+    table,
+    topics,
+)
 
 app_name = "review"
 
@@ -23,6 +36,13 @@ urlpatterns = [
     # /review/lead/
     path("lead/", lead.lead, name="lead"),
     path("lead/work/", screen.work, name="work"),
+    # /review/assurance/
+    path("assurance/", assurance.assurance, name="assurance"),
+    path("assurance/evidence/", assurance.evidence, name="evidence"),
+    path("assurance/promise/", assurance.state_promise, name="state_promise"),
+    path("assurance/mode/", assurance.set_mode, name="set_mode"),
+    path("assurance/alarms/<int:pk>/look-back/", assurance.look_back, name="look_back"),
+    path("assurance/alarms/<int:pk>/seen/", assurance.acknowledge, name="acknowledge"),
     # /review/specialist/
     path("specialist/", specialist.specialist, name="specialist"),
     path("specialist/train/", specialist.train_now, name="train_now"),

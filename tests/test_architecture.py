@@ -24,7 +24,7 @@ PURE += [f"review/measures/{path.name}" for path in (ROOT / "review" / "measures
 PURE += [f"classifier/learning/{path.name}" for path in (ROOT / "classifier" / "learning").glob("*.py")]
 PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
 PURE += [f"classifier/scoring/{path.name}" for path in (ROOT / "classifier" / "scoring").glob("*.py")]
-PURE += [f"review/assurance/{name}.py" for name in ("bounds", "evidence", "watch")]
+PURE += [f"review/assurance/{name}.py" for name in ("bounds", "drawing", "evidence", "watch")]
 PURE += ["classifier/backends/tokens.py"]
 
 

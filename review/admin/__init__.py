@@ -1,5 +1,5 @@
-"""Django admin: how the desk is run, the records of what people said, and the labels that came of it."""
+"""Django admin: how the desk is run, what people said, the labels that came of it, and what is promised."""
 
-from . import desk, gold
+from . import assurance, desk, gold
 
-__all__ = ["desk", "gold"]
+__all__ = ["assurance", "desk", "gold"]

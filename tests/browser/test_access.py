@@ -15,6 +15,7 @@ from review.learning import topics
 from review.models import Decision, GoldLabel, Run, Seat
 from tests.browser.conftest import Console
 from tests.factories import PASSWORD, hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
+from tests.review.assurance.scenes import alarmed, certified, passing
 from tests.review.test_specialist_page import course
 
 pytestmark = pytest.mark.browser
@@ -108,6 +109,19 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     }
 
 
+@pytest.fixture
+def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
+    """A promise that was certified and is suspended, and the address of each page about it."""
+    certified(ana, by_category=True)
+    unseen = passing(20)[0]
+    alarmed(figures={"audits": 40, "errors": 1})
+    return {
+        "promise": "/review/assurance/?target=99&risk=5",
+        "ticket that passed": unseen.get_absolute_url(),
+        "models": "/models/",
+    }
+
+
 def complaints(page: Page) -> list[str]:
     found = Axe().run(page, options=WCAG).response["violations"]
     return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
@@ -122,6 +136,21 @@ def test_axe_finds_nothing_on_any_page_in_both_themes(lead: Page, busy: dict[str
             lead.set_viewport_size({"width": width, "height": 800})
             for name, url in busy.items():
                 lead.goto(url)
+                if said := complaints(lead):
+                    found[name, theme, width] = said
+    assert found == {}
+
+
+def test_axe_finds_nothing_on_the_pages_of_the_promise(lead: Page, promised: dict[str, str]) -> None:
+    found = {}
+    for theme in THEMES:
+        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
+        for width in WIDTHS:
+            lead.set_viewport_size({"width": width, "height": 800})
+            for name, url in promised.items():
+                lead.goto(url)
+                for summary in lead.locator("main summary").all():
+                    summary.click()
                 if said := complaints(lead):
                     found[name, theme, width] = said
     assert found == {}
@@ -157,8 +186,17 @@ def test_axe_finds_nothing_on_the_way_in(page: Page, transactional_db: None) -> 
 def test_no_page_scrolls_sideways_or_zooms_badly(lead: Page, busy: dict[str, str], console: Console) -> None:
     """1280 CSS pixels at 200% are 640, at 400% 320."""
     console.forgive("404")
+    assert too_wide(lead, busy) == []
+
+
+def test_no_page_of_the_promise_scrolls_sideways(lead: Page, promised: dict[str, str]) -> None:
+    assert too_wide(lead, promised) == []
+
+
+def too_wide(lead: Page, pages: dict[str, str]) -> list[tuple[str, str, int, int]]:
+    """Pages that are wider than the window, left to right and right to left, and by how much."""
     found = []
-    for name, url in busy.items():
+    for name, url in pages.items():
         lead.goto(url)
         for direction in ("ltr", "rtl"):
             lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
@@ -166,7 +204,7 @@ def test_no_page_scrolls_sideways_or_zooms_badly(lead: Page, busy: dict[str, str
                 lead.set_viewport_size({"width": width, "height": 800})
                 over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 found += [(name, direction, width, over)] if over else []
-    assert found == []
+    return found
 
 
 def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead: Page, busy: dict[str, str]) -> None:

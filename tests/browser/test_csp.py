@@ -16,9 +16,10 @@ from classifier.models import Category, DraftLabel, Failure, Gate, ModelSpec, Ti
 from review import benchmark, decisions, drafting, snapshots
 from review.decisions import Label
 from review.learning import topics
-from review.models import Contender, Decision, Run
+from review.models import Contender, Decision, Run, Seat
 from tests.browser.conftest import Console
-from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic, run_desk
+from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic
+from tests.review.assurance.scenes import recorded
 from tests.review.test_specialist_page import course
 from tests.test_roles import DOORS
 
@@ -31,7 +32,9 @@ FILES = {"review:download", "review:manifest"}
 @pytest.fixture
 def office(page: Page, catalogue: None, admin: User) -> Page:
     """The pages of the admin, with a row of everything."""
-    run_desk()
+    recorded()
+    # Nobody is asked about these, so that the queue holds what each test puts into it.
+    Seat.objects.all().delete()
     benchmark.load_built_in()
     Group.objects.create(name="Some")
     (seat,) = hold(make_ticket("<script>alert(1)</script>"))

@@ -25,6 +25,8 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 RECORDS = ["prediction", "failure", "verdict", "contractversion", "epoch"]
 KEPT = ["category", "sentiment", "provider", "modelspec", "gate"]
+DECIDES = {"mode": "confidence", "about": "both", "score_threshold": 0.95}
+"""What the form of the gate sends besides the models."""
 PAGES = ["category", "sentiment", "provider", "modelspec", "ticket", *RECORDS]
 
 
@@ -317,7 +319,7 @@ def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> Non
 
 def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
     primary = ModelSpec.objects.get(name="llama-3.3-70b")
-    values = {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
+    values = DECIDES | {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
     response = site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert "another family" in response.content.decode()
     values["second_opinion"] = ModelSpec.objects.get(name="qwen-3-32b").pk
@@ -328,7 +330,7 @@ def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
 def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
     embedded, primary = ModelSpec.objects.embedded(), ModelSpec.objects.get(name="llama-3.3-70b")
     where = reverse("admin:classifier_gate_change", args=[1])
-    values = {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
+    values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
     refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
     assert "another one than the primary" in refused
     site.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
@@ -340,7 +342,7 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Clie
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
 def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
     assert Gate.current().front_threshold == 0.95
 
@@ -403,7 +405,7 @@ def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> No
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
 def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
     assert Gate.current().threshold == 0.85
 
@@ -496,3 +498,11 @@ def test_a_ticket_found_by_its_text_external_id_or_customer(site: Client) -> Non
         content = site.get(reverse("admin:classifier_ticket_changelist"), {"q": query}).content.decode()
         assert "the printer smokes" in content
         assert "all is well" not in content
+
+
+def test_the_gates_mode_is_chosen_with_what_it_needs(site: Client) -> None:
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "threshold": 0.85, "front_threshold": 0.95}
+    values |= {"mode": "score", "about": "category", "score_threshold": 0.9}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    gate = Gate.current()
+    assert (gate.mode, gate.about, gate.score_threshold) == ("score", "category", 0.9)

@@ -83,7 +83,8 @@ def make_grid() -> Epoch:
 
 
 def open_audits(tickets: Sequence[Ticket] = ()) -> list[Seat]:
-    seats = Seat.objects.open().filter(purpose=Seat.Purpose.AUDIT).select_related("ticket").order_by("ticket", "number")
+    seats = Seat.objects.open().filter(purpose=Seat.Purpose.AUDIT).order_by("ticket_id", "number")
+    seats = seats.select_related("ticket")
     return list(seats.filter(ticket__in=tickets) if tickets else seats)
 
 

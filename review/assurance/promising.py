@@ -1,0 +1,27 @@
+"""Stating the promise: who says what is promised from now on, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, cast
+
+from django.contrib.auth.models import User
+from django.db import transaction
+
+from review.models import Promise
+
+
+@transaction.atomic(durable=True)
+def state(terms: Mapping[str, Any], *, by: User, reason: str) -> None:
+    """These values of the promise hold from now on; who changed them and why stands in its history.
+
+    Raises ValidationError where one of them cannot be promised.
+    """
+    Promise.current()
+    promise = Promise.objects.select_for_update().get(pk=1)
+    for name, value in terms.items():
+        setattr(promise, name, value)
+    promise.clean_fields()
+    historic = cast(Any, promise)
+    historic._history_user, historic._change_reason = by, reason[:100]
+    promise.save(update_fields=list(terms))

@@ -1,0 +1,105 @@
+"""A lead's way with the promise, by keyboard: from a fixed threshold to a certificate, and from there to an alarm."""
+
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from playwright.sync_api import Browser, Page, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Gate, Ticket
+from review.models import Alarm, Promise
+from tests.browser.test_lead import sign_in
+from tests.factories import run_desk
+from tests.review.assurance.auditing import make_grid
+from tests.review.assurance.scenes import alarmed, audited, certified, passing
+
+pytestmark = pytest.mark.browser
+
+PAGE = "/review/assurance/"
+
+
+@pytest.fixture
+def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+    run_desk()
+    sign_in(page, "lea")
+    return page
+
+
+def headline(page: Page) -> str:
+    return page.locator(".headline").inner_text()
+
+
+def test_from_a_fixed_threshold_to_a_certificate(lead: Page, ana: User) -> None:
+    lead.get_by_role("link", name="Promise", exact=True).press("Enter")
+    expect(lead.locator(".headline")).to_contain_text("Nothing is promised.")
+    lead.get_by_role("button", name="Go over to certified").press("Enter")
+    expect(lead.get_by_role("heading", name="Have audits decide what passes unseen?")).to_be_focused()
+    lead.keyboard.press("Tab")
+    expect(lead.get_by_label("Why")).to_be_focused()
+    lead.keyboard.type("We want to know.")
+    lead.keyboard.press("Enter")
+    expect(lead.locator(".headline")).to_have_text("Waiting for 100 tickets to make a start.")
+    assert Gate.current().mode == "certified"
+
+    lead.get_by_label("At least right, %").last.fill("80")
+    lead.get_by_label("Agreements looked at twice").fill("0")
+    lead.locator("section", has_text="What is promised").get_by_label("Why").fill("A first step.")
+    lead.keyboard.press("Enter")
+    expect(lead.get_by_text("The promise is stated anew.")).to_be_visible()
+    assert Promise.current().target == 0.8
+
+    make_grid()
+    lead.reload()
+    needed = int(re.findall(r"about (\d+) more clean audits", headline(lead))[0])
+    audited(ana, needed)
+    lead.reload()
+    expect(lead.locator(".headline")).to_contain_text("at least 80% are right")
+    expect(lead.get_by_role("region", name="Certificates")).to_contain_text("in force")
+
+
+def test_another_target_is_tried_in_place(lead: Page, ana: User) -> None:
+    certified(ana)
+    lead.goto(PAGE)
+    expect(lead.locator("#tried .tried")).to_contain_text("At least 80% right")
+    lead.locator("#id_what_if_target").fill("99")
+    lead.keyboard.press("Enter")
+    expect(lead.locator("#tried .tried")).to_contain_text(
+        "At least 99% right at a risk of 5% would not be certified yet"
+    )
+    expect(lead.locator("#tried .serving")).to_contain_text("99%")
+    expect(lead.locator("#id_what_if_target")).to_be_focused()
+    assert lead.url.endswith("?target=99&risk=5")
+    assert Promise.current().target == 0.8
+
+
+def test_without_script_a_target_is_tried_all_the_same(
+    lead: Page, ana: User, chromium: Browser, live_server: LiveServer
+) -> None:
+    certified(ana)
+    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
+    page = context.new_page()
+    sign_in(page, "lea")
+    page.goto(PAGE)
+    page.locator("#id_what_if_target").fill("99")
+    page.get_by_role("button", name="Try it").click()
+    expect(page.locator("#tried .tried")).to_contain_text("At least 99% right")
+    context.close()
+
+
+def test_an_alarm_is_answered(lead: Page, ana: User) -> None:
+    certified(ana)
+    unseen = passing(20)
+    alarm = alarmed(figures={"audits": 40, "errors": 1})
+    lead.goto(PAGE)
+    notice = lead.get_by_role("region", name="Something may have changed")
+    expect(notice).to_contain_text("40 of at least 150 audits have been answered")
+    notice.get_by_role("button", name="Have people look at them").press("Enter")
+    expect(lead.get_by_role("heading", name=f"Have people look at {len(unseen)} tickets?")).to_be_focused()
+    lead.keyboard.press("Tab")
+    lead.keyboard.press("Enter")
+    expect(lead.get_by_text(f"{len(unseen)} tickets go to people.")).to_be_visible()
+    assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="held").count() == len(unseen)
+    notice.get_by_role("button", name="I have seen it").press("Enter")
+    expect(notice).to_contain_text("lea has seen it.")
+    assert Alarm.objects.get(pk=alarm.pk).seen_by
