@@ -30,7 +30,7 @@ BETS = np.array([0.97, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2])
 """As shares of what one may bet at most. The best bet at a true share of wrong tickets r is 1 - r / error."""
 STAKES = np.array([0.2, 0.25, 0.2, 0.15, 0.1, 0.06, 0.04])
 """The shares of the first money: most on promises that hold with room to spare."""
-LATER = 1.6
+LATER = 0.8
 """By how much (as a logarithm) the thresholds after the first have to exceed what would do: those near the limit come
 to be certified late and by a narrow margin, and are worth the least.
 """

@@ -1,13 +1,13 @@
 """The scorer learns: a new one is fitted on what people said of the model's answers, and takes over if it is better.
 
 It never sees the audits by which its own epoch is judged: those are kept from learning, and what the specialist has
-learned from says nothing of how it answers otherwise. Before anything is certified, better is what is surprised less by
-labels held out; then it must be certified at least as far as the one in service, by the audits that were kept.
+learned from says nothing of how it answers otherwise. Better is what is surprised less by labels held out; and the
+audits that were kept must bring it at least as far as the one in service has come.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -33,7 +33,7 @@ from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import Judged, Weights
 from review.models import Audit, Ledger, Promise
 
-from . import beginnings
+from . import beginnings, ledgers
 from .audits import is_or_lies_below
 from .evidence import Book, Floats, Lot, risk_left
 
@@ -161,26 +161,38 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
     )
 
 
+class Reach(NamedTuple):
+    """How far books have come: the share of tickets that may pass, and how little the next step still takes."""
+
+    share: float
+    less_needed: float
+
+    @classmethod
+    def of(cls, book: Book, coverage: Sequence[float]) -> Reach:
+        needed = book.clean_audits_needed()
+        return cls(coverage[book.certified - 1] if book.certified else 0.0, -np.inf if needed is None else -needed)
+
+
 def _is_certified_as_far(epoch: Epoch, ledger: Ledger, promise: Promise, scorer: Scorer) -> bool:
-    """Whether audits that were kept certify at least as large a share of tickets for the new scorer as is now."""
-    certificate = ledger.certificates.filter(ended_at=None).first()
-    if certificate is None:
-        return True
+    """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
     # Scores are stored with their scorer; of one that does not take over they go again.
     scorer.in_service = False
     scorer.save()
     beginning = beginnings.beginning(epoch, scorer)
-    far = _certified_share(beginning, promise, ledger.attempt + 1) if beginning else 0.0
-    if far < certificate.coverage:
+    ledger.refresh_from_db()
+    reached = Reach.of(ledgers.settled(ledger), ledger.coverage)
+    as_far = beginning is not None and _reach_of(beginning, promise) >= reached
+    if not as_far:
         Score.objects.filter(scorer=scorer).delete()
         scorer.delete()
-    return far >= certificate.coverage
+    return as_far
 
 
-def _certified_share(beginning: beginnings.Beginning, promise: Promise, attempt: int) -> float:
+def _reach_of(beginning: beginnings.Beginning, promise: Promise) -> Reach:
+    attempt = beginnings.attempts() + 1 if beginning.carried else 0
     book = Book.opened(beginning.grid, promise.error, risk_left(promise.risk, attempt))
     book.add(Lot.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
-    return beginning.coverage[book.certified - 1] if book.certified else 0.0
+    return Reach.of(book, beginning.coverage)
 
 
 @transaction.atomic

@@ -74,7 +74,7 @@ def brought_up_to_date(ledger: Ledger) -> Book:
 
     Part of a transaction that holds the ledger.
     """
-    book = _book(ledger)
+    book = settled(ledger)
     pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
     first_pending = pending.values_list("draw", flat=True).first()
     for part in _parts(ledger, after=ledger.until, before=first_pending):
@@ -87,7 +87,7 @@ def brought_up_to_date(ledger: Ledger) -> Book:
     return book
 
 
-def _book(ledger: Ledger) -> Book:
+def settled(ledger: Ledger) -> Book:
     """As far as it is settled; from the beginning where it is to be counted anew."""
     if ledger.until == 0:
         book = Book.opened(ledger.grid, ledger.error, ledger.risk)

@@ -25,7 +25,7 @@ from tests.test_roles import DOORS
 
 pytestmark = pytest.mark.browser
 
-FILES = {"review:download", "review:manifest"}
+FILES = {"review:download", "review:manifest", "review:evidence"}
 """Addresses that give a file, which a browser keeps rather than shows."""
 
 

@@ -47,7 +47,12 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
     tickets = Ticket.objects.bulk_create(
         Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
     )
-    predictions = [make_prediction(ticket, **said) for ticket in tickets]
+    pattern = make_prediction(tickets[0], **said)
+    same = {field.attname: getattr(pattern, field.attname) for field in Prediction._meta.concrete_fields[1:]}
+    others = [Prediction(**same | {"ticket_id": ticket.pk}) for ticket in tickets[1:]]
+    predictions = [pattern, *Prediction.objects.bulk_create(others)]
+    for ticket, prediction in zip(tickets, predictions, strict=True):
+        prediction.ticket = ticket
     Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
     labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
     weighed = gate.weigh(epoch, labelled, epoch.contract)

@@ -1,0 +1,349 @@
+"""What the certified auto-accept costs and whether it keeps its promise: streams of tickets through the product's
+scorer, audits and books, with people who may err, beside what others do to find a threshold.
+
+The gate's policy is replayed here without a database; audits are answered before the next tickets come. A new scorer
+takes over once it is certified as far as the one before. Second families that learn are taught, for all streams alike,
+on so many labels of messages apart from the pool.
+"""
+
+from __future__ import annotations
+
+import argparse
+import time
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from multiprocessing import get_context
+from pathlib import Path
+from typing import NamedTuple
+
+import numpy as np
+
+from bench.harness import fresh_installation, table
+from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
+from classifier.scoring.scorer import Weights, fit
+from review.agreement import wilson
+from review.assurance.bounds import upper
+from review.assurance.evidence import Book, Lot, grid_of, risk_left, share_of_audits
+
+ERROR, RISK = 0.03, 0.05
+JUST_ABOVE = 0.0302
+EARLY, LATE, REJUDGED = 0.3, 0.05, 0.1
+"""What a lead promises, and how much is audited, as the product proposes it."""
+FIRST, TAIL, STEADY = 10_000, 2_000, 5_000
+"""Tickets over which effort is told: the first, the last of these, and the last of a stream twice as long."""
+AUDITED_BY_OTHERS, LOOKS, FIXED = 1_000, 100, 0.85
+
+
+class Reviewers(NamedTuple):
+    """People who are wrong in so many cases, always in the way that hurts: they take a wrong answer for right, or
+    two of them make the same mistake. Where a wrong suggestion is shown, the share `pull` of them is taken over.
+    """
+
+    error: float = 0.0
+    pull: float = 0.0
+
+    def blind(self, wrong: Bools, rng: np.random.Generator) -> tuple[Bools, Ints]:
+        """What is settled on after others have judged again, and how many further judgements that took."""
+        said = wrong ^ (rng.random((3, len(wrong))) < self.error)
+        twice = said[0] | (rng.random(len(wrong)) < REJUDGED)
+        thrice = twice & (said[0] != said[1])
+        return np.where(thrice, said[2], said[0]), twice.astype(np.int64) + thrice
+
+    def shown(self, wrong: Bools, rng: np.random.Generator) -> Bools:
+        return (wrong ^ (rng.random(len(wrong)) < self.error)) & (rng.random(len(wrong)) >= self.pull)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Setting:
+    """`pools` are the same messages as seen by the second family at first, and after each of MARKS. Whether the scorer
+    is fitted anew then, `learns` says.
+    """
+
+    name: str
+    pools: Sequence[Pool]
+    tickets: int = 2 * FIRST
+    learns: bool = True
+    reviewers: Reviewers = Reviewers()
+
+
+@dataclass(slots=True, kw_only=True)
+class Reign:
+    """A scorer in charge: what it makes of the pool, its books, and the true risk at each of their thresholds."""
+
+    pool: Pool
+    values: Floats
+    book: Book
+    coverage: Sequence[float]
+    risks: Floats = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.risks = np.array([self.pool.risk(self.values, one) for one in self.book.grid])
+
+    @classmethod
+    def begun(cls, pool: Pool, weights: Weights, history: Ints, risk: float) -> Reign:
+        values = pool.values(weights)
+        grid, coverage = grid_of(values[history].tolist())
+        return cls(pool=pool, values=values, book=Book.opened(grid, ERROR, risk), coverage=coverage)
+
+    @property
+    def passes_from(self) -> float:
+        return np.inf if self.book.threshold is None else self.book.threshold
+
+    @property
+    def audits_from(self) -> float:
+        from review.assurance.certificates import FRONTIER
+
+        return float(self.book.grid[min((self.book.certified or 1) - 1 + FRONTIER, len(self.book.grid) - 1)])
+
+    @property
+    def certified_coverage(self) -> float:
+        return self.coverage[self.book.certified - 1] if self.book.certified else 0.0
+
+    @property
+    def is_false(self) -> bool:
+        return bool((self.risks[: self.book.certified] > ERROR).any())
+
+
+class Stream:
+    """Tickets in their order: whether each is wrong, what people find, and what became of it so far."""
+
+    def __init__(self, setting: Setting, seed: int) -> None:
+        rng = np.random.default_rng(seed)
+        size, count = len(setting.pools[0].answer), setting.tickets
+        self.setting = setting
+        self.history, self.rows = rng.integers(0, size, HISTORY), rng.integers(0, size, count)
+        self.wrong = rng.random(count) < setting.pools[0].chance[self.rows]
+        self.found, self.further = setting.reviewers.blind(self.wrong, rng)
+        self.seen = setting.reviewers.shown(self.wrong, rng)
+        self.lot = rng.random(count)
+        self.accepted, self.audited, self.kept = (np.zeros(count, bool) for _each in range(3))
+        self.reign = Reign.begun(setting.pools[0], Weights.built_in(), self.history, RISK)
+        self.is_false = False
+        self.attempts = 0
+        self.first: int | None = None
+        self.reached: dict[int, tuple[float, float]] = {}
+        """By number of tickets the certified coverage of the pool, and the oracle's with that scorer."""
+
+    @property
+    def labelled(self) -> Bools:
+        return ~self.accepted | self.audited
+
+    def run(self) -> Stream:
+        for start, stop in steps(len(self.rows)):
+            self._come(slice(start, stop))
+            due = self.setting.learns and self.attempts < len(MARKS)
+            if due and self._learnable(stop).sum() >= MARKS[self.attempts]:
+                self._learn(stop)
+            self.is_false |= self.reign.is_false
+            if self.first is None and self.reign.book.certified:
+                self.first = self._first(stop)
+            if stop in (FIRST, len(self.rows)):
+                self.reached[stop] = self._coverage()
+        return self
+
+    def _come(self, turn: slice) -> None:
+        """The gate and the lottery; then people audit, and the books are kept."""
+        from review.models.assurance import KEPT
+
+        reign = self.reign
+        value = reign.values[self.rows[turn]]
+        floor = np.full(len(value), share_of_audits(turn.start, EARLY, LATE))
+        accepted = value >= reign.passes_from
+        share = np.where(~accepted & (value >= reign.audits_from), 1.0, floor)
+        audited = self.lot[turn] < share
+        self.accepted[turn], self.audited[turn] = accepted, audited
+        self.kept[turn] = self.lot[turn] < np.minimum(floor, KEPT)
+        shadow = np.full(len(value), np.inf if reign.book.certified else reign.audits_from)
+        reign.book.add(Lot(value, share, floor, shadow, audited, self.found[turn]))
+
+    def _learnable(self, now: int) -> Bools:
+        return self.labelled[:now] & ~self.kept[:now]
+
+    def _learn(self, now: int) -> None:
+        """A new scorer, judged by the audits that were kept from it; it takes over if it is certified as far."""
+        self.attempts += 1
+        pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]
+        taught, kept = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.kept[:now])
+        wrong = np.where(self.audited, self.found, self.seen)
+        weights = fit(pool.judged(self.rows[taught], wrong[taught]))
+        recent = self.rows[np.flatnonzero(~self.kept[:now])[-HISTORY:]]
+        reign = Reign.begun(pool, weights, recent, risk_left(RISK, self.attempts))
+        reign.book.add(Lot.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
+        if reign.certified_coverage >= self.reign.certified_coverage:
+            self.reign = reign
+
+    def _first(self, now: int) -> int:
+        """Labels that people gave until something was certified; while nothing is, they give all."""
+        reached = self.reign.book.reached[0]
+        return reached if reached and not self.attempts else int(self.labelled[:now].sum())
+
+    def _coverage(self) -> tuple[float, float]:
+        values = self.reign.values
+        best = self.reign.pool.furthest(values, ERROR)
+        return float((values >= self.reign.passes_from).mean()), float((values >= best).mean())
+
+
+def steps(tickets: int) -> Iterator[tuple[int, int]]:
+    """How many come before books are kept again; they say of each ticket whether it was the one that sufficed."""
+    start = 0
+    while start < tickets:
+        stop = min(start + (25 if start < 2_000 else 100 if start < FIRST else 500), tickets)
+        yield start, stop
+        start = stop
+
+
+# --- what others do ----------------------------------------------------------------------------------------------
+
+
+def others(stream: Stream) -> dict[str, bool]:
+    """Whether they let too many wrong ones pass, on the same tickets. They audit a fixed share of all."""
+    pool = stream.setting.pools[0]
+    reign = Reign.begun(pool, Weights.built_in(), stream.history, RISK)
+    audited = np.flatnonzero(stream.lot < EARLY)
+    values, found = reign.values[stream.rows[audited]], stream.found[audited]
+    looks = np.linspace(0, len(audited), LOOKS + 1).astype(int)[1:]
+    place = plugged_in(values[:AUDITED_BY_OTHERS], found[:AUDITED_BY_OTHERS], reign.book.grid)
+    return {
+        "plug-in": place is not None and bool(reign.risks[place] > ERROR),
+        "peeked": bool((reign.risks[: peeked(values, found, reign.book.grid, looks)] > ERROR).any()),
+        "fixed": pool.risk(pool.confidence, FIXED) > ERROR,
+    }
+
+
+def plugged_in(values: Floats, found: Bools, grid: Floats) -> int | None:
+    """The laxest threshold at which no more of the audited ones were wrong than may be."""
+    good = [place for place, one in enumerate(grid) if found[values >= one].mean() <= ERROR]
+    return good[-1] if good else None
+
+
+def peeked(values: Floats, found: Bools, grid: Floats, looks: Ints) -> int:
+    """How many thresholds, one after the other, ever had a bound for one look below what may be."""
+    for place, one in enumerate(grid):
+        counts = values >= one
+        audits, wrong = np.cumsum(counts)[looks - 1], np.cumsum(counts & found)[looks - 1]
+        if not any(upper(int(k), int(n), RISK) <= ERROR for k, n in zip(wrong, audits, strict=True)):
+            return place
+    return len(grid)
+
+
+# --- tables ------------------------------------------------------------------------------------------------------
+
+
+def settings_of(pools: dict[str, Pool]) -> list[Setting]:
+    def learning(name: str) -> list[Pool]:
+        return [pools[name], *(pools[f"{name} {mark}"] for mark in MARKS)]
+
+    past = [pools["past"]]
+    return [
+        Setting(name="worst case", pools=[noise(JUST_ABOVE, 0)], learns=False),
+        Setting(name="worst case, learns", pools=[noise(JUST_ABOVE, seed) for seed in range(4)]),
+        Setting(name="a: specialist of the past", pools=past),
+        Setting(name="b: TF-IDF alone", pools=[pools["words"]]),
+        Setting(name="c: strong pair", pools=[pools["strong"]]),
+        Setting(name="d: as a, and learns", pools=learning("past")),
+        Setting(name="e: learns from nothing", pools=learning("new")),
+        Setting(name="a, 3% errors", pools=past, tickets=FIRST, reviewers=Reviewers(0.03)),
+        Setting(name="a, half pulled", pools=past, tickets=FIRST, reviewers=Reviewers(0.0, 0.5)),
+        Setting(name="a, 3% and half", pools=past, tickets=FIRST, reviewers=Reviewers(0.03, 0.5)),
+    ]
+
+
+SETTINGS: list[Setting] = []
+
+
+def measured(task: tuple[int, int]) -> dict[str, float]:
+    """Of one stream, by the number of its setting and its seed."""
+    setting, seed = task
+    stream = Stream(SETTINGS[setting], seed).run()
+    passed = stream.accepted & ~stream.audited
+    covered, best = stream.reached[FIRST]
+    last, best_last = stream.reached[len(stream.rows)]
+    return {
+        "setting": setting,
+        "first": np.inf if stream.first is None else stream.first,
+        "coverage": covered,
+        "oracle": best,
+        "late coverage": last,
+        "late oracle": best_last,
+        "effort": stream.labelled[:FIRST].mean(),
+        "again": (stream.further * stream.audited)[:FIRST].mean(),
+        "tail": stream.labelled[FIRST - TAIL : FIRST].mean(),
+        "steady": stream.labelled[-STEADY:].mean(),
+        "risk": stream.wrong[passed].mean() if passed.any() else np.nan,
+        "ours": stream.is_false,
+        **others(stream),
+    }
+
+
+def main(file: Path, streams: int, processes: int, kept: Path | None, only: list[str]) -> None:
+    fresh_installation()
+    begun = time.perf_counter()
+    pools = prepared(file, kept)
+    SETTINGS.extend(one for one in settings_of(pools) if one.name.startswith(tuple(only)))
+    for name, pool in pools.items():
+        print(f"{name}: {len(pool.answer)} messages, first model right in {1 - pool.chance.mean():.1%}")
+    print(f"answered in {time.perf_counter() - begun:.0f} s")
+    tasks = [(setting, seed) for setting in range(len(SETTINGS)) for seed in range(streams)]
+    with get_context("fork").Pool(processes) as workers:
+        found = workers.map(measured, tasks, chunksize=5)
+    show([[one for one in found if one["setting"] == setting] for setting in range(len(SETTINGS))])
+    print(f"\n{streams} streams a setting, seeds 0 to {streams - 1}; {time.perf_counter() - begun:.0f} s")
+
+
+def show(runs: Sequence[Sequence[dict[str, float]]]) -> None:
+    names = [setting.name for setting in SETTINGS]
+    methods = ("ours", "plug-in", "peeked", "fixed")
+    table(
+        f"streams with a false certificate, of {len(runs[0])}, and 95% intervals",
+        ["setting", "ours", f"plug-in, {AUDITED_BY_OTHERS} audits", f"bound looked at {LOOKS} times", f"fixed {FIXED}"],
+        [
+            [name, *(_share([one[method] for one in run]) for method in methods)]
+            for name, run in zip(names, runs, strict=True)
+        ],
+    )
+    table(
+        f"what it takes; coverage and effort over the first {FIRST} tickets",
+        [
+            "setting",
+            "first at labels",
+            "80%",
+            "coverage",
+            "of oracle's",
+            "effort",
+            "judged again",
+            f"last {TAIL}",
+            "steady",
+            "coverage then",
+            "of oracle's",
+            "risk",
+        ],
+        [[name, *_costs(run)] for name, run in zip(names, runs, strict=True)],
+    )
+
+
+def _share(flags: Sequence[float]) -> str:
+    low, high = wilson(sum(flags), len(flags))
+    return f"{np.mean(flags):.1%} ({low:.1%} to {high:.1%})"
+
+
+def _costs(run: Sequence[dict[str, float]]) -> Iterator[str]:
+    of = {name: np.array([one[name] for one in run]) for name in run[0]}
+    yield from (f"{np.quantile(of['first'], share, method='higher'):.0f}" for share in (0.5, 0.8))
+    yield from (f"{of['coverage'].mean():.1%}", _ratio(of["coverage"], of["oracle"]))
+    yield from (f"{of[name].mean():.1%}" for name in ("effort", "again", "tail", "steady"))
+    yield from (f"{of['late coverage'].mean():.1%}", _ratio(of["late coverage"], of["late oracle"]))
+    yield f"{np.nanmean(of['risk']):.2%}"
+
+
+def _ratio(covered: Floats, best: Floats) -> str:
+    return f"{(covered / best).mean():.0%}" if (best > 0).all() else "-"
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("file", type=Path, help="gzipped JSON lines with id, text, category and split")
+    parser.add_argument("--streams", type=int, default=200)
+    parser.add_argument("--processes", type=int, default=2)
+    parser.add_argument("--kept", type=Path, help="where the models' answers are kept from one run to the next")
+    parser.add_argument("--only", nargs="*", default=[""], help="settings whose names begin like this")
+    main(**vars(parser.parse_args()))

@@ -1,0 +1,190 @@
+"""Pools of messages that streams of tickets are drawn from, to measure the certified auto-accept with: what a first
+model answered to each, and what is seen of the answer.
+
+They are real messages that no model was taught on. Streams are drawn from them with replacement, for they are longer
+than the file: what is true of the pool is then true of what comes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from bench.replays import Replay
+from classifier.scoring.scorer import Judged, Weights
+from classifier.scoring.signals import OfAxis, Signals, features
+
+Floats = npt.NDArray[np.float64]
+Ints = npt.NDArray[np.int64]
+Bools = npt.NDArray[np.bool_]
+
+SHOTS = 9
+"""Examples a label that the first model was taught, which make it right in 84% of cases."""
+PAST = 2_700
+"""Labels of the time before that the second family was taught."""
+MARKS = (700, 1_500, 3_000)
+"""Labels that may be learned from, at which the scorer (and where told the second family) learns anew."""
+HISTORY = 500
+"""Tickets that were answered before the stream begins: their scores make the first grid."""
+COLUMNS = ("truth", "answer", "confidence", "agrees", "words_agree", "probability", "margin", "closeness", "length")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Pool:
+    """Messages as one model has answered them and one second family sees that: `chance` is how probable it is that the
+    answer is wrong, `rows` the features of the signals. All of the length of the pool.
+    """
+
+    answer: Ints
+    chance: Floats
+    signals: Sequence[Signals]
+    rows: Floats
+
+    @classmethod
+    def of(cls, answer: Ints, chance: Floats, signals: Sequence[Signals]) -> Pool:
+        return cls(answer, chance, signals, np.stack([np.append(features(one, one.category), 1.0) for one in signals]))
+
+    @property
+    def confidence(self) -> Floats:
+        return np.array([one.confidence for one in self.signals])
+
+    def values(self, weights: Weights) -> Floats:
+        """P(correct), as `Weights.probabilities` has it, of all at once."""
+        offsets = np.array([weights.offsets.get(int(label), 0.0) for label in self.answer])
+        found: Floats = 1 / (1 + np.exp(-(self.rows @ weights.category + offsets)))
+        assert abs(found[0] - weights.probabilities(self.signals[0], int(self.answer[0])).category) < 1e-9
+        return found
+
+    def risk(self, values: Floats, threshold: float) -> float:
+        """The true share of wrong ones among those that score at least this."""
+        return float(self.chance[values >= threshold].mean())
+
+    def furthest(self, values: Floats, error: float) -> float:
+        """The lowest threshold that keeps the promise: the oracle's."""
+        order = np.argsort(-values, kind="stable")
+        shares = np.cumsum(self.chance[order]) / np.arange(1, len(order) + 1)
+        last_of_equals = np.append(np.diff(values[order]) != 0, True)
+        good = np.flatnonzero((shares <= error) & last_of_equals)
+        return float(values[order][good[-1]]) if len(good) else float("inf")
+
+    def judged(self, rows: Ints, wrong: Bools) -> Judged:
+        right = (~wrong).tolist()
+        return Judged(
+            signals=[self.signals[row] for row in rows],
+            categories=self.answer[rows].tolist(),
+            category_right=right,
+            sentiment_right=[True] * len(rows),
+        )
+
+
+def noise(chance: float, seed: int, size: int = 4_000) -> Pool:
+    """A model that is wrong equally often whatever is seen of its answers."""
+    rng = np.random.default_rng(seed)
+    numbers = rng.random((size, 3))
+    signals = [
+        Signals(float(sure), OfAxis(probability=float(two), margin=float(three))) for sure, two, three in numbers
+    ]
+    return Pool.of(np.ones(size, np.int64), np.full(size, chance), signals)
+
+
+# --- who answers -------------------------------------------------------------------------------------------------
+
+
+def prepared(file: Path, kept: Path | None) -> dict[str, Pool]:
+    """The pools by name, made of a file of messages; from `kept`, where they are kept from one run to the next."""
+    if kept and kept.exists():
+        with np.load(kept) as stored:
+            return {name: _pool(stored[name]) for name in stored.files}
+    tables = dict(_tables(Replay(file, "category", 0.25)))
+    if kept:
+        np.savez_compressed(kept, **tables)  # type: ignore[arg-type]  # the stub takes them for its other argument
+    return {name: _pool(table) for name, table in tables.items()}
+
+
+def _pool(table: Floats) -> Pool:
+    """Rows of COLUMNS; not a number is unknown."""
+    signals = []
+    for _truth, _answer, confidence, agrees, words_agree, *rest, closeness, length in table.tolist():
+        votes = [None if vote != vote else bool(vote) for vote in (agrees, words_agree)]
+        probability, margin = (None if figure != figure else figure for figure in rest)
+        signals.append(
+            Signals(
+                confidence, OfAxis(votes[0], votes[1], probability, margin), closeness=closeness, length=int(length)
+            )
+        )
+    return Pool.of(table[:, 1].astype(np.int64), (table[:, 0] != table[:, 1]).astype(np.float64), signals)
+
+
+def _tables(data: Replay) -> Iterator[tuple[str, Floats]]:
+    """Rows of COLUMNS by the name of the pool."""
+    train = np.random.default_rng(1).permutation(np.flatnonzero(~data.test))
+    of_label = [train[data.labels[train] == label][:SHOTS] for label in np.unique(data.labels)]
+    shots = np.concatenate(of_label)
+    rest = train[~np.isin(train, shots)]
+    past, later = rest[:PAST], rest[PAST : PAST + MARKS[-1]]
+    pool = np.concatenate([rest[PAST + MARKS[-1] :], np.flatnonzero(data.test)])
+    answer, confidence = _first_model(data, shots, pool)
+    taught = _learned(data, past)
+    yield "words", _table(data, pool, answer, confidence, taught, words_alone=True)
+    yield "past", _table(data, pool, answer, confidence, taught)
+    yield "new", _table(data, pool, answer, confidence, _learned(data, past[:0]))
+    for mark in MARKS:
+        yield f"past {mark}", _table(data, pool, answer, confidence, _learned(data, [*past, *later[:mark]]))
+        yield f"new {mark}", _table(data, pool, answer, confidence, _learned(data, later[:mark]))
+    yield "strong", _strong(data, train, np.flatnonzero(data.test))
+
+
+def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
+    """What a model says that was shown a few examples, and how sure it says it is: in steps of five hundredths."""
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=20, max_iter=300).fit(data.vectors[shots], data.labels[shots])
+    shares = model.predict_proba(data.vectors[pool])
+    return model.classes_[shares.argmax(axis=1)], np.round(shares.max(axis=1) * 20) / 20
+
+
+def _learned(data: Replay, rows: Any) -> Any:
+    """The specialist as the product teaches it."""
+    from classifier.learning.axis import Axis, Bound
+    from classifier.learning.training import learn
+
+    trial = learn(data.examples(np.array(rows, np.int64)), data.offered) if len(rows) else None
+    return Bound(trial.axis if trial else Axis.unlearned(), data.offered)
+
+
+def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
+    """A specialist that was taught all there is answers itself; of the second families words alone are left."""
+    bound = _learned(data, train)
+    shares = bound.probabilities(data.vectors[pool], [data.texts[row] for row in pool])
+    best = shares.argmax(axis=1)
+    table = _table(data, pool, best + 1, bound.axis.steps(shares.max(axis=1)), bound)
+    table[:, [COLUMNS.index("agrees"), COLUMNS.index("probability")]] = np.nan
+    return table
+
+
+def _table(
+    data: Replay, pool: Ints, answer: Ints, confidence: Floats, bound: Any, *, words_alone: bool = False
+) -> Floats:
+    texts, vectors = [data.texts[row] for row in pool], data.vectors[pool]
+    by_words = bound.by_words(texts)
+    by_all = by_words if words_alone else bound.probabilities(vectors, texts)
+    own = np.arange(len(pool)), answer - 1
+    rivals = by_all.copy()
+    rivals[own] = -1
+    columns = {
+        "truth": data.labels[pool],
+        "answer": answer,
+        "confidence": confidence,
+        "agrees": by_all.argmax(axis=1) == answer - 1,
+        "words_agree": by_words.argmax(axis=1) == answer - 1 if len(bound.axis.keys) else np.full(len(pool), np.nan),
+        "probability": by_all[own],
+        "margin": by_all[own] - rivals.max(axis=1),
+        "closeness": (bound.centred(vectors) @ bound.prototypes.T).max(axis=1),
+        "length": [len(text) for text in texts],
+    }
+    return np.column_stack([np.asarray(columns[name], np.float64) for name in COLUMNS])
