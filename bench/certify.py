@@ -2,8 +2,8 @@
 scorer, audits and books, with people who may err, beside what others do to find a threshold.
 
 The gate's policy is replayed here without a database; audits are answered before the next tickets come. A new scorer
-takes over once it is certified as far as the one before. Second families that learn are taught, for all streams alike,
-on so many labels of messages apart from the pool.
+takes over where the audits that were kept bring it as far as the one before. Second families that learn are taught,
+for all streams alike, on so many labels of messages apart from the pool.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ JUST_ABOVE = 0.0302
 EARLY, LATE, REJUDGED = 0.3, 0.05, 0.1
 """What a lead promises, and how much is audited, as the product proposes it."""
 FIRST, TAIL, STEADY = 10_000, 2_000, 5_000
-"""Tickets over which effort is told: the first, the last of these, and the last of a stream twice as long."""
+"""Tickets over which effort is told: the first, the last of these, and the last of a stream that goes on."""
+LONG = 6 * FIRST
 AUDITED_BY_OTHERS, LOOKS, FIXED = 1_000, 100, 0.85
 
 
@@ -61,7 +62,7 @@ class Setting:
 
     name: str
     pools: Sequence[Pool]
-    tickets: int = 2 * FIRST
+    tickets: int = LONG
     learns: bool = True
     reviewers: Reviewers = Reviewers()
 
@@ -94,10 +95,6 @@ class Reign:
         from review.assurance.certificates import FRONTIER
 
         return float(self.book.grid[min((self.book.certified or 1) - 1 + FRONTIER, len(self.book.grid) - 1)])
-
-    @property
-    def certified_coverage(self) -> float:
-        return self.coverage[self.book.certified - 1] if self.book.certified else 0.0
 
     @property
     def is_false(self) -> bool:
@@ -160,7 +157,9 @@ class Stream:
         return self.labelled[:now] & ~self.kept[:now]
 
     def _learn(self, now: int) -> None:
-        """A new scorer, judged by the audits that were kept from it; it takes over if it is certified as far."""
+        """A new scorer, judged by the audits that were kept from it; it takes over if these bring it as far."""
+        from review.assurance.fitting import Reach
+
         self.attempts += 1
         pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]
         taught, kept = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.kept[:now])
@@ -169,7 +168,7 @@ class Stream:
         recent = self.rows[np.flatnonzero(~self.kept[:now])[-HISTORY:]]
         reign = Reign.begun(pool, weights, recent, risk_left(RISK, self.attempts))
         reign.book.add(Lot.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
-        if reign.certified_coverage >= self.reign.certified_coverage:
+        if Reach.of(reign.book, reign.coverage) >= Reach.of(self.reign.book, self.reign.coverage):
             self.reign = reign
 
     def _first(self, now: int) -> int:

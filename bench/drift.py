@@ -48,12 +48,12 @@ class Scene:
     @classmethod
     def of(cls, pool: Pool) -> Scene:
         """With the threshold at which as many accepted ones are wrong as shall be before the change."""
-        from review.assurance.alarms import _seen
+        from review.assurance.alarms import as_seen
 
         taught = np.random.default_rng(0).permutation(len(pool.answer))[:LABELS]
         values = pool.values(fit(pool.judged(taught, pool.chance[taught] > 0)))
         rows = zip(values.tolist(), pool.signals, pool.answer.tolist(), strict=True)
-        seen = [_seen(value, signals, label, "category") for value, signals, label in rows]
+        seen = [as_seen(value, signals, label, "category") for value, signals, label in rows]
         return cls(pool=pool, passes=values >= pool.furthest(values, BEFORE), seen=seen)
 
     @property

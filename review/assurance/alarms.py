@@ -53,14 +53,15 @@ def _watched(ledger: Ledger) -> int:
     fresh = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=at).order_by("pk")
     rows = fresh.values_list("pk", "value", "score__signals", "verdict__prediction__category")
     for pk, value, signals, category in rows[:20_000]:
-        seen.look(_seen(value, Signals.from_json(signals), category, ledger.about))
+        seen.look(as_seen(value, Signals.from_json(signals), category, ledger.about))
         at = pk
     ledger.watch = {"watch": seen.as_json(), "at": at}
     ledger.save(update_fields=["watch"])
     return at
 
 
-def _seen(value: float, signals: Signals, category: int, about: str) -> Seen:
+def as_seen(value: float, signals: Signals, category: int, about: str) -> Seen:
+    """What the watch sees of an answer: its score, its signals and the category that it gave."""
     votes = [signals.category.agrees, signals.category.words_agree]
     if about == "both":
         votes += [signals.sentiment.agrees]
