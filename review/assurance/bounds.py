@@ -9,8 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from scipy.special import betainc, betaln
-from scipy.stats import beta, hypergeom
 
 from review.agreement import Estimate, wilson
 
@@ -19,6 +17,8 @@ from .evidence import Lot
 
 def upper(wrong: int, audits: int, risk: float) -> float:
     """The largest share of wrong ones that so few found do not speak against, for one look (Clopper-Pearson)."""
+    from scipy.stats import beta  # which takes much memory, and no page needs
+
     return 1.0 if wrong >= audits else float(beta.ppf(1 - risk, wrong + 1, audits - wrong))
 
 
@@ -26,6 +26,8 @@ def log_wealth(wrong: int, audits: int, error: float) -> float:
     """The closed form of the bet for audits of one probability, with all shares up to `error` as likely beforehand:
     the logarithm of a mean of likelihood ratios, which needs no correction for looking at any time.
     """
+    from scipy.special import betainc, betaln
+
     first, second = wrong + 1.0, audits - wrong + 1.0
     likely = betainc(first, second, error)
     if likely <= 0:
@@ -43,6 +45,8 @@ def left_in_batch(tickets: int, audits: int, wrong: int, risk: float) -> float:
     """The share of wrong ones that may be left among so many accepted tickets, of which some were audited and those
     found wrong put right; for one look.
     """
+    from scipy.stats import hypergeom
+
     numbers = np.arange(wrong, tickets - audits + wrong + 1)
     possible = numbers[hypergeom.cdf(wrong, tickets, numbers, audits) > risk]
     return float(possible.max() - wrong) / tickets if len(possible) else 0.0
