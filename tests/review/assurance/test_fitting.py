@@ -78,8 +78,8 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
         fitted.probabilities(Signals(confidence=0.9, category=OfAxis(agrees=agrees, margin=0.0)), 1).category
         for agrees in (True, False)
     )
-    assert agreeing > 0.8
-    assert other < 0.2
+    assert agreeing > 0.7
+    assert other < 0.4
 
 
 def test_too_few_labels_fit_nothing(installed: None, ana: User) -> None:
