@@ -161,7 +161,7 @@ class TestFigures:
         before = asked()
         Alarm.objects.all().delete()
         keeping.keep_promise()
-        arrive(*[SURE] * 200)
+        arrive(*[SURE] * 60)
         alarmed(state="cleared", closed_at=Certificate.objects.latest("pk").granted_at)
         assert asked() == before < 40
 
