@@ -5,8 +5,9 @@ from __future__ import annotations
 from django.db import models
 from django.db.models import F, Q
 
-from .gate import Epoch, Verdict
+from .epoch import Epoch
 from .scoring import Score
+from .verdict import Verdict
 
 
 class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):

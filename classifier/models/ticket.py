@@ -18,7 +18,7 @@ from classifier.text import excerpt, storable
 from .taxonomy import Category, Sentiment
 
 if TYPE_CHECKING:
-    from .gate import Verdict
+    from .verdict import Verdict
 
 arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them)."""
@@ -64,7 +64,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
 
     def with_labels(self) -> TicketQuerySet:
         """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
-        from .gate import Verdict
+        from .verdict import Verdict
 
         current = Verdict.objects.current().select_related(
             "prediction__category",

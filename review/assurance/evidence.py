@@ -17,6 +17,7 @@ to be corrected for their number.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -69,6 +70,11 @@ class Lot(NamedTuple):
     def part(self, where: slice) -> Lot:
         value, share, floor, shadow, audited, wrong = self
         return Lot(value[where], share[where], floor[where], shadow[where], audited[where], wrong[where])
+
+
+def shadow_of(audits_from: float, passes_from: float | None) -> float:
+    """From which score on everything was audited because nothing passed; infinite where something did."""
+    return audits_from if passes_from is None else math.inf
 
 
 def grid_of(values: Sequence[float]) -> tuple[list[float], list[float]]:

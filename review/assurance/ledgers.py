@@ -17,11 +17,10 @@ from classifier.models import AuditDraw, Epoch
 from classifier.models.gate import About
 from review.models import Audit, Ledger
 
-from .evidence import Book, Lot, risk_left
+from .evidence import Book, Lot, risk_left, shadow_of
 
 MOST_AT_ONCE = 20_000
 """Draws read in one go."""
-NEVER = float("inf")
 
 
 class Terms(NamedTuple):
@@ -118,7 +117,7 @@ def turns(ledger: Ledger, after: int = 0, before: int | None = None, *, audited_
             value=value,
             share=share,
             floor=floor,
-            shadow=audits_from if passes_from is None else NEVER,
+            shadow=shadow_of(audits_from, passes_from),
             audited=audited,
             wrong=was_wrong(ledger.about, *found) if audited else None,
         )

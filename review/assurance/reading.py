@@ -9,11 +9,10 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.models import AuditDraw
-from classifier.models.gate import About
 from review.models import Ledger
 
-from .evidence import Book, Lot
-from .ledgers import NEVER
+from .evidence import Book, Lot, shadow_of
+from .ledgers import was_wrong
 
 MOST = 20_000
 """Draws that are read: a page takes no longer however many there are."""
@@ -98,15 +97,14 @@ class Evidence:
 
 
 def _carried(value: float, wrong: bool, category: int | None) -> list[Any]:
-    return [value, 1.0, 1.0, -NEVER, True, wrong, 0, category or 0, False, False, False]
+    return [value, 1.0, 1.0, -np.inf, True, wrong, 0, category or 0, False, False, False]
 
 
 def _drawn(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
     audits_from, passes_from, audited, category_right, sentiment_right, category = rest
-    pending = audited and (category_right is None or sentiment_right is None)
-    right = category_right and (sentiment_right or about == About.CATEGORY)
-    shadow = audits_from if passes_from is None else NEVER
-    wrong = audited and not right
+    found = was_wrong(about, category_right, sentiment_right)
+    pending, wrong = audited and found is None, audited and found is not False
+    shadow = shadow_of(audits_from, passes_from)
     return [
         *(value, share, floor, shadow, audited, wrong, pk, category or 0, pending),
         *(audited and not category_right, audited and not sentiment_right),

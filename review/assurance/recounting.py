@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from .evidence import Book, Lot
+from .evidence import Book, Lot, shadow_of
 
 Line = Mapping[str, Any]
 
@@ -94,7 +94,7 @@ def row_of(draw: Line) -> tuple[float, float, float, float, bool, bool]:
     """A draw as evidence: while nothing passed, all from `audits_from` on were audited; what nobody has answered counts
     as wrong.
     """
-    shadow = draw["audits_from"] if draw["passes_from"] is None else float("inf")
+    shadow = shadow_of(draw["audits_from"], draw["passes_from"])
     return draw["value"], draw["share"], draw["floor"], shadow, draw["audited"], draw["wrong"] is not False
 
 

@@ -13,8 +13,8 @@ from django.db.models import F, Q
 from classifier import vectors
 from classifier.learning.space import WIDTH, Floats
 from classifier.models import Reason, Ticket, Verdict
-from classifier.models.gate import VerdictQuerySet
 from classifier.models.learned import digest_of
+from classifier.models.verdict import VerdictQuerySet
 
 from .clusters import READ
 

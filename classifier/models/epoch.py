@@ -1,0 +1,102 @@
+"""Epochs: what was in force, frozen, when verdicts were reached."""
+
+from __future__ import annotations
+
+import hashlib
+import secrets
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+from classifier.scoring.scorer import Probabilities
+
+from .contract import ContractVersion
+from .gate import About, Mode
+from .learned import SpecialistVersion
+from .scoring import Score, Scorer
+from .spec import ModelSpec
+
+
+def _fresh_seed() -> str:
+    return secrets.token_hex(16)
+
+
+class EpochQuerySet(models.QuerySet["Epoch"]):
+    def running(self) -> EpochQuerySet:
+        return self.filter(ended_at=None)
+
+    def certifying(self) -> Epoch | None:
+        """The one whose threshold is certified, if the gate is in that mode and a ticket has come by."""
+        running = self.running().filter(mode=Mode.CERTIFIED).select_related("spec__provider", "contract", "scorer")
+        return running.order_by("-pk").first()
+
+
+class Epoch(models.Model):
+    """A frozen combination under which verdicts were reached: models (and version, of one that learns), contract, and
+    what decides: a threshold, or a scorer whose threshold is certified.
+
+    Of a certified one the threshold moves with the evidence: `passes_from` is the lowest score that is certified,
+    `audits_from` the one from which on every other ticket is audited, `audit_share` the share of all the rest.
+    """
+
+    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+")
+    contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
+    threshold = models.FloatField(null=True)
+    version = models.ForeignKey(SpecialistVersion, models.PROTECT, null=True, related_name="+")
+    mode = models.CharField(max_length=10, choices=Mode, default=Mode.CONFIDENCE)
+    about = models.CharField(max_length=10, choices=About, default=About.BOTH)
+    scorer = models.ForeignKey(Scorer, models.PROTECT, null=True, related_name="+")
+    front = models.ForeignKey(ModelSpec, models.PROTECT, null=True, related_name="+")
+    front_threshold = models.FloatField(null=True)
+    key = models.CharField(max_length=200, help_text="All of the above, by which the running one is found.")
+    seed = models.CharField(max_length=64, default=_fresh_seed, help_text="Of the draws.")
+    passes_from = models.FloatField(null=True)
+    audits_from = models.FloatField(null=True)
+    audit_share = models.FloatField(default=1.0)
+    started_at = models.DateTimeField(auto_now_add=True)
+    ended_at = models.DateTimeField(null=True)
+
+    objects = EpochQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["key"], condition=models.Q(ended_at=None), name="epoch_once"),
+            models.CheckConstraint(
+                condition=models.Q(mode="certified", threshold=None, scorer__isnull=False)
+                | models.Q(mode="score", threshold__isnull=False, scorer__isnull=False)
+                | models.Q(mode="confidence", threshold__isnull=False, scorer=None),
+                name="epoch_has_what_its_mode_needs",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(audit_share__gt=0, audit_share__lte=1), name="epoch_audit_share_in_0_1"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        by = _("certified") if self.threshold is None else f"{self.threshold:.2f}"
+        return f"{self.spec}, {self.contract}, {by}"
+
+    def value(self, score: Score | Probabilities) -> float:
+        """Of a score what counts here, in [0, 1]."""
+        return score.category if self.about == About.CATEGORY else score.both
+
+    def lets_pass(self, confidence: float, value: float | None) -> bool:
+        """Whether an answer of this confidence may pass, whose score has this value."""
+        if self.mode == Mode.CONFIDENCE:
+            assert self.threshold is not None  # noqa: S101 - a constraint sees to it
+            return confidence >= self.threshold
+        least = self.passes_from if self.mode == Mode.CERTIFIED else self.threshold
+        return least is not None and value is not None and value >= least
+
+    def draw(self, ticket_pk: int) -> float:
+        """A number in [0, 1) that depends on the seed and the ticket alone: asking again does not draw again."""
+        return self._drawn(f"{ticket_pk}")
+
+    def draw_again(self, ticket_pk: int) -> float:
+        """Another one, which is independent of the first."""
+        return self._drawn(f"again:{ticket_pk}")
+
+    def _drawn(self, what: str) -> float:
+        digest = hashlib.sha256(f"{self.seed}:{what}".encode()).digest()
+        return int.from_bytes(digest[:6]) / 2**48

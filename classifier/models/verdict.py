@@ -1,0 +1,111 @@
+"""Verdicts: what the gate decided about each ticket, and why."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.formats import number_format
+from django.utils.translation import gettext_lazy as _
+
+from .epoch import Epoch
+from .gate import Mode
+from .prediction import Failure, Prediction, shown
+from .scoring import Score
+from .ticket import Ticket
+
+
+class Reason(models.TextChoices):
+    """Why a ticket passed, or waits for a person."""
+
+    SURE = "sure", _("confident enough")
+    UNSURE = "unsure", _("below the threshold")
+    UNPROVEN = "unproven", _("not certified yet")
+    DISAGREEMENT = "disagreement", _("two models disagree")
+    OUT_OF_TAXONOMY = "out_of_taxonomy", _("answer outside the taxonomy")
+    FAILURE = "failure", _("no valid answer")
+
+
+class VerdictQuerySet(models.QuerySet["Verdict"]):
+    def current(self) -> VerdictQuerySet:
+        return self.filter(current=True)
+
+
+class Verdict(models.Model):
+    """What the gate decided about a ticket. A later one replaces it as current; none is edited otherwise."""
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="verdicts")
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="verdicts")
+    prediction = models.ForeignKey(Prediction, models.RESTRICT, null=True, related_name="+")
+    second_opinion = models.ForeignKey(Prediction, models.RESTRICT, null=True, related_name="+")
+    failure = models.ForeignKey(Failure, models.RESTRICT, null=True, related_name="+")
+    score = models.ForeignKey(Score, models.RESTRICT, null=True, related_name="+")
+    threshold = models.FloatField(null=True, help_text="What confidence or score had to reach; null: nothing passed.")
+    accepted = models.BooleanField()
+    reason = models.CharField(max_length=20, choices=Reason)
+    current = models.BooleanField(default=True)
+    created_at = models.DateTimeField(auto_now_add=True)
+
+    objects = VerdictQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["ticket"], condition=models.Q(current=True), name="verdict_one_current_per_ticket"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(accepted=False) | models.Q(prediction__isnull=False, reason="sure"),
+                name="verdict_accepts_a_sure_prediction",
+            ),
+            models.CheckConstraint(
+                condition=models.Q(prediction__isnull=False) | models.Q(reason__in=["failure", "out_of_taxonomy"]),
+                name="verdict_without_prediction_says_why",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{'OK' if self.accepted else 'REVIEW'}: {self.get_reason_display()}"
+
+    @property
+    def explanation(self) -> str:
+        """Why the ticket passed or waits, in a sentence."""
+        if self.prediction is None:
+            return str(self.failure.detail) if self.failure else ""
+        if self.reason == Reason.DISAGREEMENT:
+            opinion = {"second": self.second_opinion, "other": self.second_opinion and self.second_opinion.spec}
+            sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")
+            return sure % (self._figures() | opinion)
+        return self._by_confidence() if self.epoch.mode == Mode.CONFIDENCE else self._by_score()
+
+    @property
+    def threshold_then(self) -> str:
+        """What it had to reach, for the ticket's history."""
+        threshold = self.epoch.threshold if self.threshold is None else self.threshold
+        if threshold is None:
+            return str(_("nothing was certified yet"))
+        digits = 2 if self.epoch.mode == Mode.CONFIDENCE else 3
+        return _("threshold %(threshold)s") % {"threshold": number_format(threshold, digits)}
+
+    def _by_confidence(self) -> str:
+        if self.accepted:
+            return _("%(model)s has a confidence of %(confidence)s; the threshold is %(threshold)s.") % self._figures()
+        return _("%(model)s has a confidence of only %(confidence)s; the threshold is %(threshold)s.") % self._figures()
+
+    def _by_score(self) -> str:
+        figures = self._figures()
+        likely = _("The answer of %(model)s is right with an estimated probability of %(score)s.") % figures
+        if not figures["threshold"]:
+            return f"{likely} {_('Nothing is certified yet, so that people look at every ticket.')}"
+        if self.accepted and self.epoch.mode == Mode.CERTIFIED:
+            return f"{likely} {_('Tickets from %(threshold)s on were certified to pass.') % figures}"
+        return f"{likely} {_('Tickets pass from %(threshold)s on.') % figures}"
+
+    def _figures(self) -> dict[str, object]:
+        first = self.prediction
+        assert first is not None  # noqa: S101 - there is something to explain
+        threshold = self.epoch.threshold if self.threshold is None else self.threshold
+        return {
+            "model": first.spec,
+            "confidence": first.shown_confidence,
+            "score": shown(self.epoch.value(self.score), 3) if self.score else "?",
+            "threshold": "" if threshold is None else shown(threshold, 2 if self.epoch.mode == Mode.CONFIDENCE else 3),
+        }
