@@ -112,6 +112,10 @@ class ModeForm(forms.Form):
         """
         return self.data.get("mode-mode") == Mode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
 
+    def unanswered(self) -> ModeForm:
+        """The same choices, in a form whose reason nobody has been asked for yet."""
+        return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
+
     def save(self, by: User) -> None:
         """Have the gate go by it. Raises ValidationError where it cannot, which the fields see to."""
         values = self.cleaned_data

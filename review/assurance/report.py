@@ -25,7 +25,7 @@ RECENT = 1_000
 
 
 class Flow(NamedTuple):
-    """Of the latest tickets, since a certificate is in force: how many pass unseen, and how many people look at."""
+    """Of the latest tickets, since what decides now decides: how many pass unseen, and how many people look at."""
 
     passed: Share
     looked_at: Share
@@ -93,7 +93,7 @@ class Report:
         catalogue is loaded.
         """
         standing = Standing.now()
-        certificate, books, threshold = standing.certificate, standing.books, standing.threshold
+        books, threshold = standing.books, standing.threshold
         shown = books is not None and threshold is not None
         return cls(
             standing=standing,
@@ -101,7 +101,7 @@ class Report:
             details=saying.details(standing),
             next_step=saying.next_step(standing),
             notices=Notice.all(),
-            flow=Flow.of_late(certificate.granted_at if certificate else None),
+            flow=Flow.of_late(_since(standing)),
             expected=100 * saying.expected_effort(books, standing.promise.late_share) if books else None,
             wrong=_wrong(standing) if shown else None,
             right=_right(standing) if shown else [],
@@ -128,6 +128,13 @@ class Report:
         """What another promise would take; None while there are no books."""
         books = self.standing.books
         return what_if.try_out(books, self.standing.promise, target, risk) if books else None
+
+
+def _since(standing: Standing) -> datetime | None:
+    """When what decides now began to decide; what passed before says nothing of it. None of a fixed threshold."""
+    if standing.certificate:
+        return standing.certificate.granted_at
+    return standing.epoch.started_at if standing.epoch else None
 
 
 def _wrong(standing: Standing) -> Share:

@@ -76,8 +76,8 @@ def set_mode(request: HtmxHttpRequest) -> HttpResponse:
     """Ask once more where it sends every ticket to people."""
     form, confirmed = ModeForm(request.POST), "confirmed" in request.POST
     if form.begins_certifying and not (confirmed and form.is_valid()):
-        context = {"form": form, "confirmed": confirmed}
-        return render(request, "review/set_mode.html", context, status=422 if confirmed else 200)
+        asked = form if confirmed else form.unanswered()
+        return render(request, "review/set_mode.html", {"form": asked}, status=422 if confirmed else 200)
     if not form.is_valid():
         return _page(request, PromiseForm(), form, status=422)
     form.save(request.user)

@@ -212,8 +212,11 @@ class TestStating:
         asked = lead.post(MODE, CERTIFIED)
         assert asked.status_code == 200
         assert "Until the first certificate every ticket goes to people" in asked.content.decode()
+        assert "aria-invalid" not in asked.content.decode()
         assert Gate.current().mode == Mode.CONFIDENCE
-        assert lead.post(MODE, CERTIFIED | {"confirmed": "yes"}).status_code == 422
+        refused = lead.post(MODE, CERTIFIED | {"confirmed": "yes"})
+        assert refused.status_code == 422
+        assert "aria-invalid" in refused.content.decode()
         assert lead.post(MODE, CERTIFIED | {"confirmed": "yes", "mode-why": "To be sure."})["Location"] == PAGE
         gate = Gate.current()
         assert gate.mode == Mode.CERTIFIED

@@ -11,6 +11,7 @@ from review.assurance.reading import Evidence
 from review.assurance.report import Report
 from review.assurance.standing import Books, Stage, Standing
 from review.models import Alarm, Ledger, Promise
+from tests.factories import make_prediction, make_ticket, make_verdict
 
 from .auditing import ENOUGH, SURE, UNSURE, arrive, certify, epoch_now, open_audits
 from .scenes import alarmed, audited, begun, certified, passing
@@ -114,6 +115,14 @@ class TestFigures:
         audits = len([seat for seat in open_audits(tickets) if seat.ticket.state == "accepted"])
         flow = Report.now().flow
         assert (flow.passed.percent, flow.looked_at.percent) == pytest.approx((60 - audits, 40 + audits))
+
+    def test_what_passed_before_certificates_decided_does_not_count(self) -> None:
+        for number in range(5):
+            make_verdict(make_prediction(make_ticket(f"number {number}")))
+        assert Report.now().flow.passed.percent == 100
+        begun()
+        flow = Report.now().flow
+        assert (flow.passed.percent, flow.looked_at.percent) == (0, 100)
 
     def test_each_audit_stands_for_as_many_tickets_as_it_was_drawn_from(self, ana: User) -> None:
         certified(ana)
