@@ -1,10 +1,9 @@
-"""Every page for everybody: axe finds nothing in light and dark, wide and narrow, and nothing needs a wide window."""
+"""Every page for everybody."""
 
 from typing import Any
 from uuid import uuid4
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
@@ -14,16 +13,14 @@ from review.benchmark import Entry
 from review.learning import topics
 from review.models import Decision, GoldLabel, Run, Seat
 from tests.browser.conftest import Console
+from tests.browser.everybody import complaints, too_wide
 from tests.factories import PASSWORD, hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
 from tests.review.assurance.scenes import alarmed, certified, passing
 from tests.review.test_specialist_page import course
 
 pytestmark = pytest.mark.browser
 
-WCAG = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa"]}}
 HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
-THEMES = ["light", "dark"]
-WIDTHS = [1280, 360]
 
 
 @pytest.fixture
@@ -122,89 +119,46 @@ def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
     }
 
 
-def complaints(page: Page) -> list[str]:
-    found = Axe().run(page, options=WCAG).response["violations"]
-    return [f"{one['id']}: {node['html'][:200]}" for one in found for node in one["nodes"]]
-
-
-def test_axe_finds_nothing_on_any_page_in_both_themes(lead: Page, busy: dict[str, str], console: Console) -> None:
+def test_every_page_is_for_everybody_whatever_the_window(lead: Page, busy: dict[str, str], console: Console) -> None:
     console.forgive("404")
     found = {}
-    for theme in THEMES:
-        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for width in WIDTHS:
-            lead.set_viewport_size({"width": width, "height": 800})
-            for name, url in busy.items():
-                lead.goto(url)
-                if said := complaints(lead):
-                    found[name, theme, width] = said
-    assert found == {}
-
-
-def test_axe_finds_nothing_on_the_pages_of_the_promise(lead: Page, promised: dict[str, str]) -> None:
-    found = {}
-    for theme in THEMES:
-        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        for width in WIDTHS:
-            lead.set_viewport_size({"width": width, "height": 800})
-            for name, url in promised.items():
-                lead.goto(url)
-                for summary in lead.locator("main summary").all():
-                    summary.click()
-                if said := complaints(lead):
-                    found[name, theme, width] = said
-    assert found == {}
-
-
-def test_axe_finds_nothing_in_what_opens_on_the_screen(lead: Page, busy: dict[str, str]) -> None:
-    found = {}
-    for theme in THEMES:
-        lead.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        lead.goto("/review/")
-        expect(lead.locator("#heading")).to_be_focused()
-        for key in ("s", "x", "n", "/", "?"):
-            lead.keyboard.press(key)
-            if said := complaints(lead):
-                found[key, theme] = said
-            lead.keyboard.press("Escape")
-            lead.locator("#heading").focus()
-    assert found == {}
-
-
-def test_axe_finds_nothing_on_the_way_in(page: Page, transactional_db: None) -> None:
-    for theme in THEMES:
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        page.goto("/sign-in/")
-        assert complaints(page) == []
-        page.get_by_label("Username").fill("nobody")
-        page.get_by_label("Password").fill("wrong")
-        page.keyboard.press("Enter")
-        expect(page.get_by_role("alert")).to_be_visible()
-        assert complaints(page) == []
-
-
-def test_no_page_scrolls_sideways_or_zooms_badly(lead: Page, busy: dict[str, str], console: Console) -> None:
-    """1280 CSS pixels at 200% are 640, at 400% 320."""
-    console.forgive("404")
-    assert too_wide(lead, busy) == []
-
-
-def test_no_page_of_the_promise_scrolls_sideways(lead: Page, promised: dict[str, str]) -> None:
-    assert too_wide(lead, promised) == []
-
-
-def too_wide(lead: Page, pages: dict[str, str]) -> list[tuple[str, str, int, int]]:
-    """Pages that are wider than the window, left to right and right to left, and by how much."""
-    found = []
-    for name, url in pages.items():
+    for name, url in busy.items():
         lead.goto(url)
-        for direction in ("ltr", "rtl"):
-            lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
-            for width in (320, 360, 640, 1000, 1280):
-                lead.set_viewport_size({"width": width, "height": 800})
-                over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
-                found += [(name, direction, width, over)] if over else []
-    return found
+        found[name] = complaints(lead) + too_wide(lead)
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+def test_the_pages_of_the_promise_are_for_everybody(lead: Page, promised: dict[str, str]) -> None:
+    found = {}
+    for name, url in promised.items():
+        lead.goto(url)
+        found[name] = too_wide(lead)
+        for summary in lead.locator("main summary").all():
+            summary.click()
+        found[name] += complaints(lead)
+    assert {name: said for name, said in found.items() if said} == {}
+
+
+def test_what_opens_on_the_screen_is_for_everybody(lead: Page, busy: dict[str, str]) -> None:
+    lead.goto("/review/")
+    expect(lead.locator("#heading")).to_be_focused()
+    found = {}
+    for key in ("s", "x", "n", "/", "?"):
+        lead.keyboard.press(key)
+        found[key] = complaints(lead, [1280])
+        lead.keyboard.press("Escape")
+        lead.locator("#heading").focus()
+    assert {key: said for key, said in found.items() if said} == {}
+
+
+def test_the_way_in_is_for_everybody(page: Page, transactional_db: None) -> None:
+    page.goto("/sign-in/")
+    assert complaints(page) == []
+    page.get_by_label("Username").fill("nobody")
+    page.get_by_label("Password").fill("wrong")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("alert")).to_be_visible()
+    assert complaints(page) == []
 
 
 def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead: Page, busy: dict[str, str]) -> None:

@@ -1,21 +1,19 @@
 """Labels in doubt, in a browser: by keyboard alone, and without JavaScript."""
 
-import itertools
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Page, expect
 from pytest_django.live_server_helper import LiveServer
 
 from review.models import Doubt, GoldLabel, Preferences
 from tests.browser.conftest import Console
+from tests.browser.everybody import faults
 from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 TEXTS = [
     "Since the update the app stops whenever I open an invoice.",
     "Please tell me who owns our workspace now.",
@@ -160,18 +158,8 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
 
 
 def check(page: Page, where: str) -> list[str]:
-    found = ["something inline"] if page.locator("script:not([src]), style, [style], [onclick]").count() else []
-    for width, theme in itertools.product((1280, 320), ("light", "dark")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.emulate_media(color_scheme=theme)  # type: ignore[arg-type]
-        violations = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
-        found += [f"{one['id']}, {theme}: {node['html'][:200]}" for one in violations for node in one["nodes"]]
-    for width, direction in itertools.product((320, 360, 640, 1000, 1280), ("rtl", "ltr")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("direction => { document.documentElement.dir = direction }", direction)
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append(f"scrolls sideways, {direction}, {width}")
-    return [f"{where}: {one}" for one in found]
+    """What is wrong with the page as it stands."""
+    return [f"{where}: {one}" for one in faults(page)]
 
 
 def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:

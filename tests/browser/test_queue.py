@@ -1,11 +1,9 @@
 """The queue as a table: by keyboard alone, without JavaScript, for everybody."""
 
-import itertools
 import re
 from collections.abc import Iterator
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.models import User
 from playwright.sync_api import Browser, Locator, Page, expect
 from pytest_django.live_server_helper import LiveServer
@@ -14,12 +12,12 @@ from classifier.models import Category
 from review import queue
 from review.models import Decision, Seat
 from tests.browser.conftest import Console
+from tests.browser.everybody import faults
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
 REFUNDS = ["A refund is missing.", "Refund me, please.", "Where is my refund?"]
-TAGS = ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]
 HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> " + "long" * 300 + " مرحبا"
 
 
@@ -184,20 +182,8 @@ def test_different_suggestions_are_refused_with_a_way_on(agent: Page) -> None:
 
 
 def check(page: Page, where: str) -> list[str]:
-    """What is wrong with the page as it stands: for axe in both themes, for the policy, for windows of any width."""
-    found = ["something inline"] if page.locator("script:not([src]), style, [style], [onclick]").count() else []
-    for width in (1280, 320):
-        page.set_viewport_size({"width": width, "height": 800})
-        for theme in ("light", "dark"):
-            page.emulate_media(color_scheme=theme)
-            violations = Axe().run(page, options={"runOnly": {"type": "tag", "values": TAGS}}).response["violations"]
-            found += [f"{one['id']}, {theme}: {node['html'][:200]}" for one in violations for node in one["nodes"]]
-    for width, direction in itertools.product((320, 360, 640, 1000, 1160, 1280), ("rtl", "ltr")):
-        page.set_viewport_size({"width": width, "height": 800})
-        page.evaluate("direction => { document.documentElement.dir = direction }", direction)
-        if page.evaluate("document.documentElement.scrollWidth > document.documentElement.clientWidth"):
-            found.append(f"scrolls sideways, {direction}, {width}")
-    return [f"{where}: {one}" for one in found]
+    """What is wrong with the page as it stands."""
+    return [f"{where}: {one}" for one in faults(page)]
 
 
 @pytest.mark.usefixtures("waiting")
