@@ -9,8 +9,8 @@ from datetime import timedelta
 
 from django.db import transaction
 from django.db.models import F
-from django.utils import timezone
 
+from . import clock
 from .heartbeat import beating
 from .models import Ticket
 
@@ -18,18 +18,17 @@ LEASE = timedelta(seconds=60)
 
 
 @transaction.atomic(durable=True)
-def claim(limit: int, first: Sequence[int] = ()) -> list[Ticket]:
-    """Take up to `limit` waiting tickets, `first` before the oldest; none where `first` is named and gone.
+def claim(limit: int) -> list[Ticket]:
+    """Take up to `limit` waiting tickets: those that came singly before those that came in bulk, the oldest first.
 
     Two callers never get the same ticket: the picked rows are locked, on SQLite with the whole database.
     """
     waiting = Ticket.objects.waiting().select_for_update(skip_locked=True)
-    tickets = list(waiting.filter(pk__in=first)[:limit])
-    if not first or tickets:
-        taken = [ticket.pk for ticket in tickets]
-        tickets += waiting.exclude(pk__in=taken).order_by("available_at")[: limit - len(taken)]
+    tickets: list[Ticket] = []
+    for bulk in (False, True):
+        tickets += waiting.filter(bulk=bulk).order_by("available_at")[: limit - len(tickets)]
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(
-        available_at=timezone.now() + LEASE, attempts=F("attempts") + 1
+        available_at=clock.now() + LEASE, attempts=F("attempts") + 1
     )
     for ticket in tickets:
         ticket.attempts += 1
@@ -44,13 +43,13 @@ def kept(tickets: Sequence[Ticket]) -> AbstractContextManager[None]:
 def _renew(tickets: Sequence[Ticket]) -> None:
     in_hand = Ticket.objects.new().filter(pk__in=[ticket.pk for ticket in tickets])
     # A ticket put off for longer than a lease keeps its later time.
-    until = timezone.now() + LEASE
+    until = clock.now() + LEASE
     in_hand.filter(available_at__lt=until).update(available_at=until)
 
 
 def put_off(tickets: Sequence[Ticket], seconds: float, *, attempted: bool) -> None:
     """Give tickets back, to be taken up after so many seconds; without `attempted` the turn does not count."""
     Ticket.objects.new().filter(pk__in=[ticket.pk for ticket in tickets]).update(
-        available_at=timezone.now() + timedelta(seconds=seconds),
+        available_at=clock.now() + timedelta(seconds=seconds),
         attempts=F("attempts") if attempted else F("attempts") - 1,
     )

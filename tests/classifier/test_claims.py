@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from classifier import budget, catalogue, claims, pipeline
+from classifier import budget, catalogue, claims, intake, pipeline
 from classifier.models import ContractVersion, Gate, ModelSpec, Prediction, Provider, Spend, Ticket, Verdict
 from tests.factories import make_spec, make_ticket
 from tests.servers import OpenAIServer
@@ -45,10 +45,12 @@ def test_no_ticket_is_claimed_twice() -> None:
     assert len(claimed) == len(set(claimed)) == 40
 
 
-def test_named_tickets_come_first_and_the_oldest_after_them() -> None:
-    tickets = [make_ticket(str(number)) for number in range(4)]
-    assert claims.claim(2, [tickets[3].pk]) == [tickets[3], tickets[0]]
-    assert claims.claim(2, [tickets[3].pk]) == []
+def test_who_came_singly_goes_before_a_pile_that_came_earlier() -> None:
+    intake.receive_many("import", [{"text": f"row {number}"} for number in range(5_000)])
+    person = make_ticket("I wait for an answer")
+    batch = claims.claim(64)
+    assert batch[0] == person
+    assert [ticket.bulk for ticket in batch[1:]] == [True] * 63
 
 
 def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
@@ -75,8 +77,6 @@ def test_a_budget_is_never_overspent_by_many() -> None:
 
 
 def test_the_same_import_by_two_stores_each_ticket_once() -> None:
-    from classifier import intake
-
     rows = [{"text": "hello", "external_id": str(number)} for number in range(50)]
     at_once(4, lambda: intake.receive_many("import", rows))
     assert Ticket.objects.count() == 50

@@ -1,46 +1,70 @@
 """However a ticket is stored, a worker hears of it after the commit, and only then."""
 
-from typing import Any
-
 import pytest
 from django.core.exceptions import ValidationError
 from django.db import DatabaseError, IntegrityError, transaction
-from django_tasks_db.models import DBTaskResult
+from django_tasks import task_backends
 
 from classifier import intake
+from classifier.background import Priority
 from classifier.models import Ticket
 from classifier.text import LONGEST_TICKET
+from tests.background import forget, queued
 from tests.factories import make_ticket
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
-def enqueued() -> list[Any]:
-    return [task.args_kwargs["args"] for task in DBTaskResult.objects.order_by("enqueued_at")]
+@pytest.fixture(autouse=True)
+def nothing_queued(transactional_db: None) -> None:
+    forget()
+
+
+def nudges() -> list[int]:
+    """How urgent each nudge to classify is."""
+    return [one.priority for one in queued("classifier.tasks.classify")]
 
 
 def test_saving_a_ticket_enqueues_its_classification() -> None:
-    ticket = make_ticket()
-    assert enqueued() == [[[ticket.pk]]]
+    make_ticket()
+    assert nudges() == [Priority.PERSON]
+
+
+def test_one_nudge_that_waits_does_for_all() -> None:
+    for number in range(5):
+        make_ticket(str(number))
+    assert nudges() == [Priority.PERSON]
 
 
 def test_saving_it_again_enqueues_nothing() -> None:
     ticket = make_ticket()
     ticket.channel = "chat"
     ticket.save()
-    assert len(enqueued()) == 1
+    assert len(nudges()) == 1
 
 
 def test_storing_many_enqueues_once() -> None:
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(10)])
-    assert enqueued() == [[[]]]
+    assert len(nudges()) == 1
+
+
+@pytest.mark.parametrize(("number", "priority"), [(intake.FEW, Priority.PERSON), (intake.FEW + 1, Priority.PILE)])
+def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> None:
+    intake.receive_many("import", [{"text": "hello"}] * number)
+    assert nudges() == [priority]
+
+
+def test_a_person_does_not_wait_behind_the_nudge_of_a_pile() -> None:
+    intake.receive_many("import", [{"text": "hello"}] * 100)
+    make_ticket()
+    assert sorted(nudges()) == [Priority.PILE, Priority.PERSON]
 
 
 def test_what_is_rolled_back_is_not_enqueued() -> None:
     with transaction.atomic():
         make_ticket()
         transaction.set_rollback(True)
-    assert enqueued() == []
+    assert nudges() == []
     assert not Ticket.objects.exists()
 
 
@@ -74,6 +98,6 @@ def test_a_nudge_that_fails_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) 
     def broken(*_args: object, **_kwargs: object) -> None:
         raise DatabaseError("no such table")
 
-    monkeypatch.setattr(DBTaskResult.objects, "create", broken)
+    monkeypatch.setattr(type(task_backends["default"]), "enqueue_once", broken)
     make_ticket()
     assert Ticket.objects.waiting().count() == 1

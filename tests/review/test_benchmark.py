@@ -9,7 +9,6 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 from django.db import connection
-from django_tasks_db.models import DBTaskResult
 
 from classifier import catalogue, taxonomy
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
@@ -18,6 +17,7 @@ from review.benchmark import Entry, NothingToRun
 from review.comparing import Wanted
 from review.judging import Judge
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
+from tests.background import queued
 from tests.factories import make_spec, run_desk
 from tests.servers import OpenAIServer, Request, answer, by_text, error
 
@@ -135,7 +135,7 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     run = started(snapshot, ModelSpec.objects.embedded())
     assert list(Run.objects.waiting()) == [run]
     tasks.sweep()
-    assert DBTaskResult.objects.filter(task_path__contains="run_benchmark").count() == 1
+    assert len(queued("review.tasks.run_benchmark")) == 1
     benchmark.work_off(run.pk)
     assert not Run.objects.waiting().exists()
 

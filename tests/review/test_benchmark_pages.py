@@ -11,7 +11,6 @@ import pytest
 from django.contrib.auth.models import Permission, User
 from django.test import Client
 from django.urls import reverse
-from django_tasks_db.models import DBTaskResult
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from classifier import drafts
@@ -22,6 +21,7 @@ from review.comparing import Board, Wanted, board, replies, sheet
 from review.measures.pairs import compare
 from review.models import Contender, GoldLabel, Result, Run, Seat, Snapshot
 from review.scores import AXES
+from tests.background import queued
 from tests.factories import make_spec, make_user
 from tests.review.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
 from tests.servers import OpenAIServer, by_text
@@ -175,7 +175,7 @@ def test_what_was_shown_is_what_runs(
     assert response.headers["Location"] == run.get_absolute_url()
     assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
     assert [one.spec.name for one in run.contenders.all()] == [EMBEDDED]
-    assert DBTaskResult.objects.get(task_path="review.tasks.run_benchmark").args_kwargs["args"] == [run.pk]
+    assert [one.args for one in queued("review.tasks.run_benchmark")] == [[run.pk]]
 
 
 def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead: Client) -> None:
@@ -314,9 +314,9 @@ def test_a_run_is_stopped_and_gone_on_with(
         lead.post(reverse("review:resume_run", args=[run.pk]))
     run.refresh_from_db()
     assert run.state == "running"
-    assert DBTaskResult.objects.filter(task_path="review.tasks.run_benchmark").count() == 1
+    assert len(queued("review.tasks.run_benchmark")) == 1
     lead.post(reverse("review:resume_run", args=[run.pk]))
-    assert DBTaskResult.objects.filter(task_path="review.tasks.run_benchmark").count() == 1
+    assert len(queued("review.tasks.run_benchmark")) == 1
 
 
 def test_the_page_says_why_a_run_has_stopped(lead: Client) -> None:

@@ -13,12 +13,12 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
-from django_tasks_db.models import DBTaskResult
 
 from classifier import specialists, taxonomy
 from classifier.models import Category, Gate, ModelSpec, Sentiment, SpecialistVersion
 from review.learning import training, versions
 from review.models import Desk, Side
+from tests.background import queued
 from tests.factories import make_doubt, make_gold, make_version, run_desk
 from tests.review.learning import school
 
@@ -162,15 +162,14 @@ class TestTrainingNow:
         assert not training.is_due()
         assert "Train now" in words(lead)
         assert "A training begins" in plain(lead.post(TRAIN, follow=True).content.decode())
-        (task,) = DBTaskResult.objects.filter(task_path="review.tasks.learn")
-        assert task.args_kwargs["kwargs"] == {"due": False}
+        assert [one.kwargs for one in queued("review.tasks.learn")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
     def test_too_little_to_learn_from_is_said_at_once(self, lead: Client, labels: dict[str, int]) -> None:
         school.place(labels)
         assert "Train now" not in words(lead)
         assert "too little to learn from" in plain(lead.post(TRAIN, follow=True).content.decode())
-        assert not DBTaskResult.objects.filter(task_path="review.tasks.learn").exists()
+        assert not queued("review.tasks.learn")
 
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []

@@ -7,6 +7,7 @@ from django.db import DatabaseError
 from classifier import catalogue
 from review import benchmark, opening
 from review.models import Desk
+from ticketclf_site.alone import alone
 
 
 class Command(BaseCommand):
@@ -14,10 +15,14 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            call_command("migrate", verbosity=0)
-            catalogue.load()
-            benchmark.load_built_in()
-            Desk.current()
-            opening.open_missing()
-        except DatabaseError as error:
+            with alone():
+                self._set_up()
+        except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be set up: {error}".strip()) from error
+
+    def _set_up(self) -> None:
+        call_command("migrate", verbosity=0)
+        catalogue.load()
+        benchmark.load_built_in()
+        Desk.current()
+        opening.open_missing()

@@ -1,18 +1,21 @@
+from contextlib import suppress
 from typing import Any
 
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
+from django.db import OperationalError
 
 from classifier.management.notices import say_who_answers
-from ticketclf_site.worker import WorkerProcess
+from ticketclf_site import worker
 
 
 class Command(BaseCommand):
     help = "Run a worker process until Ctrl-C. Any number of them may run, on any number of machines."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS)
+        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="tasks in hand at a time")
 
     def handle(self, *args: Any, threads: int, **options: Any) -> None:
-        say_who_answers(self)
-        WorkerProcess(threads).run()
+        with suppress(OperationalError):  # a database that is away may come back: the worker waits for it
+            say_who_answers(self)
+        worker.run(threads)
