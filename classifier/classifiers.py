@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from . import backends, solved
+from . import backends, outward, solved
 from .contract import Classifier, ClassifierError, FailureKind, JsonMode
 from .models import ModelSpec, Provider, SpecialistVersion
 from .models.spec import Learning
@@ -33,8 +33,17 @@ def of(spec: ModelSpec) -> Classifier:
                 max_in_flight=spec.max_in_flight,
                 json_mode=JsonMode(spec.json_mode),
                 logprobs=spec.logprobs,
+                addresses=_addresses,
             )
     raise ValueError(f"There is no backend of the kind {spec.provider.kind!r}.")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Raises ClassifierError for a host inside that nobody allowed; OSError."""
+    try:
+        return outward.addresses(host, port)
+    except outward.Forbidden as error:
+        raise ClassifierError(str(error), kind=FailureKind.REJECTED, permanent=True) from error
 
 
 def _specialist(spec: ModelSpec) -> Classifier:

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from . import draws, scores
+from . import draws, injection, scores
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import (
@@ -30,11 +30,14 @@ from .models.ticket import moved
 
 
 class Weighed(NamedTuple):
-    """A ticket, what became of asking, and the score of its prediction where a score decides."""
+    """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text speaks
+    to the model: then whatever the model says may have been said to it, and people look.
+    """
 
     ticket: Ticket
     outcome: Outcome
     score: Score | None
+    addressed: bool = False
 
 
 def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
@@ -68,6 +71,9 @@ def _running(mode: Mode, spec: ModelSpec, version: ContractVersion, frozen: dict
     learns = spec.learning or (front and front.learning)
     serving = SpecialistVersion.objects.serving() if learns else None
     parts = [mode.value, spec.pk, version.pk, serving, *(getattr(part, "pk", part) for part in frozen.values())]
+    if mode == Mode.CERTIFIED:
+        # Of which tickets a threshold is certified.
+        parts.append(injection.EDITION)
     key = ":".join(str(part) for part in parts)
     values = {"spec": spec, "contract": version, "version_id": serving, "mode": mode, **frozen}
     epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
@@ -107,16 +113,21 @@ def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
 
 
 def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:
-    """Each outcome with its score, where one decides."""
-    found = scores.of(labelled, epoch.scorer, version) if epoch.scorer else {}
-    return [Weighed(*one, found.get(one.ticket.pk)) for one in labelled]
+    """Each outcome with its score, where one decides.
+
+    What speaks to the model has none: it never passes, so that no threshold is about it and none of it is audited.
+    """
+    addressed = {one.ticket.pk for one in labelled if injection.speaks_to_the_model(one.ticket.text)}
+    others = [one for one in labelled if one.ticket.pk not in addressed]
+    found = scores.of(others, epoch.scorer, version) if epoch.scorer else {}
+    return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in addressed) for one in labelled]
 
 
 def may_pass(epoch: Epoch, weighed: Weighed) -> bool:
     """As things stand; where a threshold is certified the verdict has the last word."""
     outcome, score = weighed.outcome, weighed.score
     value = epoch.value(score) if score else None
-    return isinstance(outcome, Prediction) and epoch.lets_pass(outcome.confidence, value)
+    return isinstance(outcome, Prediction) and not weighed.addressed and epoch.lets_pass(outcome.confidence, value)
 
 
 def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
@@ -127,10 +138,13 @@ def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
     return value >= epoch.audits_from or epoch.draw(weighed.ticket.pk) < epoch.audit_share
 
 
-def reason_to_hold(epoch: Epoch, first: Outcome, second: Outcome | None) -> Reason:
+def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Reason:
     """Why a ticket that may not pass waits for a person."""
+    first = weighed.outcome
     if isinstance(first, Failure):
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
+    if weighed.addressed:
+        return Reason.ADDRESSED
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
     return Reason.UNPROVEN if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.UNSURE
@@ -157,7 +171,7 @@ def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
         score=weighed.score,
         threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
         accepted=accepted,
-        reason=Reason.SURE if accepted else reason_to_hold(epoch, first, second),
+        reason=Reason.SURE if accepted else reason_to_hold(epoch, weighed, second),
     )
 
 

@@ -74,6 +74,18 @@ def test_refusals_and_failures_are_guarded(
         assert_guarded(answer)
 
 
+# What is taken in
+
+
+def test_too_large_a_file_is_refused_before_it_is_read_whoever_sends_it(client: Client) -> None:
+    head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nabc\r\n--x--\r\n'
+    claimed: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x", "CONTENT_LENGTH": str(300 * 1024**2)}
+    visitor = Client(enforce_csrf_checks=True, raise_request_exception=False)
+    visitor.get(SIGN_IN)
+    assert visitor.post(SIGN_IN, head, **claimed).status_code in (400, 413)
+    assert client.post(SIGN_IN, b"x=" + b"y" * 6 * 1024**2, "application/x-www-form-urlencoded").status_code == 400
+
+
 # Who has to wait
 
 

@@ -16,13 +16,15 @@ from django_htmx.middleware import HtmxDetails
 
 from classifier import kept
 
+from .sign_in import lacks_second_factor
+
 
 class SignInMiddleware(LoginRequiredMiddleware):
     """Leads visitors to the sign-in page; what they sent is kept where the view `keeps_input`."""
 
     def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
         if not super().process_view(request, view_func, *args):
-            return None
+            return redirect("mfa_index") if lacks_second_factor(request) else None
         if request.method == "POST" and _page_of(request, view_func):
             kept.keep(request)
         return _lead(request, redirect_to_login(_back(request, view_func)).url)

@@ -11,6 +11,7 @@ from classifier.contract import Classifier, ClassifierError, FailureKind, JsonMo
 if TYPE_CHECKING:
     from .embedded import Taught
     from .endpoint import Endpoint
+    from .outlet import Addresses
 
 # The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
 
@@ -56,8 +57,11 @@ def chat_model(
     max_in_flight: int,
     json_mode: JsonMode,
     logprobs: bool,
+    addresses: "Addresses",
 ) -> Classifier:
-    """A model behind an OpenAI-compatible URL, one object per process. Raises ClassifierError without a key."""
+    """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
+    host. Raises ClassifierError without a key.
+    """
     if not has_key(api_key_env):
         raise ClassifierError(
             f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
@@ -66,13 +70,19 @@ def chat_model(
         )
     api_key = os.environ[api_key_env].strip() if api_key_env else ""
     with _building:
-        endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight)
+        endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)
         return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode, logprobs)
 
 
 @lru_cache(maxsize=64)
 def _endpoint(
-    base_url: str, api_key: str, api_key_env: str, model: str, timeout: float, max_in_flight: int
+    base_url: str,
+    api_key: str,
+    api_key_env: str,
+    model: str,
+    timeout: float,
+    max_in_flight: int,
+    addresses: "Addresses",
 ) -> "Endpoint":
     """Shared by all classifiers of one model, so that its bound on requests in flight is one bound."""
     from .endpoint import Endpoint
@@ -84,6 +94,7 @@ def _endpoint(
         model=model,
         timeout=timeout,
         max_in_flight=max_in_flight,
+        addresses=addresses,
     )
 
 

@@ -10,6 +10,7 @@ import openai
 
 from classifier.contract import ClassifierError, FailureKind
 
+from . import outlet
 from .breaker import Breaker
 
 TRIES = 4
@@ -39,7 +40,15 @@ class Completion:
 
 class Endpoint:
     def __init__(
-        self, *, base_url: str, api_key: str, api_key_env: str, model: str, timeout: float, max_in_flight: int
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        api_key_env: str,
+        model: str,
+        timeout: float,
+        max_in_flight: int,
+        addresses: outlet.Addresses,
     ) -> None:
         self.model = model
         # Known here, not where it is found out: classifiers come and go with the values of a row.
@@ -51,7 +60,13 @@ class Endpoint:
         self._slots = asyncio.Semaphore(max_in_flight)
         self._breaker = Breaker()
         # The SDK refuses an empty key; servers without keys do not look at this one.
-        self._client = openai.AsyncOpenAI(base_url=base_url, api_key=api_key or "none", timeout=timeout, max_retries=0)
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=api_key or "none",
+            timeout=timeout,
+            max_retries=0,
+            http_client=outlet.client(addresses),
+        )
 
     async def complete(self, **parameters: Any) -> Completion:
         """Ask, and ask again after passing faults. Raises ClassifierError with the last one."""
@@ -94,6 +109,8 @@ class Endpoint:
                 return ClassifierError(
                     f"{self.model} did not answer within {self._timeout:g} s.", kind=FailureKind.TIMEOUT
                 )
+            case openai.APIConnectionError(__cause__=ClassifierError() as refused):
+                return refused
             case openai.APIConnectionError():
                 return ClassifierError(
                     f"No connection to {self._base_url} ({fault.__cause__ or fault}). Check the URL and the network.",

@@ -20,6 +20,7 @@ class Reason(models.TextChoices):
     UNSURE = "unsure", _("below the threshold")
     UNPROVEN = "unproven", _("not certified yet")
     DISAGREEMENT = "disagreement", _("two models disagree")
+    ADDRESSED = "addressed", _("speaks to the model")
     OUT_OF_TAXONOMY = "out_of_taxonomy", _("answer outside the taxonomy")
     FAILURE = "failure", _("no valid answer")
 
@@ -70,6 +71,8 @@ class Verdict(models.Model):
         """Why the ticket passed or waits, in a sentence."""
         if self.prediction is None:
             return str(self.failure.detail) if self.failure else ""
+        if self.reason == Reason.ADDRESSED:
+            return str(_("The text seems to give orders to whoever labels it, so the answer may have been dictated."))
         if self.reason == Reason.DISAGREEMENT:
             opinion = {"second": self.second_opinion, "other": self.second_opinion and self.second_opinion.spec}
             sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")

@@ -11,6 +11,7 @@ from pytest_django.live_server_helper import LiveServer
 
 from classifier.models import Ticket
 from tests.browser.conftest import Console
+from tests.browser.everybody import complaints, too_wide
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
@@ -123,3 +124,37 @@ def test_too_many_failures_are_told_in_a_plain_sentence(
     page.get_by_role("link", name="Back to signing in").click()
     sign_in(page)
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent: Page) -> None:
+    """On a real authenticator as the browser has them, under the site's own policy: the console stays silent."""
+    devices = agent.context.new_cdp_session(agent)
+    devices.send("WebAuthn.enable")
+    options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
+    options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
+    devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
+    agent.get_by_role("link", name="ana").click()
+    agent.get_by_role("link", name="Second factor").click()
+    agent.get_by_role("link", name="Add", exact=True).click()
+    agent.get_by_label("Password").fill(PASSWORD)
+    agent.get_by_role("button", name="Confirm").click()
+    agent.get_by_label("Passwordless").check()
+    agent.get_by_role("button", name="Add").click()
+    expect(agent.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+    agent.get_by_role("button", name="Sign out").click()
+    agent.get_by_role("button", name="With a passkey").click()
+    expect(agent.get_by_role("heading", name="Inbox")).to_be_visible()
+
+
+def test_the_pages_of_an_account_are_for_everybody(agent: Page) -> None:
+    paths = ["second-factor/totp/activate/", "second-factor/", "second-factor/webauthn/", "password/", "sessions/"]
+    found = []
+    for path in paths:
+        agent.goto(f"/account/{path}")
+        if agent.get_by_role("heading", name="Confirm Access").count():
+            found += complaints(agent, [360])
+            agent.get_by_label("Password").fill(PASSWORD)
+            agent.get_by_role("button", name="Confirm").click()
+        expect(agent).to_have_url(f"/account/{path}")
+        found += [f"{path}: {one}" for one in [*complaints(agent, [360]), *too_wide(agent)]]
+    assert found == []

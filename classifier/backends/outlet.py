@@ -1,0 +1,58 @@
+"""The way out to an endpoint: connections go only to addresses that somebody else allowed."""
+
+import asyncio
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import httpcore2
+import httpx2
+import openai
+
+Addresses = Callable[[str, int], list[str]]
+"""Of a host and a port: where a connection may go. Raises OSError where there is nothing, and whatever refuses."""
+
+
+class Outlet(httpcore2.AsyncNetworkBackend):
+    def __init__(self, addresses: Addresses) -> None:
+        self._addresses = addresses
+        self._network = httpcore2.AnyIOBackend()
+
+    async def connect_tcp(
+        self,
+        host: str,
+        port: int,
+        timeout: float | None = None,
+        local_address: str | None = None,
+        socket_options: Iterable[Any] | None = None,
+    ) -> httpcore2.AsyncNetworkStream:
+        """To the first address that takes the call. TLS comes later and still asks for the host's own certificate."""
+        try:
+            *others, last = await asyncio.to_thread(self._addresses, host, port)
+        except OSError as error:
+            raise httpcore2.ConnectError(str(error)) from error
+        for address in others:
+            try:
+                return await self._network.connect_tcp(address, port, timeout, local_address, socket_options)
+            except (httpcore2.ConnectError, httpcore2.ConnectTimeout):
+                continue
+        return await self._network.connect_tcp(last, port, timeout, local_address, socket_options)
+
+    async def sleep(self, seconds: float) -> None:
+        await self._network.sleep(seconds)
+
+
+class _Transport(httpx2.AsyncHTTPTransport):
+    """The library's own, on a pool with another network below, which its constructor has no parameter for."""
+
+    def __init__(self, outlet: Outlet) -> None:
+        self._pool = httpcore2.AsyncConnectionPool(
+            ssl_context=httpx2.create_ssl_context(),
+            max_connections=None,
+            keepalive_expiry=5.0,
+            network_backend=outlet,
+        )
+
+
+def client(addresses: Addresses) -> httpx2.AsyncClient:
+    """For the SDK. It takes no proxy of the environment: that one would look up names itself."""
+    return openai.DefaultAsyncHttpxClient(transport=_Transport(Outlet(addresses)))
