@@ -8,6 +8,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from classifier.models import Ticket
+from classifier.models.outbox import Kind
 
 from . import order, recording, routing
 from .grouping import groups_of
@@ -73,3 +74,4 @@ def _ask_anew(ticket: Ticket, by: User | None) -> None:
         )
         for number in (first_number, first_number + 1)
     )
+    routing.tell(Kind.REOPENED, [ticket.pk])

@@ -9,12 +9,14 @@ from typing import Any
 from django.utils import timezone
 
 from classifier.models import Ticket
+from classifier.models.outbox import Kind
+from classifier.outbox import announcing
 
 from .assurance import audits
 from .models import Decision, Seat
 from .models.decision import PASSED_ON
 from .models.seat import SeatQuerySet
-from .prepared import PreparedUpdate
+from .prepared import Prepared, PreparedUpdate
 
 SEATS_A_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
@@ -57,6 +59,16 @@ def settle(decisions: Sequence[Decision]) -> None:
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Seat.Purpose.REVIEW]:
         withdraw(Seat.objects.open().filter(ticket__in=several))
         audits.judge(several)
+    tell(Kind.DECIDED, [decision.ticket_id for decision in decisions])
+
+
+def tell(kind: Kind, ticket_pks: Sequence[int]) -> None:
+    """Tell others where these tickets stand now (one query where nobody wants to know)."""
+    if ticket_pks and _LISTENERS.tuples():
+        announcing.announce(kind, ticket_pks)
+
+
+_LISTENERS = Prepared(announcing.listeners)
 
 
 def _settled(category: int | None, sentiment: int | None) -> dict[str, Any]:
@@ -89,6 +101,7 @@ def reopen(seats: Sequence[Seat], tickets: Mapping[int, Ticket]) -> None:
         withdraw(Seat.objects.open().filter(ticket__in=several, purpose=Seat.Purpose.ADJUDICATION))
     ask_again(settled)
     audits.judge([ticket_pk for ticket_pk in settled if ticket_pk in several])
+    tell(Kind.REOPENED, settled)
 
 
 def ask_again(ticket_pks: Sequence[int]) -> None:

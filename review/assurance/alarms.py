@@ -13,6 +13,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.models import AuditDraw, Epoch, Ticket
+from classifier.models.outbox import Kind as Told
+from classifier.outbox import announcing
 from classifier.scoring.signals import Signals
 from review.models import Alarm, Audit, Certificate, Ledger
 
@@ -103,6 +105,7 @@ def _raise(ledger: Ledger, kind: Alarm.Kind, *, since: int, at: int, figures: di
     """From now on nothing passes."""
     alarm = Alarm.objects.create(epoch_id=ledger.epoch_id, kind=kind, since=since, at=at, figures=figures)
     Epoch.objects.filter(pk=ledger.epoch_id).update(passes_from=None)
+    announcing.tell(Told.ALARM, {"alarm": alarm.pk, "kind": alarm.kind, "model": ledger.epoch.spec.name})
     return alarm
 
 

@@ -29,10 +29,10 @@ def open_for(draws: Sequence[AuditDraw]) -> None:
         Audit(
             draw=draw,
             epoch_id=draw.epoch_id,
-            ticket_id=draw.verdict.ticket_id,
+            ticket_id=draw.ticket_pk,
             # The least share is the same for all tickets of the time, so that what is kept is a fair sample of them.
             kept=draw.number < min(draw.floor, KEPT),
-            rejudged=epochs[draw.epoch_id].draw_again(draw.verdict.ticket_id) < rejudged,
+            rejudged=epochs[draw.epoch_id].draw_again(draw.ticket_pk) < rejudged,
         )
         for draw in draws
     ]
@@ -76,14 +76,16 @@ def follow(ticket_pks: Sequence[int]) -> None:
 
 
 def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:
-    ticket, said = audit.ticket, audit.draw.verdict.prediction
+    ticket, verdict, score = audit.ticket, audit.draw.verdict, audit.draw.score
+    assert verdict and score  # noqa: S101, PT018 - a ticket with an audit is not archived
+    said = verdict.prediction
     assert said is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
     if ticket.state != Ticket.State.SETTLED:
         audit.category_right = audit.sentiment_right = audit.judged_at = None
         audit.flaw = ""
         return
     audit.flaw = "" if unseen else SEEN
-    if digest_of(ticket.text) != audit.draw.score.digest:
+    if digest_of(ticket.text) != score.digest:
         audit.flaw = EDITED
     audit.category_right = not audit.flaw and is_or_lies_below(said.category_id, ticket.category_id, parents)
     audit.sentiment_right = not audit.flaw and said.sentiment_id == ticket.sentiment_id

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.db import transaction
 from django.utils import timezone
 
 from classifier.models import AuditDraw, Epoch, Ticket
+from classifier.models.outbox import Kind
+from classifier.outbox import announcing
 from review.models import Alarm, Audit, Certificate, Decision, Ledger, Promise, Seat
 
 from . import ledgers
@@ -43,7 +47,7 @@ def _certify(ledger: Ledger, book: Book) -> None:
         end(held, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
     if book.threshold is not None and (held is None or held.passes_from != book.threshold):
         audits, errors = counted(ledger, book.threshold)
-        Certificate.objects.create(
+        granted = Certificate.objects.create(
             ledger=ledger,
             passes_from=book.threshold,
             coverage=ledger.coverage[book.certified - 1],
@@ -51,6 +55,7 @@ def _certify(ledger: Ledger, book: Book) -> None:
             errors=errors,
             until=_last_draw(ledger),
         )
+        announcing.tell(Kind.GRANTED, _told(granted))
 
 
 def _last_draw(ledger: Ledger) -> int:
@@ -71,8 +76,26 @@ def counted(ledger: Ledger, threshold: float) -> tuple[int, int]:
 
 
 def end(certificate: Certificate, reason: Certificate.End) -> None:
-    """From now on it is not in force."""
-    Certificate.objects.filter(pk=certificate.pk, ended_at=None).update(ended_at=timezone.now(), ended_by=reason)
+    """From now on it is not in force; others are told, unless one that lets more pass takes its place."""
+    in_force = Certificate.objects.filter(pk=certificate.pk, ended_at=None)
+    if in_force.update(ended_at=timezone.now(), ended_by=reason) and reason != Certificate.End.EXTENDED:
+        announcing.tell(Kind.REVOKED, {**_told(certificate), "reason": reason.value})
+
+
+def _told(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as others are told of it."""
+    ledger = certificate.ledger
+    return {
+        "certificate": certificate.pk,
+        "model": ledger.epoch.spec.name,
+        "about": ledger.about,
+        "target": round(1 - ledger.error, 6),
+        "risk": ledger.promised_risk,
+        "passes_from": certificate.passes_from,
+        "coverage": certificate.coverage,
+        "audits": certificate.audits,
+        "errors": certificate.errors,
+    }
 
 
 def _write_down(epoch: Epoch, ledger: Ledger, passes_from: float | None, book: Book) -> None:

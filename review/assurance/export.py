@@ -72,24 +72,18 @@ def _draws(ledger: Ledger) -> Iterator[dict[str, Any]]:
     after = 0
     while part := list(draws.filter(pk__gt=after)[:CHUNK]):
         after = part[-1].pk
-        said = _said([draw.verdict.ticket_id for draw in part if draw.audited])
-        yield from (_draw(ledger, draw, said.get(draw.verdict.ticket_id, [])) for draw in part)
+        said = _said([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
+        yield from (_draw(ledger, draw, said) for draw in part)
 
 
-def _draw(ledger: Ledger, draw: AuditDraw, said: list[dict[str, Any]]) -> dict[str, Any]:
-    audit, prediction = getattr(draw, "audit", None), draw.verdict.prediction
-    assert prediction is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
+def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+    audit = getattr(draw, "audit", None)
     found: tuple[bool | None, bool | None] = (audit.category_right, audit.sentiment_right) if audit else (None, None)
     return {
         "kind": "draw",
         "ledger": ledger.pk,
         "draw": draw.pk,
-        "ticket": draw.verdict.ticket_id,
-        "text_sha256": draw.score.digest,
-        "category": prediction.category_id,
-        "sentiment": prediction.sentiment_id,
-        "scores": {"category": draw.score.category, "sentiment": draw.score.sentiment, "both": draw.score.both},
-        "signals": draw.score.signals,
+        **_of_ticket(draw),
         "value": draw.value,
         "passes_from": draw.passes_from,
         "audits_from": draw.audits_from,
@@ -97,14 +91,31 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: list[dict[str, Any]]) -> dict[s
         "share": draw.share,
         "number": draw.number,
         "audited": draw.audited,
-        "accepted": draw.verdict.accepted,
         "wrong": was_wrong(ledger.about, *found),
         "category_right": found[0],
         "sentiment_right": found[1],
         "flaw": audit.flaw if audit else "",
         "kept": audit.kept if audit else None,
         "judged_at": _time(audit.judged_at) if audit else None,
-        "decisions": said,
+        "decisions": said.get(draw.verdict.ticket_id, []) if draw.verdict else [],
+    }
+
+
+def _of_ticket(draw: AuditDraw) -> dict[str, Any]:
+    """What was said of the ticket; none of it once that is archived."""
+    verdict, score = draw.verdict, draw.score
+    if verdict is None or score is None:
+        return dict.fromkeys(("ticket", "text_sha256", "category", "sentiment", "scores", "signals", "accepted"))
+    prediction = verdict.prediction
+    assert prediction is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
+    return {
+        "ticket": verdict.ticket_id,
+        "text_sha256": score.digest,
+        "category": prediction.category_id,
+        "sentiment": prediction.sentiment_id,
+        "scores": {"category": score.category, "sentiment": score.sentiment, "both": score.both},
+        "signals": score.signals,
+        "accepted": verdict.accepted,
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Ticket
+from classifier.models.outbox import Kind
 from review import opening, routing
 from review.models import Alarm
 
@@ -31,4 +32,5 @@ def _ask(ticket_pks: Sequence[int]) -> int:
     pks = list(passed.select_for_update().order_by("pk").values_list("pk", flat=True))
     routing.ask_again(pks)
     opening.on_moved(pks, Ticket.State.HELD)
+    routing.tell(Kind.REOPENED, pks)
     return len(pks)

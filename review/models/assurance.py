@@ -234,7 +234,7 @@ class Alarm(models.Model):
     figures = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail and webhook.")
+    told_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail.")
     seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
     class Meta:

@@ -1,0 +1,178 @@
+"""Whom the program talks with: webhooks, help desks and mailboxes, and what is on its way to them."""
+
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+from django.urls import reverse
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
+
+from classifier import mailboxes, outward
+from classifier.models import Delivery, Event, HelpDesk, Mailbox, Webhook, WriteBack
+from classifier.models.outbox import Kind, every_kind
+from classifier.outbox import announcing
+from classifier.secret import value_of
+
+from .history import HistoryAdmin
+from .tickets import ReadOnlyAdmin
+
+
+def _stands(variable: str) -> str:
+    """Whether a secret is there, seen from where this page is made."""
+    if not variable:
+        return gettext("none needed")
+    return gettext("set") if value_of(variable) else gettext("missing %s") % variable
+
+
+def _checked(form: forms.ModelForm, name: str) -> str:
+    url: str = form.cleaned_data[name]
+    try:
+        if url and name in form.changed_data:
+            outward.check(url)
+    except outward.Forbidden as error:
+        raise forms.ValidationError(str(error)) from error
+    return url
+
+
+class WebhookForm(forms.ModelForm):
+    kinds = forms.MultipleChoiceField(
+        label=_("Events"),
+        choices=[(kind.value, kind.label) for kind in Kind if kind != Kind.TEST],
+        widget=forms.CheckboxSelectMultiple,
+        initial=every_kind,
+    )
+
+    def clean_url(self) -> str:
+        return _checked(self, "url")
+
+
+@admin.register(Webhook)
+class WebhookAdmin(HistoryAdmin):
+    form = WebhookForm
+    list_display = ("name", "active", "secret", "rests_until")
+    fields = ("name", "url", "secret_env", "kinds", "active")
+    actions = ("send_test",)
+
+    @admin.display(description=_("secret"))
+    def secret(self, webhook: Webhook) -> str:
+        return _stands(webhook.secret_env)
+
+    @admin.action(description=_("Send a test event"), permissions=["change"])
+    def send_test(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
+        for webhook in webhooks:
+            announcing.send_test(webhook)
+        self.message_user(request, gettext("It is on its way; see under Deliveries how it went."))
+
+
+class HelpDeskForm(forms.ModelForm):
+    def clean_base_url(self) -> str:
+        return _checked(self, "base_url")
+
+
+@admin.register(HelpDesk)
+class HelpDeskAdmin(HistoryAdmin):
+    form = HelpDeskForm
+    list_display = ("name", "kind", "active", "secret", "write_back", "token", "rests_until")
+    fieldsets = (
+        (None, {"fields": ("name", "kind", "slug", "address", "secret_env", "active")}),
+        (
+            _("Writing back"),
+            {
+                "fields": (
+                    *("write_back", "base_url", "account", "token_env"),
+                    *("category_field", "sentiment_field", "review_field"),
+                )
+            },
+        ),
+    )
+
+    def get_readonly_fields(self, request: HttpRequest, obj: HelpDesk | None = None) -> tuple[str, ...]:
+        # Its tickets are known by the short name.
+        return ("address", "slug") if obj else ("address",)
+
+    @admin.display(description=_("address for the desk to call"))
+    def address(self, desk: HelpDesk) -> str:
+        return settings.SITE_URL + reverse("classifier:hook", args=[desk.slug]) if desk.slug else "–"
+
+    @admin.display(description=_("secret"))
+    def secret(self, desk: HelpDesk) -> str:
+        return _stands(desk.secret_env)
+
+    @admin.display(description=_("token"))
+    def token(self, desk: HelpDesk) -> str:
+        return _stands(desk.token_env)
+
+
+class MailboxForm(forms.ModelForm):
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        try:
+            if values.get("host") and values.get("port") and {"host", "port"}.intersection(self.changed_data):
+                outward.check_host(values["host"], values["port"])
+        except outward.Forbidden as error:
+            self.add_error("host", str(error))
+        return values
+
+
+@admin.register(Mailbox)
+class MailboxAdmin(HistoryAdmin):
+    form = MailboxForm
+    list_display = ("name", "active", "password", "checked_at", "error", "stored", "skipped")
+    fields = ("name", "slug", "host", "port", "security", "user", "password_env", "folder", "active")
+    actions = ("look_now",)
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> tuple[str, ...]:
+        return ("slug",) if obj else ()
+
+    @admin.display(description=_("password"))
+    def password(self, mailbox: Mailbox) -> str:
+        return _stands(mailbox.password_env)
+
+    @admin.action(description=_("Look into it now"), permissions=["change"])
+    def look_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:
+        mailboxes.look_soon([mailbox.pk for mailbox in chosen])
+        self.message_user(request, gettext("A worker looks into it within a quarter of a minute."))
+
+
+class OutgoingAdmin(ReadOnlyAdmin):
+    """What goes out can be looked at, and sent once more."""
+
+    list_filter = ("state", "destination")
+    actions = ("replay",)
+
+    def has_replay_permission(self, request: HttpRequest) -> bool:
+        return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
+
+    @admin.action(description=_("Send once more"), permissions=["replay"])
+    def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
+        number = announcing.replay(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
+        self.message_user(request, ngettext("%d is sent once more.", "%d are sent once more.", number) % number)
+
+
+@admin.register(Delivery)
+class DeliveryAdmin(OutgoingAdmin):
+    list_display = ("pk", "destination", "kind", "state", "attempts", "status", "error", "available_at", "created_at")
+    list_select_related = ("destination", "event")
+    raw_id_fields = ("event",)
+
+    @admin.display(description=_("event"))
+    def kind(self, delivery: Delivery) -> str:
+        return delivery.event.kind
+
+
+@admin.register(WriteBack)
+class WriteBackAdmin(OutgoingAdmin):
+    list_display = ("ticket_id", "destination", "state", "attempts", "status", "error", "available_at", "written")
+    list_select_related = ("destination",)
+    raw_id_fields = ("ticket",)
+
+
+@admin.register(Event)
+class EventAdmin(ReadOnlyAdmin):
+    list_display = ("name", "kind", "ticket_id", "created_at")
+    list_filter = ("kind",)
+    raw_id_fields = ("ticket",)

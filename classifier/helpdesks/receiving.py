@@ -1,0 +1,47 @@
+"""A help desk tells of a ticket, which is stored once however often it tells."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.utils import timezone
+
+from classifier import intake, plain
+from classifier.models import HelpDesk, Ticket
+from classifier.text import LONGEST_TICKET, storable
+
+from . import DESKS
+from .base import Message, NotAnEvent
+
+
+def receive(desk: HelpDesk, payload: Any) -> bool:
+    """Store what a customer wrote. Returns whether the event was about that, and had any text. Raises NotAnEvent."""
+    if not isinstance(payload, Mapping):
+        raise NotAnEvent("it is no JSON object")
+    message = DESKS[desk.kind].read(payload)
+    row = _ticket(message) if message else None
+    if row is None:
+        return False
+    intake.receive_many(desk.slug, [row])
+    return True
+
+
+def _ticket(message: Message) -> dict[str, Any] | None:
+    """Keyword arguments of Ticket, cut to what its fields take; None where nothing was written."""
+    body = plain.from_html(message.body) if message.is_html else plain.tidy(message.body)
+    text = plain.message(message.subject, body)[:LONGEST_TICKET]
+    if len(message.external_id) > _length("external_id"):
+        raise NotAnEvent("the ticket's id is too long")
+    if not text.strip():
+        return None
+    cut = {name: storable(getattr(message, name))[: _length(name)] for name in ("customer", "channel", "language")}
+    return {
+        "external_id": storable(message.external_id),
+        "text": text,
+        "received_at": message.received_at or timezone.now(),
+        **cut,
+    }
+
+
+def _length(name: str) -> int:
+    field: Any = Ticket._meta.get_field(name)
+    return int(field.max_length)

@@ -1,0 +1,99 @@
+"""Help desks that tickets come from, and what is written back to them."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.secret import names_a_variable
+
+from .outbox import Destination, Outgoing
+from .ticket import Ticket
+
+
+class HelpDeskQuerySet(models.QuerySet["HelpDesk"]):
+    def active(self) -> HelpDeskQuerySet:
+        return self.filter(active=True)
+
+    def writing_back(self) -> HelpDeskQuerySet:
+        return self.active().filter(write_back=True)
+
+
+class HelpDesk(Destination):
+    class Kind(models.TextChoices):
+        ZENDESK = "zendesk", "Zendesk"
+        FRESHDESK = "freshdesk", "Freshdesk"
+        INTERCOM = "intercom", "Intercom"
+        ZAMMAD = "zammad", "Zammad"
+        CHATWOOT = "chatwoot", "Chatwoot"
+
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind)
+    slug = models.SlugField(
+        _("short name"),
+        unique=True,
+        help_text=_("Part of the address that the desk calls, and the source of its tickets; it stays as it is."),
+    )
+    secret_env = models.CharField(
+        _("secret variable"),
+        max_length=80,
+        validators=[names_a_variable],
+        help_text=_("Name of the environment variable with the secret that the desk signs with, or sends along."),
+    )
+    write_back = models.BooleanField(_("write back"), default=False)
+    base_url = models.URLField(
+        _("base URL"), blank=True, help_text=_("Of the desk's API, without a path, as in https://example.zendesk.com.")
+    )
+    account = models.CharField(
+        _("account"),
+        max_length=200,
+        blank=True,
+        help_text=_("Zendesk: the user's e-mail. Chatwoot: the account's number."),
+    )
+    token_env = models.CharField(
+        _("token variable"),
+        max_length=80,
+        blank=True,
+        validators=[names_a_variable],
+        help_text=_("Name of the environment variable with the token for the desk's API."),
+    )
+    category_field = models.CharField(_("field for the category"), max_length=100, blank=True)
+    sentiment_field = models.CharField(_("field for the sentiment"), max_length=100, blank=True)
+    review_field = models.CharField(
+        _("field for the review"), max_length=100, blank=True, help_text=_("Gets needs_review, accepted or decided.")
+    )
+
+    objects = HelpDeskQuerySet.as_manager()
+    history = HistoricalRecords(excluded_fields=["rests_until"])
+
+    class Meta(Destination.Meta):
+        verbose_name = _("help desk")
+        verbose_name_plural = _("help desks")
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(write_back=False) | ~models.Q(base_url="") & ~models.Q(token_env=""),
+                name="helpdesk_can_be_reached",
+                violation_error_message=_("To write back it takes a base URL and a token variable."),
+            ),
+        ]
+
+
+class WriteBack(Outgoing):
+    """What a help desk is to know of a ticket of its own: how it stands in the end, whatever came between."""
+
+    destination = models.ForeignKey(
+        HelpDesk, models.CASCADE, db_index=False, related_name="write_backs", verbose_name=_("help desk")
+    )
+    ticket = models.OneToOneField(Ticket, models.CASCADE, related_name="+", verbose_name=_("ticket"))
+    written = models.JSONField(_("written"), default=dict, help_text="What stands there since the last time.")
+
+    class Meta(Outgoing.Meta):
+        verbose_name = _("write-back")
+        verbose_name_plural = _("write-backs")
+        indexes = [
+            *Outgoing.Meta.indexes,
+            models.Index(fields=["settled_at"], condition=~models.Q(state="waiting"), name="writeback_settled"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.ticket_id} -> {self.destination_id}"

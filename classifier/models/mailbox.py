@@ -1,0 +1,66 @@
+"""Mailboxes whose messages become tickets. `available_at` is when a worker may look into one next."""
+
+from __future__ import annotations
+
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.secret import names_a_variable
+
+
+class MailboxQuerySet(models.QuerySet["Mailbox"]):
+    def due(self) -> MailboxQuerySet:
+        """To be looked into, and free for a worker to take."""
+        return self.filter(active=True, available_at__lte=timezone.now())
+
+
+class Mailbox(models.Model):
+    class Security(models.TextChoices):
+        TLS = "tls", _("TLS from the start")
+        STARTTLS = "starttls", _("STARTTLS")
+        NONE = "none", _("none: the password goes in the clear")
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    slug = models.SlugField(
+        _("short name"), max_length=40, unique=True, help_text=_("Tickets come from mail: and this; it stays as it is.")
+    )
+    host = models.CharField(_("host"), max_length=200)
+    port = models.PositiveIntegerField(
+        _("port"), default=993, validators=[MinValueValidator(1), MaxValueValidator(65_535)]
+    )
+    security = models.CharField(_("security"), max_length=8, choices=Security, default=Security.TLS)
+    user = models.CharField(_("user"), max_length=200)
+    password_env = models.CharField(
+        _("password variable"),
+        max_length=80,
+        validators=[names_a_variable],
+        help_text=_("Name of the environment variable that holds the password; the password itself is never stored."),
+    )
+    folder = models.CharField(_("folder"), max_length=200, default="INBOX")
+    active = models.BooleanField(_("active"), default=True)
+    available_at = models.DateTimeField(default=timezone.now, editable=False)
+    checked_at = models.DateTimeField(_("looked into"), null=True, editable=False)
+    error = models.CharField(_("error"), max_length=300, blank=True, editable=False)
+    stored = models.PositiveBigIntegerField(_("messages stored"), default=0, editable=False)
+    skipped = models.PositiveBigIntegerField(
+        _("messages skipped"), default=0, editable=False, help_text=_("Automatic replies, bounces, and empty ones.")
+    )
+
+    objects = MailboxQuerySet.as_manager()
+    history = HistoricalRecords(excluded_fields=["available_at", "checked_at", "error", "stored", "skipped"])
+
+    class Meta:
+        ordering = ["name"]
+        verbose_name = _("mailbox")
+        verbose_name_plural = _("mailboxes")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def source(self) -> str:
+        """Of its tickets."""
+        return f"mail:{self.slug}"

@@ -1,0 +1,191 @@
+"""What others are told: events, who wants them, and each request that is owed to somebody else's server.
+
+The rows are the queue: `available_at` is when a worker may take a waiting one, and a claim moves it ahead.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, Self
+from uuid import uuid4
+
+from django.db import models
+from django.db.models import F, Q
+from django.dispatch import Signal
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.secret import names_a_variable
+
+from .ticket import Ticket
+
+queued = Signal()
+"""Sent after the commit that left something to be sent."""
+
+
+class Destination(models.Model):
+    """A server of somebody else's that requests go to."""
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    active = models.BooleanField(_("active"), default=True)
+    rests_until = models.DateTimeField(
+        _("left alone until"), null=True, editable=False, help_text=_("It failed a moment ago, or asked for a pause.")
+    )
+
+    class Meta:
+        abstract = True
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class OutgoingQuerySet(models.QuerySet[Any]):
+    def waiting(self) -> Self:
+        return self.filter(state=Outgoing.State.WAITING)
+
+    def due(self) -> Self:
+        """Waiting, and free for a worker to take."""
+        return self.waiting().filter(available_at__lte=timezone.now())
+
+    def ask_again(self) -> int:
+        """Have these go out once more, however they stand; what is under way meanwhile goes again afterwards. Returns
+        how many.
+        """
+        anew = {"state": Outgoing.State.WAITING, "attempts": 0, "available_at": timezone.now(), "settled_at": None}
+        more = F("revision") + 1
+        waiting = self.waiting().update(revision=more)
+        return waiting + self.exclude(state=Outgoing.State.WAITING).update(revision=more, **anew)
+
+
+class Outgoing(models.Model):
+    """A request that is owed to a destination, and how it stands with it."""
+
+    class State(models.TextChoices):
+        WAITING = "waiting", _("waiting")
+        DELIVERED = "delivered", _("delivered")
+        GIVEN_UP = "given_up", _("given up")
+
+    destination: models.ForeignKey[Any, Any]
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
+    available_at = models.DateTimeField(_("next try"), default=timezone.now)
+    attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
+    revision = models.PositiveIntegerField(default=1, help_text="How often it was asked for.")
+    status = models.PositiveSmallIntegerField(_("status"), null=True, help_text=_("Of the latest answer."))
+    error = models.CharField(_("error"), max_length=300, blank=True)
+    created_at = models.DateTimeField(_("since"), default=timezone.now)
+    settled_at = models.DateTimeField(_("settled"), null=True)
+
+    objects = OutgoingQuerySet.as_manager()
+
+    class Meta:
+        abstract = True
+        ordering = ["-pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(state="waiting", settled_at=None)
+                | Q(state__in=["delivered", "given_up"], settled_at__isnull=False),
+                name="%(class)s_settled_or_waiting",
+            ),
+        ]
+        indexes = [
+            models.Index(
+                fields=["destination", "available_at"], condition=Q(state="waiting"), name="%(class)s_waiting"
+            ),
+            models.Index(fields=["-id"], condition=Q(state="given_up"), name="%(class)s_given_up"),
+        ]
+
+
+class Kind(models.TextChoices):
+    """What events there are."""
+
+    CLASSIFIED = "ticket.classified", _("a ticket was classified")
+    DECIDED = "ticket.decided", _("people settled on a label")
+    REOPENED = "ticket.reopened", _("people are asked about a ticket once more")
+    GRANTED = "certificate.granted", _("a certificate was granted")
+    REVOKED = "certificate.revoked", _("a certificate is in force no longer")
+    ALARM = "alarm.raised", _("an alarm stopped auto-accept")
+    TEST = "webhook.test", _("a test")
+
+
+def every_kind() -> list[str]:
+    """What a webhook may want; a test comes when somebody asks for it."""
+    return [kind.value for kind in Kind if kind != Kind.TEST]
+
+
+class WebhookQuerySet(models.QuerySet["Webhook"]):
+    def active(self) -> WebhookQuerySet:
+        return self.filter(active=True)
+
+    def wanting(self, kind: str) -> list[Webhook]:
+        """The active ones that want such events (one query; there are few)."""
+        return [webhook for webhook in self.active() if kind in webhook.kinds]
+
+
+class Webhook(Destination):
+    """An address that is told of events."""
+
+    url = models.URLField(_("URL"), max_length=500)
+    secret_env = models.CharField(
+        _("secret variable"),
+        max_length=80,
+        validators=[names_a_variable],
+        help_text=_("Name of the environment variable that holds the signing secret: whsec_ and then base64."),
+    )
+    kinds = models.JSONField(_("events"), default=every_kind)
+
+    objects = WebhookQuerySet.as_manager()
+    history = HistoricalRecords(excluded_fields=["rests_until"])
+
+    class Meta(Destination.Meta):
+        verbose_name = _("webhook")
+        verbose_name_plural = _("webhooks")
+
+
+class Event(models.Model):
+    """Something that happened, in the words in which others are told; written along with what it tells of."""
+
+    uid = models.UUIDField(default=uuid4, unique=True, editable=False)
+    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    created_at = models.DateTimeField(_("when"), default=timezone.now, db_index=True)
+    data = models.JSONField(_("data"))
+    ticket = models.ForeignKey(Ticket, models.CASCADE, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("event")
+        verbose_name_plural = _("events")
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def name(self) -> str:
+        """What tells it from all others; the same in every try and at every receiver."""
+        return f"evt_{self.uid.hex}"
+
+    def body(self) -> bytes:
+        """What is sent: the same bytes each time."""
+        told = {"id": self.name, "type": self.kind, "created_at": self.created_at.isoformat(), "data": self.data}
+        return json.dumps(told, ensure_ascii=False).encode()
+
+
+class Delivery(Outgoing):
+    """An event on its way to one webhook."""
+
+    destination = models.ForeignKey(
+        Webhook, models.CASCADE, db_index=False, related_name="deliveries", verbose_name=_("webhook")
+    )
+    event = models.ForeignKey(Event, models.CASCADE, related_name="deliveries", verbose_name=_("event"))
+
+    class Meta(Outgoing.Meta):
+        verbose_name = _("delivery")
+        verbose_name_plural = _("deliveries")
+        constraints = [
+            *Outgoing.Meta.constraints,
+            models.UniqueConstraint(fields=["event", "destination"], name="delivery_once_per_webhook"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.event_id} -> {self.destination_id}"

@@ -1,0 +1,90 @@
+"""A real local server that is sent requests, with the faults that real ones have: `with Receiver(503) as receiver:`."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Got:
+    """A request as it came: header names in lower case."""
+
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: bytes
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reply:
+    status: int = 204
+    headers: dict[str, str] = field(default_factory=dict)
+    hangs: bool = False
+    cut: bool = False
+
+
+Answer = Reply | Callable[[Got], Reply]
+
+
+class _Server(ThreadingHTTPServer):
+    request_queue_size = 128
+
+
+class Receiver:
+    """Answers in order, the last one again and again."""
+
+    def __init__(self, *answers: Answer | int) -> None:
+        self.answers = [Reply(status=one) if isinstance(one, int) else one for one in answers or (204,)]
+        self.got: list[Got] = []
+        self._lock, self._over = threading.Lock(), threading.Event()
+        self._server = _Server(("127.0.0.1", 0), self._handler())
+        self.url = f"http://127.0.0.1:{self._server.server_port}"
+
+    def __enter__(self) -> Receiver:
+        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._over.set()
+        self._server.shutdown()
+        self._server.server_close()
+
+    def _reply(self, got: Got) -> Reply:
+        with self._lock:
+            answer = self.answers[min(len(self.got), len(self.answers) - 1)]
+            self.got.append(got)
+        return answer if isinstance(answer, Reply) else answer(got)
+
+    def _handler(self) -> type[BaseHTTPRequestHandler]:
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def _answer(self) -> None:
+                headers = {name.lower(): value for name, value in self.headers.items()}
+                body = self.rfile.read(int(headers.get("content-length", 0)))
+                reply = receiver._reply(Got(self.command, self.path, headers, body))
+                if reply.hangs:
+                    receiver._over.wait(10)
+                if reply.hangs or reply.cut:
+                    self.close_connection = True
+                    return
+                self.send_response(reply.status)
+                for name, value in reply.headers.items():
+                    self.send_header(name, value)
+                self.end_headers()
+
+            do_GET = do_POST = do_PUT = _answer
+
+            def log_message(self, *_given: Any) -> None:
+                pass
+
+        return Handler
