@@ -1,0 +1,159 @@
+"""Classify now: the sender waits for the answer, up to a deadline."""
+
+from collections.abc import Sequence
+from typing import Any, Self
+
+from django.http import HttpResponse
+from ninja import Router, Schema, Status
+from pydantic import Field, model_validator
+
+from classifier import at_once, intake
+from classifier.at_once import TooLong
+from classifier.intake import AnotherText
+from classifier.models import ContractVersion, Gate, Prediction, Ticket, Verdict
+from classifier.models.access import Scope
+
+from .access import ApiRequest, needs
+from .fields import In, Text, TicketIn
+from .once import PARAMETER, once
+from .problems import Problem
+from .telling import OTHER_TEXT, Stored, full_names, stored
+
+router = Router(tags=["Classify"])
+
+MOST = 64
+DEADLINE_MS, SHORTEST_MS, LONGEST_MS = 10_000, 50, 60_000
+
+
+class ClassifyIn(In):
+    """One `text`, or up to 64 `tickets`."""
+
+    text: Text | None = Field(None, examples=["My invoice #9922 has the wrong tax rate."])
+    tickets: list[TicketIn] | None = Field(None, min_length=1, max_length=MOST)
+    store: bool = Field(True, description="False: only answer, and store nothing.")
+    deadline_ms: int = Field(
+        DEADLINE_MS, ge=SHORTEST_MS, le=LONGEST_MS, description="Past it the work goes on, and the answer is 202."
+    )
+
+    @model_validator(mode="after")
+    def _one_or_the_other(self) -> Self:
+        if (self.text is None) == (self.tickets is None):
+            raise ValueError("Give one text, or tickets; not both.")
+        return self
+
+    def given(self) -> list[TicketIn]:
+        return self.tickets or [TicketIn.model_validate({"text": self.text})]
+
+    @property
+    def seconds(self) -> float:
+        return self.deadline_ms / 1_000
+
+
+class Opinion(Schema):
+    """What a second model said."""
+
+    category: str | None
+    sentiment: str | None
+    confidence: float | None
+    reasoning: str | None
+    model: str
+    error: str | None = None
+
+
+class Classified(Schema):
+    """What a model said of a text; all null while that is not known yet. `error` tells why there is no label.
+
+    `review_flag` is true where a person should look, or will; `fallback_review` is a second model's opinion then.
+    """
+
+    category: str | None = None
+    sentiment: str | None = None
+    confidence: float | None = None
+    reasoning: str | None = None
+    review_flag: bool | None = None
+    fallback_review: Opinion | None = None
+    model: str | None = None
+    latency_ms: float | None = None
+    error: str | None = None
+    ticket: Stored | None = Field(None, description="Null where nothing is stored.")
+
+
+class ClassifyOut(Schema):
+    """One result a text, in order."""
+
+    results: list[Classified]
+
+
+@router.post(
+    "/classify",
+    response={200: ClassifyOut, 202: ClassifyOut},
+    summary="Classify one text or a batch now",
+    **needs(Scope.CLASSIFY, "classifier.add_ticket", parameters=[PARAMETER]),
+)
+@once
+def classify(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> Any:
+    """The texts are stored as tickets, each once per source and external id, and go to people where the gate says so.
+    202 tells that some are not done by the deadline: they go on in the background, and `ticket.url` tells of them.
+
+    The caller is told what models say, also of tickets that people are to judge without knowing it: give this scope
+    to systems that keep it from those people.
+    """
+    gate, version = Gate.current(), ContractVersion.objects.in_force()
+    if not body.store:
+        return {"results": _instantly(body, gate, version)}
+    tickets = _received(body.given())
+    fresh = list({one.ticket.pk: one.ticket for one in tickets if one.fresh}.values())
+    if fresh:
+        at_once.classify(fresh, gate, seconds=body.seconds)
+    results = _results([one.ticket.pk for one in tickets])
+    if all(one["ticket"]["state"] != Ticket.State.NEW for one in results):
+        return Status(200, {"results": results})
+    response["Retry-After"] = "1"
+    return Status(202, {"results": results})
+
+
+def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
+    try:
+        found = at_once.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
+    except TooLong:
+        late = f"There was no answer within {body.deadline_ms:,} ms. Allow more, or store the text and ask later."
+        raise Problem(504, late, slug="deadline") from None
+    return [one.as_dict() for one in found]
+
+
+def _received(given: Sequence[TicketIn]) -> list[intake.Taken]:
+    try:
+        return intake.receive_each([one.row() for one in given], claimed=True)
+    except AnotherText as others:
+        errors = [{"in": "body", "pointer": f"/tickets/{place}", "detail": OTHER_TEXT} for place in others.places]
+        raise Problem(409, f"{OTHER_TEXT} Nothing is stored.", slug="other-text", errors=errors) from None
+
+
+def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
+    """What stands of these tickets now (four queries)."""
+    names = full_names()
+    tickets = {ticket.pk: ticket for ticket in Ticket.objects.with_labels().defer("text").filter(pk__in=pks)}
+    return [{"ticket": stored(tickets[pk])} | _said(tickets[pk].verdict, names) for pk in pks if pk in tickets]
+
+
+def _said(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:
+    """As an instant label tells it (`Instant.as_dict`)."""
+    by = (verdict.prediction or verdict.failure) if verdict else None
+    if verdict is None or by is None:
+        return {}
+    second = verdict.second_opinion
+    return {
+        "review_flag": not verdict.accepted,
+        "fallback_review": _label(second, names) | {"model": second.spec.name} if second else None,
+        "model": by.spec.name,
+        "latency_ms": round(by.latency_ms, 1),
+    } | (_label(by, names) if isinstance(by, Prediction) else {"error": by.detail})
+
+
+def _label(said: Prediction, names: dict[int, str]) -> dict[str, Any]:
+    return {
+        "category": names[said.category_id],
+        "sentiment": said.sentiment.name,
+        "confidence": round(said.confidence, 4),
+        "reasoning": said.reasoning,
+    }

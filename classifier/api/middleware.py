@@ -1,0 +1,38 @@
+"""What all answers under /api/ have in common, those included that no operation gives."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+
+from classifier.allowances import WINDOW, Allowed
+
+from . import problems
+from .once import finish
+
+PREFIX = "/api/"
+
+
+class ApiMiddleware:
+    """Errors as problems, what is left of the allowance, and answers kept where that was asked for."""
+
+    def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
+        self._get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        response = self._get_response(request)
+        if not request.path_info.startswith(PREFIX):
+            return response
+        if response.status_code >= 400 and response.get("Content-Type") != problems.MEDIA_TYPE:
+            assert isinstance(response, HttpResponse)  # noqa: S101 - no error is streamed
+            response = problems.of_response(request, response)
+        finish(request, response)
+        if allowed := getattr(request, "allowed", None):
+            _tell(response, allowed)
+        return response
+
+
+def _tell(response: HttpResponseBase, allowed: Allowed) -> None:
+    """The header fields of draft-ietf-httpapi-ratelimit-headers."""
+    response["RateLimit-Policy"] = f'"key";q={allowed.limit};w={WINDOW}'
+    response["RateLimit"] = f'"key";r={allowed.left};t={allowed.seconds}'

@@ -1,0 +1,138 @@
+"""What the API tells of tickets and of what models said. Of a sealed ticket it tells nothing of that."""
+
+from collections.abc import Iterable, Sequence
+from datetime import datetime
+from typing import Any
+
+from django.db.models.functions import Left
+from django.urls import reverse
+from ninja import Schema
+
+from classifier.models import Category, Prediction, Ticket
+from classifier.models.taxonomy import paths
+from classifier.models.ticket import TicketQuerySet
+from classifier.text import excerpt
+
+OTHER_TEXT = "There is a ticket of this source and external id, and its text is another one."
+_HEAD, _EXCERPT = 1_000, 120
+
+
+class Label(Schema):
+    """Of a settled ticket what people said, else what models said; of one that is held it is a suggestion."""
+
+    category: str
+    sentiment: str
+    by: str
+    confidence: float | None = None
+
+
+class TicketRow(Schema):
+    """A ticket in a list. `excerpt` is how its text begins; `label` is null where there is none, or none to be told."""
+
+    id: int
+    url: str
+    source: str
+    external_id: str | None
+    excerpt: str
+    customer: str
+    channel: str
+    language: str
+    received_at: datetime
+    due_at: datetime | None
+    state: str
+    sealed: bool
+    label: Label | None
+
+
+class TicketOut(TicketRow):
+    text: str
+
+
+class PredictionOut(Schema):
+    """What a model answered."""
+
+    id: int
+    model: str
+    category: str
+    sentiment: str
+    confidence: float
+    reasoning: str
+    latency_ms: float
+    created_at: datetime
+
+
+class Stored(Schema):
+    """A ticket that is stored now."""
+
+    id: int
+    url: str
+    source: str
+    external_id: str | None
+    state: str
+
+
+def full_names() -> dict[int, str]:
+    """Categories by key, "parent > child" (one query)."""
+    return paths(Category.objects.all())
+
+
+def url_of(ticket_pk: int) -> str:
+    return reverse("api:ticket", args=[ticket_pk])
+
+
+def stored(ticket: Ticket) -> dict[str, Any]:
+    told = ("source", "external_id", "state")
+    return {"id": ticket.pk, "url": url_of(ticket.pk)} | {name: getattr(ticket, name) for name in told}
+
+
+def in_lists(tickets: TicketQuerySet) -> TicketQuerySet:
+    """With all that is told of them in lists, of their texts no more than the head."""
+    return tickets.with_labels().defer("text").annotate(head=Left("text", _HEAD))
+
+
+def rows(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
+    names = full_names()
+    return [_row(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
+
+
+def ticket_out(ticket: Ticket) -> dict[str, Any]:
+    return _row(ticket, full_names()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
+
+
+def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
+    names = full_names()
+    return [
+        {
+            "id": said.pk,
+            "model": said.spec.name,
+            "category": names[said.category_id],
+            "sentiment": said.sentiment.name,
+            "confidence": round(said.confidence, 4),
+            "reasoning": said.reasoning,
+            "latency_ms": round(said.latency_ms, 1),
+            "created_at": said.created_at,
+        }
+        for said in predictions
+    ]
+
+
+def _row(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
+    told = ("source", "external_id", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
+    return {
+        "id": ticket.pk,
+        "url": url_of(ticket.pk),
+        "label": _label(ticket, names),
+        **{name: getattr(ticket, name) for name in told},
+    }
+
+
+def _label(ticket: Ticket, names: dict[int, str]) -> dict[str, Any] | None:
+    if ticket.state == Ticket.State.NEW or ticket.sealed:
+        return None
+    if ticket.category_id:
+        return {"category": names[ticket.category_id], "sentiment": str(ticket.sentiment), "by": "people"}
+    said = ticket.verdict.prediction if ticket.verdict else None
+    if said is None:
+        return None
+    label = {"category": names[said.category_id], "sentiment": said.sentiment.name, "by": "model"}
+    return label | {"confidence": round(said.confidence, 4)}

@@ -1,0 +1,189 @@
+"""Benchmark runs: which there are, their figures, and starting one."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404
+from django.urls import reverse
+from ninja import Router, Schema
+from pydantic import Field
+
+from classifier.api.access import ApiRequest, needs
+from classifier.api.fields import In
+from classifier.api.once import PARAMETER, once
+from classifier.api.pages import Page, Turned, page
+from classifier.api.problems import Problem
+from classifier.models import ContractVersion, ModelSpec
+from classifier.models.access import Scope
+from review import comparing, snapshots, tasks
+from review.benchmark import MOST_CONTENDERS, Entry, NothingToRun
+from review.comparing import Underway
+from review.models import Contender, Run, Snapshot
+from review.snapshots import NothingToKeep
+
+from .datasets import DIGEST
+
+router = Router(tags=["Benchmark"])
+
+_reads = needs(Scope.BENCHMARK_READ, "review.benchmark")
+
+
+class RunIn(In):
+    """Models by their ids, under the contract in force. Without a snapshot one is taken of the labels as they stand."""
+
+    models: list[int] = Field(min_length=1, max_length=MOST_CONTENDERS)
+    snapshot: str | None = Field(None, pattern=DIGEST, description="The digest, or its first 12 characters or more.")
+
+
+class RunRow(Schema):
+    id: int
+    url: str
+    snapshot: str
+    state: str
+    items: int
+    contenders: list[str]
+    created_at: datetime
+    finished_at: datetime | None
+    note: str
+
+
+class Estimate(Schema):
+    """A figure with the ends of its 95% interval, and the number that it rests on."""
+
+    estimate: float | None
+    low: float | None
+    high: float | None
+    n: int
+
+
+class Figures(Schema):
+    """Of all items; milliseconds, and money in the currency of the prices."""
+
+    n: int
+    answered: int
+    category: Estimate
+    sentiment: Estimate
+    both: Estimate
+    macro_f1: dict[str, float | None]
+    brier: float | None
+    ece: float | None
+    latency: dict[str, float | None]
+    cost: float
+    failures: dict[str, int]
+
+
+class ContenderOut(Schema):
+    """`figures` are there once it has answered for every item."""
+
+    id: int
+    model: int
+    name: str
+    contract: str
+    done: int
+    baseline: bool
+    figures: Figures | None
+
+
+class RunOut(RunRow):
+    results: list[ContenderOut]
+
+
+@router.get("/benchmark/runs", response=Page[RunRow], summary="List benchmark runs", url_name="runs", **_reads)
+def list_runs(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+    """Newest first."""
+    return page(request, response, turn, Run.objects.select_related("snapshot"), _rows)
+
+
+@router.get("/benchmark/runs/{int:pk}", response=RunOut, summary="A benchmark run", url_name="run", **_reads)
+def read_run(request: ApiRequest, pk: int) -> Any:
+    """How far it is, and the figures of those that are done."""
+    run = get_object_or_404(Run.objects.select_related("snapshot"), pk=pk)
+    results = [_contender(row.contender, row.progress.done) for row in Underway(run).rows]
+    return _rows([run])[0] | {"results": results}
+
+
+@router.post(
+    "/benchmark/runs",
+    response={202: RunRow},
+    summary="Start a benchmark run",
+    url_name="runs",
+    **needs(Scope.BENCHMARK_WRITE, "review.benchmark", parameters=[PARAMETER]),
+)
+@once
+def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
+    """It runs in the background, and may cost what the providers of the models ask for it."""
+    entries = [Entry(spec, contract) for contract in [ContractVersion.objects.in_force()] for spec in _specs(body)]
+    try:
+        snapshot = _snapshot(body.snapshot) if body.snapshot else snapshots.take(by=request.user)
+        run = tasks.start_benchmark(snapshot, entries, by=request.user)
+    except NothingToKeep:
+        raise Problem(422, "There is no label to measure with yet: decide some tickets, or import labels.") from None
+    except NothingToRun as error:
+        raise Problem(422, str(error)) from None
+    response["Location"] = reverse("api:run", args=[run.pk])
+    return _rows([run])[0]
+
+
+def _specs(body: RunIn) -> list[ModelSpec]:
+    """Raises Problem for a model that is unknown or cannot be asked."""
+    found = ModelSpec.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
+    specs = [found.get(pk) for pk in dict.fromkeys(body.models)]
+    errors = [
+        {"in": "body", "pointer": f"/models/{place}", "detail": "There is no such model, or its key is missing."}
+        for place, spec in enumerate(specs)
+        if spec is None or spec.provider.missing_key
+    ]
+    if errors:
+        raise Problem(422, "Some models cannot be asked; `errors` names each.", slug="invalid", errors=errors)
+    return [spec for spec in specs if spec]
+
+
+def _snapshot(digest: str) -> Snapshot:
+    found = Snapshot.objects.filter(digest__startswith=digest).first()
+    if found is None:
+        errors = [{"in": "body", "pointer": "/snapshot", "detail": "There is no such snapshot."}]
+        raise Problem(422, "There is no such snapshot; GET /datasets lists them.", slug="invalid", errors=errors)
+    return found
+
+
+def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
+    return [
+        {
+            "id": run.pk,
+            "url": reverse("api:run", args=[run.pk]),
+            "snapshot": run.snapshot.digest,
+            "items": run.items_count,
+            "contenders": [str(one) for one in contenders],
+            **{name: getattr(run, name) for name in ("state", "created_at", "finished_at", "note")},
+        }
+        for run, contenders, _progress in comparing.listed(runs)
+    ]
+
+
+def _contender(contender: Contender, done: int) -> dict[str, Any]:
+    return {
+        "id": contender.pk,
+        "model": contender.spec_id,
+        "name": str(contender),
+        "contract": contender.contract.digest,
+        "done": done,
+        "baseline": contender.baseline,
+        "figures": _figures(contender.figures) if contender.figures else None,
+    }
+
+
+def _figures(kept: dict[str, Any]) -> dict[str, Any]:
+    plain = ("n", "answered", "latency", "cost", "failures")
+    shares = {name: dict(zip(("estimate", "low", "high", "n"), kept[name], strict=True)) for name in _SHARES}
+    return {
+        **{name: kept[name] for name in plain},
+        **shares,
+        "macro_f1": {axis: figures["macro_f1"]["value"] for axis, figures in kept["axes"].items()},
+        "brier": kept["confidence"]["brier"],
+        "ece": kept["confidence"]["ece"],
+    }
+
+
+_SHARES = ("category", "sentiment", "both")

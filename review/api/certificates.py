@@ -1,0 +1,94 @@
+"""The promise about what passes unseen: what was certified when, and what speaks against it."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpResponse
+from ninja import Router, Schema
+
+from classifier.api.access import ApiRequest, needs
+from classifier.api.pages import Page, Turned, page
+from classifier.models.access import Scope
+from review.assurance.standing import Standing
+from review.models import Alarm, Certificate
+
+router = Router(tags=["Certificates"])
+
+_reads = needs(Scope.CERTIFICATES_READ, "review.view_certificate")
+
+
+class PromiseOut(Schema):
+    """At least `target` of what passes unseen is right; the risk that this is claimed and false is at most `risk`."""
+
+    target: float
+    risk: float
+
+
+class CertificateOut(Schema):
+    """From which score on tickets were certified to pass, from when to when, and what it stood on."""
+
+    id: int
+    passes_from: float
+    target: float
+    coverage: float
+    audits: int
+    errors: int
+    granted_at: datetime
+    ended_at: datetime | None
+    ended_by: str
+
+
+class AlarmOut(Schema):
+    id: int
+    kind: str
+    state: str
+    raised_at: datetime
+    closed_at: datetime | None
+
+
+class StandingOut(Schema):
+    """`stage` is "fixed" (nothing is promised), "waiting", "uncertified", "certified", "suspended" or "revoked".
+
+    The certificate is the one in force or suspended; `needed` is about how many clean audits the next step takes.
+    """
+
+    stage: str
+    promise: PromiseOut
+    certificate: CertificateOut | None
+    alarm: AlarmOut | None
+    pending_audits: int
+    needed: int | None
+
+
+@router.get("/certificates/current", response=StandingOut, summary="Where the promise stands", **_reads)
+def read_standing(request: ApiRequest) -> Any:
+    """What is promised, certified and in doubt now."""
+    standing = Standing.now()
+    return {
+        "stage": standing.stage.value,
+        "promise": standing.promise,
+        "certificate": _certificates([standing.certificate])[0] if standing.certificate else None,
+        "alarm": standing.alarm,
+        "pending_audits": standing.books.pending if standing.books else 0,
+        "needed": standing.needed,
+    }
+
+
+@router.get("/certificates", response=Page[CertificateOut], summary="List certificates", **_reads)
+def list_certificates(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+    """All that were granted, newest first."""
+    return page(request, response, turn, Certificate.objects.select_related("ledger"), _certificates)
+
+
+@router.get("/certificates/alarms", response=Page[AlarmOut], summary="List alarms", **_reads)
+def list_alarms(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+    """All that were raised, newest first."""
+    return page(request, response, turn, Alarm.objects.all(), list)
+
+
+def _certificates(found: Sequence[Certificate]) -> list[dict[str, Any]]:
+    told = ("passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
+    return [
+        {"id": one.pk, "target": 1 - one.ledger.error} | {name: getattr(one, name) for name in told} for one in found
+    ]

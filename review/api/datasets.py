@@ -1,0 +1,103 @@
+"""Labels frozen into snapshots, and their files."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from enum import StrEnum
+from typing import Annotated, Any
+
+from django.http import Http404, HttpResponse, StreamingHttpResponse
+from django.http.response import HttpResponseBase
+from ninja import Path, Query, Router, Schema
+from pydantic import Field
+
+from classifier.api.access import ApiRequest, needs
+from classifier.api.fields import String
+from classifier.api.pages import Page, Turned, page
+from classifier.models.access import Scope
+from review.datasets import exporting
+from review.datasets.formats import FORMATS
+from review.datasets.manifest import manifest_json
+from review.models import Snapshot
+
+router = Router(tags=["Datasets"])
+
+DIGEST = "^[0-9a-f]{12,64}$"
+Digest = Annotated[str, Path(pattern=DIGEST, description="The digest, or its first 12 characters or more.")]
+FormatName = StrEnum("FormatName", {name: name for name in FORMATS})  # type: ignore[misc]  # one name for each format
+_reads = needs(Scope.DATASETS_READ, "review.benchmark")
+
+
+class SnapshotRow(Schema):
+    digest: str
+    created_at: datetime
+    labels: int
+    filters: dict[str, Any]
+
+
+class LabelInfo(Schema):
+    name: str
+    description: str
+
+
+class ManifestOut(Schema):
+    """Where the labels come from, and how many there are of each kind."""
+
+    snapshot: str
+    created_at: str
+    records: int
+    sides: dict[str, int]
+    categories: dict[str, int]
+    sentiments: dict[str, int]
+    taxonomy: dict[str, list[LabelInfo]]
+    contract: str
+    system_prompt: str
+    filters: dict[str, Any]
+    masked: bool
+    licence: str
+
+
+class Wanted(Schema):
+    """How to write the file; `masked` takes personal data out of the texts."""
+
+    format: FormatName = Field(FormatName["jsonl"])
+    masked: bool = True
+    licence: String = Field("", max_length=100)
+
+
+@router.get("/datasets", response=Page[SnapshotRow], summary="List snapshots of labels", **_reads)
+def list_snapshots(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+    """Newest first."""
+    return page(request, response, turn, Snapshot.objects.all(), _rows)
+
+
+@router.get("/datasets/{digest}", response=ManifestOut, summary="The manifest of a snapshot", **_reads)
+def read_manifest(request: ApiRequest, digest: Digest) -> Any:
+    """The same bytes each time."""
+    return HttpResponse(manifest_json(exporting.manifest_of(_snapshot(digest))), "application/json")
+
+
+@router.get(
+    "/datasets/{digest}/export",
+    summary="A snapshot as a file",
+    **needs(Scope.DATASETS_READ, "review.benchmark"),
+)
+def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query()]) -> HttpResponseBase:
+    """A stream in one of seven formats, the same bytes each time."""
+    snapshot, format = _snapshot(digest), FORMATS[wanted.format.value]
+    content = exporting.stream(snapshot, format, masked=wanted.masked, licence=wanted.licence)
+    name = exporting.file_name(snapshot, format)
+    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
+    return StreamingHttpResponse(content, content_type=format.media_type, headers=headers)
+
+
+def _snapshot(digest: str) -> Snapshot:
+    """Raises Http404."""
+    found = Snapshot.objects.select_related("contract").filter(digest__startswith=digest).first()
+    if found is None:
+        raise Http404
+    return found
+
+
+def _rows(found: Sequence[Snapshot]) -> list[dict[str, Any]]:
+    told = ("digest", "created_at", "filters")
+    return [{"labels": one.items_count} | {name: getattr(one, name) for name in told} for one in found]

@@ -1,0 +1,49 @@
+"""Calling the API as a program does."""
+
+import json
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.test import Client
+
+from classifier import keys
+from classifier.models import ApiKey
+from classifier.models.access import Scope
+
+
+class Caller(NamedTuple):
+    """A program with a key."""
+
+    key: ApiKey
+    shown: str
+    client: Client
+
+    def get(self, path: str, **query: Any) -> Any:
+        return self.client.get(f"/api/v1{path}", query, headers=self.headers)
+
+    def post(self, path: str, body: Any, **headers: str) -> Any:
+        """Header names with underscores for hyphens."""
+        more = {name.replace("_", "-"): value for name, value in headers.items()}
+        sent = body if isinstance(body, (str, bytes)) else json.dumps(body)
+        return self.client.post(f"/api/v1{path}", sent, "application/json", headers=self.headers | more)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.shown}"}
+
+
+def caller(user: User, *scopes: str, **values: Any) -> Caller:
+    """With all scopes where none is named; as a server would, errors of ours are answered with 500."""
+    key, shown = keys.make("test", user, scopes or Scope.values, **values)
+    return Caller(key, shown, Client(raise_request_exception=False))
+
+
+def problem(response: Any, status: int, slug: str = "") -> dict[str, Any]:
+    """What the answer says is wrong, which it does as RFC 9457 has it."""
+    assert response.status_code == status, response.content
+    assert response["Content-Type"] == "application/problem+json"
+    told: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "detail", "instance"} <= told.keys() <= {*told, "errors"}
+    assert told["status"] == status
+    assert told["type"] == (f"urn:ticketclf:problem:{slug}" if slug else "about:blank")
+    return told

@@ -1,0 +1,133 @@
+"""Classify now: an answer at once, or a promise of one."""
+
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import pytest
+from django.db import connections
+
+from classifier import at_once, tasks
+from classifier.models import Gate, Prediction, Ticket, Verdict
+from review.models import Seat
+from tests import servers
+from tests.api.caller import Caller, caller, problem
+from tests.conftest import UseServer
+from tests.factories import make_ticket, make_user, run_desk
+from tests.servers import OpenAIServer, Reply, Request, say
+
+KEYS = {"category", "sentiment", "confidence", "reasoning", "review_flag", "fallback_review", "model", "latency_ms"}
+
+
+def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead: Caller, embedded_gate: Gate) -> None:
+    answer = lead.post("/classify", {"text": "My invoice has the wrong tax rate."})
+    assert answer.status_code == 200
+    (result,) = answer.json()["results"]
+    assert result.keys() >= KEYS
+    said = Prediction.objects.get()
+    assert (result["category"], result["sentiment"]) == (said.category.name, said.sentiment.name)
+    assert (result["model"], result["reasoning"]) == (said.spec.name, said.reasoning)
+    assert result["review_flag"] is not Verdict.objects.get().accepted
+    ticket = Ticket.objects.get()
+    assert (result["ticket"]["id"], result["ticket"]["state"]) == (ticket.pk, ticket.state)
+    assert ticket.source == "api"
+    assert result["error"] is None
+
+
+def test_the_same_external_id_is_asked_about_once(lead: Caller, embedded_gate: Gate) -> None:
+    sent = {"tickets": [{"text": "Where is my parcel?", "external_id": "1"}, {"text": "Refund me", "external_id": "2"}]}
+    first, again = lead.post("/classify", sent), lead.post("/classify", sent)
+    assert first.json() == again.json()
+    assert Ticket.objects.count() == Prediction.objects.count() == 2
+    other = {"tickets": [{"text": "New"}, {"text": "?", "external_id": "1"}]}
+    told = problem(lead.post("/classify", other), 409, "other-text")
+    assert [error["pointer"] for error in told["errors"]] == ["/tickets/1"]
+    assert Ticket.objects.count() == 2
+
+
+def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead: Caller, embedded_gate: Gate) -> None:
+    text = "My invoice has the wrong tax rate."
+    instant = lead.post("/classify", {"text": text, "store": False}).json()["results"][0]
+    assert not Ticket.objects.exists()
+    assert instant.pop("ticket") is None
+    stored = lead.post("/classify", {"text": text}).json()["results"][0]
+    for name in KEYS - {"latency_ms"}:
+        assert stored[name] == instant[name], name
+
+
+def test_what_a_model_failed_at_says_why_and_goes_to_people(lead: Caller, primary: UseServer) -> None:
+    run_desk()
+    with OpenAIServer(lambda request: say("The dog ate my JSON.")) as server:
+        primary(server)
+        (result,) = lead.post("/classify", {"text": "Hello"}).json()["results"]
+    assert result["error"]
+    assert result["category"] is None
+    assert result["review_flag"] is True
+    assert Seat.objects.open().count() == 1
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        {},
+        {"text": "a", "tickets": [{"text": "b"}]},
+        {"tickets": []},
+        {"tickets": [{"text": "x"}] * 65},
+        {"text": " "},
+        {"text": 1},
+        {"text": "a", "deadline_ms": 1},
+        {"text": "a", "deadline_ms": 10**30},
+        {"text": "a", "sotre": False},
+    ],
+)
+def test_what_makes_no_sense_is_refused_and_stores_nothing(lead: Caller, body: dict[str, object]) -> None:
+    problem(lead.post("/classify", body), 422, "invalid")
+    assert not Ticket.objects.exists()
+
+
+@pytest.fixture
+def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
+    """One real thread."""
+    with at_once.Threads(1) as pool:
+        monkeypatch.setattr(at_once, "threads", pool)
+        yield pool
+        pool.submit(connections.close_all)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_past_the_deadline_the_work_goes_on_and_the_queue_takes_what_nobody_has_begun(
+    catalogue: None, primary: UseServer, threads: ThreadPoolExecutor
+) -> None:
+    lead = caller(make_user("lia", "Lead"))
+    release = threading.Event()
+
+    def reply(request: Request) -> Reply:
+        release.wait(10)
+        return servers.answer()
+
+    with OpenAIServer(reply) as server:
+        primary(server)
+        begun = lead.post("/classify", {"text": "The first one.", "deadline_ms": 100})
+        queued = lead.post("/classify", {"text": "The second one.", "deadline_ms": 100})
+        late = lead.post("/classify", {"text": "Not stored.", "deadline_ms": 100, "store": False})
+        for answer in (begun, queued):
+            assert (answer.status_code, answer["Retry-After"]) == (202, "1")
+            (result,) = answer.json()["results"]
+            assert (result["category"], result["ticket"]["state"]) == (None, "new")
+        problem(late, 504, "deadline")
+        first, second = (answer.json()["results"][0]["ticket"] for answer in (begun, queued))
+        # The one that is in hand is nobody else's; the other one is anybody's.
+        assert list(Ticket.objects.waiting().values_list("pk", flat=True)) == [second["id"]]
+        release.set()
+        threads.submit(connections.close_all).result(10)
+        assert lead.client.get(first["url"], headers=lead.headers).json()["state"] != "new"
+        tasks.classify.call()
+        assert lead.client.get(second["url"], headers=lead.headers).json()["state"] != "new"
+    assert Prediction.objects.count() == 2
+
+
+def test_a_ticket_that_waits_is_left_to_who_has_it(lead: Caller) -> None:
+    make_ticket("Waiting", source="api", external_id="1")
+    answer = lead.post("/classify", {"tickets": [{"text": "Waiting", "external_id": "1"}]})
+    assert answer.status_code == 202
+    assert Ticket.objects.get().attempts == 0

@@ -1,0 +1,92 @@
+"""The client that docs/examples holds and the commands that docs/api.md shows, against a running site."""
+
+import re
+import subprocess
+import threading
+import time
+from collections.abc import Iterator
+from importlib import import_module
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from django.db import connections
+from pytest_django.live_server_helper import LiveServer
+
+from classifier import at_once, keys
+from classifier.models import ApiKey, Gate, ModelSpec, Prediction, Ticket
+from classifier.models.access import Scope
+from review import benchmark, snapshots
+from tests import servers
+from tests.conftest import UseServer
+from tests.factories import hold, make_ticket, make_user, run_desk
+from tests.servers import OpenAIServer
+
+ROOT = Path(__file__).resolve().parent.parent.parent
+
+
+@pytest.fixture
+def copied(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """The client's module, as in a project that has copied it."""
+    monkeypatch.syspath_prepend(ROOT / "docs" / "examples")
+    return import_module("client")
+
+
+@pytest.fixture
+def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    with at_once.Threads(1) as pool:
+        monkeypatch.setattr(at_once, "threads", pool)
+        yield
+        pool.submit(connections.close_all)
+
+
+@pytest.fixture
+def key(catalogue: None) -> str:
+    return keys.make("test", make_user("lia", "Lead"), Scope.values)[1]
+
+
+def test_the_client_waits_tries_again_and_does_nothing_twice(
+    live_server: LiveServer,
+    key: str,
+    primary: UseServer,
+    threads: None,
+    copied: Any,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    client, release = copied.Client(live_server.url, key, patience=120), threading.Event()
+    monkeypatch.setattr(copied, "time", SimpleNamespace(monotonic=time.monotonic, sleep=lambda seconds: release.set()))
+
+    def reply(request: Any) -> servers.Reply:
+        release.wait(10)
+        return servers.answer("Billing")
+
+    with OpenAIServer(reply) as server:
+        primary(server)
+        result = client.classify("Where is my invoice?", deadline_ms=50)
+    assert (result["category"], result["ticket"]["state"]) == ("Billing", "accepted")
+    assert Ticket.objects.count() == Prediction.objects.count() == 1
+    ApiKey.objects.update(per_minute=3)
+    # Somewhere on the way what it may ask is used up, and it has to wait.
+    monkeypatch.setattr(copied.time, "sleep", lambda seconds: ApiKey.objects.update(per_minute=0))
+    client.store([{"text": "One"}, {"text": "Two"}])
+    assert [one["excerpt"] for one in client.each("/tickets", limit="1")] == ["Two", "One", "Where is my invoice?"]
+    with pytest.raises(copied.ProblemError, match="404"):
+        client.get("/tickets/999999")
+
+
+def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, key: str, threads: None) -> None:
+    """Each block of the page, in a shell, in order."""
+    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
+    run_desk()
+    (seat,) = hold(make_ticket())
+    benchmark.load_built_in()
+    snapshots.take()
+    page = (ROOT / "docs" / "api.md").read_text()
+    blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
+    given = f'set -eu; URL={live_server.url} KEY={key} TICKET={seat.ticket_id}\ncurl() {{ command curl -f "$@"; }}\n'
+    done = subprocess.run(
+        ["/bin/bash", "-c", given + "\n".join(blocks)], cwd=ROOT, capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 0, done.stderr
+    assert len(blocks) >= 9

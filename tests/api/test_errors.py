@@ -1,0 +1,83 @@
+"""Whatever goes wrong under /api/, the answer is a problem that says what, and never a page or a trace."""
+
+import logging
+from typing import Any
+
+import pytest
+from django.db import OperationalError
+
+from classifier.models import Gate, Ticket
+from tests.api.caller import Caller, problem
+
+DEEP = "[" * 100_000
+
+
+@pytest.mark.parametrize(
+    "path", ["/api/nothing", "/api/v1/nothing", "/api/v1/tickets/999999", "/api/v1/", "/api/v2/tickets"]
+)
+def test_of_what_is_not_there(lead: Caller, path: str) -> None:
+    problem(lead.client.get(path, headers=lead.headers), 404)
+    assert problem(lead.client.get("/api/nothing"), 404)["instance"] == "/api/nothing"
+
+
+def test_of_a_method_that_is_not_taken(lead: Caller) -> None:
+    answer = lead.client.delete("/api/v1/tickets", headers=lead.headers)
+    problem(answer, 405)
+    assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
+
+
+@pytest.mark.parametrize(
+    ("body", "status"),
+    [
+        ("{", 400),
+        ("\xff".encode("latin-1"), 400),
+        (DEEP, 400),
+        ('{"text": ' + "9" * 5_000 + "}", 400),
+        ('{"text": NaN}', 400),
+        ("", 422),
+        ("[]", 422),
+        ("null", 422),
+        ('"text"', 422),
+        ('{"text": {"a": 1}}', 422),
+        ('{"text": "a", "received_at": "0001-01-01T00:00:00+14:00"}', 422),
+        ('{"text": "a", "due_at": 1e300}', 422),
+        ('{"text": "a", "external_id": ""}', 422),
+        ('{"text": "' + "a" * 6_000_000 + '"}', 413),
+    ],
+)
+def test_of_a_body_that_makes_no_sense(lead: Caller, body: Any, status: int) -> None:
+    problem(lead.post("/tickets", body), status, "invalid" if status == 422 else "")
+    assert not Ticket.objects.exists()
+
+
+def test_of_a_body_that_is_no_json(lead: Caller) -> None:
+    answer = lead.client.post("/api/v1/tickets", {"text": "a form"}, headers=lead.headers)
+    assert "application/json" in problem(answer, 415)["detail"]
+
+
+@pytest.mark.parametrize(
+    "path", ["/tickets/9999999999999999999999", "/benchmark/runs/99999999999999999999", "/tickets/-1"]
+)
+def test_of_a_number_that_no_database_has(lead: Caller, path: str) -> None:
+    problem(lead.get(path), 404)
+
+
+def test_of_what_is_no_fault_of_the_callers(
+    lead: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def fails(*_args: object, **_values: object) -> None:
+        raise OperationalError("database is locked")
+
+    monkeypatch.setattr("classifier.intake.receive_each", fails)
+    caplog.set_level(logging.ERROR)
+    answer = lead.post("/tickets", {"text": "My very private text"})
+    problem(answer, 503)
+    assert answer["Retry-After"] == "5"
+    assert "database is locked" in caplog.text
+    assert "very private" not in caplog.text
+
+
+def test_of_an_installation_that_is_not_set_up(lead: Caller) -> None:
+    Gate.objects.all().delete()
+    problem(lead.post("/classify", {"text": "Hello"}), 503, "not-set-up")
+    assert not Ticket.objects.exists()

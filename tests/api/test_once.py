@@ -1,0 +1,104 @@
+"""Idempotency-Key: sent again, a request is answered as the first time and does nothing."""
+
+import threading
+from datetime import timedelta
+
+import pytest
+from django.db import connections
+from django.utils import timezone
+
+from classifier import replies, tasks
+from classifier.models import KeptReply, Ticket
+from tests.api.caller import Caller, caller, problem
+from tests.factories import make_user
+
+SENT = {"text": "Where is my invoice?"}
+
+
+def test_sent_again_it_is_answered_as_the_first_time(lead: Caller) -> None:
+    first, again = (lead.post("/tickets", SENT, Idempotency_Key="one") for _time in range(2))
+    assert (first.status_code, first.content, first["Location"]) == (
+        again.status_code,
+        again.content,
+        again["Location"],
+    )
+    assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
+    assert Ticket.objects.count() == 1
+    assert lead.post("/tickets", SENT, Idempotency_Key="two").status_code == 201
+
+
+def test_a_key_belongs_to_one_request_of_one_caller(lead: Caller) -> None:
+    lead.post("/tickets", SENT, Idempotency_Key="one")
+    told = problem(lead.post("/tickets", {"text": "Another"}, Idempotency_Key="one"), 422, "idempotency-key-reused")
+    assert "new one" in told["detail"]
+    problem(lead.post("/classify", SENT, Idempotency_Key="one"), 422, "idempotency-key-reused")
+    assert caller(lead.key.user).post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+    problem(lead.post("/tickets", SENT, Idempotency_Key="x" * 256), 400)
+    problem(lead.post("/tickets", SENT, Idempotency_Key="ü"), 400)
+
+
+def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
+    lead: Caller, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(*_args: object, **_values: object) -> None:
+        raise RuntimeError("a secret of ours")
+
+    with monkeypatch.context() as broken:
+        broken.setattr("classifier.intake.receive_each", fails)
+        told = problem(lead.post("/tickets", SENT, Idempotency_Key="one"), 500)
+        assert "secret" not in str(told)
+    assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+    lead.post("/tickets", SENT | {"external_id": "1"})
+    other = SENT | {"external_id": "1", "text": "Other"}
+    answers = [lead.post("/tickets", other, Idempotency_Key="two") for _time in range(2)]
+    assert [answer["Content-Type"] for answer in answers] == ["application/problem+json"] * 2
+    assert answers[0].content == answers[1].content
+
+
+def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died(lead: Caller) -> None:
+    lead.post("/tickets", SENT, Idempotency_Key="one")
+    KeptReply.objects.update(status=None)
+    waits = lead.post("/tickets", SENT, Idempotency_Key="one")
+    problem(waits, 409, "under-way")
+    assert waits["Retry-After"] == "1"
+    KeptReply.objects.update(begun_at=timezone.now() - replies.LONGEST)
+    assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+
+
+def test_replies_are_kept_for_a_day(lead: Caller) -> None:
+    for name in ("old", "new"):
+        lead.post("/tickets", SENT, Idempotency_Key=name)
+    KeptReply.objects.filter(name="old").update(begun_at=timezone.now() - replies.KEPT)
+    tasks.sweep()
+    assert [reply.name for reply in KeptReply.objects.all()] == ["new"]
+    KeptReply.objects.update(begun_at=timezone.now() - replies.KEPT - timedelta(seconds=1))
+    assert "Idempotent-Replayed" not in lead.post("/tickets", SENT, Idempotency_Key="new")
+
+
+@pytest.mark.django_db(transaction=True)
+def test_of_several_at_the_same_moment_one_is_carried_out_and_all_are_counted(
+    catalogue: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("classifier.allowances.time.time", lambda: 60 * 1_000.0)
+    lead = caller(make_user("lia", "Lead"), per_minute=7)
+    start, answers = threading.Barrier(4), []
+
+    def send() -> None:
+        try:
+            start.wait(10)
+            sent = SENT | {"external_id": "7"}
+            answers.append(lead.post("/tickets", sent, Idempotency_Key="one").status_code)
+            answers.append(lead.post("/tickets", sent).status_code)
+        finally:
+            connections.close_all()
+
+    threads = [threading.Thread(target=send) for _number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(20)
+    assert len(answers) == 8
+    assert set(answers) <= {200, 201, 409, 429}
+    assert answers.count(429) == 1
+    assert Ticket.objects.count() == KeptReply.objects.count() == 1
+    assert KeptReply.objects.get().status in (200, 201)

@@ -1,0 +1,131 @@
+"""Decisions, taxonomy, models, benchmark runs, datasets and certificates by the API."""
+
+import json
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from classifier.models import ContractVersion, ModelSpec, Ticket
+from review import benchmark, snapshots
+from review.models import Certificate, Decision, Promise, Run, Seat
+from tests.api.caller import Caller, caller, problem
+from tests.factories import hold, make_gold, make_ticket, run_desk
+from tests.review.assurance.scenes import recorded
+
+LABEL = {"category": "Billing", "sentiment": "Neutral"}
+
+
+@pytest.fixture
+def seat(lead: Caller) -> Seat:
+    run_desk()
+    return hold(make_ticket())[0]
+
+
+def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead: Caller, seat: Seat) -> None:
+    answer = lead.post("/decisions", LABEL | {"ticket": seat.ticket_id, "note": "By phone."})
+    assert answer.status_code == 201
+    made = Decision.objects.get()
+    assert (made.reviewer, made.label, made.note) == (lead.key.user, "Billing | Neutral", "By phone.")
+    assert Ticket.objects.get().state == Ticket.State.SETTLED
+    assert lead.get(f"/tickets/{seat.ticket_id}").json()["label"] == LABEL | {"by": "people", "confidence": None}
+    assert lead.get(f"/tickets/{seat.ticket_id}/decisions").json()["items"] == [answer.json()]
+    assert lead.get("/decisions").json()["items"] == [answer.json()]
+
+
+def test_what_the_person_knew_makes_the_difference_between_accepted_and_corrected(lead: Caller, ana: User) -> None:
+    run_desk()
+    seats = hold(make_ticket("One"), make_ticket("Two"))
+    said = seats[0].ticket.predictions.get()
+    label = {"category": said.category.name, "sentiment": said.sentiment.name}
+    verdicts = [
+        caller(ana).post("/decisions", label | {"ticket": seat.ticket_id, "seen": seen}).json()["verdict"]
+        for seat, seen in zip(seats, (True, False), strict=True)
+    ]
+    assert verdicts == ["accepted", "corrected"]
+
+
+def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(lead: Caller, seat: Seat, ana: User) -> None:
+    lead.post("/decisions", LABEL | {"ticket": seat.ticket_id})
+    late = caller(ana).post("/decisions", LABEL | {"ticket": seat.ticket_id, "sentiment": "Positive"})
+    assert "Billing | Neutral" in problem(late, 409, "too-late")["detail"]
+    problem(lead.post("/decisions", LABEL | {"ticket": make_ticket("New").pk}), 409, "too-late")
+    problem(lead.post("/decisions", LABEL | {"ticket": 10**9}), 404)
+    assert Decision.objects.count() == 1
+
+
+def test_a_seat_of_leads_is_not_an_agents_to_answer(seat: Seat, ana: User, lead: Caller) -> None:
+    Seat.objects.update(lane=Seat.Lane.LEADS)
+    sent = LABEL | {"ticket": seat.ticket_id}
+    problem(caller(ana).post("/decisions", sent), 409, "too-late")
+    assert lead.post("/decisions", sent).status_code == 201
+
+
+def test_a_label_that_is_not_in_the_taxonomy_is_named(lead: Caller, seat: Seat) -> None:
+    sent = {"ticket": seat.ticket_id, "category": "Biling", "sentiment": "\0"}
+    told = problem(lead.post("/decisions", sent), 422, "invalid")
+    assert [error["pointer"] for error in told["errors"]] == ["/category", "/sentiment"]
+
+
+def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead: Caller) -> None:
+    taxonomy = lead.get("/taxonomy").json()
+    assert taxonomy["version"] == ContractVersion.objects.in_force().digest
+    assert "Billing" in [one["name"] for one in taxonomy["categories"]]
+    answer = lead.get("/models")
+    assert answer.json()["answering"] == ModelSpec.objects.embedded().name
+    assert len(answer.json()["items"]) == ModelSpec.objects.count()
+    assert "http" not in answer.content.decode()
+
+
+def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
+    benchmark.load_built_in()
+    digest, models = snapshots.take().digest, [ModelSpec.objects.embedded().pk]
+    started = lead.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
+    assert started.status_code == 202
+    run = Run.objects.get()
+    assert (run.created_by, started["Location"]) == (lead.key.user, started.json()["url"])
+    (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
+    assert (contender["done"], contender["figures"]) == (0, None)
+    benchmark.work_off(run.pk)
+    (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
+    assert contender["figures"]["both"]["n"] == contender["done"] == run.items_count
+    assert lead.get("/benchmark/runs").json()["items"][0]["state"] == "finished"
+    wrongs: list[Any] = [{"models": [10**30]}, {"models": []}, {"models": models, "snapshot": "0" * 12}]
+    for wrong in wrongs:
+        problem(lead.post("/benchmark/runs", wrong), 422, "invalid")
+    missing = ModelSpec.objects.exclude(provider__api_key_env="").first()
+    problem(lead.post("/benchmark/runs", {"models": [missing.pk]}), 422, "invalid")
+    assert Run.objects.count() == 1
+
+
+def test_without_labels_there_is_nothing_to_run_on(lead: Caller) -> None:
+    told = problem(lead.post("/benchmark/runs", {"models": [ModelSpec.objects.embedded().pk]}), 422)
+    assert "label" in told["detail"]
+
+
+def test_a_snapshot_is_listed_described_and_streamed(lead: Caller) -> None:
+    make_gold("Write to jo@example.org about my invoice.")
+    snapshot = snapshots.take()
+    (listed,) = lead.get("/datasets").json()["items"]
+    assert (listed["digest"], listed["labels"]) == (snapshot.digest, 1)
+    manifest = lead.get(f"/datasets/{snapshot.short}").json()
+    assert (manifest["snapshot"], manifest["records"]) == (snapshot.digest, 1)
+    answer = lead.get(f"/datasets/{snapshot.short}/export")
+    assert answer.streaming
+    assert "example.org" not in json.loads(answer.getvalue())["text"]
+    plain = lead.get(f"/datasets/{snapshot.short}/export", format="csv", masked="false").getvalue().decode()
+    assert "jo@example.org" in plain
+    problem(lead.get(f"/datasets/{snapshot.short}/export", format="exe"), 422, "invalid")
+    problem(lead.get("/datasets/" + "0" * 12), 404)
+    problem(lead.get("/datasets/a"), 422, "invalid")
+
+
+def test_the_promise_is_told_with_what_it_stands_on(lead: Caller) -> None:
+    assert lead.get("/certificates/current").json()["stage"] == "fixed"
+    recorded()
+    certificate = Certificate.objects.latest("pk")
+    standing = lead.get("/certificates/current").json()
+    assert standing["promise"]["target"] == Promise.current().target
+    listed = lead.get("/certificates").json()["items"]
+    assert (listed[0]["id"], listed[0]["audits"]) == (certificate.pk, certificate.audits)
+    assert lead.get("/certificates/alarms").json()["items"]

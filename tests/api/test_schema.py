@@ -1,0 +1,73 @@
+"""The schema is what the API does: requests made up from it, right ones and wrong ones, break nothing."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import hypothesis
+import pytest
+import schemathesis
+from django.contrib.auth.models import User
+from django.core import signals
+from django.core.wsgi import get_wsgi_application
+from django.db import close_old_connections
+from django.test import Client
+from schemathesis.checks import not_a_server_error
+from schemathesis.specs.openapi.checks import (
+    content_type_conformance,
+    response_schema_conformance,
+    status_code_conformance,
+)
+
+from review import snapshots
+from tests.api.caller import caller
+from tests.factories import hold, make_gold, make_ticket, run_desk
+
+PROMISED = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
+schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())
+# Which methods are refused is proven where the roles are.
+schema.config.phases.coverage.unexpected_methods = set()
+
+
+@pytest.fixture(autouse=True)
+def connected() -> Iterator[None]:
+    """The connection to the database outlives a request, for it is in the middle of the test's transaction."""
+    signals.request_started.disconnect(close_old_connections)
+    signals.request_finished.disconnect(close_old_connections)
+    yield
+    signals.request_started.connect(close_old_connections)
+    signals.request_finished.connect(close_old_connections)
+
+
+@pytest.fixture
+def key(catalogue: None, admin: User) -> str:
+    run_desk()
+    hold(make_ticket())
+    make_gold()
+    snapshots.take()
+    return caller(admin, per_minute=0).shown
+
+
+@schema.parametrize()
+@hypothesis.settings(
+    max_examples=4,
+    deadline=None,
+    derandomize=True,
+    database=None,
+    phases=[hypothesis.Phase.explicit, hypothesis.Phase.generate],
+    suppress_health_check=list(hypothesis.HealthCheck),
+)
+def test_whatever_is_sent_the_answer_is_one_that_the_schema_knows(case: schemathesis.Case[Any], key: str) -> None:
+    headers = {"Authorization": f"Bearer {key}", "Accept-Encoding": "identity"}
+    case.call_and_validate(headers=headers, checks=PROMISED)
+
+
+def test_the_schema_is_a_3_1_and_has_a_page(client: Client) -> None:
+    told = client.get("/api/v1/openapi.json").json()
+    assert told["openapi"] == "3.1.0"
+    for operations in told["paths"].values():
+        for operation in operations.values():
+            assert operation["summary"]
+            assert operation["security"] == [{"ApiKeyAuth": []}]
+    page = client.get("/api/v1/docs")
+    assert page.status_code == 200
+    assert b"swagger-ui-init.js" in page.content
