@@ -6,15 +6,18 @@ words are not found. Each kind is looked for once, in time that grows with the t
 """
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from ipaddress import AddressValueError, IPv4Address, IPv6Address
 from itertools import accumulate
 
-_KINDS = ("email", "phone", "card", "iban", "ip")
+KINDS = ("email", "phone", "card", "iban", "ip")
+
+Place = tuple[int, int, str]
+"""Where something begins and ends, and of which kind it is."""
 
 # A mark counts as part of a word: what stands against one is judged the same when the text is masked again.
-_START = r"(?<!\w)" + "".join(rf"(?<!\[{kind}\])" for kind in _KINDS)
-_MARK = rf"\[(?:{'|'.join(_KINDS)})\]"
+_START = r"(?<!\w)" + "".join(rf"(?<!\[{kind}\])" for kind in KINDS)
+_MARK = rf"\[(?:{'|'.join(KINDS)})\]"
 _END = rf"(?!\w|{_MARK})"
 _NOT_AFTER_POINT = r"(?<![\d\]]\.)"  # else it is the rest of a longer number
 _NOT_BEFORE_POINT = rf"(?!\.(?:\d|{_MARK}))"
@@ -22,22 +25,53 @@ _NOT_BEFORE_POINT = rf"(?!\.(?:\d|{_MARK}))"
 
 def mask(text: str) -> str:
     """The text with [email], [iban], [ip], [card] and [phone] in the place of such. Masking twice changes no more."""
-    if "@" in text:
-        text = _EMAIL.sub("[email]", text)
-    text = _replaced(text, "[iban]", _ibans(text))
-    text = _replaced(text, "[ip]", _matches(_IPV6, text, _is_ipv6))
-    text = _replaced(text, "[ip]", _matches(_IPV4, text, _is_ipv4))
-    text = _replaced(text, "[card]", _cards(text))
-    return _replaced(text, "[phone]", _matches(_PHONE, text, _is_phone))
+    for kind, look in _LOOKS:
+        text = _replaced(text, ((start, end, f"[{kind}]") for start, end in look(text)))
+    return text
 
 
-def _replaced(text: str, mark: str, places: Iterator[tuple[int, int]]) -> str:
+def marked(text: str, mark: Callable[[str, str], str]) -> str:
+    """The text with what `mark` says of each kind and value in the place of such, in the order of the text."""
+    found = places(text)
+    return _replaced(text, ((start, end, mark(kind, text[start:end])) for start, end, kind in found))
+
+
+def places(text: str) -> list[Place]:
+    """Where personal data stands in the text, in order, no two in the same place.
+
+    One kind after the other is looked for in what the ones before have left, with their marks in it.
+    """
+    found: list[Place] = []
+    left = text
+    for kind, look in _LOOKS:
+        if fresh := list(look(left)):
+            found = sorted(found + [(start, end, kind) for start, end in _in_original(fresh, found)])
+            left = _replaced(text, ((start, end, f"[{kind}]") for start, end, kind in found))
+    return found
+
+
+def _in_original(spans: Sequence[tuple[int, int]], found: Sequence[Place]) -> Iterator[tuple[int, int]]:
+    """Spans of the text with marks, as those of the text without: nothing that is found reaches into a mark."""
+    longer, passed = 0, 0
+    for start, end in spans:
+        while passed < len(found) and found[passed][0] < start + longer:
+            before, after, kind = found[passed]
+            longer += (after - before) - len(f"[{kind}]")
+            passed += 1
+        yield start + longer, end + longer
+
+
+def _replaced(text: str, marks: Iterable[tuple[int, int, str]]) -> str:
     pieces: list[str] = []
     done = 0
-    for start, end in places:
+    for start, end, mark in marks:
         pieces += (text[done:start], mark)
         done = end
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+def _emails(text: str) -> Iterator[tuple[int, int]]:
+    return (match.span() for match in _EMAIL.finditer(text)) if "@" in text else iter(())
 
 
 def _matches(pattern: re.Pattern[str], text: str, accepted: Callable[[str], bool]) -> Iterator[tuple[int, int]]:
@@ -216,3 +250,13 @@ _DATE = re.compile(rf"{_DAY}([ ./-]){_DAY}\1(?:19|20)\d\d(?!\d)")
 
 def _is_phone(text: str) -> bool:
     return 7 <= sum(map(str.isdigit, text)) <= 17 and not _DATE.match(text)
+
+
+_LOOKS: Sequence[tuple[str, Callable[[str], Iterator[tuple[int, int]]]]] = (
+    ("email", _emails),
+    ("iban", _ibans),
+    ("ip", lambda text: _matches(_IPV6, text, _is_ipv6)),
+    ("ip", lambda text: _matches(_IPV4, text, _is_ipv4)),
+    ("card", _cards),
+    ("phone", lambda text: _matches(_PHONE, text, _is_phone)),
+)

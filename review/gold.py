@@ -108,7 +108,7 @@ def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
     """What the ticket's gold label should be, if people have settled on one."""
     label = (ticket.category_id, ticket.sentiment_id)
     agreeing = [one for one in decisions if (one.category_id, one.sentiment_id) == label]
-    if ticket.state != Ticket.State.SETTLED or not agreeing:
+    if ticket.state != Ticket.State.SETTLED or ticket.erased_at or not agreeing:
         return None
     last, said = agreeing[-1], agreeing[-1].prediction
     assert ticket.category and ticket.sentiment  # noqa: S101, PT018 - a settled ticket has both

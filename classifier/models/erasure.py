@@ -1,0 +1,30 @@
+"""What was erased: how much, where, and what of it could not be reached. Nothing of the people themselves."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+
+
+class Erasure(models.Model):
+    class Kind(models.TextChoices):
+        ERASED = "erased", _("erased")
+        MASKED = "masked", _("masked")
+        EXPIRED = "expired", _("erased when its time was over")
+
+    kind = models.CharField(_("kind"), max_length=7, choices=Kind)
+    at = models.DateTimeField(_("when"), auto_now_add=True)
+    by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+    counts = models.JSONField(_("rows"), default=dict, help_text="Rows that were changed or removed, by table.")
+    remains = models.JSONField(
+        _("out of reach"), default=list, help_text="What holds it still, by name: frozen, handed out or learned."
+    )
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("erasure")
+        verbose_name_plural = _("erasures")
+
+    def __str__(self) -> str:
+        return f"{self.pk}: {self.get_kind_display()}"

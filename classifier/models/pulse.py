@@ -1,0 +1,30 @@
+"""Which processes are alive: each says so every few seconds."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import models
+from django.utils import timezone
+
+ALIVE = timedelta(seconds=60)
+"""Whoever has not been heard of for so long has stopped, or hangs."""
+
+
+class PulseQuerySet(models.QuerySet["Pulse"]):
+    def alive(self) -> PulseQuerySet:
+        return self.filter(beat_at__gte=timezone.now() - ALIVE)
+
+
+class Pulse(models.Model):
+    name = models.CharField(max_length=200, unique=True, help_text="Of the process: what it is, and on which machine.")
+    started_at = models.DateTimeField(default=timezone.now)
+    beat_at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    objects = PulseQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,35 @@
+"""Counters that never scan: each table is counted once, chunk by chunk, as its rows come in."""
+
+from __future__ import annotations
+
+from django.db import models
+
+
+class Fold(models.Model):
+    """Up to which row a table has been counted, and which was its last when somebody looked before."""
+
+    name = models.CharField(max_length=40, unique=True)
+    until = models.BigIntegerField(default=0, help_text="Rows up to this key are counted.")
+    seen = models.BigIntegerField(default=0, help_text="The last key when it was looked at.")
+    seen_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return f"{self.name}: {self.until}"
+
+
+class Tally(models.Model):
+    """One sum over the rows of a table that are counted. Written only by who has moved its fold on."""
+
+    fold = models.ForeignKey(Fold, models.CASCADE, related_name="tallies", db_index=False)
+    key = models.CharField(max_length=300, help_text="What is counted, and of what kind: a JSON list of words.")
+    value = models.FloatField(default=0)
+
+    class Meta:
+        ordering = ["fold", "key"]
+        constraints = [models.UniqueConstraint(fields=["fold", "key"], name="tally_once")]
+
+    def __str__(self) -> str:
+        return f"{self.key}: {self.value:g}"
