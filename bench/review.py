@@ -90,14 +90,14 @@ class Agent:
 
 
 @contextmanager
-def server() -> Iterator[None]:
-    """The product's own web process, without a worker beside it."""
+def server() -> Iterator[int]:
+    """The product's own web process, without a worker beside it; gives its process id."""
     from ticketclf_site.management.commands.serve import web_command
 
     process = subprocess.Popen(web_command("127.0.0.1", PORT), cwd=ROOT)  # noqa: S603 - a command of ours
     try:
         _wait_until_it_answers()
-        yield
+        yield process.pid
     finally:
         process.terminate()
         process.wait(30)

@@ -44,9 +44,9 @@ def _check_free(host: str, port: int) -> None:
 
 def web_command(host: str, port: int) -> list[str]:
     """The web process alone, as `serve` starts it."""
-    options = f"--bind {host}:{port} --worker-class gthread --threads {settings.WEB_THREADS} --graceful-timeout 5"
-    quiet = ["--log-level", "warning", "--no-control-socket"]
-    return [sys.executable, "-m", "gunicorn", "ticketclf_site.wsgi", *options.split(), *quiet]
+    config = str(settings.BASE_DIR / "deploy" / "gunicorn.conf.py")
+    own = ["--bind", f"{host}:{port}", "--graceful-timeout", "5"]
+    return [sys.executable, "-m", "gunicorn", "--config", config, *own, "ticketclf_site.wsgi"]
 
 
 def _worker(threads: int) -> list[str]:
