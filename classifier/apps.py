@@ -7,7 +7,11 @@ class ClassifierConfig(AppConfig):
 
     def ready(self) -> None:
         from . import search, tasks
-        from .models.ticket import arrived
+        from .models.outbox import queued
+        from .models.ticket import arrived, moved
+        from .outbox import announcing
 
         arrived.connect(tasks.on_arrival)
+        moved.connect(announcing.on_moved)
+        queued.connect(tasks.on_queued)
         post_migrate.connect(search.mend_index, sender=self)

@@ -20,7 +20,7 @@ V = TypeVar("V", bound=Callable[..., Any])
 
 TOKEN = "kept"  # noqa: S105 - the name of the hidden field
 MOST_CHARACTERS = LONGEST_TICKET + 20_000
-_KEY = "kept_input"
+KEPT_INPUT = "kept_input"
 
 
 def keeps_input(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
@@ -49,19 +49,19 @@ def keep(request: HttpRequest) -> bool:
     theirs = request.user.pk is None or str(request.user.pk) == person
     if not person or not theirs or _size(fields) > MOST_CHARACTERS or not request.resolver_match:
         return False
-    request.session[_KEY] = {"view": request.resolver_match.view_name, "person": person, "fields": fields}
+    request.session[KEPT_INPUT] = {"view": request.resolver_match.view_name, "person": person, "fields": fields}
     return True
 
 
 def take(request: HttpRequest, view_name: str) -> QueryDict | None:
     """The fields that the person now signed in had posted to this view, once; those of another are thrown away."""
-    kept = request.session.get(_KEY)
+    kept = request.session.get(KEPT_INPUT)
     if not kept:
         return None
     mine = kept["person"] == str(request.user.pk)
     if mine and kept["view"] != view_name:
         return None
-    del request.session[_KEY]
+    del request.session[KEPT_INPUT]
     return _fields(kept["fields"]) if mine else None
 
 

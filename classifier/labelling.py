@@ -9,7 +9,7 @@ from typing import NamedTuple, TypeVar
 from django.db import transaction
 from django.db.models import Q
 
-from . import budget, classifiers, showing
+from . import budget, classifiers, pseudonyms, showing
 from .contract import Answer, ClassifierError, FailureKind
 from .models import Category, ContractVersion, Failure, ModelSpec, Prediction, Sentiment, SpecialistVersion, Ticket
 from .models.contract import Labels
@@ -60,7 +60,10 @@ def _answers(
         classifier = classifiers.of(spec)
     except ClassifierError as error:
         return repeat(error, len(texts))
-    return classifier.classify(texts, version.terms, showing.beside(texts, version, examples))
+    solved = showing.beside(texts, version, examples)
+    if spec.provider.mask and not spec.is_embedded:
+        return pseudonyms.classify(classifier, texts, version.terms, solved)
+    return classifier.classify(texts, version.terms, solved)
 
 
 def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> Iterator[list[Labelled]]:
@@ -111,7 +114,7 @@ def _record(
 ) -> list[Labelled]:
     tickets = [ticket.pk for ticket, _result in results]
     # Whoever else answers the same tickets waits here, and then finds them answered.
-    present = set(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True))
+    present = dict(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", "text"))
     versions = {result.version for _ticket, result in results if isinstance(result, Answer)} or {None}
     answered = Q(version__in=versions - {None}) | (Q(version=None) if None in versions else Q())
     predictions = Prediction.objects.filter(answered, ticket__in=tickets, spec=spec, contract=version)
@@ -120,7 +123,8 @@ def _record(
     labelled = [
         Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, spec, version, result, labels))
         for ticket, result in results
-        if ticket.pk in present
+        # Of a text that was erased meanwhile nothing is kept, for what was said may quote it.
+        if present.get(ticket.pk) == ticket.text
     ]
     fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
     Prediction.objects.bulk_create([outcome for outcome in fresh if isinstance(outcome, Prediction)])

@@ -8,7 +8,8 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from . import claims, gate, labelling, vectors
+from . import claims, gate, injection, labelling, vectors
+from .about import about
 from .contract import FailureKind
 from .gate import Weighed
 from .labelling import Labelled, Outcome
@@ -21,19 +22,19 @@ MOST_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
-def work_off(first: Sequence[int] = (), *, more_waits: Callable[[], None] = lambda: None) -> bool:
-    """Classify one batch of waiting tickets, `first` before the others. Returns whether more may be waiting.
+def work_off(*, more_waits: Callable[[], None] = lambda: None) -> bool:
+    """Classify one batch of waiting tickets. Returns whether more may be waiting.
 
     `more_waits` is called before the work begins, so that somebody else can take the next batch meanwhile.
     """
     settings = Gate.current()
-    size = settings.primary_in_charge().batch_size
-    tickets = claims.claim(size, first)
+    size = settings.primary_in_charge().hand_size
+    tickets = claims.claim(size)
     more = len(tickets) == size
     if more:
         more_waits()
     if tickets:
-        with claims.kept(tickets):
+        with claims.kept(tickets), about(tickets=[ticket.pk for ticket in tickets]):
             classify(tickets, settings)
     return more
 
@@ -94,7 +95,7 @@ def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractV
     answered: set[int] = set()
     opinions: dict[int, Outcome] = {}
     for group in _labelled_in_front(tickets, front, version):
-        sure = [one for one in group if _is_sure(one.outcome, settings.front_threshold)]
+        sure = [one for one in group if _is_sure(one, settings.front_threshold)]
         if epoch.mode == Mode.CONFIDENCE:
             gate.accept(own, gate.weigh(own, sure, version))
         else:
@@ -115,8 +116,10 @@ def _labelled_in_front(
         logger.exception("%s failed in front; the primary is asked.", front)
 
 
-def _is_sure(outcome: Outcome, threshold: float) -> bool:
-    return isinstance(outcome, Prediction) and outcome.confidence >= threshold
+def _is_sure(labelled: Labelled, threshold: float) -> bool:
+    ticket, outcome = labelled
+    sure = isinstance(outcome, Prediction) and outcome.confidence >= threshold
+    return sure and not injection.speaks_to_the_model(ticket.text)
 
 
 def _deserves_another_turn(labelled: Labelled) -> bool:

@@ -9,7 +9,7 @@ from itertools import islice
 from django.db.models import Avg
 from django.db.models.functions import Length
 
-from . import solved, vectors
+from . import injection, solved, vectors
 from .chunks import chunked
 from .contract import Option, Solved
 from .models import ContractVersion, Example, ModelSpec, Provider
@@ -72,6 +72,9 @@ def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Ite
 
 def _named(examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]) -> Iterator[Solved]:
     for one in examples:
+        # A text that gives orders would give them about every ticket that it is shown beside.
+        if injection.speaks_to_the_model(one.text):
+            continue
         if one.category_id in categories and one.sentiment_id in sentiments:
             yield Solved(text=one.text, category=categories[one.category_id], sentiment=sentiments[one.sentiment_id])
 

@@ -1,47 +1,79 @@
 """Background work. A task is only a nudge: the rows say what is to do, so one lost, doubled or late changes nothing."""
 
-from datetime import timedelta
 from typing import Any
 
-from django.utils import timezone
+from django.conf import settings
 from django_tasks import task
-from django_tasks_db.models import DBTaskResult
 
-from . import pipeline, vectors
-from .models import Ticket
+from . import erasure, mailboxes, pipeline, replies, tallies, vectors
+from .background import Priority, enqueue_once
+from .helpdesks import writing
+from .models import Mailbox, Ticket
+from .outbox import deliveries, sending
 
-KEPT = timedelta(days=1)
-
-
-@task()
-def classify(ticket_pks: list[int]) -> None:
-    """Classify a batch of what waits, these tickets first; where more may wait, the next nudge goes out at once."""
-    pipeline.work_off(ticket_pks, more_waits=_nudge)
+ROUTES = (deliveries.ROUTE, writing.ROUTE)
 
 
 @task()
+def classify() -> None:
+    """Classify a batch of what waits; where more may wait, the next nudge goes out at once."""
+    pipeline.work_off(more_waits=nudge)
+
+
+@task(priority=Priority.LEISURE)
 def encode() -> None:
     """Store vectors of tickets that came in, for a while."""
     vectors.fill()
 
 
-def _nudge() -> None:
-    classify.enqueue([])
+@task()
+def deliver() -> None:
+    """Send a batch of what is owed to others' servers; where more may be due, the next nudge goes out at once."""
+    if sending.work_off(ROUTES):
+        enqueue_once(deliver)
 
 
-def on_arrival(ticket_pks: list[int], **_signal: Any) -> None:
-    """Nudge a worker when tickets have come in."""
-    classify.enqueue(ticket_pks)
+@task()
+def fetch_mail() -> None:
+    """Look into the mailboxes whose turn it is."""
+    if mailboxes.fetch_due():
+        enqueue_once(fetch_mail)
+
+
+@task(priority=Priority.LEISURE)
+def expire() -> None:
+    """Erase tickets whose time is over, for a while."""
+    if erasure.expire(settings.RETENTION_DAYS):
+        enqueue_once(expire)
+
+
+def nudge() -> None:
+    """Have what waits classified; one that waits to be begun does for all."""
+    enqueue_once(classify)
+
+
+def on_arrival(bulk: bool, **_signal: Any) -> None:
+    """Nudge a worker when tickets have come in, before all others where a person waits for one."""
+    enqueue_once(classify if bulk else classify.using(priority=Priority.PERSON))
+
+
+def on_queued(**_signal: Any) -> None:
+    """Nudge a worker when others are to be told of something."""
+    enqueue_once(deliver)
 
 
 def sweep() -> None:
-    """Take up what a killed process left: nudge if a ticket waits or has no vector, and forget tasks that are
-    done with.
-    """
+    """Take up what a killed process left: nudge if a ticket waits or has no vector; count, and expire."""
     if Ticket.objects.waiting().exists():
-        classify.enqueue([])
+        nudge()
     if vectors.is_behind():
-        encode.enqueue()
-    old = timezone.now() - KEPT
-    DBTaskResult.objects.finished().filter(finished_at__lt=old).delete()
-    DBTaskResult.objects.running().filter(started_at__lt=old).delete()
+        enqueue_once(encode)
+    if sending.is_due(ROUTES):
+        enqueue_once(deliver)
+    if Mailbox.objects.due().exists():
+        enqueue_once(fetch_mail)
+    deliveries.forget_old()
+    replies.sweep()
+    tallies.keep_up(tallies.SOURCES)
+    if erasure.over(settings.RETENTION_DAYS).exists():
+        enqueue_once(expire)

@@ -148,7 +148,7 @@ def _reopen(pks: list[int]) -> int:
     )
     Ticket.objects.filter(pk__in=still_open).update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
     moved.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
-    transaction.on_commit(lambda: tasks.classify.enqueue([]), robust=True)
+    transaction.on_commit(tasks.nudge, robust=True)
     return len(still_open)
 
 

@@ -1,6 +1,6 @@
 from django.urls import path
 
-from . import views
+from . import views, views_hooks
 
 app_name = "classifier"
 
@@ -11,4 +11,6 @@ urlpatterns = [
     path("tickets/<int:pk>/", views.ticket, name="ticket"),
     # /models/
     path("models/", views.models, name="models"),
+    # /hooks/
+    path("hooks/<slug:slug>/", views_hooks.hook, name="hook"),
 ]

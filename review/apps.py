@@ -5,10 +5,11 @@ class ReviewConfig(AppConfig):
     name = "review"
 
     def ready(self) -> None:
+        from classifier.erasure import erasing
         from classifier.models.ticket import moved, recounting
         from classifier.why import vouching
 
-        from . import history, opening, tasks
+        from . import erasure, history, opening, tasks
         from .assurance.audits import found
         from .assurance.vouching import on_vouching
 
@@ -17,3 +18,4 @@ class ReviewConfig(AppConfig):
         found.connect(tasks.on_found)
         recounting.connect(history.on_recounting)
         vouching.connect(on_vouching)
+        erasing.connect(erasure.on_erasing)

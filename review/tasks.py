@@ -10,12 +10,13 @@ from django.conf import settings
 from django.contrib.auth.models import User
 from django.db import transaction
 from django_tasks import task
-from django_tasks_db.models import DBTaskResult
 
+from classifier.background import Priority, enqueue_once
 from classifier.models import Epoch, Mode
-from classifier.tasks import classify
+from classifier.tallies import keep_up
+from classifier.tasks import nudge
 
-from . import benchmark, gold
+from . import benchmark, gold, tallies
 from .assurance import keeping
 from .benchmark import Entry
 from .learning import ordering, training
@@ -27,14 +28,14 @@ def run_benchmark(run_pk: int) -> None:
     benchmark.work_off(run_pk)
 
 
-@task()
+@task(priority=Priority.LEISURE)
 def learn(due: bool = True) -> None:
     """Train in a process of its own that yields to all others; `due` says to do so only if it still is."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "train", "--due" if due else "--yielding"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - a command of ours
 
 
-@task()
+@task(priority=Priority.LEISURE)
 def put_in_order() -> None:
     ordering.put_in_order()
 
@@ -60,7 +61,7 @@ def resume_benchmark(run: Run) -> bool:
 def keep_promise() -> None:
     """Keep the books of the audits; what may pass by now is judged anew."""
     if keeping.keep_promise():
-        classify.enqueue([])
+        nudge()
 
 
 def on_moved(**_signal: Any) -> None:
@@ -75,9 +76,7 @@ def on_found(**_signal: Any) -> None:
 
 
 def _keep_soon() -> None:
-    """One that waits to be done does for all."""
-    if not DBTaskResult.objects.ready().filter(task_path=keep_promise.module_path).exists():
-        keep_promise.enqueue()
+    enqueue_once(keep_promise)
 
 
 def _nudge(run: Run) -> None:
@@ -86,13 +85,16 @@ def _nudge(run: Run) -> None:
 
 
 def sweep() -> None:
-    """Make gold labels of what was decided, have them learned, and take up runs that a killed process left."""
+    """Make gold labels of what was decided, have them learned, take up runs that a killed process left, and
+    count.
+    """
     gold.gather()
     if training.is_due():
-        learn.enqueue()
+        enqueue_once(learn)
     if ordering.is_due():
-        put_in_order.enqueue()
+        enqueue_once(put_in_order)
     if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
         _keep_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):
-        run_benchmark.enqueue(run_pk)
+        enqueue_once(run_benchmark, run_pk)
+    keep_up(tallies.SOURCES)

@@ -84,6 +84,8 @@ def roles(db: None) -> None:
     lead += ["benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot"]
     lead += ["teach", "view_doubt", "view_specialistversion"]
     lead += ["promise", "view_promise", "view_certificate", "view_alarm", "view_audit"]
+    lead += ["view_webhook", "view_helpdesk", "view_mailbox", "view_event", "view_erasure"]
+    lead += ["view_delivery", "change_delivery", "view_writeback", "change_writeback"]
     for name, codenames in (("Agent", agent), ("Lead", lead)):
         Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
 

@@ -9,11 +9,15 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
+PURE += ["classifier/injection.py", "classifier/injection_signs.py"]
 PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
 PURE += [
     "classifier/chunks.py",
     "classifier/marks.py",
     "classifier/masking.py",
+    "classifier/about.py",
+    "classifier/pseudonyms.py",
+    "classifier/wiping.py",
     "review/learning/clusters.py",
     *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
 ]
@@ -26,6 +30,9 @@ PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "r
 PURE += [f"classifier/scoring/{path.name}" for path in (ROOT / "classifier" / "scoring").glob("*.py")]
 PURE += [f"review/assurance/{name}.py" for name in ("bounds", "drawing", "evidence", "watch")]
 PURE += ["classifier/backends/tokens.py"]
+PURE += ["classifier/plain.py", "classifier/outbox/signing.py"]
+DESKS = ("base", "chatwoot", "freshdesk", "intercom", "zammad", "zendesk")
+PURE += [f"classifier/helpdesks/{name}.py" for name in DESKS]
 
 
 def imported(path: Path) -> set[str]:

@@ -6,8 +6,16 @@ class SiteConfig(AppConfig):
 
     def ready(self) -> None:
         from axes.models import AccessAttempt
+        from django.conf import settings
         from django.db.models.signals import pre_save
+        from django_tasks.signals import task_finished, task_started
 
-        from . import throttle
+        from . import logs, throttle
 
         pre_save.connect(throttle.forget_form, sender=AccessAttempt)
+        task_started.connect(logs.on_task_started)
+        task_finished.connect(logs.on_task_finished)
+        if settings.SENTRY_DSN:
+            from . import sentry
+
+            sentry.start(settings.SENTRY_DSN)

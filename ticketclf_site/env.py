@@ -1,7 +1,9 @@
 """Typed readers of environment variables: a misspelt value must stop the start, not change a meaning."""
 
+import ipaddress
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
@@ -52,9 +54,29 @@ def env_int(name: str, default: int, *, least: int = 0) -> int:
     return int(value)
 
 
+def env_choice(name: str, default: str, choices: Sequence[str]) -> str:
+    """Raises ImproperlyConfigured for what is none of the choices."""
+    value = env_str(name, default)
+    if value not in choices:
+        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}.")
+    return value
+
+
 def env_list(name: str, default: list[str]) -> list[str]:
     """Values separated by commas."""
     return [part.strip() for part in env_str(name).split(",") if part.strip()] or default
+
+
+def env_hosts(name: str, default: list[str]) -> list[str]:
+    """Hosts, `host:port`, networks such as `10.0.0.0/8`, or `*`. Raises ImproperlyConfigured for a broken network."""
+    entries = env_list(name, default)
+    for entry in entries:
+        try:
+            if "/" in entry:
+                ipaddress.ip_network(entry)
+        except ValueError as error:
+            raise ImproperlyConfigured(f"{name}: {error}.") from None
+    return entries
 
 
 def secret_key(name: str, kept_in: Path) -> str:

@@ -8,7 +8,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from .env import env_bool, env_int, env_list, env_str, env_url, secret_key
+from .env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
 
 # Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which
 # on a busy machine holds up both and all others: a training takes several times as long.
@@ -19,7 +19,11 @@ VAR_DIR = Path(env_str("TICKETCLF_VAR", str(BASE_DIR / "var")))
 
 DEBUG = env_bool("TICKETCLF_DEBUG", False)
 SECRET_KEY = secret_key("TICKETCLF_SECRET_KEY", VAR_DIR / "secret_key")
-ALLOWED_HOSTS = env_list("TICKETCLF_ALLOWED_HOSTS", ["localhost", "127.0.0.1", "[::1]"])
+THIS_MACHINE = ["localhost", "127.0.0.1", "[::1]"]
+ALLOWED_HOSTS = env_list("TICKETCLF_ALLOWED_HOSTS", THIS_MACHINE)
+# Where requests to addresses inside the network may go. A site that only this machine can call may call this machine;
+# one that others can call has to be told.
+INTERNAL_HOSTS = env_hosts("TICKETCLF_INTERNAL_HOSTS", THIS_MACHINE if set(ALLOWED_HOSTS) <= set(THIS_MACHINE) else [])
 CSRF_TRUSTED_ORIGINS = env_list("TICKETCLF_TRUSTED_ORIGINS", [])
 
 INSTALLED_APPS = [
@@ -33,25 +37,35 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "allauth",
+    "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "axes",
     "django_filters",
     "django_htmx",
     "django_tables2",
     "django_tasks",
-    "django_tasks_db",
+    "ninja",
     "simple_history",
 ]
 
 MIDDLEWARE = [
+    "ticketclf_site.probes.ProbeMiddleware",
+    "ticketclf_site.access.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
+    "classifier.api.middleware.ApiMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
+    "allauth.account.middleware.AccountMiddleware",
     "ticketclf_site.kept.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
@@ -74,6 +88,42 @@ AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
+# Second factors, sessions and accounts elsewhere. Nobody signs up, and addresses of e-mail are admins' to give.
+ACCOUNT_ADAPTER = "ticketclf_site.accounts.Accounts"
+ACCOUNT_EMAIL_VERIFICATION = "none"
+ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
+# Passwords are throttled above; what is left here slows down who guesses codes.
+ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
+MFA_ADAPTER = "ticketclf_site.accounts.SecondFactors"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True
+REQUIRE_MFA = env_bool("TICKETCLF_REQUIRE_MFA", False)
+OIDC_URL = env_url("TICKETCLF_OIDC_URL")
+OIDC_NAME = env_str("TICKETCLF_OIDC_NAME", "OpenID Connect") if OIDC_URL else ""
+SOCIALACCOUNT_ADAPTER = "ticketclf_site.accounts.Federation"
+SOCIALACCOUNT_PROVIDERS = {
+    "openid_connect": {
+        "OAUTH_PKCE_ENABLED": True,
+        "APPS": [
+            {
+                "provider_id": "sso",
+                "name": OIDC_NAME,
+                "client_id": env_str("TICKETCLF_OIDC_CLIENT_ID"),
+                "secret": env_str("TICKETCLF_OIDC_CLIENT_SECRET"),
+                "settings": {"server_url": OIDC_URL},
+            }
+        ]
+        if OIDC_URL
+        else [],
+    }
+}
+# Somebody known by an e-mail that the provider has verified is that person.
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# From the sign-in page a link leads there: forms post to nowhere else. The provider's answer is tied to the session.
+SOCIALACCOUNT_LOGIN_ON_GET = True
+SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
+
 ROOT_URLCONF = "ticketclf_site.urls"
 WSGI_APPLICATION = "ticketclf_site.wsgi.application"
 
@@ -93,6 +143,15 @@ TEMPLATES = [
     },
 ]
 
+# PostgreSQL: a connection whose other end is gone without a word is given up after half a minute, not after hours.
+POSTGRESQL_OPTIONS = {
+    "connect_timeout": 10,
+    "keepalives_idle": 15,
+    "keepalives_interval": 5,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 30_000,
+}
+
 # SQLite: write-ahead log and an immediate write lock, so that readers never wait and writers queue instead of failing.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
@@ -111,14 +170,17 @@ def _database() -> dict[str, Any]:
         database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     else:
         # The few statements that are sent apart from their values (`review.prepared`) stay planned from the first on.
-        database["OPTIONS"] = database.get("OPTIONS", {}) | {"prepare_threshold": 0}
+        database["OPTIONS"] = POSTGRESQL_OPTIONS | database.get("OPTIONS", {}) | {"prepare_threshold": 0}
     return database
 
 
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-TASKS = {"default": {"BACKEND": "django_tasks_db.DatabaseBackend", "QUEUES": []}}
+# The database implies the engine of background work.
+_ENGINE = "postgresql" if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql" else "sqlite"
+INSTALLED_APPS.append("procrastinate.contrib.django" if _ENGINE == "postgresql" else "django_tasks_db")
+TASKS = {"default": {"BACKEND": f"ticketclf_site.engine.{_ENGINE}.Backend", "QUEUES": []}}
 WORKER_THREADS = env_int("TICKETCLF_WORKER_THREADS", 4, least=1)
 WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 
@@ -149,10 +211,20 @@ TIME_ZONE = env_str("TICKETCLF_TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-STATIC_ROOT = VAR_DIR / "static"
+# Where static files have been collected, they are served from there, compressed and under names that never change; else
+# straight from the source folders, so that a first start needs no collecting.
+_COLLECTED = env_str("TICKETCLF_STATIC_ROOT")
+STATIC_ROOT = Path(_COLLECTED) if _COLLECTED else VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
-# Static files are served straight from the source folders; no collecting before a first start.
-WHITENOISE_USE_FINDERS = True
+WHITENOISE_USE_FINDERS = not _COLLECTED
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if _COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
 
 DJANGO_TABLES2_TEMPLATE = "_table.html"
 
@@ -173,13 +245,26 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = env_bool("TICKETCLF_HTTPS", False)
+# Behind HTTPS everything is: cookies, redirects, and the browser's memory of it for a year.
+HTTPS = env_bool("TICKETCLF_HTTPS", False)
+SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
+SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
+SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
+if env_bool("TICKETCLF_BEHIND_PROXY", HTTPS):
+    # Our server speaks HTTP, so that whoever ends HTTPS has to say so, and to set or remove this header every time.
+    SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
+# Browsers offer passkeys on this machine without HTTPS, and nowhere else.
+MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
+FILE_UPLOAD_HANDLERS = [
+    "ticketclf_site.uploads.BoundedUpload",
+    "django.core.files.uploadhandler.MemoryFileUploadHandler",
+    "django.core.files.uploadhandler.TemporaryFileUploadHandler",
+]
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the draft of a large taxonomy is one form
 
-# Of the leads' e-mails and the alarm's webhook: where this installation is found, and who is told.
+# Where this installation is found, for the leads' e-mails and whoever else is told of something.
 SITE_URL = env_url("TICKETCLF_SITE_URL", "http://127.0.0.1:8000").rstrip("/")
-ALARM_WEBHOOK = env_url("TICKETCLF_ALARM_WEBHOOK")
 EMAIL_HOST = env_str("TICKETCLF_EMAIL_HOST")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
 EMAIL_PORT = env_int("TICKETCLF_EMAIL_PORT", 587)
@@ -189,10 +274,37 @@ EMAIL_USE_TLS = env_bool("TICKETCLF_EMAIL_TLS", True)
 EMAIL_TIMEOUT = 10
 DEFAULT_FROM_EMAIL = env_str("TICKETCLF_EMAIL_FROM", "ticketclf@localhost")
 
+_UPWARD: dict[str, Any] = {"handlers": [], "propagate": True}
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"plain": {"format": "{asctime} {levelname} {name}: {message}", "style": "{"}},
-    "handlers": {"console": {"class": "logging.StreamHandler", "formatter": "plain"}},
+    "formatters": {
+        "plain": {
+            "()": "ticketclf_site.logs.PlainFormatter",
+            "format": "{asctime} {levelname} {name}: {message}",
+            "style": "{",
+        },
+        "json": {"()": "ticketclf_site.logs.LineFormatter", "json_ensure_ascii": False},
+    },
+    "handlers": {
+        "console": {
+            "class": "logging.StreamHandler",
+            "formatter": env_choice("TICKETCLF_LOG_FORMAT", "plain", ("plain", "json")),
+        }
+    },
+    "loggers": {
+        # Django would mail what went wrong, with the whole request, and print what its own server is asked for.
+        "django": _UPWARD,
+        "django.server": _UPWARD | {"level": "ERROR"},
+        "gunicorn.error": _UPWARD,
+        # What these say in detail is requests and statements with all that stands in them.
+        **dict.fromkeys(
+            ("asyncio", "django.db.backends", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "urllib3"),
+            {"level": "WARNING"},
+        ),
+    },
     "root": {"handlers": ["console"], "level": env_str("TICKETCLF_LOG_LEVEL", "WARNING")},
 }
+SENTRY_DSN = env_url("TICKETCLF_SENTRY_DSN")
+METRICS_TOKEN = env_str("TICKETCLF_METRICS_TOKEN")
+RETENTION_DAYS = env_int("TICKETCLF_RETENTION_DAYS", 0)

@@ -4,11 +4,20 @@ from django.contrib import admin
 from django.contrib.auth import views as auth_views
 from django.urls import include, path
 
+from . import api
+from .sign_in import AdminSignIn, SignIn
+
 urlpatterns = [
     path("", include("classifier.urls")),
     path("review/", include("review.urls")),
-    path("sign-in/", auth_views.LoginView.as_view(redirect_authenticated_user=True), name="login"),
+    path("sign-in/", SignIn.as_view(), name="login"),
     path("sign-out/", auth_views.LogoutView.as_view(), name="logout"),
+    # As the account library calls them.
+    path("sign-in/", SignIn.as_view(), name="account_login"),
+    path("sign-out/", auth_views.LogoutView.as_view(), name="account_logout"),
+    path("account/", include("ticketclf_site.account_urls")),
+    path("admin/login/", AdminSignIn.as_view()),
     path("i18n/", include("django.conf.urls.i18n")),
     path("admin/", admin.site.urls),
+    path("api/v1/", api.urls),
 ]

@@ -2,8 +2,8 @@
 
 from django.contrib import admin
 
-from . import drafts, labels, learned, scores, specs, tickets
+from . import access, drafts, integrations, labels, learned, scores, specs, tickets
 
-__all__ = ["drafts", "labels", "learned", "scores", "specs", "tickets"]
+__all__ = ["access", "drafts", "integrations", "labels", "learned", "scores", "specs", "tickets"]
 
 admin.site.site_header = admin.site.site_title = "ticketclf"

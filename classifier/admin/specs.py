@@ -11,6 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
+from classifier import outward
 from classifier.contract import ClassifierError, JsonMode
 from classifier.models import Gate, ModelSpec, Provider
 from classifier.models.contract import EmptyTaxonomy
@@ -26,6 +27,15 @@ class ProviderForm(forms.ModelForm):
             # The models of a provider are of its kind, the one that stands in for missing keys among them.
             self.fields["kind"].disabled = True
 
+    def clean_base_url(self) -> str:
+        url: str = self.cleaned_data["base_url"]
+        try:
+            if url and "base_url" in self.changed_data:
+                outward.check(url)
+        except outward.Forbidden as error:
+            raise forms.ValidationError(str(error)) from error
+        return url
+
 
 @admin.register(Provider)
 class ProviderAdmin(HistoryAdmin):
@@ -34,6 +44,10 @@ class ProviderAdmin(HistoryAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
         return ("key", "spent_today") if obj else ()
+
+    def get_exclude(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        """Nothing goes out to what is on this machine."""
+        return ("mask",) if obj and obj.kind == Provider.Kind.EMBEDDED else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         today = Q(spends__day=timezone.now().date())

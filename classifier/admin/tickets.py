@@ -1,17 +1,22 @@
 """Tickets, and the records of what was said of them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
+from django.contrib.auth.models import User
 from django.db.models import Model, QuerySet
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
-from django.utils.translation import ngettext
 
-from classifier import intake, taxonomy
-from classifier.models import ContractVersion, Epoch, Failure, Prediction, Ticket, Verdict
+from classifier import erasure, intake, taxonomy
+from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
 from classifier.paging import BoundedPaginator
+
+MOST_AT_ONCE = 1_000
+"""Tickets that one action erases; the command takes any number."""
 
 
 class ReadOnlyAdmin(admin.ModelAdmin):
@@ -94,6 +99,19 @@ class VerdictInline(RecordInline):
     fields = readonly_fields = ("accepted", "reason", "current", "created_at")
 
 
+class SourceFilter(admin.SimpleListFilter):
+    """Django's own would look for the sources in every row."""
+
+    title = _("source")
+    parameter_name = "source"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, Any]]:
+        return [(source, source) for source in Ticket.objects.sources()]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        return queryset.filter(source=self.value()) if self.value() else queryset
+
+
 class TicketAdminForm(forms.ModelForm):
     def clean_text(self) -> str:
         # Browsers send every line break of a text area as two characters.
@@ -107,13 +125,13 @@ class TicketAdminForm(forms.ModelForm):
 class TicketAdmin(admin.ModelAdmin):
     form = TicketAdminForm
     list_display = ("excerpt", "state", "label", "reason", "source", "received_at")
-    list_filter = ("state", "source")
+    list_filter = ("state", SourceFilter)
     search_fields = ("=external_id", "=customer", "text")
     show_full_result_count = False
     paginator = BoundedPaginator
     fields = ("text", "source", "external_id", "customer", "channel", "language", "received_at", "due_at")
     inlines = (PredictionInline, FailureInline, VerdictInline)
-    actions = ("classify_again",)
+    actions = ("classify_again", "erase")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
         return Ticket.objects.with_labels()
@@ -138,3 +156,25 @@ class TicketAdmin(admin.ModelAdmin):
         count = taxonomy.classify_again(Ticket.objects.filter(pk__in=tickets.values("pk")))
         text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
         self.message_user(request, text % count)
+
+    @admin.action(description=_("Erase: take out the text wherever it stands"), permissions=["delete"])
+    def erase(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> HttpResponse | None:
+        """Asks once more before it is done."""
+        if "confirmed" not in request.POST:
+            context = self.admin_site.each_context(request) | {
+                "title": gettext("Erase tickets"),
+                "tickets_count": min(tickets.count(), MOST_AT_ONCE),
+                "chosen": list(tickets.values_list("pk", flat=True)[:MOST_AT_ONCE]),
+            }
+            return render(request, "admin/classifier/ticket/erase.html", context)
+        chosen = Ticket.objects.filter(pk__in=list(tickets.values_list("pk", flat=True)[:MOST_AT_ONCE]))
+        record = erasure.erase(chosen, by=cast(User, request.user))
+        self.message_user(request, gettext("Done; this is what was changed, and what could not be."))
+        return redirect("admin:classifier_erasure_change", record.pk)
+
+
+@admin.register(Erasure)
+class ErasureAdmin(ReadOnlyAdmin):
+    list_display = ("at", "kind", "by")
+    list_filter = ("kind",)
+    list_select_related = ("by",)

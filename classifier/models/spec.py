@@ -6,13 +6,14 @@ from decimal import Decimal
 from typing import Any
 
 from django.core.exceptions import ValidationError
-from django.core.validators import MaxValueValidator, MinValueValidator, RegexValidator
+from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier import backends
 from classifier.contract import JsonMode, Usage
+from classifier.secret import names_a_variable
 
 from .learned import SpecialistVersion
 
@@ -31,9 +32,7 @@ class Provider(models.Model):
         _("key variable"),
         max_length=80,
         blank=True,
-        validators=[
-            RegexValidator(r"^[A-Z][A-Z0-9_]*\Z", _("The name of an environment variable, not the key itself."))
-        ],
+        validators=[names_a_variable],
         help_text=_(
             "Name of the environment variable that holds the key; the key itself is never stored. Empty: no key."
         ),
@@ -47,6 +46,16 @@ class Provider(models.Model):
         validators=[MinValueValidator(0)],
         help_text=_(
             "In the currency of the prices, per UTC day. Past it tickets wait for the next day. Empty: no limit."
+        ),
+    )
+
+    mask = models.BooleanField(
+        _("mask personal data"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "For an endpoint: e-mail addresses, telephone numbers, cards, accounts and IP addresses go out as numbered "
+            "marks, and are put back into what it answers."
         ),
     )
 
@@ -202,6 +211,15 @@ class ModelSpec(models.Model):
     def batch_size(self) -> int:
         """Tickets that keep the model busy: windows of the encoder, or four times the requests in flight."""
         return 64 if self.is_embedded else 4 * self.max_in_flight
+
+    @property
+    def hand_size(self) -> int:
+        """Tickets that a worker's thread takes at a time: windows of the encoder, or twice what may be in flight.
+
+        More of an endpoint's would only lie in one worker's hand while another has none, and before a person's ticket.
+        That a batch ends with its slowest costs nothing, for the threads beside have theirs.
+        """
+        return self.batch_size if self.is_embedded else 2 * self.max_in_flight
 
     def cost(self, usage: Usage) -> Decimal:
         """The price of what was used, in the currency of the prices."""

@@ -12,7 +12,7 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier import search
+from classifier import clock, search
 from classifier.text import excerpt, storable
 
 from .taxonomy import Category, Sentiment
@@ -21,7 +21,9 @@ if TYPE_CHECKING:
     from .verdict import Verdict
 
 arrived = Signal()
-"""Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them)."""
+"""Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them) and
+whether they came in `bulk`.
+"""
 
 moved = Signal()
 """Sent inside the transaction in which the classifier has moved tickets to another state, with `ticket_pks`, `state`.
@@ -47,10 +49,18 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
 
     def waiting(self) -> TicketQuerySet:
         """New, and free for a worker to take."""
-        return self.new().filter(available_at__lte=timezone.now())
+        return self.new().filter(available_at__lte=clock.now())
 
     def in_state(self, state: str) -> TicketQuerySet:
         return self.filter(state=state)
+
+    def sources(self, most: int = 50) -> list[str]:
+        """Where they come from, in order: one step along the index for each (so many queries, and one)."""
+        found: list[str] = []
+        after = self.order_by("source").values_list("source", flat=True)
+        while len(found) < most and (source := after.filter(source__gt=found[-1] if found else "").first()):
+            found.append(source)
+        return found
 
     def search(self, typed: str) -> TicketQuerySet:
         """The latest with all these words, or longer ones that begin so; all where nothing typed is a word."""
@@ -83,7 +93,8 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         """As Django's, and the arrival is announced after commit, as it is by `save`."""
         created = super().bulk_create(objs, *args, **kwargs)
         if created:
-            transaction.on_commit(lambda: _announce([]), robust=True)
+            bulk = all(ticket.bulk for ticket in created)
+            transaction.on_commit(lambda: _announce([], bulk), robust=True)
         return created
 
 
@@ -122,12 +133,15 @@ class Ticket(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, editable=False)
     available_at = models.DateTimeField(default=timezone.now, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
+    # Came with many others, for none of which anybody waits: those that came singly are classified first.
+    bulk = models.BooleanField(default=False, db_default=False, editable=False)
     # The label that people settled on.
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sealed = models.BooleanField(
         default=False, editable=False, help_text=_("What was said of it is hidden until everyone asked has answered.")
     )
+    erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 
     objects = TicketQuerySet.as_manager()
 
@@ -148,10 +162,17 @@ class Ticket(models.Model):
         ]
         indexes = [
             models.Index(fields=["customer", "-id"], condition=~models.Q(customer=""), name="ticket_customer"),
-            models.Index(fields=["available_at"], condition=models.Q(state="new"), name="ticket_new"),
+            models.Index(fields=["source", "-id"], name="ticket_by_source"),
+            models.Index(fields=["received_at"], name="ticket_by_time"),
+            models.Index(fields=["bulk", "available_at"], condition=models.Q(state="new"), name="ticket_new"),
             models.Index(fields=["id"], condition=models.Q(state="held"), name="ticket_held"),
             models.Index(fields=["id"], condition=models.Q(state="accepted"), name="ticket_accepted"),
             models.Index(fields=["id"], condition=models.Q(state="settled"), name="ticket_settled"),
+            models.Index(
+                fields=["received_at"],
+                condition=models.Q(state__in=["accepted", "settled"], erased_at=None),
+                name="ticket_kept_since",
+            ),
         ]
 
     def __str__(self) -> str:
@@ -162,7 +183,7 @@ class Ticket(models.Model):
         super().save(*args, **kwargs)
         if arrives:
             # The ticket is stored by then: a nudge that fails is made up for by the sweep.
-            transaction.on_commit(lambda: _announce([self.pk]), robust=True)
+            transaction.on_commit(lambda: _announce([self.pk], self.bulk), robust=True)
 
     def get_absolute_url(self) -> str:
         return reverse("classifier:ticket", args=[self.pk])
@@ -191,5 +212,5 @@ class Ticket(models.Model):
         return excerpt(self.text, length)
 
 
-def _announce(ticket_pks: Sequence[int]) -> None:
-    arrived.send(Ticket, ticket_pks=list(ticket_pks))
+def _announce(ticket_pks: Sequence[int], bulk: bool) -> None:
+    arrived.send(Ticket, ticket_pks=list(ticket_pks), bulk=bulk)

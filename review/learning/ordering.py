@@ -40,7 +40,7 @@ def is_due() -> bool:
         return False
     if desk.ordered_at is None:
         return Seat.objects.open().exists()
-    decided = Decision.objects.filter(created_at__gt=desk.ordered_at).order_by("pk")
+    decided = Decision.objects.filter(created_at__gt=desk.ordered_at).order_by("created_at")
     return decided[:ENOUGH].count() == ENOUGH
 
 

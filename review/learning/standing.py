@@ -80,9 +80,8 @@ TOO_FEW = gettext_lazy("There is too little to learn from: it takes ten labels t
 
 
 def enough_to_learn() -> bool:
-    """Whether a training that is not due would find anything to learn (two queries)."""
-    taught = training.taught()
-    return taught.count_to(FEWEST) == FEWEST and taught.order_by().values("category").distinct()[:2].count() == 2
+    """Whether a training that is not due would find anything to learn (three queries)."""
+    return training.taught().count_to(FEWEST) == FEWEST and training.of_two_categories()
 
 
 def _awaited(last: SpecialistVersion | None, minutes: int) -> str:

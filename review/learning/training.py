@@ -60,16 +60,20 @@ class Result:
 
 
 def is_due() -> bool:
-    """Whether enough has been labelled since the last training, which was not just now (four queries)."""
+    """Whether enough has been labelled since the last training, which was not just now (five queries)."""
     desk, now = Desk.current(), timezone.now()
     if desk.training_until and desk.training_until > now:
         return False
     last = SpecialistVersion.objects.without_weights().first()
     if last and now - last.trained_at < timedelta(minutes=desk.training_minutes):
         return False
-    if taught().order_by().values("category").distinct()[:2].count() < 2:
-        return False
-    return missing(last) == 0
+    return missing(last) == 0 and of_two_categories()
+
+
+def of_two_categories() -> bool:
+    """Whether there is anything to tell apart (two queries, which end at the first label of another category)."""
+    first = taught().order_by("pk").values_list("category", flat=True).first()
+    return taught().exclude(category=first).exists()
 
 
 def taught() -> GoldLabelQuerySet:

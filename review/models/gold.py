@@ -123,7 +123,11 @@ class GoldLabel(models.Model):
             ),
             models.UniqueConstraint(fields=["ticket"], condition=Q(ticket__isnull=False), name="gold_once_per_ticket"),
         ]
-        indexes = [models.Index(fields=["state", "id"], name="gold_by_state")]
+        indexes = [
+            models.Index(fields=["state", "id"], name="gold_by_state"),
+            models.Index(fields=["labelled_at"], name="gold_by_labelling"),
+            models.Index(fields=["created_at"], name="gold_by_time"),
+        ]
 
     def __str__(self) -> str:
         return self.text[:60]

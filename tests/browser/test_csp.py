@@ -4,6 +4,8 @@ from collections.abc import Iterator
 from uuid import uuid4
 
 import pytest
+from allauth.mfa.totp.internal.auth import TOTP, generate_totp_secret
+from allauth.socialaccount.models import SocialAccount
 from django.contrib import admin as django_admin
 from django.contrib.auth.models import Group, User
 from django.db.models import Model
@@ -11,14 +13,27 @@ from django.test import RequestFactory
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from classifier import drafts
-from classifier.models import Category, DraftLabel, Failure, Gate, ModelSpec, Ticket
+from classifier import drafts, keys
+from classifier.models import (
+    Category,
+    DraftLabel,
+    Erasure,
+    Failure,
+    Gate,
+    HelpDesk,
+    Mailbox,
+    ModelSpec,
+    Ticket,
+    Webhook,
+    WriteBack,
+)
+from classifier.outbox import announcing
 from review import benchmark, decisions, drafting, snapshots
 from review.decisions import Label
 from review.learning import topics
 from review.models import Contender, Decision, Run, Seat
 from tests.browser.conftest import Console
-from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic
+from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic, make_user
 from tests.review.assurance.scenes import recorded
 from tests.review.test_specialist_page import course
 from tests.test_roles import DOORS
@@ -37,7 +52,12 @@ def office(page: Page, catalogue: None, admin: User) -> Page:
     Seat.objects.all().delete()
     benchmark.load_built_in()
     Group.objects.create(name="Some")
+    keys.make("Help desk", admin, ["classify"])
+    TOTP.activate(make_user("protected"), generate_totp_secret())
+    SocialAccount.objects.create(user=User.objects.get(username="protected"), provider="sso", uid="42")
+    Erasure.objects.create(kind=Erasure.Kind.ERASED, remains=["snapshot f799cd88bcbd"])
     (seat,) = hold(make_ticket("<script>alert(1)</script>"))
+    connected(seat.ticket)
     prediction = seat.ticket.predictions.get()
     decisions.decide(seat, admin, Label(prediction.category, prediction.sentiment), key=uuid4())
     about = {"ticket": seat.ticket, "spec": Gate.current().primary, "contract": prediction.contract}
@@ -52,6 +72,14 @@ def office(page: Page, catalogue: None, admin: User) -> Page:
     page.keyboard.press("Enter")
     expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
     return page
+
+
+def connected(ticket: Ticket) -> None:
+    """Other systems on all sides; nothing is sent to them."""
+    announcing.send_test(Webhook.objects.create(name="CRM", url="https://crm.invalid/hook", secret_env="CRM_SECRET"))
+    desk = HelpDesk.objects.create(name="Desk", slug="desk", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET")
+    WriteBack.objects.create(destination=desk, ticket=ticket)
+    Mailbox.objects.create(name="Mail", slug="mail", host="mail.invalid", user="help", password_env="MAIL_PASSWORD")
 
 
 def benchmarked(admin: User) -> Run:

@@ -306,7 +306,7 @@ def test_a_key_typed_in_place_of_its_variable_is_refused(site: Client) -> None:
     provider = Provider.objects.get(name="OpenAI")
     values = {"name": "OpenAI", "kind": "chat", "base_url": provider.base_url, "api_key_env": "sk-abc123"}
     response = site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
-    assert "not the key itself" in response.content.decode()
+    assert "not the secret itself" in response.content.decode()
 
 
 def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> None:

@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
-from threading import Thread
 from typing import Any
 
 import pytest
@@ -14,7 +9,7 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.test import override_settings
 
-from classifier.models import AuditDraw, Epoch, Ticket, Verdict
+from classifier.models import AuditDraw, Epoch, Event, Ticket, Verdict, Webhook
 from review.assurance import alarms, keeping, telling, watch
 from review.models import Alarm, Certificate, Ledger
 
@@ -127,64 +122,62 @@ def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) ->
     assert not offered & {ticket.pk for ticket in before}
 
 
-@contextmanager
-def listener(status: int = 200) -> Iterator[tuple[str, list[dict[str, Any]]]]:
-    """A server that is told of alarms: its address, and what it was sent."""
-    told: list[dict[str, Any]] = []
-
-    class Handler(BaseHTTPRequestHandler):
-        def do_POST(self) -> None:
-            told.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-            self.send_response(status)
-            self.end_headers()
-
-        def log_message(self, *_given: Any) -> None:
-            pass
-
-    server = HTTPServer(("127.0.0.1", 0), Handler)
-    Thread(target=server.serve_forever, daemon=True).start()
-    try:
-        yield f"http://127.0.0.1:{server.server_port}/alarms", told
-    finally:
-        server.shutdown()
-        server.server_close()
+def with_an_address(lead: User) -> None:
+    lead.email = "lea@example.org"
+    lead.save()
 
 
-def test_leads_are_told_once_by_mail_and_webhook(certified: Certificate, lea: User) -> None:
-    lea.email = "lea@example.org"
-    lea.save()
+def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
+    with_an_address(lea)
     something_changes()
-    with listener() as (url, told), override_settings(ALARM_WEBHOOK=url, SITE_URL="https://tickets.example.org"):
+    with override_settings(SITE_URL="https://tickets.example.org"):
         keeping.keep_promise()
         keeping.keep_promise()
     (message,) = mail.outbox
     assert message.to == ["lea@example.org"]
     assert "https://tickets.example.org/review/assurance/" in message.body
-    (sent,) = told
-    assert (sent["kind"], sent["state"]) == ("agreement", "open")
     assert Alarm.objects.get().told_at
 
 
-def test_an_alarm_that_is_confirmed_is_told_once_more(certified: Certificate, ana: User, ben: User) -> None:
-    something_changes()
-    with listener() as (url, told), override_settings(ALARM_WEBHOOK=url):
-        keeping.keep_promise()
-        seats = open_audits(arrive(*[SURE] * 12))
-        audit(ana, seats, wrong=12)
-        audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
-        keeping.keep_promise()
-    assert [one["state"] for one in told] == ["open", "confirmed"]
+@pytest.fixture
+def webhook(db: None) -> Webhook:
+    return Webhook.objects.create(name="operators", url="http://127.0.0.1:9/", secret_env="HOOK_SECRET")
 
 
-def test_a_webhook_that_fails_is_tried_again_and_stops_nothing(
-    certified: Certificate, caplog: pytest.LogCaptureFixture
+def test_an_alarm_that_is_confirmed_is_told_once_more(
+    webhook: Webhook, certified: Certificate, ana: User, ben: User, lea: User
 ) -> None:
+    with_an_address(lea)
     something_changes()
-    with listener(status=500) as (url, told), override_settings(ALARM_WEBHOOK=url):
+    keeping.keep_promise()
+    seats = open_audits(arrive(*[SURE] * 12))
+    audit(ana, seats, wrong=12)
+    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
+    keeping.keep_promise()
+    assert len(mail.outbox) == 2
+    told = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
+    assert [event.kind for event in told] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
+    granted, raised, revoked = (event.data for event in told)
+    assert (granted["certificate"], granted["passes_from"]) == (certified.pk, certified.passes_from)
+    assert (granted["target"], granted["risk"], granted["errors"]) == (0.8, 0.05, 0)
+    assert raised["kind"] == "agreement"
+    assert (revoked["certificate"], revoked["reason"]) == (certified.pk, "alarm")
+
+
+def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
+    certified: Certificate, lea: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_an_address(lea)
+    something_changes()
+    nobody = {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": 9,
+    }
+    with override_settings(**nobody):
         keeping.keep_promise()
-        assert told
-        assert "could not be told" in caplog.text
-        assert Alarm.objects.get().told_at is None
-        assert epoch_now().passes_from is None
+    assert "could not be told" in caplog.text
+    assert Alarm.objects.get().told_at is None
+    assert epoch_now().passes_from is None
     telling.tell()
     assert Alarm.objects.get().told_at
