@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
+from itertools import count
 from typing import Any
 
 from django.db import transaction
@@ -18,6 +19,8 @@ from .models import Band, Decision, Desk, Family, GoldLabel, Side
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
 CHUNK = 200
+TURN = 5_000
+"""Decisions that are followed before it is put down how far that has come."""
 OVERLAP = timedelta(minutes=2)
 """Looked at once more each time: a decision is visible only when its transaction has ended."""
 
@@ -25,21 +28,32 @@ _SAID = ["said_category_id", "said_sentiment_id", "said_confidence"]
 _FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
 
 
-def gather() -> int:
+def gather(most_turns: int | None = None) -> int:
     """Bring gold labels up to what has been decided since the last time. Returns how many tickets were looked at.
 
-    It may run at any time, and twice at once: what it finds done already it leaves alone.
+    It may run at any time, and twice at once: what it finds done already it leaves alone. Very many decisions take
+    several turns; after `most_turns` the rest waits for the next time.
     """
-    desk, now = Desk.current(), timezone.now()
-    decisions = Decision.objects.order_by("ticket")
-    if desk.gathered_until:
-        decisions = decisions.filter(created_at__gte=desk.gathered_until - OVERLAP)
     looked_at = 0
-    for tickets in chunked(decisions.values_list("ticket", flat=True).distinct().iterator(CHUNK), CHUNK):
-        follow(tickets)
-        looked_at += len(tickets)
-    Desk.objects.filter(pk=desk.pk).update(gathered_until=now)
+    for _turn in range(most_turns) if most_turns else count():
+        desk, now = Desk.current(), timezone.now()
+        decisions = _made_since(desk.gathered_until)
+        for tickets in chunked(dict.fromkeys(ticket for ticket, _at in decisions), CHUNK):
+            follow(tickets)
+            looked_at += len(tickets)
+        until = now if len(decisions) < TURN else min(decisions[-1][1] + OVERLAP, now)
+        Desk.objects.filter(pk=desk.pk).update(gathered_until=until)
+        if until == now:
+            break
     return looked_at
+
+
+def _made_since(then: datetime | None) -> list[tuple[int, datetime]]:
+    """Ticket and time of a turn's decisions, oldest first."""
+    decisions = Decision.objects.order_by("created_at", "pk")
+    if then:
+        decisions = decisions.filter(created_at__gte=then - OVERLAP)
+    return list(decisions.values_list("ticket", "created_at")[:TURN])
 
 
 @transaction.atomic

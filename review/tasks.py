@@ -88,7 +88,7 @@ def sweep() -> None:
     """Make gold labels of what was decided, have them learned, take up runs that a killed process left, and
     count.
     """
-    gold.gather()
+    gold.gather(most_turns=1)
     if training.is_due():
         enqueue_once(learn)
     if ordering.is_due():

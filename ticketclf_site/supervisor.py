@@ -1,12 +1,18 @@
-"""Keeps a handful of child processes running until it is told to stop, and then stops them all."""
+"""Keeps a handful of child processes running until it is told to stop, and then stops them all.
+
+It runs by itself, with nothing loaded but this file, for it has nothing to do but wait.
+"""
 
 import ctypes
+import json
+import os
 import signal
 import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
+from typing import NoReturn
 
 STOP_SECONDS = 15.0
 MOST_RESTARTS, WITHIN_SECONDS = 5, 60.0
@@ -47,8 +53,14 @@ class Child:
             self.process.wait()
 
 
-def run(commands: dict[str, Sequence[str]], *, revived: Callable[[str], None]) -> None:
-    """Run the named commands until SIGINT or SIGTERM; one that ends is started again and reported to `revived`.
+def take_over(commands: dict[str, Sequence[str]]) -> NoReturn:
+    """Run the named commands in the place of this process."""
+    sys.stdout.flush()
+    os.execv(sys.executable, [sys.executable, "-P", __file__, json.dumps(commands)])  # noqa: S606 - this very file
+
+
+def run(commands: dict[str, Sequence[str]]) -> None:
+    """Run the named commands until SIGINT or SIGTERM; one that ends is started again, and that is told.
 
     Raises KeepsFailing after too many starts in a minute; the children are stopped then too.
     """
@@ -66,7 +78,7 @@ def run(commands: dict[str, Sequence[str]], *, revived: Callable[[str], None]) -
             time.sleep(0.2)
             for child in children:
                 if not stopping and child.revive():
-                    revived(child.name)
+                    print(f"The {child.name} process ended unexpectedly and was started again.", file=sys.stderr)
     finally:
         _stop(children)
 
@@ -83,3 +95,11 @@ def _end_with_parent() -> None:
     """On Linux a child is told when the supervisor is killed outright, so that none is left behind."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+
+
+if __name__ == "__main__":
+    try:
+        run(json.loads(sys.argv[1]))
+    except KeepsFailing as error:
+        sys.exit(str(error))
+    print("Stopped.")

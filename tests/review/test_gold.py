@@ -2,12 +2,14 @@
 
 import random
 from collections.abc import Sequence
+from datetime import timedelta
 from functools import partial
 from itertools import combinations
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.utils import timezone
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
@@ -288,3 +290,19 @@ def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> N
     for start in range(0, len(seats), decisions.MOST_AT_ONCE):
         decisions.decide_many(seats[start : start + decisions.MOST_AT_ONCE], ana)
     assert gold.gather() == GoldLabel.objects.count() == gold.CHUNK + 50
+
+
+def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        settled(message(number), ana)
+    # Long enough ago that no late transaction can hide one.
+    for number, decision in enumerate(Decision.objects.order_by("pk")):
+        Decision.objects.filter(pk=decision.pk).update(created_at=timezone.now() - timedelta(hours=5 - number))
+    monkeypatch.setattr(gold, "TURN", 2)
+    gathered = [gold.gather(most_turns=1) and GoldLabel.objects.count() for _turn in range(4)]
+    assert gathered == [2, 3, 4, 5], "the last of a turn is looked at once more"
+    assert gold.gather() == 1
+    GoldLabel.objects.all().delete()
+    Desk.objects.update(gathered_until=None)
+    gold.gather()
+    assert GoldLabel.objects.count() == 5, "without a bound it takes as many turns as there are"

@@ -10,7 +10,7 @@ from review.assurance.evidence import risk_left
 from review.assurance.reading import Evidence
 from review.assurance.report import Report
 from review.assurance.standing import Books, Stage, Standing
-from review.models import Alarm, Ledger, Promise
+from review.models import Alarm, Certificate, Ledger, Promise
 from tests.factories import make_prediction, make_ticket, make_verdict
 
 from .auditing import ENOUGH, SURE, UNSURE, arrive, certify, epoch_now, open_audits
@@ -83,7 +83,7 @@ class TestStanding:
         alarm = alarmed()
         assert Standing.now().stage == Stage.SUSPENDED
         Alarm.objects.filter(pk=alarm.pk).delete()
-        beginnings.close([ledger().pk], "alarm")  # type: ignore[arg-type]  # as a confirmed alarm does
+        beginnings.close([ledger().pk], Certificate.End.ALARM)  # as a confirmed alarm does
         Epoch.objects.running().update(ended_at=alarm.raised_at)
         assert Standing.now().stage == Stage.REVOKED
 

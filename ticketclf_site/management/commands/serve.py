@@ -20,14 +20,7 @@ class Command(BaseCommand):
         _check_free(host, port)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
-        try:
-            supervisor.run({"web": web_command(host, port), "worker": _worker(threads)}, revived=self._say_revived)
-        except supervisor.KeepsFailing as error:
-            raise CommandError(str(error)) from error
-        self.stdout.write("Stopped.")
-
-    def _say_revived(self, name: str) -> None:
-        self.stderr.write(self.style.WARNING(f"The {name} process ended unexpectedly and was started again."))
+        supervisor.take_over({"web": web_command(host, port), "worker": _worker(threads)})
 
 
 def _check_free(host: str, port: int) -> None:

@@ -11,6 +11,8 @@ from ticketclf_site import worker
 
 class Command(BaseCommand):
     help = "Run a worker process until Ctrl-C. Any number of them may run, on any number of machines."
+    # They would load every page and the API, which a worker has no use for.
+    requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="tasks in hand at a time")
