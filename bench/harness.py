@@ -82,6 +82,12 @@ def worker(threads: int) -> Iterator[int]:
         process.wait(60)
 
 
+def family(pid: int) -> list[int]:
+    """A process and all that it has started."""
+    children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [pid, *(one for child in children for one in family(child))]
+
+
 def resident_mb(pid: int) -> float:
     """Memory of a process as it stands, in megabytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])

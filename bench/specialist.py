@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.harness import ROOT, fresh_installation, resident_mb, table
+from bench.harness import ROOT, family, fresh_installation, resident_mb, table
 from bench.review import PORT
 
 CLASSIFIED = 400
@@ -39,7 +39,7 @@ def main(file: Path, labels: int) -> None:
         busy = _visits()
         still = trains.poll() is None
         trains.wait()
-        memory = sum(resident_mb(pid) for pid in _family(serve.pid))
+        memory = sum(resident_mb(pid) for pid in family(serve.pid))
     finally:
         serve.terminate()
         serve.wait(30)
@@ -147,11 +147,6 @@ def _visits() -> float:
         connection.close()
         took.append((time.perf_counter() - begun) * 1000)
     return median(took)
-
-
-def _family(pid: int) -> list[int]:
-    children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [pid, *(one for child in children for one in _family(child))]
 
 
 if __name__ == "__main__":

@@ -12,7 +12,7 @@ from pytest_django.fixtures import Settings
 from classifier import catalogue as shipped
 from classifier import solved
 from classifier.models import Gate, ModelSpec
-from tests import factories
+from tests import background, factories
 from tests.installations import Installation
 from tests.servers import OpenAIServer
 
@@ -44,6 +44,12 @@ def quick_passwords(settings: Settings) -> None:
 def no_examples_of_others() -> None:
     """What another test taught is not in this one's database."""
     solved.forget()
+
+
+@pytest.fixture
+def nothing_queued(db: None) -> None:
+    """No task of a test that really committed: the tables of procrastinate are not emptied as Django's own are."""
+    background.forget()
 
 
 @pytest.fixture(scope="session")

@@ -9,15 +9,10 @@ from classifier import intake
 from classifier.background import Priority
 from classifier.models import Ticket
 from classifier.text import LONGEST_TICKET
-from tests.background import forget, queued
+from tests.background import queued
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture(autouse=True)
-def nothing_queued(transactional_db: None) -> None:
-    forget()
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("nothing_queued")]
 
 
 def nudges() -> list[int]:

@@ -7,7 +7,7 @@ from classifier.models.learned import digest_of
 from tests.background import queued
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = pytest.mark.usefixtures("nothing_queued")
 
 
 def nudges() -> list[str]:

@@ -11,7 +11,7 @@ from classifier import why
 from classifier.models import Gate, Mode, Ticket, Verdict
 from review.assurance import certificates
 from review.models import Certificate
-from tests.factories import hold, make_prediction, make_ticket, make_verdict
+from tests.factories import hold, make_prediction, make_ticket, make_verdict, run_desk
 from tests.review.acts import answer
 from tests.review.assurance.auditing import SURE, UNSURE, arrive, certify, make_grid, open_audits
 from tests.review.assurance.scenes import certified, passing
@@ -99,6 +99,7 @@ def test_agents_are_not_told(client: Client, ana: User) -> None:
 
 
 def test_a_ticket_without_an_answer_has_nothing_to_tell(lead: Client) -> None:
+    run_desk()
     assert why.of(make_ticket()) is None
     (seat,) = hold(make_ticket())
     assert why.of(seat.ticket) is not None or seat.blind

@@ -21,7 +21,7 @@ from tests.background import queued
 from tests.factories import make_spec, run_desk
 from tests.servers import OpenAIServer, Request, answer, by_text, error
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
 
 CATEGORIES, SENTIMENTS = ["Billing", "Technical", "Account", "General"], ["Positive", "Neutral", "Negative"]
 

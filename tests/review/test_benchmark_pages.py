@@ -26,7 +26,7 @@ from tests.factories import make_spec, make_user
 from tests.review.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
 from tests.servers import OpenAIServer, by_text
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
 
 BENCHMARK, START = reverse("review:benchmark"), reverse("review:start_run")
 PERFECT = by_text(CATEGORIES, SENTIMENTS)

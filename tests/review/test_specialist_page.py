@@ -22,7 +22,7 @@ from tests.background import queued
 from tests.factories import make_doubt, make_gold, make_version, run_desk
 from tests.review.learning import school
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
 
 PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_now", "serve_best"))
 EVENLY = {"Billing": 6, "Technical": 6}
