@@ -119,7 +119,12 @@ def load(model_file: str = "", tokenizer_file: str = "") -> Encoder:
 
     Raises CorruptEncoder.
     """
-    return _load(model_file, tokenizer_file)
+    with _loading:
+        return _load(model_file, tokenizer_file)
+
+
+# Threads that start together share one: a second would take its memory for good, though nobody keeps it.
+_loading = threading.Lock()
 
 
 @lru_cache(maxsize=2)

@@ -1,6 +1,7 @@
 """The embedded model as it ships: the real encoder on the CPU."""
 
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
@@ -75,6 +76,19 @@ def test_vectors_have_length_one() -> None:
     vectors = encoder.load().encode(["one", "two words", "three of them"])
     assert vectors.shape == (3, 384)
     assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_threads_that_start_together_share_one_encoder() -> None:
+    encoder._load.cache_clear()
+    together = threading.Barrier(2)
+
+    def load(_thread: int) -> encoder.Encoder:
+        together.wait()
+        return encoder.load()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(load, range(2))
+    assert first is second
 
 
 def test_a_corrupt_file_is_told_as_such(tmp_path: Path) -> None:
