@@ -27,7 +27,7 @@ Act = Decision.Verdict
 DAYS, AGENT_DAYS = 90, 7
 DOUBLES, DOUBLES_LOOKED_THROUGH = 2_000, 5_000
 """So many tickets that two people labelled, found among so many decisions on such tickets."""
-LATEST = 5_000
+LATEST = 2_000
 """Decisions among which shown and blind reviews are compared, and from which the agents' figures are made."""
 FEWEST = 20
 """Pairs below which agreement is not judged."""

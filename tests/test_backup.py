@@ -1,5 +1,6 @@
 """The restore drill: what was backed up while others wrote comes back whole, into another database."""
 
+import shutil
 import threading
 from collections import Counter
 from collections.abc import Iterator
@@ -61,6 +62,13 @@ def writing() -> Iterator[None]:
         thread.join()
 
 
+@pytest.fixture
+def programs() -> None:
+    """Those that PostgreSQL is backed up by."""
+    if connection.vendor == "postgresql" and not shutil.which("pg_dump"):
+        pytest.skip("no pg_dump is installed")
+
+
 @contextmanager
 def another_database(tmp_path: Path) -> Iterator[None]:
     """An empty one, in place of the one that tests use."""
@@ -86,7 +94,7 @@ def _on_server(*statements: str) -> None:
 
 
 @pytest.fixture
-def worked(transactional_db: None, catalogue: None, ana: User) -> Rows:
+def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -> Rows:
     """A desk with tickets, a decision and a gold label; all that is stored."""
     run_desk()
     seats = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
