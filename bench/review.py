@@ -77,8 +77,7 @@ class Agent:
     def _send(self, method: str, path: str, body: str, headers: dict[str, str]) -> str:
         cookies = "; ".join(f"{name}={value}" for name, value in self._cookies.items())
         headers |= {"Cookie": cookies, "Accept-Encoding": "gzip", "Referer": f"http://127.0.0.1:{PORT}/"}
-        self._connection.request(method, path, body, headers)
-        response = self._connection.getresponse()
+        response = self._answer(method, path, body, headers)
         content = response.read()
         self.bytes.append(len(content))
         for name, value in response.getheaders():
@@ -87,6 +86,15 @@ class Agent:
         if response.status >= 400:
             self.errors.append(f"{response.status} {path}")
         return (gzip.decompress(content) if response.getheader("Content-Encoding") == "gzip" else content).decode()
+
+    def _answer(self, method: str, path: str, body: str, headers: dict[str, str]) -> http.client.HTTPResponse:
+        """On the connection there is; a server hangs up after a long rest, and then it is called anew."""
+        try:
+            self._connection.request(method, path, body, headers)
+            return self._connection.getresponse()
+        except http.client.RemoteDisconnected:
+            self._connection.request(method, path, body, headers)
+            return self._connection.getresponse()
 
 
 @contextmanager
