@@ -6,10 +6,9 @@ from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from . import claims
+from . import claims, clock
 from .models import Ticket
 from .text import LONGEST_TICKET, storable
 
@@ -87,7 +86,7 @@ def receive_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> li
 def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[Taken]:
     state: dict[str, Any] = {"bulk": not claimed and len(rows) > FEW}
     if claimed:
-        state |= {"available_at": timezone.now() + claims.LEASE, "attempts": 1}
+        state |= {"available_at": clock.now() + claims.LEASE, "attempts": 1}
     tickets = _known(rows)
     fresh: list[Ticket] = []
     taken = []
