@@ -116,11 +116,14 @@ def test_single_keys_can_be_turned_off(doubted: Page, lea: User) -> None:
 def test_an_answer_that_does_not_arrive_is_told_and_can_be_given_again(doubted: Page, console: Console) -> None:
     for part in ("ERR_FAILED", "htmx:"):
         console.forgive(part)
+    told: list[str] = []
+    # A page that is loaded already may send once more without asking the new route.
+    doubted.route("**/keep/", lambda route: route.continue_() if told else route.abort())
+    doubted.reload()
     sees(doubted, 0)
-    doubted.route("**/keep/", lambda route: route.abort())
     doubted.keyboard.press("k")
     expect(doubted.get_by_role("alert")).to_be_visible()
-    doubted.unroute("**/keep/")
+    told.append("not saved")
     doubted.keyboard.press("k")
     sees(doubted, 1)
     expect(doubted.locator("#unsaved")).to_be_hidden()
