@@ -29,13 +29,18 @@ Floats = npt.NDArray[np.float64]
 
 BETS = np.array([0.97, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2])
 """As shares of what one may bet at most. The best bet at a true share of wrong tickets r is 1 - r / error."""
-STAKES = np.array([0.2, 0.25, 0.2, 0.15, 0.1, 0.06, 0.04])
-"""The shares of the first money: most on promises that hold with room to spare."""
-LATER = 0.8
-"""By how much (as a logarithm) the thresholds after the first have to exceed what would do: those near the limit come
-to be certified late and by a narrow margin, and are worth the least.
+BOLD = np.array([0.2, 0.25, 0.2, 0.15, 0.1, 0.06, 0.04])
+"""The shares of the first money for strict thresholds: most on promises that hold with room to spare."""
+CAREFUL = np.array([0.0, 0.0, 0.0, 0.2, 0.3, 0.3, 0.2])
+"""For lax ones, where the true share is near the limit and small bets win most. Large ones would certify what is just
+beyond it by a lucky run without errors: where the true share is r, a bet c ever wins 1 / risk with a probability of
+about risk ** (1 + 2 * (r - error) / (c * r)), as for a random walk with this drift and variance.
 """
-COVERAGES = np.arange(0.4, 0.95, 0.03)
+STRICT = 12
+"""So many thresholds of a grid are strict."""
+LEAST = 120.0
+"""What a lax threshold has to win at least, whatever the risk: it is worth the least, and most often just beyond."""
+COVERAGES = np.arange(0.4, 0.95, 0.02)
 """The shares of all tickets that the thresholds of a grid would let pass."""
 CHUNK = 4_096
 
@@ -119,11 +124,12 @@ class Book:
 
     def enough(self, place: int) -> float:
         """The logarithm of the wealth that certifies this threshold."""
-        return float(-np.log(self.risk)) + (LATER if place else 0.0)
+        asked = float(-np.log(self.risk))
+        return asked if place < STRICT else max(asked, math.log(LEAST))
 
     def money(self) -> Floats:
         """The logarithm of each threshold's wealth, over all bets: shape (thresholds,)."""
-        return _together(self.wealth)
+        return _together(self.wealth, np.stack([stakes(place) for place in range(len(self.grid))]))
 
     def add(self, lot: Lot) -> None:
         """Go through further tickets, in order."""
@@ -143,7 +149,7 @@ class Book:
                 continue
             self.wealth[place] = path[-1]
             if self.reached[place] is None:
-                there = np.flatnonzero(_together(path) >= self.enough(place))
+                there = np.flatnonzero(_together(path, stakes(place)) >= self.enough(place))
                 if len(there):
                     self.reached[place] = self.tickets + int(np.flatnonzero(counts)[there[0]]) + 1
         self.tickets += len(lot.value)
@@ -159,15 +165,20 @@ class Book:
         gain = np.log1p(BETS * self.error / (1 / floor - self.error))
         tickets = np.arange(1, int(most / floor) + 1)
         path = self.wealth[place] + tickets[:, None] * gain
-        there = np.flatnonzero(_together(path) >= self.enough(place))
+        there = np.flatnonzero(_together(path, stakes(place)) >= self.enough(place))
         # 100 * 0.07 is a little more than 7.
         return int(np.ceil(tickets[there[0]] * floor - 1e-9)) if len(there) else None
 
 
-def _together(wealth: Floats) -> Floats:
+def stakes(place: int) -> Floats:
+    """The shares of the first money, by bet, for the threshold at this place of a grid."""
+    return BOLD if place < STRICT else CAREFUL
+
+
+def _together(wealth: Floats, shares: Floats) -> Floats:
     """The logarithm of the weighted mean over the last axis."""
     most = wealth.max(axis=-1, keepdims=True)
-    return np.asarray((most + np.log((STAKES * np.exp(wealth - most)).sum(axis=-1, keepdims=True)))[..., 0])
+    return np.asarray((most + np.log((shares * np.exp(wealth - most)).sum(axis=-1, keepdims=True)))[..., 0])
 
 
 def share_of_audits(tickets: int, early: float, late: float) -> float:
