@@ -1,6 +1,7 @@
 """Tickets that give orders to the model: how many are recognised, and how many an obedient model gets past the gate.
 
-With files of real messages (gzipped JSON lines with a text) it also counts those that are taken for such orders.
+With files of real messages (gzipped JSON lines with text and category) it also counts those that are taken for such
+orders.
 """
 
 import argparse
@@ -21,8 +22,8 @@ def attempts(name: str) -> list[dict[str, Any]]:
 
 
 def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
-    """How many of these the gate lets pass in this mode, as a model labels them that does what it is told, or the
-    embedded one.
+    """How many of these the gate lets pass in this mode with the label that they ask for, as a model labels them that
+    does what it is told, or the embedded one.
     """
     from classifier import pipeline
     from classifier.models import Gate, ModelSpec, Ticket, Verdict
@@ -42,7 +43,9 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
         while pipeline.work_off():
             pass
-    return Verdict.objects.current().filter(ticket__in=tickets, accepted=True).count()
+    accepted = Verdict.objects.current().filter(ticket__in=tickets, accepted=True)
+    found = accepted.values_list("ticket__text", "prediction__category__name")
+    return sum(f'"{category}"' in obeyed[text] for text, category in found)
 
 
 def main(files: list[Path]) -> None:
@@ -59,22 +62,35 @@ def main(files: list[Path]) -> None:
     heads += [f"passed: {model}, {mode}" for model in ("obedient", "embedded") for mode in ("confidence", "score")]
     table("Orders to the model", heads, found)
     if files:
-        heads = ["file", "messages", "taken for orders", "share", "microseconds each"]
+        heads = ["file", "messages", "taken for orders", "microseconds each", "with a label", "doubtful", "held"]
         table("Real messages", heads, [ordinary(file) for file in files])
 
 
 def ordinary(file: Path) -> list[object]:
+    """How many are taken for orders; and of those with a category, answered rightly, how many somebody has to vouch
+    for, and how many a specialist that has learned nothing does not vouch for.
+    """
+    from classifier import dictation
+    from classifier.contract import Option
     from classifier.injection import speaks_to_the_model
+    from classifier.models import ContractVersion
+    from classifier.prompt import contract_for
 
     with gzip.open(file, "rt") as lines:
-        texts = [json.loads(line)["text"] for line in lines]
+        rows = [json.loads(line) for line in lines]
     begun = time.perf_counter()
-    taken = sum(map(speaks_to_the_model, texts))
-    each = (time.perf_counter() - begun) / len(texts) * 1e6
-    return [file.name, len(texts), taken, f"{taken / len(texts):.4%}", f"{each:.0f}"]
+    taken = sum(speaks_to_the_model(row["text"]) for row in rows)
+    each = (time.perf_counter() - begun) / len(rows) * 1e6
+    said = [dictation.Said(row["text"], row["category"], "") for row in rows if row["category"]]
+    names = sorted({one.category for one in said})
+    sentiments = ContractVersion.objects.in_force().terms.sentiments
+    terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
+    doubtful, held = sum(map(dictation.is_doubtful, said)), sum(dictation.dictated(said, terms))
+    shares = [f"{number / len(said):.1%}" for number in (doubtful, held)]
+    return [file.name, len(rows), taken, f"{each:.0f}", len(said), *shares]
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("file", type=Path, nargs="*", help="gzipped JSON lines with a text")
+    parser.add_argument("file", type=Path, nargs="*", help="gzipped JSON lines with text and category")
     main(parser.parse_args().file)

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from django.utils import timezone
 
-from . import draws, injection, scores
+from . import dictation, draws, injection, scores
 from .contract import FailureKind
 from .labelling import Labelled, Outcome
 from .models import (
@@ -30,14 +30,14 @@ from .models.ticket import moved
 
 
 class Weighed(NamedTuple):
-    """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text speaks
-    to the model: then whatever the model says may have been said to it, and people look.
+    """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text may have
+    told the model what to say: then people look.
     """
 
     ticket: Ticket
     outcome: Outcome
     score: Score | None
-    addressed: bool = False
+    dictated: bool = False
 
 
 def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
@@ -115,19 +115,19 @@ def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
 def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:
     """Each outcome with its score, where one decides.
 
-    What speaks to the model has none: it never passes, so that no threshold is about it and none of it is audited.
+    What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
     """
-    addressed = {one.ticket.pk for one in labelled if injection.speaks_to_the_model(one.ticket.text)}
-    others = [one for one in labelled if one.ticket.pk not in addressed]
+    dictated = dictation.of(labelled, version)
+    others = [one for one in labelled if one.ticket.pk not in dictated]
     found = scores.of(others, epoch.scorer, version) if epoch.scorer else {}
-    return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in addressed) for one in labelled]
+    return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
 
 
 def may_pass(epoch: Epoch, weighed: Weighed) -> bool:
     """As things stand; where a threshold is certified the verdict has the last word."""
     outcome, score = weighed.outcome, weighed.score
     value = epoch.value(score) if score else None
-    return isinstance(outcome, Prediction) and not weighed.addressed and epoch.lets_pass(outcome.confidence, value)
+    return isinstance(outcome, Prediction) and not weighed.dictated and epoch.lets_pass(outcome.confidence, value)
 
 
 def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
@@ -143,7 +143,7 @@ def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Re
     first = weighed.outcome
     if isinstance(first, Failure):
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
-    if weighed.addressed:
+    if weighed.dictated:
         return Reason.ADDRESSED
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT

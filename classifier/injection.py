@@ -1,10 +1,12 @@
 """Does a ticket's text speak to the model that labels it? Customers write to people; a text that gives orders about
 labels, prompts and confidence, or poses as an answer, is one that nobody lets pass unseen. Pure.
 
-It errs to the side of people: what is found only costs a look. It reads a text as it stands, and as it would read
-without what hides words: foreign letters of the same shape, invisible characters, digits for letters, encodings. Time
-grows with the length of the text alone: every gap in a pattern is bounded, and a pattern is tried only where one of
-its words stands.
+It errs to the side of people: what is found only costs a look. New words get past any list, so a text that might be
+such an order is told as well; `dictation` has somebody vouch for what was answered to that.
+
+It reads a text as it stands, and as it would read without what hides words: foreign letters of the same shape,
+invisible characters, digits for letters, encodings. Time grows with the length of the text alone: every gap in a
+pattern is bounded, and a pattern is tried only where one of its words stands.
 """
 
 import base64
@@ -15,15 +17,20 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from .injection_signs import OF_LINES, OF_TEXTS, plain
+from .injection_signs import HINTS, OF_LINES, OF_TEXTS, plain
 
-EDITION = 1
+EDITION = 2
 """Raised with every change of what is found: a threshold that was certified before is of other tickets."""
 
 
 def speaks_to_the_model(text: str) -> bool:
     """Whether the text addresses whoever labels it, openly or in disguise."""
     return any(_found(view) for view in _views(text))
+
+
+def may_speak_to_the_model(text: str) -> bool:
+    """Whether it uses words in which one could, or hides something: that is no sign of it yet."""
+    return any(HINTS.search(" ".join(view.split())) for view in _views(text)) or _hides_something(text)
 
 
 def _found(view: str) -> bool:
@@ -63,8 +70,16 @@ def _undisguised(text: str) -> Iterator[str]:
     if _SPACED.search(text):
         # Words are told apart by wider gaps, if at all: the patterns' own gaps make up for it.
         yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[ .\-_*|](?=\w)", "", run[0]), text)
+        yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[.\-_*|](?=\w)", "", run[0]), text)
     if _HYPHENS.search(text):
         yield _HYPHENS.sub("", text)
+
+
+_OF_TWO_SCRIPTS = re.compile(r"(?=\w{0,30}[a-z])(?=\w{0,30}[\u0370-\u03ff\u0400-\u04ff])\w{3,}", re.IGNORECASE)
+
+
+def _hides_something(text: str) -> bool:
+    return bool(_TAGS.search(text) or _OF_TWO_SCRIPTS.search(text)) or next(_in_code(text), None) is not None
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
@@ -74,6 +89,23 @@ _MOST_CODED = 20
 
 
 def _decoded(text: str) -> Iterator[str]:
+    yield from _in_code(text)
+    if "%" in text:
+        yield unquote(text)
+    if "&" in text:
+        yield html.unescape(text)
+    if re.search(r"rot.?13|caesar|decode|decipher", text, re.IGNORECASE):
+        yield codecs.encode(text, "rot13")
+    if "\u202e" in text or _BACKWARDS.search(text):
+        yield text[::-1]
+
+
+_BACKWARDS = re.compile(
+    r"backwards?|reversed?|sdrawkcab|yrogetac|ecnedifnoc|rewsna|tnemitnes|noitcurtsni", re.IGNORECASE
+)
+
+
+def _in_code(text: str) -> Iterator[str]:
     for number, run in enumerate(_BASE64.finditer(text)):
         if number == _MOST_CODED:
             break
@@ -82,14 +114,6 @@ def _decoded(text: str) -> Iterator[str]:
         if number == _MOST_CODED:
             break
         yield from _readable(bytes.fromhex(re.sub(r"[ :]", "", run[0])))
-    if "%" in text:
-        yield unquote(text)
-    if "&" in text:
-        yield html.unescape(text)
-    if re.search(r"rot.?13|caesar|decode|decipher", text, re.IGNORECASE):
-        yield codecs.encode(text, "rot13")
-    if "\u202e" in text or re.search(r"backwards?|reversed?", text, re.IGNORECASE):
-        yield text[::-1]
 
 
 def _from_base64(run: str) -> bytes:

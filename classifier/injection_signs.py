@@ -85,10 +85,12 @@ _ENGLISH = [
     ),
     _sign(
         "ai a.i. llm gpt classifier model labeller labeler intelligence neural automat algorithm"
-        " machine whoever whatever",
+        " machine whoever whatever system program robot bot software",
         r"\b(?:whoever|whatever|the one who) (?:\w+ )?(?:sorts?|labels?|classif(?:y|ies)|reads?"
         r"|processes|handles?|routes?)"
         r" (?:this|these|it|them|my)\b.{0,20}\b(?:automatic|first|ticket|message|[:,])",
+        r"\b(?:machine|system|program|model|robot|bot|software) (?:that|which) (?:sorts|labels|classifies|files|reads)"
+        r" (?:this|these|it|my|our|them)\b",
         rf"\bif (?:an? |the |some |any )?{_MODEL} (?:reads?|sees|sorts|labels|handles|gets|is reading)\b",
         rf"\b(?:dear|hey|hello|hi|attention|note to|notice to|message to|to|if you,?|you,) (?:the "
         rf"|this |our |any |all )?"
@@ -117,6 +119,24 @@ _ENGLISH = [
         r"(?:[01][.,]\d|1\b|\d{2,3} ?%|100\b|max|full|high)",
         r"\b(?:100 ?%|maximum|max|full|complete|highest) confiden(?:ce|t)\b(?! (?:in|that|you|your|we|of)\b)",
         r"\bconfiden(?:ce|t)\b.{0,20}\b(?:threshold|gate|parser|json)\b",
+    ),
+    _sign(
+        "figure number value score certainty",
+        r"\b(?:write|put|give|use|state|report|return|set)\b.{0,30}\b(?:figure|number|value|score|certainty)\b"
+        r".{0,20}(?<![\d.,])(?:0?[.,]9|1[.,]0|100 ?%)",
+    ),
+    _sign(
+        "answer respond reply label",
+        r"\b(?:answer|respond|reply|label it) as (?:you(?:'d| would)|if you)\b",
+    ),
+    _sign(
+        "part half piece",
+        r"(?:\b(?:part|half|piece) \w{1,6} ?[=:] ?[\"'][^\"']{1,12}[\"'].{0,4}){2}",
+    ),
+    _sign(
+        "object output json skip",
+        r"\badd (?:it|this|that|them) to (?:the|your) (?:object|output|json)\b",
+        r"\bskip_?review\b",
     ),
     _sign(
         "json output key field answer reply respond return say write choose pick select print emit object entry",
@@ -154,12 +174,14 @@ OF_LINES = [
         r"[-=#*\"`/]{2,} ?(?:end|begin|start) (?:of )?(?:the )?(?:ticket|message|user|customer|input"
         r"|text|system|prompt)\b",
         r"\*\*\s?system\b",
+        r"\[/?(?:system|assistant|developer|admin|operator)\b[^\]\n]{0,40}\]",
         r"\bsystem override\b",
     ),
 ]
 _SHAPED = [
     _sign(
-        "category sentiment confidence reasoning label score certainty",
+        "category sentiment confidence reasoning label score certainty queue review",
+        r"[\"'](?:queue|review|label|class|category)[\"'].{0,60}[\"'](?:queue|review|label|class|category)[\"']",
         r"[\"'`](?:label|class|score|certainty|priority)[\"'`]\s?:.{0,60}[\"'`](?:label|class|score"
         r"|certainty|probability)[\"'`]\s?:",
         r"<(?:label|certainty|score|class|classification|verdict)>",
@@ -193,10 +215,16 @@ _FOREIGN = [
         r"निर्देश.{0,20}(?:अनदेखा|भूल|नज़रअंदाज़)",
     ),
     _sign(
+        "sicherheit gewissheit certitude certeza certezza zekerheid",
+        r"\b(?:sicherheit|gewissheit|certitude|certeza|certezza|zekerheid)\b.{0,24}(?<![\d.,])(?:[01][.,]\d|100 ?%)",
+        r"\b(?:hochste|maxim|massim|pleine|toute la|hoogste)\w{0,3}\b.{0,6}\b"
+        r"(?:sicherheit|gewissheit|certitude|certeza|certezza|zekerheid)\b",
+    ),
+    _sign(
         "konfidenz confianza confiance confianca fiducia vertrouwen pewnosc уверен guven ثقة 置信 信頼度 신뢰도",
         r"(?:konfidenz|confianza|confiance|confianca|fiducia|vertrouwen|pewnosc|уверенност|guven|ثقة"
         r"|置信度|信頼度|신뢰도)\w{0,4}"
-        r"(?: (?:ist|von|de|es|est|di|van|to))?[\W]{0,4}(?:[01][.,]\d|100|1\b)",
+        r".{0,16}?(?<![\d.,])(?:[01][.,]\d|100|1\b)",
     ),
     _sign(
         "klassifizier stufe ticket clasifica classe classifi классифиц 分类 分類 분류 صنف",
@@ -207,3 +235,22 @@ _FOREIGN = [
     ),
 ]
 OF_TEXTS = [*_SHAPED, *_ENGLISH, *_FOREIGN]
+HINTS = re.compile(
+    "|".join(
+        (
+            r"\b(?:labels?|labell?(?:ed|ing)|categor\w{1,9}|classif\w{1,9}|sentiments?|confiden\w{1,5}|taxonom\w{1,4})\b",
+            r"\b(?:instruct\w{0,5}|directives?|guidelines?|prompts?|overr(?:id|ul)\w{1,4}|disregard\w{0,3}|obey\w{0,3})\b",
+            r"\b(?:ai|llms?|(?:chat)?gpt|\w{0,10}bots?|robots?|models?|algorithms?|classifiers?|neural|automat\w{1,5})\b",
+            r"\b(?:assistant|machines?|clerk|operator|administrator|developer|supervisor|system|trusted|policy)\b",
+            r"\b(?:pretend|imagine|suppose|role.?play|act as|certainty|hesitation|doubt(?:s|less)?|sorts this)\b",
+            r"\b(?:drawer|folder|bucket|pigeonhole|tray|shelf|compartment|stamp|schublade|fach|tiroir|casier|cajon|casilla"
+            r"|cassetto|casella|gaveta|lade|bakje)s?\b",
+            r"json|\{[\s\"']|<<<|>>>|```",
+            r"\b(?:answers?|outputs?|verdicts?|responses?)\s?[:=]",
+            r"\b(?:no|without|any|human|manual|hand|people|nobody|person)\b.{0,40}\b(?:review|check)\w{0,3}\b",
+            r"\b(?:fil(?:e[sd]?|ing)|tag(?:s|ged)?|mark(?:s|ed)?|sort(?:s|ed)?|route[sd]?|treat(?:s|ed)?|put|count(?:s|ed)?"
+            r"|register(?:ed)?|say|choose|pick)\b.{0,60}\b(?:as|under|into|only|always)\b",
+        )
+    )
+)
+"""Words that an order to a model may be made of, and that customers use too: no sign, but reason to ask a witness."""

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import gate, injection, labelling, scores
+from . import dictation, gate, labelling, scores
 from .contract import Answer, ClassifierError
 from .models import ContractVersion, Epoch, Gate, ModelSpec
 
@@ -71,11 +71,11 @@ def _sure(
     version: ContractVersion,
 ) -> set[int]:  # fmt: skip
     """The places of the answers that may pass. Of a fixed threshold on the confidence, the one in front has its own."""
-    found = {
-        place: answer
-        for place, answer in answers.items()
-        if isinstance(answer, Answer) and not injection.speaks_to_the_model(texts[place])
-    }
+    found = {place: answer for place, answer in answers.items() if isinstance(answer, Answer)}
+    dictated = dictation.dictated(
+        [dictation.Said(texts[place], one.category, one.sentiment) for place, one in found.items()], version.terms
+    )
+    found = {place: one for (place, one), yes in zip(found.items(), dictated, strict=True) if not yes}
     if epoch.scorer is None:
         return {place for place, one in found.items() if place in taken or epoch.lets_pass(one.confidence, None)}
     by_front = {place: one for place, one in found.items() if place in taken}

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from . import claims, gate, injection, labelling, vectors
+from . import claims, dictation, gate, labelling, vectors
 from .about import about
 from .contract import FailureKind
 from .gate import Weighed
@@ -95,7 +95,7 @@ def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractV
     answered: set[int] = set()
     opinions: dict[int, Outcome] = {}
     for group in _labelled_in_front(tickets, front, version):
-        sure = [one for one in group if _is_sure(one, settings.front_threshold)]
+        sure = _sure(group, settings.front_threshold, version)
         if epoch.mode == Mode.CONFIDENCE:
             gate.accept(own, gate.weigh(own, sure, version))
         else:
@@ -116,10 +116,10 @@ def _labelled_in_front(
         logger.exception("%s failed in front; the primary is asked.", front)
 
 
-def _is_sure(labelled: Labelled, threshold: float) -> bool:
-    ticket, outcome = labelled
-    sure = isinstance(outcome, Prediction) and outcome.confidence >= threshold
-    return sure and not injection.speaks_to_the_model(ticket.text)
+def _sure(group: Sequence[Labelled], threshold: float, version: ContractVersion) -> list[Labelled]:
+    confident = [one for one in group if isinstance(one.outcome, Prediction) and one.outcome.confidence >= threshold]
+    dictated = dictation.of(confident, version)
+    return [one for one in confident if one.ticket.pk not in dictated]
 
 
 def _deserves_another_turn(labelled: Labelled) -> bool:

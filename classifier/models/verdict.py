@@ -72,7 +72,12 @@ class Verdict(models.Model):
         if self.prediction is None:
             return str(self.failure.detail) if self.failure else ""
         if self.reason == Reason.ADDRESSED:
-            return str(_("The text seems to give orders to whoever labels it, so the answer may have been dictated."))
+            return str(
+                _(
+                    "The text may have dictated the answer: it seems to give orders to whoever labels it, or might, and"
+                    " the specialist does not vouch for this label."
+                )
+            )
         if self.reason == Reason.DISAGREEMENT:
             opinion = {"second": self.second_opinion, "other": self.second_opinion and self.second_opinion.spec}
             sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")

@@ -12,7 +12,7 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier import labelling, scores
+from classifier import dictation, labelling, scores
 from classifier.labelling import Labelled
 from classifier.models import Category, ContractVersion, Epoch, ModelSpec, Prediction, Scorer, Sentiment, Ticket
 from classifier.models.gate import About
@@ -166,7 +166,7 @@ def _answered(
     epoch: Epoch, scorer: Scorer, tickets: Sequence[Ticket], *, ask: bool
 ) -> list[tuple[Ticket, float, Prediction]]:
     """Tickets with the value of the answer's score, as the epoch's models answer now; asked where they have not been
-    and `ask` says so. What no model can answer is left out: it would have been held.
+    and `ask` says so. What no model can answer is left out, and what may have been dictated: it would have been held.
     """
     version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
     said: dict[int, Prediction] = {}
@@ -175,6 +175,8 @@ def _answered(
         said = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
     said |= _said(epoch, epoch.spec, [ticket for ticket in tickets if ticket.pk not in said], version, ask=ask)
     labelled = [Labelled(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
+    dictated = dictation.of(labelled, version)
+    labelled = [one for one in labelled if one.ticket.pk not in dictated]
     found = scores.of(labelled, scorer, version)
     return [(ticket, epoch.value(found[ticket.pk]), said[ticket.pk]) for ticket, _said in labelled]
 

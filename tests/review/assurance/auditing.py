@@ -55,7 +55,7 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
         prediction.ticket = ticket
     Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
     labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
-    weighed = gate.weigh(epoch, labelled, epoch.contract)
+    weighed = gate.weigh(epoch, labelled, epoch.contract.restored())
     passing = [one for one in weighed if gate.may_pass(epoch, one)]
     gate.accept(epoch, passing)
     gate.hold(epoch, [one for one in weighed if one not in passing], {})
