@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 
+COMING = 2_000
+
 
 class Replay:
     """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
@@ -54,6 +56,8 @@ class Replay:
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
     def examples(self, rows: Any, drawn: Any = None) -> Any:
+        """What comes is what is not measured with."""
+        from classifier.learning.space import stood_for
         from classifier.learning.training import Examples
 
         return Examples(
@@ -63,6 +67,7 @@ class Replay:
             labels=self.labels[rows],
             groups=rows,
             drawn=np.zeros(len(rows), bool) if drawn is None else drawn,
+            weights=stood_for(self.vectors[rows], self.vectors[np.flatnonzero(~self.test)[-COMING:]]),
         )
 
     def next_ones(self, blind: int, pool: Any, asked: Any, newest: Any, count: int) -> Any:

@@ -32,3 +32,21 @@ def centre_of(vectors: Floats) -> Floats:
 
 
 FEW = 100
+
+
+def stood_for(vectors: Floats, coming: Floats) -> Floats:
+    """How much of what comes each of these stands for, one on average: by how much of that lies nearest to it, and half
+    a share more, so that none counts for nothing. Both of shape (n, WIDTH), as the encoder gives them; where nothing
+    is known of what comes, all count alike.
+    """
+    if not len(vectors) or not len(coming):
+        return np.ones(len(vectors), np.float32)
+    centre = centre_of(coming)
+    places, counts = centred(vectors, centre), np.zeros(len(vectors))
+    for start in range(0, len(coming), AT_ONCE):
+        nearest = (centred(coming[start : start + AT_ONCE], centre) @ places.T).argmax(axis=1)
+        counts += np.bincount(nearest, minlength=len(vectors))
+    return np.asarray((counts / counts.mean() + 0.5) / 1.5, np.float32)
+
+
+AT_ONCE = 200

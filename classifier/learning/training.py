@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import zlib
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import NamedTuple
@@ -36,7 +36,8 @@ class Examples:
     """Labelled texts: their keys, vectors as the encoder gave them of shape (n, WIDTH), the keys of their labels on one
     axis, and a group each; of one group are texts that say nearly the same, and they are held out together.
 
-    `drawn` says of each whether chance alone chose it for labelling, and not what it could teach.
+    `drawn` says of each whether chance alone chose it for labelling, and not what it could teach; `weights`, one on
+    average, how much of what comes it stands for.
     """
 
     keys: Ints
@@ -45,6 +46,7 @@ class Examples:
     labels: Ints
     groups: Ints
     drawn: npt.NDArray[np.bool_]
+    weights: Floats
 
     def __len__(self) -> int:
         return len(self.keys)
@@ -57,6 +59,7 @@ class Examples:
             labels=self.labels[which],
             groups=self.groups[which],
             drawn=self.drawn[which],
+            weights=self.weights[which],
         )
 
 
@@ -226,7 +229,9 @@ def _best(held_out: HeldOut, labels: Ints) -> Choice:
 
 
 class Comparison(NamedTuple):
-    """A candidate beside what is in service, on examples that neither had seen: all, or those that were `drawn`."""
+    """A candidate beside what is in service, on examples that neither had seen: all, each as much as it stands for, or
+    those that were `drawn`.
+    """
 
     items: int
     accuracy_before: float
@@ -248,33 +253,41 @@ class Comparison(NamedTuple):
 def compare(candidate: Axis, incumbent: Axis, examples: Examples, offered: Sequence[Offered]) -> Comparison:
     """Paired, example by example: those held out from both, and those that the incumbent has never seen.
 
-    What was chosen because it is unlike everything labelled is just what a model cannot tell when it is held out. So a
-    candidate that does not win on all examples may do so on those that chance alone chose, which are like what comes.
+    What was chosen because it is unlike everything labelled, or because models were in doubt, is just what a model
+    cannot tell when it is held out, and there is little like it in what comes. So each counts for as much of that as it
+    stands for (Shimodaira 2000, on covariate shift). A candidate that does not win so may still do so on those that
+    chance alone chose, which are like what comes.
     """
     before = _losses(incumbent, examples, offered)
     after = _recorded(candidate.record)
     common = sorted(after.keys() & before.keys())
+    weights = dict(zip(examples.keys.tolist(), examples.weights.tolist(), strict=True))
     drawn = set(examples.keys[examples.drawn].tolist())
-    on_all = _compared(before, after, common)
-    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn])._replace(drawn=True)
-    return on_drawn if on_drawn.wins and not on_all.wins else on_all
+    on_all = _compared(before, after, common, weights)
+    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn], dict.fromkeys(drawn, 1.0))
+    return on_drawn._replace(drawn=True) if on_drawn.wins and not on_all.wins else on_all
 
 
 Losses = dict[tuple[int, int], tuple[float, int]]
 """By example and label, the loss and whether it was right."""
 
 
-def _compared(before: Losses, after: Losses, common: Sequence[tuple[int, int]]) -> Comparison:
+def _compared(
+    before: Losses, after: Losses, common: Sequence[tuple[int, int]], weights: Mapping[int, float]
+) -> Comparison:
     if not common:
         return Comparison.nothing()
+    shares = np.array([weights[example] for example, _label in common])
+    shares /= shares.sum()
     gains = np.array([before[pair][0] - after[pair][0] for pair in common])
-    spread = float(gains.std(ddof=1)) if len(common) > 1 else 0.0
+    gain = float(shares @ gains)
+    few = len(common) / max(len(common) - 1, 1)
     return Comparison(
         items=len(common),
-        accuracy_before=float(np.mean([before[pair][1] for pair in common])),
-        accuracy=float(np.mean([after[pair][1] for pair in common])),
-        gain=float(gains.mean()),
-        error=spread / len(common) ** 0.5,
+        accuracy_before=float(shares @ [before[pair][1] for pair in common]),
+        accuracy=float(shares @ [after[pair][1] for pair in common]),
+        gain=gain,
+        error=float(few * shares**2 @ (gains - gain) ** 2) ** 0.5,
     )
 
 

@@ -12,11 +12,14 @@ from classifier import vectors
 from classifier.contract import Option
 from classifier.learning.axis import Offered
 from classifier.learning.prototypes import prototype, texts_of
-from classifier.learning.space import Ints
+from classifier.learning.space import WIDTH, Floats, Ints, stood_for
 from classifier.learning.training import Examples
-from classifier.models import ContractVersion, Example
+from classifier.models import ContractVersion, Example, Ticket
+from classifier.models.learned import digest_of
 
 AXES = ("category", "sentiment")
+COMING = 2_000
+"""Of the latest tickets, so many tell what comes."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,10 +57,13 @@ def read() -> Lesson:
     found = vectors.of(texts)
     keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
     drawn = np.fromiter((row[6] for row in rows), bool)
+    weights = stood_for(found, _coming())
     by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
     return Lesson(
         examples={
-            name: Examples(keys=keys, texts=texts, vectors=found, labels=labels, groups=groups, drawn=drawn)
+            name: Examples(
+                keys=keys, texts=texts, vectors=found, labels=labels, groups=groups, drawn=drawn, weights=weights
+            )
             for name, labels in by_axis.items()
         },
         offered={
@@ -78,6 +84,13 @@ def offered(options: Sequence[Option]) -> list[Offered]:
         Offered(option.keys, prototype(np.stack([places[text] for text in of_option])))
         for option, of_option in zip(options, texts, strict=True)
     ]
+
+
+def _coming() -> Floats:
+    """Vectors of the latest tickets that have one."""
+    texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:COMING]
+    known = vectors.stored([digest_of(text) for text in texts])
+    return np.stack(list(known.values())) if known else np.zeros((0, WIDTH), np.float32)
 
 
 def _ints(values: Iterable[int]) -> Ints:

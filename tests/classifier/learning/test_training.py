@@ -59,6 +59,7 @@ def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
         labels=np.concatenate([taught.labels, taught.labels]),
         groups=np.concatenate([taught.groups, taught.groups]),
         drawn=np.zeros(160, bool),
+        weights=np.ones(160, np.float32),
     )
     trial = learn(twins, clouds.offered(2, misplaced=30))
     assert trial
@@ -202,6 +203,7 @@ def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
         labels=np.concatenate([old.labels, new.labels]),
         groups=np.concatenate([old.groups, new.groups]),
         drawn=np.zeros(60, bool),
+        weights=np.ones(60, np.float32),
     )
     candidate = learn(both, offered)
     assert candidate
@@ -220,6 +222,31 @@ def test_noise_alone_does_not_win(seed: int) -> None:
     comparison = compare(axis, replace(axis, record=replace(axis.record, losses=losses)), taught, offered)
     assert comparison.gain == pytest.approx(0, abs=1e-6)
     assert not comparison.wins
+
+
+def test_examples_count_for_as_much_as_they_stand_for() -> None:
+    """It is worse on two thirds of the examples, to which little of what comes is alike, and better on the others."""
+    taught, offered, axis = EQUALS
+    typical = np.arange(60) < 20
+    better = np.where(np.isin(axis.record.examples, taught.keys[typical]), 0.3, -0.3).astype(np.float32)
+    incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
+    weights = np.where(typical, 2.7, 0.15).astype(np.float32)
+    comparison = compare(axis, incumbent, replace(taught, weights=weights), offered)
+    assert comparison.wins
+    assert not comparison.drawn
+    assert comparison.items == 60
+    assert comparison.gain == pytest.approx(0.24, abs=0.001)
+    assert not compare(axis, incumbent, replace(taught, weights=weights[::-1]), offered).wins
+
+
+def test_figures_of_few_typical_examples_are_less_certain() -> None:
+    taught, offered, axis = EQUALS
+    incumbent = replace(axis, record=replace(axis.record, losses=np.roll(axis.record.losses, 1)))
+    weights = np.where(np.arange(60) < 6, 9.1, 0.1).astype(np.float32)
+    evenly, unevenly = (
+        compare(axis, incumbent, replace(taught, weights=one), offered) for one in (taught.weights, weights)
+    )
+    assert unevenly.error > 1.5 * evenly.error
 
 
 def test_a_candidate_may_win_on_what_chance_chose() -> None:

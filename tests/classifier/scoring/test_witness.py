@@ -53,6 +53,7 @@ def learned() -> Learned:
         labels=labels,
         groups=np.arange(1, 25),
         drawn=np.zeros(24, bool),
+        weights=np.ones(24, np.float32),
     )
     offered = [Offered(option.keys, prototype(read.encode(texts_of(option)))) for option in CATEGORIES]
     trial = learn(examples, offered)

@@ -23,7 +23,7 @@ from classifier.models import (
     Vector,
 )
 from classifier.models.learned import digest_of
-from review.learning import training
+from review.learning import examples, lesson, training
 from review.models import Desk, Doubt, GoldLabel, Side
 from tests.factories import make_ticket
 from tests.review.learning import school
@@ -239,6 +239,18 @@ def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch
     assert not SpecialistVersion.objects.exists()
     monkeypatch.undo()
     assert training.train().version
+
+
+def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -> None:
+    school.place({"Billing": 4, "Account": 4})
+    examples.publish()
+    assert set(lesson.read().examples["category"].weights) == {1}
+    texts = [school.message("Billing", "Neutral", number) for number in range(100, 120)]
+    vectors.of([make_ticket(text).text for text in texts])
+    learned_from = lesson.read().examples["category"]
+    billing = learned_from.labels == Category.objects.get(name="Billing").pk
+    assert learned_from.weights[billing].mean() > 1.5 * learned_from.weights[~billing].mean()
+    assert (lesson.read().examples["sentiment"].weights == learned_from.weights).all()
 
 
 def test_the_same_labels_give_the_same_version() -> None:
