@@ -229,8 +229,8 @@ def _best(held_out: HeldOut, labels: Ints) -> Choice:
 
 
 class Comparison(NamedTuple):
-    """A candidate beside what is in service, on examples that neither had seen: all, each as much as it stands for, or
-    those that were `drawn`.
+    """A candidate beside what is in service, on examples that neither had seen: all alike, or each `weighted` by what
+    it stands for, or those alone that were `drawn`.
     """
 
     items: int
@@ -238,6 +238,7 @@ class Comparison(NamedTuple):
     accuracy: float
     gain: float
     error: float
+    weighted: bool = False
     drawn: bool = False
 
     @property
@@ -254,18 +255,19 @@ def compare(candidate: Axis, incumbent: Axis, examples: Examples, offered: Seque
     """Paired, example by example: those held out from both, and those that the incumbent has never seen.
 
     What was chosen because it is unlike everything labelled, or because models were in doubt, is just what a model
-    cannot tell when it is held out, and there is little like it in what comes. So each counts for as much of that as it
-    stands for (Shimodaira 2000, on covariate shift). A candidate that does not win so may still do so on those that
-    chance alone chose, which are like what comes.
+    cannot tell when it is held out, and there is little like it in what comes. So a candidate that does not win on all
+    examples alike may do so where each counts for as much as it stands for (Shimodaira 2000, on covariate shift), or on
+    those that chance alone chose.
     """
     before = _losses(incumbent, examples, offered)
     after = _recorded(candidate.record)
     common = sorted(after.keys() & before.keys())
     weights = dict(zip(examples.keys.tolist(), examples.weights.tolist(), strict=True))
-    drawn = set(examples.keys[examples.drawn].tolist())
-    on_all = _compared(before, after, common, weights)
-    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn], dict.fromkeys(drawn, 1.0))
-    return on_drawn._replace(drawn=True) if on_drawn.wins and not on_all.wins else on_all
+    drawn = dict.fromkeys(examples.keys[examples.drawn].tolist(), 1.0)
+    on_all = _compared(before, after, common, dict.fromkeys(weights, 1.0))
+    weighted = _compared(before, after, common, weights)._replace(weighted=True)
+    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn], drawn)._replace(drawn=True)
+    return next((found for found in (on_all, weighted, on_drawn) if found.wins), on_all)
 
 
 Losses = dict[tuple[int, int], tuple[float, int]]

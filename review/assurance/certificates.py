@@ -15,7 +15,7 @@ from review.models import Alarm, Audit, Certificate, Decision, Ledger, Promise, 
 from . import ledgers
 from .evidence import Book, share_of_audits
 
-FRONTIER = 15
+FRONTIER = 20
 """Thresholds below what is certified whose tickets are all audited: they wait for people anyway, and tell most."""
 MOST_AT_ONCE = 500
 """Tickets that are let pass in one transaction."""

@@ -31,15 +31,17 @@ BETS = np.array([0.97, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2])
 """As shares of what one may bet at most. The best bet at a true share of wrong tickets r is 1 - r / error."""
 BOLD = np.array([0.2, 0.25, 0.2, 0.15, 0.1, 0.06, 0.04])
 """The shares of the first money for strict thresholds: most on promises that hold with room to spare."""
-CAREFUL = np.array([0.0, 0.0, 0.0, 0.2, 0.3, 0.3, 0.2])
+CAREFUL = np.array([0.0, 0.0, 0.05, 0.2, 0.3, 0.25, 0.2])
 """For lax ones, where the true share is near the limit and small bets win most. Large ones would certify what is just
 beyond it by a lucky run without errors: where the true share is r, a bet c ever wins 1 / risk with a probability of
 about risk ** (1 + 2 * (r - error) / (c * r)), as for a random walk with this drift and variance.
 """
 STRICT = 12
 """So many thresholds of a grid are strict."""
-LEAST = 120.0
-"""What a lax threshold has to win at least, whatever the risk: it is worth the least, and most often just beyond."""
+LATER, LAX = 54.0, 120.0
+"""What thresholds after the first have to win at least, and what lax ones have to, whatever the risk: they are worth
+less than the first, and more often just beyond the limit.
+"""
 COVERAGES = np.arange(0.4, 0.95, 0.02)
 """The shares of all tickets that the thresholds of a grid would let pass."""
 CHUNK = 4_096
@@ -124,8 +126,8 @@ class Book:
 
     def enough(self, place: int) -> float:
         """The logarithm of the wealth that certifies this threshold."""
-        asked = float(-np.log(self.risk))
-        return asked if place < STRICT else max(asked, math.log(LEAST))
+        least = 1.0 if place == 0 else LATER if place < STRICT else LAX
+        return math.log(max(1 / self.risk, least))
 
     def money(self) -> Floats:
         """The logarithm of each threshold's wealth, over all bets: shape (thresholds,)."""
@@ -185,7 +187,7 @@ def share_of_audits(tickets: int, early: float, late: float) -> float:
     """The share that the next ticket is audited with, after so many: much at first, when it tells most."""
     if tickets < 2_000:
         return early
-    return max(early / 2, late) if tickets < 6_000 else late
+    return max(early / 2, late) if tickets < 5_000 else late
 
 
 def risk_left(risk: float, attempt: int) -> float:

@@ -38,7 +38,7 @@ def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead: Client, 
     assert "Why did this ticket pass unseen?" in said
     assert "A certificate of" in said
     assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
-    assert "What decided certified by audits Threshold then 0.380" in said
+    assert "What decided certified by audits Threshold then 0.600" in said
     assert "Probability of being right: both 0.990" in said
     assert re.search(r"Lot for an audit not drawn: 0\.\d{3} is not below its probability of 0\.300", said)
     assert "Second family, category: the same label." in said

@@ -233,20 +233,23 @@ def test_examples_count_for_as_much_as_they_stand_for() -> None:
     weights = np.where(typical, 2.7, 0.15).astype(np.float32)
     comparison = compare(axis, incumbent, replace(taught, weights=weights), offered)
     assert comparison.wins
-    assert not comparison.drawn
+    assert comparison.weighted
     assert comparison.items == 60
     assert comparison.gain == pytest.approx(0.24, abs=0.001)
     assert not compare(axis, incumbent, replace(taught, weights=weights[::-1]), offered).wins
 
 
-def test_figures_of_few_typical_examples_are_less_certain() -> None:
+def test_what_few_examples_stand_for_is_less_certain() -> None:
+    """The same gain on all of them, but for noise; nearly all that comes is like six of them."""
     taught, offered, axis = EQUALS
-    incumbent = replace(axis, record=replace(axis.record, losses=np.roll(axis.record.losses, 1)))
+    noise = np.random.default_rng(1).normal(0.3, 0.3, 60).astype(np.float32)
+    incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + noise))
+    alike = compare(axis, incumbent, taught, offered)
+    assert alike.wins
+    assert not alike.weighted
+    losing = replace(axis, record=replace(axis.record, losses=axis.record.losses + noise - 0.28))
     weights = np.where(np.arange(60) < 6, 9.1, 0.1).astype(np.float32)
-    evenly, unevenly = (
-        compare(axis, incumbent, replace(taught, weights=one), offered) for one in (taught.weights, weights)
-    )
-    assert unevenly.error > 1.5 * evenly.error
+    assert not compare(axis, losing, replace(taught, weights=weights), offered).wins
 
 
 def test_a_candidate_may_win_on_what_chance_chose() -> None:

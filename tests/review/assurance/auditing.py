@@ -18,7 +18,7 @@ from review.models import Promise, Seat
 from tests.factories import make_prediction, run_desk
 from tests.review.acts import answer
 
-SURE, UNSURE = 0.99, 0.2
+SURE, UNSURE = 0.99, 0.1
 ENOUGH = 20
 """Clean audits of sure tickets that certify what is promised here."""
 SPREAD = [0.01 * number for number in range(100)]

@@ -141,7 +141,7 @@ class TestFigures:
         assert " 104 0 " not in first
         oldest = Alarm.objects.order_by("-pk")[19].pk
         assert " 104 0 " in words(lead, f"{PAGE}?alarms_before={oldest}")
-        assert "in force 80% 0.380 62% 20 0 –" in first
+        assert "in force 80% 0.600 40% 20 0 –" in first
 
     @pytest.mark.parametrize("name", ["before", "alarms_before", "target", "risk"])
     @pytest.mark.parametrize("value", ["", "x", "-1", "9" * 30, "nan", "inf"])
@@ -171,7 +171,7 @@ class TestTryingOut:
         certified(ana)
         said = words(lead, f"{PAGE}?target=99&risk=5")
         assert "At least 99% right at a risk of 5% would not be certified yet" in said
-        assert re.search(r"80% promised yes 0\.380 62%", said)
+        assert re.search(r"80% promised yes 0\.600 40%", said)
         assert Promise.current().target == 0.8
 
     def test_htmx_gets_the_part_alone(self, lead: Client, ana: User) -> None:
