@@ -85,7 +85,7 @@ def ordinary(file: Path) -> list[object]:
     names = sorted({one.category for one in said})
     sentiments = ContractVersion.objects.in_force().terms.sentiments
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
-    doubtful, held = sum(map(dictation.is_doubtful, said)), sum(dictation.dictated(said, terms))
+    doubtful, held = sum(map(dictation.is_doubtful, said)), sum(dictation.dictated(said, terms, None))
     shares = [f"{number / len(said):.1%}" for number in (doubtful, held)]
     return [file.name, len(rows), taken, f"{each:.0f}", len(said), *shares]
 

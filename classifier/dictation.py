@@ -4,6 +4,9 @@ A model that reads orders may follow them, in words that no list knows. The spec
 a text is about. So where a text names the very label that it was given, or uses words of which orders are made, the
 specialist is asked about the text without those names: the answer has to be its own as well, and twice as probable as
 by chance.
+
+Where a score decides, that is the specialist as the scorer knows it, frozen with the epoch: what a threshold is
+certified of does not change with what is learned meanwhile, least of all from audits.
 """
 
 from __future__ import annotations
@@ -18,7 +21,7 @@ from . import injection, scores
 from .contract import Contract, Option
 from .labelling import Labelled
 from .learning.space import Floats
-from .models import ContractVersion, Prediction, SpecialistVersion
+from .models import ContractVersion, Prediction, Scorer, SpecialistVersion
 
 logger = logging.getLogger(__name__)
 
@@ -33,16 +36,18 @@ class Said(NamedTuple):
     sentiment: str
 
 
-def dictated(answers: Sequence[Said], terms: Contract) -> list[bool]:
-    """Of each answer whether it may have been told to the model by the text. One query where somebody has to vouch."""
+def dictated(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> list[bool]:
+    """Of each answer whether it may have been told to the model by the text. `scorer` is the one that decides; without
+    one the specialist in service vouches, which is asked for where somebody has to (one query).
+    """
     found = [injection.speaks_to_the_model(one.text) for one in answers]
     doubtful = [place for place, one in enumerate(answers) if not found[place] and is_doubtful(one)]
-    for place, vouched in zip(doubtful, _vouched([answers[place] for place in doubtful], terms), strict=True):
+    for place, vouched in zip(doubtful, _vouched([answers[place] for place in doubtful], terms, scorer), strict=True):
         found[place] = not vouched
     return found
 
 
-def of(labelled: Sequence[Labelled], version: ContractVersion) -> set[int]:
+def of(labelled: Sequence[Labelled], version: ContractVersion, scorer: Scorer | None) -> set[int]:
     """The tickets whose predictions may have been told to the model by their texts."""
     categories = {pk: name for name, pk in version.labels.categories.items()}
     sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
@@ -51,7 +56,7 @@ def of(labelled: Sequence[Labelled], version: ContractVersion) -> set[int]:
         for ticket, said in labelled
         if isinstance(said, Prediction)
     ]
-    found = dictated([said for _ticket, said in answered], version.terms)
+    found = dictated([said for _ticket, said in answered], version.terms, scorer)
     return {ticket for (ticket, _said), yes in zip(answered, found, strict=True) if yes}
 
 
@@ -64,20 +69,20 @@ def is_doubtful(said: Said) -> bool:
     )
 
 
-def _vouched(answers: Sequence[Said], terms: Contract) -> Iterable[bool]:
+def _vouched(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> Iterable[bool]:
     if not answers:
         return []
     try:
-        return _testified(answers, terms)
+        return _testified(answers, terms, scorer)
     except Exception:
         # Whatever is wrong with the specialist, people can look.
         logger.exception("The specialist cannot vouch for answers; their tickets wait for people.")
         return [False] * len(answers)
 
 
-def _testified(answers: Sequence[Said], terms: Contract) -> list[bool]:
-    witness = scores.witness(SpecialistVersion.objects.filter(in_service=True).first())
-    heard = witness.testify([_without_names(one) for one in answers], terms)
+def _testified(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> list[bool]:
+    version = scorer.witness_id if scorer else SpecialistVersion.objects.serving()
+    heard = scores.witness(version).testify([_without_names(one) for one in answers], terms)
     return [
         not heard.foreign[row]
         and _says(heard.category.by_all[row], one.category, terms.categories, ABOVE_CHANCE)
@@ -91,7 +96,7 @@ def _testified(answers: Sequence[Said], terms: Contract) -> list[bool]:
 
 
 def _says(shares: Floats, label: str, options: Sequence[Option], above_chance: float = 1.0) -> bool:
-    """Whether this label is the most probable one, and so many times more probable than by chance."""
+    """Whether this label is the most probable one, and so many times as probable as by chance, or a half."""
     best = int(shares.argmax())
     return options[best].name == label and float(shares[best]) >= min(above_chance / len(options), 0.5)
 

@@ -117,7 +117,7 @@ def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) 
 
     What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
     """
-    dictated = dictation.of(labelled, version)
+    dictated = dictation.of(labelled, version, epoch.scorer)
     others = [one for one in labelled if one.ticket.pk not in dictated]
     found = scores.of(others, epoch.scorer, version) if epoch.scorer else {}
     return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]

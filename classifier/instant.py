@@ -73,7 +73,9 @@ def _sure(
     """The places of the answers that may pass. Of a fixed threshold on the confidence, the one in front has its own."""
     found = {place: answer for place, answer in answers.items() if isinstance(answer, Answer)}
     dictated = dictation.dictated(
-        [dictation.Said(texts[place], one.category, one.sentiment) for place, one in found.items()], version.terms
+        [dictation.Said(texts[place], one.category, one.sentiment) for place, one in found.items()],
+        version.terms,
+        epoch.scorer,
     )
     found = {place: one for (place, one), yes in zip(found.items(), dictated, strict=True) if not yes}
     if epoch.scorer is None:

@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import chain
 from typing import NamedTuple
 
-from . import claims, dictation, gate, labelling, vectors
+from . import claims, gate, labelling, vectors
 from .about import about
 from .contract import FailureKind
 from .gate import Weighed
@@ -95,11 +95,13 @@ def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractV
     answered: set[int] = set()
     opinions: dict[int, Outcome] = {}
     for group in _labelled_in_front(tickets, front, version):
-        sure = _sure(group, settings.front_threshold, version)
+        confident = [one for one in group if _is_confident(one, settings.front_threshold)]
+        judged = gate.weigh(own if epoch.mode == Mode.CONFIDENCE else epoch, confident, version)
+        sure = [one for one in judged if not one.dictated]
         if epoch.mode == Mode.CONFIDENCE:
-            gate.accept(own, gate.weigh(own, sure, version))
+            gate.accept(own, sure)
         else:
-            weighed.append(gate.weigh(epoch, sure, version))
+            weighed.append(sure)
         answered |= {one.ticket.pk for one in sure}
         if settings.is_of_another_family(front):
             opinions |= {one.ticket.pk: one.outcome for one in group}
@@ -116,10 +118,8 @@ def _labelled_in_front(
         logger.exception("%s failed in front; the primary is asked.", front)
 
 
-def _sure(group: Sequence[Labelled], threshold: float, version: ContractVersion) -> list[Labelled]:
-    confident = [one for one in group if isinstance(one.outcome, Prediction) and one.outcome.confidence >= threshold]
-    dictated = dictation.of(confident, version)
-    return [one for one in confident if one.ticket.pk not in dictated]
+def _is_confident(labelled: Labelled, threshold: float) -> bool:
+    return isinstance(labelled.outcome, Prediction) and labelled.outcome.confidence >= threshold
 
 
 def _deserves_another_turn(labelled: Labelled) -> bool:

@@ -74,7 +74,7 @@ def seen(given: Sequence[Given], scorer: Scorer, terms: Contract, known: Floats 
     """The signals of each answer; of one by a model of the witness's own family its agreement says nothing."""
     if not given:
         return []
-    testimony = witness(scorer.witness).testify([one.text for one in given], terms, known)
+    testimony = witness(scorer.witness_id).testify([one.text for one in given], terms, known)
     categories = [option.name for option in terms.categories]
     sentiments = [option.name for option in terms.sentiments]
     learning = scorer.spec.learning if scorer.spec.is_embedded else None
@@ -111,13 +111,9 @@ def _of_axis(
     )
 
 
-def witness(version: SpecialistVersion | None) -> Witness:
-    """The witness that this version is, or one that knows the labels by their descriptions alone."""
-    return _witness(version.pk if version else None)
-
-
 @lru_cache(maxsize=3)
-def _witness(version_pk: int | None) -> Witness:
+def witness(version_pk: int | None) -> Witness:
+    """The witness that this version of the specialist is, or one that knows the labels by their descriptions alone."""
     from .backends.witness import Witness
     from .learning.weights import Learned
 

@@ -8,6 +8,7 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from classifier import dictation, gate, instant, pipeline, scores, showing, solved, vectors
+from classifier.backends.witness import Witness
 from classifier.contract import JsonMode
 from classifier.injection import may_speak_to_the_model, speaks_to_the_model
 from classifier.labelling import Labelled
@@ -18,14 +19,16 @@ from classifier.models import (
     Epoch,
     Gate,
     Mode,
+    ModelSpec,
     Reason,
+    Scorer,
     Sentiment,
     Ticket,
     Verdict,
 )
 from review.models import Seat
 from tests.conftest import UseServer
-from tests.factories import make_example, make_prediction, make_spec, make_ticket, run_desk
+from tests.factories import make_example, make_prediction, make_spec, make_ticket, make_version, run_desk
 from tests.servers import OpenAIServer, Reply, Request, answer, say
 
 DATA = Path(__file__).parent / "data"
@@ -156,7 +159,7 @@ class TestDictation:
         terms = ContractVersion.objects.in_force().terms
         text = f"I was charged twice for one invoice and nobody answers, this is awful. {told}."
         said = [dictation.Said(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
-        assert dictation.dictated(said, terms) == [True, False]
+        assert dictation.dictated(said, terms, None) == [True, False]
 
     @pytest.mark.parametrize("text", ["card payment fee", "Card_Payment_Fee!", "the CARD-payment  fee", "payment fee"])
     def test_a_name_is_known_however_it_is_written_and_by_the_end_of_its_path(self, text: str) -> None:
@@ -167,7 +170,7 @@ class TestDictation:
     def test_in_a_language_that_it_cannot_read_it_vouches_for_nothing(self, catalogue: None) -> None:
         terms = ContractVersion.objects.in_force().terms
         said = dictation.Said("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
-        assert dictation.dictated([said], terms) == [True]
+        assert dictation.dictated([said], terms, None) == [True]
 
     def test_without_the_specialist_people_look(
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -178,7 +181,7 @@ class TestDictation:
         monkeypatch.setattr(scores, "witness", broken)
         terms = ContractVersion.objects.in_force().terms
         said = [dictation.Said(text, "Billing", "Neutral") for text in ("Wrong billing.", "Where is my invoice?")]
-        assert dictation.dictated(said, terms) == [True, False]
+        assert dictation.dictated(said, terms, None) == [True, False]
         assert "cannot vouch" in caplog.text
 
     def test_nobody_is_asked_about_ordinary_texts(
@@ -186,9 +189,29 @@ class TestDictation:
     ) -> None:
         terms = ContractVersion.objects.in_force().terms
         with django_assert_num_queries(0):
-            assert dictation.dictated([dictation.Said(ORDINARY[0], "Billing", "Neutral")], terms) == [False]
+            assert dictation.dictated([dictation.Said(ORDINARY[0], "Billing", "Neutral")], terms, None) == [False]
         with django_assert_num_queries(1):
-            dictation.dictated([dictation.Said(f"{text} Billing", "Billing", "Neutral") for text in ORDINARY], terms)
+            named = [dictation.Said(f"{text} Billing", "Billing", "Neutral") for text in ORDINARY]
+            dictation.dictated(named, terms, None)
+
+    def test_where_a_score_decides_the_scorers_own_specialist_vouches_whatever_is_learned_meanwhile(
+        self, catalogue: None, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        asked: list[int | None] = []
+        knows_names = scores.witness(None)
+
+        def heard(version_pk: int | None) -> Witness:
+            asked.append(version_pk)
+            return knows_names
+
+        monkeypatch.setattr(scores, "witness", heard)
+        version = ContractVersion.objects.in_force()
+        frozen, serving = make_version(), make_version(in_service=True, weights=b"learned", sha256="0" * 64)
+        scorer = Scorer.objects.create(spec=ModelSpec.objects.embedded(), witness=frozen, weights={})
+        said = [dictation.Said("My billing is wrong.", "Billing", "Neutral")]
+        dictation.dictated(said, version.terms, scorer)
+        dictation.dictated(said, version.terms, None)
+        assert asked == [frozen.pk, serving.pk]
 
 
 @pytest.mark.parametrize("mode", [Mode.CONFIDENCE, Mode.SCORE])

@@ -17,7 +17,7 @@ from .spec import ModelSpec
 class ScorerQuerySet(models.QuerySet["Scorer"]):
     def serving(self, spec: ModelSpec) -> Scorer:
         """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
-        found = self.select_related("witness").filter(spec=spec, in_service=True).first()
+        found = self.filter(spec=spec, in_service=True).first()
         if found is None:
             built_in = {"weights": Weights.built_in().as_json(), "witness_id": SpecialistVersion.objects.serving()}
             found, _created = self.get_or_create(spec=spec, in_service=True, defaults=built_in)

@@ -175,7 +175,7 @@ def _answered(
         said = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
     said |= _said(epoch, epoch.spec, [ticket for ticket in tickets if ticket.pk not in said], version, ask=ask)
     labelled = [Labelled(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
-    dictated = dictation.of(labelled, version)
+    dictated = dictation.of(labelled, version, scorer)
     labelled = [one for one in labelled if one.ticket.pk not in dictated]
     found = scores.of(labelled, scorer, version)
     return [(ticket, epoch.value(found[ticket.pk]), said[ticket.pk]) for ticket, _said in labelled]
