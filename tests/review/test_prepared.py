@@ -11,7 +11,7 @@ from django.utils import timezone
 from classifier.models import Prediction, Ticket
 from review.models import Seat
 from review.prepared import Columns, Prepared, rows
-from tests.factories import hold, make_ticket
+from tests.factories import hold, make_ticket, run_desk
 
 pytestmark = pytest.mark.django_db
 
@@ -70,6 +70,7 @@ def test_what_is_deferred_stays_so(django_assert_num_queries: Any) -> None:
 @pytest.mark.parametrize("model", [Ticket, Seat, Prediction])
 def test_values_are_those_of_python(model: Any) -> None:
     """Times, truth and JSON come from the database in other forms."""
+    run_desk()
     hold(make_ticket("one two", due_at=timezone.now()), words=[[0, 3]])
     columns: Columns[Any] = Columns(model)
     sql = f"SELECT {columns.of('r')}, 1, 'beside' FROM {model._meta.db_table} r WHERE id > %s"  # noqa: S608
