@@ -9,7 +9,6 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from .models import Decision, Seat
-from .models.decision import LABELLED
 from .prepared import rows
 
 COUNTED = 1_000
@@ -19,13 +18,18 @@ LATEST = 20
 DOUBLES, LOOKED_THROUGH = 200, 4_000
 """Of so many latest double labels, found among so many latest decisions, it is told how many a lead upheld."""
 
-# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. It runs
-# with every decision, and the ORM would take longer to write it.
+# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. First the
+# number of labels less those taken back, then the latest acts one by one.
 _TODAY = """
-SELECT id, verdict, seconds, undoes_id FROM review_decision
-WHERE reviewer_id = %s
-    AND id >= (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
-ORDER BY id DESC LIMIT {counted:d}"""
+WITH dawn AS (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
+SELECT sum(CASE WHEN category_id IS NOT NULL THEN 1 WHEN undoes_id IS NULL THEN 0
+        WHEN (SELECT category_id FROM review_decision u WHERE u.id = act.undoes_id AND u.id >= (SELECT id FROM dawn))
+            IS NOT NULL THEN -1 ELSE 0 END) AS labels, NULL AS id, NULL AS undoes_id, NULL AS seconds
+    FROM (SELECT category_id, undoes_id FROM review_decision
+        WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {counted:d}) AS act
+UNION ALL SELECT NULL, id, undoes_id, seconds
+    FROM (SELECT id, undoes_id, CASE WHEN category_id IS NOT NULL THEN seconds END AS seconds FROM review_decision
+        WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {looked_at:d}) AS latest"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,12 +55,11 @@ class Upheld:
 def pace_of(reviewer: User) -> Pace:
     """One query, over this person's decisions of the day in the current time zone and no others."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
-    acts = rows(_TODAY.format(counted=COUNTED), [reviewer.pk, midnight])
-    # What undoes a decision comes after it, and is the same person's.
-    undone = {undoes for *_, undoes in acts}
-    labels = [seconds for pk, verdict, seconds, _ in acts if verdict in LABELLED and pk not in undone]
-    measured = [seconds for seconds in labels if seconds is not None][:LATEST]
-    return Pace(done_today=len(labels), seconds=median(measured) if measured else None)
+    sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
+    (labels, *_nothing), *latest = rows(sql, [midnight, reviewer.pk, reviewer.pk])
+    undone = {undoes for _labels, _pk, undoes, _seconds in latest}
+    measured = [seconds for _labels, pk, _undoes, seconds in latest if seconds is not None and pk not in undone]
+    return Pace(done_today=labels or 0, seconds=median(measured[:LATEST]) if measured else None)
 
 
 def upheld(reviewer: User) -> Upheld:
