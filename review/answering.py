@@ -28,14 +28,24 @@ class Outcome:
     alike: int = 0
     """How many near-duplicates wait that could be given the same label."""
 
+    @property
+    def alike_offered(self) -> str:
+        number = {"number": self.alike}
+        one, more = "%(number)s more like it waits: decide it too", "%(number)s more like it wait: decide them together"
+        return ngettext(one, more, self.alike) % number
 
-def answer(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
-    """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome."""
+
+def answer(reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
+    """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome.
+
+    Raises Ticket.DoesNotExist or Seat.DoesNotExist where the ticket is gone.
+    """
+    seat = showing.asked()
     try:
         decision = _write(seat, reviewer, form, showing)
     except TooLate as late:
         return Outcome(text=_too_late(late, seat, reviewer, form), done=False)
-    return outcome_of(decision, seat)
+    return outcome_of(decision, alone=showing.alone)
 
 
 def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
@@ -49,8 +59,11 @@ def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> De
     return decisions.decide(seat, reviewer, form.label, shown=shown, key=key, note=note)
 
 
-def outcome_of(decision: Decision, seat: Seat | None = None) -> Outcome:
-    """What is said of a decision that was just made, or of the latest one when the page opens."""
+def outcome_of(decision: Decision, *, alone: bool | None = None) -> Outcome:
+    """What is said of a decision that was just made, or of the latest one when the page opens.
+
+    `alone`: of one just made, whether nothing like its ticket waits; None of an earlier one.
+    """
     number = {"number": decision.ticket_id, "label": decision.label}
     match decision.verdict:
         case Decision.Verdict.SKIPPED:
@@ -59,11 +72,12 @@ def outcome_of(decision: Decision, seat: Seat | None = None) -> Outcome:
             text = _("Ticket %(number)d is with a lead.") % number
         case _:
             text = _("Ticket %(number)d: %(label)s.") % number
+    if alone is None or not decision.category_id:
+        return Outcome(text=text, undoable=decision)
     alike = 0
-    if seat and decision.category_id:
-        text += _reveal(decision)
-        alike = 0 if decision.blind else glance.alike(seat.group, seat.ticket_id, decisions.MOST_AT_ONCE).waiting
-    return Outcome(text=text, undoable=decision, alike=alike)
+    if not (alone or decision.blind):
+        alike = glance.alike(decision.seat.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
+    return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
 
 
 def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:

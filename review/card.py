@@ -10,6 +10,7 @@ from uuid import UUID, uuid4
 from django.contrib.auth.models import User
 from django.utils.functional import cached_property
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from classifier.models import Prediction, Ticket, Verdict
 
@@ -93,7 +94,7 @@ class Card:
 
     @cached_property
     def token(self) -> str:
-        return Showing.of(self.seat, self.reviewer, self.verdict, self.desk).token()
+        return Showing.of(self.seat, self.reviewer, self.verdict, self.desk, alone=not self.alike.waiting).token()
 
     @property
     def adjudicates(self) -> bool:
@@ -186,15 +187,37 @@ class Card:
         return list(SkipReason.choices)
 
     @cached_property
-    def earlier(self) -> list[Earlier]:
-        return glance.earlier_of(self.ticket, MOST_EARLIER)
-
-    @cached_property
-    def alike(self) -> Alike:
-        """Near-duplicates; none in a blind review, for their labels would be a suggestion."""
+    def _beside(self) -> tuple[list[Earlier], Alike]:
+        """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
         if self.seat.blind:
-            return Alike(0, [])
-        return glance.alike(self.seat.group, self.seat.ticket_id, MOST_ALIKE)
+            return glance.earlier_of(self.ticket, MOST_EARLIER), Alike(0, [])
+        return glance.beside(self.ticket, self.seat.group, MOST_EARLIER, MOST_ALIKE)
+
+    @property
+    def earlier(self) -> list[Earlier]:
+        return self._beside[0]
+
+    @property
+    def alike(self) -> Alike:
+        return self._beside[1]
+
+    @property
+    def likened(self) -> list[str]:
+        """What is told of near-duplicates: how many wait, and how others were decided."""
+        waiting, decided = self.alike
+        lines = [
+            ngettext("%(number)s was decided as %(label)s", "%(number)s were decided as %(label)s", number)
+            % {"number": number, "label": label}
+            for label, number in decided
+        ]
+        if not waiting:
+            return lines
+        wait = ngettext(
+            "%(number)s more waits; after your answer you may give it the same.",
+            "%(number)s more wait; after your answer you may give them the same.",
+            waiting,
+        )
+        return [wait % {"number": waiting}, *lines]
 
     @property
     def incident(self) -> int:

@@ -31,14 +31,14 @@ LEFT JOIN classifier_modelspec os ON os.id = o.spec_id
 WHERE t.id = %s"""
 
 _EARLIER = """
-SELECT t.id, substr(t.text, 1, 200), t.state, c.name, s.name
+SELECT t.id, substr(t.text, 1, 200) AS text, t.state, c.name AS category, s.name AS sentiment
 FROM classifier_ticket t
 LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment s ON s.id = t.sentiment_id
 WHERE t.customer = %s AND NOT (t.customer = '') AND t.id < %s ORDER BY t.id DESC LIMIT %s"""
 
 _ALIKE = """
-SELECT s.state = 'open', c.name, n.name
+SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.name AS category, n.name AS sentiment
 FROM review_seat s
 JOIN classifier_ticket t ON t.id = s.ticket_id
 LEFT JOIN classifier_category c ON c.id = t.category_id
@@ -47,14 +47,13 @@ WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round 
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
+_BESIDE = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_ALIKE}) AS alike"  # noqa: S608 - of here
+
 _LABELS = """
 SELECT axis, id, name, parent_id FROM (
     SELECT 'category' AS axis, id, name, parent_id, position FROM classifier_category WHERE NOT retired
     UNION ALL SELECT 'sentiment', id, name, NULL, position FROM classifier_sentiment WHERE NOT retired
 ) AS label ORDER BY axis, position, name"""
-
-_WAITING = """
-SELECT count(*) FROM (SELECT 1 AS one FROM review_seat WHERE state = 'open' AND lane = %s LIMIT {most:d}) AS waiting"""
 
 
 class Earlier(NamedTuple):
@@ -138,8 +137,19 @@ def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:
 
 def alike(group: int, ticket_pk: int, most: int) -> Alike:
     """What the other tickets of a group of near-duplicates tell, up to so many of them."""
-    found = rows(_ALIKE, [group, ticket_pk, most])
-    labels = [f"{category} | {sentiment}" for is_open, category, sentiment in found if not is_open]
+    return _told(rows(_ALIKE, [group, ticket_pk, most]))
+
+
+def beside(ticket: Ticket, group: int, most_earlier: int, most_alike: int) -> tuple[list[Earlier], Alike]:
+    """Both of these at once."""
+    values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
+    found = rows(_BESIDE, values)
+    earlier = [Earlier(*row) for row in found if row[0] is not None]
+    return earlier, _told([row for row in found if row[0] is None])
+
+
+def _told(found: list[tuple[Any, ...]]) -> Alike:
+    labels = [f"{category} | {sentiment}" for *_ticket, state, category, sentiment in found if state != "open"]
     counts = {label: labels.count(label) for label in labels}
     return Alike(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
 
@@ -147,8 +157,3 @@ def alike(group: int, ticket_pk: int, most: int) -> Alike:
 def labels() -> list[tuple[Any, ...]]:
     """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
     return rows(_LABELS, [])
-
-
-def waiting(lane: str, most: int) -> int:
-    """How many seats of a lane are open; counting stops at `most`."""
-    return int(rows(_WAITING.format(most=most), [lane])[0][0])

@@ -18,24 +18,31 @@ LATEST = 20
 DOUBLES, LOOKED_THROUGH = 200, 4_000
 """Of so many latest double labels, found among so many latest decisions, it is told how many a lead upheld."""
 
-# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. First the
-# number of labels less those taken back, then the latest acts one by one.
+# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. One row
+# has the two numbers, labels less those taken back and what waits; the others are the latest acts one by one.
 _TODAY = """
 WITH dawn AS (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
-SELECT sum(CASE WHEN category_id IS NOT NULL THEN 1 WHEN undoes_id IS NULL THEN 0
+SELECT NULL AS id, NULL AS undoes_id, NULL AS seconds,
+    sum(CASE WHEN category_id IS NOT NULL THEN 1 WHEN undoes_id IS NULL THEN 0
         WHEN (SELECT category_id FROM review_decision u WHERE u.id = act.undoes_id AND u.id >= (SELECT id FROM dawn))
-            IS NOT NULL THEN -1 ELSE 0 END) AS labels, NULL AS id, NULL AS undoes_id, NULL AS seconds
+            IS NOT NULL THEN -1 ELSE 0 END) AS labels,
+    (SELECT count(*) FROM (SELECT 1 FROM review_seat WHERE state = 'open' AND lane = %s LIMIT {counted:d}) AS waiting)
     FROM (SELECT category_id, undoes_id FROM review_decision
         WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {counted:d}) AS act
-UNION ALL SELECT NULL, id, undoes_id, seconds
+UNION ALL SELECT id, undoes_id, seconds, NULL, NULL
     FROM (SELECT id, undoes_id, CASE WHEN category_id IS NOT NULL THEN seconds END AS seconds FROM review_decision
         WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {looked_at:d}) AS latest"""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Pace:
-    """How many tickets were labelled today, counted up to a limit, and how long the latest took."""
+class Bar:
+    """How many tickets wait, or more than that; how many the person labelled today, and how long the latest took.
 
+    Both are counted up to a limit.
+    """
+
+    left: int
+    more: bool
     done_today: int
     seconds: float | None
 
@@ -52,14 +59,21 @@ class Upheld:
         return None if self.share is None else round(100 * self.share)
 
 
-def pace_of(reviewer: User) -> Pace:
+def bar_of(reviewer: User, lane: str) -> Bar:
     """One query, over this person's decisions of the day in the current time zone and no others."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
-    (labels, *_nothing), *latest = rows(sql, [midnight, reviewer.pk, reviewer.pk])
-    undone = {undoes for _labels, _pk, undoes, _seconds in latest}
-    measured = [seconds for _labels, pk, _undoes, seconds in latest if seconds is not None and pk not in undone]
-    return Pace(done_today=labels or 0, seconds=median(measured[:LATEST]) if measured else None)
+    told = rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
+    ((labels, waiting),) = (numbers for pk, _undoes, _seconds, *numbers in told if pk is None)
+    acts = sorted((act[:3] for act in told if act[0] is not None), reverse=True)
+    undone = {undoes for _pk, undoes, _seconds in acts}
+    measured = [seconds for pk, _undoes, seconds in acts if seconds is not None and pk not in undone]
+    return Bar(
+        left=min(waiting, COUNTED - 1),
+        more=waiting == COUNTED,
+        done_today=labels or 0,
+        seconds=median(measured[:LATEST]) if measured else None,
+    )
 
 
 def upheld(reviewer: User) -> Upheld:

@@ -91,6 +91,20 @@ class Columns(Generic[M]):
                     own[position] = convert(own[position], column, connection)
             yield self._model.from_db(connection.alias, self._names, own), beside
 
+    def insert(self, made: M) -> None:
+        """Write one new object, which gets its key by that."""
+        sql, fields = self._insertion
+        values = [field.get_db_prep_save(field.pre_save(made, True), connection) for field in fields]
+        ((made.pk,),) = rows(sql, values)
+        made._state.adding, made._state.db = False, connection.alias
+
+    @cached_property
+    def _insertion(self) -> tuple[str, list[models.Field[Any, Any]]]:
+        fields = [field for field in self._fields if not field.primary_key]
+        quoted = ", ".join(f'"{field.column}"' for field in fields)
+        into = f"INSERT INTO {self._model._meta.db_table} ({quoted})"  # noqa: S608 - a table of ours
+        return f"{into} VALUES ({', '.join(['%s'] * len(fields))}) RETURNING {self._model._meta.pk.column}", fields
+
     @cached_property
     def _fields(self) -> list[models.Field[Any, Any]]:
         every = self._model._meta.concrete_fields

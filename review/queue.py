@@ -52,45 +52,40 @@ def once_more(verb: Callable[P, T]) -> Callable[P, T]:
 def next_for(reviewer: User, lane: str = Seat.Lane.AGENTS, desk: Desk | None = None) -> Seat | None:
     """The seat that this person has in hand, else the next of the lane, taken for the time of a lease.
 
-    Nearly always it is one statement for each, of which the database makes the transaction.
+    Nearly always it is one statement, of which the database makes the transaction. What is in hand in another lane is
+    let go by it, and then it takes a second one.
     """
-    now, desk = timezone.now(), desk or Desk.current()
-    return _kept(reviewer, lane, now + desk.lease) or _claimed(reviewer, lane, now, desk) or _wait(reviewer, lane, desk)
+    desk = desk or Desk.current()
+    seat = _leased(reviewer, lane, desk)
+    if seat and not seat.reviewer_id:
+        seat = _leased(reviewer, lane, desk)
+    return seat or _wait(reviewer, lane, desk)
 
 
 _SEATS = Columns(Seat)
-_KEPT = """
-UPDATE review_seat SET reviewer_id = CASE WHEN lane = %s THEN reviewer_id END,
-    leased_until = CASE WHEN lane = %s THEN %s END
-WHERE reviewer_id = %s AND state = 'open' RETURNING {columns}"""
-
-
-def _kept(reviewer: User, lane: str, until: datetime) -> Seat | None:
-    """What is in hand in this lane, for another lease; of another lane it is let go."""
-    seat = _seat(_KEPT.format(columns=_SEATS.of("review_seat")), [lane, lane, until, reviewer.pk])
-    return seat if seat and seat.reviewer_id else None
-
-
-_CLAIMED = """
-UPDATE review_seat SET reviewer_id = %s, leased_until = %s WHERE id = COALESCE(({urgent}), ({worthiest})){unflushed}
+# Where a lease has run out, somebody else may take the seat at this very moment: the last condition is looked at again
+# once they have.
+_LEASED = """
+UPDATE review_seat SET reviewer_id = CASE WHEN lane = %s THEN %s END, leased_until = CASE WHEN lane = %s THEN %s END
+WHERE id = COALESCE((SELECT id FROM review_seat WHERE reviewer_id = %s AND state = 'open'), ({urgent}), ({worthiest}))
+    AND state = 'open' AND (reviewer_id IS NULL OR reviewer_id = %s OR leased_until <= %s){unflushed}
 RETURNING {columns}"""
 # A server that breaks down may forget the latest leases, whose seats are free again then; nobody waits for its disk.
 _UNFLUSHED = " AND set_config('synchronous_commit', 'off', true) = 'off'"
 
 
-def _claimed(reviewer: User, lane: str, now: datetime, desk: Desk) -> Seat | None:
-    """In the order of work: what is due soon, then what is worth most; what others are at is passed over."""
-    wanted: dict[str, Any] = {"reviewer": reviewer.pk, "lane": lane, "now": now}
+def _leased(reviewer: User, lane: str, desk: Desk) -> Seat | None:
+    """What is in hand, else in the order of work: what is due soon, then what is worth most; what others are at is
+    passed over.
+    """
+    now, who = timezone.now(), reviewer.pk
+    wanted: dict[str, Any] = {"reviewer": who, "lane": lane, "now": now}
     urgent, of_urgent = _URGENT.statement(**wanted, soon=now + desk.urgent)
     worthiest, of_worthiest = _WORTHIEST.statement(**wanted)
     alone = connection.vendor == "postgresql" and not connection.in_atomic_block
     parts = {"columns": _SEATS.of("review_seat"), "unflushed": _UNFLUSHED if alone else ""}
-    sql = _CLAIMED.format(urgent=urgent, worthiest=worthiest, **parts)
-    return _seat(sql, [reviewer.pk, now + desk.lease, *of_urgent, *of_worthiest])
-
-
-def _seat(sql: str, values: list[Any]) -> Seat | None:
-    """Of a statement that gives one seat or none."""
+    sql = _LEASED.format(urgent=urgent, worthiest=worthiest, **parts)
+    values = [lane, who, lane, now + desk.lease, who, *of_urgent, *of_worthiest, who, now]
     return next(iter(_SEATS.objects(sql, values)), None)
 
 

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from classifier.models import Prediction, Ticket, Verdict
 
 from .models import Decision, Seat
-from .prepared import Prepared
+from .prepared import Columns, Prepared, rows
 
 if TYPE_CHECKING:
     from .decisions import Label, Shown
@@ -83,24 +82,34 @@ def labelled(
 
 def write_labels(decisions: Sequence[Decision]) -> None:
     """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
-    if connection.vendor == "postgresql":
-        with connection.cursor() as cursor:
-            # A reference holds off a merge from its check on, and that would come at the end.
-            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-    by_pk = {one.pk: one for one in Decision.objects.bulk_create(decisions)}
-    for pk, category, sentiment in _MERGED.tuples(first=min(by_pk, default=0), last=max(by_pk, default=0)):
-        if one := by_pk.get(pk):
-            one.category_id, one.sentiment_id = category or one.category_id, sentiment or one.sentiment_id
-            one.save(update_fields=["category", "sentiment"])
+    categories, sentiments = _successors(decisions)
+    for one in decisions:
+        one.category_id = categories.get(one.category_id, one.category_id)
+        one.sentiment_id = sentiments.get(one.sentiment_id, one.sentiment_id)
+    if len(decisions) == 1:
+        _DECISIONS.insert(decisions[0])
+    else:
+        Decision.objects.bulk_create(decisions)
 
 
-def _merged(first: int, last: int) -> QuerySet[Decision, tuple[Any, ...]]:
-    merged = Q(category__merged_into__isnull=False) | Q(sentiment__merged_into__isnull=False)
-    late = Decision.objects.filter(merged, pk__gte=first, pk__lte=last)
-    return late.values_list("pk", "category__merged_into", "sentiment__merged_into")
+_DECISIONS: Columns[Decision] = Columns(Decision)
+_SUCCESSORS = """
+SELECT c.id, COALESCE(c.merged_into_id, c.id), s.id, COALESCE(s.merged_into_id, s.id)
+FROM classifier_category c CROSS JOIN classifier_sentiment s
+WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{held}"""
 
 
-_MERGED = Prepared(_merged, first=int, last=int)
+def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:
+    """What each category and each sentiment of these decisions is now, held off from being merged until the end."""
+    categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
+    marks = {"categories": _marks(categories), "sentiments": _marks(sentiments)}
+    held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    found = rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
+    return {one: now for one, now, *_sentiment in found}, {one: now for *_category, one, now in found}
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join(["%s"] * len(values))
 
 
 def predictions_of(ticket_pks: Sequence[int]) -> dict[int, Prediction]:

@@ -28,7 +28,10 @@ class NotShown(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """A seat shown to a person. Of a blind one it names no prediction: the page's source tells nothing either."""
+    """A seat shown to a person. Of a blind one it names no prediction: the page's source tells nothing either.
+
+    `ticket` is 0 in a page from before an upgrade that added it.
+    """
 
     seat: int
     reviewer: int
@@ -36,9 +39,12 @@ class Showing:
     prediction: Answer | None = None
     second_opinion: Answer | None = None
     second_first: bool = False
+    ticket: int = 0
+    alone: bool = False
+    """Nothing like it waited that could be given the same label."""
 
     @classmethod
-    def of(cls, seat: Seat, reviewer: User, verdict: Verdict | None, desk: Desk) -> Showing:
+    def of(cls, seat: Seat, reviewer: User, verdict: Verdict | None, desk: Desk, *, alone: bool = False) -> Showing:
         shown: dict[str, Any] = {}
         if verdict and not seat.blind:
             shown = {
@@ -46,7 +52,8 @@ class Showing:
                 "second_opinion": _answer(verdict.second_opinion),
                 "second_first": second_first(seat, desk),
             }
-        return cls(seat=seat.pk, reviewer=reviewer.pk, since=timezone.now().timestamp(), **shown)
+        where: dict[str, Any] = {"seat": seat.pk, "ticket": seat.ticket_id, "alone": alone}
+        return cls(**where, reviewer=reviewer.pk, since=timezone.now().timestamp(), **shown)
 
     @classmethod
     def read(cls, token: str, reviewer: User) -> Showing:
@@ -55,7 +62,7 @@ class Showing:
             values = signing.loads(token, salt=_SALT)
         except signing.BadSignature as error:
             raise NotShown from error
-        showing = cls(**dict(zip(cls.__slots__, values, strict=True)))
+        showing = cls(**dict(zip(cls.__slots__, values, strict=False)))
         if showing.reviewer != reviewer.pk:
             raise NotShown
         return showing
@@ -63,6 +70,10 @@ class Showing:
     def token(self) -> str:
         """For a hidden field."""
         return signing.dumps([getattr(self, name) for name in self.__slots__], salt=_SALT)
+
+    def asked(self) -> Seat:
+        """The seat by its keys alone. Raises Seat.DoesNotExist where the page does not say of which ticket it is."""
+        return Seat(pk=self.seat, ticket_id=self.ticket) if self.ticket else Seat.objects.get(pk=self.seat)
 
     def shown(self) -> Shown:
         """As a decision records it; the predictions are there by their keys and labels only."""

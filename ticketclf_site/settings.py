@@ -141,6 +141,12 @@ TEMPLATES = [
             ],
         },
     },
+    # What the others do not have is looked for here.
+    {
+        "BACKEND": "django.template.backends.jinja2.Jinja2",
+        "DIRS": [BASE_DIR / "templates" / "jinja"],
+        "OPTIONS": {"environment": "ticketclf_site.jinja.environment"},
+    },
 ]
 
 # PostgreSQL: a connection whose other end is gone without a word is given up after half a minute, not after hours.

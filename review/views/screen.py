@@ -10,7 +10,9 @@ from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
 from django.http import Http404, HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.loader import render_to_string
 from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -18,7 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from classifier import kept
 from classifier.models import Ticket
-from review import answering, bulk, decisions, glance, pace, queue
+from review import answering, bulk, decisions, pace, queue
 from review.answering import Outcome
 from review.card import Card, Chosen
 from review.forms import AnswerForm
@@ -30,7 +32,6 @@ from review.similar import nearest_to
 from review.workplace import Workplace
 
 Lane = Seat.Lane
-COUNTED = 1_000
 PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:work"}
 
 reviews = permission_required("review.add_decision", raise_exception=True)
@@ -64,16 +65,17 @@ def work(request: HtmxHttpRequest) -> HttpResponse:
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         showing = Showing.read(request.POST.get("showing", ""), request.user)
-        seat = queue.seat(showing.seat)
     except NotShown:
         return _go_on(request, _lane(request), Outcome(text=_("That answer was for somebody else."), done=False))
-    except Seat.DoesNotExist as error:
-        raise Http404 from error
     place = Workplace.of(request.user)
     form = AnswerForm(request.POST, options=place.options)
-    if not form.is_valid():
-        return _render(request, Lane(seat.lane), place, seat, given=form.chosen(), status=422)
-    return _go_on(request, Lane(seat.lane), answering.answer(seat, request.user, form, showing), place)
+    try:
+        if form.is_valid():
+            return _go_on(request, _lane(request), answering.answer(request.user, form, showing), place)
+        seat = queue.seat(showing.seat)
+    except (Ticket.DoesNotExist, Seat.DoesNotExist) as error:
+        raise Http404 from error
+    return _render(request, Lane(seat.lane), place, seat, given=form.chosen(), status=422)
 
 
 @require_POST
@@ -209,14 +211,14 @@ def _render(
         "page": PAGES[lane],
         "outcome": outcome,
         "undo_key": uuid4(),
-        "waiting": _waiting(lane),
-        "pace": pace.pace_of(reviewer),
+        "bar": pace.bar_of(reviewer, lane),
+        "swapped": bool(request.htmx),
     }
     if seat is None:
         context["left"] = queue.left_for(reviewer, lane)
     if request.htmx:
-        return render(request, "review/_screen.html", context, status=status)
-    context |= {
+        return HttpResponse("".join(_parts(request, context).values()), status=status)
+    context |= _parts(request, context) | {
         "upheld": pace.upheld(reviewer),
         "options": place.options,
         "guidelines": Options.guidelines(),
@@ -225,6 +227,9 @@ def _render(
     return render(request, "review/screen.html", context, status=status)
 
 
-def _waiting(lane: Lane) -> dict[str, Any]:
-    number = glance.waiting(lane, COUNTED)
-    return {"number": min(number, COUNTED - 1), "more": number == COUNTED}
+def _parts(request: HtmxHttpRequest, context: dict[str, Any]) -> dict[str, SafeString]:
+    """What changes with a ticket, as it stands in the page."""
+    card = "review/_card.html" if context["card"] else "review/_nothing_left.html"
+    templates = {"card_part": card, "session_part": "review/_session.html", "outcome_part": "review/_outcome.html"}
+    rendered = {name: render_to_string(template, context, request) for name, template in templates.items()}
+    return {name: mark_safe(part) for name, part in rendered.items()}  # noqa: S308 - templates escape what they are given

@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review import pace
 from review.models import Decision, Seat
-from review.pace import Pace, pace_of, upheld
+from review.pace import bar_of, upheld
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer, escalate, skip, undo
 
@@ -28,15 +28,20 @@ def decide(reviewer: User, *, seconds: float | None = None) -> Decision:
     return decision
 
 
+def pace_of(reviewer: User) -> tuple[int, float | None]:
+    bar = bar_of(reviewer, "agents")
+    return bar.done_today, bar.seconds
+
+
 def test_nobody_has_done_anything_at_first(ana: User) -> None:
-    assert pace_of(ana) == Pace(done_today=0, seconds=None)
+    assert pace_of(ana) == (0, None)
 
 
 def test_labels_of_today_are_counted_and_the_median_told(ana: User, ben: User) -> None:
     for seconds in (3, 60, 5, None):
         decide(ana, seconds=seconds)
     decide(ben, seconds=100)
-    assert pace_of(ana) == Pace(done_today=4, seconds=5)
+    assert pace_of(ana) == (4, 5)
 
 
 def test_what_was_passed_on_or_undone_is_not_done(ana: User) -> None:
@@ -44,21 +49,32 @@ def test_what_was_passed_on_or_undone_is_not_done(ana: User) -> None:
     undo(decide(ana, seconds=50), ana)
     skip(hold(make_ticket())[0], ana)
     escalate(hold(make_ticket())[0], ana)
-    assert pace_of(ana) == Pace(done_today=1, seconds=4)
+    assert pace_of(ana) == (1, 4)
 
 
 def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "LATEST", 3)
     for seconds in (900, 900, 900, 900, 1, 2, 3):
         decide(ana, seconds=seconds)
-    assert pace_of(ana) == Pace(done_today=7, seconds=2)
+    assert pace_of(ana) == (7, 2)
+
+
+def test_what_waits_in_the_lane_is_counted(ana: User) -> None:
+    seats = [hold(make_ticket())[0] for _ticket in range(3)]
+    escalate(seats[0], ana)
+    agents, leads = bar_of(ana, "agents"), bar_of(ana, "leads")
+    assert (agents.left, agents.more, leads.left) == (2, False, 1)
 
 
 def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(pace, "COUNTED", 2)
     for _time in range(3):
         decide(ana)
-    assert pace_of(ana).done_today == 2
+    assert pace_of(ana)[0] == 2
+    for _time in range(3):
+        hold(make_ticket())
+    bar = bar_of(ana, "agents")
+    assert (bar.left, bar.more) == (1, True)
 
 
 def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -72,15 +88,15 @@ def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pyt
         Decision.objects.filter(pk=decision.pk).update(created_at=when)
     monkeypatch.setattr(timezone, "now", lambda: now)
     with timezone.override("UTC"):
-        assert pace_of(ana).done_today == 3
+        assert pace_of(ana)[0] == 3
     with timezone.override("Asia/Tokyo"):
-        assert pace_of(ana).done_today == 2
+        assert pace_of(ana)[0] == 2
 
 
 def test_yesterday_is_over(ana: User) -> None:
     decide(ana)
     Decision.objects.update(created_at=timezone.now() - timedelta(days=1))
-    assert pace_of(ana) == Pace(done_today=0, seconds=None)
+    assert pace_of(ana) == (0, None)
 
 
 def test_it_costs_one_query(ana: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
