@@ -21,6 +21,7 @@ _ACTS = {
     "find": gettext_lazy("Find a category"),
     "alike": gettext_lazy("Decide those alike"),
     "words": gettext_lazy("Mark words, or not"),
+    "guidelines": gettext_lazy("What the category is for"),
     "help": gettext_lazy("Help"),
     "first": gettext_lazy("First of two answers"),
     "second": gettext_lazy("Second of two answers"),

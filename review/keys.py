@@ -4,7 +4,9 @@ from collections.abc import Mapping
 
 DEFAULTS: dict[str, str] = {
     "submit": "Enter",
-    "words": "h",  # Early, for of two actions with one key a browser hears the later: who had given it away keeps it.
+    # These two early, for of two actions with one key a browser hears the later: who had given it away keeps it.
+    "guidelines": "g",
+    "words": "h",
     "skip": "s",
     "escalate": "x",
     "undo": "u",

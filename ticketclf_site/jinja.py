@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Any
 
 from django.contrib.humanize.templatetags.humanize import naturaltime
 from django.urls import reverse
 from django.utils.text import Truncator
-from django.utils.translation import gettext
+from django.utils.translation import get_language, gettext
 from jinja2 import Environment
 
 from classifier import kept
+from classifier.models.taxonomy import SEPARATOR
 from classifier.templatetags.marks import marked
 
 
@@ -18,16 +20,29 @@ def environment(*, autoescape: bool, **options: Any) -> Environment:
     """What those templates may use beside Jinja's own; they escape whatever they are told."""
     made = Environment(autoescape=True, **options)
     made.globals |= {"_": _translated, "kept_field": kept.TOKEN, "kept_token": kept.token, "url": _url}
-    made.filters |= {"ago": naturaltime, "marked": marked, "shortened": _shortened}
+    made.filters |= {"ago": naturaltime, "marked": marked, "parted": _parted, "shortened": _shortened}
     return made
 
 
 def _translated(message: str, **values: object) -> str:
-    return gettext(message) % values
+    text = _known(get_language(), message)
+    return text % values if values else text
+
+
+@lru_cache(maxsize=1_024)
+def _known(language: str | None, message: str) -> str:
+    """In the language that is active; looked up once, for a card has some thirty messages."""
+    return gettext(message)
 
 
 def _url(name: str, *values: object) -> str:
     return reverse(name, args=values)
+
+
+def _parted(path: str) -> tuple[str, str]:
+    """What a category itself is called, and its parents."""
+    parents, _separator, name = path.rpartition(SEPARATOR)
+    return name, parents
 
 
 def _shortened(text: str, length: int) -> str:

@@ -1,45 +1,67 @@
-// Finds a label by any letters of its name: a combobox with a list of its own, as the ARIA practices describe it.
+// Finds a label by any letters of its name or words of its description: a combobox with a list of its own, as the ARIA
+// practices describe it.
 
 const MOST = 8;
 
 export class Finder {
-  constructor(input, names, changed) {
+  constructor(input, labels, changed) {
     this.input = input;
-    this.names = names;
+    this.labels = labels;
     this.changed = changed;
     this.radio = input.form.querySelector("input[name=category][value=other]");
+    this.before = { radio: this.radio, typed: "" };
     this.list = document.createElement("ul");
     this.list.id = "found";
     this.list.className = "found";
     this.list.setAttribute("role", "listbox");
     this.list.setAttribute("aria-label", input.getAttribute("aria-label"));
     this.list.hidden = true;
+    this.nothing = document.createElement("p");
+    this.nothing.className = "found nothing-found";
+    this.nothing.setAttribute("role", "status");
     input.removeAttribute("list");
     input.setAttribute("role", "combobox");
     input.setAttribute("aria-autocomplete", "list");
     input.setAttribute("aria-controls", this.list.id);
     input.setAttribute("aria-expanded", "false");
-    input.after(this.list);
-    input.addEventListener("input", () => this.offer());
-    input.addEventListener("focus", () => this.offer());
+    input.after(this.list, this.nothing);
+    input.addEventListener("input", () => this.type());
+    input.addEventListener("focus", () => this.begin());
     input.addEventListener("blur", () => this.close());
     input.addEventListener("keydown", (event) => this.press(event));
-    // Before the input loses the focus, and with it the list.
-    this.list.addEventListener("pointerdown", (event) => this.choose(event.target.closest("li")));
+    this.list.addEventListener("mousedown", (event) => this.point(event));
+  }
+
+  begin() {
+    const radio = this.input.form.querySelector("input[name=category]:checked");
+    this.before = { radio, typed: this.input.value };
+    this.offer();
+  }
+
+  type() {
+    if (this.input.value === "") this.select(this.before.radio === this.radio ? null : this.before.radio);
+    else this.select(this.radio);
+    this.offer();
+  }
+
+  select(radio) {
+    if (radio) radio.checked = true;
+    else this.radio.checked = false;
+    this.changed();
   }
 
   offer() {
-    const typed = this.input.value;
-    this.radio.checked = typed !== "";
-    this.list.replaceChildren(...matches(typed, this.names).map((name, index) => item(name, index)));
-    this.list.hidden = this.list.childElementCount === 0;
+    const found = matches(this.input.value, this.labels);
+    this.list.replaceChildren(...found.map((label, index) => item(label.name, index)));
+    this.list.hidden = found.length === 0;
+    this.nothing.textContent = this.list.hidden ? this.input.dataset.none : "";
     this.input.setAttribute("aria-expanded", String(!this.list.hidden));
     this.light(0);
-    this.changed();
   }
 
   close() {
     this.list.hidden = true;
+    this.nothing.textContent = "";
     this.input.setAttribute("aria-expanded", "false");
     this.input.removeAttribute("aria-activedescendant");
   }
@@ -51,6 +73,8 @@ export class Finder {
     if (this.lit) {
       this.input.setAttribute("aria-activedescendant", this.lit.id);
       this.lit.scrollIntoView({ block: "nearest" });
+    } else {
+      this.input.removeAttribute("aria-activedescendant");
     }
   }
 
@@ -59,26 +83,44 @@ export class Finder {
     const at = [...this.list.children].indexOf(this.lit);
     if (event.key === "ArrowDown") this.light(at + 1);
     else if (event.key === "ArrowUp") this.light(at - 1);
-    else if (event.key === "Enter" && !this.list.hidden) this.choose(this.lit);
-    else if (event.key === "Escape") this.leave();
+    else if (event.key === "Enter") this.enter(event);
+    else if (event.key === "Escape") this.putBack();
     else return;
     event.preventDefault();
     event.stopPropagation();
   }
 
-  choose(chosen) {
-    if (!chosen) return;
-    this.input.value = chosen.textContent;
-    this.radio.checked = true;
-    this.changed();
-    this.leave();
-  }
-
-  // The keys of the screen work again, and Enter sends.
-  leave() {
-    this.close();
+  // Enter chooses, and never sends: what is typed may be no category. The keys of the screen work again, and Enter sends.
+  enter(event) {
+    if (event.repeat || this.list.hidden) return;
+    this.choose(this.lit);
     this.radio.focus();
   }
+
+  // The focus would be nowhere after a click on what is gone by then.
+  point(event) {
+    event.preventDefault();
+    const chosen = event.target.closest("li");
+    if (!chosen) return;
+    this.choose(chosen);
+    document.getElementById("heading").focus();
+  }
+
+  choose(chosen) {
+    this.input.value = chosen.textContent;
+    this.select(this.radio);
+  }
+
+  putBack() {
+    this.input.value = this.before.typed;
+    this.select(this.before.radio);
+    (this.before.radio ?? document.getElementById("heading")).focus();
+  }
+}
+
+// A label and the line that says what belongs there, ready to be searched.
+export function labelOf(name, line) {
+  return { name, folded: fold(name), about: wordsOf(fold(line)) };
 }
 
 function item(name, index) {
@@ -89,26 +131,36 @@ function item(name, index) {
   return element;
 }
 
-// Best first: the last part of the name begins with what was typed, a word does, it is contained, its letters occur
-// in this order.
-function matches(typed, names) {
+// Best first: the last part of the name begins with what was typed, a word does, it is contained, words of the
+// description begin so, the letters of the name occur in this order.
+function matches(typed, labels) {
   const wanted = fold(typed.trim());
-  const ranked = names.map((name, place) => ({ name, place, rank: rank(fold(name), wanted) }));
+  const ranked = labels.map((label, place) => ({ label, place, rank: rank(label, wanted) }));
   return ranked
     .filter((one) => one.rank > 0)
     .sort((one, other) => other.rank - one.rank || one.place - other.place)
     .slice(0, MOST)
-    .map((one) => one.name);
+    .map((one) => one.label);
 }
 
-function rank(name, wanted) {
+function rank({ folded, about }, wanted) {
   if (!wanted) return 1;
-  if (name === wanted) return 6;
-  if (name.split(" > ").at(-1).startsWith(wanted)) return 5;
+  if (folded === wanted) return 7;
+  if (folded.split(" > ").at(-1).startsWith(wanted)) return 6;
   const words = wanted.split(/\s+/);
-  if (words.every((word) => name.split(/[^\p{L}\p{N}]+/u).some((part) => part.startsWith(word)))) return 4;
-  if (words.every((word) => name.includes(word))) return 3;
-  return inOrder(name, wanted) ? 2 : 0;
+  const named = wordsOf(folded);
+  if (words.every((word) => begins(named, word))) return 5;
+  if (words.every((word) => folded.includes(word))) return 4;
+  if (words.every((word) => begins(named, word) || begins(about, word))) return 3;
+  return inOrder(folded, wanted) ? 2 : 0;
+}
+
+function begins(words, letters) {
+  return words.some((word) => word.startsWith(letters));
+}
+
+function wordsOf(text) {
+  return text.split(/[^\p{L}\p{N}]+/u);
 }
 
 function inOrder(name, letters) {

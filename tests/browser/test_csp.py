@@ -40,7 +40,7 @@ from tests.test_roles import DOORS
 
 pytestmark = pytest.mark.browser
 
-FILES = {"review:download", "review:manifest", "review:evidence"}
+FILES = {"review:download", "review:manifest", "review:labelling", "review:evidence"}
 """Addresses that give a file, which a browser keeps rather than shows."""
 
 

@@ -11,44 +11,16 @@ from pytest_django.live_server_helper import LiveServer
 from classifier.models import Category, Ticket
 from review.models import Decision, Seat
 from tests.browser.conftest import Console
+from tests.browser.morning import TEXTS, plain, sees, six_wait, start, verdicts, without_single_keys
 from tests.factories import PASSWORD, hold, make_example, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
-TEXTS = [
-    "My card was charged twice for the same invoice.",
-    "The API answers 502 since this morning.",
-    "Please change the owner of our workspace.",
-    "What a lovely new dashboard, thank you!",
-    "Sehr geehrte Damen und Herren, nichts geht mehr.",
-    "I will take this to court unless you call me.",
-]
-
 
 @pytest.fixture
 def desk(agent: Page) -> Page:
-    """Six tickets wait, the first of them first."""
-    run_desk()
-    for number, text in enumerate(TEXTS):
-        hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
+    six_wait()
     return agent
-
-
-def start(page: Page) -> None:
-    """Enter is the one key between signing in and the first ticket."""
-    page.goto("/")
-    expect(page.get_by_role("link", name=re.compile("Review .* ticket"))).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page.locator("#heading")).to_be_focused()
-
-
-def sees(page: Page, number: int) -> None:
-    expect(page.locator("#card .text")).to_contain_text(TEXTS[number])
-    expect(page.locator("#heading")).to_be_focused()
-
-
-def verdicts() -> list[str]:
-    return list(Decision.objects.order_by("pk").values_list("verdict", flat=True))
 
 
 def test_a_morning_by_keyboard_alone(desk: Page) -> None:
@@ -69,9 +41,7 @@ def test_a_morning_by_keyboard_alone(desk: Page) -> None:
     press("n")
     typed("They write from the owner's address.")
     press("Escape")
-    press("Escape")
-    expect(desk.locator("summary", has_text="Note")).to_be_focused()
-    desk.locator("#heading").focus()
+    expect(desk.locator("#heading")).to_be_focused()
     press("Enter")
     sees(desk, 3)
     press("s")
@@ -86,10 +56,6 @@ def test_a_morning_by_keyboard_alone(desk: Page) -> None:
     sees(desk, 4)
     press("u")
     sees(desk, 3)
-    press("?")
-    expect(desk.locator("#help")).to_be_visible()
-    press("Escape")
-    expect(desk.locator("#help")).to_be_hidden()
     assert verdicts() == ["accepted", "corrected", "corrected", "skipped", "escalated", "undone", "undone"]
     first, second, third = Decision.objects.order_by("pk")[:3]
     assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
@@ -165,72 +131,6 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console
     assert Decision.objects.get().blind is True
 
 
-def test_a_session_that_expires_loses_no_answer(desk: Page) -> None:
-    start(desk)
-    desk.keyboard.press("3")
-    Session.objects.all().delete()
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_label("Username")).to_be_focused()
-    desk.keyboard.type("ana")
-    desk.keyboard.press("Tab")
-    desk.keyboard.type(PASSWORD)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_role("heading", name="You were signed out")).to_be_visible()
-    assert verdicts() == []
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
-    decision = Decision.objects.get()
-    assert (decision.verdict, decision.category.name) == ("corrected", "Account")
-
-
-def test_signing_in_again_in_another_tab_does_not_spoil_this_one(desk: Page) -> None:
-    start(desk)
-    other = desk.context.new_page()
-    Session.objects.all().delete()
-    other.goto("/sign-in/")
-    other.get_by_label("Username").fill("ana")
-    other.get_by_label("Password").fill(PASSWORD)
-    other.keyboard.press("Enter")
-    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
-    desk.bring_to_front()
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
-    assert verdicts() == ["accepted"]
-
-
-def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, console: Console) -> None:
-    console.forgive("Failed to load resource")
-    console.forgive("htmx:")
-    lost: list[str] = []
-    told: list[str] = []
-
-    def lose(route: Route) -> None:
-        """First nothing arrives; then the answer does, and what the server says to it does not, until the page has
-        been seen to say so.
-        """
-        if len(lost) > 1 and told:
-            route.continue_()
-            return
-        if lost:
-            route.fetch()
-        lost.append("answer" if lost else "request")
-        route.abort()
-
-    # A page that is loaded already may send once more without asking the new route.
-    desk.route("**/review/decide/", lose)
-    start(desk)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_text("Not saved yet")).to_be_visible()
-    sees_still = desk.locator("#card .text")
-    expect(sees_still).to_contain_text(TEXTS[0])
-    told.append("not saved")
-    sees_next = re.compile(re.escape(TEXTS[1]))
-    expect(desk.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
-    expect(desk.get_by_text("Not saved yet")).to_be_hidden()
-    assert lost[:2] == ["request", "answer"]
-    assert verdicts() == ["accepted"]
-
-
 def test_two_agents_in_two_browsers_never_meet(
     desk: Page, chromium: Browser, live_server: LiveServer, ben: User
 ) -> None:
@@ -254,12 +154,7 @@ def test_two_agents_in_two_browsers_never_meet(
 
 
 def test_without_script_every_step_is_a_plain_form(desk: Page, chromium: Browser, live_server: LiveServer) -> None:
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/sign-in/?next=/review/")
-    page.get_by_label("Username").fill("ana")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page = plain(chromium, live_server.url)
     page.get_by_role("button", name="Accept").click()
     page.get_by_label("Find a category by typing").fill("Technical")
     page.get_by_text("Find", exact=True).click()
@@ -272,7 +167,7 @@ def test_without_script_every_step_is_a_plain_form(desk: Page, chromium: Browser
     page.get_by_role("button", name="Undo").click()
     assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
     assert Seat.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
-    context.close()
+    page.context.close()
 
 
 def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(desk: Page) -> None:
@@ -286,9 +181,7 @@ def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(desk: Page) -> Non
 
 
 def test_keys_that_are_turned_off_do_nothing(desk: Page) -> None:
-    desk.goto("/review/preferences/")
-    desk.get_by_label(re.compile("[Ss]ingle keys")).uncheck()
-    desk.get_by_role("button", name="Save").click()
+    without_single_keys(desk)
     desk.goto("/review/")
     for key in ("2", "s", "u", "Enter"):
         desk.keyboard.press(key)
@@ -388,16 +281,11 @@ def test_without_script_words_are_marked_and_similar_tickets_a_link_away(
     agent: Page, chromium: Browser, live_server: LiveServer
 ) -> None:
     ticket = beside_solved(2)
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    page.goto("/sign-in/?next=/review/")
-    page.get_by_label("Username").fill("ana")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
+    page = plain(chromium, live_server.url)
     expect(page.locator("#card .text mark")).to_have_text("charged")
     expect(page.locator("#words")).to_be_hidden()
     page.get_by_role("link", name="Nearest solved tickets").click()
     expect(page.get_by_role("link", name="Charged 0 times.")).to_be_visible()
     page.get_by_role("link", name="Back to the ticket").click()
     expect(page.locator("#card .text")).to_have_text(ticket.text)
-    context.close()
+    page.context.close()

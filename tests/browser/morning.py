@@ -1,0 +1,58 @@
+"""Six tickets at the review screen, and what tests do and see there."""
+
+import re
+
+from playwright.sync_api import Browser, Page, expect
+
+from classifier.models import Category
+from review.models import Decision
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+TEXTS = [
+    "My card was charged twice for the same invoice.",
+    "The API answers 502 since this morning.",
+    "Please change the owner of our workspace.",
+    "What a lovely new dashboard, thank you!",
+    "Sehr geehrte Damen und Herren, nichts geht mehr.",
+    "I will take this to court unless you call me.",
+]
+
+
+def six_wait() -> None:
+    """In the order of their texts."""
+    run_desk()
+    for number, text in enumerate(TEXTS):
+        hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
+
+
+def start(page: Page) -> None:
+    """Enter is the one key between signing in and the first ticket."""
+    page.goto("/")
+    expect(page.get_by_role("link", name=re.compile("Review .* ticket"))).to_be_focused()
+    page.keyboard.press("Enter")
+    expect(page.locator("#heading")).to_be_focused()
+
+
+def sees(page: Page, number: int) -> None:
+    expect(page.locator("#card .text")).to_contain_text(TEXTS[number])
+    expect(page.locator("#heading")).to_be_focused()
+
+
+def verdicts() -> list[str]:
+    return list(Decision.objects.order_by("pk").values_list("verdict", flat=True))
+
+
+def plain(chromium: Browser, url: str) -> Page:
+    """Ana at the screen, in a browser that runs no scripts."""
+    page = chromium.new_context(base_url=url, java_script_enabled=False).new_page()
+    page.goto("/sign-in/?next=/review/")
+    page.get_by_label("Username").fill("ana")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    return page
+
+
+def without_single_keys(page: Page) -> None:
+    page.goto("/review/preferences/")
+    page.get_by_label(re.compile("[Ss]ingle keys")).uncheck()
+    page.get_by_role("button", name="Save").click()

@@ -1,0 +1,328 @@
+"""What goes wrong at the review screen, by hand or on the way, and what is not lost or decided by it."""
+
+import re
+
+import pytest
+from django.contrib.sessions.models import Session
+from playwright.sync_api import Browser, Page, Request, Route, expect
+from pytest_django.live_server_helper import LiveServer
+
+from classifier.models import Category
+from review.models import Decision, Seat
+from tests.browser.conftest import Console
+from tests.browser.morning import TEXTS, plain, sees, six_wait, start, verdicts, without_single_keys
+from tests.factories import PASSWORD, hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+DECIDE = "**/review/decide/"
+KEEP = "**/review/keep/"
+
+
+@pytest.fixture
+def desk(agent: Page) -> Page:
+    six_wait()
+    return agent
+
+
+def two_opinions() -> None:
+    run_desk()
+    billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
+    hold(make_ticket("They differ about this."), category=billing, second=technical)
+
+
+def labels() -> list[str]:
+    return [decision.category.name for decision in Decision.objects.select_related("category").order_by("pk")]
+
+
+def test_a_session_that_expires_loses_no_answer(desk: Page) -> None:
+    start(desk)
+    desk.keyboard.press("3")
+    Session.objects.all().delete()
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_label("Username")).to_be_focused()
+    desk.keyboard.type("ana")
+    desk.keyboard.press("Tab")
+    desk.keyboard.type(PASSWORD)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_role("heading", name="You were signed out")).to_be_visible()
+    assert verdicts() == []
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    decision = Decision.objects.get()
+    assert (decision.verdict, decision.category.name) == ("corrected", "Account")
+
+
+def test_signing_in_again_in_another_tab_does_not_spoil_this_one(desk: Page) -> None:
+    start(desk)
+    other = desk.context.new_page()
+    Session.objects.all().delete()
+    other.goto("/sign-in/")
+    other.get_by_label("Username").fill("ana")
+    other.get_by_label("Password").fill(PASSWORD)
+    other.keyboard.press("Enter")
+    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
+    desk.bring_to_front()
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    assert verdicts() == ["accepted"]
+
+
+def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, console: Console) -> None:
+    console.forgive("Failed to load resource")
+    console.forgive("htmx:")
+    lost: list[str] = []
+    told: list[str] = []
+
+    def lose(route: Route) -> None:
+        """First nothing arrives; then the answer does, and what the server says to it does not, until the page has
+        been seen to say so.
+        """
+        if len(lost) > 1 and told:
+            route.continue_()
+            return
+        if lost:
+            route.fetch()
+        lost.append("answer" if lost else "request")
+        route.abort()
+
+    # A page that is loaded already may send once more without asking the new route.
+    desk.route(DECIDE, lose)
+    start(desk)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_text("Not saved yet")).to_be_visible()
+    sees_still = desk.locator("#card .text")
+    expect(sees_still).to_contain_text(TEXTS[0])
+    told.append("not saved")
+    sees_next = re.compile(re.escape(TEXTS[1]))
+    expect(desk.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
+    expect(desk.get_by_text("Not saved yet")).to_be_hidden()
+    assert lost[:2] == ["request", "answer"]
+    assert verdicts() == ["accepted"]
+
+
+def test_without_script_enter_records_what_was_typed_and_no_opinion(
+    agent: Page, chromium: Browser, live_server: LiveServer
+) -> None:
+    two_opinions()
+    page = plain(chromium, live_server.url)
+    page.get_by_label("Neutral").check()
+    page.get_by_text("Find", exact=True).click()
+    page.get_by_label("Find a category by typing").fill("Account")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", name="Nothing is left for you")).to_be_visible()
+    assert labels() == ["Account"]
+    page.context.close()
+
+
+def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent: Page) -> None:
+    two_opinions()
+    without_single_keys(agent)
+    agent.goto("/review/")
+    agent.get_by_label("Neutral").check()
+    agent.get_by_label("Account").check()
+    agent.keyboard.press("Enter")
+    expect(agent.get_by_text("Nothing is left for you")).to_be_visible()
+    assert labels() == ["Account"]
+
+
+def test_enter_on_what_is_no_category_sends_nothing(agent: Page) -> None:
+    two_opinions()
+    start(agent)
+    agent.keyboard.press("/")
+    agent.keyboard.type("zzzz")
+    expect(agent.get_by_text("No category is like that.")).to_be_visible()
+    agent.keyboard.press("Enter")
+    expect(agent.locator("#find")).to_be_focused()
+    agent.keyboard.press("Escape")
+    assert verdicts() == []
+
+
+def test_a_held_key_acts_once(desk: Page) -> None:
+    start(desk)
+    for key, number, done in (("Enter", 1, ["accepted"]), ("u", 0, ["accepted", "undone"])):
+        desk.keyboard.down(key)
+        sees(desk, number)
+        for _repeat in range(3):
+            desk.keyboard.down(key)
+        desk.keyboard.up(key)
+        desk.wait_for_load_state("networkidle")
+        sees(desk, number)
+        assert verdicts() == done
+
+
+CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
+    observer.disconnect();
+    const second = new MouseEvent("click", { detail: 2, bubbles: true, cancelable: true });
+    document.querySelector("#card .accept").dispatchEvent(second);
+}).observe(document.getElementById("desk"), { childList: true })"""
+
+
+def test_a_double_click_decides_one_ticket(desk: Page) -> None:
+    start(desk)
+    desk.evaluate(CLICK_AT_ONCE)
+    desk.locator(".accept").click()
+    sees(desk, 1)
+    desk.wait_for_timeout(500)
+    sees(desk, 1)
+    assert verdicts() == ["accepted"]
+    desk.locator(".accept").click()
+    sees(desk, 2)
+
+
+def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was(desk: Page, console: Console) -> None:
+    console.forgive("Failed to load resource")
+    console.forgive("htmx:")
+    console.forgive("Response Status")
+    start(desk)
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    on_its_way: list[Route] = []
+
+    def lose(route: Route) -> None:
+        """The first waits for what is done meanwhile."""
+        if on_its_way:
+            route.fulfill(status=503)
+        else:
+            on_its_way.append(route)
+
+    desk.route(DECIDE, lose)
+    with desk.expect_request(DECIDE):
+        desk.keyboard.press("3")
+        desk.keyboard.press("Enter")
+    desk.get_by_label("Technical").check()
+    on_its_way[0].fulfill(status=503)
+    expect(desk.get_by_text("Not saved yet")).to_be_visible()
+    expect(desk.locator("#send-again")).to_be_focused()
+    desk.keyboard.press("u")
+    expect(desk.locator("#outcome")).to_contain_text("Nothing else can be done until your answer is saved.")
+    desk.keyboard.press("4")
+    desk.get_by_role("button", name="Undo").click()
+    expect(desk.get_by_text("Not saved yet")).to_be_visible()
+    desk.unroute(DECIDE)
+    expect(desk.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
+    sees(desk, 2)
+    assert verdicts() == ["accepted", "corrected"]
+    assert labels() == ["Billing", "Account"]
+
+
+def test_a_refusal_is_said_and_not_sent_again(desk: Page, console: Console) -> None:
+    console.forgive("403")
+    start(desk)
+    sent: list[Route] = []
+
+    def refuse(route: Route) -> None:
+        sent.append(route)
+        route.fulfill(status=403)
+
+    desk.route(DECIDE, refuse)
+    desk.keyboard.press("Enter")
+    expect(desk.get_by_text("Not recorded: the server refuses this answer.")).to_be_visible()
+    expect(desk.get_by_role("link", name="Go on with what is next")).to_be_focused()
+    desk.wait_for_timeout(2_500)
+    assert len(sent) == 1
+    expect(desk.locator("#unsaved")).to_be_hidden()
+    desk.unroute(DECIDE)
+    desk.keyboard.press("Enter")
+    sees(desk, 0)
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+
+
+def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(desk: Page) -> None:
+    desk.clock.install()
+    kept: list[Request] = []
+    desk.on("request", lambda request: kept.append(request) if request.url.endswith("/keep/") else None)
+    start(desk)
+    desk.keyboard.press("n")
+    with desk.expect_response(KEEP) as answered:
+        desk.clock.run_for(61_000)
+    assert answered.value.status == 204
+    desk.clock.run_for(180_000)
+    assert len(kept) == 1
+    desk.mouse.wheel(0, 10)
+    with desk.expect_response(KEEP):
+        desk.clock.run_for(60_000)
+
+
+def test_it_is_said_when_somebody_else_may_take_the_ticket(desk: Page, console: Console) -> None:
+    console.forgive("409")
+    desk.clock.install()
+    start(desk)
+    desk.keyboard.press("2")
+    Seat.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
+    desk.clock.run_for(61_000)
+    expect(desk.get_by_role("status").filter(has_text="Somebody else may take this ticket now")).to_be_visible()
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    assert verdicts() == ["corrected"]
+
+
+def test_looking_again_for_work_moves_nothing_until_there_is_some(agent: Page) -> None:
+    run_desk()
+    hold(make_ticket("The only one."))
+    agent.clock.install()
+    start(agent)
+    agent.keyboard.press("Enter")
+    expect(agent.get_by_role("heading", name="Nothing is left for you")).to_be_focused()
+    expect(agent.get_by_text("This page looks again by itself.")).to_be_visible()
+    undo = agent.get_by_role("button", name="Undo")
+    undo.focus()
+    with agent.expect_response("**/review/"):
+        agent.clock.run_for(21_000)
+    expect(undo).to_be_focused()
+    hold(make_ticket("One more."))
+    agent.clock.run_for(21_000)
+    expect(agent.locator("#card .text")).to_have_text("One more.")
+    expect(agent.locator("#heading")).to_be_focused()
+
+
+def test_without_script_one_looks_again_oneself(desk: Page, chromium: Browser, live_server: LiveServer) -> None:
+    Seat.objects.all().delete()
+    page = plain(chromium, live_server.url)
+    expect(page.get_by_text("looks again by itself")).to_be_hidden()
+    six_wait()
+    page.get_by_role("link", name="Look again").click()
+    expect(page.locator("#card .text")).to_have_text(TEXTS[0])
+    page.context.close()
+
+
+def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console) -> None:
+    console.forgive("422")
+    run_desk(blind_share=1)
+    parent = Category.objects.create(name="Much " * 15)
+    for number in range(5):
+        Category.objects.create(name=f"alike {number} " + "and long " * 5, parent=parent)
+    hold(make_ticket("Only the message is here."))
+    start(agent)
+    controls = ["#card .text", ".accept", "#find", "summary", "input[name=sentiment]"]
+
+    def places() -> object:
+        """From the top of the page: what is long is scrolled to."""
+        tops = "selectors => selectors.map(one => scrollY + document.querySelector(one).getBoundingClientRect().top)"
+        return agent.evaluate(tops, controls)
+
+    before = places()
+    agent.locator("#find").fill("alike")
+    agent.evaluate("document.activeElement.blur()")
+    agent.keyboard.press("w")
+    agent.keyboard.press("Enter")
+    expect(agent.locator(".errors")).to_be_focused()
+    expect(agent.locator(".errors")).to_contain_text("alike 4")
+    assert places() == before
+
+
+def test_an_escalation_without_a_reason_stays_open(desk: Page, console: Console) -> None:
+    console.forgive("422")
+    start(desk)
+    desk.keyboard.press("x")
+    desk.keyboard.press("Tab")
+    desk.keyboard.press("Enter")
+    why = desk.get_by_label("What should the lead look at?")
+    expect(why).to_have_attribute("aria-invalid", "true")
+    expect(why).to_be_focused()
+    desk.keyboard.type("Whether he means it.")
+    desk.keyboard.press("Tab")
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    assert verdicts() == ["escalated"]

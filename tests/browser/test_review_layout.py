@@ -1,0 +1,104 @@
+"""Where things stand at the review screen: nothing hides what has the focus, and nothing jumps."""
+
+import pytest
+from playwright.sync_api import Locator, Page, expect
+
+from classifier.models import Category
+from tests.browser.everybody import complaints, too_wide
+from tests.browser.morning import start
+from tests.factories import hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.browser
+
+COVERED = """element => {
+    const { left, right, top, bottom } = element.getBoundingClientRect();
+    const seen = document.elementFromPoint((left + right) / 2, (top + bottom) / 2);
+    return !seen || !(element.contains(seen) || seen.contains(element));
+}"""
+
+
+@pytest.fixture
+def two_opinions(agent: Page) -> Page:
+    """One ticket, which two models see differently."""
+    run_desk()
+    billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
+    hold(make_ticket("They differ about this."), category=billing, second=technical)
+    return agent
+
+
+@pytest.mark.parametrize(("width", "height"), [(640, 400), (360, 800), (1280, 800)])
+def test_what_has_the_focus_is_in_sight(two_opinions: Page, width: int, height: int) -> None:
+    page = two_opinions
+    page.set_viewport_size({"width": width, "height": height})
+    start(page)
+    covered = []
+    for _press in range(24):
+        page.keyboard.press("Tab")
+        focused = page.locator("#answer :focus")
+        if focused.count() and focused.evaluate(COVERED):
+            covered.append(focused.evaluate("element => element.outerHTML.slice(0, 120)"))
+    assert covered == []
+
+
+def nested() -> None:
+    """Paths of three parts, as long as they come, before all other categories."""
+    top = Category.objects.create(name="Everything that customers ask about", position=0)
+    middle = Category.objects.create(name="Orders, deliveries and returns", parent=top)
+    Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(500)])
+
+
+def test_long_names_leave_the_buttons_in_sight(agent: Page) -> None:
+    nested()
+    run_desk()
+    hold(make_ticket("Where do I send it?"))
+    start(agent)
+    assert agent.evaluate("scrollY") == 0
+    box = agent.locator(".accept").bounding_box()
+    assert box
+    assert box["y"] + box["height"] <= 800
+    choice = agent.locator("label", has_text="Return no. 1").first
+    expect(choice).to_have_attribute(
+        "title", "Everything that customers ask about > Orders, deliveries and returns > Return no. 1"
+    )
+    name = choice.locator("span")
+    expect(name).to_have_text("Return no. 1")
+    assert name.evaluate("element => element.scrollWidth <= element.clientWidth")
+    assert complaints(agent) + too_wide(agent) == []
+
+
+def top(locator: Locator) -> float:
+    box = locator.bounding_box()
+    assert box
+    return box["y"]
+
+
+def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_read(agent: Page) -> None:
+    run_desk()
+    hold(make_ticket("Something else altogether."), confidence=0.01)
+    alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
+    hold(*alike, confidence=0.02)
+    agent.set_viewport_size({"width": 360, "height": 800})
+    start(agent)
+    before = top(agent.locator("#outcome")), top(agent.locator("#card"))
+    agent.keyboard.press("Enter")
+    expect(agent.locator(".incident")).to_be_visible()
+    agent.evaluate("scrollTo(0, 0)")
+    assert (top(agent.locator("#outcome")), top(agent.locator("#card"))) == before
+    agent.keyboard.press("Enter")
+    offered = agent.get_by_role("link", name="8 more like it wait")
+    expect(offered).to_be_visible()
+    agent.evaluate("scrollTo(0, 0)")
+    expect(offered).to_be_in_viewport(ratio=1)
+    assert (top(agent.locator("#outcome")), top(agent.locator("#card"))) == before
+    said = agent.locator("#outcome p").first.bounding_box()
+    assert said
+    assert said["width"] > 150
+
+
+def test_the_heading_shows_that_it_has_the_focus(two_opinions: Page) -> None:
+    start(two_opinions)
+    outline = "element => getComputedStyle(element).outlineStyle"
+    assert two_opinions.locator("#heading").evaluate(outline) == "solid"
+    two_opinions.keyboard.press("?")
+    expect(two_opinions.locator("#help")).to_be_focused()
+    assert two_opinions.locator("#help").evaluate(outline) == "solid"
