@@ -44,7 +44,7 @@ def answer(reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
     try:
         decision = _write(seat, reviewer, form, showing)
     except TooLate as late:
-        return Outcome(text=_too_late(late, seat, reviewer, form), done=False)
+        return refused(reviewer, _too_late(late, seat, reviewer, form))
     return outcome_of(decision, alone=showing.alone)
 
 
@@ -54,41 +54,43 @@ def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> De
     if values["skip"]:
         return decisions.skip(seat, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
     if values["escalate"]:
-        return decisions.escalate(seat, reviewer, note=values["why"], shown=shown, key=key)
+        return decisions.escalate(seat, reviewer, note=form.note_for_lead, shown=shown, key=key)
     assert form.label  # noqa: S101 - a valid answer that passes nothing on has a label
     return decisions.decide(seat, reviewer, form.label, shown=shown, key=key, note=note)
 
 
-def outcome_of(decision: Decision, *, alone: bool | None = None) -> Outcome:
+def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
     """What is said of a decision that was just made, or of the latest one when the page opens.
 
-    `alone`: of one just made, whether nothing like its ticket waits; None of an earlier one.
+    `alone`: it is known that nothing like its ticket waits.
     """
     number = {"number": decision.ticket_id, "label": decision.label}
     match decision.verdict:
         case Decision.Verdict.SKIPPED:
-            text = _("Ticket %(number)d is passed on.") % number
+            return Outcome(text=_("Ticket %(number)d is passed on.") % number, undoable=decision)
         case Decision.Verdict.ESCALATED:
-            text = _("Ticket %(number)d is with a lead.") % number
-        case _:
-            text = _("Ticket %(number)d: %(label)s.") % number
-    if alone is None or not decision.category_id:
-        return Outcome(text=text, undoable=decision)
-    alike = 0
+            return Outcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
+    text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
     if not (alone or decision.blind):
         alike = glance.alike(decision.seat.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
     return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
 
 
-def undo(decision: Decision | None, reviewer: User, key: UUID) -> Outcome:
-    """Take a decision back, or say why that is not possible."""
+def refused(reviewer: User, text: str, before: Decision | None = None) -> Outcome:
+    """Why nothing was done; what was decided last, or before that decision, can be undone all the same."""
+    return Outcome(text=text, done=False, undoable=decisions.last_of(reviewer, before=before))
+
+
+def undo(decision: Decision | None, reviewer: User, key: UUID, *, alone: bool = False) -> Outcome:
+    """Take a decision back, with what was decided in one go with it or `alone`, or say why that is not possible."""
     if decision is None:
         return Outcome(text=_("There is nothing to undo."), done=False)
     try:
-        undone = decisions.undo(decision, reviewer, key=key)
+        undone = decisions.undo(decision, reviewer, key=key, alone=alone)
     except CannotUndo:
-        return Outcome(text=_("This cannot be undone: others have gone on from it meanwhile."), done=False)
-    if undone[0].batch:
+        text = _("This cannot be undone: others have gone on from it meanwhile.")
+        return refused(reviewer, text, before=decision)
+    if undone[0].batch and not alone:
         text = ngettext("%d decision is undone.", "%d decisions are undone.", len(undone)) % len(undone)
     else:
         text = _("Undone: ticket %d is back in your hands.") % undone[0].ticket_id

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from .showing import Showing, second_first
 
 SHOWN_CHARACTERS = 20_000
 MOST_EARLIER, MOST_ALIKE = 3, 100
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,6 +56,7 @@ class Chosen:
     sentiment: int | None = None
     note: str = ""
     why: str = ""
+    escalating: bool = False
     errors: tuple[str, ...] = ()
 
 
@@ -87,6 +90,12 @@ class Card:
     @property
     def text(self) -> str:
         return self.ticket.text[:SHOWN_CHARACTERS]
+
+    @property
+    def text_lang(self) -> str:
+        """The language of the text for who reads it out; empty where it is unknown, or no tag that browsers know."""
+        language = self.ticket.language
+        return language if _LANGUAGE_TAG.fullmatch(language) else ""
 
     @property
     def left_out(self) -> int:

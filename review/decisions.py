@@ -27,6 +27,7 @@ Act = Decision.Verdict
 Verb = TypeVar("Verb", bound=Callable[..., Decision])
 MOST_AT_ONCE = 200
 """Tickets that one confirmation decides."""
+A_DAYS_WORK = timedelta(hours=12)
 
 
 class TooLate(Exception):
@@ -149,28 +150,28 @@ def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = Non
 
 @queue.once_more
 @transaction.atomic(durable=True)
-def undo(decision: Decision, reviewer: User, *, key: UUID) -> list[Decision]:
-    """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since; the
-    seat of a single one is in hand again.
+def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) -> list[Decision]:
+    """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since, or
+    `alone`; the seat of a single one is in hand again.
 
     Sent again it changes nothing. Raises CannotUndo.
     """
-    mine = Decision.objects.by(reviewer)
-    together = mine.filter(batch=decision.batch) if decision.batch else mine.filter(pk=decision.pk)
+    mine, alone = Decision.objects.by(reviewer), alone or not decision.batch
+    together = mine.filter(pk=decision.pk) if alone else mine.filter(batch=decision.batch)
     tickets = recording.locked_all(together.values("ticket"))
     if known := recording.known(key, reviewer):
-        return list(mine.filter(batch=known.batch, verdict=Act.UNDONE)) if known.batch else [known]
+        return [known] if alone else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
     latest = Seat.objects.of_latest_round().filter(ticket__in=tickets)
     standing = list(together.standing().filter(seat__in=latest).select_related("seat").order_by("pk"))
     if not standing:
         raise CannotUndo
-    if not decision.batch:
+    if alone:
         _check_undoable(tickets[decision.ticket_id], standing[0])
     keys = {decision.pk: key}
     undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
-    Decision.objects.bulk_create(undoings)
+    recording.write(undoings)
     routing.reopen([one.seat for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
-    if not decision.batch:
+    if alone:
         if decision.verdict in PASSED_ON:
             routing.offer(tickets[decision.ticket_id])
         queue.give(reviewer, standing[0].seat)
@@ -183,9 +184,11 @@ def label_of(row: Decision | Seat) -> Label:
     return Label(row.category, row.sentiment)
 
 
-def last_of(reviewer: User, within: timedelta = timedelta(hours=12)) -> Decision | None:
-    """What `undo` would take back next: this person's latest standing decision of the day's work."""
-    recent = Decision.objects.by(reviewer).standing().filter(created_at__gt=timezone.now() - within)
+def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | None:
+    """What `undo` would take back next: this person's latest standing decision of the day's work, or before another."""
+    recent = Decision.objects.by(reviewer).standing().filter(created_at__gt=timezone.now() - A_DAYS_WORK)
+    if before:
+        recent = recent.filter(pk__lt=before.pk)
     return recent.with_labels().order_by("-pk").first()
 
 
@@ -202,6 +205,8 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
     """The seat as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
     seat = queue.seat(seat_pk)
+    if seat.barred_id == reviewer.pk:
+        raise TooLate(ticket)
     if seat.purpose != Seat.Purpose.REVIEW:
         beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer, state=Seat.State.ANSWERED)
         if beside.exclude(pk=seat.pk).exists():
@@ -221,7 +226,7 @@ def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUI
     if seat.reviewer_id != reviewer.pk and not seat.is_free(timezone.now()):
         raise TooLate(ticket)
     decision = recording.decision(ticket, seat, reviewer, verdict, shown, key=key, **values)
-    decision.save(force_insert=True)
+    recording.write([decision])
     Seat.objects.filter(pk=seat.pk).update(reviewer=None, leased_until=None)
     routing.offer(ticket)
     return decision

@@ -46,6 +46,10 @@ class AnswerForm(forms.Form):
         if values.get("escalate"):
             if not values.get("why"):
                 self.add_error("why", _("Say in a few words what the lead should look at."))
+            elif len(self.note_for_lead) > LONGEST_NOTE:
+                self.add_error(
+                    "why", _("This and your note are too long together: at most %d characters.") % LONGEST_NOTE
+                )
             return values
         if values.get("opinion"):
             values["category"], values["sentiment"] = values["opinion"].split("-")
@@ -53,6 +57,12 @@ class AnswerForm(forms.Form):
         if category and sentiment:
             self.label = Label(category, sentiment)
         return values
+
+    @property
+    def note_for_lead(self) -> str:
+        """Why it is handed on, and whatever else was noted."""
+        said = (self.cleaned_data.get(name) for name in ("why", "note"))
+        return "\n".join(text for text in said if text)
 
     def _category(self, values: dict[str, Any]) -> Category | None:
         chosen: str = values.get("category", "")
@@ -88,5 +98,6 @@ class AnswerForm(forms.Form):
             sentiment=int(sentiment) if sentiment.isdecimal() else None,
             note=self.data.get("note", ""),
             why=self.data.get("why", ""),
+            escalating=bool(self.data.get("escalate")),
             errors=tuple(str(error) for errors in self.errors.values() for error in errors),
         )

@@ -14,11 +14,12 @@ from classifier.chunks import chunked
 from classifier.models import Ticket
 
 from . import likeness
-from .models import Band, Decision, Desk, Family, GoldLabel, Side
+from .models import Band, Decision, Desk, Family, GoldLabel, Seat, Side
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
-CHUNK = 200
+CHUNK, BANDS = 200, 2_000
+"""Tickets, and parts of signatures, that one statement looks up."""
 TURN = 5_000
 """Decisions that are followed before it is put down how far that has come."""
 OVERLAP = timedelta(minutes=2)
@@ -63,7 +64,7 @@ def follow(ticket_pks: Sequence[int]) -> None:
     tickets = Ticket.objects.filter(pk__in=ticket_pks).select_related("category", "sentiment").order_by("pk")
     said = _said_of(ticket_pks)
     known = {one.ticket_id: one for one in GoldLabel.objects.filter(ticket__in=ticket_pks)}
-    found = {ticket.pk: _found(ticket, said.get(ticket.pk, [])) for ticket in tickets}
+    found = {ticket.pk: _found(ticket, said.get(ticket.pk, []), known.get(ticket.pk)) for ticket in tickets}
     withdrawn = [pk for pk, label in found.items() if label is None and pk in known]
     GoldLabel.objects.filter(ticket__in=withdrawn, state=State.ACTIVE).update(state=State.WITHDRAWN)
     for pk, label in found.items():
@@ -118,8 +119,8 @@ def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
     return said
 
 
-def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
-    """What the ticket's gold label should be, if people have settled on one."""
+def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | None) -> GoldLabel | None:
+    """What the ticket's gold label, as it is known by now, should be, if people have settled on one."""
     label = (ticket.category_id, ticket.sentiment_id)
     agreeing = [one for one in decisions if (one.category_id, one.sentiment_id) == label]
     if ticket.state != Ticket.State.SETTLED or ticket.erased_at or not agreeing:
@@ -131,7 +132,7 @@ def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
         digest=GoldLabel.digest_of(ticket.text),
         category=ticket.category,
         sentiment=ticket.sentiment,
-        origin=Origin.BLIND if any(one.blind for one in agreeing) else Origin.DECISION,
+        origin=known.origin if known and _is_of_a_dispute(last) else _origin(decisions, agreeing),
         ticket=ticket,
         said_category_id=said.category_id if said else None,
         said_sentiment_id=said.sentiment_id if said else None,
@@ -143,6 +144,18 @@ def _found(ticket: Ticket, decisions: Sequence[Decision]) -> GoldLabel | None:
         source=ticket.source,
         labelled_at=last.created_at,
     )
+
+
+def _is_of_a_dispute(decision: Decision) -> bool:
+    """Whether it answers a doubt about a label: that says nothing of how its text had come to be labelled."""
+    return decision.seat.round > 1 and decision.purpose != Seat.Purpose.REVIEW
+
+
+def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
+    """Of a label on which some of these decisions agree. An audit stays one where a lead chose between two labels."""
+    if not any(one.blind for one in agreeing):
+        return Origin.DECISION
+    return Origin.AUDIT if any(one.purpose == Seat.Purpose.AUDIT for one in decisions) else Origin.BLIND
 
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:
@@ -188,7 +201,7 @@ class _Neighbours:
             self._by_band.setdefault(value, []).append(digest)
 
     def _stored(self, values: Iterable[int]) -> Iterator[tuple[int, str, str, Family | None]]:
-        for part in chunked(values, CHUNK):
+        for part in chunked(values, BANDS):
             for band in Band.objects.filter(value__in=part).select_related("gold__family").order_by("pk"):
                 yield band.value, band.gold.digest, band.gold.text, band.gold.family
 

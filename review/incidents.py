@@ -65,7 +65,7 @@ def latest(now: datetime) -> SeatQuerySet:
 def _bursts(reviewer: User, now: datetime) -> Any:
     """Groups of the latest open seats; to be taken is rather one that is not blind, for it can be decided for all."""
     mine = Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now)
-    free = mine & ~Q(not_for=reviewer)
+    free = mine & ~Q(not_for=reviewer) & ~Q(barred=reviewer)
     bursts = Seat.objects.filter(pk__in=latest(now).values("pk")).order_by().values("group")
     return (
         bursts.annotate(

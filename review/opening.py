@@ -83,6 +83,7 @@ def _open(ticket_pks: Sequence[int]) -> int:
         seat.state, seat.group = Seat.State.OPEN, groups[seat.ticket_id]
         if _is_audited(judged[seat.ticket_id]) and seat.purpose == Seat.Purpose.REVIEW:
             seat.purpose, seat.blind = Seat.Purpose.AUDIT, True
+            seat.share = judged[seat.ticket_id].audit_draw.share
         _describe(seat, judged[seat.ticket_id], values[seat.ticket_id], desk)
     hidden = {seat.ticket_id for seat in fresh if seat.blind} | {pk for pk, one in judged.items() if _is_audited(one)}
     Seat.objects.bulk_update(asked, _REFRESHED)
@@ -112,6 +113,7 @@ _REFRESHED = [
     "group",
     "purpose",
     "blind",
+    "share",
     "due_at",
     "value",
     "reason",

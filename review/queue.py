@@ -66,7 +66,8 @@ _SEATS = Columns(Seat)
 # Where a lease has run out, somebody else may take the seat at this very moment: the last condition is looked at again
 # once they have.
 _LEASED = """
-UPDATE review_seat SET reviewer_id = CASE WHEN lane = %s THEN %s END, leased_until = CASE WHEN lane = %s THEN %s END
+UPDATE review_seat SET reviewer_id = CASE WHEN lane = %s THEN %s END, leased_until = CASE WHEN lane = %s THEN %s END,
+    taken_at = CASE WHEN reviewer_id = %s THEN taken_at ELSE %s END
 WHERE id = COALESCE((SELECT id FROM review_seat WHERE reviewer_id = %s AND state = 'open'), ({urgent}), ({worthiest}))
     AND state = 'open' AND (reviewer_id IS NULL OR reviewer_id = %s OR leased_until <= %s){unflushed}
 RETURNING {columns}"""
@@ -85,7 +86,7 @@ def _leased(reviewer: User, lane: str, desk: Desk) -> Seat | None:
     alone = connection.vendor == "postgresql" and not connection.in_atomic_block
     parts = {"columns": _SEATS.of("review_seat"), "unflushed": _UNFLUSHED if alone else ""}
     sql = _LEASED.format(urgent=urgent, worthiest=worthiest, **parts)
-    values = [lane, who, lane, now + desk.lease, who, *of_urgent, *of_worthiest, who, now]
+    values = [lane, who, lane, now + desk.lease, who, now, who, *of_urgent, *of_worthiest, who, now]
     return next(iter(_SEATS.objects(sql, values)), None)
 
 
@@ -172,8 +173,11 @@ def look_again(reviewer: User) -> int:
 
 
 def _lease(seat: Seat, reviewer: User, now: datetime, desk: Desk) -> Seat:
+    if seat.state != Seat.State.OPEN or seat.reviewer_id != reviewer.pk:
+        seat.taken_at = now
     seat.reviewer, seat.leased_until = reviewer, now + desk.lease
-    Seat.objects.filter(pk=seat.pk).update(reviewer=reviewer, leased_until=seat.leased_until)
+    held = {"reviewer": reviewer, "leased_until": seat.leased_until, "taken_at": seat.taken_at}
+    Seat.objects.filter(pk=seat.pk).update(**held)
     return seat
 
 

@@ -82,10 +82,17 @@ def labelled(
 
 def write_labels(decisions: Sequence[Decision]) -> None:
     """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
+    if not decisions:
+        return
     categories, sentiments = _successors(decisions)
     for one in decisions:
         one.category_id = categories.get(one.category_id, one.category_id)
         one.sentiment_id = sentiments.get(one.sentiment_id, one.sentiment_id)
+    write(decisions)
+
+
+def write(decisions: Sequence[Decision]) -> None:
+    """The one place where decisions are written; those that give a label come by `write_labels`."""
     if len(decisions) == 1:
         _DECISIONS.insert(decisions[0])
     else:

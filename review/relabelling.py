@@ -32,9 +32,9 @@ def _take_back(ticket: Ticket, by: User) -> None:
     """A person has one seat of a ticket: the one they answered makes room."""
     seats = Seat.objects.filter(ticket=ticket, reviewer=by, state=Seat.State.ANSWERED)
     standing = Decision.objects.by(by).standing().filter(seat__in=seats).select_related("seat")
-    Decision.objects.bulk_create(
-        recording.decision(ticket, one.seat, by, Decision.Verdict.UNDONE, NOTHING, key=uuid4(), undoes=one)
-        for one in list(standing)
+    undone = Decision.Verdict.UNDONE
+    recording.write(
+        [recording.decision(ticket, one.seat, by, undone, NOTHING, key=uuid4(), undoes=one) for one in standing]
     )
     routing.withdraw(seats)
 

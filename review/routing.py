@@ -118,11 +118,14 @@ def _ask_a_lead(seat: Seat) -> None:
 
 def _ask_another(seat: Seat) -> None:
     """Open a seat beside one that was answered, for somebody else who knows nothing of that."""
-    _ask(seat, SEATS_A_ROUND * seat.round - 1, purpose=seat.purpose, lane=Seat.Lane.AGENTS, share=seat.share)
+    _ask(seat, SEATS_A_ROUND * seat.round - 1, purpose=seat.purpose, lane=Seat.Lane.AGENTS)
+
+
+_OF_THE_ASKING = ["round", "share", "barred_id", "due_at", "value", "group", "received_at", "language"]
 
 
 def _ask(seat: Seat, number: int, **kind: Any) -> None:
-    like = {name: getattr(seat, name) for name in ("round", "due_at", "value", "group", "received_at", "language")}
+    like = {name: getattr(seat, name) for name in _OF_THE_ASKING}
     free = {"state": Seat.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "not_for": None}
     Seat.objects.update_or_create(ticket_id=seat.ticket_id, number=number, defaults=like | kind | free)
 

@@ -53,7 +53,8 @@ class Showing:
                 "second_first": second_first(seat, desk),
             }
         where: dict[str, Any] = {"seat": seat.pk, "ticket": seat.ticket_id, "alone": alone}
-        return cls(**where, reviewer=reviewer.pk, since=timezone.now().timestamp(), **shown)
+        since = (seat.taken_at or timezone.now()).timestamp()
+        return cls(**where, reviewer=reviewer.pk, since=since, **shown)
 
     @classmethod
     def read(cls, token: str, reviewer: User) -> Showing:

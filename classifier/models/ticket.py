@@ -208,6 +208,11 @@ class Ticket(models.Model):
             events += cast("list[tuple[str, Any]]", told)
         return sorted(events, key=lambda event: event[1].created_at)
 
+    @property
+    def told_state(self) -> State:
+        """As pages tell it: of a sealed ticket not even whether the models' answer had passed."""
+        return self.State.HELD if self.sealed else self.State(self.state)
+
     def excerpt(self, length: int = 60) -> str:
         return excerpt(self.text, length)
 

@@ -109,13 +109,15 @@ class GoldLabelAdmin(admin.ModelAdmin):
 
     @admin.action(description=gettext_lazy("Retire: no longer measure with or learn from"))
     def retire(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
-        number = queryset.exclude(state__in=[State.RETIRED, State.DISPUTED]).update(state=State.RETIRED)
+        number = self._take_back(request, queryset, state=State.RETIRED)
+        number += queryset.exclude(state__in=[State.RETIRED, State.DISPUTED]).update(state=State.RETIRED)
         self._tell(request, ngettext("%d label is retired.", "%d labels are retired.", number) % number)
 
     @admin.action(description=gettext_lazy("Put back into use"))
     def put_back(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
         put_back = {"state": State.ACTIVE, "note": ""}
-        number = queryset.filter(state__in=[State.RETIRED, State.CONTRADICTED]).update(**put_back)
+        number = self._take_back(request, queryset, **put_back)
+        number += queryset.filter(state__in=[State.RETIRED, State.CONTRADICTED]).update(**put_back)
         self._tell(request, ngettext("%d label is in use again.", "%d labels are in use again.", number) % number)
 
     @admin.action(description=gettext_lazy("Dispute: ask two people anew, who see no label"))
@@ -129,6 +131,11 @@ class GoldLabelAdmin(admin.ModelAdmin):
                 continue
         told = ngettext("%d label goes to two people.", "%d labels go to two people each.", disputed) % disputed
         self._tell(request, told)
+
+    def _take_back(self, request: HttpRequest, queryset: QuerySet[GoldLabel], **then: Any) -> int:
+        """How many were disputed, and are not any more."""
+        by = cast(User, request.user)
+        return sum(disputes.take_back(label, by, **then) for label in queryset.filter(state=State.DISPUTED))
 
     def _tell(self, request: HttpRequest, text: str) -> None:
         self.message_user(request, text, messages.SUCCESS)

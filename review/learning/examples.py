@@ -12,6 +12,7 @@ from classifier.models import Example
 from review.models import GoldLabel
 
 CHUNK = 500
+_DRAWN = (GoldLabel.Origin.BLIND, GoldLabel.Origin.AUDIT)
 _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
 
 
@@ -23,7 +24,7 @@ def publish() -> int:
     """
     taught = GoldLabel.objects.to_learn_from()
     wanted = {
-        digest: (*follows, origin == GoldLabel.Origin.BLIND)
+        digest: (*follows, origin in _DRAWN)
         for digest, *follows, origin in taught.values_list(
             "digest", "family", "category", "sentiment", "ticket", "origin"
         )

@@ -68,6 +68,7 @@ class GoldLabel(models.Model):
         BUILT_IN = "built_in", _("built in")
         DECISION = "decision", _("decision")
         BLIND = "blind", _("blind review")
+        AUDIT = "audit", _("audit")
         IMPORT = "import", _("import")
         ADMIN = "admin", _("added by an admin")
 

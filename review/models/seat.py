@@ -35,11 +35,14 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         return self.open().filter(reviewer=reviewer)
 
     def answerable_by(self, reviewer: User | int) -> SeatQuerySet:
-        """Those that this person has neither skipped nor answered beside another seat of the same ticket."""
+        """Those that this person is not barred from, and has neither skipped nor answered beside another seat of the
+        same ticket.
+        """
         answered = self.model._default_manager.filter(
             ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Seat.State.ANSWERED
         )
-        return self.exclude(not_for=reviewer).exclude(~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered))
+        beside = ~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered)
+        return self.exclude(barred=reviewer).exclude(not_for=reviewer).exclude(beside)
 
     def for_bulk(self) -> SeatQuerySet:
         """Open, with a suggestion that is shown, and nobody else asked."""
@@ -88,8 +91,12 @@ class Seat(models.Model):
         User, models.PROTECT, null=True, blank=True, related_name="seats", verbose_name=_("assignee")
     )
     leased_until = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    """Since when it has been in the latest hands, however often its page was loaded meanwhile."""
     not_for = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
     """Who has skipped the ticket, the latest such person."""
+    barred = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
+    """Who is not asked whatever happens: whoever disputes a label has a view of it already."""
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))

@@ -16,7 +16,7 @@ from review.http import HtmxHttpRequest, key_of
 from review.models import Decision, Seat
 from review.record import Record
 
-from .screen import PAGES
+from .screen import PAGES, lane_for
 
 reviews = permission_required("review.add_decision", raise_exception=True)
 
@@ -37,11 +37,11 @@ def mine(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """Undo a decision and go on with its ticket, or say why not where one was."""
+    """Undo this one decision, whatever was decided with it, and go on with its ticket; or say why not."""
     decision = get_object_or_404(Decision.objects.by(request.user), pk=pk)
-    outcome = answering.undo(decision, request.user, key_of(request))
+    outcome = answering.undo(decision, request.user, key_of(request), alone=True)
     if not outcome.done:
         messages.error(request, outcome.text)
         return redirect(reverse("review:mine", query=request.GET))
     messages.success(request, outcome.text)
-    return redirect(PAGES[Seat.Lane(Seat.objects.values_list("lane", flat=True).get(pk=decision.seat_id))])
+    return redirect(PAGES[lane_for(request, Seat.objects.values_list("lane", flat=True).get(pk=decision.seat_id))])

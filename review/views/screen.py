@@ -8,8 +8,9 @@ from uuid import uuid4
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import Http404, HttpRequest, HttpResponse, QueryDict
+from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
+from django.template.backends.utils import csrf_input
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.safestring import SafeString, mark_safe
@@ -36,6 +37,12 @@ PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:work"}
 
 reviews = permission_required("review.add_decision", raise_exception=True)
 adjudicates = permission_required("review.adjudicate", raise_exception=True)
+
+
+def lane_for(request: HtmxHttpRequest, wanted: str) -> Lane:
+    """A lane, as far as this person may work there: an agent's ticket may be with the leads by now."""
+    of_leads = wanted == Lane.LEADS and request.user.has_perm("review.adjudicate")
+    return Lane.LEADS if of_leads else Lane.AGENTS
 
 
 def _page_of_form(request: HttpRequest) -> str:
@@ -66,16 +73,18 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         showing = Showing.read(request.POST.get("showing", ""), request.user)
     except NotShown:
-        return _go_on(request, _lane(request), Outcome(text=_("That answer was for somebody else."), done=False))
+        return _go_on(request, _lane(request), answering.refused(request.user, _("That answer was for somebody else.")))
     place = Workplace.of(request.user)
     form = AnswerForm(request.POST, options=place.options)
     try:
-        if form.is_valid():
-            return _go_on(request, _lane(request), answering.answer(request.user, form, showing), place)
-        seat = queue.seat(showing.seat)
-    except (Ticket.DoesNotExist, Seat.DoesNotExist) as error:
-        raise Http404 from error
-    return _render(request, Lane(seat.lane), place, seat, given=form.chosen(), status=422)
+        if not form.is_valid():
+            seat = queue.seat(showing.seat)
+            return _render(request, _lane(request), place, seat, given=form.chosen(), status=422)
+        outcome = answering.answer(request.user, form, showing)
+    except (Ticket.DoesNotExist, Seat.DoesNotExist):
+        text = _("That ticket was erased meanwhile. Your answer was not recorded.")
+        outcome = answering.refused(request.user, text)
+    return _go_on(request, _lane(request), outcome, place)
 
 
 @require_POST
@@ -89,7 +98,7 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
         return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
     in_hand = Seat.objects.held_by(request.user).first()
-    return _go_on(request, Lane(in_hand.lane) if in_hand else Lane.AGENTS, outcome)
+    return _go_on(request, lane_for(request, in_hand.lane if in_hand else ""), outcome)
 
 
 @require_POST
@@ -147,14 +156,13 @@ def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     in_hand = Seat.objects.held_by(request.user).filter(blind=False)
     seat = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
     template = "review/_similar.html" if request.htmx else "review/similar.html"
-    context = {"seat": seat, "similar": nearest_to(seat.ticket), "page": PAGES[Lane(seat.lane)]}
+    context = {"seat": seat, "similar": nearest_to(seat.ticket), "page": PAGES[lane_for(request, seat.lane)]}
     return render(request, template, context)
 
 
 def _lane(request: HtmxHttpRequest) -> Lane:
-    """The lane that a form names, as far as its sender may work there."""
-    of_leads = request.POST.get("lane") == Lane.LEADS and request.user.has_perm("review.adjudicate")
-    return Lane.LEADS if of_leads else Lane.AGENTS
+    """The one that a form names."""
+    return lane_for(request, request.POST.get("lane", ""))
 
 
 def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
@@ -178,6 +186,9 @@ def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> H
 def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
     place = Workplace.of(request.user)
     seat = queue.next_for(request.user, lane, place.desk)
+    if request.htmx and not seat:
+        # The page asks again and again while nothing is left: it stays as it is, with what may be undone.
+        return HttpResponse(status=204)
     last = None if request.htmx else decisions.last_of(request.user)
     return _render(request, lane, place, seat, outcome=answering.outcome_of(last) if last else None)
 
@@ -228,8 +239,13 @@ def _render(
 
 
 def _parts(request: HtmxHttpRequest, context: dict[str, Any]) -> dict[str, SafeString]:
-    """What changes with a ticket, as it stands in the page."""
-    card = "review/_card.html" if context["card"] else "review/_nothing_left.html"
-    templates = {"card_part": card, "session_part": "review/_session.html", "outcome_part": "review/_outcome.html"}
-    rendered = {name: render_to_string(template, context, request) for name, template in templates.items()}
+    """What changes with a ticket, as it stands in the page; each by the engine that has it, without looking around."""
+    context |= {"csrf_field": csrf_input(request)}
+    card = ("review/_card.html", "jinja2") if context["card"] else ("review/_nothing_left.html", "django")
+    parts = {
+        "card_part": card,
+        "session_part": ("review/_session.html", "jinja2"),
+        "outcome_part": ("review/_outcome.html", "jinja2"),
+    }
+    rendered = {name: render_to_string(path, context, request, using) for name, (path, using) in parts.items()}
     return {name: mark_safe(part) for name, part in rendered.items()}  # noqa: S308 - templates escape what they are given

@@ -15,11 +15,12 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
+from classifier import kept
 from review import bulk, incidents
 from review.choices import Choices
 from review.filters import SeatFilter
 from review.http import HtmxHttpRequest
-from review.models import Decision
+from review.models import Decision, Seat
 from review.tables import SeatTable
 
 reviews = permission_required("review.add_decision", raise_exception=True)
@@ -31,6 +32,8 @@ UNDO = "undo"
 @require_GET
 @reviews
 def queue(request: HtmxHttpRequest) -> HttpResponse:
+    if selection := kept.take(request, "review:accept"):
+        return _preview(request, selection)
     query, choices = _stated(request.GET), Choices.current()
     filters = SeatFilter(query, request.user, choices)
     context: dict[str, Any] = {"filters": filters, "table": SeatTable(query, filters, choices)}
@@ -42,23 +45,35 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/queue.html", context)
 
 
+@kept.keeps_input("review:queue")
 @require_POST
 @reviews
 def accept(request: HtmxHttpRequest) -> HttpResponse:
     """Show what would become of the selection, or do it where that was confirmed."""
-    back = _stated(QueryDict(request.POST.get("back", "")))
-    pks = request.POST.getlist("shown" if "all" in request.POST else "seat")
-    preview = bulk.preview(bulk.chosen(pks), request.user)
-    if not preview.groups and not preview.left_out:
-        messages.error(request, _("Select tickets first."))
-        return redirect(_queue_url(back))
     if "confirmed" not in request.POST:
-        return render(request, "review/accept.html", {"preview": preview, "back": back.urlencode()})
+        return _preview(request, request.POST)
+    back, preview = _back(request.POST), bulk.preview(_selected(request.POST), request.user)
     accepted = bulk.accept(preview.confirmed(request.POST.get("label", "")), request.user)
     if accepted.undoable:
         back[UNDO] = str(accepted.undoable.pk)
     (messages.success if accepted.number else messages.error)(request, accepted.text)
     return redirect(_queue_url(back))
+
+
+def _preview(request: HtmxHttpRequest, selection: QueryDict) -> HttpResponse:
+    back, preview = _back(selection), bulk.preview(_selected(selection), request.user)
+    if preview.groups or preview.left_out:
+        return render(request, "review/accept.html", {"preview": preview, "back": back.urlencode()})
+    messages.error(request, _("Select tickets first."))
+    return redirect(_queue_url(back))
+
+
+def _selected(selection: QueryDict) -> list[Seat]:
+    return bulk.chosen(selection.getlist("shown" if "all" in selection else "seat"))
+
+
+def _back(selection: QueryDict) -> QueryDict:
+    return _stated(QueryDict(selection.get("back", "")))
 
 
 def _stated(query: QueryDict) -> QueryDict:

@@ -26,6 +26,13 @@ INBOX, NEW, MODELS = reverse("classifier:inbox"), reverse("classifier:new_ticket
 
 
 @pytest.fixture
+def lead(lea: User) -> Client:
+    client = Client()
+    client.force_login(lea)
+    return client
+
+
+@pytest.fixture
 def agent(client: Client, ana: User) -> Client:
     run_desk()
     client.force_login(ana)
@@ -300,24 +307,31 @@ def test_there_is_a_page_for_what_is_not_there(agent: Client) -> None:
     assert "There is no such page" in response.content.decode()
 
 
-def test_the_models_page_lists_the_catalogue(agent: Client) -> None:
-    content = page(agent, MODELS)
+def test_the_models_page_lists_the_catalogue(lead: Client) -> None:
+    content = page(lead, MODELS)
     for spec in ModelSpec.objects.all():
         assert spec.name in content
     assert "OPENAI_API_KEY is missing" in content
 
 
-def test_the_models_page_tells_roles_prices_and_spend(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_models_page_tells_roles_prices_and_spend(lead: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
     oxlo = Gate.current().primary.provider
     Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
     ModelSpec.objects.filter(pk=Gate.current().primary.pk).update(price_input=Decimal("0.6"), price_output=Decimal("2"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
-    content = page(agent, MODELS)
+    content = page(lead, MODELS)
     for told in ("OXLO_API_KEY is set", "labels every ticket", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
         assert told in content, told
     assert "77.125" not in content
+
+
+def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent: Client) -> None:
+    content = page(agent, MODELS)
+    assert "labels every ticket" in content
+    assert "Spent today" not in content
+    assert "https://" not in content.split("<main")[1]
 
 
 def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_assert_max_num_queries: Any) -> None:

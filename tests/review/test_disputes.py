@@ -3,14 +3,16 @@
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.urls import reverse
 
 from classifier.models import Category, Sentiment, Ticket
-from review import benchmark, decisions, disputes, gold, oversight, queue
+from review import benchmark, bulk, decisions, disputes, gold, oversight, queue
 from review.decisions import CannotUndo
 from review.disputes import CannotDispute
 from review.models import Decision, GoldLabel, Seat
+from review.queue import Taken
 from tests.factories import hold, make_ticket, make_user, run_desk
-from tests.review.acts import answer, assert_consistent, state, undo
+from tests.review.acts import answer, assert_consistent, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -127,3 +129,157 @@ def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, 
         answer(queue.next_for(person), person, "Account", "Negative")
     gold.gather()
     assert GoldLabel.objects.get().sentiment == Sentiment.objects.get(name="Negative")
+
+
+# Whoever disputes a label is not asked
+
+
+def test_the_disputer_is_never_asked_whatever_others_do(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
+    disputes.dispute(of_ticket, lea)
+    skip(queue.next_for(ben), ben)
+    queue.look_again(ben)
+    queue.look_again(lea)
+    assert queue.next_for(lea) is None
+    with pytest.raises(Taken):
+        queue.take(lea, of_ticket.ticket or make_ticket())
+    answer(queue.next_for(ben), ben, "Billing")
+    answer(queue.next_for(cy), cy, "Technical")
+    assert queue.next_for(lea, "leads") is None, "the choice between the two is not hers either"
+    lou = make_user("lou", "Lead")
+    answer(queue.next_for(lou, "leads"), lou, "Technical")
+    assert_consistent()
+
+
+def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_disputer(
+    of_ticket: GoldLabel, ben: User, cy: User, lea: User
+) -> None:
+    disputes.dispute(of_ticket, lea)
+    for person in (ben, cy):
+        skip(queue.next_for(person), person)
+    assert set(Seat.objects.open().values_list("lane", flat=True)) == {"leads"}
+    assert queue.next_for(lea, "leads") is None
+    assert queue.next_for(make_user("lou", "Lead"), "leads")
+
+
+def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
+    of_ticket: GoldLabel, ben: User, lea: User, client: Client
+) -> None:
+    disputes.dispute(of_ticket, lea)
+    take = reverse("review:take", args=[of_ticket.ticket_id])
+    client.force_login(lea)
+    client.post(take)
+    seats = list(Seat.objects.open())
+    assert [seat.reviewer for seat in seats] == [None, None]
+    previewed = bulk.preview(bulk.chosen(str(seat.pk) for seat in seats), lea)
+    assert not previewed.groups
+    assert bulk.accept(previewed, lea).number == 0
+    client.force_login(ben)
+    client.post(take)
+    assert Seat.objects.open().filter(reviewer=ben).count() == 1
+
+
+# Where a label comes from
+
+
+def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User) -> None:
+    run_desk(blind_share=1)
+    (seat,) = hold(make_ticket())
+    Seat.objects.update(share=0.095)
+    answer(seat, ana, "Account")
+    gold.gather()
+    before = GoldLabel.objects.get()
+    assert (before.origin, before.share) == ("blind", 0.095)
+    disputes.dispute(before, None)
+    for person in (ben, cy):
+        answer(queue.next_for(person), person, "Account")
+    for _again in range(2):
+        gold.gather()
+        label = GoldLabel.objects.get()
+        assert (label.state, label.origin, label.share, label.people) == (State.ACTIVE, "blind", 0.095, 3)
+
+
+def test_a_built_in_label_stays_built_in_though_a_lead_has_corrected_it(ben: User, cy: User, lea: User) -> None:
+    run_desk()
+    benchmark.load_built_in()
+    label = GoldLabel.objects.filter(category__name="Billing").first()
+    assert label
+    GoldLabel.objects.filter(pk=label.pk).update(share=0.3)
+    disputes.dispute(label, None)
+    for person, category in ((ben, "Account"), (cy, "Technical")):
+        answer(queue.next_for(person), person, category)
+    answer(queue.next_for(lea, "leads"), lea, "Account")
+    for _again in range(2):
+        gold.gather()
+        label.refresh_from_db()
+        assert (label.state, label.origin, label.share) == (State.ACTIVE, "built_in", 0.3)
+        assert (label.category.name, label.people) == ("Account", 2)
+
+
+# A dispute taken back
+
+
+def act(client: Client, action: str, *labels: GoldLabel) -> None:
+    data = {"action": action, "_selected_action": [label.pk for label in labels]}
+    response = client.post(reverse("admin:review_goldlabel_changelist"), data, follow=True)
+    assert response.status_code == 200
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+@pytest.mark.parametrize(("action", "then"), [("put_back", State.ACTIVE), ("retire", State.RETIRED)])
+def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
+    admin: Client, of_ticket: GoldLabel, ben: User, cy: User, action: str, then: str
+) -> None:
+    disputes.dispute(of_ticket, None, "Is it not billing?")
+    answer(queue.next_for(ben), ben, "Billing")
+    queue.next_for(cy)
+    act(admin, action, of_ticket)
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.category and ticket.category.name, ticket.sealed) == ("settled", "Account", False)
+    assert not Seat.objects.open().exists()
+    for _again in range(2):
+        label = GoldLabel.objects.get()
+        assert (label.state, label.category.name, label.origin, label.people) == (then, "Account", "decision", 1)
+        gold.gather()
+    assert_consistent()
+
+
+def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
+    admin: Client, ben: User, cy: User
+) -> None:
+    run_desk()
+    benchmark.load_built_in()
+    label = GoldLabel.objects.earliest("pk")
+    before = GoldLabel.objects.filter(pk=label.pk).values().get()
+    disputes.dispute(label, None)
+    answer(queue.next_for(ben), ben, "Account")
+    act(admin, "put_back", label)
+    gold.gather()
+    assert GoldLabel.objects.filter(pk=label.pk).values().get() == before
+    assert not Ticket.objects.exists()
+    assert queue.next_for(cy) is None
+    disputes.dispute(label, None)
+    assert queue.next_for(ben), "it can be disputed once more"
+
+
+def test_where_both_have_answered_it_is_their_label_that_comes_back(
+    admin: Client, of_ticket: GoldLabel, ben: User, cy: User
+) -> None:
+    disputes.dispute(of_ticket, None)
+    for person in (ben, cy):
+        answer(queue.next_for(person), person, "Billing")
+    act(admin, "put_back", of_ticket)
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name, label.people) == (State.ACTIVE, "Billing", 2)
+    assert_consistent()
+
+
+def test_what_is_not_settled_any_more_is_asked_about_already(of_ticket: GoldLabel, ana: User) -> None:
+    undo(Decision.objects.get(), ana)
+    gold.gather()
+    with pytest.raises(CannotDispute):
+        disputes.dispute(of_ticket, None)

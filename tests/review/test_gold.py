@@ -15,12 +15,24 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from classifier import catalogue as shipped
-from classifier import taxonomy
-from classifier.models import Category, Sentiment, Ticket
+from classifier import gate, taxonomy
+from classifier.labelling import Labelled
+from classifier.models import AuditDraw, Category, Sentiment, Ticket
 from review import decisions, gold, likeness, queue
 from review.models import Band, Decision, Desk, Family, GoldLabel, Seat
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import hold, make_prediction, make_ticket, make_verdict, run_desk
 from tests.review.acts import abandon, answer, at_once, undo
+from tests.review.assurance.auditing import (
+    SURE,
+    UNSURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+    score,
+)
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -87,6 +99,52 @@ def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None
     gold.gather()
     label = GoldLabel.objects.get()
     assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 1.0)
+
+
+def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: User, ben: User, lea: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    Seat.objects.update(share=0.05)
+    for person, category in ((ana, "Account"), (ben, "Technical")):
+        answer(queue.next_for(person), person, category)
+    answer(queue.next_for(lea, "leads"), lea, "Account")
+    gold.gather()
+    label = GoldLabel.objects.get()
+    assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 0.05)
+
+
+def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(ana: User, ben: User, lea: User) -> None:
+    certify()
+    make_grid()
+    tickets = arrive(*[UNSURE] * 12)
+    first, *others = open_audits(tickets)
+    audit(ana, others)
+    # Who says something else than the model is not believed alone.
+    audit(ana, [first], wrong=1)
+    audit(ben, open_audits([first.ticket]))
+    audit(lea, list(Seat.objects.open().filter(purpose=Seat.Purpose.ADJUDICATION)))
+    gold.gather()
+    found = {pk: said for pk, *said in GoldLabel.objects.values_list("ticket", "origin", "share")}
+    shares = dict(AuditDraw.objects.filter(audited=True).values_list("verdict__ticket", "share"))
+    assert len(found) == len(others) + 1
+    assert found == {pk: [Origin.AUDIT, shares[pk]] for pk in found}
+    assert max(shares.values()) < 1
+
+
+def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None:
+    certify()
+    make_grid()
+    epoch, ticket = epoch_now(), make_ticket("It waited before it was drawn.")
+    said = make_prediction(ticket)
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
+    make_verdict(said)
+    waiting = Seat.objects.create(ticket=ticket, number=1, share=0.4, value=0.5, group=1, received_at=timezone.now())
+    taxonomy.classify_again(Ticket.objects.filter(pk=ticket.pk))
+    score(epoch, said, SURE).save()
+    gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    waiting.refresh_from_db()
+    assert (waiting.purpose, waiting.share) == (Seat.Purpose.AUDIT, AuditDraw.objects.get(verdict__ticket=ticket).share)
+    assert waiting.share != 0.4
 
 
 def test_what_is_not_settled_is_not_gold(ana: User) -> None:

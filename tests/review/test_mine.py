@@ -14,7 +14,7 @@ from review import decisions, record
 from review.decisions import Shown
 from review.models import Decision, Seat, SkipReason
 from tests.factories import hold, make_ticket, run_desk
-from tests.review.acts import answer, escalate, label, skip, undo
+from tests.review.acts import answer, escalate, label, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -319,11 +319,13 @@ def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea
     assert "is back in your hands" in content
 
 
-def test_what_was_decided_in_one_go_is_reopened_in_one_go(agent: Client, ana: User) -> None:
+def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent: Client, ana: User) -> None:
     seats = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
-    first, *_others = decisions.decide_many(seats, ana)
-    _target, content = reopen(agent, first, key=str(uuid4()))
-    assert "3 decisions are undone." in content
+    _first, second, _third = decisions.decide_many(seats, ana)
+    _target, content = reopen(agent, second, key=str(uuid4()))
+    assert f"Undone: ticket {second.ticket_id} is back in your hands." in content
+    assert [state(seat.ticket) for seat in seats] == ["settled", "held", "settled"]
+    assert Seat.objects.held_by(ana).get().ticket_id == second.ticket_id
 
 
 def test_without_a_key_it_works_all_the_same(agent: Client, ana: User) -> None:
