@@ -5,10 +5,11 @@ are not given again. Texts of others that are shown beside it are masked for goo
 """
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import count
 
+from .backends import Asked, Placed
 from .contract import Answer, Classifier, ClassifierError, Contract, Solved
 from .masking import KINDS, marked, mask
 
@@ -20,10 +21,29 @@ def classify(
 ) -> Iterator[Answer | ClassifierError]:
     """As the classifier's own, which sees no personal data; what it says of it is as if it had."""
     pseudonyms = [Pseudonyms(text) for text in texts]
-    shown = [[replace(one, text=mask(one.text)) for one in beside] for beside in solved]
+    shown = [_masked(beside) for beside in solved]
     results = classifier.classify([one.masked for one in pseudonyms], contract, shown)
     for own, result in zip(pseudonyms, results, strict=False):
         yield own.unmasked(result)
+
+
+def as_answered(
+    answers: Callable[[Iterable[Asked]], Iterator[list[Placed]]], asked: Iterable[Asked]
+) -> Iterator[list[Placed]]:
+    """What `answers` says of these, as it comes; it sees no personal data, and what it says is as if it had."""
+    pseudonyms: dict[int, Pseudonyms] = {}
+
+    def shown() -> Iterator[Asked]:
+        for place, (text, beside) in enumerate(asked):
+            own = pseudonyms[place] = Pseudonyms(text)
+            yield own.masked, _masked(beside)
+
+    for group in answers(shown()):
+        yield [(place, pseudonyms.pop(place).unmasked(result)) for place, result in group]
+
+
+def _masked(solved: Iterable[Solved]) -> list[Solved]:
+    return [replace(one, text=mask(one.text)) for one in solved]
 
 
 class Pseudonyms:

@@ -7,7 +7,7 @@ was, and nobody pays twice but for what was under way.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from decimal import Decimal
@@ -16,26 +16,29 @@ from typing import NamedTuple
 
 from django.contrib.auth.models import User
 from django.db import connection, transaction
-from django.db.models import Avg, Count, QuerySet
+from django.db.models import Avg, Count, Q, QuerySet
 from django.db.models.functions import Length
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier import budget, showing
+from classifier.chunks import chunked
 from classifier.contract import Answer, ClassifierError, FailureKind
 from classifier.heartbeat import beating
-from classifier.labelling import ask, in_groups
+from classifier.labelling import Asking
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
 from classifier.models.taxonomy import paths
+from classifier.wiping import ERASED
 
 from . import gold, scores
 from .judging import Judge
-from .models import Contender, GoldLabel, Result, Run, Side, Snapshot, SnapshotItem
+from .models import Contender, Desk, GoldLabel, Result, Run, Side, Snapshot, SnapshotItem
 from .scores import Scored
 
 BUILT_IN = Path(__file__).parent / "data" / "benchmark.jsonl"
 LEASE = timedelta(seconds=60)
 MOST_CONTENDERS = 12
+AT_ONCE = 64
 
 Told = Callable[[Contender, SnapshotItem, Result], None]
 
@@ -141,8 +144,9 @@ def _stop(run: Run, note: str) -> bool:
 
 def resume(run: Run) -> bool:
     """Go on with a stopped run where it was. Whether it was stopped."""
+    # A worker that still waits for what was under way keeps it, or that would be asked about twice.
     stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
-    return bool(stopped.update(state=Run.State.RUNNING, available_at=timezone.now(), note=""))
+    return bool(stopped.update(state=Run.State.RUNNING, note=""))
 
 
 def progress(run: Run) -> Progress:
@@ -162,6 +166,7 @@ def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) 
     try:
         with beating(lambda: Run.objects.filter(pk=run_pk).update(available_at=timezone.now() + LEASE), LEASE):
             contenders = list(run.contenders.select_related("spec__provider", "contract"))
+            _leave_out_erased(run, len(contenders))
             _ask_all(run, contenders, told)
             _finish(run, contenders)
     except Exception as error:
@@ -174,8 +179,26 @@ def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) 
 
 
 def held_out(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
-    """The items to measure with."""
-    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK)
+    """The items to measure with: of one that was erased there is nothing left to ask about."""
+    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK).exclude(_erased("gold"))
+
+
+def _erased(gold_label: str) -> Q:
+    """That the text of this gold label was erased; one that was only masked can still be asked about."""
+    return Q((f"{gold_label}__digest__startswith", "erased:"), (f"{gold_label}__text", ERASED))
+
+
+@transaction.atomic(durable=True)
+def _leave_out_erased(run: Run, contenders: int) -> None:
+    """Count the items anew. One that was erased stays where all have answered; else it counts for none of them, so that
+    they are compared on the same items.
+    """
+    said = Result.objects.filter(_erased("item__gold"), contender__run=run).order_by()
+    numbers = dict(said.values_list("item").annotate(Count("pk")))
+    by_all = [item for item, number in numbers.items() if number == contenders]
+    said.exclude(item__in=by_all).delete()
+    run.items_count = held_out(run.snapshot).count() + len(by_all)
+    run.save(update_fields=["items_count"])
 
 
 def _ask_all(run: Run, contenders: Sequence[Contender], told: Told) -> None:
@@ -194,22 +217,47 @@ def _ask_in_thread(run: Run, contender: Contender, told: Told) -> None:
 
 
 def _ask(run: Run, contender: Contender, told: Told) -> None:
-    """Everything that this contender has not answered yet; it ends early where the run is stopped."""
+    """Everything that this contender has not answered yet, stored as it comes; less of it where the run is stopped."""
     version, judge = contender.contract.restored(), Judge()
-    open_items = held_out(run.snapshot).exclude(pk__in=contender.results.values("item")).select_related("gold")
-    items = list(open_items.order_by("position"))
-    answers = ask([item.gold.text for item in items], contender.spec, version, examples=contender.examples)
-    for group in in_groups(zip(items, answers, strict=True)):
+    items: list[SnapshotItem] = []
+
+    def texts() -> Iterator[str]:
+        for item in _open_items(contender):
+            items.append(item)
+            yield item.gold.text
+
+    asking = Asking(texts(), contender.spec, version, examples=contender.examples)
+    for group in asking:
         # Who was not asked for want of money has not failed.
-        asked = [(item, answer) for item, answer in group if not _is_unpaid(answer)]
-        results = [_result(contender, item, answer, judge) for item, answer in asked]
-        Result.objects.bulk_create(results, ignore_conflicts=True)
-        for result in results:
+        asked = [(items[place], answer) for place, answer in group if not _is_unpaid(answer)]
+        for result in _stored([_result(contender, item, answer, judge) for item, answer in asked]):
             told(contender, result.item, result)
         if len(asked) < len(group):
             _stop(run, str(group[-1][1]))
         if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).exists():
-            return
+            asking.stop()
+
+
+def _open_items(contender: Contender) -> Iterator[SnapshotItem]:
+    """What it has not answered, read a part at a time, so that little is asked about that was erased meanwhile."""
+    unanswered = held_out(contender.run.snapshot).exclude(pk__in=contender.results.values("item"))
+    for some in chunked(list(unanswered.order_by("position").values_list("pk", flat=True)), AT_ONCE):
+        there = held_out(contender.run.snapshot).filter(pk__in=some)
+        yield from there.select_related("gold").order_by("position")
+
+
+def _stored(results: Sequence[Result]) -> list[Result]:
+    """What is kept of these: of a text that was erased meanwhile nothing, for what was said may quote it."""
+    if not results:
+        return []
+    with transaction.atomic(durable=True):
+        # Whoever erases holds this.
+        list(Desk.objects.select_for_update().values_list("pk"))
+        asked = {result.item.gold_id: result.item.gold.text for result in results}
+        texts = dict(GoldLabel.objects.filter(pk__in=asked).values_list("pk", "text"))
+        kept = [result for result in results if texts[result.item.gold_id] == asked[result.item.gold_id]]
+        Result.objects.bulk_create(kept, ignore_conflicts=True)
+    return kept
 
 
 def _is_unpaid(answer: Answer | ClassifierError) -> bool:
@@ -256,6 +304,10 @@ def scored(contender: Contender) -> list[Scored]:
 
 def _finish(run: Run, contenders: Sequence[Contender]) -> None:
     """Sum up where every contender has a result for every item."""
+    _leave_out_erased(run, len(contenders))
+    if not run.items_count:
+        _stop(run, _("Every text of this run was erased; there is nothing left to measure with."))
+        return
     rows = {contender.pk: scored(contender) for contender in contenders}
     if any(len(of_one) < run.items_count for of_one in rows.values()):
         return

@@ -2,11 +2,13 @@
 
 import json
 import os
+from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
-from classifier.contract import Classifier, ClassifierError, FailureKind, JsonMode
+from classifier.chunks import chunked
+from classifier.contract import Answer, Classifier, ClassifierError, Contract, FailureKind, JsonMode, Solved
 
 if TYPE_CHECKING:
     from .embedded import Taught
@@ -17,6 +19,36 @@ if TYPE_CHECKING:
 
 # Threads that start together share one model, and one bound on its requests in flight.
 _building = Lock()
+
+
+Asked = tuple[str, Sequence[Solved]]
+"""A text, and what is shown beside it."""
+
+Placed = tuple[int, Answer | ClassifierError]
+"""A result, and the place of its text among those asked about."""
+
+
+@runtime_checkable
+class AnswersAsTheyCome(Protocol):
+    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]: ...
+
+
+def as_answered(
+    classifier: Classifier, asked: Iterable[Asked], contract: Contract, *, ahead: int
+) -> Iterator[list[Placed]]:
+    """What is said of each text, as it comes; a list at least every quarter of a second, empty where nothing came.
+
+    `asked` is drawn from only while fewer than `ahead` are under way, and whoever lets it end still gets those. A model
+    that works here and now takes so many at a time, for as long as it needs.
+    """
+    if isinstance(classifier, AnswersAsTheyCome):
+        yield from classifier.as_answered(asked, contract, ahead=ahead)
+        return
+    place = 0
+    for window in chunked(asked, ahead):
+        texts, solved = zip(*window, strict=True)
+        yield list(enumerate(classifier.classify(texts, contract, solved), start=place))
+        place += len(window)
 
 
 def has_key(api_key_env: str) -> bool:

@@ -2,20 +2,27 @@
 
 import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+import time
+from collections.abc import Iterable, Iterator, Sequence
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
-from itertools import repeat
+from itertools import islice, repeat
+from queue import Empty, SimpleQueue
 from typing import Any
 
 from classifier import prompt
 from classifier.contract import Answer, ClassifierError, Contract, FailureKind, JsonMode, LogProbs, Solved, Usage
 
+from . import Asked, Placed
 from .endpoint import Completion, Endpoint
 from .loop import submit
 from .tokens import log_probability
 
 logger = logging.getLogger(__name__)
+
+LOOK = 0.25
+"""Seconds after which whoever takes answers as they come gets to look around."""
 
 
 class ChatClassifier:
@@ -36,6 +43,26 @@ class ChatClassifier:
         try:
             for future in pending:
                 yield _outcome(future)
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]:
+        """As `backends.as_answered` says. What nobody waits for any more is cancelled."""
+        drawn, arrived = enumerate(asked), SimpleQueue[Future[Answer]]()
+        pending: dict[Future[Answer], int] = {}
+        # Handed on while there is more under way than is in flight, so that nobody there waits until it is stored.
+        most = max(ahead // 4, 1)
+        try:
+            while True:
+                for place, (text, solved) in islice(drawn, ahead - len(pending)):
+                    future = submit(self._answer(text, contract, solved))
+                    pending[future] = place
+                    future.add_done_callback(arrived.put)
+                if not pending:
+                    return
+                done = _gathered(arrived, min(most, len(pending)))
+                yield [(pending.pop(future), _outcome(future)) for future in done]
         finally:
             for future in pending:
                 future.cancel()
@@ -145,6 +172,16 @@ def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
         latency_ms=usage.latency_ms + completion.latency_ms,
         json_mode=json_mode,
     )
+
+
+def _gathered(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
+    """What arrives until it is so many, or until it is time to look around."""
+    found: list[Future[Answer]] = []
+    until = time.monotonic() + LOOK
+    with suppress(Empty):
+        while len(found) < most:
+            found.append(arrived.get(timeout=max(until - time.monotonic(), 0)))
+    return found
 
 
 def _outcome(future: Future[Answer]) -> Answer | ClassifierError:
