@@ -20,7 +20,7 @@ from classifier.models import ContractVersion, Draft, Example, Gate, ModelSpec
 
 from . import benchmark, snapshots
 from .benchmark import Entry
-from .comparing import NONE, Names, Wanted
+from .comparing import NONE, Names, Wanted, leaks
 from .filters import QuickSelect
 from .models import Side, Snapshot
 
@@ -66,6 +66,8 @@ class Plan:
     entries: list[Entry]
     items: int
     costs: list[Decimal]
+    given_away: list[str]
+    """Which contracts show models what they are measured by, in sentences."""
 
     @property
     def rows(self) -> list[tuple[Entry, Decimal]]:
@@ -157,7 +159,9 @@ class StartForm(forms.Form):
         except ValidationError as error:
             self.add_error("contracts", error)
         else:
-            return Plan(snapshot, entries, items, [benchmark.estimate(snapshot, entry) for entry in entries])
+            costs = [benchmark.estimate(snapshot, entry) for entry in entries]
+            given_away = leaks.sentences(snapshot, {entry.contract: entry.label for entry in entries})
+            return Plan(snapshot, entries, items, costs, given_away)
         return None
 
     def _entries(self) -> list[Entry]:

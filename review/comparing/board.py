@@ -2,27 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import combinations
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.db.models import Count
-from django.utils.formats import number_format
-from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
 
 from review import baseline, charts
 from review.agreement import Estimate
 from review.baseline import RIGHT, Change
 from review.measures import pairs
 from review.measures.confidence import Passed
-from review.measures.pairs import Comparison, Verdict
 from review.models import Contender, Result, Run
 from review.scores import AXES
 
+from . import leaks
 from .shown import Gated, Macro, Names, Share, contenders_of, gate_threshold, passed_at
+from .verdicts import Told, comparison, told
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,21 +50,6 @@ class Row:
     @property
     def failures(self) -> list[tuple[str, int]]:
         return list(self.figures["failures"].items())
-
-
-class Told(NamedTuple):
-    """What can be said of two contenders; the better one comes first where one is. Differences are in points."""
-
-    text: str
-    told: bool
-    one: str
-    other: str
-    only_one: int
-    only_other: int
-    p: float
-    adjusted: float
-    difference: Share
-    macro: tuple[Share, ...]
 
 
 class Board:
@@ -99,7 +82,7 @@ class Board:
 
     def _best(self) -> set[int]:
         accuracies = {one.pk: float(one.figures["both"][0] or 0) for one in self._contenders}
-        comparisons = {(one["one"], one["other"]): _comparison(one) for one in self.run.comparisons}
+        comparisons = {(one["one"], one["other"]): comparison(one) for one in self.run.comparisons}
         return pairs.indistinguishable_from_best(accuracies, comparisons)
 
     @property
@@ -112,7 +95,7 @@ class Board:
         kept = {frozenset((one["one"], one["other"])): one for one in self.run.comparisons}
         found = (kept.get(frozenset((a.contender.pk, b.contender.pk))) for a, b in combinations(self.rows, 2))
         names = {one.pk: str(one) for one in self._contenders}
-        return [_told(one, names, len(kept)) for one in found if one]
+        return [told(one, names, len(kept)) for one in found if one]
 
     @property
     def first_pairs(self) -> list[Told]:
@@ -121,6 +104,11 @@ class Board:
     @property
     def other_pairs(self) -> list[Told]:
         return self.pairs[len(self.rows) - 1 :]
+
+    @cached_property
+    def given_away(self) -> list[str]:
+        """Which contracts show models what they are measured by, in sentences."""
+        return leaks.sentences(self.run.snapshot, {one.contract: one.label for one in self._contenders})
 
     @property
     def cost(self) -> float:
@@ -153,68 +141,3 @@ def _counted(contenders: Sequence[Contender], threshold: float) -> dict[int, tup
     rows = Result.objects.filter(contender__in=contenders, confidence__gte=threshold).order_by()
     counts = rows.values_list("contender").annotate(passed=Count("pk"), wrong=Count("pk", filter=~RIGHT))
     return {contender: (accepted, wrong) for contender, accepted, wrong in counts}
-
-
-def _comparison(kept: Mapping[str, Any]) -> Comparison:
-    return Comparison(
-        n=kept["n"],
-        only_one=kept["only_one"],
-        only_other=kept["only_other"],
-        p=kept["p"],
-        adjusted=kept["adjusted"],
-        difference=Estimate(*kept["difference"]),
-        needed=kept["needed"],
-    )
-
-
-def _told(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> Told:
-    compared = _comparison(kept)
-    turned = compared.only_other > compared.only_one
-    one, other = names[kept["one"]], names[kept["other"]]
-    only = (compared.only_one, compared.only_other)
-    differences = [kept["difference"], *(kept["macro_f1"][axis] for axis in AXES)]
-    if turned:
-        one, other, only = other, one, (only[1], only[0])
-        differences = [_negated(figures) for figures in differences]
-    difference, *macro = (Share.of(figures) for figures in differences)
-    return Told(
-        text=_sentence(compared, one, other, number),
-        told=compared.verdict is not Verdict.UNTOLD,
-        one=one,
-        other=other,
-        only_one=only[0],
-        only_other=only[1],
-        p=compared.p,
-        adjusted=compared.adjusted,
-        difference=difference,
-        macro=tuple(macro),
-    )
-
-
-def _sentence(compared: Comparison, one: str, other: str, number: int) -> str:
-    said = {"one": one, "other": other, "n": number_format(compared.n, force_grouping=True)}
-    if compared.verdict is not Verdict.UNTOLD:
-        return _("%(one)s is better than %(other)s.") % said
-    if not compared.needed:
-        return _("%(one)s and %(other)s are right equally often on these %(n)s items.") % said
-    more = compared.needed - compared.n
-    if more > 0:
-        return ngettext(
-            "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more is needed.",
-            "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more are needed.",
-            more,
-        ) % (said | {"more": _about(more)})
-    if number == 1:
-        return _("%(one)s and %(other)s cannot be told apart on these %(n)s items, by a narrow margin.") % said
-    told = _("%(one)s and %(other)s cannot be told apart on these %(n)s items, as one of %(number)d comparisons.")
-    return told % (said | {"number": number})
-
-
-def _about(number: int) -> str:
-    """To two digits: more is not known of it."""
-    return number_format(round(number, 2 - len(str(number))), force_grouping=True)
-
-
-def _negated(figures: Sequence[Any]) -> list[Any]:
-    estimate, low, high, n = figures
-    return [*(None if value is None else -value for value in (estimate, high, low)), n]

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.db.models import Q, QuerySet
 
-from review import baseline
+from review import baseline, disputes
 from review.baseline import RIGHT
 from review.models import Contender, GoldLabel, Result
 from review.scores import AXES
@@ -89,7 +89,6 @@ class Said(NamedTuple):
 
 
 def said(results: Iterable[Result], names: Names) -> Iterator[Said]:
-    closed = (GoldLabel.State.DISPUTED, GoldLabel.State.RETIRED)
     for result in results:
         item, text = result.item, result.item.gold.text
         expected = [
@@ -102,7 +101,7 @@ def said(results: Iterable[Result], names: Names) -> Iterator[Said]:
             rest=text[SHOWN:LONGEST_TEXT],
             left_out=max(len(text) - LONGEST_TEXT, 0),
             expected=expected,
-            open_to_dispute=item.gold.state not in closed,
+            open_to_dispute=item.gold.state not in disputes.CLOSED,
         )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -107,10 +108,19 @@ class Names:
 
 
 def contenders_of(run: Run) -> list[Contender]:
-    contenders = list(run.contenders.select_related("spec", "contract"))
+    contenders = list(run.contenders.select_related("spec__provider", "contract"))
     for one in contenders:
         one.run = run
+    tell_apart(contenders)
     return contenders
+
+
+def tell_apart(contenders: Sequence[Contender]) -> None:
+    """Have those that would be called the same name their providers, too."""
+    names = Counter(str(one) for one in contenders)
+    repeated = [one for one in contenders if names[str(one)] > 1]
+    for one in repeated:
+        one.names_provider = True
 
 
 def gate_threshold() -> float:

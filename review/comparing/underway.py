@@ -10,7 +10,7 @@ from django.db.models import Count, Q, Sum
 from review.benchmark import Progress
 from review.models import Contender, Result, Run
 
-from .shown import contenders_of
+from .shown import contenders_of, tell_apart
 
 
 class Standing(NamedTuple):
@@ -60,8 +60,10 @@ def listed(runs: Iterable[Run]) -> list[Listed]:
     """Runs with who takes part, and how far those are that have not ended (two queries)."""
     runs = list(runs)
     parts: dict[int, list[Contender]] = {}
-    for one in Contender.objects.filter(run__in=runs).select_related("spec").defer("figures"):
+    for one in Contender.objects.filter(run__in=runs).select_related("spec__provider").defer("figures"):
         parts.setdefault(one.run_id, []).append(one)
+    for contenders in parts.values():
+        tell_apart(contenders)
     unfinished = [run for run in runs if run.state != Run.State.FINISHED]
     rows = Result.objects.filter(contender__run__in=unfinished).order_by().values_list("contender__run")
     done = dict(rows.annotate(Count("pk"))) if unfinished else {}

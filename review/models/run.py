@@ -90,8 +90,13 @@ class Contender(models.Model):
             models.UniqueConstraint(fields=["baseline"], condition=Q(baseline=True), name="contender_one_baseline"),
         ]
 
+    names_provider = False
+    """Whether its name would not tell it from others without its provider's."""
+
     def __str__(self) -> str:
-        notes = [self.label] if self.label else []
+        notes = [str(self.spec.provider)] if self.names_provider else []
+        if self.label:
+            notes.append(self.label)
         if self.examples:
             notes.append(ngettext("%d solved ticket", "%d solved tickets", self.examples) % self.examples)
         return f"{self.spec} ({', '.join(notes)})" if notes else str(self.spec)

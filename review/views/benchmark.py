@@ -65,6 +65,8 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
     if plan is None:
         return _overview(request, form, status=422)
     if "confirmed" not in request.POST:
+        for sentence in plan.given_away:
+            messages.warning(request, sentence)
         return render(request, "review/start_run.html", {"form": form, "plan": plan})
     return redirect(tasks.start_benchmark(plan.snapshot, plan.entries, by=request.user))
 

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from dataclasses import replace
 from decimal import Decimal
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -12,7 +13,7 @@ from django.db import connection
 
 from classifier import catalogue, taxonomy
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
-from review import baseline, benchmark, comparing, gold, scores, snapshots, tasks
+from review import baseline, benchmark, comparing, gold, scoreboard, scores, snapshots, tasks
 from review.benchmark import Entry, NothingToRun
 from review.comparing import Wanted
 from review.judging import Judge
@@ -281,10 +282,126 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
     ):
         assert told in printed
     assert "always, passing (wrong) from a confidence of: 0.00: 30 (" in printed
-    assert "taken for Billing" in printed
+    assert "-> Billing: " in printed
     assert "right by the first alone" in printed
     assert "broken, right by confidence: no answer" in printed
 
 
 def answer_billing(request: Request) -> Any:
     return answer("Billing", "Neutral", 0.9)
+
+
+def printed_by(capsys: Any, *arguments: str, **options: Any) -> str:
+    call_command("benchmark", *arguments, quiet=True, **options)
+    return str(capsys.readouterr().out)
+
+
+def labelled(path: Path, number: int) -> str:
+    """A file of so many texts, whose labels are what `by_text` says of them."""
+    reply, lines = by_text(CATEGORIES, SENTIMENTS), []
+    for place in range(number):
+        text = f"{place * 7919:x} of a file"
+        said = json.loads(reply(_asked(text)).content)
+        lines.append(json.dumps({"text": text, "category": said["category"], "sentiment": said["sentiment"]}))
+    Category.objects.get_or_create(name="General")
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, capsys: Any) -> None:
+    path = labelled(tmp_path / "items.jsonl", 5)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        make_spec(server, name="dear", family="a", price_per_request=Decimal("0.5"))
+        printed = printed_by(capsys, path, model=["dear"], estimate=True)
+        assert "dear: about 2.5000 by its prices" in printed
+        assert "accuracy=" not in printed
+        assert not server.requests
+        printed = printed_by(capsys, path, model=["dear"])
+    assert printed.index("dear: about 2.5000") < printed.index("dear: accuracy=1.000")
+
+
+def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) -> None:
+    path = labelled(tmp_path / "items.jsonl", 20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: error(400, "no")) as bad:
+        make_spec(bad, name="broken", family="a")
+        make_spec(good, name="perfect", family="b")
+        printed = printed_by(capsys, path, model=["broken", "perfect"])
+    assert "perfect is better than broken. 20 right by the first alone, 0 by the second" in printed
+    assert "difference 100.0 (" in printed
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of_a_file", [False, True])
+def test_models_of_one_name_are_told_apart_by_their_providers(of_a_file: bool, tmp_path: Path, capsys: Any) -> None:
+    catalogue.load()
+    hold_out(20)
+    path = [labelled(tmp_path / "items.jsonl", 20)] if of_a_file else []
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
+        worse, better = make_spec(bad, name="same", family="a"), make_spec(good, name="other", family="a")
+        ModelSpec.objects.filter(pk=better.pk).update(name="same")
+        printed = printed_by(capsys, *path, model=["same"])
+    assert f"same ({better.provider}) is better than same ({worse.provider})." in printed
+    summed_up = [line.split(":")[0] for line in printed.splitlines() if "accuracy=" in line]
+    assert sorted(summed_up) == sorted(f"same ({one.provider})" for one in (worse, better))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
+    catalogue.load()
+    snapshot = hold_out(20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(answer_billing) as bad:
+        always, perfect = make_spec(bad, name="always", family="a"), make_spec(good, name="perfect", family="b")
+        first = started(snapshot, always)
+        benchmark.work_off(first.pk)
+        baseline.pin(first.contenders.get())
+        printed = printed_by(capsys, model=["always", "perfect"])
+    run = Run.objects.latest("pk")
+    board = comparing.Board(run)
+    (pair,) = board.pairs
+    assert f"{pair.text} {pair.only_one} right by the first alone" in printed
+    for share in (pair.difference, *pair.macro):
+        assert share.percent is None or f"{share.percent:.1f} (" in printed
+    assert f"against always of {first}" in printed
+    change = next(row.change for row in board.rows if row.contender.spec == perfect)
+    assert change
+    assert f"{change.fixed} fixed, 0 broken of 20" in printed
+    figures = run.contenders.get(spec=always).figures["axes"]["category"]
+    names = snapshot.names("categories")
+    for expected, said, number in figures["confusion"]:
+        assert expected == said or f"{names[expected]} -> {names[said]}: {number}" in printed
+    rows = printed.split("always, category: expected")[1].split("\n\n")[0].splitlines()[2:]
+    assert sum(int(cell) for row in rows for cell in row.split()[2:]) == 20
+
+
+def test_a_matrix_that_is_too_wide_for_a_terminal_is_left_to_the_list() -> None:
+    most = scoreboard.MOST_CLASSES
+    for classes, shown in ((most, True), (most + 1, False)):
+        rows = [scores.Scored(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
+        one = {1: scoreboard.Row("m", scores.figures(rows))}
+        labels = {"category": {pk: f"Class {pk}" for pk in range(1, classes + 1)}, "sentiment": {1: "Neutral"}}
+        printed = list(scoreboard.lines(one, scoreboard.Setting(0.85, labels)))
+        assert any(line.startswith("m, category: expected in rows") for line in printed) == shown
+        (confused,) = [line for line in printed if line.startswith("m, category mixed up")]
+        assert confused.count(" -> Class 1: 1") == classes - 1
+
+
+def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> None:
+    one = {
+        "one": 1,
+        "other": 2,
+        "n": 100,
+        "only_one": 20,
+        "only_other": 9,
+        "p": 0.06,
+        "adjusted": 0.06,
+        "difference": [0.11, -0.001, 0.22, 100],
+        "needed": 90,
+        "verdict": "untold",
+        "macro_f1": dict.fromkeys(scores.AXES, [None, None, None, 100]),
+    }
+    figures = scores.figures([scores.Scored(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
+    rows = {1: scoreboard.Row("a", figures), 2: scoreboard.Row("b", figures)}
+    labels = {"category": {1: "Billing"}, "sentiment": {1: "Neutral"}}
+    printed = "\n".join(scoreboard.lines(rows, scoreboard.Setting(0.85, labels), [one]))
+    assert "a and b cannot be told apart on these 100 items, by a narrow margin." in printed
+    assert "more needed" not in printed

@@ -17,7 +17,7 @@ from classifier import drafts
 from classifier.models import Category, ContractVersion, Gate, ModelSpec, Sentiment
 from review import baseline, benchmark, comparing, disputes, gold, scores, snapshots
 from review.benchmark import Entry
-from review.comparing import Board, Wanted, board, replies, sheet
+from review.comparing import Board, Wanted, board, replies, sheet, verdicts
 from review.measures.pairs import compare
 from review.models import Contender, GoldLabel, Result, Run, Seat, Snapshot
 from review.scores import AXES
@@ -404,7 +404,7 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
         "needed": found.needed,
         "macro_f1": dict.fromkeys(AXES, [None, None, None, 100]),
     }
-    assert board._told(kept, {1: "a", 2: "b"}, 45).text == (
+    assert verdicts.told(kept, {1: "a", 2: "b"}, 45).text == (
         "a and b cannot be told apart on these 100 items, as one of 45 comparisons."
     )
 
@@ -440,14 +440,43 @@ def test_queries_do_not_depend_on_how_many_items_there_are(
     baseline.pin(contender_of(finished(snapshot, {"old": failing}), "old"))
     run = finished(snapshot, {"a": right, "b": wrong_at(0), "c": failing})
     lead.get(run.get_absolute_url())
-    # Session, person with permissions, the gate's notice; run, contenders, threshold, baseline, changes.
-    with django_assert_num_queries(8):
+    # Session, person with permissions, the gate's notice; run, contenders, threshold, baseline, changes, what is alike
+    # to the contract's examples.
+    with django_assert_num_queries(9):
         lead.get(run.get_absolute_url())
     contender = contender_of(run, "b")
     with django_assert_num_queries(7):
         lead.get(url_of(contender))
     with django_assert_num_queries(7):
         lead.get(url_of(contender, "answers"))
+
+
+def test_models_of_one_name_are_told_apart_by_their_providers(lead: Client) -> None:
+    snapshot = hold_out(3)
+    run, under_way = finished(snapshot, {"a": right, "b": failing, "c": failing}), started(snapshot, _spec("d"))
+    ModelSpec.objects.filter(name="b").update(name="a")
+    content = plain(read(lead, run.get_absolute_url()))
+    assert "a (a's) and a (b's) cannot be told apart on these 3 items" in content
+    assert " c 0.0%" in content
+    assert "a (a's) , a (b's) , c" in plain(read(lead, BENCHMARK))
+    assert "d's" not in read(lead, under_way.get_absolute_url())
+
+
+def test_what_a_contract_gives_away_is_said_before_and_after(lead: Client) -> None:
+    snapshot = hold_out(3)
+    given_away = "The examples of the contract in force give %s away"
+    assert "away" not in plain(lead.post(START, choice()).content.decode())
+    texts = [item.gold.text for item in benchmark.held_out(snapshot).select_related("gold")]
+    Category.objects.filter(name="Billing").update(examples=f"{texts[0]}\nNothing like it.")
+    assert given_away % "1 item" in plain(lead.post(START, choice()).content.decode())
+    assert given_away % "1 item" in plain(read(lead, finished(snapshot, {"a": right}).get_absolute_url()))
+    Category.objects.filter(name="Account").update(examples=texts[1])
+    assert given_away % "2 items" in plain(lead.post(START, choice()).content.decode())
+    # What came later is no part of what was measured.
+    later = "One that came later: the lift is stuck between two floors."
+    one_more()
+    Category.objects.filter(name="Account").update(examples=later)
+    assert given_away % "1 item" in plain(read(lead, finished(snapshot, {"a": right}).get_absolute_url()))
 
 
 def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead: Client) -> None:
@@ -612,7 +641,7 @@ def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Ru
     assert response.headers["Location"] == url_of(result.contender, "answers") + "?" + back
     gold = GoldLabel.objects.get(pk=result.item.gold_id)
     assert (gold.state, gold.note) == ("disputed", "It is about a bill.")
-    assert set(Seat.objects.filter(ticket=gold.ticket).values_list("not_for", "blind")) == {(lea.pk, True)}
+    assert set(Seat.objects.filter(ticket=gold.ticket).values_list("barred", "blind")) == {(lea.pk, True)}
     content = read(lead, response.headers["Location"])
     assert "Two people are asked anew" in content
     assert "The label is disputed" in plain(content)

@@ -235,7 +235,7 @@ def test_held_out_texts_among_the_examples_are_told(
 ) -> None:
     draft.labels.filter(name="Refunds").update(examples="please send my money back\nsomething else altogether")
     call_command("benchmark", draft=draft.name, model=["first"], quiet=True)
-    assert "nearly stand among the examples of the draft: 1" in capsys.readouterr().err
+    assert "The examples of Finer billing give 1 item away" in capsys.readouterr().err
     (leaking,) = drafting.given_away(Contender.objects.get(label=draft.name).contract)
     assert leaking.text == "please send my money back"
     assert drafting.given_away(ContractVersion.objects.in_force()) == []

@@ -1,24 +1,23 @@
 import argparse
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Sequence
+from decimal import Decimal
 from threading import Lock
-from typing import Any, NamedTuple
+from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import readers
-from classifier.contract import Answer, ClassifierError
-from classifier.labelling import ask
 from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, Draft, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
-from review import benchmark, drafting, scoreboard, scores, snapshots
-from review.comparing.shown import gate_threshold
-from review.judging import Judge
+from review import baseline, benchmark, drafting, scoreboard, scores, snapshots
+from review.comparing import Names, leaks, texts
+from review.comparing.shown import contenders_of, gate_threshold, tell_apart
+from review.comparing.texts import CannotMeasure, Item
 from review.models import Contender, Result, Run, Snapshot, SnapshotItem
-from review.scoreboard import Setting
-from review.scores import Scored
+from review.scoreboard import Row, Setting
+from review.scores import AXES, Scored
 
 
 class Command(BaseCommand):
@@ -56,26 +55,53 @@ class Command(BaseCommand):
             raise CommandError("A draft is measured on a snapshot, and beside the contract in force.")
         version = self._version(options["contract"])
         if file:
-            items = [self._item(file.name, record, version) for record in self._records(file)]
-            if not items:
-                raise CommandError("There is no item to compare on in this file.")
-            say_who_answers(self)
-            entries = self._entries(self._specs(model), version)
-            figures = {entry.name: self._figures(entry, items) for entry in entries}
-            labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
-            self._show(figures, {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()})
+            self._measure_file(file, version, model, only_estimate=options["estimate"])
+        else:
+            self._measure_snapshot(version, model, **options)
+
+    def _measure_file(self, file: Any, version: ContractVersion, models: list[str], *, only_estimate: bool) -> None:
+        try:
+            items = texts.read(file, version)
+        except CannotMeasure as error:
+            raise CommandError(str(error)) from error
+        say_who_answers(self)
+        entries = self._entries(self._specs(models), version)
+        names = self._announced(entries, [texts.estimate(entry, items) for entry in entries])
+        if only_estimate:
             return
+        rows = [self._scored(name, entry, items) for name, entry in zip(names, entries, strict=True)]
+        board = {key: Row(names[key], scores.figures(of_one)) for key, of_one in enumerate(rows)}
+        labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
+        by_key = {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()}
+        self._show(board, Setting(gate_threshold(), by_key), scores.comparisons(dict(enumerate(rows))))
+
+    def _scored(self, name: str, entry: benchmark.Entry, items: list[Item]) -> list[Scored]:
+        def told(item: Item, one: Scored, said: str) -> None:
+            self._line(name, one.right, one.latency_ms, said, f"{item.category} | {item.sentiment}", item.text)
+
+        return list(texts.scored(entry, items, told))
+
+    def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
         snapshot = self._snapshot(options["snapshot"])
         say_who_answers(self)
-        specs = self._specs(model)
+        specs = self._specs(models)
         if options["draft"]:
             entries = self._drafted(options["draft"], specs)
         else:
             entries = self._entries(specs, version, options["contract"] or "")
-        for entry in entries:
-            self.stdout.write(f"{entry.name}: about {benchmark.estimate(snapshot, entry):.4f} by its prices")
+        self._announced(entries, [benchmark.estimate(snapshot, entry) for entry in entries])
+        for sentence in leaks.sentences(snapshot, {entry.contract: entry.label for entry in entries}):
+            self.stderr.write(sentence)
         if not options["estimate"]:
             self._work_off(self._started(snapshot, entries))
+
+    def _announced(self, entries: Sequence[benchmark.Entry], costs: Sequence[Decimal]) -> list[str]:
+        """Say what each will cost; their names, no two of them the same."""
+        contenders = [entry.contender() for entry in entries]
+        tell_apart(contenders)
+        for contender, cost in zip(contenders, costs, strict=True):
+            self.stdout.write(f"{contender}: about {cost:.4f} by its prices")
+        return [str(contender) for contender in contenders]
 
     def _version(self, digest: str | None) -> ContractVersion:
         try:
@@ -93,7 +119,7 @@ class Command(BaseCommand):
     def _drafted(self, name: str, specs: list[ModelSpec]) -> list[benchmark.Entry]:
         try:
             draft = Draft.objects.get(name=name)
-            entries = _once(one for n in self._examples for one in drafting.entries_for(draft, specs, n))
+            return _once(one for n in self._examples for one in drafting.entries_for(draft, specs, n))
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
@@ -101,9 +127,6 @@ class Command(BaseCommand):
             raise CommandError(" ".join(error.messages)) from error
         except EmptyTaxonomy as error:
             raise CommandError(str(error)) from error
-        if given_away := len(drafting.given_away(entries[-1].contract)) if entries else 0:
-            self.stderr.write(f"Held-out texts that nearly stand among the examples of the draft: {given_away}")
-        return entries
 
     def _snapshot(self, digest: str | None) -> Snapshot:
         try:
@@ -141,19 +164,20 @@ class Command(BaseCommand):
 
     def _work_off(self, run: Run) -> None:
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
+        self._names = {one.pk: str(one) for one in contenders_of(run)}
         if not benchmark.work_off(run.pk, told=self._told):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:
             raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
-        contenders = {one.pk: str(one) for one in run.contenders.select_related("spec")}
-        figures = {str(one): one.figures for one in run.contenders.select_related("spec")}
-        names = run.snapshot.names
-        labels = {"category": names("categories"), "sentiment": names("sentiments")}
-        self._show(figures, labels, comparisons=run.comparisons, names=contenders)
+        contenders, pinned = contenders_of(run), baseline.current()
+        changes = scoreboard.changes(contenders, pinned)
+        rows = {one.pk: Row(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
+        setting = Setting(gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else "")
+        self._show(rows, setting, run.comparisons)
         for found in drafting.what_if(run):
             self.stdout.write(
-                f"{contenders[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
+                f"{self._names[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
                 f" {len(found.fixed)} right only so, {len(found.broken)} right only now"
             )
 
@@ -161,7 +185,7 @@ class Command(BaseCommand):
         names = item.snapshot.names
         expected = f"{names('categories')[item.category]} | {names('sentiments')[item.sentiment]}"
         said = result.answer or f"ERROR {result.failure}: {result.detail}"
-        self._line(str(contender), result.right, result.latency_ms, said, expected, item.gold.text)
+        self._line(self._names[contender.pk], result.right, result.latency_ms, said, expected, item.gold.text)
 
     def _line(self, name: str, right: bool, latency_ms: float, said: str, expected: str, text: str) -> None:
         if self._quiet:
@@ -170,57 +194,16 @@ class Command(BaseCommand):
         with self._writing:
             self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
 
-    def _show(self, figures: dict[str, Any], labels: dict[str, dict[int, str]], **compared: Any) -> None:
-        for line in scoreboard.lines(figures, Setting(gate_threshold(), labels), **compared):
+    def _show(self, rows: dict[int, Row], setting: Setting, comparisons: Sequence[Any]) -> None:
+        for line in scoreboard.lines(rows, setting, comparisons):
             self.stdout.write(line)
-        for name, one in figures.items():
-            failures = one["n"] - one["answered"]
+        for row in rows.values():
+            failures = row.figures["n"] - row.figures["answered"]
             errors = f", errors={failures}" if failures else ""
-            latency = one["latency"]["mean"] or 0
-            self.stdout.write(f"{name}: accuracy={one['both'][0]:.3f}, avg_latency={latency:.0f} ms{errors}")
-
-    def _records(self, file: Any) -> list[readers.Row | readers.Rejection]:
-        try:
-            format = readers.sniff_format(file.name, file.peek(4096)[:4096])
-            return list(readers.read(file, format=format))
-        except readers.UnreadableFile as error:
-            raise CommandError(f"{file.name}: {error}") from error
-
-    def _item(self, name: str, record: readers.Row | readers.Rejection, version: ContractVersion) -> "Item":
-        if isinstance(record, readers.Rejection):
-            raise CommandError(f"{name}, record {record.number}: {record.reason}")
-        category, sentiment = record.values.get("category"), record.values.get("sentiment")
-        for value, known in ((category, version.labels.categories), (sentiment, version.labels.sentiments)):
-            if value not in known:
-                there_are = f"there are {', '.join(known)}"
-                raise CommandError(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
-        return Item(record.values["text"] or "", category or "", sentiment or "")
-
-    def _figures(self, entry: benchmark.Entry, items: list["Item"]) -> dict[str, Any]:
-        return scores.figures(list(self._scored(entry, items)))
-
-    def _scored(self, entry: benchmark.Entry, items: list["Item"]) -> Iterator[Scored]:
-        judge, labels = Judge(), entry.contract.labels
-        answers = ask([item.text for item in items], entry.spec, entry.contract, examples=entry.shown)
-        for item, answer in zip(items, answers, strict=True):
-            category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
-            said = answer if isinstance(answer, Answer) else None
-            one = Scored(
-                category=category,
-                sentiment=sentiment,
-                said_category=labels.categories[said.category] if said else None,
-                said_sentiment=labels.sentiments[said.sentiment] if said else None,
-                category_right=bool(said and judge.category(said.category, category, labels)),
-                sentiment_right=bool(said and judge.sentiment(said.sentiment, sentiment, labels)),
-                confidence=said.confidence if said else None,
-                failure=answer.kind if isinstance(answer, ClassifierError) else "",
-                latency_ms=answer.usage.latency_ms,
-                cost=float(entry.spec.cost(answer.usage)),
+            latency = row.figures["latency"]["mean"] or 0
+            self.stdout.write(
+                f"{row.name}: accuracy={row.figures['both'][0]:.3f}, avg_latency={latency:.0f} ms{errors}"
             )
-            words = f"{said.category} | {said.sentiment}" if said else f"ERROR {one.failure}: {answer}"
-            expected = f"{item.category} | {item.sentiment}"
-            self._line(entry.name, one.right, one.latency_ms, words, expected, item.text)
-            yield one
 
 
 def _once(entries: Iterable[benchmark.Entry]) -> list[benchmark.Entry]:
@@ -228,9 +211,7 @@ def _once(entries: Iterable[benchmark.Entry]) -> list[benchmark.Entry]:
     return list({(entry.spec, entry.contract, entry.shown): entry for entry in entries}.values())
 
 
-class Item(NamedTuple):
-    """A text out of a file and the labels it should get, by their full names."""
-
-    text: str
-    category: str
-    sentiment: str
+def _labels(run: Run, contenders: Sequence[Contender]) -> dict[str, dict[int, str]]:
+    """By axis, the names of labels as they stood for any of them."""
+    names = [Names(run, contender) for contender in contenders]
+    return {axis: {pk: name for one in names for pk, name in one.of(axis).items()} for axis in AXES}
