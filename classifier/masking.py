@@ -1,8 +1,9 @@
 """Texts without what tells who wrote them: addresses, numbers and accounts go, a mark of their kind stays. Pure.
 
 What only looks alike stays: a card must pass the check of Luhn (ISO/IEC 7812-1), an IBAN the length of its country
-and ISO 7064 MOD 97-10 (ISO 13616), an IP address Python's own reading of it. Names, streets and numbers written in
-words are not found. Each kind is looked for once, in time that grows with the text, whatever the text is.
+and ISO 7064 MOD 97-10 (ISO 13616), an IP address Python's own reading of it. Digits count in every script, and signs of
+full width as those of ASCII. Names, streets and numbers written in words are not found. Each kind is looked for once,
+in time that grows with the text, whatever the text is.
 """
 
 import re
@@ -25,8 +26,10 @@ _NOT_BEFORE_POINT = rf"(?!\.(?:\d|{_MARK}))"
 
 def mask(text: str) -> str:
     """The text with [email], [iban], [ip], [card] and [phone] in the place of such. Masking twice changes no more."""
+    plain = _plain(text)
     for kind, look in _LOOKS:
-        text = _replaced(text, ((start, end, f"[{kind}]") for start, end in look(text)))
+        if marks := [(start, end, f"[{kind}]") for start, end in look(plain)]:
+            text, plain = _replaced(text, marks), _replaced(plain, marks)
     return text
 
 
@@ -42,11 +45,11 @@ def places(text: str) -> list[Place]:
     One kind after the other is looked for in what the ones before have left, with their marks in it.
     """
     found: list[Place] = []
-    left = text
+    left = plain = _plain(text)
     for kind, look in _LOOKS:
         if fresh := list(look(left)):
             found = sorted(found + [(start, end, kind) for start, end in _in_original(fresh, found)])
-            left = _replaced(text, ((start, end, f"[{kind}]") for start, end, kind in found))
+            left = _replaced(plain, ((start, end, f"[{kind}]") for start, end, kind in found))
     return found
 
 
@@ -68,6 +71,20 @@ def _replaced(text: str, marks: Iterable[tuple[int, int, str]]) -> str:
         pieces += (text[done:start], mark)
         done = end
     return "".join((*pieces, text[done:])) if pieces else text
+
+
+_SIGNS = dict(zip("\uff0b\uff0d\uff0e\uff0f\uff1a\uff08\uff09\u3000\u2010\u2011", "+-./:() --", strict=True))
+_BEYOND_LATIN = re.compile("[\u0660-\U0010ffff]")  # from the first digit that is not of ASCII
+_FOREIGN_SIGN = re.compile(f"[{''.join(_SIGNS)}]")
+_FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
+
+
+def _plain(text: str) -> str:
+    """The text with its digits and signs as ASCII has them, each in its place: what stands where stays the same."""
+    if not _BEYOND_LATIN.search(text):
+        return text
+    text = _FOREIGN_SIGN.sub(lambda sign: _SIGNS[sign[0]], text)
+    return _FOREIGN_DIGIT.sub(lambda digit: str(int(digit[0])), text)
 
 
 def _emails(text: str) -> Iterator[tuple[int, int]]:
@@ -172,6 +189,7 @@ def _iban_end(text: str, start: int, tail: int) -> int:
 _GROUPED = re.compile(rf"{_START}{_NOT_AFTER_POINT}\d+(?:[ \u00a0-]\d+)*{_END}")
 _GROUP = re.compile(r"\d+")
 _FEWEST, _MOST = 13, 19
+_DOTTED = re.compile(rf"{_START}{_NOT_AFTER_POINT}[1-9]\d{{3}}(?:\.\d{{3,6}}){{2,4}}{_NOT_BEFORE_POINT}{_END}")
 _DOUBLED = (0, 2, 4, 6, 8, 1, 3, 5, 7, 9)
 
 
@@ -180,6 +198,12 @@ def _cards(text: str) -> Iterator[tuple[int, int]]:
         if match.end() - match.start() >= _FEWEST:
             start, end = match.span()
             yield from _cards_among(match[0], start, text[max(start - 2, 0) : start], text[end : end + 2])
+
+
+def _is_card(text: str) -> bool:
+    digits = text.replace(".", "")
+    doubled = sum(_DOUBLED[int(digit)] if at % 2 else int(digit) for at, digit in enumerate(reversed(digits)))
+    return _FEWEST <= len(digits) <= _MOST and doubled % 10 == 0
 
 
 def _cards_among(run: str, offset: int, before: str, after: str) -> Iterator[tuple[int, int]]:
@@ -230,13 +254,16 @@ _INTERNATIONAL = (
 _NATIONAL = (
     r"\(0?[1-9]\d{1,4}\)[ \u00a0/-]{0,3}\d(?:[ \u00a0/-]?\d){4,9}",
     rf"0[1-9]\d{{0,4}}(?:{_GAP}|[ \u00a0][/-][ \u00a0])\d(?:{_GAP}?\d){{3,11}}",
+    r"0[1-9]\d{8,9}",
     r"(?:1[ \u00a0.-])?[2-9]\d\d[ \u00a0.-]\d{3}[ \u00a0.-]\d{4}",
     r"[2-9]\d\d-\d{4}",
     r"[2-9]\d(?:[ \u00a0]\d\d){3}",
     r"[5-9]\d\d(?:[ \u00a0-]\d{3}[ \u00a0-]\d{3}|[ \u00a0]\d\d[ \u00a0]\d\d[ \u00a0]\d\d)",
     r"[6-9]\d{4}[ \u00a0]\d{5}",
 )
-"""With an area code in brackets or with a zero; of North America; of Scandinavia; of Iberia and Poland; of India."""
+"""With an area code in brackets or with a zero, the latter without a gap too; of North America; of Scandinavia; of
+Iberia and Poland; of India. Other numbers without a gap may as well be those of orders.
+"""
 _MONEY = "€$£¥₹%"
 # A national number looks like many others: it must not hang on a number, a sign of money or one of an order.
 _PHONE = re.compile(
@@ -258,5 +285,6 @@ _LOOKS: Sequence[tuple[str, Callable[[str], Iterator[tuple[int, int]]]]] = (
     ("ip", lambda text: _matches(_IPV6, text, _is_ipv6)),
     ("ip", lambda text: _matches(_IPV4, text, _is_ipv4)),
     ("card", _cards),
+    ("card", lambda text: _matches(_DOTTED, text, _is_card)),
     ("phone", lambda text: _matches(_PHONE, text, _is_phone)),
 )

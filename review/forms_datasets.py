@@ -13,11 +13,14 @@ from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
 
 from .datasets.formats import FORMATS
+from .datasets.parsing import REQUIRED
+from .datasets.record import Record
 from .models import GoldLabel, Side
 from .snapshots import Filters
 
 LARGEST_UPLOAD = 200 * 1024 * 1024
 """Bytes; larger files are taken in by the command."""
+OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
 
 
 class FreezeForm(forms.Form):
@@ -82,6 +85,20 @@ class ImportForm(forms.Form):
     text = forms.CharField(label=_("column of the text"), required=False, max_length=100)
     category = forms.CharField(label=_("column of the category"), required=False, max_length=100)
     sentiment = forms.CharField(label=_("column of the sentiment"), required=False, max_length=100)
+    columns = forms.CharField(
+        label=_("other columns"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 2}),
+        help_text=_("One a line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
+    )
+    labels = forms.CharField(
+        label=_("labels named otherwise"),
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea({"rows": 2}),
+        help_text=_("One a line, as in Payments=Billing: the file's name, then the label's full name."),
+    )
     dry_run = forms.BooleanField(
         label=_("dry run"), required=False, initial=True, help_text=_("Only say what would become of it.")
     )
@@ -94,6 +111,24 @@ class ImportForm(forms.Form):
             raise forms.ValidationError(message % megabytes)
         return file
 
+    def clean_columns(self) -> dict[str, str]:
+        return _pairs(self.cleaned_data["columns"])
+
+    def clean_labels(self) -> dict[str, str]:
+        return _pairs(self.cleaned_data["labels"])
+
     def mapping(self) -> dict[str, str]:
-        columns = {name: self.cleaned_data[name].strip() for name in ("text", "category", "sentiment")}
-        return {name: column for name, column in columns.items() if column}
+        columns = {name: self.cleaned_data[name].strip() for name in REQUIRED}
+        others: dict[str, str] = self.cleaned_data["columns"]
+        return others | {name: column for name, column in columns.items() if column}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """What stands on the two sides of each line's first equals sign. Raises ValidationError."""
+    pairs: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        left, separator, right = (part.strip() for part in line.partition("="))
+        if not (left and separator):
+            raise forms.ValidationError(gettext("“%s” has no equals sign: write one pair a line.") % line)
+        pairs[left] = right
+    return pairs

@@ -25,6 +25,8 @@ from .models.gold import GoldLabelQuerySet
 
 CHUNK = 5_000
 MOST_TRIES = 3
+FEWEST_CHARACTERS = 12
+"""Of a digest, to name a snapshot by in an address."""
 
 
 class NothingToKeep(Exception):
@@ -33,7 +35,10 @@ class NothingToKeep(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Filters:
-    """Which gold labels; what is empty does not narrow. Labels go by key; `people` are the fewest who must agree."""
+    """Which gold labels; what is empty does not narrow.
+
+    Labels go by key, and a category stands for all below it; `people` are the fewest who must agree.
+    """
 
     sides: tuple[str, ...] = tuple(Side.values)
     corrected: bool = False
@@ -51,7 +56,7 @@ class Filters:
             "corrected": self.corrected or None,
             "labelled_at__date__gte": self.since,
             "labelled_at__date__lte": self.until,
-            "category__in": self.categories,
+            "category__in": _with_all_below(self.categories),
             "sentiment__in": self.sentiments,
             "origin__in": self.origins,
             "people__gte": self.people if self.people > 1 else None,
@@ -62,10 +67,12 @@ class Filters:
         return labels.filter(family__side__in=self.sides, **narrowing)
 
     def told(self) -> dict[str, str]:
-        """What narrows, by name, as a manifest tells it."""
+        """What narrows, by name, as a manifest tells it: the same for the same choice in another order."""
         told: dict[str, str] = {}
         for name, default in ((field.name, field.default) for field in fields(self)):
             value = getattr(self, name)
+            if isinstance(value, tuple):
+                value = tuple(sorted(set(value)))
             if value != default:
                 told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
         return told
@@ -74,10 +81,30 @@ class Filters:
 ALL = Filters()
 
 
+def _with_all_below(categories: Sequence[int]) -> set[int]:
+    """These categories and all that stand below them (one query, where there are any)."""
+    found = set(categories)
+    parents = dict(Category.objects.values_list("pk", "parent")) if found else {}
+    while more := {pk for pk, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def named(beginning: str) -> Snapshot:
+    """The one snapshot whose digest begins so.
+
+    Raises Snapshot.DoesNotExist, also for fewer than FEWEST_CHARACTERS and where several begin so.
+    """
+    found = Snapshot.objects.select_related("created_by", "contract").filter(digest__startswith=beginning)[:2]
+    if len(beginning) < FEWEST_CHARACTERS or len(found) != 1:
+        raise Snapshot.DoesNotExist
+    return found[0]
+
+
 def take(filters: Filters = ALL, *, by: User | None = None) -> Snapshot:
     """Freeze the usable gold labels of this kind, as they stand after all that was decided so far.
 
-    The same content gives the same snapshot. Raises NothingToKeep, and EmptyTaxonomy.
+    The same content under the same contract and filters gives the same snapshot. Raises NothingToKeep, EmptyTaxonomy.
     """
     gold.gather()
     for _try in range(MOST_TRIES - 1):
@@ -94,24 +121,25 @@ class _Changed(Exception):
 @transaction.atomic
 def _frozen(filters: Filters, by: User | None) -> Snapshot:
     """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
-    rows = _rows(filters)
+    rows, contract = _rows(filters), ContractVersion.objects.in_force()
     names = {
         "categories": _named(Category.objects.all(), paths(Category.objects.all())),
         "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
     }
-    digest, counts = _content(rows, names)
+    opening = _opening(names, contract, filters)
+    digest, counts = _content(rows, opening.copy())
     if known := Snapshot.objects.filter(digest=digest).first():
         return known
     snapshot = Snapshot.objects.create(
         digest=digest,
         created_by=by,
-        contract=ContractVersion.objects.in_force(),
+        contract=contract,
         filters=filters.told(),
         labels=names,
         counts=counts,
         items_count=sum(counts["side"].values()),
     )
-    if _keep(snapshot, rows, _opening(names)) != digest:
+    if _keep(snapshot, rows, opening) != digest:
         raise _Changed
     return snapshot
 
@@ -157,9 +185,9 @@ def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
     return [[pk, name, descriptions[pk]] for pk, name in names.items()]
 
 
-def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> tuple[str, dict[str, Any]]:
     """The SHA-256 of everything in the snapshot, and how many of each kind there are. Raises NothingToKeep."""
-    content, counts = _opening(names), Counter[tuple[str, Any]]()
+    counts = Counter[tuple[str, Any]]()
     for _gold, *values in rows.iterator(CHUNK):
         content.update(_bytes(values))
         counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
@@ -171,8 +199,10 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], names: dict[str, Any]) 
     return content.hexdigest(), of_kind
 
 
-def _opening(names: dict[str, Any]) -> hashlib._Hash:
-    return hashlib.sha256(json.dumps(names, sort_keys=True).encode())
+def _opening(names: dict[str, Any], contract: ContractVersion, filters: Filters) -> hashlib._Hash:
+    """What a snapshot is named by besides its items: two that a manifest tells apart never share a name."""
+    told = names | {"contract": contract.digest, "filters": filters.told()}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode())
 
 
 def _bytes(values: Sequence[Any]) -> bytes:

@@ -63,6 +63,7 @@ urlpatterns = [
     path("datasets/<slug:digest>/", datasets.snapshot, name="snapshot"),
     path("datasets/<slug:digest>/download/", datasets.download, name="download"),
     path("datasets/<slug:digest>/manifest/", datasets.manifest, name="manifest"),
+    path("datasets/<slug:digest>/labelling/", datasets.labelling, name="labelling"),
     # /review/benchmark/
     path("benchmark/", benchmark.benchmark, name="benchmark"),
     path("benchmark/start/", benchmark.start_run, name="start_run"),

@@ -85,6 +85,7 @@ DOORS = {
     "review:snapshot": Door(READ, LEADS, about_one=True),
     "review:download": Door(READ, LEADS, about_one=True),
     "review:manifest": Door(READ, LEADS, about_one=True),
+    "review:labelling": Door(READ, LEADS, about_one=True),
 }
 
 

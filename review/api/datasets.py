@@ -14,6 +14,7 @@ from classifier.api.access import ApiRequest, needs
 from classifier.api.fields import String
 from classifier.api.pages import Page, Turned, page
 from classifier.models.access import Scope
+from review import snapshots
 from review.datasets import exporting
 from review.datasets.formats import FORMATS
 from review.datasets.manifest import manifest_json
@@ -21,7 +22,7 @@ from review.models import Snapshot
 
 router = Router(tags=["Datasets"])
 
-DIGEST = "^[0-9a-f]{12,64}$"
+DIGEST = f"^[0-9a-f]{{{snapshots.FEWEST_CHARACTERS},64}}$"
 Digest = Annotated[str, Path(pattern=DIGEST, description="The digest, or its first 12 characters or more.")]
 FormatName = StrEnum("FormatName", {name: name for name in FORMATS})  # type: ignore[misc]  # one name for each format
 _reads = needs(Scope.DATASETS_READ, "review.benchmark")
@@ -52,6 +53,7 @@ class ManifestOut(Schema):
     contract: str
     system_prompt: str
     filters: dict[str, Any]
+    erased: int
     masked: bool
     licence: str
 
@@ -72,7 +74,7 @@ def list_snapshots(request: ApiRequest, response: HttpResponse, turn: Turned) ->
 
 @router.get("/datasets/{digest}", response=ManifestOut, summary="The manifest of a snapshot", **_reads)
 def read_manifest(request: ApiRequest, digest: Digest) -> Any:
-    """The same bytes each time."""
+    """The same bytes each time, until a ticket of it is erased."""
     return HttpResponse(manifest_json(exporting.manifest_of(_snapshot(digest))), "application/json")
 
 
@@ -82,7 +84,7 @@ def read_manifest(request: ApiRequest, digest: Digest) -> Any:
     **needs(Scope.DATASETS_READ, "review.benchmark"),
 )
 def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query()]) -> HttpResponseBase:
-    """A stream in one of seven formats, the same bytes each time."""
+    """A stream in one of seven formats, the same bytes each time, until a ticket of it is erased."""
     snapshot, format = _snapshot(digest), FORMATS[wanted.format.value]
     content = exporting.stream(snapshot, format, masked=wanted.masked, licence=wanted.licence)
     name = exporting.file_name(snapshot, format)
@@ -92,10 +94,10 @@ def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query(
 
 def _snapshot(digest: str) -> Snapshot:
     """Raises Http404."""
-    found = Snapshot.objects.select_related("contract").filter(digest__startswith=digest).first()
-    if found is None:
-        raise Http404
-    return found
+    try:
+        return snapshots.named(digest)
+    except Snapshot.DoesNotExist as error:
+        raise Http404 from error
 
 
 def _rows(found: Sequence[Snapshot]) -> list[dict[str, Any]]:

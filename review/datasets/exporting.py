@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
+from django.db.models import Count, QuerySet
+
 from classifier.masking import mask
-from review.models import GoldLabel, Snapshot, SnapshotItem
+from classifier.wiping import ERASED
+from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 
 from .formats import Format
 from .record import LabelInfo, Manifest, Record
@@ -30,11 +34,15 @@ _COLUMNS = (
     "said_sentiment",
     "said_confidence",
 )
+_KINDS = ("category", "sentiment", "side")
+_WIPED = "erased:"
+"""How the digest of a gold label begins whose text was erased or masked for good."""
 
 
 def stream(snapshot: Snapshot, format: Format, *, masked: bool = False, licence: str = "") -> Iterator[bytes]:
-    """The file, in pieces: the same bytes each time."""
-    return format.stream(records_of(snapshot, masked=masked), manifest_of(snapshot, masked=masked, licence=licence))
+    """The file, in pieces: the same bytes each time, until a ticket of it is erased."""
+    manifest = manifest_of(snapshot, format, masked=masked, licence=licence)
+    return format.stream(records_of(snapshot, masked=masked), manifest)
 
 
 def file_name(snapshot: Snapshot, format: Format) -> str:
@@ -42,34 +50,73 @@ def file_name(snapshot: Snapshot, format: Format) -> str:
 
 
 def records_of(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Record]:
-    """What the snapshot holds, in its order, a chunk at a time. With `masked` personal data is out of the texts."""
+    """What the snapshot holds and nobody has erased, in its order, a chunk at a time.
+
+    With `masked` personal data is out of the texts.
+    """
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
-    items = SnapshotItem.objects.filter(snapshot=snapshot).order_by("position").values_list(*_COLUMNS)
+    items = _items(snapshot).order_by("position").values_list(*_COLUMNS)
     for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence in items.iterator(CHUNK):
+        if key.startswith(_WIPED) and text == ERASED:
+            continue
         if masked:
             text = mask(text)
+        if masked or key.startswith(_WIPED):
             key = GoldLabel.digest_of(text)
         values = (key, text, categories[category], sentiments[sentiment], *plain, _moment(labelled_at))
         # Of a label that has been deleted since the name is not known any more.
         yield Record._make((*values, categories.get(guess, ""), sentiments.get(tone, ""), confidence))
 
 
-def manifest_of(snapshot: Snapshot, *, masked: bool = False, licence: str = "") -> Manifest:
+def manifest_of(
+    snapshot: Snapshot, format: Format | None = None, *, masked: bool = False, licence: str = ""
+) -> Manifest:
+    """What a file of this format holds; without one, what the snapshot holds."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
+    erased = _counted(_erased(snapshot))
+    counts = {kind: _less(snapshot.counts[kind], erased[kind]) for kind in _KINDS}
+    if format and format.training_only and counts["side"].get(Side.TRAINING):
+        left = _items(snapshot).filter(side=Side.TRAINING).exclude(pk__in=_erased(snapshot).values("pk"))
+        counts = _counted(left)
     return Manifest(
         snapshot=snapshot.digest,
         created_at=_moment(snapshot.created_at),
-        records=snapshot.items_count,
-        sides=snapshot.counts["side"],
-        categories={categories[int(pk)]: number for pk, number in snapshot.counts["category"].items()},
-        sentiments={sentiments[int(pk)]: number for pk, number in snapshot.counts["sentiment"].items()},
+        records=sum(counts["side"].values()),
+        sides=counts["side"],
+        categories={categories[int(pk)]: number for pk, number in counts["category"].items()},
+        sentiments={sentiments[int(pk)]: number for pk, number in counts["sentiment"].items()},
         taxonomy=(_told(snapshot, "categories"), _told(snapshot, "sentiments")),
         contract=snapshot.contract.digest,
         system_prompt=snapshot.contract.system_prompt,
         filters=snapshot.filters,
+        erased=sum(erased["side"].values()),
         masked=masked,
         licence=licence,
     )
+
+
+def _items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+    return SnapshotItem.objects.filter(snapshot=snapshot)
+
+
+def _erased(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+    """Items of which no text is left; what was only masked is still of use."""
+    # A range of letters, which every collation orders alike and every index serves: all other digests are hexadecimal.
+    wiped = GoldLabel.objects.filter(digest__gt="er", digest__lt="es", text=ERASED)
+    return _items(snapshot).filter(gold__in=wiped)
+
+
+def _counted(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
+    """By kind, how many of these items have each value (one query)."""
+    counts = {kind: Counter[str]() for kind in _KINDS}
+    for *values, number in items.order_by(*_KINDS).values_list(*_KINDS).annotate(Count("pk")):
+        for kind, value in zip(_KINDS, values, strict=True):
+            counts[kind][str(value)] += number
+    return {kind: dict(of_kind) for kind, of_kind in counts.items()}
+
+
+def _less(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, int]:
+    return {value: left for value, number in counts.items() if (left := number - gone.get(value, 0))}
 
 
 def _told(snapshot: Snapshot, axis: str) -> tuple[LabelInfo, ...]:

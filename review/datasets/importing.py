@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from django.utils import timezone
 from django.utils.dateparse import parse_datetime
@@ -14,16 +14,23 @@ from django.utils.translation import gettext as _
 
 from classifier.chunks import chunked
 from classifier.models import Category, Sentiment
-from classifier.models.taxonomy import paths
+from classifier.models.taxonomy import SEPARATOR, paths
+from classifier.readers.columns import listed
 from classifier.text import LONGEST_TICKET, storable
 from review import gold
 from review.models import GoldLabel
 
 from .record import Record, Rejected
 
+AnyLabel = TypeVar("AnyLabel", Category, Sentiment)
+
 CHUNK = 500
 MOST_TOLD = 100
 """Rejected records that are told of one by one; the others are counted."""
+
+
+class NoSuchLabel(Exception):
+    """A name was to stand for a label that the taxonomy lacks; the message says which, and which there are."""
 
 
 @dataclass
@@ -47,13 +54,14 @@ class Report:
             self.told.append(Rejected(number, reason))
 
 
-def take_in(records: Iterable[Record | Rejected], *, dry_run: bool = False) -> Report:
+def take_in(records: Iterable[Record | Rejected], *, dry_run: bool = False, labels: Mapping[str, str] = {}) -> Report:
     """Add what can be added, a chunk at a time; with `dry_run` only say what would become of it.
 
-    A text that is known keeps its label and its side. Raises what the reading of a broken file raises; what came
-    before that is added, and the same file taken in again adds the rest.
+    A text that is known keeps its label and its side. What was merged away stands for what it was merged into;
+    `labels` says for other names of the file which labels they stand for. Raises NoSuchLabel, and what the reading of
+    a broken file raises; what came before that is added, and the same file taken in again adds the rest.
     """
-    report, names = Report(), _Names()
+    report, names = Report(), _Names(labels)
     for chunk in chunked(enumerate(records, start=1), CHUNK):
         fresh: dict[str, _Numbered] = {}
         for number, record in chunk:
@@ -88,16 +96,26 @@ def _add(fresh: dict[str, _Numbered], report: Report, *, dry_run: bool) -> None:
         _weigh(fresh.pop(twin.digest), twin, report)
     report.added += len(fresh)
     if not dry_run:
-        gold.place([one.label for one in fresh.values()], {digest: one.side for digest, one in fresh.items()})
+        stated = {digest: one.side for digest, one in fresh.items() if one.side}
+        gold.place([one.label for one in fresh.values()], stated)
 
 
 class _Names:
-    """The labels that may be given, by their full names."""
+    """The labels that may be given, by their full names, by those of what was merged into them, and by `others`."""
 
-    def __init__(self) -> None:
-        by_pk = {one.pk: one for one in Category.objects.all()}
-        self._categories = {name: by_pk[pk] for pk, name in paths(Category.objects.active()).items()}
-        self._sentiments = {one.name: one for one in Sentiment.objects.active()}
+    def __init__(self, others: Mapping[str, str]) -> None:
+        categories = {one.pk: one for one in Category.objects.all()}
+        sentiments = {one.pk: one for one in Sentiment.objects.all()}
+        now = {name: categories[pk] for pk, name in paths(Category.objects.active()).items()}
+        moods = {one.name: one for one in sentiments.values() if not one.retired}
+        followed = _successors(paths(categories.values()), categories)
+        self._categories = _moved_along(followed, now) | followed | now
+        self._sentiments = _successors({pk: one.name for pk, one in sentiments.items()}, sentiments) | moods
+        if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
+            told = {"missing": listed(missing), "known": listed([*now, *moods])}
+            raise NoSuchLabel(_("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % told)
+        self._categories |= {old: self._categories[new] for old, new in others.items() if new in self._categories}
+        self._sentiments |= {old: self._sentiments[new] for old, new in others.items() if new in self._sentiments}
 
     def label_of(self, number: int, record: Record, report: Report) -> GoldLabel | None:
         category, sentiment = self._categories.get(record.category), self._sentiments.get(record.sentiment)
@@ -133,6 +151,28 @@ class _Names:
         if category and sentiment and record.model_confidence is not None:
             label.said_category, label.said_sentiment = category, sentiment
             label.said_confidence = record.model_confidence
+
+
+def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dict[str, AnyLabel]:
+    """By the names of all labels, what stands for them now: themselves, or what they were merged into."""
+    found: dict[str, AnyLabel] = {}
+    for pk, name in names.items():
+        while into := labels[pk].merged_into_id:
+            pk = into
+        if not labels[pk].retired:
+            found[name] = labels[pk]
+    return found
+
+
+def _moved_along(followed: Mapping[str, Category], now: Mapping[str, Category]) -> dict[str, Category]:
+    """What stands below a category, by its full name under any other name that the category is known by."""
+    names = {one.pk: name for name, one in now.items()}
+    return {
+        old + name.removeprefix(names[one.pk]): child
+        for old, one in followed.items()
+        for name, child in now.items()
+        if name.startswith(names[one.pk] + SEPARATOR)
+    }
 
 
 def _moment(text: str) -> datetime:

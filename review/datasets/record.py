@@ -9,16 +9,17 @@ class Record(NamedTuple):
     """A labelled ticket as every format writes it, its fields in the order of the columns.
 
     `key` is the SHA-256 of the text in hexadecimal digits; labels go by their full names ("parent > child"); `side` is
-    "benchmark" or "training"; `origin` tells where the label comes from; `people` is how many gave this label
-    independently; `share` is the probability with which the text was chosen for labelling; `labelled_at` is ISO 8601
-    in UTC. What the model had said before people did is empty (and its confidence None) where it was not asked.
+    "benchmark" or "training", or empty where a file does not say; `origin` tells where the label comes from; `people`
+    is how many gave this label independently; `share` is the probability with which the text was chosen for labelling;
+    `labelled_at` is ISO 8601 in UTC. What the model had said before people did is empty (and its confidence None) where
+    it was not asked.
     """
 
     key: str
     text: str
     category: str
     sentiment: str
-    side: str = "training"
+    side: str = ""
     origin: str = "import"
     corrected: bool = False
     people: int = 1
@@ -47,12 +48,15 @@ class LabelInfo(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Manifest:
-    """Where a dataset comes from. It names no moment but the snapshot's own, so that exports stay the same for ever."""
+    """Where a dataset comes from. It names no moment but the snapshot's own, so that exports stay the same from one
+    erasure to the next.
+    """
 
     snapshot: str
     """The SHA-256 that names the snapshot."""
     created_at: str
     records: int
+    """How many the file has; what counts them by kind counts the same."""
     sides: Mapping[str, int]
     categories: Mapping[str, int]
     """How many records each category has, by full name; likewise `sentiments`."""
@@ -63,5 +67,7 @@ class Manifest:
     """The digest of the contract whose messages the chat format writes."""
     system_prompt: str
     filters: Mapping[str, str] = field(default_factory=dict)
+    erased: int = 0
+    """Records of the snapshot that are left out, since their tickets have been erased."""
     masked: bool = False
     licence: str = ""

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
-from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
-from django.shortcuts import get_object_or_404, redirect, render
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
@@ -13,7 +13,8 @@ from django.views.decorators.http import require_GET, require_POST
 from classifier.models.contract import EmptyTaxonomy
 from review import holdings, snapshots
 from review.datasets import exporting, importing, reading
-from review.datasets.formats import FORMATS
+from review.datasets.formats import FORMATS, labelstudio
+from review.datasets.importing import NoSuchLabel
 from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset
 from review.forms_datasets import ExportForm, FreezeForm, ImportForm
@@ -54,8 +55,7 @@ def freeze(request: HtmxHttpRequest) -> HttpResponse:
 @require_GET
 @looks_after
 def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
-    frozen = get_object_or_404(Snapshot.objects.select_related("created_by", "contract"), digest__startswith=digest)
-    return _snapshot(request, frozen, ExportForm())
+    return _snapshot(request, _named(digest), ExportForm())
 
 
 @never_cache
@@ -63,7 +63,7 @@ def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
 @looks_after
 def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The snapshot in a format, as a stream."""
-    frozen, form = get_object_or_404(Snapshot, digest__startswith=digest), ExportForm(request.GET)
+    frozen, form = _named(digest), ExportForm(request.GET)
     if not form.is_valid():
         return _snapshot(request, frozen, form, status=422)
     format = FORMATS[form.cleaned_data.pop("format")]
@@ -75,10 +75,20 @@ def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 @require_GET
 @looks_after
 def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
-    frozen = get_object_or_404(Snapshot, digest__startswith=digest)
+    frozen, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
     masked, licence = "masked" in request.GET, request.GET.get("licence", "")[:100]
-    content = manifest_json(exporting.manifest_of(frozen, masked=masked, licence=licence))
+    content = manifest_json(exporting.manifest_of(frozen, format, masked=masked, licence=licence))
     return _attachment(HttpResponse(content, "application/json"), f"ticketclf-{frozen.short}.manifest.json")
+
+
+@never_cache
+@require_GET
+@looks_after
+def labelling(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
+    """The interface of a Label Studio project that the snapshot's tasks can be imported into."""
+    frozen = _named(digest)
+    content = labelstudio.labelling_config(exporting.manifest_of(frozen))
+    return _attachment(HttpResponse(content, "application/xml"), f"ticketclf-{frozen.short}.labelling.xml")
 
 
 @require_POST
@@ -90,7 +100,10 @@ def take_in(request: HtmxHttpRequest) -> HttpResponse:
     file, dry_run = form.cleaned_data["file"], form.cleaned_data["dry_run"]
     try:
         records = reading.read(file, file.name, form.mapping())
-        report = importing.take_in(records, dry_run=dry_run)
+        report = importing.take_in(records, dry_run=dry_run, labels=form.cleaned_data["labels"])
+    except NoSuchLabel as error:
+        form.add_error("labels", str(error))
+        return _overview(request, FreezeForm(), form, status=422)
     except UnreadableDataset as error:
         form.add_error("file", str(error))
         return _overview(request, FreezeForm(), form, status=422)
@@ -109,6 +122,14 @@ def _snapshot(request: HtmxHttpRequest, frozen: Snapshot, form: ExportForm, *, s
     tables = [(_("Categories"), manifest.categories.items()), (_("Sentiments"), manifest.sentiments.items())]
     context = {"snapshot": frozen, "manifest": manifest, "tables": tables, "form": form}
     return render(request, "review/snapshot.html", context, status=status)
+
+
+def _named(digest: str) -> Snapshot:
+    """Raises Http404."""
+    try:
+        return snapshots.named(digest)
+    except Snapshot.DoesNotExist as error:
+        raise Http404 from error
 
 
 def _attachment(response: HttpResponseBase, name: str) -> HttpResponseBase:

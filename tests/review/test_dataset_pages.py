@@ -1,6 +1,7 @@
 """Datasets in the browser: freeze, fetch, take in; and the labels themselves in the admin."""
 
 import json
+from datetime import date
 from typing import Any
 
 import pytest
@@ -9,11 +10,13 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.test import Client
 from django.urls import reverse
 
-from classifier.models import Category, Sentiment
+from classifier import erasure
+from classifier.models import Category, Sentiment, Ticket
 from review import benchmark, gold, snapshots
 from review.datasets import exporting
 from review.datasets.formats import FORMATS
 from review.models import GoldLabel, Seat, Snapshot
+from review.snapshots import Filters
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer
 
@@ -96,6 +99,50 @@ def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead: Cl
     assert lead.get(reverse("review:snapshot", args=["ffff"])).status_code == 404
 
 
+@pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling"])
+def test_an_address_that_names_no_single_snapshot_is_not_found(lead: Client, page: str) -> None:
+    snapshot, other = snapshots.take(), snapshots.take(Filters(until=date(2100, 1, 1)))
+    Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
+    for digest in (snapshot.digest[:1], snapshot.short):
+        assert lead.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404
+    assert lead.get(reverse(f"review:{page}", args=[snapshot.digest]), {"format": "jsonl"}).status_code == 200
+
+
+@pytest.mark.usefixtures("decided")
+def test_the_labelling_interface_can_be_had_from_the_page(lead: Client) -> None:
+    snapshot = snapshots.take()
+    url = reverse("review:labelling", args=[snapshot.short])
+    assert f'href="{url}"' in lead.get(snapshot.get_absolute_url()).content.decode()
+    response: Any = lead.get(url)
+    assert response.headers["Content-Disposition"] == f'attachment; filename="ticketclf-{snapshot.short}.labelling.xml"'
+    assert '<Choice value="Technical"' in content(response).decode()
+
+
+@pytest.mark.usefixtures("decided")
+def test_the_manifest_counts_what_the_format_holds(lead: Client) -> None:
+    benchmark.load_built_in()
+    snapshot = snapshots.take()
+    url = reverse("review:manifest", args=[snapshot.short])
+    whole, chat = (json.loads(content(lead.get(url, {"format": name}))) for name in ("csv", "openai"))
+    assert whole["records"] == sum(whole["sides"].values()) == 7
+    assert chat["records"] == whole["sides"].get("training", 7)
+
+
+@pytest.mark.usefixtures("decided")
+def test_what_was_erased_since_is_told_and_costs_no_more_queries(
+    lead: Client, django_assert_max_num_queries: Any
+) -> None:
+    snapshot = snapshots.take()
+    assert "Erased since" not in lead.get(snapshot.get_absolute_url()).content.decode()
+    erasure.erase(Ticket.objects.filter(text="=1+1"))
+    with django_assert_max_num_queries(10):
+        page = lead.get(snapshot.get_absolute_url()).content.decode()
+    assert "Erased since" in page
+    response = lead.get(reverse("review:download", args=[snapshot.short]), {"format": "jsonl"})
+    assert [json.loads(line)["text"] for line in content(response).splitlines()] == ["<script>alert(1)</script> broke"]
+
+
 def upload(text: str, name: str = "theirs.csv") -> SimpleUploadedFile:
     return SimpleUploadedFile(name, text.encode())
 
@@ -111,6 +158,19 @@ def test_a_file_is_taken_in_after_a_dry_run(lead: Client) -> None:
     page = lead.post(TAKE_IN, {"file": upload(THEIRS), "text": "Body"}).content.decode()
     assert "What became of the file" in page
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
+
+
+def test_every_column_and_label_can_be_named_otherwise(lead: Client) -> None:
+    theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
+    given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
+    lead.post(TAKE_IN, given | {"file": upload(theirs)})
+    label = GoldLabel.objects.get()
+    assert (label.side, label.language, label.category.name) == ("benchmark", "en", "Technical")
+    wrongs = [("columns", "side", "no equals sign"), ("columns", "mood=X", "no field"), ("labels", "A=B", "no label")]
+    for field, value, message in wrongs:
+        response = lead.post(TAKE_IN, given | {field: value, "file": upload(theirs)})
+        assert response.status_code == 422
+        assert message in response.content.decode()
 
 
 @pytest.mark.parametrize(

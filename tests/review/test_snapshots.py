@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier import taxonomy
-from classifier.models import Category
+from classifier.models import Category, Gate
 from review import benchmark, decisions, gold, snapshots
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.snapshots import Filters, NothingToKeep
@@ -47,6 +47,44 @@ def test_the_same_content_is_the_same_snapshot(ana: User) -> None:
     decide("The export is slow.", by=ana)
     assert snapshots.take() != first
     assert Snapshot.objects.count() == 2
+
+
+def test_another_contract_or_other_filters_make_another_snapshot(ana: User) -> None:
+    decide("Where is my invoice?", by=ana)
+    first, narrowed = snapshots.take(), snapshots.take(Filters(languages=("en",)))
+    assert (first.filters, narrowed.filters) == ({}, {"languages": "en"})
+    assert snapshots.take(Filters(sources=("mail", "web"))) == snapshots.take(Filters(sources=("web", "mail")))
+    Gate.objects.update_or_create(pk=1, defaults={"instructions": "Be quick."})
+    later = snapshots.take()
+    assert later.contract.system_prompt != first.contract.system_prompt
+    assert "Be quick." in later.contract.system_prompt
+    assert snapshots.take() == later
+
+
+def test_a_category_stands_for_all_below_it(ana: User) -> None:
+    technical = Category.objects.get(name="Technical")
+    api = Category.objects.create(name="API", parent=technical)
+    Category.objects.create(name="Webhooks", parent=api)
+    for category in ("Technical", "API", "Webhooks", "Account"):
+        decide(f"A ticket that is about {category}", by=ana, category=category)
+    taken = snapshots.take(Filters(categories=(technical.pk,)))
+    names = taken.names("categories")
+    assert {names[item.category] for item in taken.items.all()} == {
+        "Technical",
+        "Technical > API",
+        "Technical > API > Webhooks",
+    }
+    assert snapshots.take(Filters(categories=(api.pk,))).items_count == 2
+
+
+def test_it_goes_by_the_beginning_of_its_digest_if_that_is_long_enough_and_its_own(ana: User) -> None:
+    decide("Where is my invoice?", by=ana)
+    first, twin = snapshots.take(), snapshots.take(Filters(languages=("en",)))
+    assert snapshots.named(first.short) == snapshots.named(first.digest) == first
+    Snapshot.objects.filter(pk=twin.pk).update(digest=first.short + "0" * 52)
+    for beginning in (first.digest[:11], first.short, "0" * 12, ""):
+        with pytest.raises(Snapshot.DoesNotExist):
+            snapshots.named(beginning)
 
 
 def test_what_comes_later_does_not_reach_into_it(ana: User) -> None:

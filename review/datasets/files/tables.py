@@ -1,5 +1,6 @@
 """Rows out of CSV. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, BinaryIO
@@ -11,18 +12,25 @@ from review.datasets.formats.csv_columns import COLUMNS, restored
 
 from . import UnreadableDataset
 
+_NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
+"""What stands in no line that names columns, but in files that are no text."""
+
 
 def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
     """The rows of a table whose first line names the columns; encoding and delimiter are found out.
 
-    Raises UnreadableDataset where that line is of no use or the compressed file breaks off, UnreadableFile for what is
-    no text.
+    Raises UnreadableDataset where that line is of no use or no text, or the compressed file breaks off, and
+    UnreadableFile.
     """
     lines = open_lines(stream, None)
     try:
         number, first = next(((n, line) for n, line in enumerate(lines, 1) if not line.isspace()), (0, ""))
         if not first:
             return
+        if _NO_TEXT.search(first):
+            raise UnreadableDataset(
+                "The file is no text, and of no kind that is known: give CSV or JSON lines in UTF-8, or an export."
+            )
         table = Table(chain((first,), lines), sniff_delimiter(first), number)
         records = iter(table)
         names = _names(next(records)[2])

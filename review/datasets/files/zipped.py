@@ -19,7 +19,7 @@ _CHUNK = 1024 * 1024
 def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
     """The rows of every Parquet file, those of the training split first.
 
-    A file without a column `side` takes it from its name, where that begins as a test split's does. Raises
+    A file without a column `side` takes it from its name, where that begins as a split's does. Raises
     UnreadableDataset where there is none, or one that is damaged or out of bounds.
     """
     try:
@@ -27,18 +27,19 @@ def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any]]:
             entries = [entry for entry in archive.infolist() if entry.filename.endswith(".parquet")]
             if not entries and "manifest.json" not in archive.namelist():  # which an export without records has
                 raise UnreadableDataset("The archive holds no Parquet file: save a spreadsheet as CSV, or unpack it.")
-            for entry in sorted(entries, key=_is_test):
+            for entry in sorted(entries, key=lambda entry: _split(entry) == "test"):
                 with tempfile.TemporaryFile() as unpacked:
                     _unpack(archive, entry, unpacked)
-                    given: dict[str, Any] = {"side": "test"} if _is_test(entry) else {}
+                    given: dict[str, Any] = {"side": split} if (split := _split(entry)) else {}
                     for row in parquet_rows.rows(unpacked):
                         yield {**given, **row}
     except (zipfile.BadZipFile, zlib.error, EOFError, NotImplementedError) as error:
         raise UnreadableDataset(f"The archive is damaged or of an unknown kind ({error}): fetch it again.") from error
 
 
-def _is_test(entry: zipfile.ZipInfo) -> bool:
-    return PurePosixPath(entry.filename).name.startswith("test")
+def _split(entry: zipfile.ZipInfo) -> str:
+    name = PurePosixPath(entry.filename).name
+    return next((split for split in ("train", "test") if name.startswith(split)), "")
 
 
 def _unpack(archive: zipfile.ZipFile, entry: zipfile.ZipInfo, unpacked: IO[bytes]) -> None:

@@ -14,13 +14,17 @@ Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 
 
 class Format(NamedTuple):
-    """A kind of file: its short name, what people call it, the end of its file names, and what writes it."""
+    """A kind of file: its short name, what people call it, the end of its file names, and what writes it.
+
+    `training_only` says that the benchmark side is left out, unless there is nothing else.
+    """
 
     name: str
     title: str
     suffix: str
     media_type: str
     stream: Stream
+    training_only: bool = False
 
 
 def _of(module: str) -> Stream:
@@ -42,7 +46,7 @@ FORMATS: Mapping[str, Format] = {
         Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _of("csv_columns")),
         Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet")),
         Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf")),
-        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat")),
+        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat"), training_only=True),
         Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _of("labelstudio")),
         Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _of("spacy_textcat")),
     )

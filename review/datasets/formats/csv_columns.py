@@ -5,7 +5,7 @@ numbers from 0 (see `labels`), and `split`, "train" or "test".
 
 A spreadsheet would run a cell that begins like a formula, and a ticket's text is a stranger's: such a cell gets an
 apostrophe before it, and so does one that begins with apostrophes and then like a formula, so that reading always
-takes exactly one away (OWASP, "CSV Injection").
+takes exactly one away. Signs of full width count, and so do a tab and a line's end (OWASP, "CSV Injection").
 """
 
 import csv
@@ -20,8 +20,9 @@ from .labels import SPLITS, category_names, numbers, sentiment_names
 
 COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")
 
-_FORMULA = re.compile(r"'*[=+\-@\t\r]")
-_SUSPICIOUS = tuple("'=+-@\t\r")
+_BEGINNINGS = "=+-@\t\r\n\uff1d\uff0b\uff0d\uff20"
+_FORMULA = re.compile(f"'*[{re.escape(_BEGINNINGS)}]")
+_SUSPICIOUS = ("'", *_BEGINNINGS)
 
 
 def defused(cell: str) -> str:

@@ -9,6 +9,8 @@ The layout is the hub's ("Structure your repository", "Dataset cards"). A side w
 comes last, once it is known which sides there are.
 """
 
+import errno
+import tempfile
 import zipfile
 from collections.abc import Iterable, Iterator
 from itertools import groupby
@@ -24,6 +26,7 @@ from .labels import SPLITS
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip archive can name: dates would change the bytes
 _FILE = 0o100644 << 16
+_MANIFEST, _README = "manifest.json", "README.md"
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
@@ -41,12 +44,35 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
 
 
 def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) -> None:
-    """The folder on disk, made where it is missing. Raises ValueError where sides are mixed, and OSError."""
-    for name, chunks in _files(records, manifest):
-        path = folder / name
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with path.open("wb") as file:
-            file.writelines(chunks)
+    """The folder on disk, there when all of it is written, in the place of an earlier export.
+
+    Raises ValueError where sides are mixed, FileExistsError where the folder holds anything else, and OSError.
+    """
+    folder = folder.resolve()
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    _check_replaceable(folder)
+    with tempfile.TemporaryDirectory(dir=folder.parent, prefix=f".{folder.name}.") as beside:
+        fresh = Path(beside, "fresh")
+        for name, chunks in _files(records, manifest):
+            path = fresh / name
+            path.parent.mkdir(parents=True, exist_ok=True)
+            with path.open("wb") as file:
+                file.writelines(chunks)
+        if folder.exists():
+            folder.rename(Path(beside, "former"))
+        fresh.rename(folder)
+
+
+def _check_replaceable(folder: Path) -> None:
+    """Raises FileExistsError for a folder with files in it that no export has written, and NotADirectoryError."""
+    found = list(folder.iterdir()) if folder.exists() else []
+    within = [f"{entry.name}/{one.name}" for entry in found if entry.is_dir() for one in entry.iterdir()]
+    names = [*(entry.name for entry in found if not entry.is_dir()), *within]
+    if others := sorted(set(names) - {_README, _MANIFEST, *map(_path, SPLITS.values())}):
+        reason = f"the folder holds {others[0]}, which no export wrote; name a new folder, or empty this one"
+        raise FileExistsError(errno.EEXIST, reason)
+    if names and _MANIFEST not in names:
+        raise FileExistsError(errno.EEXIST, f"the folder has no {_MANIFEST} of an export; name a new one, or empty it")
 
 
 def _files(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[str, Iterable[bytes]]]:
@@ -55,7 +81,11 @@ def _files(records: Iterable[Record], manifest: Manifest) -> Iterator[tuple[str,
         split = SPLITS[side]
         if split in paths:
             raise ValueError(f"Records of the {side} side come in two places: sort them by side first.")
-        paths[split] = f"data/{split}-00000-of-00001.parquet"
+        paths[split] = _path(split)
         yield paths[split], parquet.stream(group, manifest)
-    yield "manifest.json", [manifest_json(manifest)]
-    yield "README.md", [card(manifest, paths).encode()]
+    yield _MANIFEST, [manifest_json(manifest)]
+    yield _README, [card(manifest, paths).encode()]
+
+
+def _path(split: str) -> str:
+    return f"data/{split}-00000-of-00001.parquet"

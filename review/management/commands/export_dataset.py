@@ -1,10 +1,7 @@
 import argparse
-import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from datetime import date
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
@@ -13,10 +10,13 @@ from classifier.models.contract import EmptyTaxonomy
 from classifier.models.taxonomy import paths
 from review import snapshots
 from review.datasets import exporting
-from review.datasets.formats import FORMATS, Format, hf
+from review.datasets.formats import FORMATS, Format, hf, labelstudio
+from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
 from review.datasets.manifest import manifest_json
+from review.datasets.record import Manifest
+from review.datasets.writing import passes_through, written
 from review.models import GoldLabel, Side, Snapshot
-from review.snapshots import Filters
+from review.snapshots import ALL, Filters
 
 _CARRIES_ITS_MANIFEST = {"hf"}
 
@@ -26,13 +26,16 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=FORMATS, required=True)
-        parser.add_argument("--output", type=Path, required=True, metavar="FILE", help="for hf a folder, or FILE.zip")
+        about = "- for standard output; for hf a folder, or FILE.zip"
+        parser.add_argument("--output", type=Path, required=True, metavar="FILE", help=about)
         parser.add_argument("--snapshot", help="an earlier snapshot, by the first characters of its digest")
         parser.add_argument("--side", choices=Side.values, help="both by default")
         parser.add_argument("--corrected", action="store_true", help="only where people corrected the model")
         parser.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="labelled on that day or later")
         parser.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="labelled on that day or earlier")
-        parser.add_argument("--category", action="append", default=[], help="by its full name; may be repeated")
+        parser.add_argument(
+            "--category", action="append", default=[], help="by full name, with all below; may be repeated"
+        )
         parser.add_argument("--sentiment", action="append", default=[], help="may be repeated")
         parser.add_argument("--origin", action="append", default=[], choices=GoldLabel.Origin.values)
         parser.add_argument("--people", type=int, default=1, help="at least so many gave the label independently")
@@ -44,28 +47,54 @@ class Command(BaseCommand):
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
         snapshot, format = self._snapshot(options), FORMATS[options["format"]]
         kind = {"masked": options["mask"], "licence": options["licence"]}
+        manifest = exporting.manifest_of(snapshot, format, **kind)
         try:
-            if format.name == "hf" and output.suffix != ".zip":
-                records = exporting.records_of(snapshot, masked=options["mask"])
-                hf.write_folder(records, exporting.manifest_of(snapshot, **kind), output)
+            if format.name == "hf" and output.suffix != ".zip" and not passes_through(output):
+                hf.write_folder(exporting.records_of(snapshot, masked=options["mask"]), manifest, output)
             else:
-                self._write(snapshot, format, output, kind)
+                with written(output) as file:
+                    file.writelines(exporting.stream(snapshot, format, **kind))
+                self._write_beside(output, format, manifest)
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror or error}") from error
-        self.stdout.write(f"{snapshot.items_count:,} labels of snapshot {snapshot} are in {output}")
+        self._tell(snapshot, format, manifest, output)
 
-    def _write(self, snapshot: Snapshot, format: Format, output: Path, kind: dict[str, Any]) -> None:
-        with _whole(output) as file:
-            file.writelines(exporting.stream(snapshot, format, **kind))
-        if format.name not in _CARRIES_ITS_MANIFEST:
-            with _whole(output.with_name(output.name + ".manifest.json")) as file:
-                file.write(manifest_json(exporting.manifest_of(snapshot, **kind)))
+    def _write_beside(self, output: Path, format: Format, manifest: Manifest) -> None:
+        """What goes with the file and is not in it; nowhere, where the file goes nowhere that others can stand."""
+        if passes_through(output):
+            return
+        beside = {} if format.name in _CARRIES_ITS_MANIFEST else {".manifest.json": manifest_json(manifest)}
+        if format.name == "labelstudio":
+            beside[".labelling.xml"] = labelstudio.labelling_config(manifest).encode()
+        for ending, content in beside.items():
+            with written(output.with_name(output.name + ending)) as file:
+                file.write(content)
+
+    def _tell(self, snapshot: Snapshot, format: Format, manifest: Manifest, output: Path) -> None:
+        aside = passes_through(output)
+        told = f"{manifest.records:,} labels of snapshot {snapshot} are in {output}"
+        if manifest.erased:
+            told += f"; {manifest.erased:,} were erased since it was taken"
+        if benchmark := snapshot.items_count - manifest.records - manifest.erased:
+            told += f"; {benchmark:,} of the benchmark side are left out"
+        if aside and format.name not in _CARRIES_ITS_MANIFEST:
+            told += "; no manifest is written beside it"
+        (self.stderr if aside else self.stdout).write(told, str)
+        if format.name == "openai" and manifest.records < FEWEST_EXAMPLES:
+            self.stderr.write(f"OpenAI trains on no fewer than {FEWEST_EXAMPLES} examples: label more before you do.")
 
     def _snapshot(self, options: dict[str, Any]) -> Snapshot:
+        filters = self._filters(options)
+        if options["snapshot"] and filters != ALL:
+            narrows = ", ".join(filters.told())
+            raise CommandError(
+                f"A snapshot is written as it was taken, and cannot be narrowed ({narrows}): "
+                "leave out --snapshot to take a new one, or the filters."
+            )
         try:
             if options["snapshot"]:
                 return Snapshot.objects.get(digest__startswith=options["snapshot"])
-            return snapshots.take(self._filters(options))
+            return snapshots.take(filters)
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
             raise CommandError(f"There is not one snapshot whose digest begins with {options['snapshot']}.") from error
         except snapshots.NothingToKeep as error:
@@ -100,15 +129,3 @@ def _keys(wanted: list[str], names: dict[int, str]) -> tuple[int, ...]:
     if unknown := set(wanted) - by_name.keys():
         raise CommandError(f"There is no label {', '.join(sorted(unknown))}; there are {', '.join(by_name)}.")
     return tuple(by_name[name] for name in wanted)
-
-
-@contextmanager
-def _whole(path: Path) -> Iterator[BinaryIO]:
-    """A file that is there when all of it is written, and not before."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("wb") as file:
-            yield file
-        os.replace(part, path)
-    finally:
-        part.unlink(missing_ok=True)

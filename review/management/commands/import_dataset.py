@@ -4,6 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from review.datasets import importing, reading
+from review.datasets.importing import NoSuchLabel
 from review.datasets.reading import UnreadableDataset
 
 
@@ -20,15 +21,27 @@ class Command(BaseCommand):
             metavar="FIELD=COLUMN",
             help="which column holds text, category, sentiment or another field; may be repeated",
         )
+        parser.add_argument(
+            "--label",
+            action="append",
+            default=[],
+            type=_renamed,
+            metavar='"OLD=NEW"',
+            help="which label, by its full name, a name in the file stands for; may be repeated",
+        )
         parser.add_argument("--dry-run", action="store_true", help="only say what would become of it")
 
-    def handle(self, *args: Any, file: Any, map: list[tuple[str, str]], dry_run: bool, **options: Any) -> None:
+    def handle(
+        self, *args: Any, file: Any, map: list[tuple[str, str]], label: list[tuple[str, str]], dry_run: bool, **_: Any
+    ) -> None:
         with file:
             try:
                 records = reading.read(file, file.name, dict(map))
-                report = importing.take_in(records, dry_run=dry_run)
+                report = importing.take_in(records, dry_run=dry_run, labels=dict(label))
             except UnreadableDataset as error:
                 raise CommandError(f"{file.name}: {error}") from error
+            except NoSuchLabel as error:
+                raise CommandError(str(error)) from error
         for rejected in report.told:
             self.stderr.write(f"record {rejected.number}: {rejected.reason}")
         if report.rejected > len(report.told):
@@ -41,6 +54,7 @@ class Command(BaseCommand):
         if report.unknown:
             unknown = ", ".join(f"{name} ({number:,})" for name, number in report.unknown.most_common(20))
             self.stdout.write(f"labels that the taxonomy lacks: {unknown}")
+            self.stdout.write('say which label such a name stands for by --label "OLD=NEW", or add it in the admin')
 
 
 def _mapped(text: str) -> tuple[str, str]:
@@ -48,3 +62,10 @@ def _mapped(text: str) -> tuple[str, str]:
     if not separator:
         raise argparse.ArgumentTypeError(f"{text!r} is not of the form FIELD=COLUMN")
     return field, column
+
+
+def _renamed(text: str) -> tuple[str, str]:
+    old, separator, new = (part.strip() for part in text.partition("="))
+    if not (old and separator and new):
+        raise argparse.ArgumentTypeError(f"{text!r} is not of the form OLD=NEW")
+    return old, new

@@ -32,7 +32,14 @@ def key_of(text: str) -> str:
 
 
 def make(text: str = "Where is my parcel?", **values: Any) -> Record:
-    return Record(**{"key": key_of(text), "text": text, "category": "Billing", "sentiment": "neutral", **values})
+    """A record as an export writes it, which says on which side it stands."""
+    known = {"key": key_of(text), "text": text, "category": "Billing", "sentiment": "neutral", "side": "training"}
+    return Record(**{**known, **values})
+
+
+def elsewhere(text: str = "Where is my parcel?", **values: Any) -> Record:
+    """A record as a file from elsewhere has it, which says no side."""
+    return make(text, **{"side": "", **values})
 
 
 @st.composite

@@ -9,12 +9,15 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from review.datasets.formats.csv_columns import COLUMNS, defused, restored
-from tests.review.datasets.samples import exported, loaded, make
+from tests.review.datasets.samples import elsewhere, exported, loaded, make
 
 pytestmark = pytest.mark.once
 
 
-@pytest.mark.parametrize("cell", ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "'=1", "'''@x"])
+@pytest.mark.parametrize(
+    "cell",
+    ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)", "'=1", "'''@x", "'＝1"],
+)
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
     assert defused(cell) == f"'{cell}"
 
@@ -24,17 +27,20 @@ def test_anything_else_stays(cell: str) -> None:
     assert defused(cell) == restored(cell) == cell
 
 
-@given(st.one_of(st.text(), st.text("'=+-@\t\rx")))
+BEGINNINGS = "=+-@\t\r\n＝＋－＠"
+
+
+@given(st.one_of(st.text(), st.text(f"'x{BEGINNINGS}")))
 @example("'=")
 def test_defusing_can_be_undone_and_leaves_no_formula(cell: str) -> None:
     assert restored(defused(cell)) == cell
-    assert not defused(cell).startswith(tuple("=+-@\t\r"))
+    assert not defused(cell).startswith(tuple(BEGINNINGS))
 
 
 def test_no_cell_begins_a_formula() -> None:
-    record = make("=cmd|' /C calc'!A0", category="+A", sentiment="@b", source="-c", model_category="=d")
+    record = make("=cmd|' /C calc'!A0", category="+A", sentiment="@b", source="－c", model_category="\n=d")
     cells = list(csv.reader(io.StringIO(exported([record], "csv").decode(), newline="")))[1]
-    assert not [cell for cell in cells if cell.startswith(tuple("=+-@\t\r"))]
+    assert not [cell for cell in cells if cell.startswith(tuple(BEGINNINGS))]
 
 
 def test_the_columns_are_the_fields_and_what_training_tools_ask_for() -> None:
@@ -50,7 +56,7 @@ def test_the_columns_are_the_fields_and_what_training_tools_ask_for() -> None:
 
 def test_a_foreign_apostrophe_is_nobody_elses() -> None:
     foreign = b"text,category,sentiment\r\n'=1,Billing,neutral\r\n"
-    assert loaded(foreign, "x.csv") == [make("'=1")]
+    assert loaded(foreign, "x.csv") == [elsewhere("'=1")]
 
 
 def test_a_file_saved_by_a_spreadsheet_is_still_ours() -> None:

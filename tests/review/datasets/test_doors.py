@@ -1,6 +1,7 @@
 """From what people decided to a file and back, through the commands."""
 
 import json
+import os
 from io import BytesIO
 from pathlib import Path
 from typing import Any
@@ -9,12 +10,14 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from classifier.models import Category
+from classifier import erasure, taxonomy
+from classifier.models import Category, Gate, Ticket
 from review import gold, snapshots
 from review.datasets import exporting
 from review.datasets.formats import FORMATS
 from review.datasets.importing import take_in
 from review.datasets.reading import read
+from review.datasets.record import Record
 from review.models import Family, GoldLabel, Snapshot, SnapshotItem
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer
@@ -42,8 +45,14 @@ def forget() -> None:
 
 def export(tmp_path: Path, format: str, **options: Any) -> Path:
     path = tmp_path / f"out{FORMATS[format].suffix}"
-    call_command("export_dataset", format=format, output=path, **options)
+    call_command("export_dataset", **{"format": format, "output": path, **options})
     return path
+
+
+def bring(*rows: dict[str, Any]) -> None:
+    lines = [json.dumps({"category": "Account", "sentiment": "Neutral", **row}) for row in rows]
+    report = take_in(read(BytesIO("\n".join(lines).encode()), "x.jsonl"))
+    assert report.added == len(rows)
 
 
 @pytest.mark.usefixtures("decided")
@@ -93,6 +102,104 @@ def test_personal_data_is_masked_on_request_and_not_to_be_found_by_its_digest(tm
 
 
 @pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize("narrowed", [{"side": "training"}, {"corrected": True}, {"category": ["Account"]}])
+def test_a_snapshot_is_not_narrowed_on_its_way_out(tmp_path: Path, narrowed: Any) -> None:
+    snapshot = snapshots.take()
+    with pytest.raises(CommandError, match="leave out --snapshot to take a new one, or the filters"):
+        export(tmp_path, "jsonl", snapshot=snapshot.short, **narrowed)
+    assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.usefixtures("decided")
+def test_chat_examples_teach_the_contract_in_force(tmp_path: Path) -> None:
+    export(tmp_path, "openai")
+    Gate.objects.update_or_create(pk=1, defaults={"instructions": "Be quick."})
+    example = json.loads(export(tmp_path, "openai").read_text().splitlines()[0])
+    assert "Be quick." in example["messages"][0]["content"]
+
+
+def test_chat_examples_are_counted_without_what_is_held_out(tmp_path: Path, capsys: Any) -> None:
+    run_desk()
+    sides = {TEXTS[0]: "training", "The export is slow.": "training", "I lost my key.": "benchmark"}
+    bring(*({"text": text, "side": side} for text, side in sides.items()))
+    path = export(tmp_path, "openai")
+    told = capsys.readouterr()
+    manifest = json.loads((tmp_path / f"{path.name}.manifest.json").read_text())
+    assert len(path.read_text().splitlines()) == manifest["records"] == 2
+    assert (manifest["sides"], manifest["categories"]) == ({"training": 2}, {"Account": 2})
+    assert told.out.startswith("2 labels of snapshot")
+    assert "1 of the benchmark side are left out" in told.out
+    assert "OpenAI trains on no fewer than 10 examples" in told.err
+
+
+def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, capsys: Any) -> None:
+    run_desk(benchmark_share=0)
+    for text in (*TEXTS, "Forget me, please."):
+        answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
+    gold.gather()
+    snapshot = snapshots.take()
+    erasure.erase(Ticket.objects.filter(text="Forget me, please."))
+    erasure.erase(Ticket.objects.filter(text=TEXTS[2]), masks=True)
+    for format in FORMATS:
+        path = export(tmp_path, format, snapshot=snapshot.short)
+        found = [one for one in read(BytesIO(path.read_bytes()), path.name) if isinstance(one, Record)]
+        masked = "Write to [email], [card]"
+        assert sorted(one.text for one in found) == sorted([TEXTS[0], TEXTS[1], masked, TEXTS[3]])
+        assert {one.key for one in found} == {GoldLabel.digest_of(one.text) for one in found}
+        assert "4 labels of snapshot" in (told := capsys.readouterr().out)
+        assert "1 were erased since it was taken" in told
+    manifest = json.loads((tmp_path / "out.jsonl.manifest.json").read_text())
+    assert (manifest["records"], manifest["erased"]) == (4, 1)
+    assert (manifest["sides"], manifest["categories"]) == ({"training": 4}, {"Account": 4})
+
+
+@pytest.mark.usefixtures("decided")
+def test_standard_output_gets_the_records_and_nothing_else(capfdbinary: Any, tmp_path: Path) -> None:
+    expected = export(tmp_path, "jsonl").read_bytes()
+    capfdbinary.readouterr()
+    for output in (Path("-"), Path("/dev/stdout")):
+        export(tmp_path, "jsonl", output=output)
+        said = capfdbinary.readouterr()
+        assert said.out == expected
+        assert b"no manifest is written beside it" in said.err
+    assert Path("/dev/stdout").is_symlink()
+    assert not Path("-").exists()
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_pipe_stays_one_and_a_link_leads_where_it_did(tmp_path: Path) -> None:
+    expected = export(tmp_path, "jsonl").read_bytes()
+    pipe, link, target = (tmp_path / name for name in ("pipe", "link", "target"))
+    os.mkfifo(pipe)
+    reader = os.open(pipe, os.O_RDONLY | os.O_NONBLOCK)
+    export(tmp_path, "jsonl", output=pipe)
+    assert os.read(reader, 1_000_000) == expected
+    os.close(reader)
+    assert pipe.is_fifo()
+    target.write_text("before")
+    link.symlink_to(target)
+    export(tmp_path, "jsonl", output=link)
+    assert link.is_symlink()
+    assert target.read_bytes() == expected
+
+
+@pytest.mark.usefixtures("decided")
+def test_tasks_for_label_studio_come_with_their_interface(tmp_path: Path) -> None:
+    path = export(tmp_path, "labelstudio")
+    interface = (tmp_path / f"{path.name}.labelling.xml").read_text()
+    assert '<Choices name="category" toName="text"' in interface
+    assert '<Choice value="Account"' in interface
+
+
+@pytest.mark.usefixtures("decided")
+def test_a_folder_with_something_else_in_it_is_left_alone(tmp_path: Path) -> None:
+    (tmp_path / "thesis.tex").write_text("Chapter one")
+    with pytest.raises(CommandError, match=r"thesis\.tex, which no export wrote; name a new folder"):
+        call_command("export_dataset", format="hf", output=tmp_path)
+    assert [path.name for path in tmp_path.iterdir()] == ["thesis.tex"]
+
+
+@pytest.mark.usefixtures("decided")
 def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
     folder = tmp_path / "dataset"
     call_command("export_dataset", format="hf", output=folder)
@@ -106,6 +213,7 @@ def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
         ({"category": ["Sales"]}, "no label Sales; there are Billing"),
         ({"people": 3}, "No label that people settled on"),
         ({"snapshot": "ffff"}, "not one snapshot"),
+        ({"snapshot": "", "output": Path("/nowhere/x.jsonl")}, "cannot be written"),
     ],
 )
 def test_what_cannot_be_exported_says_why(tmp_path: Path, options: Any, message: str) -> None:
@@ -137,6 +245,7 @@ def test_a_table_from_elsewhere_with_its_columns_mapped_first_dry(tmp_path: Path
     told = capsys.readouterr()
     assert "3 records: 1 would be added, 0 known already, 2 rejected" in told.out
     assert "labels that the taxonomy lacks: Sales (1)" in told.out
+    assert '--label "OLD=NEW"' in told.out
     assert "record 2: The taxonomy has no label Sales." in told.err
     assert not GoldLabel.objects.exists()
     call_command("import_dataset", str(path), *[f"--map={one}" for one in columns])
@@ -149,6 +258,39 @@ def test_columns_that_are_not_known_are_told_with_what_there_is(tmp_path: Path) 
     path.write_text("Body,Topic\nIt broke,Technical\n")
     with pytest.raises(CommandError, match="Body.*Topic"):
         call_command("import_dataset", str(path))
+
+
+def test_a_table_that_says_no_side_is_drawn_to_both(tmp_path: Path) -> None:
+    run_desk(benchmark_share=0.5)
+    path = tmp_path / "theirs.csv"
+    words = ["invoice", "parcel", "printer", "password", "refund", "contract", "delivery", "screen"]
+    texts = [f"{one} {other} {one * 2}" for one in words for other in words]
+    path.write_text("text,category,sentiment\n" + "".join(f"{text},Account,Neutral\n" for text in texts))
+    call_command("import_dataset", str(path))
+    assert GoldLabel.objects.on_side("benchmark").exists()
+    assert GoldLabel.objects.on_side("training").exists()
+
+
+def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, capsys: Any) -> None:
+    run_desk()
+    technical = Category.objects.get(name="Technical")
+    outage = Category.objects.create(name="Outage", parent=technical)
+    Category.objects.create(name="Whole region", parent=outage)
+    bring({"text": "It is down", "category": "Technical > Outage"}, {"text": "An invoice", "category": "Billing"})
+    bring({"text": "All of Europe cannot sign in", "category": "Technical > Outage > Whole region"})
+    path = export(tmp_path, "jsonl")
+    forget()
+    taxonomy.merge(outage, technical)
+    Category.objects.filter(name="Billing").update(name="Payments")
+    with pytest.raises(CommandError, match="no label 'Paymets' to put in place; there are 'Payments'"):
+        call_command("import_dataset", str(path), "--label", "Billing=Paymets")
+    call_command("import_dataset", str(path), "--label", "Billing = Payments")
+    assert "3 records: 3 added" in capsys.readouterr().out
+    assert {one.text: one.category.name for one in GoldLabel.objects.select_related("category")} == {
+        "It is down": "Technical",
+        "An invoice": "Payments",
+        "All of Europe cannot sign in": "Whole region",
+    }
 
 
 @pytest.mark.usefixtures("decided")

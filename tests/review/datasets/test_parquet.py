@@ -18,7 +18,7 @@ from review.datasets.formats import hf, labels
 from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset, read
 from review.datasets.record import Record
-from tests.review.datasets.samples import CATEGORIES, SENTIMENTS, exported, loaded, make, manifest_of
+from tests.review.datasets.samples import CATEGORIES, SENTIMENTS, elsewhere, exported, loaded, make, manifest_of
 
 pytestmark = pytest.mark.once
 
@@ -129,20 +129,38 @@ def test_the_archive_holds_the_folder(folder: Path) -> None:
     assert json.loads(held["manifest.json"])["records"] == 3
 
 
+def test_a_folder_takes_the_place_of_an_earlier_export_and_of_nothing_else(folder: Path) -> None:
+    training = [record for record in RECORDS if record.side == "training"]
+    hf.write_folder(training, manifest_of(training), folder)
+    assert [path.name for path in (folder / "data").iterdir()] == ["train-00000-of-00001.parquet"]
+    before = {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()}
+    with pytest.raises(ValueError, match="sort them by side"):
+        hf.write_folder([make(), make(side="benchmark"), make()], manifest_of([]), folder)
+    (folder / "data" / "mine.csv").write_text("Do not lose me.")
+    with pytest.raises(FileExistsError, match=r"data/mine\.csv, which no export wrote"):
+        hf.write_folder(RECORDS, manifest_of(RECORDS), folder)
+    (folder / "data" / "mine.csv").unlink()
+    assert {path: path.read_bytes() for path in folder.rglob("*") if path.is_file()} == before
+    assert [path.name for path in folder.parent.iterdir()] == [folder.name]
+    (folder / "manifest.json").unlink()
+    with pytest.raises(FileExistsError, match=r"no manifest\.json"):
+        hf.write_folder(RECORDS, manifest_of(RECORDS), folder)
+
+
 def test_an_archive_of_mixed_sides_is_refused() -> None:
     with pytest.raises(ValueError, match="sort them by side"):
         exported([make(), make(side="benchmark"), make()], "hf")
 
 
-def test_a_foreign_test_split_is_benchmark() -> None:
+def test_foreign_splits_say_the_side() -> None:
     table = pa.table({"text": ["Hi"], "label": ["Billing"], "sentiment": ["neutral"]})
     written = io.BytesIO()
     with zipfile.ZipFile(written, "w") as archive:
-        for split in ("train", "test"):
+        for split in ("train", "test", "validation"):
             file = io.BytesIO()
             pq.write_table(table, file)
             archive.writestr(f"mine/data/{split}-00000-of-00001.parquet", file.getvalue())
-    assert loaded(written.getvalue()) == [make("Hi"), make("Hi", side="benchmark")]
+    assert loaded(written.getvalue()) == [make("Hi"), elsewhere("Hi"), make("Hi", side="benchmark")]
 
 
 def test_foreign_parquet_is_read_by_mapping() -> None:
@@ -150,7 +168,7 @@ def test_foreign_parquet_is_read_by_mapping() -> None:
     topics = pandas.Categorical(["a", "b", "a"])
     pandas.DataFrame({"Body": ["Hi", "Ho", None], "topic": topics, "mood": [1, 2, 3]}).to_parquet(file)
     found = loaded(file.getvalue(), "x.parquet", {"category": "topic", "sentiment": "mood"})
-    assert found[:2] == [make("Hi", category="a", sentiment="1"), make("Ho", category="b", sentiment="2")]
+    assert found[:2] == [elsewhere("Hi", category="a", sentiment="1"), elsewhere("Ho", category="b", sentiment="2")]
     assert found[2] == (3, "The text is empty: fill it in, or leave the record out.")
 
 

@@ -15,11 +15,11 @@ from classifier.text import LONGEST_TICKET
 from review.datasets.formats import FORMATS
 from review.datasets.reading import UnreadableDataset, read
 from review.datasets.record import Record, Rejected
-from tests.review.datasets.samples import exported, loaded, make
+from tests.review.datasets.samples import elsewhere, exported, loaded, make
 
 pytestmark = pytest.mark.once
 
-HI = make("Hi")
+HI = elsewhere("Hi")
 
 
 def json_lines(*objects: Any) -> bytes:
@@ -58,7 +58,7 @@ def test_usual_columns_need_no_mapping(name: str, data: bytes) -> None:
 def test_other_columns_are_mapped() -> None:
     mapping = {"text": "Q", "category": "topic", "sentiment": "mood", "labelled_at": "when", "language": ""}
     row = {"Q": "Hi", "topic": "Billing", "mood": "neutral", "when": "2026-01-31T12:00:00+02:00", "language": "en"}
-    expected = make("Hi", labelled_at="2026-01-31T10:00:00+00:00")
+    expected = elsewhere("Hi", labelled_at="2026-01-31T10:00:00+00:00")
     assert loaded(json_lines(row), "a.jsonl", mapping) == [expected]
     table = ",".join(row) + "\n" + ",".join(row.values()) + "\n"
     assert loaded(table.encode(), "a.csv", mapping) == [expected]
@@ -149,7 +149,7 @@ def test_a_broken_table_row_is_rejected_and_reading_goes_on() -> None:
 
 def test_what_no_database_stores_is_replaced() -> None:
     [record] = loaded(b'{"text": "a\\u0000b\\ud800", "category": "Billing", "sentiment": "neutral"}', "a.jsonl")
-    assert record == make("a\ufffdb\ufffd")
+    assert record == elsewhere("a\ufffdb\ufffd")
 
 
 def test_values_in_other_types_are_understood() -> None:
@@ -182,6 +182,10 @@ def test_values_in_other_types_are_understood() -> None:
         ("a.csv", b"text,text,category,sentiment\nHi,Hi,Billing,neutral\n", "more than once"),
         ("a.csv", b"Dear all,\nwhat is this?\n", "No column is known"),
         ("a.png", b"\x89PNG\r\n\x1a\n\x00\x00" * 20, ""),
+        ("a.xls", b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + b"\0" * 4_000, "no text"),
+        ("a.db", b"SQLite format 3\0" + b"\0" * 4_000, "no text"),
+        ("a.bin", b"\0" * 4_000, "no text"),
+        ("a.csv.gz", packed(b"\x7fELF\x02\x01\x01" + b"\0" * 4_000), "no text"),
     ],
 )
 def test_what_cannot_be_read_says_what_to_do(name: str, data: bytes, message: str) -> None:

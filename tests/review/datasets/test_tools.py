@@ -2,6 +2,7 @@
 
 import json
 import xml.etree.ElementTree as ET
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from tests.review.datasets.samples import (
     CATEGORIES,
     CONTRACT,
     SENTIMENTS,
+    elsewhere,
     exported,
     lists_of_records,
     loaded,
@@ -79,7 +81,7 @@ def test_openai_examples_ask_and_answer_as_the_contract_does(records: list[Recor
 def test_openai_keeps_text_and_labels(records: list[Record]) -> None:
     kept = [record for record in records if record.side == "training"] or records
     assert loaded(exported(records, "openai")) == [
-        make(record.text, category=record.category, sentiment=record.sentiment) for record in kept
+        elsewhere(record.text, category=record.category, sentiment=record.sentiment) for record in kept
     ]
 
 
@@ -110,13 +112,13 @@ def test_other_conversations_are_rejected(messages: list[Any], reason: str) -> N
     [rejected, record] = loaded(json.dumps({"messages": messages}).encode() + b"\n" + good)
     assert isinstance(rejected, Rejected)
     assert reason in rejected.reason
-    assert record == make()
+    assert record == elsewhere()
 
 
 def test_a_conversation_worded_otherwise_is_read_whole() -> None:
     answer = json.dumps({"category": "Billing", "sentiment": "neutral"})
     messages = [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": answer}]
-    assert loaded(json.dumps({"messages": messages}).encode()) == [make("Hi there")]
+    assert loaded(json.dumps({"messages": messages}).encode()) == [elsewhere("Hi there")]
 
 
 # Label Studio
@@ -154,6 +156,20 @@ def test_the_labelling_interface_goes_with_the_tasks() -> None:
     assert [choice.get("value") for choice in controls["sentiment"]] == list(SENTIMENTS)
     assert {control.get("toName") for control in controls.values()} == {"text"}
     assert {control.get("choice") for control in controls.values()} == {"single"}
+
+
+def test_label_studios_own_converter_reads_the_tasks_by_the_interface(tmp_path: Path) -> None:
+    converter = pytest.importorskip("label_studio_converter", reason="Label Studio's converter is not installed")
+    records = [make(category="Billing > Invoice"), make("b", category='Ärger, "laut"', side="benchmark")]
+    tasks = tmp_path / "tasks.json"
+    tasks.write_bytes(exported(records, "labelstudio"))
+    interface = labelstudio.labelling_config(manifest_of(records))
+    converter.Converter(interface, str(tmp_path)).convert_to_json_min(str(tasks), str(tmp_path), is_dir=False)
+    rows = json.loads((tmp_path / "result.json").read_text())
+    names = ("key", "text", "category", "sentiment", "side")
+    assert [[row[name] for name in names] for row in rows] == [
+        [getattr(one, name) for name in names] for one in records
+    ]
 
 
 def choice(name: str, *labels: str) -> dict[str, Any]:
@@ -196,7 +212,7 @@ def test_the_latest_annotation_that_was_not_skipped_counts() -> None:
     tasks = json.dumps([annotated(1, late, first, skipped)]).encode()
     moment = "2026-01-03T10:00:00.000000Z"
     assert loaded(tasks, "export.json", MAPPING) == [
-        make("Ticket 1", category="B", sentiment="glad", labelled_at=moment)
+        elsewhere("Ticket 1", category="B", sentiment="glad", labelled_at=moment)
     ]
 
 
@@ -221,7 +237,7 @@ def test_predictions_tell_what_the_model_had_said() -> None:
     good = {"result": [choice("category", "A"), choice("sentiment", "sad")]}
     guess = {"model_version": "m", "score": 0.75, "result": [choice("category", "B"), choice("sentiment", "glad")]}
     [record] = loaded(json.dumps([annotated(1, good, predictions=[guess], data={"text": "Hi"})]).encode())
-    assert record == make(
+    assert record == elsewhere(
         "Hi",
         category="A",
         sentiment="sad",
@@ -256,4 +272,4 @@ def test_spacy_lines_with_no_right_category_are_rejected() -> None:
     written = [{"text": "Hi", "cats": {"A": a, "B": b}, "meta": {"sentiment": "sad"}} for a, b in scores]
     read = loaded("\n".join(map(json.dumps, written)).encode())
     assert [row.number for row in read if isinstance(row, Rejected)] == [1, 2]
-    assert read[2] == make("Hi", category="A", sentiment="sad")
+    assert read[2] == elsewhere("Hi", category="A", sentiment="sad")

@@ -1,0 +1,45 @@
+"""Files that are there whole or not at all; devices, pipes and standard output get theirs as it comes."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import BinaryIO
+
+STANDARD_OUTPUT = Path("-")
+
+
+def passes_through(path: Path) -> bool:
+    """Whether what is written there goes elsewhere at once, so that nothing can stand beside it."""
+    streams = ("/dev/std", "/dev/fd/", "/proc/")  # which may lead to a plain file that is not ours to replace
+    return path == STANDARD_OUTPUT or str(path).startswith(streams) or _is_special(path)
+
+
+def _is_special(path: Path) -> bool:
+    return path.exists() and not path.is_file() and not path.is_dir()
+
+
+@contextmanager
+def written(path: Path) -> Iterator[BinaryIO]:
+    """A file to write into. A plain one is there when all of it is written, and not before; raises OSError."""
+    if path == STANDARD_OUTPUT:
+        yield sys.stdout.buffer
+        sys.stdout.buffer.flush()
+    elif passes_through(path):
+        with path.open("wb") as file:
+            yield file
+    else:
+        with _replaced(path.resolve()) as file:
+            yield file
+
+
+@contextmanager
+def _replaced(path: Path) -> Iterator[BinaryIO]:
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("wb") as file:
+            yield file
+        os.replace(part, path)
+    finally:
+        part.unlink(missing_ok=True)
