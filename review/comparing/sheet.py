@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 from functools import cached_property
 from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
 
 from review import charts
 from review.agreement import Estimate
@@ -16,7 +19,7 @@ from review.scores import AXES
 from .shown import AXIS_NAMES, NONE, Names, Share
 
 MOST_CLASSES = 30
-"""A matrix of more is not read by anybody; the pairs most often mixed up are listed in any case."""
+"""A matrix of more is not read by anybody: of many labels it is of those most often mixed up."""
 
 MOST_CONFUSED = 10
 
@@ -43,6 +46,7 @@ class Cell(NamedTuple):
     shade: int
     """From 0 to 4, by the share of what is expected."""
     query: str
+    """Finds its tickets; empty where it is of several labels."""
 
 
 class MatrixRow(NamedTuple):
@@ -52,8 +56,11 @@ class MatrixRow(NamedTuple):
 
 
 class Matrix(NamedTuple):
+    """`left_out` is the number of labels that one column stands for."""
+
     columns: list[str]
     rows: list[MatrixRow]
+    left_out: int
 
 
 class Confused(NamedTuple):
@@ -88,19 +95,34 @@ class Axis:
 
     @cached_property
     def matrix(self) -> Matrix | None:
-        """None where it would be too large to be read."""
-        if not 0 < len(self._support) <= MOST_CLASSES:
+        """None where nothing was expected."""
+        if not self._support:
             return None
-        columns: list[int | None] = [*self._order]
+        shown = self._most_mixed_up()
+        columns: list[int | None] = [*shown]
         if any(said is None for _expected, said in self._pairs):
             columns.append(None)
-        names = [self._names.name(self.key, pk) for pk in columns]
-        asked = [pk for pk in self._order if self._support[pk]]
-        return Matrix(names, [self._row(pk, columns) for pk in asked])
+        left_out = len(self._support) - len(shown)
+        names = [self._names.name(self.key, pk) for pk in columns] + [_("others")] * bool(left_out)
+        rows = [self._row(pk, columns, others=bool(left_out)) for pk in shown if self._support[pk]]
+        return Matrix(names, rows, left_out)
 
-    def _row(self, expected: int, columns: Sequence[int | None]) -> MatrixRow:
+    def _most_mixed_up(self) -> list[int]:
+        """As many labels as a matrix shows, in their order."""
+        wrong = Counter[int | None]()
+        for (expected, said), number in self._pairs.items():
+            if expected != said:
+                wrong.update({expected: number, said: number})
+        chosen = sorted(self._order, key=lambda pk: -wrong[pk])[:MOST_CLASSES]
+        return [pk for pk in self._order if pk in chosen]
+
+    def _row(self, expected: int, columns: Sequence[int | None], *, others: bool) -> MatrixRow:
         support = self._support[expected]
         cells = [self._cell(expected, said, support) for said in columns]
+        if others:
+            answered = ((said, number) for (asked, said), number in self._pairs.items() if asked == expected)
+            number = sum(number for said, number in answered if said not in columns)
+            cells.append(Cell(number, False, -(-4 * number // support), query=""))
         return MatrixRow(self._names.name(self.key, expected), support, cells)
 
     def _cell(self, expected: int, said: int | None, support: int) -> Cell:

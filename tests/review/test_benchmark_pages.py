@@ -18,6 +18,7 @@ from classifier.models import Category, ContractVersion, Gate, ModelSpec, Sentim
 from review import baseline, benchmark, comparing, disputes, gold, scores, snapshots
 from review.benchmark import Entry
 from review.comparing import Board, Wanted, board, replies, sheet, verdicts
+from review.comparing.shown import Names
 from review.measures.pairs import compare
 from review.models import Contender, GoldLabel, Result, Run, Seat, Snapshot
 from review.scores import AXES
@@ -491,22 +492,26 @@ def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead: Clien
     assert "Nothing: every answer is right." in plain(read(lead, url_of(contender_of(run, "a"))))
 
 
-def test_more_classes_than_anybody_reads_are_a_list_of_what_is_mixed_up(lead: Client) -> None:
+def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixed_up(lead: Client) -> None:
     snapshot = hold_out(3)
-    made = Category.objects.bulk_create(Category(name=f"Category {n}") for n in range(sheet.MOST_CLASSES + 1))
-
-    def figures(classes: int) -> Any:
-        labels = [one.pk for one in made[:classes]]
-        rows = [scores.Scored(pk, 1, labels[0], 1, pk == labels[0], True, 0.9, "", 1.0, 0.0) for pk in labels]
-        return scores.figures(rows)
-
-    run = finished(snapshot, {"a": right})
-    contender = contender_of(run, "a")
-    for classes, shown in ((sheet.MOST_CLASSES, 2), (sheet.MOST_CLASSES + 1, 1)):
-        Contender.objects.update(figures=figures(classes))
-        content = read(lead, url_of(contender))
-        assert content.count('<table class="matrix">') == shown
-        assert content.count("<li><a") == sheet.MOST_CONFUSED
+    made = Category.objects.bulk_create(Category(name=f"Category {n}") for n in range(sheet.MOST_CLASSES + 2))
+    pks = [one.pk for one in made]
+    # All but the last two are taken for the first one; of the first, one item is taken for the last.
+    said = dict.fromkeys(pks[:-2], pks[0]) | {pk: pk for pk in pks[-2:]}
+    rows = [scores.Scored(pk, 1, said[pk], 1, pk == said[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
+    rows.append(scores.Scored(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0))
+    contender = contender_of(finished(snapshot, {"a": right}), "a")
+    Contender.objects.update(figures=scores.figures(rows))
+    matrix = sheet.Axis("category", Contender.objects.get().figures, Names(contender.run, contender)).matrix
+    assert matrix
+    assert (matrix.left_out, len(matrix.rows), len(matrix.columns)) == (2, 30, 31)
+    assert matrix.columns[-1] == "others"
+    assert "Category 0" in matrix.columns
+    assert sum(cell.number for row in matrix.rows for cell in row.cells) == sum(row.support for row in matrix.rows)
+    content = read(lead, url_of(contender))
+    assert content.count('<table class="matrix">') == 2
+    assert "2 labels that are mixed up less often stand under" in plain(content)
+    assert content.count("<li><a") == sheet.MOST_CONFUSED
 
 
 def test_drawings_are_in_points_whatever_the_language(lead: Client, compared: Run) -> None:
