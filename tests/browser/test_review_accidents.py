@@ -240,7 +240,7 @@ def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(desk: Page) -> None
     assert answered.value.status == 204
     desk.clock.run_for(180_000)
     assert len(kept) == 1
-    desk.mouse.wheel(0, 10)
+    desk.mouse.move(200, 200)
     with desk.expect_response(KEEP):
         desk.clock.run_for(60_000)
 
