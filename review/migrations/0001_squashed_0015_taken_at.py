@@ -1,0 +1,523 @@
+"""All tables as the first fifteen migrations leave them, and what the three roles may do, here and with tickets.
+
+One after the other takes a new installation longer; those stay for installations that began with them.
+"""
+
+import classifier.models.ticket
+import django.core.validators
+import django.db.models.deletion
+import django.utils.timezone
+import review.models.desk
+import simple_history.models
+from django.apps import apps as global_apps
+from django.conf import settings
+from django.contrib.auth.management import create_permissions
+from django.db import migrations, models
+
+AGENT = {"view_ticket", "add_ticket", "add_decision"}
+LEAD = AGENT | {
+    "change_ticket", "view_prediction", "view_failure", "view_verdict", "view_category", "view_sentiment",
+    "adjudicate", "view_decision", "view_seat", "view_desk",
+    "benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot",
+    "teach", "view_doubt", "view_specialistversion",
+    "view_scorer", "view_score", "view_auditdraw",
+    "promise", "view_promise", "view_certificate", "view_alarm", "view_audit",
+    "view_webhook", "view_helpdesk", "view_mailbox", "view_event", "view_erasure",
+    "view_delivery", "change_delivery", "view_writeback", "change_writeback",
+}
+
+
+def make_roles(apps, schema_editor):
+    for app in ("auth", "classifier", "review"):
+        # Permissions are otherwise made after the last migration, too late for this one.
+        create_permissions(global_apps.get_app_config(app), apps=apps, verbosity=0)
+    permissions = apps.get_model("auth", "Permission").objects
+    ours = permissions.filter(content_type__app_label__in=["classifier", "review"])
+    people = permissions.filter(content_type__app_label="auth", content_type__model__in=["user", "group"])
+    group = apps.get_model("auth", "Group").objects.get_or_create
+    group(name="Agent")[0].permissions.add(*ours.filter(codename__in=AGENT))
+    group(name="Lead")[0].permissions.add(*ours.filter(codename__in=LEAD))
+    group(name="Admin")[0].permissions.add(*ours, *people)
+
+
+class Migration(migrations.Migration):
+
+    replaces = [('review', '0001_initial'), ('review', '0002_roles'), ('review', '0003_review_desk'), ('review', '0004_desk_roles'), ('review', '0005_bands_of_firsts'), ('review', '0006_labels_by_value'), ('review', '0007_gold_labels_and_runs'), ('review', '0008_benchmark_roles'), ('review', '0009_doubts_and_trainings'), ('review', '0010_teaching_roles'), ('review', '0011_assurance'), ('review', '0012_assurance_roles'), ('review', '0013_into_production'), ('review', '0014_barred_from_disputes'), ('review', '0015_taken_at')]
+
+    initial = True
+
+    dependencies = [
+        ('auth', '0012_alter_user_first_name_max_length'),
+        ('classifier', '0001_squashed_0012_into_production_roles'),
+        migrations.swappable_dependency(settings.AUTH_USER_MODEL),
+    ]
+
+    operations = [
+        migrations.CreateModel(
+            name='Likeness',
+            fields=[
+                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='likeness', serialize=False, to='classifier.ticket')),
+                ('group', models.BigIntegerField(db_index=True, help_text='The key of the first ticket of the group.')),
+                ('band_0', models.BigIntegerField(db_index=True, null=True)),
+                ('band_1', models.BigIntegerField(db_index=True, null=True)),
+                ('band_2', models.BigIntegerField(db_index=True, null=True)),
+                ('band_3', models.BigIntegerField(db_index=True, null=True)),
+            ],
+            options={
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='Preferences',
+            fields=[
+                ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='review_preferences', serialize=False, to=settings.AUTH_USER_MODEL)),
+                ('changed_keys', models.JSONField(default=dict, help_text='Key by action, where it is changed.', verbose_name='changed keys')),
+                ('keys_on', models.BooleanField(default=True, verbose_name='single keys')),
+            ],
+            options={
+                'verbose_name': 'preferences',
+                'verbose_name_plural': 'preferences',
+            },
+        ),
+        migrations.CreateModel(
+            name='Audit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kept', models.BooleanField(help_text='From learning: a later epoch may be judged by it.')),
+                ('rejudged', models.BooleanField(default=False, help_text='Drawn to be judged by two, even where the first agrees.')),
+                ('category_right', models.BooleanField(null=True)),
+                ('sentiment_right', models.BooleanField(null=True)),
+                ('flaw', models.CharField(blank=True, help_text='Why it counts as wrong whatever was said of it.', max_length=10)),
+                ('judged_at', models.DateTimeField(null=True)),
+                ('draw', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='audit', to='classifier.auditdraw')),
+                ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='audits', to='classifier.epoch')),
+                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='audits', to='classifier.ticket')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'indexes': [models.Index(condition=models.Q(('judged_at', None)), fields=['epoch', 'draw'], name='audit_pending'), models.Index(condition=models.Q(('judged_at__isnull', False), ('kept', True)), fields=['-id'], name='audit_kept')],
+                'constraints': [models.UniqueConstraint(fields=('epoch', 'ticket'), name='audit_once_per_epoch'), models.CheckConstraint(condition=models.Q(models.Q(('category_right', None), ('judged_at', None), ('sentiment_right', None)), models.Q(('category_right__isnull', False), ('judged_at__isnull', False), ('sentiment_right__isnull', False)), _connector='OR'), name='audit_judged_in_both_parts')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Desk',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
+                ('double_share', models.FloatField(default=0.05, help_text='Share of tickets that two people label independently, both without any suggestion.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='double share')),
+                ('lease_minutes', models.PositiveSmallIntegerField(default=10, help_text="For so long a ticket is one person's; then it goes back to the queue by itself.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='lease in minutes')),
+                ('urgent_minutes', models.PositiveIntegerField(default=60, help_text='Tickets due within this time come before all others.', verbose_name='urgent within minutes')),
+                ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
+                ('benchmark_share', models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share')),
+                ('training_minutes', models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings')),
+                ('training_until', models.DateTimeField(editable=False, help_text='Whoever trains has it until then.', null=True)),
+                ('ordered_at', models.DateTimeField(editable=False, help_text='When what waits was last put in order.', null=True)),
+                ('gathered_until', models.DateTimeField(editable=False, help_text='Up to when decisions have become gold.', null=True)),
+                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+            ],
+            options={
+                'verbose_name': 'review desk',
+                'verbose_name_plural': 'review desk',
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='desk_is_one'), models.CheckConstraint(condition=models.Q(('benchmark_share__range', (0, 1)), ('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='desk_shares_in_0_1'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='desk_leases_last')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Family',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('side', models.CharField(choices=[('benchmark', 'benchmark'), ('training', 'training')], max_length=9, verbose_name='side')),
+            ],
+            options={
+                'verbose_name_plural': 'families',
+                'constraints': [models.CheckConstraint(condition=models.Q(('side__in', ['benchmark', 'training'])), name='family_side_known')],
+            },
+        ),
+        migrations.CreateModel(
+            name='GoldLabel',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('text', classifier.models.ticket.MessageField(verbose_name='text')),
+                ('digest', models.CharField(editable=False, help_text='SHA-256 of the text.', max_length=64, unique=True)),
+                ('origin', models.CharField(choices=[('built_in', 'built in'), ('decision', 'decision'), ('blind', 'blind review'), ('audit', 'audit'), ('import', 'import'), ('admin', 'added by an admin')], max_length=20, verbose_name='origin')),
+                ('state', models.CharField(choices=[('active', 'active'), ('disputed', 'disputed'), ('contradicted', 'labelled differently elsewhere'), ('withdrawn', 'no longer settled'), ('retired', 'retired')], default='active', max_length=12, verbose_name='state')),
+                ('note', models.CharField(blank=True, max_length=300, verbose_name='note')),
+                ('said_confidence', models.FloatField(editable=False, null=True)),
+                ('corrected', models.BooleanField(default=False, editable=False, verbose_name='corrected')),
+                ('people', models.PositiveSmallIntegerField(default=1, help_text='How many gave this label independently.', verbose_name='people')),
+                ('share', models.FloatField(default=1, editable=False, help_text='With which probability it was chosen for labelling.', verbose_name='share')),
+                ('language', models.CharField(blank=True, max_length=20, verbose_name='language')),
+                ('source', models.CharField(blank=True, max_length=50, verbose_name='source')),
+                ('labelled_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='labelled')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='added')),
+                ('category', models.ForeignKey(help_text='The right one.', on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='classifier.category', verbose_name='category')),
+                ('family', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='review.family', verbose_name='side')),
+                ('said_category', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category')),
+                ('said_sentiment', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment')),
+                ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='classifier.sentiment', verbose_name='sentiment')),
+                ('ticket', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='gold_labels', to='classifier.ticket')),
+            ],
+            options={
+                'verbose_name': 'gold label',
+                'ordering': ['pk'],
+                'indexes': [models.Index(fields=['state', 'id'], name='gold_by_state'), models.Index(fields=['labelled_at'], name='gold_by_labelling'), models.Index(fields=['created_at'], name='gold_by_time')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('share__gt', 0), ('share__lte', 1)), name='gold_share_in_0_1'), models.CheckConstraint(condition=models.Q(models.Q(('said_category', None), ('said_confidence', None), ('said_sentiment', None)), models.Q(('said_category__isnull', False), ('said_confidence__range', (0, 1)), ('said_sentiment__isnull', False)), _connector='OR'), name='gold_said_all_or_nothing'), models.UniqueConstraint(condition=models.Q(('ticket__isnull', False)), fields=('ticket',), name='gold_once_per_ticket')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Doubt',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('belief', models.FloatField(help_text='The probability of the label given, category times sentiment.')),
+                ('confirmed_at', models.DateTimeField(null=True, verbose_name='confirmed')),
+                ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category')),
+                ('confirmed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+                ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment')),
+                ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.specialistversion')),
+                ('gold', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, related_name='doubt', to='review.goldlabel')),
+            ],
+            options={
+                'ordering': ['belief', 'pk'],
+                'indexes': [models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='doubt_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='doubt_belief_in_0_1')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Band',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.BigIntegerField(db_index=True)),
+                ('gold', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='bands', to='review.goldlabel')),
+            ],
+            options={
+                'ordering': ['pk'],
+            },
+        ),
+        migrations.CreateModel(
+            name='HistoricalDesk',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
+                ('double_share', models.FloatField(default=0.05, help_text='Share of tickets that two people label independently, both without any suggestion.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='double share')),
+                ('lease_minutes', models.PositiveSmallIntegerField(default=10, help_text="For so long a ticket is one person's; then it goes back to the queue by itself.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='lease in minutes')),
+                ('urgent_minutes', models.PositiveIntegerField(default=60, help_text='Tickets due within this time come before all others.', verbose_name='urgent within minutes')),
+                ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
+                ('benchmark_share', models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share')),
+                ('training_minutes', models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings')),
+                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'historical review desk',
+                'verbose_name_plural': 'historical review desk',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='HistoricalPromise',
+            fields=[
+                ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
+                ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
+                ('risk', models.FloatField(default=0.05, help_text='How probable a false claim may be, from 0.001 to 0.5.', validators=[django.core.validators.MinValueValidator(0.001), django.core.validators.MaxValueValidator(0.5)], verbose_name='risk')),
+                ('early_share', models.FloatField(default=0.3, help_text='Share of tickets that are audited while there is little evidence, from 0.03 to 1.', validators=[django.core.validators.MinValueValidator(0.03), django.core.validators.MaxValueValidator(1.0)], verbose_name='audits at first')),
+                ('late_share', models.FloatField(default=0.05, help_text='The same once there is much, from 0.03 to 1.', validators=[django.core.validators.MinValueValidator(0.03), django.core.validators.MaxValueValidator(1.0)], verbose_name='audits later')),
+                ('rejudged_share', models.FloatField(default=0.1, help_text='Share of audits that agree with the model and are given to another person as well.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='agreements looked at twice')),
+                ('by_category', models.BooleanField(default=False, help_text='Says of each category whether the promise holds for it alone; it takes more audits.', verbose_name='certify categories on their own too')),
+                ('history_id', models.AutoField(primary_key=True, serialize=False)),
+                ('history_date', models.DateTimeField(db_index=True)),
+                ('history_change_reason', models.CharField(max_length=100, null=True)),
+                ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
+                ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'verbose_name': 'historical promise',
+                'verbose_name_plural': 'historical promise',
+                'ordering': ('-history_date', '-history_id'),
+                'get_latest_by': ('history_date', 'history_id'),
+            },
+            bases=(simple_history.models.HistoricalChanges, models.Model),
+        ),
+        migrations.CreateModel(
+            name='Ledger',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('about', models.CharField(choices=[('both', 'category and sentiment'), ('category', 'the category')], max_length=10)),
+                ('error', models.FloatField()),
+                ('promised_risk', models.FloatField()),
+                ('risk', models.FloatField(help_text='What is left of it for this ledger, where audits are used again.')),
+                ('attempt', models.PositiveIntegerField(default=0, help_text='How often these audits had been used before.')),
+                ('grid', models.JSONField(help_text='Thresholds that are tried one after the other, strictest first.')),
+                ('coverage', models.JSONField(help_text='The share of tickets at or above each, when the grid was made.')),
+                ('wealth', models.JSONField(help_text='Of each threshold and bet, as logarithms.')),
+                ('reached', models.JSONField(help_text='Of each threshold, up to which draw it took to get there; null: not yet.')),
+                ('tickets', models.PositiveBigIntegerField(default=0)),
+                ('until', models.BigIntegerField(default=0, help_text='The last draw that is in it for good; 0: count anew.')),
+                ('watch', models.JSONField(default=dict, help_text='What is known of how things usually are, and how far from it.')),
+                ('opened_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('closed_at', models.DateTimeField(null=True)),
+                ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='ledgers', to='classifier.epoch')),
+            ],
+            options={
+                'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('closed_at', None)), fields=('epoch',), name='ledger_one_open_per_epoch')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Certificate',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('passes_from', models.FloatField()),
+                ('coverage', models.FloatField()),
+                ('audits', models.PositiveIntegerField()),
+                ('errors', models.PositiveIntegerField()),
+                ('until', models.BigIntegerField(help_text='The last draw that it stands on.')),
+                ('granted_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('ended_at', models.DateTimeField(null=True)),
+                ('ended_by', models.CharField(blank=True, choices=[('extended', 'a lower threshold was certified'), ('alarm', 'revoked by an alarm'), ('changed', 'models, taxonomy, scorer or promise have changed'), ('corrected', 'audits that it stood on were corrected')], max_length=10)),
+                ('ledger', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='certificates', to='review.ledger')),
+            ],
+            options={
+                'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('ended_at', None)), fields=('ledger',), name='certificate_one_in_force'), models.CheckConstraint(condition=models.Q(models.Q(('ended_at', None), ('ended_by', '')), models.Q(('ended_at__isnull', False), models.Q(('ended_by', ''), _negated=True)), _connector='OR'), name='certificate_ends_for_a_reason')],
+            },
+        ),
+        migrations.CreateModel(
+            name='CarriedAudit',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('value', models.FloatField()),
+                ('wrong', models.BooleanField()),
+                ('audit', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='review.audit')),
+                ('category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category')),
+                ('ledger', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='carried', to='review.ledger')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('ledger', 'audit'), name='carried_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Promise',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
+                ('risk', models.FloatField(default=0.05, help_text='How probable a false claim may be, from 0.001 to 0.5.', validators=[django.core.validators.MinValueValidator(0.001), django.core.validators.MaxValueValidator(0.5)], verbose_name='risk')),
+                ('early_share', models.FloatField(default=0.3, help_text='Share of tickets that are audited while there is little evidence, from 0.03 to 1.', validators=[django.core.validators.MinValueValidator(0.03), django.core.validators.MaxValueValidator(1.0)], verbose_name='audits at first')),
+                ('late_share', models.FloatField(default=0.05, help_text='The same once there is much, from 0.03 to 1.', validators=[django.core.validators.MinValueValidator(0.03), django.core.validators.MaxValueValidator(1.0)], verbose_name='audits later')),
+                ('rejudged_share', models.FloatField(default=0.1, help_text='Share of audits that agree with the model and are given to another person as well.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='agreements looked at twice')),
+                ('by_category', models.BooleanField(default=False, help_text='Says of each category whether the promise holds for it alone; it takes more audits.', verbose_name='certify categories on their own too')),
+                ('busy_until', models.DateTimeField(editable=False, help_text='Whoever keeps the books has it until then.', null=True)),
+            ],
+            options={
+                'verbose_name': 'promise',
+                'verbose_name_plural': 'promise',
+                'permissions': [('promise', 'Can state the promise, answer alarms and export the evidence')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='promise_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='promise_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='promise_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='promise_shares_in_range')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Run',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('finished', 'finished')], default='running', max_length=8, verbose_name='state')),
+                ('items_count', models.PositiveIntegerField(verbose_name='items')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='started')),
+                ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
+                ('available_at', models.DateTimeField(default=django.utils.timezone.now, help_text='From when on a worker may take it up: a lease, while one is at it.')),
+                ('note', models.CharField(blank=True, help_text='Why it was stopped.', max_length=300, verbose_name='note')),
+                ('comparisons', models.JSONField(default=list, help_text='What can be said of each two of its models.')),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+            ],
+            options={
+                'verbose_name': 'benchmark run',
+                'ordering': ['-pk'],
+                'permissions': [('benchmark', 'Can compare models, and export and import labels'), ('set_threshold', 'Can set from which confidence on tickets pass unseen'), ('teach', 'Can see what the specialist has learned, look at doubtful labels and choose its version')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Contender',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('label', models.CharField(blank=True, help_text='Of a draft its name.', max_length=80, verbose_name='contract')),
+                ('examples', models.PositiveSmallIntegerField(default=0, help_text='So many similar ones went along with each question.', verbose_name='solved tickets in the prompt')),
+                ('baseline', models.BooleanField(default=False, help_text='Later results are held against this one.', verbose_name='baseline')),
+                ('figures', models.JSONField(null=True)),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion', verbose_name='contract')),
+                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model')),
+                ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contenders', to='review.run')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('run', 'spec', 'contract', 'examples'), name='contender_once'), models.UniqueConstraint(condition=models.Q(('baseline', True)), fields=('baseline',), name='contender_one_baseline')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Seat',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('number', models.PositiveSmallIntegerField(help_text='Among the seats of its ticket.', verbose_name='number')),
+                ('round', models.PositiveSmallIntegerField(default=1, help_text='Which asking of its ticket: a disputed label is asked for anew.', verbose_name='round')),
+                ('purpose', models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('audit', 'audit'), ('adjudication', 'adjudication')], default='review', max_length=12, verbose_name='purpose')),
+                ('lane', models.CharField(choices=[('agents', 'agents'), ('leads', 'leads')], default='agents', max_length=6, verbose_name='lane')),
+                ('state', models.CharField(choices=[('open', 'open'), ('answered', 'answered'), ('withdrawn', 'withdrawn')], default='open', max_length=9, verbose_name='state')),
+                ('blind', models.BooleanField(default=False, verbose_name='blind')),
+                ('share', models.FloatField(default=1, help_text='With which probability it was drawn for its kind.', verbose_name='share')),
+                ('created_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='opened')),
+                ('leased_until', models.DateTimeField(blank=True, null=True)),
+                ('taken_at', models.DateTimeField(blank=True, null=True)),
+                ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
+                ('value', models.FloatField(help_text='What an answer is worth: higher comes first.', verbose_name='value')),
+                ('group', models.BigIntegerField(db_index=True, help_text='Of near-duplicates.', verbose_name='group')),
+                ('received_at', models.DateTimeField(verbose_name='received')),
+                ('language', models.CharField(blank=True, max_length=20, verbose_name='language')),
+                ('reason', models.CharField(blank=True, choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('addressed', 'speaks to the model'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason')),
+                ('confidence', models.FloatField(null=True, verbose_name='confidence')),
+                ('barred', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
+                ('not_for', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='seats', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
+                ('sentiment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
+                ('spec', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model')),
+                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seats', to='classifier.ticket')),
+            ],
+            options={
+                'verbose_name': 'seat',
+                'ordering': ['pk'],
+                'indexes': [models.Index(condition=models.Q(('state', 'open'), ('not_for__isnull', False)), fields=['not_for'], name='seat_not_for'), models.Index(condition=models.Q(('state', 'open'), ('due_at__isnull', False)), fields=['lane', 'due_at'], name='seat_by_due'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', '-value', 'id'], name='seat_by_value'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'received_at', 'id'], name='seat_by_age'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'confidence', 'id'], name='seat_by_confidence'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', '-value', 'id'], name='seat_by_reason'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', '-value', 'id'], name='seat_by_category'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', '-value', 'id'], name='seat_by_sentiment'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'spec', '-value', 'id'], name='seat_by_spec'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', '-value', 'id'], name='seat_by_language')],
+                'constraints': [models.UniqueConstraint(fields=('ticket', 'number'), name='seat_once'), models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), ('state__in', ['open', 'answered'])), fields=('ticket', 'reviewer'), name='seat_one_of_a_ticket_per_person'), models.UniqueConstraint(condition=models.Q(('state', 'open'), ('reviewer__isnull', False)), fields=('reviewer',), name='seat_one_in_hand_per_person'), models.CheckConstraint(condition=models.Q(('blind', False), models.Q(('category', None), ('confidence', None), ('reason', ''), ('sentiment', None), ('spec', None)), _connector='OR'), name='seat_blind_tells_nothing'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='seat_answered_by_somebody'), models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('blind', True), _connector='OR'), name='seat_independent_is_blind')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Decision',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='when')),
+                ('key', models.UUIDField(editable=False, help_text='The same answer sent again has the same key.', unique=True)),
+                ('batch', models.UUIDField(blank=True, editable=False, null=True)),
+                ('verdict', models.CharField(choices=[('accepted', 'accepted'), ('corrected', 'corrected'), ('skipped', 'skipped'), ('escalated', 'escalated'), ('undone', 'undone')], max_length=9, verbose_name='verdict')),
+                ('purpose', models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('audit', 'audit'), ('adjudication', 'adjudication')], max_length=12, verbose_name='purpose')),
+                ('blind', models.BooleanField(verbose_name='suggestions were hidden')),
+                ('second_first', models.BooleanField(default=False, verbose_name='second opinion stood first')),
+                ('skip_reason', models.CharField(blank=True, choices=[('unclear', 'I cannot tell what it is about'), ('language', 'I do not read this language'), ('expertise', 'Somebody else knows this better'), ('no_ticket', 'It is no support ticket')], max_length=10, verbose_name='reason to skip')),
+                ('note', classifier.models.ticket.MessageField(blank=True, max_length=2000, verbose_name='note')),
+                ('seconds', models.FloatField(null=True, verbose_name='seconds')),
+                ('category', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='classifier.category', verbose_name='category')),
+                ('prediction', models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='classifier.prediction', verbose_name='prediction')),
+                ('reviewer', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to=settings.AUTH_USER_MODEL, verbose_name='reviewer')),
+                ('second_opinion', models.ForeignKey(null=True, on_delete=django.db.models.deletion.RESTRICT, related_name='+', to='classifier.prediction', verbose_name='second opinion')),
+                ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='classifier.sentiment', verbose_name='sentiment')),
+                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='classifier.ticket')),
+                ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='undone_by', to='review.decision')),
+                ('seat', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='review.seat')),
+            ],
+            options={
+                'verbose_name': 'decision',
+                'ordering': ['pk'],
+                'permissions': [('adjudicate', 'Can settle escalations and disagreements, and see how people agree')],
+                'indexes': [models.Index(fields=['reviewer', '-id'], name='decision_by_reviewer'), models.Index(fields=['created_at'], name='decision_by_time'), models.Index(condition=models.Q(('purpose', 'double')), fields=['-id'], name='decision_double')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', False), ('sentiment__isnull', False), ('verdict__in', ['accepted', 'corrected'])), models.Q(models.Q(('verdict__in', ['accepted', 'corrected']), _negated=True), ('category', None), ('sentiment', None)), _connector='OR'), name='decision_labels_where_labelled'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'accepted'), _negated=True), ('prediction__isnull', False), _connector='OR'), name='decision_accepts_something'), models.CheckConstraint(condition=models.Q(models.Q(('undoes__isnull', False), ('verdict', 'undone')), models.Q(models.Q(('verdict', 'undone'), _negated=True), ('undoes', None)), _connector='OR'), name='decision_undoes_one'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'skipped'), models.Q(('skip_reason', ''), _negated=True)), models.Q(models.Q(('verdict', 'skipped'), _negated=True), ('skip_reason', '')), _connector='OR'), name='decision_skipped_for_a_reason'), models.CheckConstraint(condition=models.Q(models.Q(('verdict', 'escalated'), _negated=True), models.Q(('note', ''), _negated=True), _connector='OR'), name='decision_escalated_says_why'), models.CheckConstraint(condition=models.Q(('seconds', None), ('seconds__gte', 0), _connector='OR'), name='decision_takes_time')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Snapshot',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('digest', models.CharField(editable=False, help_text='SHA-256 of all that it holds.', max_length=64, unique=True, verbose_name='digest')),
+                ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='taken')),
+                ('filters', models.JSONField(default=dict)),
+                ('labels', models.JSONField(default=dict, help_text='Per axis: key, name and description of each label.')),
+                ('counts', models.JSONField(default=dict, help_text='Per kind of count, how many items have each value.')),
+                ('items_count', models.PositiveIntegerField(default=0, verbose_name='labels')),
+                ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
+                ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
+            ],
+            options={
+                'verbose_name': 'snapshot',
+                'ordering': ['-pk'],
+            },
+        ),
+        migrations.AddField(
+            model_name='run',
+            name='snapshot',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='runs', to='review.snapshot', verbose_name='snapshot'),
+        ),
+        migrations.CreateModel(
+            name='SnapshotItem',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('position', models.PositiveIntegerField()),
+                ('category', models.BigIntegerField()),
+                ('sentiment', models.BigIntegerField()),
+                ('side', models.CharField(choices=[('benchmark', 'benchmark'), ('training', 'training')], max_length=9)),
+                ('origin', models.CharField(max_length=20)),
+                ('corrected', models.BooleanField()),
+                ('people', models.PositiveSmallIntegerField()),
+                ('share', models.FloatField()),
+                ('language', models.CharField(blank=True, max_length=20)),
+                ('source', models.CharField(blank=True, max_length=50)),
+                ('labelled_at', models.DateTimeField()),
+                ('said_category', models.BigIntegerField(null=True)),
+                ('said_sentiment', models.BigIntegerField(null=True)),
+                ('said_confidence', models.FloatField(null=True)),
+                ('gold', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='review.goldlabel')),
+                ('snapshot', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='items', to='review.snapshot')),
+            ],
+            options={
+                'ordering': ['snapshot', 'position'],
+                'constraints': [models.UniqueConstraint(fields=('snapshot', 'position'), name='snapshot_item_once')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Result',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('category', models.BigIntegerField(null=True)),
+                ('sentiment', models.BigIntegerField(null=True)),
+                ('answer', models.CharField(blank=True, help_text='The labels by their names, as answered.', max_length=500)),
+                ('category_right', models.BooleanField()),
+                ('sentiment_right', models.BooleanField()),
+                ('confidence', models.FloatField(null=True)),
+                ('reasoning', models.TextField(blank=True)),
+                ('failure', models.CharField(blank=True, choices=[('broken_json', 'broken_json'), ('wrong_keys', 'wrong_keys'), ('unknown_label', 'unknown_label'), ('bad_confidence', 'bad_confidence'), ('bad_reasoning', 'bad_reasoning'), ('cut_off', 'cut_off'), ('refused', 'refused'), ('timeout', 'timeout'), ('unreachable', 'unreachable'), ('rate_limited', 'rate_limited'), ('server_error', 'server_error'), ('foreign_reply', 'foreign_reply'), ('rejected', 'rejected'), ('no_key', 'no_key'), ('wrong_key', 'wrong_key'), ('broken_model', 'broken_model'), ('untrained', 'untrained'), ('budget', 'budget'), ('given_up', 'given_up')], max_length=20)),
+                ('detail', classifier.models.ticket.MessageField(blank=True)),
+                ('latency_ms', models.FloatField()),
+                ('cost', models.DecimalField(decimal_places=8, max_digits=14)),
+                ('contender', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='results', to='review.contender')),
+                ('item', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='review.snapshotitem')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('contender', 'item'), name='result_once'), models.CheckConstraint(condition=models.Q(models.Q(('confidence__isnull', False), ('failure', '')), models.Q(models.Q(('failure', ''), _negated=True), ('confidence', None)), _connector='OR'), name='result_answers_or_fails')],
+            },
+        ),
+        migrations.CreateModel(
+            name='Alarm',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('kind', models.CharField(choices=[('errors', 'audits find more wrong answers'), ('agreement', 'the second family agrees less often'), ('scores', 'answers look less certain'), ('unknown', 'more texts are unlike anything known'), ('labels', 'labels are given in other shares')], max_length=10)),
+                ('state', models.CharField(choices=[('open', 'being looked into'), ('cleared', 'audits found nothing'), ('confirmed', 'confirmed, the certificate is revoked')], default='open', max_length=9)),
+                ('since', models.BigIntegerField(help_text='The draw from which on it seems to have changed.')),
+                ('at', models.BigIntegerField(help_text='The draw at which it was noticed.')),
+                ('figures', models.JSONField(default=dict)),
+                ('raised_at', models.DateTimeField(default=django.utils.timezone.now)),
+                ('closed_at', models.DateTimeField(null=True)),
+                ('told_at', models.DateTimeField(help_text='When the leads were told by e-mail.', null=True)),
+                ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='alarms', to='classifier.epoch')),
+                ('seen_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+            ],
+            options={
+                'ordering': ['-pk'],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('state', 'open')), fields=('epoch',), name='alarm_one_open_per_epoch'), models.CheckConstraint(condition=models.Q(models.Q(('closed_at', None), ('state', 'open')), models.Q(models.Q(('state', 'open'), _negated=True), ('closed_at__isnull', False)), _connector='OR'), name='alarm_closed_when_settled')],
+            },
+        ),
+        migrations.AddConstraint(
+            model_name='run',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state', 'finished')), models.Q(models.Q(('state', 'finished'), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='run_finished_at_a_time'),
+        ),
+        migrations.RunPython(make_roles, migrations.RunPython.noop),
+    ]
