@@ -1,4 +1,5 @@
 from dataclasses import replace
+from functools import cache
 
 import numpy as np
 import pytest
@@ -18,14 +19,12 @@ def accuracy(axis: Axis, offered: list[Offered], *, seed: int = 50, labels: int 
     return float((shares.argmax(axis=1) + 1 == unseen.labels).mean())
 
 
+@cache
 def equals() -> tuple[Examples, list[Offered], Axis]:
     taught, offered = clouds.examples([30, 30]), clouds.offered(2)
     trial = learn(taught, offered)
     assert trial
     return taught, offered, trial.axis
-
-
-EQUALS = equals()
 
 
 def test_more_labels_make_it_better() -> None:
@@ -217,7 +216,7 @@ def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
 @given(st.integers(0, 10_000))
 def test_noise_alone_does_not_win(seed: int) -> None:
     """Two that are right equally often and sure to the same degree are as good as each other, whichever serves."""
-    taught, offered, axis = EQUALS
+    taught, offered, axis = equals()
     losses = np.random.default_rng(seed).permutation(axis.record.losses)
     comparison = compare(axis, replace(axis, record=replace(axis.record, losses=losses)), taught, offered)
     assert comparison.gain == pytest.approx(0, abs=1e-6)
@@ -226,7 +225,7 @@ def test_noise_alone_does_not_win(seed: int) -> None:
 
 def test_examples_count_for_as_much_as_they_stand_for() -> None:
     """It is worse on two thirds of the examples, to which little of what comes is alike, and better on the others."""
-    taught, offered, axis = EQUALS
+    taught, offered, axis = equals()
     typical = np.arange(60) < 20
     better = np.where(np.isin(axis.record.examples, taught.keys[typical]), 0.3, -0.3).astype(np.float32)
     incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
@@ -241,7 +240,7 @@ def test_examples_count_for_as_much_as_they_stand_for() -> None:
 
 def test_what_few_examples_stand_for_is_less_certain() -> None:
     """The same gain on all of them, but for noise; nearly all that comes is like six of them."""
-    taught, offered, axis = EQUALS
+    taught, offered, axis = equals()
     noise = np.random.default_rng(1).normal(0.3, 0.3, 60).astype(np.float32)
     incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + noise))
     alike = compare(axis, incumbent, taught, offered)
@@ -254,7 +253,7 @@ def test_what_few_examples_stand_for_is_less_certain() -> None:
 
 def test_a_candidate_may_win_on_what_chance_chose() -> None:
     """Here it is worse on what was chosen for being odd, and better on the others."""
-    taught, offered, axis = EQUALS
+    taught, offered, axis = equals()
     drawn = np.arange(60) < 20
     better = np.where(np.isin(axis.record.examples, taught.keys[drawn]), 0.3, -0.3).astype(np.float32)
     incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
