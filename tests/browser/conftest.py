@@ -2,14 +2,14 @@
 
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from django.test import Client
+from playwright.sync_api import Browser, BrowserContext, Page, sync_playwright
 from pytest_django.live_server_helper import LiveServer
-
-from tests.factories import PASSWORD
 
 CHROMIUM = os.environ.get("CHROMIUM") or next(
     filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), ""
@@ -57,24 +57,60 @@ def console() -> Console:
     return Console()
 
 
+OpenPage = Callable[..., Page]
+
+
 @pytest.fixture
-def page(chromium: Browser, live_server: LiveServer, transactional_db: None, console: Console) -> Iterator[Page]:
-    context = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800})
-    page = context.new_page()
-    console.hear(page)
-    yield page
-    context.close()
+def open_page(
+    chromium: Browser, live_server: LiveServer, transactional_db: None, console: Console
+) -> Iterator[OpenPage]:
+    """`open_page(person, **options)`: a browser of their own, signed in already; signing in has tests of its own."""
+    contexts: list[BrowserContext] = []
+
+    def in_a_new_browser(person: User | None = None, **options: Any) -> Page:
+        context = chromium.new_context(base_url=live_server.url, viewport={"width": 1280, "height": 800}, **options)
+        contexts.append(context)
+        if person:
+            context.add_cookies([{"name": "sessionid", "value": _session(person), "url": live_server.url}])
+        page = context.new_page()
+        console.hear(page)
+        return page
+
+    yield in_a_new_browser
+    for context in contexts:
+        context.close()
     assert console.complaints == []
 
 
+def _session(person: User) -> str:
+    client = Client()
+    client.force_login(person)
+    return client.cookies["sessionid"].value
+
+
 @pytest.fixture
-def agent(page: Page, roles: None, catalogue: None, ana: User) -> Page:
-    """A page signed in as Ana, by keyboard."""
+def page(open_page: OpenPage) -> Page:
+    """Of a stranger, as yet."""
+    return open_page()
+
+
+@pytest.fixture
+def agent(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
+    """Ana at her inbox."""
+    page = open_page(ana)
     page.goto("/")
-    expect(page.get_by_label("Username")).to_be_focused()
-    page.keyboard.type("ana")
-    page.keyboard.press("Tab")
-    page.keyboard.type(PASSWORD)
-    page.keyboard.press("Enter")
-    page.get_by_role("heading", name="Inbox").wait_for()
+    return page
+
+
+@pytest.fixture
+def plain(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
+    """Ana's browser, when it runs no scripts."""
+    return open_page(ana, java_script_enabled=False)
+
+
+@pytest.fixture
+def lead(open_page: OpenPage, roles: None, catalogue: None, lea: User) -> Page:
+    """Lea at her inbox."""
+    page = open_page(lea)
+    page.goto("/")
     return page

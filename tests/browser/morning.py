@@ -2,11 +2,11 @@
 
 import re
 
-from playwright.sync_api import Browser, Page, expect
+from playwright.sync_api import Page, expect
 
 from classifier.models import Category
 from review.models import Decision
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import hold, make_ticket, run_desk
 
 TEXTS = [
     "My card was charged twice for the same invoice.",
@@ -40,16 +40,6 @@ def sees(page: Page, number: int) -> None:
 
 def verdicts() -> list[str]:
     return list(Decision.objects.order_by("pk").values_list("verdict", flat=True))
-
-
-def plain(chromium: Browser, url: str) -> Page:
-    """Ana at the screen, in a browser that runs no scripts."""
-    page = chromium.new_context(base_url=url, java_script_enabled=False).new_page()
-    page.goto("/sign-in/?next=/review/")
-    page.get_by_label("Username").fill("ana")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.get_by_role("button", name="Sign in").click()
-    return page
 
 
 def without_single_keys(page: Page) -> None:

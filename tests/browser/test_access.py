@@ -14,23 +14,13 @@ from review.learning import topics
 from review.models import Decision, GoldLabel, Run, Seat
 from tests.browser.conftest import Console
 from tests.browser.everybody import complaints, too_wide
-from tests.factories import PASSWORD, hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
+from tests.factories import hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
 from tests.review.assurance.scenes import alarmed, certified, passing
 from tests.review.test_specialist_page import course
 
 pytestmark = pytest.mark.browser
 
 HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
-
-
-@pytest.fixture
-def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
-    page.goto("/sign-in/")
-    page.get_by_label("Username").fill("lea")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-    return page
 
 
 def settle(ticket: Ticket, reviewer: User) -> Decision:

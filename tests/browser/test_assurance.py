@@ -4,12 +4,11 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from classifier.models import Gate, Ticket
 from review.models import Alarm, Promise
-from tests.browser.test_lead import sign_in
+from tests.browser.conftest import OpenPage
 from tests.factories import run_desk
 from tests.review.assurance.auditing import make_grid
 from tests.review.assurance.scenes import alarmed, audited, certified, passing
@@ -20,10 +19,9 @@ PAGE = "/review/assurance/"
 
 
 @pytest.fixture
-def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+def lead(lead: Page) -> Page:
     run_desk()
-    sign_in(page, "lea")
-    return page
+    return lead
 
 
 def headline(page: Page) -> str:
@@ -74,17 +72,14 @@ def test_another_target_is_tried_in_place(lead: Page, ana: User) -> None:
 
 
 def test_without_script_a_target_is_tried_all_the_same(
-    lead: Page, ana: User, chromium: Browser, live_server: LiveServer
+    catalogue: None, open_page: OpenPage, ana: User, lea: User
 ) -> None:
     certified(ana)
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, "lea")
+    page = open_page(lea, java_script_enabled=False)
     page.goto(PAGE)
     page.locator("#id_what_if_target").fill("99")
     page.get_by_role("button", name="Try it").click()
     expect(page.locator("#tried .tried")).to_contain_text("At least 99% right")
-    context.close()
 
 
 def test_an_alarm_is_answered(lead: Page, ana: User) -> None:

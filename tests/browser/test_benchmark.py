@@ -4,26 +4,18 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
 from review import benchmark
 from review.models import GoldLabel, Run, Seat
+from tests.browser.conftest import OpenPage
 from tests.factories import make_spec
 from tests.review.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
 from tests.review.test_benchmark_pages import contender_of, failing, finished, right, url_of, wrong_at
 from tests.servers import OpenAIServer, by_text
 
-from .test_lead import sign_in
-
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
-    sign_in(page, "lea")
-    return page
 
 
 @pytest.fixture
@@ -90,12 +82,8 @@ def test_the_slider_moves_the_figures_and_one_click_saves_them(lead: Page, compa
     assert Gate.current().history.first().history_user.username == "lea"
 
 
-def test_without_script_the_slider_is_a_form(
-    lead: Page, compared: Run, chromium: Browser, live_server: LiveServer
-) -> None:
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, "lea")
+def test_without_script_the_slider_is_a_form(compared: Run, open_page: OpenPage, lea: User) -> None:
+    page = open_page(lea, java_script_enabled=False)
     page.goto(url_of(contender_of(compared, "careful")))
     page.get_by_role("slider").focus()
     for _press in range(25):
@@ -104,7 +92,6 @@ def test_without_script_the_slider_is_a_form(
     expect(page.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
     page.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
     expect(page.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
-    context.close()
     assert Gate.current().threshold == 0.6
 
 

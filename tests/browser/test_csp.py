@@ -32,7 +32,7 @@ from review import benchmark, decisions, drafting, snapshots
 from review.decisions import Label
 from review.learning import topics
 from review.models import Contender, Decision, Run, Seat
-from tests.browser.conftest import Console
+from tests.browser.conftest import Console, OpenPage
 from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic, make_user
 from tests.review.assurance.scenes import recorded
 from tests.review.test_specialist_page import course
@@ -45,7 +45,7 @@ FILES = {"review:download", "review:manifest", "review:labelling", "review:evide
 
 
 @pytest.fixture
-def office(page: Page, catalogue: None, admin: User) -> Page:
+def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
     """The pages of the admin, with a row of everything."""
     recorded()
     # Nobody is asked about these, so that the queue holds what each test puts into it.
@@ -66,11 +66,8 @@ def office(page: Page, catalogue: None, admin: User) -> Page:
         changed.save()
     benchmarked(admin)
     course()
+    page = open_page(admin)
     page.goto("/admin/")
-    page.get_by_label("Username").fill("ada")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Site administration")).to_be_visible()
     return page
 
 

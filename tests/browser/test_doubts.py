@@ -1,16 +1,13 @@
 """Labels in doubt, in a browser: by keyboard alone, and without JavaScript."""
 
-from collections.abc import Iterator
-
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from review.models import Doubt, GoldLabel, Preferences
-from tests.browser.conftest import Console
+from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import faults
-from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, run_desk
+from tests.factories import hold, make_doubt, make_gold, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
@@ -23,13 +20,9 @@ TEXTS = [
 
 
 @pytest.fixture
-def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
-    page.goto("/sign-in/?next=/review/doubts/")
-    page.get_by_label("Username").fill("lea")
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Doubtful labels")).to_be_visible()
-    return page
+def lead(lead: Page) -> Page:
+    lead.goto("/review/doubts/")
+    return lead
 
 
 @pytest.fixture
@@ -130,14 +123,9 @@ def test_an_answer_that_does_not_arrive_is_told_and_can_be_given_again(doubted: 
 
 
 @pytest.fixture
-def plain(chromium: Browser, live_server: LiveServer, doubted: Page, console: Console) -> Iterator[Page]:
+def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
     """The same person in a browser without JavaScript."""
-    state = doubted.context.storage_state()
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state)
-    page = context.new_page()
-    console.hear(page)
-    yield page
-    context.close()
+    return open_page(lea, java_script_enabled=False)
 
 
 def test_everything_goes_without_javascript(plain: Page) -> None:

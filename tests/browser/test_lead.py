@@ -4,12 +4,12 @@ import re
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from classifier.models import Ticket
 from review.models import Decision, Seat
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.browser.conftest import OpenPage
+from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer, escalate
 
 pytestmark = pytest.mark.browser
@@ -17,19 +17,10 @@ pytestmark = pytest.mark.browser
 HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا"
 
 
-def sign_in(page: Page, name: str) -> None:
-    page.goto("/sign-in/")
-    page.get_by_label("Username").fill(name)
-    page.get_by_label("Password").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
-
-
 @pytest.fixture
-def lead(page: Page, roles: None, catalogue: None, lea: User) -> Page:
+def lead(lead: Page) -> Page:
     run_desk()
-    sign_in(page, "lea")
-    return page
+    return lead
 
 
 def differ(one: User, other: User, text: str) -> Ticket:
@@ -63,16 +54,14 @@ def test_a_lead_works_through_what_waits(lead: Page, ana: User, ben: User) -> No
     assert Decision.objects.get(purpose="adjudication").reviewer.username == "lea"
 
 
-def test_without_script_a_lead_does_the_same(lead: Page, ana: User, chromium: Browser, live_server: LiveServer) -> None:
+def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPage, ana: User, lea: User) -> None:
+    run_desk()
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
-    sign_in(page, "lea")
+    page = open_page(lea, java_script_enabled=False)
     page.goto("/review/lead/")
     page.get_by_role("button", name="Take this one").click()
     page.get_by_role("button", name="Accept").click()
     expect(page.get_by_text("Nothing is left for you")).to_be_visible()
-    context.close()
     assert Ticket.objects.get().state == "settled"
 
 

@@ -1,17 +1,14 @@
 """The queue as a table: by keyboard alone, without JavaScript, for everybody."""
 
 import re
-from collections.abc import Iterator
 
 import pytest
 from django.contrib.auth.models import User
-from playwright.sync_api import Browser, Locator, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Locator, Page, expect
 
 from classifier.models import Category
 from review import queue
 from review.models import Decision, Seat
-from tests.browser.conftest import Console
 from tests.browser.everybody import faults
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
@@ -129,17 +126,6 @@ def test_a_row_is_taken_from_the_table(agent: Page) -> None:
     agent.goto("/review/queue/?q=printer")
     agent.get_by_role("button", name="Review ticket").press("Enter")
     expect(agent.locator("#card .text")).to_contain_text("Is it the printer")
-
-
-@pytest.fixture
-def plain(chromium: Browser, live_server: LiveServer, agent: Page, console: Console) -> Iterator[Page]:
-    """The same person in a browser without JavaScript."""
-    state = agent.context.storage_state()
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False, storage_state=state)
-    page = context.new_page()
-    console.hear(page)
-    yield page
-    context.close()
 
 
 @pytest.mark.usefixtures("waiting")

@@ -5,14 +5,13 @@ import re
 import pytest
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Browser, Page, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Route, expect
 
 from classifier.models import Category, Ticket
 from review.models import Decision, Seat
-from tests.browser.conftest import Console
-from tests.browser.morning import TEXTS, plain, sees, six_wait, start, verdicts, without_single_keys
-from tests.factories import PASSWORD, hold, make_example, make_ticket, run_desk
+from tests.browser.conftest import Console, OpenPage
+from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
+from tests.factories import hold, make_example, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
 
@@ -131,16 +130,8 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console
     assert Decision.objects.get().blind is True
 
 
-def test_two_agents_in_two_browsers_never_meet(
-    desk: Page, chromium: Browser, live_server: LiveServer, ben: User
-) -> None:
-    context = chromium.new_context(base_url=live_server.url)
-    other = context.new_page()
-    other.goto("/sign-in/")
-    other.get_by_label("Username").fill("ben")
-    other.get_by_label("Password").fill(PASSWORD)
-    other.keyboard.press("Enter")
-    expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
+def test_two_agents_in_two_browsers_never_meet(desk: Page, open_page: OpenPage, ben: User) -> None:
+    other = open_page(ben)
     start(desk)
     other.goto("/review/")
     seen = []
@@ -150,24 +141,23 @@ def test_two_agents_in_two_browsers_never_meet(
         expect(page.locator("#heading")).not_to_have_text(seen[-1])
     assert len(set(seen)) == 6
     assert Decision.objects.values("ticket").distinct().count() == 6
-    context.close()
 
 
-def test_without_script_every_step_is_a_plain_form(desk: Page, chromium: Browser, live_server: LiveServer) -> None:
-    page = plain(chromium, live_server.url)
-    page.get_by_role("button", name="Accept").click()
-    page.get_by_label("Find a category by typing").fill("Technical")
-    page.get_by_text("Find", exact=True).click()
-    page.get_by_role("button", name="Accept").click()
-    page.locator("summary", has_text="Skip").click()
-    page.get_by_role("button", name="I cannot tell").click()
-    page.locator("summary", has_text="Escalate").click()
-    page.get_by_label("What should the lead look at?").fill("Tone.")
-    page.get_by_role("button", name="Hand it to a lead").click()
-    page.get_by_role("button", name="Undo").click()
+def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
+    six_wait()
+    plain.goto("/review/")
+    plain.get_by_role("button", name="Accept").click()
+    plain.get_by_label("Find a category by typing").fill("Technical")
+    plain.get_by_text("Find", exact=True).click()
+    plain.get_by_role("button", name="Accept").click()
+    plain.locator("summary", has_text="Skip").click()
+    plain.get_by_role("button", name="I cannot tell").click()
+    plain.locator("summary", has_text="Escalate").click()
+    plain.get_by_label("What should the lead look at?").fill("Tone.")
+    plain.get_by_role("button", name="Hand it to a lead").click()
+    plain.get_by_role("button", name="Undo").click()
     assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
     assert Seat.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
-    page.context.close()
 
 
 def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(desk: Page) -> None:
@@ -277,15 +267,12 @@ def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(desk: Page) ->
     assert verdicts() == ["accepted"]
 
 
-def test_without_script_words_are_marked_and_similar_tickets_a_link_away(
-    agent: Page, chromium: Browser, live_server: LiveServer
-) -> None:
+def test_without_script_words_are_marked_and_similar_tickets_a_link_away(plain: Page) -> None:
     ticket = beside_solved(2)
-    page = plain(chromium, live_server.url)
-    expect(page.locator("#card .text mark")).to_have_text("charged")
-    expect(page.locator("#words")).to_be_hidden()
-    page.get_by_role("link", name="Nearest solved tickets").click()
-    expect(page.get_by_role("link", name="Charged 0 times.")).to_be_visible()
-    page.get_by_role("link", name="Back to the ticket").click()
-    expect(page.locator("#card .text")).to_have_text(ticket.text)
-    page.context.close()
+    plain.goto("/review/")
+    expect(plain.locator("#card .text mark")).to_have_text("charged")
+    expect(plain.locator("#words")).to_be_hidden()
+    plain.get_by_role("link", name="Nearest solved tickets").click()
+    expect(plain.get_by_role("link", name="Charged 0 times.")).to_be_visible()
+    plain.get_by_role("link", name="Back to the ticket").click()
+    expect(plain.locator("#card .text")).to_have_text(ticket.text)

@@ -4,13 +4,12 @@ import re
 
 import pytest
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Browser, Page, Request, Route, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, Request, Route, expect
 
 from classifier.models import Category
 from review.models import Decision, Seat
 from tests.browser.conftest import Console
-from tests.browser.morning import TEXTS, plain, sees, six_wait, start, verdicts, without_single_keys
+from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
 pytestmark = pytest.mark.browser
@@ -101,18 +100,15 @@ def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, consol
     assert verdicts() == ["accepted"]
 
 
-def test_without_script_enter_records_what_was_typed_and_no_opinion(
-    agent: Page, chromium: Browser, live_server: LiveServer
-) -> None:
+def test_without_script_enter_records_what_was_typed_and_no_opinion(plain: Page) -> None:
     two_opinions()
-    page = plain(chromium, live_server.url)
-    page.get_by_label("Neutral").check()
-    page.get_by_text("Find", exact=True).click()
-    page.get_by_label("Find a category by typing").fill("Account")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("heading", name="Nothing is left for you")).to_be_visible()
+    plain.goto("/review/")
+    plain.get_by_label("Neutral").check()
+    plain.get_by_text("Find", exact=True).click()
+    plain.get_by_label("Find a category by typing").fill("Account")
+    plain.keyboard.press("Enter")
+    expect(plain.get_by_role("heading", name="Nothing is left for you")).to_be_visible()
     assert labels() == ["Account"]
-    page.context.close()
 
 
 def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent: Page) -> None:
@@ -277,14 +273,13 @@ def test_looking_again_for_work_moves_nothing_until_there_is_some(agent: Page) -
     expect(agent.locator("#heading")).to_be_focused()
 
 
-def test_without_script_one_looks_again_oneself(desk: Page, chromium: Browser, live_server: LiveServer) -> None:
-    Seat.objects.all().delete()
-    page = plain(chromium, live_server.url)
-    expect(page.get_by_text("looks again by itself")).to_be_hidden()
+def test_without_script_one_looks_again_oneself(plain: Page) -> None:
+    run_desk()
+    plain.goto("/review/")
+    expect(plain.get_by_text("looks again by itself")).to_be_hidden()
     six_wait()
-    page.get_by_role("link", name="Look again").click()
-    expect(page.locator("#card .text")).to_have_text(TEXTS[0])
-    page.context.close()
+    plain.get_by_role("link", name="Look again").click()
+    expect(plain.locator("#card .text")).to_have_text(TEXTS[0])
 
 
 def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console) -> None:

@@ -6,11 +6,10 @@ import pytest
 from axes.models import AccessAttempt
 from django.contrib.auth.models import User
 from django.contrib.sessions.models import Session
-from playwright.sync_api import Browser, Page, expect
-from pytest_django.live_server_helper import LiveServer
+from playwright.sync_api import Page, expect
 
 from classifier.models import Ticket
-from tests.browser.conftest import Console
+from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import complaints, too_wide
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 
@@ -62,16 +61,14 @@ def test_a_session_that_ended_while_typing_loses_nothing(agent: Page) -> None:
     finds_what_was_typed(agent)
 
 
-def test_nor_does_it_without_script(agent: Page, chromium: Browser, live_server: LiveServer) -> None:
-    context = chromium.new_context(base_url=live_server.url, java_script_enabled=False)
-    page = context.new_page()
+def test_nor_does_it_without_script(catalogue: None, open_page: OpenPage, ana: User) -> None:
+    page = open_page(java_script_enabled=False)
     page.goto("/")
     sign_in(page)
     expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
     type_a_ticket(page)
     sign_in(page)
     finds_what_was_typed(page)
-    context.close()
 
 
 def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent: Page) -> None:
