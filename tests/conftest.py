@@ -8,6 +8,7 @@ from pathlib import Path
 import hypothesis
 import pytest
 from django.contrib.auth.models import Group, Permission, User
+from django.test import Client
 from pytest_django.fixtures import Settings
 
 from classifier import catalogue as shipped
@@ -126,6 +127,24 @@ def ben(roles: None) -> User:
 def lea(roles: None) -> User:
     """A lead."""
     return factories.make_user("lea", "Lead")
+
+
+@pytest.fixture
+def agent(ana: User) -> Client:
+    """Ana's browser."""
+    return _signed_in(ana)
+
+
+@pytest.fixture
+def lead(lea: User) -> Client:
+    """Lea's browser."""
+    return _signed_in(lea)
+
+
+def _signed_in(person: User) -> Client:
+    client = Client()
+    client.force_login(person)
+    return client
 
 
 @pytest.fixture

@@ -23,12 +23,6 @@ INBOX = reverse("classifier:inbox")
 LABELS = ["Billing", "Technical", "Account", "General", "Positive", "Neutral", "Negative"]
 
 
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def page(client: Client, url: str) -> str:
     response = client.get(url)
     assert response.status_code == 200

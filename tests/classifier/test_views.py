@@ -26,13 +26,6 @@ INBOX, NEW, MODELS = reverse("classifier:inbox"), reverse("classifier:new_ticket
 
 
 @pytest.fixture
-def lead(lea: User) -> Client:
-    client = Client()
-    client.force_login(lea)
-    return client
-
-
-@pytest.fixture
 def agent(client: Client, ana: User) -> Client:
     run_desk()
     client.force_login(ana)

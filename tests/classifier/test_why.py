@@ -26,12 +26,6 @@ def words(client: Client, ticket: Ticket) -> str:
     return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", content).split()))
 
 
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
 def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead: Client, ana: User) -> None:
     certified(ana)
     said = words(lead, passing(20)[0])

@@ -37,12 +37,6 @@ Says = Callable[[int, Result], None]
 """What is to become of the result of the item at this place."""
 
 
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
 def read(client: Client, url: str, **headers: str) -> str:
     response = client.get(url, headers=headers)
     assert response.status_code == 200, url

@@ -17,28 +17,17 @@ from review.datasets import exporting
 from review.datasets.formats import FORMATS
 from review.models import GoldLabel, Seat, Snapshot
 from review.snapshots import Filters
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import hold, make_ticket
 from tests.review.acts import answer
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 PAGE, FREEZE, TAKE_IN = (reverse(f"review:{name}") for name in ("datasets", "freeze", "take_in"))
 EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
 
 
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
 @pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
-@pytest.fixture
-def decided(ana: User) -> None:
+def decided(plain_desk: None, ana: User) -> None:
     for text in ("<script>alert(1)</script> broke", "=1+1"):
         answer(hold(make_ticket(text))[0], ana, "Technical", "Negative")
 

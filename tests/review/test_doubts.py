@@ -22,21 +22,10 @@ from review.models import Decision, Doubt, GoldLabel, Seat
 from tests.factories import hold, make_doubt, make_gold, make_ticket, make_version, run_desk
 from tests.review.acts import answer, assert_consistent, at_once, state, undo
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 PAGE = reverse("review:doubts")
 State = GoldLabel.State
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
 
 
 def category(name: str) -> Category:

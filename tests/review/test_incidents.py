@@ -18,7 +18,7 @@ from review.models import Decision, Seat
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import assert_consistent, skip
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 QUEUE, SCREEN = reverse("review:queue"), reverse("review:screen")
 
@@ -27,17 +27,6 @@ LOGIN = "Since this morning nobody in our whole company can sign in with single 
 HOSTILE = "<img src=x onerror=alert(1)> is what your page shows to all of us when it is opened again {number}"
 
 HIDDEN = {"blind": True, "category": None, "sentiment": None, "confidence": None, "spec": None, "reason": ""}
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def burst(text: str, number: int, received_at: datetime | None = None) -> list[Seat]:

@@ -18,20 +18,9 @@ from review.models import Seat, SkipReason
 from tests.factories import hold, make_ticket, make_user, run_desk
 from tests.review.acts import answer, escalate, label, skip, undo
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 LEAD, WORK = reverse("review:lead"), reverse("review:work")
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
 
 
 def hand_up(reviewer: User, text: str) -> Ticket:

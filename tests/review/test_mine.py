@@ -16,20 +16,9 @@ from review.models import Decision, Seat, SkipReason
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer, escalate, label, skip, state, undo
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 MINE, SCREEN, WORK = reverse("review:mine"), reverse("review:screen"), reverse("review:work")
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:

@@ -20,12 +20,6 @@ _numbers = count(1)
 
 
 @pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
-@pytest.fixture
 def office(admin: User) -> Client:
     client = Client()
     client.force_login(admin)

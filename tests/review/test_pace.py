@@ -14,12 +14,7 @@ from review.pace import bar_of, upheld
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import answer, escalate, skip, undo
 
-pytestmark = pytest.mark.usefixtures("catalogue")
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 
 def decide(reviewer: User, *, seconds: float | None = None) -> Decision:

@@ -14,12 +14,6 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 URL = reverse("review:preferences")
 
 
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def shown(agent: Client) -> dict[str, str]:
     """The form as it stands in the page, as a browser would send it."""
     form = agent.get(URL).context["form"]

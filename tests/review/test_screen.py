@@ -16,24 +16,11 @@ from classifier.models import Category, ModelSpec, Sentiment, Ticket
 from review import keys
 from review.models import Decision, Preferences, Seat
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.review.screen import DECIDE, HTMX, KEEP, SCREEN, UNDO, WORK, category, fields, send, shown
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
-SCREEN, WORK = reverse("review:screen"), reverse("review:work")
 SIGN_IN = reverse("login")
-DECIDE, UNDO, KEEP = reverse("review:decide"), reverse("review:undo"), reverse("review:keep")
-HTMX = {"HX-Request": "true"}
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
 
 
 @pytest.fixture
@@ -41,41 +28,6 @@ def other(ben: User) -> Client:
     client = Client()
     client.force_login(ben)
     return client
-
-
-@pytest.fixture
-def lead(lea: User) -> Client:
-    client = Client()
-    client.force_login(lea)
-    return client
-
-
-def category(name: str) -> Category:
-    return Category.objects.get(name=name)
-
-
-def fields(content: str) -> dict[str, str]:
-    """What a browser would send from the form of the card: hidden fields, and what is selected or typed."""
-    form = content.split('<form id="answer"')[1].split("</form>")[0]
-    inputs = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) | {"_": tag} for tag in re.findall(r"<input[^>]*>", form)]
-    return {
-        one["name"]: one.get("value", "")
-        for one in inputs
-        if one.get("type") != "radio" or re.search(r"\schecked[\s>]", one["_"])
-    }
-
-
-def shown(client: Client, url: str = SCREEN) -> dict[str, str]:
-    response = client.get(url)
-    assert response.status_code == 200
-    return fields(response.content.decode())
-
-
-def send(client: Client, answer: dict[str, str], **changes: str) -> str:
-    """The parts that htmx gets back."""
-    response = client.post(DECIDE, answer | changes, headers=HTMX)
-    assert response.status_code == 200, response.content.decode()
-    return str(response.content.decode())
 
 
 def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here(agent: Client) -> None:

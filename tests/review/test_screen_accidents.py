@@ -16,21 +16,10 @@ from review import decisions, queue
 from review.models import Decision, Seat
 from tests.factories import PASSWORD, hold, make_ticket, run_desk
 from tests.review.acts import abandon, answer, escalate, undo
-from tests.review.test_screen import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
+from tests.review.screen import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:accept"), reverse("classifier:inbox")
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def differing(one: User, other: User) -> Ticket:

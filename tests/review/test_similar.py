@@ -30,12 +30,6 @@ def plain_desk(catalogue: None) -> None:
     solved.forget()
 
 
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
-
-
 def category(name: str) -> Category:
     return Category.objects.get(name=name)
 

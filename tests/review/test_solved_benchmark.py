@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from django.core.management import call_command
 from django.test import Client
 from django.urls import reverse
@@ -175,12 +174,6 @@ def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot
 
 
 # The form
-
-
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
 
 
 def offered(lead: Client) -> dict[str, str]:

@@ -22,21 +22,10 @@ from tests.background import queued
 from tests.factories import make_doubt, make_gold, make_version, run_desk
 from tests.review.learning import school
 
-pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+pytestmark = pytest.mark.usefixtures("plain_desk", "nothing_queued")
 
 PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_now", "serve_best"))
 EVENLY = {"Billing": 6, "Technical": 6}
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
 
 
 def plain(content: str) -> str:

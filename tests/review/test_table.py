@@ -25,23 +25,12 @@ from review.models import Decision, Seat
 from tests.factories import hold, make_ticket, run_desk
 from tests.review.acts import abandon, answer, assert_consistent, escalate, judge_again, state
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:accept"), reverse("review:undo")
 HTMX = {"HX-Request": "true"}
 COLUMNS = ["reason", "category", "sentiment", "confidence", "model", "language", "age", "due", "assignee"]
 ON_SQLITE = connection.vendor == "sqlite"
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
-    run_desk()
-
-
-@pytest.fixture
-def agent(client: Client, ana: User) -> Client:
-    client.force_login(ana)
-    return client
 
 
 def page(agent: Client, **query: Any) -> str:

@@ -44,12 +44,6 @@ ODD = ["The soup was cold", "Your logo is very blue", "Is it going to rain in sp
 
 
 @pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
-@pytest.fixture
 def office(admin: User) -> Client:
     client = Client()
     client.force_login(admin)

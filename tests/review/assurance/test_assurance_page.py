@@ -34,12 +34,6 @@ PROMISE = {
 CERTIFIED = {"mode-mode": "certified", "mode-about": "both", "mode-score_threshold": "95"}
 
 
-@pytest.fixture
-def lead(client: Client, lea: User) -> Client:
-    client.force_login(lea)
-    return client
-
-
 def plain(content: str) -> str:
     return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", content).split()))
 

@@ -1,0 +1,11 @@
+"""What tests of the desk share."""
+
+import pytest
+
+from tests.factories import run_desk
+
+
+@pytest.fixture
+def plain_desk(catalogue: None) -> None:
+    """A desk where every ticket is one review that shows the suggestion."""
+    run_desk()

@@ -1,0 +1,40 @@
+"""The review screen without a browser: its addresses, what its form holds, and sending it."""
+
+import re
+
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import Category
+
+SCREEN, WORK = reverse("review:screen"), reverse("review:work")
+DECIDE, UNDO, KEEP = reverse("review:decide"), reverse("review:undo"), reverse("review:keep")
+HTMX = {"HX-Request": "true"}
+
+
+def category(name: str) -> Category:
+    return Category.objects.get(name=name)
+
+
+def fields(content: str) -> dict[str, str]:
+    """What a browser would send from the form of the card: hidden fields, and what is selected or typed."""
+    form = content.split('<form id="answer"')[1].split("</form>")[0]
+    inputs = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) | {"_": tag} for tag in re.findall(r"<input[^>]*>", form)]
+    return {
+        one["name"]: one.get("value", "")
+        for one in inputs
+        if one.get("type") != "radio" or re.search(r"\schecked[\s>]", one["_"])
+    }
+
+
+def shown(client: Client, url: str = SCREEN) -> dict[str, str]:
+    response = client.get(url)
+    assert response.status_code == 200
+    return fields(response.content.decode())
+
+
+def send(client: Client, answer: dict[str, str], **changes: str) -> str:
+    """The parts that htmx gets back."""
+    response = client.post(DECIDE, answer | changes, headers=HTMX)
+    assert response.status_code == 200, response.content.decode()
+    return str(response.content.decode())
