@@ -200,6 +200,7 @@ desk.addEventListener("htmx:configRequest", ({ target, detail }) => {
 });
 
 document.body.addEventListener("htmx:error", ({ target, detail }) => {
+  if (target.matches("#outcome form")) say(desk.dataset.notUndone);
   if (target.id !== "answer" || !pending || pending.timer) return;
   const status = detail.errorInfo.xhr?.status ?? 0;
   if (status >= 400 && status < 500 && !TRY_AGAIN.includes(status)) giveUp();

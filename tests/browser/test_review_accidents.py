@@ -16,6 +16,7 @@ pytestmark = pytest.mark.browser
 
 DECIDE = "**/review/decide/"
 KEEP = "**/review/keep/"
+UNDO = "**/review/undo/"
 
 
 @pytest.fixture
@@ -305,6 +306,22 @@ def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console)
     expect(agent.locator(".errors")).to_be_focused()
     expect(agent.locator(".errors")).to_contain_text("alike 4")
     assert places() == before
+
+
+def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(desk: Page, console: Console) -> None:
+    console.forgive("Failed to load resource")
+    console.forgive("htmx:")
+    start(desk)
+    desk.keyboard.press("Enter")
+    sees(desk, 1)
+    desk.route(UNDO, lambda route: route.abort())
+    desk.keyboard.press("u")
+    expect(desk.locator("#outcome")).to_contain_text("Not undone: the server does not answer.")
+    sees(desk, 1)
+    desk.unroute(UNDO)
+    desk.keyboard.press("u")
+    sees(desk, 0)
+    assert Decision.objects.filter(undoes=None).count() == 1
 
 
 def test_an_escalation_without_a_reason_stays_open(desk: Page, console: Console) -> None:
