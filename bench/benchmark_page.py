@@ -18,7 +18,7 @@ VISITS = 20
 def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) -> int:
     """A finished run of so many models on so many items, and an earlier one to hold it against; its key."""
     from classifier.models import Category, ContractVersion, Sentiment
-    from review import baseline, benchmark, snapshots
+    from review import baseline, benchmark, running, snapshots
     from review.models import Contender, Family, GoldLabel, Side
     from review.snapshots import Filters
 
@@ -45,7 +45,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     for run in runs:
         for number, contender in enumerate(run.contenders.all()):
             _answer(contender, chance, 0.72 + 0.02 * number, [one.pk for one in categories], sentiments)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     baseline.pin(Contender.objects.get(run=runs[0]))
     return runs[1].pk
 

@@ -52,7 +52,7 @@ def _labels(number: int) -> "list[GoldLabel]":
 def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> tuple[float, int]:
     """Seconds of a run, and how many results it has stored."""
     from classifier.models import ContractVersion, ModelSpec, Provider
-    from review import benchmark
+    from review import benchmark, running
     from review.models import Result
 
     provider = Provider.objects.create(name=f"bench, {in_flight}", base_url=base_url)
@@ -68,7 +68,7 @@ def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> t
     entries = [benchmark.Entry(spec, version) for spec in ModelSpec.objects.filter(provider=provider)]
     started = benchmark.start(snapshot, entries)
     begun = time.perf_counter()
-    benchmark.work_off(started.pk)
+    running.work_off(started.pk)
     return time.perf_counter() - begun, Result.objects.filter(contender__run=started).count()
 
 

@@ -104,7 +104,7 @@ def _train() -> float:
 
 def _one_ticket(file: Path) -> tuple[float, float, float, float]:
     """Milliseconds for one ticket with everything loaded: median and 95th percentile; and of the encoder alone."""
-    from classifier import labelling
+    from classifier import asking
     from classifier.backends import encoder
     from classifier.models import ContractVersion, ModelSpec
 
@@ -118,7 +118,7 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
         begun = time.perf_counter()
         list(model.encode_pieces([text]))
         between = time.perf_counter()
-        next(labelling.ask([text], spec, version))
+        next(asking.ask([text], spec, version))
         bare.append((between - begun) * 1000)
         took.append((time.perf_counter() - between) * 1000)
     return median(took[20:]), quantiles(took[20:], n=20)[-1], median(bare[20:]), quantiles(bare[20:], n=20)[-1]

@@ -4,7 +4,7 @@ import logging
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from . import dictation, gate, labelling, scores
+from . import asking, dictation, gate, scores
 from .contract import Answer, ClassifierError
 from .models import ContractVersion, Epoch, Gate, ModelSpec
 
@@ -107,7 +107,7 @@ def _in_front(front: ModelSpec | None, texts: Sequence[str], version: ContractVe
 def _said(spec: ModelSpec | None, texts: Sequence[str], places: Sequence[int], version: ContractVersion) -> Said:
     if spec is None or not places:
         return {}
-    return dict(zip(places, labelling.ask([texts[place] for place in places], spec, version), strict=True))
+    return dict(zip(places, asking.ask([texts[place] for place in places], spec, version), strict=True))
 
 
 def _is_confident(answer: Answer | ClassifierError | None, threshold: float) -> bool:

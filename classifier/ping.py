@@ -1,7 +1,7 @@
 """Can a model be reached, and how does it answer?"""
 
+from .asking import ask
 from .contract import Answer, ClassifierError
-from .labelling import ask
 from .models import ContractVersion, ModelSpec
 
 TEXT = "Hello, I cannot sign in since this morning. Can you help?"

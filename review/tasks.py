@@ -16,7 +16,7 @@ from classifier.models import Epoch, Mode
 from classifier.tallies import keep_up
 from classifier.tasks import nudge
 
-from . import benchmark, gold, tallies
+from . import benchmark, gold, running, tallies
 from .assurance import keeping
 from .benchmark import Entry
 from .learning import ordering, training
@@ -25,7 +25,7 @@ from .models import Run, Snapshot
 
 @task()
 def run_benchmark(run_pk: int) -> None:
-    benchmark.work_off(run_pk)
+    running.work_off(run_pk)
 
 
 @task(priority=Priority.LEISURE)

@@ -7,8 +7,8 @@ from decimal import Decimal
 from typing import Any, NamedTuple
 
 from classifier import budget, readers, showing
+from classifier.asking import ask
 from classifier.contract import Answer, ClassifierError
-from classifier.labelling import ask
 from classifier.models import ContractVersion
 from review.benchmark import Entry
 from review.judging import Judge

@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import ContractVersion, ModelSpec, Ticket
-from review import benchmark, snapshots
+from review import benchmark, running, snapshots
 from review.models import Certificate, Decision, Promise, Run, Seat
 from tests.api.caller import Caller, caller, problem
 from tests.factories import hold, make_gold, make_ticket, run_desk
@@ -86,7 +86,7 @@ def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
     assert (run.created_by, started["Location"]) == (lead.key.user, started.json()["url"])
     (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert (contender["done"], contender["figures"]) == (0, None)
-    benchmark.work_off(run.pk)
+    running.work_off(run.pk)
     (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert contender["figures"]["both"]["n"] == contender["done"] == run.items_count
     assert lead.get("/benchmark/runs").json()["items"][0]["state"] == "finished"

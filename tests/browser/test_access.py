@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from classifier.models import Category, ContractVersion, DraftLabel, ModelSpec, Ticket
-from review import benchmark, decisions, snapshots
+from review import benchmark, decisions, running, snapshots
 from review.benchmark import Entry
 from review.learning import topics
 from review.models import Decision, GoldLabel, Run, Seat
@@ -35,7 +35,7 @@ def benchmark_runs() -> tuple[Run, Run]:
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
     entries = [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())]
     first, second = (benchmark.start(snapshots.take(), entries) for _time in range(2))
-    benchmark.work_off(first.pk)
+    running.work_off(first.pk)
     return first, second
 
 

@@ -7,7 +7,7 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
-from review import benchmark
+from review import benchmark, running
 from review.models import GoldLabel, Run, Seat
 from tests.browser.conftest import OpenPage
 from tests.factories import make_spec
@@ -39,7 +39,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
         expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
         lead.get_by_role("button", name="Go on").click()
         expect(lead.get_by_role("heading", name="Running")).to_be_visible()
-        assert benchmark.work_off(run.pk)
+        assert running.work_off(run.pk)
     # The page looks again by itself, and becomes that of the figures.
     expect(lead.get_by_role("heading", name="How often they are right")).to_be_visible()
     expect(lead.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
@@ -54,7 +54,7 @@ def test_progress_grows_while_one_looks(lead: Page) -> None:
         def stop(*_one: object) -> None:
             benchmark.stop(run)
 
-        benchmark.work_off(run.pk, told=stop)
+        running.work_off(run.pk, told=stop)
     expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
     done = benchmark.progress(run).done
     assert 0 < done < 60

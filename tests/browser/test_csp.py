@@ -28,7 +28,7 @@ from classifier.models import (
     WriteBack,
 )
 from classifier.outbox import announcing
-from review import benchmark, decisions, drafting, snapshots
+from review import benchmark, decisions, drafting, running, snapshots
 from review.decisions import Label
 from review.learning import topics
 from review.models import Contender, Decision, Run, Seat
@@ -84,7 +84,7 @@ def benchmarked(admin: User) -> Run:
     draft = drafts.begin("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
     run = benchmark.start(snapshots.take(), drafting.entries_for(draft, [ModelSpec.objects.embedded()]))
-    benchmark.work_off(run.pk)
+    running.work_off(run.pk)
     return run
 
 

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
-from classifier import labelling, pipeline, prompt, solved, taxonomy, vectors
+from classifier import asking, pipeline, prompt, solved, taxonomy, vectors
 from classifier.contract import Answer, Option, Solved
 from classifier.models import Category, ContractVersion, Example, ModelSpec, Prediction, Sentiment, Ticket
 from classifier.models.learned import digest_of
@@ -57,7 +57,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
     """What an endpoint is shown with this text: texts, categories, sentiments."""
     with OpenAIServer() as server:
         spec = primary(server)
-        asked = labelling.ask([text], spec, version or ContractVersion.objects.in_force(), examples=number)
+        asked = asking.ask([text], spec, version or ContractVersion.objects.in_force(), examples=number)
         assert [type(one) for one in asked] == [Answer]
     assert server.requests[0].ticket == text
     return [list(one.values()) for one in server.requests[0].solved]
@@ -171,7 +171,7 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
     with OpenAIServer() as server:
         spec = make_spec(server, name="again", family="again")
         restored = ContractVersion.objects.get(pk=earlier.pk).restored()
-        list(labelling.ask(["Hello?"], spec, restored, examples=3))
+        list(asking.ask(["Hello?"], spec, restored, examples=3))
     then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
 
@@ -234,7 +234,7 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
         with OpenAIServer() as server:
             values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
             spec = make_spec(server, name=f"shown {examples}", family="a", **values)
-            list(labelling.ask(["Hi"] * 6, spec, ContractVersion.objects.in_force(), examples=examples))
+            list(asking.ask(["Hi"] * 6, spec, ContractVersion.objects.in_force(), examples=examples))
         return len(server.requests)
 
     assert asked(20) < asked(0) < 6

@@ -13,7 +13,7 @@ from django.db import connection
 
 from classifier import catalogue, taxonomy
 from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
-from review import baseline, benchmark, comparing, gold, scoreboard, scores, snapshots, tasks
+from review import baseline, benchmark, comparing, gold, running, scoreboard, scores, snapshots, tasks
 from review.benchmark import Entry, NothingToRun
 from review.comparing import Wanted
 from review.judging import Judge
@@ -70,14 +70,14 @@ def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
         spec = make_spec(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
         run = started(snapshot, spec)
         assert benchmark.progress(run) == (0, 40)
-        assert benchmark.work_off(run.pk)
+        assert running.work_off(run.pk)
         assert max(Counter(request.ticket for request in server.requests).values()) == 1
     run.refresh_from_db()
     contender = run.contenders.get()
     assert (run.state, benchmark.progress(run)) == ("finished", (40, 40))
     assert contender.figures["both"][0] == 1.0
     assert contender.figures["cost"] == pytest.approx(0.08)
-    assert not benchmark.work_off(run.pk), "there is nothing left of it to take up"
+    assert not running.work_off(run.pk), "there is nothing left of it to take up"
 
 
 def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
@@ -85,7 +85,7 @@ def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(tr
     snapshot = hold_out(12)
     with OpenAIServer(lambda request: error(400, "no such model")) as server:
         run = started(snapshot, make_spec(server, name="broken", family="a"), ModelSpec.objects.embedded())
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     run.refresh_from_db()
     broken, embedded = run.contenders.order_by("pk")
     assert run.state == "finished"
@@ -113,7 +113,7 @@ def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
         assert run.state == "stopped"
         assert 0 < done < 30
         assert benchmark.resume(run)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     run.refresh_from_db()
     assert (run.state, benchmark.progress(run).done) == ("finished", 30)
     again = [text for text, number in Counter(asked).items() if number > 1]
@@ -128,7 +128,7 @@ def stop_after(run: Run, number: int) -> None:
         if len(seen) == number:
             benchmark.stop(run)
 
-    benchmark.work_off(run.pk, told=told)
+    running.work_off(run.pk, told=told)
 
 
 def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
@@ -137,7 +137,7 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     assert list(Run.objects.waiting()) == [run]
     tasks.sweep()
     assert len(queued("review.tasks.run_benchmark")) == 1
-    benchmark.work_off(run.pk)
+    running.work_off(run.pk)
     assert not Run.objects.waiting().exists()
 
 
@@ -148,7 +148,7 @@ def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
             server, name="dear", family="a", price_per_request=Decimal(1), daily_budget=Decimal(8), max_tokens=10
         )
         run = started(snapshot, spec)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == "stopped"
     assert "budget" in run.note
@@ -160,7 +160,7 @@ def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
     snapshot = hold_out(2)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_spec(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     assert {result.failure for result in Result.objects.all()} == {"no_key"}
     assert "OXLO_API_KEY" in Result.objects.all()[0].detail
 
@@ -220,7 +220,7 @@ def test_figures_are_those_of_the_results() -> None:
     snapshot = hold_out(60)
     with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
         run = started(snapshot, make_spec(server, name="always", family="a"))
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     contender = run.contenders.get()
     right = contender.results.filter(category_right=True, sentiment_right=True).count()
     figures = contender.figures
@@ -228,7 +228,7 @@ def test_figures_are_those_of_the_results() -> None:
     assert figures["confidence"]["accepted"][90] == 60
     assert figures["confidence"]["accepted"][91] == 0
     assert figures["confidence"]["wrong"][0] == 60 - right
-    assert scores.figures(benchmark.scored(contender)) == figures
+    assert scores.figures(running.scored(contender)) == figures
 
 
 def test_changes_against_the_baseline() -> None:
@@ -236,9 +236,9 @@ def test_changes_against_the_baseline() -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
         before, after = make_spec(bad, name="before", family="a"), make_spec(good, name="after", family="b")
         first = started(snapshot, before)
-        benchmark.work_off(first.pk)
+        running.work_off(first.pk)
         second = started(snapshot, after)
-        benchmark.work_off(second.pk)
+        running.work_off(second.pk)
     old, new = first.contenders.get(), second.contenders.get()
     baseline.pin(new)
     baseline.pin(old)
@@ -256,10 +256,10 @@ def test_changes_against_the_baseline() -> None:
 def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
     snapshot = hold_out(5)
     run = started(snapshot, ModelSpec.objects.embedded())
-    benchmark.work_off(run.pk)
+    running.work_off(run.pk)
     contender = run.contenders.get()
     with django_assert_num_queries(1):
-        benchmark.scored(contender)
+        running.scored(contender)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -352,7 +352,7 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(answer_billing) as bad:
         always, perfect = make_spec(bad, name="always", family="a"), make_spec(good, name="perfect", family="b")
         first = started(snapshot, always)
-        benchmark.work_off(first.pk)
+        running.work_off(first.pk)
         baseline.pin(first.contenders.get())
         printed = printed_by(capsys, model=["always", "perfect"])
     run = Run.objects.latest("pk")

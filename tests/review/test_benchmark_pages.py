@@ -15,7 +15,7 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
 from classifier import drafts
 from classifier.models import Category, ContractVersion, Gate, ModelSpec, Sentiment
-from review import baseline, benchmark, comparing, disputes, gold, scores, snapshots
+from review import baseline, benchmark, comparing, disputes, gold, running, scores, snapshots
 from review.benchmark import Entry
 from review.comparing import Board, Wanted, board, replies, sheet, verdicts
 from review.comparing.shown import Names
@@ -98,7 +98,7 @@ def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
             say(place, result)
             results.append(result)
         Result.objects.bulk_create(results)
-    benchmark._finish(run, contenders)
+    running._finish(run, contenders)
     return Run.objects.get(pk=run.pk)
 
 
@@ -178,7 +178,7 @@ def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead: Client
     with OpenAIServer(PERFECT) as server:
         spec = make_spec(server, name="perfect", family="a")
         response = lead.post(START, choice(models=[spec.pk], confirmed="yes"))
-        assert benchmark.work_off(Run.objects.get().pk)
+        assert running.work_off(Run.objects.get().pk)
     said = plain(read(lead, response.headers["Location"]))
     assert "perfect 100.0% (61.0 to 100.0)" in said
     assert "One model alone: there is nothing to rank." in said

@@ -13,7 +13,7 @@ from django.db import connection
 
 from classifier import erasure
 from classifier.models import ModelSpec, Provider, Spend, Ticket
-from review import benchmark
+from review import benchmark, running
 from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
 from tests.factories import make_spec, make_ticket
 from tests.installations import Installation, wait_until
@@ -73,7 +73,7 @@ def test_one_slow_answer_holds_up_no_other() -> None:
 
     with OpenAIServer(reply) as server:
         run = started(snapshot, make_priced(server))
-        benchmark.work_off(run.pk, told=lambda _contender, item, _result: done.append(item.gold.text))
+        running.work_off(run.pk, told=lambda _contender, item, _result: done.append(item.gold.text))
     run.refresh_from_db()
     assert (run.state, len(set(done))) == ("finished", 40)
     assert done.index(slow) >= 20, "it is the fifth that was asked about"
@@ -88,7 +88,7 @@ def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
     with OpenAIServer(after(0.3)) as server:
         run = started(snapshot, make_priced(server, daily_budget=daily_budget))
         button = stop_after(run, 1)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
         button.join()
         run.refresh_from_db()
         asked = len(server.requests)
@@ -97,7 +97,7 @@ def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
         assert benchmark.progress(run).done == asked
         assert spent() == sum(Result.objects.values_list("cost", flat=True)) == asked * PRICE
         benchmark.resume(run)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
         assert asked_again(server) == 0
     run.refresh_from_db()
     assert (run.state, spent()) == ("finished", 40 * PRICE)
@@ -109,7 +109,7 @@ def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> Non
         run = started(snapshot, make_priced(server, timeout=1.0))
         button = stop_after(run, 0.2)
         begun = time.monotonic()
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
         button.join()
     assert time.monotonic() - begun < 6, "two turns of a second, not every try for every item"
     assert not Result.objects.exists()
@@ -124,11 +124,11 @@ def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(trans
         if not beside:
             benchmark.stop(contender.run)
             benchmark.resume(contender.run)
-            beside.append(benchmark.work_off(contender.run_id))
+            beside.append(running.work_off(contender.run_id))
 
     with OpenAIServer(after(0.2)) as server:
         run = started(snapshot, make_priced(server))
-        benchmark.work_off(run.pk, told=go_on)
+        running.work_off(run.pk, told=go_on)
         assert (beside, asked_again(server)) == ([False], 0)
 
 
@@ -146,7 +146,7 @@ def test_what_is_masked_comes_back_to_its_own_text() -> None:
     with OpenAIServer(reply) as server:
         spec = make_priced(server)
         Provider.objects.filter(pk=spec.provider_id).update(mask=True)
-        benchmark.work_off(started(snapshot, spec).pk)
+        running.work_off(started(snapshot, spec).pk)
     assert not any("@" in request.ticket for request in server.requests)
     found = Result.objects.values_list("reasoning", "item__gold__text")
     assert len(found) == 12
@@ -171,7 +171,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_priced(server))
         erase(*with_tickets(run, 2))
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
         again = started(snapshot, ModelSpec.objects.embedded())
     run.refresh_from_db()
     assert (run.state, benchmark.progress(run), again.items_count) == ("finished", (4, 4), 4)
@@ -190,7 +190,7 @@ def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
     with OpenAIServer(lambda request: replace(answer(reasoning=request.ticket[:50]), delay=0.05)) as server:
         run = started(snapshot, make_priced(server, max_in_flight=1))
         erased = benchmark.held_out(snapshot).order_by("-position")[0]
-        benchmark.work_off(run.pk, told=tell)
+        running.work_off(run.pk, told=tell)
     run.refresh_from_db()
     assert (run.state, benchmark.progress(run)) == ("finished", (5, 5))
     assert not Result.objects.filter(item=erased).exists()
@@ -208,7 +208,7 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
                 item = SnapshotItem.objects.get(gold__ticket=one)
                 Result.objects.create(contender=contender, item=item, failure="timeout", **wrong)
         erase(ticket, answered_by_all)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     run.refresh_from_db()
     assert (run.state, run.items_count, benchmark.progress(run)) == ("finished", 5, (10, 10))
     assert [contender.figures["n"] for contender in run.contenders.all()] == [5, 5]
@@ -219,7 +219,7 @@ def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
     snapshot = hold_out(2)
     run = started(snapshot, ModelSpec.objects.embedded())
     erase(*with_tickets(run, 2))
-    benchmark.work_off(run.pk)
+    running.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == "stopped"
     assert "erased" in run.note

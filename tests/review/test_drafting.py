@@ -13,7 +13,7 @@ from django.urls import reverse
 from classifier import drafts, taxonomy
 from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, ModelSpec, Sentiment
 from classifier.models.contract import EmptyTaxonomy
-from review import benchmark, drafting, gold, snapshots
+from review import benchmark, drafting, gold, running, snapshots
 from review.drafting import WhatIf
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.factories import make_spec, make_user
@@ -71,7 +71,7 @@ def draft(catalogue: None) -> Draft:
 
 def run_of(draft: Draft, snapshot: Snapshot, *specs: ModelSpec) -> Run:
     run = benchmark.start(snapshot, drafting.entries_for(draft, specs))
-    assert benchmark.work_off(run.pk)
+    assert running.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     return run
@@ -127,7 +127,7 @@ def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
 
 def run_of_one(snapshot: Snapshot, spec: ModelSpec) -> Contender:
     run = benchmark.start(snapshot, [benchmark.Entry(spec, ContractVersion.objects.in_force())])
-    assert benchmark.work_off(run.pk)
+    assert running.work_off(run.pk)
     return run.contenders.get()
 
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
+from classifier import asking, drafts, solved, vectors
 from classifier import catalogue as shipped
-from classifier import drafts, labelling, solved, vectors
 from classifier.models import Category, ContractVersion, Example, Gate, ModelSpec, Provider, Sentiment
-from review import benchmark, drafting, gold, likeness, snapshots
+from review import benchmark, drafting, gold, likeness, running, snapshots
 from review.benchmark import Entry
 from review.learning import examples
 from review.models import Contender, GoldLabel, Run, Side, Snapshot
@@ -61,7 +61,7 @@ def snapshot(catalogue: None) -> Snapshot:
 
 def worked_off(snapshot: Snapshot, entries: Sequence[Entry]) -> Run:
     run = benchmark.start(snapshot, entries)
-    assert benchmark.work_off(run.pk)
+    assert running.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     return run
@@ -100,7 +100,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         with OpenAIServer() as server:
             provider, _created = Provider.objects.update_or_create(name="here", defaults={"base_url": server.base_url})
             spec, _created = ModelSpec.objects.get_or_create(provider=provider, name="here", family="here")
-            list(labelling.ask(texts, spec, ContractVersion.objects.in_force(), examples=3))
+            list(asking.ask(texts, spec, ContractVersion.objects.in_force(), examples=3))
         return server.requests
 
 
@@ -140,7 +140,7 @@ def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None
         spec = make_spec(server, name="m", family="a", examples=2)
         run = benchmark.start(snapshot, [Entry(spec, ContractVersion.objects.in_force())])
         ModelSpec.objects.filter(pk=spec.pk).update(examples=0)
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     assert {len(request.solved) for request in server.requests} == {2}
 
 
@@ -210,7 +210,7 @@ def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead: Client, sna
         assert asked.count("with 5 solved tickets") == 1
         lead.post(START, sent | {"confirmed": "yes"})
         run = Run.objects.get()
-        benchmark.work_off(run.pk)
+        running.work_off(run.pk)
     content = lead.get(run.get_absolute_url()).content.decode()
     assert "<bdi>m</bdi>" in content
     assert "<bdi>m (5 solved tickets)</bdi>" in content

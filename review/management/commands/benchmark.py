@@ -11,7 +11,7 @@ from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, Draft, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
-from review import baseline, benchmark, drafting, scoreboard, scores, snapshots
+from review import baseline, benchmark, drafting, running, scoreboard, scores, snapshots
 from review.comparing import Names, leaks, texts
 from review.comparing.shown import contenders_of, gate_threshold, tell_apart
 from review.comparing.texts import CannotMeasure, Item
@@ -165,7 +165,7 @@ class Command(BaseCommand):
     def _work_off(self, run: Run) -> None:
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
         self._names = {one.pk: str(one) for one in contenders_of(run)}
-        if not benchmark.work_off(run.pk, told=self._told):
+        if not running.work_off(run.pk, told=self._told):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.utils import timezone
 
-from classifier import classifiers, labelling, pipeline, specialists, taxonomy, vectors
+from classifier import asking, classifiers, pipeline, specialists, taxonomy, vectors
 from classifier.contract import Answer, ClassifierError, FailureKind
 from classifier.learning.training import Comparison
 from classifier.models import (
@@ -35,7 +35,7 @@ EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
 
 def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
     spec = ModelSpec.objects.get(name=name)
-    return next(labelling.ask([text], spec, ContractVersion.objects.in_force()))
+    return next(asking.ask([text], spec, ContractVersion.objects.in_force()))
 
 
 def answered(text: str, name: str = "specialist") -> Answer:
