@@ -3,11 +3,13 @@
 import gc
 import sqlite3
 from collections.abc import Callable
+from importlib import import_module
 from pathlib import Path
 
 import hypothesis
 import pytest
-from django.contrib.auth.models import Group, Permission, User
+from django.apps import apps
+from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
@@ -100,15 +102,7 @@ def roles(db: None) -> None:
     """The groups that a migration makes; tests that empty the database take them away from those that come later."""
     if Group.objects.filter(name="Agent").exists():
         return
-    agent = ["view_ticket", "add_ticket", "add_decision"]
-    lead = [*agent, "change_ticket", "adjudicate", "view_decision", "view_seat", "view_desk", "view_prediction"]
-    lead += ["benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot"]
-    lead += ["teach", "view_doubt", "view_specialistversion"]
-    lead += ["promise", "view_promise", "view_certificate", "view_alarm", "view_audit"]
-    lead += ["view_webhook", "view_helpdesk", "view_mailbox", "view_event", "view_erasure"]
-    lead += ["view_delivery", "change_delivery", "view_writeback", "change_writeback"]
-    for name, codenames in (("Agent", agent), ("Lead", lead)):
-        Group.objects.get_or_create(name=name)[0].permissions.set(Permission.objects.filter(codename__in=codenames))
+    import_module("review.migrations.0001_squashed_0015_taken_at").make_roles(apps, None)
 
 
 @pytest.fixture

@@ -1,5 +1,5 @@
-"""All tables as the first twelve migrations leave them, at once: one after the other takes a new installation seven times
-as long. Those stay for installations that began with them.
+"""All tables as the first twelve migrations leave them, at once: one after the other takes a new installation several
+times as long. Those stay for installations that began with them.
 """
 
 import classifier.contract

@@ -1,6 +1,6 @@
 """All tables as the first fifteen migrations leave them, and what the three roles may do, here and with tickets.
 
-One after the other takes a new installation longer; those stay for installations that began with them.
+One after the other takes a new installation several times as long; those stay for installations that began with them.
 """
 
 import classifier.models.ticket

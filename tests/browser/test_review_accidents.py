@@ -316,7 +316,7 @@ def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(desk: Page,
     sees(desk, 1)
     desk.route(UNDO, lambda route: route.abort())
     desk.keyboard.press("u")
-    expect(desk.locator("#outcome")).to_contain_text("Not undone: the server does not answer.")
+    expect(desk.locator("#outcome")).to_contain_text("Not undone: the server did not take it.")
     sees(desk, 1)
     desk.unroute(UNDO)
     desk.keyboard.press("u")
