@@ -17,6 +17,7 @@ pytestmark = pytest.mark.browser
 DECIDE = "**/review/decide/"
 KEEP = "**/review/keep/"
 UNDO = "**/review/undo/"
+SIMILAR = "**/review/similar/**"
 
 
 @pytest.fixture
@@ -245,7 +246,9 @@ def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(desk: Page) -> None
 def test_it_is_said_when_somebody_else_may_take_the_ticket(desk: Page, console: Console) -> None:
     console.forgive("409")
     desk.clock.install()
-    start(desk)
+    # Once the ticket is taken away nothing similar to it is shown any more.
+    with desk.expect_response(SIMILAR):
+        start(desk)
     desk.keyboard.press("2")
     Seat.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
     desk.clock.run_for(61_000)
