@@ -18,9 +18,16 @@ VISITS = 20
 def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) -> int:
     """A finished run of so many models on so many items, and an earlier one to hold it against; its key."""
     from classifier.models import Category, ContractVersion, Sentiment
-    from review import baseline, benchmark, running, snapshots
-    from review.models import Contender, Family, GoldLabel, Side
-    from review.snapshots import Filters
+    from review.benchmark import baseline, execution
+    from review.benchmark import runs as benchmark_module
+    from review.gold import snapshots
+    from review.gold.snapshots import Filters
+    from review.models import (
+        Contender,
+        Family,
+        GoldLabel,
+        Side,
+    )
 
     chance = random.Random(seed)  # noqa: S311 - rows that repeat
     Category.objects.bulk_create(Category(name=f"Category {number}") for number in range(more_categories))
@@ -41,11 +48,14 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     snapshot = snapshots.take(Filters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
     version = ContractVersion.objects.in_force()
     specs = _specs(models)
-    runs = [benchmark.start(snapshot, [benchmark.Entry(spec, version) for spec in some]) for some in (specs[:1], specs)]
+    runs = [
+        benchmark_module.start(snapshot, [benchmark_module.Entry(spec, version) for spec in some])
+        for some in (specs[:1], specs)
+    ]
     for run in runs:
         for number, contender in enumerate(run.contenders.all()):
             _answer(contender, chance, 0.72 + 0.02 * number, [one.pk for one in categories], sentiments)
-        running.work_off(run.pk)
+        execution.work_off(run.pk)
     baseline.pin(Contender.objects.get(run=runs[0]))
     return runs[1].pk
 
@@ -63,12 +73,12 @@ def _specs(number: int) -> list[Any]:
 def _answer(
     contender: Any, chance: random.Random, ability: float, categories: list[int], sentiments: list[Any]
 ) -> None:
-    from review import benchmark
+    from review.benchmark import runs as benchmark_module
     from review.models import Result
 
     names = {axis: contender.run.snapshot.names(axis) for axis in ("categories", "sentiments")}
     results = []
-    for item in benchmark.held_out(contender.run.snapshot):
+    for item in benchmark_module.held_out(contender.run.snapshot):
         result = Result(contender=contender, item=item, latency_ms=chance.lognormvariate(6.5, 0.5), cost=0.0004)
         if chance.random() < 0.01:
             result.failure, result.detail = chance.choice(["timeout", "broken_json"]), "It did not answer in time."

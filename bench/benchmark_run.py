@@ -8,7 +8,12 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from bench.harness import fresh_installation, messages, model_server, table
+from bench.harness import (
+    fresh_installation,
+    messages,
+    model_server,
+    table,
+)
 
 if TYPE_CHECKING:
     from review.models import GoldLabel, Snapshot
@@ -18,11 +23,11 @@ IN_FLIGHT = 64
 
 def run(items: int, models: int, delay: float) -> None:
     fresh_installation()
-    from review import gold, snapshots
+    from review.gold import gold_labels, snapshots
     from review.models import Side
 
     labels = _labels(items)
-    gold.place(labels, {label.digest: Side.BENCHMARK for label in labels})
+    gold_labels.place(labels, {label.digest: Side.BENCHMARK for label in labels})
     snapshot = snapshots.take(snapshots.Filters(origins=("import",)))
     rows = []
     for name, in_flight in (("64 in flight in all", IN_FLIGHT // models), ("64 in flight each", IN_FLIGHT)):
@@ -52,7 +57,7 @@ def _labels(number: int) -> "list[GoldLabel]":
 def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> tuple[float, int]:
     """Seconds of a run, and how many results it has stored."""
     from classifier.models import ContractVersion, ModelSpec, Provider
-    from review import benchmark, running
+    from review.benchmark import execution, runs
     from review.models import Result
 
     provider = Provider.objects.create(name=f"bench, {in_flight}", base_url=base_url)
@@ -65,10 +70,10 @@ def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> t
             json_mode="json_schema",
         )
     version = ContractVersion.objects.in_force()
-    entries = [benchmark.Entry(spec, version) for spec in ModelSpec.objects.filter(provider=provider)]
-    started = benchmark.start(snapshot, entries)
+    entries = [runs.Entry(spec, version) for spec in ModelSpec.objects.filter(provider=provider)]
+    started = runs.start(snapshot, entries)
     begun = time.perf_counter()
-    running.work_off(started.pk)
+    execution.work_off(started.pk)
     return time.perf_counter() - begun, Result.objects.filter(contender__run=started).count()
 
 

@@ -41,7 +41,7 @@ def main(file: Path, remote: float, orders: int, counts: list[int]) -> None:
 
 def _run(data: Replay, remote: float, count: int, seed: int) -> tuple[float, float, float]:
     """Share of calls saved, accuracy of the cascade, and of what was answered in front."""
-    from classifier.learning.axis import Bound
+    from classifier.learning.heads import Bound
     from classifier.learning.training import learn
 
     random = np.random.default_rng(seed)

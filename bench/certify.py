@@ -19,11 +19,26 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.harness import fresh_installation, table
-from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
+from bench.streams import (
+    HISTORY,
+    MARKS,
+    Bools,
+    Floats,
+    Ints,
+    Pool,
+    noise,
+    prepared,
+)
 from classifier.scoring.scorer import Weights, fit
-from review.agreement import wilson
-from review.assurance.bounds import upper
-from review.assurance.evidence import Book, Lot, grid_of, risk_left, share_of_audits
+from review.certification.bounds import upper
+from review.certification.sequential_test import (
+    Book,
+    Lot,
+    grid_of,
+    risk_left,
+    share_of_audits,
+)
+from review.stats.agreement import wilson
 
 ERROR, RISK = 0.03, 0.05
 JUST_ABOVE = 0.0302
@@ -92,7 +107,7 @@ class Reign:
 
     @property
     def audits_from(self) -> float:
-        from review.assurance.certificates import FRONTIER
+        from review.certification.certificates import FRONTIER
 
         return float(self.book.grid[min((self.book.certified or 1) - 1 + FRONTIER, len(self.book.grid) - 1)])
 
@@ -140,7 +155,7 @@ class Stream:
 
     def _come(self, turn: slice) -> None:
         """The gate and the lottery; then people audit, and the books are kept."""
-        from review.models.assurance import KEPT
+        from review.models.certification import KEPT
 
         reign = self.reign
         value = reign.values[self.rows[turn]]
@@ -158,7 +173,7 @@ class Stream:
 
     def _learn(self, now: int) -> None:
         """A new scorer, judged by the audits that were kept from it; it takes over if these bring it as far."""
-        from review.assurance.fitting import Reach
+        from review.certification.scorer_training import Reach
 
         self.attempts += 1
         pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]

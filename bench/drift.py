@@ -20,9 +20,20 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.harness import fresh_installation, table
-from bench.streams import Bools, Ints, Pool, prepared
+from bench.streams import (
+    Bools,
+    Ints,
+    Pool,
+    prepared,
+)
 from classifier.scoring.scorer import fit
-from review.assurance.watch import QUIET_AUDITS, Seen, Watch, burst_says, of_audits
+from review.certification.drift import (
+    QUIET_AUDITS,
+    Seen,
+    Watch,
+    burst_says,
+    of_audits,
+)
 
 PROMISED = 0.03
 BEFORE, AFTER = 0.02, 0.08
@@ -48,7 +59,7 @@ class Scene:
     @classmethod
     def of(cls, pool: Pool) -> Scene:
         """With the threshold at which as many accepted ones are wrong as shall be before the change."""
-        from review.assurance.alarms import as_seen
+        from review.certification.alarms import as_seen
 
         taught = np.random.default_rng(0).permutation(len(pool.answer))[:LABELS]
         values = pool.values(fit(pool.judged(taught, pool.chance[taught] > 0)))

@@ -4,14 +4,19 @@ import argparse
 import os
 import time
 
-from bench.harness import fresh_installation, messages, resident_mb, table
+from bench.harness import (
+    fresh_installation,
+    messages,
+    resident_mb,
+    table,
+)
 
 
 def main(tickets: int, rounds: int) -> None:
     fresh_installation()
-    from classifier import pipeline
-    from classifier.backends import encoder
+    from classifier.embeddings import encoder
     from classifier.models import Ticket
+    from classifier.pipeline import runner
 
     # Texts of their own for each round: vectors that are stored or remembered would cost nothing.
     every = messages(tickets * rounds)
@@ -26,7 +31,7 @@ def main(tickets: int, rounds: int) -> None:
         encoded = len(texts) / (time.perf_counter() - begun)
         Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
         begun = time.perf_counter()
-        while pipeline.work_off():
+        while runner.work_off():
             pass
         classified = len(texts) / (time.perf_counter() - begun)
         rows.append([f"{encoded:.0f}", f"{classified:.0f}", f"{classified / encoded:.2f}"])

@@ -14,7 +14,12 @@ import threading
 import time
 from pathlib import Path
 
-from bench.harness import ROOT, fresh_installation, messages, table
+from bench.harness import (
+    ROOT,
+    fresh_installation,
+    messages,
+    table,
+)
 
 _SERIES = "WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < {number})"
 _POSTGRES = "WITH series(i) AS (SELECT generate_series(1, {number}))"
@@ -78,7 +83,7 @@ def write(kind: str, output: Path) -> None:
 
     django.setup()
     from review.datasets import exporting
-    from review.datasets.formats import FORMATS
+    from review.datasets.formats.registry import FORMATS
     from review.models import Snapshot
 
     snapshot = Snapshot.objects.get()

@@ -59,11 +59,11 @@ def _examples() -> dict[str, Any]:
     """A ticket that passed, one that waits, and one that was settled, each brought there by the product itself."""
     from django.contrib.auth.models import User
 
-    from classifier import pipeline
     from classifier.models import Gate, ModelSpec, Ticket
-    from review import decisions
-    from review.decisions import Label
+    from classifier.pipeline import runner
     from review.models import Desk, Seat
+    from review.workflow import decisions
+    from review.workflow.decisions import Label
 
     Desk.current()
     Desk.objects.update(blind_share=0, double_share=0)
@@ -74,7 +74,7 @@ def _examples() -> dict[str, Any]:
         ticket = Ticket.objects.create(
             text=f"Where is my invoice? {condition}", external_id=condition, customer=f"{len(found)}@example.org"
         )
-        pipeline.work_off()
+        runner.work_off()
         found[condition] = ticket
     Gate.objects.update(threshold=0.85)
     seat = Seat.objects.select_related("ticket").get(ticket=found[SETTLED])
@@ -192,6 +192,6 @@ def _catch_up(cursor: Any) -> None:
 def _encoder() -> str:
     from django.conf import settings
 
-    from classifier.backends.encoder_files import name_of
+    from classifier.embeddings.encoder_files import name_of
 
     return name_of(settings.ENCODER_FILE)

@@ -19,7 +19,14 @@ from statistics import quantiles
 from typing import Any
 
 from bench import review as desk
-from bench.harness import family, fresh_installation, messages, resident_mb, table, worker
+from bench.harness import (
+    family,
+    fresh_installation,
+    messages,
+    resident_mb,
+    table,
+    worker,
+)
 from bench.pages import SERVER
 from bench.review import postgres
 
@@ -76,7 +83,7 @@ def bare(texts: list[str], seconds: float = 10.0) -> float:
     """Texts a second that the encoder alone gives vectors for, in this process."""
     from django.conf import settings
 
-    from classifier.backends import encoder
+    from classifier.embeddings import encoder
 
     model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
     begun, done = time.perf_counter(), 0
@@ -183,8 +190,8 @@ def running(workers: int, threads: int) -> Iterator[dict[str, int]]:
 def _key() -> str:
     from django.contrib.auth.models import User
 
-    from classifier import keys
-    from classifier.models.access import Scope
+    from classifier.api import keys
+    from classifier.models.api_keys import Scope
 
     person, _created = User.objects.get_or_create(username="desk", defaults={"is_superuser": True})
     return keys.make("bench", person, [Scope.TICKETS_WRITE], per_minute=0)[1]

@@ -25,10 +25,20 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     """How many of these the gate lets pass in this mode with the label that they ask for, as a model labels them that
     does what it is told, or the embedded one.
     """
-    from classifier import pipeline
-    from classifier.models import Gate, ModelSpec, Ticket, Verdict
+    from classifier.models import (
+        Gate,
+        ModelSpec,
+        Ticket,
+        Verdict,
+    )
+    from classifier.pipeline import runner
     from tests.factories import make_spec
-    from tests.servers import OpenAIServer, Request, answer, say
+    from tests.servers import (
+        OpenAIServer,
+        Request,
+        answer,
+        say,
+    )
 
     obeyed = {row["text"]: row["obeyed"] for row in rows}
 
@@ -41,7 +51,7 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         spec = make_spec(server, name=name, family=name) if obedient else ModelSpec.objects.embedded()
         Gate.objects.update(primary=spec, second_opinion=None, mode=mode)
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
-        while pipeline.work_off():
+        while runner.work_off():
             pass
     accepted = Verdict.objects.current().filter(ticket__in=tickets, accepted=True)
     found = accepted.values_list("ticket__text", "prediction__category__name")
@@ -50,7 +60,7 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
 
 def main(files: list[Path]) -> None:
     fresh_installation()
-    from classifier.injection import speaks_to_the_model
+    from classifier.security.prompt_injection import speaks_to_the_model
 
     found = []
     for name in LISTS:
@@ -70,22 +80,22 @@ def ordinary(file: Path) -> list[object]:
     """How many are taken for orders; and of those with a category, answered rightly, how many somebody has to vouch
     for, and how many a specialist that has learned nothing does not vouch for.
     """
-    from classifier import dictation
-    from classifier.contract import Option
-    from classifier.injection import speaks_to_the_model
+    from classifier.contract.prompt import contract_for
+    from classifier.contract.types import Option
     from classifier.models import ContractVersion
-    from classifier.prompt import contract_for
+    from classifier.pipeline import answer_check
+    from classifier.security.prompt_injection import speaks_to_the_model
 
     with gzip.open(file, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     begun = time.perf_counter()
     taken = sum(speaks_to_the_model(row["text"]) for row in rows)
     each = (time.perf_counter() - begun) / len(rows) * 1e6
-    said = [dictation.Said(row["text"], row["category"], "") for row in rows if row["category"]]
+    said = [answer_check.Said(row["text"], row["category"], "") for row in rows if row["category"]]
     names = sorted({one.category for one in said})
     sentiments = ContractVersion.objects.in_force().terms.sentiments
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
-    doubtful, held = sum(map(dictation.is_doubtful, said)), sum(dictation.dictated(said, terms, None))
+    doubtful, held = sum(map(answer_check.is_doubtful, said)), sum(answer_check.dictated(said, terms, None))
     shares = [f"{number / len(said):.1%}" for number in (doubtful, held)]
     return [file.name, len(rows), taken, f"{each:.0f}", len(said), *shares]
 

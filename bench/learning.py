@@ -23,7 +23,7 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
     """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it. Of each step the
     share `blind` is drawn.
     """
-    from classifier.learning.axis import Axis
+    from classifier.learning.heads import Axis
     from classifier.learning.training import compare, learn
 
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))

@@ -151,8 +151,8 @@ def _key() -> str:
     """A key of the API for this installation."""
     from django.contrib.auth.models import User
 
-    from classifier import keys
-    from classifier.models.access import Scope
+    from classifier.api import keys
+    from classifier.models.api_keys import Scope
 
     person = User.objects.get(username="agent0")
     return keys.make("bench", person, [Scope.TICKETS_READ, Scope.TICKETS_WRITE], per_minute=0)[1]

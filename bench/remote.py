@@ -5,7 +5,14 @@ import asyncio
 import time
 from typing import Any, NamedTuple
 
-from bench.harness import fresh_installation, messages, model_server, table, use_server, worker
+from bench.harness import (
+    fresh_installation,
+    messages,
+    model_server,
+    table,
+    use_server,
+    worker,
+)
 
 
 class Setting(NamedTuple):
@@ -47,7 +54,7 @@ def main(tickets: int, only: list[str], threads: int) -> None:
 async def _bare_loop(base_url: str, setting: Setting, texts: list[str]) -> float:
     from openai import AsyncOpenAI
 
-    from classifier import prompt
+    from classifier.contract import prompt
     from classifier.models import ContractVersion
 
     terms = (await asyncio.to_thread(ContractVersion.objects.in_force)).terms
@@ -68,7 +75,12 @@ async def _bare_loop(base_url: str, setting: Setting, texts: list[str]) -> float
 
 def _end_to_end(base_url: str, setting: Setting, texts: list[str], threads: int) -> float:
     """From stored tickets to their verdicts, by a worker process as it runs in production."""
-    from classifier.models import Failure, Prediction, Ticket, Verdict
+    from classifier.models import (
+        Failure,
+        Prediction,
+        Ticket,
+        Verdict,
+    )
 
     for model in (Verdict, Prediction, Failure, Ticket):
         model._default_manager.all().delete()

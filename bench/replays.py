@@ -14,9 +14,9 @@ class Replay:
     """A file with its vectors, the labels of one axis, and which of its texts are kept to measure with."""
 
     def __init__(self, file: Path, axis: str, test_share: float) -> None:
-        from classifier import vectors
+        from classifier.embeddings import vector_store
         from classifier.models import Sentiment
-        from review.learning.lesson import offered
+        from review.specialist.training_data import offered
 
         with gzip.open(file, "rt") as lines:
             rows = [json.loads(line) for line in lines]
@@ -24,7 +24,7 @@ class Replay:
         names = sorted({row[axis] for row in rows})
         self.texts = [row["text"] for row in rows]
         self.labels = np.array([names.index(row[axis]) + 1 for row in rows])
-        self.vectors = vectors.of(self.texts)
+        self.vectors = vector_store.of(self.texts)
         draws = np.random.default_rng(0).random(len(rows))
         self.test = np.array(
             [
@@ -37,7 +37,7 @@ class Replay:
     @staticmethod
     def _options(axis: str, names: list[str], sentiments: dict[str, Any]) -> list[Any]:
         """Categories have their names and nothing else; sentiments are those of the default taxonomy."""
-        from classifier.contract import Option
+        from classifier.contract.types import Option
 
         if axis == "category":
             return [Option(name=name, keys=(number + 1,)) for number, name in enumerate(names)]
@@ -48,7 +48,7 @@ class Replay:
         ]
 
     def accuracy(self, axis: Any) -> float:
-        from classifier.learning.axis import Bound
+        from classifier.learning.heads import Bound
 
         rows = np.flatnonzero(self.test)
         texts = [self.texts[row] for row in rows]
@@ -57,8 +57,8 @@ class Replay:
 
     def examples(self, rows: Any, drawn: Any = None) -> Any:
         """What comes is what is not measured with."""
-        from classifier.learning.space import stood_for
         from classifier.learning.training import Examples
+        from classifier.learning.vector_space import stood_for
 
         return Examples(
             keys=rows,
@@ -75,9 +75,9 @@ class Replay:
         if blind == count:
             return pool[:count]
         drawn, pool, count = pool[:blind], pool[blind:], count - blind
-        from classifier.learning.axis import Bound
-        from classifier.learning.space import centre_of, centred
-        from review.order import most_instructive
+        from classifier.learning.heads import Bound
+        from classifier.learning.vector_space import centre_of, centred
+        from review.workflow.priority import most_instructive
 
         pool = pool[:5_000]
         shares = np.sort(

@@ -55,8 +55,13 @@ def _values() -> dict[str, object]:
     """What the statements refer to: the labels of the taxonomy, the embedded model, the contract in force."""
     from django.db import connection
 
-    from classifier import gate
-    from classifier.models import Category, ContractVersion, ModelSpec, Sentiment
+    from classifier.models import (
+        Category,
+        ContractVersion,
+        ModelSpec,
+        Sentiment,
+    )
+    from classifier.pipeline import gate
 
     spec, version = ModelSpec.objects.embedded(), ContractVersion.objects.in_force()
     texts = [text.rsplit(" (", 1)[0] for text in messages(150)]

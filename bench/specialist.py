@@ -11,7 +11,13 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.harness import ROOT, family, fresh_installation, resident_mb, table
+from bench.harness import (
+    ROOT,
+    family,
+    fresh_installation,
+    resident_mb,
+    table,
+)
 from bench.review import PORT
 
 CLASSIFIED = 400
@@ -64,12 +70,12 @@ def _label(file: Path, most: int) -> None:
     """The rows of a file as gold labels to learn from, their categories as the taxonomy; their sentiments are what the
     embedded model says, for labels without any rhyme are nothing that is trained on.
     """
-    from classifier import vectors
-    from classifier.learning.axis import Axis, Bound
+    from classifier.embeddings import vector_store
+    from classifier.learning.heads import Axis, Bound
     from classifier.models import Category, ContractVersion, Sentiment
-    from review import gold
-    from review.learning.lesson import offered
+    from review.gold import gold_labels
     from review.models import GoldLabel, Side
+    from review.specialist.training_data import offered
 
     with gzip.open(file, "rt") as lines:
         rows = [row for row in map(json.loads, lines) if row["category"] and row.get("split") != "test"][:most]
@@ -78,7 +84,7 @@ def _label(file: Path, most: int) -> None:
     categories = {one.name: one for one in Category.objects.active()}
     texts = [row["text"] for row in rows]
     tones = Bound(Axis.unlearned(), offered(ContractVersion.objects.in_force().terms.sentiments))
-    said = tones.probabilities(vectors.of(texts), texts).argmax(axis=1)
+    said = tones.probabilities(vector_store.of(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {
         GoldLabel.digest_of(row["text"]): GoldLabel(
@@ -92,7 +98,7 @@ def _label(file: Path, most: int) -> None:
     }
     for start in range(0, len(labels), 1_000):
         part = list(labels.values())[start : start + 1_000]
-        gold.place(part, dict.fromkeys((one.digest for one in part), Side.TRAINING))
+        gold_labels.place(part, dict.fromkeys((one.digest for one in part), Side.TRAINING))
 
 
 def _train() -> float:
@@ -104,8 +110,8 @@ def _train() -> float:
 
 def _one_ticket(file: Path) -> tuple[float, float, float, float]:
     """Milliseconds for one ticket with everything loaded: median and 95th percentile; and of the encoder alone."""
-    from classifier import asking
-    from classifier.backends import encoder
+    from classifier.embeddings import encoder
+    from classifier.inference import asking
     from classifier.models import ContractVersion, ModelSpec
 
     spec, version = ModelSpec.objects.get(name="specialist"), ContractVersion.objects.in_force()

@@ -150,7 +150,7 @@ def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
 
 def _learned(data: Replay, rows: Any) -> Any:
     """The specialist as the product teaches it."""
-    from classifier.learning.axis import Axis, Bound
+    from classifier.learning.heads import Axis, Bound
     from classifier.learning.training import learn
 
     trial = learn(data.examples(np.array(rows, np.int64)), data.offered) if len(rows) else None

@@ -10,8 +10,8 @@ from bench.harness import fresh_installation, table
 
 def main(file: Path, split: str) -> None:
     fresh_installation()
-    from classifier import pipeline
     from classifier.models import Category, Ticket
+    from classifier.pipeline import runner
 
     with gzip.open(file, "rt") as lines:
         rows = [json.loads(line) for line in lines]
@@ -19,7 +19,7 @@ def main(file: Path, split: str) -> None:
     Category.objects.update(retired=True)
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
     Ticket.objects.bulk_create([Ticket(source="bench", external_id=row["id"], text=row["text"]) for row in rows])
-    while pipeline.work_off():
+    while runner.work_off():
         pass
     said = {
         ticket.external_id: ticket.verdict.prediction.category.name

@@ -6,12 +6,13 @@ class ClassifierConfig(AppConfig):
     name = "classifier"
 
     def ready(self) -> None:
-        from . import search, tasks
-        from .models.outbox import queued
-        from .models.ticket import arrived, moved
-        from .outbox import announcing
+        from classifier import tasks
+        from classifier.database import search
+        from classifier.integrations.webhooks import events
+        from classifier.models.outbox import queued
+        from classifier.models.ticket import arrived, moved
 
         arrived.connect(tasks.on_arrival)
-        moved.connect(announcing.on_moved)
+        moved.connect(events.on_moved)
         queued.connect(tasks.on_queued)
         post_migrate.connect(search.mend_index, sender=self)

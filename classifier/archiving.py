@@ -19,10 +19,10 @@ from typing import Any
 
 from django.db import IntegrityError, models, transaction
 
-from . import archive_files, references
-from .archive_files import PART, NoArchive, Record
-from .chunks import chunked
-from .models import (
+from classifier import archive_files, references
+from classifier.archive_files import PART, NoArchive, Record
+from classifier.database.batches import chunked
+from classifier.models import (
     Archive,
     AuditDraw,
     Category,
@@ -36,7 +36,7 @@ from .models import (
     Vector,
     Verdict,
 )
-from .models.learned import digest_of
+from classifier.models.specialist import digest_of
 
 A_FILE = 5_000
 """Tickets looked at in one go, and at most in one file."""

@@ -8,9 +8,18 @@ from typing import Any
 from django.db import models
 from django.db.models import Q
 
-from .chunks import chunked
-from .models import AuditDraw, Event, Failure, Prediction, Score, Ticket, Verdict, WriteBack
-from .models.outbox import Outgoing
+from classifier.database.batches import chunked
+from classifier.models import (
+    AuditDraw,
+    Event,
+    Failure,
+    Prediction,
+    Score,
+    Ticket,
+    Verdict,
+    WriteBack,
+)
+from classifier.models.outbox import Outgoing
 
 CHUNK = 500
 

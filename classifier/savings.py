@@ -13,8 +13,15 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from . import budget, showing
-from .models import ContractVersion, Gate, ModelSpec, Prediction, Ticket, Verdict
+from classifier.inference import budget, few_shot
+from classifier.models import (
+    ContractVersion,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Ticket,
+    Verdict,
+)
 
 DAYS = 30
 MOST = 100_000
@@ -124,4 +131,4 @@ def _expected_cost(spec: ModelSpec) -> Decimal:
     prompt = ContractVersion.objects.values_list(Length("system_prompt"), flat=True).first() or 0
     latest = Ticket.objects.order_by("-pk").annotate(length=Length("text"))[:LATEST]
     text = latest.aggregate(average=Avg("length"))["average"] or 0
-    return budget.expected(spec, prompt + int(text) + showing.length_of(showing.number_for(spec)))
+    return budget.expected(spec, prompt + int(text) + few_shot.length_of(few_shot.number_for(spec)))

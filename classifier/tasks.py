@@ -5,31 +5,37 @@ from typing import Any
 from django.conf import settings
 from django_tasks import task
 
-from . import erasure, mailboxes, pipeline, replies, tallies, vectors
-from .background import Priority, enqueue_once
-from .helpdesks import writing
-from .models import Mailbox, Ticket
-from .outbox import deliveries, sending
+from classifier import tallies
+from classifier.api import stored_replies
+from classifier.background import Priority, enqueue_once
+from classifier.embeddings import vector_store
+from classifier.ingest import mailboxes
+from classifier.integrations import outbox
+from classifier.integrations.helpdesks import write_back
+from classifier.integrations.webhooks import webhook_delivery
+from classifier.models import Mailbox, Ticket
+from classifier.pipeline import runner
+from classifier.privacy import erasure
 
-ROUTES = (deliveries.ROUTE, writing.ROUTE)
+ROUTES = (webhook_delivery.ROUTE, write_back.ROUTE)
 
 
 @task()
 def classify() -> None:
     """Classify a batch of what waits; where more may wait, the next nudge goes out at once."""
-    pipeline.work_off(more_waits=nudge)
+    runner.work_off(more_waits=nudge)
 
 
 @task(priority=Priority.LEISURE)
 def encode() -> None:
     """Store vectors of tickets that came in, for a while."""
-    vectors.fill()
+    vector_store.fill()
 
 
 @task()
 def deliver() -> None:
     """Send a batch of what is owed to others' servers; where more may be due, the next nudge goes out at once."""
-    if sending.work_off(ROUTES):
+    if outbox.work_off(ROUTES):
         enqueue_once(deliver)
 
 
@@ -66,14 +72,14 @@ def sweep() -> None:
     """Take up what a killed process left: nudge if a ticket waits or has no vector; count, and expire."""
     if Ticket.objects.waiting().exists():
         nudge()
-    if vectors.is_behind():
+    if vector_store.is_behind():
         enqueue_once(encode)
-    if sending.is_due(ROUTES):
+    if outbox.is_due(ROUTES):
         enqueue_once(deliver)
     if Mailbox.objects.due().exists():
         enqueue_once(fetch_mail)
-    deliveries.forget_old()
-    replies.sweep()
+    webhook_delivery.forget_old()
+    stored_replies.sweep()
     tallies.keep_up(tallies.SOURCES)
     if erasure.over(settings.RETENTION_DAYS).exists():
         enqueue_once(expire)

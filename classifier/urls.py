@@ -1,6 +1,7 @@
 from django.urls import path
 
-from . import views, views_hooks
+from classifier.integrations.helpdesks import views as helpdesks_views
+from classifier.web import views
 
 app_name = "classifier"
 
@@ -12,5 +13,5 @@ urlpatterns = [
     # /models/
     path("models/", views.models, name="models"),
     # /hooks/
-    path("hooks/<slug:slug>/", views_hooks.hook, name="hook"),
+    path("hooks/<slug:slug>/", helpdesks_views.hook, name="hook"),
 ]

@@ -5,15 +5,15 @@ class ReviewConfig(AppConfig):
     name = "review"
 
     def ready(self) -> None:
-        from classifier.erasure import erasing
         from classifier.models.ticket import moved, recounting
-        from classifier.why import vouching
+        from classifier.pipeline.verdict_explanation import vouching
+        from classifier.privacy.erasure import erasing
+        from review import erasure, tasks
+        from review.certification.verdict_certificate import on_vouching
+        from review.workflow import assigning, history
+        from review.workflow.audits import found
 
-        from . import erasure, history, opening, tasks
-        from .assurance.audits import found
-        from .assurance.vouching import on_vouching
-
-        moved.connect(opening.on_moved)
+        moved.connect(assigning.on_moved)
         moved.connect(tasks.on_moved)
         found.connect(tasks.on_found)
         recounting.connect(history.on_recounting)

@@ -7,14 +7,23 @@ from typing import Any
 
 from django.db.models import Q
 
-from classifier import traces
-from classifier.erasure import change, wipe
 from classifier.models import Score, Ticket
-from classifier.models.learned import digest_of
-from classifier.wiping import Wiping
-
-from .disputes import SOURCE
-from .models import Audit, Band, Decision, Desk, Doubt, GoldLabel, Likeness, Result, SnapshotItem
+from classifier.models.specialist import digest_of
+from classifier.privacy import traces
+from classifier.privacy.erasure import change, wipe
+from classifier.privacy.redaction import Wiping
+from review.gold.disputes import SOURCE
+from review.models import (
+    Audit,
+    Band,
+    Decision,
+    Desk,
+    Doubt,
+    GoldLabel,
+    Likeness,
+    Result,
+    SnapshotItem,
+)
 
 
 def on_erasing(tickets: Sequence[Ticket], wiping: Wiping, **_signal: Any) -> set[int]:

@@ -15,17 +15,18 @@ from classifier.background import Priority, enqueue_once
 from classifier.models import Epoch, Mode
 from classifier.tallies import keep_up
 from classifier.tasks import nudge
-
-from . import benchmark, gold, running, tallies
-from .assurance import keeping
-from .benchmark import Entry
-from .learning import ordering, training
-from .models import Run, Snapshot
+from review.benchmark import execution, runs
+from review.benchmark.runs import Entry
+from review.certification import cycle
+from review.gold import gold_labels
+from review.models import Run, Snapshot
+from review.reports import tallies
+from review.specialist import queue_ordering, training
 
 
 @task()
 def run_benchmark(run_pk: int) -> None:
-    running.work_off(run_pk)
+    execution.work_off(run_pk)
 
 
 @task(priority=Priority.LEISURE)
@@ -37,13 +38,13 @@ def learn(due: bool = True) -> None:
 
 @task(priority=Priority.LEISURE)
 def put_in_order() -> None:
-    ordering.put_in_order()
+    queue_ordering.put_in_order()
 
 
 @transaction.atomic(durable=True)
 def start_benchmark(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
     """A run that a worker takes up. Raises NothingToRun."""
-    run = benchmark.start(snapshot, entries, by=by)
+    run = runs.start(snapshot, entries, by=by)
     _nudge(run)
     return run
 
@@ -51,7 +52,7 @@ def start_benchmark(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | 
 @transaction.atomic(durable=True)
 def resume_benchmark(run: Run) -> bool:
     """Have a worker go on with a stopped run. Whether it was stopped."""
-    stopped = benchmark.resume(run)
+    stopped = runs.resume(run)
     if stopped:
         _nudge(run)
     return stopped
@@ -60,7 +61,7 @@ def resume_benchmark(run: Run) -> bool:
 @task()
 def keep_promise() -> None:
     """Keep the books of the audits; what may pass by now is judged anew."""
-    if keeping.keep_promise():
+    if cycle.keep_promise():
         nudge()
 
 
@@ -88,10 +89,10 @@ def sweep() -> None:
     """Make gold labels of what was decided, have them learned, take up runs that a killed process left, and
     count.
     """
-    gold.gather(most_turns=1)
+    gold_labels.gather(most_turns=1)
     if training.is_due():
         enqueue_once(learn)
-    if ordering.is_due():
+    if queue_ordering.is_due():
         enqueue_once(put_in_order)
     if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
         _keep_soon()

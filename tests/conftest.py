@@ -13,9 +13,9 @@ from django.contrib.auth.models import Group, User
 from django.test import Client
 from pytest_django.fixtures import Settings
 
-from classifier import catalogue as shipped
-from classifier import solved
+from classifier.embeddings import nearest_examples
 from classifier.models import Gate, ModelSpec
+from classifier.taxonomy import initial_data as shipped
 from tests import background, factories
 from tests.installations import Installation
 from tests.servers import OpenAIServer
@@ -60,7 +60,7 @@ def static_files_as_asked_for(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def no_examples_of_others() -> None:
     """What another test taught is not in this one's database."""
-    solved.forget()
+    nearest_examples.forget()
 
 
 @pytest.fixture

@@ -5,11 +5,9 @@ from typing import Any
 from django.conf import settings
 from django.contrib.auth.models import Group, User
 
-from classifier import gate, vectors
-from classifier.backends.encoder_files import name_of
-from classifier.gate import epoch_of
-from classifier.labelling import Outcome
-from classifier.learning.space import Floats
+from classifier.embeddings import vector_store
+from classifier.embeddings.encoder_files import name_of
+from classifier.learning.vector_space import Floats
 from classifier.models import (
     Category,
     ContractVersion,
@@ -24,9 +22,17 @@ from classifier.models import (
     Vector,
     Verdict,
 )
-from classifier.models.learned import digest_of
-from review import gold
-from review.models import Desk, Doubt, GoldLabel, Seat
+from classifier.models.specialist import digest_of
+from classifier.pipeline import gate
+from classifier.pipeline.gate import epoch_of
+from classifier.pipeline.predict import Outcome
+from review.gold import gold_labels
+from review.models import (
+    Desk,
+    Doubt,
+    GoldLabel,
+    Seat,
+)
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"
@@ -109,7 +115,7 @@ def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sen
         sentiment=Sentiment.objects.get(name=sentiment),
         origin=GoldLabel.Origin.IMPORT,
     )
-    gold.place([label])
+    gold_labels.place([label])
     return label
 
 
@@ -142,7 +148,7 @@ def make_vector(text: str, values: Floats) -> Vector:
 def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
     """One of several tickets about one thing that a model was unsure of; nobody has a seat before them."""
     tickets = [make_ticket(f"{text}, number {number}") for number in range(6)]
-    vectors.of([ticket.text for ticket in tickets])
+    vector_store.of([ticket.text for ticket in tickets])
     for ticket in tickets:
         said = make_prediction(ticket, confidence=0.3)
         epoch = epoch_of(said.spec, said.contract, 0.85)

@@ -9,16 +9,16 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
-PURE += ["classifier/injection.py", "classifier/injection_signs.py"]
+PURE += ["classifier/security/prompt_injection.py", "classifier/security/prompt_injection_patterns.py"]
 PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
 PURE += [
-    "classifier/chunks.py",
-    "classifier/marks.py",
-    "classifier/masking.py",
-    "classifier/about.py",
-    "classifier/pseudonyms.py",
-    "classifier/wiping.py",
-    "review/learning/clusters.py",
+    "classifier/database/batches.py",
+    "classifier/tickets/highlighting.py",
+    "classifier/privacy/masking.py",
+    "classifier/log_context.py",
+    "classifier/inference/pseudonyms.py",
+    "classifier/privacy/redaction.py",
+    "review/specialist/clusters.py",
     *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
 ]
 for folder in ("formats", "files"):
@@ -29,8 +29,8 @@ PURE += [f"classifier/learning/{path.name}" for path in (ROOT / "classifier" / "
 PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
 PURE += [f"classifier/scoring/{path.name}" for path in (ROOT / "classifier" / "scoring").glob("*.py")]
 PURE += [f"review/assurance/{name}.py" for name in ("bounds", "drawing", "evidence", "watch")]
-PURE += ["classifier/backends/tokens.py"]
-PURE += ["classifier/plain.py", "classifier/outbox/signing.py"]
+PURE += ["classifier/inference/backends/logprobs.py"]
+PURE += ["classifier/ingest/message_text.py", "classifier/integrations/webhooks/signing.py"]
 DESKS = ("base", "chatwoot", "freshdesk", "intercom", "zammad", "zendesk")
 PURE += [f"classifier/helpdesks/{name}.py" for name in DESKS]
 

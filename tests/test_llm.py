@@ -11,9 +11,17 @@ from typing import Any
 import pytest
 from django.core.management import call_command
 
-from classifier import pipeline
-from classifier.contract import JsonMode
-from classifier.models import Failure, Gate, ModelSpec, Prediction, Provider, Ticket, Verdict
+from classifier.contract.types import JsonMode
+from classifier.models import (
+    Failure,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Provider,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import runner
 
 pytestmark = [pytest.mark.llm, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
 
@@ -46,7 +54,7 @@ def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: ModelSpec
     Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
     deadline = time.monotonic() + 120
     while Ticket.objects.new().exists() and time.monotonic() < deadline:
-        pipeline.work_off()
+        runner.work_off()
     assert Verdict.objects.current().count() == len(texts)
     assert Prediction.objects.count() + Failure.objects.filter(permanent=True).count() == len(texts)
     local.refresh_from_db()

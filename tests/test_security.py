@@ -14,9 +14,15 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django.fixtures import Settings
 
-from classifier import kept
+from classifier import form_recovery
 from classifier.models import Ticket
-from tests.factories import PASSWORD, hold, make_ticket, make_user, run_desk
+from tests.factories import (
+    PASSWORD,
+    hold,
+    make_ticket,
+    make_user,
+    run_desk,
+)
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -66,7 +72,7 @@ def test_refusals_and_failures_are_guarded(
     client.force_login(ana)
     answers = [refused, client.get("/tickets/99/"), client.get(INBOX, headers={"host": "elsewhere.example"})]
     answers.append(client.post(INBOX))
-    monkeypatch.setattr("classifier.views.Page.of", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("classifier.web.views.Page.of", lambda *_, **__: 1 / 0)
     client.raise_request_exception = False
     answers.append(client.get(INBOX))
     assert [answer.status_code for answer in answers] == [403, 404, 400, 405, 500]
@@ -222,7 +228,7 @@ def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben
         lambda form: form.pop("kept"),
         lambda form: form.update(kept="1:forged:token"),
         lambda form: form.update(kept=TimestampSigner(salt="another form").sign("1")),
-        lambda form: form.update(text="x" * (kept.MOST_CHARACTERS + 1)),
+        lambda form: form.update(text="x" * (form_recovery.MOST_CHARACTERS + 1)),
     ],
     ids=["no token", "a forged token", "a token for something else", "too long"],
 )
@@ -262,13 +268,16 @@ def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]
     response = client.post(reverse("review:decide"), answer, headers={"hx-request": "true"})
     assert response["HX-Redirect"] == f"{SIGN_IN}?next={reverse('review:screen')}"
     sign_in(client)
-    assert kept.take(client.get(INBOX).wsgi_request, "review:decide").dict() == {"category": "3", "note": "typed"}
+    assert form_recovery.take(client.get(INBOX).wsgi_request, "review:decide").dict() == {
+        "category": "3",
+        "note": "typed",
+    }
 
 
 def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more(ana: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
-    stale = {"text": "typed before", "kept": kept.token(ana), "csrfmiddlewaretoken": "x" * 64}
+    stale = {"text": "typed before", "kept": form_recovery.token(ana), "csrfmiddlewaretoken": "x" * 64}
     assert client.post(NEW, stale)["Location"] == NEW
     assert client.get(NEW).context["form"]["text"].value() == "typed before"
     assert not Ticket.objects.exists()
@@ -277,7 +286,7 @@ def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more
 def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ben)
-    response = client.post(NEW, {"text": "typed before", "kept": kept.token(ana)})
+    response = client.post(NEW, {"text": "typed before", "kept": form_recovery.token(ana)})
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
     assert "kept_input" not in client.session
@@ -287,8 +296,8 @@ def test_what_is_kept_of_one_page_waits_for_that_page(client: Client, form: dict
     client.post(NEW, form)
     sign_in(client)
     request = client.get(INBOX).wsgi_request
-    assert kept.take(request, "review:decide") is None
-    assert kept.take(request, "classifier:new_ticket").get("customer") == "c@example.org"
+    assert form_recovery.take(request, "review:decide") is None
+    assert form_recovery.take(request, "classifier:new_ticket").get("customer") == "c@example.org"
 
 
 # Where signing in leads

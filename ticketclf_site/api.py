@@ -5,9 +5,19 @@ from typing import Any, cast
 from django.contrib.auth.decorators import login_not_required
 from ninja import NinjaAPI
 
-from classifier.api import catalogue, classify, problems, tickets
-from classifier.api.reading import JsonParser
-from review.api import benchmark, certificates, datasets, decisions
+from classifier.api import (
+    classify,
+    problems,
+    taxonomy,
+    tickets,
+)
+from classifier.api.parser import JsonParser
+from review.api import (
+    benchmark,
+    certificates,
+    datasets,
+    decisions,
+)
 
 DESCRIPTION = """
 Classify support tickets, store and read them, decide about them, and read what is known of the models.
@@ -18,7 +28,7 @@ Every request bears a key, made in the admin under *API keys*: `Authorization: B
 
 api = NinjaAPI(title="ticketclf", version="1", description=DESCRIPTION, urls_namespace="api", parser=JsonParser())
 problems.install(api)
-for part in (classify, tickets, catalogue, decisions, benchmark, datasets, certificates):
+for part in (classify, tickets, taxonomy, decisions, benchmark, datasets, certificates):
     api.add_router("", part.router)
 
 urls = api.urls

@@ -10,12 +10,13 @@ class SiteConfig(AppConfig):
         from django.db.models.signals import pre_save
         from django_tasks.signals import task_finished, task_started
 
-        from . import logs, throttle
+        from ticketclf_site.observability import logs
+        from ticketclf_site.sign_in import throttle
 
         pre_save.connect(throttle.forget_form, sender=AccessAttempt)
         task_started.connect(logs.on_task_started)
         task_finished.connect(logs.on_task_finished)
         if settings.SENTRY_DSN:
-            from . import sentry
+            from ticketclf_site.observability import sentry
 
             sentry.start(settings.SENTRY_DSN)

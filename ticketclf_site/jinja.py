@@ -11,15 +11,20 @@ from django.utils.text import Truncator
 from django.utils.translation import get_language, gettext
 from jinja2 import Environment
 
-from classifier import kept
+from classifier import form_recovery
 from classifier.models.taxonomy import SEPARATOR
-from classifier.templatetags.marks import marked
+from classifier.templatetags.highlighting import marked
 
 
 def environment(*, autoescape: bool, **options: Any) -> Environment:
     """What those templates may use beside Jinja's own; they escape whatever they are told."""
     made = Environment(autoescape=True, **options)
-    made.globals |= {"_": _translated, "kept_field": kept.TOKEN, "kept_token": kept.token, "url": _url}
+    made.globals |= {
+        "_": _translated,
+        "kept_field": form_recovery.TOKEN,
+        "kept_token": form_recovery.token,
+        "url": _url,
+    }
     made.filters |= {"ago": naturaltime, "marked": marked, "parted": _parted, "shortened": _shortened}
     return made
 

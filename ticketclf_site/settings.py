@@ -8,7 +8,16 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from .env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
+from ticketclf_site.env import (
+    env_bool,
+    env_choice,
+    env_hosts,
+    env_int,
+    env_list,
+    env_str,
+    env_url,
+    secret_key,
+)
 
 # Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which
 # on a busy machine holds up both and all others: a training takes several times as long.
@@ -53,8 +62,8 @@ INSTALLED_APPS = [
 ]
 
 MIDDLEWARE = [
-    "ticketclf_site.probes.ProbeMiddleware",
-    "ticketclf_site.access.RequestMiddleware",
+    "ticketclf_site.observability.endpoints.ProbeMiddleware",
+    "ticketclf_site.observability.request_log.RequestMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.middleware.gzip.GZipMiddleware",
@@ -66,7 +75,7 @@ MIDDLEWARE = [
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
     "allauth.account.middleware.AccountMiddleware",
-    "ticketclf_site.kept.SignInMiddleware",
+    "ticketclf_site.sign_in.form_recovery.SignInMiddleware",
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "simple_history.middleware.HistoryRequestMiddleware",
@@ -74,13 +83,13 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.auth.OneQueryBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.permissions.OneQueryBackend"]
 # Sign-in is throttled: after so many failures of one name from one address it waits. Behind a proxy everybody has the
 # proxy's address, so there the name alone counts.
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
-AXES_LOCKOUT_CALLABLE = "ticketclf_site.throttle.locked_out"
+AXES_LOCKOUT_CALLABLE = "ticketclf_site.sign_in.throttle.locked_out"
 # Trying on does not make the wait longer: it ends when the page says.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
@@ -89,19 +98,19 @@ AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
 # Second factors, sessions and accounts elsewhere. Nobody signs up, and addresses of e-mail are admins' to give.
-ACCOUNT_ADAPTER = "ticketclf_site.accounts.Accounts"
+ACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.Accounts"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
 # Passwords are throttled above; what is left here slows down who guesses codes.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
-MFA_ADAPTER = "ticketclf_site.accounts.SecondFactors"
+MFA_ADAPTER = "ticketclf_site.sign_in.accounts.SecondFactors"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REQUIRE_MFA = env_bool("TICKETCLF_REQUIRE_MFA", False)
 OIDC_URL = env_url("TICKETCLF_OIDC_URL")
 OIDC_NAME = env_str("TICKETCLF_OIDC_NAME", "OpenID Connect") if OIDC_URL else ""
-SOCIALACCOUNT_ADAPTER = "ticketclf_site.accounts.Federation"
+SOCIALACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.Federation"
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
         "OAUTH_PKCE_ENABLED": True,
@@ -137,7 +146,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
-                "classifier.context_processors.gate",
+                "classifier.web.context_processors.gate",
             ],
         },
     },
@@ -175,7 +184,7 @@ def _database() -> dict[str, Any]:
         # A file, for threads cannot meet in a database that lives in one connection's memory.
         database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     else:
-        # The few statements that are sent apart from their values (`review.prepared`) stay planned from the first on.
+        # Statements that are sent apart from their values stay planned from the first on.
         database["OPTIONS"] = POSTGRESQL_OPTIONS | database.get("OPTIONS", {}) | {"prepare_threshold": 0}
     return database
 
@@ -186,7 +195,7 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 # The database implies the engine of background work.
 _ENGINE = "postgresql" if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql" else "sqlite"
 INSTALLED_APPS.append("procrastinate.contrib.django" if _ENGINE == "postgresql" else "django_tasks_db")
-TASKS = {"default": {"BACKEND": f"ticketclf_site.engine.{_ENGINE}.Backend", "QUEUES": []}}
+TASKS = {"default": {"BACKEND": f"ticketclf_site.processes.{_ENGINE}.Backend", "QUEUES": []}}
 WORKER_THREADS = env_int("TICKETCLF_WORKER_THREADS", 4, least=1)
 WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 
@@ -194,8 +203,8 @@ WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
 
-SESSION_ENGINE = "ticketclf_site.sessions"
-CSRF_FAILURE_VIEW = "ticketclf_site.kept.csrf_failure"
+SESSION_ENGINE = "ticketclf_site.sign_in.sessions"
+CSRF_FAILURE_VIEW = "ticketclf_site.sign_in.form_recovery.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "classifier:inbox"
 LOGOUT_REDIRECT_URL = "login"
@@ -286,11 +295,11 @@ LOGGING = {
     "disable_existing_loggers": False,
     "formatters": {
         "plain": {
-            "()": "ticketclf_site.logs.PlainFormatter",
+            "()": "ticketclf_site.observability.logs.PlainFormatter",
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
-        "json": {"()": "ticketclf_site.logs.LineFormatter", "json_ensure_ascii": False},
+        "json": {"()": "ticketclf_site.observability.logs.LineFormatter", "json_ensure_ascii": False},
     },
     "handlers": {
         "console": {

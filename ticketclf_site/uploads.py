@@ -7,7 +7,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from review.forms_datasets import LARGEST_UPLOAD
+from review.datasets.forms import LARGEST_UPLOAD
 
 _FIELDS_BESIDE = 1_048_576
 

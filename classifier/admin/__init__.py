@@ -2,8 +2,17 @@
 
 from django.contrib import admin
 
-from . import access, drafts, integrations, labels, learned, scores, specs, tickets
+from classifier.admin import (
+    api_keys,
+    drafts,
+    integrations,
+    labels,
+    language_models,
+    scoring,
+    specialist,
+    tickets,
+)
 
-__all__ = ["access", "drafts", "integrations", "labels", "learned", "scores", "specs", "tickets"]
+__all__ = ["api_keys", "drafts", "integrations", "labels", "language_models", "scoring", "specialist", "tickets"]
 
 admin.site.site_header = admin.site.site_title = "ticketclf"

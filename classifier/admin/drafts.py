@@ -15,10 +15,11 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier import drafts, prompt
+from classifier.contract import prompt
 from classifier.models import ContractVersion, Draft, DraftLabel
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.taxonomy import paths
+from classifier.taxonomy import drafts
 
 PUBLISHING = tuple(f"classifier.change_{name}" for name in ("draft", "category", "sentiment", "gate"))
 

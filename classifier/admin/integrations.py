@@ -11,14 +11,21 @@ from django.urls import reverse
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier import mailboxes, outward
-from classifier.models import Delivery, Event, HelpDesk, Mailbox, Webhook, WriteBack
+from classifier.admin.history import HistoryAdmin
+from classifier.admin.tickets import ReadOnlyAdmin
+from classifier.ingest import mailboxes
+from classifier.integrations.webhooks import events
+from classifier.models import (
+    Delivery,
+    Event,
+    HelpDesk,
+    Mailbox,
+    Webhook,
+    WriteBack,
+)
 from classifier.models.outbox import Kind, every_kind
-from classifier.outbox import announcing
-from classifier.secret import value_of
-
-from .history import HistoryAdmin
-from .tickets import ReadOnlyAdmin
+from classifier.security import ssrf
+from classifier.security.secrets_from_env import value_of
 
 
 def _stands(variable: str) -> str:
@@ -32,8 +39,8 @@ def _checked(form: forms.ModelForm, name: str) -> str:
     url: str = form.cleaned_data[name]
     try:
         if url and name in form.changed_data:
-            outward.check(url)
-    except outward.Forbidden as error:
+            ssrf.check(url)
+    except ssrf.Forbidden as error:
         raise forms.ValidationError(str(error)) from error
     return url
 
@@ -64,7 +71,7 @@ class WebhookAdmin(HistoryAdmin):
     @admin.action(description=_("Send a test event"), permissions=["change"])
     def send_test(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
         for webhook in webhooks:
-            announcing.send_test(webhook)
+            events.send_test(webhook)
         self.message_user(request, gettext("It is on its way; see under Deliveries how it went."))
 
 
@@ -112,8 +119,8 @@ class MailboxForm(forms.ModelForm):
         values = super().clean() or {}
         try:
             if values.get("host") and values.get("port") and {"host", "port"}.intersection(self.changed_data):
-                outward.check_host(values["host"], values["port"])
-        except outward.Forbidden as error:
+                ssrf.check_host(values["host"], values["port"])
+        except ssrf.Forbidden as error:
             self.add_error("host", str(error))
         return values
 
@@ -149,7 +156,7 @@ class OutgoingAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send once more"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        number = announcing.replay(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
+        number = events.replay(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
         self.message_user(request, ngettext("%d is sent once more.", "%d are sent once more.", number) % number)
 
 

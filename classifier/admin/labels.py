@@ -11,11 +11,10 @@ from django.template.response import TemplateResponse
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier import taxonomy
+from classifier.admin.history import HistoryAdmin
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import paths
-
-from .history import HistoryAdmin
+from classifier.taxonomy import label_changes
 
 
 class CategoryChoiceField(forms.ModelChoiceField):
@@ -51,14 +50,14 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.display(description=_("referred to by"))
     def referred_to_by(self, label: Category | Sentiment) -> str:
-        found = ", ".join(f"{count:,} {name}" for name, count in taxonomy.references(label) if count)
+        found = ", ".join(f"{count:,} {name}" for name, count in label_changes.references(label) if count)
         if found:
             return gettext("%s; it can be retired or merged, not deleted.") % found
         return gettext("nothing")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         allowed = super().has_delete_permission(request, obj)
-        return allowed and (obj is None or taxonomy.deletable(obj))
+        return allowed and (obj is None or label_changes.deletable(obj))
 
     def get_actions(self, request: HttpRequest) -> dict[str, Any]:
         actions: dict[str, Any] = super().get_actions(request)
@@ -76,11 +75,11 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.action(description=_("Retire"), permissions=["change"])
     def retire(self, request: HttpRequest, labels: QuerySet[Any]) -> None:
-        self._each(request, labels, taxonomy.retire, gettext("%s is retired."))
+        self._each(request, labels, label_changes.retire, gettext("%s is retired."))
 
     @admin.action(description=_("Restore"), permissions=["change"])
     def restore(self, request: HttpRequest, labels: QuerySet[Any]) -> None:
-        self._each(request, labels, taxonomy.restore, gettext("%s is in use again."))
+        self._each(request, labels, label_changes.restore, gettext("%s is in use again."))
 
     def _each(self, request: HttpRequest, labels: QuerySet[Any], verb: Any, done: str) -> None:
         for label in labels:
@@ -99,12 +98,12 @@ class LabelAdmin(HistoryAdmin):
         if form.is_valid():
             into = form.cleaned_data["into"]
             done = gettext("%%s is merged into %s.") % str(into).replace("%", "%%")
-            self._each(request, labels, lambda label: taxonomy.merge(label, into), done)
+            self._each(request, labels, lambda label: label_changes.merge(label, into), done)
             return None
         context = self.admin_site.each_context(request) | {
             "title": gettext("Merge labels"),
             "opts": self.model._meta,
-            "labels": [(label, list(taxonomy.references(label))) for label in labels],
+            "labels": [(label, list(label_changes.references(label))) for label in labels],
             "form": form,
         }
         return TemplateResponse(request, "admin/classifier/merge.html", context)

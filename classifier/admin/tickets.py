@@ -11,9 +11,19 @@ from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier import erasure, intake, taxonomy
-from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
-from classifier.paging import BoundedPaginator
+from classifier.ingest import storing
+from classifier.models import (
+    ContractVersion,
+    Epoch,
+    Erasure,
+    Failure,
+    Prediction,
+    Ticket,
+    Verdict,
+)
+from classifier.privacy import erasure
+from classifier.taxonomy import label_changes
+from classifier.web.pagination import BoundedPaginator
 
 MOST_AT_ONCE = 1_000
 """Tickets that one action erases; the command takes any number."""
@@ -115,7 +125,7 @@ class SourceFilter(admin.SimpleListFilter):
 class TicketAdminForm(forms.ModelForm):
     def clean_text(self) -> str:
         # Browsers send every line break of a text area as two characters.
-        return intake.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
+        return storing.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
         return self.cleaned_data["external_id"] or None
@@ -153,7 +163,7 @@ class TicketAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Classify again"), permissions=["change"])
     def classify_again(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> None:
-        count = taxonomy.classify_again(Ticket.objects.filter(pk__in=tickets.values("pk")))
+        count = label_changes.classify_again(Ticket.objects.filter(pk__in=tickets.values("pk")))
         text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
         self.message_user(request, text % count)
 

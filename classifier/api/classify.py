@@ -7,17 +7,28 @@ from django.http import HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import Field, model_validator
 
-from classifier import at_once, intake
-from classifier.at_once import TooLong
-from classifier.intake import AnotherText
-from classifier.models import ContractVersion, Gate, Prediction, Ticket, Verdict
-from classifier.models.access import Scope
-
-from .access import ApiRequest, needs
-from .fields import In, Text, TicketIn
-from .once import PARAMETER, once
-from .problems import Problem
-from .telling import OTHER_TEXT, Stored, full_names, stored
+from classifier.api.authentication import ApiRequest, needs
+from classifier.api.fields import In, Text, TicketIn
+from classifier.api.idempotency import PARAMETER, once
+from classifier.api.payloads import (
+    OTHER_TEXT,
+    Stored,
+    full_names,
+    stored,
+)
+from classifier.api.problems import Problem
+from classifier.ingest import storing
+from classifier.ingest.storing import AnotherText
+from classifier.models import (
+    ContractVersion,
+    Gate,
+    Prediction,
+    Ticket,
+    Verdict,
+)
+from classifier.models.api_keys import Scope
+from classifier.pipeline import sync_classification
+from classifier.pipeline.sync_classification import TooLong
 
 router = Router(tags=["Classify"])
 
@@ -104,7 +115,7 @@ def classify(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> A
     tickets = _received(body.given())
     fresh = list({one.ticket.pk: one.ticket for one in tickets if one.fresh}.values())
     if fresh:
-        at_once.classify(fresh, gate, seconds=body.seconds)
+        sync_classification.classify(fresh, gate, seconds=body.seconds)
     results = _results([one.ticket.pk for one in tickets])
     if all(one["ticket"]["state"] != Ticket.State.NEW for one in results):
         return Status(200, {"results": results})
@@ -114,16 +125,16 @@ def classify(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> A
 
 def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
     try:
-        found = at_once.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
+        found = sync_classification.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
     except TooLong:
         late = f"There was no answer within {body.deadline_ms:,} ms. Allow more, or store the text and ask later."
         raise Problem(504, late, slug="deadline") from None
     return [one.as_dict() for one in found]
 
 
-def _received(given: Sequence[TicketIn]) -> list[intake.Taken]:
+def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
     try:
-        return intake.receive_each([one.row() for one in given], claimed=True)
+        return storing.receive_each([one.row() for one in given], claimed=True)
     except AnotherText as others:
         errors = [{"in": "body", "pointer": f"/tickets/{place}", "detail": OTHER_TEXT} for place in others.places]
         raise Problem(409, f"{OTHER_TEXT} Nothing is stored.", slug="other-text", errors=errors) from None

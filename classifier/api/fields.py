@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from classifier.intake import checked_text
+from classifier.ingest.storing import checked_text
 from classifier.text import LONGEST_TICKET, storable
 
 

@@ -5,10 +5,9 @@ from collections.abc import Callable
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
-from classifier.allowances import WINDOW, Allowed
-
-from . import problems
-from .once import finish
+from classifier.api import problems
+from classifier.api.idempotency import finish
+from classifier.api.rate_limits import WINDOW, Allowed
 
 PREFIX = "/api/"
 

@@ -8,17 +8,16 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from pydantic import Field, WithJsonSchema
 
-from classifier import intake
-from classifier.intake import Taken
-from classifier.models import Ticket
-from classifier.models.access import Scope
-
-from .access import ApiRequest, needs
-from .fields import In, Moment, String, TicketIn
-from .once import PARAMETER, once
-from .pages import Page, Turned, page
-from .problems import Problem, told
-from .telling import (
+from classifier.api.authentication import ApiRequest, needs
+from classifier.api.fields import (
+    In,
+    Moment,
+    String,
+    TicketIn,
+)
+from classifier.api.idempotency import PARAMETER, once
+from classifier.api.pagination import Page, Turned, page
+from classifier.api.payloads import (
     OTHER_TEXT,
     PredictionOut,
     Stored,
@@ -31,6 +30,11 @@ from .telling import (
     ticket_out,
     url_of,
 )
+from classifier.api.problems import Problem, told
+from classifier.ingest import storing
+from classifier.ingest.storing import Taken
+from classifier.models import Ticket
+from classifier.models.api_keys import Scope
 
 router = Router(tags=["Tickets"])
 
@@ -83,7 +87,7 @@ def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -
     """201 for a new ticket, 200 for one that stood there already, 409 where its text was another one. It is classified
     in the background: read it, or be told by a webhook.
     """
-    (taken,) = intake.receive_each([body.row()])
+    (taken,) = storing.receive_each([body.row()])
     if not taken.same:
         raise Problem(409, OTHER_TEXT, slug="other-text")
     response["Location"] = url_of(taken.ticket.pk)
@@ -95,7 +99,7 @@ def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -
 def create_tickets(request: ApiRequest, body: TicketsIn) -> Any:
     """Each row is stored, known or refused on its own; `results` says which, in the order of the rows."""
     checked = [_checked(row) for row in body.tickets]
-    taken = iter(intake.receive_each([one.row() for one in checked if isinstance(one, TicketIn)]))
+    taken = iter(storing.receive_each([one.row() for one in checked if isinstance(one, TicketIn)]))
     results = [
         {"index": index} | (_outcome(next(taken)) if isinstance(one, TicketIn) else _refused(one))
         for index, one in enumerate(checked)

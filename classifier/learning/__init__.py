@@ -1,1 +1,0 @@
-"""How the specialist learns. Pure: arrays and texts in, arrays and figures out; no table is known here."""

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from .space import Floats, Ints
+from classifier.learning.vector_space import Floats, Ints
 
 ENOUGH_FOR_STEPS = 1_000
 """Held-out examples from which on steps are better than a temperature alone."""

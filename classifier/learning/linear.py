@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from .space import WIDTH, Floats, Ints
+from classifier.learning.vector_space import WIDTH, Floats, Ints
 
 SHARPNESS = 20.0
 """softmax(20 x cosine) is a usable first confidence for this encoder."""

@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .axis import Axis, Bound, Offered
-from .space import Floats
-from .training import Examples
+from classifier.learning.heads import Axis, Bound, Offered
+from classifier.learning.training import Examples
+from classifier.learning.vector_space import Floats
 
 FEWEST = 50
 """Examples, before anything is said to be strange."""

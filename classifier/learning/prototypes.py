@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from classifier.contract import Option
-
-from .space import Floats, unit
+from classifier.contract.types import Option
+from classifier.learning.vector_space import Floats, unit
 
 
 def texts_of(option: Option) -> list[str]:

@@ -11,12 +11,24 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from . import linear, words
-from .axis import Axis, Bound, Offered, Recipe, Record
-from .calibration import sharpened, steps_of, temperature_of
-from .linear import PRIORS, SHARPNESS, Correction
-from .space import Floats, Ints, centre_of, centred, unit
-from .words import Counted, Words
+from classifier.learning import linear, word_features
+from classifier.learning.calibration import sharpened, steps_of, temperature_of
+from classifier.learning.heads import (
+    Axis,
+    Bound,
+    Offered,
+    Recipe,
+    Record,
+)
+from classifier.learning.linear import PRIORS, SHARPNESS, Correction
+from classifier.learning.vector_space import (
+    Floats,
+    Ints,
+    centre_of,
+    centred,
+    unit,
+)
+from classifier.learning.word_features import Counted, Words
 
 FEWEST = 10
 """Examples, of two labels at least, before anything is learned."""
@@ -127,7 +139,7 @@ def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = Fa
     if len(examples) < FEWEST or len(np.unique(labels)) < 2 or not can_hold_out:
         return None
     centre = centre_of(examples.vectors)
-    known = Known(centred(examples.vectors, centre), labels, words.counted(tuple(examples.texts)))
+    known = Known(centred(examples.vectors, centre), labels, word_features.counted(tuple(examples.texts)))
     prototypes = centred(np.stack([label.prototype for label in offered]), centre)
     held_out, starts = _hold_out(known, examples.groups, prototypes, thorough=thorough)
     choice, truth = _best(held_out, labels), labels[held_out.rows]
@@ -213,7 +225,7 @@ def _hold_out(known: Known, groups: Ints, prototypes: Floats, *, thorough: bool)
 def _fit(known: Known, shifted: Floats, starts: Starts) -> tuple[list[Correction], Words]:
     """Words, and at the same time a correction under each of these priors."""
     with ThreadPoolExecutor(1) as beside:
-        heard = beside.submit(words.fit, known.counted, known.labels, len(shifted))
+        heard = beside.submit(word_features.fit, known.counted, known.labels, len(shifted))
         corrections = [linear.fit(known.vectors, known.labels, shifted, *start) for start in starts.items()]
         return corrections, heard.result()
 

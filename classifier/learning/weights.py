@@ -13,11 +13,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as bytes_of
 
-from .axis import Axis, Recipe, Record
-from .calibration import Steps
-from .linear import Correction
-from .space import WIDTH, Floats
-from .words import Words
+from classifier.learning.calibration import Steps
+from classifier.learning.heads import Axis, Recipe, Record
+from classifier.learning.linear import Correction
+from classifier.learning.vector_space import WIDTH, Floats
+from classifier.learning.word_features import Words
 
 Arrays = dict[str, npt.NDArray[Any]]
 

@@ -2,12 +2,12 @@
 times as long. Those stay for installations that began with them.
 """
 
-import classifier.contract
+import classifier.contract.types
 import classifier.models.epoch
 import classifier.models.outbox
 import classifier.models.taxonomy
 import classifier.models.ticket
-import classifier.secret
+import classifier.security.secrets_from_env
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
@@ -17,7 +17,7 @@ from decimal import Decimal
 from django.conf import settings
 from django.db import migrations, models
 
-from classifier import search
+from classifier.database import search
 
 
 def create_index(apps, schema_editor):
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
                 ('port', models.PositiveIntegerField(default=993, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='port')),
                 ('security', models.CharField(choices=[('tls', 'TLS from the start'), ('starttls', 'STARTTLS'), ('none', 'none: the password goes in the clear')], default='tls', max_length=8, verbose_name='security')),
                 ('user', models.CharField(max_length=200, verbose_name='user')),
-                ('password_env', models.CharField(help_text='Name of the environment variable that holds the password; the password itself is never stored.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='password variable')),
+                ('password_env', models.CharField(help_text='Name of the environment variable that holds the password; the password itself is never stored.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='password variable')),
                 ('folder', models.CharField(default='INBOX', max_length=200, verbose_name='folder')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('available_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
@@ -142,7 +142,7 @@ class Migration(migrations.Migration):
                 ('learning', models.CharField(blank=True, choices=[('', 'nothing: it knows the labels by their names, descriptions and examples'), ('specialist', 'everything that was learned'), ('words', 'words alone, a family of its own')], default='', help_text='For an embedded model: whether it learns from what people decide.', max_length=20, verbose_name='learns')),
                 ('examples', models.PositiveSmallIntegerField(default=0, help_text='For an endpoint: so many of the most similar tickets that people have labelled go along.', validators=[django.core.validators.MaxValueValidator(20)], verbose_name='solved tickets in the prompt')),
                 ('logprobs', models.BooleanField(default=False, help_text='For an endpoint that tells how probable its words are: they say more than the stated confidence.', verbose_name='asks for log-probabilities')),
-                ('json_mode', models.CharField(choices=[('unknown', 'unknown'), ('json_schema', 'json_schema'), ('json_object', 'json_object')], default=classifier.contract.JsonMode['UNKNOWN'], help_text='Found out at the first call and remembered; set it to unknown to have it found out again.', max_length=20, verbose_name='JSON mode')),
+                ('json_mode', models.CharField(choices=[('unknown', 'unknown'), ('json_schema', 'json_schema'), ('json_object', 'json_object')], default=classifier.contract.types.JsonMode['UNKNOWN'], help_text='Found out at the first call and remembered; set it to unknown to have it found out again.', max_length=20, verbose_name='JSON mode')),
             ],
             options={
                 'ordering': ['provider__name', 'name'],
@@ -168,7 +168,7 @@ class Migration(migrations.Migration):
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('rests_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
                 ('url', models.URLField(max_length=500, verbose_name='URL')),
-                ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='secret variable')),
+                ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
                 ('kinds', models.JSONField(default=classifier.models.outbox.every_kind, verbose_name='events')),
             ],
             options={
@@ -264,11 +264,11 @@ class Migration(migrations.Migration):
                 ('rests_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
                 ('kind', models.CharField(choices=[('zendesk', 'Zendesk'), ('freshdesk', 'Freshdesk'), ('intercom', 'Intercom'), ('zammad', 'Zammad'), ('chatwoot', 'Chatwoot')], max_length=20, verbose_name='kind')),
                 ('slug', models.SlugField(help_text='Part of the address that the desk calls, and the source of its tickets; it stays as it is.', unique=True, verbose_name='short name')),
-                ('secret_env', models.CharField(help_text='Name of the environment variable with the secret that the desk signs with, or sends along.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='secret variable')),
+                ('secret_env', models.CharField(help_text='Name of the environment variable with the secret that the desk signs with, or sends along.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
                 ('write_back', models.BooleanField(default=False, verbose_name='write back')),
                 ('base_url', models.URLField(blank=True, help_text="Of the desk's API, without a path, as in https://example.zendesk.com.", verbose_name='base URL')),
                 ('account', models.CharField(blank=True, help_text="Zendesk: the user's e-mail. Chatwoot: the account's number.", max_length=200, verbose_name='account')),
-                ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='token variable')),
+                ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='token variable')),
                 ('category_field', models.CharField(blank=True, max_length=100, verbose_name='field for the category')),
                 ('sentiment_field', models.CharField(blank=True, max_length=100, verbose_name='field for the sentiment')),
                 ('review_field', models.CharField(blank=True, help_text='Gets needs_review, accepted or decided.', max_length=100, verbose_name='field for the review')),
@@ -314,11 +314,11 @@ class Migration(migrations.Migration):
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('kind', models.CharField(choices=[('zendesk', 'Zendesk'), ('freshdesk', 'Freshdesk'), ('intercom', 'Intercom'), ('zammad', 'Zammad'), ('chatwoot', 'Chatwoot')], max_length=20, verbose_name='kind')),
                 ('slug', models.SlugField(help_text='Part of the address that the desk calls, and the source of its tickets; it stays as it is.', verbose_name='short name')),
-                ('secret_env', models.CharField(help_text='Name of the environment variable with the secret that the desk signs with, or sends along.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='secret variable')),
+                ('secret_env', models.CharField(help_text='Name of the environment variable with the secret that the desk signs with, or sends along.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
                 ('write_back', models.BooleanField(default=False, verbose_name='write back')),
                 ('base_url', models.URLField(blank=True, help_text="Of the desk's API, without a path, as in https://example.zendesk.com.", verbose_name='base URL')),
                 ('account', models.CharField(blank=True, help_text="Zendesk: the user's e-mail. Chatwoot: the account's number.", max_length=200, verbose_name='account')),
-                ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='token variable')),
+                ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='token variable')),
                 ('category_field', models.CharField(blank=True, max_length=100, verbose_name='field for the category')),
                 ('sentiment_field', models.CharField(blank=True, max_length=100, verbose_name='field for the sentiment')),
                 ('review_field', models.CharField(blank=True, help_text='Gets needs_review, accepted or decided.', max_length=100, verbose_name='field for the review')),
@@ -346,7 +346,7 @@ class Migration(migrations.Migration):
                 ('port', models.PositiveIntegerField(default=993, validators=[django.core.validators.MinValueValidator(1), django.core.validators.MaxValueValidator(65535)], verbose_name='port')),
                 ('security', models.CharField(choices=[('tls', 'TLS from the start'), ('starttls', 'STARTTLS'), ('none', 'none: the password goes in the clear')], default='tls', max_length=8, verbose_name='security')),
                 ('user', models.CharField(max_length=200, verbose_name='user')),
-                ('password_env', models.CharField(help_text='Name of the environment variable that holds the password; the password itself is never stored.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='password variable')),
+                ('password_env', models.CharField(help_text='Name of the environment variable that holds the password; the password itself is never stored.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='password variable')),
                 ('folder', models.CharField(default='INBOX', max_length=200, verbose_name='folder')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
@@ -370,7 +370,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(db_index=True, max_length=80, verbose_name='name')),
                 ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('embedded', 'embedded, on this machine')], default='chat', max_length=20, verbose_name='kind')),
                 ('base_url', models.URLField(blank=True, help_text='Up to and with the version, as in https://api.openai.com/v1.', verbose_name='base URL')),
-                ('api_key_env', models.CharField(blank=True, help_text='Name of the environment variable that holds the key; the key itself is never stored. Empty: no key.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='key variable')),
+                ('api_key_env', models.CharField(blank=True, help_text='Name of the environment variable that holds the key; the key itself is never stored. Empty: no key.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='key variable')),
                 ('daily_budget', models.DecimalField(blank=True, decimal_places=4, help_text='In the currency of the prices, per UTC day. Past it tickets wait for the next day. Empty: no limit.', max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='daily budget')),
                 ('mask', models.BooleanField(db_default=False, default=False, help_text='For an endpoint: e-mail addresses, telephone numbers, cards, accounts and IP addresses go out as numbered marks, and are put back into what it answers.', verbose_name='mask personal data')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
@@ -394,7 +394,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(db_index=True, max_length=80, verbose_name='name')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('url', models.URLField(max_length=500, verbose_name='URL')),
-                ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='secret variable')),
+                ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
                 ('kinds', models.JSONField(default=classifier.models.outbox.every_kind, verbose_name='events')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
@@ -507,7 +507,7 @@ class Migration(migrations.Migration):
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('kind', models.CharField(choices=[('chat', 'OpenAI-compatible endpoint'), ('embedded', 'embedded, on this machine')], default='chat', max_length=20, verbose_name='kind')),
                 ('base_url', models.URLField(blank=True, help_text='Up to and with the version, as in https://api.openai.com/v1.', verbose_name='base URL')),
-                ('api_key_env', models.CharField(blank=True, help_text='Name of the environment variable that holds the key; the key itself is never stored. Empty: no key.', max_length=80, validators=[classifier.secret.names_a_variable], verbose_name='key variable')),
+                ('api_key_env', models.CharField(blank=True, help_text='Name of the environment variable that holds the key; the key itself is never stored. Empty: no key.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='key variable')),
                 ('daily_budget', models.DecimalField(blank=True, decimal_places=4, help_text='In the currency of the prices, per UTC day. Past it tickets wait for the next day. Empty: no limit.', max_digits=12, null=True, validators=[django.core.validators.MinValueValidator(0)], verbose_name='daily budget')),
                 ('mask', models.BooleanField(db_default=False, default=False, help_text='For an endpoint: e-mail addresses, telephone numbers, cards, accounts and IP addresses go out as numbered marks, and are put back into what it answers.', verbose_name='mask personal data')),
             ],

@@ -2,7 +2,7 @@
 
 from django.db import migrations
 
-from classifier import search
+from classifier.database import search
 
 
 def create(apps, schema_editor):

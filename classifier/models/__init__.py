@@ -1,26 +1,31 @@
 """The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
 specialist learns, predictions, scores, gate, draws."""
 
-from .access import Allowance, ApiKey, KeptReply
-from .archive import Archive
-from .contract import ContractVersion
-from .draft import Draft, DraftLabel
-from .draw import AuditDraw
-from .epoch import Epoch
-from .erasure import Erasure
-from .gate import About, Gate, Mode
-from .helpdesk import HelpDesk, WriteBack
-from .learned import Encoding, Example, SpecialistVersion, Vector
-from .mailbox import Mailbox
-from .outbox import Delivery, Event, Webhook
-from .prediction import Failure, Prediction
-from .pulse import Pulse
-from .scoring import Score, Scorer
-from .spec import ModelSpec, Provider, Spend
-from .tally import Fold, Tally
-from .taxonomy import Category, Sentiment
-from .ticket import Ticket
-from .verdict import Reason, Verdict
+from classifier.models.api_keys import Allowance, ApiKey, KeptReply
+from classifier.models.archive import Archive
+from classifier.models.audit_draw import AuditDraw
+from classifier.models.contract import ContractVersion
+from classifier.models.draft import Draft, DraftLabel
+from classifier.models.epoch import Epoch
+from classifier.models.erasure import Erasure
+from classifier.models.gate import About, Gate, Mode
+from classifier.models.helpdesk import HelpDesk, WriteBack
+from classifier.models.language_models import ModelSpec, Provider, Spend
+from classifier.models.mailbox import Mailbox
+from classifier.models.outbox import Delivery, Event, Webhook
+from classifier.models.prediction import Failure, Prediction
+from classifier.models.process import Pulse
+from classifier.models.scoring import Score, Scorer
+from classifier.models.specialist import (
+    Encoding,
+    Example,
+    SpecialistVersion,
+    Vector,
+)
+from classifier.models.tally import Fold, Tally
+from classifier.models.taxonomy import Category, Sentiment
+from classifier.models.ticket import Ticket
+from classifier.models.verdict import Reason, Verdict
 
 __all__ = [
     "About",

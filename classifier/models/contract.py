@@ -9,9 +9,8 @@ from typing import Any, NamedTuple
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from classifier import contract, prompt
-
-from .taxonomy import Category, Sentiment, paths
+from classifier.contract import prompt, types
+from classifier.models.taxonomy import Category, Sentiment, paths
 
 
 class EmptyTaxonomy(Exception):
@@ -71,7 +70,7 @@ class ContractVersion(models.Model):
 
     objects = ContractVersionQuerySet.as_manager()
 
-    terms: contract.Contract
+    terms: types.Contract
     labels: Labels
     """Only on what `in_force`, `worded` and `restored` return: the contract as classifiers take it, and the keys behind
     its names.
@@ -95,11 +94,11 @@ class ContractVersion(models.Model):
         return self
 
 
-Keyed = tuple[int | None, contract.Option]
+Keyed = tuple[int | None, types.Option]
 """A label as it is offered, with its primary key, if it has one yet."""
 
 
-def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) -> list[contract.Option]:
+def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) -> list[types.Option]:
     """The options with all keys that models may have learned them by (one query)."""
     merged: dict[int, list[int]] = {}
     gone = model._default_manager.filter(merged_into__isnull=False).order_by("pk")
@@ -110,7 +109,7 @@ def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) ->
 
 def _instructions() -> str:
     """What an admin has put in place of the built-in instructions, if anything."""
-    from .gate import Gate  # which refers to this module
+    from classifier.models.gate import Gate  # which refers to this module
 
     return Gate.objects.filter(pk=1).values_list("instructions", flat=True).first() or ""
 
@@ -121,7 +120,7 @@ def _stored(options: Sequence[Keyed]) -> list[list[Any]]:
 
 def _restored(rows: Sequence[Sequence[Any]]) -> list[Keyed]:
     return [
-        (pk, contract.Option(name=name, description=description, examples=tuple(examples)))
+        (pk, types.Option(name=name, description=description, examples=tuple(examples)))
         for pk, name, description, examples in rows
     ]
 

@@ -9,10 +9,9 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.prompt import INSTRUCTIONS
-
-from .contract import ContractVersion
-from .taxonomy import Category, Sentiment, _no_separator
+from classifier.contract.prompt import INSTRUCTIONS
+from classifier.models.contract import ContractVersion
+from classifier.models.taxonomy import Category, Sentiment, _no_separator
 
 
 def plain(text: str) -> str:

@@ -8,13 +8,12 @@ import secrets
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
+from classifier.models.contract import ContractVersion
+from classifier.models.gate import About, Mode
+from classifier.models.language_models import ModelSpec
+from classifier.models.scoring import Score, Scorer
+from classifier.models.specialist import SpecialistVersion
 from classifier.scoring.scorer import Probabilities
-
-from .contract import ContractVersion
-from .gate import About, Mode
-from .learned import SpecialistVersion
-from .scoring import Score, Scorer
-from .spec import ModelSpec
 
 
 def _fresh_seed() -> str:

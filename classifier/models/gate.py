@@ -8,8 +8,8 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from .learned import SpecialistVersion
-from .spec import ModelSpec
+from classifier.models.language_models import ModelSpec
+from classifier.models.specialist import SpecialistVersion
 
 
 class GateQuerySet(models.QuerySet["Gate"]):

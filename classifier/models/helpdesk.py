@@ -6,10 +6,9 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.secret import names_a_variable
-
-from .outbox import Destination, Outgoing
-from .ticket import Ticket
+from classifier.models.outbox import Destination, Outgoing
+from classifier.models.ticket import Ticket
+from classifier.security.secrets_from_env import names_a_variable
 
 
 class HelpDeskQuerySet(models.QuerySet["HelpDesk"]):

@@ -8,7 +8,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.secret import names_a_variable
+from classifier.security.secrets_from_env import names_a_variable
 
 
 class MailboxQuerySet(models.QuerySet["Mailbox"]):

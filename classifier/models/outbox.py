@@ -16,9 +16,8 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.secret import names_a_variable
-
-from .ticket import Ticket
+from classifier.models.ticket import Ticket
+from classifier.security.secrets_from_env import names_a_variable
 
 queued = Signal()
 """Sent after the commit that left something to be sent."""

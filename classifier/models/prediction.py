@@ -7,13 +7,12 @@ import math
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from classifier.contract import FailureKind
-
-from .contract import ContractVersion
-from .learned import SpecialistVersion
-from .spec import ModelSpec
-from .taxonomy import Category, Sentiment
-from .ticket import MessageField, Ticket
+from classifier.contract.types import FailureKind
+from classifier.models.contract import ContractVersion
+from classifier.models.language_models import ModelSpec
+from classifier.models.specialist import SpecialistVersion
+from classifier.models.taxonomy import Category, Sentiment
+from classifier.models.ticket import MessageField, Ticket
 
 
 def shown(share: float, digits: int = 2) -> str:

@@ -6,12 +6,11 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from classifier.models.language_models import ModelSpec
+from classifier.models.prediction import Prediction
+from classifier.models.specialist import SpecialistVersion
 from classifier.scoring.scorer import Weights
 from classifier.scoring.signals import Signals
-
-from .learned import SpecialistVersion
-from .prediction import Prediction
-from .spec import ModelSpec
 
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):

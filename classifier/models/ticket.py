@@ -12,13 +12,12 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier import clock, search
+from classifier.database import clock, search
+from classifier.models.taxonomy import Category, Sentiment
 from classifier.text import excerpt, storable
 
-from .taxonomy import Category, Sentiment
-
 if TYPE_CHECKING:
-    from .verdict import Verdict
+    from classifier.models.verdict import Verdict
 
 arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them) and
@@ -74,7 +73,7 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
 
     def with_labels(self) -> TicketQuerySet:
         """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
-        from .verdict import Verdict
+        from classifier.models.verdict import Verdict
 
         current = Verdict.objects.current().select_related(
             "prediction__category",

@@ -6,11 +6,11 @@ from django.db import models
 from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
-from .epoch import Epoch
-from .gate import Mode
-from .prediction import Failure, Prediction, shown
-from .scoring import Score
-from .ticket import Ticket
+from classifier.models.epoch import Epoch
+from classifier.models.gate import Mode
+from classifier.models.prediction import Failure, Prediction, shown
+from classifier.models.scoring import Score
+from classifier.models.ticket import Ticket
 
 
 class Reason(models.TextChoices):

@@ -1,5 +1,5 @@
 """Django admin: how the desk is run, what people said, the labels that came of it, and what is promised."""
 
-from . import assurance, desk, gold
+from review.admin import certification, gold, workflow
 
-__all__ = ["assurance", "desk", "gold"]
+__all__ = ["certification", "gold", "workflow"]

@@ -20,8 +20,13 @@ from django.utils.translation import gettext_lazy, ngettext
 from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.models import Category, Sentiment
 from classifier.text import storable
-from review import disputes, gold
-from review.models import GoldLabel, Run, Side, Snapshot
+from review.gold import disputes, gold_labels
+from review.models import (
+    GoldLabel,
+    Run,
+    Side,
+    Snapshot,
+)
 from review.models.gold import GoldLabelQuerySet
 
 State = GoldLabel.State
@@ -102,7 +107,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
             obj.save(update_fields=["note"])
             return
         obj.digest, obj.origin = GoldLabel.digest_of(obj.text), GoldLabel.Origin.ADMIN
-        gold.place([obj])
+        gold_labels.place([obj])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False

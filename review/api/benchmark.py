@@ -10,20 +10,21 @@ from django.urls import reverse
 from ninja import Router, Schema
 from pydantic import Field
 
-from classifier.api.access import ApiRequest, needs
+from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import In
-from classifier.api.once import PARAMETER, once
-from classifier.api.pages import Page, Turned, page
+from classifier.api.idempotency import PARAMETER, once
+from classifier.api.pagination import Page, Turned, page
 from classifier.api.problems import Problem
 from classifier.models import ContractVersion, ModelSpec
-from classifier.models.access import Scope
-from review import comparing, snapshots, tasks
-from review.benchmark import MOST_CONTENDERS, Entry, NothingToRun
-from review.comparing import Underway
+from classifier.models.api_keys import Scope
+from review import tasks
+from review.api.datasets import DIGEST
+from review.benchmark import progress
+from review.benchmark.progress import Underway
+from review.benchmark.runs import MOST_CONTENDERS, Entry, NothingToRun
+from review.gold import snapshots
+from review.gold.snapshots import NothingToKeep
 from review.models import Contender, Run, Snapshot
-from review.snapshots import NothingToKeep
-
-from .datasets import DIGEST
 
 router = Router(tags=["Benchmark"])
 
@@ -158,7 +159,7 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "contenders": [str(one) for one in contenders],
             **{name: getattr(run, name) for name in ("state", "created_at", "finished_at", "note")},
         }
-        for run, contenders, _progress in comparing.listed(runs)
+        for run, contenders, _progress in progress.listed(runs)
     ]
 
 

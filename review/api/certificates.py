@@ -7,10 +7,10 @@ from typing import Any
 from django.http import HttpResponse
 from ninja import Router, Schema
 
-from classifier.api.access import ApiRequest, needs
-from classifier.api.pages import Page, Turned, page
-from classifier.models.access import Scope
-from review.assurance.standing import Standing
+from classifier.api.authentication import ApiRequest, needs
+from classifier.api.pagination import Page, Turned, page
+from classifier.models.api_keys import Scope
+from review.certification.status import Standing
 from review.models import Alarm, Certificate
 
 router = Router(tags=["Certificates"])

@@ -10,14 +10,14 @@ from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
-from classifier.api.access import ApiRequest, needs
+from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import String
-from classifier.api.pages import Page, Turned, page
-from classifier.models.access import Scope
-from review import snapshots
+from classifier.api.pagination import Page, Turned, page
+from classifier.models.api_keys import Scope
 from review.datasets import exporting
-from review.datasets.formats import FORMATS
+from review.datasets.formats.registry import FORMATS
 from review.datasets.manifest import manifest_json
+from review.gold import snapshots
 from review.models import Snapshot
 
 router = Router(tags=["Datasets"])

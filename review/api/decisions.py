@@ -10,19 +10,19 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from classifier.api.access import ApiRequest, needs
+from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import In, Moment, String
-from classifier.api.once import HEADER, PARAMETER, once
-from classifier.api.pages import Page, Turned, page
+from classifier.api.idempotency import HEADER, PARAMETER, once
+from classifier.api.pagination import Page, Turned, page
+from classifier.api.payloads import full_names
 from classifier.api.problems import Problem
-from classifier.api.telling import full_names
 from classifier.models import Category, Sentiment, Ticket
-from classifier.models.access import Scope
+from classifier.models.api_keys import Scope
 from classifier.models.taxonomy import paths
-from review import outside
-from review.decisions import Label, TooLate
 from review.models import Decision
 from review.models.decision import LONGEST_NOTE
+from review.workflow import external_decisions
+from review.workflow.decisions import Label, TooLate
 
 router = Router(tags=["Decisions"])
 
@@ -102,7 +102,7 @@ def create_decision(request: ApiRequest, body: DecisionIn) -> Any:
     """
     ticket = get_object_or_404(Ticket.objects.defer("text"), pk=body.ticket)
     try:
-        made = outside.decide(
+        made = external_decisions.decide(
             ticket, request.user, _label(body), seen=body.seen, key=_key(request), note=body.note.strip()
         )
     except TooLate as late:

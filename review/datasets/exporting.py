@@ -8,12 +8,16 @@ from datetime import UTC, datetime
 
 from django.db.models import Count, QuerySet
 
-from classifier.masking import mask
-from classifier.wiping import ERASED
-from review.models import GoldLabel, Side, Snapshot, SnapshotItem
-
-from .formats import Format
-from .record import LabelInfo, Manifest, Record
+from classifier.privacy.masking import mask
+from classifier.privacy.redaction import ERASED
+from review.datasets.formats.registry import Format
+from review.datasets.record import LabelInfo, Manifest, Record
+from review.models import (
+    GoldLabel,
+    Side,
+    Snapshot,
+    SnapshotItem,
+)
 
 CHUNK = 5_000
 

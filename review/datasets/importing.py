@@ -12,15 +12,14 @@ from django.utils import timezone
 from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
-from classifier.chunks import chunked
+from classifier.database.batches import chunked
+from classifier.ingest.readers.columns import listed
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import SEPARATOR, paths
-from classifier.readers.columns import listed
 from classifier.text import LONGEST_TICKET, storable
-from review import gold
+from review.datasets.record import Record, Rejected
+from review.gold import gold_labels
 from review.models import GoldLabel
-
-from .record import Record, Rejected
 
 AnyLabel = TypeVar("AnyLabel", Category, Sentiment)
 
@@ -97,7 +96,7 @@ def _add(fresh: dict[str, _Numbered], report: Report, *, dry_run: bool) -> None:
     report.added += len(fresh)
     if not dry_run:
         stated = {digest: one.side for digest, one in fresh.items() if one.side}
-        gold.place([one.label for one in fresh.values()], stated)
+        gold_labels.place([one.label for one in fresh.values()], stated)
 
 
 class _Names:

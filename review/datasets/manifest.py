@@ -4,7 +4,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import fields
 
-from .record import Manifest
+from review.datasets.record import Manifest
 
 
 def manifest_json(manifest: Manifest) -> bytes:

@@ -6,11 +6,10 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from classifier.readers import COLUMNS
-from classifier.readers.columns import Refused, listed
+from classifier.ingest.readers.columns import Refused, listed
+from classifier.ingest.readers.ticket_rows import COLUMNS
 from classifier.text import LONGEST_TICKET, storable
-
-from .record import Record
+from review.datasets.record import Record
 
 REQUIRED = ("text", "category", "sentiment")
 LONGEST_STRING = 1_000

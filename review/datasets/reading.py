@@ -12,12 +12,12 @@ from importlib import import_module
 from itertools import chain
 from typing import IO, Any, BinaryIO, cast
 
-from classifier.readers import UnreadableFile
-from classifier.readers.columns import Refused, listed
-
-from .files import UnreadableDataset, json_objects, tables
-from .parsing import NoColumn, columns_of, record_of
-from .record import Record, Rejected
+from classifier.ingest.readers.columns import Refused, listed
+from classifier.ingest.readers.ticket_rows import UnreadableFile
+from review.datasets.files import json_objects, tables
+from review.datasets.files.errors import UnreadableDataset
+from review.datasets.parsing import NoColumn, columns_of, record_of
+from review.datasets.record import Record, Rejected
 
 __all__ = ["UnreadableDataset", "read"]
 

@@ -7,7 +7,7 @@ import classifier.models.ticket
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import review.models.desk
+import review.models.review_settings
 import simple_history.models
 from django.apps import apps as global_apps
 from django.conf import settings
@@ -113,7 +113,7 @@ class Migration(migrations.Migration):
                 ('training_until', models.DateTimeField(editable=False, help_text='Whoever trains has it until then.', null=True)),
                 ('ordered_at', models.DateTimeField(editable=False, help_text='When what waits was last put in order.', null=True)),
                 ('gathered_until', models.DateTimeField(editable=False, help_text='Up to when decisions have become gold.', null=True)),
-                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+                ('seed', models.CharField(default=review.models.review_settings._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
             ],
             options={
                 'verbose_name': 'review desk',
@@ -203,7 +203,7 @@ class Migration(migrations.Migration):
                 ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
                 ('benchmark_share', models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share')),
                 ('training_minutes', models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings')),
-                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+                ('seed', models.CharField(default=review.models.review_settings._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

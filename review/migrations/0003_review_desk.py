@@ -4,7 +4,7 @@ import classifier.models.ticket
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import review.models.desk
+import review.models.review_settings
 import simple_history.models
 from django.conf import settings
 from django.db import migrations, models
@@ -55,7 +55,7 @@ class Migration(migrations.Migration):
                 ('lease_minutes', models.PositiveSmallIntegerField(default=10, help_text="For so long a ticket is one person's; then it goes back to the queue by itself.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='lease in minutes')),
                 ('urgent_minutes', models.PositiveIntegerField(default=60, help_text='Tickets due within this time come before all others.', verbose_name='urgent within minutes')),
                 ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
-                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+                ('seed', models.CharField(default=review.models.review_settings._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
             ],
             options={
                 'verbose_name': 'review desk',
@@ -72,7 +72,7 @@ class Migration(migrations.Migration):
                 ('lease_minutes', models.PositiveSmallIntegerField(default=10, help_text="For so long a ticket is one person's; then it goes back to the queue by itself.", validators=[django.core.validators.MinValueValidator(1)], verbose_name='lease in minutes')),
                 ('urgent_minutes', models.PositiveIntegerField(default=60, help_text='Tickets due within this time come before all others.', verbose_name='urgent within minutes')),
                 ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
-                ('seed', models.CharField(default=review.models.desk._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
+                ('seed', models.CharField(default=review.models.review_settings._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),

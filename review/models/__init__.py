@@ -2,16 +2,28 @@
 snapshots, runs;
 promise, audits, ledgers, certificates, alarms."""
 
-from .assurance import Alarm, Audit, CarriedAudit, Certificate, Ledger, Promise
-from .decision import Decision, SkipReason
-from .desk import Desk
-from .doubt import Doubt
-from .gold import Band, Family, GoldLabel, Side
-from .likeness import Likeness
-from .preferences import Preferences
-from .run import Contender, Result, Run
-from .seat import Seat
-from .snapshot import Snapshot, SnapshotItem
+from review.models.assignment import Seat
+from review.models.certification import (
+    Alarm,
+    Audit,
+    CarriedAudit,
+    Certificate,
+    Ledger,
+    Promise,
+)
+from review.models.decision import Decision, SkipReason
+from review.models.gold import (
+    Band,
+    Family,
+    GoldLabel,
+    Side,
+)
+from review.models.label_issue import Doubt
+from review.models.near_duplicate import Likeness
+from review.models.preferences import Preferences
+from review.models.review_settings import Desk
+from review.models.run import Contender, Result, Run
+from review.models.snapshot import Snapshot, SnapshotItem
 
 __all__ = [
     "Alarm",

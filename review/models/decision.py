@@ -7,10 +7,14 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import Category, Prediction, Sentiment, Ticket
+from classifier.models import (
+    Category,
+    Prediction,
+    Sentiment,
+    Ticket,
+)
 from classifier.models.ticket import MessageField
-
-from .seat import Seat
+from review.models.assignment import Seat
 
 LONGEST_NOTE = 2_000
 LABELLED = ["accepted", "corrected"]

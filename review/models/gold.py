@@ -12,10 +12,9 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment, Ticket
-from classifier.models.learned import digest_of
+from classifier.models.specialist import digest_of
 from classifier.models.ticket import MessageField
-
-from .assurance import Audit
+from review.models.certification import Audit
 
 
 class Side(models.TextChoices):

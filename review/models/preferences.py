@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
-from review import keys
+from review.models import shortcuts
 
 
 class Preferences(models.Model):
@@ -33,4 +33,6 @@ class Preferences(models.Model):
     @property
     def keys(self) -> dict[str, str]:
         """The key of each action."""
-        return keys.DEFAULTS | {action: key for action, key in self.changed_keys.items() if action in keys.DEFAULTS}
+        return shortcuts.DEFAULTS | {
+            action: key for action, key in self.changed_keys.items() if action in shortcuts.DEFAULTS
+        }

@@ -12,11 +12,10 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
-from classifier.contract import FailureKind
+from classifier.contract.types import FailureKind
 from classifier.models import ContractVersion, ModelSpec
 from classifier.models.ticket import MessageField
-
-from .snapshot import Snapshot, SnapshotItem
+from review.models.snapshot import Snapshot, SnapshotItem
 
 
 class RunQuerySet(models.QuerySet["Run"]):

@@ -10,8 +10,7 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ContractVersion
-
-from .gold import GoldLabel, Side
+from review.models.gold import GoldLabel, Side
 
 
 class Snapshot(models.Model):

@@ -6,8 +6,8 @@ from typing import Any
 
 from django import template
 
-from review import agreement
-from review.agreement import Estimate
+from review.stats import agreement
+from review.stats.agreement import Estimate
 
 register = template.Library()
 
@@ -18,7 +18,7 @@ def percent(share: float | None) -> int | str:
     return "" if share is None else round(100 * share)
 
 
-@register.inclusion_tag("review/_lead_interval.html")
+@register.inclusion_tag("review/worklist/_lead_interval.html")
 def interval(figure: Estimate) -> dict[str, Any]:
     """A drawing of an interval between 0 and 1 beside the limits from which on labels are relied on."""
     ends = [percent(min(max(value, 0.0), 1.0)) for value in (figure.low or 0.0, figure.high or 0.0)]

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from django.contrib.auth.models import User
 from django.test import Client
 
-from classifier import keys
+from classifier.api import keys
 from classifier.models import ApiKey
-from classifier.models.access import Scope
+from classifier.models.api_keys import Scope
 
 
 class Caller(NamedTuple):

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from classifier import at_once
+from classifier.pipeline import sync_classification
 from tests.api.caller import Caller, caller
 
 
@@ -23,7 +23,7 @@ class Inline(Executor):
 
 @pytest.fixture(autouse=True)
 def inline(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(at_once, "threads", Inline())
+    monkeypatch.setattr(sync_classification, "threads", Inline())
 
 
 @pytest.fixture

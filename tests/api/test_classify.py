@@ -7,14 +7,25 @@ from concurrent.futures import ThreadPoolExecutor
 import pytest
 from django.db import connections
 
-from classifier import at_once, tasks
-from classifier.models import Gate, Prediction, Ticket, Verdict
+from classifier import tasks
+from classifier.models import (
+    Gate,
+    Prediction,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import sync_classification
 from review.models import Seat
 from tests import servers
 from tests.api.caller import Caller, caller, problem
 from tests.conftest import UseServer
 from tests.factories import make_ticket, make_user, run_desk
-from tests.servers import OpenAIServer, Reply, Request, say
+from tests.servers import (
+    OpenAIServer,
+    Reply,
+    Request,
+    say,
+)
 
 KEYS = {"category", "sentiment", "confidence", "reasoning", "review_flag", "fallback_review", "model", "latency_ms"}
 
@@ -88,8 +99,8 @@ def test_what_makes_no_sense_is_refused_and_stores_nothing(lead: Caller, body: d
 @pytest.fixture
 def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     """One real thread."""
-    with at_once.Threads(1) as pool:
-        monkeypatch.setattr(at_once, "threads", pool)
+    with sync_classification.Threads(1) as pool:
+        monkeypatch.setattr(sync_classification, "threads", pool)
         yield pool
         pool.submit(connections.close_all)
 

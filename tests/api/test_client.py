@@ -15,13 +15,26 @@ import pytest
 from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
-from classifier import at_once, keys
-from classifier.models import ApiKey, Gate, ModelSpec, Prediction, Ticket
-from classifier.models.access import Scope
-from review import benchmark, snapshots
+from classifier.api import keys
+from classifier.models import (
+    ApiKey,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Ticket,
+)
+from classifier.models.api_keys import Scope
+from classifier.pipeline import sync_classification
+from review.benchmark import runs
+from review.gold import snapshots
 from tests import servers
 from tests.conftest import UseServer
-from tests.factories import hold, make_ticket, make_user, run_desk
+from tests.factories import (
+    hold,
+    make_ticket,
+    make_user,
+    run_desk,
+)
 from tests.servers import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent
@@ -36,8 +49,8 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with at_once.Threads(1) as pool:
-        monkeypatch.setattr(at_once, "threads", pool)
+    with sync_classification.Threads(1) as pool:
+        monkeypatch.setattr(sync_classification, "threads", pool)
         yield
         pool.submit(connections.close_all)
 
@@ -82,7 +95,7 @@ def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, ke
     Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
     run_desk()
     (seat,) = hold(make_ticket())
-    benchmark.load_built_in()
+    runs.load_built_in()
     snapshots.take()
     page = (ROOT / "docs" / "api.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)

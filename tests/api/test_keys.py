@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
-from classifier import keys
+from classifier.api import keys
 from classifier.models import ApiKey
 from tests.api.caller import Caller, caller, problem
 
@@ -123,7 +123,7 @@ def test_of_the_allowance_each_answer_tells_and_past_it_one_has_to_wait(
     lea: User, catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead, other = caller(lea, per_minute=2), caller(lea, per_minute=0)
-    monkeypatch.setattr("classifier.allowances.time.time", lambda: 60 * 1_000.0 + 18)
+    monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 1_000.0 + 18)
     answers = [lead.get("/taxonomy") for _time in range(3)]
     assert [answer["RateLimit"] for answer in answers] == ['"key";r=1;t=42', '"key";r=0;t=42', '"key";r=0;t=42']
     assert answers[0]["RateLimit-Policy"] == '"key";q=2;w=60'
@@ -131,8 +131,8 @@ def test_of_the_allowance_each_answer_tells_and_past_it_one_has_to_wait(
     problem(answers[2], 429, "rate-limit")
     assert answers[2]["Retry-After"] == "42"
     assert "RateLimit" not in other.get("/taxonomy")
-    monkeypatch.setattr("classifier.allowances.time.time", lambda: 60 * 1_001.0)
+    monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 1_001.0)
     assert lead.get("/taxonomy")["RateLimit"] == '"key";r=1;t=60'
     # A clock that was set back locks nobody out.
-    monkeypatch.setattr("classifier.allowances.time.time", lambda: 60 * 10.0)
+    monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 10.0)
     assert lead.get("/taxonomy").status_code == 200

@@ -7,7 +7,8 @@ import pytest
 from django.db import connections
 from django.utils import timezone
 
-from classifier import replies, tasks
+from classifier import tasks
+from classifier.api import stored_replies
 from classifier.models import KeptReply, Ticket
 from tests.api.caller import Caller, caller, problem
 from tests.factories import make_user
@@ -44,7 +45,7 @@ def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
         raise RuntimeError("a secret of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr("classifier.intake.receive_each", fails)
+        broken.setattr("classifier.ingest.storing.receive_each", fails)
         told = problem(lead.post("/tickets", SENT, Idempotency_Key="one"), 500)
         assert "secret" not in str(told)
     assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
@@ -61,17 +62,17 @@ def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died
     waits = lead.post("/tickets", SENT, Idempotency_Key="one")
     problem(waits, 409, "under-way")
     assert waits["Retry-After"] == "1"
-    KeptReply.objects.update(begun_at=timezone.now() - replies.LONGEST)
+    KeptReply.objects.update(begun_at=timezone.now() - stored_replies.LONGEST)
     assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
 
 
 def test_replies_are_kept_for_a_day(lead: Caller) -> None:
     for name in ("old", "new"):
         lead.post("/tickets", SENT, Idempotency_Key=name)
-    KeptReply.objects.filter(name="old").update(begun_at=timezone.now() - replies.KEPT)
+    KeptReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.KEPT)
     tasks.sweep()
     assert [reply.name for reply in KeptReply.objects.all()] == ["new"]
-    KeptReply.objects.update(begun_at=timezone.now() - replies.KEPT - timedelta(seconds=1))
+    KeptReply.objects.update(begun_at=timezone.now() - stored_replies.KEPT - timedelta(seconds=1))
     assert "Idempotent-Replayed" not in lead.post("/tickets", SENT, Idempotency_Key="new")
 
 
@@ -79,7 +80,7 @@ def test_replies_are_kept_for_a_day(lead: Caller) -> None:
 def test_of_several_at_the_same_moment_one_is_carried_out_and_all_are_counted(
     catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("classifier.allowances.time.time", lambda: 60 * 1_000.0)
+    monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 1_000.0)
     lead = caller(make_user("lia", "Lead"), per_minute=7)
     start, answers = threading.Barrier(4), []
 

@@ -7,11 +7,23 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.models import ContractVersion, ModelSpec, Ticket
-from review import benchmark, running, snapshots
-from review.models import Certificate, Decision, Promise, Run, Seat
+from review.benchmark import execution, runs
+from review.gold import snapshots
+from review.models import (
+    Certificate,
+    Decision,
+    Promise,
+    Run,
+    Seat,
+)
 from tests.api.caller import Caller, caller, problem
-from tests.factories import hold, make_gold, make_ticket, run_desk
-from tests.review.assurance.scenes import recorded
+from tests.factories import (
+    hold,
+    make_gold,
+    make_ticket,
+    run_desk,
+)
+from tests.review.certification.scenes import recorded
 
 LABEL = {"category": "Billing", "sentiment": "Neutral"}
 
@@ -78,7 +90,7 @@ def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead: Ca
 
 
 def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
-    benchmark.load_built_in()
+    runs.load_built_in()
     digest, models = snapshots.take().digest, [ModelSpec.objects.embedded().pk]
     started = lead.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
     assert started.status_code == 202
@@ -86,7 +98,7 @@ def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
     assert (run.created_by, started["Location"]) == (lead.key.user, started.json()["url"])
     (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert (contender["done"], contender["figures"]) == (0, None)
-    running.work_off(run.pk)
+    execution.work_off(run.pk)
     (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert contender["figures"]["both"]["n"] == contender["done"] == run.items_count
     assert lead.get("/benchmark/runs").json()["items"][0]["state"] == "finished"

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models.access import Scope
+from classifier.models.api_keys import Scope
 from tests.api.caller import caller, problem
 from ticketclf_site.api import api
 

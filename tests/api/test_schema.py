@@ -18,9 +18,14 @@ from schemathesis.specs.openapi.checks import (
     status_code_conformance,
 )
 
-from review import snapshots
+from review.gold import snapshots
 from tests.api.caller import caller
-from tests.factories import hold, make_gold, make_ticket, run_desk
+from tests.factories import (
+    hold,
+    make_gold,
+    make_ticket,
+    run_desk,
+)
 
 PROMISED = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
 schema = schemathesis.openapi.from_wsgi("/api/v1/openapi.json", get_wsgi_application())

@@ -7,9 +7,15 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.models import Ticket
-from review import decisions
+from review.workflow import decisions
 from tests.api.caller import Caller, problem
-from tests.factories import hold, make_prediction, make_ticket, make_verdict, run_desk
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
 
 ODD = {"text": "a\0b \ud800 c", "external_id": "\0\udfff", "customer": "\0", "channel": "\0", "language": "\0"}
 

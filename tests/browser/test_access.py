@@ -7,16 +7,37 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from classifier.models import Category, ContractVersion, DraftLabel, ModelSpec, Ticket
-from review import benchmark, decisions, running, snapshots
-from review.benchmark import Entry
-from review.learning import topics
-from review.models import Decision, GoldLabel, Run, Seat
+from classifier.models import (
+    Category,
+    ContractVersion,
+    DraftLabel,
+    ModelSpec,
+    Ticket,
+)
+from review.benchmark import execution, runs
+from review.benchmark.runs import Entry
+from review.gold import snapshots
+from review.models import (
+    Decision,
+    GoldLabel,
+    Run,
+    Seat,
+)
+from review.specialist import emerging_topics
+from review.workflow import decisions
 from tests.browser.conftest import Console
 from tests.browser.everybody import complaints, too_wide
-from tests.factories import hold, make_doubt, make_example, make_gold, make_ticket, make_topic, run_desk
-from tests.review.assurance.scenes import alarmed, certified, passing
-from tests.review.test_specialist_page import course
+from tests.factories import (
+    hold,
+    make_doubt,
+    make_example,
+    make_gold,
+    make_ticket,
+    make_topic,
+    run_desk,
+)
+from tests.review.certification.scenes import alarmed, certified, passing
+from tests.review.specialist.test_specialist_page import course
 
 pytestmark = pytest.mark.browser
 
@@ -31,11 +52,11 @@ def settle(ticket: Ticket, reviewer: User) -> Decision:
 
 def benchmark_runs() -> tuple[Run, Run]:
     """One of the embedded model that has ended, and one that nobody has begun with; a text of theirs is hostile."""
-    benchmark.load_built_in()
+    runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
     entries = [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())]
-    first, second = (benchmark.start(snapshots.take(), entries) for _time in range(2))
-    running.work_off(first.pk)
+    first, second = (runs.start(snapshots.take(), entries) for _time in range(2))
+    execution.work_off(first.pk)
     return first, second
 
 
@@ -64,7 +85,7 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     make_doubt(make_gold(HOSTILE + " once more"), "Account")
     course()
     Category.objects.create(name="Technically", description=technical.description)
-    topic, new = make_topic(HOSTILE), topics.draft_of(DraftLabel(name="Insurance", examples=HOSTILE), lea)
+    topic, new = make_topic(HOSTILE), emerging_topics.draft_of(DraftLabel(name="Insurance", examples=HOSTILE), lea)
     return {
         "inbox": "/",
         "new ticket": "/tickets/new/",

@@ -10,8 +10,13 @@ from classifier.models import Gate, Ticket
 from review.models import Alarm, Promise
 from tests.browser.conftest import OpenPage
 from tests.factories import run_desk
-from tests.review.assurance.auditing import make_grid
-from tests.review.assurance.scenes import alarmed, audited, certified, passing
+from tests.review.certification.auditing import make_grid
+from tests.review.certification.scenes import (
+    alarmed,
+    audited,
+    certified,
+    passing,
+)
 
 pytestmark = pytest.mark.browser
 

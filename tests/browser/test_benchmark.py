@@ -7,12 +7,24 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
-from review import benchmark, running
+from review.benchmark import execution, runs
 from review.models import GoldLabel, Run, Seat
 from tests.browser.conftest import OpenPage
 from tests.factories import make_spec
-from tests.review.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
-from tests.review.test_benchmark_pages import contender_of, failing, finished, right, url_of, wrong_at
+from tests.review.benchmark.test_benchmark import (
+    CATEGORIES,
+    SENTIMENTS,
+    hold_out,
+    started,
+)
+from tests.review.benchmark.test_benchmark_pages import (
+    contender_of,
+    failing,
+    finished,
+    right,
+    url_of,
+    wrong_at,
+)
 from tests.servers import OpenAIServer, by_text
 
 pytestmark = pytest.mark.browser
@@ -39,7 +51,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
         expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
         lead.get_by_role("button", name="Go on").click()
         expect(lead.get_by_role("heading", name="Running")).to_be_visible()
-        assert running.work_off(run.pk)
+        assert execution.work_off(run.pk)
     # The page looks again by itself, and becomes that of the figures.
     expect(lead.get_by_role("heading", name="How often they are right")).to_be_visible()
     expect(lead.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
@@ -52,11 +64,11 @@ def test_progress_grows_while_one_looks(lead: Page) -> None:
         expect(lead.get_by_role("progressbar")).to_have_attribute("value", "0")
 
         def stop(*_one: object) -> None:
-            benchmark.stop(run)
+            runs.stop(run)
 
-        running.work_off(run.pk, told=stop)
+        execution.work_off(run.pk, told=stop)
     expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
-    done = benchmark.progress(run).done
+    done = runs.progress(run).done
     assert 0 < done < 60
     expect(lead.get_by_text(f"{done} of 60 answers")).to_be_visible()
     expect(lead.get_by_role("button", name="Go on")).to_be_visible()

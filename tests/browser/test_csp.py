@@ -13,7 +13,8 @@ from django.test import RequestFactory
 from django.urls import reverse
 from playwright.sync_api import Page, expect
 
-from classifier import drafts, keys
+from classifier.api import keys
+from classifier.integrations.webhooks import events
 from classifier.models import (
     Category,
     DraftLabel,
@@ -27,15 +28,30 @@ from classifier.models import (
     Webhook,
     WriteBack,
 )
-from classifier.outbox import announcing
-from review import benchmark, decisions, drafting, running, snapshots
-from review.decisions import Label
-from review.learning import topics
-from review.models import Contender, Decision, Run, Seat
+from classifier.taxonomy import drafts
+from review.benchmark import draft_comparison, execution, runs
+from review.gold import snapshots
+from review.models import (
+    Contender,
+    Decision,
+    Run,
+    Seat,
+)
+from review.specialist import emerging_topics
+from review.workflow import decisions
+from review.workflow.decisions import Label
 from tests.browser.conftest import Console, OpenPage
-from tests.factories import PASSWORD, hold, make_doubt, make_gold, make_ticket, make_topic, make_user
-from tests.review.assurance.scenes import recorded
-from tests.review.test_specialist_page import course
+from tests.factories import (
+    PASSWORD,
+    hold,
+    make_doubt,
+    make_gold,
+    make_ticket,
+    make_topic,
+    make_user,
+)
+from tests.review.certification.scenes import recorded
+from tests.review.specialist.test_specialist_page import course
 from tests.test_roles import DOORS
 
 pytestmark = pytest.mark.browser
@@ -50,7 +66,7 @@ def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
     recorded()
     # Nobody is asked about these, so that the queue holds what each test puts into it.
     Seat.objects.all().delete()
-    benchmark.load_built_in()
+    runs.load_built_in()
     Group.objects.create(name="Some")
     keys.make("Help desk", admin, ["classify"])
     TOTP.activate(make_user("protected"), generate_totp_secret())
@@ -73,7 +89,7 @@ def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
 
 def connected(ticket: Ticket) -> None:
     """Other systems on all sides; nothing is sent to them."""
-    announcing.send_test(Webhook.objects.create(name="CRM", url="https://crm.invalid/hook", secret_env="CRM_SECRET"))
+    events.send_test(Webhook.objects.create(name="CRM", url="https://crm.invalid/hook", secret_env="CRM_SECRET"))
     desk = HelpDesk.objects.create(name="Desk", slug="desk", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET")
     WriteBack.objects.create(destination=desk, ticket=ticket)
     Mailbox.objects.create(name="Mail", slug="mail", host="mail.invalid", user="help", password_env="MAIL_PASSWORD")
@@ -83,8 +99,8 @@ def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
     draft = drafts.begin("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
-    run = benchmark.start(snapshots.take(), drafting.entries_for(draft, [ModelSpec.objects.embedded()]))
-    running.work_off(run.pk)
+    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [ModelSpec.objects.embedded()]))
+    execution.work_off(run.pk)
     return run
 
 
@@ -123,7 +139,7 @@ def test_no_page_of_the_app_is_complained_of(office: Page, console: Console) -> 
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
     digest = contender.run.snapshot.short
-    topic, new = make_topic(), topics.draft_of(DraftLabel(name="Insurance"), User.objects.get(username="ada"))
+    topic, new = make_topic(), emerging_topics.draft_of(DraftLabel(name="Insurance"), User.objects.get(username="ada"))
     ones: dict[str, list[object]] = {
         "classifier:ticket": [Ticket.objects.last().pk],
         "review:alike": [Decision.objects.get().pk],

@@ -7,7 +7,13 @@ from playwright.sync_api import Page, expect
 from review.models import Doubt, GoldLabel, Preferences
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import faults
-from tests.factories import hold, make_doubt, make_gold, make_ticket, run_desk
+from tests.factories import (
+    hold,
+    make_doubt,
+    make_gold,
+    make_ticket,
+    run_desk,
+)
 
 pytestmark = pytest.mark.browser
 

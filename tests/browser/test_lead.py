@@ -10,7 +10,7 @@ from classifier.models import Ticket
 from review.models import Decision, Seat
 from tests.browser.conftest import OpenPage
 from tests.factories import hold, make_ticket, run_desk
-from tests.review.acts import answer, escalate
+from tests.review.actions import answer, escalate
 
 pytestmark = pytest.mark.browser
 

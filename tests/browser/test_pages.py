@@ -5,11 +5,11 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from classifier import pipeline
 from classifier.models import Ticket
+from classifier.pipeline import runner
 from classifier.text import LONGEST_TICKET
+from review import demo
 from tests.factories import make_ticket
-from ticketclf_site import demo
 
 pytestmark = pytest.mark.browser
 
@@ -36,7 +36,7 @@ def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent: Page) -> None:
     tab_to(agent, "button", "Store the ticket")
     agent.keyboard.press("Enter")
     expect(agent.get_by_text("The ticket is stored and waits to be classified.")).to_be_visible()
-    pipeline.work_off()
+    runner.work_off()
     # The page looks again by itself while the ticket is new.
     expect(agent.get_by_text("Billing").first).to_be_visible(timeout=10_000)
     expect(agent.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
@@ -51,7 +51,7 @@ def test_a_row_opens_its_ticket_wherever_it_is_clicked(agent: Page) -> None:
 
 def test_a_hostile_ticket_is_only_text(agent: Page) -> None:
     ticket = make_ticket(HOSTILE)
-    pipeline.work_off()
+    runner.work_off()
     agent.goto("/")
     expect(agent.locator(".excerpt").first).to_contain_text("<img src=x onerror=alert(1)>")
     agent.goto(ticket.get_absolute_url())
@@ -95,7 +95,7 @@ def test_no_page_scrolls_sideways(agent: Page) -> None:
 
 def test_pages_need_no_script_and_no_inline_style(agent: Page) -> None:
     ticket = make_ticket(HOSTILE)
-    pipeline.work_off()
+    runner.work_off()
     for url in ("/", "/tickets/new/", ticket.get_absolute_url(), "/models/"):
         agent.goto(url)
         assert agent.locator("script, style, [style], [onclick], [onload]").count() == 0, url
@@ -103,7 +103,7 @@ def test_pages_need_no_script_and_no_inline_style(agent: Page) -> None:
 
 def test_every_control_has_a_name_and_every_page_one_heading(agent: Page) -> None:
     ticket = make_ticket()
-    pipeline.work_off()
+    runner.work_off()
     for url in ("/", "/tickets/new/", ticket.get_absolute_url(), "/models/"):
         agent.goto(url)
         assert agent.get_by_role("heading", level=1).count() == 1, url

@@ -7,10 +7,15 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Locator, Page, expect
 
 from classifier.models import Category
-from review import queue
 from review.models import Decision, Seat
+from review.workflow import leases
 from tests.browser.everybody import faults
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import (
+    PASSWORD,
+    hold,
+    make_ticket,
+    run_desk,
+)
 
 pytestmark = pytest.mark.browser
 
@@ -175,7 +180,7 @@ def check(page: Page, where: str) -> list[str]:
 @pytest.mark.usefixtures("waiting")
 def test_every_state_of_the_pages_is_for_everybody(agent: Page, ben: User) -> None:
     hostile, taken = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
-    queue.take(ben, taken.ticket)
+    leases.take(ben, taken.ticket)
     found = []
     for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):
         agent.goto(f"/review/queue/{query}")
@@ -185,7 +190,7 @@ def test_every_state_of_the_pages_is_for_everybody(agent: Page, ben: User) -> No
     found += check(agent, "several groups")
     agent.goto("/review/queue/?sort=confidence")
     # Somebody else takes it after it was shown here.
-    queue.take(ben, Seat.objects.get(ticket__text=REFUNDS[0]).ticket)
+    leases.take(ben, Seat.objects.get(ticket__text=REFUNDS[0]).ticket)
     for text in ("<script>alert(2)</script>", REFUNDS[0]):
         rows(agent).filter(has_text=text).get_by_role("checkbox").check()
     agent.get_by_role("button", name="Accept the selected").click()

@@ -10,8 +10,20 @@ from playwright.sync_api import Page, Route, expect
 from classifier.models import Category, Ticket
 from review.models import Decision, Seat
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
-from tests.factories import hold, make_example, make_ticket, run_desk
+from tests.browser.morning import (
+    TEXTS,
+    sees,
+    six_wait,
+    start,
+    verdicts,
+    without_single_keys,
+)
+from tests.factories import (
+    hold,
+    make_example,
+    make_ticket,
+    run_desk,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -9,8 +9,20 @@ from playwright.sync_api import Page, Request, Route, expect
 from classifier.models import Category
 from review.models import Decision, Seat
 from tests.browser.conftest import Console
-from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.browser.morning import (
+    TEXTS,
+    sees,
+    six_wait,
+    start,
+    verdicts,
+    without_single_keys,
+)
+from tests.factories import (
+    PASSWORD,
+    hold,
+    make_ticket,
+    run_desk,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -11,7 +11,12 @@ from playwright.sync_api import Page, expect
 from classifier.models import Ticket
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import complaints, too_wide
-from tests.factories import PASSWORD, hold, make_ticket, run_desk
+from tests.factories import (
+    PASSWORD,
+    hold,
+    make_ticket,
+    run_desk,
+)
 
 pytestmark = pytest.mark.browser
 

@@ -14,7 +14,8 @@ from django.core.management import CommandError, call_command
 from django.db import models
 from django.utils import timezone
 
-from classifier import archive_files, archiving, vectors
+from classifier import archive_files, archiving
+from classifier.embeddings import vector_store
 from classifier.models import (
     Archive,
     AuditDraw,
@@ -30,7 +31,14 @@ from classifier.models import (
     Verdict,
 )
 from review.models import Seat
-from tests.factories import hold, make_example, make_prediction, make_ticket, make_verdict, run_desk
+from tests.factories import (
+    hold,
+    make_example,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
 
 ARCHIVED = (Ticket, Prediction, Failure, Score, Verdict)
 
@@ -72,7 +80,7 @@ def archived(folder: Path) -> list[int]:
 @pytest.mark.usefixtures("catalogue")
 def test_what_is_archived_and_put_back_is_what_it_was(tmp_path: Path) -> None:
     tickets = [passed(f"Old {number} „ü“ 😀", external_id=f"x{number}") for number in range(3)]
-    vectors.of([ticket.text for ticket in tickets])
+    vector_store.of([ticket.text for ticket in tickets])
     before = contents()
     assert "3 tickets moved into 1 files" in archive(tmp_path)
     assert not any(model._base_manager.exists() for model in (*ARCHIVED, Vector))

@@ -2,8 +2,10 @@
 
 import pytest
 
-from classifier import claims, tasks, vectors
-from classifier.models.learned import digest_of
+from classifier import tasks
+from classifier.embeddings import vector_store
+from classifier.models.specialist import digest_of
+from classifier.pipeline import claims
 from tests.background import queued
 from tests.factories import make_ticket
 
@@ -25,14 +27,14 @@ def test_the_sweep_has_vectors_stored_when_nothing_else_is_to_do() -> None:
     claims.claim(1)
     tasks.sweep()
     assert nudges() == [tasks.encode.module_path]
-    vectors.fill()
-    assert list(vectors.stored([digest_of(ticket.text)])) == [digest_of(ticket.text)]
+    vector_store.fill()
+    assert list(vector_store.stored([digest_of(ticket.text)])) == [digest_of(ticket.text)]
 
 
 def test_the_sweep_leaves_alone_what_is_in_hand() -> None:
     make_ticket()
     claims.claim(1)
-    vectors.fill()
+    vector_store.fill()
     tasks.sweep()
     assert nudges() == []
 

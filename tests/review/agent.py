@@ -13,11 +13,11 @@ import django
 def work(name: str, *, hold: bool) -> None:
     from django.contrib.auth.models import User
 
-    from review import queue
-    from tests.review.acts import answer
+    from review.workflow import leases
+    from tests.review.actions import answer
 
     person = User.objects.get(username=name)
-    while seat := queue.next_for(person):
+    while seat := leases.next_for(person):
         print(seat.pk, flush=True)
         if hold:
             time.sleep(600)

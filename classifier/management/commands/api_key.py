@@ -8,8 +8,8 @@ from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 
-from classifier import keys
-from classifier.models.access import PER_MINUTE, Scope
+from classifier.api import keys
+from classifier.models.api_keys import PER_MINUTE, Scope
 
 
 class Command(BaseCommand):

@@ -8,13 +8,14 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier import instant, readers
-from classifier.contract import ClassifierError
-from classifier.instant import Instant
-from classifier.lines import line
+from classifier.contract.types import ClassifierError
+from classifier.ingest.readers import ticket_rows
+from classifier.management.label_line import line
 from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, Gate
 from classifier.models.contract import EmptyTaxonomy
+from classifier.pipeline import instant
+from classifier.pipeline.instant import Instant
 
 
 class Command(BaseCommand):
@@ -22,7 +23,9 @@ class Command(BaseCommand):
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", default="-", help="lines, CSV or JSON lines; - is standard input")
-        parser.add_argument("--format", choices=[str(format) for format in readers.Format], help="found out by default")
+        parser.add_argument(
+            "--format", choices=[str(format) for format in ticket_rows.Format], help="found out by default"
+        )
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
     def handle(self, *args: Any, file: str, format: str | None, json: bool, **options: Any) -> None:
@@ -39,13 +42,13 @@ class Command(BaseCommand):
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:
-            chosen = readers.Format(format) if format else readers.sniff_format(name, _head(stream))
-            for record in readers.read(stream, format=chosen):
-                if isinstance(record, readers.Rejection):
+            chosen = ticket_rows.Format(format) if format else ticket_rows.sniff_format(name, _head(stream))
+            for record in ticket_rows.read(stream, format=chosen):
+                if isinstance(record, ticket_rows.Rejection):
                     self.stderr.write(self.style.ERROR(f"{name}, record {record.number}: {record.reason}"))
                 else:
                     yield record.values["text"] or ""
-        except readers.UnreadableFile as error:
+        except ticket_rows.UnreadableFile as error:
             raise CommandError(f"{name}: {error}") from error
 
     def _print(self, result: Instant, *, as_json: bool) -> None:

@@ -4,9 +4,10 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from classifier import archive_files, archiving, erasure
+from classifier import archive_files, archiving
 from classifier.archive_files import NoArchive
 from classifier.models import Archive, Erasure, Ticket
+from classifier.privacy import erasure
 
 
 class Command(BaseCommand):

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from classifier import readers
-from classifier.importing import Tally, import_records
+from classifier.ingest.file_import import Tally, import_records
+from classifier.ingest.readers import ticket_rows
 from classifier.management.notices import say_who_answers
 
 
@@ -23,9 +23,15 @@ class Command(BaseCommand):
             "--source", default="import", help="where they come from; with the external id it names one"
         )
         parser.add_argument(
-            "--map", action="append", default=[], metavar="FIELD=COLUMN", help=f"fields: {', '.join(readers.COLUMNS)}"
+            "--map",
+            action="append",
+            default=[],
+            metavar="FIELD=COLUMN",
+            help=f"fields: {', '.join(ticket_rows.COLUMNS)}",
         )
-        parser.add_argument("--format", choices=[str(format) for format in readers.Format], help="found out by default")
+        parser.add_argument(
+            "--format", choices=[str(format) for format in ticket_rows.Format], help="found out by default"
+        )
         parser.add_argument("--encoding", help="found out by default")
         parser.add_argument("--delimiter", help="of CSV; found out by default")
         parser.add_argument("--rejects", type=Path, help="file for rejected rows; FILE.rejected.jsonl by default")
@@ -44,7 +50,7 @@ class Command(BaseCommand):
                     bar.set_postfix(stored=tally.stored, rejected=tally.rejected)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
-        except readers.UnreadableFile as error:
+        except ticket_rows.UnreadableFile as error:
             raise CommandError(f"{file}: {error}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
@@ -56,12 +62,12 @@ class Command(BaseCommand):
 
     def _records(
         self, stream: BinaryIO, file: Path, options: dict[str, Any]
-    ) -> Iterator[readers.Row | readers.Rejection]:
+    ) -> Iterator[ticket_rows.Row | ticket_rows.Rejection]:
         head = stream.read(4096)
         stream.seek(0)
-        return readers.read(
+        return ticket_rows.read(
             stream,
-            format=readers.Format(options["format"] or readers.sniff_format(file.name, head)),
+            format=ticket_rows.Format(options["format"] or ticket_rows.sniff_format(file.name, head)),
             mapping=_mapping(options["map"]),
             encoding=options["encoding"],
             delimiter=options["delimiter"],

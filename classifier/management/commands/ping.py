@@ -2,11 +2,11 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.contract import ClassifierError
+from classifier.contract.types import ClassifierError
+from classifier.inference.health_check import ping
 from classifier.management.notices import say_who_answers
 from classifier.models import Gate, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
-from classifier.ping import ping
 
 
 class Command(BaseCommand):

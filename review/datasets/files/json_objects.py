@@ -9,11 +9,15 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, BinaryIO
 
-from classifier.readers.columns import Refused
-from classifier.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, open_lines
+from classifier.ingest.readers.columns import Refused
+from classifier.ingest.readers.text_lines import (
+    MAX_RECORD,
+    UNDECODED,
+    CutShort,
+    open_lines,
+)
+from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats import labelstudio, openai_chat, spacy_textcat
-
-from . import UnreadableDataset
 
 _CHUNK = 256 * 1024
 _MOST_CHARACTERS = 2 * MAX_RECORD

@@ -6,7 +6,7 @@ from typing import IO, Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from . import UnreadableDataset
+from review.datasets.files.errors import UnreadableDataset
 
 _BATCH_BYTES = 16 * 1024 * 1024  # of values, as far as the file tells the truth about itself
 _MOST_ROWS = 500

@@ -5,12 +5,11 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, BinaryIO
 
-from classifier.readers.columns import Refused, listed
-from classifier.readers.csv_records import Table, sniff_delimiter
-from classifier.readers.text_lines import UNDECODED, CutShort, open_lines
+from classifier.ingest.readers.columns import Refused, listed
+from classifier.ingest.readers.csv_records import Table, sniff_delimiter
+from classifier.ingest.readers.text_lines import UNDECODED, CutShort, open_lines
+from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats.csv_columns import COLUMNS, restored
-
-from . import UnreadableDataset
 
 _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
 """What stands in no line that names columns, but in files that are no text."""

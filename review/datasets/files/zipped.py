@@ -7,7 +7,8 @@ from collections.abc import Iterator, Mapping
 from pathlib import PurePosixPath
 from typing import IO, Any, BinaryIO
 
-from . import UnreadableDataset, parquet_rows
+from review.datasets.files import parquet_rows
+from review.datasets.files.errors import UnreadableDataset
 
 LARGEST_FILE = 4 * 1024**3
 """Bytes that one file of the archive may take when unpacked."""

@@ -5,10 +5,9 @@ from collections.abc import Iterable, Iterator, Mapping
 
 import pyarrow as pa
 
+from review.datasets.formats.labels import category_names, sentiment_names
+from review.datasets.formats.parquet import SCHEMA
 from review.datasets.record import LabelInfo, Manifest
-
-from .labels import category_names, sentiment_names
-from .parquet import SCHEMA
 
 _SIZES = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (1_000_000, "100K<n<1M"))
 _TYPES = {pa.string(): "string", pa.bool_(): "bool", pa.int32(): "int32", pa.int64(): "int64", pa.float64(): "float64"}

@@ -13,10 +13,14 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
+from review.datasets.formats.batching import batches
+from review.datasets.formats.labels import (
+    SPLITS,
+    category_names,
+    numbers,
+    sentiment_names,
+)
 from review.datasets.record import Manifest, Record
-
-from .batching import batches
-from .labels import SPLITS, category_names, numbers, sentiment_names
 
 COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")
 

@@ -16,13 +16,12 @@ from collections.abc import Iterable, Iterator
 from itertools import groupby
 from pathlib import Path
 
+from review.datasets.formats import parquet
+from review.datasets.formats.batching import Drain
+from review.datasets.formats.card import card
+from review.datasets.formats.labels import SPLITS
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
-
-from . import parquet
-from .batching import Drain
-from .card import card
-from .labels import SPLITS
 
 _EPOCH = (1980, 1, 1, 0, 0, 0)  # the first moment a zip archive can name: dates would change the bytes
 _FILE = 0o100644 << 16

@@ -3,9 +3,8 @@
 import json
 from collections.abc import Iterable, Iterator
 
+from review.datasets.formats.batching import batches
 from review.datasets.record import Manifest, Record
-
-from .batching import batches
 
 encoded = json.JSONEncoder(ensure_ascii=False, allow_nan=False).encode
 """A value as JSON, its letters as they are; json.dumps would make an encoder for every call that asks so."""

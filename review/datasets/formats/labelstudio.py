@@ -10,12 +10,11 @@ from itertools import count
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from classifier.readers.columns import Refused
+from classifier.ingest.readers.columns import Refused
+from review.datasets.formats.batching import batches
+from review.datasets.formats.jsonl import encoded
+from review.datasets.formats.labels import category_names, sentiment_names
 from review.datasets.record import LabelInfo, Manifest, Record
-
-from .batching import batches
-from .jsonl import encoded
-from .labels import category_names, sentiment_names
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:

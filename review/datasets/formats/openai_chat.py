@@ -17,13 +17,12 @@ from collections.abc import Iterable, Iterator
 from itertools import takewhile
 from typing import Any
 
-from classifier.contract import Contract
-from classifier.prompt import messages, shorten
-from classifier.readers.columns import Refused
+from classifier.contract.prompt import messages, shorten
+from classifier.contract.types import Contract
+from classifier.ingest.readers.columns import Refused
+from review.datasets.formats.batching import batches
+from review.datasets.formats.jsonl import encoded
 from review.datasets.record import Manifest, Record
-
-from .batching import batches
-from .jsonl import encoded
 
 FEWEST_EXAMPLES = 10
 """OpenAI refuses to train on fewer."""

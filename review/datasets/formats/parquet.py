@@ -8,11 +8,15 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from review.datasets.formats.batching import Drain, batches
+from review.datasets.formats.labels import (
+    SPLITS,
+    category_names,
+    numbers,
+    sentiment_names,
+)
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
-
-from .batching import Drain, batches
-from .labels import SPLITS, category_names, numbers, sentiment_names
 
 _TYPES = {"corrected": pa.bool_(), "people": pa.int32(), "share": pa.float64(), "model_confidence": pa.float64()}
 SCHEMA = pa.schema(

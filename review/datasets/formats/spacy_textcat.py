@@ -8,12 +8,11 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from classifier.readers.columns import Refused
+from classifier.ingest.readers.columns import Refused
+from review.datasets.formats.batching import batches
+from review.datasets.formats.jsonl import encoded
+from review.datasets.formats.labels import category_names
 from review.datasets.record import Manifest, Record
-
-from .batching import batches
-from .jsonl import encoded
-from .labels import category_names
 
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:

@@ -11,13 +11,28 @@ from classifier.management.notices import say_who_answers
 from classifier.models import ContractVersion, Draft, ModelSpec
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
-from review import baseline, benchmark, drafting, running, scoreboard, scores, snapshots
-from review.comparing import Names, leaks, texts
-from review.comparing.shown import contenders_of, gate_threshold, tell_apart
-from review.comparing.texts import CannotMeasure, Item
-from review.models import Contender, Result, Run, Snapshot, SnapshotItem
-from review.scoreboard import Row, Setting
-from review.scores import AXES, Scored
+from review.benchmark import (
+    baseline,
+    draft_comparison,
+    execution,
+    file_benchmark,
+    leaked_examples,
+    metrics,
+    runs,
+    text_report,
+)
+from review.benchmark.file_benchmark import CannotMeasure, Item
+from review.benchmark.formatting import Names, contenders_of, gate_threshold, tell_apart
+from review.benchmark.metrics import AXES, Scored
+from review.benchmark.text_report import Row, Setting
+from review.gold import snapshots
+from review.models import (
+    Contender,
+    Result,
+    Run,
+    Snapshot,
+    SnapshotItem,
+)
 
 
 class Command(BaseCommand):
@@ -61,25 +76,25 @@ class Command(BaseCommand):
 
     def _measure_file(self, file: Any, version: ContractVersion, models: list[str], *, only_estimate: bool) -> None:
         try:
-            items = texts.read(file, version)
+            items = file_benchmark.read(file, version)
         except CannotMeasure as error:
             raise CommandError(str(error)) from error
         say_who_answers(self)
         entries = self._entries(self._specs(models), version)
-        names = self._announced(entries, [texts.estimate(entry, items) for entry in entries])
+        names = self._announced(entries, [file_benchmark.estimate(entry, items) for entry in entries])
         if only_estimate:
             return
         rows = [self._scored(name, entry, items) for name, entry in zip(names, entries, strict=True)]
-        board = {key: Row(names[key], scores.figures(of_one)) for key, of_one in enumerate(rows)}
+        board = {key: Row(names[key], metrics.figures(of_one)) for key, of_one in enumerate(rows)}
         labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
         by_key = {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()}
-        self._show(board, Setting(gate_threshold(), by_key), scores.comparisons(dict(enumerate(rows))))
+        self._show(board, Setting(gate_threshold(), by_key), metrics.comparisons(dict(enumerate(rows))))
 
-    def _scored(self, name: str, entry: benchmark.Entry, items: list[Item]) -> list[Scored]:
+    def _scored(self, name: str, entry: runs.Entry, items: list[Item]) -> list[Scored]:
         def told(item: Item, one: Scored, said: str) -> None:
             self._line(name, one.right, one.latency_ms, said, f"{item.category} | {item.sentiment}", item.text)
 
-        return list(texts.scored(entry, items, told))
+        return list(file_benchmark.scored(entry, items, told))
 
     def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
         snapshot = self._snapshot(options["snapshot"])
@@ -89,13 +104,13 @@ class Command(BaseCommand):
             entries = self._drafted(options["draft"], specs)
         else:
             entries = self._entries(specs, version, options["contract"] or "")
-        self._announced(entries, [benchmark.estimate(snapshot, entry) for entry in entries])
-        for sentence in leaks.sentences(snapshot, {entry.contract: entry.label for entry in entries}):
+        self._announced(entries, [runs.estimate(snapshot, entry) for entry in entries])
+        for sentence in leaked_examples.sentences(snapshot, {entry.contract: entry.label for entry in entries}):
             self.stderr.write(sentence)
         if not options["estimate"]:
             self._work_off(self._started(snapshot, entries))
 
-    def _announced(self, entries: Sequence[benchmark.Entry], costs: Sequence[Decimal]) -> list[str]:
+    def _announced(self, entries: Sequence[runs.Entry], costs: Sequence[Decimal]) -> list[str]:
         """Say what each will cost; their names, no two of them the same."""
         contenders = [entry.contender() for entry in entries]
         tell_apart(contenders)
@@ -113,13 +128,13 @@ class Command(BaseCommand):
         except (EmptyTaxonomy, ValueError) as error:
             raise CommandError(str(error)) from error
 
-    def _entries(self, specs: list[ModelSpec], version: ContractVersion, label: str = "") -> list[benchmark.Entry]:
-        return _once(benchmark.Entry(spec, version, label, number) for spec in specs for number in self._examples)
+    def _entries(self, specs: list[ModelSpec], version: ContractVersion, label: str = "") -> list[runs.Entry]:
+        return _once(runs.Entry(spec, version, label, number) for spec in specs for number in self._examples)
 
-    def _drafted(self, name: str, specs: list[ModelSpec]) -> list[benchmark.Entry]:
+    def _drafted(self, name: str, specs: list[ModelSpec]) -> list[runs.Entry]:
         try:
             draft = Draft.objects.get(name=name)
-            return _once(one for n in self._examples for one in drafting.entries_for(draft, specs, n))
+            return _once(one for n in self._examples for one in draft_comparison.entries_for(draft, specs, n))
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
@@ -149,33 +164,33 @@ class Command(BaseCommand):
                 self.stdout.write(f"{spec}: not asked, {spec.provider.missing_key} is not set")
         return ModelSpec.objects.answering()
 
-    def _started(self, snapshot: Snapshot, entries: list[benchmark.Entry]) -> Run:
+    def _started(self, snapshot: Snapshot, entries: list[runs.Entry]) -> Run:
         try:
-            return benchmark.start(snapshot, entries)
-        except benchmark.NothingToRun as error:
+            return runs.start(snapshot, entries)
+        except runs.NothingToRun as error:
             raise CommandError(str(error)) from error
 
     def _resumed(self, pk: int) -> Run:
         run = Run.objects.filter(pk=pk).exclude(state=Run.State.FINISHED).first()
         if run is None:
             raise CommandError(f"There is no unfinished run {pk}.")
-        benchmark.resume(run)
+        runs.resume(run)
         return run
 
     def _work_off(self, run: Run) -> None:
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
         self._names = {one.pk: str(one) for one in contenders_of(run)}
-        if not running.work_off(run.pk, told=self._told):
+        if not execution.work_off(run.pk, told=self._told):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:
             raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
         contenders, pinned = contenders_of(run), baseline.current()
-        changes = scoreboard.changes(contenders, pinned)
+        changes = text_report.changes(contenders, pinned)
         rows = {one.pk: Row(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
         setting = Setting(gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else "")
         self._show(rows, setting, run.comparisons)
-        for found in drafting.what_if(run):
+        for found in draft_comparison.what_if(run):
             self.stdout.write(
                 f"{self._names[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
                 f" {len(found.fixed)} right only so, {len(found.broken)} right only now"
@@ -195,7 +210,7 @@ class Command(BaseCommand):
             self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
 
     def _show(self, rows: dict[int, Row], setting: Setting, comparisons: Sequence[Any]) -> None:
-        for line in scoreboard.lines(rows, setting, comparisons):
+        for line in text_report.lines(rows, setting, comparisons):
             self.stdout.write(line)
         for row in rows.values():
             failures = row.figures["n"] - row.figures["answered"]
@@ -206,7 +221,7 @@ class Command(BaseCommand):
             )
 
 
-def _once(entries: Iterable[benchmark.Entry]) -> list[benchmark.Entry]:
+def _once(entries: Iterable[runs.Entry]) -> list[runs.Entry]:
     """Without those that ask the same: a model that cannot be shown any solved tickets is asked once."""
     return list({(entry.spec, entry.contract, entry.shown): entry for entry in entries}.values())
 

@@ -8,15 +8,16 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier.models import Category, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.taxonomy import paths
-from review import snapshots
 from review.datasets import exporting
-from review.datasets.formats import FORMATS, Format, hf, labelstudio
+from review.datasets.formats import hf, labelstudio
 from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
+from review.datasets.formats.registry import FORMATS, Format
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest
 from review.datasets.writing import passes_through, written
+from review.gold import snapshots
+from review.gold.snapshots import ALL, Filters
 from review.models import GoldLabel, Side, Snapshot
-from review.snapshots import ALL, Filters
 
 _CARRIES_ITS_MANIFEST = {"hf"}
 

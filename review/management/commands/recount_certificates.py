@@ -5,8 +5,8 @@ from typing import Any, TextIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from review.assurance import export
-from review.assurance.recounting import NotEvidence, Recount, recount
+from review.certification import evidence_export
+from review.certification.recount import NotEvidence, Recount, recount
 from review.models import Ledger
 
 
@@ -23,7 +23,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: TextIO | None, **options: Any) -> None:
         try:
-            found = list(recount(_read(file) if file else export.lines(Ledger.objects.order_by("pk"))))
+            found = list(recount(_read(file) if file else evidence_export.lines(Ledger.objects.order_by("pk"))))
         except NotEvidence as error:
             raise CommandError(str(error)) from error
         for one in found:

@@ -3,9 +3,9 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.backends.encoder_files import CorruptEncoder
+from classifier.embeddings.encoder_files import CorruptEncoder
 from classifier.models.contract import EmptyTaxonomy
-from review.learning import training
+from review.specialist import training
 
 
 class Command(BaseCommand):

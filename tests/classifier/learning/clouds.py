@@ -6,9 +6,9 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classifier.learning.axis import Offered
-from classifier.learning.space import WIDTH, Floats, unit
+from classifier.learning.heads import Offered
 from classifier.learning.training import Examples
+from classifier.learning.vector_space import WIDTH, Floats, unit
 
 
 def middles(labels: int, seed: int = 0) -> Floats:

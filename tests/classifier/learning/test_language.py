@@ -1,6 +1,6 @@
 import pytest
 
-from classifier.backends import encoder
+from classifier.embeddings import encoder
 from classifier.learning.language import is_foreign
 
 pytestmark = pytest.mark.once

@@ -7,9 +7,14 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as bytes_of
 
-from classifier.learning.axis import Axis, Bound
+from classifier.learning.heads import Axis, Bound
 from classifier.learning.training import learn
-from classifier.learning.weights import CorruptWeights, Learned, dump, load
+from classifier.learning.weights import (
+    CorruptWeights,
+    Learned,
+    dump,
+    load,
+)
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once

@@ -22,7 +22,12 @@ from classifier.scoring.scorer import (
     fit,
     surprise,
 )
-from classifier.scoring.signals import Floats, OfAxis, Signals, features
+from classifier.scoring.signals import (
+    Floats,
+    OfAxis,
+    Signals,
+    features,
+)
 from tests.classifier.scoring.test_signals import SIGNALS
 
 pytestmark = pytest.mark.once

@@ -7,14 +7,15 @@ from functools import lru_cache
 import numpy as np
 import pytest
 
-from classifier import prompt
-from classifier.backends import encoder, witness
-from classifier.backends.embedded import EmbeddedClassifier, Taught
-from classifier.contract import Answer, Contract, Option
-from classifier.learning.axis import Axis, Offered
+from classifier.contract import prompt
+from classifier.contract.types import Answer, Contract, Option
+from classifier.embeddings import encoder
+from classifier.inference.backends import witness
+from classifier.inference.backends.embedded import EmbeddedClassifier, Taught
+from classifier.learning.heads import Axis, Offered
 from classifier.learning.prototypes import prototype, texts_of
-from classifier.learning.space import centred, unit
 from classifier.learning.training import Examples, learn
+from classifier.learning.vector_space import centred, unit
 from classifier.learning.weights import Learned
 
 pytestmark = pytest.mark.once

@@ -10,17 +10,23 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 
-from classifier import erasure, taxonomy
 from classifier.models import Category, Gate, Ticket
-from review import gold, snapshots
+from classifier.privacy import erasure
+from classifier.taxonomy import label_changes
 from review.datasets import exporting
-from review.datasets.formats import FORMATS
+from review.datasets.formats.registry import FORMATS
 from review.datasets.importing import take_in
 from review.datasets.reading import read
 from review.datasets.record import Record
-from review.models import Family, GoldLabel, Snapshot, SnapshotItem
+from review.gold import gold_labels, snapshots
+from review.models import (
+    Family,
+    GoldLabel,
+    Snapshot,
+    SnapshotItem,
+)
 from tests.factories import hold, make_ticket, run_desk
-from tests.review.acts import answer
+from tests.review.actions import answer
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -32,7 +38,7 @@ def decided(ana: User, catalogue: None) -> None:
     run_desk(benchmark_share=0.5)
     for text in TEXTS:
         answer(hold(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
-    gold.gather()
+    gold_labels.gather()
 
 
 def forget() -> None:
@@ -74,7 +80,7 @@ def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: U
     snapshot = Snapshot.objects.get()
     answer(hold(make_ticket("something new"))[0], ana, "Billing")
     Category.objects.filter(name="Account").update(name="Accounts", description="Changed.")
-    gold.gather()
+    gold_labels.gather()
     after = {format: export(tmp_path, format, snapshot=snapshot.short).read_bytes() for format in FORMATS}
     assert after == before
 
@@ -136,7 +142,7 @@ def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, c
     run_desk(benchmark_share=0)
     for text in (*TEXTS, "Forget me, please."):
         answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
-    gold.gather()
+    gold_labels.gather()
     snapshot = snapshots.take()
     erasure.erase(Ticket.objects.filter(text="Forget me, please."))
     erasure.erase(Ticket.objects.filter(text=TEXTS[2]), masks=True)
@@ -280,7 +286,7 @@ def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, c
     bring({"text": "All of Europe cannot sign in", "category": "Technical > Outage > Whole region"})
     path = export(tmp_path, "jsonl")
     forget()
-    taxonomy.merge(outage, technical)
+    label_changes.merge(outage, technical)
     Category.objects.filter(name="Billing").update(name="Payments")
     with pytest.raises(CommandError, match="no label 'Paymets' to put in place; there are 'Payments'"):
         call_command("import_dataset", str(path), "--label", "Billing=Paymets")

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 
-from classifier import prompt
+from classifier.contract import prompt
 from review.datasets.formats import labelstudio
 from review.datasets.record import Record, Rejected
 from tests.review.datasets.samples import (

@@ -3,7 +3,7 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ticketclf_site import backup
+from ticketclf_site.operations import backup
 
 
 class Command(BaseCommand):

@@ -3,7 +3,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandParser
 
-from ticketclf_site import demo
+from review import demo
 
 
 class Command(BaseCommand):

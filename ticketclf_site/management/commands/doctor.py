@@ -5,8 +5,8 @@ from typing import Any
 
 from django.core.management.base import BaseCommand, CommandParser
 
-from ticketclf_site import doctor
-from ticketclf_site.doctor import Finding, Level
+from ticketclf_site.operations.doctor import examine
+from ticketclf_site.operations.doctor.examine import Finding, Level
 
 
 class Command(BaseCommand):
@@ -19,7 +19,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, offline: bool, json: bool, **options: Any) -> None:
         failed = False
-        for finding in doctor.examine(offline=offline):
+        for finding in examine.examine(offline=offline):
             failed = failed or finding.level == Level.FAIL
             self.stdout.write(_as_json(finding) if json else self._styled(finding))
         if failed:

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ticketclf_site import backup
+from ticketclf_site.operations import backup
 
 
 class Command(BaseCommand):

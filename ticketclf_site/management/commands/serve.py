@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from ticketclf_site import supervisor
+from ticketclf_site.processes import supervisor
 
 
 class Command(BaseCommand):

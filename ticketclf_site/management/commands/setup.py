@@ -4,10 +4,11 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError
 from django.db import DatabaseError
 
-from classifier import catalogue
-from review import benchmark, opening
+from classifier.taxonomy import initial_data
+from review.benchmark import runs
 from review.models import Desk
-from ticketclf_site.alone import alone
+from review.workflow import assigning
+from ticketclf_site.processes.singleton_lock import alone
 
 
 class Command(BaseCommand):
@@ -22,7 +23,7 @@ class Command(BaseCommand):
 
     def _set_up(self) -> None:
         call_command("migrate", verbosity=0)
-        catalogue.load()
-        benchmark.load_built_in()
+        initial_data.load()
+        runs.load_built_in()
         Desk.current()
-        opening.open_missing()
+        assigning.open_missing()

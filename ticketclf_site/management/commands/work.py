@@ -6,7 +6,7 @@ from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError
 
 from classifier.management.notices import say_who_answers
-from ticketclf_site import worker
+from ticketclf_site.processes import worker
 
 
 class Command(BaseCommand):

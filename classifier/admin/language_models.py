@@ -1,0 +1,179 @@
+"""Providers, models, and the roles that the gate gives them."""
+
+from typing import Any
+
+from django import forms
+from django.contrib import admin, messages
+from django.db.models import Q, QuerySet, Sum
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from classifier.admin.history import HistoryAdmin
+from classifier.contract.types import ClassifierError, JsonMode
+from classifier.inference.health_check import ping
+from classifier.models import Gate, ModelSpec, Provider
+from classifier.models.contract import EmptyTaxonomy
+from classifier.security import ssrf
+
+
+class ProviderForm(forms.ModelForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and "kind" in self.fields:
+            # The models of a provider are of its kind, the one that stands in for missing keys among them.
+            self.fields["kind"].disabled = True
+
+    def clean_base_url(self) -> str:
+        url: str = self.cleaned_data["base_url"]
+        try:
+            if url and "base_url" in self.changed_data:
+                ssrf.check(url)
+        except ssrf.Forbidden as error:
+            raise forms.ValidationError(str(error)) from error
+        return url
+
+
+@admin.register(Provider)
+class ProviderAdmin(HistoryAdmin):
+    form = ProviderForm
+    list_display = ("name", "kind", "base_url", "key", "spent_today", "daily_budget")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        return ("key", "spent_today") if obj else ()
+
+    def get_exclude(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
+        """Nothing goes out to what is on this machine."""
+        return ("mask",) if obj and obj.kind == Provider.Kind.EMBEDDED else ()
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        today = Q(spends__day=timezone.now().date())
+        providers: QuerySet[Any] = (
+            super().get_queryset(request).annotate(spent=Sum("spends__cost", filter=today, default=0))
+        )
+        return providers
+
+    def save_model(self, request: HttpRequest, obj: Provider, form: Any, change: bool) -> None:
+        super().save_model(request, obj, form, change)
+        if "base_url" in form.changed_data:
+            # Another server may take other JSON modes.
+            obj.specs.update(json_mode=JsonMode.UNKNOWN)
+
+    @admin.display(description=_("key"))
+    def key(self, provider: Provider) -> str:
+        if not provider.api_key_env:
+            return gettext("none needed")
+        if provider.missing_key:
+            return gettext("missing %s") % provider.missing_key
+        return gettext("set")
+
+    @admin.display(description=_("spent today"))
+    def spent_today(self, provider: Any) -> str:
+        return f"{provider.spent:.4f}"
+
+
+class ModelSpecForm(forms.ModelForm):
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:
+            self.fields["provider"].disabled = True
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        provider = values.get("provider")
+        embedded = provider and provider.kind == Provider.Kind.EMBEDDED
+        if provider and not embedded and values.get("learning"):
+            self.add_error("learning", _("Only embedded models learn; an endpoint can be shown solved tickets."))
+        if embedded and values.get("examples"):
+            self.add_error("examples", _("Only endpoints are shown solved tickets; embedded models learn from them."))
+        if embedded and values.get("logprobs"):
+            self.add_error("logprobs", _("Only endpoints are asked for log-probabilities."))
+        return values
+
+
+@admin.register(ModelSpec)
+class ModelSpecAdmin(HistoryAdmin):
+    form = ModelSpecForm
+    list_display = ("name", "provider", "family", "json_mode", "examples", "max_in_flight", "timeout")
+    list_filter = ("provider",)
+    list_select_related = ("provider",)
+    actions = ("ping",)
+
+    def get_exclude(self, request: HttpRequest, obj: ModelSpec | None = None) -> tuple[str, ...]:
+        """What only the other kind has: embedded models learn from solved tickets, endpoints are shown them and asked
+        for log-probabilities. A new model may be of either.
+        """
+        if obj is None:
+            return ()
+        return ("examples", "logprobs") if _is_embedded(obj) else ("learning",)
+
+    def has_delete_permission(self, request: HttpRequest, obj: ModelSpec | None = None) -> bool:
+        # The embedded model stands in for missing keys; without it no page could say who is in charge.
+        allowed: bool = super().has_delete_permission(request, obj)
+        return allowed and not (obj and _is_embedded(obj))
+
+    def save_model(self, request: HttpRequest, obj: ModelSpec, form: Any, change: bool) -> None:
+        if {"name", "provider", "extra"}.intersection(form.changed_data):
+            obj.json_mode = JsonMode.UNKNOWN
+        super().save_model(request, obj, form, change)
+
+    @admin.action(description=_("Ping: ask one short ticket"), permissions=["change"])
+    def ping(self, request: HttpRequest, specs: QuerySet[ModelSpec]) -> None:
+        for spec in specs.select_related("provider"):
+            try:
+                result = ping(spec)
+            except EmptyTaxonomy as error:
+                self.message_user(request, str(error), messages.ERROR)
+                continue
+            if isinstance(result, ClassifierError):
+                self.message_user(request, f"{spec}: {result.kind}: {result}", messages.ERROR)
+            else:
+                usage = result.usage
+                self.message_user(request, f"{spec}: ok, {usage.latency_ms:.0f} ms, {usage.json_mode}")
+
+
+def _is_embedded(spec: ModelSpec) -> bool:
+    return spec.provider.kind == Provider.Kind.EMBEDDED
+
+
+@admin.register(Gate)
+class GateAdmin(HistoryAdmin):
+    fields = (
+        *("front", "front_threshold", "primary", "second_opinion"),
+        *("mode", "about", "threshold", "score_threshold"),
+        *("front_in_charge", "in_charge", "second_in_charge"),
+    )
+    readonly_fields = ("front_in_charge", "in_charge", "second_in_charge")
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
+        return HttpResponseRedirect(reverse("admin:classifier_gate_change", args=[1]))
+
+    @admin.display(description=_("in charge now"))
+    def in_charge(self, gate: Gate) -> str:
+        return gate.notice or str(gate.primary_in_charge())
+
+    @admin.display(description=_("in front now"))
+    def front_in_charge(self, gate: Gate) -> str:
+        if gate.front is None:
+            return gettext("none chosen")
+        hindrance = gate.front_hindrance
+        return gettext("none: %s") % hindrance if hindrance else str(gate.front)
+
+    @admin.display(description=_("second opinion now"))
+    def second_in_charge(self, gate: Gate) -> str:
+        second = gate.second_opinion
+        if second is None:
+            return gettext("none chosen")
+        if variable := second.provider.missing_key:
+            return gettext("none: no key in %(variable)s for %(model)s") % {"variable": variable, "model": second}
+        if gate.second_in_charge() is None:
+            return gettext("none: %s is of the family of the model in charge") % second
+        return str(second)

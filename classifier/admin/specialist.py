@@ -1,0 +1,19 @@
+"""Versions of the specialist."""
+
+from typing import Any
+
+from django.contrib import admin
+from django.db.models import QuerySet
+from django.http import HttpRequest
+
+from classifier.admin.tickets import ReadOnlyAdmin
+from classifier.models import SpecialistVersion
+
+
+@admin.register(SpecialistVersion)
+class SpecialistVersionAdmin(ReadOnlyAdmin):
+    list_display = ("__str__", "trained_at", "labels", "in_service")
+    fields = ("trained_at", "seconds", "labels", "data", "in_service", "served_since", "chosen_by", "figures")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
+        return SpecialistVersion.objects.without_weights().defer("taught").select_related("chosen_by")

@@ -1,0 +1,82 @@
+"""The labels that there are, and the models."""
+
+from typing import Any
+
+from ninja import Router, Schema
+
+from classifier.api.authentication import ApiRequest, needs
+from classifier.models import ContractVersion, Gate, ModelSpec
+from classifier.models.api_keys import Scope
+
+router = Router(tags=["Taxonomy and models"])
+
+
+class Option(Schema):
+    """A label that models and people choose; a category by its full name, "parent > child"."""
+
+    name: str
+    description: str
+    examples: list[str]
+
+
+class TaxonomyOut(Schema):
+    """`version` is the SHA-256 of all that models are told and asked, and changes with it."""
+
+    version: str
+    categories: list[Option]
+    sentiments: list[Option]
+
+
+class ModelOut(Schema):
+    """`roles` are those at the gate: "primary", "second_opinion", "front". One of `missing_key` cannot be asked."""
+
+    id: int
+    name: str
+    provider: str
+    kind: str
+    family: str
+    learns: bool
+    roles: list[str]
+    missing_key: bool
+
+
+class ModelsOut(Schema):
+    """`answering` is the model that labels tickets now: the primary, or the one that stands in for it."""
+
+    answering: str
+    items: list[ModelOut]
+
+
+@router.get(
+    "/taxonomy",
+    response=TaxonomyOut,
+    summary="The labels that there are",
+    **needs(Scope.TAXONOMY_READ, "classifier.view_ticket"),
+)
+def read_taxonomy(request: ApiRequest) -> Any:
+    """As they are in force."""
+    version = ContractVersion.objects.in_force()
+    terms = version.terms
+    return {"version": version.digest, "categories": terms.categories, "sentiments": terms.sentiments}
+
+
+@router.get("/models", response=ModelsOut, summary="The models", **needs(Scope.MODELS_READ, "classifier.view_ticket"))
+def list_models(request: ApiRequest) -> Any:
+    """Without what it takes to reach them."""
+    gate = Gate.current()
+    specs = ModelSpec.objects.select_related("provider")
+    return {"answering": gate.primary_in_charge().name, "items": [_told(spec, gate) for spec in specs]}
+
+
+def _told(spec: ModelSpec, gate: Gate) -> dict[str, Any]:
+    roles = {"primary": gate.primary_id, "second_opinion": gate.second_opinion_id, "front": gate.front_id}
+    return {
+        "id": spec.pk,
+        "name": spec.name,
+        "provider": spec.provider.name,
+        "kind": spec.provider.kind,
+        "family": spec.family,
+        "learns": bool(spec.learning),
+        "roles": [role for role, pk in roles.items() if pk == spec.pk],
+        "missing_key": bool(spec.provider.missing_key),
+    }

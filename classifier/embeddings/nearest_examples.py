@@ -1,0 +1,150 @@
+"""Solved tickets: the labelled examples that lie nearest to a text."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from threading import Lock
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+from django.db.models import Count, Max
+
+from classifier.embeddings import vector_store
+from classifier.learning.vector_space import (
+    WIDTH,
+    Floats,
+    Ints,
+    centre_of,
+    centred,
+)
+from classifier.models import Example
+
+MOST = 50_000
+"""The latest examples, of which the nearest are looked for."""
+FRESH_SECONDS = 30.0
+LEADING = 128
+"""Axes of an outline: a third of a vector, with nine tenths of what support messages differ in."""
+ROUNDING = 1e-5
+"""By how much a cosine may come out too small."""
+
+
+class Near(NamedTuple):
+    """The key of an example, and how close it lies: a cosine."""
+
+    key: int
+    closeness: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Index:
+    """Keys of examples, and their vectors around the common centre, of shape (n, WIDTH); and as the encoder gave them,
+    in half precision.
+
+    `axes`, of shape (WIDTH, LEADING), are those along which the vectors differ most; `outlines` what each vector has
+    along them, and the length of what it has beside them: shape (n, LEADING + 1).
+    """
+
+    keys: Ints
+    vectors: Floats
+    centre: Floats
+    given: npt.NDArray[np.float16]
+    axes: Floats
+    outlines: Floats
+
+    def nearest(self, texts: Floats, most: int) -> list[list[Near]]:
+        """For each vector the examples nearest to it, nearest first. `texts` as the encoder gave them.
+
+        No example is nearer than its outline lets it be, by Cauchy and Schwarz. So those with the nearest outlines say
+        how near one must be, and the vectors of only those are read whose outlines allow for it: most are not.
+        """
+        if not len(self.keys):
+            return [[] for _text in texts]
+        most = min(most, len(self.keys))
+        found = centred(texts, self.centre)
+        bounds = _outlined(found, self.axes) @ self.outlines.T
+        return [self._nearest(text, row, most) for text, row in zip(found, bounds, strict=True)]
+
+    def _nearest(self, text: Floats, bounds: Floats, most: int) -> list[Near]:
+        first = np.argpartition(-bounds, most - 1)[:most]
+        near_enough = float((self.vectors[first] @ text).min()) - ROUNDING
+        places = np.flatnonzero(bounds >= near_enough)
+        closeness = self.vectors[places] @ text
+        best = np.argsort(-closeness, kind="stable")[:most]
+        return [Near(int(self.keys[places[one]]), float(closeness[one])) for one in best]
+
+    def closest(self, texts: Floats, centre: Floats) -> Floats:
+        """Of each vector the cosine to the nearest example, around a centre of one's own: shape (len(texts),)."""
+        best = np.zeros(len(texts), np.float32)
+        for start in range(0, len(self.given), 2_000):
+            part = centred(self.given[start : start + 2_000].astype(np.float32), centre)
+            best = np.maximum(best, (texts @ part.T).max(axis=1))
+        return best
+
+
+def index() -> Index:
+    """Of this process, brought up to date when examples have changed or got their vectors; that is looked at every half
+    minute (a query).
+    """
+    with _loading:
+        if time.monotonic() > _cache.until:
+            stamp = Example.objects.aggregate(latest=Max("pk"), number=Count("pk"), changed=Max("changed_at"))
+            if _cache.index is None or stamp != _cache.stamp or len(_cache.index.keys) < min(stamp["number"], MOST):
+                _cache.index, _cache.stamp = _load(), stamp
+            _cache.until = time.monotonic() + FRESH_SECONDS
+        assert _cache.index is not None  # noqa: S101 - loaded the first time
+        return _cache.index
+
+
+def forget() -> None:
+    """Have the next one look at the table again."""
+    _cache.until = 0.0
+
+
+def examples(keys: Iterable[int]) -> dict[int, Example]:
+    """Those that are still there, with their labels (one query)."""
+    return Example.objects.select_related("category", "sentiment").in_bulk(list(keys))
+
+
+@dataclass
+class _Cache:
+    index: Index | None = None
+    stamp: object = None
+    until: float = 0.0
+
+
+_cache = _Cache()
+_loading = Lock()
+
+
+def _load() -> Index:
+    rows = list(Example.objects.order_by("-pk").values_list("pk", "digest")[:MOST])
+    stored = vector_store.stored([digest for _pk, digest in rows])
+    known = [(pk, digest) for pk, digest in rows if digest in stored]
+    return index_of([pk for pk, _digest in known], [stored[digest] for _pk, digest in known])
+
+
+def index_of(keys: Sequence[int], found: Sequence[Floats]) -> Index:
+    """An index of these vectors, as the encoder gave them."""
+    raw: Floats = np.stack(found) if found else np.zeros((0, WIDTH), np.float32)
+    centre = centre_of(raw)
+    around = centred(raw, centre)
+    _spread, axes = np.linalg.eigh(around.T @ around)
+    leading = np.ascontiguousarray(axes[:, -LEADING:])
+    return Index(
+        keys=np.array(keys, np.int64),
+        vectors=around,
+        centre=centre,
+        given=raw.astype(np.float16),
+        axes=leading,
+        outlines=_outlined(around, leading),
+    )
+
+
+def _outlined(around: Floats, axes: Floats) -> Floats:
+    """Of vectors at length one or zero."""
+    along = around @ axes
+    squares = np.maximum((around**2).sum(axis=1) - (along**2).sum(axis=1), 0)
+    return np.column_stack([along, np.sqrt(squares)])

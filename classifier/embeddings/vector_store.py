@@ -1,0 +1,96 @@
+"""Vectors of texts: encoded once, stored under the text's hash and the encoder's, and read from there ever after."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+from django.conf import settings
+from django.db.models import Max, Q, QuerySet
+from django.utils import timezone
+
+from classifier.database.batches import chunked
+from classifier.embeddings.encoder_files import name_of
+from classifier.learning.vector_space import WIDTH, Floats
+from classifier.models import Encoding, Ticket, Vector
+from classifier.models.specialist import digest_of
+
+CHUNK = 500
+BATCH = 64
+SECONDS = 10.0
+"""How long one turn of `fill` may take; the next one goes on."""
+LEASE = timedelta(minutes=1)
+
+
+def of(texts: Sequence[str]) -> Floats:
+    """Of each text its vector, as the encoder gives it: shape (len(texts), WIDTH). What is not stored yet is encoded
+    and stored. Raises CorruptEncoder.
+    """
+    digests = [digest_of(text) for text in texts]
+    known = stored(digests)
+    missing = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
+    for part in chunked(missing.items(), BATCH):
+        known |= _encoded(dict(part))
+    return np.stack([known[digest] for digest in digests]) if digests else np.zeros((0, WIDTH), np.float32)
+
+
+def stored(digests: Sequence[str]) -> dict[str, Floats]:
+    """Those of these texts that have a vector, by their digests."""
+    name = name_of(settings.ENCODER_FILE)
+    found: dict[str, Floats] = {}
+    for part in chunked(set(digests), CHUNK):
+        rows = Vector.objects.filter(digest__in=part, encoder=name).values_list("digest", "values")
+        found |= {digest: np.frombuffer(values, np.float16).astype(np.float32) for digest, values in rows}
+    return found
+
+
+def fill(seconds: float = SECONDS) -> None:
+    """Encode tickets that have come in since the last time, for so long. Whoever comes second leaves it to the first;
+    of one that dies the next goes on with what was not done.
+    """
+    progress, _created = Encoding.objects.get_or_create(encoder=name_of(settings.ENCODER_FILE))
+    mine, now = Encoding.objects.filter(pk=progress.pk), timezone.now()
+    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
+        return
+    try:
+        _fill(mine, time.monotonic() + seconds)
+    finally:
+        mine.update(busy_until=None)
+
+
+def _fill(progress: QuerySet[Encoding], until: float) -> None:
+    reached: int = progress.values_list("until", flat=True)[0]
+    while time.monotonic() < until:
+        tickets = list(Ticket.objects.filter(pk__gt=reached).order_by("pk").values_list("pk", "text")[:BATCH])
+        if not tickets:
+            return
+        of([text for _pk, text in tickets])
+        reached = tickets[-1][0]
+        progress.update(until=reached)
+
+
+def is_behind() -> bool:
+    """Whether tickets wait for their vectors; not while tickets wait for their labels, which come first."""
+    if Ticket.objects.waiting().exists():
+        return False
+    until = Encoding.objects.filter(encoder=name_of(settings.ENCODER_FILE)).values_list("until", flat=True)
+    latest = Ticket.objects.aggregate(latest=Max("pk"))["latest"] or 0
+    return latest > (until.first() or 0)
+
+
+def _encoded(texts: dict[str, str]) -> dict[str, Floats]:
+    from classifier.embeddings import encoder  # whose runtime most processes never need
+    from classifier.inference.backends.embedded import readable
+
+    model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
+    halved = model.encode([readable(text) for text in texts.values()]).astype(np.float16)
+    Vector.objects.bulk_create(
+        [
+            Vector(digest=digest, encoder=model.name, values=values.tobytes())
+            for digest, values in zip(texts, halved, strict=True)
+        ],
+        ignore_conflicts=True,
+    )
+    return dict(zip(texts, halved.astype(np.float32), strict=True))

@@ -1,0 +1,145 @@
+"""Ways to reach a model. A new backend is one file here and one case in `build`."""
+
+import json
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from functools import lru_cache
+from threading import Lock
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+
+from classifier.contract.types import (
+    Answer,
+    Classifier,
+    ClassifierError,
+    Contract,
+    FailureKind,
+    JsonMode,
+    Solved,
+)
+from classifier.database.batches import chunked
+
+if TYPE_CHECKING:
+    from classifier.inference.backends.connections import Addresses
+    from classifier.inference.backends.embedded import Taught
+    from classifier.inference.backends.endpoint import Endpoint
+
+# The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
+
+# Threads that start together share one model, and one bound on its requests in flight.
+_building = Lock()
+
+
+Asked = tuple[str, Sequence[Solved]]
+"""A text, and what is shown beside it."""
+
+Placed = tuple[int, Answer | ClassifierError]
+"""A result, and the place of its text among those asked about."""
+
+
+@runtime_checkable
+class AnswersAsTheyCome(Protocol):
+    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]: ...
+
+
+def as_answered(
+    classifier: Classifier, asked: Iterable[Asked], contract: Contract, *, ahead: int
+) -> Iterator[list[Placed]]:
+    """What is said of each text, as it comes; a list at least every quarter of a second, empty where nothing came.
+
+    `asked` is drawn from only while fewer than `ahead` are under way, and whoever lets it end still gets those. A model
+    that works here and now takes so many at a time, for as long as it needs.
+    """
+    if isinstance(classifier, AnswersAsTheyCome):
+        yield from classifier.as_answered(asked, contract, ahead=ahead)
+        return
+    place = 0
+    for window in chunked(asked, ahead):
+        texts, solved = zip(*window, strict=True)
+        yield list(enumerate(classifier.classify(texts, contract, solved), start=place))
+        place += len(window)
+
+
+def has_key(api_key_env: str) -> bool:
+    """Whether the named environment variable is set; true where no key is needed."""
+    return not api_key_env or bool(os.environ.get(api_key_env, "").strip())
+
+
+def embedded_model(
+    *, encoder_file: str, tokenizer_file: str, taught: "Taught | None" = None, words: bool = False
+) -> Classifier:
+    """The embedded model of this process, and of it what was `taught`, or of that the `words` alone.
+
+    Empty names mean the packaged files. Raises ClassifierError.
+    """
+    with _building:
+        return _embedded(encoder_file, tokenizer_file, taught, words)
+
+
+# The plain one, and two versions at a time with their words.
+@lru_cache(maxsize=5)
+def _embedded(encoder_file: str, tokenizer_file: str, taught: "Taught | None", words: bool) -> Classifier:
+    from classifier.embeddings.encoder_files import CorruptEncoder
+    from classifier.inference.backends.embedded import EmbeddedClassifier
+
+    try:
+        return EmbeddedClassifier(encoder_file, tokenizer_file, taught=taught, words=words)
+    except CorruptEncoder as error:
+        raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
+
+
+def chat_model(
+    *,
+    base_url: str,
+    api_key_env: str,
+    model: str,
+    parameters: dict[str, Any],
+    timeout: float,
+    max_in_flight: int,
+    json_mode: JsonMode,
+    logprobs: bool,
+    addresses: "Addresses",
+) -> Classifier:
+    """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
+    host. Raises ClassifierError without a key.
+    """
+    if not has_key(api_key_env):
+        raise ClassifierError(
+            f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
+            kind=FailureKind.NO_KEY,
+            permanent=True,
+        )
+    api_key = os.environ[api_key_env].strip() if api_key_env else ""
+    with _building:
+        endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)
+        return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode, logprobs)
+
+
+@lru_cache(maxsize=64)
+def _endpoint(
+    base_url: str,
+    api_key: str,
+    api_key_env: str,
+    model: str,
+    timeout: float,
+    max_in_flight: int,
+    addresses: "Addresses",
+) -> "Endpoint":
+    """Shared by all classifiers of one model, so that its bound on requests in flight is one bound."""
+    from classifier.inference.backends.endpoint import Endpoint
+
+    return Endpoint(
+        base_url=base_url,
+        api_key=api_key,
+        api_key_env=api_key_env,
+        model=model,
+        timeout=timeout,
+        max_in_flight=max_in_flight,
+        addresses=addresses,
+    )
+
+
+@lru_cache(maxsize=64)
+def _chat(endpoint: "Endpoint", parameters: str, json_mode: JsonMode, logprobs: bool) -> Classifier:
+    from classifier.inference.backends.chat import ChatClassifier
+
+    return ChatClassifier(endpoint, parameters=json.loads(parameters), json_mode=json_mode, logprobs=logprobs)

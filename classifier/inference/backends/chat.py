@@ -1,0 +1,199 @@
+"""Any model behind the OpenAI chat protocol, held to the contract."""
+
+import asyncio
+import logging
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from dataclasses import replace
+from itertools import islice, repeat
+from queue import Empty, SimpleQueue
+from typing import Any
+
+from classifier.contract import prompt
+from classifier.contract.types import (
+    Answer,
+    ClassifierError,
+    Contract,
+    FailureKind,
+    JsonMode,
+    LogProbs,
+    Solved,
+    Usage,
+)
+from classifier.inference.backends.build import Asked, Placed
+from classifier.inference.backends.endpoint import Completion, Endpoint
+from classifier.inference.backends.event_loop import submit
+from classifier.inference.backends.logprobs import log_probability
+
+logger = logging.getLogger(__name__)
+
+LOOK = 0.25
+"""Seconds after which whoever takes answers as they come gets to look around."""
+
+
+class ChatClassifier:
+    def __init__(self, endpoint: Endpoint, *, parameters: dict[str, Any], json_mode: JsonMode, logprobs: bool) -> None:
+        self._endpoint = endpoint
+        self._parameters = parameters
+        self._json_mode = json_mode
+        self._logprobs = logprobs
+        self._finding_out = asyncio.Lock()
+        self._looked = False
+
+    def classify(
+        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
+    ) -> Iterator[Answer | ClassifierError]:
+        """Puts all texts on their way at once; the endpoint bounds how many are in flight."""
+        beside = solved or repeat(())
+        pending = [submit(self._answer(text, contract, own)) for text, own in zip(texts, beside, strict=False)]
+        try:
+            for future in pending:
+                yield _outcome(future)
+        finally:
+            for future in pending:
+                future.cancel()
+
+    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]:
+        """As `backends.as_answered` says. What nobody waits for any more is cancelled."""
+        drawn, arrived = enumerate(asked), SimpleQueue[Future[Answer]]()
+        pending: dict[Future[Answer], int] = {}
+        # Handed on while there is more under way than is in flight, so that nobody there waits until it is stored.
+        most = max(ahead // 4, 1)
+        try:
+            while True:
+                for place, (text, solved) in islice(drawn, ahead - len(pending)):
+                    future = submit(self._answer(text, contract, solved))
+                    pending[future] = place
+                    future.add_done_callback(arrived.put)
+                if not pending:
+                    return
+                done = _gathered(arrived, min(most, len(pending)))
+                yield [(pending.pop(future), _outcome(future)) for future in done]
+        finally:
+            for future in pending:
+                future.cancel()
+
+    async def _answer(self, text: str, contract: Contract, solved: Sequence[Solved]) -> Answer:
+        shown = prompt.shorten(text)
+        conversation = prompt.messages(contract, shown, solved)
+        usage = Usage(shortened=shown != text)
+        invalid: prompt.InvalidAnswer | None = None
+        reply = ""
+        for _attempt in ("first", "repair"):
+            if invalid:
+                conversation = prompt.repair(conversation, reply, invalid)
+            try:
+                completion, json_mode = await self._complete(conversation, contract)
+            except ClassifierError as error:
+                error.usage = replace(usage, requests=usage.requests + 1)
+                raise
+            usage, reply = _added(usage, completion, json_mode), completion.content
+            try:
+                return replace(_valid(completion, contract), usage=usage)
+            except prompt.InvalidAnswer as error:
+                invalid = error
+        assert invalid is not None  # noqa: S101 - the loop leaves here only after an invalid answer
+        raise ClassifierError(str(invalid), kind=invalid.kind, permanent=True, reply=reply, usage=usage)
+
+    async def _complete(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        if self._json_mode == JsonMode.UNKNOWN and not self._looked:
+            # One finds out, the others wait for it; where it failed they try for themselves, side by side.
+            async with self._finding_out:
+                if not self._looked:
+                    try:
+                        return await self._find_out(conversation, contract)
+                    finally:
+                        self._looked = True
+        if self._json_mode == JsonMode.UNKNOWN:
+            return await self._find_out(conversation, contract)
+        if self._json_mode == JsonMode.SCHEMA:
+            # An endpoint that takes schemas may still refuse this one, for its size or for one text.
+            completion, _mode = await self._widest_mode(conversation, contract)
+            return completion, JsonMode.SCHEMA
+        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+
+    async def _find_out(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        completion, self._json_mode = await self._widest_mode(conversation, contract)
+        return completion, self._json_mode
+
+    async def _widest_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        try:
+            return await self._ask(conversation, contract, JsonMode.SCHEMA), JsonMode.SCHEMA
+        except ClassifierError as error:
+            if error.kind != FailureKind.REJECTED:
+                raise
+        return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
+
+    async def _ask(self, conversation: Any, contract: Contract, mode: JsonMode) -> Completion:
+        form: dict[str, Any] = {"type": mode.value}
+        if mode == JsonMode.SCHEMA:
+            form["json_schema"] = {"name": "ticket_labels", "strict": True, "schema": contract.answer_schema}
+        request = {"messages": conversation, "response_format": form} | _known(self._parameters)
+        if not (self._logprobs and self._endpoint.takes_logprobs):
+            return await self._endpoint.complete(**request)
+        try:
+            return await self._endpoint.complete(**request, logprobs=True)
+        except ClassifierError as error:
+            if not error.permanent or "logprob" not in str(error).lower():
+                raise
+        completion = await self._endpoint.complete(**request)
+        # Only now is it certain that these were the reason: a refusal may quote a ticket that has the word.
+        self._do_without_logprobs()
+        return completion
+
+    def _do_without_logprobs(self) -> None:
+        """Not ask for them again in this process; several requests may find out at once."""
+        if self._endpoint.takes_logprobs:
+            logger.warning("%s refuses to tell log-probabilities and is asked without them.", self._endpoint.model)
+        self._endpoint.takes_logprobs = False
+
+
+def _known(parameters: dict[str, Any]) -> dict[str, Any]:
+    """The SDK knows these two by name; whatever else an admin set goes along in the body."""
+    named = {name: parameters[name] for name in ("temperature", "max_tokens") if name in parameters}
+    others = {name: value for name, value in parameters.items() if name not in named}
+    return named | ({"extra_body": others} if others else {})
+
+
+def _valid(completion: Completion, contract: Contract) -> Answer:
+    if completion.refusal or completion.finish_reason == "content_filter":
+        raise prompt.InvalidAnswer(
+            FailureKind.REFUSED,
+            f"The model refused ({completion.refusal[:200] or 'content filter'}). Only label the ticket.",
+        )
+    if completion.finish_reason == "length":
+        raise prompt.InvalidAnswer(FailureKind.CUT_OFF, "It was cut off; keep the reasoning to a few words.")
+    answer = prompt.parse(completion.content, contract)
+    tokens, reply = completion.token_logprobs, completion.content
+    category, sentiment = (log_probability(tokens, reply, key) for key in ("category", "sentiment"))
+    return replace(answer, logprobs=LogProbs(category=category, sentiment=sentiment))
+
+
+def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
+    return replace(
+        usage,
+        requests=usage.requests + 1,
+        input_tokens=usage.input_tokens + completion.input_tokens,
+        output_tokens=usage.output_tokens + completion.output_tokens,
+        latency_ms=usage.latency_ms + completion.latency_ms,
+        json_mode=json_mode,
+    )
+
+
+def _gathered(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
+    """What arrives until it is so many, or until it is time to look around."""
+    found: list[Future[Answer]] = []
+    until = time.monotonic() + LOOK
+    with suppress(Empty):
+        while len(found) < most:
+            found.append(arrived.get(timeout=max(until - time.monotonic(), 0)))
+    return found
+
+
+def _outcome(future: Future[Answer]) -> Answer | ClassifierError:
+    try:
+        return future.result()
+    except ClassifierError as error:
+        return error

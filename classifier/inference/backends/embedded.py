@@ -1,0 +1,182 @@
+"""The embedded model: labels by how near a text lies to what they are called and described as, and by what was learned.
+
+Without anything learned, the nearest prototype answers. `words` alone answer where the family of words is asked.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from classifier.contract.types import (
+    Answer,
+    ClassifierError,
+    Contract,
+    Evidence,
+    Option,
+    Solved,
+    Usage,
+)
+from classifier.embeddings import encoder
+from classifier.embeddings.encoder import Encoded, Encoder, Floats
+from classifier.inference.backends import explanations
+from classifier.learning.heads import Bound, Offered
+from classifier.learning.language import is_foreign
+from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.weights import Learned
+
+if TYPE_CHECKING:
+    from classifier.embeddings.nearest_examples import Index, Near
+
+LONGEST_TEXT = 1_400
+"""Characters, about what fits into the encoder's 256 tokens; of a longer text it reads the beginning and the end."""
+
+WINDOW = 64
+"""Texts answered before the first of them is handed out."""
+
+NEAREST = 3
+STRANGE = 0.2
+"""The most confidence in a label for a text unlike anything labelled, or in a language that the encoder cannot read."""
+
+_NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
+class Taught:
+    """A version of the specialist: its key, what it learned, and the labelled examples as they are now."""
+
+    version: int | None
+    learned: Learned
+    examples: Callable[[], Index | None]
+
+    @classmethod
+    def nothing(cls) -> Taught:
+        return cls(version=None, learned=Learned.nothing(), examples=lambda: None)
+
+
+class Axes(NamedTuple):
+    """What was learned, bound to the labels of a contract; and prototypes of all of them, of shape (labels, WIDTH)."""
+
+    category: Bound
+    sentiment: Bound
+    prototypes: Floats
+
+
+class EmbeddedClassifier:
+    def __init__(
+        self, model_file: str = "", tokenizer_file: str = "", *, taught: Taught | None = None, words: bool = False
+    ) -> None:
+        self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
+        self._taught = taught or Taught.nothing()
+        self._words = words
+        self._axes = lru_cache(maxsize=8)(self._bind)
+
+    def classify(
+        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
+    ) -> Iterator[Answer | ClassifierError]:
+        """`solved` is not looked at: what it could show is learned."""
+        axes = self._axes(contract)
+        for start in range(0, len(texts), WINDOW):
+            window = texts[start : start + WINDOW]
+            begun = time.perf_counter()
+            answers = self._answers(window, contract, axes)
+            share = (time.perf_counter() - begun) * 1000 / len(window)
+            for text, answer in zip(window, answers, strict=True):
+                usage = Usage(requests=1, latency_ms=share, shortened=len(text) > LONGEST_TEXT)
+                yield replace(answer, usage=usage)
+
+    def _answers(self, texts: Sequence[str], contract: Contract, axes: Axes) -> list[Answer]:
+        read = [readable(text) for text in texts]
+        pieces: list[Encoded | None] = [None] * len(texts)
+        for index, piece in self._encoder.encode_pieces(read):
+            pieces[index] = piece
+        encoded = [piece for piece in pieces if piece]
+        vectors = np.stack([piece.vector for piece in encoded])
+        categories = self._probabilities(axes.category, vectors, texts)
+        sentiments = self._probabilities(axes.sentiment, vectors, texts)
+        near = self._near(vectors)
+        known = self._is_known(axes, vectors, near)
+        answers = []
+        for row, (text, plain, piece) in enumerate(zip(texts, read, encoded, strict=True)):
+            category = self._said(axes.category, contract.categories, categories[row], text, plain, piece)
+            sentiment = self._said(axes.sentiment, contract.sentiments, sentiments[row], text, plain, piece)
+            strange = _strangeness(plain, piece, known=known[row])
+            confidence = category.confidence * sentiment.confidence
+            words = explanations.spans(text, [*category.words, *sentiment.words])
+            answers.append(
+                Answer(
+                    category=category.name,
+                    sentiment=sentiment.name,
+                    confidence=min(confidence, STRANGE) if strange else confidence,
+                    reasoning=explanations.sentence(category, sentiment, strange),
+                    evidence=Evidence(words=words, near=tuple(one.key for one in near[row])),
+                    version=self._taught.version,
+                )
+            )
+        return answers
+
+    def _probabilities(self, bound: Bound, vectors: Floats, texts: Sequence[str]) -> Floats:
+        return bound.by_words(texts) if self._heard(bound) else bound.probabilities(vectors, texts)
+
+    def _heard(self, bound: Bound) -> bool:
+        """Whether words alone answer: where those are asked, and have learned this axis."""
+        return self._words and len(bound.axis.keys) > 0
+
+    def _near(self, vectors: Floats) -> list[list[Near]]:
+        index = self._taught.examples()
+        return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
+
+    def _is_known(self, axes: Axes, vectors: Floats, near: Sequence[Sequence[Near]]) -> list[bool]:
+        """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
+        closest = np.array([row[0].closeness if row else -1.0 for row in near])
+        described = (axes.category.centred(vectors) @ axes.prototypes.T).max(axis=1)
+        known = np.maximum(closest, described) >= self._taught.learned.known_from
+        return [bool(one) for one in known]
+
+    def _said(
+        self, bound: Bound, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
+    ) -> explanations.Said:
+        best = int(probabilities.argmax())
+        by_words = self._heard(bound)
+        # The steps were made for what all parts say together.
+        confidence = float(probabilities[best] if by_words else bound.axis.steps(probabilities[best : best + 1])[0])
+        words: list[str] = []
+        if len(options) > 1:
+            rival = int(np.argsort(probabilities)[-2])
+            if by_words:
+                words = explanations.by_terms(bound, text, best, rival)
+            else:
+                words = explanations.by_states(plain, piece, bound.direction(best, rival))
+        return explanations.Said(options[best].name, confidence, words)
+
+    def _bind(self, contract: Contract) -> Axes:
+        categories, sentiments = self._offered(contract.categories), self._offered(contract.sentiments)
+        learned = self._taught.learned
+        category = Bound(learned.category, categories)
+        return Axes(category, Bound(learned.sentiment, sentiments), category.centred(_stacked(categories)))
+
+    def _offered(self, options: Sequence[Option]) -> list[Offered]:
+        return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
+
+
+def _strangeness(plain: str, piece: Encoded, *, known: bool) -> explanations.Strange | None:
+    if is_foreign(plain, piece.offsets):
+        return explanations.Strange.LANGUAGE
+    return None if known else explanations.Strange.TEXT
+
+
+def _stacked(offered: Sequence[Offered]) -> Floats:
+    return np.stack([label.prototype for label in offered])
+
+
+def readable(text: str) -> str:
+    """What the encoder is given: without markup, addresses and handles, the middle of long texts left out."""
+    if len(text) > LONGEST_TEXT:
+        text = f"{text[: LONGEST_TEXT * 2 // 3]} … {text[-LONGEST_TEXT // 3 :]}"
+    return " ".join(_NOISE.sub(" ", text).split()) or text[:LONGEST_TEXT]

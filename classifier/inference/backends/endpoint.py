@@ -1,0 +1,178 @@
+"""One model behind an OpenAI-compatible URL: bounded, timed, retried, and left alone while it keeps failing."""
+
+import asyncio
+import random
+import time
+from dataclasses import dataclass
+from typing import Any
+
+import openai
+
+from classifier.contract.types import ClassifierError, FailureKind
+from classifier.inference.backends import connections
+from classifier.inference.backends.circuit_breaker import Breaker
+
+TRIES = 4
+FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
+LONGEST_RETRY_AFTER = 20.0
+"""Seconds; an endpoint that asks for a longer pause gets it from the ticket's next turn, not from a waiting request."""
+
+_BUSY = {408, 409, 425, 429}
+_UNUSABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Completion:
+    """One reply: its text, why it ended, the model's own refusal if any, tokens, and milliseconds of the last try.
+
+    `token_logprobs` is what stands as such in the reply, whatever it is.
+    """
+
+    content: str
+    finish_reason: str
+    refusal: str
+    input_tokens: int
+    output_tokens: int
+    latency_ms: float
+    token_logprobs: Any
+
+
+class Endpoint:
+    def __init__(
+        self,
+        *,
+        base_url: str,
+        api_key: str,
+        api_key_env: str,
+        model: str,
+        timeout: float,
+        max_in_flight: int,
+        addresses: connections.Addresses,
+    ) -> None:
+        self.model = model
+        # Known here, not where it is found out: classifiers come and go with the values of a row.
+        self.takes_logprobs = True
+        self._base_url = base_url
+        self._api_key = api_key
+        self._api_key_env = api_key_env
+        self._timeout = timeout
+        self._slots = asyncio.Semaphore(max_in_flight)
+        self._breaker = Breaker()
+        # The SDK refuses an empty key; servers without keys do not look at this one.
+        self._client = openai.AsyncOpenAI(
+            base_url=base_url,
+            api_key=api_key or "none",
+            timeout=timeout,
+            max_retries=0,
+            http_client=connections.client(addresses),
+        )
+
+    async def complete(self, **parameters: Any) -> Completion:
+        """Ask, and ask again after passing faults. Raises ClassifierError with the last one."""
+        for tries_left in range(TRIES - 1, -1, -1):
+            try:
+                return await self._once(parameters)
+            except ClassifierError as error:
+                if error.permanent or not tries_left or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
+                    raise
+                await asyncio.sleep(_pause(TRIES - 1 - tries_left, error.retry_after))
+        raise AssertionError("unreachable")
+
+    async def _once(self, parameters: dict[str, Any]) -> Completion:
+        """One request. A slot is held only while it is under way, so that a pause costs nobody else."""
+        async with self._slots:
+            if wait := self._breaker.wait():
+                raise ClassifierError(
+                    f"{self.model} keeps failing and is left alone for {wait:.0f} s.",
+                    kind=FailureKind.UNREACHABLE,
+                    retry_after=max(wait, LONGEST_RETRY_AFTER + 1),
+                )
+            begun = time.perf_counter()
+            try:
+                async with asyncio.timeout(self._timeout):
+                    reply = await self._client.chat.completions.create(model=self.model, **parameters)
+                completion = _completion(reply, begun)
+            except (openai.OpenAIError, TimeoutError, *_UNUSABLE) as fault:
+                error = self._translated(fault)
+                if error.permanent or error.kind == FailureKind.RATE_LIMITED:
+                    self._breaker.succeeded()
+                else:
+                    self._breaker.failed()
+                raise error from fault
+            self._breaker.succeeded()
+            return completion
+
+    def _translated(self, fault: Exception) -> ClassifierError:
+        match fault:
+            case openai.APITimeoutError() | TimeoutError():
+                return ClassifierError(
+                    f"{self.model} did not answer within {self._timeout:g} s.", kind=FailureKind.TIMEOUT
+                )
+            case openai.APIConnectionError(__cause__=ClassifierError() as refused):
+                return refused
+            case openai.APIConnectionError():
+                return ClassifierError(
+                    f"No connection to {self._base_url} ({fault.__cause__ or fault}). Check the URL and the network.",
+                    kind=FailureKind.UNREACHABLE,
+                )
+            case openai.APIStatusError():
+                return self._translated_status(fault)
+        return ClassifierError(
+            f"{self._base_url} answered, but not in the OpenAI protocol. Check that the URL ends with the version.",
+            kind=FailureKind.FOREIGN_REPLY,
+        )
+
+    def _translated_status(self, fault: openai.APIStatusError) -> ClassifierError:
+        status, said = fault.status_code, self._without_key(_said(fault))
+        if status in (401, 403):
+            where = f"the key in {self._api_key_env}" if self._api_key_env else "the provider's key variable"
+            return ClassifierError(
+                f"{status}: {self.model} refused the request; check {where}. {said}",
+                kind=FailureKind.WRONG_KEY,
+                permanent=True,
+            )
+        if status in _BUSY or status >= 500:
+            kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.SERVER_ERROR
+            return ClassifierError(f"{status}: {said}", kind=kind, retry_after=_retry_after(fault))
+        hint = "Check the base URL and the model's name. " if status == 404 else ""
+        return ClassifierError(f"{status}: {hint}{said}", kind=FailureKind.REJECTED, permanent=True)
+
+    def _without_key(self, said: str) -> str:
+        """Some endpoints quote the key they refuse."""
+        return said.replace(self._api_key, "[key]") if self._api_key else said
+
+
+def _completion(reply: Any, begun: float) -> Completion:
+    choice = reply.choices[0]
+    usage = reply.usage
+    return Completion(
+        content=choice.message.content or "",
+        finish_reason=choice.finish_reason or "",
+        refusal=getattr(choice.message, "refusal", None) or "",
+        input_tokens=int((usage and usage.prompt_tokens) or 0),
+        output_tokens=int((usage and usage.completion_tokens) or 0),
+        latency_ms=(time.perf_counter() - begun) * 1000,
+        token_logprobs=getattr(getattr(choice, "logprobs", None), "content", None),
+    )
+
+
+def _said(fault: openai.APIStatusError) -> str:
+    """What the endpoint gave as the reason, on one bounded line."""
+    body = fault.body
+    message = body.get("message") if isinstance(body, dict) else body
+    return " ".join(str(message or fault.message).split())[:300]
+
+
+def _retry_after(fault: openai.APIStatusError) -> float | None:
+    value = fault.response.headers.get("retry-after", "")
+    try:
+        return max(float(value), 0.0)
+    except ValueError:
+        return None
+
+
+def _pause(tries: int, retry_after: float | None) -> float:
+    """Seconds before the next try: what the endpoint asked for, else doubling; both with jitter against stampedes."""
+    if retry_after is not None:
+        return retry_after + random.uniform(0, 0.25)  # noqa: S311 - no secret hangs on it
+    return min(FIRST_PAUSE * 2.0**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it

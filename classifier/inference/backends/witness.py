@@ -1,0 +1,77 @@
+"""The witness: what the specialist says of tickets that another model answers for: agreement is always known."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+
+from classifier.contract.types import Contract, Option
+from classifier.embeddings import encoder
+from classifier.embeddings.encoder import Encoder, Floats
+from classifier.inference.backends.embedded import readable
+from classifier.learning.heads import Bound, Offered
+from classifier.learning.language import is_foreign
+from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.weights import Learned
+
+
+class OfAxis(NamedTuple):
+    """Probabilities of each label for each text, of shape (texts, labels): by all that was learned, and by words alone
+    (None where no words were learned).
+    """
+
+    by_all: Floats
+    by_words: Floats | None
+
+
+class Testimony(NamedTuple):
+    """`closeness` is the cosine to the nearest of what is known of the categories, `foreign` whether the language is
+    one that the encoder does not read; both of shape (texts,).
+    """
+
+    category: OfAxis
+    sentiment: OfAxis
+    closeness: Floats
+    foreign: list[bool]
+
+
+class Witness:
+    """A version of the specialist, frozen: what it says depends on text and contract alone."""
+
+    def __init__(self, model_file: str, tokenizer_file: str, learned: Learned) -> None:
+        self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
+        self._learned = learned
+        self._bound = lru_cache(maxsize=8)(self._bind)
+
+    def testify(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> Testimony:
+        """`vectors` are those of the texts as the encoder gives them, where they are known: shape (texts, WIDTH)."""
+        category, sentiment = self._bound(contract)
+        read = [readable(text) for text in texts]
+        if vectors is None:
+            vectors = self._encoder.encode(read)
+        known = category.centred(vectors) @ category.prototypes.T
+        return Testimony(
+            category=_said(category, vectors, texts),
+            sentiment=_said(sentiment, vectors, texts),
+            closeness=np.asarray(known.max(axis=1), np.float32),
+            foreign=[is_foreign(text, pieces) for text, pieces in zip(read, self._encoder.pieces(read), strict=True)],
+        )
+
+    def _bind(self, contract: Contract) -> tuple[Bound, Bound]:
+        axes = self._learned.category, self._learned.sentiment
+        category, sentiment = (
+            Bound(axis, self._offered(options))
+            for axis, options in zip(axes, (contract.categories, contract.sentiments), strict=True)
+        )
+        return category, sentiment
+
+    def _offered(self, options: Sequence[Option]) -> list[Offered]:
+        return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
+
+
+def _said(bound: Bound, vectors: Floats, texts: Sequence[str]) -> OfAxis:
+    words = bound.by_words(texts) if len(bound.axis.keys) else None
+    return OfAxis(bound.probabilities(vectors, texts), words)

@@ -1,0 +1,89 @@
+"""Which solved tickets an endpoint is shown beside each text that it is asked about."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterable, Iterator, Sequence
+from itertools import islice
+
+from django.db.models import Avg
+from django.db.models.functions import Length
+
+from classifier.contract.prompt import LONGEST_SOLVED
+from classifier.contract.types import Option, Solved
+from classifier.database.batches import chunked
+from classifier.embeddings import nearest_examples, vector_store
+from classifier.models import (
+    ContractVersion,
+    Example,
+    ModelSpec,
+    Provider,
+)
+from classifier.models.specialist import digest_of
+from classifier.security import prompt_injection
+
+logger = logging.getLogger(__name__)
+
+AT_ONCE = 64
+"""Texts compared with all examples at once, so that the comparison fits into memory."""
+
+LABELS_LENGTH = 100
+"""About how many characters the labels of one take, and the marks around them."""
+
+_SPARE = 4
+_LATEST = 1_000
+
+
+def number_for(spec: ModelSpec, wanted: int | None = None) -> int:
+    """How many a model is shown: so many as are wanted, or as its row says; only endpoints are shown any."""
+    if spec.provider.kind != Provider.Kind.CHAT:
+        return 0
+    return spec.examples if wanted is None else wanted
+
+
+def beside(texts: Sequence[str], version: ContractVersion, number: int) -> list[Sequence[Solved]]:
+    """For each text the nearest examples whose labels the contract offers, named as it names them, nearest first.
+
+    None where they cannot be told: models can answer without.
+    """
+    if not number:
+        return []
+    try:
+        return [shown for part in chunked(texts, AT_ONCE) for shown in _nearest(part, version, number)]
+    except Exception:
+        # Whatever is wrong with the encoder, it is no reason to leave tickets without an answer.
+        logger.exception("No solved tickets can be shown to models; they are asked without.")
+        return []
+
+
+def length_of(number: int) -> int:
+    """About how many characters so many examples add to a prompt, by the latest ones (one query)."""
+    if not number:
+        return 0
+    latest = Example.objects.order_by("-pk").annotate(length=Length("text"))[:_LATEST]
+    average = latest.aggregate(average=Avg("length"))["average"]
+    return 0 if average is None else number * (min(int(average), LONGEST_SOLVED) + LABELS_LENGTH)
+
+
+def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Iterator[Sequence[Solved]]:
+    # More than are shown, for some will be the text itself or have labels that are not offered.
+    found = nearest_examples.index().nearest(vector_store.of(texts), _SPARE * number + 1)
+    known = nearest_examples.examples({near.key for nearest in found for near in nearest})
+    categories, sentiments = _names(version.terms.categories), _names(version.terms.sentiments)
+    for text, nearest in zip(texts, found, strict=True):
+        own = digest_of(text)
+        others = (known[near.key] for near in nearest if near.key in known and known[near.key].digest != own)
+        yield tuple(islice(_named(others, categories, sentiments), number))
+
+
+def _named(examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]) -> Iterator[Solved]:
+    for one in examples:
+        # A text that gives orders would give them about every ticket that it is shown beside.
+        if prompt_injection.speaks_to_the_model(one.text):
+            continue
+        if one.category_id in categories and one.sentiment_id in sentiments:
+            yield Solved(text=one.text, category=categories[one.category_id], sentiment=sentiments[one.sentiment_id])
+
+
+def _names(options: Iterable[Option]) -> dict[int, str]:
+    return {key: option.name for option in options for key in option.keys}

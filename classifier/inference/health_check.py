@@ -1,0 +1,12 @@
+"""Can a model be reached, and how does it answer?"""
+
+from classifier.contract.types import Answer, ClassifierError
+from classifier.inference.asking import ask
+from classifier.models import ContractVersion, ModelSpec
+
+TEXT = "Hello, I cannot sign in since this morning. Can you help?"
+
+
+def ping(spec: ModelSpec) -> Answer | ClassifierError:
+    """Ask one short ticket under the contract in force. Raises EmptyTaxonomy."""
+    return next(ask([TEXT], spec, ContractVersion.objects.in_force()))

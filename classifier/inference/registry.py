@@ -1,0 +1,88 @@
+"""From a row to the object that answers: the only place that tells the kinds of models apart."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from django.conf import settings
+
+from classifier.contract.types import (
+    Classifier,
+    ClassifierError,
+    FailureKind,
+    JsonMode,
+)
+from classifier.embeddings import nearest_examples
+from classifier.inference.backends import build
+from classifier.models import ModelSpec, Provider, SpecialistVersion
+from classifier.models.language_models import Learning
+from classifier.security import ssrf
+
+if TYPE_CHECKING:
+    from classifier.inference.backends.embedded import Taught
+
+
+def of(spec: ModelSpec) -> Classifier:
+    """One object per process and values of the row; of a model that learns, per version. Raises ClassifierError."""
+    match spec.provider.kind, spec.learning:
+        case Provider.Kind.EMBEDDED, Learning.NOTHING:
+            return build.embedded_model(encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE)
+        case Provider.Kind.EMBEDDED, _:
+            return _specialist(spec)
+        case Provider.Kind.CHAT, _:
+            return build.chat_model(
+                base_url=spec.provider.base_url,
+                api_key_env=spec.provider.api_key_env,
+                model=spec.name,
+                parameters=spec.parameters(),
+                timeout=spec.timeout,
+                max_in_flight=spec.max_in_flight,
+                json_mode=JsonMode(spec.json_mode),
+                logprobs=spec.logprobs,
+                addresses=_addresses,
+            )
+    raise ValueError(f"There is no backend of the kind {spec.provider.kind!r}.")
+
+
+def _addresses(host: str, port: int) -> list[str]:
+    """Raises ClassifierError for a host inside that nobody allowed; OSError."""
+    try:
+        return ssrf.addresses(host, port)
+    except ssrf.Forbidden as error:
+        raise ClassifierError(str(error), kind=FailureKind.REJECTED, permanent=True) from error
+
+
+def _specialist(spec: ModelSpec) -> Classifier:
+    serving = list(SpecialistVersion.objects.filter(in_service=True).values_list("pk", "sha256"))
+    words = spec.learning == Learning.WORDS
+    if words and not serving:
+        raise ClassifierError(
+            f"{spec} has learned nothing yet; it answers once enough tickets are labelled.",
+            kind=FailureKind.UNTRAINED,
+            permanent=True,
+        )
+    return build.embedded_model(
+        encoder_file=settings.ENCODER_FILE,
+        tokenizer_file=settings.TOKENIZER_FILE,
+        taught=_taught(*serving[0]) if serving else None,
+        words=words,
+    )
+
+
+@lru_cache(maxsize=2)
+def _taught(version_pk: int, _sha256: str) -> Taught:
+    """A version as it was stored, read once per process and content. Raises ClassifierError."""
+    from classifier.inference.backends.embedded import Taught
+    from classifier.learning.weights import CorruptWeights
+
+    try:
+        learned = SpecialistVersion.objects.get(pk=version_pk).learned()
+    except CorruptWeights as error:
+        raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
+    return Taught(version=version_pk, learned=learned, examples=nearest_examples.index)
+
+
+def forget() -> None:
+    """Have versions read from the table once more."""
+    _taught.cache_clear()

@@ -1,0 +1,66 @@
+"""One request to somebody else's server, and how it went. Neither address nor answer is kept: both may hold secrets."""
+
+import http.client
+import time
+from dataclasses import dataclass
+from datetime import UTC
+from email.message import Message
+from email.utils import parsedate_to_datetime
+from urllib.error import HTTPError
+from urllib.request import Request
+
+from classifier.security import ssrf
+
+TIMEOUT = 10.0
+"""Seconds for each step of a call."""
+
+_BUSY = {408, 425, 429}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """The answer's status, or None where there was none, and what went wrong; `retry_after` in seconds."""
+
+    status: int | None = None
+    error: str = ""
+    retry_after: float = 0.0
+
+    @property
+    def went(self) -> bool:
+        return not self.error
+
+    @property
+    def is_fault(self) -> bool:
+        """Of the server as a whole, whatever it was sent."""
+        return self.status is None or self.status >= 500 or self.status in _BUSY
+
+
+def call(request: Request) -> Outcome:
+    """Only the status counts; the body is not read."""
+    try:
+        with ssrf.open_url(request, TIMEOUT) as response:
+            return Outcome(status=response.status)
+    except HTTPError as refusal:
+        with refusal:
+            return Outcome(
+                status=refusal.code, error=f"{refusal.code} {refusal.reason}", retry_after=_seconds(refusal.headers)
+            )
+    except ssrf.Forbidden as refused:
+        return Outcome(error=str(refused))
+    except (OSError, http.client.HTTPException) as fault:
+        return Outcome(error=f"{type(fault).__name__}: {fault}")
+    except ValueError:
+        # The library quotes the header that it refuses.
+        return Outcome(error="A secret or token has characters that no header may have; look at its variable.")
+
+
+def _seconds(headers: Message) -> float:
+    """What Retry-After asks for: seconds, or a date."""
+    value = headers.get("Retry-After", "")
+    if value.isdecimal():
+        return float(value[:9])
+    try:
+        moment = parsedate_to_datetime(value)
+    except ValueError:
+        return 0.0
+    return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)

@@ -1,0 +1,86 @@
+"""Writing down what others are to be told, in the transaction in which it happens."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from functools import partial
+from typing import Any
+
+from django.db import transaction
+from django.db.models import QuerySet
+
+from classifier.integrations.helpdesks import write_back
+from classifier.integrations.webhooks import payloads
+from classifier.integrations.webhooks.payloads import Told
+from classifier.models import (
+    Delivery,
+    Event,
+    HelpDesk,
+    Ticket,
+    Webhook,
+)
+from classifier.models.outbox import Kind, queued
+
+
+def listeners() -> QuerySet[Any, Any]:
+    """Keys of whoever may want to be told of tickets: where there is none, nothing else needs to be asked."""
+    webhooks, desks = Webhook.objects.active().order_by(), HelpDesk.objects.writing_back().order_by()
+    return webhooks.values_list("pk").union(desks.values_list("pk"))
+
+
+def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
+    """Follow the classifier, inside its transaction, after all others who do: by then it is known what is sealed."""
+    if state != Ticket.State.NEW and listeners().exists():
+        announce(Kind.CLASSIFIED, ticket_pks)
+
+
+def announce(kind: Kind, ticket_pks: Sequence[int]) -> None:
+    """Tell whoever wants to know where these tickets stand now; part of the transaction that brought them there."""
+    webhooks = Webhook.objects.wanting(kind)
+    desks = {desk.slug: desk for desk in HelpDesk.objects.writing_back()}
+    if not ticket_pks or not (webhooks or desks):
+        return
+    standing = payloads.tickets(ticket_pks)
+    if webhooks:
+        _write([_event(kind, one) for one in standing], webhooks)
+    if desks:
+        write_back.queue(standing, desks)
+    nudge()
+
+
+def tell(kind: Kind, data: dict[str, Any]) -> None:
+    """Tell of something that is about no single ticket; part of the transaction in which it happens."""
+    if webhooks := Webhook.objects.wanting(kind):
+        _write([Event(kind=kind, data=data)], webhooks)
+        nudge()
+
+
+@transaction.atomic(durable=True)
+def send_test(webhook: Webhook) -> None:
+    """An event that says no more than that it arrived."""
+    _write([Event(kind=Kind.TEST, data={"webhook": webhook.name})], [webhook])
+    nudge()
+
+
+@transaction.atomic(durable=True)
+def replay(rows: QuerySet[Any]) -> int:
+    """Send these once more, also what was delivered. Returns how many."""
+    number: int = rows.ask_again()  # type: ignore[attr-defined]  # rows of what goes out
+    nudge()
+    return number
+
+
+def nudge() -> None:
+    """Have a worker look for what is to be sent, once it is there to be seen."""
+    transaction.on_commit(partial(queued.send, Event), robust=True)
+
+
+def _event(kind: Kind, one: Told) -> Event:
+    return Event(kind=kind, ticket_id=one.ticket, data=one.data())
+
+
+def _write(events: Sequence[Event], webhooks: Sequence[Webhook]) -> None:
+    written = Event.objects.bulk_create(events)
+    Delivery.objects.bulk_create(
+        Delivery(destination=webhook, event=event) for event in written for webhook in webhooks
+    )

@@ -1,0 +1,60 @@
+"""Events on their way to webhooks, and the end of what is long done."""
+
+import time
+from datetime import timedelta
+from typing import Any
+from urllib.request import Request
+
+from django.db import transaction
+from django.db.models import QuerySet
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from classifier.integrations.outbox import Going, Route
+from classifier.integrations.webhooks import signing
+from classifier.models import (
+    Delivery,
+    Event,
+    Webhook,
+    WriteBack,
+)
+from classifier.security.secrets_from_env import Missing, needed
+
+KEPT = timedelta(days=30)
+"""What was delivered, or given up, can be looked at and sent once more for so long."""
+MOST_FORGOTTEN = 1_000
+GONE = 410
+
+
+def going(delivery: Delivery) -> Going:
+    """The event, signed now. Raises Missing."""
+    webhook, body = delivery.destination, delivery.event.body()
+    secret = needed(webhook.secret_env)
+    try:
+        signature = signing.headers(secret, delivery.event.name, int(time.time()), body)
+    except ValueError as error:
+        raise Missing(_("%s holds no signing secret: it is whsec_ and then base64.") % webhook.secret_env) from error
+    headers = {"Content-Type": "application/json", "User-Agent": "ticketclf", **signature}
+    return Going(Request(webhook.url, body, headers, method="POST"))  # noqa: S310 - the way out looks at it
+
+
+def is_final(delivery: Delivery, status: int) -> bool:
+    """A receiver that is gone for good is told nothing any more."""
+    if status == GONE:
+        Webhook.objects.filter(pk=delivery.destination_id).update(active=False)
+    return status == GONE
+
+
+ROUTE = Route(rows=Delivery, going=going, is_final=is_final)
+
+
+@transaction.atomic(durable=True)
+def forget_old() -> None:
+    """Remove what is that old, a bounded number at a time: events with their deliveries, and settled write-backs."""
+    then = timezone.now() - KEPT
+    _remove(Event.objects.filter(created_at__lt=then).order_by("created_at"))
+    _remove(WriteBack.objects.filter(settled_at__lt=then).exclude(state=WriteBack.State.WAITING).order_by("settled_at"))
+
+
+def _remove(old: QuerySet[Any]) -> None:
+    old.model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:MOST_FORGOTTEN])).delete()

@@ -1,0 +1,174 @@
+"""What was learned of one axis (category or sentiment), and how it answers under the labels of today.
+
+A label that came after the training has a prototype and nothing else; one that was renamed keeps what was learned of
+it; what was merged answers for its successor; one that is not offered is not heard.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from classifier.learning import word_features
+from classifier.learning.calibration import Steps, sharpened
+from classifier.learning.linear import SHARPNESS, Correction
+from classifier.learning.vector_space import (
+    WIDTH,
+    Floats,
+    Ints,
+    centred,
+    unit,
+)
+from classifier.learning.word_features import Words
+
+
+class Offered(NamedTuple):
+    """A label as it is offered now: the keys it was ever learned under, and its prototype of shape (WIDTH,)."""
+
+    keys: tuple[int, ...]
+    prototype: Floats
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Recipe:
+    """Which of the parts have a say beside the prototypes, shifted by examples."""
+
+    corrected: bool = False
+    share_of_words: float = 0.0
+
+    def __str__(self) -> str:
+        if self.share_of_words:
+            return "linear and words"
+        return "linear" if self.corrected else "shifted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """How it did on examples that it had not seen: their keys, the labels they had, and the Brier score of each."""
+
+    examples: Ints
+    labels: Ints
+    losses: Floats
+    right: Ints
+
+    @classmethod
+    def empty(cls) -> Record:
+        none = np.zeros(0, np.int64)
+        return cls(examples=none, labels=none, losses=np.zeros(0, np.float32), right=none)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """`keys` are the labels of the training; `sums` the sums of their examples, of shape (labels, WIDTH)."""
+
+    recipe: Recipe
+    centre: Floats
+    keys: Ints
+    sums: Floats
+    correction: Correction
+    words: Words
+    temperature: float
+    words_temperature: float
+    """That of words alone."""
+    steps: Steps
+    record: Record
+    seen: Ints
+
+    @classmethod
+    def unlearned(cls) -> Axis:
+        """Prototypes alone."""
+        none = np.zeros(0, np.int64)
+        return cls(
+            recipe=Recipe(),
+            centre=np.zeros(WIDTH, np.float32),
+            keys=none,
+            sums=np.zeros((0, WIDTH), np.float32),
+            correction=Correction.none(0),
+            words=Words.none(),
+            temperature=1.0,
+            words_temperature=1.0,
+            steps=Steps.none(),
+            record=Record.empty(),
+            seen=none,
+        )
+
+
+UNSEEN = -1
+"""The place of a label that came after the training."""
+
+
+class Bound:
+    """An axis that answers with the labels offered now, in their order."""
+
+    def __init__(self, axis: Axis, offered: Sequence[Offered]) -> None:
+        self.axis = axis
+        self._offered = len(offered)
+        places = {int(key): place for place, key in enumerate(axis.keys)}
+        columns: list[tuple[int, int]] = []
+        for number, label in enumerate(offered):
+            learned = [places[key] for key in label.keys if key in places]
+            columns += [(number, place) for place in learned or [UNSEEN]]
+        self._owners = np.array([number for number, _place in columns])
+        self._places = np.array([place for _number, place in columns])
+        known = self._places != UNSEEN
+        prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), axis.centre)
+        sums = np.where(known[:, None], axis.sums[self._places] if len(axis.sums) else 0.0, 0.0)
+        self.prototypes = unit(prototypes + sums)
+        self.directions = np.asarray(SHARPNESS * self.prototypes, np.float32)
+        self._bias = np.zeros(len(columns), np.float32)
+        if axis.recipe.corrected:
+            self.directions[known] += axis.correction.weights[self._places[known]]
+            self._bias[known] = axis.correction.bias[self._places[known]]
+
+    def centred(self, vectors: Floats) -> Floats:
+        return centred(vectors, self.axis.centre)
+
+    def probabilities(self, vectors: Floats, texts: Sequence[str]) -> Floats:
+        """Of each label for each text, adding up to one: shape (texts, labels). `vectors` as the encoder gave them."""
+        scores = self.centred(vectors) @ self.directions.T + self._bias
+        if self.axis.recipe.share_of_words:
+            scores += self.axis.recipe.share_of_words * self._heard(texts)
+        return self._of_labels(sharpened(scores, self.axis.temperature))
+
+    def by_words(self, texts: Sequence[str]) -> Floats:
+        """The same by words alone."""
+        return self._of_labels(sharpened(self._heard(texts), self.axis.words_temperature))
+
+    def direction(self, label: int, rival: int) -> Floats:
+        """Where vectors must point for the one label rather than the other: shape (WIDTH,)."""
+        towards, away = self.directions[self._owners == label], self.directions[self._owners == rival]
+        return np.asarray(towards.mean(axis=0) - away.mean(axis=0), np.float32)
+
+    def pulls(self, text: str, label: int, rival: int) -> Iterator[tuple[str, float]]:
+        """The known terms of a text, and how hard each pulls to the one label rather than the other."""
+        words = self.axis.words
+        places, shares = words.found_in(text)
+        weights = self._word_weights(label)[places] - self._word_weights(rival)[places]
+        for place, share, weight in zip(places, shares, weights, strict=True):
+            yield words.known[place], float(share * weight)
+
+    def _word_weights(self, label: int) -> Floats:
+        known = [
+            place for owner, place in zip(self._owners, self._places, strict=True) if owner == label and place != UNSEEN
+        ]
+        nothing = np.zeros(len(self.axis.words.known), np.float32)
+        return np.asarray(self.axis.words.weights[known].mean(axis=0), np.float32) if known else nothing
+
+    def _heard(self, texts: Sequence[str]) -> Floats:
+        said = self.axis.words.scores(texts)
+        heard = np.full((len(texts), len(self._places)), word_features.UNKNOWN, np.float32)
+        known = self._places != UNSEEN
+        heard[:, known] = said[:, self._places[known]]
+        return heard
+
+    def _of_labels(self, columns: Floats) -> Floats:
+        """A label of several columns has the sum of their probabilities."""
+        if len(self._owners) == self._offered:
+            return columns
+        labels = np.zeros((len(columns), self._offered), np.float32)
+        for column, owner in enumerate(self._owners):
+            labels[:, owner] += columns[:, column]
+        return labels

@@ -1,0 +1,143 @@
+"""The second family: what words and parts of words say, by TF-IDF and linear support vectors; no encoder in it.
+
+scikit-learn fits it. What it takes to answer is written out here, for the library would cost every worker 150 MB.
+"""
+
+from __future__ import annotations
+
+import re
+import warnings
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from functools import cached_property, lru_cache
+from typing import Any, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from classifier.learning.vector_space import Floats, Ints
+
+MOST_WEIGHTS = 2_000_000
+"""Terms times labels: with many labels fewer terms, so that no version grows without bound."""
+FEWEST_TERMS = 1_000
+PENALTY = 0.5
+UNKNOWN = -1.0
+"""What support vectors say of a label that is not meant; for want of better, also of one that they never saw."""
+
+_WORD = re.compile(r"\b\w\w+\b")
+
+
+def terms(text: str) -> Iterator[str]:
+    """Words and pairs of words, and sequences of three to five letters within words and at their ends."""
+    plain = text.lower()
+    found = _WORD.findall(plain)
+    yield from found
+    yield from map(" ".join, zip(found, found[1:], strict=False))
+    for word in plain.split():
+        edged = f" {word} "
+        for length in (3, 4, 5):
+            for start in range(max(len(edged) - length + 1, 1)):
+                yield edged[start : start + length]
+
+
+class Words:
+    """Terms, how rare each is, and for each label the weight of each: shape (labels, terms)."""
+
+    def __init__(self, known: Sequence[str], rarity: Floats, weights: Floats, bias: Floats) -> None:
+        self.known = known
+        self.rarity = rarity
+        self.weights = weights
+        self.bias = bias
+
+    @classmethod
+    def none(cls) -> Words:
+        nothing = np.zeros(0, np.float32)
+        return cls([], nothing, np.zeros((0, 0), np.float32), nothing)
+
+    @cached_property
+    def _places(self) -> dict[str, int]:
+        return {term: place for place, term in enumerate(self.known)}
+
+    def scores(self, texts: Sequence[str]) -> Floats:
+        """Distances from each label's border, positive on its side: shape (texts, labels)."""
+        scores = np.tile(self.bias, (len(texts), 1))
+        for row, text in enumerate(texts):
+            places, shares = self.found_in(text)
+            scores[row] += self.weights[:, places] @ shares
+        return scores
+
+    def found_in(self, text: str) -> tuple[Ints, Floats]:
+        """The places of the known terms in a text, and the share of each in it, which have length one together."""
+        counts = Counter(place for term in terms(text) if (place := self._places.get(term)) is not None)
+        places = np.fromiter(counts, np.int64, len(counts))
+        shares = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self.rarity[places]
+        return places, np.asarray(shares / max(float(np.linalg.norm(shares)), 1e-9), np.float32)
+
+
+class Counted(NamedTuple):
+    """Terms in alphabetical order, and how often each text has each: a sparse matrix of shape (texts, terms)."""
+
+    terms: npt.NDArray[np.object_]
+    times: Any
+
+    def part(self, rows: Ints) -> Counted:
+        return Counted(self.terms, self.times[rows])
+
+    def scores(self, words: Words) -> Floats:
+        """What `words`, which know no other terms, say of these texts."""
+        found = _shares(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
+        return np.asarray(found @ words.weights.T + words.bias, np.float32)
+
+
+@lru_cache(maxsize=1)
+def counted(texts: tuple[str, ...]) -> Counted:
+    """The last texts are kept: each axis is learned from the same ones, in several turns."""
+    from sklearn.feature_extraction.text import CountVectorizer
+
+    vectorizer = CountVectorizer(analyzer=terms, dtype=np.float32)
+    times = vectorizer.fit_transform(texts)
+    return Counted(vectorizer.get_feature_names_out(), times)
+
+
+def fit(found: Counted, labels: Ints, count: int) -> Words:
+    """Learn from texts; `labels` are numbers below `count`, and those that no text has are unknown to the result."""
+    from sklearn.svm import LinearSVC
+
+    kept = _kept(found, max(MOST_WEIGHTS // count, FEWEST_TERMS))
+    times = found.times[:, kept]
+    # As the library does: as if one text more had every term.
+    rarity = np.asarray(np.log((1 + times.shape[0]) / (1 + _texts_with(times))) + 1, np.float32)
+    weights = np.zeros((count, len(kept)), np.float32)
+    bias = np.full(count, UNKNOWN, np.float32)
+    present = np.unique(labels)
+    if len(present) > 1:
+        with warnings.catch_warnings():
+            # Of many labels with an example each the library asks whether they are no labels but quantities.
+            warnings.simplefilter("ignore", UserWarning)
+            machine = LinearSVC(C=PENALTY, random_state=0).fit(_shares(times, rarity), labels)
+        # Of two labels there is one border, seen from both sides.
+        two = len(present) == 2
+        weights[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
+        bias[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if two else machine.intercept_
+    return Words(found.terms[kept].tolist(), rarity, weights, bias)
+
+
+def _kept(found: Counted, most: int) -> Ints:
+    """The places of the terms that are learned from, which are the most frequent ones."""
+    with_it = _texts_with(found.times)
+    kept = np.flatnonzero(with_it >= (2 if found.times.shape[0] > 500 else 1))
+    times = np.asarray(found.times.sum(axis=0)).ravel()[kept]
+    return np.asarray(np.sort(kept[np.argsort(-times, kind="stable")[:most]]), np.int64)
+
+
+def _texts_with(times: Any) -> Ints:
+    return np.bincount(times.indices, minlength=times.shape[1])
+
+
+def _shares(times: Any, rarity: Floats) -> Any:
+    """As `Words.found_in` has them, for many texts: sublinear TF-IDF at length one."""
+    from sklearn.preprocessing import normalize
+
+    shares = times.copy()
+    shares.data = (1 + np.log(times.data)) * rarity[times.indices]
+    return normalize(shares, copy=False)

@@ -1,0 +1,10 @@
+"""How commands print a label: one line a ticket."""
+
+from classifier.text import excerpt
+
+EXCERPT = 44
+
+
+def line(accepted: bool, category: str, sentiment: str, text: str) -> str:
+    """As in `[OK] Technical | Negative | My SAML SSO stopped working after the weeken...`."""
+    return f"[{'OK' if accepted else 'REVIEW'}] {category} | {sentiment} | {excerpt(text, EXCERPT)}"

@@ -1,0 +1,61 @@
+"""The lottery of audits: with which probability each ticket was drawn, and how the draw came out. Written once."""
+
+from __future__ import annotations
+
+from django.db import models
+from django.db.models import F, Q
+
+from classifier.models.epoch import Epoch
+from classifier.models.scoring import Score
+from classifier.models.verdict import Verdict
+
+
+class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):
+    def valid(self) -> AuditDrawQuerySet:
+        return self.filter(void=False)
+
+
+class AuditDraw(models.Model):
+    """One ticket's turn in an epoch whose threshold is certified, in the order of the keys.
+
+    Who draws holds the epoch's row, so that the keys of an epoch are in the order of their commits.
+    """
+
+    # Null once the ticket is archived, which those of an epoch that has ended outlive.
+    verdict = models.OneToOneField(Verdict, models.CASCADE, null=True, related_name="audit_draw")
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="draws")
+    score = models.ForeignKey(Score, models.RESTRICT, null=True, related_name="+")
+    value = models.FloatField(help_text="The score that counted, in [0, 1].")
+    passes_from = models.FloatField(null=True, help_text="What was certified then.")
+    audits_from = models.FloatField(help_text="From this score on every ticket that did not pass was audited.")
+    floor = models.FloatField(help_text="The least share that any ticket was drawn with then.")
+    share = models.FloatField(help_text="With which probability this one was drawn.")
+    number = models.FloatField(help_text="The number that the draw gave, in [0, 1): it is audited below its share.")
+    audited = models.BooleanField()
+    void = models.BooleanField(
+        default=False, help_text="The ticket was let pass before anybody looked at it, and had another turn then."
+    )
+
+    objects = AuditDrawQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(audited=True, number__lt=F("share")) | Q(audited=False, number__gte=F("share")),
+                name="draw_as_its_number_says",
+            ),
+            models.CheckConstraint(
+                condition=Q(floor__gt=0, share__gte=F("floor"), share__lte=1), name="draw_share_from_floor_to_1"
+            ),
+        ]
+        indexes = [models.Index(fields=["epoch", "id"], condition=Q(void=False), name="draw_by_epoch")]
+
+    def __str__(self) -> str:
+        return f"{self.verdict_id}: {self.number:.3f} of {self.share:.3f}"
+
+    @property
+    def ticket_pk(self) -> int:
+        """The ticket whose turn it was, of one that is not archived."""
+        assert self.verdict  # noqa: S101 - the caller has its ticket in hand
+        return self.verdict.ticket_id

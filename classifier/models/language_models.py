@@ -1,0 +1,247 @@
+"""Which models there are and how to reach them: rows that admins edit. Keys stay in the environment."""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.contract.types import JsonMode, Usage
+from classifier.inference.backends import build
+from classifier.models.specialist import SpecialistVersion
+from classifier.security.secrets_from_env import names_a_variable
+
+
+class Provider(models.Model):
+    class Kind(models.TextChoices):
+        CHAT = "chat", _("OpenAI-compatible endpoint")
+        EMBEDDED = "embedded", _("embedded, on this machine")
+
+    name = models.CharField(_("name"), max_length=80, unique=True)
+    kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.CHAT)
+    base_url = models.URLField(
+        _("base URL"), blank=True, help_text=_("Up to and with the version, as in https://api.openai.com/v1.")
+    )
+    api_key_env = models.CharField(
+        _("key variable"),
+        max_length=80,
+        blank=True,
+        validators=[names_a_variable],
+        help_text=_(
+            "Name of the environment variable that holds the key; the key itself is never stored. Empty: no key."
+        ),
+    )
+    daily_budget = models.DecimalField(
+        _("daily budget"),
+        max_digits=12,
+        decimal_places=4,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0)],
+        help_text=_(
+            "In the currency of the prices, per UTC day. Past it tickets wait for the next day. Empty: no limit."
+        ),
+    )
+
+    mask = models.BooleanField(
+        _("mask personal data"),
+        default=False,
+        db_default=False,
+        help_text=_(
+            "For an endpoint: e-mail addresses, telephone numbers, cards, accounts and IP addresses go out as numbered "
+            "marks, and are put back into what it answers."
+        ),
+    )
+
+    history = HistoricalRecords()
+
+    class Meta:
+        ordering = ["name"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(kind="embedded") | ~models.Q(base_url=""),
+                name="provider_endpoint_has_url",
+                violation_error_message=_("An endpoint needs a base URL."),
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return self.name
+
+    @property
+    def missing_key(self) -> str:
+        """The variable that has to be set before this provider can be asked; empty where nothing is missing."""
+        return "" if build.has_key(self.api_key_env) else self.api_key_env
+
+
+class Learning(models.TextChoices):
+    """What of the specialist an embedded model answers with."""
+
+    NOTHING = "", _("nothing: it knows the labels by their names, descriptions and examples")
+    SPECIALIST = "specialist", _("everything that was learned")
+    WORDS = "words", _("words alone, a family of its own")
+
+
+class ModelSpecQuerySet(models.QuerySet["ModelSpec"]):
+    def embedded(self) -> ModelSpec:
+        """The model that needs no key and no labels. Raises ModelSpec.DoesNotExist before the catalogue is loaded."""
+        here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
+        return here.filter(learning=Learning.NOTHING).earliest("pk")
+
+    def standing_in(self) -> ModelSpec:
+        """The best model that needs no key: the specialist, once a version of it serves (one query)."""
+        serving = models.Exists(SpecialistVersion.objects.filter(in_service=True))
+        plain, learns = models.Q(learning=Learning.NOTHING), models.Q(serving, learning=Learning.SPECIALIST)
+        here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
+        return here.order_by("-learning", "pk")[0]
+
+    def answering(self) -> list[ModelSpec]:
+        """The models whose provider lacks no key; not those behind a local server, which may not be running, nor those
+        that would learn and have not.
+        """
+        specs = self.select_related("provider").exclude(provider__kind=Provider.Kind.CHAT, provider__api_key_env="")
+        if SpecialistVersion.objects.serving() is None:
+            specs = specs.filter(learning=Learning.NOTHING)
+        return [spec for spec in specs if not spec.provider.missing_key]
+
+
+class ModelSpec(models.Model):
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="specs")
+    name = models.CharField(_("model"), max_length=120, help_text=_("As the provider spells it."))
+    family = models.CharField(
+        _("family"), max_length=40, help_text=_("Who trained it: a second opinion comes from another family.")
+    )
+    temperature = models.FloatField(
+        _("temperature"),
+        default=0.1,
+        null=True,
+        blank=True,
+        validators=[MinValueValidator(0.0), MaxValueValidator(2.0)],
+    )
+    max_tokens = models.PositiveIntegerField(
+        _("answer tokens"),
+        default=256,
+        null=True,
+        blank=True,
+        help_text=_("Empty: not sent to the endpoint."),
+    )
+    extra = models.JSONField(
+        _("extra parameters"),
+        default=dict,
+        blank=True,
+        help_text=_("Sent along with each request, as a JSON object."),
+    )
+    timeout = models.FloatField(
+        _("time-out"),
+        default=30.0,
+        validators=[MinValueValidator(0.1)],
+        help_text=_("Seconds for one request."),
+    )
+    max_in_flight = models.PositiveIntegerField(
+        _("requests in flight"),
+        default=16,
+        validators=[MinValueValidator(1), MaxValueValidator(256)],
+        help_text=_("At most so many at once from one worker process."),
+    )
+    price_per_request = models.DecimalField(_("price per request"), max_digits=12, decimal_places=6, default=Decimal(0))
+    price_input = models.DecimalField(
+        _("price per million input tokens"), max_digits=12, decimal_places=6, default=Decimal(0)
+    )
+    price_output = models.DecimalField(
+        _("price per million output tokens"), max_digits=12, decimal_places=6, default=Decimal(0)
+    )
+    learning = models.CharField(
+        _("learns"),
+        max_length=20,
+        blank=True,
+        choices=Learning,
+        default=Learning.NOTHING,
+        help_text=_("For an embedded model: whether it learns from what people decide."),
+    )
+    examples = models.PositiveSmallIntegerField(
+        _("solved tickets in the prompt"),
+        default=0,
+        validators=[MaxValueValidator(20)],
+        help_text=_("For an endpoint: so many of the most similar tickets that people have labelled go along."),
+    )
+    logprobs = models.BooleanField(
+        _("asks for log-probabilities"),
+        default=False,
+        help_text=_("For an endpoint that tells how probable its words are: they say more than the stated confidence."),
+    )
+    json_mode = models.CharField(
+        _("JSON mode"),
+        max_length=20,
+        choices=[(mode.value, mode.value) for mode in JsonMode],
+        default=JsonMode.UNKNOWN,
+        help_text=_("Found out at the first call and remembered; set it to unknown to have it found out again."),
+    )
+
+    objects = ModelSpecQuerySet.as_manager()
+    history = HistoricalRecords(excluded_fields=["json_mode"])
+
+    class Meta:
+        ordering = ["provider__name", "name"]
+        constraints = [models.UniqueConstraint(fields=["provider", "name"], name="model_once_per_provider")]
+
+    def __str__(self) -> str:
+        return self.name
+
+    def clean(self) -> None:
+        if not isinstance(self.extra, dict):
+            raise ValidationError({"extra": _("The extra parameters are a JSON object.")})
+
+    def parameters(self) -> dict[str, Any]:
+        """What goes along with each request to an endpoint."""
+        sampling = {"temperature": self.temperature, "max_tokens": self.max_tokens}
+        extra: dict[str, Any] = self.extra
+        return {name: value for name, value in sampling.items() if value is not None} | extra
+
+    @property
+    def is_embedded(self) -> bool:
+        return self.provider.kind == Provider.Kind.EMBEDDED
+
+    @property
+    def batch_size(self) -> int:
+        """Tickets that keep the model busy: windows of the encoder, or four times the requests in flight."""
+        return 64 if self.is_embedded else 4 * self.max_in_flight
+
+    @property
+    def hand_size(self) -> int:
+        """Tickets that a worker's thread takes at a time: windows of the encoder, or twice what may be in flight.
+
+        More of an endpoint's would only lie in one worker's hand while another has none, and before a person's ticket.
+        That a batch ends with its slowest costs nothing, for the threads beside have theirs.
+        """
+        return self.batch_size if self.is_embedded else 2 * self.max_in_flight
+
+    def cost(self, usage: Usage) -> Decimal:
+        """The price of what was used, in the currency of the prices."""
+        tokens = usage.input_tokens * self.price_input + usage.output_tokens * self.price_output
+        return self.price_per_request * usage.requests + tokens / 1_000_000
+
+    def remember(self, json_mode: JsonMode) -> None:
+        """Keep what the first call found out; writes nothing where that is known."""
+        if json_mode != JsonMode.UNKNOWN and json_mode != self.json_mode:
+            self.json_mode = json_mode
+            self.save(update_fields=["json_mode"])
+
+
+class Spend(models.Model):
+    """What a provider cost on a UTC day: reserved before asking, settled afterwards. The budget looks here."""
+
+    provider = models.ForeignKey(Provider, models.CASCADE, related_name="spends")
+    day = models.DateField()
+    cost = models.DecimalField(max_digits=14, decimal_places=6, default=0)
+
+    class Meta:
+        ordering = ["-day"]
+        constraints = [models.UniqueConstraint(fields=["provider", "day"], name="spend_once_per_day")]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.cost}"

@@ -1,0 +1,149 @@
+"""What the specialist learns from and has learned: labelled examples, vectors of texts, and its versions."""
+
+from __future__ import annotations
+
+import hashlib
+import logging
+from typing import TYPE_CHECKING
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models.taxonomy import Category, Sentiment
+from classifier.models.ticket import MessageField, Ticket
+
+if TYPE_CHECKING:
+    from classifier.learning.weights import Learned
+
+
+logger = logging.getLogger(__name__)
+
+
+def digest_of(text: str) -> str:
+    """What a text is known by, whichever ticket it stands in."""
+    return hashlib.sha256(text.encode(errors="replace")).hexdigest()
+
+
+class Example(models.Model):
+    """A text with the labels that people settled on, which models may learn from and be shown.
+
+    Written by those who keep the labels apart that models are measured with: nothing like one of those is here.
+    """
+
+    text = MessageField(_("text"))
+    digest = models.CharField(max_length=64, unique=True, editable=False)
+    group = models.BigIntegerField(help_text="Texts that say nearly the same share it.")
+    category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+", verbose_name=_("sentiment"))
+    ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
+    drawn = models.BooleanField(default=False, help_text="Whether chance alone chose it for labelling.")
+    added_at = models.DateTimeField(auto_now_add=True)
+    changed_at = models.DateTimeField(auto_now=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return self.text[:60]
+
+
+class Vector(models.Model):
+    """Where a text lies, as one encoder sees it: half-precision numbers. One for all tickets of the same text."""
+
+    digest = models.CharField(max_length=64)
+    encoder = models.CharField(max_length=64, help_text="SHA-256 of the encoder's file.")
+    values = models.BinaryField()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["digest", "encoder"], name="vector_once_per_text_and_encoder")]
+
+    def __str__(self) -> str:
+        return self.digest[:12]
+
+
+class Encoding(models.Model):
+    """Up to which ticket an encoder has been through the table, and how long somebody is at it now."""
+
+    encoder = models.CharField(max_length=64, unique=True)
+    until = models.BigIntegerField(default=0)
+    busy_until = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["pk"]
+
+    def __str__(self) -> str:
+        return f"{self.encoder[:12]}: {self.until}"
+
+
+class VersionQuerySet(models.QuerySet["SpecialistVersion"]):
+    def usable(self) -> VersionQuerySet:
+        """Those that may be put in service: their weights were kept."""
+        return self.exclude(sha256="")
+
+    def newest(self) -> SpecialistVersion | None:
+        """The one that has learned most, whether or not it was promoted."""
+        return self.usable().order_by("-pk").first()
+
+    def without_weights(self) -> VersionQuerySet:
+        """The figures alone."""
+        return self.defer("weights", "taught")
+
+    def serving(self) -> int | None:
+        """The key of the one in service, if any has been promoted."""
+        return self.filter(in_service=True).values_list("pk", flat=True).first()
+
+
+class SpecialistVersion(models.Model):
+    """One training: what it learned from, how it compared, and its weights.
+
+    Those of a version that was not promoted are kept until the next one comes.
+    """
+
+    trained_at = models.DateTimeField(_("trained"), auto_now_add=True)
+    seconds = models.FloatField(_("seconds"), default=0)
+    labels = models.PositiveIntegerField(_("labels"))
+    data = models.CharField(_("data"), max_length=64, help_text="SHA-256 of the examples and their labels.")
+    taught = models.BinaryField(help_text="Keys of the examples, their categories and sentiments: 64-bit integers.")
+    figures = models.JSONField(default=dict)
+    weights = models.BinaryField(null=True, editable=False)
+    sha256 = models.CharField(max_length=64, blank=True, editable=False)
+    promoted = models.BooleanField(_("promoted"), default=False, editable=False)
+    in_service = models.BooleanField(_("in service"), default=False, editable=False)
+    served_since = models.DateTimeField(_("in service since"), null=True, editable=False)
+    chosen_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+
+    objects = VersionQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-pk"]
+        verbose_name = _("version of the specialist")
+        verbose_name_plural = _("versions of the specialist")
+        constraints = [
+            models.UniqueConstraint(fields=["in_service"], condition=Q(in_service=True), name="specialist_one_serves"),
+            models.CheckConstraint(
+                condition=Q(in_service=False) | (Q(weights__isnull=False) & ~Q(sha256="")),
+                name="specialist_serves_with_weights",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+    def learned(self) -> Learned:
+        """What it learned. Raises CorruptWeights where that is not what was stored."""
+        from classifier.learning.weights import load  # whose libraries most processes never need
+
+        return load(bytes(self.weights or b""), self.sha256)
+
+    def learned_or_nothing(self) -> Learned:
+        """What it learned; as if it had learned nothing where that cannot be read, so that a better one can come."""
+        from classifier.learning.weights import CorruptWeights, Learned
+
+        try:
+            return self.learned()
+        except CorruptWeights:
+            logger.exception("Version %s of the specialist cannot be read.", self)
+            return Learned.nothing()

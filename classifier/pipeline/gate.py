@@ -1,0 +1,200 @@
+"""The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, cast
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.contract.types import FailureKind
+from classifier.models import (
+    About,
+    ContractVersion,
+    Epoch,
+    Failure,
+    Gate,
+    Mode,
+    ModelSpec,
+    Prediction,
+    Reason,
+    Score,
+    Scorer,
+    SpecialistVersion,
+    Ticket,
+    Verdict,
+)
+from classifier.models.ticket import moved
+from classifier.pipeline import answer_check, audit_sampling, scoring
+from classifier.pipeline.predict import Labelled, Outcome
+from classifier.security import prompt_injection
+
+
+class Weighed(NamedTuple):
+    """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text may have
+    told the model what to say: then people look.
+    """
+
+    ticket: Ticket
+    outcome: Outcome
+    score: Score | None
+    dictated: bool = False
+
+
+def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
+    """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
+    each version.
+    """
+    return _running(Mode.CONFIDENCE, spec, version, {"threshold": threshold})
+
+
+def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
+    """The epoch of the primary in charge, in the gate's mode; begun if it is new.
+
+    Where a threshold is certified it is for the answers as they come out of the whole cascade.
+    """
+    spec = settings.primary_in_charge()
+    if settings.mode == Mode.CONFIDENCE:
+        return epoch_of(spec, version, settings.threshold)
+    front = settings.front_in_charge()
+    frozen: dict[str, Any] = {
+        "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
+        "about": settings.about,
+        "scorer": Scorer.objects.serving(spec),
+        "front": front,
+        "front_threshold": settings.front_threshold if front else None,
+    }
+    return _running(Mode(settings.mode), spec, version, frozen)
+
+
+def _running(mode: Mode, spec: ModelSpec, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
+    front: ModelSpec | None = frozen.get("front")
+    learns = spec.learning or (front and front.learning)
+    serving = SpecialistVersion.objects.serving() if learns else None
+    parts = [mode.value, spec.pk, version.pk, serving, *(getattr(part, "pk", part) for part in frozen.values())]
+    if mode == Mode.CERTIFIED:
+        # Of which tickets a threshold is certified.
+        parts.append(prompt_injection.EDITION)
+    key = ":".join(str(part) for part in parts)
+    values = {"spec": spec, "contract": version, "version_id": serving, "mode": mode, **frozen}
+    epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
+    if begun and mode == Mode.CERTIFIED:
+        # Whatever was certified before was certified of something else.
+        Epoch.objects.running().filter(mode=mode).exclude(pk=epoch.pk).update(ended_at=timezone.now())
+    return epoch
+
+
+@transaction.atomic(durable=True)
+def set_threshold(threshold: float, *, by: User, reason: str) -> None:
+    """From this confidence on tickets pass unseen; who changed it and why stands in the gate's history.
+
+    Raises ValidationError where it is not from 0 to 1.
+    """
+    _set({"threshold": threshold}, by=by, reason=reason)
+
+
+@transaction.atomic(durable=True)
+def set_mode(mode: Mode, *, about: About, score_threshold: float, by: User, reason: str) -> None:
+    """What decides from now on whether a ticket may pass, and what of its answer has to be right; who changed it and
+    why stands in the gate's history.
+
+    Raises ValidationError where that is none, or the threshold on the score is not from 0 to 1.
+    """
+    _set({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
+
+
+def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
+    gate = Gate.objects.select_for_update().get(pk=1)
+    for name, value in values.items():
+        setattr(gate, name, value)
+    gate.clean_fields(exclude=["primary", "second_opinion", "front"])
+    historic = cast(Any, gate)
+    historic._history_user, historic._change_reason = by, reason[:100]
+    gate.save(update_fields=list(values))
+
+
+def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:
+    """Each outcome with its score, where one decides.
+
+    What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
+    """
+    dictated = answer_check.of(labelled, version, epoch.scorer)
+    others = [one for one in labelled if one.ticket.pk not in dictated]
+    found = scoring.of(others, epoch.scorer, version) if epoch.scorer else {}
+    return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
+
+
+def may_pass(epoch: Epoch, weighed: Weighed) -> bool:
+    """As things stand; where a threshold is certified the verdict has the last word."""
+    outcome, score = weighed.outcome, weighed.score
+    value = epoch.value(score) if score else None
+    return isinstance(outcome, Prediction) and not weighed.dictated and epoch.lets_pass(outcome.confidence, value)
+
+
+def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
+    """Whether people look at it in any case without being shown what models say, so that no other needs to be asked."""
+    if epoch.audits_from is None or weighed.score is None:
+        return False
+    value = epoch.value(weighed.score)
+    return value >= epoch.audits_from or epoch.draw(weighed.ticket.pk) < epoch.audit_share
+
+
+def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Reason:
+    """Why a ticket that may not pass waits for a person."""
+    first = weighed.outcome
+    if isinstance(first, Failure):
+        return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
+    if weighed.dictated:
+        return Reason.ADDRESSED
+    if isinstance(second, Prediction) and not first.same_label(second):
+        return Reason.DISAGREEMENT
+    return Reason.UNPROVEN if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.UNSURE
+
+
+def accept(epoch: Epoch, weighed: Sequence[Weighed]) -> None:
+    """Let tickets pass on their sure predictions."""
+    _pronounce(epoch, weighed, {})
+
+
+def hold(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+    """Keep tickets for people; `seconds` are the second opinions by ticket, where there are any."""
+    _pronounce(epoch, weighed, seconds)
+
+
+def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
+    first, accepted = weighed.outcome, may_pass(epoch, weighed)
+    return Verdict(
+        ticket=weighed.ticket,
+        epoch=epoch,
+        prediction=first if isinstance(first, Prediction) else None,
+        second_opinion=second if isinstance(second, Prediction) else None,
+        failure=first if isinstance(first, Failure) else None,
+        score=weighed.score,
+        threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
+        accepted=accepted,
+        reason=Reason.SURE if accepted else reason_to_hold(epoch, weighed, second),
+    )
+
+
+@transaction.atomic(durable=True)
+def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+    """Write verdicts and move their tickets on; a ticket that somebody else has moved meanwhile is left as it is.
+
+    Where a threshold is certified, the epoch's row is held from here on: what is certified cannot change before these
+    are written, and draws come one after the other.
+    """
+    tickets = [one.ticket.pk for one in weighed]
+    still_new = set(
+        Ticket.objects.new().select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True)
+    )
+    if epoch.mode == Mode.CERTIFIED:
+        epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
+    verdicts = [_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
+    Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
+    written = Verdict.objects.bulk_create(verdicts)
+    audit_sampling.draw(epoch, written)
+    for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
+        tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
+        if tickets:
+            Ticket.objects.filter(pk__in=tickets).update(state=state)
+            moved.send(Ticket, ticket_pks=tickets, state=state)

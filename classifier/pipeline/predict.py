@@ -1,0 +1,168 @@
+"""What models say of tickets: asked for, and stored once per ticket, model and contract."""
+
+import time
+from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple, TypeVar
+
+from django.db import transaction
+from django.db.models import Q
+
+from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.inference.asking import ask
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Failure,
+    ModelSpec,
+    Prediction,
+    Sentiment,
+    SpecialistVersion,
+    Ticket,
+)
+from classifier.models.contract import Labels
+
+T = TypeVar("T")
+
+Outcome = Prediction | Failure
+
+
+class Labelled(NamedTuple):
+    """A ticket and what became of asking: a stored prediction, or a failure."""
+
+    ticket: Ticket
+    outcome: Outcome
+
+
+def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> Iterator[list[Labelled]]:
+    """Ask a model about tickets and store what it says; yields groups as they are stored.
+
+    A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
+    asked about again. A failure for want of budget is not stored: nobody was asked.
+    """
+    serving = SpecialistVersion.objects.serving() if spec.learning else None
+    answered = Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version, version=serving)
+    known = {p.ticket_id: p for p in answered}
+    if known:
+        yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
+    unknown = [ticket for ticket in tickets if ticket.pk not in known]
+    answers = ask([ticket.text for ticket in unknown], spec, version)
+    for group in in_groups(zip(unknown, answers, strict=True)):
+        yield _record(spec, version, group)
+
+
+def give_up(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> list[Labelled]:
+    """A stored failure for each of these tickets, whose turns have all ended without a result (a worker that died)."""
+    if not tickets:
+        return []
+    error = ClassifierError(
+        "Every try to classify this ticket ended without a result; the worker's log may say why.",
+        kind=FailureKind.GIVEN_UP,
+        permanent=True,
+    )
+    return _record(spec, version, [(ticket, error) for ticket in tickets])
+
+
+def in_groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
+    """Lists of up to `most`, handed on after so many seconds however few they are."""
+    group: list[T] = []
+    begun = time.monotonic()
+    for item in items:
+        group.append(item)
+        if len(group) >= most or time.monotonic() - begun > seconds:
+            yield group
+            group, begun = [], time.monotonic()
+    if group:
+        yield group
+
+
+@transaction.atomic(durable=True)
+def _record(
+    spec: ModelSpec, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
+) -> list[Labelled]:
+    tickets = [ticket.pk for ticket, _result in results]
+    # Whoever else answers the same tickets waits here, and then finds them answered.
+    present = dict(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", "text"))
+    versions = {result.version for _ticket, result in results if isinstance(result, Answer)} or {None}
+    answered = Q(version__in=versions - {None}) | (Q(version=None) if None in versions else Q())
+    predictions = Prediction.objects.filter(answered, ticket__in=tickets, spec=spec, contract=version)
+    stored = {p.ticket_id: p for p in predictions}
+    labels = Labels(_labels_now(Category, version.labels.categories), _labels_now(Sentiment, version.labels.sentiments))
+    labelled = [
+        Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, spec, version, result, labels))
+        for ticket, result in results
+        # Of a text that was erased meanwhile nothing is kept, for what was said may quote it.
+        if present.get(ticket.pk) == ticket.text
+    ]
+    fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
+    Prediction.objects.bulk_create([outcome for outcome in fresh if isinstance(outcome, Prediction)])
+    Failure.objects.bulk_create(
+        [outcome for outcome in fresh if isinstance(outcome, Failure) and outcome.kind != FailureKind.BUDGET]
+    )
+    return labelled
+
+
+def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
+    """The keys behind a contract's names, as they stand now: a label merged meanwhile answers by its successor."""
+    successors = dict(
+        model._default_manager.select_for_update(no_key=True)
+        .filter(pk__in=names.values())
+        .order_by("pk")
+        .values_list("pk", "merged_into")
+    )
+    return {name: successors[pk] or pk for name, pk in names.items() if pk in successors}
+
+
+def _outcome(
+    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError, labels: Labels
+) -> Outcome:
+    if isinstance(result, ClassifierError):
+        return _failure(ticket, spec, version, result)
+    if result.category not in labels.categories or result.sentiment not in labels.sentiments:
+        gone = ClassifierError(
+            f"{result.category} | {result.sentiment} was deleted while the model was asked; classify the ticket again.",
+            kind=FailureKind.UNKNOWN_LABEL,
+            permanent=True,
+            usage=result.usage,
+        )
+        return _failure(ticket, spec, version, gone)
+    return Prediction(
+        **_attempt(ticket, spec, version, result),
+        category_id=labels.categories[result.category],
+        sentiment_id=labels.sentiments[result.sentiment],
+        confidence=result.confidence,
+        reasoning=result.reasoning,
+        category_logprob=result.logprobs.category,
+        sentiment_logprob=result.logprobs.sentiment,
+        words=result.evidence.words,
+        near=result.evidence.near,
+        version_id=result.version,
+    )
+
+
+def _failure(ticket: Ticket, spec: ModelSpec, version: ContractVersion, error: ClassifierError) -> Failure:
+    failure = Failure(
+        **_attempt(ticket, spec, version, error),
+        kind=error.kind,
+        detail=str(error),
+        permanent=error.permanent,
+        reply=error.reply[:4_000],
+    )
+    failure.retry_after = error.retry_after
+    return failure
+
+
+def _attempt(
+    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError
+) -> dict[str, object]:
+    usage = result.usage
+    return {
+        "ticket": ticket,
+        "spec": spec,
+        "contract": version,
+        "requests": usage.requests,
+        "input_tokens": usage.input_tokens,
+        "output_tokens": usage.output_tokens,
+        "latency_ms": usage.latency_ms,
+        "cost": spec.cost(usage),
+        "shortened": usage.shortened,
+    }

@@ -1,0 +1,157 @@
+"""Scores of answers: what can be seen of them, and how probable that makes it that they are right."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from django.conf import settings
+
+from classifier.contract.types import Answer, Contract, LogProbs
+from classifier.embeddings import vector_store
+from classifier.learning.vector_space import Floats
+from classifier.models import (
+    ContractVersion,
+    ModelSpec,
+    Prediction,
+    Score,
+    Scorer,
+    SpecialistVersion,
+)
+from classifier.models.language_models import Learning
+from classifier.models.specialist import digest_of
+from classifier.pipeline.predict import Labelled
+from classifier.scoring.scorer import Probabilities
+from classifier.scoring.signals import OfAxis, Signals
+
+if TYPE_CHECKING:
+    from classifier.inference.backends.witness import OfAxis as Said
+    from classifier.inference.backends.witness import Witness
+
+
+class Given(NamedTuple):
+    """An answer as it is scored: its labels by name (empty where they are not offered), and what came with them."""
+
+    text: str
+    category: str
+    sentiment: str
+    confidence: float
+    logprobs: LogProbs
+    in_front: bool
+
+
+def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+    """By ticket the scores of its prediction, stored once each; none where there is a failure instead."""
+    predictions = [(ticket, said) for ticket, said in labelled if isinstance(said, Prediction)]
+    known = Score.objects.filter(scorer=scorer, prediction__in=[said.pk for _ticket, said in predictions])
+    scores = {score.prediction_id: score for score in known}
+    fresh = [one for one in labelled if isinstance(one.outcome, Prediction) and one.outcome.pk not in scores]
+    if fresh:
+        # Whoever else scores the same answers comes to the same figures.
+        Score.objects.bulk_create(_fresh(fresh, scorer, version), ignore_conflicts=True)
+        scores |= {score.prediction_id: score for score in known.all()}
+    return {ticket.pk: scores[said.pk] for ticket, said in predictions}
+
+
+def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
+    """The signals of predictions as this scorer sees them, in order; only vectors of the tickets are stored."""
+    given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
+    return seen(given, scorer, version.terms, vector_store.of([one.text for one in given]))
+
+
+def of_answers(
+    texts: Sequence[str], answers: Sequence[Answer], spec: ModelSpec, scorer: Scorer, terms: Contract
+) -> list[Probabilities]:
+    """Of answers that are stored nowhere, in order."""
+    given = [
+        Given(text, said.category, said.sentiment, said.confidence, said.logprobs, spec != scorer.spec)
+        for text, said in zip(texts, answers, strict=True)
+    ]
+    keys = {option.name: option.keys[0] for option in terms.categories}
+    weights = scorer.fitted()
+    return [
+        weights.probabilities(signals, keys[one.category])
+        for one, signals in zip(given, seen(given, scorer, terms), strict=True)
+    ]
+
+
+def seen(given: Sequence[Given], scorer: Scorer, terms: Contract, known: Floats | None = None) -> list[Signals]:
+    """The signals of each answer; of one by a model of the witness's own family its agreement says nothing."""
+    if not given:
+        return []
+    testimony = witness(scorer.witness_id).testify([one.text for one in given], terms, known)
+    categories = [option.name for option in terms.categories]
+    sentiments = [option.name for option in terms.sentiments]
+    learning = scorer.spec.learning if scorer.spec.is_embedded else None
+    return [
+        Signals(
+            confidence=one.confidence,
+            category=_of_axis(testimony.category, row, categories, one.category, one.logprobs.category, learning),
+            sentiment=_of_axis(testimony.sentiment, row, sentiments, one.sentiment, one.logprobs.sentiment, learning),
+            closeness=float(testimony.closeness[row]),
+            length=len(one.text),
+            foreign=testimony.foreign[row],
+            in_front=one.in_front,
+        )
+        for row, one in enumerate(given)
+    ]
+
+
+def _of_axis(
+    said: Said, row: int, names: Sequence[str], label: str, logprob: float | None, learning: str | None
+) -> OfAxis:
+    """`learning` is that of the model that answered, where it is an embedded one."""
+    if label not in names:
+        return OfAxis(logprob=logprob)
+    place, shares = names.index(label), said.by_all[row]
+    rivals = np.delete(shares, place)
+    by_words = None if said.by_words is None else int(said.by_words[row].argmax()) == place
+    own_words, own = learning == Learning.WORDS, learning is not None and learning != Learning.WORDS
+    return OfAxis(
+        agrees=None if own else int(shares.argmax()) == place,
+        words_agree=None if own_words else by_words,
+        probability=None if own else float(shares[place]),
+        margin=float(shares[place] - rivals.max()) if len(rivals) else None,
+        logprob=logprob,
+    )
+
+
+@lru_cache(maxsize=3)
+def witness(version_pk: int | None) -> Witness:
+    """The witness that this version of the specialist is, or one that knows the labels by their descriptions alone."""
+    from classifier.inference.backends.witness import Witness
+    from classifier.learning.weights import Learned
+
+    if version_pk is None:
+        learned = Learned.nothing()
+    else:
+        learned = SpecialistVersion.objects.get(pk=version_pk).learned_or_nothing()
+    return Witness(settings.ENCODER_FILE, settings.TOKENIZER_FILE, learned)
+
+
+def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion) -> Given:
+    categories = {pk: name for name, pk in version.labels.categories.items()}
+    sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
+    return Given(
+        text,
+        categories.get(said.category_id, ""),
+        sentiments.get(said.sentiment_id, ""),
+        said.confidence,
+        LogProbs(category=said.category_logprob, sentiment=said.sentiment_logprob),
+        said.spec_id != scorer.spec_id,
+    )
+
+
+def _fresh(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> Iterator[Score]:
+    weights = scorer.fitted()
+    for (ticket, said), signals in zip(labelled, seen_of(labelled, scorer, version), strict=True):
+        assert isinstance(said, Prediction)  # noqa: S101 - whoever calls has left out failures
+        yield Score(
+            prediction=said,
+            scorer=scorer,
+            signals=signals.as_json(),
+            digest=digest_of(ticket.text),
+            **weights.probabilities(signals, said.category_id)._asdict(),
+        )

@@ -1,0 +1,151 @@
+"""Why the gate let a ticket pass, or did not: all that was known then, in plain words."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, cast
+
+from django.db.models import ObjectDoesNotExist
+from django.dispatch import Signal
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+
+from classifier.models import (
+    About,
+    AuditDraw,
+    Mode,
+    Score,
+    Ticket,
+    Verdict,
+)
+from classifier.scoring.signals import OfAxis, Signals
+
+vouching = Signal()
+"""Sent when it is told why a `verdict` let its ticket pass; who listens returns sentences on what vouched for that."""
+
+DIGITS = 3
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Why:
+    """`facts` are pairs of what is told and how it was; `seen` are sentences about the answer."""
+
+    heading: str
+    facts: list[tuple[str, str]]
+    seen: list[str]
+    vouchers: list[str]
+
+
+def of(ticket: Ticket) -> Why | None:
+    """Of the current verdict; None where there is none, nothing was answered, or the ticket is sealed (one query, and
+    those of whoever is `vouching`).
+    """
+    if ticket.sealed or ticket.state == Ticket.State.NEW:
+        return None
+    related = ("epoch__scorer", "prediction__spec", "score", "audit_draw")
+    verdict = Verdict.objects.current().select_related(*related).filter(ticket=ticket).first()
+    if verdict is None or verdict.prediction is None:
+        return None
+    draw = _draw(verdict)
+    return Why(
+        heading=_heading(verdict, draw),
+        facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
+        seen=_seen(verdict.score.seen()) if verdict.score else [],
+        vouchers=_vouchers(verdict) if verdict.accepted else [],
+    )
+
+
+def _draw(verdict: Verdict) -> AuditDraw | None:
+    try:
+        return cast(AuditDraw, cast(Any, verdict).audit_draw)
+    except ObjectDoesNotExist:
+        return None
+
+
+def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
+    if not verdict.accepted:
+        return _("Why did this ticket not pass unseen?")
+    if draw and draw.audited:
+        return _("Why might this ticket have passed unseen?")
+    return _("Why did this ticket pass unseen?")
+
+
+def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
+    mode = Mode(verdict.epoch.mode)
+    threshold = verdict.epoch.threshold if verdict.threshold is None else verdict.threshold
+    facts = [(_("What decided"), str(mode.label)), (_("Threshold then"), _threshold(mode, threshold))]
+    if mode == Mode.CONFIDENCE:
+        assert verdict.prediction  # noqa: S101 - whoever asks has seen to it
+        return [*facts, (_("Stated confidence"), verdict.prediction.shown_confidence)]
+    return [*facts, (_("Had to be right"), str(About(verdict.epoch.about).label))]
+
+
+def _threshold(mode: Mode, threshold: float | None) -> str:
+    if threshold is None:
+        return _("nothing was certified yet")
+    return number_format(threshold, 2 if mode == Mode.CONFIDENCE else DIGITS)
+
+
+def _scores(verdict: Verdict) -> list[tuple[str, str]]:
+    score: Score | None = verdict.score
+    if score is None:
+        return []
+    parts = {_("category"): score.category, _("sentiment"): score.sentiment, _("both"): score.both}
+    return [(_("Probability of being right: %s") % name, number_format(value, DIGITS)) for name, value in parts.items()]
+
+
+def _drawn(draw: AuditDraw | None) -> list[tuple[str, str]]:
+    if draw is None:
+        return []
+    figures = {"number": number_format(draw.number, DIGITS), "share": number_format(draw.share, DIGITS)}
+    said = (
+        _("drawn: %(number)s is below its probability of %(share)s")
+        if draw.audited
+        else _("not drawn: %(number)s is not below its probability of %(share)s")
+    )
+    return [(_("Lot for an audit"), said % figures)]
+
+
+def _seen(signals: Signals) -> list[str]:
+    """What could be seen of the answer without knowing whether it is right."""
+    said = [_("The model said that it was %s%% sure.") % number_format(round(100 * signals.confidence))]
+    said += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
+    if signals.closeness is not None:
+        said.append(
+            _("It is alike to what is known of the categories by %s, of 1 at most.") % _short(signals.closeness)
+        )
+    if signals.foreign:
+        said.append(_("It is in a language that the second family does not read."))
+    if signals.in_front:
+        said.append(_("It was answered by the model in front."))
+    return said
+
+
+def _of_axis(axis: OfAxis, name: str) -> list[str]:
+    said = []
+    if axis.agrees is not None:
+        agreed = _("Second family, %s: the same label.") if axis.agrees else _("Second family, %s: another label.")
+        said.append(agreed % name)
+    if axis.words_agree is not None:
+        agreed = (
+            _("By words alone, %s: the same label.") if axis.words_agree else _("By words alone, %s: another label.")
+        )
+        said.append(agreed % name)
+    if axis.probability is not None and axis.margin is not None:
+        figures = {"name": name, "probability": _short(axis.probability), "margin": _short(abs(axis.margin))}
+        ahead = _("Second family, %(name)s: a probability of %(probability)s for it, %(margin)s ahead of the next.")
+        behind = _("Second family, %(name)s: a probability of %(probability)s for it, %(margin)s behind the first.")
+        said.append((ahead if axis.margin >= 0 else behind) % figures)
+    if axis.logprob is not None:
+        figures = {"name": name, "probability": number_format(math.exp(axis.logprob), DIGITS)}
+        said.append(_("The model's own words for the %(name)s had a probability of %(probability)s.") % figures)
+    return said
+
+
+def _short(value: float) -> str:
+    return number_format(value, 2)
+
+
+def _vouchers(verdict: Verdict) -> list[str]:
+    return [sentence for _listener, told in vouching.send(Verdict, verdict=verdict) for sentence in told or ()]

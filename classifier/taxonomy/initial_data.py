@@ -1,0 +1,57 @@
+"""What an installation starts with: a taxonomy, the providers and models that are known, the roles of the gate."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+from django.db import transaction
+
+from classifier.models import (
+    Category,
+    Gate,
+    ModelSpec,
+    Provider,
+    Sentiment,
+)
+
+DATA = Path(__file__).parent.parent / "data"
+
+
+@transaction.atomic(durable=True)
+def load() -> None:
+    """Add what is missing; what admins have made or changed stays as it is."""
+    _load_taxonomy(_read("taxonomy.json"))
+    catalogue = _read("catalogue.json")
+    for values in catalogue["providers"]:
+        Provider.objects.get_or_create(name=values["name"], defaults=values)
+    for values in catalogue["models"]:
+        provider = Provider.objects.get(name=values["provider"])
+        ModelSpec.objects.get_or_create(
+            provider=provider, name=values["name"], defaults=values | {"provider": provider}
+        )
+    _load_gate(catalogue["gate"])
+
+
+def _load_taxonomy(taxonomy: dict[str, Any]) -> None:
+    """Only into an empty one: a label that an admin took away does not come back."""
+    for model, options in ((Category, taxonomy["categories"]), (Sentiment, taxonomy["sentiments"])):
+        if model._default_manager.exists():
+            continue
+        for position, option in enumerate(options, start=1):
+            examples = "\n".join(option["examples"])
+            model._default_manager.create(**option | {"examples": examples, "position": position})
+
+
+def _load_gate(roles: dict[str, Any]) -> None:
+    if not Gate.objects.exists():
+        Gate.objects.create(
+            pk=1,
+            primary=ModelSpec.objects.get(name=roles["primary"]),
+            second_opinion=ModelSpec.objects.get(name=roles["second_opinion"]),
+            threshold=roles["threshold"],
+        )
+
+
+def _read(name: str) -> dict[str, Any]:
+    values: dict[str, Any] = json.loads((DATA / name).read_text(encoding="utf-8"))
+    return values

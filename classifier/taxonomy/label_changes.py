@@ -1,0 +1,174 @@
+"""What admins do to labels: merge, retire, restore; and tickets classified again under what came of it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from django.core.exceptions import ValidationError
+from django.db import models, transaction
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from simple_history.models import HistoricalChanges
+from simple_history.utils import bulk_update_with_history, update_change_reason
+
+from classifier import tasks
+from classifier.models import (
+    Category,
+    DraftLabel,
+    Sentiment,
+    Ticket,
+)
+from classifier.models.ticket import TicketQuerySet, moved
+
+AnyLabel = Category | Sentiment
+CHUNK = 5_000
+
+
+@transaction.atomic(durable=True)
+def merge(source: AnyLabel, into: AnyLabel) -> None:
+    """Move all that refers to one label to another of its kind, and retire the first. Merging again changes nothing.
+
+    Raises ValidationError where the target cannot take it.
+    """
+    source, into = _locked(source, into)
+    if source.merged_into_id == into.pk:
+        return
+    _check_mergeable(source, into)
+    for relation in _references(type(source)):
+        # A draft may hold both, and follows by itself.
+        if relation.related_model is not DraftLabel:
+            _move(relation, source, into)
+    source.retired, source.merged_into = True, into
+    source.save(update_fields=["retired", "merged_into"])
+    update_change_reason(source, _("merged into %s") % into)
+
+
+def _move(relation: models.ManyToOneRel, source: AnyLabel, into: AnyLabel) -> None:
+    model, name = relation.related_model, relation.field.name
+    rows = model._base_manager.filter(**{name: source})
+    if not hasattr(model._meta, "simple_history_manager_attribute"):
+        rows.update(**{name: into})
+        return
+    moved = list(rows)
+    for row in moved:
+        setattr(row, name, into)
+    reason = _("%(source)s was merged into %(into)s") % {"source": source, "into": into}
+    bulk_update_with_history(moved, model, [name], default_change_reason=reason, manager=model._base_manager)
+
+
+def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
+    if source.pk == into.pk:
+        raise ValidationError(_("A label cannot be merged into itself."))
+    if source.merged_into_id:
+        merged = {"source": source, "into": source.merged_into}
+        raise ValidationError(_("%(source)s was merged into %(into)s already.") % merged)
+    if into.retired:
+        raise ValidationError(_("%s is retired; restore it first, or choose another.") % into)
+    names: dict[str, object] = {"into": into, "source": source}
+    if isinstance(into, Category) and isinstance(source, Category):
+        if into.answers_for(source):
+            raise ValidationError(_("%(into)s stands below %(source)s; move it elsewhere first.") % names)
+        children = source.children.filter(retired=False)
+        if twins := list(children.filter(name__in=into.children.filter(retired=False).values("name"))):
+            names["twins"] = ", ".join(map(str, twins))
+            raise ValidationError(_("%(twins)s stands below both %(source)s and %(into)s; merge that first.") % names)
+
+
+@transaction.atomic(durable=True)
+def retire(label: AnyLabel) -> None:
+    """No new ticket gets the label; what has it keeps it. Raises ValidationError for one that cannot be missed."""
+    (label,) = _locked(label)
+    if not label.retired:
+        retire_locked(label)
+
+
+def retire_locked(label: AnyLabel) -> None:
+    """The same of a label in use, within a transaction that has locked all of its kind. Raises ValidationError."""
+    if _is_last(label):
+        raise ValidationError(_("%s is the last one; add another before you retire it.") % label)
+    if isinstance(label, Category) and (children := list(label.children.filter(retired=False))):
+        names = ", ".join(map(str, children))
+        raise ValidationError(
+            _("Below %(label)s stand %(names)s; retire or move them first.") % {"label": label, "names": names}
+        )
+    label.retired = True
+    label.save(update_fields=["retired"])
+
+
+@transaction.atomic(durable=True)
+def restore(label: AnyLabel) -> None:
+    """Take a retired label into use again. Raises ValidationError where its name or its tickets are elsewhere now."""
+    (label,) = _locked(label)
+    if not label.retired:
+        return
+    if label.merged_into_id:
+        merged = {"label": label, "into": label.merged_into}
+        raise ValidationError(_("%(label)s was merged into %(into)s; add a new one.") % merged)
+    if isinstance(label, Category) and label.parent and label.parent.retired:
+        above = {"label": label, "parent": label.parent}
+        raise ValidationError(_("%(label)s stands below %(parent)s, which is retired; restore that first.") % above)
+    label.retired = False
+    label.clean()
+    label.save(update_fields=["retired"])
+
+
+def in_use(label: AnyLabel) -> bool:
+    """Whether anything refers to the label; such a one is retired or merged, never deleted."""
+    return any(rows.exists() for rows in _referring(label))
+
+
+def references(label: AnyLabel) -> Iterator[tuple[str, int]]:
+    """What refers to the label, kind by kind: the kind's name and how many (a count of rows each)."""
+    for rows in _referring(label):
+        count, kind = rows.count(), rows.model._meta
+        yield str(kind.verbose_name if count == 1 else kind.verbose_name_plural), count
+
+
+def _referring(label: AnyLabel) -> Iterator[models.QuerySet[Any]]:
+    for relation in _references(type(label)):
+        yield relation.related_model._base_manager.filter(**{relation.field.name: label})
+
+
+def deletable(label: AnyLabel) -> bool:
+    """Whether the label may go without a trace."""
+    return not in_use(label) and not (not label.retired and _is_last(label))
+
+
+def classify_again(tickets: TicketQuerySet) -> int:
+    """Send accepted and held tickets through the models once more; settled ones stay. Returns how many."""
+    open_again = tickets.filter(state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+    done = after = 0
+    while pks := list(open_again.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+        after = pks[-1]
+        done += _reopen(pks)
+    return done
+
+
+@transaction.atomic(durable=True)
+def _reopen(pks: list[int]) -> int:
+    still_open = list(
+        Ticket.objects.select_for_update()
+        .filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+        .order_by("pk")
+        .values_list("pk", flat=True)
+    )
+    Ticket.objects.filter(pk__in=still_open).update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
+    moved.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
+    transaction.on_commit(tasks.nudge, robust=True)
+    return len(still_open)
+
+
+def _locked(*labels: AnyLabel) -> list[Any]:
+    """The rows as they are now, locked with all others of their kind: which one is the last depends on them all."""
+    rows = type(labels[0])._default_manager.select_for_update().order_by("pk").in_bulk()
+    return [rows[label.pk] for label in labels]
+
+
+def _is_last(label: AnyLabel) -> bool:
+    return not type(label)._default_manager.filter(retired=False).exclude(pk=label.pk).exists()
+
+
+def _references(model: type[AnyLabel]) -> Iterator[models.ManyToOneRel]:
+    """Every foreign key to this table, of any app, with a reverse name or without, but the history's copies."""
+    for relation in model._meta.get_fields(include_hidden=True):
+        if isinstance(relation, models.ManyToOneRel) and not issubclass(relation.related_model, HistoricalChanges):
+            yield relation

@@ -1,0 +1,17 @@
+from typing import Any
+
+from django import template
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+from classifier import form_recovery
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def kept_token(context: dict[str, Any]) -> SafeString:
+    """For a form whose view `keeps_input`, beside `csrf_token`."""
+    return format_html(
+        '<input type="hidden" name="{}" value="{}">', form_recovery.TOKEN, form_recovery.token(context["request"].user)
+    )

@@ -1,0 +1,23 @@
+"""Marked words in a text from strangers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django import template
+from django.utils.html import format_html, format_html_join
+from django.utils.safestring import SafeString
+
+from classifier.tickets.highlighting import Piece, pieces
+
+register = template.Library()
+
+
+@register.filter
+def marked(text: str, spans: Iterable[object]) -> SafeString:
+    """The text, escaped, with what lies in the spans marked."""
+    return format_html_join("", "{}", ((_element(piece),) for piece in pieces(text, spans)))
+
+
+def _element(piece: Piece) -> str:
+    return format_html("<mark>{}</mark>", piece.text) if piece.marked else piece.text

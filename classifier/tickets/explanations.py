@@ -1,0 +1,42 @@
+"""What predictions stand on, as the page of their ticket tells it: words of its text, and labelled tickets near it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+from classifier.models import Example, Prediction, Ticket
+from classifier.tickets import highlighting
+
+
+class Grounds(NamedTuple):
+    words: list[str]
+    near: list[Ticket]
+    """Nearest first; known by their keys alone."""
+
+
+def speaker(ticket: Ticket) -> Prediction | None:
+    """The prediction whose words are marked in the text: what the current verdict rests on, while that may be told.
+
+    Of a ticket that came `with_labels`.
+    """
+    hidden = ticket.sealed or ticket.state == Ticket.State.NEW
+    return None if hidden or ticket.verdict is None else ticket.verdict.prediction
+
+
+def of_events(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Grounds | None]]:
+    """Each event of the ticket's history, a prediction with what it stands on (one query for all of them)."""
+    keys = {key for kind, event in events if kind == "prediction" for key in event.near}
+    near = _tickets(keys, ticket) if keys else {}
+    return [(kind, event, _grounds(event, ticket, near) if kind == "prediction" else None) for kind, event in events]
+
+
+def _grounds(prediction: Prediction, ticket: Ticket, near: dict[int, int]) -> Grounds:
+    tickets = dict.fromkeys(near[key] for key in prediction.near if key in near)
+    return Grounds(highlighting.words(ticket.text, prediction.words), [Ticket(pk=pk) for pk in tickets])
+
+
+def _tickets(keys: Iterable[int], but_not: Ticket) -> dict[int, int]:
+    """The tickets that examples come from; of those that came without one nothing can be shown."""
+    examples = Example.objects.filter(pk__in=keys, ticket__isnull=False).exclude(ticket=but_not)
+    return dict(examples.values_list("pk", "ticket"))

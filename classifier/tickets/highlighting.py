@@ -1,0 +1,54 @@
+"""Marking words in a text: it is cut into pieces, some of them marked. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator
+from typing import NamedTuple
+
+from classifier.text import excerpt
+
+LONGEST_WORD = 40
+
+
+class Piece(NamedTuple):
+    text: str
+    marked: bool
+
+
+def pieces(text: str, spans: Iterable[object]) -> list[Piece]:
+    """The whole text in its order, with what lies in a span marked.
+
+    Spans are [begin, end] pairs, found in the text as it was once: whatever of them lies outside counts for nothing.
+    """
+    cut, done = [], 0
+    for begin, end in _merged(_inside(spans, len(text))):
+        cut += [Piece(text[done:begin], False), Piece(text[begin:end], True)]
+        done = end
+    return [piece for piece in [*cut, Piece(text[done:], False)] if piece.text]
+
+
+def words(text: str, spans: Iterable[object]) -> list[str]:
+    """What is marked, each word once and shortened, in the order of the text."""
+    first: dict[str, str] = {}
+    for piece in pieces(text, spans):
+        if piece.marked:
+            first.setdefault(piece.text.casefold(), excerpt(piece.text, LONGEST_WORD))
+    return list(first.values())
+
+
+def _inside(spans: Iterable[object], length: int) -> Iterator[tuple[int, int]]:
+    for span in spans:
+        match span:
+            case [int(begin), int(end)] if max(begin, 0) < min(end, length):
+                yield max(begin, 0), min(end, length)
+
+
+def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
+    """In order; those that touch or overlap as one."""
+    merged: list[tuple[int, int]] = []
+    for begin, end in sorted(spans):
+        if merged and begin <= merged[-1][1]:
+            merged[-1] = (merged[-1][0], max(end, merged[-1][1]))
+        else:
+            merged.append((begin, end))
+    return merged

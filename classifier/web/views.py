@@ -1,0 +1,138 @@
+"""The pages: load, call one verb, render."""
+
+import logging
+from collections import Counter
+from datetime import timedelta
+from typing import Any
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.db import IntegrityError, OperationalError
+from django.db.models import Sum
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils import timezone
+from django.utils.timesince import timesince
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.http import require_GET, require_http_methods
+
+from classifier import form_recovery, savings
+from classifier.form_recovery import keeps_input
+from classifier.models import (
+    Failure,
+    ModelSpec,
+    Provider,
+    Ticket,
+)
+from classifier.models.ticket import Page
+from classifier.pipeline import verdict_explanation
+from classifier.tickets import explanations
+from classifier.tickets.status import Standing, history
+from classifier.web.forms import TicketForm
+
+logger = logging.getLogger(__name__)
+
+SHOWN_CHARACTERS = 20_000
+LATEST_FAILURES = 1_000
+MAY_KNOW_WHY = ("review.promise", "classifier.view_score")
+"""Who may see what was known of an answer when it passed."""
+
+
+@require_GET
+@permission_required("classifier.view_ticket", raise_exception=True)
+def inbox(request: HttpRequest) -> HttpResponse:
+    state = request.GET.get("state", "")
+    tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
+    page = Page.of(tickets.with_labels(), before=request.GET.get("before", ""))
+    numbers = {value: Ticket.objects.in_state(value).count_to() for value in Ticket.State.values}
+    tabs = [("", _("All"), Ticket.objects.count_to())]
+    tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
+    context = {
+        "rows": [(ticket, Standing.of(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
+        "next_before": page.next_before,
+        "tabs": tabs,
+        "state": state,
+        "invitation": _invitation(numbers[Ticket.State.HELD]),
+        "arrives": not request.GET,
+    }
+    return render(request, "classifier/inbox.html", context)
+
+
+def _invitation(held: str) -> str:
+    """What the way to the review screen says; empty where nothing waits there."""
+    number = int(held) if held.isdecimal() else 1_000
+    said = ngettext("Review %(number)s ticket", "Review %(number)s tickets", number) % {"number": held}
+    return said if number else ""
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("classifier.add_ticket", raise_exception=True)
+@keeps_input("classifier:new_ticket")
+def new_ticket(request: HttpRequest) -> HttpResponse:
+    form = TicketForm(request.POST or None, initial=_typed_before(request))
+    status = 200
+    try:
+        if request.method == "POST" and form.is_valid():
+            stored = form.save()
+            messages.success(request, _("The ticket is stored and waits to be classified."))
+            return redirect(stored)
+    except IntegrityError:
+        # Somebody has stored a ticket of this external id since the form was checked.
+        if not form.refuse_duplicate():
+            raise
+    except OperationalError as error:
+        logger.exception("A ticket could not be stored.")
+        form.add_error(None, _("Nothing was stored: the database cannot be written (%s). Try again.") % error)
+        status = 503
+    return render(request, "classifier/new_ticket.html", {"form": form}, status=status)
+
+
+def _typed_before(request: HttpRequest) -> dict[str, Any]:
+    """What was sent after the session had ended, to stand in the form again."""
+    if request.method == "POST" or not (typed := form_recovery.take(request, "classifier:new_ticket")):
+        return {}
+    messages.warning(request, _("You were signed out. Here is what you typed; it is not stored yet."))
+    return typed.dict()
+
+
+@require_GET
+@permission_required("classifier.view_ticket", raise_exception=True)
+def ticket(request: HttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Ticket.objects.with_labels(), pk=pk)
+    whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
+    told = history(found)
+    context = {
+        "ticket": found,
+        "standing": Standing.of(found),
+        "text": found.text if whole else found.text[:SHOWN_CHARACTERS],
+        "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
+        "speaker": explanations.speaker(found),
+        "history": explanations.of_events(found, told),
+        "why": verdict_explanation.of(found) if any(map(request.user.has_perm, MAY_KNOW_WHY)) else None,
+        "undone": {event.undoes_id for kind, event in told if kind == "decision"},
+    }
+    return render(request, "classifier/ticket.html", context)
+
+
+@require_GET
+@permission_required("classifier.view_ticket", raise_exception=True)
+def models(request: HttpRequest) -> HttpResponse:
+    today = timezone.now().date()
+    spent = dict(Provider.objects.filter(spends__day=today).values_list("pk").annotate(Sum("spends__cost")))
+    context = {
+        "specs": ModelSpec.objects.select_related("provider"),
+        "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
+        "failures": _failures_of_the_day(),
+        "latest_failures": LATEST_FAILURES,
+        "saved": savings.of_late(),
+    }
+    return render(request, "classifier/models.html", context)
+
+
+def _failures_of_the_day() -> list[tuple[str, str, int]]:
+    """Model, kind and number, counted among the latest failures only, so that no page grows with the table."""
+    since = timezone.now() - timedelta(days=1)
+    latest = Failure.objects.order_by("-pk").values_list("created_at", "spec__name", "kind")[:LATEST_FAILURES]
+    numbers = Counter((model, kind) for created_at, model, kind in latest if created_at > since)
+    return [(model, kind, number) for (model, kind), number in sorted(numbers.items())]

@@ -1,0 +1,56 @@
+"""Django admin: the promise, and the records of what it stands on."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib import admin
+from django.http import HttpRequest
+
+from classifier.admin.history import HistoryAdmin
+from classifier.admin.tickets import ReadOnlyAdmin
+from review.models import (
+    Alarm,
+    Audit,
+    Certificate,
+    Ledger,
+    Promise,
+)
+
+
+@admin.register(Promise)
+class PromiseAdmin(HistoryAdmin):
+    """One row, made when it is first needed."""
+
+    list_display = ("__str__", "target", "risk", "early_share", "late_share", "rejudged_share", "by_category")
+
+    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False
+
+
+@admin.register(Certificate)
+class CertificateAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "ledger", "passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
+    list_filter = ("ended_by",)
+
+
+@admin.register(Alarm)
+class AlarmAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "kind", "state", "raised_at", "closed_at", "seen_by")
+    list_select_related = ("seen_by",)
+    list_filter = ("state", "kind")
+
+
+@admin.register(Audit)
+class AuditAdmin(ReadOnlyAdmin):
+    list_display = ("ticket_id", "epoch_id", "category_right", "sentiment_right", "flaw", "kept", "judged_at")
+    list_filter = ("category_right", "sentiment_right", "flaw", "kept")
+    raw_id_fields = ("draw", "ticket")
+
+
+@admin.register(Ledger)
+class LedgerAdmin(ReadOnlyAdmin):
+    list_display = ("pk", "epoch_id", "about", "error", "risk", "attempt", "tickets", "opened_at", "closed_at")

@@ -1,0 +1,56 @@
+"""One result that later ones are held against: which items were fixed since then, and which broke."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from django.db import transaction
+from django.db.models import Count, Q
+
+from review.models import Contender, Result
+
+RIGHT = Q(category_right=True, sentiment_right=True)
+
+
+class Change(NamedTuple):
+    """Among the items that both have, how many are right only now, and how many only were."""
+
+    common: int
+    fixed: int
+    broken: int
+
+
+def current() -> Contender | None:
+    return Contender.objects.filter(baseline=True).select_related("spec", "run").first()
+
+
+@transaction.atomic(durable=True)
+def pin(contender: Contender) -> None:
+    """From now on this one is the baseline, and what was it before is not."""
+    Contender.objects.filter(baseline=True).exclude(pk=contender.pk).update(baseline=False)
+    Contender.objects.filter(pk=contender.pk).update(baseline=True)
+
+
+@transaction.atomic(durable=True)
+def unpin() -> None:
+    Contender.objects.filter(baseline=True).update(baseline=False)
+
+
+def changes(contenders: Sequence[Contender], against: Contender | None) -> dict[int, Change]:
+    """By contender, without the baseline itself (one query, which counts in the database)."""
+    later = [one for one in contenders if against and one.pk != against.pk]
+    if not against or not later:
+        return {}
+    right, wrong = among(against, later[0], RIGHT), among(against, later[0], ~RIGHT)
+    results = Result.objects.filter(right | wrong, contender__in=later).order_by().values_list("contender")
+    rows = results.annotate(
+        common=Count("pk"), fixed=Count("pk", filter=RIGHT & wrong), broken=Count("pk", filter=~RIGHT & right)
+    )
+    return {contender: Change(*numbers) for contender, *numbers in rows}
+
+
+def among(against: Contender, contender: Contender, kind: Q) -> Q:
+    """What the baseline's results of this kind are about: of one snapshot the same items, else the same gold labels."""
+    key = "item" if against.run.snapshot_id == contender.run.snapshot_id else "item__gold"
+    return Q(**{f"{key}__in": against.results.filter(kind).order_by().values(key)})

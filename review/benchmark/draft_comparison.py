@@ -1,0 +1,194 @@
+"""What a draft would change: a model's answers under it beside its answers under the contract in force."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import NamedTuple
+
+from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+
+from classifier.models import ContractVersion, Draft, ModelSpec
+from classifier.taxonomy import drafts
+from review.benchmark.grading import Judge
+from review.benchmark.runs import Entry
+from review.gold import gold_labels
+from review.models import (
+    Contender,
+    GoldLabel,
+    Result,
+    Run,
+    SnapshotItem,
+)
+from review.stats.agreement import Estimate, share
+
+
+def entries_for(draft: Draft, specs: Iterable[ModelSpec], examples: int | None = None) -> list[Entry]:
+    """For each model the contract in force and the one that the draft would put in force.
+
+    Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
+    """
+    in_force, drafted = ContractVersion.objects.in_force(), drafts.contract_of(draft)
+    if drafted == in_force:
+        raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
+    contracts = ((in_force, ""), (drafted, draft.name))
+    return [Entry(spec, contract, label, examples) for spec in specs for contract, label in contracts]
+
+
+def given_away(contract: ContractVersion) -> list[GoldLabel]:
+    """Held-out labels whose texts stand among the examples of a contract, or nearly: it is flattered by them."""
+    axes = (contract.options.get(axis, ()) for axis in ("categories", "sentiments"))
+    return gold_labels.leaks(
+        text for labels in axes for _pk, _name, _description, examples in labels for text in examples
+    )
+
+
+class WhatIf(NamedTuple):
+    """One model under both contracts, on the items that it has answered for under both.
+
+    Items are given by key, in their order: those with another answer, and of these the ones that would be right only
+    under the draft and the ones that are right only now. `lost` counts the items whose expected label the draft does
+    not offer any more; under it they cannot be right, and once it is published nobody measures with them.
+    """
+
+    draft: Contender
+    in_force: Contender
+    common: int
+    changed: tuple[int, ...]
+    fixed: tuple[int, ...]
+    broken: tuple[int, ...]
+    lost: int
+    before: Estimate
+    after: Estimate
+
+
+class Changed(NamedTuple):
+    """An item with another answer: what is expected, by the names of the time, and what is and would be answered."""
+
+    item: SnapshotItem
+    category: str
+    sentiment: str
+    before: Result
+    after: Result
+
+    @property
+    def fixed(self) -> bool:
+        return self.after.right and not self.before.right
+
+    @property
+    def broken(self) -> bool:
+        return self.before.right and not self.after.right
+
+
+def what_if(run: Run) -> list[WhatIf]:
+    """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
+    contenders = list(run.contenders.select_related("spec", "contract"))
+    in_force = {(one.spec_id, one.examples): one for one in contenders if not one.label}
+    pairs = [(one, in_force.get((one.spec_id, one.examples))) for one in contenders if one.label]
+    return [changed_by(drafted, now) for drafted, now in pairs if now]
+
+
+def beside(contender: Contender) -> Contender | None:
+    """The same model of the same run, shown as much, under the contract in force; none where the run has none, or this
+    is it.
+    """
+    if not contender.label:
+        return None
+    alike = {"run": contender.run_id, "spec": contender.spec_id, "examples": contender.examples}
+    return Contender.objects.filter(label="", **alike).first()
+
+
+def changed_by(draft: Contender, in_force: Contender) -> WhatIf:
+    before, after = _results(in_force), _results(draft)
+    both = [(pk, before[pk], after[pk]) for pk in after if pk in before]
+    changed = [(pk, old, new) for pk, old, new in both if _differ(old, new)]
+    return WhatIf(
+        draft=draft,
+        in_force=in_force,
+        common=len(both),
+        changed=tuple(pk for pk, _old, _new in changed),
+        fixed=tuple(pk for pk, old, new in changed if new.right and not old.right),
+        broken=tuple(pk for pk, old, new in changed if old.right and not new.right),
+        lost=_lost(draft, [old for _pk, old, _new in both]),
+        before=share(sum(old.right for _pk, old, _new in both), len(both)),
+        after=share(sum(new.right for _pk, _old, new in both), len(both)),
+    )
+
+
+def changes(found: WhatIf, items: Sequence[int]) -> list[Changed]:
+    """These items of it, in this order (three queries)."""
+    results = Result.objects.filter(contender__in=[found.draft, found.in_force], item__in=items)
+    said = {(one.contender_id, one.item_id): one for one in results}
+    rows = SnapshotItem.objects.select_related("gold", "snapshot").in_bulk(items)
+    names = {axis: _names(rows.values(), axis) for axis in ("categories", "sentiments")}
+    return [
+        Changed(
+            item=rows[pk],
+            category=names["categories"].get(rows[pk].category, ""),
+            sentiment=names["sentiments"].get(rows[pk].sentiment, ""),
+            before=said[found.in_force.pk, pk],
+            after=said[found.draft.pk, pk],
+        )
+        for pk in items
+    ]
+
+
+def _names(rows: Iterable[SnapshotItem], axis: str) -> dict[int, str]:
+    """All items of a run are of one snapshot."""
+    for row in rows:
+        return row.snapshot.names(axis)
+    return {}
+
+
+class _Said(NamedTuple):
+    item: int
+    wanted_category: int
+    wanted_sentiment: int
+    category: int | None
+    sentiment: int | None
+    answer: str
+    failure: str
+    category_right: bool
+    sentiment_right: bool
+
+    @property
+    def right(self) -> bool:
+        return self.category_right and self.sentiment_right
+
+
+def _results(contender: Contender) -> dict[int, _Said]:
+    rows = contender.results.order_by("item__position").values_list(
+        "item",
+        "item__category",
+        "item__sentiment",
+        "category",
+        "sentiment",
+        "answer",
+        "failure",
+        "category_right",
+        "sentiment_right",
+    )
+    return {said.item: said for said in map(_Said._make, rows.iterator(5_000))}
+
+
+def _differ(old: _Said, new: _Said) -> bool:
+    """By key, for a label goes by another name once it is renamed; only what has no key yet goes by its name."""
+    if old.failure or new.failure:
+        return bool(old.failure) != bool(new.failure)
+    keys = (old.category, old.sentiment, new.category, new.sentiment)
+    if None in keys:
+        return old.answer != new.answer
+    return keys[:2] != keys[2:]
+
+
+def _lost(draft: Contender, said: Sequence[_Said]) -> int:
+    offered, judge = draft.contract.restored().labels, Judge()
+    categories = {
+        wanted: any(judge.category(name, wanted, offered) for name in offered.categories)
+        for wanted in {one.wanted_category for one in said}
+    }
+    sentiments = {
+        wanted: any(judge.sentiment(name, wanted, offered) for name in offered.sentiments)
+        for wanted in {one.wanted_sentiment for one in said}
+    }
+    return sum(not (categories[one.wanted_category] and sentiments[one.wanted_sentiment]) for one in said)

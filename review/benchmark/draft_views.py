@@ -1,0 +1,52 @@
+"""The tickets that a draft would have answered differently."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.core.paginator import Paginator
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from review.benchmark import draft_comparison
+from review.http import HtmxHttpRequest
+from review.models import Contender
+
+A_PAGE = 25
+
+
+@never_cache
+@require_GET
+@permission_required("review.benchmark", raise_exception=True)
+def changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+    contenders = Contender.objects.select_related("run__snapshot", "spec", "contract")
+    contender = get_object_or_404(contenders, run=run_pk, pk=pk)
+    in_force = draft_comparison.beside(contender)
+    if in_force is None:
+        raise Http404
+    found = draft_comparison.changed_by(contender, in_force)
+    kinds = {"": found.changed, "fixed": found.fixed, "broken": found.broken}
+    kind = request.GET.get("show", "")
+    page = Paginator(kinds.get(kind, found.changed), A_PAGE).get_page(request.GET.get("page"))
+    context = {
+        "contender": contender,
+        "found": found,
+        "before": _percent(found.before.estimate),
+        "after": _percent(found.after.estimate),
+        "tabs": [
+            ("", _("All changes"), len(found.changed)),
+            ("fixed", _("Right only under the draft"), len(found.fixed)),
+            ("broken", _("Right only now"), len(found.broken)),
+        ],
+        "given_away": draft_comparison.given_away(contender.contract),
+        "kind": kind if kind in kinds else "",
+        "page": page,
+        "changes": draft_comparison.changes(found, list(page.object_list)),
+    }
+    return render(request, "review/benchmark/draft_changes.html", context)
+
+
+def _percent(share: float | None) -> float | None:
+    return None if share is None else 100 * share

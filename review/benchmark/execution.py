@@ -1,0 +1,193 @@
+"""A benchmark run worked off in the background: every model asked, its answers judged, stored and summed up.
+
+The rows say what is to do: a result is written once, as soon as it is there, so a run that was cut off goes on where it
+was, and nobody pays twice but for what was under way.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from datetime import timedelta
+
+from django.db import connection, transaction
+from django.db.models import Count
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.database.batches import chunked
+from classifier.inference.asking import Asking
+from classifier.pipeline.heartbeat import beating
+from review.benchmark import metrics, runs
+from review.benchmark.grading import Judge
+from review.benchmark.metrics import Scored
+from review.models import (
+    Contender,
+    Desk,
+    GoldLabel,
+    Result,
+    Run,
+    SnapshotItem,
+)
+
+LEASE = timedelta(seconds=60)
+AT_ONCE = 64
+
+Told = Callable[[Contender, SnapshotItem, Result], None]
+
+
+def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) -> bool:
+    """Ask all its models, each beside the others, and sum up. Whether the run was there to be taken up.
+
+    `told` hears of each result once it is stored, from the thread of its contender.
+    """
+    taken = Run.objects.waiting().filter(pk=run_pk).update(available_at=timezone.now() + LEASE)
+    if not taken:
+        return False
+    run = Run.objects.get(pk=run_pk)
+    try:
+        with beating(lambda: Run.objects.filter(pk=run_pk).update(available_at=timezone.now() + LEASE), LEASE):
+            contenders = list(run.contenders.select_related("spec__provider", "contract"))
+            _leave_out_erased(run, len(contenders))
+            _ask_all(run, contenders, told)
+            _finish(run, contenders)
+    except Exception as error:
+        # It would come to the same the next time.
+        runs.stop(run, str(error))
+        raise
+    finally:
+        Run.objects.filter(pk=run_pk).update(available_at=timezone.now())
+    return True
+
+
+@transaction.atomic(durable=True)
+def _leave_out_erased(run: Run, contenders: int) -> None:
+    """Count the items anew. One that was erased stays where all have answered; else it counts for none of them, so that
+    they are compared on the same items.
+    """
+    said = Result.objects.filter(runs.erased("item__gold"), contender__run=run).order_by()
+    numbers = dict(said.values_list("item").annotate(Count("pk")))
+    by_all = [item for item, number in numbers.items() if number == contenders]
+    said.exclude(item__in=by_all).delete()
+    run.items_count = runs.held_out(run.snapshot).count() + len(by_all)
+    run.save(update_fields=["items_count"])
+
+
+def _ask_all(run: Run, contenders: Sequence[Contender], told: Told) -> None:
+    if len(contenders) == 1:
+        _ask(run, contenders[0], told)
+        return
+    with ThreadPoolExecutor(len(contenders)) as threads:
+        list(threads.map(lambda contender: _ask_in_thread(run, contender, told), contenders))
+
+
+def _ask_in_thread(run: Run, contender: Contender, told: Told) -> None:
+    try:
+        _ask(run, contender, told)
+    finally:
+        connection.close()
+
+
+def _ask(run: Run, contender: Contender, told: Told) -> None:
+    """Everything that this contender has not answered yet, stored as it comes; less of it where the run is stopped."""
+    version, judge = contender.contract.restored(), Judge()
+    items: list[SnapshotItem] = []
+
+    def texts() -> Iterator[str]:
+        for item in _open_items(contender):
+            items.append(item)
+            yield item.gold.text
+
+    asking = Asking(texts(), contender.spec, version, examples=contender.examples)
+    for group in asking:
+        # Who was not asked for want of money has not failed.
+        asked = [(items[place], answer) for place, answer in group if not _is_unpaid(answer)]
+        for result in _stored([_result(contender, item, answer, judge) for item, answer in asked]):
+            told(contender, result.item, result)
+        if len(asked) < len(group):
+            runs.stop(run, str(group[-1][1]))
+        if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).exists():
+            asking.stop()
+
+
+def _open_items(contender: Contender) -> Iterator[SnapshotItem]:
+    """What it has not answered, read a part at a time, so that little is asked about that was erased meanwhile."""
+    unanswered = runs.held_out(contender.run.snapshot).exclude(pk__in=contender.results.values("item"))
+    for some in chunked(list(unanswered.order_by("position").values_list("pk", flat=True)), AT_ONCE):
+        there = runs.held_out(contender.run.snapshot).filter(pk__in=some)
+        yield from there.select_related("gold").order_by("position")
+
+
+def _stored(results: Sequence[Result]) -> list[Result]:
+    """What is kept of these: of a text that was erased meanwhile nothing, for what was said may quote it."""
+    if not results:
+        return []
+    with transaction.atomic(durable=True):
+        # Whoever erases holds this.
+        list(Desk.objects.select_for_update().values_list("pk"))
+        asked = {result.item.gold_id: result.item.gold.text for result in results}
+        texts = dict(GoldLabel.objects.filter(pk__in=asked).values_list("pk", "text"))
+        kept = [result for result in results if texts[result.item.gold_id] == asked[result.item.gold_id]]
+        Result.objects.bulk_create(kept, ignore_conflicts=True)
+    return kept
+
+
+def _is_unpaid(answer: Answer | ClassifierError) -> bool:
+    return isinstance(answer, ClassifierError) and answer.kind == FailureKind.BUDGET
+
+
+def _result(contender: Contender, item: SnapshotItem, answer: Answer | ClassifierError, judge: Judge) -> Result:
+    usage, labels = answer.usage, contender.contract.labels
+    result = Result(
+        contender=contender,
+        item=item,
+        latency_ms=usage.latency_ms,
+        cost=contender.spec.cost(usage),
+        category_right=False,
+        sentiment_right=False,
+    )
+    if isinstance(answer, ClassifierError):
+        result.failure, result.detail = answer.kind, str(answer)
+        return result
+    result.category, result.sentiment = labels.categories.get(answer.category), labels.sentiments.get(answer.sentiment)
+    result.answer = f"{answer.category} | {answer.sentiment}"
+    result.category_right = judge.category(answer.category, item.category, labels)
+    result.sentiment_right = judge.sentiment(answer.sentiment, item.sentiment, labels)
+    result.confidence, result.reasoning = answer.confidence, answer.reasoning
+    return result
+
+
+def scored(contender: Contender) -> list[Scored]:
+    """Its results in the order of the items (one query)."""
+    rows = contender.results.order_by("item__position").values_list(
+        "item__category",
+        "item__sentiment",
+        "category",
+        "sentiment",
+        "category_right",
+        "sentiment_right",
+        "confidence",
+        "failure",
+        "latency_ms",
+        "cost",
+    )
+    return [Scored(*row[:-1], float(row[-1])) for row in rows]
+
+
+def _finish(run: Run, contenders: Sequence[Contender]) -> None:
+    """Sum up where every contender has a result for every item."""
+    _leave_out_erased(run, len(contenders))
+    if not run.items_count:
+        runs.stop(run, _("Every text of this run was erased; there is nothing left to measure with."))
+        return
+    rows = {contender.pk: scored(contender) for contender in contenders}
+    if any(len(of_one) < run.items_count for of_one in rows.values()):
+        return
+    comparisons = metrics.comparisons(rows)
+    with transaction.atomic(durable=True):
+        for contender in contenders:
+            contender.figures = metrics.figures(rows[contender.pk])
+            contender.save(update_fields=["figures"])
+        finished = {"state": Run.State.FINISHED, "finished_at": timezone.now(), "comparisons": comparisons}
+        Run.objects.filter(pk=run.pk).update(**finished)

@@ -1,0 +1,95 @@
+"""Texts out of a file, with the labels they should get: measured with at once, and kept by nobody."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from classifier.contract.types import Answer, ClassifierError
+from classifier.inference import budget, few_shot
+from classifier.inference.asking import ask
+from classifier.ingest.readers import ticket_rows
+from classifier.models import ContractVersion
+from review.benchmark.grading import Judge
+from review.benchmark.metrics import Scored
+from review.benchmark.runs import Entry
+
+
+class Item(NamedTuple):
+    """A text, and the labels it should get by their full names."""
+
+    text: str
+    category: str
+    sentiment: str
+
+
+class CannotMeasure(Exception):
+    """The file is not read, or not all of its labels are known; the message says where."""
+
+
+Told = Callable[[Item, Scored, str], None]
+"""Hears of an item, how it came out, and what was answered."""
+
+
+def read(file: Any, version: ContractVersion) -> list[Item]:
+    """All that an open file holds. Raises CannotMeasure."""
+    try:
+        format = ticket_rows.sniff_format(file.name, file.peek(4096)[:4096])
+        records = list(ticket_rows.read(file, format=format))
+    except ticket_rows.UnreadableFile as error:
+        raise CannotMeasure(f"{file.name}: {error}") from error
+    if not records:
+        raise CannotMeasure("There is no item to compare on in this file.")
+    return [_item(file.name, record, version) for record in records]
+
+
+def _item(name: str, record: ticket_rows.Row | ticket_rows.Rejection, version: ContractVersion) -> Item:
+    if isinstance(record, ticket_rows.Rejection):
+        raise CannotMeasure(f"{name}, record {record.number}: {record.reason}")
+    category, sentiment = record.values.get("category"), record.values.get("sentiment")
+    for value, known in ((category, version.labels.categories), (sentiment, version.labels.sentiments)):
+        if value not in known:
+            there_are = f"there are {', '.join(known)}"
+            raise CannotMeasure(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
+    return Item(record.values["text"] or "", category or "", sentiment or "")
+
+
+def estimate(entry: Entry, items: Sequence[Item]) -> Decimal:
+    """About what asking will cost: tokens by the length of what is sent, one request for each item."""
+    prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
+    return sum((budget.expected(entry.spec, prompt + len(item.text)) for item in items), Decimal(0))
+
+
+def scored(entry: Entry, items: Sequence[Item], told: Told) -> Iterator[Scored]:
+    """Ask the model about each of them, in their order."""
+    judge = Judge()
+    answers = ask([item.text for item in items], entry.spec, entry.contract, examples=entry.shown)
+    for item, answer in zip(items, answers, strict=True):
+        one = _scored(entry, item, answer, judge)
+        told(item, one, _in_words(answer))
+        yield one
+
+
+def _in_words(answer: Answer | ClassifierError) -> str:
+    if isinstance(answer, ClassifierError):
+        return f"ERROR {answer.kind}: {answer}"
+    return f"{answer.category} | {answer.sentiment}"
+
+
+def _scored(entry: Entry, item: Item, answer: Answer | ClassifierError, judge: Judge) -> Scored:
+    labels = entry.contract.labels
+    category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
+    said = answer if isinstance(answer, Answer) else None
+    return Scored(
+        category=category,
+        sentiment=sentiment,
+        said_category=labels.categories[said.category] if said else None,
+        said_sentiment=labels.sentiments[said.sentiment] if said else None,
+        category_right=bool(said and judge.category(said.category, category, labels)),
+        sentiment_right=bool(said and judge.sentiment(said.sentiment, sentiment, labels)),
+        confidence=said.confidence if said else None,
+        failure=answer.kind if isinstance(answer, ClassifierError) else "",
+        latency_ms=answer.usage.latency_ms,
+        cost=float(entry.spec.cost(answer.usage)),
+    )

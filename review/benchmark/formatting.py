@@ -1,0 +1,132 @@
+"""Figures as all the pages of a benchmark show them: shares in percent, what a threshold lets pass, names of labels."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from classifier.models import Gate
+from review.models import Contender, Run
+from review.stats.agreement import Estimate, share
+from review.stats.calibration import Passed
+
+NONE = "none"
+"""How addresses spell that a model named no such label."""
+
+AXIS_NAMES = {"category": gettext_lazy("Category"), "sentiment": gettext_lazy("Sentiment")}
+_KINDS = {"category": "categories", "sentiment": "sentiments"}
+
+
+@dataclass(frozen=True, slots=True)
+class Share:
+    """A share as pages show it, in percent."""
+
+    figure: Estimate
+
+    @classmethod
+    def of(cls, kept: Sequence[Any]) -> Share:
+        return cls(Estimate(*kept))
+
+    @property
+    def n(self) -> int:
+        return self.figure.n
+
+    @property
+    def percent(self) -> float | None:
+        return _percent(self.figure.estimate)
+
+    @property
+    def low(self) -> float | None:
+        return _percent(self.figure.low)
+
+    @property
+    def high(self) -> float | None:
+        return _percent(self.figure.high)
+
+
+def _percent(value: float | None) -> float | None:
+    return None if value is None else 100 * value
+
+
+@dataclass(frozen=True, slots=True)
+class Macro:
+    """Macro-F1 over the classes that are known well enough; `unknown` names the others that were asked about."""
+
+    value: float | None
+    known: int
+    unknown: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Gated:
+    """What a threshold lets pass, and how much of it is right."""
+
+    passed: Passed
+
+    @property
+    def waiting(self) -> int:
+        return self.passed.n - self.passed.accepted
+
+    @property
+    def coverage(self) -> Share:
+        return Share(self.passed.coverage)
+
+    @property
+    def risk(self) -> Share:
+        return Share(self.passed.risk)
+
+    @property
+    def accuracy(self) -> Share:
+        return Share(share(self.passed.accepted - self.passed.wrong, self.passed.accepted))
+
+
+class Names:
+    """Labels by key as they stood when the snapshot was taken, and as the contender was offered them."""
+
+    def __init__(self, run: Run, contender: Contender | None = None) -> None:
+        options = (contender and contender.contract.options) or {}
+        self._names = {
+            axis: {pk: name for pk, name, *_rest in options.get(kind, []) if pk is not None} | run.snapshot.names(kind)
+            for axis, kind in _KINDS.items()
+        }
+
+    def of(self, axis: str) -> dict[int, str]:
+        return self._names[axis]
+
+    def name(self, axis: str, pk: int | None) -> str:
+        if pk is None:
+            return _("none of these")
+        return self._names[axis].get(pk) or _("label %d") % pk
+
+    def macro(self, axis: str, kept: Mapping[str, Any]) -> Macro:
+        return Macro(kept["value"], kept["known"], tuple(self.name(axis, pk) for pk in kept["unknown"]))
+
+
+def contenders_of(run: Run) -> list[Contender]:
+    contenders = list(run.contenders.select_related("spec__provider", "contract"))
+    for one in contenders:
+        one.run = run
+    tell_apart(contenders)
+    return contenders
+
+
+def tell_apart(contenders: Sequence[Contender]) -> None:
+    """Have those that would be called the same name their providers, too."""
+    names = Counter(str(one) for one in contenders)
+    repeated = [one for one in contenders if names[str(one)] > 1]
+    for one in repeated:
+        one.names_provider = True
+
+
+def gate_threshold() -> float:
+    threshold: float = Gate.objects.values_list("threshold", flat=True).get(pk=1)
+    return threshold
+
+
+def passed_at(threshold: float, n: int, accepted: int, wrong: int) -> Passed:
+    return Passed(threshold, n, accepted, wrong, share(accepted, n), share(wrong, accepted))

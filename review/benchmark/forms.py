@@ -1,0 +1,296 @@
+"""What the pages of a benchmark ask for: a run to start, answers to look at, a threshold, a reason to dispute."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from decimal import Decimal
+from typing import Any, NamedTuple
+
+from django import forms
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from classifier.inference import few_shot
+from classifier.models import (
+    ContractVersion,
+    Draft,
+    Example,
+    Gate,
+    ModelSpec,
+)
+from classifier.taxonomy import drafts
+from review.benchmark import leaked_examples, runs
+from review.benchmark.formatting import NONE, Names
+from review.benchmark.model_answers import Wanted
+from review.benchmark.runs import Entry
+from review.gold import snapshots
+from review.models import Side, Snapshot
+from review.worklist.filters import QuickSelect
+
+IN_FORCE = "in-force"
+NOW = ""
+"""The value of the snapshot that is yet to be taken."""
+
+LATEST = 25
+
+USUAL_EXAMPLES = 5
+"""So many solved tickets are offered to be shown to an endpoint that is usually shown none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Runner:
+    """A model, and how many solved tickets it is shown with each question."""
+
+    spec: ModelSpec
+    examples: int = 0
+
+    @property
+    def note(self) -> str:
+        if not self.examples:
+            return str(self.spec.provider)
+        return ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
+
+
+class Option(NamedTuple):
+    """A box to tick, or not where `lacking` names the variable that is not set."""
+
+    value: str
+    name: str
+    note: str
+    checked: bool
+    lacking: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """A run before it starts: what each entry will cost by its prices, about."""
+
+    snapshot: Snapshot
+    entries: list[Entry]
+    items: int
+    costs: list[Decimal]
+    given_away: list[str]
+    """Which contracts show models what they are measured by, in sentences."""
+
+    @property
+    def rows(self) -> list[tuple[Entry, Decimal]]:
+        return list(zip(self.entries, self.costs, strict=True))
+
+    @property
+    def total(self) -> Decimal:
+        return sum(self.costs, Decimal(0))
+
+
+class StartForm(forms.Form):
+    """Models and contracts, each under each, and what to measure with. Making it raises EmptyTaxonomy."""
+
+    models = forms.MultipleChoiceField(
+        label=gettext_lazy("Models"), error_messages={"required": gettext_lazy("Choose at least one model.")}
+    )
+    contracts = forms.MultipleChoiceField(
+        label=gettext_lazy("Contracts"), error_messages={"required": gettext_lazy("Choose at least one contract.")}
+    )
+    snapshot = forms.ChoiceField(label=gettext_lazy("Labels to measure with"), required=False)
+
+    def __init__(self, data: Mapping[str, Any] | None = None, *, snapshot: str = NOW, draft: str = "") -> None:
+        super().__init__(data, initial={"snapshot": snapshot})
+        self._drafts = {f"draft-{one.pk}": one for one in Draft.objects.open()[:LATEST]}
+        self._named = f"draft-{draft}"
+        self._runners = _runners()
+        self._versions = {IN_FORCE: ContractVersion.objects.in_force()} | _earlier()
+        # The one in force stands there once, by its own name.
+        self._versions.pop(str(self._versions[IN_FORCE].pk), None)
+        self._snapshots = {one.short: one for one in _with_held_out(snapshot)}
+        self._choices("models", ((key, "") for key, one in self._runners.items() if not one.spec.provider.missing_key))
+        self._choices("contracts", ((key, "") for key in (*self._versions, *self._drafts)))
+        self._choices("snapshot", [(NOW, _("as they stand now")), *((k, _told(v)) for k, v in self._snapshots.items())])
+
+    def _choices(self, name: str, choices: Iterable[tuple[str, Any]]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
+        field.choices = list(choices)
+
+    @property
+    def model_options(self) -> list[Option]:
+        chosen = set(self["models"].value() or []) if self.is_bound else {self._usual()}
+        return [
+            Option(key, str(one.spec), one.note, key in chosen, one.spec.provider.missing_key)
+            for key, one in self._runners.items()
+        ]
+
+    def _usual(self) -> str:
+        """The model in charge, shown what it is shown every day."""
+        gate = Gate.objects.select_related("primary__provider").first()
+        if gate is None:
+            return ""
+        spec = gate.primary_in_charge()
+        shown = f"{spec.pk}-{few_shot.number_for(spec)}"
+        return shown if shown in self._runners else str(spec.pk)
+
+    @property
+    def contract_options(self) -> list[Option]:
+        chosen = set(self["contracts"].value() or []) if self.is_bound else {IN_FORCE, self._named}
+        versions = [
+            Option(
+                key,
+                _("in force") if key == IN_FORCE else str(version),
+                _("since %s") % date_format(localtime(version.created_at), "j M Y, H:i"),
+                key in chosen,
+            )
+            for key, version in self._versions.items()
+        ]
+        return versions + [Option(key, one.name, _("draft"), key in chosen) for key, one in self._drafts.items()]
+
+    @property
+    def hidden(self) -> list[tuple[str, str]]:
+        """What was chosen, to be sent along with the confirmation; of the snapshot that was taken by its name."""
+        return [(name, value) for name in ("models", "contracts") for value in self.cleaned_data[name]]
+
+    def plan(self, by: User) -> Plan | None:
+        """What would be run; None where something is wrong, which the form then says. Takes the snapshot if need be."""
+        if not self.is_valid():
+            return None
+        values = self.cleaned_data
+        try:
+            entries = self._entries()
+            snapshot = self._snapshots.get(values["snapshot"]) or snapshots.take(by=by)
+            items = runs.check(snapshot, entries)
+        except snapshots.NothingToKeep:
+            self.add_error(None, _("There is no label to measure with yet: decide some tickets, or import labels."))
+        except runs.NothingToRun as error:
+            self.add_error(None, str(error))
+        except ValidationError as error:
+            self.add_error("contracts", error)
+        else:
+            costs = [runs.estimate(snapshot, entry) for entry in entries]
+            given_away = leaked_examples.sentences(snapshot, {entry.contract: entry.label for entry in entries})
+            return Plan(snapshot, entries, items, costs, given_away)
+        return None
+
+    def _entries(self) -> list[Entry]:
+        """Raises ValidationError where a draft cannot be published, or two of the contracts are one."""
+        contracts: dict[ContractVersion, str] = {}
+        for key in self.cleaned_data["contracts"]:
+            version, label = self._contract(key)
+            if version in contracts:
+                raise ValidationError(_("Under %s models would be asked what they are asked already.") % label)
+            contracts[version] = label
+        runners = (self._runners[key] for key in self.cleaned_data["models"])
+        return [
+            Entry(one.spec, version, label, one.examples) for one in runners for version, label in contracts.items()
+        ]
+
+    def _contract(self, key: str) -> tuple[ContractVersion, str]:
+        """By its key, and how a run names it."""
+        if draft := self._drafts.get(key):
+            return drafts.contract_of(draft), draft.name
+        version = self._versions[key]
+        return version, "" if key == IN_FORCE else str(version)
+
+
+def _runners() -> dict[str, Runner]:
+    """The models, and where tickets are solved each endpoint that can be asked once more, with some of them."""
+    runners, solved = {}, Example.objects.exists()
+    for spec in ModelSpec.objects.select_related("provider"):
+        runners[str(spec.pk)] = Runner(spec)
+        shown = few_shot.number_for(spec, spec.examples or USUAL_EXAMPLES)
+        if solved and shown and not spec.provider.missing_key:
+            runners[f"{spec.pk}-{shown}"] = Runner(spec, shown)
+    return runners
+
+
+def _earlier() -> dict[str, ContractVersion]:
+    """The latest contracts of which enough is known to ask under them again."""
+    versions = ContractVersion.objects.defer("answer_schema")[:LATEST]
+    return {str(version.pk): version for version in versions if version.options}
+
+
+def _with_held_out(named: str) -> list[Snapshot]:
+    """The latest snapshots that something can be measured with, and the one named."""
+    latest = list(Snapshot.objects.all()[:LATEST])
+    if len(named) >= 12 and not any(one.short == named[:12] for one in latest):
+        latest += Snapshot.objects.filter(digest__startswith=named)[:1]
+    return [one for one in latest if one.counts.get("side", {}).get(Side.BENCHMARK)]
+
+
+def _told(snapshot: Snapshot) -> str:
+    return _("%(name)s of %(date)s: %(number)d items") % {
+        "name": snapshot.short,
+        "date": date_format(localtime(snapshot.created_at), "j M Y, H:i"),
+        "number": snapshot.counts["side"][Side.BENCHMARK],
+    }
+
+
+class AnswersForm(forms.Form):
+    """Which answers to look at. What makes no sense in an address narrows nothing."""
+
+    show = forms.ChoiceField(label=gettext_lazy("answers"), required=False, widget=QuickSelect)
+    category = forms.ChoiceField(label=gettext_lazy("expected category"), required=False, widget=QuickSelect)
+    said_category = forms.ChoiceField(label=gettext_lazy("answered category"), required=False, widget=QuickSelect)
+    sentiment = forms.ChoiceField(label=gettext_lazy("expected sentiment"), required=False, widget=QuickSelect)
+    said_sentiment = forms.ChoiceField(label=gettext_lazy("answered sentiment"), required=False, widget=QuickSelect)
+    change = forms.ChoiceField(label=gettext_lazy("against the baseline"), required=False, widget=QuickSelect)
+    failure = forms.ChoiceField(label=gettext_lazy("failure"), required=False, widget=QuickSelect)
+
+    def __init__(self, data: Mapping[str, Any], *, names: Names, failures: Sequence[str], compared: bool) -> None:
+        super().__init__(data)
+        for axis in ("category", "sentiment"):
+            labels = [(str(pk), name) for pk, name in names.of(axis).items()]
+            self._choices(axis, labels)
+            self._choices(f"said_{axis}", [*labels, (NONE, _("none of these"))])
+        self._choices(
+            "show",
+            [
+                ("wrong", _("wrong")),
+                ("wrong_category", _("of a wrong category")),
+                ("wrong_sentiment", _("of a wrong sentiment")),
+                ("right", _("right")),
+            ],
+            _("all"),
+        )
+        self._offered("change", [("fixed", _("fixed since")), ("broken", _("broken since"))] if compared else [])
+        self._offered("failure", [(kind, kind) for kind in failures])
+
+    def _offered(self, name: str, choices: list[tuple[str, str]]) -> None:
+        """Not where there is nothing to choose from."""
+        if choices:
+            self._choices(name, choices)
+        else:
+            del self.fields[name]
+
+    def _choices(self, name: str, choices: list[tuple[str, str]], empty: str = "") -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
+        field.choices = [("", empty or _("any")), *choices]
+
+    @property
+    def wanted(self) -> Wanted:
+        self.is_valid()
+        return Wanted(**self.cleaned_data)
+
+    @property
+    def active(self) -> bool:
+        return any(self.wanted_values())
+
+    def wanted_values(self) -> list[str]:
+        self.is_valid()
+        return list(self.cleaned_data.values())
+
+
+class ThresholdForm(forms.Form):
+    threshold = forms.FloatField(min_value=0, max_value=1)
+
+    @classmethod
+    def stated(cls, data: Mapping[str, Any]) -> float | None:
+        """What was sent, where it is a threshold."""
+        form = cls(data)
+        return form.cleaned_data["threshold"] if form.is_valid() else None
+
+
+class DisputeForm(forms.Form):
+    reason = forms.CharField(max_length=300)

@@ -1,0 +1,36 @@
+"""Examples in contracts that say nearly what is measured: a prompt with them gives its items away."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from classifier.models import ContractVersion
+from review.benchmark import draft_comparison, runs
+from review.models import Snapshot
+
+
+def sentences(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) -> list[str]:
+    """One for each of these contracts that shows models items which the snapshot holds out (a few queries for each).
+
+    A contract without a name is called the one in force.
+    """
+    found = []
+    for contract, name in contracts.items():
+        shown = draft_comparison.given_away(contract)
+        number = runs.held_out(snapshot).filter(gold__in=shown).count() if shown else 0
+        if number:
+            found.append(_sentence(number, name))
+    return found
+
+
+def _sentence(number: int, contract: str) -> str:
+    return ngettext(
+        "The examples of %(contract)s give %(number)d item away: it stands in the prompt, or nearly, so that the "
+        "figures flatter the models.",
+        "The examples of %(contract)s give %(number)d items away: they stand in the prompt, or nearly, so that the "
+        "figures flatter the models.",
+        number,
+    ) % {"number": number, "contract": contract or _("the contract in force")}

@@ -1,0 +1,127 @@
+"""A contender's figures out of its results, as they are kept and shown. Pure: rows in, a JSON object out.
+
+Estimates are lists of four: the figure, the ends of its 95% interval, and the number it rests on.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import astuple
+from statistics import fmean
+from typing import Any, NamedTuple
+
+from review.stats import agreement, calibration, classification, paired_tests
+from review.stats.agreement import Estimate
+from review.stats.percentiles import percentile
+
+AXES = ("category", "sentiment")
+
+
+class Scored(NamedTuple):
+    """One item: the labels expected, those answered (by key; None where there is no answer, or none with a key), which
+    are right, how confident the model was, how it failed (empty where it did not), milliseconds, and cost.
+    """
+
+    category: int
+    sentiment: int
+    said_category: int | None
+    said_sentiment: int | None
+    category_right: bool
+    sentiment_right: bool
+    confidence: float | None
+    failure: str
+    latency_ms: float
+    cost: float
+
+    @property
+    def right(self) -> bool:
+        return self.category_right and self.sentiment_right
+
+
+def figures(rows: Sequence[Scored]) -> dict[str, Any]:
+    """Everything that is shown of one contender."""
+    answered = [row for row in rows if row.confidence is not None]
+    return {
+        "n": len(rows),
+        "answered": len(answered),
+        "category": _share([row.category_right for row in rows]),
+        "sentiment": _share([row.sentiment_right for row in rows]),
+        "both": _share([row.right for row in rows]),
+        "axes": {axis: _axis(*labels(rows, axis)) for axis in AXES},
+        "confidence": _confidence(answered, len(rows)),
+        "latency": _latency([row.latency_ms for row in answered]),
+        "cost": sum(row.cost for row in rows),
+        "cost_per_1000": 1000 * sum(row.cost for row in rows) / len(rows) if rows else None,
+        "failures": dict(Counter(row.failure for row in rows if row.failure).most_common()),
+    }
+
+
+def labels(rows: Sequence[Scored], axis: str) -> tuple[list[int], list[int | None]]:
+    """Expected and answered labels; an answer that is right by being a finer one counts as the one expected."""
+    expected = [getattr(row, axis) for row in rows]
+    said = [getattr(row, axis if getattr(row, f"{axis}_right") else f"said_{axis}") for row in rows]
+    return expected, said
+
+
+def comparisons(rows: Mapping[int, Sequence[Scored]]) -> list[dict[str, Any]]:
+    """What can be said of each two contenders that answered for the same items, in the same order."""
+    right = {key: [row.right for row in of_one] for key, of_one in rows.items()}
+    return [
+        {
+            "one": one,
+            "other": other,
+            "n": compared.n,
+            "only_one": compared.only_one,
+            "only_other": compared.only_other,
+            "p": compared.p,
+            "adjusted": compared.adjusted,
+            "difference": _kept(compared.difference),
+            "needed": compared.needed,
+            "verdict": compared.verdict.name.lower(),
+            "macro_f1": {axis: _kept(_macro_difference(rows[one], rows[other], axis)) for axis in AXES},
+        }
+        for (one, other), compared in paired_tests.compare_all(right).items()
+    ]
+
+
+def _macro_difference(one: Sequence[Scored], other: Sequence[Scored], axis: str) -> Estimate:
+    expected, said = labels(one, axis)
+    return paired_tests.bootstrap_macro_f1(expected, said, labels(other, axis)[1])
+
+
+def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
+    mean = fmean(milliseconds) if milliseconds else None
+    return {"mean": mean} | {f"p{q}": percentile(milliseconds, q) for q in (50, 95, 99)}
+
+
+def _share(right: Sequence[bool]) -> list[Any]:
+    return _kept(agreement.share(sum(right), len(right)))
+
+
+def _kept(estimate: Estimate) -> list[Any]:
+    return list(astuple(estimate))
+
+
+def _axis(expected: Sequence[int], said: Sequence[int | None]) -> dict[str, Any]:
+    macro = classification.macro_f1(expected, said)
+    return {
+        "macro_f1": {"value": macro.value, "known": macro.known, "unknown": list(macro.unknown)},
+        "classes": [[label, *astuple(one)] for label, one in classification.by_class(expected, said).items()],
+        "confusion": [[*pair, number] for pair, number in classification.confusion(expected, said).items()],
+    }
+
+
+def _confidence(answered: Sequence[Scored], asked: int) -> dict[str, Any]:
+    right, levels = [row.right for row in answered], [row.confidence or 0.0 for row in answered]
+    grid = calibration.grid(right, levels, asked=asked)
+    bins = calibration.reliability(right, levels)
+    return {
+        "brier": calibration.brier(right, levels),
+        "auroc": calibration.auroc(right, levels),
+        "aurc": calibration.aurc(right, levels),
+        "ece": calibration.ece(right, levels),
+        "bins": [[one.low, one.high, one.n, one.mean_confidence, *_kept(one.accuracy)] for one in bins],
+        "accepted": list(grid.accepted),
+        "wrong": list(grid.wrong),
+    }

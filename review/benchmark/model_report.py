@@ -1,0 +1,194 @@
+"""All there is to say of one contender: class by class, what it mixes up, and what its confidence is worth."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from functools import cached_property
+from typing import Any, NamedTuple
+
+from django.utils.translation import gettext as _
+
+from review.benchmark.formatting import (
+    AXIS_NAMES,
+    NONE,
+    Names,
+    Share,
+)
+from review.benchmark.metrics import AXES
+from review.models import Contender
+from review.stats import charts
+from review.stats.agreement import Estimate
+from review.stats.calibration import Bin
+from review.stats.classification import LEAST
+
+MOST_CLASSES = 30
+"""A matrix of more is not read by anybody: of many labels it is of those most often mixed up."""
+
+MOST_CONFUSED = 10
+
+
+class ClassRow(NamedTuple):
+    """Precision, recall and F1 of a class; `steady` where enough items expect it to say anything."""
+
+    pk: int
+    name: str
+    support: int
+    predicted: int
+    precision: float | None
+    recall: float | None
+    f1: float | None
+
+    @property
+    def steady(self) -> bool:
+        return self.support >= LEAST
+
+
+class Cell(NamedTuple):
+    number: int
+    right: bool
+    shade: int
+    """From 0 to 4, by the share of what is expected."""
+    query: str
+    """Finds its tickets; empty where it is of several labels."""
+
+
+class MatrixRow(NamedTuple):
+    name: str
+    support: int
+    cells: list[Cell]
+
+
+class Matrix(NamedTuple):
+    """`left_out` is the number of labels that one column stands for."""
+
+    columns: list[str]
+    rows: list[MatrixRow]
+    left_out: int
+
+
+class Confused(NamedTuple):
+    expected: str
+    answered: str
+    number: int
+    support: int
+    query: str
+
+
+class Axis:
+    """What a contender makes of categories, or of sentiments."""
+
+    def __init__(self, axis: str, figures: Any, names: Names) -> None:
+        self.key, self.name, self._names = axis, AXIS_NAMES[axis], names
+        self._kept = figures["axes"][axis]
+        self.share = Share.of(figures[axis])
+        self.macro = names.macro(axis, self._kept["macro_f1"])
+        self._support = {label: support for label, support, *_figures in self._kept["classes"]}
+        self._pairs = {(expected, said): number for expected, said, number in self._kept["confusion"]}
+
+    @property
+    def _order(self) -> list[int]:
+        """As the taxonomy has them, then what it does not know any more."""
+        place = {pk: number for number, pk in enumerate(self._names.of(self.key))}
+        return sorted(self._support, key=lambda pk: (place.get(pk, len(place)), pk))
+
+    @cached_property
+    def classes(self) -> list[ClassRow]:
+        kept = {label: figures for label, *figures in self._kept["classes"]}
+        return [ClassRow(pk, self._names.name(self.key, pk), *kept[pk]) for pk in self._order]
+
+    @cached_property
+    def matrix(self) -> Matrix | None:
+        """None where nothing was expected."""
+        if not self._support:
+            return None
+        shown = self._most_mixed_up()
+        columns: list[int | None] = [*shown]
+        if any(said is None for _expected, said in self._pairs):
+            columns.append(None)
+        left_out = len(self._support) - len(shown)
+        names = [self._names.name(self.key, pk) for pk in columns] + [_("others")] * bool(left_out)
+        rows = [self._row(pk, columns, others=bool(left_out)) for pk in shown if self._support[pk]]
+        return Matrix(names, rows, left_out)
+
+    def _most_mixed_up(self) -> list[int]:
+        """As many labels as a matrix shows, in their order."""
+        wrong = Counter[int | None]()
+        for (expected, said), number in self._pairs.items():
+            if expected != said:
+                wrong.update({expected: number, said: number})
+        chosen = sorted(self._order, key=lambda pk: -wrong[pk])[:MOST_CLASSES]
+        return [pk for pk in self._order if pk in chosen]
+
+    def _row(self, expected: int, columns: Sequence[int | None], *, others: bool) -> MatrixRow:
+        support = self._support[expected]
+        cells = [self._cell(expected, said, support) for said in columns]
+        if others:
+            answered = ((said, number) for (asked, said), number in self._pairs.items() if asked == expected)
+            number = sum(number for said, number in answered if said not in columns)
+            cells.append(Cell(number, False, -(-4 * number // support), query=""))
+        return MatrixRow(self._names.name(self.key, expected), support, cells)
+
+    def _cell(self, expected: int, said: int | None, support: int) -> Cell:
+        number = self._pairs.get((expected, said), 0)
+        return Cell(number, expected == said, -(-4 * number // support), self._query(expected, said))
+
+    def _query(self, expected: int, said: int | None) -> str:
+        return f"{self.key}={expected}&said_{self.key}={NONE if said is None else said}"
+
+    @property
+    def confused(self) -> list[Confused]:
+        """What is most often taken for something else."""
+        wrong = [(number, pair) for pair, number in self._pairs.items() if pair[0] != pair[1]]
+        wrong.sort(key=lambda one: -one[0])
+        return [
+            Confused(
+                self._names.name(self.key, expected),
+                self._names.name(self.key, said),
+                number,
+                self._support[expected],
+                self._query(expected, said),
+            )
+            for number, (expected, said) in wrong[:MOST_CONFUSED]
+        ]
+
+
+class BinRow(NamedTuple):
+    low: float
+    high: float
+    n: int
+    confidence: float
+    accuracy: Share
+
+
+class Sheet:
+    """All there is to say of one contender."""
+
+    def __init__(self, contender: Contender) -> None:
+        self.contender, self.figures = contender, contender.figures
+        names = Names(contender.run, contender)
+        self.axes = [Axis(axis, self.figures, names) for axis in AXES]
+        self.both = Share.of(self.figures["both"])
+        self.confidence = self.figures["confidence"]
+
+    @cached_property
+    def _bins(self) -> list[Bin]:
+        return [
+            Bin(low, high, n, mean, Estimate(*accuracy)) for low, high, n, mean, *accuracy in self.confidence["bins"]
+        ]
+
+    @property
+    def bins(self) -> list[BinRow]:
+        return [BinRow(one.low, one.high, one.n, one.mean_confidence, Share(one.accuracy)) for one in self._bins]
+
+    @property
+    def reliability(self) -> charts.Reliability:
+        return charts.reliability(self._bins)
+
+    @property
+    def failed(self) -> int:
+        return int(self.figures["n"] - self.figures["answered"])
+
+    @property
+    def failures(self) -> list[tuple[str, int]]:
+        return list(self.figures["failures"].items())

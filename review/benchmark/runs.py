@@ -1,0 +1,155 @@
+"""Benchmark runs: what one costs, start, stop, go on with it; and the built-in items. `running` works them off."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from decimal import Decimal
+from pathlib import Path
+from typing import NamedTuple
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Avg, Count, Q, QuerySet
+from django.db.models.functions import Length
+from django.utils.translation import gettext as _
+
+from classifier.inference import budget, few_shot
+from classifier.models import (
+    Category,
+    ContractVersion,
+    ModelSpec,
+    Sentiment,
+)
+from classifier.models.taxonomy import paths
+from classifier.privacy.redaction import ERASED
+from review.gold import gold_labels
+from review.models import (
+    Contender,
+    GoldLabel,
+    Result,
+    Run,
+    Side,
+    Snapshot,
+    SnapshotItem,
+)
+
+BUILT_IN = Path(__file__).parent.parent / "data" / "benchmark.jsonl"
+MOST_CONTENDERS = 12
+
+
+class NothingToRun(Exception):
+    """The snapshot holds nothing out, or no model was picked; the message says which."""
+
+
+class Entry(NamedTuple):
+    """A model that is to run under a contract; `label` tells drafts and earlier contracts from the one in force.
+
+    It is shown `examples` solved tickets with each question, or as many as its row says.
+    """
+
+    spec: ModelSpec
+    contract: ContractVersion
+    label: str = ""
+    examples: int | None = None
+
+    @property
+    def shown(self) -> int:
+        """How many solved tickets it is shown; none where it cannot be shown any."""
+        return few_shot.number_for(self.spec, self.examples)
+
+    @property
+    def name(self) -> str:
+        """As the contender of a run is called."""
+        return str(self.contender())
+
+    def contender(self, **run: Run) -> Contender:
+        return Contender(spec=self.spec, contract=self.contract, label=self.label, examples=self.shown, **run)
+
+
+class Progress(NamedTuple):
+    done: int
+    of: int
+
+    @property
+    def percent(self) -> int:
+        return 100 * self.done // self.of if self.of else 100
+
+
+def load_built_in() -> None:
+    """Store the built-in items whose labels the taxonomy has; once each, and all of them to measure with."""
+    categories = {name: pk for pk, name in paths(Category.objects.active()).items()}
+    sentiments = dict(Sentiment.objects.active().values_list("name", "pk"))
+    fresh: dict[str, GoldLabel] = {}
+    for line in BUILT_IN.read_text(encoding="utf-8").splitlines():
+        item = json.loads(line)
+        digest = GoldLabel.digest_of(item["text"])
+        if item["category"] in categories and item["sentiment"] in sentiments:
+            fresh[digest] = GoldLabel(
+                text=item["text"],
+                digest=digest,
+                category_id=categories[item["category"]],
+                sentiment_id=sentiments[item["sentiment"]],
+                origin=GoldLabel.Origin.BUILT_IN,
+            )
+    with transaction.atomic():
+        stored = set(GoldLabel.objects.filter(digest__in=fresh).values_list("digest", flat=True))
+        missing = [label for digest, label in fresh.items() if digest not in stored]
+        gold_labels.place(missing, dict.fromkeys(fresh, Side.BENCHMARK))
+
+
+def check(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
+    """How many items each of them would be asked about. Raises NothingToRun."""
+    items = held_out(snapshot).count()
+    if not items:
+        raise NothingToRun(_("This snapshot holds nothing on the benchmark side; choose another, or label more."))
+    if not entries:
+        raise NothingToRun(_("Choose at least one model."))
+    if len(entries) > MOST_CONTENDERS:
+        raise NothingToRun(_("Choose at most %d models for one run.") % MOST_CONTENDERS)
+    return items
+
+
+@transaction.atomic
+def start(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
+    """A run that somebody works off from now on. Raises NothingToRun."""
+    items = check(snapshot, entries)
+    run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
+    Contender.objects.bulk_create(entry.contender(run=run) for entry in entries)
+    return run
+
+
+def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
+    """About what a contender will cost: tokens by the length of what is sent, one request for each item."""
+    texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
+    prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
+    number: int = texts["number"]
+    return budget.expected(entry.spec, prompt + int(texts["length"] or 0)) * number
+
+
+def stop(run: Run, note: str = "") -> bool:
+    """Ask no further; what has been answered stays. Whether it was running."""
+    running = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING)
+    return bool(running.update(state=Run.State.STOPPED, note=note[:300]))
+
+
+def resume(run: Run) -> bool:
+    """Go on with a stopped run where it was. Whether it was stopped."""
+    # A worker that still waits for what was under way keeps it, or that would be asked about twice.
+    stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
+    return bool(stopped.update(state=Run.State.RUNNING, note=""))
+
+
+def progress(run: Run) -> Progress:
+    of = run.items_count * run.contenders.count()
+    return Progress(Result.objects.filter(contender__run=run).count(), of)
+
+
+def held_out(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+    """The items to measure with: of one that was erased there is nothing left to ask about."""
+    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK).exclude(erased("gold"))
+
+
+def erased(gold_label: str) -> Q:
+    """That the text of this gold label was erased; one that was only masked can still be asked about."""
+    return Q((f"{gold_label}__digest__startswith", "erased:"), (f"{gold_label}__text", ERASED))

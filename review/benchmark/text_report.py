@@ -1,0 +1,169 @@
+"""A comparison as plain text, for a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from math import ceil
+from typing import Any, NamedTuple
+
+from review.benchmark import baseline, pairwise
+from review.benchmark.formatting import Share
+from review.benchmark.metrics import AXES
+from review.models import Contender
+from review.stats.agreement import share
+
+MOST_CONFUSED = 20
+MOST_CLASSES = 12
+"""A matrix of more is too wide for a terminal; what is mixed up most is listed in any case."""
+
+COVERAGE_STEPS = (0, 50, 60, 70, 80, 90, 95)
+"""Hundredths of confidence at which the risk is told."""
+
+
+class Setting(NamedTuple):
+    """What the figures are read with: the gate's threshold, the names of labels by axis and key, and the name of the
+    pinned baseline, where there is one.
+    """
+
+    threshold: float
+    labels: Mapping[str, Mapping[int, str]]
+    baseline: str = ""
+
+
+class Row(NamedTuple):
+    """A contender: its name, its figures, and what has changed since the baseline, in words."""
+
+    name: str
+    figures: Any
+    change: str = ""
+
+
+def lines(rows: Mapping[int, Row], setting: Setting, comparisons: Sequence[Any] = ()) -> Iterator[str]:
+    """Tables of the contenders beside each other, what can be said of each two, and what each of them mixes up.
+
+    Comparisons name the contenders by the keys of their rows.
+    """
+    yield from _table("model", [(row.name, _right(row, setting.baseline)) for row in rows.values()])
+    yield from _table("model", [(row.name, _confidence(row.figures, setting.threshold)) for row in rows.values()])
+    yield from _table("model", [(row.name, _expense(row.figures)) for row in rows.values()])
+    names = {key: row.name for key, row in rows.items()}
+    for one in comparisons:
+        yield from _pair(pairwise.told(one, names, len(comparisons)))
+    if comparisons:
+        yield "Differences are those of the first less the second, in points of a hundred, with 95% intervals."
+        yield ""
+    for row in rows.values():
+        yield from _details(row.name, row.figures, setting)
+
+
+def changes(contenders: Sequence[Contender], pinned: Contender | None) -> dict[int, str]:
+    """By key, what was fixed and what broke since the pinned baseline, in words; empty where none is pinned."""
+    if pinned is None:
+        return {}
+    known = baseline.changes(contenders, pinned)
+    told = {key: f"{one.fixed} fixed, {one.broken} broken of {one.common}" for key, one in known.items()}
+    return {one.pk: told.get(one.pk, "no item in common") for one in contenders} | {pinned.pk: "is the baseline"}
+
+
+def _table(first: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[str]:
+    header = [first, *rows[0][1]]
+    cells = [header, *([name, *values.values()] for name, values in rows)]
+    widths = [max(len(row[column]) for row in cells) for column in range(len(header))]
+    for row in cells:
+        yield "  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip()
+    yield ""
+
+
+def _right(row: Row, pinned: str) -> dict[str, str]:
+    figures = row.figures
+    shares = {what: _share(figures[key]) for what, key in (("both right", "both"), *((axis, axis) for axis in AXES))}
+    macro = {f"macro-F1 {axis}": _macro(figures["axes"][axis]["macro_f1"]) for axis in AXES}
+    return shares | macro | ({f"against {pinned}": row.change} if pinned else {})
+
+
+def _confidence(figures: Any, threshold: float) -> dict[str, str]:
+    confidence = figures["confidence"]
+    # The grid has a step for each hundredth, and a threshold between two is taken for the stricter one.
+    step = min(ceil(round(100 * threshold, 9)), 100)
+    passed, wrong = confidence["accepted"][step], confidence["wrong"][step]
+    right = share(passed - wrong, passed)
+    return {name: _number(confidence[name.lower()], 3) for name in ("Brier", "AUROC", "ECE", "AURC")} | {
+        f"pass unseen at {step / 100:.2f}": f"{passed} of {figures['n']}",
+        "right among these": _share([right.estimate, right.low, right.high, right.n]),
+    }
+
+
+def _expense(figures: Any) -> dict[str, str]:
+    failures = ", ".join(f"{kind} {number}" for kind, number in figures["failures"].items())
+    return {
+        **{f"{point} ms": _number(figures["latency"][point], 0) for point in ("p50", "p95", "p99")},
+        "cost": _number(figures["cost"], 4),
+        "cost/1,000": _number(figures["cost_per_1000"], 4),
+        "failed": failures or "none",
+    }
+
+
+def _pair(told: pairwise.Told) -> Iterator[str]:
+    """As the page says it."""
+    yield f"{told.text} {told.only_one} right by the first alone, {told.only_other} by the second"
+    macro = (f"macro-F1 {axis} {_points(one)}" for axis, one in zip(AXES, told.macro, strict=True))
+    figures = f"p={told.p:.2g}, {told.adjusted:.2g} after Holm; difference {_points(told.difference)}"
+    yield f"  {'; '.join([figures, *macro])}"
+
+
+def _points(difference: Share) -> str:
+    value, low, high = difference.percent, difference.low, difference.high
+    if value is None:
+        return "unknown"
+    return f"{value:.1f} " + ("(interval unknown)" if low is None else f"({low:.1f} to {high:.1f})")
+
+
+def _details(name: str, figures: Any, setting: Setting) -> Iterator[str]:
+    confidence = figures["confidence"]
+    bins = (f"{low:.1f}-{high:.1f}: {right:.0%} of {n}" for low, high, n, _mean, right, *_rest in confidence["bins"])
+    yield f"{name}, right by confidence: {'; '.join(bins) or 'no answer'}"
+    curve = ((step, confidence["accepted"][step], confidence["wrong"][step]) for step in COVERAGE_STEPS)
+    passing = (f"{step / 100:.2f}: {passed} ({wrong})" for step, passed, wrong in curve)
+    yield f"{name}, passing (wrong) from a confidence of: {'; '.join(passing)}"
+    for axis in AXES:
+        kept, labels = figures["axes"][axis], setting.labels[axis]
+        if confused := _confused(kept["confusion"], labels):
+            yield f"{name}, {axis} mixed up (expected -> answered): {'; '.join(confused)}"
+        if 0 < len(kept["classes"]) <= MOST_CLASSES:
+            yield f"{name}, {axis}: expected in rows, answered in columns by the number of their row"
+            yield from _table("", _matrix(kept, labels))
+
+
+def _confused(pairs: Sequence[Sequence[Any]], labels: Mapping[int, str]) -> list[str]:
+    wrong = sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: -pair[2])
+    return [f"{_name(pk, labels)} -> {_name(said, labels)}: {number}" for pk, said, number in wrong[:MOST_CONFUSED]]
+
+
+def _matrix(kept: Any, labels: Mapping[int, str]) -> list[tuple[str, dict[str, str]]]:
+    """A row for each class, in the order of the taxonomy; the last column is of what names none of them."""
+    place = {pk: number for number, pk in enumerate(labels)}
+    classes = sorted((pk for pk, *_figures in kept["classes"]), key=lambda pk: (place.get(pk, len(place)), pk))
+    numbers = {(expected, said): number for expected, said, number in kept["confusion"]}
+    columns = {**{str(number): pk for number, pk in enumerate(classes, 1)}, "none": None}
+    return [
+        (f"{row} {_name(pk, labels)}", {head: str(numbers.get((pk, said), 0)) for head, said in columns.items()})
+        for row, pk in enumerate(classes, 1)
+    ]
+
+
+def _name(pk: int | None, labels: Mapping[int, str]) -> str:
+    return "none of these" if pk is None else labels.get(pk, f"#{pk}")
+
+
+def _macro(kept: Mapping[str, Any]) -> str:
+    few = f", {len(kept['unknown'])} unknown" if kept["unknown"] else ""
+    return f"{_number(kept['value'], 3)} ({kept['known']} classes{few})"
+
+
+def _share(estimate: Sequence[Any]) -> str:
+    value, low, high, _n = estimate
+    return "unknown" if value is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+
+
+def _number(value: float | None, digits: int) -> str:
+    return "unknown" if value is None else f"{value:.{digits}f}"

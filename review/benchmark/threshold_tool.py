@@ -1,0 +1,70 @@
+"""The tool for the threshold: what each would let pass of a contender's answers."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from django.utils.translation import gettext as _
+
+from classifier.models import Gate, ModelSpec
+from review.benchmark.formatting import Gated, passed_at
+from review.models import Contender
+from review.stats import charts
+
+SHOWN_STEP = 0.05
+
+
+class Step(NamedTuple):
+    """A row of the table beside the curve."""
+
+    threshold: float
+    gated: Gated
+
+
+class Tool:
+    """What each threshold would let pass of a contender's answers, and what the chosen one does."""
+
+    def __init__(self, contender: Contender, threshold: float | None = None) -> None:
+        """At the nearest hundredth; without a threshold at the gate's."""
+        self.contender, self._gate = contender, Gate.current()
+        self._curve, self._n = contender.figures["confidence"], contender.figures["n"]
+        step = round(100 * (self.gate_threshold if threshold is None else threshold))
+        self.threshold = step / 100
+        self.chosen = self._at(step)
+
+    @property
+    def gate_threshold(self) -> float:
+        return self._gate.threshold
+
+    @property
+    def other_in_charge(self) -> ModelSpec | None:
+        """Whom the gate asks, where that is somebody else."""
+        asked = self._gate.primary_in_charge()
+        return None if asked.pk == self.contender.spec_id else asked
+
+    def _at(self, step: int) -> Gated:
+        return Gated(passed_at(step / 100, self._n, self._curve["accepted"][step], self._curve["wrong"][step]))
+
+    @property
+    def steps(self) -> list[Step]:
+        return [Step(step / 100, self._at(step)) for step in range(0, 101, round(100 * SHOWN_STEP))]
+
+    @property
+    def chart(self) -> charts.RiskCoverage:
+        return charts.risk_coverage(self._n, self._curve["accepted"], self._curve["wrong"], self.chosen.passed)
+
+    @property
+    def is_the_gates(self) -> bool:
+        return self.threshold == self.gate_threshold
+
+    @property
+    def reason(self) -> str:
+        """What the gate's history says of why the threshold was set."""
+        passed = self.chosen.passed
+        return _("Run %(run)d, %(model)s: %(accepted)d of %(n)d pass, %(wrong)d wrong") % {
+            "run": self.contender.run_id,
+            "model": self.contender,
+            "accepted": passed.accepted,
+            "n": passed.n,
+            "wrong": passed.wrong,
+        }

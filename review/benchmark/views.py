@@ -1,0 +1,204 @@
+"""Models side by side on labels that people have settled: runs, their figures, their answers, and the threshold."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from classifier.models.contract import EmptyTaxonomy
+from classifier.pipeline import gate
+from classifier.web.pagination import BoundedPaginator
+from review import tasks
+from review.benchmark import baseline, draft_comparison, model_answers, progress
+from review.benchmark import runs as benchmarks
+from review.benchmark.formatting import Names
+from review.benchmark.forms import (
+    AnswersForm,
+    DisputeForm,
+    StartForm,
+    ThresholdForm,
+)
+from review.benchmark.model_report import Sheet
+from review.benchmark.progress import Underway
+from review.benchmark.results_table import Board
+from review.benchmark.threshold_tool import Tool
+from review.gold import disputes
+from review.http import HtmxHttpRequest
+from review.models import Contender, Result, Run
+
+RUNS, ANSWERS = 20, 25
+
+compares = permission_required("review.benchmark", raise_exception=True)
+sets_threshold = permission_required(["review.benchmark", "review.set_threshold"], raise_exception=True)
+
+
+@never_cache
+@require_GET
+@compares
+def benchmark(request: HtmxHttpRequest) -> HttpResponse:
+    try:
+        form = StartForm(snapshot=request.GET.get("snapshot", ""), draft=request.GET.get("draft", ""))
+    except EmptyTaxonomy as error:
+        return _overview(request, None, str(error))
+    return _overview(request, form)
+
+
+def _overview(request: HtmxHttpRequest, form: StartForm | None, hindrance: str = "", status: int = 200) -> HttpResponse:
+    page = BoundedPaginator(Run.objects.select_related("snapshot", "created_by"), RUNS).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "form": form,
+        "hindrance": hindrance,
+        "page": page,
+        "runs": progress.listed(page.object_list),
+        "baseline": baseline.current(),
+    }
+    return render(request, "review/benchmark/benchmark.html", context, status=status)
+
+
+@require_POST
+@compares
+def start_run(request: HtmxHttpRequest) -> HttpResponse:
+    """Show what it would cost, or start it where that was confirmed."""
+    try:
+        form = StartForm(request.POST, snapshot=request.POST.get("snapshot", ""))
+    except EmptyTaxonomy as error:
+        return _overview(request, None, str(error), 422)
+    plan = form.plan(request.user)
+    if plan is None:
+        return _overview(request, form, status=422)
+    if "confirmed" not in request.POST:
+        for sentence in plan.given_away:
+            messages.warning(request, sentence)
+        return render(request, "review/benchmark/start_run.html", {"form": form, "plan": plan})
+    return redirect(tasks.start_benchmark(plan.snapshot, plan.entries, by=request.user))
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@compares
+def run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
+    if found.state != Run.State.FINISHED:
+        template = "review/benchmark/_run_progress.html" if request.htmx else "review/benchmark/run.html"
+        return render(request, template, {"run": found, "underway": Underway(found)})
+    if request.htmx:
+        # Who watched the progress gets the page of figures, which has nothing in common with it.
+        return HttpResponse(headers={"HX-Refresh": "true"})
+    return render(request, "review/benchmark/run.html", {"run": found, "board": Board(found)})
+
+
+@require_POST
+@compares
+def stop_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Run, pk=pk)
+    if benchmarks.stop(found):
+        messages.success(request, _("Stopped. What has been answered stays; you can go on with the rest at any time."))
+    return redirect(found)
+
+
+@require_POST
+@compares
+def resume_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = get_object_or_404(Run, pk=pk)
+    tasks.resume_benchmark(found)
+    return redirect(found)
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@compares
+def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+    found = _contender(run_pk, pk)
+    if found.figures is None:
+        return redirect(found.run)
+    tool = Tool(found, ThresholdForm.stated(request.GET))
+    if request.htmx:
+        return render(request, "review/benchmark/_threshold.html", {"tool": tool, "swapped": True})
+    context = {"contender": found, "sheet": Sheet(found), "tool": tool, "beside": draft_comparison.beside(found)}
+    return render(request, "review/benchmark/contender.html", context)
+
+
+def _contender(run_pk: int, pk: int) -> Contender:
+    contenders = Contender.objects.select_related("run__snapshot", "spec", "contract")
+    return get_object_or_404(contenders, run=run_pk, pk=pk)
+
+
+@require_POST
+@sets_threshold
+def threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+    found, stated = _contender(run_pk, pk), ThresholdForm.stated(request.POST)
+    if stated is None or found.figures is None:
+        messages.error(request, _("A threshold is from 0 to 1."))
+        return redirect(found)
+    tool = Tool(found, stated)
+    gate.set_threshold(tool.threshold, by=request.user, reason=tool.reason)
+    messages.success(request, _("From a confidence of %.2f on tickets now pass unseen.") % tool.threshold)
+    return redirect(found)
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@compares
+def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+    found, against = _contender(run_pk, pk), baseline.current()
+    names, compared = Names(found.run, found), bool(against and against.pk != pk)
+    form = AnswersForm(request.GET, names=names, failures=model_answers.kinds(found), compared=compared)
+    page = BoundedPaginator(model_answers.answers(found, form.wanted, against), ANSWERS).get_page(
+        request.GET.get("page")
+    )
+    context = {
+        "contender": found,
+        "form": form,
+        "page": page,
+        "answers": model_answers.said(page.object_list, names),
+        "baseline": against,
+        "query": request.GET.urlencode(),
+    }
+    template = "review/benchmark/_answers.html" if request.htmx else "review/benchmark/answers.html"
+    return render(request, template, context | {"swapped": bool(request.htmx)})
+
+
+@require_POST
+@compares
+def dispute(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    result = get_object_or_404(Result.objects.select_related("item__gold", "contender"), pk=pk)
+    form = DisputeForm(request.POST)
+    try:
+        if form.is_valid():
+            disputes.dispute(result.item.gold, request.user, form.cleaned_data["reason"])
+            messages.success(request, _("Two people are asked anew; until they have answered the label is out of use."))
+        else:
+            messages.error(request, _("Say in a few words what is wrong with the label."))
+    except disputes.CannotDispute:
+        messages.error(request, _("This label is being asked about already, or it is out of use."))
+    args, back = [result.contender.run_id, result.contender_id], QueryDict(request.POST.get("back", ""))
+    return redirect(reverse("review:answers", args=args, query=back))
+
+
+@require_POST
+@compares
+def pin(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+    found = _contender(run_pk, pk)
+    baseline.pin(found)
+    messages.success(request, _("Later results are held against %s from now on.") % found)
+    return redirect(found.run)
+
+
+@require_POST
+@compares
+def unpin(request: HtmxHttpRequest) -> HttpResponse:
+    was = baseline.current()
+    baseline.unpin()
+    return redirect(was.run if was else "review:benchmark")

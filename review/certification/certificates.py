@@ -1,0 +1,150 @@
+"""Certificates: granted by the books, written down into the epoch that the gate reads, and ended for a reason."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+from django.utils import timezone
+
+from classifier.integrations.webhooks import events
+from classifier.models import AuditDraw, Epoch, Ticket
+from classifier.models.outbox import Kind
+from review.certification import evidence_ledger
+from review.certification.sequential_test import Book, share_of_audits
+from review.models import (
+    Alarm,
+    Audit,
+    Certificate,
+    Decision,
+    Ledger,
+    Promise,
+    Seat,
+)
+
+FRONTIER = 20
+"""Thresholds below what is certified whose tickets are all audited: they wait for people anyway, and tell most."""
+MOST_AT_ONCE = 500
+"""Tickets that are let pass in one transaction."""
+
+
+@transaction.atomic(durable=True)
+def keep_books(ledger_pk: int) -> Book | None:
+    """Count what has come, and have the gate do as the books say. None where the ledger has been closed meanwhile.
+
+    Where an alarm is being looked into, nothing passes whatever the books say. The order of locks is the ledger's, then
+    the epoch's, which the gate waits for: it is taken last.
+    """
+    ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
+    if ledger is None:
+        return None
+    book = evidence_ledger.brought_up_to_date(ledger)
+    _certify(ledger, book)
+    epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=ledger.epoch_id)
+    suspended = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).exists()
+    _write_down(epoch, ledger, None if suspended else book.threshold, book)
+    return book
+
+
+def _certify(ledger: Ledger, book: Book) -> None:
+    """Grant what is certified now, and end what is not any more because audits were corrected."""
+    held = ledger.certificates.filter(ended_at=None).first()
+    if held and held.passes_from != book.threshold:
+        corrected = book.threshold is None or book.threshold > held.passes_from
+        end(held, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
+    if book.threshold is not None and (held is None or held.passes_from != book.threshold):
+        audits, errors = counted(ledger, book.threshold)
+        granted = Certificate.objects.create(
+            ledger=ledger,
+            passes_from=book.threshold,
+            coverage=ledger.coverage[book.certified - 1],
+            audits=audits,
+            errors=errors,
+            until=_last_draw(ledger),
+        )
+        events.tell(Kind.GRANTED, _told(granted))
+
+
+def _last_draw(ledger: Ledger) -> int:
+    draws = AuditDraw.objects.filter(epoch=ledger.epoch_id).order_by("-pk")
+    return draws.values_list("pk", flat=True).first() or 0
+
+
+def counted(ledger: Ledger, threshold: float) -> tuple[int, int]:
+    """How many audits of tickets that score at least the threshold have been answered, and how many found an error."""
+    judged = Audit.objects.judged().filter(epoch=ledger.epoch_id, draw__void=False, draw__value__gte=threshold)
+    errors = (
+        judged.filter(category_right=False)
+        if ledger.about == "category"
+        else judged.exclude(category_right=True, sentiment_right=True)
+    )
+    carried = ledger.carried.filter(value__gte=threshold)
+    return judged.count() + carried.count(), errors.count() + carried.filter(wrong=True).count()
+
+
+def end(certificate: Certificate, reason: Certificate.End) -> None:
+    """From now on it is not in force; others are told, unless one that lets more pass takes its place."""
+    in_force = Certificate.objects.filter(pk=certificate.pk, ended_at=None)
+    if in_force.update(ended_at=timezone.now(), ended_by=reason) and reason != Certificate.End.EXTENDED:
+        events.tell(Kind.REVOKED, {**_told(certificate), "reason": reason.value})
+
+
+def _told(certificate: Certificate) -> dict[str, Any]:
+    """A certificate as others are told of it."""
+    ledger = certificate.ledger
+    return {
+        "certificate": certificate.pk,
+        "model": ledger.epoch.spec.name,
+        "about": ledger.about,
+        "target": round(1 - ledger.error, 6),
+        "risk": ledger.promised_risk,
+        "passes_from": certificate.passes_from,
+        "coverage": certificate.coverage,
+        "audits": certificate.audits,
+        "errors": certificate.errors,
+    }
+
+
+def _write_down(epoch: Epoch, ledger: Ledger, passes_from: float | None, book: Book) -> None:
+    place = min((book.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
+    promise = Promise.current()
+    seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__spec=epoch.spec_id)[:10_000].count()
+    values = {
+        "passes_from": passes_from,
+        "audits_from": ledger.grid[place],
+        "audit_share": share_of_audits(seen, promise.early_share, promise.late_share),
+    }
+    if any(getattr(epoch, name) != value for name, value in values.items()):
+        Epoch.objects.filter(pk=epoch.pk).update(**values)
+
+
+def release(epoch: Epoch) -> int:
+    """Have the gate judge anew what waits for an audit that nobody has looked at, though it may pass by now. Returns
+    how many tickets; there may be more.
+
+    Its lot is void and it gets another: which tickets have been looked at says nothing of whether they are right.
+    """
+    if epoch.passes_from is None:
+        return 0
+    waiting = Audit.objects.pending().filter(
+        epoch=epoch, draw__void=False, draw__value__gte=epoch.passes_from, draw__verdict__accepted=False
+    )
+    pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:MOST_AT_ONCE])
+    return _release(epoch, pks) if pks else 0
+
+
+@transaction.atomic(durable=True)
+def _release(epoch: Epoch, ticket_pks: list[int]) -> int:
+    held = Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
+    locked = list(held.values_list("pk", flat=True))
+    begun = set(Decision.objects.filter(ticket__in=locked).values_list("ticket", flat=True))
+    begun |= set(Seat.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))
+    untouched = [pk for pk in locked if pk not in begun]
+    audits = Audit.objects.pending().filter(epoch=epoch, ticket__in=untouched)
+    AuditDraw.objects.filter(pk__in=list(audits.values_list("draw", flat=True))).update(void=True)
+    audits.delete()
+    Seat.objects.open().filter(ticket__in=untouched).delete()
+    Ticket.objects.filter(pk__in=untouched).update(
+        state=Ticket.State.NEW, sealed=False, available_at=timezone.now(), attempts=0
+    )
+    return len(untouched)

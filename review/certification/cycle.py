@@ -1,0 +1,69 @@
+"""One turn of keeping the promise: alarms, books, what may pass now, and a better scorer. As everywhere, whoever calls
+is only a nudge: the rows say what is to do.
+"""
+
+from __future__ import annotations
+
+from datetime import timedelta
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.models import Epoch, Gate, Mode
+from classifier.pipeline.heartbeat import beating
+from review.certification import (
+    alarm_emails,
+    alarms,
+    certificates,
+    epoch_opening,
+    scorer_training,
+)
+from review.models import Certificate, Ledger, Promise
+
+LEASE = timedelta(seconds=60)
+
+
+def keep_promise() -> bool:
+    """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
+    they may pass by now.
+    """
+    now = timezone.now()
+    mine = Promise.objects.filter(pk=Promise.current().pk)
+    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
+        return False
+    try:
+        with beating(lambda: mine.update(busy_until=timezone.now() + LEASE), LEASE):
+            return _keep()
+    finally:
+        mine.update(busy_until=None)
+
+
+def _keep() -> bool:
+    _close_what_ended()
+    epoch, promise = Epoch.objects.certifying(), Promise.current()
+    if epoch is None:
+        return False
+    ledger = epoch_opening.ledger_of(epoch, promise) or epoch_opening.open_ledger(epoch, promise)
+    if ledger is None:
+        return False
+    alarms.look(ledger.pk)
+    certificates.keep_books(ledger.pk)
+    alarm_emails.tell()
+    epoch.refresh_from_db()
+    if epoch.ended_at is None:
+        scorer_training.improve(epoch, ledger, promise)
+    return certificates.release(epoch) > 0
+
+
+@transaction.atomic(durable=True)
+def _close_what_ended() -> None:
+    """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
+    running = Epoch.objects.running().filter(mode=Mode.CERTIFIED)
+    if Gate.objects.filter(mode=Mode.CERTIFIED).exists():
+        ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
+    else:
+        ended = Ledger.objects.filter(closed_at=None)
+    epoch_opening.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
+    if Gate.objects.exclude(mode=Mode.CERTIFIED).exists():
+        running.update(ended_at=timezone.now(), passes_from=None)

@@ -1,0 +1,145 @@
+"""The books: the evidence for a promise, added up draw by draw, and what of it is certified.
+
+They can be kept at any time, by anybody, twice at once; what they say follows from the draws and the audits alone. An
+audit that nobody has answered yet counts as an error, so that leaving the hard ones for later helps nobody; whatever
+is certified even so is certified.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+
+from classifier.models import AuditDraw, Epoch
+from classifier.models.gate import About
+from review.certification.sequential_test import (
+    Book,
+    Lot,
+    risk_left,
+    shadow_of,
+)
+from review.models import Audit, Ledger
+
+MOST_AT_ONCE = 20_000
+"""Draws read in one go."""
+
+
+class Terms(NamedTuple):
+    """What is promised: the largest share of wrong tickets, and how probable a false claim may be."""
+
+    error: float
+    risk: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Turn:
+    """One draw as evidence. `wrong` is None where it was not audited, or nobody has answered."""
+
+    pk: int
+    value: float
+    share: float
+    floor: float
+    shadow: float
+    audited: bool
+    wrong: bool | None
+
+    @property
+    def is_pending(self) -> bool:
+        return self.audited and self.wrong is None
+
+    def row(self) -> tuple[float, float, float, float, bool, bool]:
+        return self.value, self.share, self.floor, self.shadow, self.audited, self.wrong is not False
+
+
+def opened(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence[float], attempt: int) -> Ledger:
+    """A new ledger for an epoch that has none; part of a transaction that holds the epoch."""
+    risk = risk_left(terms.risk, attempt)
+    book = Book.opened(grid, terms.error, risk)
+    return Ledger.objects.create(
+        epoch=epoch,
+        about=epoch.about,
+        error=terms.error,
+        promised_risk=terms.risk,
+        risk=risk,
+        attempt=attempt,
+        grid=list(grid),
+        coverage=list(coverage),
+        wealth=book.wealth.tolist(),
+        reached=book.reached,
+    )
+
+
+def brought_up_to_date(ledger: Ledger) -> Book:
+    """Add what is settled to the ledger for good, and give the books as they stand with what is pending as well.
+
+    Part of a transaction that holds the ledger.
+    """
+    book = settled(ledger)
+    pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
+    first_pending = pending.values_list("draw", flat=True).first()
+    for part in _parts(ledger, after=ledger.until, before=first_pending):
+        book.add(Lot.of([turn.row() for turn in part]))
+        ledger.until = part[-1].pk
+    ledger.wealth, ledger.reached, ledger.tickets = book.wealth.tolist(), book.reached, book.tickets
+    ledger.save(update_fields=["wealth", "reached", "tickets", "until"])
+    for part in _parts(ledger, after=ledger.until):
+        book.add(Lot.of([turn.row() for turn in part]))
+    return book
+
+
+def settled(ledger: Ledger) -> Book:
+    """As far as it is settled; from the beginning where it is to be counted anew."""
+    if ledger.until == 0:
+        book = Book.opened(ledger.grid, ledger.error, ledger.risk)
+        book.add(carried(ledger))
+        return book
+    wealth = np.array(ledger.wealth, np.float64)
+    return Book(np.array(ledger.grid, np.float64), ledger.error, ledger.risk, wealth, ledger.reached, ledger.tickets)
+
+
+def carried(ledger: Ledger) -> Lot:
+    """Audits of earlier epochs, which come first. They are a fair sample, drawn alike whatever they score now."""
+    rows = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong"))
+    return Lot.audits([value for value, _wrong in rows], [wrong for _value, wrong in rows])
+
+
+def turns(ledger: Ledger, after: int = 0, before: int | None = None, *, audited_only: bool = False) -> Iterator[Turn]:
+    """The draws of the ledger's epoch, in order."""
+    draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=after).order_by("pk")
+    if before is not None:
+        draws = draws.filter(pk__lt=before)
+    if audited_only:
+        draws = draws.filter(audited=True)
+    right = ("audit__category_right", "audit__sentiment_right")
+    names = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited", *right)
+    for pk, value, share, floor, audits_from, passes_from, audited, *found in draws.values_list(*names):
+        yield Turn(
+            pk=pk,
+            value=value,
+            share=share,
+            floor=floor,
+            shadow=shadow_of(audits_from, passes_from),
+            audited=audited,
+            wrong=was_wrong(ledger.about, *found) if audited else None,
+        )
+
+
+def was_wrong(about: str, category_right: bool | None, sentiment_right: bool | None) -> bool | None:
+    """Whether an audit found an error that counts; None while it has found nothing."""
+    if category_right is None or sentiment_right is None:
+        return None
+    return not (category_right and (sentiment_right or about == About.CATEGORY))
+
+
+def _parts(ledger: Ledger, after: int, before: int | None = None) -> Iterator[list[Turn]]:
+    part: list[Turn] = []
+    for turn in turns(ledger, after, before):
+        part.append(turn)
+        if len(part) == MOST_AT_ONCE:
+            yield part
+            part = []
+    if part:
+        yield part

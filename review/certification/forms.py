@@ -1,0 +1,141 @@
+"""What the page of the promise asks for: the promise, what decides, and a target to try out. Shares are in percent."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, NamedTuple
+
+from django import forms
+from django.contrib.auth.models import User
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import About, Gate, Mode
+from classifier.pipeline import gate
+from review.certification import accuracy_target
+from review.models import Promise
+
+LONGEST_REASON = 100
+
+
+class Terms(NamedTuple):
+    target: float
+    risk: float
+
+
+class Percent(forms.FloatField):
+    """A share, typed in percent: 97 is 0.97."""
+
+    def __init__(self, low: float, high: float, **values: Any) -> None:
+        super().__init__(min_value=low, max_value=high, step_size=None, **values)
+        self.widget.attrs |= {"step": "any", "inputmode": "decimal"}
+
+    def clean(self, value: Any) -> Any:
+        percent = super().clean(value)
+        # So that 97 is the very number that stands in the table as 0.97.
+        return None if percent is None else round(percent / 100, 6)
+
+    def prepare_value(self, value: Any) -> Any:
+        return f"{100 * value:.6g}" if isinstance(value, float) else value
+
+
+def _why() -> forms.CharField:
+    return forms.CharField(
+        label=_("Why"), max_length=LONGEST_REASON, help_text=_("In a few words, for the history; your name is kept.")
+    )
+
+
+class PromiseForm(forms.Form):
+    """What is promised from now on."""
+
+    target = Percent(
+        50, 99.9, label=_("At least right, %"), help_text=_("Share of the tickets that pass unseen, from 50 to 99.9.")
+    )
+    risk = Percent(0.1, 50, label=_("Risk, %"), help_text=_("How probable a false claim may be, from 0.1 to 50."))
+    early_share = Percent(
+        3,
+        100,
+        label=_("Audits at first, %"),
+        help_text=_("Share of tickets that are audited while there is little evidence, from 3."),
+    )
+    late_share = Percent(
+        3, 100, label=_("Audits later, %"), help_text=_("The same once there is much evidence, from 3.")
+    )
+    rejudged_share = Percent(
+        0,
+        100,
+        label=_("Agreements looked at twice, %"),
+        help_text=_("Share of audits that agree with the model and go to another person as well."),
+    )
+    by_category = forms.BooleanField(
+        label=_("Certify categories on their own too"),
+        required=False,
+        help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
+    )
+    why = _why()
+
+    def __init__(self, data: Mapping[str, Any] | None = None) -> None:
+        promise = Promise.current()
+        names = [name for name in self.base_fields if name != "why"]
+        super().__init__(data, initial={name: getattr(promise, name) for name in names}, prefix="promise")
+
+    def save(self, by: User) -> None:
+        """State it. Raises ValidationError where it cannot be promised, which the fields see to."""
+        values = dict(self.cleaned_data)
+        reason = values.pop("why")
+        accuracy_target.state(values, by=by, reason=reason)
+
+
+class ModeForm(forms.Form):
+    """What decides from now on."""
+
+    mode = forms.ChoiceField(label=_("What decides"), choices=Mode.choices, widget=forms.RadioSelect)
+    about = forms.ChoiceField(label=_("What has to be right"), choices=About.choices, widget=forms.RadioSelect)
+    score_threshold = Percent(
+        0,
+        100,
+        label=_("Fixed threshold on the probability of being right, %"),
+        help_text=_("Counts only where that is what decides."),
+    )
+    why = _why()
+
+    def __init__(self, data: Mapping[str, Any] | None = None, **values: Any) -> None:
+        current = Gate.current()
+        initial = {name: getattr(current, name) for name in ("mode", "about", "score_threshold")}
+        self._mode = current.mode
+        super().__init__(data, initial=initial | values, prefix="mode")
+
+    @property
+    def begins_certifying(self) -> bool:
+        """Whether everything would go to people for a while, because certificates decide and did not before; a reason
+        may be missing yet.
+        """
+        return self.data.get("mode-mode") == Mode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
+
+    def unanswered(self) -> ModeForm:
+        """The same choices, in a form whose reason nobody has been asked for yet."""
+        return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
+
+    def save(self, by: User) -> None:
+        """Have the gate go by it. Raises ValidationError where it cannot, which the fields see to."""
+        values = self.cleaned_data
+        gate.set_mode(
+            Mode(values["mode"]),
+            about=About(values["about"]),
+            score_threshold=values["score_threshold"],
+            by=by,
+            reason=values["why"],
+        )
+
+
+class WhatIfForm(forms.Form):
+    """A target to try out."""
+
+    target = Percent(50, 99.9, label=_("At least right, %"))
+    risk = Percent(0.1, 50, label=_("Risk, %"))
+
+    @classmethod
+    def stated(cls, data: Mapping[str, Any], promise: Promise) -> tuple[WhatIfForm, Terms]:
+        """The form, and what was sent where it can be tried; else what is promised now."""
+        usual = Terms(promise.target, promise.risk)
+        form = cls(data if "target" in data else None, initial=usual._asdict(), auto_id="id_what_if_%s")
+        return form, Terms(**form.cleaned_data) if form.is_valid() else usual

@@ -1,0 +1,128 @@
+"""Certificates and alarms as the page tells them, newest first, page by page; and alarms that call for somebody."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import NamedTuple, TypeVar
+
+from django.db.models import Q, QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from classifier.models import AuditDraw
+from review.certification import alarms, drift
+from review.certification.formatting import percent
+from review.models import Alarm, Certificate
+
+SIZE = 20
+MOST_NOTICES = 5
+
+Row = TypeVar("Row", Certificate, Alarm)
+
+
+class Issued(NamedTuple):
+    """A certificate; the share of tickets that it let pass is in percent."""
+
+    certificate: Certificate
+    target: str
+    coverage: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Past:
+    """A page of each; the keys to go on before are None at the end."""
+
+    certificates: list[Issued]
+    certificates_before: int | None
+    alarms: list[Alarm]
+    alarms_before: int | None
+
+    @classmethod
+    def of(cls, certificates_before: str = "", alarms_before: str = "") -> Past:
+        """What came before these keys; what is no key means the first page (two queries)."""
+        certificates, next_certificate = _page(Certificate.objects.select_related("ledger"), certificates_before)
+        raised, next_alarm = _page(Alarm.objects.select_related("seen_by"), alarms_before)
+        issued = [Issued(one, percent(1 - one.ledger.error), 100 * one.coverage) for one in certificates]
+        return cls(certificates=issued, certificates_before=next_certificate, alarms=raised, alarms_before=next_alarm)
+
+
+def _page(rows: QuerySet[Row], before: str) -> tuple[list[Row], int | None]:
+    if before.isdecimal() and len(before) < 19:
+        rows = rows.filter(pk__lt=int(before))
+    found = list(rows.order_by("-pk")[: SIZE + 1])
+    return found[:SIZE], found[SIZE - 1].pk if len(found) > SIZE else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Notice:
+    """An alarm that calls for somebody: what was noticed, since when, how far audits are, and what passed since."""
+
+    alarm: Alarm
+    what: str
+    since: datetime
+    progress: str
+    passed: int
+    more: bool
+    """Whether more passed than are offered at a time."""
+
+    @property
+    def is_open(self) -> bool:
+        return self.alarm.state == Alarm.State.OPEN
+
+    @property
+    def audits(self) -> int:
+        """Those that count for whether it is confirmed, as far as they are needed."""
+        return min(int(self.alarm.figures.get("audits", 0)), drift.BURST)
+
+    @property
+    def most(self) -> int:
+        return drift.BURST
+
+    @classmethod
+    def all(cls) -> list[Notice]:
+        """Alarms that are open, and confirmed ones that nobody has seen (one query, and two for each)."""
+        calling = Q(state=Alarm.State.OPEN) | Q(state=Alarm.State.CONFIRMED, seen_by=None)
+        found = Alarm.objects.filter(calling).select_related("seen_by").order_by("-pk")
+        return [cls.of(alarm) for alarm in found[:MOST_NOTICES]]
+
+    @classmethod
+    def of(cls, alarm: Alarm) -> Notice:
+        """Two queries."""
+        first = AuditDraw.objects.filter(pk=alarm.since).values_list("verdict__created_at", flat=True).first()
+        passed = len(alarms.passed_since(alarm))
+        return cls(
+            alarm=alarm,
+            what=_what(alarm),
+            since=first or alarm.raised_at,
+            progress=_progress(alarm),
+            passed=passed,
+            more=passed == alarms.MOST_OFFERED,
+        )
+
+
+def _what(alarm: Alarm) -> str:
+    kinds = {
+        Alarm.Kind.ERRORS: _("Audits of tickets that passed find more wrong answers than is promised."),
+        Alarm.Kind.AGREEMENT: _("The second family of models agrees with the answers less often than it used to."),
+        Alarm.Kind.SCORES: _("Answers look less certain than they used to."),
+        Alarm.Kind.UNKNOWN: _("More tickets than usual are unlike anything that is known."),
+        Alarm.Kind.LABELS: _("Categories are given in other shares than usual."),
+    }
+    return kinds[Alarm.Kind(alarm.kind)]
+
+
+def _progress(alarm: Alarm) -> str:
+    figures = {"audits": 0, "errors": 0} | alarm.figures
+    if alarm.state == Alarm.State.CONFIRMED:
+        said: str = ngettext(
+            "Confirmed by %(audits)d audit, %(errors)d of which found an error: the certificate is revoked.",
+            "Confirmed by %(audits)d audits, %(errors)d of which found an error: the certificate is revoked.",
+            figures["audits"],
+        )
+        return str(said % figures)
+    said = _(
+        "%(audits)d of at least %(most)d audits have been answered, %(errors)d of which found an error. Nothing passes "
+        "unseen until they tell whether the promise still holds."
+    )
+    return str(said % (figures | {"most": drift.BURST}))

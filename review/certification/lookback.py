@@ -1,0 +1,35 @@
+"""Looking back: tickets that passed since something changed go to people after all."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from django.db import transaction
+
+from classifier.models import Ticket
+from classifier.models.outbox import Kind
+from review.certification import alarms
+from review.models import Alarm
+from review.workflow import assigning, routing
+
+CHUNK = 200
+
+
+def look_back(alarm: Alarm) -> int:
+    """Have people look at the tickets that passed since. Returns how many; called again it asks about no ticket twice.
+
+    At most as many as are offered at a time, the latest first.
+    """
+    passed = alarms.passed_since(alarm)
+    return sum(_ask(passed[start : start + CHUNK]) for start in range(0, len(passed), CHUNK))
+
+
+@transaction.atomic(durable=True)
+def _ask(ticket_pks: Sequence[int]) -> int:
+    """What has moved on meanwhile is left alone, and so is what is sealed: people are asked about it already."""
+    passed = Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
+    pks = list(passed.select_for_update().order_by("pk").values_list("pk", flat=True))
+    routing.ask_again(pks)
+    assigning.on_moved(pks, Ticket.State.HELD)
+    routing.tell(Kind.REOPENED, pks)
+    return len(pks)

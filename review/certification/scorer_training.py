@@ -1,0 +1,209 @@
+"""The scorer learns: a new one is fitted on what people said of the model's answers, and takes over if it is better.
+
+It never sees the audits by which its own epoch is judged: those are kept from learning, and what the specialist has
+learned from says nothing of how it answers otherwise. Better is what is surprised less by labels held out; and the
+audits that were kept must bring it at least as far as the one in service has come.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Exists, OuterRef
+
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Epoch,
+    Example,
+    Prediction,
+    Score,
+    Scorer,
+    SpecialistVersion,
+    Ticket,
+)
+from classifier.models.ticket import TicketQuerySet
+from classifier.pipeline import scoring
+from classifier.pipeline.predict import Labelled
+from classifier.scoring import scorer as fitted
+from classifier.scoring.scorer import Judged, Weights
+from review.certification import epoch_opening, evidence_ledger
+from review.certification.sequential_test import (
+    Book,
+    Floats,
+    Lot,
+    risk_left,
+)
+from review.models import Audit, Ledger, Promise
+from review.workflow.audits import is_or_lies_below
+
+FEWEST, GROWTH = 300, 1.5
+"""Answers that people judged, before the first scorer is fitted; and the growth after which there is another."""
+MOST = 5_000
+FOLDS = 5
+BEYOND_NOISE = 1.645
+"""Standard errors by which the new one has to be surprised less."""
+
+
+class Unlike(NamedTuple):
+    """How much less the new scorer is surprised by an answer it has not seen, in nats: on average, and how far that may
+    be chance.
+    """
+
+    mean: float
+    error: float
+
+    @property
+    def is_better(self) -> bool:
+        return self.mean > BEYOND_NOISE * self.error
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """A scorer that is not in service, and how it compares with the one that is."""
+
+    scorer: Scorer
+    compared: Unlike
+
+
+def improve(epoch: Epoch, ledger: Ledger, promise: Promise) -> Scorer | None:
+    """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    tried = _is_due(epoch)
+    if not tried:
+        return None
+    # So that the next one is fitted only once there is much more to fit it on.
+    Scorer.objects.filter(pk=epoch.scorer.pk).update(tried=tried)
+    candidate = fit(epoch, tried)
+    if (
+        candidate is None
+        or not candidate.compared.is_better
+        or not _is_certified_as_far(epoch, ledger, promise, candidate.scorer)
+    ):
+        return None
+    return _put_in_service(candidate)
+
+
+def _is_due(epoch: Epoch) -> int:
+    """How many judged answers there are, at least, if they are enough for another scorer; else 0."""
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    wanted = max(FEWEST, int(GROWTH * epoch.scorer.tried))
+    return wanted if _judgeable(epoch).order_by()[:wanted].count() == wanted else 0
+
+
+def _judgeable(epoch: Epoch) -> TicketQuerySet:
+    """Tickets that people have labelled, without the audits that are kept; with an answer by this model under this
+    contract.
+    """
+    kept = Audit.objects.filter(ticket=OuterRef("pk"), kept=True)
+    said = Prediction.objects.filter(
+        ticket=OuterRef("pk"), spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+    )
+    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
+
+
+def fit(epoch: Epoch, tried: int) -> Candidate | None:
+    """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
+    assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
+    serving = SpecialistVersion.objects.filter(in_service=True).first()
+    before, now = epoch.scorer, Scorer(spec=epoch.spec, witness=serving)
+    latest = _judgeable(epoch).order_by("-pk").values_list("pk", flat=True)[:MOST]
+    tickets = _unlearned(list(latest), serving, before.witness)
+    if len(tickets) < FEWEST // 3:
+        return None
+    judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
+    found = np.concatenate(list(_held_out(judged, judged_before, before.fitted())))
+    compared = Unlike(float(found.mean()), float(found.std() / np.sqrt(len(found))))
+    now.weights, now.labels, now.tried = fitted.fit(judged).as_json(), len(judged), tried
+    now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _right(judged)}
+    return Candidate(scorer=now, compared=compared)
+
+
+def _held_out(judged: Judged, judged_before: Judged, before: Weights) -> Iterator[Floats]:
+    """By how much less the new one is surprised, fold by fold."""
+    places = np.random.default_rng(0).permutation(len(judged))
+    for fold in range(FOLDS):
+        held = [int(one) for one in places[fold::FOLDS]]
+        rest = [int(one) for one in np.setdiff1d(places, held)]
+        new = fitted.surprise(fitted.fit(judged.part(rest)), judged.part(held))
+        yield fitted.surprise(before, judged_before.part(held)) - new
+
+
+def _right(judged: Judged) -> dict[str, float]:
+    parts = {"category": judged.category_right, "sentiment": judged.sentiment_right, "both": judged.both_right}
+    return {name: float(np.mean(right)) for name, right in parts.items()}
+
+
+def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> list[Ticket]:
+    """Those that none of these versions has learned from."""
+    taught = [np.frombuffer(version.taught, np.int64).reshape(3, -1)[0] for version in versions if version]
+    keys = {int(key) for of_version in taught for key in of_version}
+    learned = set(Example.objects.filter(pk__in=keys).values_list("ticket", flat=True)) if keys else set()
+    wanted = [pk for pk in ticket_pks if pk not in learned]
+    return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
+
+
+def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
+    """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
+    version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
+    said = Prediction.objects.filter(
+        ticket__in=tickets, spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+    )
+    by_ticket = {one.ticket_id: one for one in said}
+    pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
+    signals = scoring.seen_of([Labelled(*pair) for pair in pairs], scorer, version)
+    parents = dict(Category.objects.values_list("pk", "parent"))
+    return Judged(
+        signals=signals,
+        categories=[one.category_id for _ticket, one in pairs],
+        category_right=[is_or_lies_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],
+        sentiment_right=[one.sentiment_id == ticket.sentiment_id for ticket, one in pairs],
+    )
+
+
+class Reach(NamedTuple):
+    """How far books have come: the share of tickets that may pass, and how little the next step still takes."""
+
+    share: float
+    less_needed: float
+
+    @classmethod
+    def of(cls, book: Book, coverage: Sequence[float]) -> Reach:
+        needed = book.clean_audits_needed()
+        return cls(coverage[book.certified - 1] if book.certified else 0.0, -np.inf if needed is None else -needed)
+
+
+def _is_certified_as_far(epoch: Epoch, ledger: Ledger, promise: Promise, scorer: Scorer) -> bool:
+    """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
+    # Scores are stored with their scorer; of one that does not take over they go again.
+    scorer.in_service = False
+    scorer.save()
+    beginning = epoch_opening.beginning(epoch, scorer)
+    ledger.refresh_from_db()
+    reached = Reach.of(evidence_ledger.settled(ledger), ledger.coverage)
+    as_far = beginning is not None and _reach_of(beginning, promise) >= reached
+    if not as_far:
+        Score.objects.filter(scorer=scorer).delete()
+        scorer.delete()
+    return as_far
+
+
+def _reach_of(beginning: epoch_opening.Beginning, promise: Promise) -> Reach:
+    attempt = epoch_opening.attempts() + 1 if beginning.carried else 0
+    book = Book.opened(beginning.grid, promise.error, risk_left(promise.risk, attempt))
+    book.add(Lot.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
+    return Reach.of(book, beginning.coverage)
+
+
+@transaction.atomic
+def _put_in_service(candidate: Candidate) -> Scorer:
+    """The next ticket begins an epoch of its own."""
+    scorer = candidate.scorer
+    Scorer.objects.select_for_update().filter(spec=scorer.spec_id, in_service=True).update(in_service=False)
+    scorer.in_service = True
+    scorer.save()
+    return scorer

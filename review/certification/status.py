@@ -1,0 +1,149 @@
+"""Where the promise stands: which stage it is in, what it stands on, and what it takes to get on."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import StrEnum
+
+from classifier.models import (
+    Epoch,
+    Gate,
+    Mode,
+    Prediction,
+)
+from review.certification import epoch_opening
+from review.certification.epoch_opening import FEWEST_SCORES
+from review.certification.evidence_columns import Evidence
+from review.certification.sequential_test import Book
+from review.models import (
+    Alarm,
+    Certificate,
+    Ledger,
+    Promise,
+)
+
+
+class Stage(StrEnum):
+    FIXED = "fixed"
+    WAITING = "waiting"
+    UNCERTIFIED = "uncertified"
+    CERTIFIED = "certified"
+    SUSPENDED = "suspended"
+    REVOKED = "revoked"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Books:
+    """A ledger that is open, what is recorded for it, and how far it would be without the audits that wait."""
+
+    ledger: Ledger
+    evidence: Evidence
+    book: Book
+
+    @classmethod
+    def of(cls, ledger: Ledger) -> Books:
+        """Two queries."""
+        evidence = Evidence.latest(ledger)
+        return cls(ledger=ledger, evidence=evidence, book=evidence.book(ledger))
+
+    @property
+    def pending(self) -> int:
+        return int(self.evidence.pending.sum())
+
+    @property
+    def next_place(self) -> int:
+        """Of the grid's thresholds the next to be certified, or the last where all are."""
+        return min(self.book.certified, len(self.ledger.grid) - 1)
+
+    @property
+    def is_complete(self) -> bool:
+        return self.book.certified == len(self.ledger.grid)
+
+    def coverage_at(self, threshold: float) -> float:
+        """The share of tickets at or above one of the grid's thresholds."""
+        known = dict(zip(self.ledger.grid, self.ledger.coverage, strict=True))
+        return float(known.get(threshold, 0.0))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Standing:
+    """What the tables say now. Without a stage of its own: an epoch before its first ticket, and books before enough
+    tickets have come for a grid, of which `come` have so far.
+    """
+
+    gate: Gate
+    promise: Promise
+    stage: Stage
+    epoch: Epoch | None
+    books: Books | None
+    certificate: Certificate | None
+    """In force, or suspended."""
+    alarm: Alarm | None
+    come: int = 0
+
+    @classmethod
+    def now(cls) -> Standing:
+        """At most ten queries, whatever there is. Raises Gate.DoesNotExist before the catalogue is loaded."""
+        gate, promise = Gate.current(), Promise.current()
+        if gate.mode != Mode.CERTIFIED:
+            return cls._without_books(gate, promise, Stage.FIXED)
+        epoch = Epoch.objects.certifying()
+        ledger = epoch_opening.ledger_of(epoch, promise) if epoch else None
+        if epoch is None or ledger is None:
+            stage = Stage.REVOKED if _is_revoked() else Stage.WAITING
+            return cls._without_books(gate, promise, stage, epoch, _come(epoch) if epoch else 0)
+        certificate = ledger.certificates.filter(ended_at=None).first()
+        alarm = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).first()
+        return cls(
+            gate=gate,
+            promise=promise,
+            stage=_stage(certificate, alarm),
+            epoch=epoch,
+            books=Books.of(ledger),
+            certificate=certificate,
+            alarm=alarm,
+        )
+
+    @classmethod
+    def _without_books(
+        cls, gate: Gate, promise: Promise, stage: Stage, epoch: Epoch | None = None, come: int = 0
+    ) -> Standing:
+        nothing = {"books": None, "certificate": None, "alarm": None}
+        return cls(gate=gate, promise=promise, stage=stage, epoch=epoch, come=come, **nothing)
+
+    @property
+    def missing(self) -> int:
+        """Tickets that it takes to make a start."""
+        return max(FEWEST_SCORES - self.come, 0)
+
+    @property
+    def threshold(self) -> float | None:
+        """The one that is in force or suspended; else the one that comes next."""
+        if self.certificate:
+            return self.certificate.passes_from
+        return float(self.books.ledger.grid[self.books.next_place]) if self.books else None
+
+    @property
+    def needed(self) -> int | None:
+        """Clean audits until the next step; None where that is too far to tell."""
+        if self.books is None or self.epoch is None:
+            return None
+        return self.books.book.clean_audits_needed(self.epoch.audit_share if self.certificate else 1.0)
+
+
+def _stage(certificate: Certificate | None, alarm: Alarm | None) -> Stage:
+    if certificate:
+        return Stage.SUSPENDED if alarm else Stage.CERTIFIED
+    return Stage.REVOKED if _is_revoked() else Stage.UNCERTIFIED
+
+
+def _is_revoked() -> bool:
+    """Whether the latest certificate was ended by an alarm, and nothing has been certified since."""
+    latest = Certificate.objects.order_by("-pk").values_list("ended_by", flat=True).first()
+    return latest == Certificate.End.ALARM
+
+
+def _come(epoch: Epoch) -> int:
+    """Tickets that the epoch's model has answered, counted no further than a start takes."""
+    said = Prediction.objects.filter(spec=epoch.spec_id, contract=epoch.contract_id, version=epoch.version_id)
+    return said[:FEWEST_SCORES].count()

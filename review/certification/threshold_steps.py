@@ -1,0 +1,52 @@
+"""The thresholds one below the other: what audits found at each, and how far the evidence for it has come."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from review.benchmark.formatting import Share
+from review.certification import bounds
+from review.certification.status import Books
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """A threshold of the grid. `evidence` is the share of what it takes, from 0 to 1, as a logarithm of wealth."""
+
+    threshold: float
+    coverage: float
+    audits: int
+    errors: int
+    wrong: Share
+    evidence: float
+    certified: bool
+
+    @property
+    def coverage_percent(self) -> float:
+        return 100 * self.coverage
+
+    @property
+    def evidence_percent(self) -> float:
+        return 100 * self.evidence
+
+
+def of(books: Books) -> list[Step]:
+    """All of the grid, strictest first."""
+    answered, money = books.evidence.answered(), books.book.money()
+    steps = []
+    for place, (threshold, coverage) in enumerate(zip(books.ledger.grid, books.ledger.coverage, strict=True)):
+        audited = answered.audited & (answered.value >= threshold)
+        reached = books.book.reached[place] is not None
+        share = float(money[place]) / books.book.enough(place)
+        steps.append(
+            Step(
+                threshold=threshold,
+                coverage=coverage,
+                audits=int(audited.sum()),
+                errors=int((audited & answered.wrong).sum()),
+                wrong=Share(bounds.share_wrong(answered, threshold)),
+                evidence=1.0 if reached else min(max(share, 0.0), 1.0),
+                certified=place < books.book.certified,
+            )
+        )
+    return steps

@@ -1,0 +1,35 @@
+"""Which certificate a ticket passed under, for the page that tells why it did."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db.models import Q
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
+from django.utils.translation import gettext as _
+
+from classifier.models import Mode, Verdict
+from review.certification.formatting import percent
+from review.certification.messages import stands_on
+from review.models import Certificate
+
+
+def on_vouching(verdict: Verdict, **_signal: Any) -> list[str]:
+    """What the certificate says that was in force at that time (one query)."""
+    if verdict.epoch.mode != Mode.CERTIFIED or verdict.threshold is None:
+        return []
+    then = Q(ended_at=None) | Q(ended_at__gte=verdict.created_at)
+    certificates = Certificate.objects.filter(
+        then, ledger__epoch=verdict.epoch_id, passes_from=verdict.threshold, granted_at__lte=verdict.created_at
+    )
+    found = certificates.select_related("ledger").order_by("-pk").first()
+    return [_granted(found), stands_on(found)] if found else []
+
+
+def _granted(certificate: Certificate) -> str:
+    return _("A certificate of %(since)s was in force: at least %(target)s%% right, at a risk of %(risk)s%%.") % {
+        "since": date_format(localtime(certificate.granted_at), "j M Y"),
+        "target": percent(1 - certificate.ledger.error),
+        "risk": percent(certificate.ledger.promised_risk),
+    }

@@ -1,0 +1,111 @@
+"""The promise: what is certified of tickets that pass unseen, what it stands on, and what a lead may do about it."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse, StreamingHttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from classifier.models import Gate
+from review import tasks
+from review.certification import (
+    alarms,
+    evidence_export,
+    history,
+    lookback,
+)
+from review.certification.forms import ModeForm, PromiseForm, WhatIfForm
+from review.certification.report import Report
+from review.http import HtmxHttpRequest
+from review.models import Alarm, Ledger
+
+promises = permission_required("review.promise", raise_exception=True)
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@promises
+def assurance(request: HtmxHttpRequest) -> HttpResponse:
+    if not Gate.objects.exists():
+        return redirect("classifier:models")
+    return _page(request, PromiseForm(), ModeForm())
+
+
+def _page(request: HtmxHttpRequest, promise: PromiseForm, mode: ModeForm, status: int = 200) -> HttpResponse:
+    report = Report.now()
+    form, wanted = WhatIfForm.stated(request.GET, report.standing.promise)
+    tried = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
+    if request.htmx:
+        return render(request, "review/certification/_what_if_result.html", tried)
+    context = {
+        "promise_form": promise,
+        "mode_form": mode,
+        "past": history.Past.of(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
+    }
+    return render(request, "review/certification/certification.html", tried | context, status=status)
+
+
+@never_cache
+@require_GET
+@promises
+def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
+    """All of it, as a stream of JSON lines."""
+    ledgers = Ledger.objects.select_related("epoch__spec", "epoch__contract").order_by("pk")
+    response = StreamingHttpResponse(evidence_export.as_text(ledgers), "application/jsonl")
+    response["Content-Disposition"] = 'attachment; filename="ticketclf-evidence.jsonl"'
+    return response
+
+
+@require_POST
+@promises
+def state_promise(request: HtmxHttpRequest) -> HttpResponse:
+    form = PromiseForm(request.POST)
+    if not form.is_valid():
+        return _page(request, form, ModeForm(), status=422)
+    form.save(request.user)
+    tasks.keep_promise.enqueue()
+    messages.success(request, _("The promise is stated anew. Its books are opened within a minute or two."))
+    return redirect("review:assurance")
+
+
+@require_POST
+@promises
+def set_mode(request: HtmxHttpRequest) -> HttpResponse:
+    """Ask once more where it sends every ticket to people."""
+    form, confirmed = ModeForm(request.POST), "confirmed" in request.POST
+    if form.begins_certifying and not (confirmed and form.is_valid()):
+        asked = form if confirmed else form.unanswered()
+        return render(request, "review/certification/set_mode.html", {"form": asked}, status=422 if confirmed else 200)
+    if not form.is_valid():
+        return _page(request, PromiseForm(), form, status=422)
+    form.save(request.user)
+    tasks.keep_promise.enqueue()
+    messages.success(request, _("The gate goes by it from the next ticket on."))
+    return redirect("review:assurance")
+
+
+@require_POST
+@promises
+def look_back(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Show how many tickets it is about, or have people look at them where that was confirmed."""
+    alarm = get_object_or_404(Alarm, pk=pk)
+    if "confirmed" not in request.POST:
+        return render(request, "review/certification/look_back.html", {"notice": history.Notice.of(alarm)})
+    number = lookback.look_back(alarm)
+    told = ngettext("%d ticket goes to people.", "%d tickets go to people.", number) % number
+    messages.success(request, told if number else _("No ticket that passed since then is left."))
+    return redirect("review:assurance")
+
+
+@require_POST
+@promises
+def acknowledge(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    alarms.acknowledge(get_object_or_404(Alarm, pk=pk), request.user)
+    return redirect("review:assurance")

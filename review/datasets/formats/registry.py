@@ -1,0 +1,53 @@
+"""The files a dataset can be exported as. Pure: records in, bytes out, the same bytes for the same records.
+
+Each format is a module with a `stream`, which takes the records in order (training before benchmark) and holds no more
+than one batch of them in memory. `review.datasets.reading` reads every one of them back.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from importlib import import_module
+from typing import NamedTuple
+
+from review.datasets.record import Manifest, Record
+
+Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
+
+
+class Format(NamedTuple):
+    """A kind of file: its short name, what people call it, the end of its file names, and what writes it.
+
+    `training_only` says that the benchmark side is left out, unless there is nothing else.
+    """
+
+    name: str
+    title: str
+    suffix: str
+    media_type: str
+    stream: Stream
+    training_only: bool = False
+
+
+def _of(module: str) -> Stream:
+    """What the module of a format does, loaded when it is first asked: the library behind Parquet is a large one."""
+
+    def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
+        pieces: Iterator[bytes] = import_module(f"review.datasets.formats.{module}").stream(records, manifest)
+        yield from pieces
+
+    return stream
+
+
+_LINES = "application/x-ndjson"
+
+FORMATS: Mapping[str, Format] = {
+    format.name: format
+    for format in (
+        Format("jsonl", "JSON lines", ".jsonl", _LINES, _of("jsonl")),
+        Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _of("csv_columns")),
+        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet")),
+        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf")),
+        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat"), training_only=True),
+        Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _of("labelstudio")),
+        Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _of("spacy_textcat")),
+    )
+}

@@ -1,0 +1,133 @@
+"""What the pages of datasets ask for: which labels to freeze, how to write them, and a file to take in."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.core.files.uploadedfile import UploadedFile
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import Category, Sentiment
+from classifier.models.taxonomy import paths
+from review.datasets.formats.registry import FORMATS
+from review.datasets.parsing import REQUIRED
+from review.datasets.record import Record
+from review.gold.snapshots import Filters
+from review.models import GoldLabel, Side
+
+LARGEST_UPLOAD = 200 * 1024 * 1024
+"""Bytes; larger files are taken in by the command."""
+OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
+
+
+class FreezeForm(forms.Form):
+    """Which labels; what is left as it is does not narrow. Making it costs two queries."""
+
+    sides = forms.MultipleChoiceField(
+        label=_("side"), choices=Side.choices, initial=Side.values, widget=forms.CheckboxSelectMultiple
+    )
+    corrected = forms.BooleanField(label=_("only where people corrected the model"), required=False)
+    since = forms.DateField(
+        label=_("labelled from"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    until = forms.DateField(
+        label=_("labelled until"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
+    categories = forms.TypedMultipleChoiceField(label=_("category"), coerce=int, required=False)
+    sentiments = forms.TypedMultipleChoiceField(label=_("sentiment"), coerce=int, required=False)
+    origins = forms.MultipleChoiceField(label=_("origin"), choices=GoldLabel.Origin.choices, required=False)
+    people = forms.IntegerField(label=_("people who agree, at least"), min_value=1, initial=1)
+    sources = forms.CharField(label=_("source"), required=False, help_text=_("Of the ticket; several by comma."))
+    languages = forms.CharField(label=_("language"), required=False, help_text=_("Of the ticket; several by comma."))
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._offer("categories", paths(Category.objects.all()))
+        self._offer("sentiments", dict(Sentiment.objects.values_list("pk", "name")))
+
+    def _offer(self, name: str, names: dict[int, str]) -> None:
+        field = self.fields[name]
+        assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - as it stands above
+        field.choices = list(names.items())
+
+    def filters(self) -> Filters:
+        values: dict[str, Any] = dict(self.cleaned_data)
+        for name in ("sources", "languages"):
+            values[name] = tuple(part.strip() for part in values[name].split(",") if part.strip())
+        for name in ("sides", "categories", "sentiments", "origins"):
+            values[name] = tuple(values[name])
+        return Filters(**values)
+
+
+class ExportForm(forms.Form):
+    """How to write a snapshot."""
+
+    format = forms.ChoiceField(label=_("format"), choices=[(name, one.title) for name, one in FORMATS.items()])
+    masked = forms.BooleanField(
+        label=_("mask personal data"),
+        required=False,
+        help_text=_("E-mail addresses, telephone, card and account numbers, IP addresses."),
+    )
+    licence = forms.CharField(
+        label=_("licence"), required=False, max_length=100, help_text=_("For the manifest, as in CC-BY-4.0.")
+    )
+
+
+class ImportForm(forms.Form):
+    """A file, and which of its columns hold what, where they are named otherwise."""
+
+    file = forms.FileField(
+        label=_("file"), help_text=_("What was exported here or by Label Studio; or CSV or JSON lines from elsewhere.")
+    )
+    text = forms.CharField(label=_("column of the text"), required=False, max_length=100)
+    category = forms.CharField(label=_("column of the category"), required=False, max_length=100)
+    sentiment = forms.CharField(label=_("column of the sentiment"), required=False, max_length=100)
+    columns = forms.CharField(
+        label=_("other columns"),
+        required=False,
+        max_length=2_000,
+        widget=forms.Textarea({"rows": 2}),
+        help_text=_("One a line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
+    )
+    labels = forms.CharField(
+        label=_("labels named otherwise"),
+        required=False,
+        max_length=20_000,
+        widget=forms.Textarea({"rows": 2}),
+        help_text=_("One a line, as in Payments=Billing: the file's name, then the label's full name."),
+    )
+    dry_run = forms.BooleanField(
+        label=_("dry run"), required=False, initial=True, help_text=_("Only say what would become of it.")
+    )
+
+    def clean_file(self) -> UploadedFile[bytes]:
+        file: UploadedFile[bytes] = self.cleaned_data["file"]
+        if (file.size or 0) > LARGEST_UPLOAD:
+            megabytes = LARGEST_UPLOAD // 1024**2
+            message = gettext("The file is larger than %d MB; take it in by manage.py import_dataset.")
+            raise forms.ValidationError(message % megabytes)
+        return file
+
+    def clean_columns(self) -> dict[str, str]:
+        return _pairs(self.cleaned_data["columns"])
+
+    def clean_labels(self) -> dict[str, str]:
+        return _pairs(self.cleaned_data["labels"])
+
+    def mapping(self) -> dict[str, str]:
+        columns = {name: self.cleaned_data[name].strip() for name in REQUIRED}
+        others: dict[str, str] = self.cleaned_data["columns"]
+        return others | {name: column for name, column in columns.items() if column}
+
+
+def _pairs(text: str) -> dict[str, str]:
+    """What stands on the two sides of each line's first equals sign. Raises ValidationError."""
+    pairs: dict[str, str] = {}
+    for line in filter(None, map(str.strip, text.splitlines())):
+        left, separator, right = (part.strip() for part in line.partition("="))
+        if not (left and separator):
+            raise forms.ValidationError(gettext("“%s” has no equals sign: write one pair a line.") % line)
+        pairs[left] = right
+    return pairs

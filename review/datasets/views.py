@@ -1,0 +1,138 @@
+"""Datasets: freeze labels, fetch them in a format, take labels in."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpResponse, HttpResponseBase, StreamingHttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from classifier.models.contract import EmptyTaxonomy
+from review.datasets import exporting, importing, reading
+from review.datasets.formats import labelstudio
+from review.datasets.formats.registry import FORMATS
+from review.datasets.forms import ExportForm, FreezeForm, ImportForm
+from review.datasets.importing import NoSuchLabel
+from review.datasets.manifest import manifest_json
+from review.datasets.reading import UnreadableDataset
+from review.gold import counts, snapshots
+from review.gold.snapshots import NothingToKeep
+from review.http import HtmxHttpRequest
+from review.models import Snapshot
+
+looks_after = permission_required("review.benchmark", raise_exception=True)
+
+LATEST = 25
+
+
+@never_cache
+@require_GET
+@looks_after
+def datasets(request: HtmxHttpRequest) -> HttpResponse:
+    return _overview(request, FreezeForm(), ImportForm())
+
+
+@require_POST
+@looks_after
+def freeze(request: HtmxHttpRequest) -> HttpResponse:
+    form = FreezeForm(request.POST)
+    if not form.is_valid():
+        return _overview(request, form, ImportForm(), status=422)
+    try:
+        snapshot = snapshots.take(form.filters(), by=request.user)
+    except NothingToKeep:
+        messages.error(request, _("No label that people settled on is of this kind."))
+        return _overview(request, form, ImportForm(), status=422)
+    except EmptyTaxonomy as error:
+        messages.error(request, str(error))
+        return redirect("review:datasets")
+    return redirect(snapshot)
+
+
+@never_cache
+@require_GET
+@looks_after
+def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
+    return _snapshot(request, _named(digest), ExportForm())
+
+
+@never_cache
+@require_GET
+@looks_after
+def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
+    """The snapshot in a format, as a stream."""
+    frozen, form = _named(digest), ExportForm(request.GET)
+    if not form.is_valid():
+        return _snapshot(request, frozen, form, status=422)
+    format = FORMATS[form.cleaned_data.pop("format")]
+    content = exporting.stream(frozen, format, **form.cleaned_data)
+    return _attachment(StreamingHttpResponse(content, format.media_type), exporting.file_name(frozen, format))
+
+
+@never_cache
+@require_GET
+@looks_after
+def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
+    frozen, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
+    masked, licence = "masked" in request.GET, request.GET.get("licence", "")[:100]
+    content = manifest_json(exporting.manifest_of(frozen, format, masked=masked, licence=licence))
+    return _attachment(HttpResponse(content, "application/json"), f"ticketclf-{frozen.short}.manifest.json")
+
+
+@never_cache
+@require_GET
+@looks_after
+def labelling(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
+    """The interface of a Label Studio project that the snapshot's tasks can be imported into."""
+    frozen = _named(digest)
+    content = labelstudio.labelling_config(exporting.manifest_of(frozen))
+    return _attachment(HttpResponse(content, "application/xml"), f"ticketclf-{frozen.short}.labelling.xml")
+
+
+@require_POST
+@looks_after
+def take_in(request: HtmxHttpRequest) -> HttpResponse:
+    form = ImportForm(request.POST, request.FILES)
+    if not form.is_valid():
+        return _overview(request, FreezeForm(), form, status=422)
+    file, dry_run = form.cleaned_data["file"], form.cleaned_data["dry_run"]
+    try:
+        records = reading.read(file, file.name, form.mapping())
+        report = importing.take_in(records, dry_run=dry_run, labels=form.cleaned_data["labels"])
+    except NoSuchLabel as error:
+        form.add_error("labels", str(error))
+        return _overview(request, FreezeForm(), form, status=422)
+    except UnreadableDataset as error:
+        form.add_error("file", str(error))
+        return _overview(request, FreezeForm(), form, status=422)
+    context = {"report": report, "dry_run": dry_run, "file": file.name, "unknown": report.unknown.most_common(20)}
+    return render(request, "review/datasets/import_result.html", context)
+
+
+def _overview(request: HtmxHttpRequest, freeze: FreezeForm, take_in: ImportForm, *, status: int = 200) -> HttpResponse:
+    latest = Snapshot.objects.select_related("created_by")[:LATEST]
+    context = {"holdings": counts.counted(), "snapshots": latest, "freeze": freeze, "take_in": take_in}
+    return render(request, "review/datasets/datasets.html", context, status=status)
+
+
+def _snapshot(request: HtmxHttpRequest, frozen: Snapshot, form: ExportForm, *, status: int = 200) -> HttpResponse:
+    manifest = exporting.manifest_of(frozen)
+    tables = [(_("Categories"), manifest.categories.items()), (_("Sentiments"), manifest.sentiments.items())]
+    context = {"snapshot": frozen, "manifest": manifest, "tables": tables, "form": form}
+    return render(request, "review/datasets/snapshot.html", context, status=status)
+
+
+def _named(digest: str) -> Snapshot:
+    """Raises Http404."""
+    try:
+        return snapshots.named(digest)
+    except Snapshot.DoesNotExist as error:
+        raise Http404 from error
+
+
+def _attachment(response: HttpResponseBase, name: str) -> HttpResponseBase:
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response

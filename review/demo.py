@@ -1,0 +1,63 @@
+"""The demo installation: an inbox of our own, two people, and the labels printed as they are."""
+
+import json
+import secrets
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+from django.utils import timezone
+
+import classifier
+from classifier.ingest import storing
+from classifier.management.label_line import line
+from classifier.models import Ticket
+from classifier.pipeline import runner
+
+INBOX = Path(classifier.__file__).parent / "data" / "inbox.jsonl"
+SOURCE = "demo"
+
+
+def create_people() -> dict[str, str]:
+    """An admin, a lead and two agents with random passwords; returns the passwords of those that were not there yet."""
+    created = {}
+    for name, role in (("admin", "Admin"), ("lead", "Lead"), ("agent", "Agent"), ("agent2", "Agent")):
+        if User.objects.filter(username=name).exists():
+            continue
+        created[name] = secrets.token_urlsafe(12)
+        staff = role == "Admin"
+        user = User.objects.create_user(name, password=created[name], is_staff=staff, is_superuser=staff)
+        user.groups.add(Group.objects.get(name=role))
+    return created
+
+
+def fill_inbox() -> None:
+    """Store the demo tickets, once each, as having come in over the last days."""
+    now = timezone.now()
+    storing.receive_many(
+        SOURCE, [_row(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text]
+    )
+
+
+def _row(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
+    minutes_ago, due = ticket.pop("minutes_ago"), ticket.pop("due_in_minutes")
+    return ticket | {
+        "received_at": now - timedelta(minutes=minutes_ago),
+        "due_at": now + timedelta(minutes=due) if due is not None else None,
+    }
+
+
+def classify_inbox() -> None:
+    """Classify what waits, here and now rather than by a worker."""
+    while runner.work_off():
+        pass
+
+
+def lines() -> Iterator[str]:
+    """The demo inbox as it stands, a line a ticket, in the order of arrival."""
+    for ticket in Ticket.objects.filter(source=SOURCE).with_labels().order_by("pk"):
+        prediction = ticket.verdict and ticket.verdict.prediction
+        category, sentiment = (prediction.category.name, prediction.sentiment.name) if prediction else ("?", "?")
+        yield line(ticket.state == Ticket.State.ACCEPTED, category, sentiment, ticket.text)

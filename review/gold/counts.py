@@ -1,0 +1,47 @@
+"""How many gold labels there are, on which side, and what of them is not to be used as it is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from review.models import GoldLabel, Side
+
+State = GoldLabel.State
+
+
+MOST = 100_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Holdings:
+    """Usable labels by side, and by state those that are not; `to_look_at` have a label that the taxonomy changed.
+
+    Every number is counted up to MOST.
+    """
+
+    benchmark: int
+    training: int
+    neither: int
+    by_state: dict[str, int]
+    to_look_at: int
+
+    @property
+    def usable(self) -> int:
+        return self.benchmark + self.training
+
+
+def counted() -> Holdings:
+    """One query for each number."""
+    usable, active = GoldLabel.objects.usable(), GoldLabel.objects.filter(state=State.ACTIVE)
+    out_of_use = {
+        str(state.label): GoldLabel.objects.filter(state=state).count_to(MOST)
+        for state in State
+        if state != State.ACTIVE
+    }
+    return Holdings(
+        benchmark=usable.on_side(Side.BENCHMARK).count_to(MOST),
+        training=usable.on_side(Side.TRAINING).count_to(MOST),
+        neither=active.filter(family=None).count_to(MOST),
+        by_state={state: number for state, number in out_of_use.items() if number},
+        to_look_at=GoldLabel.objects.needing_a_look().count_to(MOST),
+    )

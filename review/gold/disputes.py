@@ -1,0 +1,136 @@
+"""A gold label in doubt goes to two people new to its ticket, who see neither a suggestion nor the label.
+
+Until both have answered the dispute can be taken back, and then what stood before stands again.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import Max
+from django.utils import timezone
+
+from classifier.models import Ticket
+from classifier.models.outbox import Kind
+from review.duplicates.groups import groups_of
+from review.gold import gold_labels
+from review.models import (
+    Decision,
+    Desk,
+    GoldLabel,
+    Seat,
+)
+from review.workflow import (
+    audits,
+    decision_records,
+    decisions,
+    priority,
+    routing,
+)
+
+State = GoldLabel.State
+
+SOURCE = "benchmark"
+MOST_AT_ONCE = 200
+"""Labels that one action disputes: each takes two people's time."""
+
+
+CLOSED = (State.DISPUTED, State.WITHDRAWN, State.RETIRED)
+"""States of labels that cannot be disputed: people are asked about the text already, or it is out of use."""
+
+
+class CannotDispute(Exception):
+    """The label is being asked about already, or it is out of use."""
+
+
+@transaction.atomic(durable=True)
+def dispute(label: GoldLabel, by: User | None, note: str = "") -> GoldLabel:
+    """Ask two people anew; until they have answered the label is out of use. Raises CannotDispute."""
+    label = GoldLabel.objects.select_for_update().get(pk=label.pk)
+    if label.state in CLOSED:
+        raise CannotDispute
+    label.ticket = label.ticket or _ticket_for(label)
+    _ask_anew(label.ticket, by, label.share)
+    label.state, label.note = State.DISPUTED, note[:300]
+    label.save(update_fields=["ticket", "state", "note"])
+    return label
+
+
+def _ticket_for(label: GoldLabel) -> Ticket:
+    """People are asked about tickets; what came as a text alone becomes one."""
+    return Ticket.objects.create(
+        source=SOURCE,
+        external_id=label.digest,
+        text=label.text,
+        language=label.language,
+        received_at=label.labelled_at,
+        state=Ticket.State.HELD,
+    )
+
+
+def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
+    """Two seats that `by` never gets; of what they come to, the label keeps the share with which it was chosen once."""
+    desk, ticket = Desk.current(), decision_records.locked(ticket.pk)
+    seats = Seat.objects.filter(ticket=ticket)
+    routing.withdraw(seats.open())
+    # An earlier answer would give the label away, so nothing of it is told until both have answered.
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD, category=None, sentiment=None, sealed=True)
+    # The first round is the one that the label itself came from, whoever was asked in it.
+    last: int = seats.aggregate(last=Max("round"))["last"] or 1
+    (group,) = groups_of(list(Ticket.objects.filter(pk=ticket.pk))).values()
+    first_number = routing.SEATS_A_ROUND * last + 1
+    Seat.objects.bulk_create(
+        Seat(
+            ticket=ticket,
+            number=number,
+            round=last + 1,
+            purpose=Seat.Purpose.DOUBLE,
+            blind=True,
+            share=share,
+            barred=by,
+            value=priority.drawn(desk.draw(ticket.pk, "place")),
+            group=group,
+            received_at=timezone.now(),
+            language=ticket.language,
+        )
+        for number in (first_number, first_number + 1)
+    )
+    routing.tell(Kind.REOPENED, [ticket.pk])
+
+
+@transaction.atomic(durable=True)
+def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
+    """Ask nobody any more, and give the label these values, by which it is disputed no longer. Whether it was.
+
+    Where both have answered meanwhile, it is what they say.
+    """
+    # The desk comes first, as for all who change labels.
+    list(Desk.objects.select_for_update().values("pk"))
+    label = GoldLabel.objects.select_for_update(of=("self",)).select_related("ticket").get(pk=label.pk)
+    if label.state != State.DISPUTED:
+        return False
+    if label.ticket and decision_records.locked(label.ticket.pk).state == Ticket.State.SETTLED:
+        gold_labels.follow([label.ticket.pk])
+    elif label.ticket:
+        _stop_asking(label.ticket, by)
+    GoldLabel.objects.filter(pk=label.pk).update(**then)
+    return True
+
+
+def _stop_asking(ticket: Ticket, by: User) -> None:
+    """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
+    seats = Seat.objects.filter(ticket=ticket).of_latest_round()
+    answered = Decision.objects.standing().labelled().filter(seat__in=seats).select_related("seat")
+    undone, shown = Decision.Verdict.UNDONE, decisions.NOTHING
+    decision_records.write(
+        [decision_records.decision(ticket, one.seat, by, undone, shown, key=uuid4(), undoes=one) for one in answered]
+    )
+    routing.withdraw(seats)
+    if before := decisions.standing_of(ticket):
+        routing.settle([before])
+        audits.judge([ticket.pk])
+    elif ticket.source == SOURCE:
+        ticket.delete()

@@ -1,0 +1,228 @@
+"""Gold labels frozen: what a benchmark runs on, and what a dataset is written from."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, fields
+from datetime import date
+from typing import Any
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+
+from classifier.database.batches import chunked
+from classifier.models import Category, ContractVersion, Sentiment
+from classifier.models.taxonomy import paths
+from review.gold import gold_labels
+from review.models import (
+    GoldLabel,
+    Side,
+    Snapshot,
+    SnapshotItem,
+)
+from review.models.gold import GoldLabelQuerySet
+
+CHUNK = 5_000
+MOST_TRIES = 3
+FEWEST_CHARACTERS = 12
+"""Of a digest, to name a snapshot by in an address."""
+
+
+class NothingToKeep(Exception):
+    """No gold label is of the kind that was asked for."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Filters:
+    """Which gold labels; what is empty does not narrow.
+
+    Labels go by key, and a category stands for all below it; `people` are the fewest who must agree.
+    """
+
+    sides: tuple[str, ...] = tuple(Side.values)
+    corrected: bool = False
+    since: date | None = None
+    until: date | None = None
+    categories: tuple[int, ...] = ()
+    sentiments: tuple[int, ...] = ()
+    origins: tuple[str, ...] = ()
+    people: int = 1
+    sources: tuple[str, ...] = ()
+    languages: tuple[str, ...] = ()
+
+    def apply(self, labels: GoldLabelQuerySet) -> GoldLabelQuerySet:
+        conditions = {
+            "corrected": self.corrected or None,
+            "labelled_at__date__gte": self.since,
+            "labelled_at__date__lte": self.until,
+            "category__in": _with_all_below(self.categories),
+            "sentiment__in": self.sentiments,
+            "origin__in": self.origins,
+            "people__gte": self.people if self.people > 1 else None,
+            "source__in": self.sources,
+            "language__in": self.languages,
+        }
+        narrowing = {name: value for name, value in conditions.items() if value}
+        return labels.filter(family__side__in=self.sides, **narrowing)
+
+    def told(self) -> dict[str, str]:
+        """What narrows, by name, as a manifest tells it: the same for the same choice in another order."""
+        told: dict[str, str] = {}
+        for name, default in ((field.name, field.default) for field in fields(self)):
+            value = getattr(self, name)
+            if isinstance(value, tuple):
+                value = tuple(sorted(set(value)))
+            if value != default:
+                told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return told
+
+
+ALL = Filters()
+
+
+def _with_all_below(categories: Sequence[int]) -> set[int]:
+    """These categories and all that stand below them (one query, where there are any)."""
+    found = set(categories)
+    parents = dict(Category.objects.values_list("pk", "parent")) if found else {}
+    while more := {pk for pk, parent in parents.items() if parent in found} - found:
+        found |= more
+    return found
+
+
+def named(beginning: str) -> Snapshot:
+    """The one snapshot whose digest begins so.
+
+    Raises Snapshot.DoesNotExist, also for fewer than FEWEST_CHARACTERS and where several begin so.
+    """
+    found = Snapshot.objects.select_related("created_by", "contract").filter(digest__startswith=beginning)[:2]
+    if len(beginning) < FEWEST_CHARACTERS or len(found) != 1:
+        raise Snapshot.DoesNotExist
+    return found[0]
+
+
+def take(filters: Filters = ALL, *, by: User | None = None) -> Snapshot:
+    """Freeze the usable gold labels of this kind, as they stand after all that was decided so far.
+
+    The same content under the same contract and filters gives the same snapshot. Raises NothingToKeep, EmptyTaxonomy.
+    """
+    gold_labels.gather()
+    for _try in range(MOST_TRIES - 1):
+        # Somebody has changed a label meanwhile, or frozen the same.
+        with suppress(_Changed, IntegrityError):
+            return _frozen(filters, by)
+    return _frozen(filters, by)
+
+
+class _Changed(Exception):
+    """What was kept is not what the snapshot is named by."""
+
+
+@transaction.atomic
+def _frozen(filters: Filters, by: User | None) -> Snapshot:
+    """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
+    rows, contract = _rows(filters), ContractVersion.objects.in_force()
+    names = {
+        "categories": _named(Category.objects.all(), paths(Category.objects.all())),
+        "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
+    }
+    opening = _opening(names, contract, filters)
+    digest, counts = _content(rows, opening.copy())
+    if known := Snapshot.objects.filter(digest=digest).first():
+        return known
+    snapshot = Snapshot.objects.create(
+        digest=digest,
+        created_by=by,
+        contract=contract,
+        filters=filters.told(),
+        labels=names,
+        counts=counts,
+        items_count=sum(counts["side"].values()),
+    )
+    if _keep(snapshot, rows, opening) != digest:
+        raise _Changed
+    return snapshot
+
+
+_KEPT = [
+    "gold_id",
+    "category",
+    "sentiment",
+    "side",
+    "origin",
+    "corrected",
+    "people",
+    "share",
+    "language",
+    "source",
+    "labelled_at",
+    "said_category",
+    "said_sentiment",
+    "said_confidence",
+]
+
+
+_COLUMNS = {
+    "category": "category_id",
+    "sentiment": "sentiment_id",
+    "side": "family__side",
+    "said_category": "said_category_id",
+    "said_sentiment": "said_sentiment_id",
+}
+
+
+def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
+    """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
+    training_first = Case(
+        When(family__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField()
+    )
+    labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
+    return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
+
+
+def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
+    descriptions = dict(labels.values_list("pk", "description"))
+    return [[pk, name, descriptions[pk]] for pk, name in names.items()]
+
+
+def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> tuple[str, dict[str, Any]]:
+    """The SHA-256 of everything in the snapshot, and how many of each kind there are. Raises NothingToKeep."""
+    counts = Counter[tuple[str, Any]]()
+    for _gold, *values in rows.iterator(CHUNK):
+        content.update(_bytes(values))
+        counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
+    if not counts:
+        raise NothingToKeep
+    of_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("category", "sentiment", "side", "origin")}
+    for (kind, value), number in sorted(counts.items(), key=lambda one: (one[0][0], str(one[0][1]))):
+        of_kind[kind][str(value)] = number
+    return content.hexdigest(), of_kind
+
+
+def _opening(names: dict[str, Any], contract: ContractVersion, filters: Filters) -> hashlib._Hash:
+    """What a snapshot is named by besides its items: two that a manifest tells apart never share a name."""
+    told = names | {"contract": contract.digest, "filters": filters.told()}
+    return hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+
+
+def _bytes(values: Sequence[Any]) -> bytes:
+    return json.dumps(values, default=str).encode()
+
+
+def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
+    """Store the items; the SHA-256 of what was stored, which tells whether it is what was read before."""
+    position = 0
+    for chunk in chunked(rows.iterator(CHUNK), CHUNK):
+        items = [
+            SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_KEPT, row, strict=False)))
+            for number, row in enumerate(chunk, start=1)
+        ]
+        SnapshotItem.objects.bulk_create(items)
+        position += len(items)
+        for _gold, *values in chunk:
+            content.update(_bytes(list(values)))
+    return content.hexdigest()

@@ -1,0 +1,168 @@
+"""Seats: each is one answer that is wanted of a person for a ticket. The rows are the queue."""
+
+from __future__ import annotations
+
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import (
+    Category,
+    ModelSpec,
+    Reason,
+    Sentiment,
+    Ticket,
+)
+
+_OPEN = Q(state="open")
+
+
+class SeatQuerySet(models.QuerySet["Seat"]):
+    def open(self) -> SeatQuerySet:
+        return self.filter(state=Seat.State.OPEN)
+
+    def of_latest_round(self) -> SeatQuerySet:
+        later = self.model._default_manager.filter(ticket=models.OuterRef("ticket"), round__gt=models.OuterRef("round"))
+        return self.exclude(models.Exists(later))
+
+    def in_lane(self, lane: str) -> SeatQuerySet:
+        return self.filter(lane=lane)
+
+    def free(self, now: datetime) -> SeatQuerySet:
+        """In nobody's hands: never taken, or abandoned."""
+        return self.open().filter(Q(reviewer=None) | Q(leased_until__lte=now))
+
+    def held_by(self, reviewer: User | int) -> SeatQuerySet:
+        """In this person's hands, at most one; a lease that ran out counts until somebody else takes the seat."""
+        return self.open().filter(reviewer=reviewer)
+
+    def answerable_by(self, reviewer: User | int) -> SeatQuerySet:
+        """Those that this person is not barred from, and has neither skipped nor answered beside another seat of the
+        same ticket.
+        """
+        answered = self.model._default_manager.filter(
+            ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Seat.State.ANSWERED
+        )
+        beside = ~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered)
+        return self.exclude(barred=reviewer).exclude(not_for=reviewer).exclude(beside)
+
+    def for_bulk(self) -> SeatQuerySet:
+        """Open, with a suggestion that is shown, and nobody else asked."""
+        return self.open().filter(
+            lane=Seat.Lane.AGENTS, purpose=Seat.Purpose.REVIEW, blind=False, category__isnull=False
+        )
+
+    def free_for_bulk(self, reviewer: User, now: datetime) -> SeatQuerySet:
+        """Of these what nobody else has in hand."""
+        return self.for_bulk().filter(Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now))
+
+    def count_to(self, most: int = 1_000) -> int:
+        """How many there are; counting stops at `most`, so that no page grows with the table."""
+        return self.order_by()[:most].count()
+
+
+class Seat(models.Model):
+    class State(models.TextChoices):
+        OPEN = "open", _("open")
+        ANSWERED = "answered", _("answered")
+        WITHDRAWN = "withdrawn", _("withdrawn")
+
+    class Lane(models.TextChoices):
+        AGENTS = "agents", _("agents")
+        LEADS = "leads", _("leads")
+
+    class Purpose(models.TextChoices):
+        REVIEW = "review", _("review")
+        DOUBLE = "double", _("double labelling")
+        AUDIT = "audit", _("audit")
+        ADJUDICATION = "adjudication", _("adjudication")
+
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="seats")
+    number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the seats of its ticket."))
+    round = models.PositiveSmallIntegerField(
+        _("round"), default=1, help_text=_("Which asking of its ticket: a disputed label is asked for anew.")
+    )
+    purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose, default=Purpose.REVIEW)
+    lane = models.CharField(_("lane"), max_length=6, choices=Lane, default=Lane.AGENTS)
+    state = models.CharField(_("state"), max_length=9, choices=State, default=State.OPEN)
+    blind = models.BooleanField(_("blind"), default=False)
+    share = models.FloatField(_("share"), default=1, help_text=_("With which probability it was drawn for its kind."))
+    created_at = models.DateTimeField(_("opened"), default=timezone.now)
+
+    reviewer = models.ForeignKey(
+        User, models.PROTECT, null=True, blank=True, related_name="seats", verbose_name=_("assignee")
+    )
+    leased_until = models.DateTimeField(null=True, blank=True)
+    taken_at = models.DateTimeField(null=True, blank=True)
+    """Since when it has been in the latest hands, however often its page was loaded meanwhile."""
+    not_for = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
+    """Who has skipped the ticket, the latest such person."""
+    barred = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
+    """Who is not asked whatever happens: whoever disputes a label has a view of it already."""
+
+    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))
+    group = models.BigIntegerField(_("group"), db_index=True, help_text=_("Of near-duplicates."))
+
+    # What the queue's table shows and filters by. Of a blind seat nothing that a model said stands here.
+    received_at = models.DateTimeField(_("received"))
+    language = models.CharField(_("language"), max_length=20, blank=True)
+    reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
+    category = models.ForeignKey(
+        Category, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("category")
+    )
+    sentiment = models.ForeignKey(
+        Sentiment, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("sentiment")
+    )
+    confidence = models.FloatField(_("confidence"), null=True)
+    spec = models.ForeignKey(
+        ModelSpec, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("model")
+    )
+
+    objects = SeatQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        verbose_name = _("seat")
+        constraints = [
+            models.UniqueConstraint(fields=["ticket", "number"], name="seat_once"),
+            models.UniqueConstraint(
+                fields=["ticket", "reviewer"],
+                condition=Q(state__in=["open", "answered"], reviewer__isnull=False),
+                name="seat_one_of_a_ticket_per_person",
+            ),
+            models.UniqueConstraint(
+                fields=["reviewer"], condition=_OPEN & Q(reviewer__isnull=False), name="seat_one_in_hand_per_person"
+            ),
+            models.CheckConstraint(
+                condition=Q(blind=False) | Q(category=None, sentiment=None, confidence=None, spec=None, reason=""),
+                name="seat_blind_tells_nothing",
+            ),
+            models.CheckConstraint(
+                condition=~Q(state="answered") | Q(reviewer__isnull=False), name="seat_answered_by_somebody"
+            ),
+            models.CheckConstraint(condition=Q(purpose="review") | Q(blind=True), name="seat_independent_is_blind"),
+        ]
+        indexes = [
+            models.Index(fields=["not_for"], condition=_OPEN & Q(not_for__isnull=False), name="seat_not_for"),
+            models.Index(fields=["lane", "due_at"], condition=_OPEN & Q(due_at__isnull=False), name="seat_by_due"),
+            models.Index(fields=["lane", "-value", "id"], condition=_OPEN, name="seat_by_value"),
+            models.Index(fields=["lane", "received_at", "id"], condition=_OPEN, name="seat_by_age"),
+            models.Index(fields=["lane", "confidence", "id"], condition=_OPEN, name="seat_by_confidence"),
+            models.Index(fields=["lane", "reason", "-value", "id"], condition=_OPEN, name="seat_by_reason"),
+            models.Index(fields=["lane", "category", "-value", "id"], condition=_OPEN, name="seat_by_category"),
+            models.Index(fields=["lane", "sentiment", "-value", "id"], condition=_OPEN, name="seat_by_sentiment"),
+            models.Index(fields=["lane", "spec", "-value", "id"], condition=_OPEN, name="seat_by_spec"),
+            models.Index(fields=["lane", "language", "-value", "id"], condition=_OPEN, name="seat_by_language"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.ticket_id}, {self.get_purpose_display()} {self.number}"
+
+    def is_free(self, now: datetime) -> bool:
+        """As the queryset's `free`, of one that is open."""
+        return self.reviewer_id is None or (self.leased_until is not None and self.leased_until <= now)

@@ -1,0 +1,257 @@
+"""What is promised of the tickets that nobody looks at, what it stands on, and what speaks against it."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from simple_history.models import HistoricalRecords
+
+from classifier.models import (
+    About,
+    AuditDraw,
+    Category,
+    Epoch,
+    Ticket,
+)
+
+KEPT = 0.3
+"""At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""
+
+
+class Promise(models.Model):
+    """One row that leads edit: of the tickets that nobody looked at, at least `target` are right; the probability that
+    this is claimed and false is at most `risk`.
+    """
+
+    target = models.FloatField(
+        _("at least right"),
+        default=0.97,
+        validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
+        help_text=_("Share of the tickets that pass unseen, from 0.5 to 0.999."),
+    )
+    risk = models.FloatField(
+        _("risk"),
+        default=0.05,
+        validators=[MinValueValidator(0.001), MaxValueValidator(0.5)],
+        help_text=_("How probable a false claim may be, from 0.001 to 0.5."),
+    )
+    early_share = models.FloatField(
+        _("audits at first"),
+        default=0.3,
+        validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
+        help_text=_("Share of tickets that are audited while there is little evidence, from 0.03 to 1."),
+    )
+    late_share = models.FloatField(
+        _("audits later"),
+        default=0.05,
+        validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
+        help_text=_("The same once there is much, from 0.03 to 1."),
+    )
+    rejudged_share = models.FloatField(
+        _("agreements looked at twice"),
+        default=0.1,
+        validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
+        help_text=_("Share of audits that agree with the model and are given to another person as well."),
+    )
+    by_category = models.BooleanField(
+        _("certify categories on their own too"),
+        default=False,
+        help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
+    )
+
+    busy_until = models.DateTimeField(null=True, editable=False, help_text="Whoever keeps the books has it until then.")
+
+    history = HistoricalRecords(excluded_fields=["busy_until"])
+
+    class Meta:
+        verbose_name = verbose_name_plural = _("promise")
+        permissions = [("promise", _("Can state the promise, answer alarms and export the evidence"))]
+        constraints = [
+            models.CheckConstraint(condition=Q(pk=1), name="promise_is_one"),
+            models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="promise_target_in_range"),
+            models.CheckConstraint(condition=Q(risk__range=(0.001, 0.5)), name="promise_risk_in_range"),
+            models.CheckConstraint(
+                condition=Q(early_share__range=(0.03, 1), late_share__range=(0.03, 1), rejudged_share__range=(0, 1)),
+                name="promise_shares_in_range",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return str(_("the promise"))
+
+    @classmethod
+    def current(cls) -> Promise:
+        """The one row, made with its defaults where it is missing."""
+        return cls.objects.get_or_create(pk=1)[0]
+
+    @property
+    def error(self) -> float:
+        """The largest share of wrong tickets that keeps the promise."""
+        return 1 - self.target
+
+
+class AuditQuerySet(models.QuerySet["Audit"]):
+    def pending(self) -> AuditQuerySet:
+        return self.filter(judged_at=None)
+
+    def judged(self) -> AuditQuerySet:
+        return self.filter(judged_at__isnull=False)
+
+
+class Audit(models.Model):
+    """A ticket that was drawn, and what people blind to the model's answer found: whether it is right."""
+
+    draw = models.OneToOneField(AuditDraw, models.CASCADE, related_name="audit")
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="audits")
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="audits")
+    kept = models.BooleanField(help_text="From learning: a later epoch may be judged by it.")
+    rejudged = models.BooleanField(default=False, help_text="Drawn to be judged by two, even where the first agrees.")
+    category_right = models.BooleanField(null=True)
+    sentiment_right = models.BooleanField(null=True)
+    flaw = models.CharField(max_length=10, blank=True, help_text="Why it counts as wrong whatever was said of it.")
+    judged_at = models.DateTimeField(null=True)
+
+    objects = AuditQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["epoch", "ticket"], name="audit_once_per_epoch"),
+            models.CheckConstraint(
+                condition=Q(judged_at=None, category_right=None, sentiment_right=None)
+                | Q(judged_at__isnull=False, category_right__isnull=False, sentiment_right__isnull=False),
+                name="audit_judged_in_both_parts",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["epoch", "draw"], condition=Q(judged_at=None), name="audit_pending"),
+            models.Index(fields=["-id"], condition=Q(kept=True, judged_at__isnull=False), name="audit_kept"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.ticket_id}"
+
+
+class Ledger(models.Model):
+    """The evidence for one promise in one epoch, added up so far: a bookkeeping that can be done again from the draws
+    and audits at any time.
+    """
+
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
+    about = models.CharField(max_length=10, choices=About)
+    error = models.FloatField()
+    promised_risk = models.FloatField()
+    risk = models.FloatField(help_text="What is left of it for this ledger, where audits are used again.")
+    attempt = models.PositiveIntegerField(default=0, help_text="How often these audits had been used before.")
+    grid = models.JSONField(help_text="Thresholds that are tried one after the other, strictest first.")
+    coverage = models.JSONField(help_text="The share of tickets at or above each, when the grid was made.")
+    wealth = models.JSONField(help_text="Of each threshold and bet, as logarithms.")
+    reached = models.JSONField(help_text="Of each threshold, up to which draw it took to get there; null: not yet.")
+    tickets = models.PositiveBigIntegerField(default=0)
+    until = models.BigIntegerField(default=0, help_text="The last draw that is in it for good; 0: count anew.")
+    watch = models.JSONField(default=dict, help_text="What is known of how things usually are, and how far from it.")
+    opened_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["epoch"], condition=Q(closed_at=None), name="ledger_one_open_per_epoch"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class CarriedAudit(models.Model):
+    """An audit of an earlier epoch, judged once more as the new one would have answered and scored."""
+
+    ledger = models.ForeignKey(Ledger, models.CASCADE, related_name="carried")
+    audit = models.ForeignKey(Audit, models.CASCADE, related_name="+")
+    value = models.FloatField()
+    wrong = models.BooleanField()
+    category = models.ForeignKey(Category, models.PROTECT, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["pk"]
+        constraints = [models.UniqueConstraint(fields=["ledger", "audit"], name="carried_once")]
+
+    def __str__(self) -> str:
+        return f"{self.audit_id} -> {self.ledger_id}"
+
+
+class Certificate(models.Model):
+    """What was certified, from when to when. A lower threshold is a further certificate."""
+
+    class End(models.TextChoices):
+        EXTENDED = "extended", _("a lower threshold was certified")
+        ALARM = "alarm", _("revoked by an alarm")
+        CHANGED = "changed", _("models, taxonomy, scorer or promise have changed")
+        CORRECTED = "corrected", _("audits that it stood on were corrected")
+
+    ledger = models.ForeignKey(Ledger, models.PROTECT, related_name="certificates")
+    passes_from = models.FloatField()
+    coverage = models.FloatField()
+    audits = models.PositiveIntegerField()
+    errors = models.PositiveIntegerField()
+    until = models.BigIntegerField(help_text="The last draw that it stands on.")
+    granted_at = models.DateTimeField(default=timezone.now)
+    ended_at = models.DateTimeField(null=True)
+    ended_by = models.CharField(max_length=10, choices=End, blank=True)
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["ledger"], condition=Q(ended_at=None), name="certificate_one_in_force"),
+            models.CheckConstraint(
+                condition=Q(ended_at=None, ended_by="") | (Q(ended_at__isnull=False) & ~Q(ended_by="")),
+                name="certificate_ends_for_a_reason",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.pk}"
+
+
+class Alarm(models.Model):
+    """Something has changed, or may have: what was seen, and what the audits that followed say of it."""
+
+    class Kind(models.TextChoices):
+        ERRORS = "errors", _("audits find more wrong answers")
+        AGREEMENT = "agreement", _("the second family agrees less often")
+        SCORES = "scores", _("answers look less certain")
+        UNKNOWN = "unknown", _("more texts are unlike anything known")
+        LABELS = "labels", _("labels are given in other shares")
+
+    class State(models.TextChoices):
+        OPEN = "open", _("being looked into")
+        CLEARED = "cleared", _("audits found nothing")
+        CONFIRMED = "confirmed", _("confirmed, the certificate is revoked")
+
+    epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="alarms")
+    kind = models.CharField(max_length=10, choices=Kind)
+    state = models.CharField(max_length=9, choices=State, default=State.OPEN)
+    since = models.BigIntegerField(help_text="The draw from which on it seems to have changed.")
+    at = models.BigIntegerField(help_text="The draw at which it was noticed.")
+    figures = models.JSONField(default=dict)
+    raised_at = models.DateTimeField(default=timezone.now)
+    closed_at = models.DateTimeField(null=True)
+    told_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail.")
+    seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
+
+    class Meta:
+        ordering = ["-pk"]
+        constraints = [
+            models.UniqueConstraint(fields=["epoch"], condition=Q(state="open"), name="alarm_one_open_per_epoch"),
+            models.CheckConstraint(
+                condition=Q(state="open", closed_at=None) | (~Q(state="open") & Q(closed_at__isnull=False)),
+                name="alarm_closed_when_settled",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.get_kind_display()} ({self.get_state_display()})"

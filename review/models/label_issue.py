@@ -1,0 +1,39 @@
+"""Doubts: gold labels that a model which has not seen them does not believe, for people to look at once more."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import User
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+from classifier.models import Category, Sentiment, SpecialistVersion
+from review.models.gold import GoldLabel
+
+
+class DoubtQuerySet(models.QuerySet["Doubt"]):
+    def waiting(self) -> DoubtQuerySet:
+        """Those that nobody has looked at since the label was given, of labels still in use, least believed first."""
+        return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("belief", "pk")
+
+
+class Doubt(models.Model):
+    """What the specialist makes of a gold label that it was not taught: its belief in it, and what it would say."""
+
+    gold = models.OneToOneField(GoldLabel, models.CASCADE, related_name="doubt")
+    version = models.ForeignKey(SpecialistVersion, models.CASCADE, related_name="+")
+    belief = models.FloatField(help_text="The probability of the label given, category times sentiment.")
+    category = models.ForeignKey(Category, models.PROTECT, related_name="+")
+    sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+")
+    confirmed_at = models.DateTimeField(_("confirmed"), null=True)
+    confirmed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
+
+    objects = DoubtQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["belief", "pk"]
+        constraints = [models.CheckConstraint(condition=Q(belief__range=(0, 1)), name="doubt_belief_in_0_1")]
+        indexes = [models.Index(fields=["belief", "id"], condition=Q(confirmed_at=None), name="doubt_waiting")]
+
+    def __str__(self) -> str:
+        return f"{self.gold}: {self.belief:.2f}"

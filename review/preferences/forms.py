@@ -1,0 +1,89 @@
+"""The keys as a person sets them: what each action is called, and the form in which keys are changed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from django import forms
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from review.models import Preferences, shortcuts
+
+_ACTS = {
+    "skip": gettext_lazy("Skip"),
+    "escalate": gettext_lazy("Escalate"),
+    "note": gettext_lazy("Note"),
+    "undo": gettext_lazy("Undo"),
+    "find": gettext_lazy("Find a category"),
+    "alike": gettext_lazy("Decide those alike"),
+    "words": gettext_lazy("Mark words, or not"),
+    "guidelines": gettext_lazy("What the category is for"),
+    "help": gettext_lazy("Help"),
+    "first": gettext_lazy("First of two answers"),
+    "second": gettext_lazy("Second of two answers"),
+}
+
+
+def name_of(action: str) -> str:
+    """What an action is called in the page."""
+    if action in shortcuts.FIXED:
+        return _("Accept or save")
+    if action in _ACTS:
+        return str(_ACTS[action])
+    kind, number = action.split("_")
+    return (_("Category %s") if kind == "category" else _("Sentiment %s")) % number
+
+
+class KeysForm(forms.Form):
+    """One field an action that may have another key; an empty one stands for its original key."""
+
+    keys_on = forms.BooleanField(
+        label=gettext_lazy("Single keys"),
+        required=False,
+        help_text=gettext_lazy("Turn them off if you dictate, or press keys by accident; buttons and forms stay."),
+    )
+
+    def __init__(self, data: Any, preferences: Preferences) -> None:
+        super().__init__(data, initial=preferences.keys | {"keys_on": preferences.keys_on})
+        for action in shortcuts.DEFAULTS:
+            if action not in shortcuts.FIXED:
+                self.fields[action] = _key_field(action)
+
+    def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
+        """The fields of keys, in groups with a heading each."""
+        yield _("What you do"), [self[name] for name in _ACTS]
+        for heading, begins in ((_("Sentiments"), "sentiment"), (_("Categories"), "category")):
+            yield heading, [self[name] for name in self.fields if name.startswith(begins)]
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        wanted = {action: key for action, key in values.items() if action in shortcuts.DEFAULTS and key}
+        for action, key in wanted.items():
+            if not shortcuts.usable(key.lower()):
+                self.add_error(action, _("One letter, digit or mark."))
+        if not self.errors:
+            self._take(wanted)
+        return values
+
+    def _take(self, wanted: dict[str, str]) -> None:
+        try:
+            self.changed_keys = shortcuts.checked(wanted)
+        except shortcuts.Clash as clash:
+            for action, other in (clash.actions, clash.actions[::-1]):
+                said = {"key": clash.key, "other": name_of(other)}
+                self.add_error(action, _("“%(key)s” is also the key of “%(other)s”.") % said)
+
+    def save(self, user: User) -> None:
+        """Of a valid form: store what differs from the defaults."""
+        values = {"changed_keys": self.changed_keys, "keys_on": self.cleaned_data["keys_on"]}
+        Preferences.objects.update_or_create(user=user, defaults=values)
+
+
+def _key_field(action: str) -> forms.CharField:
+    typed = forms.TextInput(
+        attrs={"class": "key", "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
+    )
+    return forms.CharField(label=name_of(action), required=False, max_length=1, strip=False, widget=typed)

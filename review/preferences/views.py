@@ -1,0 +1,27 @@
+"""What a person sets for themselves: the keys of the review screen; the language is a matter of the browser."""
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods
+
+from review.http import HtmxHttpRequest
+from review.models import Preferences
+from review.preferences.forms import KeysForm
+
+
+@require_http_methods(["GET", "POST"])
+@permission_required("review.add_decision", raise_exception=True)
+def preferences(request: HtmxHttpRequest) -> HttpResponse:
+    if "reset" in request.POST:
+        Preferences.objects.filter(user=request.user).delete()
+        messages.success(request, _("All keys are the original ones again."))
+        return redirect("review:preferences")
+    form = KeysForm(request.POST or None, Preferences.of(request.user))
+    if form.is_valid():
+        form.save(request.user)
+        messages.success(request, _("The keys are saved."))
+        return redirect("review:preferences")
+    return render(request, "review/preferences/preferences.html", {"form": form})

@@ -1,0 +1,265 @@
+"""How people agree and work, gathered for leads. Every query ends at a number of rows, however many there are."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from statistics import median
+from typing import NamedTuple
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from classifier.models import Category
+from classifier.models.taxonomy import paths
+from review.models import Decision, Seat
+from review.models.decision import LABELLED, DecisionQuerySet
+from review.stats import agreement
+from review.stats.agreement import Estimate
+
+Act = Decision.Verdict
+
+DAYS, AGENT_DAYS = 90, 7
+DOUBLES, DOUBLES_LOOKED_THROUGH = 2_000, 5_000
+"""So many tickets that two people labelled, found among so many decisions on such tickets."""
+LATEST = 2_000
+"""Decisions among which shown and blind reviews are compared, and from which the agents' figures are made."""
+FEWEST = 20
+"""Pairs below which agreement is not judged."""
+FEWEST_OF_CATEGORY, MOST_CATEGORIES = 10, 20
+BOUNDS = {
+    "days": DAYS,
+    "agent_days": AGENT_DAYS,
+    "doubles": DOUBLES,
+    "latest": LATEST,
+    "fewest": FEWEST,
+    "fewest_of_category": FEWEST_OF_CATEGORY,
+}
+"""What the page says of how far these figures reach."""
+
+
+class Row(NamedTuple):
+    """A decision, as far as the figures need it. Only of a label anybody asks for `category` and `sentiment`."""
+
+    pk: int
+    undoes: int | None
+    ticket: int
+    seat: int
+    reviewer: int
+    created_at: datetime
+    verdict: str
+    purpose: str
+    blind: bool
+    batch: UUID | None
+    prediction: int | None
+    category: int
+    sentiment: int
+    seconds: float | None
+
+    @property
+    def label(self) -> tuple[int, int]:
+        return self.category, self.sentiment
+
+
+Pair = tuple[Row, Row]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """How far people agree on a part of the label: in plain numbers, and beyond what chance gives."""
+
+    name: str
+    raw: Estimate
+    kappa: Estimate
+    alpha: Estimate
+
+    @property
+    def reading(self) -> str:
+        """What the agreement beyond chance is usually taken for."""
+        figure = self.alpha.estimate
+        if self.alpha.n < FEWEST:
+            return _("too few to judge yet")
+        if figure is None:
+            return _("everybody always said the same")
+        if figure >= agreement.RELIABLE:
+            return _("reliable")
+        return _("tentative") if figure >= agreement.TENTATIVE else _("not to be relied on")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OfCategory:
+    """Of the tickets that one of two people gave this category, the share that both gave it; and what else was said."""
+
+    name: str
+    both: Estimate
+    mixed_up_with: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Anchoring:
+    """How often people say what the model says: where they were shown it, where they were not, and the difference."""
+
+    shown: Estimate
+    blind: Estimate
+    gap: Estimate
+
+    @property
+    def reading(self) -> str:
+        if self.gap.low is None or self.gap.high is None:
+            return ""
+        if self.gap.low > 0:
+            return _("The suggestion pulls people towards it.")
+        if self.gap.high < 0:
+            return _("People rather contradict a suggestion that they see.")
+        return _("No pull can be told from these reviews.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Agent:
+    """What one person did lately. The shares are of all their decisions and sum up to 1.
+
+    Labels given blind are a share of their own: whether they are the model's says nothing of accepting, and might be
+    told before everybody asked has answered.
+    """
+
+    name: str
+    decisions: int
+    seconds: float | None
+    accepted: float
+    corrected: float
+    blind: float
+    skipped: float
+    escalated: float
+    upheld: Estimate
+    last_seen: datetime
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    pairs: int
+    axes: list[Axis]
+    categories: list[OfCategory]
+    anchoring: Anchoring
+    agents: list[Agent]
+
+
+def report() -> Report:
+    """All figures of the lead's page (five queries)."""
+    pairs = _pairs(_latest(Decision.objects.filter(purpose=Seat.Purpose.DOUBLE, seat__round=1), DOUBLES_LOOKED_THROUGH))
+    latest = _latest(Decision.objects.all(), LATEST)
+    return Report(
+        pairs=len(pairs),
+        axes=_axes(pairs),
+        categories=_by_category(pairs),
+        anchoring=_anchoring(latest),
+        agents=_agents(latest, _upheld(pairs)),
+    )
+
+
+def _latest(decisions: DecisionQuerySet, most: int) -> list[Row]:
+    """The latest of these, in the order of an index, so that no more than `most` rows are read."""
+    return [Row(*row) for row in decisions.order_by("-pk").values_list(*Row._fields)[:most]]
+
+
+def _standing(rows: Sequence[Row], days: int) -> list[Row]:
+    """What was decided within so many days and not undone. An undoing comes later, and so is among the latest too."""
+    undone, since = {row.undoes for row in rows}, timezone.now() - timedelta(days=days)
+    return [row for row in rows if row.verdict != Act.UNDONE and row.pk not in undone and row.created_at > since]
+
+
+def _pairs(rows: Sequence[Row]) -> list[Pair]:
+    """Labels that two people gave blind, latest ticket first; of each pair first who answered last."""
+    by_ticket: dict[int, list[Row]] = {}
+    for row in _standing(rows, DAYS):
+        if row.verdict in LABELLED and row.blind:
+            by_ticket.setdefault(row.ticket, []).append(row)
+    return [(labels[0], labels[1]) for labels in by_ticket.values() if len(labels) == 2][:DOUBLES]
+
+
+def _axes(pairs: Sequence[Pair]) -> list[Axis]:
+    parts: list[tuple[str, Callable[[Row], object]]] = [
+        (_("Category"), lambda row: row.category),
+        (_("Sentiment"), lambda row: row.sentiment),
+        (_("Both"), lambda row: row.label),
+    ]
+    return [_axis(name, [(part(one), part(other)) for one, other in pairs]) for name, part in parts]
+
+
+def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> Axis:
+    figures = {"raw": agreement.raw(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
+    return Axis(name=name, **figures)
+
+
+def _by_category(pairs: Sequence[Pair]) -> list[OfCategory]:
+    """Where people agree least comes first (one query)."""
+    said: dict[int, Counter[int]] = {}
+    for one, other in pairs:
+        said.setdefault(one.category, Counter())[other.category] += 1
+        if one.category != other.category:
+            said.setdefault(other.category, Counter())[one.category] += 1
+    often = {pk: others for pk, others in said.items() if others.total() >= FEWEST_OF_CATEGORY}
+    names = paths(Category.objects.all()) if often else {}
+    found = [_of_category(pk, others, names) for pk, others in often.items()]
+    return sorted(found, key=lambda one: (one.both.estimate, one.name))[:MOST_CATEGORIES]
+
+
+def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> OfCategory:
+    """`others` is what was said beside this category, itself included, and how often."""
+    mixed_up = [names[other] for other, _number in others.most_common(2) if other != pk]
+    both = agreement.share(others[pk], others.total())
+    return OfCategory(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
+
+
+def _anchoring(rows: Sequence[Row]) -> Anchoring:
+    """Of single reviews. Of those decided many at once nobody looked at each, and a second look at what was first
+    reviewed blind is neither kind.
+    """
+    ever_blind = {row.seat for row in rows if row.blind}
+    same: dict[bool, list[bool]] = {False: [], True: []}
+    for row in _standing(rows, DAYS):
+        single = row.purpose == Seat.Purpose.REVIEW and row.batch is None and row.verdict in LABELLED
+        if single and row.prediction and row.blind == (row.seat in ever_blind):
+            same[row.blind].append(row.verdict == Act.ACCEPTED)
+    shown, blind = ((sum(same[kind]), len(same[kind])) for kind in (False, True))
+    return Anchoring(
+        shown=agreement.share(*shown), blind=agreement.share(*blind), gap=agreement.difference(*shown, *blind)
+    )
+
+
+def _agents(rows: Sequence[Row], upheld: dict[int, Estimate]) -> list[Agent]:
+    """Whoever decided something lately, by name (one query)."""
+    by_person: dict[int, list[Row]] = {}
+    for row in _standing(rows, AGENT_DAYS):
+        by_person.setdefault(row.reviewer, []).append(row)
+    names = User.objects.filter(pk__in=by_person).order_by("username").values_list("pk", "username")
+    return [_agent(name, by_person[pk], upheld.get(pk, agreement.share(0, 0))) for pk, name in names]
+
+
+def _agent(name: str, work: Sequence[Row], upheld: Estimate) -> Agent:
+    """`work` is what one person did, latest first."""
+    kinds = Counter("blind" if row.blind and row.verdict in LABELLED else row.verdict for row in work)
+    seconds = [row.seconds for row in work if row.seconds is not None and row.verdict in LABELLED]
+    shares = {kind: kinds[kind] / len(work) for kind in ("accepted", "corrected", "blind", "skipped", "escalated")}
+    return Agent(
+        name=name,
+        decisions=len(work),
+        seconds=median(seconds) if seconds else None,
+        upheld=upheld,
+        last_seen=work[0].created_at,
+        **shares,
+    )
+
+
+def _upheld(pairs: Sequence[Pair]) -> dict[int, Estimate]:
+    """By person, how often a lead chose their label where it differed from another's (one query)."""
+    differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
+    words = Decision.objects.standing().labelled().filter(ticket__in=differing, purpose=Seat.Purpose.ADJUDICATION)
+    chosen: dict[int, list[bool]] = {}
+    for ticket, *label in words.values_list("ticket", "category", "sentiment"):
+        for answer in differing[ticket]:
+            chosen.setdefault(answer.reviewer, []).append(answer.label == tuple(label))
+    return {pk: agreement.share(sum(upheld), len(upheld)) for pk, upheld in chosen.items()}

@@ -1,0 +1,27 @@
+"""What is counted of review without scanning: what people say, and what benchmark runs cost."""
+
+from __future__ import annotations
+
+from django.db.models import Count, QuerySet, Sum
+
+from classifier.tallies import Counts, Source
+from review.models import Decision, Result
+
+
+def _decided(decisions: QuerySet[Decision]) -> Counts:
+    rows = decisions.order_by().values_list("verdict", "purpose").annotate(number=Count("pk"))
+    return {("decided", verdict, purpose): number for verdict, purpose, number in rows}
+
+
+def _measured(results: QuerySet[Result]) -> Counts:
+    rows = results.order_by().values_list("contender__spec").annotate(number=Count("pk"), cost=Sum("cost"))
+    counts: Counts = {}
+    for spec, number, cost in rows:
+        counts["measured", str(spec)], counts["cost_of_runs", str(spec)] = number, float(cost)
+    return counts
+
+
+SOURCES = (
+    Source("decisions", Decision.objects.all, _decided),
+    Source("results", Result.objects.all, _measured),
+)

@@ -1,0 +1,21 @@
+"""The lead's page: what waits for a lead, how far people agree, how they get on."""
+
+from __future__ import annotations
+
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import render
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET
+
+from review.http import HtmxHttpRequest
+from review.reports import quality
+from review.worklist import lead_inbox
+
+
+@never_cache
+@require_GET
+@permission_required("review.adjudicate", raise_exception=True)
+def lead(request: HtmxHttpRequest) -> HttpResponse:
+    context = {"waiting": lead_inbox.waiting_for(request.user), "report": quality.report(), "bounds": quality.BOUNDS}
+    return render(request, "review/worklist/lead.html", context)

@@ -1,0 +1,175 @@
+"""Many tickets decided in one go, after a look at it: which get which label, which are left out, and why."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+
+from django.contrib.auth.models import User
+from django.db.models import TextChoices
+from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
+
+from review.models import Decision, Seat
+from review.screen.label_options import Options
+from review.workflow import decisions
+from review.workflow.decisions import MOST_AT_ONCE, Label
+from review.worklist.listing import excerpt_of, with_excerpts
+
+MOST_CHOSEN = 1_000
+
+
+class Hindrance(TextChoices):
+    """Why a seat is not decided in bulk."""
+
+    MINE = "mine", gettext_lazy("answered by you already")
+    GONE = "gone", gettext_lazy("not asked about any more")
+    LEAD = "lead", gettext_lazy("with a lead")
+    BLIND = "blind", gettext_lazy("to be reviewed blind, one by one")
+    UNLABELLED = "unlabelled", gettext_lazy("without a suggestion")
+    RETIRED = "retired", gettext_lazy("suggested a label that is not offered any more")
+    IN_HAND = "in_hand", gettext_lazy("in somebody else's hands")
+    CHANGED = "changed", gettext_lazy("suggested another label by now")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Group:
+    """Seats that would get one label; `name` is that label in full."""
+
+    label: Label
+    name: str
+    chosen: list[Seat]
+
+    @property
+    def seats(self) -> list[Seat]:
+        """As many as are decided at once."""
+        return self.chosen[:MOST_AT_ONCE]
+
+    @property
+    def over(self) -> int:
+        """How many are left for another time."""
+        return len(self.chosen) - len(self.seats)
+
+    @property
+    def token(self) -> str:
+        """Names the label in a form."""
+        return f"{self.label.category.pk}-{self.label.sentiment.pk}"
+
+    @property
+    def rows(self) -> list[tuple[Seat, str]]:
+        """Each seat with the first words of its ticket."""
+        return [(seat, excerpt_of(seat)) for seat in self.seats]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """What accepting would do. More than one group is refused: one confirmation is for one label."""
+
+    groups: list[Group]
+    left_out: dict[Hindrance, list[Seat]]
+
+    @property
+    def group(self) -> Group | None:
+        """The one there is; None where there is none, or more."""
+        return self.groups[0] if len(self.groups) == 1 else None
+
+    def confirmed(self, token: str) -> Preview:
+        """Of this no more than what somebody has seen and confirmed, which was one label."""
+        others = [seat for group in self.groups if group.token != token for seat in group.chosen]
+        left_out = self.left_out | {Hindrance.CHANGED: others} if others else self.left_out
+        return replace(self, groups=[group for group in self.groups if group.token == token], left_out=left_out)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Accepted:
+    """What became of it: how many, in a sentence, and the decision by which all of it can be undone."""
+
+    number: int
+    text: str
+    undoable: Decision | None
+
+
+def chosen(pks: Iterable[str]) -> list[Seat]:
+    """Seats by the keys that a form sent, each once; whatever names none is passed over (one query)."""
+    wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
+    seats = with_excerpts(Seat.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
+    found = seats.select_related("category", "sentiment").in_bulk()
+    return [found[pk] for pk in wanted if pk in found]
+
+
+def alike(group: int) -> list[Seat]:
+    """Near-duplicates that wait, as many as are decided at once (one query)."""
+    seats = with_excerpts(Seat.objects.for_bulk().filter(group=group))
+    return list(seats.select_related("category", "sentiment")[:MOST_AT_ONCE])
+
+
+def hindrance(seat: Seat, reviewer: User, now: datetime) -> Hindrance | None:
+    """Why this person cannot decide the seat in bulk, whatever its suggestion is; None where they can."""
+    if seat.state != Seat.State.OPEN:
+        return Hindrance.MINE if seat.reviewer_id == reviewer.pk else Hindrance.GONE
+    if seat.lane != Seat.Lane.AGENTS:
+        return Hindrance.LEAD
+    if seat.blind:
+        return Hindrance.BLIND
+    if seat.category_id is None:
+        return Hindrance.UNLABELLED
+    return None if seat.reviewer_id == reviewer.pk or seat.is_free(now) else Hindrance.IN_HAND
+
+
+def _own_label(seat: Seat) -> Label | None:
+    """The suggestion, unless it is one that is not offered any more."""
+    category, sentiment = seat.category, seat.sentiment
+    if category is None or sentiment is None or category.retired or sentiment.retired:
+        return None
+    return Label(category, sentiment)
+
+
+def preview(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> Preview:
+    """What deciding these would do, each by its own suggestion or all with one label (two queries).
+
+    The seats come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
+    """
+    options, now = Options.current(), timezone.now()
+    groups: dict[tuple[int, int], Group] = {}
+    left_out: dict[Hindrance, list[Seat]] = {}
+    for seat in seats:
+        hindered, own = hindrance(seat, reviewer, now), label or _own_label(seat)
+        if hindered or own is None:
+            left_out.setdefault(hindered or Hindrance.RETIRED, []).append(seat)
+        else:
+            name = f"{options.category_name(own.category.pk)} | {own.sentiment.name}"
+            key = (own.category.pk, own.sentiment.pk)
+            groups.setdefault(key, Group(label=own, name=name, chosen=[])).chosen.append(seat)
+    return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.chosen)), left_out=left_out)
+
+
+def accept(previewed: Preview, reviewer: User) -> Accepted:
+    """Decide the seats of the one group; what somebody else was faster with is left out, too."""
+    group, left_out = previewed.group, dict(previewed.left_out)
+    made = decisions.decide_many(group.seats, reviewer, group.label) if group else []
+    decided = {decision.seat_id for decision in made}
+    if group and (missed := [seat for seat in group.seats if seat.pk not in decided]):
+        left_out[Hindrance.GONE] = [*left_out.get(Hindrance.GONE, []), *missed]
+    mine = [seat.pk for seat in left_out.get(Hindrance.MINE, [])]
+    return Accepted(
+        number=len(made),
+        text=_told(len(made), group.name if group else "", left_out),
+        undoable=made[0] if made else _batch_of(mine, reviewer),
+    )
+
+
+def _told(number: int, label: str, left_out: dict[Hindrance, list[Seat]]) -> str:
+    accepted = ngettext(
+        "%(number)d ticket accepted as %(label)s.", "%(number)d tickets accepted as %(label)s.", number
+    ) % {"number": number, "label": label}
+    text = accepted if number else _("Nothing was accepted.")
+    why = ", ".join(f"{len(seats)} {hindered.label}" for hindered, seats in left_out.items())
+    return text + " " + _("Left out: %s.") % why if left_out else text
+
+
+def _batch_of(seats: list[int], reviewer: User) -> Decision | None:
+    """What the first of two clicks decided, so that the second can still undo it."""
+    mine = Decision.objects.by(reviewer).standing().filter(seat__in=seats, batch__isnull=False)
+    return mine.order_by("-pk").first()

@@ -1,0 +1,274 @@
+"""All that the review screen shows of one ticket, gathered in a fixed number of queries."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
+from django.utils.functional import cached_property
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from classifier.models import Prediction, Ticket, Verdict
+from review.duplicates.incidents import FEWEST
+from review.models import (
+    Decision,
+    Desk,
+    Seat,
+    SkipReason,
+)
+from review.screen import queries
+from review.screen.display_token import Showing, second_first
+from review.screen.label_options import Option, Options
+from review.screen.queries import Alike, Earlier
+
+SHOWN_CHARACTERS = 20_000
+MOST_EARLIER, MOST_ALIKE = 3, 100
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Opinion:
+    """One answer as it stands beside another: a model's, or another person's, without saying whose."""
+
+    category_pk: int
+    sentiment_pk: int
+    category: str
+    sentiment: str
+    confidence: str = ""
+    words: str = ""
+
+
+class Choice(NamedTuple):
+    """One label with the person's key for it, and whether it is selected."""
+
+    option: Option
+    key: str
+    checked: bool
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chosen:
+    """What is selected: keys of labels, what was typed to find a category, notes."""
+
+    category: int | None = None
+    other: str = ""
+    sentiment: int | None = None
+    note: str = ""
+    why: str = ""
+    escalating: bool = False
+    errors: tuple[str, ...] = ()
+
+
+@dataclass
+class Card:
+    """One ticket for one person; `keys` is the person's key for each action, `key` names the answer to come."""
+
+    seat: Seat
+    reviewer: User
+    desk: Desk
+    options: Options
+    keys: dict[str, str]
+    given: Chosen | None = None
+    key: UUID = field(default_factory=uuid4)
+
+    @cached_property
+    def _read(self) -> tuple[Ticket, Verdict | None]:
+        """Of a ticket that people are asked about independently, what models said is not even read."""
+        if self.independent:
+            return queries.ticket(self.seat.ticket_id), None
+        return queries.ticket_with_verdict(self.seat.ticket_id)
+
+    @property
+    def ticket(self) -> Ticket:
+        return self._read[0]
+
+    @property
+    def verdict(self) -> Verdict | None:
+        return self._read[1]
+
+    @property
+    def text(self) -> str:
+        return self.ticket.text[:SHOWN_CHARACTERS]
+
+    @property
+    def text_lang(self) -> str:
+        """The language of the text for who reads it out; empty where it is unknown, or no tag that browsers know."""
+        language = self.ticket.language
+        return language if _LANGUAGE_TAG.fullmatch(language) else ""
+
+    @property
+    def left_out(self) -> int:
+        return max(len(self.ticket.text) - SHOWN_CHARACTERS, 0)
+
+    @cached_property
+    def token(self) -> str:
+        return Showing.of(self.seat, self.reviewer, self.verdict, self.desk, alone=not self.alike.waiting).token()
+
+    @property
+    def adjudicates(self) -> bool:
+        return self.seat.purpose == Seat.Purpose.ADJUDICATION
+
+    @property
+    def independent(self) -> bool:
+        """Whether the answer is to owe nothing to what models say, nor to labels of tickets like this one."""
+        return self.adjudicates or self.seat.blind
+
+    @property
+    def for_lead(self) -> bool:
+        return self.seat.lane == Seat.Lane.LEADS
+
+    @cached_property
+    def opinions(self) -> list[Opinion]:
+        """What may be shown: one suggestion, two that differ in a drawn order, or nothing."""
+        if self.adjudicates:
+            return self._in_drawn_order([self._of_person(one) for one in self._double_labels()])
+        verdict = self.verdict
+        if verdict is None or verdict.prediction is None:
+            return []
+        first, second = verdict.prediction, verdict.second_opinion
+        if second is None or first.same_label(second):
+            return [self._of_model(first)]
+        return self._in_drawn_order([self._of_model(first), self._of_model(second)])
+
+    @property
+    def differ(self) -> bool:
+        return len(self.opinions) > 1
+
+    @property
+    def seconded(self) -> bool:
+        """Whether another model says the same."""
+        verdict = self.verdict
+        return bool(self.opinions and not self.differ and verdict and verdict.second_opinion)
+
+    @property
+    def words(self) -> list[Any]:
+        """Where the words that carried the suggestion stand; of two that differ they would tell whose is whose."""
+        verdict = self.verdict
+        return verdict.prediction.words if verdict and verdict.prediction and not self.differ else []
+
+    @property
+    def suggestion(self) -> str:
+        """The keys of the one label that is suggested, as in "12-3"; empty where there is none, or more than one."""
+        if len(self.opinions) != 1:
+            return ""
+        return f"{self.opinions[0].category_pk}-{self.opinions[0].sentiment_pk}"
+
+    @property
+    def why(self) -> str:
+        """Why a person is asked; of a blind review nothing that would tell what a model said."""
+        if self.adjudicates:
+            return _("Two agents labelled this independently, and differ. Choose one label, or give another.")
+        if self.seat.blind:
+            return _("Drawn for a blind review: no suggestion is shown.")
+        if self.verdict is None:
+            return ""
+        reason = str(self.verdict.get_reason_display())
+        # The explanation names models and what they said, which two that differ are not to be told apart by.
+        return reason if self.differ else f"{reason}: {self.verdict.explanation}"
+
+    @property
+    def categories(self) -> list[Choice]:
+        """Those that have a key."""
+        return self._choices(self.options.by_key, self.chosen.category)
+
+    @property
+    def sentiments(self) -> list[Choice]:
+        return self._choices(self.options.sentiments, self.chosen.sentiment)
+
+    @cached_property
+    def chosen(self) -> Chosen:
+        """What was given with an answer that could not be taken, else what all opinions agree on."""
+        if self.given:
+            return self.given
+        categories = {opinion.category_pk for opinion in self.opinions}
+        sentiments = {opinion.sentiment_pk for opinion in self.opinions}
+        category = categories.pop() if len(categories) == 1 else None
+        has_key = any(option.pk == category for option in self.options.by_key)
+        return Chosen(
+            category=category if has_key else None,
+            other="" if has_key else self.options.category_name(category, offered=True),
+            sentiment=sentiments.pop() if len(sentiments) == 1 else None,
+        )
+
+    @property
+    def skip_reasons(self) -> list[tuple[str, Any]]:
+        return list(SkipReason.choices)
+
+    @cached_property
+    def _beside(self) -> tuple[list[Earlier], Alike]:
+        """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
+        if self.seat.blind:
+            return queries.earlier_of(self.ticket, MOST_EARLIER), Alike(0, [])
+        return queries.beside(self.ticket, self.seat.group, MOST_EARLIER, MOST_ALIKE)
+
+    @property
+    def earlier(self) -> list[Earlier]:
+        return self._beside[0]
+
+    @property
+    def alike(self) -> Alike:
+        return self._beside[1]
+
+    @property
+    def likened(self) -> list[str]:
+        """What is told of near-duplicates: how many wait, and how others were decided."""
+        waiting, decided = self.alike
+        lines = [
+            ngettext("%(number)s was decided as %(label)s", "%(number)s were decided as %(label)s", number)
+            % {"number": number, "label": label}
+            for label, number in decided
+        ]
+        if not waiting:
+            return lines
+        wait = ngettext(
+            "%(number)s more waits; after your answer you may give it the same.",
+            "%(number)s more wait; after your answer you may give them the same.",
+            waiting,
+        )
+        return [wait % {"number": waiting}, *lines]
+
+    @property
+    def incident(self) -> int:
+        """How many tickets wait that say nearly the same, this one included; 0 where they are few, or not told."""
+        together = self.alike.waiting + 1
+        return together if together >= FEWEST else 0
+
+    @cached_property
+    def passed_on(self) -> list[Decision]:
+        """For a lead: who escalated or skipped it, and why."""
+        if not self.for_lead or self.adjudicates:
+            return []
+        acts = [Decision.Verdict.ESCALATED, Decision.Verdict.SKIPPED]
+        passed = Decision.objects.standing().filter(ticket=self.ticket, verdict__in=acts)
+        return list(passed.select_related("reviewer").order_by("-pk")[:3])
+
+    def _choices(self, options: Sequence[Option], chosen: int | None) -> list[Choice]:
+        return [Choice(option, self.keys.get(option.action, ""), option.pk == chosen) for option in options]
+
+    def _double_labels(self) -> list[Decision]:
+        labels = Decision.objects.standing().labelled().filter(ticket=self.ticket, purpose=Seat.Purpose.DOUBLE)
+        labels = labels.filter(seat__round=self.seat.round)
+        return list(labels.order_by("seat__number"))
+
+    def _in_drawn_order(self, opinions: list[Opinion]) -> list[Opinion]:
+        return opinions[::-1] if second_first(self.seat, self.desk) else opinions
+
+    def _of_model(self, prediction: Prediction) -> Opinion:
+        label = self._label(prediction.category_id, prediction.sentiment_id)
+        return Opinion(**label, confidence=prediction.shown_confidence, words=prediction.reasoning)
+
+    def _of_person(self, decision: Decision) -> Opinion:
+        return Opinion(**self._label(decision.category_id, decision.sentiment_id), words=decision.note)
+
+    def _label(self, category: int | None, sentiment: int | None) -> dict[str, Any]:
+        return {
+            "category_pk": category,
+            "sentiment_pk": sentiment,
+            "category": self.options.category_name(category),
+            "sentiment": self.options.sentiment_name(sentiment),
+        }

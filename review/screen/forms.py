@@ -1,0 +1,102 @@
+"""Answers as the screen sends them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext as _
+
+from classifier.models import Category, Sentiment
+from review.models import SkipReason
+from review.models.decision import LONGEST_NOTE
+from review.screen.card import Chosen
+from review.screen.label_options import Options, Unknown
+from review.workflow.decisions import Label
+
+OTHER = "other"
+"""The value of the choice that stands for a category found by typing."""
+
+
+class AnswerForm(forms.Form):
+    """A label, a reason to skip, or a note for a lead: whichever button was pressed."""
+
+    key = forms.UUIDField()
+    showing = forms.CharField(max_length=1_000)
+    skip = forms.ChoiceField(choices=SkipReason.choices, required=False)
+    escalate = forms.CharField(required=False)
+    opinion = forms.RegexField(r"^\d{1,18}-\d{1,18}\Z", required=False)
+    category = forms.CharField(required=False)
+    other = forms.CharField(required=False, max_length=500)
+    sentiment = forms.CharField(required=False)
+    note = forms.CharField(required=False, max_length=LONGEST_NOTE)
+    why = forms.CharField(required=False, max_length=LONGEST_NOTE)
+
+    label: Label | None = None
+
+    def __init__(self, *args: Any, options: Options, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._options = options
+
+    def clean(self) -> dict[str, Any]:
+        values = super().clean() or {}
+        if self.errors or values.get("skip"):
+            return values
+        if values.get("escalate"):
+            if not values.get("why"):
+                self.add_error("why", _("Say in a few words what the lead should look at."))
+            elif len(self.note_for_lead) > LONGEST_NOTE:
+                self.add_error(
+                    "why", _("This and your note are too long together: at most %d characters.") % LONGEST_NOTE
+                )
+            return values
+        if values.get("opinion"):
+            values["category"], values["sentiment"] = values["opinion"].split("-")
+        category, sentiment = self._category(values), self._sentiment(values)
+        if category and sentiment:
+            self.label = Label(category, sentiment)
+        return values
+
+    @property
+    def note_for_lead(self) -> str:
+        """Why it is handed on, and whatever else was noted."""
+        said = (self.cleaned_data.get(name) for name in ("why", "note"))
+        return "\n".join(text for text in said if text)
+
+    def _category(self, values: dict[str, Any]) -> Category | None:
+        chosen: str = values.get("category", "")
+        if chosen == OTHER:
+            chosen = self._found(values.get("other", ""))
+        found = self._options.category(chosen)
+        if not found and "category" not in self.errors:
+            self.add_error("category", _("Choose a category."))
+        return found
+
+    def _found(self, typed: str) -> str:
+        try:
+            return str(self._options.find(typed).pk)
+        except Unknown as several:
+            if str(several):
+                self.add_error("category", _("“%(typed)s” could be %(names)s.") % {"typed": typed, "names": several})
+            elif typed:
+                self.add_error("category", _("There is no category “%s”.") % typed)
+            return ""
+
+    def _sentiment(self, values: dict[str, Any]) -> Sentiment | None:
+        found = self._options.sentiment(values.get("sentiment", ""))
+        if not found:
+            self.add_error("sentiment", _("Choose a sentiment."))
+        return found
+
+    def chosen(self) -> Chosen:
+        """What was sent, so that it stands in the form again with what is wrong about it."""
+        category, sentiment = self.data.get("category", ""), self.data.get("sentiment", "")
+        return Chosen(
+            category=int(category) if category.isdecimal() else None,
+            other=self.data.get("other", "") if category == OTHER else "",
+            sentiment=int(sentiment) if sentiment.isdecimal() else None,
+            note=self.data.get("note", ""),
+            why=self.data.get("why", ""),
+            escalating=bool(self.data.get("escalate")),
+            errors=tuple(str(error) for errors in self.errors.values() for error in errors),
+        )

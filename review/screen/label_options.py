@@ -1,0 +1,106 @@
+"""The labels a person may choose, as the screen offers them: the first few by key, all of them by typing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from classifier.models import Category, Sentiment
+from classifier.models.taxonomy import paths
+from review.models import shortcuts
+from review.screen import queries
+
+
+class Option(NamedTuple):
+    """One label: its primary key, its full name, and the action whose key chooses it (empty for most of many)."""
+
+    pk: int
+    name: str
+    action: str
+
+
+class _Node(NamedTuple):
+    pk: int
+    name: str
+    parent_id: int | None
+
+
+class Unknown(Exception):
+    """No category, or more than one, goes by what was typed; the message says which."""
+
+
+@dataclass(frozen=True, slots=True)
+class Options:
+    """What the taxonomy offers now."""
+
+    categories: tuple[Option, ...]
+    sentiments: tuple[Option, ...]
+
+    @classmethod
+    def current(cls) -> Options:
+        """Active categories in reading order of their tree, and sentiments in theirs (one query)."""
+        rows = queries.labels()
+        nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]
+        sentiments = [(pk, name) for axis, pk, name, _parent in rows if axis == "sentiment"]
+        return cls(
+            _numbered(paths(nodes).items(), "category", shortcuts.NUMBERED),
+            _numbered(sentiments, "sentiment", shortcuts.LETTERED),
+        )
+
+    @staticmethod
+    def guidelines() -> list[tuple[str, str]]:
+        """Every label with the line that says what belongs there (two queries)."""
+        categories = Category.objects.active()
+        names, lines = paths(categories), {category.pk: category.description for category in categories}
+        sentiments = Sentiment.objects.active().values_list("name", "description")
+        return [(name, lines[pk]) for pk, name in names.items()] + list(sentiments)
+
+    @property
+    def by_key(self) -> tuple[Option, ...]:
+        """The categories that have a key."""
+        return self.categories[: shortcuts.NUMBERED]
+
+    def category_name(self, pk: int | None, *, offered: bool = False) -> str:
+        """The full name of a category; of one that is not `offered` any more its own name (one query), or nothing."""
+        return _name(self.categories, pk) or ("" if offered else _stored_name(Category, pk))
+
+    def sentiment_name(self, pk: int | None) -> str:
+        """As of a category."""
+        return _name(self.sentiments, pk) or _stored_name(Sentiment, pk)
+
+    def category(self, pk: str) -> Category | None:
+        """An offered category by the key that a form sent, with its name and no more."""
+        return next(
+            (Category(pk=option.pk, name=option.name) for option in self.categories if str(option.pk) == pk), None
+        )
+
+    def sentiment(self, pk: str) -> Sentiment | None:
+        """As of a category."""
+        return next(
+            (Sentiment(pk=option.pk, name=option.name) for option in self.sentiments if str(option.pk) == pk), None
+        )
+
+    def find(self, typed: str) -> Option:
+        """The one category that goes by this name, or whose name alone contains it. Raises Unknown."""
+        wanted = typed.strip().casefold()
+        exact = [option for option in self.categories if option.name.casefold() == wanted]
+        found = exact or [option for option in self.categories if wanted and wanted in option.name.casefold()]
+        if len(found) != 1:
+            raise Unknown(", ".join(option.name for option in found[:5]))
+        return found[0]
+
+
+def _numbered(labels: Iterable[tuple[Any, ...]], axis: str, most: int) -> tuple[Option, ...]:
+    return tuple(
+        Option(pk, name, f"{axis}_{number}" if number <= most else "")
+        for number, (pk, name) in enumerate(labels, start=1)
+    )
+
+
+def _name(options: Iterable[Option], pk: int | None) -> str:
+    return next((option.name for option in options if option.pk == pk), "")
+
+
+def _stored_name(model: type[Category] | type[Sentiment], pk: int | None) -> str:
+    return model._default_manager.filter(pk=pk).values_list("name", flat=True).first() or ""

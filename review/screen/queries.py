@@ -1,0 +1,166 @@
+"""What the screen reads with every decision, in SQL of its own.
+
+Written by the ORM these few queries took longer to put together than to answer, and most of the time of a decision.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from classifier.models import (
+    Epoch,
+    Failure,
+    ModelSpec,
+    Prediction,
+    Score,
+    Ticket,
+    Verdict,
+)
+from review.workflow.prepared import Columns, rows
+
+_SHOWN = Columns(Ticket, "id", "text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
+_TICKET = "SELECT {columns} FROM classifier_ticket t WHERE t.id = %s"
+
+_TICKET_WITH_VERDICT = """
+SELECT {columns}, v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
+    p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, ps.name,
+    o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, os.name
+FROM classifier_ticket t
+LEFT JOIN classifier_verdict v ON v.ticket_id = t.id AND v.current
+LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
+LEFT JOIN classifier_score g ON g.id = v.score_id
+LEFT JOIN classifier_failure f ON f.id = v.failure_id
+LEFT JOIN classifier_prediction p ON p.id = v.prediction_id
+LEFT JOIN classifier_modelspec ps ON ps.id = p.spec_id
+LEFT JOIN classifier_prediction o ON o.id = v.second_opinion_id
+LEFT JOIN classifier_modelspec os ON os.id = o.spec_id
+WHERE t.id = %s"""
+
+_EARLIER = """
+SELECT t.id, substr(t.text, 1, 200) AS text, t.state, c.name AS category, s.name AS sentiment
+FROM classifier_ticket t
+LEFT JOIN classifier_category c ON c.id = t.category_id
+LEFT JOIN classifier_sentiment s ON s.id = t.sentiment_id
+WHERE t.customer = %s AND NOT (t.customer = '') AND t.id < %s ORDER BY t.id DESC LIMIT %s"""
+
+_ALIKE = """
+SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.name AS category, n.name AS sentiment
+FROM review_seat s
+JOIN classifier_ticket t ON t.id = s.ticket_id
+LEFT JOIN classifier_category c ON c.id = t.category_id
+LEFT JOIN classifier_sentiment n ON n.id = t.sentiment_id
+WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round = 1
+    AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
+LIMIT %s"""
+
+_BESIDE = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_ALIKE}) AS alike"  # noqa: S608 - of here
+
+_LABELS = """
+SELECT axis, id, name, parent_id FROM (
+    SELECT 'category' AS axis, id, name, parent_id, position FROM classifier_category WHERE NOT retired
+    UNION ALL SELECT 'sentiment', id, name, NULL, position FROM classifier_sentiment WHERE NOT retired
+) AS label ORDER BY axis, position, name"""
+
+
+class Earlier(NamedTuple):
+    """An earlier ticket of the same customer: how it begins, and what people settled on, if they have."""
+
+    pk: int
+    text: str
+    state: str
+    category: str | None
+    sentiment: str | None
+
+    @property
+    def url(self) -> str:
+        return Ticket(pk=self.pk).get_absolute_url()
+
+
+class Alike(NamedTuple):
+    """Near-duplicates of a ticket: how many could be decided with it, and how often which label was given."""
+
+    waiting: int
+    decided: list[tuple[str, int]]
+
+
+def ticket(pk: int) -> Ticket:
+    """The ticket alone. Raises Ticket.DoesNotExist."""
+    for found in _SHOWN.objects(_TICKET.format(columns=_SHOWN.of("t")), [pk]):
+        return found
+    raise Ticket.DoesNotExist
+
+
+def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
+    """The ticket, and what the gate says of it with what models said, as far as a screen shows it.
+
+    Raises Ticket.DoesNotExist.
+    """
+    sql = _TICKET_WITH_VERDICT.format(columns=_SHOWN.of("t"))
+    for found, (reason, threshold, fixed, mode, about, category, both, failure, *said) in _SHOWN.objects_and_more(
+        sql, [pk]
+    ):
+        if reason is None:
+            return found, None
+        return found, Verdict(
+            ticket=found,
+            reason=reason,
+            accepted=False,
+            epoch=Epoch(threshold=fixed, mode=mode, about=about),
+            threshold=threshold,
+            score=None if both is None else Score(category=category, both=both),
+            failure=None if failure is None else Failure(detail=failure),
+            prediction=_prediction(*said[:7]),
+            second_opinion=_prediction(*said[7:]),
+        )
+    raise Ticket.DoesNotExist
+
+
+def _prediction(
+    pk: int | None, category: int, sentiment: int, confidence: float, reasoning: str, words: Any, name: str
+) -> Prediction | None:
+    if pk is None:
+        return None
+    return Prediction(
+        pk=pk,
+        category_id=category,
+        sentiment_id=sentiment,
+        confidence=confidence,
+        reasoning=reasoning,
+        words=_listed(words),
+        spec=ModelSpec(name=name),
+    )
+
+
+def _listed(stored: Any) -> Any:
+    """A column of JSON, which comes as the database has it: as text, where it knows no JSON."""
+    return json.loads(stored) if isinstance(stored, str) else stored
+
+
+def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:
+    """What the same customer wrote before, latest first; nothing where the customer is not known."""
+    return [Earlier(*row) for row in rows(_EARLIER, [ticket.customer, ticket.pk, most])]
+
+
+def alike(group: int, ticket_pk: int, most: int) -> Alike:
+    """What the other tickets of a group of near-duplicates tell, up to so many of them."""
+    return _told(rows(_ALIKE, [group, ticket_pk, most]))
+
+
+def beside(ticket: Ticket, group: int, most_earlier: int, most_alike: int) -> tuple[list[Earlier], Alike]:
+    """Both of these at once."""
+    values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
+    found = rows(_BESIDE, values)
+    earlier = [Earlier(*row) for row in found if row[0] is not None]
+    return earlier, _told([row for row in found if row[0] is None])
+
+
+def _told(found: list[tuple[Any, ...]]) -> Alike:
+    labels = [f"{category} | {sentiment}" for *_ticket, state, category, sentiment in found if state != "open"]
+    counts = {label: labels.count(label) for label in labels}
+    return Alike(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
+
+
+def labels() -> list[tuple[Any, ...]]:
+    """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
+    return rows(_LABELS, [])

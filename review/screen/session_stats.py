@@ -1,0 +1,86 @@
+"""A person's own figures, for the bar above the review screen."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from statistics import median
+
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from review.models import Decision, Seat
+from review.workflow.prepared import rows
+
+COUNTED = 1_000
+LATEST = 20
+"""Labels whose median time is a person's pace."""
+
+DOUBLES, LOOKED_THROUGH = 200, 4_000
+"""Of so many latest double labels, found among so many latest decisions, it is told how many a lead upheld."""
+
+# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. One row
+# has the two numbers, labels less those taken back and what waits; the others are the latest acts one by one.
+_TODAY = """
+WITH dawn AS (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
+SELECT NULL AS id, NULL AS undoes_id, NULL AS seconds,
+    sum(CASE WHEN category_id IS NOT NULL THEN 1 WHEN undoes_id IS NULL THEN 0
+        WHEN (SELECT category_id FROM review_decision u WHERE u.id = act.undoes_id AND u.id >= (SELECT id FROM dawn))
+            IS NOT NULL THEN -1 ELSE 0 END) AS labels,
+    (SELECT count(*) FROM (SELECT 1 FROM review_seat WHERE state = 'open' AND lane = %s LIMIT {counted:d}) AS waiting)
+    FROM (SELECT category_id, undoes_id FROM review_decision
+        WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {counted:d}) AS act
+UNION ALL SELECT id, undoes_id, seconds, NULL, NULL
+    FROM (SELECT id, undoes_id, CASE WHEN category_id IS NOT NULL THEN seconds END AS seconds FROM review_decision
+        WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {looked_at:d}) AS latest"""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Bar:
+    """How many tickets wait, or more than that; how many the person labelled today, and how long the latest took.
+
+    Both are counted up to a limit.
+    """
+
+    left: int
+    more: bool
+    done_today: int
+    seconds: float | None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upheld:
+    """Of n labels that differed from another person's, in how many a lead chose this person's."""
+
+    n: int
+    share: float | None
+
+    @property
+    def percent(self) -> int | None:
+        return None if self.share is None else round(100 * self.share)
+
+
+def bar_of(reviewer: User, lane: str) -> Bar:
+    """One query, over this person's decisions of the day in the current time zone and no others."""
+    midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
+    sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
+    told = rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
+    ((labels, waiting),) = (numbers for pk, _undoes, _seconds, *numbers in told if pk is None)
+    acts = sorted((act[:3] for act in told if act[0] is not None), reverse=True)
+    undone = {undoes for _pk, undoes, _seconds in acts}
+    measured = [seconds for pk, _undoes, seconds in acts if seconds is not None and pk not in undone]
+    return Bar(
+        left=min(waiting, COUNTED - 1),
+        more=waiting == COUNTED,
+        done_today=labels or 0,
+        seconds=median(measured[:LATEST]) if measured else None,
+    )
+
+
+def upheld(reviewer: User) -> Upheld:
+    """How a lead judged this person's double labels that differed from the other's (two queries)."""
+    latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
+    doubles = Decision.objects.standing().labelled().filter(pk__in=latest.values("pk"), purpose=Seat.Purpose.DOUBLE)
+    labels = {label.ticket_id: label for label in doubles.order_by("-pk")[:DOUBLES]}
+    words = Decision.objects.standing().labelled().filter(ticket__in=labels, purpose=Seat.Purpose.ADJUDICATION)
+    same = [word.same_label(labels[word.ticket_id]) for word in words]
+    return Upheld(n=len(same), share=sum(same) / len(same) if same else None)

@@ -1,0 +1,144 @@
+"""From an answer that came in to what the person is told about it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from classifier.models import Ticket
+from review.models import (
+    Decision,
+    Desk,
+    Seat,
+    SkipReason,
+)
+from review.screen import queries
+from review.screen.display_token import Showing
+from review.screen.forms import AnswerForm
+from review.workflow import decisions
+from review.workflow.decisions import CannotUndo, TooLate
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outcome:
+    """What became of an answer, in a sentence; and what can be done about it."""
+
+    text: str
+    done: bool = True
+    undoable: Decision | None = None
+    alike: int = 0
+    """How many near-duplicates wait that could be given the same label."""
+
+    @property
+    def alike_offered(self) -> str:
+        number = {"number": self.alike}
+        one, more = "%(number)s more like it waits: decide it too", "%(number)s more like it wait: decide them together"
+        return ngettext(one, more, self.alike) % number
+
+
+def answer(reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
+    """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome.
+
+    Raises Ticket.DoesNotExist or Seat.DoesNotExist where the ticket is gone.
+    """
+    seat = showing.asked()
+    try:
+        decision = _write(seat, reviewer, form, showing)
+    except TooLate as late:
+        return refused(reviewer, _too_late(late, seat, reviewer, form))
+    return outcome_of(decision, alone=showing.alone)
+
+
+def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
+    values = form.cleaned_data
+    shown, key, note = showing.shown(), values["key"], values["note"]
+    if values["skip"]:
+        return decisions.skip(seat, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
+    if values["escalate"]:
+        return decisions.escalate(seat, reviewer, note=form.note_for_lead, shown=shown, key=key)
+    assert form.label  # noqa: S101 - a valid answer that passes nothing on has a label
+    return decisions.decide(seat, reviewer, form.label, shown=shown, key=key, note=note)
+
+
+def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
+    """What is said of a decision that was just made, or of the latest one when the page opens.
+
+    `alone`: it is known that nothing like its ticket waits.
+    """
+    number = {"number": decision.ticket_id, "label": decision.label}
+    match decision.verdict:
+        case Decision.Verdict.SKIPPED:
+            return Outcome(text=_("Ticket %(number)d is passed on.") % number, undoable=decision)
+        case Decision.Verdict.ESCALATED:
+            return Outcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
+    text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
+    if not (alone or decision.blind):
+        alike = queries.alike(decision.seat.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
+    return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
+
+
+def refused(reviewer: User, text: str, before: Decision | None = None) -> Outcome:
+    """Why nothing was done; what was decided last, or before that decision, can be undone all the same."""
+    return Outcome(text=text, done=False, undoable=decisions.last_of(reviewer, before=before))
+
+
+def undo(decision: Decision | None, reviewer: User, key: UUID, *, alone: bool = False) -> Outcome:
+    """Take a decision back, with what was decided in one go with it or `alone`, or say why that is not possible."""
+    if decision is None:
+        return Outcome(text=_("There is nothing to undo."), done=False)
+    try:
+        undone = decisions.undo(decision, reviewer, key=key, alone=alone)
+    except CannotUndo:
+        text = _("This cannot be undone: others have gone on from it meanwhile.")
+        return refused(reviewer, text, before=decision)
+    if undone[0].batch and not alone:
+        text = ngettext("%d decision is undone.", "%d decisions are undone.", len(undone)) % len(undone)
+    else:
+        text = _("Undone: ticket %d is back in your hands.") % undone[0].ticket_id
+    return Outcome(text=text, undoable=decisions.last_of(reviewer))
+
+
+def _reveal(decision: Decision) -> str:
+    """What the model said, where that was hidden and need not be any longer: not while another label is awaited."""
+    if not (decision.blind and decision.prediction and Desk.current().reveal):
+        return ""
+    if Ticket.objects.filter(pk=decision.ticket_id, sealed=True).exists():
+        return ""
+    prediction = decision.prediction
+    model = {"category": prediction.category, "sentiment": prediction.sentiment}
+    return " " + _("The model said %(category)s | %(sentiment)s.") % model
+
+
+def _too_late(late: TooLate, seat: Seat, reviewer: User, form: AnswerForm) -> str:
+    """What happened meanwhile, as far as it may be told, and what was not recorded for that."""
+    mine = Decision.objects.by(reviewer).standing().labelled().with_labels().filter(ticket=late.ticket).last()
+    if not mine:
+        return _what_others_did(late, seat) + " " + _not_recorded(form)
+    said = {"number": late.ticket.pk, "label": mine.label}
+    happened = _("You have answered ticket %(number)d already: %(label)s.") % said
+    return happened if form.label else happened + " " + _not_recorded(form)
+
+
+def _not_recorded(form: AnswerForm) -> str:
+    if form.cleaned_data["skip"]:
+        return _("Your skip was not recorded.")
+    if form.cleaned_data["escalate"]:
+        return _("Your escalation was not recorded.")
+    return _("Your answer was not recorded.")
+
+
+def _what_others_did(late: TooLate, seat: Seat) -> str:
+    number, standing = {"number": late.ticket.pk}, late.standing
+    seat = Seat.objects.get(pk=seat.pk)
+    if seat.state == Seat.State.OPEN and seat.reviewer_id:
+        return _("Somebody else has ticket %(number)d in hand by now.") % number
+    if standing:
+        said = number | {"person": standing.reviewer, "label": standing.label}
+        return _("%(person)s was faster: ticket %(number)d is %(label)s.") % said
+    if seat.state == Seat.State.ANSWERED:
+        return _("Somebody else has answered ticket %(number)d meanwhile.") % number
+    return _("Ticket %(number)d is no longer asked about.") % number

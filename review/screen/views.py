@@ -1,0 +1,252 @@
+"""The review screen: one ticket at a time, and an answer that already holds the next."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpRequest, HttpResponse, QueryDict
+from django.shortcuts import get_object_or_404, redirect, render
+from django.template.backends.utils import csrf_input
+from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from classifier import form_recovery
+from classifier.models import Ticket
+from review.http import HtmxHttpRequest, key_of
+from review.models import Decision, Seat
+from review.screen import bulk, session_stats, submit
+from review.screen.card import Card, Chosen
+from review.screen.display_token import NotShown, Showing
+from review.screen.forms import AnswerForm
+from review.screen.label_options import Options
+from review.screen.similar import nearest_to
+from review.screen.submit import Outcome
+from review.screen.workspace import Workplace
+from review.workflow import decisions, leases
+
+Lane = Seat.Lane
+PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:work"}
+
+reviews = permission_required("review.add_decision", raise_exception=True)
+adjudicates = permission_required("review.adjudicate", raise_exception=True)
+
+
+def lane_for(request: HtmxHttpRequest, wanted: str) -> Lane:
+    """A lane, as far as this person may work there: an agent's ticket may be with the leads by now."""
+    of_leads = wanted == Lane.LEADS and request.user.has_perm("review.adjudicate")
+    return Lane.LEADS if of_leads else Lane.AGENTS
+
+
+def _page_of_form(request: HttpRequest) -> str:
+    """Where a form belongs, whoever sends it."""
+    return PAGES[Lane.LEADS if request.POST.get("lane") == Lane.LEADS else Lane.AGENTS]
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@reviews
+def screen(request: HtmxHttpRequest) -> HttpResponse:
+    return _show(request, Lane.AGENTS)
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@adjudicates
+def work(request: HtmxHttpRequest) -> HttpResponse:
+    return _show(request, Lane.LEADS)
+
+
+@form_recovery.keeps_input(_page_of_form)
+@require_POST
+@reviews
+def decide(request: HtmxHttpRequest) -> HttpResponse:
+    try:
+        showing = Showing.read(request.POST.get("showing", ""), request.user)
+    except NotShown:
+        return _go_on(request, _lane(request), submit.refused(request.user, _("That answer was for somebody else.")))
+    place = Workplace.of(request.user)
+    form = AnswerForm(request.POST, options=place.options)
+    try:
+        if not form.is_valid():
+            seat = leases.seat(showing.seat)
+            return _render(request, _lane(request), place, seat, given=form.chosen(), status=422)
+        outcome = submit.answer(request.user, form, showing)
+    except (Ticket.DoesNotExist, Seat.DoesNotExist):
+        text = _("That ticket was erased meanwhile. Your answer was not recorded.")
+        outcome = submit.refused(request.user, text)
+    return _go_on(request, _lane(request), outcome, place)
+
+
+@require_POST
+@reviews
+def undo(request: HtmxHttpRequest) -> HttpResponse:
+    """The decision named, else the person's latest one; what was decided in the queue's table leads back there."""
+    pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
+    decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.last_of(request.user)
+    outcome = submit.undo(decision, request.user, key_of(request))
+    if "back" in request.POST:
+        (messages.success if outcome.done else messages.error)(request, outcome.text)
+        return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
+    in_hand = Seat.objects.held_by(request.user).first()
+    return _go_on(request, lane_for(request, in_hand.lane if in_hand else ""), outcome)
+
+
+@require_POST
+@reviews
+def keep(request: HtmxHttpRequest) -> HttpResponse:
+    """Renew the lease; 409 tells the page that somebody else may take the ticket now."""
+    seat = request.POST.get("seat", "")
+    kept = seat.isdecimal() and leases.keep(request.user, int(seat))
+    return HttpResponse(status=204 if kept else 409)
+
+
+@require_POST
+@reviews
+def look_again(request: HtmxHttpRequest) -> HttpResponse:
+    leases.look_again(request.user)
+    return redirect(PAGES[_lane(request)])
+
+
+@require_POST
+@reviews
+def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """This very ticket, from a list."""
+    ticket, lane = get_object_or_404(Ticket, pk=pk), _lane(request)
+    try:
+        leases.take(request.user, ticket, lane)
+    except leases.Taken:
+        messages.error(request, _("Ticket %d cannot be had now: somebody has it, or nobody is asked.") % pk)
+        return redirect("review:lead" if lane == Lane.LEADS else "review:queue")
+    return redirect(PAGES[lane])
+
+
+@require_http_methods(["GET", "POST"])
+@reviews
+def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
+    # A blind review is one of a kind.
+    mine = Decision.objects.by(request.user).standing().labelled().filter(blind=False)
+    decision = get_object_or_404(mine.select_related("category", "sentiment", "seat", "ticket"), pk=pk)
+    group, label = decision.seat.group, decisions.label_of(decision)
+    if request.method == "POST":
+        ticked = [seat for seat in bulk.chosen(request.POST.getlist("seat")) if seat.group == group]
+        accepted = bulk.accept(bulk.preview(ticked, request.user, label), request.user)
+        (messages.success if accepted.number else messages.error)(request, accepted.text)
+        return redirect(PAGES[Lane.AGENTS])
+    preview = bulk.preview(bulk.alike(group), request.user, label)
+    return render(request, "review/screen/alike.html", {"decision": decision, "preview": preview})
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@reviews
+def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
+    in_hand = Seat.objects.held_by(request.user).filter(blind=False)
+    seat = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
+    template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
+    context = {"seat": seat, "similar": nearest_to(seat.ticket), "page": PAGES[lane_for(request, seat.lane)]}
+    return render(request, template, context)
+
+
+def _lane(request: HtmxHttpRequest) -> Lane:
+    """The one that a form names."""
+    return lane_for(request, request.POST.get("lane", ""))
+
+
+def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
+    if answer := form_recovery.take(request, "review:decide"):
+        return _offer_to_send(request, lane, answer)
+    return _show_next(request, lane)
+
+
+def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> HttpResponse:
+    """An answer whose sender had been signed out, once more before it counts."""
+    try:
+        showing = Showing.read(answer.get("showing", ""), request.user)
+    except NotShown:
+        return redirect(PAGES[lane])
+    form = AnswerForm(answer, options=Options.current())
+    ticket = get_object_or_404(Ticket, seats=showing.seat)
+    context = {"answer": answer.items(), "ticket": ticket, "form": form, "sendable": form.is_valid()}
+    return render(request, "review/screen/signed_out.html", context | {"page": PAGES[lane]})
+
+
+def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
+    place = Workplace.of(request.user)
+    seat = leases.next_for(request.user, lane, place.desk)
+    if request.htmx and not seat:
+        # The page asks again and again while nothing is left: it stays as it is, with what may be undone.
+        return HttpResponse(status=204)
+    last = None if request.htmx else decisions.last_of(request.user)
+    return _render(request, lane, place, seat, outcome=submit.outcome_of(last) if last else None)
+
+
+def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, place: Workplace | None = None) -> HttpResponse:
+    """The next ticket in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
+    if request.htmx:
+        place = place or Workplace.of(request.user)
+        return _render(request, lane, place, leases.next_for(request.user, lane, place.desk), outcome=outcome)
+    if not outcome.done:
+        messages.error(request, outcome.text)
+    return redirect(PAGES[lane])
+
+
+def _render(
+    request: HtmxHttpRequest,
+    lane: Lane,
+    place: Workplace,
+    seat: Seat | None,
+    *,
+    given: Chosen | None = None,
+    outcome: Outcome | None = None,
+    status: int = 200,
+) -> HttpResponse:
+    """The page with this seat's ticket, or the parts of it that change with a ticket."""
+    reviewer = request.user
+    context: dict[str, Any] = {
+        "card": seat and Card(seat, reviewer, place.desk, place.options, place.keys, given),
+        "keys": place.keys,
+        "lane": lane,
+        "page": PAGES[lane],
+        "outcome": outcome,
+        "undo_key": uuid4(),
+        "bar": session_stats.bar_of(reviewer, lane),
+        "swapped": bool(request.htmx),
+    }
+    if seat is None:
+        context["left"] = leases.left_for(reviewer, lane)
+    if request.htmx:
+        return HttpResponse("".join(_parts(request, context).values()), status=status)
+    context |= _parts(request, context) | {
+        "upheld": session_stats.upheld(reviewer),
+        "options": place.options,
+        "guidelines": Options.guidelines(),
+        "keys_json": json.dumps(place.keys),
+    }
+    return render(request, "review/screen/screen.html", context, status=status)
+
+
+def _parts(request: HtmxHttpRequest, context: dict[str, Any]) -> dict[str, SafeString]:
+    """What changes with a ticket, as it stands in the page; each by the engine that has it, without looking around."""
+    context |= {"csrf_field": csrf_input(request)}
+    card = ("review/screen/_card.html", "jinja2") if context["card"] else ("review/screen/_nothing_left.html", "django")
+    parts = {
+        "card_part": card,
+        "session_part": ("review/screen/_session.html", "jinja2"),
+        "outcome_part": ("review/screen/_outcome.html", "jinja2"),
+    }
+    rendered = {name: render_to_string(path, context, request, using) for name, (path, using) in parts.items()}
+    return {name: mark_safe(part) for name, part in rendered.items()}  # noqa: S308 - templates escape what they are given

@@ -1,0 +1,40 @@
+"""What a person works with on the review screen: how the desk is run, their keys, and the labels that are offered."""
+
+from __future__ import annotations
+
+import json
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+
+from review.models import Desk, Preferences
+from review.screen.label_options import Options
+from review.workflow.prepared import Columns
+
+_COLUMNS = Columns(Desk)
+_DESK = """
+SELECT {columns}, p.changed_keys, p.keys_on FROM review_desk d
+LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
+
+
+class Workplace(NamedTuple):
+    desk: Desk
+    keys: dict[str, str]
+    """The person's key of each action; none where single keys are turned off."""
+    options: Options
+
+    @classmethod
+    def of(cls, reviewer: User) -> Workplace:
+        """Two queries."""
+        sql = _DESK.format(columns=_COLUMNS.of("d"))
+        for desk, (changed_keys, keys_on) in _COLUMNS.objects_and_more(sql, [reviewer.pk]):
+            return cls(desk, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
+        return cls(Desk.current(), Preferences.of(reviewer).active, Options.current())
+
+
+def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:
+    if keys_on is None:
+        return Preferences(user=reviewer)
+    # A column beside those of the model comes as the database has it: as text, where it knows no JSON.
+    changed = json.loads(changed_keys) if isinstance(changed_keys, str) else changed_keys
+    return Preferences(user=reviewer, changed_keys=changed, keys_on=keys_on)

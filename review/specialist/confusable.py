@@ -1,0 +1,174 @@
+"""Categories that overlap: taken for each other in both directions, or described almost alike."""
+
+from __future__ import annotations
+
+from collections import Counter, defaultdict
+from dataclasses import dataclass
+from itertools import combinations
+from typing import NamedTuple
+
+from django.db.models import Q
+
+from classifier.embeddings import vector_store
+from classifier.learning.vector_space import unit
+from classifier.models import Category
+from classifier.models.taxonomy import paths
+from classifier.text import excerpt
+from review.models import GoldLabel
+
+LATEST = 5_000
+MOST_CATEGORIES = 300
+MOST = 30
+EXAMPLES = 3
+LONGEST_EXCERPT = 240
+FEWEST = 2
+"""Mistakes in each direction; a single one is an accident."""
+LEAST_SHARE = 0.05
+"""Of the labels that concern the two, so many are mistakes at least."""
+ALIKE = 0.65
+"""From this cosine on descriptions are almost alike: those of categories that people keep apart are below 0.5."""
+
+Pair = tuple[int, int]
+"""Keys of two categories, the smaller first."""
+
+
+class Mistaken(NamedTuple):
+    """A text that shows it: what people said, what the model said, and the ticket where there is one."""
+
+    text: str
+    ticket: int | None
+    right: str
+    said: str
+
+
+class Side(NamedTuple):
+    """One of the two: how often people chose it where the model said the other."""
+
+    pk: int
+    name: str
+    description: str
+    mistaken: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overlap:
+    """Two categories; of how many labels that concern them models got them mixed up; how alike they are described."""
+
+    sides: tuple[Side, Side]
+    labels: int
+    closeness: float
+    shown: list[Mistaken]
+
+    @property
+    def mistaken(self) -> int:
+        return self.sides[0].mistaken + self.sides[1].mistaken
+
+    @property
+    def percent(self) -> float:
+        return 100 * self.mistaken / self.labels if self.labels else 0.0
+
+    @property
+    def confused(self) -> bool:
+        return _is_confused(self.sides[0].mistaken, self.sides[1].mistaken, self.labels)
+
+    @property
+    def alike(self) -> bool:
+        return self.closeness >= ALIKE
+
+
+class Found(NamedTuple):
+    """The overlaps, most mistakes first, then the most alike; and how many labels and categories were looked at."""
+
+    overlaps: list[Overlap]
+    labels: int
+    categories: int
+
+
+def found() -> Found:
+    """All overlaps of the categories in use (at most six queries). Raises CorruptEncoder."""
+    categories = list(Category.objects.active()[:MOST_CATEGORIES])
+    said = _Said(categories)
+    close = _closeness(categories)
+    related = _related(categories)
+    pairs = {pair for pair in {*said.confused(), *(one for one in close if close[one] >= ALIKE)} if pair not in related}
+    ordered = sorted(pairs, key=lambda pair: (-said.mistaken(pair), -close.get(pair, 0.0), pair))[:MOST]
+    shown = said.shown(ordered)
+    names, by_key = paths(categories), {one.pk: one for one in categories}
+
+    def side(key: int, other: int) -> Side:
+        return Side(key, names[key], by_key[key].description, said.numbers[key, other])
+
+    overlaps = [
+        Overlap((side(one, other), side(other, one)), said.labels((one, other)), close[one, other], shown[one, other])
+        for one, other in ordered
+    ]
+    return Found(overlaps, said.numbers.total(), len(categories))
+
+
+class _Said:
+    """What people said and what models had said before them, of the latest labels. `numbers` is by those two keys."""
+
+    def __init__(self, categories: list[Category]) -> None:
+        keys = {one.pk for one in categories}
+        # Of a sealed ticket nothing is told of what a model said.
+        told = GoldLabel.objects.usable().filter(Q(ticket=None) | Q(ticket__sealed=False), said_category__isnull=False)
+        rows = told.order_by("-pk").values_list("pk", "category_id", "said_category_id")[:LATEST]
+        self._names = paths(categories)
+        self.numbers = Counter[Pair]()
+        self._which = defaultdict[Pair, list[int]](list)
+        for pk, right, said in rows:
+            if said is not None and {right, said} <= keys:
+                self.numbers[right, said] += 1
+                self._which[right, said].append(pk)
+
+    def mistaken(self, pair: Pair) -> int:
+        return self.numbers[pair] + self.numbers[pair[::-1]]
+
+    def labels(self, pair: Pair) -> int:
+        """Those where both the right one and the one said are of the two."""
+        return self.mistaken(pair) + sum(self.numbers[key, key] for key in pair)
+
+    def confused(self) -> set[Pair]:
+        pairs = {(min(pair), max(pair)) for pair in self.numbers if pair[0] != pair[1]}
+        return {one for one in pairs if _is_confused(self.numbers[one], self.numbers[one[::-1]], self.labels(one))}
+
+    def shown(self, pairs: list[Pair]) -> dict[Pair, list[Mistaken]]:
+        """Texts of both directions for each of the pairs, the latest first (one query)."""
+        wanted = {way: self._which[way][:EXAMPLES] for pair in pairs for way in (pair, pair[::-1])}
+        texts = GoldLabel.objects.only("text", "ticket_id").in_bulk([pk for pks in wanted.values() for pk in pks])
+
+        def told(way: Pair) -> list[Mistaken]:
+            right, said = (self._names[key] for key in way)
+            found = [texts[pk] for pk in wanted[way] if pk in texts]
+            return [Mistaken(excerpt(one.text, LONGEST_EXCERPT), one.ticket_id, right, said) for one in found]
+
+        return {pair: told(pair) + told(pair[::-1]) for pair in pairs}
+
+
+def _is_confused(one: int, other: int, labels: int) -> bool:
+    return min(one, other) >= FEWEST and one + other >= LEAST_SHARE * labels
+
+
+def _closeness(categories: list[Category]) -> dict[Pair, float]:
+    """How alike each two are described, by the cosine of the encoder's vectors."""
+    texts = [f"{one.name}: {one.description}" if one.description else one.name for one in categories]
+    places = unit(vector_store.of(texts))
+    table = places @ places.T
+    pairs = combinations(range(len(categories)), 2)
+    return {_pair(categories[one].pk, categories[other].pk): float(table[one, other]) for one, other in pairs}
+
+
+def _related(categories: list[Category]) -> set[Pair]:
+    """Pairs of which one stands somewhere below the other: those are meant to overlap."""
+    above = {one.pk: one.parent_id for one in categories}
+    found = set()
+    for key in above:
+        parent = above[key]
+        while parent is not None:
+            found.add(_pair(key, parent))
+            parent = above.get(parent)
+    return found
+
+
+def _pair(one: int, other: int) -> Pair:
+    return min(one, other), max(one, other)

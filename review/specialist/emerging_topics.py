@@ -1,0 +1,193 @@
+"""Topics that nobody named: what recent tickets are about that models were unsure of; and a category made of one."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import count
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import transaction
+from django.utils.translation import gettext as _
+
+from classifier.learning.vector_space import Ints
+from classifier.models import Category, Draft, DraftLabel
+from classifier.models.contract import EmptyTaxonomy
+from classifier.models.taxonomy import paths
+from classifier.privacy.masking import mask
+from classifier.taxonomy import drafts
+from classifier.text import excerpt
+from review.gold import gold_labels
+from review.specialist import recent_tickets
+from review.specialist.clusters import Vocabulary, clusters, words_of
+from review.specialist.recent_tickets import Recent, Seen
+
+MOST = 25
+"""Topics on the page; there are hardly more worth a category at a time."""
+WORDS, IN_TITLE = 7, 3
+TYPICAL = 5
+EXAMPLES = 5
+LONGEST_EXAMPLE = 200
+LONGEST_EXCERPT = 180
+
+
+class Typical(NamedTuple):
+    """A ticket that says what its topic is about."""
+
+    pk: int
+    text: str
+
+
+class Today(NamedTuple):
+    """How many tickets have a category now; without a name where they have none."""
+
+    name: str
+    number: int
+
+
+@dataclass(frozen=True, slots=True)
+class Topic:
+    """Known by the ticket in its middle."""
+
+    pk: int
+    words: list[str]
+    typical: list[Typical]
+    today: list[Today]
+    tickets: list[int]
+    examples: list[str]
+
+    @property
+    def title(self) -> str:
+        return ", ".join(self.words[:IN_TITLE]) or self.typical[0].text
+
+    @property
+    def more_words(self) -> list[str]:
+        """Those that the title does not have."""
+        return self.words[IN_TITLE:]
+
+    @property
+    def number(self) -> int:
+        return len(self.tickets)
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """The topics, largest first; how many tickets were looked at, how many are in none, how many wait to be."""
+
+    topics: list[Topic]
+    tickets: int
+    alone: int
+    unencoded: int
+    more: int
+    """Topics that are smaller than those given."""
+
+
+def found() -> Found:
+    """All topics of the latest tickets (at most nine queries). Raises CorruptEncoder."""
+    among = recent_tickets.unsure()
+    grouped = clusters(among.vectors)
+    described = _Describing(among)
+    return Found(
+        topics=[described.topic(one) for one in grouped[:MOST]],
+        tickets=len(among.tickets),
+        alone=len(among.tickets) - sum(map(len, grouped)),
+        unencoded=among.unencoded,
+        more=max(len(grouped) - MOST, 0),
+    )
+
+
+def about(ticket: int) -> Topic | None:
+    """The topic that a ticket is in, if it is in one (at most nine queries). Raises CorruptEncoder."""
+    among = recent_tickets.unsure()
+    for one in clusters(among.vectors):
+        if any(among.tickets[place].pk == ticket for place in one):
+            return _Describing(among).topic(one)
+    return None
+
+
+def names_now() -> dict[int, str]:
+    """Full names by key, of retired categories too: tickets may have those (one query)."""
+    return paths(Category.objects.all())
+
+
+def counted(tickets: Sequence[Seen], names: dict[int, str]) -> list[Today]:
+    """The categories that tickets have now, most frequent first."""
+    numbers = Counter(names.get(one.category, "") if one.category else "" for one in tickets)
+    return [Today(name, number) for name, number in sorted(numbers.items(), key=lambda row: (-row[1], row[0]))]
+
+
+class _Describing:
+    def __init__(self, among: Recent) -> None:
+        self._tickets = among.tickets
+        self._words = Vocabulary(one.text for one in among.tickets)
+        self._names = names_now()
+
+    def topic(self, places: Ints) -> Topic:
+        members = [self._tickets[place] for place in places]
+        typical = _distinct(members)
+        return Topic(
+            pk=members[0].pk,
+            words=self._words.distinctive(places, WORDS),
+            typical=[Typical(seen.pk, excerpt(seen.text, LONGEST_EXCERPT)) for seen in typical[:TYPICAL]],
+            today=counted(members, self._names),
+            tickets=[seen.pk for seen in members],
+            examples=[excerpt(mask(seen.text), LONGEST_EXAMPLE) for seen in typical],
+        )
+
+
+def _distinct(members: Sequence[Seen]) -> list[Seen]:
+    """The first few that do not say the same in the same words."""
+    found: dict[frozenset[str], Seen] = {}
+    for one in members:
+        found.setdefault(frozenset(words_of(one.text)), one)
+        if len(found) == EXAMPLES:
+            break
+    return list(found.values())
+
+
+def suggested(topic: Topic) -> dict[str, str]:
+    """Name, description and examples to begin with. No example gives away what models are measured with."""
+    words = [word for word in topic.words[:2] if word]
+    words.sort(key=lambda word: topic.typical[0].text.lower().find(word) % LONGEST_EXCERPT)
+    description = _("Messages about %s.") % ", ".join(topic.words) if topic.words else ""
+    return {
+        "name": " ".join(words).capitalize()[:80],
+        "description": description[:300],
+        "examples": "\n".join(_not_given_away(topic.examples)),
+    }
+
+
+def _not_given_away(examples: list[str]) -> list[str]:
+    if not gold_labels.leaks(examples):
+        return examples
+    return [example for example in examples if not gold_labels.leaks([example])]
+
+
+@transaction.atomic
+def draft_of(label: DraftLabel, by: User) -> DraftLabel:
+    """A draft of the taxonomy that is as it is now, and has this new category besides. Raises EmptyTaxonomy."""
+    label.draft = drafts.begin(_free_name(_("New category: %s") % label.name), by)
+    label.axis = DraftLabel.Axis.CATEGORY
+    beside = label.draft.labels.filter(axis=label.axis).order_by("-position").values_list("position", flat=True)
+    label.position = (beside.first() or 0) + 1
+    label.save()
+    return label
+
+
+def _free_name(wanted: str) -> str:
+    longest = 74
+    names = (f"{wanted[:longest]} ({number})" if number > 1 else wanted[:80] for number in count(1))
+    return next(name for name in names if not Draft.objects.filter(name=name).exists())
+
+
+def standing(label: DraftLabel) -> dict[str, Any]:
+    """What the draft of a new category changes, or what stands in its way."""
+    try:
+        return {"changes": drafts.changes(label.draft), "problems": []}
+    except EmptyTaxonomy as error:
+        return {"changes": [], "problems": [str(error)]}
+    except ValidationError as error:
+        return {"changes": [], "problems": error.messages}

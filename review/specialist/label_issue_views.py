@@ -1,0 +1,109 @@
+"""Labels that the specialist doubts: one at a time, kept or corrected with a key."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from review.http import HtmxHttpRequest
+from review.models import Doubt, Preferences
+from review.screen.label_options import Options
+from review.specialist import label_issues as labels
+from review.specialist.label_issue_page import (
+    Item,
+    Left,
+    Named,
+    token_of,
+)
+
+teaches = permission_required("review.teach", raise_exception=True)
+
+
+class Outcome(NamedTuple):
+    """What became of an answer, in a sentence; and the label that one may want to look at again."""
+
+    text: str
+    done: bool = True
+    again: int | None = None
+
+
+@never_cache
+@require_GET
+@teaches
+def doubts(request: HtmxHttpRequest) -> HttpResponse:
+    return render(request, "review/specialist/label_issues.html", _context(request, Item.first()))
+
+
+@never_cache
+@require_GET
+@teaches
+def doubt(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """This very label, for whoever pressed the wrong key."""
+    item = Item.again(pk)
+    if item is None:
+        raise Http404
+    return render(request, "review/specialist/label_issues.html", _context(request, item))
+
+
+@require_POST
+@teaches
+def keep_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = _as_seen(request, pk)
+    done = found and labels.confirm(found, request.user)
+    return _go_on(request, Outcome(_("Kept."), again=pk) if done else _moved())
+
+
+@require_POST
+@teaches
+def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    options = Options.current()
+    category = options.category(request.POST.get("category", ""))
+    sentiment = options.sentiment(request.POST.get("sentiment", ""))
+    if category is None or sentiment is None:
+        return _go_on(request, Outcome(_("Choose a category and a sentiment."), done=False))
+    found = _as_seen(request, pk)
+    done = found and labels.correct(found, request.user, category, sentiment)
+    label = {"label": Named(category.name, sentiment.name)}
+    return _go_on(request, Outcome(_("Now it is %(label)s.") % label, again=pk) if done else _moved())
+
+
+@require_POST
+@teaches
+def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = _as_seen(request, pk)
+    done = found and labels.dispute(found, request.user)
+    return _go_on(request, Outcome(_("Two people are asked, who see no label.")) if done else _moved())
+
+
+def _as_seen(request: HtmxHttpRequest, pk: int) -> Doubt | None:
+    """None where the label is not what the page had shown."""
+    found = get_object_or_404(Doubt.objects.select_related("gold").defer("gold__text"), pk=pk)
+    return found if request.POST.get("seen", "") == token_of(found) else None
+
+
+def _moved() -> Outcome:
+    return Outcome(_("Nothing was changed: somebody has looked at that label meanwhile."), done=False)
+
+
+def _go_on(request: HtmxHttpRequest, outcome: Outcome) -> HttpResponse:
+    """The next in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
+    if request.htmx:
+        response = render(
+            request, "review/specialist/_label_issue_next.html", _context(request, Item.first()) | {"outcome": outcome}
+        )
+        response["HX-Replace-Url"] = reverse("review:doubts")
+        return response
+    (messages.success if outcome.done else messages.error)(request, outcome.text)
+    return redirect("review:doubts")
+
+
+def _context(request: HtmxHttpRequest, item: Item | None) -> dict[str, Any]:
+    return {"item": item, "left": Left.now(), "keys": Preferences.of(request.user).keys_on}

@@ -1,0 +1,180 @@
+"""Labels that a model which was not taught them does not believe: noted at each training, looked at by people once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.db import transaction
+from django.db.models import F, Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from classifier.database.batches import chunked
+from classifier.models import (
+    Category,
+    Sentiment,
+    SpecialistVersion,
+    Ticket,
+)
+from review.gold import disputes, gold_labels
+from review.models import Desk, Doubt, GoldLabel
+from review.models.label_issue import DoubtQuerySet
+from review.workflow import decision_records, relabelling
+from review.workflow.decisions import Label
+
+CHUNK = 500
+LOOKED_THROUGH = 2_000
+"""The least believed among which a page looks for those that the model would label differently."""
+COUNTED = 1_000
+
+_NOTED = ["version", "belief", "category", "sentiment"]
+_SETTLED = Q(gold__ticket=None) | Q(gold__ticket__state=Ticket.State.SETTLED)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Belief:
+    """What a version makes of one gold label that it was not taught: how far it believes in it, what it would say."""
+
+    gold_pk: int
+    belief: float
+    category_pk: int
+    sentiment_pk: int
+
+
+@transaction.atomic
+def note(version: SpecialistVersion, beliefs: Iterable[Belief]) -> None:
+    """Store what this version makes of each label, in place of what an earlier one did.
+
+    A label that somebody has looked at is not doubted anew until it is given anew. Labels out of use are forgotten;
+    what is not in use any more, or would suggest a label that is not, is passed over.
+    """
+    categories = set(Category.objects.active().values_list("pk", flat=True))
+    sentiments = set(Sentiment.objects.active().values_list("pk", flat=True))
+    offered = (one for one in beliefs if one.category_pk in categories and one.sentiment_pk in sentiments)
+    for chunk in chunked(offered, CHUNK):
+        _store(version, {one.gold_pk: one for one in chunk})
+    Doubt.objects.filter(confirmed_at__lt=F("gold__labelled_at")).update(confirmed_at=None, confirmed_by=None)
+    Doubt.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
+
+
+def _store(version: SpecialistVersion, beliefs: dict[int, Belief]) -> None:
+    usable = GoldLabel.objects.usable().filter(pk__in=beliefs).order_by("pk").values_list("pk", flat=True)
+    rows = [
+        Doubt(
+            gold_id=pk,
+            version=version,
+            belief=min(max(beliefs[pk].belief, 0.0), 1.0),
+            category_id=beliefs[pk].category_pk,
+            sentiment_id=beliefs[pk].sentiment_pk,
+        )
+        for pk in usable
+    ]
+    Doubt.objects.bulk_create(rows, update_conflicts=True, unique_fields=["gold"], update_fields=_NOTED)
+
+
+def listed() -> DoubtQuerySet:
+    """Labels to look at, least believed first: those for which the model has another label."""
+    least_believed = Doubt.objects.waiting()[:LOOKED_THROUGH].values("pk")
+    another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
+    offered = Q(category__retired=False, sentiment__retired=False)
+    return Doubt.objects.filter(another & offered & _SETTLED, pk__in=least_believed).order_by("belief", "pk")
+
+
+@transaction.atomic(durable=True)
+def confirm(doubt: Doubt, by: User) -> bool:
+    """The label is right. False, and nothing changes, where the label or the doubt is not as given here any more."""
+    if _locked(doubt) is None:
+        return False
+    _looked_at(doubt, by)
+    return True
+
+
+@transaction.atomic(durable=True)
+def correct(doubt: Doubt, by: User, category: Category, sentiment: Sentiment) -> bool:
+    """The label is wrong, and this one is right. False, and nothing changes, as of `confirm`.
+
+    A ticket's label is what people decided, so it is decided anew, and the gold label follows.
+    """
+    label = _held(category, sentiment)
+    standing = _locked(doubt)
+    if standing is None:
+        return False
+    if (standing.category_id, standing.sentiment_id) != (label.category.pk, label.sentiment.pk):
+        if standing.ticket_id is None:
+            _relabel(standing, by, label)
+        elif not _decide_anew(standing.ticket_id, by, label):
+            return False
+    _looked_at(doubt, by)
+    return True
+
+
+def dispute(doubt: Doubt, by: User) -> bool:
+    """Whoever cannot tell has two people asked anew. False, and nothing changes, as of `confirm`."""
+    if not _as_given(doubt):
+        return False
+    try:
+        disputes.dispute(doubt.gold, by)
+    except disputes.CannotDispute:
+        return False
+    _looked_at(doubt, by)
+    return True
+
+
+def _held(category: Category, sentiment: Sentiment) -> Label:
+    """The label, or what it was merged into since it was chosen; from now on a merge waits."""
+    categories = Category.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
+    sentiments = Sentiment.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
+    held = Label(categories.get(pk=category.pk), sentiments.get(pk=sentiment.pk))
+    return Label(held.category.merged_into or held.category, held.sentiment.merged_into or held.sentiment)
+
+
+def _locked(doubt: Doubt) -> GoldLabel | None:
+    """The label in doubt as it stands, which nobody else changes from now on; None where it is not as it was given.
+
+    The desk comes first, as for all who change labels; then the label, as for those who dispute it.
+    """
+    list(Desk.objects.select_for_update().values("pk"))
+    label = GoldLabel.objects.select_for_update(of=("self",)).select_related("category", "sentiment")
+    found = label.filter(pk=doubt.gold_id).first()
+    return found if found and _as_given(doubt) else None
+
+
+def _as_given(doubt: Doubt) -> bool:
+    label = {"gold__category": doubt.gold.category_id, "gold__sentiment": doubt.gold.sentiment_id}
+    as_given = Doubt.objects.filter(_SETTLED, pk=doubt.pk, confirmed_at=doubt.confirmed_at, **label)
+    return as_given.filter(gold__state=GoldLabel.State.ACTIVE).exists()
+
+
+def _looked_at(doubt: Doubt, by: User) -> None:
+    """The label that stands now was given before this moment, whatever an import says of when."""
+    labelled_at = GoldLabel.objects.values_list("labelled_at", flat=True).get(pk=doubt.gold_id)
+    at = max(timezone.now(), labelled_at)
+    Doubt.objects.filter(pk=doubt.pk).update(confirmed_at=at, confirmed_by=by)
+
+
+def _decide_anew(ticket_pk: int, by: User, label: Label) -> bool:
+    ticket = decision_records.locked(ticket_pk)
+    if ticket.state != Ticket.State.SETTLED:
+        return False
+    relabelling.relabel(ticket, by, label)
+    gold_labels.follow([ticket_pk])
+    return True
+
+
+def _relabel(standing: GoldLabel, by: User, label: Label) -> None:
+    """A label without a ticket has no decisions: what it was is kept in its note and in its history in the admin."""
+    was = _("was %(category)s | %(sentiment)s") % {"category": standing.category, "sentiment": standing.sentiment}
+    LogEntry.objects.log_actions(
+        user_id=by.pk, queryset=[standing], action_flag=CHANGE, change_message=was, single_object=True
+    )
+    said = standing.said_category_id, standing.said_sentiment_id
+    standing.category, standing.sentiment = label
+    standing.corrected = said[0] is not None and said != (label.category.pk, label.sentiment.pk)
+    standing.origin, standing.people = GoldLabel.Origin.DECISION, 1
+    standing.note, standing.labelled_at = was[:300], timezone.now()
+    standing.save(
+        update_fields=["category", "sentiment", "corrected", "origin", "people", "note", "labelled_at"],
+    )

@@ -1,0 +1,122 @@
+"""How well the specialist knows each label, and which ones more answers of people would help most."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from math import ceil
+from typing import Any, NamedTuple
+
+from django.db.models import QuerySet
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
+from classifier.models import Category, Sentiment, SpecialistVersion
+from review.benchmark.formatting import AXIS_NAMES, Share
+from review.screen.label_options import Option, Options
+from review.stats import agreement
+from review.stats.agreement import Estimate
+from review.stats.classification import LEAST
+
+WIDE = 0.25
+"""An interval wider than this tells little."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class LabelState:
+    """A label: its examples, how often it was told right while they were held out, and in words what is missing."""
+
+    name: str
+    examples: int
+    held_out: int
+    figure: Estimate
+    missing: str
+    urgency: int
+
+    @property
+    def told(self) -> Share | None:
+        """None where too few were held out to say anything."""
+        return Share(self.figure) if self.held_out >= LEAST else None
+
+
+class AxisState(NamedTuple):
+    """The labels of an axis, most in need first; none where nothing could be learned of it."""
+
+    key: str
+    name: str
+    labels: list[LabelState]
+
+
+class _Counts(NamedTuple):
+    examples: int = 0
+    held_out: int = 0
+    right: int = 0
+
+
+def of(version: SpecialistVersion) -> list[AxisState]:
+    """By what this version was taught, under the labels of today (three queries)."""
+    options = Options.current()
+    offered = {"category": options.categories, "sentiment": options.sentiments}
+    merged = {"category": _merged(Category.objects.all()), "sentiment": _merged(Sentiment.objects.all())}
+    return [
+        AxisState(axis, str(name), _states(offered[axis], _counts(version.figures.get(axis, {}), merged[axis])))
+        for axis, name in AXIS_NAMES.items()
+    ]
+
+
+def _merged(labels: QuerySet[Any]) -> dict[int, int]:
+    return dict(labels.filter(merged_into__isnull=False).order_by().values_list("pk", "merged_into"))
+
+
+def _counts(figures: Mapping[str, Any], merged: Mapping[int, int]) -> dict[int, _Counts]:
+    """By label; what has been merged since then counts for its successor."""
+    counts: dict[int, _Counts] = {}
+    for key, numbers in figures.get("labels", {}).items():
+        label = int(key)
+        while label in merged:
+            label = merged[label]
+        known = counts.get(label, _Counts())
+        counts[label] = _Counts(*(one + other for one, other in zip(known, numbers, strict=True)))
+    return counts
+
+
+def _states(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> list[LabelState]:
+    if not counts:
+        return []
+    examples, held_out, right = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
+    whole = agreement.share(right, held_out)
+    # Of many examples only a part is held out.
+    rate = held_out / examples if held_out else 1.0
+    states = [_state(one.name, counts.get(one.pk, _Counts()), whole, rate) for one in offered]
+    return sorted(states, key=lambda one: (one.urgency, one.figure.estimate if one.told else one.examples, one.name))
+
+
+def _state(name: str, counts: _Counts, whole: Estimate, rate: float) -> LabelState:
+    figure = agreement.share(counts.right, counts.held_out)
+    urgency, missing = _missing(counts, figure, whole, rate)
+    return LabelState(
+        name=name,
+        examples=counts.examples,
+        held_out=counts.held_out,
+        figure=figure,
+        missing=missing,
+        urgency=urgency,
+    )
+
+
+def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) -> tuple[int, str]:
+    if not counts.examples:
+        return 0, _("No label yet: it is known by its name and description alone.")
+    if counts.held_out < LEAST or figure.low is None or figure.high is None:
+        more = max(ceil((LEAST - counts.held_out) / rate), 1)
+        said = ngettext(
+            "Needs %d more label before anything can be said.",
+            "Needs %d more labels before anything can be said.",
+            more,
+        )
+        return 1, said % more
+    if figure.high < (whole.estimate or 0.0):
+        return 2, _("Right less often than the rest: more labels help here, or a clearer description.")
+    if figure.high - figure.low > WIDE:
+        return 3, _("Known only roughly: more labels will tell.")
+    return 4, ""

@@ -1,0 +1,48 @@
+"""What models may learn from and be shown: the training side of the gold labels, handed down to the classifier."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from django.db import transaction
+
+from classifier.database.batches import chunked
+from classifier.embeddings import nearest_examples
+from classifier.models import Example
+from review.models import GoldLabel
+
+CHUNK = 500
+_DRAWN = (GoldLabel.Origin.BLIND, GoldLabel.Origin.AUDIT)
+_FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
+
+
+@transaction.atomic
+def publish() -> int:
+    """Make the examples what there is to learn from now. Returns how many there are.
+
+    Running it twice, or twice at once, changes nothing: a text is an example once.
+    """
+    taught = GoldLabel.objects.to_learn_from()
+    wanted = {
+        digest: (*follows, origin in _DRAWN)
+        for digest, *follows, origin in taught.values_list(
+            "digest", "family", "category", "sentiment", "ticket", "origin"
+        )
+    }
+    known = dict(_known())
+    for digests in chunked((digest for digest in known if digest not in wanted), CHUNK):
+        Example.objects.filter(digest__in=digests).delete()
+    for digests in chunked((digest for digest in wanted if known.get(digest) != wanted[digest]), CHUNK):
+        rows = [
+            Example(digest=digest, text=text, **dict(zip(_FOLLOWS, wanted[digest], strict=True)))
+            for digest, text in taught.filter(digest__in=digests).values_list("digest", "text")
+        ]
+        changed = ["group", "category", "sentiment", "ticket", "drawn", "changed_at"]
+        Example.objects.bulk_create(rows, update_conflicts=True, unique_fields=["digest"], update_fields=changed)
+    nearest_examples.forget()
+    return len(wanted)
+
+
+def _known() -> Iterable[tuple[str, tuple[int | None, ...]]]:
+    for digest, *labels in Example.objects.values_list("digest", *_FOLLOWS):
+        yield digest, tuple(labels)

@@ -1,0 +1,106 @@
+"""What waits is put in order anew as the specialist learns: what an answer would teach it most comes first."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+import numpy as np
+from django.db import transaction
+from django.db.models import Case, FloatField, Value, When
+from django.utils import timezone
+
+from classifier.database.batches import chunked
+from classifier.embeddings import nearest_examples, vector_store
+from classifier.learning.heads import Axis, Bound
+from classifier.learning.vector_space import Floats, centre_of, centred
+from classifier.models import ContractVersion, SpecialistVersion, Ticket
+from classifier.models.specialist import digest_of
+from review.models import Decision, Desk, Seat
+from review.specialist import training_data
+from review.workflow import priority
+
+MOST = 5_000
+"""Of what waits, so many of the most valuable are ordered; more of them come within reach as those are answered."""
+FIRST = 200
+"""Places that take account of each other; there is a new order long before so many are answered."""
+CHUNK = 200
+EVERY = timedelta(minutes=1)
+ENOUGH = 10
+"""Decisions since the last order, after which there is another."""
+
+
+def is_due() -> bool:
+    """Whether people have decided enough since the last order was made, which is a while ago (two queries). What waits
+    first of all is put in order at once.
+    """
+    desk, now = Desk.current(), timezone.now()
+    if desk.ordered_at and now - desk.ordered_at < EVERY:
+        return False
+    if desk.ordered_at is None:
+        return Seat.objects.open().exists()
+    decided = Decision.objects.filter(created_at__gt=desk.ordered_at).order_by("created_at")
+    return decided[:ENOUGH].count() == ENOUGH
+
+
+def put_in_order() -> int:
+    """Give the seats that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
+    desk, now = Desk.current(), timezone.now()
+    if not Desk.objects.filter(pk=desk.pk, ordered_at=desk.ordered_at).update(ordered_at=now):
+        return 0
+    waiting = Seat.objects.free(now).in_lane(Seat.Lane.AGENTS).order_by("-value", "pk")
+    hidden = round(MOST * desk.share_of_blind)
+    shown = list(waiting.filter(blind=False).values_list("pk", "ticket", "value")[: MOST - hidden])
+    drawn_ones = waiting.filter(blind=True).exclude(purpose=Seat.Purpose.AUDIT)
+    blind = list(drawn_ones.values_list("pk", "ticket", "value")[:hidden])
+    # Evidence is taken in the order of the draws, so audits are looked at in that order.
+    audits = list(waiting.filter(purpose=Seat.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
+    if not shown:
+        return 0
+    instructive = [shown[place][0] for place in _by_instruction([ticket for _pk, ticket, _value in shown])]
+    # Where a blind one stands was drawn; the draw is what it keeps.
+    drawn = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
+    lowest = min(value for _pk, _ticket, value in shown)
+    _revalue(priority.merged(priority.merged(instructive, [pk for _draw, pk in drawn]), audits), lowest)
+    return len(shown) + len(blind) + len(audits)
+
+
+def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
+    """Places of the tickets, most instructive first; those without a vector come last."""
+    texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
+    digests = {pk: digest_of(text) for pk, text in texts.items()}
+    found = vector_store.stored(list(digests.values()))
+    known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in found]
+    unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in found]
+    if not known:
+        return unknown
+    rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
+    doubts = _doubts(rows, [texts[ticket_pks[place]] for place in known])
+    centre = centre_of(rows)
+    places = centred(rows, centre)
+    ordered = priority.most_instructive(places, doubts, nearest_examples.index().closest(places, centre), FIRST)
+    return [known[place] for place in ordered] + unknown
+
+
+def _doubts(rows: Floats, texts: Sequence[str]) -> Floats:
+    """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
+    newest = SpecialistVersion.objects.newest()
+    axis = newest.learned_or_nothing().category if newest else Axis.unlearned()
+    offered = training_data.offered(ContractVersion.objects.in_force().terms.categories)
+    if len(offered) < 2:
+        return np.ones(len(rows), np.float32)
+    shares = np.sort(Bound(axis, offered).probabilities(rows, texts), axis=1)
+    return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
+
+
+def _revalue(seat_pks: Sequence[int], lowest: float) -> None:
+    """Values that fall evenly from 1 to what was the lowest of them before, so that the rest of the queue stays below.
+
+    In short transactions, for people take seats meanwhile; one that is in somebody's hands by then is left alone.
+    """
+    step = (1.0 - lowest) / len(seat_pks)
+    for part in chunked(enumerate(seat_pks), CHUNK):
+        values = Case(*(When(pk=pk, then=Value(1.0 - step * place)) for place, pk in part), output_field=FloatField())
+        with transaction.atomic():
+            free = Seat.objects.open().filter(reviewer=None, pk__in=[pk for _place, pk in part])
+            free.update(value=values)

@@ -1,0 +1,56 @@
+"""How far models that had not seen a label believe it: what doubts are made of."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+from classifier.learning.training import Trial
+from review.models import GoldLabel, Side
+from review.specialist.evaluation import Marked
+from review.specialist.label_issues import Belief
+from review.specialist.training_data import AXES, Lesson
+
+
+class _Said(NamedTuple):
+    belief: float
+    best: int
+
+
+def of_training(lesson: Lesson, trials: dict[str, Trial | None]) -> Iterator[Belief]:
+    """Of every example that was held out."""
+    categories, sentiments = (_held_out(lesson, name, trials[name]) for name in AXES)
+    pks = dict(GoldLabel.objects.usable().on_side(Side.TRAINING).values_list("digest", "pk"))
+    for row in categories.keys() & sentiments.keys():
+        if pk := pks.get(lesson.digests[row]):
+            yield _belief(pk, categories[row], sentiments[row])
+
+
+def of_benchmark(marked: Marked) -> Iterator[Belief]:
+    """Of the labels that are held out for good."""
+    for pk, categories, sentiments in marked.said:
+        yield _belief(pk, _Said(*categories), _Said(*sentiments))
+
+
+def _belief(pk: int, category: _Said, sentiment: _Said) -> Belief:
+    return Belief(
+        gold_pk=pk,
+        belief=category.belief * sentiment.belief,
+        category_pk=category.best,
+        sentiment_pk=sentiment.best,
+    )
+
+
+def _held_out(lesson: Lesson, name: str, trial: Trial | None) -> dict[int, _Said]:
+    """By example, the probability of its label and the key of the likeliest one; an axis on which there was nothing to
+    learn is believed as it is.
+    """
+    if trial is None:
+        return {row: _Said(1.0, int(label)) for row, label in enumerate(lesson.examples[name].labels)}
+    offered = lesson.offered[name]
+    column = {key: number for number, label in enumerate(offered) for key in label.keys}
+    labels = lesson.examples[name].labels
+    return {
+        int(row): _Said(float(shares[column[int(labels[row])]]), offered[int(shares.argmax())].keys[0])
+        for row, shares in zip(trial.rows, trial.probabilities, strict=True)
+    }

@@ -1,0 +1,132 @@
+"""What tickets are about that no category names, a category made of it, and categories that overlap."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from typing import Concatenate, ParamSpec
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from classifier.contract.types import Option
+from classifier.embeddings.encoder_files import CorruptEncoder
+from classifier.models import DraftLabel, Ticket
+from classifier.models.contract import EmptyTaxonomy
+from classifier.taxonomy import label_changes
+from review.http import HtmxHttpRequest
+from review.specialist import category_preview
+from review.specialist import confusable as overlapping
+from review.specialist import emerging_topics as unnamed
+from review.specialist.category_preview import Taking
+from review.specialist.topic_forms import NewCategoryForm
+
+teaches = permission_required("review.teach", raise_exception=True)
+
+P = ParamSpec("P")
+
+
+def explained(
+    view: Callable[Concatenate[HtmxHttpRequest, P], HttpResponse],
+) -> Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]:
+    """Where the encoder or the taxonomy is missing, the page says so."""
+
+    @wraps(view)
+    def answering(request: HtmxHttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        try:
+            return view(request, *args, **kwargs)
+        except (CorruptEncoder, EmptyTaxonomy) as error:
+            return render(request, "review/specialist/topics_unavailable.html", {"hindrance": str(error)}, status=503)
+
+    return answering
+
+
+@never_cache
+@require_GET
+@teaches
+@explained
+def topics(request: HtmxHttpRequest) -> HttpResponse:
+    return render(request, "review/specialist/topics.html", {"found": unnamed.found()})
+
+
+@never_cache
+@require_http_methods(["GET", "POST"])
+@teaches
+@explained
+def topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """The topic that this ticket is in the middle of, and what a category of it would take; changes nothing."""
+    return _topic(request, pk)
+
+
+@require_POST
+@permission_required(("review.teach", "classifier.add_draft"), raise_exception=True)
+@explained
+def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    form = NewCategoryForm(request.POST)
+    if not form.is_valid():
+        return _topic(request, pk)
+    return redirect("review:drafted", unnamed.draft_of(form.save(commit=False), request.user).pk)
+
+
+@never_cache
+@require_GET
+@teaches
+@explained
+def drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    label = _drafted(pk)
+    context = {"label": label, "draft": label.draft, "taking": _taking(label)} | unnamed.standing(label)
+    return render(request, "review/specialist/topic_drafted.html", context)
+
+
+@require_POST
+@permission_required(("review.teach", "classifier.change_ticket"), raise_exception=True)
+@explained
+def classify_drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    label = _drafted(pk)
+    if label.category_id is None:
+        messages.error(request, _("Publish the draft first; until then models do not know the category."))
+        return redirect("review:drafted", pk)
+    count = label_changes.classify_again(Ticket.objects.filter(pk__in=_taking(label).open))
+    text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
+    messages.success(request, text % count)
+    return redirect("review:drafted", pk)
+
+
+@never_cache
+@require_GET
+@teaches
+@explained
+def overlaps(request: HtmxHttpRequest) -> HttpResponse:
+    return render(request, "review/specialist/confusable.html", {"found": overlapping.found()})
+
+
+def _topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    found = unnamed.about(pk)
+    if found is None:
+        messages.info(request, _("This topic is no longer there; its tickets are classified again, or in another."))
+        return redirect("review:topics")
+    form = NewCategoryForm(request.POST or None, initial=unnamed.suggested(found))
+    refused = form.is_bound and not form.is_valid()
+    taking = None if refused else category_preview.taking(form.option(), topic=found.tickets)
+    context = {"topic": found, "form": form, "taking": taking}
+    return render(request, "review/specialist/topic.html", context, status=422 if refused else 200)
+
+
+def _drafted(pk: int) -> DraftLabel:
+    """A new category of a draft."""
+    label = get_object_or_404(DraftLabel.objects.select_related("draft"), pk=pk, axis=DraftLabel.Axis.CATEGORY)
+    if label.base:
+        raise Http404
+    return label
+
+
+def _taking(label: DraftLabel) -> Taking:
+    examples = tuple(line.strip() for line in label.examples.splitlines() if line.strip())
+    option = Option(name=label.name, description=label.description, examples=examples)
+    return category_preview.taking(option, key=label.category_id)

@@ -1,0 +1,219 @@
+"""Teaching the specialist: what people decided is learned, tried on what was held out, and promoted if better."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from itertools import chain
+from typing import Any
+
+from django.db import transaction
+from django.db.models import Q
+from django.utils import timezone
+from django.utils.translation import gettext as _
+
+from classifier.inference import specialist_versions
+from classifier.learning.novelty import known_from
+from classifier.learning.training import (
+    Comparison,
+    Trial,
+    compare,
+    learn,
+)
+from classifier.learning.weights import Learned, dump
+from classifier.models import Epoch, Mode, SpecialistVersion
+from classifier.pipeline.heartbeat import beating
+from review.gold import gold_labels
+from review.models import Desk, GoldLabel
+from review.models.gold import GoldLabelQuerySet
+from review.specialist import (
+    evaluation,
+    label_issues,
+    published_examples,
+    self_confidence,
+    training_data,
+)
+from review.specialist.training_data import AXES, Lesson
+
+FEWEST_NEW, SHARE_NEW = 20, 0.05
+SHARE_NEW_CERTIFIED = 0.5
+LEASE = timedelta(seconds=60)
+THOROUGH_AFTER = timedelta(days=1)
+
+
+class Busy(Exception):
+    """Somebody else trains just now."""
+
+
+class TooFew(Exception):
+    """There is not enough to learn from; the message says what is missing."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """A training: what was learned, how each axis compared with what was in service, and what it measured."""
+
+    learned: Learned
+    comparisons: dict[str, Comparison]
+    marked: evaluation.Marked
+    figures: dict[str, Any]
+    version: SpecialistVersion | None = None
+    served: bool = False
+
+    @property
+    def promoted(self) -> bool:
+        return any(comparison.wins for comparison in self.comparisons.values())
+
+
+def is_due() -> bool:
+    """Whether enough has been labelled since the last training, which was not just now (five queries)."""
+    desk, now = Desk.current(), timezone.now()
+    if desk.training_until and desk.training_until > now:
+        return False
+    last = SpecialistVersion.objects.without_weights().first()
+    if last and now - last.trained_at < timedelta(minutes=desk.training_minutes):
+        return False
+    return missing(last) == 0 and of_two_categories()
+
+
+def of_two_categories() -> bool:
+    """Whether there is anything to tell apart (two queries, which end at the first label of another category)."""
+    first = taught().order_by("pk").values_list("category", flat=True).first()
+    return taught().exclude(category=first).exists()
+
+
+def taught() -> GoldLabelQuerySet:
+    """The gold labels that there are to learn from."""
+    return GoldLabel.objects.to_learn_from()
+
+
+def missing(last: SpecialistVersion | None) -> int:
+    """How many more labels make a training worth while, after the last one (two queries)."""
+    fresh = taught()
+    if last:
+        fresh = fresh.filter(Q(labelled_at__gt=last.trained_at) | Q(created_at__gt=last.trained_at))
+    wanted = max(FEWEST_NEW, round(_share_new() * last.labels)) if last else FEWEST_NEW
+    return wanted - fresh.count_to(wanted)
+
+
+def _share_new() -> float:
+    """Where what is certified are answers of the specialist, each version of it has to be certified anew, and leaves
+    less of the risk.
+    """
+    certified = Epoch.objects.running().filter(mode=Mode.CERTIFIED, version__isnull=False)
+    return SHARE_NEW_CERTIFIED if certified.exists() else SHARE_NEW
+
+
+def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: None) -> Result:
+    """Learn anew, and put in service what is better than what serves. A `dry_run` stores no version.
+
+    Raises Busy, TooFew, EmptyTaxonomy, CorruptEncoder.
+    """
+    with _alone():
+        begun = time.monotonic()
+        gold_labels.gather()
+        published_examples.publish()
+        learned_from = training_data.read()
+        told(_("%d labelled examples.") % len(learned_from))
+        serving = SpecialistVersion.objects.filter(in_service=True).first()
+        thorough = _is_time_to_be_thorough()
+        trials = {
+            name: learn(learned_from.examples[name], learned_from.offered[name], thorough=thorough) for name in AXES
+        }
+        if not any(trials.values()):
+            raise TooFew(_("There is too little to learn from: label at least ten tickets of two categories."))
+        result = _judged(learned_from, trials, serving.learned_or_nothing() if serving else Learned.nothing())
+        result.figures["thorough"] = thorough
+        for name, comparison in result.comparisons.items():
+            told(_said(name, comparison))
+        if dry_run:
+            return result
+        return _stored(learned_from, trials, result, time.monotonic() - begun, serving)
+
+
+@contextmanager
+def _alone() -> Iterator[None]:
+    """Held by whoever trains; it runs out soon after the process that holds it dies."""
+    now = timezone.now()
+    free = Desk.objects.filter(pk=Desk.current().pk).filter(Q(training_until=None) | Q(training_until__lte=now))
+    if not free.update(training_until=now + LEASE):
+        raise Busy(_("Somebody else trains just now; wait for it to finish."))
+    try:
+        with beating(lambda: Desk.objects.update(training_until=timezone.now() + LEASE), LEASE):
+            yield
+    finally:
+        Desk.objects.update(training_until=None)
+
+
+def _judged(learned_from: Lesson, trials: dict[str, Trial | None], before: Learned) -> Result:
+    """Each axis for itself: the candidate where it wins, else what is in service. Where none wins, the candidates as
+    they are, for people to see how they do.
+    """
+    incumbents = {"category": before.category, "sentiment": before.sentiment}
+    comparisons = {
+        name: compare(trial.axis, incumbents[name], learned_from.examples[name], learned_from.offered[name])
+        if trial
+        else Comparison.nothing()
+        for name, trial in trials.items()
+    }
+    promoted = any(comparison.wins for comparison in comparisons.values())
+    category, sentiment = (
+        trial.axis if (trial := trials[name]) and (comparisons[name].wins or not promoted) else incumbents[name]
+        for name in AXES
+    )
+    known = known_from(category, learned_from.offered["category"], learned_from.examples["category"])
+    learned = Learned(category=category, sentiment=sentiment, known_from=known)
+    marked = evaluation.on_benchmark(learned, learned_from)
+    figures: dict[str, Any] = {"benchmark": marked.figures}
+    for name in AXES:
+        figures[name] = evaluation.of_axis(trials[name], comparisons[name], learned_from.examples[name])
+    return Result(learned=learned, comparisons=comparisons, marked=marked, figures=figures)
+
+
+def _is_time_to_be_thorough() -> bool:
+    since = timezone.now() - THOROUGH_AFTER
+    return not SpecialistVersion.objects.filter(trained_at__gt=since, figures__thorough=True).exists()
+
+
+@transaction.atomic
+def _stored(
+    learned_from: Lesson,
+    trials: dict[str, Trial | None],
+    result: Result,
+    seconds: float,
+    serving: SpecialistVersion | None,
+) -> Result:
+    weights = dump(result.learned)
+    version = SpecialistVersion.objects.create(
+        seconds=seconds,
+        labels=len(learned_from),
+        data=learned_from.data_digest,
+        taught=learned_from.taught,
+        figures=result.figures,
+        weights=weights,
+        sha256=hashlib.sha256(weights).hexdigest(),
+        promoted=result.promoted,
+    )
+    SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, in_service=False).update(
+        weights=None, sha256=""
+    )
+    served = result.promoted and not (serving and serving.chosen_by_id)
+    if served:
+        specialist_versions.put_in_service(version)
+    label_issues.note(
+        version, chain(self_confidence.of_training(learned_from, trials), self_confidence.of_benchmark(result.marked))
+    )
+    return replace(result, version=version, served=served)
+
+
+def _said(name: str, comparison: Comparison) -> str:
+    axis = {"category": _("Category"), "sentiment": _("Sentiment")}[name]
+    figures = {"axis": axis, "items": comparison.items}
+    figures |= {"before": f"{comparison.accuracy_before:.1%}", "after": f"{comparison.accuracy:.1%}"}
+    if comparison.wins:
+        return _("%(axis)s: %(after)s right on %(items)d held-out labels, %(before)s before: better.") % figures
+    return _("%(axis)s: %(after)s right on %(items)d held-out labels, %(before)s before: stays as it is.") % figures

@@ -1,0 +1,102 @@
+"""What there is to learn from: the examples with their vectors, and the labels that are offered now."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from classifier.contract.types import Option
+from classifier.embeddings import vector_store
+from classifier.learning.heads import Offered
+from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.training import Examples
+from classifier.learning.vector_space import (
+    WIDTH,
+    Floats,
+    Ints,
+    stood_for,
+)
+from classifier.models import ContractVersion, Example, Ticket
+from classifier.models.specialist import digest_of
+
+AXES = ("category", "sentiment")
+COMING = 2_000
+"""Of the latest tickets, so many tell what comes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lesson:
+    """Examples by axis, the labels offered on each, and the digests of the texts, all in one order."""
+
+    examples: dict[str, Examples]
+    offered: dict[str, list[Offered]]
+    contract: ContractVersion
+    digests: list[str]
+
+    def __len__(self) -> int:
+        return len(self.digests)
+
+    @property
+    def data_digest(self) -> str:
+        """Names the texts and their labels, whatever keys the examples have."""
+        labels = zip(self.digests, *(self.examples[name].labels for name in AXES), strict=True)
+        lines = sorted(f"{digest} {category} {sentiment}" for digest, category, sentiment in labels)
+        return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+    @property
+    def taught(self) -> bytes:
+        """Keys of the examples, then their categories, then their sentiments: 64-bit integers, three rows."""
+        keys = self.examples["category"].keys
+        return np.stack([keys, *(self.examples[name].labels for name in AXES)]).tobytes()
+
+
+def read() -> Lesson:
+    """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
+    contract = ContractVersion.objects.in_force()
+    columns = ["pk", "digest", "text", "group", "category", "sentiment", "drawn"]
+    rows = list(Example.objects.order_by("pk").values_list(*columns))
+    texts = [row[2] for row in rows]
+    found = vector_store.of(texts)
+    keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
+    drawn = np.fromiter((row[6] for row in rows), bool)
+    weights = stood_for(found, _coming())
+    by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
+    return Lesson(
+        examples={
+            name: Examples(
+                keys=keys, texts=texts, vectors=found, labels=labels, groups=groups, drawn=drawn, weights=weights
+            )
+            for name, labels in by_axis.items()
+        },
+        offered={
+            "category": offered(contract.terms.categories),
+            "sentiment": offered(contract.terms.sentiments),
+        },
+        contract=contract,
+        digests=[row[1] for row in rows],
+    )
+
+
+def offered(options: Sequence[Option]) -> list[Offered]:
+    """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
+    texts = [texts_of(option) for option in options]
+    unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
+    places = dict(zip(unique, vector_store.of(unique), strict=True))
+    return [
+        Offered(option.keys, prototype(np.stack([places[text] for text in of_option])))
+        for option, of_option in zip(options, texts, strict=True)
+    ]
+
+
+def _coming() -> Floats:
+    """Vectors of the latest tickets that have one."""
+    texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:COMING]
+    known = vector_store.stored([digest_of(text) for text in texts])
+    return np.stack(list(known.values())) if known else np.zeros((0, WIDTH), np.float32)
+
+
+def _ints(values: Iterable[int]) -> Ints:
+    return np.fromiter(values, np.int64)

@@ -1,0 +1,58 @@
+"""The specialist: what of it serves, how well, what it still needs, and its versions."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from classifier.inference import specialist_versions
+from classifier.models import SpecialistVersion
+from review import tasks
+from review.http import HtmxHttpRequest
+from review.specialist import status, versions
+
+teaches = permission_required("review.teach", raise_exception=True)
+
+
+@never_cache
+@require_GET
+@teaches
+def specialist(request: HtmxHttpRequest) -> HttpResponse:
+    page = versions.Page.of(request.GET.get("before", ""))
+    return render(request, "review/specialist/specialist.html", {"standing": status.Standing.now(), "page": page})
+
+
+@require_POST
+@teaches
+def train_now(request: HtmxHttpRequest) -> HttpResponse:
+    if status.enough_to_learn():
+        tasks.learn.enqueue(due=False)
+        messages.success(request, _("A training begins in a moment, and goes on without you. Look again in a minute."))
+    else:
+        messages.error(request, status.TOO_FEW)
+    return redirect("review:specialist")
+
+
+@require_POST
+@teaches
+def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    version = get_object_or_404(SpecialistVersion.objects.without_weights(), pk=pk)
+    try:
+        specialist_versions.put_in_service(version, by=request.user)
+        messages.success(request, _("Version %s is in service, and stays until you let the best one serve.") % version)
+    except specialist_versions.NotKept:
+        messages.error(request, _("What version %s had learned was not kept; choose another.") % version)
+    return redirect("review:specialist")
+
+
+@require_POST
+@teaches
+def serve_best(request: HtmxHttpRequest) -> HttpResponse:
+    specialist_versions.let_go()
+    messages.success(request, _("The next version that is better will take over."))
+    return redirect("review:specialist")

@@ -1,0 +1,110 @@
+"""Audits: tickets that the gate's lottery has drawn, and what people found who did not know the model's answer."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping, Sequence
+
+from django.db import transaction
+from django.dispatch import Signal
+from django.utils import timezone
+
+from classifier.models import AuditDraw, Category, Ticket
+from classifier.models.specialist import digest_of
+from review.models import (
+    Audit,
+    Decision,
+    Ledger,
+    Promise,
+)
+from review.models.certification import KEPT
+
+EDITED, SEEN = "edited", "seen"
+"""Flaws: the text is another one than the model was asked about; nobody gave the label without seeing a suggestion."""
+
+
+found = Signal()
+"""Sent inside the transaction in which people's findings have changed, with the keys of the `ticket_pks`."""
+
+
+def open_for(draws: Sequence[AuditDraw]) -> None:
+    """Put down that these are to be audited; part of the transaction that draws. What is put down already stays."""
+    rejudged = Promise.current().rejudged_share if draws else 0.0
+    epochs = {draw.epoch_id: draw.epoch for draw in draws}
+    rows = [
+        Audit(
+            draw=draw,
+            epoch_id=draw.epoch_id,
+            ticket_id=draw.ticket_pk,
+            # The least share is the same for all tickets of the time, so that what is kept is a fair sample of them.
+            kept=draw.number < min(draw.floor, KEPT),
+            rejudged=epochs[draw.epoch_id].draw_again(draw.ticket_pk) < rejudged,
+        )
+        for draw in draws
+    ]
+    Audit.objects.bulk_create(rows, ignore_conflicts=True)
+
+
+def is_rejudged(ticket: Ticket, decision: Decision) -> bool:
+    """Whether another person is to judge the ticket as well: where the first says something else than the model, and
+    where it was drawn beforehand.
+    """
+    if decision.verdict == Decision.Verdict.CORRECTED:
+        return True
+    return Audit.objects.filter(ticket=ticket, rejudged=True).exists()
+
+
+def judge(ticket_pks: Sequence[int]) -> None:
+    """Make the findings of these tickets' audits what people have settled on; part of a transaction that holds them.
+
+    What stood on a finding that has changed is counted once more.
+    """
+    of_tickets = Audit.objects.filter(ticket__in=ticket_pks)
+    audits = list(of_tickets.select_related("ticket", "draw__verdict__prediction", "draw__score"))
+    if not audits:
+        return
+    parents = dict(Category.objects.values_list("pk", "parent"))
+    unseen = _labelled_blind({audit.ticket_id for audit in audits})
+    for audit in audits:
+        before = (audit.category_right, audit.sentiment_right, audit.flaw)
+        _find(audit, parents, (audit.ticket_id, audit.ticket.category_id, audit.ticket.sentiment_id) in unseen)
+        if before != (audit.category_right, audit.sentiment_right, audit.flaw):
+            audit.save(update_fields=["category_right", "sentiment_right", "flaw", "judged_at"])
+            Ledger.objects.filter(epoch=audit.epoch_id, closed_at=None, until__gte=audit.draw_id).update(until=0)
+    found.send(Audit, ticket_pks=ticket_pks)
+
+
+@transaction.atomic(durable=True)
+def follow(ticket_pks: Sequence[int]) -> None:
+    """The same for tickets whose labels were put right in another way."""
+    list(Ticket.objects.select_for_update().filter(pk__in=ticket_pks).order_by("pk").values_list("pk"))
+    judge(ticket_pks)
+
+
+def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:
+    ticket, verdict, score = audit.ticket, audit.draw.verdict, audit.draw.score
+    assert verdict and score  # noqa: S101, PT018 - a ticket with an audit is not archived
+    said = verdict.prediction
+    assert said is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
+    if ticket.state != Ticket.State.SETTLED:
+        audit.category_right = audit.sentiment_right = audit.judged_at = None
+        audit.flaw = ""
+        return
+    audit.flaw = "" if unseen else SEEN
+    if digest_of(ticket.text) != score.digest:
+        audit.flaw = EDITED
+    audit.category_right = not audit.flaw and is_or_lies_below(said.category_id, ticket.category_id, parents)
+    audit.sentiment_right = not audit.flaw and said.sentiment_id == ticket.sentiment_id
+    audit.judged_at = audit.judged_at or timezone.now()
+
+
+def is_or_lies_below(category: int | None, expected: int | None, parents: Mapping[int, int | None]) -> bool:
+    """A finer category than the expected one is as right as that itself."""
+    while category is not None and category != expected:
+        category = parents.get(category)
+    return category is not None
+
+
+def _labelled_blind(ticket_pks: Collection[int]) -> set[tuple[int, int | None, int | None]]:
+    """Of these tickets, with each label that somebody gave who had seen no suggestion, and that stands."""
+    blind = Decision.objects.standing().labelled().filter(ticket__in=ticket_pks, blind=True)
+    return set(blind.values_list("ticket", "category", "sentiment"))

@@ -1,0 +1,124 @@
+"""How a decision is put down: the rows it is made of, and what it must not miss. Part of a transaction, always."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import TYPE_CHECKING, Any
+from uuid import UUID
+
+from django.contrib.auth.models import User
+from django.db import connection
+from django.utils import timezone
+
+from classifier.models import Prediction, Ticket, Verdict
+from review.models import Decision, Seat
+from review.workflow.prepared import Columns, Prepared, rows
+
+if TYPE_CHECKING:
+    from review.workflow.decisions import Label, Shown
+
+Act = Decision.Verdict
+
+
+def locked(ticket_pk: int) -> Ticket:
+    """The ticket, which nobody else changes from now on; without its text, which may be long.
+
+    Raises Ticket.DoesNotExist.
+    """
+    for ticket in _LOCKED(pk=ticket_pk):
+        return ticket
+    raise Ticket.DoesNotExist
+
+
+_LOCKED = Prepared(lambda pk: Ticket.objects.select_for_update().defer("text").filter(pk=pk), pk=int)
+
+
+def locked_all(ticket_pks: Any) -> dict[int, Ticket]:
+    """The same for several, by key; of a list or a query of keys."""
+    rows = Ticket.objects.select_for_update().defer("text").filter(pk__in=ticket_pks).order_by("pk")
+    return {ticket.pk: ticket for ticket in rows}
+
+
+def known(key: UUID, reviewer: User) -> Decision | None:
+    """What this person's answer of this key has become, if it was sent before."""
+    return next(iter(_KNOWN(key=key, reviewer=reviewer.pk)), None)
+
+
+_KNOWN = Prepared(lambda key, reviewer: Decision.objects.filter(key=key, reviewer=reviewer), key=UUID, reviewer=int)
+
+
+def decision(
+    ticket: Ticket, seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+) -> Decision:
+    """One that is not written yet. It is blind only while the ticket is sealed: later anybody may have looked."""
+    seconds = None
+    if shown.since is not None:
+        seconds = max((timezone.now() - shown.since).total_seconds(), 0.0)
+    return Decision(
+        ticket=ticket,
+        seat=seat,
+        reviewer=reviewer,
+        verdict=verdict,
+        key=key,
+        prediction=shown.prediction,
+        second_opinion=shown.second_opinion,
+        second_first=shown.second_first,
+        seconds=seconds,
+        blind=seat.blind and ticket.sealed,
+        purpose=seat.purpose,
+        **values,
+    )
+
+
+def labelled(
+    ticket: Ticket, seat: Seat, reviewer: User, label: Label, shown: Shown, *, key: UUID, **values: Any
+) -> Decision:
+    """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
+    accepts = shown.prediction is not None and label.is_of(shown.prediction)
+    verdict = Act.ACCEPTED if accepts else Act.CORRECTED
+    return decision(ticket, seat, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+
+
+def write_labels(decisions: Sequence[Decision]) -> None:
+    """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
+    if not decisions:
+        return
+    categories, sentiments = _successors(decisions)
+    for one in decisions:
+        one.category_id = categories.get(one.category_id, one.category_id)
+        one.sentiment_id = sentiments.get(one.sentiment_id, one.sentiment_id)
+    write(decisions)
+
+
+def write(decisions: Sequence[Decision]) -> None:
+    """The one place where decisions are written; those that give a label come by `write_labels`."""
+    if len(decisions) == 1:
+        _DECISIONS.insert(decisions[0])
+    else:
+        Decision.objects.bulk_create(decisions)
+
+
+_DECISIONS: Columns[Decision] = Columns(Decision)
+_SUCCESSORS = """
+SELECT c.id, COALESCE(c.merged_into_id, c.id), s.id, COALESCE(s.merged_into_id, s.id)
+FROM classifier_category c CROSS JOIN classifier_sentiment s
+WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{held}"""
+
+
+def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:
+    """What each category and each sentiment of these decisions is now, held off from being merged until the end."""
+    categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
+    marks = {"categories": _marks(categories), "sentiments": _marks(sentiments)}
+    held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    found = rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
+    return {one: now for one, now, *_sentiment in found}, {one: now for *_category, one, now in found}
+
+
+def _marks(values: Collection[object]) -> str:
+    return ", ".join(["%s"] * len(values))
+
+
+def predictions_of(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
+    """By ticket, what the gate's current verdict rests on."""
+    verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
+    return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}

@@ -1,0 +1,267 @@
+"""What people may do to a ticket, each act in one transaction with its seat's and its ticket's state.
+
+The ticket's row is locked first, so that whatever two people do to one ticket happens one after the other. A decision
+is written before its seat: it may have to wait for a merge of labels, which in turn waits for seats that are written.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from functools import wraps
+from typing import Any, NamedTuple, TypeVar, cast
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
+from django.db import IntegrityError, transaction
+from django.db.models import Q
+from django.utils import timezone
+
+from classifier.models import (
+    Category,
+    Prediction,
+    Sentiment,
+    Ticket,
+)
+from review.models import Decision, Seat, SkipReason
+from review.models.decision import LABELLED, PASSED_ON
+from review.workflow import decision_records, leases, routing
+from review.workflow.prepared import PreparedUpdate
+
+Act = Decision.Verdict
+Verb = TypeVar("Verb", bound=Callable[..., Decision])
+MOST_AT_ONCE = 200
+"""Tickets that one confirmation decides."""
+A_DAYS_WORK = timedelta(hours=12)
+
+
+class TooLate(Exception):
+    """Somebody else has answered, or has the ticket in hand by now, or nobody is asked any more.
+
+    `standing` is the label that stands now, if one does and may be told.
+    """
+
+    def __init__(self, ticket: Ticket) -> None:
+        super().__init__(f"#{ticket.pk} is not asked about any more")
+        self.ticket, self.standing = ticket, None if ticket.sealed else standing_of(ticket)
+
+
+class CannotUndo(Exception):
+    """Others have built on the decision meanwhile, or it was undone already."""
+
+
+class Label(NamedTuple):
+    category: Category
+    sentiment: Sentiment
+
+    def is_of(self, prediction: Prediction) -> bool:
+        return (self.category.pk, self.sentiment.pk) == (prediction.category_id, prediction.sentiment_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a person saw when they answered. Of a blind review `prediction` and `second_opinion` are None."""
+
+    prediction: Prediction | None = None
+    second_opinion: Prediction | None = None
+    second_first: bool = False
+    since: datetime | None = None
+
+
+NOTHING = Shown()
+
+
+def sent_once(verb: Verb) -> Verb:
+    """A verb whose answer, sent again, changes nothing and gives the decision it made.
+
+    That is looked up only where the verb is refused, for nearly every answer comes once. It begins anew where the same
+    person was faster in another tab, which a constraint tells.
+    """
+
+    @wraps(verb)
+    def refused_or_done(seat: Seat, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
+        try:
+            return verb(seat, reviewer, *args, key=key, **kwargs)
+        except (TooLate, IntegrityError) as refusal:
+            if known := decision_records.known(key, reviewer):
+                return known
+            if isinstance(refusal, TooLate):
+                raise
+            return verb(seat, reviewer, *args, key=key, **kwargs)
+
+    return cast(Verb, refused_or_done)
+
+
+@sent_once
+@transaction.atomic(durable=True)
+def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = "") -> Decision:
+    """Record a label for a seat, and settle the ticket where it is the last that was wanted. Raises TooLate."""
+    ticket = decision_records.locked(seat.ticket_id)
+    seat = _wanted(ticket, seat.pk, reviewer)
+    swayed = shown.prediction is not None
+    if seat.blind:
+        shown = replace(shown, prediction=decision_records.predictions_of([ticket.pk]).get(ticket.pk))
+    decision = decision_records.labelled(ticket, seat, reviewer, label, shown, key=key, note=note)
+    # A seat that became blind while somebody had it in hand does not make them forget what they saw.
+    decision.blind = decision.blind and not swayed
+    decision_records.write_labels([decision])
+    if seat.purpose != Seat.Purpose.REVIEW:
+        # Whoever answers late may have the ticket's other seat in hand by now.
+        Seat.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
+    _answered([seat], reviewer)
+    routing.follow_up(ticket, seat, decision)
+    return decision
+
+
+@sent_once
+@transaction.atomic(durable=True)
+def skip(
+    seat: Seat, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
+) -> Decision:
+    """Pass a ticket on to somebody else; once two people were not the right ones, a lead gets it. Raises TooLate."""
+    return _pass_on(seat, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
+
+
+@sent_once
+@transaction.atomic(durable=True)
+def escalate(seat: Seat, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
+    """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
+    return _pass_on(seat, reviewer, Act.ESCALATED, shown, key=key, note=note)
+
+
+@transaction.atomic(durable=True)
+def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> list[Decision]:
+    """Give many tickets one label, or each its own suggestion; what cannot be had so any more is left out.
+
+    Only seats whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch, and are
+    undone together.
+    """
+    tickets = decision_records.locked_all([seat.ticket_id for seat in seats[:MOST_AT_ONCE]])
+    free = Seat.objects.free_for_bulk(reviewer, timezone.now()).filter(pk__in=[seat.pk for seat in seats])
+    if label is None:
+        free = free.filter(category__retired=False, sentiment__retired=False)
+    wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
+    predictions, batch = decision_records.predictions_of(list(tickets)), uuid4()
+    decisions = []
+    for seat in wanted:
+        ticket, own = tickets[seat.ticket_id], label or label_of(seat)
+        shown = Shown(prediction=predictions.get(ticket.pk))
+        decisions.append(decision_records.labelled(ticket, seat, reviewer, own, shown, key=uuid4(), batch=batch))
+    decision_records.write_labels(decisions)
+    _answered(wanted, reviewer)
+    routing.settle(decisions)
+    return decisions
+
+
+@leases.once_more
+@transaction.atomic(durable=True)
+def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) -> list[Decision]:
+    """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since, or
+    `alone`; the seat of a single one is in hand again.
+
+    Sent again it changes nothing. Raises CannotUndo.
+    """
+    mine, alone = Decision.objects.by(reviewer), alone or not decision.batch
+    together = mine.filter(pk=decision.pk) if alone else mine.filter(batch=decision.batch)
+    tickets = decision_records.locked_all(together.values("ticket"))
+    if known := decision_records.known(key, reviewer):
+        return [known] if alone else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
+    latest = Seat.objects.of_latest_round().filter(ticket__in=tickets)
+    standing = list(together.standing().filter(seat__in=latest).select_related("seat").order_by("pk"))
+    if not standing:
+        raise CannotUndo
+    if alone:
+        _check_undoable(tickets[decision.ticket_id], standing[0])
+    keys = {decision.pk: key}
+    undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
+    decision_records.write(undoings)
+    routing.reopen([one.seat for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
+    if alone:
+        if decision.verdict in PASSED_ON:
+            routing.offer(tickets[decision.ticket_id])
+        leases.give(reviewer, standing[0].seat)
+    return undoings
+
+
+def label_of(row: Decision | Seat) -> Label:
+    """The label of a decision that gave one, or of a seat that suggests one."""
+    assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
+    return Label(row.category, row.sentiment)
+
+
+def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | None:
+    """What `undo` would take back next: this person's latest standing decision of the day's work, or before another."""
+    recent = Decision.objects.by(reviewer).standing().filter(created_at__gt=timezone.now() - A_DAYS_WORK)
+    if before:
+        recent = recent.filter(pk__lt=before.pk)
+    return recent.with_labels().order_by("-pk").first()
+
+
+def standing_of(ticket: Ticket) -> Decision | None:
+    """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
+    labels = Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).select_related("seat")
+    return max(labels, key=_weight, default=None)
+
+
+def _weight(decision: Decision) -> tuple[int, bool, int]:
+    return decision.seat.round, decision.purpose == Seat.Purpose.ADJUDICATION, decision.pk
+
+
+def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
+    """The seat as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
+    seat = leases.seat(seat_pk)
+    if seat.barred_id == reviewer.pk:
+        raise TooLate(ticket)
+    if seat.purpose != Seat.Purpose.REVIEW:
+        beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer, state=Seat.State.ANSWERED)
+        if beside.exclude(pk=seat.pk).exists():
+            raise TooLate(ticket)
+    withdrawn = seat.state == Seat.State.WITHDRAWN and seat.purpose != Seat.Purpose.ADJUDICATION
+    if withdrawn and ticket.state != Ticket.State.SETTLED:
+        # The models have let it pass meanwhile; what a person says of it counts all the same.
+        routing.ask_again([ticket.pk])
+    elif seat.state != Seat.State.OPEN:
+        raise TooLate(ticket)
+    return seat
+
+
+def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
+    ticket = decision_records.locked(seat.ticket_id)
+    seat = _wanted(ticket, seat.pk, reviewer)
+    if seat.reviewer_id != reviewer.pk and not seat.is_free(timezone.now()):
+        raise TooLate(ticket)
+    decision = decision_records.decision(ticket, seat, reviewer, verdict, shown, key=key, **values)
+    decision_records.write([decision])
+    Seat.objects.filter(pk=seat.pk).update(reviewer=None, leased_until=None)
+    routing.offer(ticket)
+    return decision
+
+
+def _answered(seats: Sequence[Seat], reviewer: User) -> None:
+    if len(seats) == 1:
+        _ANSWERED.carry_out(pk=seats[0].pk, reviewer=reviewer.pk)
+    else:
+        Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(**_by(reviewer.pk))
+
+
+def _by(reviewer: int) -> dict[str, Any]:
+    return {"state": Seat.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
+
+
+_ANSWERED = PreparedUpdate(lambda pk, reviewer: (Seat.objects.filter(pk=pk), _by(reviewer)), pk=int, reviewer=int)
+
+
+def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:
+    values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
+    return decision_records.decision(ticket, decision.seat, reviewer, Act.UNDONE, NOTHING, key=key, **values)
+
+
+def _check_undoable(ticket: Ticket, decision: Decision) -> None:
+    """Raises CannotUndo where others have gone on from the decision, or its person has."""
+    later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
+    word_of_a_lead = Q(verdict__in=LABELLED, seat__lane=Seat.Lane.LEADS)
+    if later.filter(Q(seat=decision.seat_id) | word_of_a_lead).exists():
+        raise CannotUndo
+    in_use = Seat.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
+    in_use = in_use.exclude(reviewer=decision.reviewer_id)
+    if in_use.filter(Q(pk=decision.seat_id) | Q(purpose=Seat.Purpose.ADJUDICATION)).exists():
+        raise CannotUndo

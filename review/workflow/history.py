@@ -1,0 +1,12 @@
+"""What people said of a ticket, for the page that tells its history."""
+
+from typing import Any
+
+from classifier.models import Ticket
+from review.models import Decision
+
+
+def on_recounting(ticket: Ticket, **_signal: Any) -> list[tuple[str, Decision]]:
+    """All decisions on the ticket, each with the name of its kind (one query)."""
+    decisions = Decision.objects.filter(ticket=ticket).with_labels().select_related("undoes__reviewer")
+    return [("decision", decision) for decision in decisions]

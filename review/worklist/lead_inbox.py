@@ -1,0 +1,86 @@
+"""What waits for a lead: tickets that agents passed on, and labels that differ, without whose they are."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from django.contrib.auth.models import User
+from django.db.models.functions import Left
+from django.utils import timezone
+
+from classifier.text import excerpt
+from review.models import Decision, Seat
+
+SHOWN, COUNTED = 50, 1_000
+EXCERPT = 120
+
+_PASSED_ON = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
+
+
+@dataclass(slots=True, kw_only=True)
+class Referral:
+    """One seat in the leads' lane, as one lead sees it."""
+
+    seat: Seat
+    excerpt: str
+    holder: User | None
+    """Who has it in hand."""
+    mine_to_judge: bool
+    """Whether this lead is somebody else than those who answered or skipped it."""
+    passed_on: list[Decision] = field(default_factory=list)
+    """Who escalated or skipped it, oldest first; none of labels that differ, for it might tell who gave them."""
+
+
+class Referrals(NamedTuple):
+    """The oldest of each kind. How many there are is counted up to a limit, which `more` says was reached."""
+
+    escalations: list[Referral]
+    disagreements: list[Referral]
+    number_of_escalations: int
+    number_of_disagreements: int
+    more: bool
+
+    @property
+    def all_shown(self) -> bool:
+        counted = self.number_of_escalations + self.number_of_disagreements
+        return len(self.escalations) + len(self.disagreements) >= counted
+
+
+def waiting_for(lead: User) -> Referrals:
+    """What the leads' lane holds, as this lead sees it (four queries)."""
+    lane = Seat.objects.in_lane(Seat.Lane.LEADS).open().order_by("received_at", "pk")
+    oldest = list(lane.values_list("pk", "purpose")[:COUNTED])
+    disagreements = [pk for pk, purpose in oldest if purpose == Seat.Purpose.ADJUDICATION]
+    escalations = [pk for pk, purpose in oldest if purpose != Seat.Purpose.ADJUDICATION]
+    referrals = _referrals(lead, escalations[:SHOWN] + disagreements[:SHOWN])
+    return Referrals(
+        [referrals[pk] for pk in escalations[:SHOWN] if pk in referrals],
+        [referrals[pk] for pk in disagreements[:SHOWN] if pk in referrals],
+        len(escalations),
+        len(disagreements),
+        more=len(oldest) == COUNTED,
+    )
+
+
+def _referrals(lead: User, pks: list[int]) -> dict[int, Referral]:
+    seats = Seat.objects.filter(pk__in=pks)
+    answerable = set(seats.answerable_by(lead).values_list("pk", flat=True))
+    shown = seats.select_related("ticket", "reviewer").defer("ticket__text")
+    shown = shown.annotate(beginning=Left("ticket__text", 4 * EXCERPT))
+    found = {seat.pk: _referral(seat, answerable) for seat in shown}
+    escalated = {one.seat.ticket_id: one for one in found.values() if one.seat.purpose != Seat.Purpose.ADJUDICATION}
+    acts = Decision.objects.standing().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
+    for act in acts.select_related("reviewer").order_by("pk"):
+        escalated[act.ticket_id].passed_on.append(act)
+    return found
+
+
+def _referral(seat: Any, answerable: set[int]) -> Referral:
+    in_hand = not seat.is_free(timezone.now())
+    return Referral(
+        seat=seat,
+        excerpt=excerpt(seat.beginning, EXCERPT),
+        holder=seat.reviewer if in_hand else None,
+        mine_to_judge=seat.pk in answerable,
+    )

@@ -1,0 +1,103 @@
+"""A person's own decisions, latest first, page by page.
+
+No index knows verdicts, so a page looks through a number of decisions and no more; where that yields few or none, it
+says from where on to look further back.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+from uuid import UUID, uuid4
+
+from django.contrib.auth.models import User
+from django.db.models import Q
+from django.db.models.functions import Left
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
+
+from classifier.text import excerpt
+from review.models import Decision, Seat
+from review.models.decision import DecisionQuerySet
+
+SIZE, LOOKED_THROUGH = 50, 2_000
+EXCERPT = 90
+
+_UNTOLD = Q(blind=True) | Q(ticket__sealed=True)
+"""Where "accepted" would tell what a model said."""
+
+KINDS: dict[str, tuple[Promise, Q]] = {
+    "accepted": (gettext_lazy("Accepted"), Q(verdict="accepted") & ~_UNTOLD),
+    "corrected": (gettext_lazy("Corrected"), Q(verdict="corrected") & ~_UNTOLD),
+    "blind": (gettext_lazy("Labelled blind"), Q(category__isnull=False) & _UNTOLD),
+    "skipped": (gettext_lazy("Skipped"), Q(verdict="skipped")),
+    "escalated": (gettext_lazy("Escalated"), Q(verdict="escalated")),
+    "undone": (gettext_lazy("Undone"), Q(undone_by__isnull=False)),
+}
+"""What a page may be of."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Entry:
+    """One decision, without what its person is not to learn yet. `key` names the undoing that its form asks for."""
+
+    decision: Decision
+    excerpt: str
+    said: str
+    undone: bool
+    overruled: str
+    """The label that a lead gave instead."""
+    key: UUID
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Record:
+    """`next_before` is the key to go on before; None at the end."""
+
+    entries: list[Entry]
+    next_before: int | None
+
+    @classmethod
+    def of(cls, reviewer: User, *, kind: str = "", before: str = "") -> Record:
+        """The decisions of this kind whose key is below `before`; what is neither means all, and the first page."""
+        everything = Decision.objects.by(reviewer).order_by("-pk")
+        if before.isdecimal() and len(before) < 19:
+            everything = everything.filter(pk__lt=int(before))
+        looked_through = everything[:LOOKED_THROUGH].values("pk")
+        wanted = Decision.objects.filter(pk__in=looked_through).exclude(verdict=Decision.Verdict.UNDONE)
+        if kind in KINDS:
+            wanted = wanted.filter(KINDS[kind][1])
+        rows = _rows(wanted, SIZE + 1)
+        if len(rows) > SIZE:
+            return cls(entries=_entries(rows[:SIZE]), next_before=rows[SIZE - 1].pk)
+        last = everything.values_list("pk", flat=True)[LOOKED_THROUGH - 1 : LOOKED_THROUGH].first()
+        return cls(entries=_entries(rows), next_before=last)
+
+
+def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
+    rows = wanted.select_related("ticket", "category", "sentiment").defer("ticket__text").order_by("-pk")
+    beginning = Left("ticket__text", 4 * EXCERPT)
+    return list(rows.annotate(beginning=beginning, undone=Q(undone_by__isnull=False))[:most])
+
+
+def _entries(rows: Sequence[Any]) -> list[Entry]:
+    """With a lead's word where it differs from a label that stands (one query)."""
+    doubles = {row.ticket_id for row in rows if row.purpose == Seat.Purpose.DOUBLE and not row.ticket.sealed}
+    words = Decision.objects.standing().labelled().with_labels().filter(ticket__in=doubles)
+    by_ticket = {word.ticket_id: word for word in words.filter(purpose=Seat.Purpose.ADJUDICATION)}
+    return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
+
+
+def _entry(row: Any, word: Decision | None) -> Entry:
+    overruled = word and row.category_id and not row.undone and not row.same_label(word)
+    untold = row.category_id and (row.blind or row.ticket.sealed)
+    return Entry(
+        decision=row,
+        excerpt=excerpt(row.beginning, EXCERPT),
+        said=_("labelled") if untold else str(row.get_verdict_display()),
+        undone=row.undone,
+        overruled=word.label if word and overruled else "",
+        key=uuid4(),
+    )

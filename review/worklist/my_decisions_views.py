@@ -1,0 +1,47 @@
+"""A person's own decisions; each that stands can be taken back and decided anew."""
+
+from __future__ import annotations
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse
+from django.shortcuts import get_object_or_404, redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+
+from review.http import HtmxHttpRequest, key_of
+from review.models import Decision, Seat
+from review.screen import submit
+from review.screen.views import PAGES, lane_for
+from review.worklist import my_decisions
+from review.worklist.my_decisions import Record
+
+reviews = permission_required("review.add_decision", raise_exception=True)
+
+
+@never_cache
+@require_GET
+@reviews
+def mine(request: HtmxHttpRequest) -> HttpResponse:
+    kind = request.GET.get("kind", "")
+    context = {
+        "record": Record.of(request.user, kind=kind, before=request.GET.get("before", "")),
+        "tabs": [("", _("All")), *((name, label) for name, (label, _wanted) in my_decisions.KINDS.items())],
+        "kind": kind,
+    }
+    return render(request, "review/worklist/my_decisions.html", context)
+
+
+@require_POST
+@reviews
+def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+    """Undo this one decision, whatever was decided with it, and go on with its ticket; or say why not."""
+    decision = get_object_or_404(Decision.objects.by(request.user), pk=pk)
+    outcome = submit.undo(decision, request.user, key_of(request), alone=True)
+    if not outcome.done:
+        messages.error(request, outcome.text)
+        return redirect(reverse("review:mine", query=request.GET))
+    messages.success(request, outcome.text)
+    return redirect(PAGES[lane_for(request, Seat.objects.values_list("lane", flat=True).get(pk=decision.seat_id))])

@@ -1,0 +1,97 @@
+"""The queue as a table, and accepting many of its rows at once."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import uuid4
+
+from django.contrib import messages
+from django.contrib.auth.decorators import permission_required
+from django.http import HttpResponse, QueryDict
+from django.shortcuts import redirect, render
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.cache import never_cache
+from django.views.decorators.http import require_GET, require_POST
+from django.views.decorators.vary import vary_on_headers
+
+from classifier import form_recovery
+from review.duplicates import incidents
+from review.http import HtmxHttpRequest
+from review.models import Decision, Seat
+from review.screen import bulk
+from review.worklist.filter_options import Choices
+from review.worklist.filters import SeatFilter
+from review.worklist.tables import SeatTable
+
+reviews = permission_required("review.add_decision", raise_exception=True)
+UNDO = "undo"
+
+
+@never_cache
+@vary_on_headers("HX-Request")
+@require_GET
+@reviews
+def queue(request: HtmxHttpRequest) -> HttpResponse:
+    if selection := form_recovery.take(request, "review:accept"):
+        return _preview(request, selection)
+    query, choices = _stated(request.GET), Choices.current()
+    filters = SeatFilter(query, request.user, choices)
+    context: dict[str, Any] = {"filters": filters, "table": SeatTable(query, filters, choices)}
+    if request.htmx:
+        response = render(request, "review/worklist/_queue_table.html", context | {"swapped": True})
+        response["HX-Push-Url"] = _queue_url(query)
+        return response
+    context |= {"undoable": _undoable(request), "undo_key": uuid4(), "incidents": incidents.now_waiting(request.user)}
+    return render(request, "review/worklist/queue.html", context)
+
+
+@form_recovery.keeps_input("review:queue")
+@require_POST
+@reviews
+def accept(request: HtmxHttpRequest) -> HttpResponse:
+    """Show what would become of the selection, or do it where that was confirmed."""
+    if "confirmed" not in request.POST:
+        return _preview(request, request.POST)
+    back, preview = _back(request.POST), bulk.preview(_selected(request.POST), request.user)
+    accepted = bulk.accept(preview.confirmed(request.POST.get("label", "")), request.user)
+    if accepted.undoable:
+        back[UNDO] = str(accepted.undoable.pk)
+    (messages.success if accepted.number else messages.error)(request, accepted.text)
+    return redirect(_queue_url(back))
+
+
+def _preview(request: HtmxHttpRequest, selection: QueryDict) -> HttpResponse:
+    back, preview = _back(selection), bulk.preview(_selected(selection), request.user)
+    if preview.groups or preview.left_out:
+        return render(request, "review/worklist/accept.html", {"preview": preview, "back": back.urlencode()})
+    messages.error(request, _("Select tickets first."))
+    return redirect(_queue_url(back))
+
+
+def _selected(selection: QueryDict) -> list[Seat]:
+    return bulk.chosen(selection.getlist("shown" if "all" in selection else "seat"))
+
+
+def _back(selection: QueryDict) -> QueryDict:
+    return _stated(QueryDict(selection.get("back", "")))
+
+
+def _stated(query: QueryDict) -> QueryDict:
+    """What says something, so that addresses stay short; but for the undoing, which only the next page offers."""
+    stated = query.copy()
+    for name, value in query.items():
+        if not value or name == UNDO:
+            del stated[name]
+    return stated
+
+
+def _queue_url(query: QueryDict) -> str:
+    return reverse("review:queue", query=query)
+
+
+def _undoable(request: HtmxHttpRequest) -> Decision | None:
+    pk = request.GET.get(UNDO, "")
+    if not pk.isdecimal() or len(pk) > 18:
+        return None
+    return Decision.objects.by(request.user).standing().filter(pk=pk, batch__isnull=False).first()

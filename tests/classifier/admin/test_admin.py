@@ -1,0 +1,522 @@
+"""The admin, through its pages."""
+
+import json
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.text import capfirst
+
+from classifier.contract.types import JsonMode
+from classifier.models import (
+    Category,
+    Failure,
+    Gate,
+    ModelSpec,
+    Provider,
+    Sentiment,
+    Spend,
+    Ticket,
+)
+from classifier.taxonomy import label_changes
+from classifier.text import LONGEST_TICKET
+from classifier.web.pagination import BoundedPaginator
+from tests.factories import (
+    make_prediction,
+    make_ticket,
+    make_user,
+    make_verdict,
+)
+from tests.servers import OpenAIServer, error
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+RECORDS = ["prediction", "failure", "verdict", "contractversion", "epoch"]
+KEPT = ["category", "sentiment", "provider", "modelspec", "gate"]
+DECIDES = {"mode": "confidence", "about": "both", "score_threshold": 0.95}
+"""What the form of the gate sends besides the models."""
+PAGES = ["category", "sentiment", "provider", "modelspec", "ticket", *RECORDS]
+
+
+@pytest.fixture
+def site(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+def act(site: Client, model: str, action: str, *objects: Any, **values: Any) -> str:
+    """Run an admin action on rows of a list; the text of the page that follows."""
+    data = {"action": action, "_selected_action": [row.pk for row in objects]} | values
+    response = site.post(reverse(f"admin:classifier_{model}_changelist"), data, follow=True)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def page(site: Client, model: str, name: str = "changelist", *args: object) -> str:
+    response = site.get(reverse(f"admin:classifier_{model}_{name}", args=args))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def make_rows(numbers: range) -> None:
+    """One row more in every table, each with neighbours of its own."""
+    for number in numbers:
+        category = Category.objects.create(name=f"Category {number}", parent=Category.objects.first())
+        sentiment = Sentiment.objects.create(name=f"Sentiment {number}")
+        provider = Provider.objects.create(name=f"Provider {number}", base_url="http://127.0.0.1:9/v1")
+        spec = ModelSpec.objects.create(provider=provider, name=f"model {number}", family="f")
+        prediction = make_prediction(make_ticket(), category=category, sentiment=sentiment, spec=spec)
+        make_verdict(prediction)
+        asked = {"ticket": prediction.ticket, "spec": spec, "contract": prediction.contract}
+        Failure.objects.create(**asked, kind="timeout", detail="No answer.")
+
+
+@pytest.mark.parametrize("model", PAGES)
+def test_a_list_costs_the_same_at_3_and_at_30_rows(site: Client, model: str) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page(site, model)
+        return len(queries)
+
+    make_rows(range(3))
+    page(site, model)
+    few = cost()
+    make_rows(range(3, 30))
+    assert cost() == few
+
+
+def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(site: Client) -> None:
+    make_rows(range(8))
+    one, many = make_prediction(make_ticket()).ticket, make_ticket()
+    for spec in ModelSpec.objects.all():
+        make_prediction(many, spec=spec)
+
+    def cost(ticket: Ticket) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page(site, "ticket", "change", ticket.pk)
+        return len(queries)
+
+    cost(one)
+    assert cost(one) == cost(many)
+
+
+def test_a_list_counts_no_further_than_a_person_pages(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(BoundedPaginator, "MOST", 20)
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(25)])
+    assert "20 tickets" in page(site, "ticket")
+
+
+@pytest.mark.parametrize("model", RECORDS)
+def test_records_are_read_and_never_changed(site: Client, model: str) -> None:
+    make_rows(range(1))
+    row = {name: ModelSpec._meta.apps.get_model("classifier", name) for name in RECORDS}[model].objects.first()
+    page(site, model, "change", row.pk)
+    for name, args in [("add", []), ("change", [row.pk]), ("delete", [row.pk])]:
+        assert site.post(reverse(f"admin:classifier_{model}_{name}", args=args), {"post": "yes"}).status_code == 403
+
+
+@pytest.mark.parametrize("model", KEPT)
+def test_the_history_is_shown_and_takes_nothing_back(site: Client, model: str) -> None:
+    row = ModelSpec._meta.apps.get_model("classifier", model).objects.first()
+    version = row.history.earliest().pk
+    page(site, model, "history", row.pk)
+    assert 'value="Revert"' not in page(site, model, "simple_history", row.pk, version)
+    assert site.post(reverse(f"admin:classifier_{model}_simple_history", args=[row.pk, version])).status_code == 403
+
+
+def test_a_stranger_sees_nothing(client: Client, tom: User) -> None:
+    client.force_login(tom)
+    assert client.get(reverse("admin:classifier_gate_change", args=[1])).status_code == 302
+
+
+def test_who_may_only_look_can_do_nothing(client: Client) -> None:
+    looker = make_user("lou")
+    User.objects.filter(pk=looker.pk).update(is_staff=True)
+    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_category", "view_modelspec"]))
+    client.force_login(looker)
+    billing, spec = Category.objects.get(name="Billing"), ModelSpec.objects.embedded()
+    page(client, "category", "change", billing.pk)
+    page(client, "modelspec", "change", spec.pk)
+    for model, action, row in [("category", "retire", billing), ("modelspec", "ping", spec)]:
+        assert f'value="{action}"' not in act(client, model, action, row)
+    assert Category.objects.active().filter(name="Billing").exists()
+
+
+def test_merging_asks_where_to_and_says_what_moves(site: Client) -> None:
+    billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
+    make_prediction(make_ticket(), category=billing)
+    asked = act(site, "category", "merge", billing)
+    assert "1 prediction<" in asked
+    assert " style=" not in asked
+    assert "<script>" not in asked
+    assert "Billing is merged into General" in act(site, "category", "merge", billing, into=general.pk)
+    billing.refresh_from_db()
+    assert billing.merged_into == general
+
+
+def test_merging_offers_full_names_for_two_may_share_the_last_part(site: Client) -> None:
+    for name in ("Technical", "Account"):
+        Category.objects.create(name="Other", parent=Category.objects.get(name=name))
+    asked = act(site, "category", "merge", Category.objects.get(name="Billing"))
+    assert "Technical &gt; Other" in asked
+    assert "Account &gt; Other" in asked
+
+
+def test_several_are_merged_at_once_and_who_cannot_be_says_why(site: Client) -> None:
+    billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
+    child = Category.objects.create(name="Refunds", parent=billing)
+    done = act(site, "category", "merge", billing, technical, into=child.pk)
+    assert "Technical is merged into Refunds" in done
+    assert "Refunds stands below Billing" in done
+    assert Category.objects.active().filter(name="Billing").exists()
+
+
+def test_sentiments_merge_on_the_same_page(site: Client) -> None:
+    neutral, negative = Sentiment.objects.get(name="Neutral"), Sentiment.objects.get(name="Negative")
+    assert "Neutral is merged into Negative" in act(site, "sentiment", "merge", neutral, into=negative.pk)
+
+
+def test_a_label_is_retired_and_restored_by_actions_alone(site: Client) -> None:
+    billing = Category.objects.get(name="Billing")
+    assert "Billing is retired" in act(site, "category", "retire", billing)
+    assert "Billing is in use again" in act(site, "category", "restore", billing)
+    values = {"name": "Billing", "description": "", "examples": "", "position": 1, "parent": "", "retired": "on"}
+    site.post(reverse("admin:classifier_category_change", args=[billing.pk]), values)
+    assert Category.objects.active().filter(name="Billing").exists()
+
+
+def test_a_merged_label_is_not_brought_back_through_its_history(site: Client) -> None:
+    billing = Category.objects.get(name="Billing")
+    version = billing.history.earliest().pk
+    label_changes.merge(billing, Category.objects.get(name="General"))
+    values = {"name": "Billing", "description": "", "examples": "", "position": 1, "parent": ""}
+    site.post(reverse("admin:classifier_category_simple_history", args=[billing.pk, version]), values)
+    assert not Category.objects.active().filter(name="Billing").exists()
+
+
+def test_a_category_is_not_put_below_a_retired_one(site: Client) -> None:
+    parent = Category.objects.create(name="Old")
+    label_changes.retire(parent)
+    values = {"name": "Billing", "description": "", "examples": "", "position": 9, "parent": parent.pk}
+    response = site.post(reverse("admin:classifier_category_add"), values)
+    assert "Old is retired; restore it first" in response.content.decode()
+    assert Category.objects.filter(name="Billing").count() == 1
+
+
+def test_the_list_is_a_tree_however_long(site: Client) -> None:
+    parents = [Category.objects.create(name=f"P{number}", position=9) for number in range(110)]
+    Category.objects.bulk_create(Category(name="C", parent=parent, position=500) for parent in parents)
+    content = page(site, "category")
+    places = [content.index(f">{name}<") for name in ("P0", "P0 &gt; C", "P109", "P109 &gt; C", "P99 &gt; C")]
+    assert places == sorted(places)
+
+
+def test_a_refusal_is_a_sentence(site: Client) -> None:
+    everything = Category.objects.all()
+    assert "is the last one" in act(site, "category", "retire", *everything)
+    assert Category.objects.active().count() == 1
+
+
+def test_a_label_in_use_has_no_delete_page(site: Client) -> None:
+    used, unused = Category.objects.all()[:2]
+    make_prediction(make_ticket(), category=used)
+    assert site.get(reverse("admin:classifier_category_delete", args=[used.pk])).status_code == 403
+    assert site.get(reverse("admin:classifier_category_delete", args=[unused.pk])).status_code == 200
+    assert "1 prediction; it can be retired or merged, not deleted." in page(site, "category", "change", used.pk)
+
+
+def test_a_selection_of_labels_is_not_deleted(site: Client) -> None:
+    assert 'value="delete_selected"' not in page(site, "category")
+    act(site, "category", "delete_selected", *Category.objects.all(), post="yes")
+    assert Category.objects.count() == 4
+
+
+def test_changes_of_the_taxonomy_are_in_the_history(site: Client, admin: User) -> None:
+    billing = Category.objects.get(name="Billing")
+    values = {"name": "Payments", "description": "Money.", "examples": "", "position": 1, "parent": ""}
+    response = site.post(reverse("admin:classifier_category_change", args=[billing.pk]), values, follow=True)
+    assert "under a new contract" in response.content.decode()
+    record = billing.history.latest()
+    assert (record.name, record.history_user) == ("Payments", admin)
+    assert site.get(reverse("admin:classifier_category_history", args=[billing.pk])).status_code == 200
+
+
+def test_a_name_twice_under_one_parent_is_a_field_error(site: Client) -> None:
+    values = {"name": "Billing", "description": "", "examples": "", "position": 9, "parent": ""}
+    response = site.post(reverse("admin:classifier_category_add"), values)
+    assert "There is a category of this name here already" in response.content.decode()
+
+
+def test_the_key_of_a_provider_is_named_and_never_shown(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = reverse("admin:classifier_provider_changelist")
+    assert "missing OXLO_API_KEY" in site.get(page).content.decode()
+    monkeypatch.setenv("OXLO_API_KEY", "sk-very-secret")
+    content = site.get(page).content.decode()
+    assert "missing OXLO_API_KEY" not in content
+    assert "sk-very-secret" not in content
+
+
+def test_the_page_of_a_provider_says_what_it_cost_today(site: Client) -> None:
+    provider = Provider.objects.get(name="OpenAI")
+    Spend.objects.create(provider=provider, day=timezone.now().date(), cost="1.25")
+    Spend.objects.create(provider=provider, day="2020-01-01", cost="7")
+    content = page(site, "provider", "change", provider.pk)
+    assert "1.2500" in content
+    assert "missing OPENAI_API_KEY" in content
+    assert "1.2500" in page(site, "provider")
+
+
+def test_an_endpoint_without_url_is_refused(site: Client) -> None:
+    provider = Provider.objects.get(name="OpenAI")
+    values = {"name": "OpenAI", "base_url": "", "api_key_env": "OPENAI_API_KEY"}
+    response = site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    assert "An endpoint needs a base URL" in response.content.decode()
+
+
+def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
+    spec = ModelSpec.objects.embedded()
+    Gate.objects.update(second_opinion=None)
+    assert site.post(reverse("admin:classifier_modelspec_delete", args=[spec.pk]), {"post": "yes"}).status_code == 403
+    data = {"action": "delete_selected", "_selected_action": [spec.pk], "post": "yes"}
+    assert site.post(reverse("admin:classifier_modelspec_changelist"), data).status_code == 403
+    values = {"name": "moved", "kind": "chat", "base_url": "http://127.0.0.1:9/v1", "api_key_env": ""}
+    site.post(reverse("admin:classifier_provider_change", args=[spec.provider_id]), values)
+    site.post(reverse("admin:classifier_modelspec_change", args=[spec.pk]), spec_values(spec, provider=1))
+    assert ModelSpec.objects.embedded() == spec
+    assert Provider.objects.get(pk=spec.provider_id).name == "moved"
+
+
+def spec_values(spec: ModelSpec, **values: object) -> dict[str, object]:
+    """What the form of a model sends."""
+    names = ["name", "family", "temperature", "max_tokens", "timeout", "max_in_flight", "json_mode", "examples"]
+    names += ["price_per_request", "price_input", "price_output"]
+    sent = {name: getattr(spec, name) for name in names} | {
+        "provider": spec.provider_id,
+        "extra": json.dumps(spec.extra),
+        "initial-extra": json.dumps(spec.extra),
+    }
+    return {name: "" if value is None else value for name, value in (sent | values).items()}
+
+
+def test_another_model_has_the_json_mode_found_out_again(site: Client) -> None:
+    spec = ModelSpec.objects.get(name="qwen-3-32b")
+    spec.remember(JsonMode.OBJECT)
+    where = reverse("admin:classifier_modelspec_change", args=[spec.pk])
+    site.post(where, spec_values(spec, timeout=12.5))
+    spec.refresh_from_db()
+    assert (spec.timeout, spec.json_mode) == (12.5, "json_object")
+    site.post(where, spec_values(spec, name="qwen-4"))
+    spec.refresh_from_db()
+    assert (spec.name, spec.json_mode) == ("qwen-4", "unknown")
+
+
+def test_a_key_typed_in_place_of_its_variable_is_refused(site: Client) -> None:
+    provider = Provider.objects.get(name="OpenAI")
+    values = {"name": "OpenAI", "kind": "chat", "base_url": provider.base_url, "api_key_env": "sk-abc123"}
+    response = site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    assert "not the secret itself" in response.content.decode()
+
+
+def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> None:
+    provider = Provider.objects.get(name="Local server")
+    provider.specs.update(json_mode="json_object")
+    values = {"name": provider.name, "kind": "chat", "base_url": "http://127.0.0.1:9999/v1", "api_key_env": ""}
+    site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    assert provider.specs.get().json_mode == "unknown"
+
+
+def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
+    primary = ModelSpec.objects.get(name="llama-3.3-70b")
+    values = DECIDES | {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
+    response = site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    assert "another family" in response.content.decode()
+    values["second_opinion"] = ModelSpec.objects.get(name="qwen-3-32b").pk
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    assert Gate.current().threshold == 0.9
+
+
+def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
+    embedded, primary = ModelSpec.objects.embedded(), ModelSpec.objects.get(name="llama-3.3-70b")
+    where = reverse("admin:classifier_gate_change", args=[1])
+    values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
+    refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
+    assert "another one than the primary" in refused
+    site.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
+    gate = Gate.current()
+    assert (gate.front, gate.front_threshold) == (embedded, 0.9)
+    record = gate.history.latest()
+    assert (record.front, record.front_threshold, record.history_user) == (embedded, 0.9, admin)
+
+
+@pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
+def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
+    assert Gate.current().front_threshold == 0.95
+
+
+def test_the_gate_says_why_the_model_in_front_is_not_asked(site: Client) -> None:
+    Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+    assert "none: it has learned nothing yet" in page(site, "gate", "change", 1)
+    Gate.objects.update(front=ModelSpec.objects.get(name="qwen-3-32b"))
+    assert "none: OXLO_API_KEY is missing" in page(site, "gate", "change", 1)
+
+
+def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(site: Client) -> None:
+    endpoint = page(site, "modelspec", "change", ModelSpec.objects.get(name="qwen-3-32b").pk)
+    embedded = page(site, "modelspec", "change", ModelSpec.objects.embedded().pk)
+    assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
+    assert ('name="examples"' in embedded, 'name="learning"' in embedded) == (False, True)
+
+
+@pytest.mark.parametrize(
+    ("provider", "values", "refusal"),
+    [
+        ("Oxlo", {"learning": "specialist", "examples": 0}, "Only embedded models learn"),
+        ("Embedded", {"learning": "", "examples": 3}, "Only endpoints are shown solved tickets"),
+        ("Oxlo", {"learning": "", "examples": 21}, "less than or equal to 20"),
+    ],
+)
+def test_a_new_model_that_mixes_both_up_is_refused(
+    site: Client, provider: str, values: dict[str, object], refusal: str
+) -> None:
+    sent = spec_values(ModelSpec.objects.get(name="qwen-3-32b"), name="new", **values)
+    sent["provider"] = Provider.objects.get(name__startswith=provider).pk
+    content = site.post(reverse("admin:classifier_modelspec_add"), sent).content.decode()
+    assert refusal in content
+    assert not ModelSpec.objects.filter(name="new").exists()
+
+
+def test_the_gate_is_one_row_that_says_who_is_in_charge(site: Client) -> None:
+    response = site.get(reverse("admin:classifier_gate_changelist"), follow=True)
+    content = response.content.decode()
+    assert response.redirect_chain == [(reverse("admin:classifier_gate_change", args=[1]), 302)]
+    assert "No key in OXLO_API_KEY: the embedded model answers in place of llama-3.3-70b" in content
+    assert "none: no key in OXLO_API_KEY for kimi-k2.6" in content
+    assert site.get(reverse("admin:classifier_gate_add")).status_code == 403
+    assert site.post(reverse("admin:classifier_gate_delete", args=[1]), {"post": "yes"}).status_code == 403
+
+
+def test_the_gate_names_both_models_once_their_keys_are_set(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OXLO_API_KEY", "sk-very-secret")
+    content = page(site, "gate", "change", 1)
+    assert '<div class="readonly">llama-3.3-70b</div>' in content
+    assert '<div class="readonly">kimi-k2.6</div>' in content
+
+
+def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> None:
+    content = page(site, "gate", "change", 1)
+    assert f'<div class="readonly">{embedded_gate.primary}</div>' in content
+    assert '<div class="readonly">none chosen</div>' in content
+    assert "No key in" not in content
+
+
+@pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
+def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
+    assert Gate.current().threshold == 0.85
+
+
+def test_pinging_shows_the_latency_or_the_exact_error(site: Client, primary: Callable[..., ModelSpec]) -> None:
+    with OpenAIServer() as server:
+        spec = primary(server)
+        assert "First: ok" in act(site, "modelspec", "ping", spec)
+    with OpenAIServer([error(401, "bad key")]) as server:
+        Provider.objects.filter(pk=spec.provider_id).update(base_url=server.base_url)
+        assert "wrong_key: 401" in act(site, "modelspec", "ping", spec)
+
+
+def test_pinging_without_a_key_names_the_variable(site: Client) -> None:
+    assert "OXLO_API_KEY" in act(site, "modelspec", "ping", ModelSpec.objects.get(name="kimi-k2.6")).split("no_key")[1]
+
+
+def test_the_embedded_model_can_be_pinged(site: Client) -> None:
+    spec = ModelSpec.objects.embedded()
+    assert f"{capfirst(spec.name)}: ok, " in act(site, "modelspec", "ping", spec)
+
+
+def add_ticket(site: Client, text: str, **values: str) -> Any:
+    sent = {"text": text, "source": "app", "received_at_0": "2026-01-01", "received_at_1": "10:00:00"} | values
+    return site.post(reverse("admin:classifier_ticket_add"), sent)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "   \n ", "x" * (LONGEST_TICKET + 1), "nul \0 byte"], ids=["empty", "blank", "too long", "nul"]
+)
+def test_a_text_that_is_no_ticket_is_a_field_error(site: Client, text: str) -> None:
+    response = add_ticket(site, text)
+    assert list(response.context["adminform"].errors) == ["text"]
+    assert not Ticket.objects.exists()
+
+
+def test_a_ticket_added_is_new_whatever_the_form_says(site: Client) -> None:
+    add_ticket(site, "first line\r\nsecond", external_id="X-1", customer="kim", state="settled")
+    add_ticket(site, "no external id")
+    add_ticket(site, "again no external id")
+    first, *others = Ticket.objects.order_by("pk")
+    assert (first.text, first.external_id, first.state) == ("first line\nsecond", "X-1", "new")
+    assert [ticket.external_id for ticket in others] == [None, None]
+
+
+def test_a_second_ticket_of_one_external_id_is_refused(site: Client) -> None:
+    add_ticket(site, "first", external_id="X-1")
+    assert add_ticket(site, "second", external_id="X-1").status_code == 200
+    assert Ticket.objects.get().text == "first"
+
+
+def test_the_page_of_a_ticket_tells_what_was_said_of_it(site: Client) -> None:
+    prediction = make_prediction(make_ticket(), reasoning="It speaks of money.")
+    make_verdict(prediction)
+    asked = {"ticket": prediction.ticket, "spec": prediction.spec, "contract": prediction.contract}
+    Failure.objects.create(**asked, kind="timeout", detail="No answer in time.")
+    content = page(site, "ticket", "change", prediction.ticket_id)
+    for part in ("It speaks of money.", "No answer in time.", "confident enough"):
+        assert part in content
+    listed = page(site, "ticket")
+    assert f"{prediction.category} | {prediction.sentiment} (0.90)" in listed
+    assert "confident enough" in listed
+
+
+def test_a_stored_text_cannot_be_edited(site: Client) -> None:
+    ticket = make_ticket("as it came")
+    values = {"text": "changed", "received_at_0": "2026-01-01", "received_at_1": "10:00:00", "channel": "chat"}
+    empty = {
+        f"{name}-{key}": 0
+        for name in ("predictions", "failures", "verdicts")
+        for key in ("TOTAL_FORMS", "INITIAL_FORMS")
+    }
+    site.post(reverse("admin:classifier_ticket_change", args=[ticket.pk]), values | empty)
+    ticket.refresh_from_db()
+    assert (ticket.text, ticket.channel) == ("as it came", "chat")
+
+
+def test_tickets_are_classified_again(site: Client) -> None:
+    ticket = make_ticket()
+    Ticket.objects.update(state="held")
+    assert "1 ticket will be classified again" in act(site, "ticket", "classify_again", ticket)
+    ticket.refresh_from_db()
+    assert ticket.state == "new"
+
+
+def test_a_ticket_found_by_its_text_external_id_or_customer(site: Client) -> None:
+    make_ticket("the printer smokes", external_id="X-1", customer="kim@example.org")
+    make_ticket("all is well")
+    for query in ("smokes", "X-1", "kim@example.org"):
+        content = site.get(reverse("admin:classifier_ticket_changelist"), {"q": query}).content.decode()
+        assert "the printer smokes" in content
+        assert "all is well" not in content
+
+
+def test_the_gates_mode_is_chosen_with_what_it_needs(site: Client) -> None:
+    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "threshold": 0.85, "front_threshold": 0.95}
+    values |= {"mode": "score", "about": "category", "score_threshold": 0.9}
+    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    gate = Gate.current()
+    assert (gate.mode, gate.about, gate.score_threshold) == ("score", "category", 0.9)

@@ -1,0 +1,158 @@
+"""Tickets are found by their words, whatever is typed and whatever a ticket says."""
+
+import unicodedata
+from collections.abc import Iterator
+
+import pytest
+from django.core.management import call_command
+from django.db import connection, migrations, models
+from django.db.migrations.state import ProjectState
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from classifier.database import search
+from classifier.models import Ticket
+from tests.factories import make_ticket
+
+pytestmark = pytest.mark.django_db
+ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite makes tables anew")
+
+
+def found(typed: str) -> list[str]:
+    return list(Ticket.objects.search(typed).order_by("pk").values_list("text", flat=True))
+
+
+def test_a_ticket_is_found_by_each_of_its_words_and_by_their_beginnings() -> None:
+    make_ticket("Where is my Refund for invoice no. 9922?")
+    make_ticket("The printer smokes.")
+    for typed in ("refund", "REFUND", "ref", "invoice refund", "9922", "no. 9922?", "99"):
+        assert found(typed) == ["Where is my Refund for invoice no. 9922?"], typed
+
+
+def test_all_words_must_be_there() -> None:
+    make_ticket("refund please")
+    assert found("refund invoice") == []
+    assert found("efund") == []
+
+
+@pytest.mark.parametrize(
+    "typed", ["example.org", "ada@example.org", "example", "ORD-2024-99", "2024", "path/to", "foo_bar"]
+)
+def test_parts_of_addresses_and_numbers_are_words(typed: str) -> None:
+    make_ticket("Mail ada@example.org about ORD-2024-99, see https://example.org/path/to?page=1 and foo_bar")
+    assert len(found(typed)) == 1
+
+
+@pytest.mark.parametrize("typed", ["", "   ", "!!! ... '\"", "()*:&|<->", "\x00", "’", "\ud800"])
+def test_what_is_no_word_filters_nothing(typed: str) -> None:
+    make_ticket("anything")
+    assert found(typed) == ["anything"]
+
+
+@pytest.mark.parametrize(
+    "typed",
+    ["NEAR(a b)", "AND", "a AND", "OR OR", "NOT x", "text:a", "^a", "a* b*", '"', '"a', "a'", "a:*", "!a & |", "\\"],
+)
+def test_the_languages_of_databases_are_only_words(typed: str) -> None:
+    make_ticket("nothing of that kind")
+    assert found(f"{typed} zebra") == []
+
+
+def test_operators_can_be_looked_for() -> None:
+    make_ticket("neither this nor that")
+    make_ticket("near and not or")
+    assert found("NEAR AND NOT OR") == ["near and not or"]
+
+
+@pytest.mark.parametrize(
+    "text", ["退款 申请", "हिन्दी में", "مرحبا بالعالم", "Straße überall", "ขอเงินคืน", "😀 refund 😀", "ｒｅｆｕｎｄ"]
+)
+def test_other_scripts_are_found_as_they_are_written(text: str) -> None:
+    make_ticket(text)
+    make_ticket("plain")
+    assert found(text) == [text]
+
+
+@settings(max_examples=60, deadline=None)
+@given(typed=st.text(max_size=80))
+def test_no_input_breaks_a_search(typed: str) -> None:
+    list(Ticket.objects.search(typed)[:3])
+
+
+def test_a_changed_text_is_found_by_its_new_words_only() -> None:
+    ticket = make_ticket("first words")
+    Ticket.objects.filter(pk=ticket.pk).update(text="other words")
+    assert found("first") == []
+    assert found("other words") == ["other words"]
+    ticket.refresh_from_db()
+    ticket.customer = "somebody"
+    ticket.save()
+    assert found("other") == ["other words"]
+
+
+def test_tickets_that_are_gone_are_not_found() -> None:
+    Ticket.objects.bulk_create([Ticket(text=f"zebra {number}") for number in range(3)])
+    Ticket.objects.filter(text="zebra 1").delete()
+    assert found("zebra") == ["zebra 0", "zebra 2"]
+
+
+def test_what_is_imported_twice_is_indexed_once() -> None:
+    for _time in range(2):
+        tickets = [Ticket(source="file", external_id=str(number), text=f"zebra {number}") for number in range(3)]
+        Ticket.objects.bulk_create(tickets, ignore_conflicts=True)
+    assert found("zebra") == ["zebra 0", "zebra 1", "zebra 2"]
+
+
+def test_the_latest_matches_are_found_and_no_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(search, "MOST_MATCHES", 2)
+    for number in range(4):
+        make_ticket(f"zebra {number}")
+    assert found("zebra") == ["zebra 2", "zebra 3"]
+
+
+def letters() -> Iterator[str]:
+    """Every letter there is, the longest to write first: a word each, or two and both where a mark joins them."""
+    for code in reversed(range(0x110000)):
+        if unicodedata.category(chr(code)).startswith("L"):
+            yield chr(code)
+
+
+@pytest.mark.parametrize("between", [" ", "-", ".", "/", "@", "\u00b7", "’"])
+def test_no_text_is_too_much_for_the_index(between: str) -> None:
+    text = between.join(list(letters()))[:1_000_000]
+    ticket = make_ticket("needle " + text)
+    assert found("needle") == [ticket.text]
+
+
+def test_a_word_of_a_megabyte_is_stored_all_the_same() -> None:
+    make_ticket("needle " + "x" * 1_000_000)
+    assert len(found("needle")) == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_migration_indexes_what_is_there_and_can_be_taken_back() -> None:
+    make_ticket("zebra of old")
+    search.drop_index(connection)
+    make_ticket("zebra of between")
+    search.create_index(connection)
+    make_ticket("zebra of late")
+    assert found("zebra") == ["zebra of old", "zebra of between", "zebra of late"]
+
+
+@ON_SQLITE
+@pytest.mark.django_db(transaction=True)
+def test_a_table_made_anew_is_still_searched() -> None:
+    """A migration that alters the tickets takes their triggers away; what is stored then is made up for."""
+    make_ticket("zebra of old")
+    field = models.CharField(max_length=253, blank=True)
+    with connection.schema_editor() as editor:
+        state = ProjectState.from_apps(Ticket._meta.apps)
+        changed = state.clone()
+        migrations.AlterField("ticket", "customer", field).state_forwards("classifier", changed)
+        before, after = state.apps.get_model("classifier", "Ticket"), changed.apps.get_model("classifier", "Ticket")
+        editor.alter_field(before, before._meta.get_field("customer"), after._meta.get_field("customer"))
+    make_ticket("zebra of between")
+    assert found("zebra") == ["zebra of old"]
+    call_command("migrate", verbosity=0)
+    make_ticket("zebra of late")
+    assert found("zebra") == ["zebra of old", "zebra of between", "zebra of late"]

@@ -1,0 +1,28 @@
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.embeddings.nearest_examples import index_of
+from classifier.learning.vector_space import WIDTH, Floats, centred
+
+pytestmark = pytest.mark.once
+
+
+def vectors(count: int, directions: int, seed: int) -> Floats:
+    """At length one, differing in so many directions only."""
+    random = np.random.default_rng(seed)
+    found = random.normal(size=(count, directions)) @ random.normal(size=(directions, WIDTH))
+    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+
+
+@given(st.integers(0, 300), st.sampled_from([2, 40, WIDTH]), st.integers(1, 5), st.integers(0, 1_000))
+def test_the_nearest_are_found_without_reading_all(count: int, directions: int, most: int, seed: int) -> None:
+    found = vectors(count + 3, directions, seed)
+    examples, texts = found[3:], found[:3]
+    index = index_of(range(count), list(examples))
+    told = index.nearest(texts, most)
+    every = centred(texts, index.centre) @ index.vectors.T
+    for near, closeness in zip(told, every, strict=True):
+        np.testing.assert_allclose([one.closeness for one in near], np.sort(closeness)[::-1][:most], atol=1e-5)
+        np.testing.assert_allclose([one.closeness for one in near], closeness[[one.key for one in near]], atol=1e-5)

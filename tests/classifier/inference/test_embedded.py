@@ -1,0 +1,125 @@
+"""The embedded model as it ships: the real encoder on the CPU."""
+
+import threading
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from classifier.contract import prompt
+from classifier.contract.types import (
+    Answer,
+    ClassifierError,
+    Contract,
+    Option,
+)
+from classifier.embeddings import encoder
+from classifier.inference.backends import build, explanations
+from classifier.inference.backends.embedded import EmbeddedClassifier, readable
+from classifier.text import storable
+
+pytestmark = pytest.mark.once
+
+
+def contract(*categories: str) -> Contract:
+    described = {"Billing": "Charges, refunds and invoices.", "Technical": "Errors, outages and bugs."}
+    sentiments = [Option(name="Positive", description="Happy."), Option(name="Negative", description="Angry.")]
+    return prompt.contract_for(
+        [Option(name=name, description=described.get(name, "")) for name in categories], sentiments
+    )
+
+
+def classify(texts: list[str], terms: Contract) -> list[Answer]:
+    results = list(EmbeddedClassifier().classify(texts, terms))
+    assert not any(isinstance(result, ClassifierError) for result in results)
+    return results  # type: ignore[return-value]
+
+
+def test_it_labels_by_meaning_and_names_the_words_that_told() -> None:
+    (answer,) = classify(
+        ["The server crashes with an exception when I upload a file"], contract("Billing", "Technical")
+    )
+    assert answer.category == "Technical"
+    assert 0 < answer.confidence < 1
+    assert any(word in answer.reasoning for word in ("crashes", "server", "exception"))
+
+
+def test_answers_come_in_order_whatever_the_lengths() -> None:
+    texts = ["refund " * length for length in (300, 1, 40, 2, 100)] + ["the app crashed"] * 80
+    together = classify(texts, contract("Billing", "Technical"))
+    alone = [classify([text], contract("Billing", "Technical"))[0] for text in texts[:6]]
+    assert [answer.category for answer in together[:6]] == [answer.category for answer in alone]
+    assert np.allclose([a.confidence for a in together[:6]], [a.confidence for a in alone], atol=0.05)
+
+
+@pytest.mark.parametrize("text", ["", " ", "?", "😡", "a\x00b\ud800", "x" * 1_000_000, "<b></b>", "مرحبا بالعالم"])
+def test_it_answers_whatever_the_text(text: str) -> None:
+    (answer,) = classify([storable(text)], contract("Billing", "Technical"))
+    assert 0 <= answer.confidence <= 1
+    assert answer.usage.shortened is (len(text) > 1_400)
+
+
+def test_a_taxonomy_with_one_label_or_five_hundred() -> None:
+    assert classify(["hello"], contract("Billing"))[0].category == "Billing"
+    assert classify(["hello"], contract(*(f"label {number}" for number in range(500))))[0].confidence < 0.2
+
+
+def test_the_end_of_a_long_text_is_read_too() -> None:
+    text = readable("a " * 5_000 + "the last word")
+    assert text.endswith("the last word")
+    assert len(text) <= 1_410
+
+
+def test_markup_addresses_and_handles_are_not_read() -> None:
+    assert (
+        readable("<p>Hi @harbor see https://example.org/x?y=1</p> mail kim@example.org")
+        == "Hi see mail kim@example.org"
+    )
+
+
+def test_vectors_have_length_one() -> None:
+    vectors = encoder.load().encode(["one", "two words", "three of them"])
+    assert vectors.shape == (3, 384)
+    assert np.allclose(np.linalg.norm(vectors, axis=1), 1, atol=1e-5)
+
+
+def test_threads_that_start_together_share_one_encoder() -> None:
+    encoder._load.cache_clear()
+    together = threading.Barrier(2)
+
+    def load(_thread: int) -> encoder.Encoder:
+        together.wait()
+        return encoder.load()
+
+    with ThreadPoolExecutor(2) as pool:
+        first, second = pool.map(load, range(2))
+    assert first is second
+
+
+def test_a_corrupt_file_is_told_as_such(tmp_path: Path) -> None:
+    broken = tmp_path / "model.onnx"
+    broken.write_bytes(b"not a model")
+    with pytest.raises(ClassifierError, match="cannot be loaded from"):
+        build.embedded_model(encoder_file=str(broken), tokenizer_file="")
+
+
+def test_threads_that_start_together_share_one_model() -> None:
+    build._embedded.cache_clear()
+    built: list[object] = []
+    threads = [
+        threading.Thread(target=lambda: built.append(build.embedded_model(encoder_file="", tokenizer_file="")))
+        for _number in range(4)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(built) == 4
+    assert len(set(map(id, built))) == 1
+
+
+def test_words_that_carried_it_are_words_without_the_marks_around_them() -> None:
+    text = "-----Refund----- my double-charge, isn't it 'refund'?"
+    spans = explanations.spans(text, ["refund", "double-charge", "isn't"])
+    assert [text[begin:end] for begin, end in spans] == ["Refund", "double-charge", "isn't", "refund"]

@@ -1,0 +1,261 @@
+"""Solved tickets stand beside the one that an endpoint is asked about: the nearest ones, as data, with their labels."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from django.test import Client
+from django.urls import reverse
+from hypothesis import given
+from hypothesis import strategies as st
+from pytest_django.fixtures import Settings
+
+from classifier.contract import prompt
+from classifier.contract.types import Answer, Option, Solved
+from classifier.embeddings import nearest_examples, vector_store
+from classifier.inference import asking
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Example,
+    ModelSpec,
+    Prediction,
+    Sentiment,
+    Ticket,
+)
+from classifier.models.specialist import digest_of
+from classifier.pipeline import runner
+from classifier.taxonomy import label_changes
+from tests.factories import make_spec, make_ticket, make_user
+from tests.servers import OpenAIServer, answer, say
+
+Use = Callable[..., ModelSpec]
+
+CONTRACT = prompt.contract_for([Option(name="Billing"), Option(name="Technical")], [Option(name="Negative")])
+
+REFUND = "I was charged twice this month, please refund one of the payments."
+CRASH = "The app crashes each time I open the settings page."
+LOGIN = "I forgot my password and cannot log in to my account."
+
+
+@pytest.fixture(autouse=True)
+def fresh_index() -> None:
+    nearest_examples.forget()
+
+
+def teach(text: str, category: str = "Technical", sentiment: str = "Negative") -> Example:
+    """An example whose vector is there."""
+    example = Example.objects.create(
+        text=text,
+        digest=digest_of(text),
+        group=1,
+        category=Category.objects.get(name=category),
+        sentiment=Sentiment.objects.get(name=sentiment),
+    )
+    vector_store.of([text])
+    nearest_examples.forget()
+    return example
+
+
+@pytest.fixture
+def taught(catalogue: None) -> None:
+    teach(REFUND, "Billing")
+    teach(CRASH, "Technical")
+    teach(LOGIN, "Account", "Neutral")
+
+
+def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVersion | None = None) -> list[list[str]]:
+    """What an endpoint is shown with this text: texts, categories, sentiments."""
+    with OpenAIServer() as server:
+        spec = primary(server)
+        asked = asking.ask([text], spec, version or ContractVersion.objects.in_force(), examples=number)
+        assert [type(one) for one in asked] == [Answer]
+    assert server.requests[0].ticket == text
+    return [list(one.values()) for one in server.requests[0].solved]
+
+
+# The wording
+
+
+@given(st.text(), st.lists(st.text(min_size=1), max_size=4))
+def test_whatever_strangers_wrote_it_stays_quoted(text: str, texts: list[str]) -> None:
+    shown = [Solved(text=one, category="Billing", sentiment="Negative") for one in texts]
+    _system, user = prompt.messages(CONTRACT, text, shown)
+    lines = user["content"].split("\n")
+    assert json.loads(lines[-1]) == text
+    quoted = [json.loads(line) for line in lines if line.startswith("{")]
+    assert [one["ticket"] for one in quoted] == texts
+    assert len(lines) == (2 if not texts else len(prompt.SOLVED_TICKETS.split("\n")) + len(texts) + 3)
+
+
+@given(st.text())
+def test_without_solved_tickets_nothing_changes(text: str) -> None:
+    ticket = json.dumps(text, ensure_ascii=False)
+    assert prompt.messages(CONTRACT, text) == [
+        {"role": "system", "content": CONTRACT.system_prompt},
+        {"role": "user", "content": f"The ticket, as a JSON string:\n{ticket}"},
+    ]
+    assert prompt.messages(CONTRACT, text, []) == prompt.messages(CONTRACT, text)
+
+
+def test_a_long_one_is_shortened() -> None:
+    shown = Solved(text="a" * 50_000 + "the end", category="Billing", sentiment="Negative")
+    content = prompt.messages(CONTRACT, "Hi", [shown] * 3)[-1]["content"]
+    assert len(content) < 3 * 900 + 500
+    assert "characters left out here" in content
+    assert "the end" in content
+
+
+# Which they are
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_the_nearest_come_first_and_the_contract_stays_as_it_is(primary: Use) -> None:
+    make_ticket("You charged me two times for this month! I want a refund of the second payment.")
+    with OpenAIServer() as server:
+        primary(server, examples=2)
+        runner.work_off()
+    request = server.requests[0]
+    assert request.solved[0] == {"ticket": REFUND, "category": "Billing", "sentiment": "Negative"}
+    assert len(request.solved) == 2
+    assert request.body["messages"][0]["content"] == Prediction.objects.get().contract.system_prompt
+    assert request.ticket.startswith("You charged me two times")
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_each_of_many_gets_its_own(primary: Use) -> None:
+    asked = {"Refund the second charge, please.": REFUND, "It crashes when I open settings.": CRASH}
+    for text in [*asked] * 40:
+        make_ticket(text)
+    with OpenAIServer() as server:
+        primary(server, examples=1, max_in_flight=32)
+        while runner.work_off():
+            pass
+    assert len(server.requests) == 80
+    assert all([one["ticket"] for one in request.solved] == [asked[request.ticket]] for request in server.requests)
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_a_model_that_is_shown_none_is_asked_as_ever(primary: Use) -> None:
+    assert shown_beside("Refund the second charge, please.", primary, number=0) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_the_repair_of_an_answer_still_shows_them(primary: Use) -> None:
+    make_ticket()
+    with OpenAIServer([say("no"), answer()]) as server:
+        primary(server, examples=2)
+        runner.work_off()
+    first, second = server.requests
+    assert first.solved
+    assert second.body["messages"][1] == first.body["messages"][1]
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_a_text_does_not_give_itself_away(primary: Use) -> None:
+    texts = [text for text, *_labels in shown_beside(REFUND, primary, number=3)]
+    assert sorted(texts) == sorted([CRASH, LOGIN])
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_labels_that_are_not_offered_are_not_shown(primary: Use) -> None:
+    label_changes.retire(Category.objects.get(name="Billing"))
+    categories = {category for _text, category, _sentiment in shown_beside("Refund my charge.", primary, number=3)}
+    assert categories == {"Technical", "Account"}
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
+    account, billing = (Category.objects.get(name=name) for name in ("Account", "Billing"))
+    earlier = ContractVersion.objects.in_force()
+    Category.objects.filter(pk=account.pk).update(name="Access", parent=Category.objects.get(name="General"))
+    label_changes.merge(billing, Category.objects.get(name="Technical"))
+    now = {text: category for text, category, _sentiment in shown_beside("Hello?", primary, number=3)}
+    assert now == {REFUND: "Technical", CRASH: "Technical", LOGIN: "General > Access"}
+    with OpenAIServer() as server:
+        spec = make_spec(server, name="again", family="again")
+        restored = ContractVersion.objects.get(pk=earlier.pk).restored()
+        list(asking.ask(["Hello?"], spec, restored, examples=3))
+    then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
+    assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_what_is_no_example_any_more_is_not_shown(primary: Use) -> None:
+    """Though the index of this process has not noticed yet."""
+    vector_store.of(["Refund my charge."])
+    nearest_examples.index()
+    Example.objects.filter(text=REFUND).delete()
+    assert REFUND not in [text for text, *_labels in shown_beside("Refund my charge.", primary, number=3)]
+
+
+# Where they cannot be told
+
+
+@pytest.mark.django_db
+def test_without_examples_models_are_asked_all_the_same(primary: Use) -> None:
+    assert shown_beside("Refund the second charge, please.", primary) == []
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_an_encoder_that_fails_stops_no_ticket(
+    primary: Use, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    broken = tmp_path / "encoder.onnx"
+    broken.write_bytes(b"nothing like it")
+    settings.ENCODER_FILE = str(broken)
+    nearest_examples.forget()
+    make_ticket("Refund the second charge, please.")
+    with OpenAIServer() as server:
+        primary(server, examples=2)
+        runner.work_off()
+    assert Ticket.objects.get().state == Ticket.State.ACCEPTED
+    assert server.requests[0].solved == []
+    assert "asked without" in caplog.text
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_an_embedded_model_answers_whatever_its_row_says(embedded_gate: None) -> None:
+    ModelSpec.objects.update(examples=5)
+    ticket = make_ticket()
+    runner.work_off()
+    ticket.refresh_from_db()
+    assert ticket.state != Ticket.State.NEW
+
+
+# What they cost, and where it is said
+
+
+@pytest.mark.django_db
+@pytest.mark.usefixtures("taught")
+def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
+    """For 20 of them more is set aside than for none, so fewer tickets fit into a day's budget."""
+
+    def asked(examples: int) -> int:
+        with OpenAIServer() as server:
+            values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
+            spec = make_spec(server, name=f"shown {examples}", family="a", **values)
+            list(asking.ask(["Hi"] * 6, spec, ContractVersion.objects.in_force(), examples=examples))
+        return len(server.requests)
+
+    assert asked(20) < asked(0) < 6
+
+
+@pytest.mark.django_db
+def test_the_models_page_says_who_is_shown_how_many(client: Client, catalogue: None) -> None:
+    client.force_login(make_user("ada", "Agent"))
+    where = reverse("classifier:models")
+    assert "solved ticket" not in client.get(where).content.decode()
+    ModelSpec.objects.filter(name="qwen-3-32b").update(examples=5)
+    assert client.get(where).content.decode().count("with 5 solved tickets") == 1

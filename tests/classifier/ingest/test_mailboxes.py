@@ -1,0 +1,282 @@
+"""Messages in a mailbox become tickets, each once, whoever dies in between."""
+
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.message import EmailMessage
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.fixtures import Settings
+
+from classifier import tasks
+from classifier.ingest import mailboxes, storing
+from classifier.ingest.imap import Box
+from classifier.models import Mailbox, Ticket
+from tests.mail_server import PASSWORD, USER, MailServer
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture(scope="module")
+def running() -> Iterator[MailServer]:
+    with MailServer() as server:
+        yield server
+
+
+@pytest.fixture
+def server(running: MailServer, monkeypatch: pytest.MonkeyPatch) -> MailServer:
+    monkeypatch.setenv("MAIL_PASSWORD", PASSWORD)
+    with running.open() as box:
+        box.delete(box.uids())
+    return running
+
+
+@pytest.fixture
+def mailbox(server: MailServer) -> Mailbox:
+    return make_mailbox(server)
+
+
+def make_mailbox(server: MailServer, **values: Any) -> Mailbox:
+    where = {"host": "127.0.0.1", "port": server.port, "security": "none", "user": USER}
+    given = {"name": "Support", "slug": "support", "password_env": "MAIL_PASSWORD"}
+    return Mailbox.objects.create(**given | where | values)
+
+
+def message(text: str = "I cannot log in.", name: str = "one", **headers: str) -> EmailMessage:
+    made = EmailMessage()
+    given = {"Subject": "Help", "From": "Emily Adams <emily@example.com>", "Message-ID": f"<{name}@example.com>"}
+    for header, value in (given | {key.replace("_", "-"): value for key, value in headers.items()}).items():
+        if value:
+            made[header] = value
+    made.set_content(text)
+    return made
+
+
+def fetch() -> bool:
+    Mailbox.objects.update(available_at=timezone.now())
+    return mailboxes.fetch_due()
+
+
+def now(mailbox: Mailbox) -> Mailbox:
+    mailbox.refresh_from_db()
+    return mailbox
+
+
+def test_a_message_becomes_a_ticket_once_and_is_marked_as_seen(server: MailServer, mailbox: Mailbox) -> None:
+    server.deliver(message(Date="Wed, 17 Apr 2024 17:18:10 +0000"))
+    fetch()
+    ticket = Ticket.objects.get()
+    assert (ticket.source, ticket.external_id) == ("mail:support", "<one@example.com>")
+    assert (ticket.text, ticket.customer, ticket.channel) == ("Help\n\nI cannot log in.", "emily@example.com", "email")
+    assert ticket.received_at == datetime(2024, 4, 17, 17, 18, 10, tzinfo=UTC)
+    assert server.seen() == [True]
+    fetch()
+    server.deliver(message())
+    fetch()
+    assert Ticket.objects.count() == 1
+    assert server.seen() == [True, True]
+    assert (now(mailbox).stored, mailbox.skipped, mailbox.error) == (1, 0, "")
+    assert mailbox.checked_at
+
+
+def test_what_was_stored_when_a_worker_died_is_stored_once(
+    server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.deliver(message(), message(name="two"))
+    with monkeypatch.context() as killed:
+        killed.setattr(Box, "mark_seen", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            fetch()
+    assert Ticket.objects.count() == 2
+    assert server.seen() == [False, False]
+    fetch()
+    assert Ticket.objects.count() == 2
+    assert server.seen() == [True, True]
+
+
+def test_nothing_is_marked_before_it_is_stored(
+    server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.deliver(message())
+    monkeypatch.setattr(storing, "receive_many", _killed)
+    with pytest.raises(KeyboardInterrupt):
+        fetch()
+    assert server.seen() == [False]
+
+
+def _killed(*_given: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_more_than_a_turn_takes_is_left_for_the_next(
+    server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailboxes, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(mailboxes, "CHUNK", 1)
+    server.deliver(*[message(name=str(number)) for number in range(3)])
+    assert fetch()
+    assert Ticket.objects.count() == 2
+    assert Mailbox.objects.due().exists()
+    assert not mailboxes.fetch_due()
+    assert Ticket.objects.count() == 3
+
+
+AUTOMATIC = [
+    {"Auto_Submitted": "auto-replied; owner-email=x"},
+    {"Auto_Submitted": "Auto-Generated"},
+    {"Precedence": "Bulk"},
+    {"Precedence": "list"},
+    {"Return_Path": "<>"},
+]
+
+
+@pytest.mark.parametrize("headers", AUTOMATIC, ids=str)
+def test_machines_make_no_tickets_and_are_counted(
+    server: MailServer, mailbox: Mailbox, headers: dict[str, str]
+) -> None:
+    server.deliver(message(**headers))
+    fetch()
+    assert not Ticket.objects.exists()
+    assert now(mailbox).skipped == 1
+    assert server.seen() == [True]
+
+
+def parsed(made: EmailMessage | bytes) -> dict[str, Any]:
+    row = mailboxes.ticket_of(made if isinstance(made, bytes) else made.as_bytes())
+    assert row
+    return row
+
+
+def test_a_person_who_says_so_is_no_machine() -> None:
+    assert parsed(message(Auto_Submitted="no"))["text"]
+
+
+def test_plain_text_goes_before_html_and_what_is_attached_is_left_out() -> None:
+    made = message("Plain.")
+    made.add_alternative("<p>Rich.</p>", subtype="html")
+    made.add_attachment("a,b", filename="table.csv")
+    assert parsed(made)["text"] == "Help\n\nPlain."
+
+
+def test_html_alone_becomes_text() -> None:
+    made = message()
+    made.set_content("<style>p{}</style><p>Rich &amp; <b>bold</b>.</p><p>More</p>", subtype="html")
+    assert parsed(made)["text"] == "Help\n\nRich & bold.\n\nMore"
+
+
+def test_what_repeats_an_earlier_message_is_left_out_unless_nothing_else_is_there() -> None:
+    quoting = "Still broken.\n\nOn Monday you wrote:\n> Please try again.\n>\n> Your support"
+    assert parsed(message(quoting))["text"] == "Help\n\nStill broken.\n\nOn Monday you wrote:"
+    assert parsed(message("> only a quote"))["text"] == "Help\n\n> only a quote"
+
+
+def test_a_message_without_a_usable_name_is_known_by_its_content() -> None:
+    nameless, long = message(Message_ID=""), message(name="x" * 300)
+    for made in (nameless, long):
+        name = parsed(made)["external_id"]
+        assert name.startswith("sha256:")
+        assert parsed(made)["external_id"] == name
+    assert parsed(nameless)["external_id"] != parsed(long)["external_id"]
+
+
+@pytest.mark.parametrize("date", ["Fri, 31 Dec 2100 00:00:00 +0000", "nonsense", "", "Thu, 01 Jan 1970 00:00:00 +0000"])
+def test_a_date_that_cannot_be_is_now(date: str) -> None:
+    assert timezone.now() - parsed(message(Date=date))["received_at"] < timedelta(minutes=1)
+
+
+HOSTILE = [
+    b"",
+    b"\xff\xfe\x00garbage",
+    b"Subject: =?utf-8?b?!!!!?=\n\n\x00\xff",
+    b"Subject: x\nContent-Type: text/plain; charset=no-such-thing\n\nhello \xe9\x00",
+    b"From: <<<>>>\nSubject: x\nContent-Type: multipart/mixed; boundary=a\n\n--a\n--a\n--b",
+    b"Subject: x\nContent-Transfer-Encoding: base64\n\n%%%%",
+    b"Subject: cut\nContent-Type: multipart/mixed; boundary=a\n\n--a\nContent-Type: text/plain\n\nthe beginning",
+    b"Subject: " + b"A" * 3_000_000 + b"\n\nbody",
+]
+
+
+@pytest.mark.parametrize("raw", HOSTILE, ids=lambda raw: repr(raw[:20]))
+def test_whatever_strangers_send_stops_nothing(server: MailServer, mailbox: Mailbox, raw: bytes) -> None:
+    server.deliver(*([raw] if raw else []), message())
+    fetch()
+    assert Ticket.objects.filter(external_id="<one@example.com>").exists()
+    assert now(mailbox).error == ""
+    assert all(server.seen())
+
+
+def test_a_large_message_is_read_as_far_as_it_goes(
+    server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(mailboxes, "MOST_BYTES", 5_000)
+    made = message("What I want to say.")
+    made.add_attachment(b"\0" * 50_000, maintype="application", subtype="octet-stream", filename="dump")
+    server.deliver(made)
+    fetch()
+    assert Ticket.objects.get().text == "Help\n\nWhat I want to say."
+
+
+FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
+    ({"user": "nobody"}, {}, "refuses this user and password; look at MAIL_PASSWORD"),
+    ({"folder": "Nowhere"}, {}, "OK"),
+    ({"port": 9}, {}, "refused"),
+    ({"security": "starttls"}, {}, "TLS"),
+    ({"security": "tls"}, {}, "SSL"),
+    ({"password_env": "NO_SUCH_VARIABLE"}, {}, "NO_SUCH_VARIABLE is not set"),
+    ({}, {"INTERNAL_HOSTS": []}, "TICKETCLF_INTERNAL_HOSTS"),
+]
+
+
+@pytest.mark.parametrize(("values", "set_to", "says"), FAULTS, ids=lambda value: str(value))
+def test_an_error_is_shown_and_it_is_tried_again_later(
+    server: MailServer, settings: Settings, values: dict[str, Any], set_to: dict[str, Any], says: str
+) -> None:
+    mailbox = make_mailbox(server, **values)
+    for name, value in set_to.items():
+        setattr(settings, name, value)
+    fetch()
+    assert says in now(mailbox).error
+    assert PASSWORD not in mailbox.error
+    wait = (mailbox.available_at - timezone.now()).total_seconds()
+    assert 290 < wait <= 300
+    assert not Mailbox.objects.due().exists()
+
+
+def test_two_workers_do_not_look_into_one_mailbox_at_once(server: MailServer, mailbox: Mailbox) -> None:
+    assert mailboxes._claim(mailbox)
+    assert not mailboxes._claim(mailbox)
+    server.deliver(message())
+    mailboxes.fetch_due()
+    assert not Ticket.objects.exists()
+    mailboxes.look_soon([mailbox.pk])
+    assert not mailboxes._claim(mailbox), "who has it in hand keeps it"
+
+
+def test_the_sweep_has_due_mailboxes_looked_into(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+    nudged: list[Any] = []
+    monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
+    tasks.sweep()
+    assert tasks.fetch_mail in nudged
+    Mailbox.objects.update(active=False)
+    nudged.clear()
+    tasks.sweep()
+    assert tasks.fetch_mail not in nudged
+
+
+def test_the_admin_refuses_a_host_inside_and_has_a_mailbox_looked_into(
+    client: Client, admin: User, settings: Settings, mailbox: Mailbox
+) -> None:
+    client.force_login(admin)
+    values = {"name": "b", "slug": "b", "host": "127.0.0.1", "port": 143, "security": "none", "user": "u"}
+    values |= {"password_env": "MAIL_PASSWORD", "folder": "INBOX", "active": "on"}
+    settings.INTERNAL_HOSTS = []
+    page = client.post(reverse("admin:classifier_mailbox_add"), values).content.decode()
+    assert "TICKETCLF_INTERNAL_HOSTS" in page
+    Mailbox.objects.update(available_at=timezone.now() + timedelta(minutes=4))
+    values = {"action": "look_now", "_selected_action": [mailbox.pk]}
+    client.post(reverse("admin:classifier_mailbox_changelist"), values)
+    assert Mailbox.objects.due().exists()

@@ -1,0 +1,762 @@
+"""Reading tickets out of people's files: what is read, what is refused and why, and that reading goes on."""
+
+import csv
+import gzip
+import io
+import json
+import os
+import tracemalloc
+from collections.abc import Iterator, Mapping
+from itertools import chain, repeat
+from typing import Any, BinaryIO, cast
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from classifier.ingest.readers.ticket_rows import (
+    MAX_RAW,
+    MAX_RECORD,
+    MAX_TEXT,
+    Format,
+    Rejection,
+    Row,
+    UnreadableFile,
+    read,
+    sniff_format,
+)
+
+CSV, JSONL, LINES = Format.CSV, Format.JSONL, Format.LINES
+
+
+class Trickle(io.RawIOBase):
+    """A stream that hands out its pieces one by one, as a pipe does, and cannot be rewound."""
+
+    def __init__(self, pieces: Iterator[bytes]) -> None:
+        self._pieces = pieces
+
+    def read(self, size: int = -1) -> bytes:
+        return next(self._pieces, b"")
+
+
+def trickle(pieces: Iterator[bytes]) -> BinaryIO:
+    return cast(BinaryIO, Trickle(pieces))
+
+
+def outcome(data: bytes | str, format: Format, **options: Any) -> list[Row | Rejection]:
+    raw = data if isinstance(data, bytes) else data.encode()
+    return list(read(io.BytesIO(raw), format=format, **options))
+
+
+def texts(data: bytes | str, format: Format, **options: Any) -> list[str | None]:
+    results = outcome(data, format, **options)
+    assert [result for result in results if isinstance(result, Rejection)] == []
+    return [result.values["text"] for result in results if isinstance(result, Row)]
+
+
+def values(data: bytes | str, format: Format, **options: Any) -> dict[str, str | None]:
+    [row] = outcome(data, format, **options)
+    assert isinstance(row, Row), row
+    return row.values
+
+
+def refusal(data: bytes | str, format: Format, **options: Any) -> Rejection:
+    [rejection] = outcome(data, format, **options)
+    assert isinstance(rejection, Rejection), rejection
+    return rejection
+
+
+def brief(results: list[Row | Rejection]) -> list[tuple[int, str | None]]:
+    """Line and text of each row, line and None of each rejection."""
+    return [(result.number, result.values["text"] if isinstance(result, Row) else None) for result in results]
+
+
+def as_csv(rows: list[list[str]], delimiter: str = ",") -> str:
+    buffer = io.StringIO(newline="")
+    csv.writer(buffer, delimiter=delimiter).writerows(rows)
+    return buffer.getvalue()
+
+
+# Which format
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("inbox.csv", CSV),
+        ("INBOX.CSV", CSV),
+        ("a/b/inbox.tsv", CSV),
+        ("inbox.csv.gz", CSV),
+        ("inbox.jsonl", JSONL),
+        ("inbox.ndjson.gz", JSONL),
+        ("inbox.json", JSONL),
+    ],
+)
+def test_it_knows_the_format_by_the_suffix(name: str, expected: Format) -> None:
+    assert sniff_format(name, b"whatever stands inside") is expected
+
+
+@pytest.mark.parametrize(
+    ("head", "expected"),
+    [
+        (b'{"text": "hello"}\n', JSONL),
+        (b'\n  [{"text": "hello"}]', JSONL),
+        (b"id;Subject;Body\n1;a;b\n", CSV),
+        (b'id,"text",created\n1,a,b\n', CSV),
+        (b"text\nhello\n", CSV),
+        ("\ufeffid,text\n".encode(), CSV),
+        ("id\ttext\n".encode("utf-16"), CSV),
+        (b"My SAML SSO stopped working\n", LINES),
+        (b"Text, please. Nobody answers\n", LINES),
+        (b"Message\n", LINES),
+        (b'He said "hi, text\n', LINES),
+        (b"", LINES),
+        (b"PK\x03\x04 a spreadsheet", LINES),
+    ],
+)
+def test_it_knows_the_format_by_the_content(head: bytes, expected: Format) -> None:
+    assert sniff_format("-", head) is expected
+    assert sniff_format("inbox.txt", head) is expected
+
+
+def test_it_looks_into_the_beginning_of_a_compressed_file() -> None:
+    whole = gzip.compress(b'{"text": "hello"}\n' + os.urandom(10_000))
+    assert sniff_format("-", whole[:4_000]) is JSONL
+
+
+# Columns
+
+
+def test_it_finds_well_known_columns_in_any_case() -> None:
+    data = as_csv(
+        [
+            ["ID", "Email", "Channel", "Lang", "Created_At", "Due", "Intent", "SENTIMENT", "Message"],
+            [
+                "7",
+                "ana@example.org",
+                "email",
+                "en",
+                "2026-01-05",
+                "2026-01-06",
+                "Billing",
+                "Neutral",
+                "Hello",
+            ],
+        ]
+    )
+    assert values(data, CSV) == {
+        "text": "Hello",
+        "external_id": "7",
+        "customer": "ana@example.org",
+        "channel": "email",
+        "language": "en",
+        "received_at": "2026-01-05",
+        "due_at": "2026-01-06",
+        "category": "Billing",
+        "sentiment": "Neutral",
+    }
+    assert values('{"Ticket_ID": "7", "BODY": "Hello"}', JSONL) == {"external_id": "7", "text": "Hello"}
+
+
+def test_a_column_with_the_fields_own_name_comes_first() -> None:
+    assert values("id,external_id,message,text\n1,A-1,no,yes\n", CSV) == {"external_id": "A-1", "text": "yes"}
+    assert values('{"message": "no", "text": "yes", "Text": "no"}', JSONL) == {"text": "yes"}
+
+
+@pytest.mark.parametrize(
+    ("data", "format"),
+    [("Nr,Anliegen,text\n7,Hallo,nein\n", CSV), ('{"Nr": 7, "Anliegen": "Hallo", "text": "nein"}', JSONL)],
+)
+def test_a_mapping_names_the_columns(data: str, format: Format) -> None:
+    mapping = {"text": "Anliegen", "external_id": "NR"}
+    assert values(data, format, mapping=mapping) == {"text": "Hallo", "external_id": "7"}
+
+
+def test_a_mapping_to_nothing_leaves_the_field_out() -> None:
+    assert values("text,date,\nHello,now,x\n", CSV, mapping={"received_at": ""}) == {"text": "Hello"}
+
+
+def test_a_mapping_to_a_missing_column_lists_those_there_are() -> None:
+    with pytest.raises(UnreadableFile, match=r"'Betreff' \(for text\); the columns are 'id', 'body'"):
+        outcome("id,body\n1,Hello\n", CSV, mapping={"text": "Betreff"})
+
+
+def test_in_json_lines_a_missing_key_spoils_its_record_only() -> None:
+    data = '{"note": "a"}\n{"id": 1}\n{"note": "b"}\n'
+    first, second, third = outcome(data, JSONL, mapping={"text": "note"})
+    assert brief([first, third]) == [(1, "a"), (3, "b")]
+    assert isinstance(second, Rejection)
+    assert second.reason == "No column is called 'note' (for text); the columns are 'id'."
+    assert second.raw == '{"id": 1}\n'
+
+
+def test_a_mapping_of_an_unknown_field_is_refused() -> None:
+    with pytest.raises(UnreadableFile, match="no field 'txt'; map one of 'text', "):
+        outcome("id,body\n", CSV, mapping={"txt": "body"})
+
+
+def test_a_table_without_a_text_column_lists_the_columns() -> None:
+    with pytest.raises(UnreadableFile, match="map it to one of 'id', 'subject', 'remark'"):
+        outcome("id,subject,remark\n1,a,b\n", CSV)
+
+
+def test_an_object_without_a_text_lists_its_keys() -> None:
+    rejection = refusal('{"id": 1, "remark\\ud800": "a"}', JSONL)
+    assert rejection.reason == r"No column is known to hold the text; map it to one of 'id', 'remark\ud800'."
+
+
+def test_a_very_wide_table_does_not_make_a_very_long_message() -> None:
+    with pytest.raises(UnreadableFile) as caught:
+        outcome(",".join(f"column{at}" for at in range(5_000)), CSV)
+    assert len(str(caught.value)) < 1_200
+
+
+def test_duplicate_columns_make_a_table_unreadable() -> None:
+    with pytest.raises(UnreadableFile, match="names 'id' more than once"):
+        outcome("id,text,ID\n1,Hello,2\n", CSV)
+
+
+def test_columns_without_a_name_are_no_duplicates() -> None:
+    assert values("id,text,,\n1,Hello,,\n", CSV) == {"external_id": "1", "text": "Hello"}
+
+
+@pytest.mark.parametrize(
+    ("subject", "body", "text"),
+    [
+        ("Invoice", "It is wrong.", "Invoice\n\nIt is wrong."),
+        ("", "It is wrong.", "It is wrong."),
+        ("Invoice", " ", "Invoice"),
+    ],
+)
+def test_the_subject_is_put_before_the_text(subject: str, body: str, text: str) -> None:
+    assert values(as_csv([["id", "Title", "body"], ["1", subject, body]]), CSV) == {
+        "external_id": "1",
+        "text": text,
+    }
+    assert values(json.dumps({"subject": subject, "body": body}), JSONL) == {"text": text}
+
+
+def test_a_subject_that_is_mapped_to_the_text_is_not_said_twice() -> None:
+    assert values("id,subject\n1,Hello\n", CSV, mapping={"text": "subject"})["text"] == "Hello"
+
+
+# Values
+
+
+@pytest.mark.parametrize("blank", ["", "  ", "\t\u3000", "\n\r\n"])
+def test_a_ticket_without_a_text_is_refused(blank: str) -> None:
+    results = [
+        refusal(as_csv([["id", "text"], ["1", blank]]), CSV),
+        refusal(json.dumps({"id": 1, "text": blank}), JSONL),
+    ]
+    assert {result.reason for result in results} == {"The text is empty: give the ticket a text."}
+
+
+def test_a_null_text_is_an_empty_one() -> None:
+    assert refusal('{"id": 1, "text": null}', JSONL).reason.startswith("The text is empty")
+
+
+@pytest.mark.parametrize("text", ["x" * MAX_TEXT, 'say "hi"' * (MAX_TEXT // 8), "ж" * (MAX_TEXT // 2)])
+def test_a_megabyte_is_a_ticket_like_any_other(text: str) -> None:
+    assert texts(as_csv([["id", "text"], ["1", text]]), CSV) == [text]
+    assert texts(json.dumps({"text": text}), JSONL) == [text]
+    assert texts(text, LINES) == [text]
+
+
+def test_more_than_that_is_refused_with_the_limit() -> None:
+    text = "x" * (MAX_TEXT + 1)
+    for rejection in (
+        refusal(f"id,text\n1,{text}\n", CSV),
+        refusal(json.dumps({"text": text}), JSONL),
+        refusal(text, LINES),
+    ):
+        assert rejection.reason == "The text has 1,048,577 characters: shorten it to 1,048,576."
+        assert len(rejection.raw) == MAX_RAW
+
+
+def test_values_are_stripped_and_empty_ones_are_none_but_the_text_stays_as_it_is() -> None:
+    expected = {"external_id": "7", "customer": None, "text": "  Hello \t"}
+    assert values('id,customer,text\n 7 ,  ,"  Hello \t"\n', CSV) == expected
+    assert values('{"id": " 7 ", "customer": " ", "text": "  Hello \\t"}', JSONL) == expected
+
+
+def test_nul_characters_and_lone_surrogates_are_replaced() -> None:
+    assert values("id,text\n\x001,a\0b\n", CSV) == {"external_id": "\ufffd1", "text": "a\ufffdb"}
+    assert values('{"id": "\\u0000", "text": "a\\ud800b\\u0000 \\ud83d\\ude00"}', JSONL) == {
+        "external_id": "\ufffd",
+        "text": "a\ufffdb\ufffd 😀",
+    }
+    assert texts("a\0b\n", LINES) == ["a\ufffdb"]
+    for escape in ("\\ud800", "\\uDBFF", "\\udc00", "\\uDfFf", "\\u0000"):
+        assert texts(f'{{"text": "a{escape}"}}', JSONL) == ["a\ufffd"]
+
+
+@pytest.mark.parametrize("number", ["7", "12345678901234567890123", "1.10", "1e5", "-0", "9" * 5_000])
+def test_numbers_keep_their_digits_as_strings(number: str) -> None:
+    external_id = values(f'{{"id": {number}, "text": "Hello"}}', JSONL)["external_id"]
+    assert external_id == number
+    assert type(external_id) is str
+
+
+@pytest.mark.parametrize("value", ["7", "true", '["Hello"]', '{"plain": "Hello"}', "NaN"])
+def test_a_text_that_is_no_string_is_refused(value: str) -> None:
+    assert refusal(f'{{"text": {value}}}', JSONL).reason.startswith("The text is not a string")
+
+
+@pytest.mark.parametrize("value", ['{"email": "ana@example.org"}', '["ana@example.org"]', "true"])
+def test_another_value_that_is_neither_string_nor_number_is_refused_unless_left_out(value: str) -> None:
+    data = f'{{"text": "Hello", "from": {value}}}'
+    assert refusal(data, JSONL).reason.startswith("The customer is not a string")
+    assert values(data, JSONL, mapping={"customer": ""}) == {"text": "Hello"}
+
+
+# Lines
+
+
+def test_each_line_that_is_not_blank_is_a_text() -> None:
+    results = outcome("first\r\n\n  \t\n second, \u2028 still\nlast", LINES)
+    assert brief(results) == [(1, "first"), (4, " second, \u2028 still"), (5, "last")]
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("data", [b"", b"\n\r\n  \n", b"\xef\xbb\xbf", gzip.compress(b"", mtime=0)])
+def test_an_empty_file_has_no_tickets(format: Format, data: bytes) -> None:
+    assert outcome(data, format) == []
+
+
+# CSV
+
+
+@pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
+def test_it_finds_the_delimiter_in_the_header(delimiter: str) -> None:
+    data = as_csv([["id", "text", "the, odd; one"], ["1", "a, b; c | d\te", "x"]], delimiter)
+    assert values(data, CSV) == {"external_id": "1", "text": "a, b; c | d\te"}
+
+
+def test_quoted_names_do_not_mislead_it_about_the_delimiter() -> None:
+    assert values('id;text;"a, b, c, d"\n1;Hello;x\n', CSV) == {"external_id": "1", "text": "Hello"}
+
+
+def test_a_given_delimiter_is_taken() -> None:
+    assert values("id^text\n1^Hello, you\n", CSV, delimiter="^")["text"] == "Hello, you"
+
+
+@pytest.mark.parametrize("delimiter", ["", ";;", '"', "\n"])
+def test_an_impossible_delimiter_is_refused(delimiter: str) -> None:
+    with pytest.raises(UnreadableFile, match="give one character"):
+        outcome("id,text\n", CSV, delimiter=delimiter)
+
+
+def test_numbers_are_the_lines_on_which_records_begin() -> None:
+    data = '\nid,text\r\n1,"two\r\nlines"\r\n  \r\n2,one\r\n3\r\n4,last'
+    assert brief(outcome(data, CSV)) == [(3, "two\r\nlines"), (6, "one"), (7, None), (8, "last")]
+
+
+def test_a_header_alone_has_no_tickets() -> None:
+    assert outcome("id,text\n", CSV) == []
+
+
+def test_lines_may_end_as_on_old_macs() -> None:
+    assert brief(outcome('id,text\r1,"a\rb"\r2,c\r', CSV)) == [(2, "a\rb"), (4, "c")]
+
+
+def test_missing_cells_are_none_as_long_as_there_is_a_text() -> None:
+    first, second = outcome("id,text,customer,channel\n1,Hello\n2\n", CSV)
+    assert isinstance(first, Row)
+    assert first.values == {"external_id": "1", "text": "Hello", "customer": None, "channel": None}
+    assert second == Rejection(number=3, reason="The record has 1 cells of 4 and no text: complete it.", raw="2\n")
+
+
+def test_too_many_cells_are_refused_unless_they_are_empty() -> None:
+    first, second = outcome("id,text\n1,Hello, you\n2,Hello,, \n", CSV)
+    assert isinstance(first, Rejection)
+    assert first.reason == "The record has 3 cells, not 2: quote what holds a delimiter."
+    assert first.raw == "1,Hello, you\n"
+    assert brief([second]) == [(3, "Hello")]
+
+
+def test_a_quote_that_is_never_closed_spoils_its_own_record_only() -> None:
+    rows = [f"{number},Hello {number}" for number in range(1, 30_001)]
+    rows[4] = '5,"Hello'
+    results = outcome("\n".join(["id,text", *rows]), CSV)
+    [broken] = [result for result in results if isinstance(result, Rejection)]
+    assert (broken.number, broken.raw) == (6, '5,"Hello\n')
+    assert "close every quote" in broken.reason
+    assert [row.values["external_id"] for row in results if isinstance(row, Row)] == [
+        str(number) for number in range(1, 30_001) if number != 5
+    ]
+
+
+def test_nor_does_it_swallow_more_than_a_record_may_hold() -> None:
+    ordinary = [f"{number},{'x' * 1_000}\n" for number in range(2 * MAX_RECORD // 1_000)]
+    results = outcome("".join(["id,text\n", '0,"never closed\n', *ordinary]), CSV)
+    assert isinstance(results[0], Rejection)
+    assert results[0].raw == '0,"never closed\n'
+    assert len(results) == len(ordinary) + 1
+    assert all(isinstance(result, Row) for result in results[1:])
+
+
+def test_open_quotes_all_over_a_long_file_spoil_their_own_records_only() -> None:
+    rows = [f"{number},{'x' * 10_000}\n" for number in range(2_500)]
+    rows[::100] = ['0,"open\n'] * 25
+    results = outcome("".join(["id,text\n", *rows]), CSV)
+    broken = [result for result in results if isinstance(result, Rejection)]
+    assert [rejection.raw for rejection in broken] == ['0,"open\n'] * 25
+    assert len(results) == 2_500
+
+
+def test_it_does_not_merge_two_tickets_whose_quotes_meet() -> None:
+    data = 'id,text\n1,"open\n2,"world"\n3,"two\nlines"\n'
+    assert brief(outcome(data, CSV)) == [(2, None), (3, "world"), (4, "two\nlines")]
+
+
+def test_it_finds_its_way_back_to_a_record_of_several_lines() -> None:
+    data = 'id,text,customer\n1,"open,Ana\n2,"two\nlines",Ben\n'
+    assert brief(outcome(data, CSV)) == [(2, None), (3, "two\nlines")]
+
+
+def test_the_rest_of_a_record_that_was_cut_is_no_ticket() -> None:
+    data = 'text,id\nHello,1\n"Dear all,\nplease help\n\nyours\nBen'
+    first, second = outcome(data, CSV)
+    assert brief([first]) == [(2, "Hello")]
+    assert isinstance(second, Rejection)
+    assert (second.number, second.raw) == (3, '"Dear all,\nplease help\n\nyours\nBen')
+
+
+@pytest.mark.parametrize("record", ['1,"He said "hi" twice"\n', '1,"He said \\"hi\\" twice"\n'])
+def test_a_quote_that_is_not_doubled_spoils_its_own_record_only(record: str) -> None:
+    first, second = outcome(f"id,text\n{record}2,Hello\n", CSV)
+    assert isinstance(first, Rejection)
+    assert (first.number, first.raw) == (2, record)
+    assert "double those inside" in first.reason
+    assert brief([second]) == [(3, "Hello")]
+
+
+def test_quotes_within_a_cell_without_quotes_stay() -> None:
+    assert texts('id,text\n1,a 5" screen\n', CSV) == ['a 5" screen']
+
+
+def test_a_file_full_of_broken_quotes_is_done_with_before_long() -> None:
+    lines = ['a","b\n'] * 100_000  # each opens a quote that the next one closes and opens again, up to the end
+    results = outcome("".join(["id,text\n", *lines]), CSV)
+    assert all(isinstance(result, Rejection) for result in results)
+    numbers = [result.number for result in results]
+    assert numbers == sorted(set(numbers))
+    assert "to 100001" in cast(Rejection, results[-1]).reason
+
+
+def test_a_broken_header_makes_the_table_unreadable() -> None:
+    with pytest.raises(UnreadableFile, match="first line, which names the columns, cannot be read"):
+        outcome('id,"text\n1,Hello\n', CSV)
+
+
+def test_it_never_lowers_the_processs_own_limit_on_cells() -> None:
+    before = csv.field_size_limit(10 * MAX_RECORD)
+    try:
+        outcome("id,text\n1,Hello\n", CSV)
+        assert csv.field_size_limit() == 10 * MAX_RECORD
+    finally:
+        csv.field_size_limit(before)
+
+
+# JSON lines
+
+
+@pytest.mark.parametrize(
+    ("line", "reason"),
+    [
+        (
+            '{"text": "Hel',
+            "The line is not JSON (Unterminated string starting at, at character 10): correct it.",
+        ),
+        ("Hello", "The line is not JSON (Expecting value, at character 1): correct it."),
+        (
+            '{"text": "a\tb"}',
+            "The line is not JSON (Invalid control character at, at character 12): correct it.",
+        ),
+        ('"Hello"', "The line is not one JSON object: write one object, and nothing else, on each line."),
+        (
+            '{"text": "a"} {}',
+            "The line is not one JSON object: write one object, and nothing else, on each line.",
+        ),
+        ('{"a":' * 100_000, "The JSON is nested too deeply: write one flat object on each line."),
+    ],
+)
+def test_a_line_that_is_no_object_spoils_itself_only(line: str, reason: str) -> None:
+    good = '{"text": "Hello"}'
+    first, second, third = outcome(f"{good}\n{line}\n\n{good}\n", JSONL)
+    assert brief([first, third]) == [(1, "Hello"), (4, "Hello")]
+    assert second == Rejection(number=2, reason=reason, raw=f"{line}\n"[:MAX_RAW])
+
+
+def test_a_file_cut_in_the_middle_keeps_what_came_before() -> None:
+    whole = "".join(json.dumps({"text": f"Hello {number}"}) + "\n" for number in range(100))
+    *rows, last = outcome(whole[:-9], JSONL)
+    assert brief(rows) == [(number + 1, f"Hello {number}") for number in range(99)]
+    assert isinstance(last, Rejection)
+    assert (last.number, last.raw) == (100, '{"text": "He')
+
+
+@pytest.mark.parametrize("data", ['[{"text": "Hello"}]', '\n [\n{"text": "Hello"}\n]\n', '{\n"text": "Hello"\n}'])
+def test_a_json_document_is_refused_with_the_way_out(data: str) -> None:
+    with pytest.raises(UnreadableFile, match=r"jq -c '\.\[\]'"):
+        outcome(data, JSONL)
+
+
+def test_strange_line_separators_do_not_part_a_line() -> None:
+    assert texts('{"text": "a\u2028b\x85c"}\n', JSONL) == ["a\u2028b\x85c"]
+
+
+# Encodings
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
+def test_it_finds_the_encoding(format: Format, encoding: str) -> None:
+    body = {CSV: "id,text\n1,{}\n", JSONL: '{{"text": "{}"}}\n', LINES: "{}\n"}[format]
+    text = "Grüße – 50 €"
+    assert texts(body.format(text).encode(encoding), format) == [text]
+
+
+def test_it_knows_big_endian_files_by_their_mark() -> None:
+    assert texts("\ufeffid,text\n1,Grüße\n".encode("utf-16-be"), CSV) == ["Grüße"]
+
+
+@pytest.mark.parametrize("size", [5, 7, 64])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_it_does_not_matter_where_the_stream_is_parted(encoding: str, size: int) -> None:
+    expected = ["Grüße – 50 €", "naïve\r\nçok", "last é"]
+    data = as_csv([["id", "text"], *(["1", text] for text in expected)]).encode(encoding)
+    pieces = (data[at : at + size] for at in range(0, len(data), size))
+    rows = cast(list[Row], list(read(trickle(pieces), format=CSV)))
+    assert [row.values["text"] for row in rows] == expected
+
+
+def test_a_file_that_is_ascii_for_long_may_still_turn_out_as_windows_1252() -> None:
+    data = "Hello\n" * 200_000 + "Grüße\n"
+    assert texts(data.encode("cp1252"), LINES)[-1] == "Grüße"
+
+
+def test_a_chance_look_of_utf_8_does_not_hide_windows_1252() -> None:
+    text = "Ã© is how déjà and été look when read wrongly"
+    assert texts(text.encode("cp1252"), LINES) == [text]
+
+
+def test_a_last_letter_of_windows_1252_is_not_taken_for_half_a_character() -> None:
+    assert texts("un café".encode("cp1252"), LINES) == ["un café"]
+
+
+@pytest.mark.parametrize("before", ["Grüße\n", "Grüße\n" * 100_000])
+def test_broken_bytes_in_utf_8_spoil_their_record_only(before: str) -> None:
+    data = before.encode() + b"caf\xe9\n" + "Ende über\n".encode()
+    *_, broken, last = outcome(data, LINES)
+    assert isinstance(broken, Rejection)
+    assert broken.reason == "Some bytes do not fit the encoding: name the right one, or save as UTF-8."
+    assert broken.raw == "caf\\xe9\n"
+    assert brief([last]) == [(broken.number + 1, "Ende über")]
+
+
+def test_broken_bytes_in_a_cell_that_is_not_read_are_refused_as_well() -> None:
+    first, second = outcome("id,text,note\n1,Grüße,".encode() + b"\xff\n" + "2,Öl,x\n".encode(), CSV)
+    assert isinstance(first, Rejection)
+    assert brief([second]) == [(3, "Öl")]
+
+
+def test_bytes_that_windows_1252_does_not_know_are_refused() -> None:
+    first, second = outcome(b"caf\xe9\n\xe9\x81\n", LINES)
+    assert brief([first]) == [(1, "café")]
+    assert isinstance(second, Rejection)
+    assert second.raw == "é\\x81\n"
+
+
+def test_a_rejected_record_stays_within_the_limit_however_it_is_shown() -> None:
+    assert len(refusal(b"\xff" * MAX_RAW, LINES, encoding="utf-8").raw) == MAX_RAW
+
+
+def test_a_broken_end_of_utf_16_is_refused() -> None:
+    first, second = outcome("one\ntwo".encode("utf-16") + b"x", LINES)
+    assert brief([first]) == [(1, "one")]
+    assert isinstance(second, Rejection)
+
+
+@pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "shift_jis", "utf-16-le", "utf-8"])
+def test_a_given_encoding_is_taken(encoding: str) -> None:
+    assert texts("id,text\n1,Привет\n".encode(encoding), CSV, encoding=encoding) == ["Привет"]
+
+
+def test_a_given_utf_8_still_drops_the_mark() -> None:
+    pieces = (bytes((byte,)) for byte in "\ufefftext\nHello\n".encode())
+    assert brief(list(read(trickle(pieces), format=CSV, encoding="UTF-8"))) == [(2, "Hello")]
+
+
+@pytest.mark.parametrize("encoding", ["utf-9", "rot13", "base64", "undefined", "idna", "a\0b", "\udcff"])
+def test_an_unknown_encoding_is_refused(encoding: str) -> None:
+    with pytest.raises(UnreadableFile, match="is no encoding of text: try utf-8"):
+        outcome("text\nHello\n", CSV, encoding=encoding)
+
+
+def test_a_spreadsheet_is_refused_with_the_way_out() -> None:
+    with pytest.raises(UnreadableFile, match="save it as CSV"):
+        outcome(b"PK\x03\x04\x14\x00\x06\x00", CSV)
+
+
+# Compression
+
+
+@pytest.mark.parametrize("format", Format)
+def test_compressed_files_are_read_through(format: Format) -> None:
+    body = {CSV: "text\nHello\n", JSONL: '{"text": "Hello"}\n', LINES: "Hello\n"}[format]
+    assert texts(gzip.compress(body.encode()), format) == ["Hello"]
+
+
+def test_a_file_of_several_compressed_parts_is_read_to_the_end() -> None:
+    parts = [gzip.compress(b"one\ntw"), b"\0" * 100, gzip.compress(b"o\nthree\n"), b"\0" * 700_000]
+    assert texts(b"".join(parts), LINES) == ["one", "two", "three"]
+
+
+@pytest.mark.parametrize("format", Format)
+@pytest.mark.parametrize(
+    ("end", "word"), [(None, "ends early"), (b"\xff" * 20, "damaged"), (b"no gzip at all", "damaged")]
+)
+def test_a_broken_compressed_file_gives_what_came_before(format: Format, end: bytes | None, word: str) -> None:
+    lines = [os.urandom(20).hex() for _ in range(5_000)]
+    body = {CSV: "id,text\n1,{}\n", JSONL: '{{"text": "{}"}}\n', LINES: "{}\n"}[format]
+    head, _, _ = body.partition("1,{}\n") if format is CSV else ("", "", "")
+    whole = gzip.compress((head + "".join(body.removeprefix(head).format(line) for line in lines)).encode())
+    data = whole[: len(whole) // 2] if end is None else whole + end
+    *rows, last = outcome(data, format)
+    assert isinstance(last, Rejection)
+    assert word in last.reason
+    assert last.number == len(rows) + (2 if format is CSV else 1)
+    assert [row.values["text"] for row in cast(list[Row], rows)] == lines[: len(rows)]
+    assert len(rows) > 2_000 if end is None else len(rows) == 5_000
+
+
+def test_the_record_at_which_a_compressed_file_breaks_off_is_kept_whole() -> None:
+    text = 'id,text\n1,Hello\n2,"a long\n' + os.urandom(40_000).hex() + '"\n'
+    rows = outcome(gzip.compress(text.encode())[:-10_000], CSV)
+    assert brief(rows) == [(2, "Hello"), (3, None)]
+    assert cast(Rejection, rows[1]).raw == text[16 : 16 + MAX_RAW]
+
+
+# Streams
+
+
+def test_rows_come_while_the_pipe_is_still_open() -> None:
+    reading, writing = os.pipe()
+    with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as pipe:
+        rows = read(stream, format=LINES)
+        for text in ("Hello", "Grüße"):
+            pipe.write(f"{text}\n".encode())
+            assert brief([next(rows)])[0][1] == text
+
+
+def test_the_stream_is_left_open() -> None:
+    stream = io.BytesIO(b"Hello\n")
+    assert len(list(read(stream, format=LINES))) == 1
+    assert not stream.closed
+
+
+def peak_memory(pieces: Iterator[bytes], format: Format) -> int:
+    """Bytes in use at the highest point of reading; the results are dropped."""
+    tracemalloc.start()
+    try:
+        for _ in read(trickle(pieces), format=format):
+            pass
+        return tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+
+
+@pytest.mark.parametrize(
+    ("format", "head", "line"),
+    [(CSV, b"id,text\n", b"1," + b"x" * 997 + b"\n"), (JSONL, b"", b'{"text": "' + b"x" * 987 + b'"}\n')],
+)
+def test_long_files_take_little_memory(format: Format, head: bytes, line: bytes) -> None:
+    assert peak_memory(chain((head,), repeat(line * 100, 400)), format) < 5_000_000
+
+
+def test_so_do_compressed_files_that_unfold_hugely() -> None:
+    data = gzip.compress((b"x" * 999 + b"\n") * 40_000)
+    assert peak_memory(iter((data,)), LINES) < 5_000_000
+
+
+@pytest.mark.parametrize("head", [b"", b'text\n"'])
+@pytest.mark.parametrize("format", Format)
+def test_so_does_a_line_without_an_end(format: Format, head: bytes) -> None:
+    start = head or {CSV: b"text\n", JSONL: b'{"text": "', LINES: b""}[format]
+    assert peak_memory(chain((start,), repeat(b"x" * 100_000, 500)), format) < 25_000_000
+
+
+def test_a_line_without_an_end_is_refused_and_the_next_one_read() -> None:
+    pieces = chain((b'{"text": "',), repeat(b"x" * 100_000, 100), (b'"}\n{"text": "Hello"}\n',))
+    first, second = read(trickle(pieces), format=JSONL)
+    assert isinstance(first, Rejection)
+    assert first.reason == "The line has more than 4,194,304 characters: shorten it."
+    assert first.raw == '{"text": "' + "x" * (MAX_RAW - 10)
+    assert brief([second]) == [(2, "Hello")]
+
+
+# Whatever comes
+
+
+def cleaned(text: str) -> str:
+    return text.replace("\0", "\ufffd")
+
+
+TEXTS = st.lists(st.text().filter(lambda text: text.strip()))
+
+
+@given(TEXTS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
+def test_what_is_written_as_csv_comes_back(expected: list[str], delimiter: str, encoding: str) -> None:
+    data = as_csv([["id", "text"], *(["1", text] for text in expected)], delimiter)
+    assert texts(data.encode(encoding), CSV) == [cleaned(text) for text in expected]
+
+
+@given(TEXTS, st.booleans())
+def test_what_is_written_as_json_lines_comes_back(expected: list[str], ascii_only: bool) -> None:
+    data = "".join(json.dumps({"text": text}, ensure_ascii=ascii_only) + "\n" for text in expected)
+    assert texts(data, JSONL) == [cleaned(text) for text in expected]
+
+
+@given(TEXTS)
+def test_what_is_written_line_by_line_comes_back(expected: list[str]) -> None:
+    lines = [" ".join(text.split()) for text in expected if text.strip("\ufeff").strip()]
+    assert texts("\ufeff" + "\n".join(lines), LINES) == [cleaned(line) for line in lines]
+
+
+NASTY = st.text(alphabet='",;\n\r {}[]:a1é\0\\').map(str.encode) | st.binary()
+HEADS: Mapping[Format, list[bytes]] = {
+    CSV: [b"", b"id,text\n", b"text;x\r\n", b"text\n"],
+    JSONL: [b"", b'{"text": "a"}\n{"text": "'],
+    LINES: [b"", b"\xff\xfe", b"a\n"],
+}
+
+
+@given(NASTY, st.data(), st.sampled_from(Format), st.booleans())
+def test_whatever_the_bytes_each_record_is_a_row_or_a_reason(
+    tail: bytes, data: st.DataObject, format: Format, compressed: bool
+) -> None:
+    content = data.draw(st.sampled_from(HEADS[format])) + tail
+    content = gzip.compress(content)[: -1 - len(tail) % 20] if compressed else content
+    try:
+        results = outcome(content, format)
+    except UnreadableFile as error:
+        str(error).encode()
+        return
+    numbers = [result.number for result in results]
+    assert numbers == sorted(set(numbers))
+    for result in results:
+        said = [result.reason, result.raw] if isinstance(result, Rejection) else result.values.values()
+        assert "\0" not in "".join(value.encode().decode() for value in said if value)
+
+
+@given(st.lists(st.sampled_from(['1,"', "2,a", '"', ",", 'b"', "", '3,"x"', "c,d,e", 'f","g']), max_size=12))
+def test_no_line_of_a_table_is_lost(lines: list[str]) -> None:
+    results = outcome("".join(f"{line}\n" for line in ["id,text", *lines]), CSV)
+    found = "".join(
+        result.raw if isinstance(result, Rejection) else "".join(value or "" for value in result.values.values())
+        for result in results
+    )
+    for letter in "123abcdefgx":
+        assert found.count(letter) == "".join(lines).count(letter)

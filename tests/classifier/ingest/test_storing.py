@@ -1,0 +1,98 @@
+"""However a ticket is stored, a worker hears of it after the commit, and only then."""
+
+import pytest
+from django.core.exceptions import ValidationError
+from django.db import DatabaseError, IntegrityError, transaction
+from django_tasks import task_backends
+
+from classifier.background import Priority
+from classifier.ingest import storing
+from classifier.models import Ticket
+from classifier.text import LONGEST_TICKET
+from tests.background import queued
+from tests.factories import make_ticket
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("nothing_queued")]
+
+
+def nudges() -> list[int]:
+    """How urgent each nudge to classify is."""
+    return [one.priority for one in queued("classifier.tasks.classify")]
+
+
+def test_saving_a_ticket_enqueues_its_classification() -> None:
+    make_ticket()
+    assert nudges() == [Priority.PERSON]
+
+
+def test_one_nudge_that_waits_does_for_all() -> None:
+    for number in range(5):
+        make_ticket(str(number))
+    assert nudges() == [Priority.PERSON]
+
+
+def test_saving_it_again_enqueues_nothing() -> None:
+    ticket = make_ticket()
+    ticket.channel = "chat"
+    ticket.save()
+    assert len(nudges()) == 1
+
+
+def test_storing_many_enqueues_once() -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(10)])
+    assert len(nudges()) == 1
+
+
+@pytest.mark.parametrize(("number", "priority"), [(storing.FEW, Priority.PERSON), (storing.FEW + 1, Priority.PILE)])
+def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> None:
+    storing.receive_many("import", [{"text": "hello"}] * number)
+    assert nudges() == [priority]
+
+
+def test_a_person_does_not_wait_behind_the_nudge_of_a_pile() -> None:
+    storing.receive_many("import", [{"text": "hello"}] * 100)
+    make_ticket()
+    assert sorted(nudges()) == [Priority.PILE, Priority.PERSON]
+
+
+def test_what_is_rolled_back_is_not_enqueued() -> None:
+    with transaction.atomic():
+        make_ticket()
+        transaction.set_rollback(True)
+    assert nudges() == []
+    assert not Ticket.objects.exists()
+
+
+def test_a_source_has_an_external_id_once() -> None:
+    make_ticket(external_id="A-1")
+    with pytest.raises(IntegrityError):
+        make_ticket(external_id="A-1")
+    make_ticket(external_id="A-1", source="elsewhere")
+    make_ticket()
+    make_ticket()
+
+
+def test_the_database_refuses_an_empty_text() -> None:
+    with pytest.raises(IntegrityError):
+        make_ticket("")
+
+
+@pytest.mark.parametrize("text", ["", " \n\t", "x" * (LONGEST_TICKET + 1)])
+def test_a_text_that_is_empty_or_too_long_is_refused(text: str) -> None:
+    with pytest.raises(ValidationError):
+        storing.checked_text(text)
+
+
+def test_whatever_the_door_no_unstorable_character_gets_in() -> None:
+    make_ticket("a\x00b\ud800c")
+    Ticket.objects.bulk_create([Ticket(text="d\x00")])
+    assert set(Ticket.objects.values_list("text", flat=True)) == {"a\ufffdb\ufffdc", "d\ufffd"}
+
+
+def test_a_nudge_that_fails_takes_nothing_back(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*_args: object, **_kwargs: object) -> None:
+        raise DatabaseError("no such table")
+
+    monkeypatch.setattr(type(task_backends["default"]), "enqueue_once", broken)
+    make_ticket()
+    assert Ticket.objects.waiting().count() == 1

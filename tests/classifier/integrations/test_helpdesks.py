@@ -1,0 +1,415 @@
+"""Help desks knock, show who they are, and get back what became of their tickets."""
+
+import base64
+import hashlib
+import hmac
+import json
+import time
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from classifier import tasks
+from classifier.ingest import message_text
+from classifier.integrations import http_request, outbox
+from classifier.models import HelpDesk, Ticket, WriteBack
+from tests.factories import hold, make_ticket, run_desk
+from tests.receivers import Receiver
+from tests.review.actions import answer, undo
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+PAYLOADS = Path(__file__).resolve().parents[2] / "fixtures" / "helpdesks"
+SECRET, TOKEN = "the desk's secret", "the-token"
+WRITTEN = "Three times I tried.\nIt says that my account is locked."
+AT = datetime(2024, 4, 17, 17, 18, 10, tzinfo=UTC)
+
+Signer = Callable[[bytes, float], dict[str, str]]
+
+
+def hub(body: bytes, _at: float) -> dict[str, str]:
+    return {"X-Hub-Signature": "sha1=" + hmac.new(SECRET.encode(), body, hashlib.sha1).hexdigest()}
+
+
+def zendesk(body: bytes, at: float) -> dict[str, str]:
+    stamp = datetime.fromtimestamp(at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    digest = hmac.new(SECRET.encode(), stamp.encode() + body, hashlib.sha256).digest()
+    return {
+        "X-Zendesk-Webhook-Signature": base64.b64encode(digest).decode(),
+        "X-Zendesk-Webhook-Signature-Timestamp": stamp,
+    }
+
+
+def chatwoot(body: bytes, at: float) -> dict[str, str]:
+    digest = hmac.new(SECRET.encode(), f"{int(at)}.".encode() + body, hashlib.sha256).hexdigest()
+    return {"X-Chatwoot-Signature": f"sha256={digest}", "X-Chatwoot-Timestamp": str(int(at))}
+
+
+def freshdesk(_body: bytes, _at: float) -> dict[str, str]:
+    return {"Authorization": "Basic " + base64.b64encode(f"anybody:{SECRET}".encode()).decode()}
+
+
+class Case(NamedTuple):
+    """How a desk signs, what its payload becomes, and the request that writes back to it."""
+
+    sign: Signer
+    external_id: str
+    customer: str
+    channel: str
+    method: str
+    path: str
+    headers: dict[str, str]
+    body: Callable[[dict[str, str]], Any]
+    fields: tuple[str, str, str] = ("category", "sentiment", "review")
+
+
+def basic(user: str, password: str) -> str:
+    return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
+
+
+CASES = {
+    "zendesk": Case(
+        zendesk,
+        "35436",
+        "20978392",
+        "web_service",
+        "PUT",
+        "/api/v2/tickets/35436.json",
+        {"authorization": basic("lea@example.com/token", TOKEN)},
+        lambda fields: {"ticket": {"custom_fields": [{"id": int(k), "value": v} for k, v in fields.items()]}},
+        ("101", "102", "103"),
+    ),
+    "freshdesk": Case(
+        freshdesk,
+        "4711",
+        "emily@example.com",
+        "email",
+        "PUT",
+        "/api/v2/tickets/4711",
+        {"authorization": basic(TOKEN, "X")},
+        lambda fields: {"custom_fields": fields},
+    ),
+    "intercom": Case(
+        hub,
+        "21321941764",
+        "emily@example.com",
+        "conversation",
+        "PUT",
+        "/conversations/21321941764",
+        {"authorization": f"Bearer {TOKEN}", "intercom-version": "2.11"},
+        lambda fields: {"custom_attributes": fields},
+    ),
+    "zammad": Case(
+        hub,
+        "81",
+        "emily@example.com",
+        "email",
+        "PUT",
+        "/api/v1/tickets/81",
+        {"authorization": f"Token token={TOKEN}"},
+        lambda fields: fields,
+    ),
+    "chatwoot": Case(
+        chatwoot,
+        "77",
+        "emily@example.com",
+        "webwidget",
+        "POST",
+        "/api/v1/accounts/lea@example.com/conversations/77/custom_attributes".replace("@", "%40"),
+        {"api_access_token": TOKEN},
+        lambda fields: {"custom_attributes": fields, "merge": True},
+    ),
+}
+every_desk = pytest.mark.parametrize("kind", CASES)
+
+
+@pytest.fixture(autouse=True)
+def secrets(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_SECRET", SECRET)
+    monkeypatch.setenv("DESK_TOKEN", TOKEN)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver(200) as receiver:
+        yield receiver
+
+
+def make_desk(kind: str, receiver: Receiver | None = None, **values: Any) -> HelpDesk:
+    fields = zip(("category_field", "sentiment_field", "review_field"), CASES[kind].fields, strict=True)
+    back = {"write_back": True, "base_url": receiver.url, "token_env": "DESK_TOKEN"} if receiver else {}
+    given = {"kind": kind, "name": kind, "slug": "support", "secret_env": "DESK_SECRET", "account": "lea@example.com"}
+    return HelpDesk.objects.create(**given | dict(fields) | back | values)
+
+
+def payload(kind: str) -> Any:
+    return json.loads((PAYLOADS / f"{kind}.json").read_text())
+
+
+def knock(kind: str, said: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
+    """The answer's status. `said` is JSON, or bytes as they are."""
+    said = payload(kind) if said is None else said
+    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    signature = CASES[kind].sign(body, time.time() - age) | (headers or {})
+    response = Client(enforce_csrf_checks=True).post(
+        "/hooks/support/", body, content_type="application/json", headers=signature
+    )
+    return response.status_code
+
+
+def changed(kind: str, path: str, value: Any) -> Any:
+    """The payload with another value at this place."""
+    said = whole = payload(kind)
+    *outer, last = path.split(".")
+    for name in outer:
+        said = said[name]
+    said[last] = value
+    return whole
+
+
+@every_desk
+def test_what_a_customer_wrote_is_stored_once_however_often_the_desk_tells(kind: str) -> None:
+    make_desk(kind)
+    assert [knock(kind), knock(kind)] == [202, 202]
+    ticket = Ticket.objects.get()
+    case = CASES[kind]
+    assert (ticket.source, ticket.external_id) == ("support", case.external_id)
+    assert ticket.text == f"I cannot log in\n\n{WRITTEN}"
+    assert (ticket.customer, ticket.channel) == (case.customer, case.channel)
+    if kind != "freshdesk":
+        assert ticket.received_at.replace(microsecond=0) == AT
+
+
+@every_desk
+def test_a_stranger_is_turned_away(kind: str) -> None:
+    make_desk(kind)
+    wrong = {name: value[:-3] + "AAA" for name, value in CASES[kind].sign(b"{}", time.time()).items()}
+    assert knock(kind, headers=wrong) == 401
+    assert knock(kind, headers=dict.fromkeys(wrong, "")) == 401
+    assert not Ticket.objects.exists()
+
+
+@pytest.mark.parametrize("kind", ["zendesk", "intercom", "zammad", "chatwoot"])
+def test_a_signature_is_of_what_was_sent_and_of_nothing_else(kind: str) -> None:
+    make_desk(kind)
+    other = CASES[kind].sign(b'{"another": "body"}', time.time())
+    assert knock(kind, headers=other) == 401
+
+
+@pytest.mark.parametrize("kind", ["zendesk", "chatwoot"])
+@pytest.mark.parametrize(("age", "status"), [(250, 202), (-250, 202), (400, 401), (-400, 401)])
+def test_what_was_signed_too_long_ago_may_be_a_replay(kind: str, age: float, status: int) -> None:
+    make_desk(kind)
+    assert knock(kind, age=age) == status
+
+
+ASIDE = [
+    ("zendesk", "type", "zen:event-type:ticket.comment_added"),
+    ("intercom", "topic", "conversation.admin.replied"),
+    ("intercom", "topic", "ping"),
+    ("intercom", "data.item.source.author.type", "admin"),
+    ("intercom", "data.item.source.author.type", "bot"),
+    ("zammad", "article.sender", "Agent"),
+    ("zammad", "article.sender", "System"),
+    ("zammad", "article.internal", True),
+    ("zammad", "article.preferences", {"is-auto-response": True}),
+    ("zammad", "ticket.article_count", 2),
+    ("chatwoot", "event", "conversation_status_changed"),
+    ("chatwoot", "message_type", "outgoing"),
+    ("chatwoot", "message_type", "template"),
+    ("chatwoot", "private", True),
+    ("chatwoot", "content", None),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), ASIDE)
+def test_agents_machines_and_other_events_make_no_ticket(kind: str, path: str, value: Any) -> None:
+    make_desk(kind)
+    assert knock(kind, changed(kind, path, value)) == 200
+    assert not Ticket.objects.exists()
+
+
+NO_EVENTS = [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b"{}"]
+
+
+@every_desk
+@pytest.mark.parametrize("body", NO_EVENTS, ids=lambda body: repr(body[:12]))
+def test_what_is_no_event_is_refused_with_a_reason(kind: str, body: bytes) -> None:
+    make_desk(kind)
+    assert knock(kind, body) == 400
+    assert not Ticket.objects.exists()
+
+
+ODD: list[tuple[str, str, Any]] = [
+    ("zendesk", "detail", []),
+    ("zendesk", "detail.id", None),
+    ("zendesk", "detail.id", "9" * 300),
+    ("freshdesk", "freshdesk_webhook", "x"),
+    ("freshdesk", "freshdesk_webhook.ticket_id", {"a": 1}),
+    ("intercom", "data.item.id", True),
+    ("zammad", "ticket.id", ""),
+    ("chatwoot", "conversation", 7),
+]
+
+
+@pytest.mark.parametrize(("kind", "path", "value"), ODD)
+def test_an_event_without_what_it_needs_is_refused(kind: str, path: str, value: Any) -> None:
+    make_desk(kind)
+    assert knock(kind, changed(kind, path, value)) == 400
+
+
+def test_odd_characters_and_long_values_are_stored_as_far_as_they_go() -> None:
+    make_desk("chatwoot")
+    said = changed("chatwoot", "sender.email", "e\0\ud800" + "x" * 400)
+    said["content"] = "nul \0 and \ud800"
+    said["created_at"] = 10**30
+    assert knock("chatwoot", said) == 202
+    ticket = Ticket.objects.get()
+    assert ticket.text == "nul \ufffd and \ufffd"
+    assert len(ticket.customer) == 254
+    assert timezone.now() - ticket.received_at < timedelta(minutes=1)
+
+
+def test_the_door_is_there_for_desks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
+    desk = make_desk("zammad")
+    assert Client().get("/hooks/support/").status_code == 405
+    assert Client().post("/hooks/other/").status_code == 404
+    assert knock("zammad", b" " * 1_048_577) == 413
+    monkeypatch.delenv("DESK_SECRET")
+    assert knock("zammad") == 503, "so that the desk tries again"
+    HelpDesk.objects.filter(pk=desk.pk).update(active=False)
+    assert knock("zammad") == 404
+
+
+def stored(kind: str) -> Ticket:
+    """A ticket that came from the desk, kept for people."""
+    run_desk()
+    ticket = make_ticket(source="support", external_id=CASES[kind].external_id)
+    hold(ticket)
+    return ticket
+
+
+def write_back() -> None:
+    WriteBack.objects.waiting().update(available_at=timezone.now())
+    HelpDesk.objects.update(rests_until=None)
+    outbox.work_off(tasks.ROUTES)
+
+
+def reviews(receiver: Receiver) -> list[str]:
+    return [got.json["review"] for got in receiver.got]
+
+
+@every_desk
+def test_where_a_ticket_stands_is_written_as_the_desk_wants_it(kind: str, receiver: Receiver) -> None:
+    make_desk(kind, receiver)
+    stored(kind)
+    write_back()
+    (got,) = receiver.got
+    case = CASES[kind]
+    assert (got.method, got.path) == (case.method, case.path)
+    assert case.headers.items() <= got.headers.items()
+    assert got.json == case.body(dict(zip(case.fields, ("Billing", "Positive", "needs_review"), strict=True)))
+
+
+def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver, ana: User) -> None:
+    make_desk("zammad", receiver)
+    ticket = stored("zammad")
+    write_back()
+    (seat,) = ticket.seats.all()
+    decision = answer(seat, ana, "Technical", "Neutral")
+    write_back()
+    undo(decision, ana)
+    write_back()
+    assert reviews(receiver) == ["needs_review", "decided", "needs_review"]
+    assert receiver.got[1].json == {"category": "Technical", "sentiment": "Neutral", "review": "decided"}
+    assert WriteBack.objects.count() == 1
+
+
+def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver, ana: User) -> None:
+    make_desk("zammad", receiver)
+    ticket = stored("zammad")
+    (seat,) = ticket.seats.all()
+    answer(seat, ana)
+    write_back()
+    assert reviews(receiver) == ["decided"]
+    WriteBack.objects.all().ask_again()
+    write_back()
+    assert reviews(receiver) == ["decided"]
+    assert WriteBack.objects.get().state == WriteBack.State.DELIVERED
+
+
+def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> None:
+    """The desk is slow, and somebody decides meanwhile."""
+    with Receiver(200) as receiver:
+        desk = make_desk("zammad", receiver)
+        (seat,) = stored("zammad").seats.all()
+        (claimed,) = outbox._claim(tasks.ROUTES[1], desk)
+        assert outbox._hindrance(claimed) == ""
+        answer(seat, ana)
+        assert claimed.going.request
+        outbox._settle(claimed, http_request.call(claimed.going.request))
+        write_back()
+        assert reviews(receiver) == ["needs_review", "decided"]
+
+
+def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Receiver) -> None:
+    make_desk("zammad", receiver)
+    run_desk(blind_share=1)
+    hold(make_ticket(source="support", external_id="81"))
+    write_back()
+    assert receiver.got[0].json == {"review": "needs_review"}
+
+
+def test_a_fault_is_tried_again_and_a_ticket_that_is_gone_is_not() -> None:
+    with Receiver(503, 200, 404) as receiver:
+        make_desk("zammad", receiver)
+        stored("zammad")
+        write_back()
+        assert WriteBack.objects.get().state == WriteBack.State.WAITING
+        write_back()
+        assert WriteBack.objects.get().state == WriteBack.State.DELIVERED
+        hold(make_ticket(source="support", external_id="82"))
+        write_back()
+        assert WriteBack.objects.get(ticket__external_id="82").state == WriteBack.State.GIVEN_UP
+
+
+def test_only_desks_that_want_it_are_written_to(receiver: Receiver) -> None:
+    make_desk("zammad", receiver, write_back=False)
+    run_desk()
+    hold(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))
+    assert not WriteBack.objects.exists()
+    HelpDesk.objects.update(write_back=True)
+    hold(make_ticket(source="support", external_id="82"), make_ticket(source="support"))
+    assert WriteBack.objects.get().ticket.external_id == "82"
+
+
+def test_an_id_cannot_lead_to_another_address(receiver: Receiver) -> None:
+    make_desk("zammad", receiver)
+    run_desk()
+    hold(make_ticket(source="support", external_id="../users/1?x=#"))
+    write_back()
+    assert receiver.got[0].path == "/api/v1/tickets/..%2Fusers%2F1%3Fx%3D%23"
+
+
+HTML = [
+    ("<p>one</p><p>two</p>", "one\n\ntwo"),
+    ("a<br>b<BR/>c", "a\nb\nc"),
+    ("<style>p{}</style><script>alert(1)</script>seen", "seen"),
+    ("2 &lt; 3 &amp; &eacute;&nbsp;x", "2 < 3 & é x"),
+    ("<ul><li>one<li>two</ul>", "one\ntwo"),
+    ("never <b>closed", "never closed"),
+    ("</script>after", "after"),
+    ("a < b", "a < b"),
+    ("<!-- hidden -->x", "x"),
+]
+
+
+@pytest.mark.parametrize(("html", "text"), HTML)
+def test_html_becomes_what_a_reader_sees(html: str, text: str) -> None:
+    assert message_text.from_html(html) == text

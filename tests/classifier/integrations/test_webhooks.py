@@ -1,0 +1,439 @@
+"""Others are told what happens: signed, at least once, and again until they have it."""
+
+import base64
+import re
+import socket
+from collections.abc import Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.apps import apps
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
+
+from classifier import tasks
+from classifier.integrations import http_request, outbox
+from classifier.integrations.webhooks import events, webhook_delivery
+from classifier.integrations.webhooks.payloads import tickets as told
+from classifier.models import (
+    Delivery,
+    Event,
+    HelpDesk,
+    Mailbox,
+    Ticket,
+    Webhook,
+    WriteBack,
+)
+from classifier.models.outbox import Kind
+from classifier.models.ticket import moved
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
+from tests.receivers import Got, Receiver, Reply
+from tests.review.actions import at_once
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, ok").decode()
+DOCS = Path(__file__).resolve().parents[3] / "docs" / "integrations.md"
+TEXT = "My card ends in 4242 and was charged twice."
+
+
+@pytest.fixture(autouse=True)
+def secret(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("HOOK_SECRET", SECRET)
+    monkeypatch.setattr(http_request, "TIMEOUT", 0.3)
+
+
+@pytest.fixture
+def receiver() -> Iterator[Receiver]:
+    with Receiver() as receiver:
+        yield receiver
+
+
+def make_webhook(receiver: Receiver | None = None, **values: Any) -> Webhook:
+    url = f"{receiver.url}/hook" if receiver else "http://127.0.0.1:9/hook"
+    return Webhook.objects.create(**{"name": "CRM", "url": url, "secret_env": "HOOK_SECRET"} | values)
+
+
+def happens(number: int = 1) -> list[Event]:
+    """So many tickets are kept for people."""
+    run_desk()
+    before = Event.objects.count()
+    hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + one}") for one in range(number)])
+    return list(Event.objects.order_by("pk")[before:])
+
+
+def deliver() -> bool:
+    return outbox.work_off(tasks.ROUTES)
+
+
+def time_passes() -> None:
+    """As if every pause were over."""
+    Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
+    Webhook.objects.update(rests_until=None)
+
+
+def verified(got: Got, secret: str = SECRET) -> bool:
+    """By the words of the documentation."""
+    (snippet,) = re.findall(r"```python\n(.*?)```", DOCS.read_text(), re.DOTALL)
+    names: dict[str, Any] = {}
+    exec(snippet, names)  # noqa: S102 - what the documentation tells others to run
+    return bool(names["verified"](got.headers, got.body, secret))
+
+
+def test_a_classified_ticket_is_told_without_its_text_and_signed(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    (event,) = happens()
+    deliver()
+    deliver()
+    (got,) = receiver.got
+    assert (got.method, got.path, got.headers["content-type"]) == ("POST", "/hook", "application/json")
+    assert got.json["id"] == got.headers["webhook-id"] == event.name
+    assert got.json["type"] == "ticket.classified"
+    data = got.json["data"]
+    assert data["ticket"] == event.ticket_id
+    assert (data["source"], data["external_id"], data["review"]) == ("zendesk", "0", "needs_review")
+    assert (data["category"], data["confidence"], data["sealed"]) == ("Billing", 0.5, False)
+    assert data["url"].endswith(f"/tickets/{event.ticket_id}/")
+    assert b"4242" not in got.body
+    assert verified(got)
+    assert not verified(got, "whsec_" + base64.b64encode(b"another").decode())
+    assert not verified(replace(got, body=got.body.replace(b"Billing", b"Refunds")))
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.attempts, delivery.status) == (Delivery.State.DELIVERED, 1, 204)
+
+
+def test_each_webhook_is_told_what_it_wants(receiver: Receiver) -> None:
+    make_webhook(receiver, name="all")
+    make_webhook(receiver, name="certificates", kinds=[Kind.GRANTED])
+    make_webhook(receiver, name="off", active=False)
+    happens()
+    assert list(Delivery.objects.values_list("destination__name", flat=True)) == ["all"]
+
+
+def test_where_nobody_wants_to_know_it_costs_one_query_and_nothing_is_written() -> None:
+    ticket = make_ticket()
+    make_verdict(make_prediction(ticket))
+    with CaptureQueriesContext(connection) as asked:
+        events.on_moved([ticket.pk], Ticket.State.ACCEPTED)
+    assert len(asked) == 1
+    assert not Event.objects.exists()
+
+
+def test_the_cost_does_not_grow_with_the_tickets(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    counts = []
+    for number in (1, 12):
+        tickets = [make_ticket() for _one in range(number)]
+        for ticket in tickets:
+            make_verdict(make_prediction(ticket))
+        with CaptureQueriesContext(connection) as asked:
+            events.on_moved([ticket.pk for ticket in tickets], Ticket.State.ACCEPTED)
+        counts.append(len(asked))
+    assert counts[0] == counts[1]
+
+
+def test_what_is_rolled_back_is_not_told(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    written: list[int] = []
+
+    def stops(**_signal: Any) -> None:
+        written.append(Event.objects.count())
+        raise ZeroDivisionError
+
+    moved.connect(stops)
+    try:
+        with pytest.raises(ZeroDivisionError):
+            happens()
+    finally:
+        moved.disconnect(stops)
+    assert written == [1]
+    assert not Event.objects.exists()
+
+
+def test_a_worker_is_nudged_once_it_is_committed(
+    receiver: Receiver, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, monkeypatch: Any
+) -> None:
+    nudged: list[Any] = []
+    monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
+    make_webhook(receiver)
+    with django_capture_on_commit_callbacks(execute=True):
+        happens()
+    assert tasks.deliver in nudged
+    nudged.clear()
+    tasks.sweep()
+    assert tasks.deliver in nudged, "and a lost nudge is made up for"
+
+
+FAULTS = {
+    "an error": (Reply(status=500), 500, 5),
+    "too many": (Reply(status=429, headers={"Retry-After": "1800"}), 429, 1_800),
+    "not now": (Reply(status=503, headers={"Retry-After": "Fri, 31 Dec 2100 23:59:59 GMT"}), 503, 86_400),
+    "a refusal": (Reply(status=400), 400, 5),
+    "a redirect": (Reply(status=302, headers={"Location": "/elsewhere"}), 302, 5),
+    "silence": (Reply(hangs=True), None, 5),
+    "a cut": (Reply(cut=True), None, 5),
+}
+
+
+@pytest.mark.parametrize("fault", FAULTS)
+def test_after_a_fault_it_is_sent_again_under_the_same_name(fault: str) -> None:
+    reply, status, pause = FAULTS[fault]
+    with Receiver(reply, 200) as receiver:
+        make_webhook(receiver)
+        happens()
+        deliver()
+        delivery = Delivery.objects.get()
+        assert (delivery.state, delivery.attempts, delivery.status) == (Delivery.State.WAITING, 1, status)
+        assert delivery.error
+        wait = (delivery.available_at - timezone.now()).total_seconds()
+        assert pause * 0.7 < wait < pause * 1.3
+        deliver()
+        assert len(receiver.got) == 1
+        time_passes()
+        deliver()
+        first, second = receiver.got
+        assert first.headers["webhook-id"] == second.headers["webhook-id"]
+        assert verified(second)
+        assert Delivery.objects.get().state == Delivery.State.DELIVERED
+
+
+def test_a_receiver_that_fails_is_left_alone_and_holds_up_nobody_else(receiver: Receiver) -> None:
+    with Receiver(Reply(hangs=True)) as slow:
+        failing = make_webhook(slow, name="a slow one")
+        make_webhook(receiver, name="another")
+        happens(20)
+        deliver()
+        assert len(slow.got) == outbox.AT_ONCE
+        failing.refresh_from_db()
+        assert failing.rests_until
+        assert failing.rests_until > timezone.now()
+        for _turn in range(3):
+            deliver()
+        assert len(receiver.got) == 20
+        assert len(slow.got) == outbox.AT_ONCE
+
+
+def test_who_is_gone_is_told_nothing_any_more() -> None:
+    with Receiver(410) as receiver:
+        webhook = make_webhook(receiver)
+        happens()
+        deliver()
+        webhook.refresh_from_db()
+        assert not webhook.active
+        assert Delivery.objects.get().state == Delivery.State.GIVEN_UP
+        assert not happens()
+
+
+def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receiver, site: Client) -> None:
+    receiver.answers[0] = Reply(status=500)
+    make_webhook(receiver)
+    happens()
+    tries = 0
+    while Delivery.objects.get().state == Delivery.State.WAITING:
+        deliver()
+        time_passes()
+        tries += 1
+    assert tries == 12
+    receiver.answers = [Reply(status=200)]
+    replay(site)
+    deliver()
+    replay(site)
+    deliver()
+    assert Delivery.objects.get().state == Delivery.State.DELIVERED
+    assert len(receiver.got) == 14, "also what was delivered"
+    assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
+
+
+def test_what_a_killed_worker_had_in_hand_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+    make_webhook(receiver)
+    happens()
+    with monkeypatch.context() as killed:
+        killed.setattr(outbox, "_settle", _killed)
+        with pytest.raises(KeyboardInterrupt):
+            deliver()
+    deliver()
+    assert len(receiver.got) == 1, "nobody else takes it for as long as the claim lasts"
+    time_passes()
+    deliver()
+    first, second = receiver.got
+    assert first.headers["webhook-id"] == second.headers["webhook-id"]
+    assert Delivery.objects.get().state == Delivery.State.DELIVERED
+
+
+def _killed(*_given: Any) -> None:
+    raise KeyboardInterrupt
+
+
+def test_a_worker_that_was_too_slow_changes_nothing_any_more(receiver: Receiver) -> None:
+    webhook = make_webhook(receiver)
+    happens()
+    (late,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    time_passes()
+    deliver()
+    outbox._settle(late, http_request.Outcome(error="500", status=500))
+    delivery = Delivery.objects.get()
+    assert (delivery.state, delivery.status, delivery.error) == (Delivery.State.DELIVERED, 204, "")
+
+
+def test_what_is_asked_for_while_it_is_under_way_goes_once_more(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    happens()
+    asked: list[int] = []
+
+    def going(delivery: Delivery) -> outbox.Going:
+        if not asked:
+            asked.append(events.replay(Delivery.objects.all()))
+            assert not Delivery.objects.due().exists(), "nobody else takes it meanwhile"
+        return webhook_delivery.going(delivery)
+
+    outbox.work_off([replace(webhook_delivery.ROUTE, going=going)])
+    assert Delivery.objects.get().state == Delivery.State.WAITING
+    deliver()
+    assert Delivery.objects.get().state == Delivery.State.DELIVERED
+    assert len(receiver.got) == 2
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_workers_send_nothing_twice(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    number = len(happens(30))
+
+    def work() -> None:
+        while deliver():
+            pass
+
+    results = at_once([work, work, work])
+    assert results == [None, None, None]
+    deliver()
+    names = [got.headers["webhook-id"] for got in receiver.got]
+    assert len(names) == len(set(names)) == number == 30
+    assert set(Delivery.objects.values_list("state", "attempts")) == {("delivered", 1)}
+
+
+@pytest.mark.parametrize(("value", "says"), [("", "HOOK_SECRET is not set"), ("no base64!", "no signing secret")])
+def test_without_a_usable_secret_nothing_is_sent(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, value: str, says: str
+) -> None:
+    make_webhook(receiver)
+    happens()
+    monkeypatch.setenv("HOOK_SECRET", value)
+    deliver()
+    assert receiver.got == []
+    delivery = Delivery.objects.get()
+    assert says in delivery.error
+    assert delivery.state == Delivery.State.WAITING
+
+
+def test_an_address_inside_is_not_called(receiver: Receiver, settings: Settings) -> None:
+    make_webhook(receiver)
+    happens()
+    settings.INTERNAL_HOSTS = []
+    deliver()
+    assert receiver.got == []
+    assert "TICKETCLF_INTERNAL_HOSTS" in Delivery.objects.get().error
+
+
+def test_a_ticket_that_is_sealed_is_told_without_a_label() -> None:
+    ticket = make_ticket(sealed=True)
+    make_verdict(make_prediction(ticket))
+    Ticket.objects.update(state=Ticket.State.HELD)
+    (one,) = told([ticket.pk])
+    assert (one.sealed, one.category, one.sentiment, one.confidence, one.model) == (True, None, None, None, None)
+
+
+def test_what_is_old_is_forgotten(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    happens(2)
+    deliver()
+    Event.objects.filter(pk=Event.objects.first().pk).update(created_at=timezone.now() - timedelta(days=31))
+    webhook_delivery.forget_old()
+    assert Event.objects.count() == Delivery.objects.count() == 1
+
+
+@pytest.fixture
+def site(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+def replay(site: Client) -> None:
+    values = {"action": "replay", "_selected_action": [row.pk for row in Delivery.objects.all()]}
+    assert site.post(reverse("admin:classifier_delivery_changelist"), values, follow=True).status_code == 200
+
+
+def test_a_test_event_is_sent_from_the_admin(receiver: Receiver, site: Client) -> None:
+    webhook = make_webhook(receiver, kinds=[])
+    values = {"action": "send_test", "_selected_action": [webhook.pk]}
+    site.post(reverse("admin:classifier_webhook_changelist"), values, follow=True)
+    deliver()
+    assert receiver.got[0].json["type"] == "webhook.test"
+    assert verified(receiver.got[0])
+
+
+def test_the_admin_makes_a_webhook_and_refuses_one_inside(site: Client, settings: Settings) -> None:
+    add = reverse("admin:classifier_webhook_add")
+    values = {"name": "CRM", "url": "http://127.0.0.1:9/x", "secret_env": "HOOK_SECRET", "kinds": ["ticket.decided"]}
+    values["active"] = "on"
+    settings.INTERNAL_HOSTS = []
+    assert "TICKETCLF_INTERNAL_HOSTS" in site.post(add, values).content.decode()
+    settings.INTERNAL_HOSTS = ["127.0.0.1"]
+    assert "not the secret itself" in site.post(add, values | {"secret_env": SECRET}).content.decode()
+    own = site.post(add, values | {"secret_env": "TICKETCLF_SECRET_KEY"}).content.decode()
+    assert "is of this installation itself" in own
+    assert site.post(add, values).status_code == 302
+    assert Webhook.objects.get().kinds == ["ticket.decided"]
+
+
+def make_rows(number: int) -> None:
+    for one in range(number):
+        name = f"{Webhook.objects.count()}-{one}"
+        webhook = make_webhook(name=name)
+        desk = HelpDesk.objects.create(name=name, slug=f"desk-{name}", kind="zammad", secret_env="HOOK_SECRET")
+        Mailbox.objects.create(name=name, slug=name, host="127.0.0.1", user="u", password_env="NO_SUCH_VARIABLE")
+        ticket = make_ticket()
+        event = Event.objects.create(kind=Kind.CLASSIFIED, data={}, ticket=ticket)
+        Delivery.objects.create(destination=webhook, event=event)
+        WriteBack.objects.create(destination=desk, ticket=ticket)
+
+
+@pytest.mark.parametrize("model", ["webhook", "helpdesk", "mailbox", "delivery", "writeback", "event"])
+def test_lists_in_the_admin_show_no_secret_and_cost_the_same_however_long(site: Client, model: str) -> None:
+    make_rows(1)
+    site.get(reverse(f"admin:classifier_{model}_changelist"))
+    counts = []
+    for _more in range(2):
+        with CaptureQueriesContext(connection) as asked:
+            page = site.get(reverse(f"admin:classifier_{model}_changelist")).content.decode()
+        counts.append(len(asked))
+        assert SECRET not in page
+        make_rows(4)
+    assert counts[0] == counts[1]
+    (one,) = apps.get_model("classifier", model)._default_manager.all()[:1]
+    assert site.get(reverse(f"admin:classifier_{model}_change", args=[one.pk])).status_code == 200
+    if model == "mailbox":
+        assert "missing NO_SUCH_VARIABLE" in page
+
+
+def test_a_name_that_leads_nowhere_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+    def unknown(*_given: Any, **_named: Any) -> Any:
+        raise socket.gaierror(-2, "Name or service not known")
+
+    monkeypatch.setattr(socket, "getaddrinfo", unknown)
+    make_webhook(url="https://hooks.invalid/x")
+    happens()
+    deliver()
+    assert "Name or service not known" in Delivery.objects.get().error

@@ -1,0 +1,240 @@
+"""The commands, as people type them."""
+
+import io
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import CommandError, call_command
+
+from classifier.models import (
+    Category,
+    Provider,
+    Spend,
+    Ticket,
+)
+from review.benchmark import runs
+from tests.servers import (
+    OpenAIServer,
+    answer,
+    error,
+    say,
+    without_json_schema,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+def run(*arguments: str, **options: Any) -> tuple[str, str]:
+    printed, complained = io.StringIO(), io.StringIO()
+    call_command(*arguments, stdout=printed, stderr=complained, **options)
+    return printed.getvalue(), complained.getvalue()
+
+
+def file(folder: Path, content: str | bytes, name: str = "tickets.csv") -> str:
+    path = folder / name
+    path.write_bytes(content if isinstance(content, bytes) else content.encode())
+    return str(path)
+
+
+# import_tickets
+
+
+def test_it_imports_csv_with_columns_of_other_names(tmp_path: Path) -> None:
+    path = file(tmp_path, "Nr;Nachricht;Eingang\n1;Hallo;2026-01-31T10:00:00Z\n2;Tschüss;\n")
+    printed, _complained = run("import_tickets", path, "--map", "text=Nachricht", "--map", "external_id=Nr")
+    assert printed == "2 stored, 0 known already, 0 rejected\n"
+    assert list(Ticket.objects.order_by("pk").values_list("external_id", "text")) == [("1", "Hallo"), ("2", "Tschüss")]
+
+
+def test_importing_again_stores_nothing_twice(tmp_path: Path) -> None:
+    path = file(tmp_path, '{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n{"id": 1, "text": "c"}\n', "t.jsonl")
+    assert run("import_tickets", path)[0].startswith("2 stored, 1 known")
+    assert run("import_tickets", path)[0].startswith("0 stored, 3 known")
+    assert run("import_tickets", path, "--source", "elsewhere")[0].startswith("2 stored")
+    assert Ticket.objects.get(source="import", external_id="1").text == "a"
+
+
+def test_rejected_rows_go_to_a_file_with_the_reason(tmp_path: Path) -> None:
+    rows = [
+        {"id": 1, "text": "good"},
+        {"id": 2, "text": "  "},
+        {"id": 3, "text": "bad date", "created": "last Tuesday"},
+        {"id": "x" * 300, "text": "long id"},
+        {"id": 5, "text": "x" * 1_048_577},
+    ]
+    path = file(tmp_path, "".join(json.dumps(row) + "\n" for row in rows) + '{"id": 6, "te', "t.jsonl")
+    printed, _complained = run("import_tickets", path)
+    assert printed.startswith("1 stored, 0 known already, 5 rejected")
+    aside = [json.loads(line) for line in Path(f"{path}.rejected.jsonl").read_text().splitlines()]
+    assert [row["record"] for row in aside] == [2, 3, 4, 5, 6]
+    reasons = " ".join(row["reason"] for row in aside)
+    for said in ("text is empty", "'last Tuesday' is no date", "at most 200", "1,048,576", "not JSON"):
+        assert said in reasons
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
+def test_it_reads_other_encodings(tmp_path: Path, encoding: str) -> None:
+    run("import_tickets", file(tmp_path, "id,text\n1,größer – naïve\n".encode(encoding)))
+    assert Ticket.objects.get().text == "größer – naïve"
+
+
+def test_what_no_database_stores_is_replaced(tmp_path: Path) -> None:
+    run("import_tickets", file(tmp_path, '{"text": "a\\u0000b\\ud800c مرحبا 😡"}\n', "t.jsonl"))
+    assert Ticket.objects.get().text == "a\ufffdb\ufffdc مرحبا 😡"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["/no/such/file.csv"], "No such file"),
+        (["{file}", "--map", "text=Nope"], "Nope"),
+        (["{file}", "--map", "text"], "not of the form"),
+        (["{file}", "--encoding", "klingon"], "no encoding"),
+    ],
+)
+def test_what_cannot_be_imported_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+    path = file(tmp_path, "id,text\n1,a\n")
+    with pytest.raises(CommandError, match=said):
+        run("import_tickets", *[argument.format(file=path) for argument in arguments])
+
+
+def test_imported_tickets_wait_for_a_worker_and_nudge_it(
+    tmp_path: Path, django_capture_on_commit_callbacks: Any
+) -> None:
+    with django_capture_on_commit_callbacks() as nudges:
+        run("import_tickets", file(tmp_path, "id,text\n1,a\n2,b\n"))
+    assert len(nudges) == 1
+    assert Ticket.objects.waiting().count() == 2
+
+
+# classify
+
+
+def test_it_prints_a_line_a_text(tmp_path: Path, primary: Any) -> None:
+    replies = {"sure": answer(), "unsure": answer("Billing", "Neutral", 0.3), "broken": say("no")}
+    path = file(tmp_path, "sure\nunsure\nbroken\n", "texts.txt")
+    with OpenAIServer(lambda request: replies[request.ticket]) as server:
+        primary(server)
+        printed, complained = run("classify", path)
+    assert printed == "[OK] Technical | Negative | sure\n[REVIEW] Billing | Neutral | unsure\n[REVIEW] ? | ? | broken\n"
+    assert "broken_json" in complained
+    assert not Ticket.objects.exists()
+
+
+def test_a_long_text_is_cut_and_its_control_characters_are_harmless(tmp_path: Path, primary: Any) -> None:
+    with OpenAIServer() as server:
+        primary(server)
+        path = file(tmp_path, "My SAML SSO stopped working after the weekend deploy.\n\x1b[31mred\u202e\n", "texts.txt")
+        printed, _complained = run("classify", path)
+    assert printed.splitlines() == [
+        "[OK] Technical | Negative | My SAML SSO stopped working after the weeken...",
+        "[OK] Technical | Negative | \ufffd[31mred\ufffd",
+    ]
+
+
+def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any, second_opinion: Any) -> None:
+    with OpenAIServer([answer(confidence=0.2)]) as first, OpenAIServer([answer("Account")]) as second:
+        primary(first)
+        second_opinion(second)
+        printed, _complained = run("classify", file(tmp_path, '{"text": "hello"}\n', "t.jsonl"), "--json")
+    said = json.loads(printed)
+    assert said.pop("latency_ms") > 0
+    assert said == {
+        "category": "Technical",
+        "sentiment": "Negative",
+        "confidence": 0.2,
+        "reasoning": "It says that something broke.",
+        "review_flag": True,
+        "fallback_review": {
+            "category": "Account",
+            "sentiment": "Negative",
+            "confidence": 0.93,
+            "reasoning": "It says that something broke.",
+            "model": "second",
+        },
+        "model": "first",
+    }
+
+
+def test_what_is_asked_by_hand_counts_against_the_budget(tmp_path: Path, primary: Any) -> None:
+    with OpenAIServer() as server:
+        primary(server, price_per_request="0.5", daily_budget="10")
+        run("classify", file(tmp_path, "one\ntwo\n", "texts.txt"))
+    assert Spend.objects.get().cost == 1
+
+
+# ping
+
+
+def test_ping_tells_latency_and_json_mode(primary: Any) -> None:
+    with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
+        spec = primary(server)
+        printed, _complained = run("ping", "first")
+    assert printed.startswith("first (first's): ok, ")
+    assert printed.endswith(" ms, json_object\n")
+    spec.refresh_from_db()
+    assert spec.json_mode == "json_object"
+
+
+def test_ping_tells_the_exact_error_and_never_the_key(primary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("A_KEY", "sk-very-secret")
+    with OpenAIServer([error(401, "Incorrect API key provided: sk-very-secret")]) as server:
+        primary(server, api_key_env="A_KEY")
+        printed = io.StringIO()
+        with pytest.raises(CommandError, match="No answer from first"):
+            call_command("ping", "first", stdout=printed)
+        assert server.requests[0].headers["authorization"] == "Bearer sk-very-secret"
+    assert "wrong_key: 401" in printed.getvalue()
+    assert "check the key in A_KEY" in printed.getvalue()
+    assert "sk-very-secret" not in printed.getvalue()
+
+
+def test_ping_knows_the_names_of_models() -> None:
+    with pytest.raises(CommandError, match="There is no model gpt-99"):
+        run("ping", "gpt-99")
+
+
+# benchmark
+
+
+def test_the_benchmark_counts_both_labels_and_shows_errors(tmp_path: Path, primary: Any) -> None:
+    Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
+    rows = [
+        ("right", "Technical", "Negative", answer()),
+        ("child", "Billing", "Negative", answer("Billing > Refunds")),
+        ("wrong tone", "Technical", "Neutral", answer()),
+        ("parent only", "Billing > Refunds", "Negative", answer("Billing")),
+        ("broken", "Technical", "Negative", say("no")),
+    ]
+    replies = {text: reply for text, _category, _sentiment, reply in rows}
+    lines = [json.dumps({"text": text, "category": c, "sentiment": s}) for text, c, s, _reply in rows]
+    with OpenAIServer(lambda request: replies[request.ticket]) as server:
+        primary(server)
+        printed, _complained = run("benchmark", file(tmp_path, "\n".join(lines), "t.jsonl"), model=["first"])
+    assert "first: accuracy=0.400, avg_latency=" in printed
+    assert "errors=1" in printed
+    assert "ERROR broken_json" in printed
+    assert "expected Technical | Neutral" in printed
+
+
+def test_the_built_in_items_are_the_default() -> None:
+    runs.load_built_in()
+    runs.load_built_in()
+    printed, _complained = run("benchmark", quiet=True)
+    assert "llama-3.3-70b: not asked, OXLO_API_KEY is not set" in printed
+    assert printed.splitlines()[-1].startswith("embedded-minilm: accuracy=")
+
+
+def test_a_label_that_the_taxonomy_lacks_is_told(tmp_path: Path) -> None:
+    path = file(tmp_path, "text,category,sentiment\nhello,Sales,Neutral\n")
+    with pytest.raises(CommandError, match="'Sales' is no label; there are Billing"):
+        run("benchmark", path)
+
+
+def test_a_missing_key_is_said_by_every_command() -> None:
+    runs.load_built_in()
+    assert "No key in OXLO_API_KEY" in run("benchmark", quiet=True)[1]
+    Provider.objects.filter(name="Oxlo.ai").update(api_key_env="")
+    assert "No key" not in run("benchmark", quiet=True, model=["embedded-minilm"])[1]

@@ -1,0 +1,355 @@
+"""A model in front of the primary answers for it where it is sure, and never stands in a ticket's way."""
+
+import io
+import json
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier import savings
+from classifier.inference.backends.embedded import EmbeddedClassifier
+from classifier.models import (
+    Failure,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Reason,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import runner
+from tests.factories import make_spec, make_ticket, make_user
+from tests.servers import (
+    CUT,
+    OpenAIServer,
+    Reply,
+    Request,
+    answer,
+    error,
+    say,
+)
+
+pytestmark = pytest.mark.django_db
+Use = Callable[..., ModelSpec]
+
+
+@pytest.fixture
+def front(catalogue: None) -> Use:
+    """Puts a model behind a local server in front, sure from 0.95 on; of a family of its own."""
+
+    def use(server: OpenAIServer, *, family: str = "front", threshold: float = 0.95, **values: Any) -> ModelSpec:
+        spec = make_spec(server, name="quick", family=family, **values)
+        Gate.objects.update(front=spec, front_threshold=threshold)
+        return spec
+
+    return use
+
+
+def verdict_of(ticket: Ticket) -> Verdict:
+    verdict = Ticket.objects.with_labels().get(pk=ticket.pk).verdict
+    assert verdict
+    return verdict
+
+
+def states() -> list[str]:
+    return list(Ticket.objects.order_by("pk").values_list("state", flat=True))
+
+
+@pytest.mark.parametrize("confidence", [0.95, 0.99])
+def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
+    primary: Use, front: Use, confidence: float
+) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([answer("Account", confidence=confidence)]) as quick, OpenAIServer() as slow:
+        spec = front(quick)
+        primary(slow)
+        runner.work_off()
+    verdict = verdict_of(ticket)
+    assert (states(), slow.requests) == (["accepted"], [])
+    assert (verdict.prediction.spec, str(verdict.prediction.category)) == (spec, "Account")
+    assert (verdict.epoch.spec, verdict.epoch.threshold, verdict.reason) == (spec, 0.95, Reason.SURE)
+    assert verdict.explanation == f"quick has a confidence of {confidence}; the threshold is 0.95."
+
+
+def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use) -> None:
+    def by_length(request: Request) -> Reply:
+        return answer("Billing", confidence=0.99 if len(request.ticket) < 10 else 0.94)
+
+    for text in ("short", "one that is longer", "brief", "another that is longer"):
+        make_ticket(text)
+    with OpenAIServer(by_length) as quick, OpenAIServer([answer("Technical", confidence=0.86)]) as slow:
+        in_front, behind = front(quick), primary(slow)
+        runner.work_off()
+    assert states() == ["accepted"] * 4
+    assert sorted(request.ticket for request in slow.requests) == ["another that is longer", "one that is longer"]
+    passed = Verdict.objects.order_by("ticket_id").values_list("epoch__spec", "epoch__threshold", "prediction__spec")
+    assert list(passed) == 2 * [(in_front.pk, 0.95, in_front.pk), (behind.pk, 0.85, behind.pk)]
+
+
+def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_asked_again(
+    primary: Use, front: Use
+) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
+        in_front = front(quick)
+        primary(slow)
+        runner.work_off()
+    verdict = verdict_of(ticket)
+    assert (states(), len(quick.requests), len(slow.requests)) == (["held"], 1, 1)
+    assert (verdict.reason, verdict.second_opinion.spec) == (Reason.DISAGREEMENT, in_front)
+    assert verdict.explanation == ("first has a confidence of only 0.50, and quick says Billing | Negative (0.90).")
+
+
+def test_of_the_same_family_it_is_no_second_opinion(primary: Use, front: Use) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
+        front(quick, family="first")
+        primary(slow)
+        runner.work_off()
+    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion) == (Reason.UNSURE, None)
+
+
+def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
+    primary: Use, second_opinion: Use, front: Use
+) -> None:
+    ticket = make_ticket()
+    with (
+        OpenAIServer([answer("Billing", confidence=0.9)]) as quick,
+        OpenAIServer([answer(confidence=0.5)]) as slow,
+        OpenAIServer([answer("Account")]) as other,
+    ):
+        front(quick)
+        primary(slow)
+        chosen = second_opinion(other)
+        runner.work_off()
+    assert verdict_of(ticket).second_opinion.spec == chosen
+
+
+def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary: Use, front: Use) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([answer(confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
+        primary(slow)
+        in_front = front(quick)
+        Gate.objects.update(second_opinion=in_front)
+        runner.work_off()
+    assert len(quick.requests) == 1
+    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion.spec) == (Reason.UNSURE, in_front)
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [error(401), error(404), error(429, retry_after="3600"), error(500), CUT, say("no"), answer("Sales", "Furious", 1)],
+)
+def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, fault: Reply) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([fault]) as quick, OpenAIServer() as slow:
+        in_front = front(quick)
+        behind = primary(slow)
+        runner.work_off()
+    assert states() == ["accepted"]
+    assert verdict_of(ticket).prediction.spec == behind
+    assert Failure.objects.get().spec == in_front
+    assert Ticket.objects.get().attempts <= 1
+
+
+def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(*arguments: object) -> None:
+        raise RuntimeError("out of memory")
+
+    monkeypatch.setattr(EmbeddedClassifier, "classify", broken)
+    ticket = make_ticket()
+    with OpenAIServer() as slow:
+        behind = primary(slow)
+        Gate.objects.update(front=ModelSpec.objects.embedded(), front_threshold=0)
+        runner.work_off()
+    assert verdict_of(ticket).prediction.spec == behind
+
+
+def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(primary: Use, front: Use) -> None:
+    for _number in range(3):
+        make_ticket()
+    with OpenAIServer([answer(confidence=0.99)]) as quick, OpenAIServer() as slow:
+        front(quick, price_per_request=1, daily_budget=2)
+        primary(slow)
+        runner.work_off()
+    assert states() == ["accepted"] * 3
+    assert (len(quick.requests), len(slow.requests)) == (1, 2)
+
+
+def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use, front: Use) -> None:
+    ticket = make_ticket()
+    with (
+        OpenAIServer([answer("Billing", confidence=0.9)]) as quick,
+        OpenAIServer([error(429, retry_after="60"), answer(confidence=0.5)]) as slow,
+    ):
+        in_front = front(quick)
+        primary(slow)
+        runner.work_off()
+        assert states() == ["new"]
+        Ticket.objects.update(available_at=timezone.now())
+        runner.work_off()
+    assert (len(quick.requests), verdict_of(ticket).second_opinion.spec) == (1, in_front)
+
+
+def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
+    ticket = make_ticket()
+    with OpenAIServer() as slow:
+        primary(slow)
+        embedded = ModelSpec.objects.embedded()
+        Gate.objects.update(front=embedded, front_threshold=0)
+        runner.work_off()
+    assert (slow.requests, verdict_of(ticket).epoch.spec) == ([], embedded)
+
+
+def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> None:
+    with OpenAIServer() as quick, OpenAIServer() as slow:
+        behind = primary(slow)
+        front(quick, api_key_env="OPENAI_API_KEY")
+        nobody = [Gate.objects.get(pk=1).front_in_charge()]
+        for spec in (ModelSpec.objects.get(name="specialist"), behind):
+            Gate.objects.update(front=spec)
+            nobody.append(Gate.current().front_in_charge())
+        make_ticket()
+        runner.work_off()
+    assert nobody == [None, None, None], "for want of a key, of anything learned, and for being the primary"
+    assert (len(slow.requests), quick.requests, Failure.objects.count()) == (1, [], 0)
+
+
+# At once
+
+
+def test_the_command_asks_the_same_models_in_the_same_order(primary: Use, front: Use, tmp_path: Path) -> None:
+    def sure_of_some(request: Request) -> Reply:
+        return answer("Billing", confidence=0.97 if request.ticket == "easy" else 0.6)
+
+    path = tmp_path / "texts.csv"
+    path.write_text("text\neasy\nhard\neasy\n")
+    printed = io.StringIO()
+    with OpenAIServer(sure_of_some) as quick, OpenAIServer([answer(confidence=0.7)]) as slow:
+        front(quick)
+        primary(slow)
+        call_command("classify", str(path), json=True, stdout=printed)
+    easy, hard, again = [json.loads(line) for line in printed.getvalue().splitlines()]
+    assert (easy["model"], easy["category"], easy["review_flag"], easy["fallback_review"]) == (
+        *("quick", "Billing", False, None),
+    )
+    assert (hard["model"], hard["category"], hard["review_flag"]) == ("first", "Technical", True)
+    assert (hard["fallback_review"]["model"], hard["fallback_review"]["category"]) == ("quick", "Billing")
+    assert again["model"] == "quick"
+    assert (len(quick.requests), len(slow.requests)) == (3, 1)
+
+
+def test_the_command_goes_on_where_the_model_in_front_fails(primary: Use, front: Use, tmp_path: Path) -> None:
+    path = tmp_path / "texts.csv"
+    path.write_text("text\nhello\n")
+    printed = io.StringIO()
+    with OpenAIServer([error(401)]) as quick, OpenAIServer() as slow:
+        front(quick)
+        primary(slow)
+        call_command("classify", str(path), json=True, stdout=printed)
+    said = json.loads(printed.getvalue())
+    assert (said["model"], said["review_flag"]) == ("first", False)
+
+
+# What it saves
+
+
+def classified(primary: Use, front: Use, *, easy: int, hard: int, **prices: Any) -> None:
+    """So many tickets that the model in front answers, and so many that it leaves to the primary."""
+    for number in range(easy + hard):
+        make_ticket("easy" if number < easy else f"hard {number}")
+    sure = lambda request: answer(confidence=0.97 if request.ticket == "easy" else 0.6)  # noqa: E731 - it is short
+    with OpenAIServer(sure) as quick, OpenAIServer() as slow:
+        front(quick)
+        primary(slow, **prices)
+        while runner.work_off():
+            pass
+
+
+@pytest.fixture
+def models_page(client: Client, catalogue: None) -> Callable[[], str]:
+    client.force_login(make_user("ada", "Agent"))
+    return lambda: client.get(reverse("classifier:models")).content.decode()
+
+
+def test_the_models_page_says_what_was_saved(primary: Use, front: Use, models_page: Callable[[], str]) -> None:
+    classified(primary, front, easy=3, hard=2, price_per_request=Decimal("0.15"))
+    content = models_page()
+    assert "quick answered 3 of 5 tickets in the last 30 days: 3 calls and 0.45 saved." in content
+    assert "Reckoned by what first took for a ticket in that time." in content
+
+
+def test_without_an_answer_of_the_primary_its_prices_are_taken(
+    primary: Use, front: Use, models_page: Callable[[], str]
+) -> None:
+    classified(primary, front, easy=1, hard=0, price_per_request=Decimal("2"))
+    content = models_page()
+    assert "quick answered 1 of 1 ticket in the last 30 days: 1 call and 2.00 saved." in content
+    assert "Reckoned by the prices of first" in content
+
+
+def test_where_calls_cost_nothing_only_calls_are_saved(
+    primary: Use, front: Use, models_page: Callable[[], str]
+) -> None:
+    classified(primary, front, easy=2, hard=1)
+    content = models_page()
+    assert "quick answered 2 of 3 tickets in the last 30 days: 2 calls saved." in content
+    assert "Reckoned" not in content
+
+
+def test_what_is_longer_ago_does_not_count(primary: Use, front: Use) -> None:
+    classified(primary, front, easy=3, hard=2, price_per_request=1)
+    long_ago = timezone.now() - timedelta(days=31)
+    for model, number in ((Verdict, 2), (Prediction, 5)):
+        old = model._default_manager.order_by("pk").values("pk")[:number]
+        model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True))).update(created_at=long_ago)
+    saved = savings.of_late()
+    assert saved
+    assert (saved.answered, saved.of) == (1, 3)
+
+
+def test_of_very_many_only_the_latest_are_counted(primary: Use, front: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(savings, "MOST", 4)
+    classified(primary, front, easy=4, hard=2)
+    saved = savings.of_late()
+    assert saved
+    assert saved.sentence.startswith("quick answered 2 of the latest 4 tickets: 2 calls")
+
+
+def test_a_ticket_counts_once_however_often_it_is_classified(primary: Use, front: Use) -> None:
+    classified(primary, front, easy=1, hard=1)
+    Ticket.objects.update(state="new", available_at=timezone.now())
+    runner.work_off()
+    saved = savings.of_late()
+    assert saved
+    assert (Verdict.objects.count(), saved.answered, saved.of) == (4, 1, 2)
+
+
+def test_nothing_is_said_where_nobody_stands_in_front(primary: Use, models_page: Callable[[], str]) -> None:
+    make_ticket()
+    with OpenAIServer() as slow:
+        primary(slow)
+        runner.work_off()
+    assert savings.of_late() is None
+    assert "saved" not in models_page()
+
+
+def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
+    primary: Use, front: Use, models_page: Callable[[], str]
+) -> None:
+    with OpenAIServer() as quick, OpenAIServer() as slow:
+        primary(slow)
+        front(quick, threshold=0.97)
+    content = models_page()
+    assert "answers in place of the primary from a confidence of 0.97 on" in content
+    assert "quick stands in front; no ticket came in the last 30 days." in content
+    Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+    assert "not asked: it has learned nothing yet" in models_page()

@@ -1,0 +1,103 @@
+"""Many at once, on a real database with real threads: nobody works on another's ticket, nothing is written twice."""
+
+import threading
+from collections.abc import Callable
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.utils import timezone
+
+from classifier.inference import budget
+from classifier.ingest import storing
+from classifier.models import (
+    ContractVersion,
+    Gate,
+    ModelSpec,
+    Prediction,
+    Provider,
+    Spend,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import claims, runner
+from classifier.taxonomy import initial_data
+from tests.factories import make_spec, make_ticket
+from tests.servers import OpenAIServer
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def at_once(number: int, work: Callable[[], Any]) -> list[Any]:
+    """Run the same thing in many threads that start together; their results."""
+    start = threading.Barrier(number)
+    results: list[Any] = []
+
+    def run() -> None:
+        start.wait()
+        try:
+            results.append(work())
+        finally:
+            connection.close()
+
+    threads = [threading.Thread(target=run) for _number in range(number)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == number, "a thread ended with an exception"
+    return results
+
+
+def test_no_ticket_is_claimed_twice() -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(40)])
+    claimed = [ticket.pk for batch in at_once(8, lambda: claims.claim(5)) for ticket in batch]
+    assert len(claimed) == len(set(claimed)) == 40
+
+
+def test_who_came_singly_goes_before_a_pile_that_came_earlier() -> None:
+    storing.receive_many("import", [{"text": f"row {number}"} for number in range(5_000)])
+    person = make_ticket("I wait for an answer")
+    batch = claims.claim(64)
+    assert batch[0] == person
+    assert [ticket.bulk for ticket in batch[1:]] == [True] * 63
+
+
+def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
+    initial_data.load()
+    ticket = make_ticket()
+    with OpenAIServer(delay=0.05) as server:
+        Gate.objects.update(primary=make_spec(server, name="first", family="first"), second_opinion=None)
+        ContractVersion.objects.in_force()
+        at_once(6, lambda: runner.classify([ticket], Gate.current()))
+    assert Prediction.objects.count() == 1
+    assert Verdict.objects.count() == 1
+    ticket.refresh_from_db()
+    assert ticket.state == Ticket.State.ACCEPTED
+
+
+def test_a_budget_is_never_overspent_by_many() -> None:
+    initial_data.load()
+    provider = Provider.objects.create(name="p", base_url="http://127.0.0.1:9/v1", daily_budget=Decimal(10))
+    spec = ModelSpec.objects.create(provider=provider, name="m", family="m", price_per_request=Decimal("0.5"))
+    terms = ContractVersion.objects.in_force().terms
+    reservations = at_once(8, lambda: budget.reserve(spec, terms, 3))
+    assert sum(reservation.tickets for reservation in reservations) == 10
+    assert Spend.objects.get().cost == 10
+
+
+def test_the_same_import_by_two_stores_each_ticket_once() -> None:
+    rows = [{"text": "hello", "external_id": str(number)} for number in range(50)]
+    at_once(4, lambda: storing.receive_many("import", rows))
+    assert Ticket.objects.count() == 50
+
+
+def test_a_claim_put_off_comes_back_at_its_time() -> None:
+    ticket = make_ticket()
+    claims.put_off(claims.claim(1), 3600, attempted=False)
+    ticket.refresh_from_db()
+    assert ticket.attempts == 0
+    assert ticket.available_at > timezone.now() + timedelta(minutes=59)
+    assert claims.claim(1) == []

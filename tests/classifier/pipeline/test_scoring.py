@@ -1,0 +1,201 @@
+"""Where a score decides: whatever a model says of itself, a ticket passes if its answer is probably right."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from pytest_django import DjangoAssertNumQueries
+
+from classifier.models import (
+    About,
+    AuditDraw,
+    ContractVersion,
+    Epoch,
+    Gate,
+    Mode,
+    ModelSpec,
+    Prediction,
+    Score,
+    Scorer,
+    Verdict,
+)
+from classifier.pipeline import (
+    gate,
+    instant,
+    runner,
+    scoring,
+)
+from classifier.pipeline.predict import Labelled
+from tests.factories import make_prediction, make_spec, make_ticket
+from tests.servers import OpenAIServer, Request, answer
+
+pytestmark = pytest.mark.django_db
+Use = Callable[..., ModelSpec]
+
+REFUND = "I was charged twice for my invoice, please refund the second payment."
+
+
+@pytest.fixture
+def by_score(primary: Use) -> Callable[..., ModelSpec]:
+    """A remote primary behind a local server, and a fixed threshold on the score."""
+
+    def use(server: OpenAIServer, threshold: float = 0.5, **values: Any) -> ModelSpec:
+        spec = primary(server)
+        Gate.objects.update(mode=Mode.SCORE, score_threshold=threshold, **values)
+        return spec
+
+    return use
+
+
+def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score: Use) -> None:
+    ticket = make_ticket(REFUND)
+    with OpenAIServer([answer("Billing", "Negative", confidence=0.6)]) as server:
+        by_score(server, about=About.CATEGORY)
+        runner.work_off()
+    verdict = Verdict.objects.get(ticket=ticket)
+    assert verdict.score
+    assert verdict.accepted == (verdict.score.category >= 0.5)
+    assert verdict.accepted
+    assert "estimated probability" in verdict.explanation
+
+
+def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: Use) -> None:
+    ticket = make_ticket(REFUND)
+    with OpenAIServer([answer("Billing", "Negative", confidence=1.0)]) as server:
+        by_score(server, threshold=1.0)
+        runner.work_off()
+    verdict = Verdict.objects.get(ticket=ticket)
+    assert not verdict.accepted
+    assert "Tickets pass from 1.000 on" in verdict.explanation
+
+
+def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model_is(by_score: Use) -> None:
+    fine, odd = make_ticket(REFUND), make_ticket(REFUND + " Thank you!")
+
+    def reply(request: Request) -> Any:
+        return answer("Account" if "Thank you" in request.ticket else "Billing", "Negative", confidence=0.99)
+
+    with OpenAIServer(reply) as server:
+        by_score(server, about=About.CATEGORY)
+        runner.work_off()
+    first, second = (Verdict.objects.get(ticket=ticket).score for ticket in (fine, odd))
+    assert first
+    assert second
+    assert first.category > second.category
+    assert first.seen().category.agrees
+    assert not second.seen().category.agrees
+
+
+def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
+    Gate.objects.update(mode=Mode.SCORE)
+    version = ContractVersion.objects.in_force()
+    said = make_prediction(make_ticket())
+    scorer = Scorer.objects.serving(said.spec)
+    first = scoring.of([Labelled(said.ticket, said)], scorer, version)
+    again = scoring.of([Labelled(said.ticket, said)], scorer, version)
+    assert first == again
+    assert Score.objects.count() == 1
+
+
+def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate) -> None:
+    make_ticket(REFUND)
+    Gate.objects.update(mode=Mode.SCORE)
+    runner.work_off()
+    seen = Score.objects.get().seen()
+    assert seen.category.agrees is None
+    assert seen.category.probability is None
+    assert seen.category.margin is not None
+
+
+def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -> None:
+    Gate.objects.update(mode=Mode.SCORE, score_threshold=0.5, about=About.CATEGORY)
+    ticket = make_ticket(REFUND)
+    runner.work_off()
+    verdict = Verdict.objects.get(ticket=ticket)
+    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    assert said.sure == verdict.accepted
+    Gate.objects.update(score_threshold=1.0)
+    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    assert not said.sure
+
+
+def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
+    Gate.objects.update(mode=Mode.CERTIFIED)
+    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    assert not said.sure
+    Epoch.objects.update(passes_from=0.0)
+    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    assert said.sure
+
+
+def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: Use) -> None:
+    make_ticket("short")
+    make_ticket("one that is longer")
+
+    def in_front(request: Request) -> Any:
+        return answer("Billing", confidence=0.99 if len(request.ticket) < 10 else 0.5)
+
+    with OpenAIServer(in_front) as quick, OpenAIServer([answer("Technical", confidence=0.9)]) as slow:
+        spec = by_score(slow)
+        front = make_spec(quick, name="quick", family="front")
+        Gate.objects.update(front=front, front_threshold=0.95)
+        runner.work_off()
+    first, second = Verdict.objects.order_by("ticket_id").select_related("prediction", "score", "epoch")
+    assert first.epoch == second.epoch
+    assert (first.epoch.spec, first.epoch.front) == (spec, front)
+    assert [one.prediction and one.prediction.spec for one in (first, second)] == [front, spec]
+    assert [one.score and one.score.seen().in_front for one in (first, second)] == [True, False]
+
+
+def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: Use) -> None:
+    make_ticket(REFUND)
+    with OpenAIServer([answer("Billing", "Negative", confidence=0.9)]) as server, OpenAIServer() as other:
+        by_score(server)
+        Gate.objects.update(
+            mode=Mode.CERTIFIED, second_opinion=make_spec(other, name="second", family="another family")
+        )
+        epoch = gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+        Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0)
+        runner.work_off()
+    assert AuditDraw.objects.get().audited
+    assert other.requests == []
+
+
+def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
+    embedded_gate: Gate, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    version = ContractVersion.objects.in_force()
+    said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
+    scorer = Scorer.objects.serving(said[0].spec)
+    with django_assert_max_num_queries(6):
+        scoring.of([Labelled(one.ticket, one) for one in said], scorer, version)
+    assert Score.objects.count() == 20
+
+
+def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
+    version = ContractVersion.objects.in_force()
+    seen = set()
+    for values in (
+        {"mode": Mode.CONFIDENCE},
+        {"threshold": 0.9},
+        {"mode": Mode.SCORE},
+        {"score_threshold": 0.9},
+        {"about": About.CATEGORY},
+        {"mode": Mode.CERTIFIED},
+    ):
+        Gate.objects.update(**values)
+        epoch = gate.epoch_in_force(Gate.current(), version)
+        assert epoch == gate.epoch_in_force(Gate.current(), version)
+        seen.add(epoch.pk)
+    assert len(seen) == 6
+
+
+def test_the_signals_of_a_stored_score_come_back_as_they_were(embedded_gate: Gate) -> None:
+    make_ticket(REFUND)
+    Gate.objects.update(mode=Mode.SCORE)
+    runner.work_off()
+    score = Score.objects.get()
+    again = score.scorer.fitted().probabilities(score.seen(), Prediction.objects.get().category_id)
+    assert again.both == pytest.approx(score.both)

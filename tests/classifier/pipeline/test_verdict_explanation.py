@@ -1,0 +1,123 @@
+"""Why a ticket passed unseen, as its page tells it to those who answer for that."""
+
+import html
+import re
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from classifier.models import (
+    Gate,
+    Mode,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import verdict_explanation
+from review.certification import certificates
+from review.models import Certificate
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
+from tests.review.actions import answer
+from tests.review.certification.auditing import (
+    SURE,
+    UNSURE,
+    arrive,
+    certify,
+    make_grid,
+    open_audits,
+)
+from tests.review.certification.scenes import certified, passing
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+def words(client: Client, ticket: Ticket) -> str:
+    response = client.get(ticket.get_absolute_url())
+    assert response.status_code == 200
+    content = response.content.decode().split("<main")[-1]
+    return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", content).split()))
+
+
+def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead: Client, ana: User) -> None:
+    certified(ana)
+    said = words(lead, passing(20)[0])
+    assert "Why did this ticket pass unseen?" in said
+    assert "A certificate of" in said
+    assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
+    assert "What decided certified by audits Threshold then 0.600" in said
+    assert "Probability of being right: both 0.990" in said
+    assert re.search(r"Lot for an audit not drawn: 0\.\d{3} is not below its probability of 0\.300", said)
+    assert "Second family, category: the same label." in said
+
+
+def test_a_certificate_that_ended_since_is_still_the_one_of_that_time(lead: Client, ana: User) -> None:
+    certificate = certified(ana)
+    ticket = passing(20)[0]
+    certificates.end(certificate, Certificate.End.CHANGED)
+    assert "was in force" in words(lead, ticket)
+
+
+def test_nothing_was_certified_yet_says_so(lead: Client) -> None:
+    certify()
+    make_grid()
+    ticket = next(one for one in arrive(*[UNSURE] * 20) if not one.verdicts.get().audit_draw.audited)
+    said = words(lead, ticket)
+    assert "Why did this ticket not pass unseen?" in said
+    assert "Threshold then nothing was certified yet" in said
+    assert "not certified yet nothing was certified yet" in said, "the history says so too"
+
+
+def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead: Client) -> None:
+    ticket = make_ticket()
+    make_verdict(make_prediction(ticket))
+    Ticket.objects.filter(pk=ticket.pk).update(state="accepted")
+    Verdict.objects.update(threshold=0.85)
+    said = words(lead, ticket)
+    assert "What decided fixed threshold on the stated confidence Threshold then 0.85 Stated confidence 0.90" in said
+
+
+def test_a_sealed_ticket_tells_nothing(lead: Client, ana: User) -> None:
+    certified(ana)
+    arrive(*[SURE] * 30)
+    sealed = open_audits()[0].ticket
+    said = words(lead, sealed)
+    assert "Why" not in said
+    assert "Probability" not in said
+    assert verdict_explanation.of(Ticket.objects.get(pk=sealed.pk)) is None
+
+
+def test_an_audited_ticket_tells_it_once_people_have_answered(lead: Client, ana: User) -> None:
+    certified(ana)
+    arrive(*[SURE] * 30)
+    seat = open_audits()[0]
+    said = seat.ticket.predictions.get()
+    answer(seat, ana, said.category.name, said.sentiment.name)
+    told = words(lead, seat.ticket)
+    assert "Why might this ticket have passed unseen?" in told
+    assert re.search(r"Lot for an audit drawn: 0\.\d{3} is below its probability of", told)
+
+
+def test_agents_are_not_told(client: Client, ana: User) -> None:
+    certified(ana)
+    ticket = passing(20)[0]
+    client.force_login(ana)
+    assert "Why did" not in words(client, ticket)
+
+
+def test_a_ticket_without_an_answer_has_nothing_to_tell(lead: Client) -> None:
+    run_desk()
+    assert verdict_explanation.of(make_ticket()) is None
+    (seat,) = hold(make_ticket())
+    assert verdict_explanation.of(seat.ticket) is not None or seat.blind
+
+
+@pytest.mark.parametrize("mode", list(Mode))
+def test_the_page_of_the_models_says_what_decides(lead: Client, mode: Mode) -> None:
+    Gate.objects.update(mode=mode)
+    assert str(mode.label).capitalize() in lead.get("/models/").content.decode()

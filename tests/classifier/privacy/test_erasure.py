@@ -1,0 +1,279 @@
+"""What a person wrote is taken out of every table, the books stay true, and what cannot be reached is named."""
+
+import json
+from datetime import timedelta
+from decimal import Decimal
+from io import StringIO
+from typing import Any
+
+import pytest
+from django.contrib.admin.models import CHANGE, LogEntry
+from django.contrib.auth.models import User
+from django.contrib.contenttypes.models import ContentType
+from django.contrib.sessions.backends.db import SessionStore
+from django.contrib.sessions.models import Session
+from django.core.management import call_command
+from django.core.management.base import CommandError
+from django.db import connection
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier import tasks
+from classifier.contract.types import FailureKind
+from classifier.embeddings import vector_store
+from classifier.form_recovery import KEPT_INPUT
+from classifier.models import (
+    ApiKey,
+    Category,
+    ContractVersion,
+    Erasure,
+    Event,
+    Example,
+    Failure,
+    KeptReply,
+    ModelSpec,
+    Prediction,
+    Ticket,
+)
+from classifier.models.specialist import digest_of
+from classifier.pipeline import predict
+from classifier.privacy import erasure
+from classifier.privacy.redaction import ERASED
+from review.gold import disputes, gold_labels, snapshots
+from review.models import (
+    Audit,
+    Contender,
+    Decision,
+    GoldLabel,
+    Result,
+    Run,
+    Side,
+)
+from review.workflow import audits
+from tests.background import queued
+from tests.conftest import UseServer
+from tests.factories import (
+    hold,
+    make_example,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    make_version,
+    run_desk,
+)
+from tests.review.actions import answer
+from tests.review.certification.auditing import (
+    SURE,
+    arrive,
+    audit,
+    certify,
+    make_grid,
+    open_audits,
+)
+from tests.servers import OpenAIServer, Reply, Request
+from tests.servers import answer as replies
+
+PLANT = "zanzibarquux"
+TEXT = f"Dear {PLANT} team,\nmy invoice was charged twice, says Jo Planter, {PLANT}@example.org."
+CUSTOMER = f"{PLANT}@example.org"
+
+
+def found_anywhere() -> set[str]:
+    """The tables in which the planted word is still to be read, in any column of any row, the index of words too."""
+    places = {table for table in connection.introspection.table_names() if PLANT in _everything_in(table)}
+    if any(PLANT in str(session.get_decoded()) for session in Session.objects.all()):
+        places.add("sessions")
+    return places
+
+
+def _everything_in(table: str) -> str:
+    with connection.cursor() as cursor:
+        cursor.execute(f'SELECT * FROM "{table}"')  # noqa: S608 - a name that the database gave
+        return "".join(map(_readable, (value for row in cursor.fetchall() for value in row))).lower()
+
+
+def _readable(value: Any) -> str:
+    return bytes(value).decode(errors="replace") if isinstance(value, bytes | memoryview) else str(value)
+
+
+def settled(person: User) -> Ticket:
+    """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
+    run_desk(benchmark_share=1.0)
+    ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
+    said = {"spec": ModelSpec.objects.embedded(), "contract": ContractVersion.objects.in_force()}
+    Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
+    (seat,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
+    answer(seat, person, "Billing", note=f"I rang {PLANT} up.")
+    gold_labels.gather()
+    snapshot = snapshots.take()
+    run = Run.objects.create(snapshot=snapshot, items_count=1)
+    contender = Contender.objects.create(run=run, **said)
+    item = snapshot.items.get(gold__ticket=ticket)
+    outcome = {"category_right": True, "sentiment_right": True, "confidence": 0.9, "latency_ms": 1, "cost": Decimal(0)}
+    Result.objects.create(contender=contender, item=item, reasoning=f"{PLANT} says so", **outcome)
+    return ticket
+
+
+def leave_traces(ticket: Ticket, person: User) -> None:
+    vector_store.of([ticket.text])
+    example = make_example(ticket.text, ticket=ticket)
+    make_version(weights=b"w", sha256="0" * 64, taught=(example.pk).to_bytes(8, "little") + bytes(16))
+    shown = Category.objects.get(name="Billing")
+    shown.examples = "Where is my invoice?\n" + " ".join(TEXT.split())[:80] + "..."
+    shown.save()
+    ContractVersion.objects.in_force()
+    kind = ContentType.objects.get_for_model(Ticket)
+    LogEntry.objects.create(
+        user=person, content_type=kind, object_id=str(ticket.pk), object_repr=str(ticket), action_flag=CHANGE
+    )
+    store = SessionStore()
+    store[KEPT_INPUT] = {"view": "classifier:new_ticket", "person": "1", "fields": {"text": [TEXT]}}
+    store.save()
+    key = ApiKey.objects.create(name="crm", prefix="abc", digest="0" * 64, user=person)
+    for number, content in enumerate(
+        [f'{{"ticket":{ticket.pk},"reasoning":"It names {PLANT}."}}', json.dumps({"excerpt": TEXT})]
+    ):
+        KeptReply.objects.create(key=key, name=f"{number}", fingerprint="0" * 64, status=201, content=content)
+    Event.objects.create(kind="ticket.decided", ticket=ticket, data={"ticket": ticket.pk, "external_id": f"{PLANT}-1"})
+    if connection.vendor == "sqlite":
+        from django_tasks_db.models import DBTaskResult
+
+        task = DBTaskResult.objects.create(args_kwargs={"args": [], "kwargs": {}}, task_path="a.b", backend_name="d")
+        DBTaskResult.objects.filter(pk=task.pk).update(traceback=f"ValueError: {TEXT}")
+
+
+def told(*arguments: str) -> str:
+    out = StringIO()
+    call_command("erase", *arguments, stdout=out)
+    return out.getvalue()
+
+
+def test_nothing_of_a_person_is_left_in_any_table(catalogue: None, ana: User) -> None:
+    ticket = settled(ana)
+    leave_traces(ticket, ana)
+    waiting = make_ticket(f"And another thing: {PLANT}!", customer=CUSTOMER)
+    others = make_ticket("Mine is well.", customer="somebody@example.org")
+    assert len(found_anywhere()) >= 15
+    before = _books()
+    said = told("--customer", CUSTOMER)
+    assert found_anywhere() == set()
+    assert _books() == before
+    for named in ("snapshot", "specialist version", "contract", "Backups"):
+        assert named in said
+    record = Erasure.objects.get()
+    assert (record.counts["tickets"], record.counts["tickets removed"], len(record.remains)) == (1, 1, 3)
+    ticket.refresh_from_db()
+    assert (ticket.text, ticket.customer, ticket.external_id) == (ERASED, "", None)
+    assert not Ticket.objects.filter(pk=waiting.pk).exists()
+    others.refresh_from_db()
+    assert others.text == "Mine is well."
+    gold_labels.gather()
+    assert GoldLabel.objects.get(ticket=ticket).state == GoldLabel.State.RETIRED
+    with pytest.raises(CommandError, match="no such ticket"):
+        told("--customer", CUSTOMER)
+
+
+def _books() -> tuple[Any, ...]:
+    """What was decided and counted, which erasing a text does not change."""
+    decided = list(Decision.objects.order_by("pk").values_list("verdict", "category", "sentiment"))
+    answered = list(Prediction.objects.order_by("pk").values_list("category", "sentiment", "confidence"))
+    return decided, answered, Failure.objects.count(), list(Result.objects.values_list("category_right", "confidence"))
+
+
+def test_masking_takes_out_the_personal_data_alone(catalogue: None, ana: User) -> None:
+    ticket = settled(ana)
+    told("--ticket", str(ticket.pk), "--mask")
+    ticket.refresh_from_db()
+    assert ticket.text == f"Dear {PLANT} team,\nmy invoice was charged twice, says Jo Planter, [email]."
+    assert (ticket.customer, ticket.external_id, ticket.erased_at) == ("", None, None)
+    label = GoldLabel.objects.get(ticket=ticket)
+    assert (label.text, label.state, label.side) == (ticket.text, GoldLabel.State.ACTIVE, Side.BENCHMARK)
+    assert f"{PLANT}@" not in "".join(map(_everything_in, connection.introspection.table_names()))
+
+
+def test_names_go_with_the_masked_texts_and_are_found_in_any_case(catalogue: None) -> None:
+    ticket = make_ticket("I am Jo Planter, and jo planter is angry.", customer="Jo Planter")
+    with pytest.raises(CommandError):
+        told("--customer", "JO PLANTER")
+    assert "1 tickets would be masked" in told("--customer", "JO PLANTER", "--ignore-case", "--mask", "--dry-run")
+    told("--customer", "JO PLANTER", "--ignore-case", "--mask")
+    ticket.refresh_from_db()
+    assert ticket.text == "I am [customer], and [customer] is angry."
+
+
+def test_a_copy_that_people_were_asked_about_goes_too(catalogue: None, ana: User, lea: User) -> None:
+    run_desk(benchmark_share=1.0)
+    label = GoldLabel(text=TEXT, digest=digest_of(TEXT), category=Category.objects.get(name="Billing"))
+    label.sentiment_id, label.origin = make_example("Any text.").sentiment_id, GoldLabel.Origin.IMPORT
+    gold_labels.place([label])
+    disputes.dispute(label, lea)
+    ticket = make_ticket(TEXT, customer=CUSTOMER)
+    told("--ticket", str(ticket.pk))
+    assert found_anywhere() == set()
+    assert not Ticket.objects.filter(pk=ticket.pk).exists()
+
+
+def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseServer) -> None:
+    ticket = make_ticket(TEXT, customer=CUSTOMER)
+    make_verdict(make_prediction(ticket))
+    stale = Ticket.objects.get(pk=ticket.pk)
+
+    def reply(request: Request) -> Reply:
+        return replies(reasoning=request.ticket)
+
+    with OpenAIServer(reply) as server:
+        spec = primary(server)
+        Ticket.objects.filter(pk=ticket.pk).update(text=ERASED, erased_at=timezone.now())
+        said = predict.label([stale], spec, ContractVersion.objects.in_force())
+        assert [one for group in said for one in group] == []
+    assert Prediction.objects.filter(reasoning__contains=PLANT).count() == 0
+
+
+def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_wrong(
+    catalogue: None, ana: User
+) -> None:
+    certify()
+    make_grid()
+    judged, awaited = open_audits(arrive(SURE, SURE))
+    audit(ana, [judged])
+    erasure.erase(Ticket.objects.filter(pk__in=[judged.ticket_id, awaited.ticket_id]))
+    audits.follow([judged.ticket_id])
+    (seat,) = open_audits()
+    audit(ana, [seat])
+    found = dict(Audit.objects.values_list("ticket", "category_right"))
+    assert found == {judged.ticket_id: True, awaited.ticket_id: False}
+
+
+def test_tickets_whose_time_is_over_are_erased_and_those_that_wait_are_not(catalogue: None, settings: Any) -> None:
+    long_ago = timezone.now() - timedelta(days=40)
+    passed, waits = (make_ticket(f"{PLANT} {number}", received_at=long_ago) for number in range(2))
+    young = make_ticket(f"{PLANT} today")
+    for ticket in (passed, young):
+        make_verdict(make_prediction(ticket))
+        Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.ACCEPTED)
+    same = make_example(passed.text)
+    tasks.expire.call()
+    assert not Erasure.objects.exists()
+    settings.RETENTION_DAYS = 30
+    tasks.sweep()
+    assert queued("classifier.tasks.expire")
+    for _turn in range(2):
+        tasks.expire.call()
+    assert Example.objects.get() == same
+    assert set(Ticket.objects.values_list("pk", "text")) == {
+        (passed.pk, ERASED), (waits.pk, waits.text), (young.pk, young.text),
+    }  # fmt: skip
+    assert [(one.kind, one.counts["tickets"]) for one in Erasure.objects.all()] == [("expired", 1)]
+
+
+def test_an_admin_erases_after_being_asked(catalogue: None, admin: User, lea: User) -> None:
+    ticket, client, url = make_ticket(TEXT), Client(), reverse("admin:classifier_ticket_changelist")
+    client.force_login(admin)
+    chosen = {"action": "erase", "_selected_action": [str(ticket.pk)]}
+    asked = client.post(url, chosen)
+    assert Ticket.objects.get().text == TEXT
+    assert "cannot be undone" in asked.content.decode()
+    done = client.post(url, chosen | {"confirmed": "yes"}, follow=True)
+    assert not Ticket.objects.exists()
+    assert (Erasure.objects.get().by, done.status_code) == (admin, 200)

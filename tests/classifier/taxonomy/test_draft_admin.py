@@ -1,0 +1,350 @@
+"""Drafts in the admin, through its pages."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Group, Permission, User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils.html import escape
+
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Draft,
+    Gate,
+    Sentiment,
+)
+from classifier.taxonomy import drafts, label_changes
+from tests.factories import make_user
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+@pytest.fixture
+def site(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+@pytest.fixture
+def draft(catalogue: None, admin: User) -> Draft:
+    return drafts.begin("Finer billing", admin)
+
+
+def address(name: str, *args: object) -> str:
+    return reverse(f"admin:classifier_draft_{name}", args=args)
+
+
+def page(site: Client, draft: Draft) -> str:
+    response = site.get(address("change", draft.pk))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def sent(draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values: Any) -> dict[str, Any]:
+    """What the page of a draft sends: its rows with these changes by name; a name of no row adds one."""
+    labels, known = dict(labels or {}), set(draft.labels.values_list("name", flat=True))
+    form: dict[str, Any] = {"name": draft.name, "instructions": draft.instructions} | values
+    for prefix, axis in (("labels", "category"), ("labels-2", "sentiment")):
+        rows = list(draft.labels.filter(axis=axis))
+        names = ["name", "description", "examples", "position"] + (["parent"] if axis == "category" else [])
+        sets = []
+        for row in rows:
+            sent_of_row = {name: row.parent_id or "" if name == "parent" else getattr(row, name) for name in names}
+            sets.append(sent_of_row | labels.pop(row.name, {}) | {"id": row.pk, "draft": draft.pk})
+        for name in [name for name in labels if name not in known and labels[name].get("axis", "category") == axis]:
+            sets.append({"name": name, "position": 9, "id": "", "draft": draft.pk} | labels.pop(name))
+        form |= {f"{prefix}-TOTAL_FORMS": len(sets), f"{prefix}-INITIAL_FORMS": len(rows)}
+        for number, of_row in enumerate(sets):
+            form |= {f"{prefix}-{number}-{name}": value for name, value in of_row.items() if value is not False}
+    assert not labels
+    return form
+
+
+def save(site: Client, draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values: Any) -> str:
+    where = address("change", draft.pk)
+    response = site.post(where, sent(draft, labels, **values) | {"_continue": "Save"}, follow=True)
+    assert response.status_code == 200
+    draft.refresh_from_db()
+    return response.content.decode()
+
+
+def publish(site: Client, draft: Draft) -> Any:
+    return site.post(address("publish", draft.pk), follow=True)
+
+
+def test_adding_copies_the_taxonomy_and_leads_to_its_page(site: Client, admin: User) -> None:
+    Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
+    response = site.post(address("add"), {"name": "Next"}, follow=True)
+    draft = Draft.objects.get()
+    assert response.redirect_chain == [(address("change", draft.pk), 302)]
+    assert (draft.name, draft.created_by, draft.labels.count()) == ("Next", admin, 8)
+    content = response.content.decode()
+    assert "nothing changes until it is published" in content
+    assert "Billing &gt; Refunds" in content
+    assert "publishing changes nothing yet" in content
+
+
+def test_adding_asks_for_a_name_of_its_own_and_for_a_taxonomy(site: Client, draft: Draft) -> None:
+    assert "already exists" in site.post(address("add"), {"name": draft.name}).content.decode()
+    draft.labels.all().delete()
+    Category.objects.all().delete()
+    refused = site.post(address("add"), {"name": "Another"})
+    assert "needs at least one active category" in refused.content.decode()
+    assert Draft.objects.count() == 1
+
+
+def test_the_page_shows_the_built_in_instructions_and_nothing_inline(site: Client, draft: Draft) -> None:
+    content = page(site, draft)
+    assert escape("Answer with one JSON object that has exactly these keys:") in content
+    assert " style=" not in content
+    assert "<script>" not in content
+
+
+def test_labels_are_edited_added_and_dropped_on_one_page(site: Client, draft: Draft) -> None:
+    parent = draft.labels.get(name="Billing").pk
+    content = save(
+        site,
+        draft,
+        {
+            "Billing": {"name": "Payments", "description": "All about\r\nmoney."},
+            "General": {"dropped": "on"},
+            "Refunds": {"parent": parent, "examples": "one\r\n two\r\n"},
+            "Furious": {"axis": "sentiment"},
+        },
+        instructions="Label it.\r\nQuickly.",
+    )
+    for change in (
+        "Billing is renamed: Payments.",
+        "Payments is described anew.",
+        "Payments &gt; Refunds is added.",
+        "General is retired.",
+        "Furious is added.",
+        "The instructions are replaced.",
+    ):
+        assert change in content
+    assert draft.instructions == "Label it.\nQuickly."
+    assert draft.labels.get(name="Payments").description == "All about money."
+    assert draft.labels.get(name="Refunds").examples == "one\n two"
+    assert draft.labels.get(name="Furious").axis == "sentiment"
+    assert set(Category.objects.active().values_list("name", flat=True)) == {
+        "Billing",
+        "Technical",
+        "Account",
+        "General",
+    }
+
+
+def test_saving_a_page_as_it_is_changes_nothing(site: Client, draft: Draft) -> None:
+    assert "publishing changes nothing yet" in save(site, draft)
+    assert drafts.contract_of(draft) == ContractVersion.objects.in_force()
+
+
+def test_names_are_exchanged_in_one_go(site: Client, draft: Draft) -> None:
+    content = save(site, draft, {"Billing": {"name": "General"}, "General": {"name": "Billing"}})
+    assert "Billing is renamed: General." in content
+    assert "General is renamed: Billing." in content
+
+
+def test_a_dropped_label_gives_up_its_name_in_the_same_go(site: Client, draft: Draft) -> None:
+    save(site, draft, {"Billing": {"dropped": "on"}, "General": {"name": "Billing"}})
+    assert draft.labels.filter(name="Billing").count() == 2
+
+
+@pytest.mark.parametrize("axis", ["category", "sentiment"])
+def test_a_name_twice_in_one_place_is_a_field_error(site: Client, draft: Draft, axis: str) -> None:
+    name = {"category": "Billing", "sentiment": "Neutral"}[axis]
+    other = {"category": "General", "sentiment": "Positive"}[axis]
+    assert "There is a label of this name here already" in save(site, draft, {other: {"name": name}})
+    assert draft.labels.filter(name=other).exists()
+
+
+@pytest.mark.parametrize("name", ["A > B", " ", "two\nlines", "x" * 81])
+def test_a_name_that_is_none_is_refused(site: Client, draft: Draft, name: str) -> None:
+    content = save(site, draft, {"Billing": {"name": name}})
+    assert "Please correct the error" in content
+    assert draft.labels.filter(name="Billing").exists()
+
+
+def test_a_parent_is_one_of_the_same_draft(site: Client, draft: Draft) -> None:
+    other = drafts.begin("Another", None)
+    for parent in (other.labels.get(name="General").pk, draft.labels.get(name="Billing").pk, "x", 10**30):
+        assert "Please correct the error" in save(site, draft, {"Billing": {"parent": parent}})
+    assert "Billing is moved: General &gt; Billing." in save(
+        site, draft, {"Billing": {"parent": draft.labels.get(name="General").pk}}
+    )
+
+
+def test_a_row_of_another_draft_is_not_touched(site: Client, draft: Draft) -> None:
+    other = drafts.begin("Another", None)
+    form = sent(draft, {"Billing": {"name": "Payments"}})
+    foreign = other.labels.get(name="Billing").pk
+    form = {key: foreign if re.fullmatch(r"labels-0-id", key) else value for key, value in form.items()}
+    site.post(address("change", draft.pk), form)
+    assert other.labels.filter(name="Billing").exists()
+
+
+def test_a_circle_is_told_and_not_published(site: Client, draft: Draft) -> None:
+    rows = {name: draft.labels.get(name=name).pk for name in ("Billing", "General")}
+    content = save(site, draft, {"Billing": {"parent": rows["General"]}, "General": {"parent": rows["Billing"]}})
+    assert "This draft cannot be published as it is" in content
+    assert "Billing cannot stand below itself." in content
+    publish(site, draft)
+    draft.refresh_from_db()
+    assert draft.published_at is None
+
+
+def test_publishing_lists_the_changes_and_asks_first(site: Client, draft: Draft, admin: User) -> None:
+    save(site, draft, {"Billing": {"name": "Payments"}}, instructions="Label it.")
+    assert address("publish", draft.pk) in page(site, draft)
+    asked = site.get(address("publish", draft.pk)).content.decode()
+    assert "Billing is renamed: Payments." in asked
+    assert '<input type="submit" value="Publish">' in asked
+    assert " style=" not in asked
+    assert Category.objects.filter(name="Billing").exists()
+    done = publish(site, draft).content.decode()
+    assert "Finer billing is published." in done
+    assert "under a new contract" in done
+    record = Category.objects.get(name="Payments").history.latest()
+    assert (record.history_user, record.history_change_reason) == (admin, "published with the draft Finer billing")
+    assert Gate.current().instructions == "Label it."
+
+
+def test_a_conflict_is_told_in_place_of_the_question(site: Client, draft: Draft) -> None:
+    save(site, draft, {"Billing": {"name": "Payments"}})
+    label_changes.retire(Category.objects.get(name="Billing"))
+    for content in (
+        page(site, draft),
+        site.get(address("publish", draft.pk)).content.decode(),
+        publish(site, draft).content.decode(),
+    ):
+        assert "Billing was retired since this draft began; drop it here, too." in content
+        assert '<input type="submit" value="Publish">' not in content
+    draft.refresh_from_db()
+    assert draft.published_at is None
+
+
+def test_a_draft_without_sentiments_is_told(site: Client, draft: Draft) -> None:
+    every = {name: {"dropped": "on"} for name in Sentiment.objects.values_list("name", flat=True)}
+    assert "at least one category and one sentiment" in save(site, draft, every)
+
+
+def test_a_published_draft_is_to_be_read(site: Client, draft: Draft) -> None:
+    save(site, draft, {"Billing": {"name": "Payments"}})
+    form = sent(draft)
+    publish(site, draft)
+    content = page(site, draft)
+    assert "Publishing has changed this:" in content
+    assert "Billing is renamed: Payments." in content
+    assert 'name="_save"' not in content
+    assert address("publish", draft.pk) not in content
+    assert site.post(address("change", draft.pk), form).status_code == 403
+    assert site.post(address("delete", draft.pk), {"post": "yes"}).status_code == 403
+    # Asking again is no harm.
+    assert publish(site, draft).status_code == 200
+    assert Category.objects.get(name="Payments").history.count() == 2
+
+
+def test_a_draft_may_be_deleted_and_takes_nothing_with_it(site: Client, draft: Draft) -> None:
+    assert site.post(address("delete", draft.pk), {"post": "yes"}).status_code == 302
+    assert not Draft.objects.exists()
+    assert Category.objects.active().count() == 4
+
+
+def test_a_label_merged_while_a_draft_holds_both(site: Client, draft: Draft) -> None:
+    billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
+    data = {"action": "merge", "_selected_action": [billing.pk], "into": general.pk}
+    merged = site.post(reverse("admin:classifier_category_changelist"), data, follow=True).content.decode()
+    assert "Billing is merged into General" in merged
+    assert "publishing changes nothing yet" in page(site, draft)
+
+
+def test_the_page_offers_to_measure_the_draft(site: Client, draft: Draft) -> None:
+    assert f'{reverse("review:benchmark")}?draft={draft.pk}"' in page(site, draft)
+    drafts.publish(draft, None)
+    assert "?draft=" not in page(site, draft)
+
+
+# Who may
+
+
+def person(*codenames: str) -> User:
+    user = make_user("pat")
+    User.objects.filter(pk=user.pk).update(is_staff=True)
+    user.user_permissions.set(Permission.objects.filter(codename__in=codenames))
+    return User.objects.get(pk=user.pk)
+
+
+def test_the_admin_role_may_do_drafts() -> None:
+    # Tests that empty the database take the groups away, so it is asked what the migration gave.
+    group = Group.objects.filter(name="Admin").first()
+    if group is None:
+        pytest.skip("the groups are gone")
+    codenames = set(group.permissions.values_list("codename", flat=True))
+    assert {"add_draft", "change_draft", "delete_draft", "view_draft"} <= codenames
+    assert {"add_draftlabel", "change_draftlabel", "view_draftlabel"} <= codenames
+
+
+def test_who_may_only_look_changes_and_publishes_nothing(client: Client, draft: Draft) -> None:
+    client.force_login(person("view_draft", "view_draftlabel"))
+    content = page(client, draft)
+    assert 'name="_save"' not in content
+    assert address("publish", draft.pk) not in content
+    assert client.post(address("change", draft.pk), sent(draft)).status_code == 403
+    assert client.get(address("publish", draft.pk)).status_code == 403
+    assert client.post(address("publish", draft.pk)).status_code == 403
+
+
+def test_who_may_not_change_the_taxonomy_does_not_publish(client: Client, draft: Draft) -> None:
+    client.force_login(person("view_draft", "change_draft", "view_draftlabel", "change_draftlabel", "add_draftlabel"))
+    save(client, draft, {"Billing": {"name": "Payments"}})
+    assert draft.labels.filter(name="Payments").exists()
+    assert client.post(address("publish", draft.pk)).status_code == 403
+
+
+def test_drafts_are_for_staff(client: Client, draft: Draft, lea: User) -> None:
+    client.force_login(lea)
+    for where in (address("changelist"), address("change", draft.pk), address("publish", draft.pk)):
+        assert client.get(where)["Location"].startswith("/admin/login/")
+    assert client.post(address("publish", draft.pk)).status_code == 302
+    draft.refresh_from_db()
+    assert draft.published_at is None
+
+
+def test_there_is_nothing_to_publish_of_no_draft(site: Client) -> None:
+    assert site.get(address("publish", 99)).status_code == 404
+
+
+# What it costs
+
+
+def test_the_page_costs_the_same_at_4_and_at_40_categories(site: Client, draft: Draft) -> None:
+    def cost(of: Draft) -> int:
+        with CaptureQueriesContext(connection) as queries:
+            page(site, of)
+        return len(queries)
+
+    page(site, draft)
+    few = cost(draft)
+    parent = Category.objects.get(name="Billing")
+    Category.objects.bulk_create(Category(name=f"C{number}", parent=parent) for number in range(36))
+    assert cost(drafts.begin("Many", draft.created_by)) == few
+
+
+def test_the_list_costs_the_same_at_2_and_at_20_drafts(site: Client, admin: User) -> None:
+    def cost() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            site.get(address("changelist"))
+        return len(queries)
+
+    for number in range(2):
+        drafts.begin(f"D{number}", admin)
+    cost()
+    few = cost()
+    for number in range(2, 20):
+        drafts.begin(f"D{number}", make_user(f"u{number}"))
+    assert cost() == few

@@ -1,0 +1,460 @@
+"""Drafts of the taxonomy and the instructions: what they would change, and what publishing makes of them."""
+
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import IntegrityError, connection, transaction
+
+from classifier.contract.prompt import INSTRUCTIONS
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Draft,
+    DraftLabel,
+    Gate,
+    Sentiment,
+)
+from classifier.models.contract import EmptyTaxonomy
+from classifier.models.taxonomy import paths
+from classifier.taxonomy import drafts, label_changes
+from tests.factories import make_prediction, make_ticket
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+@pytest.fixture
+def draft(catalogue: None, admin: User) -> Draft:
+    return drafts.begin("Finer billing", admin)
+
+
+def category(name: str) -> Category:
+    return Category.objects.get(name=name)
+
+
+def row(draft: Draft, name: str) -> DraftLabel:
+    return draft.labels.get(name=name)
+
+
+def edit(draft: Draft, label: str, **values: Any) -> None:
+    draft.labels.filter(name=label).update(**values)
+
+
+def add(draft: Draft, name: str, parent: str = "", axis: str = "category", **values: Any) -> DraftLabel:
+    above = row(draft, parent) if parent else None
+    return DraftLabel.objects.create(draft=draft, axis=axis, name=name, parent=above, **{"position": 9} | values)
+
+
+def problems(draft: Draft) -> str:
+    with pytest.raises(ValidationError) as caught:
+        drafts.changes(draft)
+    with pytest.raises(ValidationError):
+        drafts.contract_of(draft)
+    before = [list(model._default_manager.values()) for model in (Category, Sentiment, Gate)]
+    with pytest.raises(ValidationError):
+        drafts.publish(draft, None)
+    assert [list(model._default_manager.values()) for model in (Category, Sentiment, Gate)] == before
+    return " ".join(caught.value.messages)
+
+
+# What a draft begins as
+
+
+def test_a_draft_begins_as_what_is_in_force_and_changes_nothing(draft: Draft, admin: User) -> None:
+    in_force = ContractVersion.objects.in_force()
+    assert drafts.changes(draft) == []
+    assert drafts.contract_of(draft) == draft.based_on == in_force
+    assert draft.created_by == admin
+    records = Category.history.count(), Sentiment.history.count(), Gate.history.count()
+    assert drafts.publish(draft, admin).published_at
+    assert (Category.history.count(), Sentiment.history.count(), Gate.history.count()) == records
+    assert ContractVersion.objects.in_force() == in_force
+
+
+def test_children_stand_below_their_parents_in_a_draft(catalogue: None) -> None:
+    Category.objects.create(name="Refunds", parent=category("Billing"))
+    late = Category.objects.create(name="Late", parent=category("Refunds"))
+    retired = Category.objects.create(name="Gone")
+    label_changes.retire(retired)
+    draft = drafts.begin("A copy", None)
+    assert "Billing > Refunds > Late" in paths(draft.labels.filter(axis="category")).values()
+    assert row(draft, "Late").category == late
+    assert not draft.labels.filter(category=retired).exists()
+    assert drafts.contract_of(draft) == ContractVersion.objects.in_force()
+
+
+def test_nothing_is_drafted_of_an_empty_taxonomy(catalogue: None) -> None:
+    Category.objects.all().delete()
+    with pytest.raises(EmptyTaxonomy):
+        drafts.begin("Empty", None)
+    assert not Draft.objects.exists()
+
+
+# What the database keeps
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        lambda draft: draft.labels.create(axis="category", name="Twin", category=category("Billing")),
+        lambda draft: draft.labels.create(axis="sentiment", name="Twin", sentiment=Sentiment.objects.first()),
+        lambda draft: draft.labels.create(axis="category", name="Billing"),
+        lambda draft: [draft.labels.create(axis="category", name="X", parent=row(draft, "Billing")) for _ in range(2)],
+        lambda draft: draft.labels.create(axis="sentiment", name="X", category=category("Billing")),
+        lambda draft: draft.labels.create(axis="sentiment", name="X", parent=row(draft, "Billing")),
+    ],
+    ids=["category twice", "sentiment twice", "name at the top", "name below", "another axis", "sentiment with parent"],
+)
+def test_the_database_refuses(draft: Draft, wrong: Any) -> None:
+    with pytest.raises(IntegrityError), transaction.atomic():
+        wrong(draft)
+
+
+def test_a_dropped_label_gives_up_its_name_in_the_draft(draft: Draft) -> None:
+    edit(draft, "Billing", dropped=True)
+    add(draft, "Billing")
+
+
+# What a draft would change
+
+
+def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments", description="All about money.")
+    edit(draft, "General", examples="Hi there")
+    edit(draft, "Technical", parent=row(draft, "Account"))
+    edit(draft, "Neutral", dropped=True)
+    add(draft, "Refunds", "Payments")
+    add(draft, "Furious", axis="sentiment")
+    Draft.objects.update(instructions="Label it.")
+    draft.refresh_from_db()
+    assert sorted(drafts.changes(draft)) == [
+        "Billing is renamed: Payments.",
+        "Furious is added.",
+        "General gets other examples.",
+        "Neutral is retired.",
+        "Payments > Refunds is added.",
+        "Payments is described anew.",
+        "Technical is moved: Account > Technical.",
+        "The instructions are replaced.",
+    ]
+
+
+def test_another_order_is_a_change(draft: Draft) -> None:
+    edit(draft, "Billing", position=99)
+    assert drafts.changes(draft) == ["Labels stand in another order."]
+    drafts.publish(draft, None)
+    assert list(Category.objects.active())[-1] == category("Billing")
+
+
+def test_other_line_ends_are_no_change(draft: Draft) -> None:
+    Category.objects.filter(name="Billing").update(examples="one\r\ntwo\r\n")
+    again = drafts.begin("Line ends", None)
+    edit(again, "Billing", examples="one\ntwo")
+    assert drafts.changes(again) == []
+
+
+def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does_not(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    add(draft, "Refunds", "Payments")
+    version = drafts.contract_of(draft)
+    assert version.labels.categories["Payments"] == category("Billing").pk
+    assert "Payments > Refunds" not in version.labels.categories
+    assert "Payments > Refunds" in [option.name for option in version.restored().terms.categories]
+    assert version != ContractVersion.objects.in_force()
+    assert drafts.contract_of(draft) == version
+
+
+def test_the_same_wording_leaves_the_keys_of_the_contract_in_force_alone(draft: Draft) -> None:
+    billing = category("Billing")
+    edit(draft, "Billing", dropped=True)
+    add(draft, "Billing", description=billing.description, examples=billing.examples, position=billing.position)
+    version = drafts.contract_of(draft)
+    assert version == ContractVersion.objects.in_force()
+    assert version.labels.categories["Billing"] == billing.pk
+
+
+def test_a_parent_is_not_dropped_without_its_children(draft: Draft) -> None:
+    Category.objects.create(name="Refunds", parent=category("Billing"))
+    draft = drafts.begin("With a child", None)
+    edit(draft, "Billing", dropped=True)
+    assert "Below Billing stand Refunds; drop or move them first." in problems(draft)
+
+
+def test_nothing_stands_below_a_new_label_that_was_dropped_again(draft: Draft) -> None:
+    add(draft, "Refunds", dropped=True)
+    add(draft, "Late", "Refunds")
+    assert "Late stands below Refunds, which is dropped or retired" in problems(draft)
+
+
+def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
+    edit(draft, "Billing", parent=row(draft, "General"))
+    edit(draft, "General", parent=row(draft, "Billing"))
+    assert "Billing cannot stand below itself. General cannot stand below itself." in problems(draft)
+
+
+@pytest.mark.parametrize("axis", ["category", "sentiment"])
+def test_a_draft_without_labels_is_refused(draft: Draft, axis: str) -> None:
+    draft.labels.filter(axis=axis).update(dropped=True)
+    for verb in (drafts.changes, drafts.contract_of, lambda one: drafts.publish(one, None)):
+        with pytest.raises(EmptyTaxonomy, match="at least one"):
+            verb(draft)
+    assert Category.objects.active().count() == 4
+
+
+# Publishing
+
+
+def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -> None:
+    billing, prediction = category("Billing"), make_prediction(make_ticket(), category=category("Billing"))
+    edit(draft, "Billing", name="Payments", description="All about money.", examples="Pay me")
+    edit(draft, "Technical", parent=row(draft, "Account"))
+    edit(draft, "General", dropped=True)
+    edit(draft, "Neutral", dropped=True)
+    add(draft, "Late", parent=add(draft, "Refunds", "Payments", description="Money back.").name)
+    add(draft, "Furious", axis="sentiment")
+    Draft.objects.update(instructions="Label it.")
+    draft.refresh_from_db()
+    promised, told = drafts.contract_of(draft), drafts.changes(draft)
+    done = drafts.publish(draft, admin)
+
+    assert ContractVersion.objects.in_force() == promised
+    assert ContractVersion.objects.in_force().labels.categories["Payments"] == billing.pk
+    assert list(paths(Category.objects.active()).values()) == [
+        "Payments",
+        "Payments > Refunds",
+        "Payments > Refunds > Late",
+        "Account",
+        "Account > Technical",
+    ]
+    assert set(Sentiment.objects.active().values_list("name", flat=True)) == {"Positive", "Negative", "Furious"}
+    assert Gate.current().instructions == "Label it."
+    prediction.refresh_from_db()
+    billing.refresh_from_db()
+    assert (prediction.category, billing.name, billing.description) == (billing, "Payments", "All about money.")
+    assert category("General").retired
+    assert done.outcome == told == drafts.changes(done)
+    assert row(done, "Refunds").category == category("Refunds")
+
+
+def test_every_change_is_in_the_history_with_who_and_why(draft: Draft, admin: User) -> None:
+    untouched = category("Account").history.count()
+    edit(draft, "Billing", name="Payments")
+    edit(draft, "General", dropped=True)
+    add(draft, "Refunds", "Payments")
+    Draft.objects.update(instructions="Label it.")
+    drafts.publish(draft, admin)
+    for changed in (category("Payments"), category("General"), category("Refunds"), Gate.current()):
+        record = changed.history.latest()
+        assert (record.history_user, record.history_change_reason) == (admin, "published with the draft Finer billing")
+    assert category("Payments").history.latest().name == "Payments"
+    assert category("Payments").history.count() == 2
+    assert category("General").history.latest().retired
+    assert category("General").history.latest().name == "General"
+    assert category("Account").history.count() == untouched
+
+
+def test_publishing_twice_changes_nothing_more(draft: Draft, admin: User) -> None:
+    add(draft, "Refunds", "Billing")
+    first = drafts.publish(draft, admin)
+    assert drafts.publish(draft, admin).published_at == first.published_at
+    assert Category.objects.filter(name="Refunds").count() == 1
+    with pytest.raises(ValidationError, match="is published"):
+        drafts.contract_of(first)
+    assert list(Draft.objects.open()) == []
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_admins_at_once_publish_once(draft: Draft) -> None:
+    add(draft, "Refunds", "Billing")
+    start = Barrier(2)
+
+    def publish(_number: int) -> Draft:
+        start.wait()
+        try:
+            return drafts.publish(draft, None)
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        first, second = people.map(publish, range(2))
+    assert first.published_at == second.published_at
+    assert Category.objects.filter(name="Refunds").count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_two_drafts_at_once_do_not_undo_each_other(draft: Draft, admin: User) -> None:
+    other = drafts.begin("Another", admin)
+    edit(draft, "Billing", name="Payments")
+    edit(other, "Billing", name="Money")
+    start = Barrier(2)
+
+    def publish(one: Draft) -> bool:
+        start.wait()
+        try:
+            return bool(drafts.publish(one, None).published_at)
+        except ValidationError:
+            return False
+        finally:
+            connection.close()
+
+    with ThreadPoolExecutor(2) as people:
+        assert sorted(people.map(publish, [draft, other])) == [False, True]
+    assert Category.objects.active().filter(name__in=["Payments", "Money"]).count() == 1
+
+
+def test_a_label_in_a_draft_is_not_deleted(draft: Draft) -> None:
+    assert not label_changes.deletable(category("Billing"))
+    assert "label in a draft" in [kind for kind, number in label_changes.references(category("Billing")) if number]
+
+
+def test_labels_may_take_each_others_names(draft: Draft) -> None:
+    billing, general = category("Billing"), category("General")
+    edit(draft, "Billing", name="-")
+    edit(draft, "General", name="Billing")
+    edit(draft, "-", name="General")
+    drafts.publish(draft, None)
+    assert (category("Billing"), category("General")) == (general, billing)
+
+
+def test_a_label_may_take_the_name_of_one_that_is_dropped(draft: Draft) -> None:
+    edit(draft, "Billing", dropped=True)
+    edit(draft, "General", name="Billing")
+    drafts.publish(draft, None)
+    assert Category.objects.get(name="Billing", retired=False).history.earliest().name == "General"
+    assert Category.objects.filter(name="Billing", retired=True).count() == 1
+
+
+def test_all_of_one_kind_may_be_exchanged_at_once(draft: Draft) -> None:
+    draft.labels.filter(axis="sentiment").update(dropped=True)
+    for name in ("Calm", "Neutral"):
+        add(draft, name, axis="sentiment")
+    drafts.publish(draft, None)
+    assert sorted(Sentiment.objects.active().values_list("name", flat=True)) == ["Calm", "Neutral"]
+    assert not Sentiment.objects.filter(name__startswith=">").exists()
+
+
+def test_parents_and_children_are_dropped_together(catalogue: None) -> None:
+    Category.objects.create(name="Refunds", parent=category("Billing"))
+    draft = drafts.begin("Less", None)
+    draft.labels.filter(name__in=["Billing", "Refunds"]).update(dropped=True)
+    drafts.publish(draft, None)
+    assert category("Refunds").retired
+    assert category("Refunds").parent == category("Billing")
+
+
+def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, admin: User) -> None:
+    records = Category.history.count()
+    draft.instructions = "  Label it.\r\nQuickly.  "
+    draft.full_clean()
+    draft.save()
+    assert drafts.changes(draft) == ["The instructions are replaced."]
+    version = drafts.contract_of(draft)
+    assert version.terms.system_prompt.startswith("Label it.\nQuickly.\n\nCategories:")
+    drafts.publish(draft, admin)
+    assert ContractVersion.objects.in_force() == version
+    assert Category.history.count() == records
+
+    back = drafts.begin("Back", admin)
+    assert back.instructions == "Label it.\nQuickly."
+    back.instructions = INSTRUCTIONS
+    back.full_clean()
+    back.save()
+    assert back.instructions == ""
+    assert drafts.changes(back) == ["The instructions are the built-in ones again."]
+    drafts.publish(back, admin)
+    assert ContractVersion.objects.in_force() == draft.based_on
+
+
+# What happens elsewhere in the meantime
+
+
+def test_what_a_draft_leaves_alone_may_change_elsewhere(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    Category.objects.filter(name="Technical").update(name="Tech", description="Anything broken.")
+    Category.objects.create(name="Sales", position=50)
+    label_changes.retire(category("General"))
+    Gate.objects.update(instructions="Be quick.")
+    assert drafts.changes(draft) == ["Billing is renamed: Payments."]
+    promised = drafts.contract_of(draft)
+    drafts.publish(draft, None)
+    assert set(paths(Category.objects.active()).values()) == {"Payments", "Tech", "Account", "Sales"}
+    assert ContractVersion.objects.in_force() == promised
+    assert Gate.current().instructions == "Be quick."
+
+
+def test_what_was_done_elsewhere_already_is_no_conflict(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    edit(draft, "General", dropped=True)
+    Category.objects.filter(name="Billing").update(name="Payments")
+    label_changes.retire(category("General"))
+    assert drafts.changes(draft) == []
+
+
+@pytest.mark.parametrize(
+    ("mine", "elsewhere", "says"),
+    [
+        ({"name": "Payments"}, {"name": "Money"}, "Billing was changed elsewhere"),
+        ({"description": "This."}, {"description": "That."}, "Billing was changed elsewhere"),
+        ({"dropped": True}, {"description": "That."}, "Billing was changed elsewhere"),
+    ],
+)
+def test_two_changes_of_one_label_are_a_conflict(draft: Draft, mine: Any, elsewhere: Any, says: str) -> None:
+    edit(draft, "Billing", **mine)
+    Category.objects.filter(name="Billing").update(**elsewhere)
+    assert says in problems(draft)
+
+
+def test_a_label_moved_here_and_elsewhere_is_a_conflict(draft: Draft) -> None:
+    edit(draft, "Billing", parent=row(draft, "General"))
+    Category.objects.filter(name="Billing").update(parent=category("Account"))
+    assert "Billing was moved elsewhere" in problems(draft)
+
+
+def test_a_label_edited_here_and_retired_elsewhere_is_a_conflict_until_it_is_dropped(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    label_changes.retire(category("Billing"))
+    assert "Billing was retired since this draft began; drop it here, too." in problems(draft)
+    edit(draft, "Payments", dropped=True)
+    assert drafts.changes(draft) == []
+
+
+def test_a_name_taken_elsewhere_is_a_conflict(draft: Draft) -> None:
+    add(draft, "Sales")
+    Category.objects.create(name="Sales")
+    assert "two labels of the name Sales" in problems(draft)
+
+
+def test_instructions_changed_here_and_elsewhere_are_a_conflict(draft: Draft) -> None:
+    draft.instructions = "Label it."
+    draft.save()
+    Gate.objects.update(instructions="Be quick.")
+    assert "The instructions were changed elsewhere" in problems(draft)
+
+
+def test_a_label_merged_elsewhere_is_followed(draft: Draft) -> None:
+    add(draft, "Refunds", "Billing")
+    label_changes.merge(category("Billing"), category("General"))
+    assert drafts.changes(draft) == ["General > Refunds is added."]
+    promised = drafts.contract_of(draft)
+    drafts.publish(draft, None)
+    assert category("Refunds").parent == category("General")
+    assert ContractVersion.objects.in_force() == promised
+
+
+def test_an_edited_label_merged_elsewhere_is_a_conflict(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    label_changes.merge(category("Billing"), category("General"))
+    assert "Billing was merged into General since this draft began" in problems(draft)
+
+
+def test_the_children_that_a_merge_moved_are_not_moved_back(catalogue: None) -> None:
+    Category.objects.create(name="Refunds", parent=category("Billing"))
+    draft = drafts.begin("Later", None)
+    edit(draft, "Refunds", description="Money back.")
+    label_changes.merge(category("Billing"), category("General"))
+    assert drafts.changes(draft) == ["General > Refunds is described anew."]
+    drafts.publish(draft, None)
+    assert category("Refunds").parent == category("General")

@@ -1,0 +1,126 @@
+"""What the page of a ticket tells of why a model answered as it did."""
+
+import re
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+
+from classifier.models import Category, ModelSpec, Ticket
+from classifier.taxonomy import label_changes
+from tests.factories import (
+    hold,
+    make_example,
+    make_prediction,
+    make_ticket,
+    make_version,
+    run_desk,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+TEXT = "<b>I</b> was charged twice, again charged."
+CHARGED, TWICE, AGAIN = [13, 20], [21, 26], [34, 41]
+
+
+@pytest.fixture
+def agent(client: Client, ana: User) -> Client:
+    run_desk()
+    client.force_login(ana)
+    return client
+
+
+def parts(client: Client, ticket: Ticket) -> list[str]:
+    """The page as far as the history, and the history."""
+    content = client.get(ticket.get_absolute_url()).content.decode()
+    return content.split("<h2>History</h2>")
+
+
+def other_spec() -> ModelSpec:
+    return ModelSpec.objects.exclude(pk=ModelSpec.objects.embedded().pk)[0]
+
+
+def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent: Client) -> None:
+    ticket = make_ticket(TEXT)
+    make_prediction(ticket, spec=other_spec(), words=[[9, 12]])
+    hold(ticket, words=[TWICE, CHARGED, AGAIN])
+    about, _history = parts(agent, ticket)
+    assert (
+        "&lt;b&gt;I&lt;/b&gt; was <mark>charged</mark> <mark>twice</mark>, again <mark>charged</mark>.</div>" in about
+    )
+    assert f"the words that carried the answer of {ModelSpec.objects.embedded()}" in about
+
+
+def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent: Client) -> None:
+    ticket = make_ticket(TEXT)
+    hold(ticket)
+    page = "".join(parts(agent, ticket))
+    assert "<mark>" not in page
+    assert "carried" not in page
+
+
+def test_each_prediction_of_the_history_shows_its_own_words_once(agent: Client) -> None:
+    ticket = make_ticket(TEXT)
+    hold(ticket, words=[CHARGED, TWICE, AGAIN])
+    make_prediction(ticket, spec=other_spec(), words=[[0, 3]])
+    _about, history = parts(agent, ticket)
+    told = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
+    assert [words for words in told if words] == [["charged", "twice"], ["&lt;b&gt;"]]
+
+
+def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent: Client) -> None:
+    near, nearest, ticket = make_ticket("Near."), make_ticket("Nearest."), make_ticket(TEXT)
+    examples = [make_example("Nearest.", ticket=nearest), make_example("Imported."), make_example("Near.", ticket=near)]
+    itself = make_example(TEXT, ticket=ticket)
+    hold(ticket, near=[itself.pk, *(example.pk for example in examples), 999_999])
+    _about, history = parts(agent, ticket)
+    (told,) = re.findall(r"Nearest labelled tickets: (.*?)</p>", history)
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', told) == [
+        (nearest.get_absolute_url(), f"#{nearest.pk}"),
+        (near.get_absolute_url(), f"#{near.pk}"),
+    ]
+
+
+def test_the_nearest_of_all_predictions_cost_one_query(agent: Client, django_assert_num_queries: Any) -> None:
+    near = [make_example(f"Near {number}.", ticket=make_ticket(f"Near {number}.")) for number in range(3)]
+    plain, grounded = make_ticket(TEXT), make_ticket(f"{TEXT} Again.")
+    specs = list(ModelSpec.objects.all()[:3])
+    for spec, example in zip(specs, near, strict=True):
+        make_prediction(plain, spec=spec)
+        make_prediction(grounded, spec=spec, near=[example.pk], words=[CHARGED])
+    # Session, person, the ticket, its verdicts, four of its history, gate.
+    with django_assert_num_queries(9):
+        parts(agent, plain)
+    with django_assert_num_queries(10):
+        assert parts(agent, grounded)[1].count("Nearest labelled tickets") == 3
+
+
+def test_the_version_of_the_specialist_that_answered_is_told(agent: Client) -> None:
+    ticket = make_ticket(TEXT)
+    version = make_version()
+    hold(ticket, version=version)
+    make_prediction(ticket, spec=other_spec())
+    _about, history = parts(agent, ticket)
+    assert history.count("of the specialist") == 1
+    assert f"version {version.pk} of the specialist" in history
+
+
+def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent: Client) -> None:
+    run_desk(blind_share=1)
+    near = make_ticket("Near.")
+    ticket = make_ticket(TEXT)
+    version = make_version()
+    hold(ticket, words=[CHARGED], near=[make_example("Near.", ticket=near).pk], version=version)
+    page = "".join(parts(agent, ticket))
+    for secret in ("<mark>", "carried", "Nearest", near.get_absolute_url(), "of the specialist"):
+        assert secret not in page, secret
+
+
+def test_what_is_to_be_classified_again_is_marked_no_more(agent: Client) -> None:
+    ticket = make_ticket(TEXT)
+    hold(ticket, words=[CHARGED], category=Category.objects.get(name="Billing"))
+    label_changes.classify_again(Ticket.objects.all())
+    about, history = parts(agent, ticket)
+    assert "<mark>" not in about
+    assert "<mark>" in history

@@ -1,0 +1,167 @@
+"""What pages tell of a ticket that people are asked about, before and after they have answered."""
+
+import re
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.test import Client
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.models import Category, Sentiment, Ticket
+from review.models import Decision, Seat, SkipReason
+from review.workflow import decisions
+from review.workflow.decisions import Label, Shown
+from tests.factories import hold, make_ticket, run_desk
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+INBOX = reverse("classifier:inbox")
+LABELS = ["Billing", "Technical", "Account", "General", "Positive", "Neutral", "Negative"]
+
+
+def page(client: Client, url: str) -> str:
+    response = client.get(url)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def label(category: str, sentiment: str = "Negative") -> Label:
+    return Label(Category.objects.get(name=category), Sentiment.objects.get(name=sentiment))
+
+
+def decided(seat: Seat, person: User, category: str, **values: Any) -> Decision:
+    return decisions.decide(seat, person, label(category), key=uuid4(), **values)
+
+
+@pytest.fixture
+def sealed(catalogue: None, ana: User, ben: User) -> Ticket:
+    """One of two people has labelled it, another has passed it on with a note."""
+    run_desk(double_share=1)
+    first, second = hold(make_ticket("Only the message."), confidence=0.62, reasoning="A secret of the model.")
+    decided(first, ben, "Account", note="A secret of Ben.")
+    decisions.escalate(second, ana, note="A secret of Ana.", key=uuid4())
+    return first.ticket
+
+
+SECRETS = [*LABELS, "0.62", "secret", "threshold", "corrected"]
+
+
+def test_of_a_sealed_ticket_no_page_tells_what_was_said(client: Client, sealed: Ticket, lea: User, admin: User) -> None:
+    for person in (lea, admin):
+        client.force_login(person)
+        for url in (INBOX, sealed.get_absolute_url()):
+            content = page(client, url)
+            assert [secret for secret in SECRETS if secret in content] == []
+            assert "hidden until it is reviewed" in content
+            assert re.search("(?i)in review: blind review", content)
+
+
+def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent: Client, sealed: Ticket) -> None:
+    content = page(agent, sealed.get_absolute_url())
+    assert "so that nobody is swayed" in content
+    history = content.split("<h2>History</h2>")[1]
+    assert re.findall(r"<strong>(\w+)</strong>: an answer, hidden for now", history) == ["ben", "ana"]
+
+
+def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent: Client) -> None:
+    run_desk(blind_share=1)
+    alike: dict[str, Any] = {"text": "The same.", "received_at": timezone.now()}
+    (sure,) = hold(make_ticket(pk=1_001, **alike), confidence=0.84)
+    (torn,) = hold(
+        make_ticket(pk=1_002, **alike),
+        confidence=0.1,
+        category=Category.objects.get(name="General"),
+        second=Category.objects.get(name="Account"),
+    )
+
+    def source(ticket: Ticket) -> str:
+        content = page(agent, ticket.get_absolute_url()).replace(str(ticket.pk), "")
+        return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", content)
+
+    assert source(sure.ticket) == source(torn.ticket)
+
+
+def test_a_settled_ticket_shows_what_people_say_not_the_model(agent: Client, ben: User) -> None:
+    run_desk()
+    (seat,) = hold(make_ticket(), confidence=0.62)
+    decided(seat, ben, "Account")
+    row = page(agent, INBOX)
+    assert "Account</span>" in row
+    assert "Negative</span>" in row
+    assert "Billing" not in row
+    assert "0.62" not in row
+    about, history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")
+    assert "Account</span>" in about
+    assert "Billing" not in about
+    assert "Billing | Positive (0.62)" in history
+
+
+def test_a_seal_is_broken_once_everybody_has_answered(agent: Client, ben: User) -> None:
+    run_desk(blind_share=1)
+    (seat,) = hold(make_ticket(), confidence=0.62)
+    decided(seat, ben, "Account", note="An owner writes.")
+    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    for told in (
+        "Billing | Positive (0.62)",
+        "labelled",
+        "Account</span>",
+        "An owner writes.",
+        "suggestions were hidden",
+    ):
+        assert told in history, told
+    # Who did not see a suggestion did not correct one.
+    assert "corrected" not in history
+
+
+def test_history_tells_who_decided_what_and_why(agent: Client, ana: User, ben: User, lea: User) -> None:
+    run_desk()
+    (seat,) = hold(make_ticket())
+    shown = Shown(prediction=seat.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
+    decisions.skip(seat, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
+    decisions.escalate(seat, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
+    decided(seat, lea, "Account", shown=shown)
+    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
+    for told in (
+        "ana: skipped: I do not read this language",
+        "ben: escalated &lt;b&gt;Legal&lt;/b&gt; should look.",
+        "lea: corrected Account Negative review, 12 s",
+    ):
+        assert told in plain, told
+
+
+def test_history_keeps_what_was_undone_and_marks_it(agent: Client, ben: User) -> None:
+    run_desk()
+    (seat,) = hold(make_ticket())
+    decision = decided(seat, ben, "Account")
+    decisions.undo(decision, ben, key=uuid4())
+    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    assert re.search("<s>corrected.*Account.*</s>.*undone later", history)
+    assert "undid the decision of" in history
+
+
+def test_a_long_history_costs_no_more_queries(agent: Client, ben: User, django_assert_num_queries: Any) -> None:
+    run_desk()
+    (seat,) = hold(make_ticket())
+    for _time in range(10):
+        decisions.undo(decided(seat, ben, "Account"), ben, key=uuid4())
+    # Session, user, two of permissions, ticket, verdict with its answers, three of history, decisions, gate.
+    with django_assert_num_queries(9):
+        assert page(agent, seat.ticket.get_absolute_url()).count("undone later") == 10
+
+
+def test_a_ticket_in_review_can_be_taken_from_its_page(agent: Client, tom: User) -> None:
+    run_desk()
+    (seat,) = hold(make_ticket())
+    take = f'action="{reverse("review:take", args=[seat.ticket_id])}"'
+    assert take in page(agent, seat.ticket.get_absolute_url())
+    tom.user_permissions.add(Permission.objects.get(codename="view_ticket"))
+    decided(seat, User.objects.get(username="ana"), "Account")
+    assert take not in page(agent, seat.ticket.get_absolute_url())
+    agent.force_login(tom)
+    (other,) = hold(make_ticket())
+    assert "Review this ticket" not in page(agent, other.ticket.get_absolute_url())

@@ -1,0 +1,373 @@
+"""The pages, as a person's browser asks for them."""
+
+from datetime import timedelta
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models.signals import pre_save
+from django.test import Client, RequestFactory
+from django.urls import reverse
+from django.utils import timezone
+from django.views.defaults import server_error
+
+from classifier.contract.types import FailureKind
+from classifier.models import (
+    ContractVersion,
+    Failure,
+    Gate,
+    ModelSpec,
+    Provider,
+    Spend,
+    Ticket,
+)
+from classifier.pipeline import gate, runner
+from classifier.taxonomy import label_changes
+from classifier.text import LONGEST_TICKET
+from tests.factories import make_prediction, make_ticket, run_desk
+from tests.servers import OpenAIServer, answer, say
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+INBOX, NEW, MODELS = reverse("classifier:inbox"), reverse("classifier:new_ticket"), reverse("classifier:models")
+
+
+@pytest.fixture
+def agent(client: Client, ana: User) -> Client:
+    run_desk()
+    client.force_login(ana)
+    return client
+
+
+def page(agent: Client, url: str, **query: Any) -> str:
+    response = agent.get(url, query)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+@pytest.mark.parametrize("url", [INBOX, NEW, MODELS, "/tickets/1/"])
+def test_a_visitor_is_asked_to_sign_in(client: Client, url: str) -> None:
+    response = client.get(url)
+    assert response.status_code == 302
+    assert response["Location"].startswith("/sign-in/")
+
+
+@pytest.mark.parametrize("url", [INBOX, NEW, MODELS, "/tickets/1/"])
+def test_a_stranger_without_a_role_is_refused(client: Client, tom: User, url: str) -> None:
+    client.force_login(tom)
+    assert client.get(url).status_code == 403
+
+
+@pytest.mark.parametrize("url", [INBOX, MODELS, "/tickets/1/"])
+def test_pages_that_only_show_take_no_post(agent: Client, url: str) -> None:
+    assert agent.post(url).status_code == 405
+
+
+def test_an_empty_inbox_says_what_to_do(agent: Client) -> None:
+    assert "There is no ticket yet" in page(agent, INBOX)
+
+
+def test_every_page_says_which_key_is_missing(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    ticket = make_ticket()
+    for url in (INBOX, NEW, MODELS, ticket.get_absolute_url()):
+        assert "No key in OXLO_API_KEY: the embedded model answers" in page(agent, url)
+    monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
+    content = page(agent, MODELS)
+    assert "the embedded model answers" not in content
+    assert "sk-secret" not in content
+
+
+def test_before_the_catalogue_is_loaded_pages_say_what_to_run(agent: Client) -> None:
+    Gate.objects.all().delete()
+    assert "manage.py setup" in page(agent, INBOX)
+
+
+def test_tabs_show_one_state_each_with_their_numbers(agent: Client) -> None:
+    make_ticket("one that waits")
+    Ticket.objects.filter(pk=make_ticket("one in review").pk).update(state="held")
+    assert "one that waits" in page(agent, INBOX, state="new")
+    content = page(agent, INBOX, state="held")
+    assert "one in review" in content
+    assert "one that waits" not in content
+
+
+@pytest.mark.parametrize("query", [{"state": "nonsense"}, {"before": "x"}, {"before": "9" * 40}, {"before": "-1"}])
+def test_a_mangled_address_shows_the_inbox(agent: Client, query: dict[str, str]) -> None:
+    make_ticket("still here")
+    assert "still here" in page(agent, INBOX, **query)
+
+
+def test_the_inbox_is_paged_by_key(agent: Client) -> None:
+    tickets = Ticket.objects.bulk_create([Ticket(text=f"ticket no. {number}") for number in range(60)])
+    first = page(agent, INBOX)
+    assert "ticket no. 59" in first
+    assert f"before={tickets[10].pk}" in first
+    second = page(agent, INBOX, before=str(tickets[10].pk))
+    assert "ticket no. 9<" in second
+    assert "Earlier tickets" not in second
+
+
+def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
+    """As the pipeline leaves them where the embedded model is the only one to be asked."""
+    epoch = gate.epoch_of(ModelSpec.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
+    weighed = [gate.Weighed(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
+    (gate.accept(epoch, weighed) if confidence >= 0.85 else gate.hold(epoch, weighed, {}))
+
+
+@pytest.mark.parametrize("number", [10, 1_000])
+def test_the_inbox_costs_the_same_whatever_its_length(
+    agent: Client, number: int, django_assert_num_queries: Any
+) -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(number)])
+    judged(*Ticket.objects.all()[:50], confidence=0.4)
+    # Session, user, permissions, five counts, page, verdicts, gate.
+    with django_assert_num_queries(10):
+        assert page(agent, INBOX).count("below the threshold") == min(number, 50)
+
+
+def test_counting_stops_before_it_costs(agent: Client) -> None:
+    Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(1_000)])
+    assert page(agent, INBOX).count(">999+<") == 2  # all, and new
+
+
+def test_a_row_tells_label_confidence_reason_channel_and_age(agent: Client) -> None:
+    ticket = make_ticket("torn", channel="phone", received_at=timezone.now() - timedelta(hours=3, minutes=20))
+    judged(ticket, confidence=0.62)
+    content = page(agent, INBOX)
+    for told in ("Billing", "Positive", "0.62", "in review: below the threshold", "phone", "3\xa0hours ago"):
+        assert told in content, told
+    assert f'datetime="{ticket.received_at.isoformat()}"' in content
+
+
+def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent: Client) -> None:
+    ticket = make_ticket()
+    judged(ticket)
+    assert "0.90" in page(agent, INBOX)
+    label_changes.classify_again(Ticket.objects.all())
+    row = page(agent, INBOX)
+    assert "waiting to be classified" in row
+    assert "0.90" not in row
+    content = page(agent, ticket.get_absolute_url())
+    verdict, history = content.split("<h2>History</h2>")
+    assert "waiting to be classified" in verdict
+    assert "confident" not in verdict
+    assert "confident enough" in history
+
+
+def test_a_stored_ticket_waits_for_no_model(agent: Client, primary: Any) -> None:
+    with OpenAIServer() as server:
+        primary(server)
+        response = agent.post(NEW, {"text": "My printer smokes.", "external_id": ""}, follow=True)
+        assert server.requests == []
+    ticket = Ticket.objects.get()
+    assert (ticket.source, ticket.external_id, ticket.state) == ("app", None, "new")
+    content = response.content.decode()
+    assert "My printer smokes." in content
+    assert 'http-equiv="refresh"' in content
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "This field is required"),
+        ("  \n\t ", "This field is required"),
+        ("x" * (LONGEST_TICKET + 1), "a ticket may have 1,048,576"),
+    ],
+)
+def test_a_text_that_cannot_be_taken_is_told_why(agent: Client, text: str, said: str) -> None:
+    content = agent.post(NEW, {"text": text}).content.decode()
+    assert said in content
+    assert not Ticket.objects.exists()
+
+
+def test_a_megabyte_is_taken_and_shown_in_part(agent: Client) -> None:
+    agent.post(NEW, {"text": "x" * LONGEST_TICKET})
+    ticket = Ticket.objects.get()
+    assert len(ticket.text) == LONGEST_TICKET
+    assert "Show the 1,028,576 characters that follow" in page(agent, ticket.get_absolute_url())
+    assert "x" * LONGEST_TICKET in page(agent, ticket.get_absolute_url(), whole="")
+
+
+def test_an_external_id_is_taken_once(agent: Client) -> None:
+    first = make_ticket(external_id="A-1")
+    content = agent.post(NEW, {"text": "again", "external_id": "A-1"}).content.decode()
+    assert "There is a ticket with this external id already" in content
+    assert first.get_absolute_url() in content
+    assert "again" in content
+
+
+@pytest.mark.usefixtures("roles")
+@pytest.mark.django_db(transaction=True)
+def test_an_external_id_taken_at_this_moment_is_refused_too(agent: Client) -> None:
+    def somebody_else_is_faster(**_signal: object) -> None:
+        pre_save.disconnect(somebody_else_is_faster, sender=Ticket)
+        make_ticket("the faster one", external_id="A-1")
+
+    pre_save.connect(somebody_else_is_faster, sender=Ticket)
+    content = agent.post(NEW, {"text": "the slower one", "external_id": "A-1"}).content.decode()
+    assert Ticket.objects.get().text == "the faster one"
+    assert Ticket.objects.get().get_absolute_url() in content
+    assert "the slower one" in content
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite lets a test fill its disk")
+@pytest.mark.usefixtures("roles")
+@pytest.mark.django_db(transaction=True)
+def test_a_full_disk_loses_no_text(agent: Client) -> None:
+    text = "Do not lose this. " * 5_000
+    with connection.cursor() as cursor:
+        cursor.execute("VACUUM")  # pages freed by earlier tests would still take the text
+        pages = cursor.execute("PRAGMA page_count").fetchone()[0]
+        cursor.execute(f"PRAGMA max_page_count = {pages}")
+    try:
+        response = agent.post(NEW, {"text": text})
+    finally:
+        with connection.cursor() as cursor:
+            cursor.execute("PRAGMA max_page_count = 1073741823")
+    content = response.content.decode()
+    assert response.status_code == 503
+    assert "Nothing was stored: the database cannot be written (database or disk is full)" in content
+    assert "waits to be classified" not in content
+    assert text.strip() in content
+    assert not Ticket.objects.exists()
+
+
+def test_more_than_the_server_reads_is_told_the_limit(agent: Client) -> None:
+    response = agent.post(NEW, {"text": "x" * 6_000_000})
+    assert response.status_code == 400
+    assert f"{LONGEST_TICKET:,} characters" in response.content.decode()
+
+
+def test_a_form_from_another_session_is_told_so(ana: User) -> None:
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(ana)
+    response = client.post(NEW, {"text": "typed before somebody else signed in"})
+    assert response.status_code == 403
+    assert "This form is out of date" in response.content.decode()
+    assert not Ticket.objects.exists()
+
+
+def test_the_page_of_last_resort_asks_no_database(rf: RequestFactory, django_assert_num_queries: Any) -> None:
+    with django_assert_num_queries(0):
+        response = server_error(rf.get(INBOX))
+    assert "What you sent may not be stored" in response.content.decode()
+
+
+def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent: Client) -> None:
+    agent.post(NEW, {"text": "one\r\ntwo\r\n\r\nthree"})
+    assert Ticket.objects.get().text == "one\ntwo\n\nthree"
+
+
+def test_a_hostile_text_is_only_text(agent: Client) -> None:
+    ticket = make_ticket("<script>alert(1)</script> =1+1 \x00")
+    for url in (INBOX, ticket.get_absolute_url()):
+        content = page(agent, url)
+        assert "&lt;script&gt;alert(1)&lt;/script&gt;" in content
+        assert "<script>" not in content
+
+
+def test_a_ticket_page_tells_why_it_passed(agent: Client, primary: Any) -> None:
+    ticket = make_ticket()
+    with OpenAIServer([answer(confidence=0.9)]) as server:
+        primary(server)
+        runner.work_off()
+    content = page(agent, ticket.get_absolute_url())
+    assert "first has a confidence of 0.90; the threshold is 0.85." in content
+    assert "400 + 40 tokens" in content
+    assert 'http-equiv="refresh"' not in content
+
+
+def test_a_ticket_page_shows_both_opinions_and_failures(agent: Client, primary: Any, second_opinion: Any) -> None:
+    torn, failed = make_ticket("torn"), make_ticket("failed")
+    replies = {"torn": answer("Billing", confidence=0.4), "failed": say("its last words")}
+    with OpenAIServer(lambda request: replies[request.ticket]) as first, OpenAIServer([answer("Account")]) as second:
+        primary(first)
+        second_opinion(second)
+        runner.work_off()
+    content = page(agent, torn.get_absolute_url())
+    assert "two models disagree" in content
+    assert "Second opinion, second: Account | Negative" in content
+    content = page(agent, failed.get_absolute_url())
+    assert "broken_json" in content
+    assert "its last words" in content
+
+
+def test_history_tells_day_requests_and_cost_in_plain_figures(agent: Client) -> None:
+    ticket = make_ticket()
+    make_prediction(ticket, requests=2, input_tokens=1_412, cost=Decimal("0.00000012"), reasoning="<b>Because</b>")
+    content = page(agent, ticket.get_absolute_url())
+    assert timezone.localtime().strftime("%b %Y") in content.split("<h2>History</h2>")[1]
+    for told in ("2 requests", "1,412", "cost 0.00000012", "&lt;b&gt;Because&lt;/b&gt;"):
+        assert told in content, told
+
+
+def test_there_is_a_page_for_what_is_not_there(agent: Client) -> None:
+    response = agent.get("/tickets/999999/")
+    assert response.status_code == 404
+    assert "There is no such page" in response.content.decode()
+
+
+def test_the_models_page_lists_the_catalogue(lead: Client) -> None:
+    content = page(lead, MODELS)
+    for spec in ModelSpec.objects.all():
+        assert spec.name in content
+    assert "OPENAI_API_KEY is missing" in content
+
+
+def test_the_models_page_tells_roles_prices_and_spend(lead: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
+    oxlo = Gate.current().primary.provider
+    Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
+    ModelSpec.objects.filter(pk=Gate.current().primary.pk).update(price_input=Decimal("0.6"), price_output=Decimal("2"))
+    Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
+    Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
+    content = page(lead, MODELS)
+    for told in ("OXLO_API_KEY is set", "labels every ticket", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
+        assert told in content, told
+    assert "77.125" not in content
+
+
+def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent: Client) -> None:
+    content = page(agent, MODELS)
+    assert "labels every ticket" in content
+    assert "Spent today" not in content
+    assert "https://" not in content.split("<main")[1]
+
+
+def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_assert_max_num_queries: Any) -> None:
+    about = {"ticket": make_ticket(), "spec": Gate.current().primary, "contract": ContractVersion.objects.in_force()}
+    for kind in (FailureKind.TIMEOUT, FailureKind.TIMEOUT, FailureKind.CUT_OFF):
+        Failure.objects.create(kind=kind, detail="No answer.", **about)
+    old = Failure.objects.create(kind=FailureKind.REFUSED, detail="No.", **about)
+    Failure.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=2))
+    with django_assert_max_num_queries(11):
+        content = page(agent, MODELS)
+    assert "llama-3.3-70b: timeout, 2" in content
+    assert "llama-3.3-70b: cut_off, 1" in content
+    assert "refused" not in content
+
+
+def test_only_who_may_change_models_is_led_to_the_admin(agent: Client, admin: User) -> None:
+    assert "/admin/" not in page(agent, MODELS)
+    agent.force_login(admin)
+    content = page(agent, MODELS)
+    for model, pk in (
+        ("gate", 1),
+        ("provider", Provider.objects.first().pk),
+        ("modelspec", ModelSpec.objects.first().pk),
+    ):
+        assert reverse(f"admin:classifier_{model}_change", args=[pk]) in content
+
+
+def test_navigation_says_where_one_is(agent: Client) -> None:
+    for url in (INBOX, NEW, MODELS):
+        assert f'<a href="{url}" aria-current="page">' in page(agent, url)
+
+
+def test_signing_in_leads_to_the_inbox(client: Client, ana: User) -> None:
+    response = client.post("/sign-in/", {"username": "ana", "password": "wrong"})
+    assert "Please enter a correct username and password" in response.content.decode()
+    response = client.post("/sign-in/", {"username": "ana", "password": "a-long-and-odd-password"})
+    assert response["Location"] == INBOX

@@ -1,0 +1,435 @@
+"""A run asks models about the held-out items, each once, whatever interrupts it."""
+
+import json
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.management import call_command
+from django.db import connection
+
+from classifier.models import (
+    Category,
+    ContractVersion,
+    ModelSpec,
+    Sentiment,
+)
+from classifier.taxonomy import initial_data, label_changes
+from review import tasks
+from review.benchmark import (
+    baseline,
+    execution,
+    metrics,
+    model_answers,
+    results_table,
+    runs,
+    text_report,
+)
+from review.benchmark.grading import Judge
+from review.benchmark.model_answers import Wanted
+from review.benchmark.runs import Entry, NothingToRun
+from review.gold import gold_labels, snapshots
+from review.models import (
+    Contender,
+    GoldLabel,
+    Result,
+    Run,
+    Side,
+    Snapshot,
+)
+from tests.background import queued
+from tests.factories import make_spec, run_desk
+from tests.servers import (
+    OpenAIServer,
+    Request,
+    answer,
+    by_text,
+    error,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+
+CATEGORIES, SENTIMENTS = ["Billing", "Technical", "Account", "General"], ["Positive", "Neutral", "Negative"]
+
+
+def hold_out(number: int, **values: Any) -> Snapshot:
+    """So many benchmark items, none like another; their labels are what `by_text` says of them."""
+    run_desk(benchmark_share=1)
+    Category.objects.get_or_create(name="General")
+    reply = by_text(CATEGORIES, SENTIMENTS)
+    fresh = []
+    for place in range(number):
+        text = f"{place * 7919:x} " * 8
+        said = json.loads(reply(_asked(text)).content)
+        fresh.append(
+            GoldLabel(
+                text=text,
+                digest=GoldLabel.digest_of(text),
+                category=Category.objects.get(name=said["category"]),
+                sentiment=_sentiment(said["sentiment"]),
+                origin=GoldLabel.Origin.IMPORT,
+                **values,
+            )
+        )
+    gold_labels.place(fresh)
+    return snapshots.take()
+
+
+def _sentiment(name: str) -> Any:
+    return Sentiment.objects.get(name=name)
+
+
+def _asked(text: str) -> Request:
+    messages = [{"role": "user", "content": f"The ticket, as a JSON string:\n{json.dumps(text)}"}]
+    return Request("POST", "/", {}, {"messages": messages}, 0.0)
+
+
+def started(snapshot: Snapshot, *specs: ModelSpec) -> Run:
+    version = ContractVersion.objects.in_force()
+    return runs.start(snapshot, [Entry(spec, version) for spec in specs])
+
+
+def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
+    snapshot = hold_out(40)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        spec = make_spec(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
+        run = started(snapshot, spec)
+        assert runs.progress(run) == (0, 40)
+        assert execution.work_off(run.pk)
+        assert max(Counter(request.ticket for request in server.requests).values()) == 1
+    run.refresh_from_db()
+    contender = run.contenders.get()
+    assert (run.state, runs.progress(run)) == ("finished", (40, 40))
+    assert contender.figures["both"][0] == 1.0
+    assert contender.figures["cost"] == pytest.approx(0.08)
+    assert not execution.work_off(run.pk), "there is nothing left of it to take up"
+
+
+def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
+    initial_data.load()
+    snapshot = hold_out(12)
+    with OpenAIServer(lambda request: error(400, "no such model")) as server:
+        run = started(snapshot, make_spec(server, name="broken", family="a"), ModelSpec.objects.embedded())
+        execution.work_off(run.pk)
+    run.refresh_from_db()
+    broken, embedded = run.contenders.order_by("pk")
+    assert run.state == "finished"
+    assert broken.figures["failures"] == {"rejected": 12}
+    assert (broken.figures["answered"], broken.figures["both"][0]) == (0, 0.0)
+    assert broken.figures["latency"]["p50"] is None
+    assert embedded.figures["answered"] == 12
+    assert len(run.comparisons) == 1
+
+
+def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
+    snapshot = hold_out(30)
+    asked: list[str] = []
+    run: Run | None = None
+
+    def reply(request: Request) -> Any:
+        asked.append(request.ticket)
+        return replace(by_text(CATEGORIES, SENTIMENTS)(request), delay=0.04)
+
+    with OpenAIServer(reply) as server:
+        run = started(snapshot, make_spec(server, name="m", family="a", max_in_flight=1))
+        stop_after(run, 5)
+        run.refresh_from_db()
+        done = runs.progress(run).done
+        assert run.state == "stopped"
+        assert 0 < done < 30
+        assert runs.resume(run)
+        execution.work_off(run.pk)
+    run.refresh_from_db()
+    assert (run.state, runs.progress(run).done) == ("finished", 30)
+    again = [text for text, number in Counter(asked).items() if number > 1]
+    assert len(again) <= 8, "no more than was under way when it was stopped"
+
+
+def stop_after(run: Run, number: int) -> None:
+    seen: list[Result] = []
+
+    def told(contender: Contender, item: Any, result: Result) -> None:
+        seen.append(result)
+        if len(seen) == number:
+            runs.stop(run)
+
+    execution.work_off(run.pk, told=told)
+
+
+def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
+    snapshot = hold_out(6)
+    run = started(snapshot, ModelSpec.objects.embedded())
+    assert list(Run.objects.waiting()) == [run]
+    tasks.sweep()
+    assert len(queued("review.tasks.run_benchmark")) == 1
+    execution.work_off(run.pk)
+    assert not Run.objects.waiting().exists()
+
+
+def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
+    snapshot = hold_out(10)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        spec = make_spec(
+            server, name="dear", family="a", price_per_request=Decimal(1), daily_budget=Decimal(8), max_tokens=10
+        )
+        run = started(snapshot, spec)
+        execution.work_off(run.pk)
+    run.refresh_from_db()
+    assert run.state == "stopped"
+    assert "budget" in run.note
+    assert not Result.objects.exclude(failure="").exists()
+    assert Result.objects.count() == 4, "two requests are set aside for each"
+
+
+def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
+    snapshot = hold_out(2)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshot, make_spec(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
+        execution.work_off(run.pk)
+    assert {result.failure for result in Result.objects.all()} == {"no_key"}
+    assert "OXLO_API_KEY" in Result.objects.all()[0].detail
+
+
+def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
+    run_desk(benchmark_share=0)
+    runs.load_built_in()
+    snapshot = snapshots.take()
+    with pytest.raises(NothingToRun, match="at least one model"):
+        runs.start(snapshot, [])
+    training_only = snapshots.take(snapshots.Filters(sides=(Side.BENCHMARK,)))
+    training_only.items.update(side=Side.TRAINING)
+    with pytest.raises(NothingToRun, match="benchmark side"):
+        runs.start(training_only, [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())])
+
+
+def test_the_estimate_follows_prices_and_lengths() -> None:
+    snapshot = hold_out(10)
+    version = ContractVersion.objects.in_force()
+    with OpenAIServer(lambda request: answer()) as server:
+        dear = make_spec(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
+    free = runs.estimate(snapshot, Entry(ModelSpec.objects.embedded(), version))
+    tokens = (len(version.system_prompt) + 8 * 6) / 4
+    expected = 10 * (tokens * 3 + 60 * 15) / 1_000_000
+    assert free == 0
+    assert float(runs.estimate(snapshot, Entry(dear, version))) == pytest.approx(expected, rel=0.1)
+
+
+def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
+    snapshot = hold_out(5)
+    earlier = ContractVersion.objects.in_force()
+    Category.objects.filter(name="Billing").update(description="Only money.")
+    in_force = ContractVersion.objects.in_force()
+    assert earlier != in_force
+    stored = ContractVersion.objects.get(pk=earlier.pk)
+    spec = ModelSpec.objects.embedded()
+    run = runs.start(snapshot, [Entry(spec, stored, "before"), Entry(spec, in_force)])
+    for contender in run.contenders.all():
+        assert contender.contract.restored().terms.digest == contender.contract.digest
+
+
+def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -> None:
+    billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
+    refunds = Category.objects.create(name="Refunds", parent=billing)
+    labels = ContractVersion.objects.in_force().labels
+    judge = Judge()
+    assert judge.category("Billing > Refunds", billing.pk, labels)
+    assert judge.category("Billing > Brand new", billing.pk, labels), "a draft's label below a known one"
+    assert not judge.category("Billing", refunds.pk, labels)
+    moved = labels._replace(categories=labels.categories | {"Refunds": refunds.pk})
+    assert not judge.category("Refunds", billing.pk, moved), "a draft has moved it out from under its parent"
+    label_changes.merge(billing, account)
+    assert Judge().category("Account", billing.pk, ContractVersion.objects.in_force().labels)
+
+
+def test_figures_are_those_of_the_results() -> None:
+    snapshot = hold_out(60)
+    with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
+        run = started(snapshot, make_spec(server, name="always", family="a"))
+        execution.work_off(run.pk)
+    contender = run.contenders.get()
+    right = contender.results.filter(category_right=True, sentiment_right=True).count()
+    figures = contender.figures
+    assert figures["both"][0] == right / 60
+    assert figures["confidence"]["accepted"][90] == 60
+    assert figures["confidence"]["accepted"][91] == 0
+    assert figures["confidence"]["wrong"][0] == 60 - right
+    assert metrics.figures(execution.scored(contender)) == figures
+
+
+def test_changes_against_the_baseline() -> None:
+    snapshot = hold_out(20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
+        before, after = make_spec(bad, name="before", family="a"), make_spec(good, name="after", family="b")
+        first = started(snapshot, before)
+        execution.work_off(first.pk)
+        second = started(snapshot, after)
+        execution.work_off(second.pk)
+    old, new = first.contenders.get(), second.contenders.get()
+    baseline.pin(new)
+    baseline.pin(old)
+    assert baseline.current() == old
+    wrong_before = 20 - old.results.filter(category_right=True, sentiment_right=True).count()
+    assert baseline.changes([new], old) == {new.pk: (20, wrong_before, 0)}
+    assert model_answers.answers(new, Wanted(change="fixed"), old).count() == wrong_before
+    assert not model_answers.answers(new, Wanted(change="broken"), old).exists()
+    assert baseline.changes([old], new)[old.pk].broken == wrong_before
+    baseline.unpin()
+    assert baseline.current() is None
+
+
+@pytest.mark.skipif(connection.vendor != "sqlite", reason="the number of queries does not depend on the database")
+def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
+    snapshot = hold_out(5)
+    run = started(snapshot, ModelSpec.objects.embedded())
+    execution.work_off(run.pk)
+    contender = run.contenders.get()
+    with django_assert_num_queries(1):
+        execution.scored(contender)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
+    initial_data.load()
+    hold_out(30)
+    with OpenAIServer(lambda request: error(400, "no such model")) as server, OpenAIServer(answer_billing) as second:
+        make_spec(server, name="broken", family="a", price_per_request=Decimal("0.001"))
+        make_spec(second, name="always", family="b")
+        call_command("benchmark", model=["broken", "always"], quiet=True)
+    printed = capsys.readouterr().out
+    for told in (
+        "both right",
+        "macro-F1 sentiment",
+        "AURC",
+        "pass unseen at 0.85",
+        "p99 ms",
+        "cost/1,000",
+        "rejected 30",
+    ):
+        assert told in printed
+    assert "always, passing (wrong) from a confidence of: 0.00: 30 (" in printed
+    assert "-> Billing: " in printed
+    assert "right by the first alone" in printed
+    assert "broken, right by confidence: no answer" in printed
+
+
+def answer_billing(request: Request) -> Any:
+    return answer("Billing", "Neutral", 0.9)
+
+
+def printed_by(capsys: Any, *arguments: str, **options: Any) -> str:
+    call_command("benchmark", *arguments, quiet=True, **options)
+    return str(capsys.readouterr().out)
+
+
+def labelled(path: Path, number: int) -> str:
+    """A file of so many texts, whose labels are what `by_text` says of them."""
+    reply, lines = by_text(CATEGORIES, SENTIMENTS), []
+    for place in range(number):
+        text = f"{place * 7919:x} of a file"
+        said = json.loads(reply(_asked(text)).content)
+        lines.append(json.dumps({"text": text, "category": said["category"], "sentiment": said["sentiment"]}))
+    Category.objects.get_or_create(name="General")
+    path.write_text("\n".join(lines))
+    return str(path)
+
+
+def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, capsys: Any) -> None:
+    path = labelled(tmp_path / "items.jsonl", 5)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        make_spec(server, name="dear", family="a", price_per_request=Decimal("0.5"))
+        printed = printed_by(capsys, path, model=["dear"], estimate=True)
+        assert "dear: about 2.5000 by its prices" in printed
+        assert "accuracy=" not in printed
+        assert not server.requests
+        printed = printed_by(capsys, path, model=["dear"])
+    assert printed.index("dear: about 2.5000") < printed.index("dear: accuracy=1.000")
+
+
+def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) -> None:
+    path = labelled(tmp_path / "items.jsonl", 20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: error(400, "no")) as bad:
+        make_spec(bad, name="broken", family="a")
+        make_spec(good, name="perfect", family="b")
+        printed = printed_by(capsys, path, model=["broken", "perfect"])
+    assert "perfect is better than broken. 20 right by the first alone, 0 by the second" in printed
+    assert "difference 100.0 (" in printed
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("of_a_file", [False, True])
+def test_models_of_one_name_are_told_apart_by_their_providers(of_a_file: bool, tmp_path: Path, capsys: Any) -> None:
+    initial_data.load()
+    hold_out(20)
+    path = [labelled(tmp_path / "items.jsonl", 20)] if of_a_file else []
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
+        worse, better = make_spec(bad, name="same", family="a"), make_spec(good, name="other", family="a")
+        ModelSpec.objects.filter(pk=better.pk).update(name="same")
+        printed = printed_by(capsys, *path, model=["same"])
+    assert f"same ({better.provider}) is better than same ({worse.provider})." in printed
+    summed_up = [line.split(":")[0] for line in printed.splitlines() if "accuracy=" in line]
+    assert sorted(summed_up) == sorted(f"same ({one.provider})" for one in (worse, better))
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
+    initial_data.load()
+    snapshot = hold_out(20)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(answer_billing) as bad:
+        always, perfect = make_spec(bad, name="always", family="a"), make_spec(good, name="perfect", family="b")
+        first = started(snapshot, always)
+        execution.work_off(first.pk)
+        baseline.pin(first.contenders.get())
+        printed = printed_by(capsys, model=["always", "perfect"])
+    run = Run.objects.latest("pk")
+    board = results_table.Board(run)
+    (pair,) = board.pairs
+    assert f"{pair.text} {pair.only_one} right by the first alone" in printed
+    for share in (pair.difference, *pair.macro):
+        assert share.percent is None or f"{share.percent:.1f} (" in printed
+    assert f"against always of {first}" in printed
+    change = next(row.change for row in board.rows if row.contender.spec == perfect)
+    assert change
+    assert f"{change.fixed} fixed, 0 broken of 20" in printed
+    figures = run.contenders.get(spec=always).figures["axes"]["category"]
+    names = snapshot.names("categories")
+    for expected, said, number in figures["confusion"]:
+        assert expected == said or f"{names[expected]} -> {names[said]}: {number}" in printed
+    rows = printed.split("always, category: expected")[1].split("\n\n")[0].splitlines()[2:]
+    assert sum(int(cell) for row in rows for cell in row.split()[2:]) == 20
+
+
+def test_a_matrix_that_is_too_wide_for_a_terminal_is_left_to_the_list() -> None:
+    most = text_report.MOST_CLASSES
+    for classes, shown in ((most, True), (most + 1, False)):
+        rows = [metrics.Scored(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
+        one = {1: text_report.Row("m", metrics.figures(rows))}
+        labels = {"category": {pk: f"Class {pk}" for pk in range(1, classes + 1)}, "sentiment": {1: "Neutral"}}
+        printed = list(text_report.lines(one, text_report.Setting(0.85, labels)))
+        assert any(line.startswith("m, category: expected in rows") for line in printed) == shown
+        (confused,) = [line for line in printed if line.startswith("m, category mixed up")]
+        assert confused.count(" -> Class 1: 1") == classes - 1
+
+
+def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> None:
+    one = {
+        "one": 1,
+        "other": 2,
+        "n": 100,
+        "only_one": 20,
+        "only_other": 9,
+        "p": 0.06,
+        "adjusted": 0.06,
+        "difference": [0.11, -0.001, 0.22, 100],
+        "needed": 90,
+        "verdict": "untold",
+        "macro_f1": dict.fromkeys(metrics.AXES, [None, None, None, 100]),
+    }
+    figures = metrics.figures([metrics.Scored(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
+    rows = {1: text_report.Row("a", figures), 2: text_report.Row("b", figures)}
+    labels = {"category": {1: "Billing"}, "sentiment": {1: "Neutral"}}
+    printed = "\n".join(text_report.lines(rows, text_report.Setting(0.85, labels), [one]))
+    assert "a and b cannot be told apart on these 100 items, by a narrow margin." in printed
+    assert "more needed" not in printed

@@ -1,0 +1,295 @@
+"""A run that is stopped, killed or held up by one slow answer loses no answer that was paid for."""
+
+import signal
+import threading
+import time
+from collections import Counter
+from dataclasses import replace
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from django.db import connection
+
+from classifier.models import (
+    ModelSpec,
+    Provider,
+    Spend,
+    Ticket,
+)
+from classifier.privacy import erasure
+from review.benchmark import execution, runs
+from review.models import (
+    Contender,
+    GoldLabel,
+    Result,
+    Run,
+    SnapshotItem,
+)
+from tests.factories import make_spec, make_ticket
+from tests.installations import Installation, wait_until
+from tests.review.benchmark.test_benchmark import (
+    CATEGORIES,
+    SENTIMENTS,
+    hold_out,
+    started,
+)
+from tests.servers import (
+    HANG,
+    OpenAIServer,
+    Replier,
+    Reply,
+    Request,
+    answer,
+    by_text,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+
+IN_FLIGHT = 4
+UNDER_WAY = 2 * IN_FLIGHT
+PRICE = Decimal("0.01")
+
+
+def after(seconds: float) -> Replier:
+    reply = by_text(CATEGORIES, SENTIMENTS)
+    return lambda request: replace(reply(request), delay=seconds)
+
+
+def make_priced(server: OpenAIServer, **values: Any) -> ModelSpec:
+    return make_spec(
+        server,
+        name="priced",
+        family="a",
+        **{"max_in_flight": IN_FLIGHT, "price_per_request": PRICE, "json_mode": "json_schema"} | values,
+    )
+
+
+def stop_after(run: Run, seconds: float) -> threading.Thread:
+    """Press the button from elsewhere."""
+
+    def press() -> None:
+        time.sleep(seconds)
+        runs.stop(run)
+        connection.close()
+
+    thread = threading.Thread(target=press)
+    thread.start()
+    return thread
+
+
+def asked_again(server: OpenAIServer) -> int:
+    return sum(number - 1 for number in Counter(request.ticket for request in server.requests).values())
+
+
+def spent() -> Decimal:
+    return sum(Spend.objects.values_list("cost", flat=True), Decimal(0))
+
+
+def test_one_slow_answer_holds_up_no_other() -> None:
+    snapshot = hold_out(40)
+    slow = runs.held_out(snapshot).order_by("position")[4].gold.text
+    done: list[str] = []
+
+    def reply(request: Request) -> Reply:
+        return after(3 if request.ticket == slow else 0)(request)
+
+    with OpenAIServer(reply) as server:
+        run = started(snapshot, make_priced(server))
+        execution.work_off(run.pk, told=lambda _contender, item, _result: done.append(item.gold.text))
+    run.refresh_from_db()
+    assert (run.state, len(set(done))) == ("finished", 40)
+    assert done.index(slow) >= 20, "it is the fifth that was asked about"
+    assert len(server.requests) == 40
+
+
+@pytest.mark.parametrize("daily_budget", [None, Decimal(100)])
+def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
+    transactional_db: None, daily_budget: Decimal | None
+) -> None:
+    snapshot = hold_out(40)
+    with OpenAIServer(after(0.3)) as server:
+        run = started(snapshot, make_priced(server, daily_budget=daily_budget))
+        button = stop_after(run, 1)
+        execution.work_off(run.pk)
+        button.join()
+        run.refresh_from_db()
+        asked = len(server.requests)
+        assert run.state == "stopped"
+        assert asked <= 4 * IN_FLIGHT + UNDER_WAY, "four turns began within that second"
+        assert runs.progress(run).done == asked
+        assert spent() == sum(Result.objects.values_list("cost", flat=True)) == asked * PRICE
+        runs.resume(run)
+        execution.work_off(run.pk)
+        assert asked_again(server) == 0
+    run.refresh_from_db()
+    assert (run.state, spent()) == ("finished", 40 * PRICE)
+
+
+def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> None:
+    snapshot = hold_out(20)
+    with OpenAIServer(lambda _request: HANG) as server:
+        run = started(snapshot, make_priced(server, timeout=1.0))
+        button = stop_after(run, 0.2)
+        begun = time.monotonic()
+        execution.work_off(run.pk)
+        button.join()
+    assert time.monotonic() - begun < 6, "two turns of a second, not every try for every item"
+    assert not Result.objects.exists()
+    assert spent() == 0
+
+
+def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(transactional_db: None) -> None:
+    snapshot = hold_out(UNDER_WAY)
+    beside: list[bool] = []
+
+    def go_on(contender: Contender, _item: SnapshotItem, _result: Result) -> None:
+        if not beside:
+            runs.stop(contender.run)
+            runs.resume(contender.run)
+            beside.append(execution.work_off(contender.run_id))
+
+    with OpenAIServer(after(0.2)) as server:
+        run = started(snapshot, make_priced(server))
+        execution.work_off(run.pk, told=go_on)
+        assert (beside, asked_again(server)) == ([False], 0)
+
+
+def test_what_is_masked_comes_back_to_its_own_text() -> None:
+    snapshot = hold_out(12)
+    for number, label in enumerate(GoldLabel.objects.all()):
+        GoldLabel.objects.filter(pk=label.pk).update(text=f"{number}: I am person{number}@example.org")
+
+    def reply(request: Request) -> Reply:
+        # The first ones last.
+        return replace(
+            answer(reasoning=f"It says {request.ticket}"), delay=0.3 - 0.02 * int(request.ticket[:2].strip(":"))
+        )
+
+    with OpenAIServer(reply) as server:
+        spec = make_priced(server)
+        Provider.objects.filter(pk=spec.provider_id).update(mask=True)
+        execution.work_off(started(snapshot, spec).pk)
+    assert not any("@" in request.ticket for request in server.requests)
+    found = Result.objects.values_list("reasoning", "item__gold__text")
+    assert len(found) == 12
+    assert all(reasoning == f"It says {text}" for reasoning, text in found)
+
+
+def with_tickets(run: Run, number: int) -> list[Ticket]:
+    """The last of the items as tickets that somebody may have erased."""
+    labels = [item.gold for item in runs.held_out(run.snapshot).order_by("-position")[:number]]
+    tickets = [make_ticket(label.text) for label in labels]
+    for label, ticket in zip(labels, tickets, strict=True):
+        GoldLabel.objects.filter(pk=label.pk).update(ticket=ticket)
+    return tickets
+
+
+def erase(*tickets: Ticket) -> None:
+    erasure.erase(Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]))
+
+
+def test_what_was_erased_is_not_measured_with() -> None:
+    snapshot = hold_out(6)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshot, make_priced(server))
+        erase(*with_tickets(run, 2))
+        execution.work_off(run.pk)
+        again = started(snapshot, ModelSpec.objects.embedded())
+    run.refresh_from_db()
+    assert (run.state, runs.progress(run), again.items_count) == ("finished", (4, 4), 4)
+    assert run.contenders.get().figures["both"][3] == 4
+    assert not any("(erased)" in request.ticket for request in server.requests)
+
+
+def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
+    snapshot = hold_out(6)
+    run: Run | None = None
+
+    def tell(*_one: object) -> None:
+        if run and not Ticket.objects.exists():
+            erase(*with_tickets(run, 1))
+
+    with OpenAIServer(lambda request: replace(answer(reasoning=request.ticket[:50]), delay=0.05)) as server:
+        run = started(snapshot, make_priced(server, max_in_flight=1))
+        erased = runs.held_out(snapshot).order_by("-position")[0]
+        execution.work_off(run.pk, told=tell)
+    run.refresh_from_db()
+    assert (run.state, runs.progress(run)) == ("finished", (5, 5))
+    assert not Result.objects.filter(item=erased).exists()
+
+
+def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -> None:
+    snapshot = hold_out(6)
+    with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
+        run = started(snapshot, make_priced(server), make_spec(server, name="other", family="b"))
+        first, second = run.contenders.all()
+        ticket, answered_by_all = with_tickets(run, 2)
+        wrong: dict[str, Any] = {"category_right": False, "sentiment_right": False, "latency_ms": 1, "cost": 0}
+        for contender, its in ((first, (ticket, answered_by_all)), (second, (answered_by_all,))):
+            for one in its:
+                item = SnapshotItem.objects.get(gold__ticket=one)
+                Result.objects.create(contender=contender, item=item, failure="timeout", **wrong)
+        erase(ticket, answered_by_all)
+        execution.work_off(run.pk)
+    run.refresh_from_db()
+    assert (run.state, run.items_count, runs.progress(run)) == ("finished", 5, (10, 10))
+    assert [contender.figures["n"] for contender in run.contenders.all()] == [5, 5]
+    assert run.comparisons[0]["n"] == 5
+
+
+def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
+    snapshot = hold_out(2)
+    run = started(snapshot, ModelSpec.objects.embedded())
+    erase(*with_tickets(run, 2))
+    execution.work_off(run.pk)
+    run.refresh_from_db()
+    assert run.state == "stopped"
+    assert "erased" in run.note
+
+
+LABELS = """
+from classifier.models import Category, Sentiment
+from review import gold
+from review.models import GoldLabel, Side
+category, sentiment = Category.objects.first(), Sentiment.objects.first()
+texts = [f"{number * 7919:x} " * 8 for number in range(120)]
+gold.place(
+    [
+        GoldLabel(
+            text=text, digest=GoldLabel.digest_of(text), category=category, sentiment=sentiment, origin="import"
+        )
+        for text in texts
+    ],
+    {GoldLabel.digest_of(text): Side.BENCHMARK for text in texts},
+)
+"""
+
+
+@pytest.mark.once
+def test_a_killed_run_goes_on_and_pays_for_little_twice(site: Installation) -> None:
+    slow: set[str] = set()
+
+    def reply(request: Request) -> Reply:
+        slow.update([request.ticket] if len(server.requests) == 5 else [])
+        return replace(answer(), delay=20 if request.ticket in slow and len(server.requests) < 60 else 0.05)
+
+    with OpenAIServer(reply) as server:
+        site.use(server, IN_FLIGHT)
+        site.query("update classifier_modelspec set timeout = 30, price_per_request = 0.01 where name = 'local'")
+        site.run("shell", "-c", LABELS)
+        command = site.start("benchmark", "--model", "local", "--quiet")
+        wait_until(lambda: len(server.requests) >= 60)
+        command.send_signal(signal.SIGKILL)
+        command.communicate()
+        asked = len(server.requests)
+        ((stored, cost),) = site.query("select count(*), sum(cost) from review_result")
+        ((counted,),) = site.query("select sum(cost) from classifier_spend")
+        assert asked - UNDER_WAY <= stored <= asked  # type: ignore[operator]
+        assert counted >= cost > 0  # type: ignore[operator]
+        # As if the lease of the dead process had run out.
+        site.query("update review_run set available_at = '2026-01-01 00:00:00'")
+        site.run("benchmark", "--resume", "1", "--quiet")
+        ((items,),) = site.query("select items_count from review_run where state = 'finished'")
+        assert asked_again(server) <= UNDER_WAY
+    assert site.query("select count(*), count(distinct item_id) from review_result") == [(items, items)]

@@ -1,0 +1,329 @@
+"""A draft is measured before it is published: which tickets would be answered differently, and how many right."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import Permission, User
+from django.core.exceptions import ValidationError
+from django.core.management import CommandError, call_command
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Draft,
+    DraftLabel,
+    Gate,
+    ModelSpec,
+    Sentiment,
+)
+from classifier.models.contract import EmptyTaxonomy
+from classifier.taxonomy import drafts, label_changes
+from review.benchmark import draft_comparison, execution, runs
+from review.benchmark.draft_comparison import WhatIf
+from review.gold import gold_labels, snapshots
+from review.models import (
+    Contender,
+    GoldLabel,
+    Result,
+    Run,
+    Side,
+    Snapshot,
+)
+from tests.factories import make_spec, make_user
+from tests.servers import (
+    OpenAIServer,
+    Reply,
+    Request,
+    answer,
+    error,
+)
+
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.django_db(transaction=True)]
+
+# What is expected of each text, and what the model says of it without and with the draft.
+TEXTS = {
+    "please send my money back": ("Billing", "Technical", "Payments > Refunds"),
+    "the invoice shows the wrong sum": ("Billing", "Billing", "Payments"),
+    "the app crashes at every start": ("Technical", "Technical", "Technical"),
+    "hello, is anybody there at all?": ("General", "General", "Payments > Refunds"),
+    "how do I change my address": ("Account", "General", "Technical"),
+}
+
+
+def reply(request: Request) -> Reply:
+    _expected, before, after = TEXTS[request.ticket]
+    drafted = "Refunds" in request.body["messages"][0]["content"]
+    return answer(after if drafted else before)
+
+
+@pytest.fixture
+def spec(catalogue: None) -> Iterator[ModelSpec]:
+    with OpenAIServer(reply) as server:
+        yield make_spec(server, name="first", family="first")
+
+
+@pytest.fixture
+def snapshot(catalogue: None) -> Snapshot:
+    labels = [
+        GoldLabel(
+            text=text,
+            digest=GoldLabel.digest_of(text),
+            category=Category.objects.get(name=category),
+            sentiment=Sentiment.objects.get(name="Negative"),
+            origin=GoldLabel.Origin.IMPORT,
+        )
+        for text, (category, _before, _after) in TEXTS.items()
+    ]
+    gold_labels.place(labels, {label.digest: Side.BENCHMARK for label in labels})
+    return snapshots.take()
+
+
+@pytest.fixture
+def draft(catalogue: None) -> Draft:
+    """Billing is called Payments, and has a child."""
+    draft = drafts.begin("Finer billing", None)
+    draft.labels.filter(name="Billing").update(name="Payments")
+    payments = draft.labels.get(name="Payments")
+    DraftLabel.objects.create(draft=draft, axis="category", name="Refunds", parent=payments)
+    return draft
+
+
+def run_of(draft: Draft, snapshot: Snapshot, *specs: ModelSpec) -> Run:
+    run = runs.start(snapshot, draft_comparison.entries_for(draft, specs))
+    assert execution.work_off(run.pk)
+    run.refresh_from_db()
+    assert run.state == Run.State.FINISHED
+    return run
+
+
+def texts(found: WhatIf, items: tuple[int, ...]) -> set[str]:
+    return {change.item.gold.text for change in draft_comparison.changes(found, items)}
+
+
+def test_it_says_which_answers_change_and_how_many_are_right(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
+    run = run_of(draft, snapshot, spec)
+    (found,) = draft_comparison.what_if(run)
+    assert (str(found.draft), str(found.in_force)) == ("first (Finer billing)", "first")
+    assert found.common == 5
+    # The invoice is of the label that is merely renamed, and the crash of the same one.
+    assert texts(found, found.changed) == {
+        "please send my money back",
+        "hello, is anybody there at all?",
+        "how do I change my address",
+    }
+    assert texts(found, found.fixed) == {"please send my money back"}
+    assert texts(found, found.broken) == {"hello, is anybody there at all?"}
+    assert (found.before.estimate, found.after.estimate, found.lost) == (3 / 5, 3 / 5, 0)
+    figures = [(found.in_force, found.before), (found.draft, found.after)]
+    assert [one.figures["both"][0] for one, _share in figures] == [share.estimate for _one, share in figures]
+
+
+def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
+    draft: Draft, snapshot: Snapshot, spec: ModelSpec
+) -> None:
+    (found,) = draft_comparison.what_if(run_of(draft, snapshot, spec))
+    (change,) = draft_comparison.changes(found, found.fixed)
+    assert (change.category, change.sentiment) == ("Billing", "Negative")
+    assert (str(change.before), str(change.after)) == ("Technical | Negative", "Payments > Refunds | Negative")
+    assert (change.fixed, change.broken) == (True, False)
+    # A label that only the draft knows has no key, and answers for its parent all the same.
+    assert (change.after.category, change.after.category_right) == (None, True)
+
+
+def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
+    draft: Draft, snapshot: Snapshot, spec: ModelSpec
+) -> None:
+    run_of(draft, snapshot, spec)
+    drafts.publish(draft, None)
+    drafted = Contender.objects.get(label="Finer billing")
+    assert ContractVersion.objects.in_force() == drafted.contract
+    refunds = Category.objects.get(name="Refunds")
+    assert ContractVersion.objects.in_force().labels.categories["Payments > Refunds"] == refunds.pk
+    again = run_of_one(snapshot, spec)
+    assert again.figures["both"] == drafted.figures["both"]
+    assert Result.objects.filter(contender=again, category=refunds.pk).count() == 2
+
+
+def run_of_one(snapshot: Snapshot, spec: ModelSpec) -> Contender:
+    run = runs.start(snapshot, [runs.Entry(spec, ContractVersion.objects.in_force())])
+    assert execution.work_off(run.pk)
+    return run.contenders.get()
+
+
+def test_what_expects_a_dropped_label_is_lost(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
+    draft.labels.filter(name="General").update(dropped=True)
+    (found,) = draft_comparison.what_if(run_of(draft, snapshot, spec))
+    assert found.lost == 1
+
+
+def test_a_label_merged_since_is_followed(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
+    run = run_of(draft, snapshot, spec)
+    label_changes.merge(Category.objects.get(name="General"), Category.objects.get(name="Account"))
+    (found,) = draft_comparison.what_if(run)
+    assert (found.lost, len(found.changed)) == (0, 3)
+
+
+def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draft, snapshot: Snapshot) -> None:
+    def failing(request: Request) -> Reply:
+        drafted = "Refunds" in request.body["messages"][0]["content"]
+        if "crashes" in request.ticket or ("hello" in request.ticket and drafted):
+            return error(400, "no")
+        return answer("Billing" if not drafted else "Payments")
+
+    with OpenAIServer(failing) as server:
+        (found,) = draft_comparison.what_if(run_of(draft, snapshot, make_spec(server, name="first", family="first")))
+    assert texts(found, found.changed) == {"hello, is anybody there at all?"}
+
+
+def test_several_models_are_measured_each_beside_itself(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
+    embedded = ModelSpec.objects.embedded()
+    run = run_of(draft, snapshot, spec, embedded)
+    found = draft_comparison.what_if(run)
+    assert [(one.draft.spec, one.in_force.spec) for one in found] == [(spec, spec), (embedded, embedded)]
+    assert all(one.common == 5 for one in found)
+
+
+def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> None:
+    draft = drafts.begin("Terse", None)
+    draft.instructions = "Label it."
+    draft.save()
+
+    def by_prompt(request: Request) -> Reply:
+        terse = request.body["messages"][0]["content"].startswith("Label it.\n")
+        return answer(TEXTS[request.ticket][0] if terse else "General")
+
+    with OpenAIServer(by_prompt) as server:
+        (found,) = draft_comparison.what_if(run_of(draft, snapshot, make_spec(server, name="first", family="first")))
+    assert (found.before.estimate, found.after.estimate) == (1 / 5, 1.0)
+    assert (len(found.fixed), len(found.broken)) == (4, 0)
+    assert Gate.current().instructions == ""
+
+
+def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue: None) -> None:
+    draft = drafts.begin("Nothing yet", None)
+    with pytest.raises(ValidationError, match="asked now"):
+        draft_comparison.entries_for(draft, [ModelSpec.objects.embedded()])
+
+
+def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, spec: ModelSpec) -> None:
+    contender = run_of_one(snapshot, spec)
+    assert draft_comparison.what_if(contender.run) == []
+    assert draft_comparison.beside(contender) is None
+
+
+# The command
+
+
+def test_the_command_measures_a_draft(
+    draft: Draft, snapshot: Snapshot, spec: ModelSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    call_command("benchmark", draft="Finer billing", model=["first"], quiet=True)
+    said = capsys.readouterr().out
+    assert "first (Finer billing): about" in said
+    assert "first (Finer billing): 3 of 5 answers change, 1 right only so, 1 right only now" in said
+    assert Run.objects.get().contenders.count() == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "says"),
+    [
+        ({"draft": "Nowhere"}, "There is no draft Nowhere; those not published: Finer billing"),
+        ({"draft": "Finer billing", "contract": "0"}, "beside the contract in force"),
+        ({"draft": "Spoilt"}, "Below Billing stand"),
+    ],
+)
+def test_the_command_refuses_in_words(draft: Draft, snapshot: Snapshot, options: dict[str, Any], says: str) -> None:
+    if options["draft"] == "Spoilt":
+        Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
+        drafts.begin("Spoilt", None).labels.filter(name="Billing").update(dropped=True)
+    with pytest.raises(CommandError, match=says):
+        call_command("benchmark", quiet=True, **options)
+    assert not Run.objects.exists()
+
+
+def test_the_command_says_that_a_draft_has_no_labels_left(draft: Draft, snapshot: Snapshot) -> None:
+    draft.labels.filter(axis="sentiment").update(dropped=True)
+    with pytest.raises(EmptyTaxonomy):
+        draft_comparison.entries_for(draft, [])
+    with pytest.raises(CommandError, match="at least one category"):
+        call_command("benchmark", quiet=True, draft=draft.name)
+
+
+def test_held_out_texts_among_the_examples_are_told(
+    draft: Draft, snapshot: Snapshot, spec: ModelSpec, capsys: pytest.CaptureFixture[str]
+) -> None:
+    draft.labels.filter(name="Refunds").update(examples="please send my money back\nsomething else altogether")
+    call_command("benchmark", draft=draft.name, model=["first"], quiet=True)
+    assert "The examples of Finer billing give 1 item away" in capsys.readouterr().err
+    (leaking,) = draft_comparison.given_away(Contender.objects.get(label=draft.name).contract)
+    assert leaking.text == "please send my money back"
+    assert draft_comparison.given_away(ContractVersion.objects.in_force()) == []
+
+
+# The page
+
+
+@pytest.fixture
+def page(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> str:
+    drafted = run_of(draft, snapshot, spec).contenders.get(label=draft.name)
+    return reverse("review:draft_changes", args=[drafted.run_id, drafted.pk])
+
+
+@pytest.fixture
+def measurer(catalogue: None) -> User:
+    user = make_user("mia")
+    user.user_permissions.add(Permission.objects.get(codename="benchmark"))
+    return user
+
+
+def test_the_page_lists_the_tickets(client: Client, page: str, measurer: User) -> None:
+    client.force_login(measurer)
+    content = client.get(page).content.decode()
+    assert "What Finer billing would change" in content
+    assert "first answers 3 of 5 tickets differently: 1 right only under the draft, 1 right only now." in content
+    assert "Both labels are right of 60.0% under the draft, and of 60.0% now." in content
+    for text in ("please send my money back", "Payments &gt; Refunds | Negative", "how do I change my address"):
+        assert text in content
+    assert "the app crashes" not in content
+    assert f'href="{page}" aria-current="page">All changes (3)</a>' in content
+    assert f'href="{page}?show=fixed">Right only under the draft (1)</a>' in content
+    assert " style=" not in content
+    assert "<script>" not in content
+    for kind, text in (("fixed", "please send my money back"), ("broken", "hello, is anybody there")):
+        narrowed = client.get(page, {"show": kind}).content.decode()
+        assert text in narrowed
+        assert "how do I change my address" not in narrowed
+
+
+@pytest.mark.parametrize("query", [{"page": "99"}, {"page": "x"}, {"show": "x"}])
+def test_a_senseless_address_shows_a_page_all_the_same(
+    client: Client, page: str, measurer: User, query: dict[str, str]
+) -> None:
+    client.force_login(measurer)
+    assert "how do I change my address" in client.get(page, query).content.decode()
+
+
+def test_the_page_is_paged_and_costs_the_same(
+    client: Client, page: str, measurer: User, monkeypatch: pytest.MonkeyPatch, django_assert_max_num_queries: Any
+) -> None:
+    monkeypatch.setattr("review.benchmark.draft_views.A_PAGE", 2)
+    client.force_login(measurer)
+    with django_assert_max_num_queries(17):
+        first = client.get(page).content.decode()
+    second = client.get(page, {"page": 2}).content.decode()
+    assert "Page 1 of 2" in first
+    assert (first.count('class="paper"'), second.count('class="paper"')) == (2, 1)
+
+
+def test_the_page_is_for_who_may_compare_models(client: Client, page: str, measurer: User) -> None:
+    assert client.get(page).status_code == 302
+    client.force_login(make_user("tom"))
+    assert client.get(page).status_code == 403
+    client.force_login(measurer)
+    in_force = Contender.objects.get(label="")
+    assert client.get(reverse("review:draft_changes", args=[in_force.run_id, in_force.pk])).status_code == 404
+    assert client.get(reverse("review:draft_changes", args=[in_force.run_id + 1, in_force.pk])).status_code == 404
+    assert client.post(page).status_code == 405

@@ -1,0 +1,109 @@
+"""An installation whose threshold is certified: tickets that come by, and people who audit them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import count
+from typing import Any
+
+from django.contrib.auth.models import User
+
+from classifier.models import (
+    ContractVersion,
+    Epoch,
+    Gate,
+    Mode,
+    Prediction,
+    Score,
+    Ticket,
+)
+from classifier.models.specialist import digest_of
+from classifier.pipeline import gate
+from classifier.pipeline.predict import Labelled
+from classifier.scoring.signals import OfAxis, Signals
+from review.certification import cycle
+from review.models import Promise, Seat
+from tests.factories import make_prediction, run_desk
+from tests.review.actions import answer
+
+SURE, UNSURE = 0.99, 0.1
+ENOUGH = 20
+"""Clean audits of sure tickets that certify what is promised here."""
+SPREAD = [0.01 * number for number in range(100)]
+"""Scores as they come, from the least to the most certain."""
+
+_numbers = count(1)
+
+
+def certify(**promise: Any) -> None:
+    """From now on audits decide what may pass. Chance plays no part but for what the gate draws; a promise of 80% takes
+    few audits.
+    """
+    run_desk()
+    Gate.objects.update(mode=Mode.CERTIFIED)
+    Promise.objects.update_or_create(pk=1, defaults={"target": 0.8, "rejudged_share": 0.0} | promise)
+
+
+def epoch_now() -> Epoch:
+    return gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+
+
+def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
+    """Tickets whose predictions have these scores come by the gate, all at once."""
+    epoch = epoch_now()
+    first = next(_numbers)
+    tickets = Ticket.objects.bulk_create(
+        Ticket(text=f"Ticket {first}, {place}: something about {place * 7919 % 10_007}") for place in range(len(values))
+    )
+    pattern = make_prediction(tickets[0], **said)
+    same = {field.attname: getattr(pattern, field.attname) for field in Prediction._meta.concrete_fields[1:]}
+    others = [Prediction(**same | {"ticket_id": ticket.pk}) for ticket in tickets[1:]]
+    predictions = [pattern, *Prediction.objects.bulk_create(others)]
+    for ticket, prediction in zip(tickets, predictions, strict=True):
+        prediction.ticket = ticket
+    Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
+    labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
+    weighed = gate.weigh(epoch, labelled, epoch.contract.restored())
+    passing = [one for one in weighed if gate.may_pass(epoch, one)]
+    gate.accept(epoch, passing)
+    gate.hold(epoch, [one for one in weighed if one not in passing], {})
+    return tickets
+
+
+def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:
+    """One that is not stored yet."""
+    assert epoch.scorer
+    axis = OfAxis(agrees=agrees, probability=value, margin=0.0)
+    signals = Signals(confidence=prediction.confidence, category=axis, sentiment=axis, closeness=0.7)
+    return Score(
+        prediction=prediction,
+        scorer=epoch.scorer,
+        category=value,
+        sentiment=value,
+        both=value,
+        signals=signals.as_json(),
+        digest=digest_of(prediction.ticket.text),
+    )
+
+
+def make_grid() -> Epoch:
+    """Let enough tickets come by for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
+    arrive(*SPREAD)
+    cycle.keep_promise()
+    epoch = epoch_now()
+    epoch.refresh_from_db()
+    return epoch
+
+
+def open_audits(tickets: Sequence[Ticket] = ()) -> list[Seat]:
+    seats = Seat.objects.open().filter(purpose=Seat.Purpose.AUDIT).order_by("ticket_id", "number")
+    seats = seats.select_related("ticket")
+    return list(seats.filter(ticket__in=tickets) if tickets else seats)
+
+
+def audit(person: User, seats: Sequence[Seat], *, wrong: int = 0) -> None:
+    """Answer these audits with the model's label, but for the first so many."""
+    for place, seat in enumerate(seats):
+        said = seat.ticket.predictions.get()
+        category = "Account" if place < wrong else said.category.name
+        answer(seat, person, category, said.sentiment.name)

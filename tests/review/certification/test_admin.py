@@ -1,0 +1,51 @@
+"""The admin shows what a promise stands on and changes none of it; the promise itself only admins change there."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import AuditDraw, Scorer
+from review.models import (
+    Alarm,
+    Audit,
+    Certificate,
+    Ledger,
+    Promise,
+)
+from tests.review.certification.scenes import alarmed, certified, passing
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+RECORDS = [AuditDraw, Scorer, Alarm, Audit, Certificate, Ledger]
+
+
+@pytest.fixture
+def site(client: Client, admin: User, ana: User) -> Client:
+    certified(ana)
+    passing(5)
+    alarmed()
+    client.force_login(admin)
+    return client
+
+
+def test_records_are_read_and_never_changed(site: Client) -> None:
+    for model in RECORDS:
+        name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
+        row = model._default_manager.order_by("pk").last()
+        assert row, model
+        change = reverse(f"{name}_change", args=[row.pk])
+        assert site.get(reverse(f"{name}_changelist")).status_code == 200
+        assert site.get(change).status_code == 200
+        assert site.get(reverse(f"{name}_add")).status_code == 403
+        assert site.post(change, {"kept": "on"}).status_code == 403
+        assert site.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+
+
+def test_the_promise_is_changed_with_its_history(site: Client, admin: User) -> None:
+    values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "rejudged_share": 0.1}
+    site.post(reverse("admin:review_promise_change", args=[1]), values)
+    promise = Promise.current()
+    assert promise.target == 0.95
+    assert promise.history.latest().history_user == admin
+    assert site.get(reverse("admin:review_promise_add")).status_code == 403

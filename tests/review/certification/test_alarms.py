@@ -1,0 +1,203 @@
+"""When things change nothing passes any more, until audits say that all is well or that it is not."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core import mail
+from django.test import override_settings
+
+from classifier.models import (
+    AuditDraw,
+    Epoch,
+    Event,
+    Ticket,
+    Verdict,
+    Webhook,
+)
+from review.certification import (
+    alarm_emails,
+    alarms,
+    cycle,
+    drift,
+)
+from review.models import Alarm, Certificate, Ledger
+from tests.review.certification.auditing import (
+    ENOUGH,
+    SURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Alarms after fewer tickets than in earnest; tests of the watch itself see to its figures."""
+    monkeypatch.setattr(drift, "BASELINE", 30)
+    monkeypatch.setattr(drift, "QUIET_TICKETS", 100)
+    monkeypatch.setattr(drift, "QUIET_AUDITS", 20)
+    monkeypatch.setattr(drift, "BURST", 10)
+
+
+@pytest.fixture
+def certified(ana: User) -> Certificate:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
+    cycle.keep_promise()
+    return Certificate.objects.get(ended_at=None)
+
+
+def something_changes() -> list[Ticket]:
+    """The second family does not agree any more, though scores are as they were."""
+    return arrive(*[SURE] * 40, agrees=False)
+
+
+def test_nothing_is_wrong_while_nothing_changes(certified: Certificate) -> None:
+    arrive(*[SURE] * 60)
+    cycle.keep_promise()
+    assert not Alarm.objects.exists()
+    assert epoch_now().passes_from == certified.passes_from
+
+
+def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_is_audited(
+    certified: Certificate,
+) -> None:
+    changed = something_changes()
+    cycle.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.state) == (Alarm.Kind.AGREEMENT, Alarm.State.OPEN)
+    assert AuditDraw.objects.get(pk=alarm.since).verdict.ticket in changed
+    assert epoch_now().passes_from is None
+    tickets = arrive(*[SURE] * 5)
+    assert not Verdict.objects.filter(ticket__in=tickets, accepted=True).exists()
+    assert len(open_audits(tickets)) == 5
+    certified.refresh_from_db()
+    assert certified.ended_at is None, "what was certified is not refuted yet"
+
+
+def test_audits_that_find_nothing_clear_the_alarm_and_tickets_pass_again(certified: Certificate, ana: User) -> None:
+    something_changes()
+    cycle.keep_promise()
+    audit(ana, open_audits(arrive(*[SURE] * 12)))
+    cycle.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.state, alarm.figures) == (Alarm.State.CLEARED, {"audits": 12, "errors": 0})
+    assert epoch_now().passes_from == certified.passes_from
+    cycle.keep_promise()
+    assert Alarm.objects.count() == 1, "what was looked into is not noticed again at once"
+
+
+def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certificate, ana: User, ben: User) -> None:
+    something_changes()
+    cycle.keep_promise()
+    before = epoch_now()
+    seats = open_audits(arrive(*[SURE] * 12))
+    audit(ana, seats, wrong=12)
+    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
+    cycle.keep_promise()
+    assert Alarm.objects.get().state == Alarm.State.CONFIRMED
+    certified.refresh_from_db()
+    assert certified.ended_by == Certificate.End.ALARM
+    after = epoch_now()
+    assert after != before
+    assert after.passes_from is None
+    assert Epoch.objects.get(pk=before.pk).ended_at
+    make_grid()
+    ledger = Ledger.objects.get(closed_at=None)
+    assert (ledger.attempt, ledger.carried.count()) == (0, 0), "audits from before say nothing of how it is now"
+
+
+def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
+    certified: Certificate, ana: User, ben: User
+) -> None:
+    seats: list[Any] = []
+    while len(seats) < 15:
+        seats += open_audits(arrive(*[SURE] * 30))
+        audit(ana, open_audits([seat.ticket for seat in seats]), wrong=99)
+        audit(ben, open_audits([seat.ticket for seat in seats]), wrong=99)
+    cycle.keep_promise()
+    alarm = Alarm.objects.get()
+    assert (alarm.kind, alarm.state) == (Alarm.Kind.ERRORS, Alarm.State.CONFIRMED)
+    certified.refresh_from_db()
+    assert certified.ended_by == Certificate.End.ALARM
+
+
+def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) -> None:
+    before = arrive(*[SURE] * 20)
+    changed = something_changes()
+    cycle.keep_promise()
+    offered = set(alarms.passed_since(Alarm.objects.get()))
+    unseen = set(Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
+    assert offered
+    assert offered <= unseen & {ticket.pk for ticket in changed}
+    assert not offered & {ticket.pk for ticket in before}
+
+
+def with_an_address(lead: User) -> None:
+    lead.email = "lea@example.org"
+    lead.save()
+
+
+def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
+    with_an_address(lea)
+    something_changes()
+    with override_settings(SITE_URL="https://tickets.example.org"):
+        cycle.keep_promise()
+        cycle.keep_promise()
+    (message,) = mail.outbox
+    assert message.to == ["lea@example.org"]
+    assert "https://tickets.example.org/review/assurance/" in message.body
+    assert Alarm.objects.get().told_at
+
+
+@pytest.fixture
+def webhook(db: None) -> Webhook:
+    return Webhook.objects.create(name="operators", url="http://127.0.0.1:9/", secret_env="HOOK_SECRET")
+
+
+def test_an_alarm_that_is_confirmed_is_told_once_more(
+    webhook: Webhook, certified: Certificate, ana: User, ben: User, lea: User
+) -> None:
+    with_an_address(lea)
+    something_changes()
+    cycle.keep_promise()
+    seats = open_audits(arrive(*[SURE] * 12))
+    audit(ana, seats, wrong=12)
+    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
+    cycle.keep_promise()
+    assert len(mail.outbox) == 2
+    told = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
+    assert [event.kind for event in told] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
+    granted, raised, revoked = (event.data for event in told)
+    assert (granted["certificate"], granted["passes_from"]) == (certified.pk, certified.passes_from)
+    assert (granted["target"], granted["risk"], granted["errors"]) == (0.8, 0.05, 0)
+    assert raised["kind"] == "agreement"
+    assert (revoked["certificate"], revoked["reason"]) == (certified.pk, "alarm")
+
+
+def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
+    certified: Certificate, lea: User, caplog: pytest.LogCaptureFixture
+) -> None:
+    with_an_address(lea)
+    something_changes()
+    nobody = {
+        "EMAIL_BACKEND": "django.core.mail.backends.smtp.EmailBackend",
+        "EMAIL_HOST": "127.0.0.1",
+        "EMAIL_PORT": 9,
+    }
+    with override_settings(**nobody):
+        cycle.keep_promise()
+    assert "could not be told" in caplog.text
+    assert Alarm.objects.get().told_at is None
+    assert epoch_now().passes_from is None
+    alarm_emails.tell()
+    assert Alarm.objects.get().told_at

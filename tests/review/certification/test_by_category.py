@@ -1,0 +1,101 @@
+"""Categories for themselves: each has books of its own, and its part of the risk."""
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+
+from classifier.models import Category
+from review.certification import bounds, by_category, cycle
+from review.certification.by_category import ByCategory, OfCategory
+from review.certification.sequential_test import Book, Lot
+from review.models import Ledger
+from tests.review.certification.auditing import (
+    SURE,
+    arrive,
+    audit,
+    open_audits,
+)
+from tests.review.certification.scenes import begun
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+def ledger() -> Ledger:
+    return Ledger.objects.get(closed_at=None)
+
+
+def answered(person: User, category: str, number: int, *, wrong: int = 0, by: User | None = None) -> None:
+    tickets = arrive(*[SURE] * number, category=Category.objects.get(name=category))
+    audit(person, open_audits(tickets), wrong=wrong)
+    if by:
+        audit(by, open_audits(tickets), wrong=wrong)
+
+
+def found() -> ByCategory:
+    return by_category.of(ledger(), ledger().grid[0])
+
+
+def row(name: str) -> OfCategory:
+    return next(one for one in found().rows if one.name == name)
+
+
+def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: User) -> None:
+    begun()
+    number = Category.objects.active().count()
+    fewest = bounds.fewest_clean(ledger().error, ledger().risk / number)
+    answered(ana, "Billing", 60)
+    answered(ana, "Technical", fewest - 1)
+    cycle.keep_promise()
+    assert (row("Billing").certified, row("Billing").audits, row("Billing").errors) == (True, 60, 0)
+    assert (row("Technical").certified, row("Technical").audits) == (False, fewest - 1)
+    assert (found().certified, found().categories, found().fewest) == (1, number, fewest)
+
+
+def test_it_says_how_many_clean_audits_are_missing(ana: User) -> None:
+    begun()
+    answered(ana, "Billing", 5)
+    needed = row("Billing").needed
+    assert needed is not None
+    assert row("Technical").needed == needed + 5
+    answered(ana, "Billing", needed)
+    assert row("Billing").certified
+    assert row("Billing").needed is None
+
+
+def test_errors_of_one_are_not_held_against_another(ana: User, ben: User) -> None:
+    begun()
+    answered(ana, "Billing", 60)
+    answered(ana, "Technical", 30, wrong=30, by=ben)
+    answered(ana, "Technical", 30)
+    assert row("Billing").certified
+    assert not row("Technical").certified
+    assert row("Technical").errors == 30
+    assert row("Technical").wrong.figure.estimate == pytest.approx(0.5)
+
+
+def test_audits_that_wait_count_as_errors_until_they_are_answered(ana: User) -> None:
+    begun()
+    answered(ana, "Billing", 40)
+    certified_before = row("Billing").certified
+    arrive(*[SURE] * 40, category=Category.objects.get(name="Billing"))
+    assert row("Billing").audits == 40
+    # What was reached stays reached; what was not is held off by each audit that waits.
+    assert row("Billing").certified == certified_before
+
+
+def test_those_with_most_audits_come_first_and_the_rest_is_counted(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(by_category, "MOST_SHOWN", 2)
+    begun()
+    answered(ana, "Technical", 3)
+    answered(ana, "Billing", 2)
+    assert [one.name for one in found().rows] == ["Technical", "Billing"]
+    assert found().left_out == Category.objects.active().count() - 2
+
+
+def test_the_books_are_those_of_the_certifier(ana: User) -> None:
+    begun()
+    answered(ana, "Billing", 30)
+    lot = Lot.audits([SURE] * 30, [False] * 30)
+    own, reference = by_category.book_of(lot, ledger(), 0.01), Book.opened(ledger().grid, ledger().error, 0.01)
+    reference.add(lot)
+    assert np.array_equal(own.wealth, reference.wealth)

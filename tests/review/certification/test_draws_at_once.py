@@ -1,0 +1,78 @@
+"""Two workers that draw at the same moment, and people who answer meanwhile: every ticket has its one turn."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+import pytest
+from django.contrib.auth.models import User
+
+from classifier.models import (
+    AuditDraw,
+    Epoch,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import gate
+from classifier.pipeline.predict import Labelled
+from review.certification import cycle, evidence_ledger
+from review.models import Audit, Ledger
+from tests.factories import make_prediction
+from tests.review.actions import at_once
+from tests.review.certification.auditing import (
+    ENOUGH,
+    SURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+    score,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
+
+
+def waiting(epoch: Epoch, number: int) -> list[Labelled]:
+    """Tickets with answers and scores that no gate has judged yet."""
+    tickets = [Ticket.objects.create(text=f"number {place} of {number}") for place in range(number)]
+    labelled = [Labelled(ticket, make_prediction(ticket)) for ticket in tickets]
+    for one in labelled:
+        score(epoch, one.outcome, SURE).save()  # type: ignore[arg-type]  # all of them are predictions
+    return labelled
+
+
+def worker(epoch: Epoch, labelled: Sequence[Labelled]) -> Callable[[], None]:
+    def work() -> None:
+        for start in range(0, len(labelled), 4):
+            gate.hold(epoch, gate.weigh(epoch, labelled[start : start + 4], epoch.contract.restored()), {})
+
+    return work
+
+
+def test_workers_who_judge_the_same_tickets_draw_once_for_each(ana: User) -> None:
+    certify()
+    epoch = make_grid()
+    labelled = waiting(epoch, 16)
+    results = at_once([worker(epoch, labelled), worker(epoch, labelled[::-1]), worker(epoch, labelled)])
+    assert results == [None, None, None]
+    assert Verdict.objects.current().filter(ticket__in=[one.ticket for one in labelled]).count() == 16
+    draws = list(AuditDraw.objects.order_by("pk"))
+    assert len(draws) == len({draw.verdict.ticket_id for draw in draws}) == 16
+    assert all(draw.number == epoch.draw(draw.verdict.ticket_id) for draw in draws)
+    assert Audit.objects.count() == sum(draw.audited for draw in draws)
+
+
+def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * (ENOUGH - 5))))
+    epoch = epoch_now()
+    labelled = waiting(epoch, 8)
+    works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.keep_promise] * 3]
+    assert not [one for one in at_once(works) if isinstance(one, Exception)]
+    ledger = Ledger.objects.get()
+    kept = evidence_ledger.brought_up_to_date(ledger).wealth
+    Ledger.objects.update(until=0)
+    assert evidence_ledger.brought_up_to_date(Ledger.objects.get()).wealth == pytest.approx(kept)

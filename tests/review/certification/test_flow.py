@@ -1,0 +1,196 @@
+"""The whole way: from the first ticket to a certificate, and from an alarm to the next one."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import transaction
+from pytest_django import DjangoAssertNumQueries
+
+from classifier.models import (
+    About,
+    AuditDraw,
+    Epoch,
+    Gate,
+    Mode,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import gate
+from classifier.pipeline.predict import Labelled
+from review.certification import cycle
+from review.models import (
+    Audit,
+    Certificate,
+    Ledger,
+    Promise,
+)
+from review.workflow import decision_records, leases
+from review.workflow.relabelling import relabel
+from tests.factories import make_user
+from tests.review.actions import answer, label, skip
+from tests.review.certification.auditing import (
+    ENOUGH,
+    SURE,
+    UNSURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+def classify_again(tickets: Sequence[Ticket]) -> None:
+    """As a worker does with tickets that wait: their answers and scores are known."""
+    epoch = epoch_now()
+    labelled = [Labelled(ticket, ticket.predictions.get()) for ticket in tickets]
+    gate.accept(epoch, gate.weigh(epoch, labelled, epoch.contract.restored()))
+
+
+def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: User) -> None:
+    certify()
+    epoch = make_grid()
+    assert epoch.audits_from is not None
+    tickets = arrive(*[SURE] * 10, *[UNSURE] * 20)
+    assert not Verdict.objects.filter(accepted=True).exists()
+    seats = open_audits(tickets[:10])
+    assert len(seats) == 10
+    audit(ana, seats)
+    cycle.keep_promise()
+    assert not Certificate.objects.exists()
+    audit(ana, open_audits(arrive(*[SURE] * 10)))
+    cycle.keep_promise()
+    certificate = Certificate.objects.get()
+    assert (certificate.audits, certificate.errors) == (20, 0)
+    unsure = arrive(*[UNSURE] * 10)
+    assert not Verdict.objects.filter(ticket__in=unsure, accepted=True).exists()
+    passed = arrive(*[SURE] * 60)
+    accepted = Verdict.objects.filter(ticket__in=passed, accepted=True)
+    assert accepted.count() == 60
+    assert 5 < AuditDraw.objects.filter(verdict__in=accepted, audited=True).count() < 35
+    sealed = Ticket.objects.filter(pk__in=[one.pk for one in passed], sealed=True)
+    assert sealed.count() == Audit.objects.pending().filter(ticket__in=passed).count()
+
+
+def test_a_lower_threshold_is_certified_with_more_evidence_and_extends_the_certificate(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    first = Certificate.objects.get()
+    audit(ana, open_audits(arrive(*[0.55, 0.58] * 15)))
+    cycle.keep_promise()
+    audit(ana, open_audits(arrive(*[SURE] * 60)))
+    cycle.keep_promise()
+    latest = Certificate.objects.get(ended_at=None)
+    first.refresh_from_db()
+    assert first.ended_by == Certificate.End.EXTENDED
+    assert latest.passes_from < first.passes_from
+    assert latest.coverage > first.coverage
+    assert epoch_now().passes_from == latest.passes_from
+
+
+def test_what_waited_for_an_audit_passes_once_it_may(ana: User) -> None:
+    certify()
+    make_grid()
+    early = arrive(*[SURE] * ENOUGH)
+    late = arrive(*[SURE] * 40)
+    audit(ana, open_audits(early))
+    assert cycle.keep_promise(), "tickets are to be judged anew"
+    new = Ticket.objects.new()
+    assert set(new) == set(late)
+    classify_again(late)
+    assert Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(pk__in=[one.pk for one in late]).count() == 40
+    assert AuditDraw.objects.filter(void=True).count() == 40
+    assert AuditDraw.objects.valid().filter(verdict__ticket__in=late).count() == 40
+    assert len(open_audits(late)) == Audit.objects.pending().filter(ticket__in=late).count() < 25
+
+
+def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -> None:
+    certify()
+    make_grid()
+    early = arrive(*[SURE] * ENOUGH)
+    begun, skipped = arrive(*[SURE] * 2)
+    leases.take(ben, begun)
+    skip(open_audits([skipped])[0], ana)
+    audit(ana, open_audits(early))
+    cycle.keep_promise()
+    assert set(Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=[begun.pk, skipped.pk])) == {begun, skipped}
+    assert Audit.objects.pending().count() == 2
+
+
+def test_an_audit_that_is_corrected_can_take_the_certificate_away(ana: User, lea: User) -> None:
+    certify()
+    make_grid()
+    tickets = arrive(*[SURE] * ENOUGH)
+    audit(ana, open_audits(tickets))
+    cycle.keep_promise()
+    certificate = Certificate.objects.get()
+    for ticket in tickets[:10]:
+        with transaction.atomic():
+            relabel(decision_records.locked(ticket.pk), lea, label("Account"))
+    cycle.keep_promise()
+    certificate.refresh_from_db()
+    assert certificate.ended_by == Certificate.End.CORRECTED
+    assert epoch_now().passes_from is None
+
+
+def test_another_promise_is_judged_by_the_same_audits_at_a_smaller_risk(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    before = Ledger.objects.get()
+    Promise.objects.update(target=0.7)
+    cycle.keep_promise()
+    after = Ledger.objects.get(closed_at=None)
+    assert (before.attempt, before.risk) == (0, 0.05)
+    assert (after.attempt, after.risk) == (1, 0.025)
+    assert after.error == pytest.approx(0.3)
+    assert after.grid == before.grid
+    assert after.certificates.filter(ended_at=None).exists()
+    assert Certificate.objects.get(ledger=before).ended_by == Certificate.End.CHANGED
+
+
+def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    Gate.objects.update(mode=Mode.CONFIDENCE)
+    cycle.keep_promise()
+    assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
+    assert Epoch.objects.certifying() is None
+
+
+def test_only_the_category_has_to_be_right_where_that_is_what_is_promised(ana: User) -> None:
+    certify()
+    Gate.objects.update(about=About.CATEGORY)
+    make_grid()
+    seats = open_audits(arrive(*[SURE] * ENOUGH))
+    for seat in seats:
+        answer(seat, ana, "Billing", "Negative")
+    for seat in open_audits():
+        answer(seat, make_user(f"second {seat.pk}", "Agent"), "Billing", "Negative")
+    cycle.keep_promise()
+    assert Audit.objects.judged().filter(sentiment_right=False).count() == ENOUGH
+    assert Certificate.objects.get().errors == 0
+
+
+def test_the_books_are_kept_in_as_many_queries_whatever_they_hold(
+    ana: User, django_assert_max_num_queries: DjangoAssertNumQueries
+) -> None:
+    certify()
+    make_grid()
+    arrive(*[SURE] * 10)
+    with django_assert_max_num_queries(45) as few:
+        cycle.keep_promise()
+    arrive(*[SURE] * 60)
+    with django_assert_max_num_queries(len(few)):
+        cycle.keep_promise()

@@ -1,0 +1,292 @@
+"""Each assumption of the promise has a guard: what would make the evidence better than things are does not."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+
+from classifier.models import (
+    AuditDraw,
+    Category,
+    Example,
+    Scorer,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import gate
+from classifier.pipeline.predict import Labelled
+from classifier.taxonomy import label_changes
+from review.certification import cycle, evidence_ledger
+from review.gold import gold_labels
+from review.models import (
+    Audit,
+    Certificate,
+    Decision,
+    Ledger,
+    Seat,
+)
+from review.specialist import published_examples
+from review.workflow import audits
+from review.workflow.audits import EDITED, SEEN
+from review.workflow.decisions import Shown
+from tests.factories import (
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
+from tests.review.actions import (
+    answer,
+    escalate,
+    skip,
+    undo,
+)
+from tests.review.certification.auditing import (
+    ENOUGH,
+    SURE,
+    UNSURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+    score,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+def book() -> Any:
+    return evidence_ledger.brought_up_to_date(Ledger.objects.get(closed_at=None))
+
+
+def one_audit() -> Seat:
+    """Of a ticket that would pass."""
+    certify()
+    make_grid()
+    (ticket,) = arrive(SURE)
+    (seat,) = open_audits([ticket])
+    return seat
+
+
+def test_an_audit_is_blind_and_its_ticket_sealed() -> None:
+    seat = one_audit()
+    assert seat.blind
+    assert seat.ticket.sealed
+    assert (seat.category, seat.confidence, seat.reason) == (None, None, "")
+    assert seat.share == 1
+
+
+def test_what_is_audited_counts_as_wrong_until_somebody_has_answered(ana: User) -> None:
+    seat = one_audit()
+    waiting = book().money()[0]
+    assert waiting < 0
+    answer(seat, ana, "Billing", seat.ticket.predictions.get().sentiment.name)
+    assert book().money()[0] > 0
+
+
+def test_a_skipped_audit_goes_to_somebody_else_and_counts_as_wrong_meanwhile(ana: User, ben: User) -> None:
+    seat = one_audit()
+    skip(seat, ana)
+    assert book().money()[0] < 0
+    assert not Seat.objects.open().answerable_by(ana).filter(pk=seat.pk).exists()
+    assert Seat.objects.open().answerable_by(ben).filter(pk=seat.pk).exists()
+    skip(Seat.objects.get(pk=seat.pk), ben)
+    seat.refresh_from_db()
+    assert (seat.state, seat.lane) == (Seat.State.OPEN, Seat.Lane.LEADS)
+    assert Audit.objects.pending().count() == 1
+
+
+def test_an_escalated_audit_counts_as_wrong_until_a_lead_has_answered(ana: User, lea: User) -> None:
+    seat = one_audit()
+    escalate(seat, ana)
+    assert book().money()[0] < 0
+    audit(lea, open_audits())
+    assert book().money()[0] > 0
+
+
+def test_a_reviewer_who_says_something_else_is_not_believed_alone(ana: User, ben: User) -> None:
+    seat = one_audit()
+    audit(ana, [seat], wrong=1)
+    assert Audit.objects.pending().exists()
+    assert seat.ticket.sealed
+    (other,) = open_audits()
+    assert other.pk != seat.pk
+    assert not Seat.objects.answerable_by(ana).filter(pk=other.pk).exists()
+    audit(ben, [other], wrong=1)
+    found = Audit.objects.get()
+    assert (found.category_right, found.sentiment_right) == (False, True)
+
+
+def test_two_who_differ_are_settled_by_a_lead_who_sees_neither_name(ana: User, ben: User, lea: User) -> None:
+    seat = one_audit()
+    audit(ana, [seat], wrong=1)
+    audit(ben, open_audits())
+    assert Audit.objects.pending().exists()
+    word = Seat.objects.open().get(purpose=Seat.Purpose.ADJUDICATION)
+    assert word.lane == Seat.Lane.LEADS
+    audit(lea, [word])
+    assert Audit.objects.get().category_right
+
+
+def test_agreements_that_were_drawn_are_looked_at_twice(ana: User, ben: User) -> None:
+    certify(rejudged_share=1.0)
+    make_grid()
+    arrive(SURE)
+    audit(ana, open_audits())
+    assert Audit.objects.pending().exists()
+    audit(ben, open_audits())
+    assert Audit.objects.get().category_right
+
+
+def test_a_ticket_that_was_edited_after_it_was_answered_for_counts_as_wrong(ana: User) -> None:
+    seat = one_audit()
+    Ticket.objects.filter(pk=seat.ticket_id).update(text="Quite another matter.")
+    audit(ana, [seat])
+    found = Audit.objects.get()
+    assert (found.category_right, found.flaw) == (False, EDITED)
+
+
+def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> None:
+    certify()
+    make_grid()
+    run_desk(blind_share=0)
+    # A ticket that was first shown with what a model says of it, and then is drawn.
+    ticket = make_ticket("It was shown before it was drawn.")
+    first = make_prediction(ticket)
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
+    make_verdict(first)
+    shown = Seat.objects.create(ticket=ticket, number=1, value=0.5, group=1, received_at=timezone.now(), reviewer=ana)
+    label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
+    epoch = epoch_now()
+    score(epoch, first, SURE).save()
+    gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, first)], epoch.contract.restored()), {})
+    shown.refresh_from_db()
+    assert (shown.purpose, shown.blind) == (Seat.Purpose.AUDIT, True)
+    answer(shown, ana, first.category.name, first.sentiment.name, shown=Shown(prediction=first))
+    assert not Decision.objects.get().blind
+    found = Audit.objects.get(ticket=ticket)
+    assert (found.category_right, found.flaw) == (False, SEEN)
+
+
+def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
+    seat = one_audit()
+    decision = answer(seat, ana, "Billing", seat.ticket.predictions.get().sentiment.name)
+    better = book().money()[0]
+    assert Ledger.objects.get().until == AuditDraw.objects.get().pk
+    undo(decision, ana)
+    assert Audit.objects.pending().count() == 1
+    assert Ledger.objects.get().until == 0
+    assert book().money()[0] < 0 < better
+
+
+def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
+    certify()
+    make_grid()
+    run_desk(benchmark_share=0)
+    tickets = arrive(*[SURE] * 40)
+    audit(ana, open_audits(tickets))
+    gold_labels.gather()
+    published_examples.publish()
+    kept = set(Audit.objects.filter(kept=True).values_list("ticket", flat=True))
+    learned = set(Example.objects.values_list("ticket", flat=True))
+    assert kept
+    assert learned
+    assert not kept & learned
+
+
+def test_what_is_kept_is_a_fair_sample_whatever_it_scored() -> None:
+    certify()
+    epoch = make_grid()
+    arrive(*[SURE, UNSURE] * 100)
+    found = Audit.objects.select_related("draw")
+    assert all(one.kept == (one.draw.number < min(one.draw.floor, 0.3)) for one in found)
+    assert epoch.audit_share == 0.3
+    kept = [one.draw.value for one in found if one.kept]
+    assert 10 < sum(value == SURE for value in kept) < 50
+    assert 10 < sum(value == UNSURE for value in kept) < 50
+
+
+def test_the_lot_of_a_ticket_is_drawn_once() -> None:
+    certify()
+    epoch = make_grid()
+    (ticket,) = arrive(UNSURE)
+    (draw,) = AuditDraw.objects.all()
+    assert draw.number == epoch.draw(ticket.pk)
+    label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
+    said = ticket.predictions.get()
+    gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    assert Verdict.objects.filter(ticket=ticket).count() == 2
+    assert AuditDraw.objects.get() == draw
+
+
+def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the_same(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    certify()
+    epoch = make_grid()
+
+    def crash(*_given: Any) -> None:
+        raise RuntimeError("the machine is gone")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(audits, "open_for", crash)
+        with pytest.raises(RuntimeError, match="gone"):
+            arrive(SURE)
+    assert not AuditDraw.objects.exists()
+    ticket = Ticket.objects.new().get()
+    assert not Verdict.objects.filter(ticket=ticket).exists()
+    weighed = gate.weigh(epoch, [Labelled(ticket, ticket.predictions.get())], epoch.contract.restored())
+    gate.hold(epoch, weighed, {})
+    assert AuditDraw.objects.get().number == epoch.draw(ticket.pk)
+    assert Audit.objects.get().ticket == ticket
+
+
+def test_a_label_retired_in_mid_epoch_begins_an_epoch_whose_audits_count_against_it(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    assert Certificate.objects.filter(ended_at=None).exists()
+    before = epoch_now()
+    billing = Category.objects.get(name="Billing")
+    label_changes.retire(billing)
+    after = epoch_now()
+    before.refresh_from_db()
+    assert after != before
+    assert before.ended_at
+    assert after.passes_from is None
+    cycle.keep_promise()
+    assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
+
+
+def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana: User) -> None:
+    certify()
+    make_grid()
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    first = Scorer.objects.get()
+    assert epoch_now().passes_from is not None
+    Scorer.objects.update(in_service=False)
+    Scorer.objects.create(spec=first.spec, weights=first.weights, witness=first.witness)
+    assert epoch_now().passes_from is None
+    assert [one.accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
+
+
+def test_the_order_of_evidence_does_not_go_by_any_clock(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    certify()
+    make_grid()
+    first, second = arrive(SURE), arrive(SURE)
+    past = timezone.now() - timedelta(days=400)
+    audit(ana, open_audits(second))
+    with monkeypatch.context() as patched:
+        patched.setattr("django.utils.timezone.now", lambda: past)
+        audit(ana, open_audits(first), wrong=0)
+    turns = list(evidence_ledger.turns(Ledger.objects.get()))
+    assert [turn.pk for turn in turns] == sorted(turn.pk for turn in turns)
+    assert [turn.wrong for turn in turns] == [False, False]

@@ -1,0 +1,129 @@
+"""The scorer learns from what people said of answers, and takes over only where it is better."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+
+from classifier.models import Score, Scorer, Ticket
+from classifier.pipeline import scoring
+from classifier.scoring.signals import OfAxis, Signals
+from review.certification import cycle, scorer_training
+from review.models import Audit, Ledger, Promise
+from tests.factories import run_desk
+from tests.review.certification.auditing import (
+    ENOUGH,
+    SURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+)
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+FEWEST = 60
+
+
+@pytest.fixture(autouse=True)
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(scorer_training, "FEWEST", FEWEST)
+
+
+@pytest.fixture
+def telling(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Signals in which agreement tells everything, and the stated confidence nothing: right where the second family
+    agrees. Tickets with an even key are answered wrongly.
+    """
+
+    def seen_of(labelled: Any, scorer: Scorer, version: Any) -> list[Signals]:
+        return [
+            Signals(confidence=0.9, category=axis, sentiment=OfAxis(agrees=True))
+            for axis in (OfAxis(agrees=bool(one.ticket.pk % 2), margin=0.0) for one in labelled)
+        ]
+
+    monkeypatch.setattr(scoring, "seen_of", seen_of)
+
+
+def judged(person: User, number: int) -> None:
+    """People label tickets that are no audits; half of the answers are wrong."""
+    run_desk()
+    tickets = Ticket.objects.in_state(Ticket.State.HELD).filter(audits=None).order_by("pk")[:number]
+    assert len(tickets) == number
+    for ticket in tickets:
+        said = ticket.predictions.get()
+        name = "Account" if ticket.pk % 2 == 0 else said.category.name
+        category = type(said.category).objects.get(name=name)
+        Ticket.objects.filter(pk=ticket.pk).update(
+            state=Ticket.State.SETTLED, category=category, sentiment=said.sentiment
+        )
+
+
+def improve() -> Scorer | None:
+    return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), Promise.current())
+
+
+@pytest.fixture
+def installed(telling: None) -> None:
+    certify()
+    make_grid()
+
+
+def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: None, ana: User) -> None:
+    judged(ana, 80)
+    before = epoch_now()
+    scorer = improve()
+    assert scorer
+    assert scorer.labels == 80
+    assert Scorer.objects.get(in_service=True) == scorer
+    assert epoch_now() != before
+    fitted = scorer.fitted()
+    agreeing, other = (
+        fitted.probabilities(Signals(confidence=0.9, category=OfAxis(agrees=agrees, margin=0.0)), 1).category
+        for agrees in (True, False)
+    )
+    assert agreeing > 0.7
+    assert other < 0.4
+
+
+def test_too_few_labels_fit_nothing(installed: None, ana: User) -> None:
+    judged(ana, FEWEST - 1)
+    assert improve() is None
+    assert Scorer.objects.count() == 1
+
+
+def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
+    installed: None, ana: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    judged(ana, 80)
+    monkeypatch.setattr(scorer_training, "BEYOND_NOISE", 1_000.0)
+    assert improve() is None
+    assert Scorer.objects.get().tried == FEWEST
+    monkeypatch.undo()
+    assert not scorer_training._is_due(epoch_now())
+
+
+def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) -> None:
+    audit(ana, open_audits(arrive(*[SURE] * 60)))
+    kept = set(Audit.objects.filter(kept=True).values_list("ticket", flat=True))
+    used = set(scorer_training._judgeable(epoch_now()).values_list("pk", flat=True))
+    assert kept
+    assert used
+    assert not kept & used
+
+
+def test_one_that_would_be_certified_less_far_does_not_take_over_a_certificate(installed: None, ana: User) -> None:
+    audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
+    cycle.keep_promise()
+    certificate = Ledger.objects.get().certificates.get(ended_at=None)
+    Audit.objects.update(kept=False)
+    judged(ana, 80)
+    assert improve() is None, "no audit was kept that could certify anything for it"
+    certificate.refresh_from_db()
+    assert certificate.ended_at is None
+    assert Scorer.objects.count() == 1
+    assert not Score.objects.exclude(scorer=Scorer.objects.get()).exists()

@@ -1,0 +1,256 @@
+"""Datasets in the browser: freeze, fetch, take in; and the labels themselves in the admin."""
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import Category, Sentiment, Ticket
+from classifier.privacy import erasure
+from review.benchmark import runs
+from review.datasets import exporting
+from review.datasets.formats.registry import FORMATS
+from review.gold import gold_labels, snapshots
+from review.gold.snapshots import Filters
+from review.models import GoldLabel, Seat, Snapshot
+from tests.factories import hold, make_ticket
+from tests.review.actions import answer
+
+pytestmark = pytest.mark.usefixtures("plain_desk")
+
+PAGE, FREEZE, TAKE_IN = (reverse(f"review:{name}") for name in ("datasets", "freeze", "take_in"))
+EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
+
+
+@pytest.fixture
+def decided(plain_desk: None, ana: User) -> None:
+    for text in ("<script>alert(1)</script> broke", "=1+1"):
+        answer(hold(make_ticket(text))[0], ana, "Technical", "Negative")
+
+
+def content(response: Any) -> bytes:
+    return b"".join(response.streaming_content) if response.streaming else response.content
+
+
+def test_an_empty_installation_says_what_to_do(lead: Client) -> None:
+    page = lead.get(PAGE).content.decode()
+    assert "There is no label yet" in page
+    assert "No snapshot has been taken yet" in page
+
+
+@pytest.mark.usefixtures("decided")
+def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead: Client, lea: User) -> None:
+    response = lead.post(FREEZE, EVERY_SIDE)
+    snapshot = Snapshot.objects.get()
+    assert response.headers["Location"] == snapshot.get_absolute_url()
+    assert snapshot.created_by == lea
+    lead.post(FREEZE, EVERY_SIDE)
+    assert Snapshot.objects.count() == 1
+    page = lead.get(snapshot.get_absolute_url()).content.decode()
+    assert snapshot.digest in page
+    assert snapshot.short in lead.get(PAGE).content.decode()
+
+
+@pytest.mark.usefixtures("decided")
+def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead: Client) -> None:
+    technical = Category.objects.get(name="Technical").pk
+    lead.post(FREEZE, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
+    assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
+    response = lead.post(FREEZE, EVERY_SIDE | {"people": 5})
+    assert response.status_code == 422
+    assert "No label that people settled on is of this kind" in response.content.decode()
+    response = lead.post(FREEZE, {"people": 0})
+    assert response.status_code == 422
+    assert "aria-invalid" in response.content.decode()
+
+
+@pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize("format", FORMATS)
+def test_every_format_can_be_fetched(lead: Client, format: str) -> None:
+    snapshot = snapshots.take()
+    url = reverse("review:download", args=[snapshot.short])
+    response: Any = lead.get(url, {"format": format, "masked": "on", "licence": "MIT"})
+    assert response.headers["Content-Disposition"].startswith(f'attachment; filename="ticketclf-{snapshot.short}.')
+    expected = exporting.stream(snapshot, FORMATS[format], masked=True, licence="MIT")
+    assert content(response) == b"".join(expected)
+
+
+@pytest.mark.usefixtures("decided")
+def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead: Client) -> None:
+    snapshot = snapshots.take()
+    assert lead.get(reverse("review:download", args=[snapshot.short]), {"format": "xls"}).status_code == 422
+    response: Any = lead.get(reverse("review:manifest", args=[snapshot.short]), {"licence": "MIT"})
+    assert json.loads(content(response))["licence"] == "MIT"
+    assert lead.get(reverse("review:snapshot", args=["ffff"])).status_code == 404
+
+
+@pytest.mark.usefixtures("decided")
+@pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling"])
+def test_an_address_that_names_no_single_snapshot_is_not_found(lead: Client, page: str) -> None:
+    snapshot, other = snapshots.take(), snapshots.take(Filters(until=date(2100, 1, 1)))
+    Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
+    for digest in (snapshot.digest[:1], snapshot.short):
+        assert lead.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404
+    assert lead.get(reverse(f"review:{page}", args=[snapshot.digest]), {"format": "jsonl"}).status_code == 200
+
+
+@pytest.mark.usefixtures("decided")
+def test_the_labelling_interface_can_be_had_from_the_page(lead: Client) -> None:
+    snapshot = snapshots.take()
+    url = reverse("review:labelling", args=[snapshot.short])
+    assert f'href="{url}"' in lead.get(snapshot.get_absolute_url()).content.decode()
+    response: Any = lead.get(url)
+    assert response.headers["Content-Disposition"] == f'attachment; filename="ticketclf-{snapshot.short}.labelling.xml"'
+    assert '<Choice value="Technical"' in content(response).decode()
+
+
+@pytest.mark.usefixtures("decided")
+def test_the_manifest_counts_what_the_format_holds(lead: Client) -> None:
+    runs.load_built_in()
+    snapshot = snapshots.take()
+    url = reverse("review:manifest", args=[snapshot.short])
+    whole, chat = (json.loads(content(lead.get(url, {"format": name}))) for name in ("csv", "openai"))
+    assert whole["records"] == sum(whole["sides"].values()) == 7
+    assert chat["records"] == whole["sides"].get("training", 7)
+
+
+@pytest.mark.usefixtures("decided")
+def test_what_was_erased_since_is_told_and_costs_no_more_queries(
+    lead: Client, django_assert_max_num_queries: Any
+) -> None:
+    snapshot = snapshots.take()
+    assert "Erased since" not in lead.get(snapshot.get_absolute_url()).content.decode()
+    erasure.erase(Ticket.objects.filter(text="=1+1"))
+    with django_assert_max_num_queries(10):
+        page = lead.get(snapshot.get_absolute_url()).content.decode()
+    assert "Erased since" in page
+    response = lead.get(reverse("review:download", args=[snapshot.short]), {"format": "jsonl"})
+    assert [json.loads(line)["text"] for line in content(response).splitlines()] == ["<script>alert(1)</script> broke"]
+
+
+def upload(text: str, name: str = "theirs.csv") -> SimpleUploadedFile:
+    return SimpleUploadedFile(name, text.encode())
+
+
+THEIRS = "Body,category,sentiment\nIt <b>broke</b>,Technical,Negative\nHello,<i>Sales</i>,Neutral\n"
+
+
+def test_a_file_is_taken_in_after_a_dry_run(lead: Client) -> None:
+    page = lead.post(TAKE_IN, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
+    assert "Would be added" in page
+    assert "&lt;i&gt;Sales&lt;/i&gt;" in page
+    assert not GoldLabel.objects.exists()
+    page = lead.post(TAKE_IN, {"file": upload(THEIRS), "text": "Body"}).content.decode()
+    assert "What became of the file" in page
+    assert GoldLabel.objects.get().text == "It <b>broke</b>"
+
+
+def test_every_column_and_label_can_be_named_otherwise(lead: Client) -> None:
+    theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
+    given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
+    lead.post(TAKE_IN, given | {"file": upload(theirs)})
+    label = GoldLabel.objects.get()
+    assert (label.side, label.language, label.category.name) == ("benchmark", "en", "Technical")
+    wrongs = [("columns", "side", "no equals sign"), ("columns", "mood=X", "no field"), ("labels", "A=B", "no label")]
+    for field, value, message in wrongs:
+        response = lead.post(TAKE_IN, given | {field: value, "file": upload(theirs)})
+        assert response.status_code == 422
+        assert message in response.content.decode()
+
+
+@pytest.mark.parametrize(
+    ("fields", "message"),
+    [({}, "required"), ({"text": "Nowhere"}, "Nowhere"), ({"name": "x.parquet", "content": "PAR1cut"}, "damaged")],
+)
+def test_a_file_that_is_of_no_use_says_why(lead: Client, fields: dict[str, str], message: str) -> None:
+    given: dict[str, Any] = {}
+    if fields:
+        file = upload(fields.get("content", THEIRS), fields.get("name", "theirs.csv"))
+        given = {"file": file, "text": fields.get("text", "")}
+    response = lead.post(TAKE_IN, given)
+    assert response.status_code == 422
+    assert message in response.content.decode()
+
+
+def test_the_page_costs_the_same_however_many_labels(lead: Client, django_assert_num_queries: Any) -> None:
+    runs.load_built_in()
+    snapshots.take()
+    with django_assert_num_queries(14):
+        lead.get(PAGE)
+
+
+# The admin
+
+
+@pytest.fixture
+def ada(client: Client, admin: User) -> Client:
+    client.force_login(admin)
+    return client
+
+
+LABELS = "admin:review_goldlabel_changelist"
+
+
+def act(client: Client, action: str, *labels: GoldLabel) -> str:
+    chosen = {"action": action, "_selected_action": [label.pk for label in labels]}
+    return str(client.post(reverse(LABELS), chosen, follow=True).content.decode())
+
+
+def test_an_admin_adds_a_label_which_is_placed(ada: Client) -> None:
+    given = {
+        "text": "Where is my invoice?",
+        "category": Category.objects.get(name="Billing").pk,
+        "sentiment": Sentiment.objects.get(name="Neutral").pk,
+        "language": "en",
+        "source": "",
+        "note": "",
+    }
+    ada.post(reverse("admin:review_goldlabel_add"), given)
+    label = GoldLabel.objects.get()
+    assert (label.origin, label.side != "", label.bands.count()) == ("admin", True, 16)
+    page = ada.post(reverse("admin:review_goldlabel_add"), given).content.decode()
+    assert "has a label already" in page
+
+
+def test_an_admin_retires_and_puts_back(ada: Client) -> None:
+    runs.load_built_in()
+    label = GoldLabel.objects.all()[0]
+    assert "1 label is retired" in act(ada, "retire", label)
+    assert GoldLabel.objects.usable().count() == 4
+    assert "1 label is in use again" in act(ada, "put_back", label)
+    assert GoldLabel.objects.usable().count() == 5
+
+
+def test_an_admin_disputes(ada: Client) -> None:
+    runs.load_built_in()
+    assert "2 labels go to two people each" in act(ada, "dispute", *GoldLabel.objects.all()[:2])
+    assert Seat.objects.open().filter(blind=True, purpose="double").count() == 4
+    assert "0 labels" in act(ada, "dispute", *GoldLabel.objects.filter(state="disputed"))
+
+
+def test_the_label_itself_is_not_edited_by_hand(ada: Client) -> None:
+    runs.load_built_in()
+    label = GoldLabel.objects.all()[0]
+    page = ada.get(reverse("admin:review_goldlabel_change", args=[label.pk])).content.decode()
+    assert 'name="category"' not in page
+    ada.post(reverse("admin:review_goldlabel_change", args=[label.pk]), {"note": "Seen.", "category": 1, "text": "x"})
+    text = label.text
+    label.refresh_from_db()
+    assert (label.text, label.note) == (text, "Seen.")
+
+
+@pytest.mark.parametrize("query", ["", "?side=benchmark", "?side=none", "?look=wanted", "?q=invoice"])
+def test_the_list_narrows(ada: Client, query: str) -> None:
+    runs.load_built_in()
+    gold_labels.gather()
+    snapshots.take()
+    response = ada.get(reverse(LABELS) + query)
+    assert response.status_code == 200
+    assert "Export or import" in response.content.decode()
+    assert ada.get(reverse("admin:review_snapshot_changelist")).status_code == 200
+    assert ada.get(reverse("admin:review_run_changelist")).status_code == 200

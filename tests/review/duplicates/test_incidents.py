@@ -1,0 +1,215 @@
+"""Bursts of tickets that say nearly the same: seen as one, decided as one."""
+
+import html
+import re
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+
+from classifier.models import Category, Ticket
+from review.models import Decision, Seat
+from review.workflow import leases
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import assert_consistent, skip
+
+pytestmark = pytest.mark.usefixtures("plain_desk")
+
+QUEUE, SCREEN = reverse("review:queue"), reverse("review:screen")
+
+CHARGE = "My card was charged twice for the same invoice of this month, please refund it. Order {number}"
+LOGIN = "Since this morning nobody in our whole company can sign in with single sign-on. Company {number}"
+HOSTILE = "<img src=x onerror=alert(1)> is what your page shows to all of us when it is opened again {number}"
+
+HIDDEN = {"blind": True, "category": None, "sentiment": None, "confidence": None, "spec": None, "reason": ""}
+
+
+def burst(text: str, number: int, received_at: datetime | None = None) -> list[Seat]:
+    """So many tickets that differ in a number, and were received together."""
+    when = {"received_at": received_at} if received_at else {}
+    tickets = [make_ticket(text.format(number=place), **when) for place in range(number)]
+    return hold(*tickets, category=Category.objects.get(name="Billing"))
+
+
+def section(client: Client) -> str:
+    """What stands above the queue's table of what arrived together; nothing where there is no such part."""
+    content = client.get(QUEUE).content.decode()
+    found = re.search(r'<section class="incidents".*?</section>', content, re.DOTALL)
+    return found[0] if found else ""
+
+
+def lines(client: Client) -> list[str]:
+    rows = re.findall(r"<li>(.*?)</li>", section(client), re.DOTALL)
+    return [html.unescape(" ".join(re.sub(r"<[^>]*>", " ", row).split())) for row in rows]
+
+
+def test_a_burst_is_one_line_with_its_size_and_its_text(agent: Client) -> None:
+    burst(CHARGE, 6)
+    (line,) = lines(agent)
+    assert line.startswith("6 alike My card was charged twice for the same invoice")
+    assert "the first now" in line
+
+
+def test_the_largest_comes_first(agent: Client) -> None:
+    burst(CHARGE, 5)
+    burst(LOGIN, 7)
+    assert [line[:7] for line in lines(agent)] == ["7 alike", "5 alike"]
+
+
+def test_no_more_than_five_are_shown(agent: Client) -> None:
+    subjects = ["invoices", "passwords", "printers", "exports", "colleagues", "holidays"]
+    for subject in subjects:
+        burst(f"{subject} " * 3 + f"and nothing but {subject} {subject} went {subject} wrong, number {{number}}", 5)
+    assert len(lines(agent)) == 5
+
+
+def test_four_are_no_burst(agent: Client) -> None:
+    burst(CHARGE, 4)
+    assert section(agent) == ""
+
+
+def test_what_arrived_earlier_is_no_burst(agent: Client) -> None:
+    burst(CHARGE, 5, timezone.now() - timedelta(hours=25))
+    assert section(agent) == ""
+    burst(LOGIN, 5, timezone.now() - timedelta(hours=23))
+    (line,) = lines(agent)
+    assert "the first 23" in line
+
+
+def test_what_is_decided_does_not_count(agent: Client, ben: User) -> None:
+    first, *_others = burst(CHARGE, 5)
+    assert section(agent)
+    skip(first, ben)
+    assert section(agent), "somebody else is still asked"
+    decide_at_screen(agent, first.ticket)
+    assert section(agent) == ""
+
+
+def decide_at_screen(client: Client, ticket: Ticket) -> str:
+    """Take the ticket and give it what its form has chosen; what the screen says then."""
+    page = client.post(reverse("review:take", args=[ticket.pk]), follow=True).content.decode()
+    form = page.split('<form id="answer"')[1].split("</form>")[0]
+    sent = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
+    chosen = re.findall(r'name="(category|sentiment)" value="(\d+)" checked', form)
+    sent |= dict(chosen)
+    wanted = {name: sent[name] for name in ("key", "showing", "lane", "category", "sentiment")}
+    response = client.post(reverse("review:decide"), wanted, headers={"hx-request": "true"})
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def test_deciding_the_first_leads_to_one_decision_for_all(agent: Client) -> None:
+    burst(CHARGE, 6)
+    url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent))
+    assert url
+    said = decide_at_screen(agent, Ticket.objects.get(pk=url[2]))
+    assert "5 more like it wait: decide them together" in said
+    alike = re.search(r'href="([^"]*/alike/\d+/)"', said)
+    assert alike
+    page = agent.get(alike[1]).content.decode()
+    agent.post(alike[1], {"seat": re.findall(r'name="seat" value="(\d+)"', page)})
+    assert Decision.objects.count() == 6
+    assert set(Ticket.objects.values_list("state", flat=True)) == {"settled"}
+    assert section(agent) == ""
+    assert_consistent()
+
+
+def test_what_somebody_else_has_in_hand_is_not_offered(agent: Client, ben: User) -> None:
+    seats = burst(CHARGE, 5)
+    leases.take(ben, seats[0].ticket)
+    found = section(agent)
+    assert reverse("review:take", args=[seats[0].ticket_id]) not in found
+    assert reverse("review:take", args=[seats[1].ticket_id]) in found
+    Seat.objects.filter(pk__in=[seat.pk for seat in seats[1:]]).update(not_for=User.objects.get(username="ana"))
+    assert "all in somebody's hands" in lines(agent)[0]
+
+
+def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent: Client) -> None:
+    seats = burst(CHARGE, 6)
+    Seat.objects.filter(pk=seats[0].pk).update(**HIDDEN)
+    (line,) = lines(agent)
+    assert line.startswith("6 alike")
+    assert reverse("review:take", args=[seats[1].ticket_id]) in section(agent)
+
+
+def test_nothing_that_a_model_said_is_told(agent: Client) -> None:
+    run_desk(blind_share=1)
+    billing = Category.objects.get(name="Billing")
+    billing.name = "Zanzibar"
+    billing.save()
+    tickets = [make_ticket(CHARGE.format(number=place)) for place in range(5)]
+    hold(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
+    found = section(agent)
+    assert "5 alike" in found
+    assert not re.search("Zanzibar|secret|0.43", found)
+
+
+def test_a_ticket_that_two_people_are_asked_about_counts_once(agent: Client) -> None:
+    run_desk(double_share=1)
+    burst(CHARGE, 4)
+    assert Seat.objects.open().count() == 8
+    assert section(agent) == ""
+
+
+def test_a_hostile_text_is_only_text(agent: Client) -> None:
+    burst(HOSTILE, 5)
+    assert "&lt;img src=x" in section(agent)
+    assert "<img" not in section(agent)
+
+
+def test_it_costs_two_queries_however_many_wait(agent: Client) -> None:
+    agent.get(QUEUE)
+    with CaptureQueriesContext(
+        connection,
+    ) as none:
+        agent.get(QUEUE)
+    burst(CHARGE, 5)
+    with CaptureQueriesContext(connection) as few:
+        agent.get(QUEUE)
+    burst(LOGIN, 40)
+    with CaptureQueriesContext(connection) as many:
+        agent.get(QUEUE)
+    assert len(many) == len(few)
+    about_alike = [one["sql"] for one in many if '"group"' in one["sql"] and "COUNT(DISTINCT" in one["sql"]]
+    assert len(about_alike) == 1
+    assert len(none) <= len(few)
+
+
+def test_only_so_many_of_the_latest_are_looked_through(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("review.duplicates.incidents.LOOKED_THROUGH", 6)
+    burst(CHARGE, 5, timezone.now() - timedelta(hours=2))
+    assert section(agent)
+    burst(LOGIN, 5)
+    (line,) = lines(agent)
+    assert "single sign-on" in line
+
+
+# The review screen
+
+
+def test_the_screen_says_that_a_ticket_is_one_of_many(agent: Client) -> None:
+    burst(CHARGE, 5)
+    assert "one of 5 alike" in agent.get(SCREEN).content.decode()
+
+
+def test_the_screen_says_nothing_of_few(agent: Client) -> None:
+    burst(CHARGE, 4)
+    page = agent.get(SCREEN).content.decode()
+    assert "My card" in page
+    assert 'class="incident"' not in page
+
+
+def test_the_screen_says_nothing_where_a_review_is_blind(agent: Client) -> None:
+    burst(CHARGE, 9)
+    first = leases.next_for(User.objects.get(username="ana"))
+    assert first
+    assert 'class="incident"' in agent.get(SCREEN).content.decode()
+    Seat.objects.filter(pk=first.pk).update(**HIDDEN)
+    page = agent.get(SCREEN).content.decode()
+    assert "Blind review" in page
+    assert 'class="incident"' not in page

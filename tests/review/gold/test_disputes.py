@@ -1,0 +1,300 @@
+"""A gold label in doubt goes to two people who are new to it."""
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from classifier.models import Category, Sentiment, Ticket
+from review.benchmark import runs
+from review.gold import disputes, gold_labels
+from review.gold.disputes import CannotDispute
+from review.models import Decision, GoldLabel, Seat
+from review.reports import quality
+from review.screen import bulk
+from review.workflow import decisions, leases
+from review.workflow.decisions import CannotUndo
+from review.workflow.leases import Taken
+from tests.factories import (
+    hold,
+    make_ticket,
+    make_user,
+    run_desk,
+)
+from tests.review.actions import (
+    answer,
+    assert_consistent,
+    skip,
+    state,
+    undo,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+State = GoldLabel.State
+
+
+@pytest.fixture
+def cy(db: None) -> User:
+    return make_user("cy", "Agent")
+
+
+@pytest.fixture
+def of_ticket(ana: User, catalogue: None) -> GoldLabel:
+    """Ana has labelled it Account."""
+    run_desk()
+    answer(hold(make_ticket())[0], ana, "Account")
+    gold_labels.gather()
+    return GoldLabel.objects.get()
+
+
+def test_two_others_are_asked_blindly_and_their_label_counts(
+    of_ticket: GoldLabel, ana: User, ben: User, cy: User, lea: User
+) -> None:
+    disputes.dispute(of_ticket, lea, "Is it not billing?")
+    assert GoldLabel.objects.get().state == State.DISPUTED
+    assert not GoldLabel.objects.usable().exists()
+    assert leases.next_for(ana) is None, "she has answered already"
+    for person in (ben, cy):
+        seat = leases.next_for(person)
+        assert seat
+        assert seat.blind
+        answer(seat, person, "Billing")
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name, label.people, label.note) == (State.ACTIVE, "Billing", 2, "")
+    assert decisions.standing_of(of_ticket.ticket or make_ticket()).category.name == "Billing"
+    assert_consistent()
+
+
+def test_where_they_differ_a_lead_chooses(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
+    disputes.dispute(of_ticket, None)
+    answer(leases.next_for(ben), ben, "Billing")
+    answer(leases.next_for(cy), cy, "Technical")
+    answer(leases.next_for(lea, "leads"), lea, "Technical")
+    gold_labels.gather()
+    assert GoldLabel.objects.get().category.name == "Technical"
+    assert_consistent()
+
+
+def test_it_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
+    for round_number, category in ((1, "Billing"), (2, "General")):
+        disputes.dispute(GoldLabel.objects.get(), None)
+        people = [make_user(f"agent{round_number}{number}", "Agent") for number in (1, 2)]
+        for person in people:
+            answer(leases.next_for(person), person, category)
+        gold_labels.gather()
+        assert GoldLabel.objects.get().category.name == category
+    assert Seat.objects.values_list("number", flat=True).order_by("number").last() == 8
+    assert_consistent()
+
+
+def test_a_disputed_one_cannot_be_disputed_nor_a_retired_one(of_ticket: GoldLabel) -> None:
+    disputes.dispute(of_ticket, None)
+    with pytest.raises(CannotDispute):
+        disputes.dispute(of_ticket, None)
+    GoldLabel.objects.update(state=State.RETIRED)
+    with pytest.raises(CannotDispute):
+        disputes.dispute(of_ticket, None)
+
+
+def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
+    run_desk()
+    runs.load_built_in()
+    label = GoldLabel.objects.filter(category__name="Billing").first()
+    assert label
+    disputes.dispute(label, None)
+    ticket = Ticket.objects.get()
+    assert (ticket.source, ticket.state, ticket.sealed) == ("benchmark", "held", True)
+    for person in (ben, cy):
+        answer(leases.next_for(person), person, "Account", "Positive")
+    gold_labels.gather()
+    label.refresh_from_db()
+    assert (label.category.name, label.sentiment.name, label.state) == ("Account", "Positive", State.ACTIVE)
+    assert state(ticket) == "settled"
+
+
+def test_what_was_decided_before_cannot_be_undone_while_others_are_asked(of_ticket: GoldLabel, ana: User) -> None:
+    disputes.dispute(of_ticket, None)
+    with pytest.raises(CannotUndo):
+        undo(Decision.objects.get(), ana)
+
+
+def test_nobody_sees_the_label_in_doubt(of_ticket: GoldLabel, ben: User, client: Client) -> None:
+    answered = Category.objects.get(name="Account")
+    answered.description, answered.name = "", "Zanzibar"
+    answered.save()
+    disputes.dispute(of_ticket, None)
+    client.force_login(ben)
+    assert of_ticket.ticket
+    page = client.get(of_ticket.ticket.get_absolute_url()).content.decode()
+    assert "Zanzibar" not in page.split("<main")[1]
+
+
+def test_disputes_do_not_count_as_a_sample_of_how_people_agree(of_ticket: GoldLabel, ben: User, cy: User) -> None:
+    disputes.dispute(of_ticket, None)
+    for person, category in ((ben, "Billing"), (cy, "Technical")):
+        answer(leases.next_for(person), person, category)
+    assert all(axis.raw.n == 0 for axis in quality.report().axes)
+
+
+def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, cy: User) -> None:
+    disputes.dispute(of_ticket, None)
+    for person in (ben, cy):
+        answer(leases.next_for(person), person, "Account", "Negative")
+    gold_labels.gather()
+    assert GoldLabel.objects.get().sentiment == Sentiment.objects.get(name="Negative")
+
+
+# Whoever disputes a label is not asked
+
+
+def test_the_disputer_is_never_asked_whatever_others_do(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
+    disputes.dispute(of_ticket, lea)
+    skip(leases.next_for(ben), ben)
+    leases.look_again(ben)
+    leases.look_again(lea)
+    assert leases.next_for(lea) is None
+    with pytest.raises(Taken):
+        leases.take(lea, of_ticket.ticket or make_ticket())
+    answer(leases.next_for(ben), ben, "Billing")
+    answer(leases.next_for(cy), cy, "Technical")
+    assert leases.next_for(lea, "leads") is None, "the choice between the two is not hers either"
+    lou = make_user("lou", "Lead")
+    answer(leases.next_for(lou, "leads"), lou, "Technical")
+    assert_consistent()
+
+
+def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_disputer(
+    of_ticket: GoldLabel, ben: User, cy: User, lea: User
+) -> None:
+    disputes.dispute(of_ticket, lea)
+    for person in (ben, cy):
+        skip(leases.next_for(person), person)
+    assert set(Seat.objects.open().values_list("lane", flat=True)) == {"leads"}
+    assert leases.next_for(lea, "leads") is None
+    assert leases.next_for(make_user("lou", "Lead"), "leads")
+
+
+def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
+    of_ticket: GoldLabel, ben: User, lea: User, client: Client
+) -> None:
+    disputes.dispute(of_ticket, lea)
+    take = reverse("review:take", args=[of_ticket.ticket_id])
+    client.force_login(lea)
+    client.post(take)
+    seats = list(Seat.objects.open())
+    assert [seat.reviewer for seat in seats] == [None, None]
+    previewed = bulk.preview(bulk.chosen(str(seat.pk) for seat in seats), lea)
+    assert not previewed.groups
+    assert bulk.accept(previewed, lea).number == 0
+    client.force_login(ben)
+    client.post(take)
+    assert Seat.objects.open().filter(reviewer=ben).count() == 1
+
+
+# Where a label comes from
+
+
+def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User) -> None:
+    run_desk(blind_share=1)
+    (seat,) = hold(make_ticket())
+    Seat.objects.update(share=0.095)
+    answer(seat, ana, "Account")
+    gold_labels.gather()
+    before = GoldLabel.objects.get()
+    assert (before.origin, before.share) == ("blind", 0.095)
+    disputes.dispute(before, None)
+    for person in (ben, cy):
+        answer(leases.next_for(person), person, "Account")
+    for _again in range(2):
+        gold_labels.gather()
+        label = GoldLabel.objects.get()
+        assert (label.state, label.origin, label.share, label.people) == (State.ACTIVE, "blind", 0.095, 3)
+
+
+def test_a_built_in_label_stays_built_in_though_a_lead_has_corrected_it(ben: User, cy: User, lea: User) -> None:
+    run_desk()
+    runs.load_built_in()
+    label = GoldLabel.objects.filter(category__name="Billing").first()
+    assert label
+    GoldLabel.objects.filter(pk=label.pk).update(share=0.3)
+    disputes.dispute(label, None)
+    for person, category in ((ben, "Account"), (cy, "Technical")):
+        answer(leases.next_for(person), person, category)
+    answer(leases.next_for(lea, "leads"), lea, "Account")
+    for _again in range(2):
+        gold_labels.gather()
+        label.refresh_from_db()
+        assert (label.state, label.origin, label.share) == (State.ACTIVE, "built_in", 0.3)
+        assert (label.category.name, label.people) == ("Account", 2)
+
+
+# A dispute taken back
+
+
+def act(client: Client, action: str, *labels: GoldLabel) -> None:
+    data = {"action": action, "_selected_action": [label.pk for label in labels]}
+    response = client.post(reverse("admin:review_goldlabel_changelist"), data, follow=True)
+    assert response.status_code == 200
+
+
+@pytest.fixture
+def admin(client: Client) -> Client:
+    client.force_login(User.objects.create_superuser("root"))
+    return client
+
+
+@pytest.mark.parametrize(("action", "then"), [("put_back", State.ACTIVE), ("retire", State.RETIRED)])
+def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
+    admin: Client, of_ticket: GoldLabel, ben: User, cy: User, action: str, then: str
+) -> None:
+    disputes.dispute(of_ticket, None, "Is it not billing?")
+    answer(leases.next_for(ben), ben, "Billing")
+    leases.next_for(cy)
+    act(admin, action, of_ticket)
+    ticket = Ticket.objects.get()
+    assert (ticket.state, ticket.category and ticket.category.name, ticket.sealed) == ("settled", "Account", False)
+    assert not Seat.objects.open().exists()
+    for _again in range(2):
+        label = GoldLabel.objects.get()
+        assert (label.state, label.category.name, label.origin, label.people) == (then, "Account", "decision", 1)
+        gold_labels.gather()
+    assert_consistent()
+
+
+def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
+    admin: Client, ben: User, cy: User
+) -> None:
+    run_desk()
+    runs.load_built_in()
+    label = GoldLabel.objects.earliest("pk")
+    before = GoldLabel.objects.filter(pk=label.pk).values().get()
+    disputes.dispute(label, None)
+    answer(leases.next_for(ben), ben, "Account")
+    act(admin, "put_back", label)
+    gold_labels.gather()
+    assert GoldLabel.objects.filter(pk=label.pk).values().get() == before
+    assert not Ticket.objects.exists()
+    assert leases.next_for(cy) is None
+    disputes.dispute(label, None)
+    assert leases.next_for(ben), "it can be disputed once more"
+
+
+def test_where_both_have_answered_it_is_their_label_that_comes_back(
+    admin: Client, of_ticket: GoldLabel, ben: User, cy: User
+) -> None:
+    disputes.dispute(of_ticket, None)
+    for person in (ben, cy):
+        answer(leases.next_for(person), person, "Billing")
+    act(admin, "put_back", of_ticket)
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name, label.people) == (State.ACTIVE, "Billing", 2)
+    assert_consistent()
+
+
+def test_what_is_not_settled_any_more_is_asked_about_already(of_ticket: GoldLabel, ana: User) -> None:
+    undo(Decision.objects.get(), ana)
+    gold_labels.gather()
+    with pytest.raises(CannotDispute):
+        disputes.dispute(of_ticket, None)

@@ -1,0 +1,392 @@
+"""Decisions become gold labels, and no text stands on both sides, nor does one that says nearly the same."""
+
+import random
+from collections.abc import Sequence
+from datetime import timedelta
+from functools import partial
+from itertools import combinations
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+
+from classifier.models import (
+    AuditDraw,
+    Category,
+    Sentiment,
+    Ticket,
+)
+from classifier.pipeline import gate
+from classifier.pipeline.predict import Labelled
+from classifier.taxonomy import initial_data as shipped
+from classifier.taxonomy import label_changes
+from review.duplicates import minhash
+from review.gold import gold_labels
+from review.models import (
+    Band,
+    Decision,
+    Desk,
+    Family,
+    GoldLabel,
+    Seat,
+)
+from review.workflow import decisions, leases
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    run_desk,
+)
+from tests.review.actions import (
+    abandon,
+    answer,
+    at_once,
+    undo,
+)
+from tests.review.certification.auditing import (
+    SURE,
+    UNSURE,
+    arrive,
+    audit,
+    certify,
+    epoch_now,
+    make_grid,
+    open_audits,
+    score,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+State, Origin = GoldLabel.State, GoldLabel.Origin
+
+WORDS = ["invoice", "refund", "charge", "login", "password", "export", "outage", "seat", "plan", "thanks", "slow"]
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> Desk:
+    return run_desk()
+
+
+def settled(text: str, person: User, *label: str, **values: Any) -> Ticket:
+    """A ticket on which people have settled."""
+    ticket = make_ticket(text, **values)
+    answer(hold(ticket)[0], person, *label)
+    return ticket
+
+
+def labels(texts: Sequence[str]) -> list[GoldLabel]:
+    """Gold labels that are not placed yet, of texts alone."""
+    given_label = {"category": Category.objects.first(), "sentiment": Sentiment.objects.first()}
+    digests = {GoldLabel.digest_of(text): text for text in texts}
+    return [
+        GoldLabel(text=text, digest=digest, origin=Origin.IMPORT, **given_label) for digest, text in digests.items()
+    ]
+
+
+def message(seed: int, words: int = 12) -> str:
+    """Words in an order of their own: not like another such message."""
+    chance = random.Random(seed)  # noqa: S311 - only words
+    return " ".join(chance.choice(WORDS) + str(chance.randrange(10)) + chance.choice(WORDS) for _ in range(words))
+
+
+# From decisions
+
+
+def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User) -> None:
+    ticket = settled("Where is my invoice?", ana, "Account", "Neutral", language="en", source="mail")
+    decision = Decision.objects.get()
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.text, label.category.name, label.sentiment.name) == (ticket.text, "Account", "Neutral")
+    assert (label.origin, label.people, label.share) == (Origin.DECISION, 1, 1.0)
+    assert (label.language, label.source, label.labelled_at) == ("en", "mail", decision.created_at)
+    assert label.corrected, "the model had said something else"
+    assert label.side in ("benchmark", "training")
+
+
+def test_the_text_stays_as_it_was(ana: User) -> None:
+    ticket = settled("as it was", ana)
+    gold_labels.gather()
+    Ticket.objects.filter(pk=ticket.pk).update(text="as it is now")
+    gold_labels.follow([ticket.pk])
+    assert GoldLabel.objects.get().text == "as it was"
+
+
+def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    for person in (ana, ben):
+        answer(leases.next_for(person), person, "Account")
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 1.0)
+
+
+def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: User, ben: User, lea: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    Seat.objects.update(share=0.05)
+    for person, category in ((ana, "Account"), (ben, "Technical")):
+        answer(leases.next_for(person), person, category)
+    answer(leases.next_for(lea, "leads"), lea, "Account")
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 0.05)
+
+
+def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(ana: User, ben: User, lea: User) -> None:
+    certify()
+    make_grid()
+    tickets = arrive(*[UNSURE] * 12)
+    first, *others = open_audits(tickets)
+    audit(ana, others)
+    # Who says something else than the model is not believed alone.
+    audit(ana, [first], wrong=1)
+    audit(ben, open_audits([first.ticket]))
+    audit(lea, list(Seat.objects.open().filter(purpose=Seat.Purpose.ADJUDICATION)))
+    gold_labels.gather()
+    found = {pk: said for pk, *said in GoldLabel.objects.values_list("ticket", "origin", "share")}
+    shares = dict(AuditDraw.objects.filter(audited=True).values_list("verdict__ticket", "share"))
+    assert len(found) == len(others) + 1
+    assert found == {pk: [Origin.AUDIT, shares[pk]] for pk in found}
+    assert max(shares.values()) < 1
+
+
+def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None:
+    certify()
+    make_grid()
+    epoch, ticket = epoch_now(), make_ticket("It waited before it was drawn.")
+    said = make_prediction(ticket)
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
+    make_verdict(said)
+    waiting = Seat.objects.create(ticket=ticket, number=1, share=0.4, value=0.5, group=1, received_at=timezone.now())
+    label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
+    score(epoch, said, SURE).save()
+    gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    waiting.refresh_from_db()
+    assert (waiting.purpose, waiting.share) == (Seat.Purpose.AUDIT, AuditDraw.objects.get(verdict__ticket=ticket).share)
+    assert waiting.share != 0.4
+
+
+def test_what_is_not_settled_is_not_gold(ana: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    answer(leases.next_for(ana), ana, "Account")
+    gold_labels.gather()
+    assert not GoldLabel.objects.exists()
+
+
+def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> None:
+    ticket = settled("It is slow.", ana, "Account")
+    gold_labels.gather()
+    undo(Decision.objects.get(), ana)
+    gold_labels.gather()
+    assert GoldLabel.objects.get().state == State.WITHDRAWN
+    answer(Seat.objects.get(ticket=ticket), ana, "Technical")
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name) == (State.ACTIVE, "Technical")
+
+
+def test_gathering_again_changes_nothing(ana: User) -> None:
+    settled("It is slow.", ana)
+    gold_labels.gather()
+    before = list(GoldLabel.objects.values())
+    assert gold_labels.gather() == 1, "the latest decisions are looked at once more"
+    assert list(GoldLabel.objects.values()) == before
+
+
+def test_what_an_admin_retired_stays_so(ana: User) -> None:
+    ticket = settled("It is slow.", ana)
+    gold_labels.gather()
+    GoldLabel.objects.update(state=State.RETIRED)
+    gold_labels.follow([ticket.pk])
+    assert GoldLabel.objects.get().state == State.RETIRED
+
+
+def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: User) -> None:
+    for _time in range(2):
+        settled("Cancel my plan.", ana, "Account")
+    gold_labels.gather()
+    assert GoldLabel.objects.get().state == State.ACTIVE
+    settled("Cancel my plan.", ana, "Billing")
+    gold_labels.gather()
+    label = GoldLabel.objects.get()
+    assert (label.state, label.category.name) == (State.CONTRADICTED, "Account")
+    assert "Billing" in label.note
+
+
+# Sides
+
+
+def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
+    gold_labels.place(labels([message(seed) for seed in range(300)]))
+    sides = dict(GoldLabel.objects.values_list("pk", "family__side"))
+    held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
+    assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
+    Desk.objects.update(benchmark_share=1)
+    gold_labels.place(labels([message(seed) for seed in range(300, 340)]))
+    assert {**dict(GoldLabel.objects.values_list("pk", "family__side")), **sides} == dict(
+        GoldLabel.objects.values_list("pk", "family__side")
+    )
+
+
+def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
+    """However the later ones would be drawn, they go where the first is."""
+    first, second = message(1), message(2)
+    run_desk(benchmark_share=1)
+    gold_labels.place(labels([first]))
+    run_desk(benchmark_share=0)
+    gold_labels.place(labels([second]))
+    gold_labels.place(labels([first + " please", second + " please", "Hello, " + first]))
+    sides = {label.text: label.side for label in GoldLabel.objects.all()}
+    assert sides[first + " please"] == sides["Hello, " + first] == "benchmark"
+    assert sides[second + " please"] == "training"
+
+
+def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
+    left, right = message(1, 20), message(2, 20)
+    run_desk(benchmark_share=1)
+    gold_labels.place(labels([left]))
+    run_desk(benchmark_share=0)
+    gold_labels.place(labels([right]))
+    shingles = [minhash.shingles(text) for text in (left, right, f"{left} {right}")]
+    if minhash.similarity(shingles[0], shingles[2]) < minhash.ALIKE:
+        # Neither half is alike enough to the whole; what both are alike to is made by hand.
+        bridge = labels(["bridge"])[0]
+        neighbours = GoldLabel.objects.order_by("pk")
+        Band.objects.filter(gold__in=neighbours).delete()
+        for neighbour in neighbours:
+            GoldLabel.objects.filter(pk=neighbour.pk).update(text="bridge" + str(neighbour.pk))
+            bands = minhash.bands(minhash.shingles("bridge"), minhash.MOST_BANDS)
+            Band.objects.bulk_create(Band(gold=neighbour, value=value) for value in bands)
+        gold_labels.place([bridge])
+        assert bridge.side == ""
+        assert bridge not in GoldLabel.objects.usable()
+
+
+def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
+    run_desk(benchmark_share=0)
+    texts = [message(1), message(2)]
+    gold_labels.place(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
+    alike = texts[0] + " please"
+    gold_labels.place(labels([alike]), {GoldLabel.digest_of(alike): "training"})
+    assert {label.side for label in GoldLabel.objects.all()} == {"benchmark"}
+
+
+class NoTextStandsOnBothSides(TestCase):
+    @settings(max_examples=15)
+    @given(
+        st.lists(st.tuples(st.integers(0, 6), st.integers(0, 4), st.booleans()), min_size=2, max_size=25),
+        st.integers(1, 6),
+    )
+    def test_whatever_comes_in_whatever_order(self, arrivals: list[tuple[int, int, bool]], batch: int) -> None:
+        """Messages, each with some of its words changed, in batches: alike ones never stand on different sides."""
+        if not Category.objects.exists():
+            shipped.load()
+        run_desk(benchmark_share=0.5)
+        GoldLabel.objects.all().delete()
+        texts = [_changed(message(seed), changes, upper) for seed, changes, upper in arrivals]
+        for start in range(0, len(texts), batch):
+            fresh = labels(texts[start : start + batch])
+            known = set(GoldLabel.objects.values_list("digest", flat=True))
+            gold_labels.place([label for label in fresh if label.digest not in known])
+        on_a_side = [label for label in GoldLabel.objects.all() if label.side]
+        shingles = {label.pk: minhash.shingles(label.text) for label in on_a_side}
+        for one, other in combinations(on_a_side, 2):
+            if minhash.similarity(shingles[one.pk], shingles[other.pk]) >= minhash.ALIKE:
+                assert one.side == other.side, f"{one.text} | {other.text}"
+
+
+def _changed(text: str, changes: int, upper: bool) -> str:
+    words = text.split()
+    for place in range(changes):
+        words[-1 - place] = f"other{place}"
+    return " ".join(words).upper() if upper else " ".join(words)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: None) -> None:
+    run_desk(benchmark_share=0.5)
+    for seed in range(6):
+        versions = [message(seed) + f" version {number}" for number in range(4)]
+        outcomes = at_once([partial(gold_labels.place, labels([text])) for text in versions])
+        assert outcomes == [None] * 4
+        sides = GoldLabel.objects.filter(text__in=versions).values_list("family__side", flat=True)
+        assert len(set(sides)) == 1, list(sides)
+
+
+# The taxonomy moves on
+
+
+def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold_labels.gather()
+    Category.objects.filter(name="Account").update(name="Accounts")
+    label_changes.merge(Category.objects.get(name="Billing"), Category.objects.get(name="Accounts"))
+    label = GoldLabel.objects.usable().get()
+    assert label.category.name == "Accounts"
+
+
+def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold_labels.gather()
+    label_changes.retire(Category.objects.get(name="Billing"))
+    assert not GoldLabel.objects.usable().exists()
+    assert GoldLabel.objects.needing_a_look().count() == 1
+
+
+def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
+    settled("Where is my invoice?", ana, "Billing")
+    gold_labels.gather()
+    assert not GoldLabel.objects.needing_a_look().exists()
+    Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
+    assert GoldLabel.objects.needing_a_look().count() == GoldLabel.objects.usable().count() == 1
+
+
+def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
+    run_desk(benchmark_share=1)
+    gold_labels.place(labels([message(1), message(2)]))
+    leaking = gold_labels.leaks([message(1) + " please", message(3)])
+    assert [label.text for label in leaking] == [message(1)]
+
+
+def test_families_hold_all_that_is_alike() -> None:
+    gold_labels.place(labels([message(1), message(1) + " please", message(2)]))
+    assert sorted(family.gold_labels.count() for family in Family.objects.all()) == [1, 2]
+
+
+def test_abandoned_work_leaves_no_gold(ana: User) -> None:
+    hold(make_ticket())
+    abandon(leases.next_for(ana))
+    assert gold_labels.gather() == 0
+
+
+@pytest.mark.django_db(transaction=True)
+def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> None:
+    run_desk()
+    seats = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
+    for start in range(0, len(seats), decisions.MOST_AT_ONCE):
+        decisions.decide_many(seats[start : start + decisions.MOST_AT_ONCE], ana)
+    assert gold_labels.gather() == GoldLabel.objects.count() == gold_labels.CHUNK + 50
+
+
+def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    for number in range(5):
+        settled(message(number), ana)
+    # Long enough ago that no late transaction can hide one.
+    for number, decision in enumerate(Decision.objects.order_by("pk")):
+        Decision.objects.filter(pk=decision.pk).update(created_at=timezone.now() - timedelta(hours=5 - number))
+    monkeypatch.setattr(gold_labels, "TURN", 2)
+    gathered = [gold_labels.gather(most_turns=1) and GoldLabel.objects.count() for _turn in range(4)]
+    assert gathered == [2, 3, 4, 5], "the last of a turn is looked at once more"
+    assert gold_labels.gather() == 1
+    GoldLabel.objects.all().delete()
+    Desk.objects.update(gathered_until=None)
+    gold_labels.gather()
+    assert GoldLabel.objects.count() == 5, "without a bound it takes as many turns as there are"

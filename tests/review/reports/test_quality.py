@@ -1,0 +1,297 @@
+"""What leads are told of how people agree and work, from decisions that were really made."""
+
+from datetime import timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from classifier.models import Category, Sentiment, Ticket
+from review.models import Decision, Seat
+from review.reports import quality
+from review.reports.quality import Report, report
+from review.stats import agreement
+from review.stats.agreement import Estimate
+from review.workflow import decisions
+from review.workflow.decisions import Shown
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import (
+    answer,
+    escalate,
+    skip,
+    undo,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative"), ("Account", "Neutral")
+
+
+def say_twice(people: tuple[User, User], one: tuple[str, str], other: tuple[str, str]) -> Ticket:
+    """Two people label one ticket independently."""
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    for seat, person, name in zip(hold(ticket), people, (one, other), strict=True):
+        answer(seat, person, *name)
+    return ticket
+
+
+def adjudicate(ticket: Ticket, lead: User, name: tuple[str, str]) -> None:
+    answer(Seat.objects.get(ticket=ticket, purpose="adjudication"), lead, *name)
+
+
+def look(person: User, *, blind: bool, accept: bool) -> Decision:
+    """One person reviews a ticket of which the model says Billing."""
+    run_desk(blind_share=1 if blind else 0)
+    ticket = make_ticket()
+    (seat,) = hold(
+        ticket, category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Negative")
+    )
+    shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
+    return answer(seat, person, *(BILLING if accept else TECHNICAL), shown=shown)
+
+
+def age(days: float) -> None:
+    """All that was decided so far was decided so many days ago."""
+    Decision.objects.update(created_at=timezone.now() - timedelta(days=days))
+
+
+def figures(found: Report) -> dict[str, Estimate]:
+    return {axis.name: axis.raw for axis in found.axes}
+
+
+# Agreement
+
+
+def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: User) -> None:
+    pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
+    for one, other in pairs:
+        say_twice((ana, ben), one, other)
+    found = report()
+    assert found.pairs == 10
+    expected = {"Category": 0, "Sentiment": 1}
+    for axis in found.axes:
+        said = [
+            (one, other) if axis.name == "Both" else (one[expected[axis.name]], other[expected[axis.name]])
+            for one, other in pairs
+        ]
+        assert axis.raw == agreement.raw(said), axis.name
+        assert axis.kappa == agreement.kappa(said), axis.name
+        assert axis.alpha.estimate == pytest.approx(agreement.alpha(said).estimate), axis.name
+
+
+def test_a_ticket_that_one_person_labelled_so_far_is_no_pair(ana: User) -> None:
+    run_desk(double_share=1)
+    answer(hold(make_ticket())[0], ana)
+    assert report().pairs == 0
+
+
+def test_a_label_that_was_undone_makes_no_pair(ana: User, ben: User) -> None:
+    say_twice((ana, ben), BILLING, BILLING)
+    undo(Decision.objects.get(reviewer=ben), ben)
+    assert report().pairs == 0
+
+
+def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User, ben: User) -> None:
+    ticket = say_twice((ana, ben), BILLING, BILLING)
+    undo(Decision.objects.get(reviewer=ben), ben)
+    answer(Seat.objects.open().get(ticket=ticket), ben, *BILLING)
+    ticket.refresh_from_db()
+    assert ticket.state == Ticket.State.SETTLED
+    assert report().pairs == 0
+
+
+def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
+    say_twice((ana, ben), BILLING, TECHNICAL)
+    age(days=91)
+    say_twice((ana, ben), BILLING, BILLING)
+    age_now = figures(report())
+    assert age_now["Both"] == agreement.share(1, 1)
+
+
+def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    say_twice((ana, ben), BILLING, TECHNICAL)
+    for _time in range(3):
+        say_twice((ana, ben), BILLING, BILLING)
+    monkeypatch.setattr(quality, "DOUBLES", 3)
+    assert figures(report())["Both"] == agreement.share(3, 3)
+
+
+def test_what_a_lead_chose_is_no_third_label(ana: User, ben: User, lea: User) -> None:
+    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    assert figures(report())["Both"] == agreement.share(0, 1)
+
+
+@pytest.mark.parametrize(
+    ("agreeing", "differing", "reading"),
+    [
+        (30, 0, "everybody always said the same"),
+        (15, 0, "too few to judge yet"),
+        (14, 6, "not to be relied on"),
+    ],
+)
+def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
+    for _time in range(agreeing):
+        say_twice((ana, ben), BILLING, BILLING)
+    for _time in range(differing):
+        say_twice((ana, ben), BILLING, TECHNICAL)
+    assert report().axes[0].reading == reading
+
+
+@pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "not to be relied on")])
+def test_the_limits_of_the_reading_are_krippendorffs(value: float, reading: str) -> None:
+    unknown = Estimate(None, None, None, 50)
+    axis = quality.Axis(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
+    assert axis.reading == reading
+
+
+def test_categories_that_are_mixed_up_come_first(ana: User, ben: User) -> None:
+    for _time in range(6):
+        say_twice((ana, ben), BILLING, TECHNICAL)
+        say_twice((ana, ben), TECHNICAL, TECHNICAL)
+        say_twice((ana, ben), BILLING, BILLING)
+        say_twice((ana, ben), TECHNICAL, TECHNICAL)
+    say_twice((ana, ben), ACCOUNT, ACCOUNT)
+    billing, technical = report().categories
+    assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", agreement.share(6, 12), "Technical")
+    assert (technical.name, technical.both, technical.mixed_up_with) == (
+        "Technical",
+        agreement.share(12, 18),
+        "Billing",
+    )
+
+
+def test_a_nested_category_goes_by_its_full_name(ana: User, ben: User) -> None:
+    Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
+    for _time in range(10):
+        say_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
+    assert [(one.name, one.mixed_up_with) for one in report().categories] == [("Technical > VPN", "")]
+
+
+# Shown and blind
+
+
+def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(ana: User) -> None:
+    for accept in (True, True, True, False):
+        look(ana, blind=False, accept=accept)
+    for accept in (True, False, False):
+        look(ana, blind=True, accept=accept)
+    anchoring = report().anchoring
+    assert anchoring.shown == agreement.share(3, 4)
+    assert anchoring.blind == agreement.share(1, 3)
+    assert anchoring.gap == agreement.difference(3, 4, 1, 3)
+    assert anchoring.reading == "No pull can be told from these reviews."
+
+
+def test_a_pull_that_is_certain_is_called_one(ana: User) -> None:
+    for _time in range(8):
+        look(ana, blind=False, accept=True)
+        look(ana, blind=True, accept=False)
+    assert report().anchoring.reading == "The suggestion pulls people towards it."
+
+
+def test_contradiction_is_called_so(ana: User) -> None:
+    for _time in range(8):
+        look(ana, blind=False, accept=False)
+        look(ana, blind=True, accept=True)
+    assert report().anchoring.reading == "People rather contradict a suggestion that they see."
+
+
+def test_without_reviews_of_both_kinds_nothing_is_said_of_a_pull(ana: User) -> None:
+    look(ana, blind=False, accept=True)
+    assert report().anchoring.reading == ""
+
+
+def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
+    """Not what was confirmed for many at once, labelled by two, undone, or had nothing to be suggested."""
+    run_desk()
+    decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
+    say_twice((ana, ben), BILLING, BILLING)
+    undo(look(ana, blind=False, accept=True), ana)
+    run_desk()
+    answer(hold(make_ticket())[0], ana)
+    assert report().anchoring.shown.n == report().anchoring.blind.n == 0
+
+
+def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -> None:
+    first = look(ana, blind=True, accept=False)
+    undo(first, ana)
+    seat = Seat.objects.open().get(ticket=first.ticket)
+    assert seat.blind is False
+    answer(seat, ana, *BILLING, shown=Shown(prediction=first.prediction))
+    assert report().anchoring.shown.n == report().anchoring.blind.n == 0
+
+
+def test_looks_of_long_ago_are_left_out(ana: User) -> None:
+    look(ana, blind=False, accept=True)
+    age(days=91)
+    assert report().anchoring.shown.n == 0
+
+
+# Agents
+
+
+def test_an_agents_figures_are_those_of_the_week(ana: User, ben: User) -> None:
+    look(ana, blind=False, accept=False)
+    age(days=8)
+    for accept in (True, True, False):
+        look(ana, blind=False, accept=accept)
+    look(ana, blind=True, accept=True)
+    run_desk()
+    skip(hold(make_ticket())[0], ana)
+    escalate(hold(make_ticket())[0], ana)
+    undo(look(ana, blind=False, accept=True), ana)
+    Decision.objects.filter(verdict="accepted").update(seconds=4)
+    Decision.objects.filter(verdict="corrected").update(seconds=9)
+    Decision.objects.filter(verdict__in=["skipped", "escalated"]).update(seconds=600)
+    (agent,) = report().agents
+    assert (agent.name, agent.decisions, agent.seconds) == ("ana", 6, 4)
+    shares = (agent.accepted, agent.corrected, agent.blind, agent.skipped, agent.escalated)
+    assert shares == pytest.approx((2 / 6, 1 / 6, 1 / 6, 1 / 6, 1 / 6))
+    assert agent.last_seen == Decision.objects.get(verdict="escalated").created_at
+    assert agent.upheld.n == 0
+
+
+def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
+    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    adjudicate(say_twice((ben, ana), BILLING, TECHNICAL), lea, TECHNICAL)
+    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, ACCOUNT)
+    say_twice((ana, ben), BILLING, TECHNICAL)
+    say_twice((ana, ben), BILLING, BILLING)
+    upheld = {agent.name: agent.upheld for agent in report().agents}
+    assert upheld == {"ana": agreement.share(2, 3), "ben": agreement.share(0, 3), "lea": agreement.share(0, 0)}
+
+
+def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, lea: User) -> None:
+    adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
+    undo(Decision.objects.get(reviewer=lea), lea)
+    assert {agent.upheld.n for agent in report().agents} == {0}
+
+
+# Whatever there is
+
+
+def test_of_nothing_a_report_says_nothing() -> None:
+    found = report()
+    assert (found.pairs, found.categories, found.agents) == (0, [], [])
+    assert {axis.raw.estimate for axis in found.axes} == {None}
+
+
+def test_the_number_of_queries_does_not_depend_on_how_much_there_is(
+    ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _time in range(11):
+        ticket = say_twice((ana, ben), BILLING, TECHNICAL)
+    adjudicate(ticket, lea, BILLING)
+    with django_assert_num_queries(5):
+        report()
+
+
+def test_no_more_rows_are_read_than_the_bounds_say(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(quality, "LATEST", 2)
+    for _time in range(3):
+        look(ana, blind=False, accept=True)
+    found = report()
+    assert found.anchoring.shown.n == 2
+    assert found.agents[0].decisions == 2

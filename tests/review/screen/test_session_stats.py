@@ -1,0 +1,161 @@
+"""A person's own figures above the review screen."""
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.utils import timezone
+from pytest_django import DjangoAssertNumQueries
+
+from classifier.models import Ticket
+from review.models import Decision, Seat
+from review.screen import session_stats
+from review.screen.session_stats import bar_of, upheld
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import (
+    answer,
+    escalate,
+    skip,
+    undo,
+)
+
+pytestmark = pytest.mark.usefixtures("plain_desk")
+
+
+def decide(reviewer: User, *, seconds: float | None = None) -> Decision:
+    decision = answer(hold(make_ticket())[0], reviewer)
+    Decision.objects.filter(pk=decision.pk).update(seconds=seconds)
+    return decision
+
+
+def pace_of(reviewer: User) -> tuple[int, float | None]:
+    bar = bar_of(reviewer, "agents")
+    return bar.done_today, bar.seconds
+
+
+def test_nobody_has_done_anything_at_first(ana: User) -> None:
+    assert pace_of(ana) == (0, None)
+
+
+def test_labels_of_today_are_counted_and_the_median_told(ana: User, ben: User) -> None:
+    for seconds in (3, 60, 5, None):
+        decide(ana, seconds=seconds)
+    decide(ben, seconds=100)
+    assert pace_of(ana) == (4, 5)
+
+
+def test_what_was_passed_on_or_undone_is_not_done(ana: User) -> None:
+    decide(ana, seconds=4)
+    undo(decide(ana, seconds=50), ana)
+    skip(hold(make_ticket())[0], ana)
+    escalate(hold(make_ticket())[0], ana)
+    assert pace_of(ana) == (1, 4)
+
+
+def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_stats, "LATEST", 3)
+    for seconds in (900, 900, 900, 900, 1, 2, 3):
+        decide(ana, seconds=seconds)
+    assert pace_of(ana) == (7, 2)
+
+
+def test_what_waits_in_the_lane_is_counted(ana: User) -> None:
+    seats = [hold(make_ticket())[0] for _ticket in range(3)]
+    escalate(seats[0], ana)
+    agents, leads = bar_of(ana, "agents"), bar_of(ana, "leads")
+    assert (agents.left, agents.more, leads.left) == (2, False, 1)
+
+
+def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(session_stats, "COUNTED", 2)
+    for _time in range(3):
+        decide(ana)
+    assert pace_of(ana)[0] == 2
+    for _time in range(3):
+        hold(make_ticket())
+    bar = bar_of(ana, "agents")
+    assert (bar.left, bar.more) == (1, True)
+
+
+def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    """At 20:30 UTC it is the next day in Tokyo, half past five; an hour after midnight there is 16:00 UTC."""
+    now = datetime(2026, 5, 5, 20, 30, tzinfo=UTC)
+    for hours in (1, 4, 6, 23):
+        Decision.objects.filter(pk=decide(ana).pk).update(created_at=now - timedelta(hours=hours))
+    # Keys rise with time.
+    times = sorted(Decision.objects.values_list("created_at", flat=True))
+    for decision, when in zip(Decision.objects.order_by("pk"), times, strict=True):
+        Decision.objects.filter(pk=decision.pk).update(created_at=when)
+    monkeypatch.setattr(timezone, "now", lambda: now)
+    with timezone.override("UTC"):
+        assert pace_of(ana)[0] == 3
+    with timezone.override("Asia/Tokyo"):
+        assert pace_of(ana)[0] == 2
+
+
+def test_yesterday_is_over(ana: User) -> None:
+    decide(ana)
+    Decision.objects.update(created_at=timezone.now() - timedelta(days=1))
+    assert pace_of(ana) == (0, None)
+
+
+def test_it_costs_one_query(ana: User, django_assert_num_queries: DjangoAssertNumQueries) -> None:
+    for _time in range(3):
+        decide(ana)
+    with django_assert_num_queries(1):
+        pace_of(ana)
+
+
+# What leads upheld
+
+
+def double(one: User, other: User, first: str, second: str) -> Ticket:
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    for seat, person, category in zip(hold(ticket), (one, other), (first, second), strict=True):
+        answer(seat, person, category)
+    return ticket
+
+
+def adjudicate(ticket: Ticket, lead: User, category: str) -> Decision:
+    return answer(Seat.objects.get(ticket=ticket, purpose="adjudication"), lead, category)
+
+
+def test_nothing_is_upheld_before_a_lead_has_spoken(ana: User, ben: User) -> None:
+    double(ana, ben, "Billing", "Technical")
+    double(ana, ben, "Billing", "Billing")
+    assert (upheld(ana).n, upheld(ana).share, upheld(ana).percent) == (0, None, None)
+
+
+def test_a_person_is_upheld_where_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
+    adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
+    adjudicate(double(ana, ben, "Account", "Technical"), lea, "Account")
+    adjudicate(double(ben, ana, "Billing", "Technical"), lea, "General")
+    assert (upheld(ana).n, upheld(ana).percent) == (3, 67)
+    assert (upheld(ben).n, upheld(ben).percent) == (3, 0)
+
+
+def test_a_word_that_was_taken_back_does_not_count(ana: User, ben: User, lea: User) -> None:
+    word = adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
+    undo(word, lea)
+    assert upheld(ana).n == 0
+
+
+def test_only_the_latest_double_labels_are_looked_at(
+    ana: User, ben: User, lea: User, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for chosen in ("Technical", "Billing", "Billing"):
+        adjudicate(double(ana, ben, "Billing", "Technical"), lea, chosen)
+    monkeypatch.setattr(session_stats, "DOUBLES", 2)
+    assert (upheld(ana).n, upheld(ana).percent) == (2, 100)
+    monkeypatch.setattr(session_stats, "LOOKED_THROUGH", 1)
+    assert upheld(ana).n == 1
+
+
+def test_what_leads_upheld_costs_two_queries(
+    ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
+) -> None:
+    for _time in range(3):
+        adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
+    with django_assert_num_queries(2):
+        upheld(ana)

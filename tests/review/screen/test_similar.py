@@ -1,0 +1,291 @@
+"""Words marked on the review screen, and solved tickets shown beside the one in hand: to whom, and where never."""
+
+import re
+from typing import Any
+from uuid import uuid4
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import reverse
+
+from classifier.embeddings import nearest_examples
+from classifier.models import (
+    Category,
+    Example,
+    Sentiment,
+    Ticket,
+)
+from review.models import Seat
+from review.workflow import decisions
+from tests.factories import (
+    hold,
+    make_example,
+    make_ticket,
+    make_vector,
+    run_desk,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+SCREEN, WORK = reverse("review:screen"), reverse("review:work")
+HTMX = {"HX-Request": "true"}
+TEXT = "<i>I</i> was charged twice."
+CHARGED, TWICE = [13, 20], [21, 26]
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> None:
+    run_desk()
+    nearest_examples.forget()
+
+
+def category(name: str) -> Category:
+    return Category.objects.get(name=name)
+
+
+def message(client: Client, url: str = SCREEN) -> str:
+    """What stands in the message's place on the screen."""
+    (found,) = re.findall(r'<div class="text"[^>]*>(.*?)</div>', client.get(url).content.decode(), re.DOTALL)
+    return str(found)
+
+
+def address(seat: Seat) -> str:
+    return reverse("review:similar", args=[seat.pk])
+
+
+def similar(client: Client, seat: Seat) -> str:
+    """The fragment that the screen asks for."""
+    response = client.get(address(seat), headers=HTMX)
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def links(content: str) -> list[str]:
+    return re.findall(r'<a class="beginning" href="([^"]+)"', content)
+
+
+def in_hand(client: Client, *, near: list[Example], **values: Any) -> Seat:
+    """The seat of a ticket, whose model named these examples, after the person has been shown it."""
+    (seat,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
+    client.get(SCREEN)
+    return seat
+
+
+# Words
+
+
+def test_the_words_that_carried_the_suggestion_are_marked_in_the_text(agent: Client) -> None:
+    hold(make_ticket(TEXT), words=[TWICE, CHARGED])
+    assert message(agent) == "&lt;i&gt;I&lt;/i&gt; was <mark>charged</mark> <mark>twice</mark>."
+
+
+def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent: Client) -> None:
+    hold(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
+    shown = message(agent)
+    assert re.findall("<mark>(.*?)</mark>", shown) == ["xx"]
+    assert "Show the 10" in shown
+
+
+def test_where_two_models_agree_the_words_of_the_one_that_is_shown_are_marked(agent: Client) -> None:
+    hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
+    assert "<mark>twice</mark>" in message(agent)
+
+
+def test_where_two_models_differ_no_mark_tells_whose_answer_is_whose(agent: Client) -> None:
+    hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
+    assert "<mark>" not in agent.get(SCREEN).content.decode()
+
+
+def test_in_a_blind_review_nothing_is_marked(agent: Client) -> None:
+    run_desk(blind_share=1)
+    hold(make_ticket(TEXT), words=[TWICE])
+    content = agent.get(SCREEN).content.decode()
+    assert "charged twice." in content
+    assert "<mark>" not in content
+
+
+def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
+    agent: Client, ana: User, ben: User, lea: User
+) -> None:
+    run_desk(double_share=1)
+    first, second = hold(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
+    tone = Sentiment.objects.get(name="Neutral")
+    decisions.decide(first, ana, decisions.Label(category("Billing"), tone), key=uuid4())
+    decisions.decide(second, ben, decisions.Label(category("Technical"), tone), key=uuid4())
+    agent.force_login(lea)
+    content = agent.get(WORK).content.decode()
+    assert "Two agents labelled this" in content
+    assert "<mark>" not in content
+    assert "similar" not in content
+    assert agent.get(address(Seat.objects.open().get())).status_code == 404
+
+
+def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen(agent: Client) -> None:
+    hold(make_ticket())
+    content = agent.get(SCREEN).content.decode()
+    assert "<dt><kbd>h</kbd></dt>" in content
+    assert "Marked words <kbd>h</kbd>" in content
+
+
+# What is near
+
+
+def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent: Client) -> None:
+    near = [
+        make_example("Charged 2x!", category="Billing", sentiment="Negative", ticket=make_ticket("Charged 2x!")),
+        make_example("<b>Imported</b> without a ticket.", category="General", sentiment="Neutral"),
+        make_example(
+            "Refund, please.", category="Billing", sentiment="Positive", ticket=make_ticket("Refund, please.")
+        ),
+    ]
+    content = similar(agent, in_hand(agent, near=near))
+    assert links(content) == [near[0].ticket.get_absolute_url(), near[2].ticket.get_absolute_url()]
+    told = [
+        "Charged 2x!", "Billing", "Negative",
+        "&lt;b&gt;Imported&lt;/b&gt; without a ticket.", "General", "Neutral",
+        "Refund, please.", "Billing", "Positive",
+    ]  # fmt: skip
+    shown = re.findall(r'<(?:a|span) class="(?:beginning|label|label tone)"[^>]*>(.*?)</(?:a|span)>', content)
+    assert shown == told
+    assert "<html" not in content
+
+
+def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent: Client) -> None:
+    seat = in_hand(agent, near=[make_example("Solved before.")])
+    content = agent.get(SCREEN).content.decode()
+    assert "Solved before." not in content
+    assert f'hx-get="{address(seat)}" hx-trigger="load"' in content
+    assert f'<noscript><a href="{address(seat)}">' in content
+    page = agent.get(address(seat)).content.decode()
+    assert "<html" in page
+    assert "Solved before." in page
+    assert f'href="{SCREEN}"' in page
+
+
+def test_a_long_text_is_shown_by_its_beginning(agent: Client) -> None:
+    content = similar(agent, in_hand(agent, near=[make_example("word " * 20_000)]))
+    assert len(content) < 1_500
+
+
+def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_shown(agent: Client) -> None:
+    (seat,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
+    agent.get(SCREEN)
+    seat.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
+    assert "Solved before." in similar(agent, seat)
+
+
+def test_a_ticket_is_never_its_own_similar_one(agent: Client) -> None:
+    seat = in_hand(agent, near=[])
+    itself, other = make_example(TEXT, ticket=seat.ticket), make_example("Another.", ticket=make_ticket("Another."))
+    seat.ticket.predictions.update(near=[itself.pk, other.pk])
+    assert links(similar(agent, seat)) == [other.ticket.get_absolute_url()]
+
+
+def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent: Client) -> None:
+    sealed = make_ticket("Asked about again.", sealed=True)
+    seat = in_hand(agent, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")])
+    content = similar(agent, seat)
+    assert "Asked about again." not in content
+    assert "Solved before." in content
+
+
+def test_an_example_that_is_gone_is_left_out(agent: Client) -> None:
+    gone, there = make_example("Gone."), make_example("Still there.")
+    seat = in_hand(agent, near=[gone, there])
+    gone.delete()
+    content = similar(agent, seat)
+    assert "Still there." in content
+    assert content.count("<li>") == 1
+
+
+def axis(*shares: float) -> Any:
+    """A vector with these first numbers."""
+    vector = np.zeros(384, np.float32)
+    vector[: len(shares)] = shares
+    return vector
+
+
+def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Client) -> None:
+    seat = in_hand(agent, near=[])
+    own = make_example(TEXT, ticket=seat.ticket)
+    for example, vector in [
+        (own, axis(1)),
+        (make_example("far"), axis(0, 0, 1)),
+        (make_example("nearest"), axis(1, 0.1)),
+        (make_example("opposite"), axis(-1)),
+        (make_example("near"), axis(1, 0.8)),
+    ]:
+        make_vector(example.text, vector)
+    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent, seat))
+    assert found == ["nearest", "near", "far"]
+
+
+def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
+    agent: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    make_vector(make_example("Solved before.").text, axis(1))
+    seat = in_hand(agent, near=[])
+    monkeypatch.setattr("classifier.embeddings.vector_store.of", None)
+    monkeypatch.setattr("classifier.embeddings.encoder.load", None)
+    assert similar(agent, seat).strip() == ""
+    assert "No solved ticket is known to be near it." in agent.get(address(seat)).content.decode()
+
+
+def test_only_who_holds_the_ticket_may_ask(agent: Client, ben: User, tom: User) -> None:
+    seat = in_hand(agent, near=[make_example("Solved before.")])
+    other = Client()
+    for person, status in ((ben, 404), (tom, 403)):
+        other.force_login(person)
+        assert other.get(address(seat), headers=HTMX).status_code == status
+    assert agent.get(reverse("review:similar", args=[seat.pk + 1]), headers=HTMX).status_code == 404
+    Seat.objects.filter(pk=seat.pk).update(reviewer=ben)
+    assert agent.get(address(seat), headers=HTMX).status_code == 404
+
+
+@pytest.mark.parametrize("shares", [{"blind_share": 1}, {"double_share": 1}])
+def test_where_labels_are_asked_blind_nobody_may_ask_and_no_place_is_kept(
+    agent: Client, shares: dict[str, float]
+) -> None:
+    run_desk(**shares)
+    hold(make_ticket(TEXT), near=[make_example("Solved before.").pk])
+    content = agent.get(SCREEN).content.decode()
+    seat = Seat.objects.get(reviewer__username="ana")
+    assert "similar" not in content
+    for headers in ({}, HTMX):
+        assert agent.get(address(seat), headers=headers).status_code == 404
+
+
+@pytest.mark.parametrize("number", [1, 3])
+def test_similar_ones_cost_the_same_whatever_their_number(
+    agent: Client, number: int, django_assert_num_queries: Any
+) -> None:
+    near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
+    seat = in_hand(agent, near=near)
+    # Session, person, the seat with its ticket, what the models named, the examples.
+    with django_assert_num_queries(5):
+        assert similar(agent, seat).count("<li>") == number
+
+
+def test_similar_ones_by_vector_cost_one_query_more(agent: Client, django_assert_num_queries: Any) -> None:
+    seat = in_hand(agent, near=[])
+    make_vector(seat.ticket.text, axis(1))
+    make_vector(make_example("Solved before.").text, axis(1, 0.1))
+    assert "Solved before." in similar(agent, seat)
+    # The vector of the text; the examples at hand are looked at again after half a minute.
+    with django_assert_num_queries(6):
+        similar(agent, seat)
+
+
+def test_the_round_trip_of_a_decision_looks_for_nothing_near(agent: Client, django_assert_max_num_queries: Any) -> None:
+    near = [make_example(f"Solved {one}.").pk for one in range(3)]
+    tickets = Ticket.objects.bulk_create([Ticket(text=f"{TEXT} {number}") for number in range(3)])
+    hold(*tickets, near=near, words=[TWICE])
+    page = agent.get(SCREEN)
+    labels = {"category": page.context["card"].chosen.category, "sentiment": page.context["card"].chosen.sentiment}
+    answer = {"key": str(uuid4()), "showing": page.context["card"].token, "lane": "agents"} | labels
+    with django_assert_max_num_queries(36) as asked:
+        content = agent.post(reverse("review:decide"), answer, headers=HTMX).content.decode()
+    assert "<mark>twice</mark>" in content
+    assert not [query["sql"] for query in asked.captured_queries if "classifier_example" in query["sql"]]

@@ -1,0 +1,369 @@
+"""What many tickets share that no category names is shown, and can become a category that is tried before it counts."""
+
+import hashlib
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from pytest_django.fixtures import Settings
+
+from classifier.embeddings import vector_store
+from classifier.learning.heads import Axis
+from classifier.learning.linear import Correction
+from classifier.learning.weights import Learned, dump
+from classifier.learning.word_features import Words
+from classifier.models import (
+    Category,
+    Draft,
+    DraftLabel,
+    Reason,
+    Sentiment,
+    Ticket,
+    Verdict,
+)
+from classifier.taxonomy import drafts
+from review.gold import gold_labels
+from review.models import GoldLabel, Side
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    make_verdict,
+    make_version,
+    run_desk,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+INSURANCE = [
+    "I need proof of insurance for my car",
+    "Please send me the insurance proof for my second car",
+    "Could I get a copy of my car insurance certificate?",
+    "My car was damaged, how do I make an insurance claim?",
+    "The insurance certificate of my car has expired",
+    "I want to insure another car, what does the insurance cost?",
+]
+SEATS = [
+    "I would like a window seat on my flight",
+    "Can you change my seat assignment to an aisle seat?",
+    "Change my seat on tomorrow's flight, please",
+    "Which seat is assigned to me on the flight?",
+    "I want to sit at the window on my flight",
+]
+ODD = ["The soup was cold", "Your logo is very blue", "Is it going to rain in spring?"]
+
+
+@pytest.fixture
+def office(admin: User) -> Client:
+    client = Client()
+    client.force_login(admin)
+    return client
+
+
+def doubted(*texts: str, **values: Any) -> list[Ticket]:
+    """Tickets that a model was unsure of, with their vectors."""
+    run_desk()
+    tickets = [make_ticket(text) for text in texts]
+    hold(*tickets, confidence=0.3, **values)
+    vector_store.of(texts)
+    return tickets
+
+
+def page(client: Client, name: str = "topics", *args: int) -> str:
+    response = client.get(reverse(f"review:{name}", args=args))
+    assert response.status_code == 200
+    return response.content.decode()
+
+
+def topic_of(client: Client, ticket: Ticket) -> Any:
+    return client.get(reverse("review:topic", args=[ticket.pk]))
+
+
+def sent(**values: str) -> dict[str, str]:
+    return {
+        "name": "Insurance",
+        "description": "Car insurance: policies, certificates, proof of insurance, claims.",
+        "examples": "I need proof of insurance\nA claim for my damaged car",
+    } | values
+
+
+def draft(client: Client, ticket: Ticket) -> DraftLabel:
+    response = client.post(reverse("review:draft_topic", args=[ticket.pk]), sent())
+    label = DraftLabel.objects.get(name="Insurance")
+    assert response["Location"] == reverse("review:drafted", args=[label.pk])
+    return label
+
+
+def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead: Client) -> None:
+    tickets = doubted(*INSURANCE, *SEATS, *ODD)
+    found = lead.get(reverse("review:topics")).context["found"]
+    assert [topic.number for topic in found.topics] == [len(INSURANCE), len(SEATS)]
+    assert {"insurance", "car"} <= set(found.topics[0].words)
+    shown = page(lead)
+    assert "3 are in no topic" in shown
+    assert reverse("review:topic", args=[found.topics[0].pk]) in shown
+    assert tickets[0].get_absolute_url() in shown
+    assert ODD[0] not in shown
+
+
+def test_a_message_cannot_run_anything(lead: Client) -> None:
+    doubted(*(f"<script>alert(1)</script> {text}" for text in INSURANCE))
+    assert "<script>alert" not in page(lead)
+    assert "&lt;script&gt;alert(1)" in page(lead)
+
+
+def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead: Client) -> None:
+    doubted(*INSURANCE[:-1])
+    last = make_ticket(INSURANCE[-1])
+    vector_store.of([last.text])
+    verdict = make_verdict(make_prediction(last))
+    Verdict.objects.filter(pk=verdict.pk).update(accepted=False, reason=Reason.OUT_OF_TAXONOMY)
+    Ticket.objects.filter(pk=last.pk).update(state=Ticket.State.HELD)
+    assert topic_of(lead, last).context["topic"].number == len(INSURANCE)
+
+
+def test_what_a_model_was_sure_of_is_in_no_topic(lead: Client) -> None:
+    tickets = [make_ticket(text) for text in INSURANCE]
+    vector_store.of(INSURANCE)
+    for ticket in tickets:
+        make_verdict(make_prediction(ticket, confidence=0.95))
+    Ticket.objects.update(state=Ticket.State.ACCEPTED)
+    assert "models are sure" in page(lead)
+
+
+def test_nothing_is_told_of_tickets_in_a_blind_review(lead: Client) -> None:
+    doubted(*INSURANCE)
+    run_desk(blind_share=1)
+    sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
+    hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
+    vector_store.of([ticket.text for ticket in sealed])
+    (topic,) = lead.get(reverse("review:topics")).context["found"].topics
+    assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
+    told = page(lead) + page(lead, "topic", topic.pk)
+    assert not [ticket for ticket in sealed if ticket.get_absolute_url() in told]
+    assert "Technical" not in told
+    assert topic_of(lead, sealed[0]).status_code == 302
+
+
+def test_tickets_without_a_vector_are_said_to_be_missing(lead: Client) -> None:
+    doubted(*INSURANCE)
+    hold(make_ticket("Nobody has read this one yet"), confidence=0.3)
+    assert "1 more is still to be read" in page(lead)
+
+
+def test_an_empty_desk_has_no_topics(lead: Client) -> None:
+    assert "models are sure" in page(lead)
+
+
+@pytest.mark.parametrize("name", ["topics", "topic"])
+def test_the_page_costs_the_same_however_many_tickets_there_are(lead: Client, name: str) -> None:
+    doubted(*INSURANCE)
+    few = cost(lead, name)
+    doubted(*INSURANCE * 10, *SEATS * 5)
+    assert cost(lead, name) <= few
+
+
+def cost(client: Client, name: str) -> int:
+    """Queries of a page that was looked at before, so that no label is new to the encoder."""
+    arguments = [topic_pk(client)] if name == "topic" else []
+    page(client, name, *arguments)
+    with CaptureQueriesContext(connection) as queries:
+        page(client, name, *arguments)
+    return len(queries)
+
+
+def topic_pk(client: Client) -> int:
+    return int(client.get(reverse("review:topics")).context["found"].topics[0].pk)
+
+
+def test_a_category_is_suggested_with_examples_from_the_tickets(lead: Client) -> None:
+    tickets = doubted(*INSURANCE, *SEATS)
+    form = topic_of(lead, tickets[0]).context["form"]
+    assert "insurance" in form["name"].value().lower()
+    assert "car" in form["description"].value()
+    assert set(form["examples"].value().splitlines()) <= set(INSURANCE)
+
+
+def test_addresses_are_masked_in_the_examples(lead: Client) -> None:
+    tickets = doubted(*(f"{text}. Write to bob@example.org" for text in INSURANCE))
+    examples = topic_of(lead, tickets[0]).context["form"]["examples"].value()
+    assert "[email]" in examples
+    assert "bob@" not in examples
+
+
+def test_no_example_gives_away_what_models_are_measured_with(lead: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    held_out = topic_of(lead, tickets[0]).context["form"]["examples"].value().splitlines()[0]
+    label = GoldLabel(
+        text=held_out,
+        digest=GoldLabel.digest_of(held_out),
+        category=Category.objects.get(name="General"),
+        sentiment=Sentiment.objects.get(name="Neutral"),
+        origin=GoldLabel.Origin.IMPORT,
+    )
+    gold_labels.place([label], {label.digest: Side.BENCHMARK})
+    examples = topic_of(lead, tickets[0]).context["form"]["examples"].value().splitlines()
+    assert examples
+    assert held_out not in examples
+
+
+def test_what_the_category_would_take_is_shown_by_todays_category(lead: Client) -> None:
+    billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
+    tickets = doubted(*INSURANCE[:4], category=billing)
+    tickets += doubted(*INSURANCE[4:], category=technical)
+    doubted(*SEATS, category=technical)
+    taking = topic_of(lead, tickets[0]).context["taking"]
+    rows = {row.name: row for row in taking.rows}
+    assert (rows["Billing"].taken, rows["Billing"].tickets) == (4, 4)
+    assert rows["Technical"].tickets == 7
+    assert {example.text for example in rows["Technical"].examples[:2]} == set(INSURANCE[4:])
+    assert taking.of_topic == len(INSURANCE)
+    assert "4 of 4" in page(lead, "topic", tickets[0].pk)
+
+
+def test_another_description_is_tried_without_changing_anything(lead: Client) -> None:
+    tickets = doubted(*INSURANCE, *SEATS)
+    about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
+    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
+    (row,) = response.context["taking"].rows
+    assert {example.text for example in row.examples} <= set(SEATS)
+    assert b"Seats on a flight." in response.content
+    assert not Draft.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("values", "said"),
+    [
+        ({"name": ""}, "This field is required"),
+        ({"name": "billing"}, "There is a category of this name"),
+        ({"name": "Billing > Insurance"}, "separates a category from its parent"),
+        ({"examples": "one\n" * 21}, "At most 20 lines"),
+        ({"examples": "long " * 200}, "At most 20 lines"),
+    ],
+)
+@pytest.mark.parametrize("door", ["topic", "draft_topic"])
+def test_a_category_that_cannot_be_is_refused_with_the_reason(
+    office: Client, door: str, values: dict[str, str], said: str
+) -> None:
+    tickets = doubted(*INSURANCE)
+    response = office.post(reverse(f"review:{door}", args=[tickets[0].pk]), sent(**values))
+    assert response.status_code == 422
+    assert said in response.content.decode()
+    assert not Draft.objects.exists()
+
+
+def test_an_admin_makes_a_draft_and_nothing_else_changes(office: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    before = list(Category.objects.values_list("name", flat=True))
+    label = draft(office, tickets[0])
+    assert (label.draft.published_at, label.category, label.parent) == (None, None, None)
+    assert label.examples == sent()["examples"]
+    assert list(Category.objects.values_list("name", flat=True)) == before
+    shown = page(office, "drafted", label.pk)
+    assert "not in force yet" in shown
+    assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) in shown
+
+
+def test_a_second_draft_of_the_same_name_is_another_one(office: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    for _time in range(2):
+        office.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent())
+    assert Draft.objects.open().count() == 2
+
+
+def test_a_lead_sees_what_it_would_take_and_leaves_the_draft_to_an_admin(lead: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    assert reverse("review:draft_topic", args=[tickets[0].pk]) not in page(lead, "topic", tickets[0].pk)
+    assert lead.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent()).status_code == 403
+    assert not Draft.objects.exists()
+
+
+def test_tickets_are_not_classified_again_before_the_draft_is_published(office: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    label = draft(office, tickets[0])
+    response = office.post(reverse("review:classify_drafted", args=[label.pk]), follow=True)
+    assert "Publish the draft first" in response.content.decode()
+    assert not Ticket.objects.new().exists()
+
+
+def test_once_published_the_tickets_it_would_take_are_classified_again(office: Client, admin: User) -> None:
+    tickets, others = doubted(*INSURANCE), doubted(*SEATS)
+    label = draft(office, tickets[0])
+    Ticket.objects.filter(pk=tickets[1].pk).update(
+        state=Ticket.State.SETTLED, category=Category.objects.first(), sentiment=Sentiment.objects.first()
+    )
+    drafts.publish(label.draft, admin)
+    assert "Classify these again" in page(office, "drafted", label.pk)
+    response = office.post(reverse("review:classify_drafted", args=[label.pk]), follow=True)
+    assert "5 tickets will be classified again" in response.content.decode()
+    assert set(Ticket.objects.new()) == {*tickets} - {tickets[1]}
+    assert not {*others} & {*Ticket.objects.new()}
+    assert "Classify these again" not in page(office, "drafted", label.pk)
+
+
+def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Client, admin: User) -> None:
+    tickets = doubted(*INSURANCE)
+    label = draft(office, tickets[0])
+    drafts.publish(label.draft, admin)
+    label.refresh_from_db()
+    doubted(*(f"{text}!" for text in INSURANCE), category=label.category)
+    taking = office.get(reverse("review:drafted", args=[label.pk])).context["taking"]
+    assert sorted(taking.open) == sorted(ticket.pk for ticket in tickets)
+
+
+def test_a_draft_that_cannot_be_published_says_why(office: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    label = draft(office, tickets[0])
+    Category.objects.create(name="Insurance")
+    shown = page(office, "drafted", label.pk)
+    assert 'class="error"' in shown
+    assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) not in shown
+
+
+def test_a_label_that_exists_is_no_new_category(office: Client, admin: User) -> None:
+    label = drafts.begin("Same", admin).labels.filter(axis="category").first()
+    assert office.get(reverse("review:drafted", args=[label.pk])).status_code == 404
+
+
+def test_a_topic_that_is_gone_leads_back_to_the_others(lead: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    Ticket.objects.update(state=Ticket.State.NEW)
+    response = lead.get(reverse("review:topic", args=[tickets[0].pk]), follow=True)
+    assert "no longer there" in response.content.decode()
+
+
+def test_without_its_encoder_the_page_says_so(lead: Client, settings: Settings) -> None:
+    settings.ENCODER_FILE = "/nothing/here.onnx"
+    response = lead.get(reverse("review:topics"))
+    assert response.status_code == 503
+    assert "/nothing/here.onnx" in response.content.decode()
+
+
+def serve(learned: bytes, sha256: str = "") -> None:
+    make_version(in_service=True, weights=learned, sha256=sha256 or hashlib.sha256(learned).hexdigest())
+
+
+def test_what_the_specialist_has_learned_of_the_others_counts(lead: Client) -> None:
+    tickets = doubted(*INSURANCE, *SEATS)
+    before = topic_of(lead, tickets[0]).context["taking"].of_topic
+    learned = replace(
+        Axis.unlearned(),
+        keys=np.array([Category.objects.get(name="Billing").pk]),
+        sums=100 * vector_store.of(INSURANCE).sum(axis=0, keepdims=True),
+        correction=Correction.none(1),
+        words=Words([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
+    )
+    serve(dump(Learned(category=learned, sentiment=Axis.unlearned(), known_from=-1.0)))
+    assert topic_of(lead, tickets[0]).context["taking"].of_topic < before == len(INSURANCE)
+
+
+def test_weights_that_cannot_be_read_leave_the_descriptions(lead: Client) -> None:
+    tickets = doubted(*INSURANCE)
+    serve(b"these are no weights", sha256="0" * 64)
+    assert topic_of(lead, tickets[0]).context["taking"].of_topic == len(INSURANCE)

@@ -1,0 +1,351 @@
+"""The specialist learns from the training side, is promoted where it is better, and can be sent back."""
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.utils import timezone
+
+from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.embeddings import vector_store
+from classifier.inference import asking, registry, specialist_versions
+from classifier.learning.training import Comparison
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Epoch,
+    Example,
+    Gate,
+    ModelSpec,
+    SpecialistVersion,
+    Ticket,
+    Vector,
+)
+from classifier.models.specialist import digest_of
+from classifier.pipeline import runner
+from classifier.taxonomy import label_changes
+from review.models import (
+    Desk,
+    Doubt,
+    GoldLabel,
+    Side,
+)
+from review.specialist import published_examples, training, training_data
+from tests.factories import make_ticket
+from tests.review.specialist import teaching
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
+
+
+def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
+    spec = ModelSpec.objects.get(name=name)
+    return next(asking.ask([text], spec, ContractVersion.objects.in_force()))
+
+
+def answered(text: str, name: str = "specialist") -> Answer:
+    answer = ask(text, name)
+    assert isinstance(answer, Answer)
+    return answer
+
+
+def train_until_promoted() -> SpecialistVersion:
+    teaching.place(EVENLY)
+    result = training.train()
+    assert result.served, result.comparisons
+    assert result.version
+    return result.version
+
+
+def test_it_learns_from_the_training_side_alone() -> None:
+    teaching.place(EVENLY)
+    held_out = teaching.place({"Billing": 8}, side=Side.BENCHMARK, start=100)
+    version = training.train().version
+    assert version
+    usable = GoldLabel.objects.usable()
+    assert version.labels == Example.objects.count() == usable.on_side(Side.TRAINING).count()
+    benchmark = usable.on_side(Side.BENCHMARK)
+    assert not Example.objects.filter(digest__in=benchmark.values("digest")).exists()
+    assert 0 < version.figures["benchmark"]["items"] == benchmark.count() <= len(held_out)
+
+
+def test_what_is_better_goes_into_service() -> None:
+    version = train_until_promoted()
+    assert SpecialistVersion.objects.serving() == version.pk
+    answer = answered(teaching.message("Technical", "Negative", 77))
+    assert (answer.category, answer.sentiment) == ("Technical", "Negative")
+    assert answer.version == version.pk
+
+
+def test_what_is_no_better_does_not() -> None:
+    serving = train_until_promoted()
+    result = training.train()
+    assert not result.promoted
+    assert SpecialistVersion.objects.serving() == serving.pk
+    assert SpecialistVersion.objects.count() == 2
+
+
+def test_weights_that_were_not_promoted_are_kept_until_the_next_training() -> None:
+    first = train_until_promoted()
+    training.train()
+    third = training.train().version
+    assert set(SpecialistVersion.objects.usable()) == {first, third}
+    assert SpecialistVersion.objects.newest() == third
+    with pytest.raises(specialist_versions.NotKept):
+        specialist_versions.put_in_service(SpecialistVersion.objects.exclude(pk__in=[first.pk, third.pk]).get())
+
+
+def test_before_anything_is_learned_it_answers_as_the_plain_model_does() -> None:
+    plain, learning = answered("The invoice is wrong", "embedded-minilm"), answered("The invoice is wrong")
+    assert (plain.category, plain.sentiment, plain.confidence) == (
+        learning.category,
+        learning.sentiment,
+        learning.confidence,
+    )
+
+
+def test_words_alone_say_that_they_have_learned_nothing() -> None:
+    error = ask("The invoice is wrong", "specialist-words")
+    assert isinstance(error, ClassifierError)
+    assert error.kind == FailureKind.UNTRAINED
+    assert error.permanent
+
+
+def test_words_alone_answer_as_a_family_of_their_own() -> None:
+    train_until_promoted()
+    answer = answered("The refund of the payment makes me angry", "specialist-words")
+    assert (answer.category, answer.sentiment) == ("Billing", "Negative")
+    assert "refund" in answer.reasoning
+
+
+def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
+    assert Gate.current().primary_in_charge().name == "embedded-minilm"
+    train_until_promoted()
+    assert Gate.current().primary_in_charge().name == "specialist"
+
+
+def test_each_version_begins_an_epoch() -> None:
+    from classifier.pipeline.gate import epoch_of
+
+    spec, contract = ModelSpec.objects.get(name="specialist"), ContractVersion.objects.in_force()
+    before = epoch_of(spec, contract, 0.8)
+    train_until_promoted()
+    assert epoch_of(spec, contract, 0.8) != before
+    assert epoch_of(spec, contract, 0.8) == epoch_of(spec, contract, 0.8)
+    assert Epoch.objects.count() == 2
+
+
+def test_its_answer_names_words_and_examples_that_are_there() -> None:
+    train_until_promoted()
+    text = teaching.message("Billing", "Negative", 300)
+    answer = answered(text)
+    assert len(answer.evidence.near) == 3
+    assert Example.objects.filter(pk__in=answer.evidence.near, category__name="Billing").count() == 3
+    words = {text[begin:end].lower() for begin, end in answer.evidence.words}
+    assert words
+    assert all(f"“{word}”" in answer.reasoning for word in words)
+
+
+def test_a_renamed_label_keeps_what_was_learned() -> None:
+    train_until_promoted()
+    Category.objects.filter(name="Technical").update(name="Trouble", description="")
+    assert answered("The webhook has a timeout, the screen shows a bug.").category == "Trouble"
+
+
+def test_a_merged_label_answers_for_its_successor_at_once() -> None:
+    train_until_promoted()
+    label_changes.merge(Category.objects.get(name="Technical"), Category.objects.get(name="General"))
+    assert answered("The webhook has a timeout, the screen shows a bug.").category == "General"
+
+
+def test_a_retired_label_is_given_no_more() -> None:
+    train_until_promoted()
+    Category.objects.filter(name="Technical").update(retired=True)
+    assert answered("The webhook has a timeout, the screen shows a bug.").category != "Technical"
+
+
+def test_a_new_label_takes_effect_at_once() -> None:
+    train_until_promoted()
+    Category.objects.create(name="Weather", description="Rain, snow, storms, forecasts and temperatures.")
+    assert answered("Will the snow storm in the forecast become rain?").category == "Weather"
+
+
+def test_a_text_unlike_anything_is_not_trusted_and_says_so() -> None:
+    teaching.place({"Billing": 20, "Technical": 20, "Account": 20})
+    training.train()
+    answer = answered("Photosynthesis converts sunlight within chloroplasts of algae and ferns.")
+    assert answer.confidence <= 0.2
+    assert answer.reasoning.startswith("Unlike anything labelled so far")
+
+
+def test_another_language_is_not_trusted_and_says_so() -> None:
+    answer = answered("Ich wurde im letzten Monat zweimal belastet und möchte eine Rückerstattung.")
+    assert answer.confidence <= 0.2
+    assert answer.reasoning.startswith("Not in a language")
+
+
+def test_an_older_version_is_put_in_service_again_and_stays(lea: User) -> None:
+    first = train_until_promoted()
+    teaching.place({"General": 40}, start=200)
+    second = training.train()
+    assert second.served
+    specialist_versions.put_in_service(first, by=lea)
+    assert answered("The webhook has a timeout.").version == first.pk
+    result = training.train()
+    assert result.promoted
+    assert not result.served
+    assert SpecialistVersion.objects.serving() == first.pk
+    specialist_versions.let_go()
+    assert training.train().served
+
+
+def test_weights_that_changed_in_the_database_answer_nothing() -> None:
+    version = train_until_promoted()
+    spoilt = bytearray(SpecialistVersion.objects.get(pk=version.pk).weights or b"")
+    spoilt[-9] ^= 1
+    SpecialistVersion.objects.filter(pk=version.pk).update(weights=bytes(spoilt))
+    registry.forget()
+    error = ask("The webhook has a timeout.")
+    assert isinstance(error, ClassifierError)
+    assert error.kind == FailureKind.BROKEN_MODEL
+    assert "another version" in str(error)
+    assert training.train().served, "the next training takes its place"
+
+
+@pytest.mark.parametrize("counts", [{"Billing": 30}, {"Billing": 4, "Account": 4}])
+def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
+    teaching.place(counts)
+    labels = GoldLabel.objects.all()
+    labels.update(sentiment=labels.first().sentiment)
+    with pytest.raises(training.TooFew):
+        training.train()
+    assert not SpecialistVersion.objects.exists()
+
+
+def test_two_do_not_train_at_once() -> None:
+    teaching.place(EVENLY)
+    Desk.objects.filter(pk=Desk.current().pk).update(training_until=timezone.now() + timedelta(seconds=30))
+    with pytest.raises(training.Busy):
+        training.train()
+    Desk.objects.update(training_until=timezone.now() - timedelta(seconds=1))
+    assert training.train().version
+    assert Desk.current().training_until is None
+
+
+def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch) -> None:
+    teaching.place(EVENLY)
+
+    def full(*_: Any) -> None:
+        raise OSError("disk full")
+
+    monkeypatch.setattr(training, "dump", full)
+    with pytest.raises(OSError, match="disk full"):
+        training.train()
+    assert not SpecialistVersion.objects.exists()
+    monkeypatch.undo()
+    assert training.train().version
+
+
+def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -> None:
+    teaching.place({"Billing": 4, "Account": 4})
+    published_examples.publish()
+    assert set(training_data.read().examples["category"].weights) == {1}
+    texts = [teaching.message("Billing", "Neutral", number) for number in range(100, 120)]
+    vector_store.of([make_ticket(text).text for text in texts])
+    learned_from = training_data.read().examples["category"]
+    billing = learned_from.labels == Category.objects.get(name="Billing").pk
+    assert learned_from.weights[billing].mean() > 1.5 * learned_from.weights[~billing].mean()
+    assert (training_data.read().examples["sentiment"].weights == learned_from.weights).all()
+
+
+def test_the_same_labels_give_the_same_version() -> None:
+    one = train_until_promoted()
+    SpecialistVersion.objects.update(in_service=False)
+    other = training.train().version
+    assert other
+    assert (one.data, one.sha256) == (other.data, other.sha256)
+
+
+def test_it_is_due_after_twenty_labels_and_then_after_some_more() -> None:
+    teaching.place({"Billing": 10, "Account": 9})
+    assert not training.is_due()
+    teaching.place({"Technical": 1})
+    assert training.is_due()
+    training.train()
+    teaching.place({"Billing": 20}, start=100)
+    assert not training.is_due(), "it trained a moment ago"
+    Desk.objects.update(training_minutes=0)
+    assert training.is_due()
+    training.train()
+    teaching.place({"Billing": 19}, start=200)
+    assert not training.is_due()
+
+
+def test_labels_of_one_category_are_no_reason_to_train() -> None:
+    teaching.place({"Billing": 40})
+    assert not training.is_due()
+
+
+def test_labels_that_are_not_believed_are_noted_for_people() -> None:
+    teaching.place(EVENLY)
+    wrong = GoldLabel.objects.filter(category__name="Billing").first()
+    assert wrong
+    GoldLabel.objects.filter(pk=wrong.pk).update(category=Category.objects.get(name="Account"))
+    training.train()
+    assert Doubt.objects.waiting().first().gold == wrong
+    assert Doubt.objects.waiting().first().category.name == "Billing"
+
+
+def test_vectors_are_stored_once_for_a_text() -> None:
+    teaching.place(EVENLY)
+    training.train()
+    stored = Vector.objects.count()
+    training.train()
+    assert Vector.objects.count() == stored
+
+
+def test_a_dry_run_stores_no_version(capsys: pytest.CaptureFixture[str]) -> None:
+    teaching.place(EVENLY)
+    call_command("train", dry_run=True)
+    assert "would be put in service" in capsys.readouterr().out
+    assert not SpecialistVersion.objects.exists()
+
+
+def test_the_command_tells_what_came_of_it(capsys: pytest.CaptureFixture[str]) -> None:
+    teaching.place(EVENLY)
+    call_command("train")
+    out = capsys.readouterr().out
+    assert "42 labelled examples" in out
+    assert "is in service" in out
+
+
+def test_the_command_tells_why_it_cannot() -> None:
+    with pytest.raises(CommandError, match="label at least ten tickets"):
+        call_command("train")
+
+
+def test_tickets_get_their_vectors_in_the_background() -> None:
+    for text in ("A ticket of its own", "Another of its own", "the same", "the same"):
+        make_ticket(text)
+    assert not vector_store.is_behind(), "labels come first"
+    Ticket.objects.update(state=Ticket.State.HELD)
+    assert vector_store.is_behind()
+    vector_store.fill()
+    assert Vector.objects.count() == 3
+    assert not vector_store.is_behind()
+
+
+def test_what_the_embedded_model_has_labelled_has_its_vector(embedded_gate: Gate) -> None:
+    ticket = make_ticket("The invoice is wrong")
+    runner.work_off()
+    assert digest_of(ticket.text) in vector_store.stored([digest_of(ticket.text)])
+
+
+def test_wins_needs_more_than_a_better_score() -> None:
+    """Right less often, though surer: that is no reason to replace what serves."""
+    assert Comparison(100, 0.7, 0.7, 0.1, 0.01).wins
+    assert not Comparison(100, 0.7, 0.69, 0.1, 0.01).wins
+    assert not Comparison(100, 0.7, 0.8, 0.1, 0.1).wins

@@ -1,0 +1,67 @@
+"""Training as a process: by the worker when it is due, killed in the middle, and twice at once."""
+
+import json
+import signal
+from pathlib import Path
+
+import pytest
+
+from tests.installations import Installation, wait_until
+from tests.review.specialist.teaching import SUBJECTS, message
+
+pytestmark = pytest.mark.once
+
+
+@pytest.fixture
+def taught(site: Installation, tmp_path: Path) -> Installation:
+    """An installation with 120 labels, most of them to learn from."""
+    file = tmp_path / "labels.jsonl"
+    rows = [
+        {"text": message(category, sentiment, number), "category": category, "sentiment": sentiment}
+        for category in SUBJECTS
+        for sentiment in ("Negative", "Neutral")
+        for number in range(15)
+    ]
+    file.write_text("".join(json.dumps(row) + "\n" for row in rows))
+    site.run("import_dataset", str(file))
+    return site
+
+
+def versions(site: Installation) -> list[tuple[object, ...]]:
+    return site.query("select id, in_service, promoted from classifier_specialistversion order by id")
+
+
+def test_the_worker_trains_when_it_is_due(taught: Installation) -> None:
+    worker = taught.start("work", "--threads", "1")
+    try:
+        wait_until(lambda: versions(taught) != [], seconds=120)
+    finally:
+        worker.send_signal(signal.SIGTERM)
+        worker.communicate(timeout=40)
+    assert versions(taught) == [(1, 1, 1)]
+
+
+def test_a_training_that_is_killed_leaves_what_serves_and_the_next_one_is_whole(taught: Installation) -> None:
+    taught.run("train")
+    before = versions(taught)
+    process = taught.start("train")
+    wait_until(lambda: taught.query("select training_until from review_desk")[0][0] is not None)
+    process.kill()
+    process.communicate(timeout=40)
+    assert versions(taught) == before
+    # The lease of the one that died runs out by itself; the clock is put forward here.
+    taught.query("update review_desk set training_until = '2020-01-01 00:00:00' where training_until is not null")
+    taught.run("train")
+    assert len(versions(taught)) == len(before) + 1
+    assert taught.query("select count(*) from classifier_specialistversion where in_service") == [(1,)]
+
+
+def test_two_trainings_at_once_are_one(taught: Installation) -> None:
+    processes = [taught.start("train") for _number in range(2)]
+    complaints = [process.communicate(timeout=120)[1] for process in processes]
+    codes = sorted(process.returncode for process in processes)
+    assert codes[0] == 0
+    if codes[1]:
+        assert any("Somebody else trains just now" in complaint for complaint in complaints)
+    assert len(versions(taught)) == codes.count(0)
+    assert taught.query("select count(*) from classifier_specialistversion where in_service") == [(1,)]

@@ -1,0 +1,233 @@
+"""The figures of confidence: by hand, the definitions word by word, another's implementation."""
+
+import random
+from collections.abc import Callable
+from itertools import product
+from statistics import fmean
+
+import numpy as np
+import pytest
+from hypothesis import assume, given, settings
+from hypothesis import strategies as st
+from sklearn.calibration import calibration_curve
+from sklearn.metrics import brier_score_loss, roc_auc_score
+
+from review.stats.agreement import Estimate, share
+from review.stats.calibration import (
+    Curve,
+    Passed,
+    at,
+    aurc,
+    auroc,
+    brier,
+    ece,
+    grid,
+    reliability,
+    risk_coverage,
+)
+
+pytestmark = pytest.mark.once
+
+Answers = list[tuple[bool, float]]
+
+LEVELS = st.one_of(st.sampled_from([0.0, 0.29, 0.3, 0.5, 0.57, 0.58, 1.0]), st.floats(0, 1))
+"""Confidences, some often, so that they tie, and some at the edges of bins and at thresholds."""
+ANSWERS = st.lists(st.tuples(st.booleans(), LEVELS), min_size=1, max_size=40)
+
+RIGHT = [True, True, False, True, False]
+CONFIDENCE = [0.95, 0.9, 0.9, 0.6, 0.2]
+
+
+def columns(answers: Answers) -> tuple[list[bool], list[float]]:
+    return [right for right, _ in answers], [level for _, level in answers]
+
+
+# By hand
+
+
+def test_brier_is_the_mean_squared_distance() -> None:
+    assert brier(RIGHT, CONFIDENCE) == pytest.approx((0.05**2 + 0.1**2 + 0.9**2 + 0.4**2 + 0.2**2) / 5)
+
+
+def test_auroc_counts_ties_half() -> None:
+    # Of six pairs of a right and a wrong answer four are in order, one is a tie, and one is the wrong way round.
+    assert auroc(RIGHT, CONFIDENCE) == pytest.approx((4 + 0.5) / 6)
+
+
+def test_the_curve_lets_ties_pass_together() -> None:
+    assert risk_coverage(RIGHT, CONFIDENCE) == Curve(5, (0.95, 0.9, 0.6, 0.2), (1, 3, 4, 5), (0, 1, 1, 2))
+
+
+def test_the_area_under_the_curve() -> None:
+    assert aurc(RIGHT, CONFIDENCE) == pytest.approx((0 + 1 / 3 + 1 / 3 + 1 / 4 + 2 / 5) / 5)
+
+
+def test_bins_hold_their_lower_edge_and_the_last_holds_one() -> None:
+    bins = reliability([True, False, True, True], [0.0, 0.5, 0.99, 1.0], bins=2)
+    assert [(one.low, one.high, one.n) for one in bins] == [(0, 0.5, 1), (0.5, 1, 3)]
+    assert bins[1].mean_confidence == pytest.approx(0.83)
+    assert bins[1].accuracy == share(2, 3)
+    assert ece([True, False, True, True], [0.0, 0.5, 0.99, 1.0], bins=2) == pytest.approx(
+        (1 * 1 + 3 * (0.83 - 2 / 3)) / 4
+    )
+
+
+def test_a_value_is_in_the_bin_whose_edges_hold_it() -> None:
+    """To multiply would put 0.29 and others below their bin: 0.29 * 100 is less than 29."""
+    levels = [number / 100 for number in range(101)]
+    bins = reliability([True] * 101, levels, bins=100)
+    assert [one.n for one in bins] == [1] * 99 + [2]
+    assert [one.low for one in bins] == levels[:-1]
+
+
+def test_what_passes_a_threshold() -> None:
+    assert at(RIGHT, CONFIDENCE, 0.9) == Passed(0.9, 5, 3, 1, share(3, 5), share(1, 3))
+    assert at(RIGHT, CONFIDENCE, 0.96) == Passed(0.96, 5, 0, 0, share(0, 5), Estimate(None, None, None, 0))
+
+
+def test_items_without_an_answer_lower_coverage_and_leave_risk() -> None:
+    assert at(RIGHT, CONFIDENCE, 0.9, asked=8) == Passed(0.9, 8, 3, 1, share(3, 8), share(1, 3))
+    assert grid(RIGHT, CONFIDENCE, asked=8).n == risk_coverage(RIGHT, CONFIDENCE, asked=8).n == 8
+    assert grid(RIGHT, CONFIDENCE, asked=8).accepted == grid(RIGHT, CONFIDENCE).accepted
+
+
+def test_the_grid_has_every_hundredth_exactly() -> None:
+    levels = [number / 100 for number in range(101)]
+    curve = grid([number % 2 == 0 for number in range(101)], levels)
+    assert curve.thresholds == tuple(levels)
+    assert curve.accepted == tuple(101 - number for number in range(101))
+    assert curve.wrong == tuple((101 - number) // 2 for number in range(101))
+
+
+# Definitions, word by word, and another's implementation
+
+
+@settings(max_examples=80)
+@given(ANSWERS)
+def test_brier_is_that_of_scikit_learn(answers: Answers) -> None:
+    right, levels = columns(answers)
+    assert brier(right, levels) == pytest.approx(brier_score_loss(np.array(right, int), levels, pos_label=1))
+
+
+@settings(max_examples=80)
+@given(ANSWERS)
+def test_auroc_is_that_of_scikit_learn(answers: Answers) -> None:
+    right, levels = columns(answers)
+    assume(len(set(right)) == 2)
+    assert auroc(right, levels) == pytest.approx(roc_auc_score(right, levels))
+
+
+@settings(max_examples=80)
+@given(ANSWERS, st.integers(1, 20))
+def test_reliability_is_that_of_scikit_learn(answers: Answers, bins: int) -> None:
+    right, levels = columns(answers)
+    edges = [number / bins for number in range(1, bins)] + list(np.linspace(0, 1, bins + 1))
+    # Its bins hold their upper edge, ours the lower.
+    assume(all(level in (0, 1) or min(abs(level - edge) for edge in edges) > 1e-9 for level in levels))
+    held = reliability(right, levels, bins)
+    accuracies, means = calibration_curve(np.array(right, int), levels, n_bins=bins, pos_label=1)
+    assert [one.accuracy.estimate for one in held] == pytest.approx(list(accuracies))
+    assert [one.mean_confidence for one in held] == pytest.approx(list(means))
+
+
+@settings(max_examples=80)
+@given(ANSWERS, st.integers(1, 20))
+def test_bins_part_all_answers_and_their_error_is_weighted_by_them(answers: Answers, bins: int) -> None:
+    right, levels = columns(answers)
+    held = reliability(right, levels, bins)
+    assert sum(one.n for one in held) == sum(one.accuracy.n for one in held) == len(answers)
+    assert all(one.low - 1e-12 <= one.mean_confidence <= one.high + 1e-12 for one in held)
+    assert [one.low for one in held] == sorted(one.low for one in held)
+    weighted = sum(one.n / len(answers) * abs((one.accuracy.estimate or 0) - one.mean_confidence) for one in held)
+    assert ece(right, levels, bins) == pytest.approx(weighted)
+
+
+@settings(max_examples=80)
+@given(ANSWERS)
+def test_aurc_is_the_mean_risk_of_letting_pass_what_is_as_confident(answers: Answers) -> None:
+    risks = [fmean(not right for right, level in answers if level >= threshold) for _, threshold in answers]
+    assert aurc(*columns(answers)) == pytest.approx(fmean(risks))
+
+
+@settings(max_examples=60)
+@given(ANSWERS, LEVELS)
+def test_what_passes_is_what_is_at_least_as_confident(answers: Answers, threshold: float) -> None:
+    passed = at(*columns(answers), threshold)
+    kept = [right for right, level in answers if level >= threshold]
+    assert (passed.n, passed.accepted, passed.wrong) == (len(answers), len(kept), kept.count(False))
+
+
+@settings(max_examples=60)
+@given(ANSWERS)
+def test_the_curve_and_the_grid_say_what_each_threshold_does(answers: Answers) -> None:
+    right, levels = columns(answers)
+    curve = risk_coverage(right, levels)
+    assert curve.thresholds == tuple(sorted(set(levels), reverse=True))
+    for one in (curve, grid(right, levels, 20)):
+        passed = [at(right, levels, threshold) for threshold in one.thresholds]
+        assert one.accepted == tuple(each.accepted for each in passed)
+        assert one.wrong == tuple(each.wrong for each in passed)
+
+
+@settings(max_examples=60)
+@given(ANSWERS, st.randoms(use_true_random=False))
+def test_the_order_of_answers_does_not_matter(answers: Answers, chance: random.Random) -> None:
+    shuffled = columns(chance.sample(answers, len(answers)))
+    right, levels = columns(answers)
+    for measure in (brier, auroc, ece, aurc):
+        figure = measure(right, levels)
+        assert measure(*shuffled) == (None if figure is None else pytest.approx(figure))
+
+
+def test_auroc_is_what_its_definition_says() -> None:
+    right = [True, False, True, False, True]
+    levels = [0.5, 0.5, 0.4, 0.4, 0.9]
+    pairs = product([level for level, hit in zip(levels, right, strict=True) if hit], [0.5, 0.4])
+    assert auroc(right, levels) == pytest.approx(fmean((one > other) + (one == other) / 2 for one, other in pairs))
+
+
+# Where there is nothing, or nothing but one kind
+
+
+@pytest.mark.parametrize("measure", [brier, auroc, ece, aurc])
+def test_of_nothing_nothing_is_known(measure: Callable[[list[bool], list[float]], float | None]) -> None:
+    assert measure([], []) is None
+
+
+def test_nothing_has_no_bins_no_curve_and_nothing_that_passes() -> None:
+    nothing = Estimate(None, None, None, 0)
+    assert reliability([], []) == []
+    assert risk_coverage([], []) == Curve(0, (), (), ())
+    assert grid([], [], 2) == Curve(0, (0, 0.5, 1), (0, 0, 0), (0, 0, 0))
+    assert at([], [], 0.5) == Passed(0.5, 0, 0, 0, nothing, nothing)
+
+
+def test_where_all_failed_coverage_is_nought_and_risk_is_unknown() -> None:
+    passed = at([], [], 0.0, asked=20)
+    assert passed.coverage == share(0, 20)
+    assert passed.risk == Estimate(None, None, None, 0)
+
+
+@pytest.mark.parametrize("right", [True, False])
+def test_of_one_kind_only_order_is_unknown_and_the_rest_is_known(right: bool) -> None:
+    assert auroc([right] * 3, [0.2, 0.5, 0.9]) is None
+    assert aurc([right] * 3, [0.2, 0.5, 0.9]) == (0 if right else 1)
+    assert brier([right], [1.0]) == ece([right], [1.0]) == (0 if right else 1)
+
+
+def test_confidence_without_any_differences_tells_nothing() -> None:
+    assert auroc(RIGHT, [0.9] * 5) == 0.5
+    assert aurc(RIGHT, [0.9] * 5) == pytest.approx(2 / 5)
+
+
+@pytest.mark.parametrize("level", [-0.01, 1.01, float("nan")])
+def test_what_is_no_confidence_is_refused(level: float) -> None:
+    with pytest.raises(ValueError, match="from 0 to 1"):
+        brier([True], [level])
+
+
+def test_every_answer_needs_its_confidence_and_its_question() -> None:
+    with pytest.raises(ValueError, match="needs its confidence"):
+        auroc([True, False], [0.5])
+    with pytest.raises(ValueError, match="No more can be answered"):
+        at(RIGHT, CONFIDENCE, 0.5, asked=4)

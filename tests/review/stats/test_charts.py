@@ -1,0 +1,138 @@
+"""Where things stand in the drawings of a benchmark."""
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from review.stats import calibration, charts
+from review.stats.agreement import Estimate, share
+from review.stats.charts import (
+    LEFT,
+    PLOT,
+    RIGHT,
+    TOP,
+)
+
+BOTTOM = TOP + PLOT
+
+
+def points(line: str) -> list[tuple[float, float]]:
+    return [(float(x), float(y)) for x, y in (point.split(",") for point in line.split())]
+
+
+def test_a_bin_stands_where_its_confidence_and_accuracy_are() -> None:
+    (low,) = calibration.reliability([True, False], [0.5, 0.5])
+    drawn = charts.reliability([low])
+    (dot,) = drawn.dots
+    assert dot.x == (LEFT + RIGHT) / 2
+    assert dot.y == (TOP + BOTTOM) / 2
+    assert dot.high < dot.y < dot.low, "upwards is less"
+
+
+def test_fuller_bins_have_larger_points_and_higher_bars() -> None:
+    bins = calibration.reliability([True] * 10, [0.95] * 9 + [0.15])
+    few, many = charts.reliability(bins).dots
+    assert few.radius < many.radius == charts.LARGEST_DOT
+    small, large = charts.reliability(bins).bars
+    assert (small.n, large.n) == (1, 9)
+    assert small.height < large.height == charts.STRIP
+    assert small.y + small.height == large.y + large.height == charts.reliability(bins).floor
+
+
+def test_a_bin_of_next_to_nothing_can_still_be_seen() -> None:
+    bins = calibration.reliability([True] * 5_000, [0.95] * 4_999 + [0.15])
+    assert charts.reliability(bins).bars[0].height == 1.0
+
+
+def test_no_bins_give_an_empty_diagram() -> None:
+    drawn = charts.reliability([])
+    assert (drawn.dots, drawn.bars) == ((), ())
+    assert [tick.percent for tick in drawn.axes.y] == [0, 25, 50, 75, 100]
+
+
+def curve(right: list[bool], levels: list[float], threshold: float, asked: int | None = None) -> charts.RiskCoverage:
+    kept = calibration.grid(right, levels, asked=asked)
+    chosen = calibration.at(right, levels, threshold, asked=asked)
+    return charts.risk_coverage(kept.n, kept.accepted, kept.wrong, chosen)
+
+
+def test_the_curve_goes_from_all_that_is_answered_to_the_surest() -> None:
+    drawn = curve([True, True, False, True], [0.9, 0.8, 0.6, 0.5], 0.85)
+    drawn_points = points(drawn.line)
+    assert drawn_points[0] == pytest.approx((RIGHT, BOTTOM - PLOT * 0.25 / 0.5), abs=0.1)
+    assert drawn_points[-1] == pytest.approx((LEFT + (RIGHT - LEFT) / 4, BOTTOM), abs=0.1)
+
+
+def test_the_chosen_threshold_stands_on_the_curve_with_its_interval() -> None:
+    drawn = curve([True, True, False, True] * 10, [0.9, 0.8, 0.6, 0.5] * 10, 0.55)
+    assert drawn.mark
+    assert (drawn.mark.x, drawn.mark.y) in points(drawn.line)
+    assert drawn.mark.high < drawn.mark.y < drawn.mark.low
+
+
+def test_a_threshold_that_lets_nothing_pass_has_no_mark() -> None:
+    assert curve([True, False], [0.5, 0.6], 0.9).mark is None
+
+
+def test_the_scale_ends_a_little_above_the_highest_risk() -> None:
+    ends = {}
+    for wrong in (0, 4, 9, 15, 40, 90):
+        axes = curve([False] * wrong + [True] * (100 - wrong), [0.5] * 100, 0.5).axes
+        ends[wrong] = axes.y[-1].percent
+        assert axes.y[-1].at == TOP
+    assert ends == {0: 5, 4: 5, 9: 10, 15: 20, 40: 50, 90: 100}
+
+
+def test_where_next_to_nothing_passes_the_curve_may_leave_the_drawing() -> None:
+    drawn = curve([False] + [True] * 99, [0.99] + [0.5] * 99, 0.5)
+    assert drawn.axes.y[-1].percent == 5
+    assert points(drawn.line)[-1][1] < TOP
+
+
+def test_a_curve_of_one_point_is_drawn_as_a_point() -> None:
+    drawn = curve([True], [0.7], 0.5)
+    assert len(points(drawn.line)) == len(drawn.ends) == 1
+    assert curve([True, False], [0.7, 0.9], 0.5).ends == ()
+
+
+def test_no_answer_gives_an_empty_curve() -> None:
+    drawn = curve([], [], 0.5, asked=10)
+    assert (drawn.line, drawn.ends, drawn.mark) == ("", (), None)
+
+
+def test_whiskers_are_on_a_line_that_holds_them_all() -> None:
+    figures = [share(70, 100), share(90, 100)]
+    low, high = charts.span(figures)
+    assert (low, high) == (0.6, 1.0)
+    one, other = (charts.whisker(figure, low, high) for figure in figures)
+    assert one
+    assert other
+    assert one.at == 25.0
+    assert 0 <= one.low < one.at < other.at < other.low + other.width <= charts.LINE
+
+
+def test_an_unknown_interval_has_no_whisker() -> None:
+    assert charts.whisker(Estimate(None, None, None, 0), 0, 1) is None
+    assert charts.whisker(Estimate(0.5, None, None, 3), 0, 1) is None
+    assert charts.span([Estimate(None, None, None, 0)]) == (0.0, 1.0)
+
+
+answers = st.lists(st.tuples(st.booleans(), st.floats(0, 1)), max_size=40)
+
+
+@given(answers, st.floats(0, 1), st.integers(0, 20))
+def test_everything_stands_within_its_drawing(said: list[tuple[bool, float]], threshold: float, failed: int) -> None:
+    right, levels = [one for one, _ in said], [level for _, level in said]
+    diagram = charts.reliability(calibration.reliability(right, levels))
+    for dot in diagram.dots:
+        assert LEFT <= dot.x <= RIGHT
+        assert TOP <= dot.high <= dot.y <= dot.low <= BOTTOM
+    for bar in diagram.bars:
+        assert LEFT <= bar.x <= bar.x + bar.width <= RIGHT
+        assert BOTTOM < bar.y <= diagram.floor
+    drawn = curve(right, levels, threshold, asked=len(said) + failed)
+    for x, y in points(drawn.line):
+        assert LEFT <= x <= RIGHT
+        assert y <= BOTTOM
+    if drawn.mark:
+        assert TOP <= drawn.mark.high <= drawn.mark.y <= drawn.mark.low <= BOTTOM

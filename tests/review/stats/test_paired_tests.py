@@ -1,0 +1,382 @@
+"""Comparing models on the same items: published examples, another's implementation, what intervals promise."""
+
+import time
+from itertools import product
+from math import sqrt
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy.stats import binom, binomtest
+from sklearn.metrics import f1_score
+from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
+from statsmodels.stats.multitest import multipletests
+from statsmodels.stats.proportion import proportion_confint
+
+from review.stats.agreement import Estimate, share
+from review.stats.classification import macro_f1
+from review.stats.paired_tests import (
+    Comparison,
+    Verdict,
+    bootstrap_macro_f1,
+    compare,
+    compare_all,
+    holm,
+    indistinguishable_from_best,
+    mcnemar,
+    needed,
+    paired_difference,
+)
+
+pytestmark = pytest.mark.once
+
+COUNTS = st.integers(0, 60)
+ITEMS = st.lists(st.tuples(st.booleans(), st.booleans()), max_size=60)
+
+Labels = list[str]
+Ints = npt.NDArray[np.int64]
+
+
+def interval(figure: Estimate) -> list[float]:
+    assert figure.low is not None
+    assert figure.high is not None
+    return [figure.low, figure.high]
+
+
+def flags(both: int, only_one: int, only_other: int, neither: int) -> tuple[list[bool], list[bool]]:
+    one = [True] * (both + only_one) + [False] * (only_other + neither)
+    other = [True] * both + [False] * only_one + [True] * only_other + [False] * neither
+    return one, other
+
+
+# Published examples
+
+
+@pytest.mark.parametrize(("only_one", "only_other", "published"), [(6, 16, 0.052479), (1, 7, 0.0703), (5, 0, 0.0625)])
+def test_p_is_that_of_published_examples(only_one: int, only_other: int, published: float) -> None:
+    """The first two are in Fagerland, Lydersen and Laake (2017), "Statistical analysis of contingency tables"."""
+    assert mcnemar(only_one, only_other) == pytest.approx(published, abs=0.00005)
+
+
+@pytest.mark.parametrize(
+    ("counts", "published"), [((59, 6, 16, 80), [-0.1186, -0.0046]), ((1, 1, 7, 12), [-0.507, -0.026])]
+)
+def test_differences_have_newcombes_paired_interval(counts: tuple[int, int, int, int], published: list[float]) -> None:
+    """As Fagerland, Lydersen and Laake have them, chapter 8."""
+    figure = paired_difference(*counts)
+    assert figure.n == sum(counts)
+    assert figure.estimate == pytest.approx((counts[1] - counts[2]) / sum(counts))
+    assert interval(figure) == pytest.approx(published, abs=0.0005)
+
+
+def test_several_p_are_adjusted_in_turn() -> None:
+    assert holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+
+
+@pytest.mark.parametrize(("n", "ends"), [(100, [0.826, 0.945]), (200, [0.851, 0.934]), (1000, [0.880, 0.917])])
+def test_how_far_an_accuracy_of_90_percent_may_be_off(n: int, ends: list[float]) -> None:
+    assert interval(share(n * 9 // 10, n)) == pytest.approx(ends, abs=0.0006)
+
+
+# Another's implementation, and definitions
+
+
+@settings(max_examples=100)
+@given(COUNTS, COUNTS)
+def test_p_is_that_of_statsmodels(only_one: int, only_other: int) -> None:
+    theirs = their_mcnemar([[9, only_one], [only_other, 9]], exact=True).pvalue
+    assert mcnemar(only_one, only_other) == pytest.approx(theirs)
+    assert mcnemar(only_one, only_other) == mcnemar(only_other, only_one)
+
+
+@pytest.mark.parametrize(
+    ("only_one", "only_other"), [(20_000, 20_500), (31_000, 30_000), (50_000, 50_000), (10, 900), (0, 1_000)]
+)
+def test_p_of_many_items_is_that_of_the_binomial_distribution(only_one: int, only_other: int) -> None:
+    theirs = binomtest(only_one, only_one + only_other).pvalue
+    assert mcnemar(only_one, only_other) == pytest.approx(theirs, rel=1e-8, abs=0)
+
+
+def test_p_that_is_too_small_for_a_number_is_nought() -> None:
+    assert mcnemar(0, 50_000) == 0
+
+
+@settings(max_examples=20)
+@given(st.lists(st.floats(0, 1), min_size=1, max_size=12))
+def test_adjusted_p_are_those_of_statsmodels(p_values: list[float]) -> None:
+    ours = holm(p_values)
+    assert ours == pytest.approx(list(multipletests(p_values, method="holm")[1]))
+    assert all(p <= adjusted <= 1 for p, adjusted in zip(p_values, ours, strict=True))
+
+
+def newcombe(both: int, only_one: int, only_other: int, neither: int) -> list[float]:
+    """Method 10 as the paper states it: of the ends of Wilson's intervals, and phi of a numerator drawn towards 0."""
+    n = both + only_one + only_other + neither
+    p1, p2 = (both + only_one) / n, (both + only_other) / n
+    (l1, u1), (l2, u2) = (proportion_confint(round(p * n), n, method="wilson") for p in (p1, p2))
+    sums = (both + only_one) * (only_other + neither) * (both + only_other) * (only_one + neither)
+    product_difference = both * neither - only_one * only_other
+    numerator = product_difference if product_difference <= 0 else max(product_difference - n / 2, 0)
+    phi = numerator / sqrt(sums) if sums else 0
+    delta = sqrt((p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2)
+    epsilon = sqrt((u1 - p1) ** 2 - 2 * phi * (u1 - p1) * (p2 - l2) + (p2 - l2) ** 2)
+    return [p1 - p2 - delta, p1 - p2 + epsilon]
+
+
+@settings(max_examples=100)
+@given(COUNTS, COUNTS, COUNTS, st.integers(1, 60))
+def test_the_interval_of_a_difference_is_what_the_paper_says(
+    both: int, only_one: int, only_other: int, neither: int
+) -> None:
+    figure = paired_difference(both, only_one, only_other, neither)
+    low, high = interval(figure)
+    assert [low, high] == pytest.approx(newcombe(both, only_one, only_other, neither), abs=1e-9)
+    assert -1 <= low <= (only_one - only_other) / figure.n <= high <= 1
+    turned = paired_difference(both, only_other, only_one, neither)
+    assert interval(turned) == pytest.approx([-high, -low], abs=1e-9)
+
+
+@pytest.mark.parametrize("n", [30, 150])
+@pytest.mark.parametrize("shares", [(0.8, 0.08, 0.04, 0.08), (0.5, 0.2, 0.1, 0.2), (0.9, 0.05, 0.05, 0.0)])
+def test_intervals_hold_the_truth_as_often_as_they_promise(n: int, shares: tuple[float, ...]) -> None:
+    times = 1_000
+    samples = np.random.default_rng(5).multinomial(n, shares, size=times).tolist()
+    ends = [interval(paired_difference(*sample)) for sample in samples]
+    assert sum(low <= shares[1] - shares[2] <= high for low, high in ends) / times > 0.93
+
+
+# How many items it takes
+
+
+def power(n: int, discordant: float, difference: float) -> float:
+    """How often McNemar's exact test at 5% tells two models apart on n items, summed over all that may happen."""
+    differing = np.arange(n + 1)
+    limit = binom.ppf(0.025, differing, 0.5)
+    limit -= binom.cdf(limit, differing, 0.5) > 0.025
+    p = (1 + difference / discordant) / 2
+    told = binom.cdf(limit, differing, p) + binom.cdf(limit, differing, 1 - p)
+    return float((binom.pmf(differing, n, discordant) * told).sum())
+
+
+@pytest.mark.parametrize(("discordant", "difference"), list(product([6, 10, 20, 40], [5, 3, 2])))
+def test_the_items_needed_are_what_the_exact_test_takes(discordant: int, difference: int) -> None:
+    """Of percent that differ and percent of difference: within 3% of the number that gives a power of 80%."""
+    figure = needed(500 * (discordant + difference), 500 * (discordant - difference), 100_000)
+    assert figure is not None
+    assert power(int(figure * 0.97), discordant / 100, difference / 100) < 0.8
+    assert power(int(figure * 1.03) + 1, discordant / 100, difference / 100) > 0.8
+
+
+def test_the_items_needed_grow_with_power_and_with_a_stricter_level() -> None:
+    figures = [needed(20, 10, 200), needed(20, 10, 200, power=0.9), needed(20, 10, 200, power=0.9, alpha=0.01)]
+    assert figures == sorted(figures, key=lambda figure: figure or 0)
+    assert len(set(figures)) == 3
+    assert needed(10, 20, 200) == figures[0]
+
+
+def test_where_nothing_differs_no_number_of_items_tells() -> None:
+    assert needed(0, 0, 0) is None
+    assert needed(0, 0, 50) is None
+    assert needed(7, 7, 50) is None
+
+
+def test_where_everything_differs_six_items_tell() -> None:
+    assert needed(50, 0, 50) == 6
+    assert mcnemar(6, 0) < 0.05 < mcnemar(5, 0)
+
+
+# Verdicts
+
+
+def test_two_models_are_compared_item_by_item() -> None:
+    one, other = flags(70, 20, 4, 6)
+    assert compare(one, other) == Comparison(
+        n=100,
+        only_one=20,
+        only_other=4,
+        p=mcnemar(20, 4),
+        adjusted=mcnemar(20, 4),
+        difference=paired_difference(70, 20, 4, 6),
+        needed=needed(20, 4, 100),
+    )
+    assert compare(one, other).verdict is Verdict.BETTER
+    assert compare(other, one).verdict is Verdict.WORSE
+    assert str(compare(one, one).verdict) == "cannot be told apart"
+
+
+@settings(max_examples=60)
+@given(ITEMS)
+def test_turning_a_comparison_turns_what_it_says(items: list[tuple[bool, bool]]) -> None:
+    one, other = [first for first, _ in items], [second for _, second in items]
+    figure, turned = compare(one, other), compare(other, one)
+    assert (figure.n, figure.p, figure.needed) == (turned.n, turned.p, turned.needed)
+    assert (figure.only_one, figure.only_other) == (turned.only_other, turned.only_one)
+    turn = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER, Verdict.UNTOLD: Verdict.UNTOLD}
+    assert turned.verdict is turn[figure.verdict]
+
+
+def test_one_of_several_comparisons_has_to_show_more() -> None:
+    one, other = flags(80, 9, 1, 10)
+    alone = compare(one, other)
+    assert alone.verdict is Verdict.BETTER
+    # Two that are alike add two comparisons.
+    among = compare_all({"one": one, "other": other, "same": one})
+    assert list(among) == [("one", "other"), ("one", "same"), ("other", "same")]
+    assert among["one", "other"].p == alone.p == among["other", "same"].p
+    assert among["one", "other"].adjusted == pytest.approx(alone.p * 3)
+    assert among["one", "other"].verdict is among["other", "same"].verdict is Verdict.UNTOLD
+
+
+def test_the_verdict_is_by_the_adjusted_p() -> None:
+    figure = Comparison(10, 9, 1, 0.01, 0.05, Estimate(None, None, None, 0), None)
+    assert figure.verdict is Verdict.BETTER
+    above = Comparison(10, 9, 1, 0.01, 0.0501, Estimate(None, None, None, 0), None)
+    assert above.verdict is Verdict.UNTOLD
+
+
+def accuracies(right: dict[str, list[bool]]) -> dict[str, float]:
+    return {model: sum(flags) / len(flags) for model, flags in right.items()}
+
+
+def test_the_best_are_those_that_the_best_one_is_not_told_apart_from() -> None:
+    right = {
+        "best": [True] * 90 + [False] * 10,
+        "near": [True] * 87 + [False] * 13,
+        "far": [True] * 40 + [False] * 60,
+    }
+    assert indistinguishable_from_best(accuracies(right), compare_all(right)) == {"best", "near"}
+    turned = dict(reversed(right.items()))
+    assert indistinguishable_from_best(accuracies(turned), compare_all(turned)) == {"best", "near"}
+
+
+def test_being_told_apart_from_another_than_the_best_costs_nothing() -> None:
+    best, other = flags(60, 24, 16, 0)
+    # Right wherever `other` is and a few times more, but with no more in common with the best.
+    more = [right or at in (60, 61, 62, 63, 64, 65, 66) for at, right in enumerate(other)]
+    right = {"best": best, "other": other, "more": more}
+    figures = compare_all(right)
+    assert figures["other", "more"].verdict is Verdict.WORSE
+    assert indistinguishable_from_best(accuracies(right), figures) == {"best", "other", "more"}
+
+
+def test_of_no_models_none_is_best_and_one_alone_is() -> None:
+    assert indistinguishable_from_best({}, {}) == set()
+    assert indistinguishable_from_best({"a": 0.5}, compare_all({"a": [True, False]})) == {"a"}
+    assert indistinguishable_from_best({"a": 0.5, "b": 0.5}, compare_all({"a": [True], "b": [True]})) == {"a", "b"}
+
+
+def test_on_no_items_nothing_can_be_said() -> None:
+    figure = compare([], [])
+    assert figure == Comparison(0, 0, 0, 1, 1, Estimate(None, None, None, 0), None)
+    assert figure.verdict is Verdict.UNTOLD
+    assert compare_all({}) == {}
+    assert holm([]) == []
+
+
+def test_on_one_item_nothing_is_told_apart() -> None:
+    figure = compare([True], [False])
+    assert (figure.p, figure.verdict, figure.difference.estimate) == (1, Verdict.UNTOLD, 1)
+    assert interval(figure.difference)[0] < 0
+
+
+def test_models_are_compared_on_the_same_items() -> None:
+    with pytest.raises(ValueError, match="shorter"):
+        compare([True, False], [True])
+
+
+# The difference of macro-F1
+
+
+def answers(expected: Ints, right: float, classes: int, chance: np.random.Generator) -> Labels:
+    guesses = chance.integers(0, classes, len(expected))
+    return [f"c{label}" for label in np.where(chance.random(len(expected)) < right, expected, guesses)]
+
+
+def sample(n: int, classes: int, right: tuple[float, float]) -> tuple[Labels, Labels, Labels]:
+    chance = np.random.default_rng(7)
+    expected = chance.integers(0, classes, n)
+    one, other = (answers(expected, share_right, classes, chance) for share_right in right)
+    return [f"c{label}" for label in expected], one, other
+
+
+@settings(max_examples=40)
+@given(st.lists(st.tuples(*[st.sampled_from("abc")] * 3), min_size=1, max_size=60), st.integers(1, 12))
+def test_the_difference_is_that_of_both_macro_f1(items: list[tuple[str, str, str]], least: int) -> None:
+    expected, one, other = (list(column) for column in zip(*items, strict=True))
+    figure = bootstrap_macro_f1(expected, one, other, resamples=50, least=least)
+    first, second = macro_f1(expected, one, least).value, macro_f1(expected, other, least).value
+    assert figure.n == len(items)
+    if first is None or second is None:
+        assert figure == Estimate(None, None, None, len(items))
+    else:
+        assert figure.estimate == pytest.approx(first - second)
+
+
+def test_the_interval_is_that_of_resampled_items() -> None:
+    """The bootstrap as it is told: draw items with replacement, and have F1 of them from the reference package."""
+    expected, one, other = (np.array(column) for column in sample(150, 3, (0.85, 0.7)))
+    draws = np.random.default_rng(3).integers(0, 150, (250, 150))
+    labels = ["c0", "c1", "c2"]
+    resampled = [
+        f1_score(expected[draw], one[draw], labels=labels, average="macro", zero_division=0)
+        - f1_score(expected[draw], other[draw], labels=labels, average="macro", zero_division=0)
+        for draw in draws
+    ]
+    figure = bootstrap_macro_f1(expected.tolist(), one.tolist(), other.tolist())
+    assert interval(figure) == pytest.approx(list(np.quantile(resampled, [0.025, 0.975])), abs=0.02)
+
+
+def test_the_interval_is_paired() -> None:
+    """Models that err on the same items are told apart by fewer items than their own intervals would take."""
+    expected, one, _ = sample(300, 3, (0.7, 0.7))
+    other = [wanted if at % 12 == 0 else given for at, (wanted, given) in enumerate(zip(expected, one, strict=True))]
+    low, high = interval(bootstrap_macro_f1(expected, one, other))
+    assert high < 0
+    assert high - low < 0.05
+
+
+def test_the_interval_is_the_same_each_time_and_in_any_order() -> None:
+    expected, one, other = sample(200, 4, (0.8, 0.7))
+    order = np.random.default_rng(2).permutation(200)
+    first, second, third = ([column[at] for at in order] for column in (expected, one, other))
+    figure = bootstrap_macro_f1(expected, one, other)
+    assert figure == bootstrap_macro_f1(expected, one, other) == bootstrap_macro_f1(first, second, third)
+    assert figure != bootstrap_macro_f1(expected, one, other, seed=2)
+
+
+def test_turning_the_models_turns_the_interval() -> None:
+    expected, one, other = sample(400, 4, (0.8, 0.7))
+    low, high = interval(bootstrap_macro_f1(expected, one, other))
+    assert interval(bootstrap_macro_f1(expected, other, one)) == pytest.approx([-high, -low], abs=0.01)
+
+
+def test_models_that_always_agree_tell_no_interval() -> None:
+    expected, one, _ = sample(100, 2, (0.8, 0.7))
+    assert bootstrap_macro_f1(expected, one, one) == Estimate(0, None, None, 100)
+
+
+def test_failures_and_answers_outside_are_misses() -> None:
+    expected = ["a", "b"] * 20
+    figure = bootstrap_macro_f1(expected, [None] * 40, ["z"] * 40)
+    assert figure == Estimate(0, None, None, 40)
+    assert bootstrap_macro_f1(expected, expected, [None] * 40).estimate == 1
+
+
+def test_without_a_known_class_the_difference_is_unknown() -> None:
+    assert bootstrap_macro_f1([], [], []) == Estimate(None, None, None, 0)
+    assert bootstrap_macro_f1(["a"] * 9, ["a"] * 9, ["b"] * 9) == Estimate(None, None, None, 9)
+
+
+@pytest.mark.parametrize("resamples", [1, 250, 251, 600])
+def test_any_number_of_resamples_will_do(resamples: int) -> None:
+    expected, one, other = sample(100, 2, (0.8, 0.6))
+    assert bootstrap_macro_f1(expected, one, other, resamples=resamples).n == 100
+
+
+def test_five_thousand_items_take_about_a_second() -> None:
+    expected, one, other = sample(5_000, 20, (0.85, 0.8))
+    began = time.process_time()
+    bootstrap_macro_f1(expected, one, other)
+    assert time.process_time() - began < 3

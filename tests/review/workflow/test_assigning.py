@@ -1,0 +1,312 @@
+"""How tickets come to the desk and leave it: with the gate's verdicts, and without losing what people have begun."""
+
+from collections.abc import Callable, Iterator
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.exceptions import ValidationError
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from classifier.models import (
+    Category,
+    Prediction,
+    Sentiment,
+    Ticket,
+    Verdict,
+)
+from classifier.models.ticket import moved
+from classifier.taxonomy import label_changes
+from review.models import Decision, Likeness, Seat
+from review.workflow import assigning, decisions, leases
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import (
+    answer,
+    ask_models_again,
+    assert_consistent,
+    escalate,
+    judge_again,
+    label,
+    now,
+    skip,
+    state,
+    undo,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> Iterator[None]:
+    run_desk()
+    yield
+    assert_consistent()
+
+
+def test_a_held_ticket_gets_a_seat_that_tells_what_the_queue_shows() -> None:
+    ticket = make_ticket(language="en", due_at="2030-01-01T00:00:00Z")
+    (seat,) = hold(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
+    seat.refresh_from_db()
+    ticket.refresh_from_db()
+    assert (seat.purpose, seat.lane, seat.state, seat.blind, seat.reviewer) == ("review", "agents", "open", False, None)
+    assert (seat.category.name, seat.confidence, seat.reason) == ("Account", 0.4, "unsure")
+    assert (seat.language, seat.received_at, seat.due_at) == ("en", ticket.received_at, ticket.due_at)
+    assert seat.spec == Prediction.objects.get().spec
+    assert not ticket.sealed
+
+
+def test_a_ticket_that_passes_asks_nobody() -> None:
+    ticket = make_ticket()
+    assert hold(ticket, confidence=0.95) == []
+    assert state(ticket) == "accepted"
+    assert not Seat.objects.exists()
+
+
+def test_models_that_disagree_are_told_as_the_reason_and_make_an_answer_worth_more() -> None:
+    (doubtful,) = hold(make_ticket("one"))
+    (disputed,) = hold(make_ticket("another"), second=Category.objects.get(name="Account"))
+    assert disputed.reason == "disagreement"
+    assert disputed.value > doubtful.value
+
+
+def test_the_more_of_a_kind_wait_the_less_another_is_worth() -> None:
+    first = hold(make_ticket("one"))[0]
+    hold(*(make_ticket(f"more of {number}") for number in range(20)))
+    assert hold(make_ticket("the last"))[0].value == pytest.approx(first.value - 0.2 * 21 / 200)
+
+
+def test_a_blind_seat_tells_nothing_and_its_ticket_is_sealed() -> None:
+    run_desk(blind_share=1)
+    ticket = make_ticket()
+    (seat,) = hold(ticket, second=Category.objects.last())
+    seat.refresh_from_db()
+    assert seat.blind
+    assert (seat.category, seat.sentiment, seat.confidence, seat.spec, seat.reason) == (None, None, None, None, "")
+    ticket.refresh_from_db()
+    assert ticket.sealed
+
+
+def test_the_place_of_a_blind_seat_is_the_same_whatever_the_model_said() -> None:
+    run_desk(blind_share=1)
+    ticket = make_ticket()
+    (seat,) = hold(ticket, confidence=0.1)
+    (again,) = judge_again(ticket, confidence=0.8, category=Category.objects.last(), second=Category.objects.first())
+    assert again == seat
+    assert again.value == seat.value
+
+
+def test_double_labelling_opens_two_blind_seats() -> None:
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    seats = hold(ticket)
+    assert [(seat.number, seat.purpose, seat.blind, seat.share) for seat in seats] == [
+        (1, "double", True, 1),
+        (2, "double", True, 1),
+    ]
+    ticket.refresh_from_db()
+    assert ticket.sealed
+
+
+def test_while_models_are_asked_again_people_go_on_and_their_answer_counts(ana: User) -> None:
+    ticket = make_ticket()
+    hold(ticket)
+    seat = leases.next_for(ana)
+    ask_models_again(ticket)
+    assert state(ticket) == "new"
+    assert leases.next_for(ana) == seat
+    answer(seat, ana, "Account")
+    assert state(ticket) == "settled"
+    hold(ticket, spec=Prediction.objects.get().spec, contract=_another_contract())
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.category.name) == ("settled", "Account")
+    assert Verdict.objects.count() == 1
+
+
+def _another_contract() -> object:
+    Category.objects.create(name="Shipping")
+    from classifier.models import ContractVersion
+
+    return ContractVersion.objects.in_force()
+
+
+def test_tickets_held_again_are_still_asked_about_by_the_same_seat_in_the_same_hands(ana: User) -> None:
+    ticket = make_ticket()
+    hold(ticket, confidence=0.3)
+    seat = leases.next_for(ana)
+    (again,) = judge_again(ticket, confidence=0.6, category=Category.objects.get(name="General"))
+    assert (again, again.reviewer) == (seat, ana)
+    assert (again.confidence, again.category.name) == (0.6, "General")
+
+
+def test_a_ticket_that_passes_after_all_is_asked_about_no_more(ana: User) -> None:
+    run_desk(blind_share=1)
+    ticket = make_ticket()
+    hold(ticket)
+    seat = leases.next_for(ana)
+    assert judge_again(ticket, confidence=0.95) == []
+    assert (now(seat).state, now(seat).reviewer) == ("withdrawn", None)
+    assert not now(seat).ticket.sealed
+    assert leases.next_for(ana) is None
+
+
+def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana: User) -> None:
+    ticket = make_ticket()
+    hold(ticket)
+    seat = leases.next_for(ana)
+    judge_again(ticket, confidence=0.95)
+    answer(seat, ana, "Technical")
+    ticket.refresh_from_db()
+    assert (ticket.state, ticket.category.name) == ("settled", "Technical")
+
+
+def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
+    ticket = make_ticket()
+    hold(ticket)
+    seat = leases.next_for(ana)
+    judge_again(ticket, confidence=0.95)
+    escalate(seat, ana)
+    assert state(ticket) == "held"
+    assert leases.next_for(lea, "leads") == seat
+
+
+def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now(ana: User, ben: User) -> None:
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    hold(ticket)
+    answer(leases.next_for(ana), ana)
+    judge_again(ticket, confidence=0.95)
+    assert state(ticket) == "held"
+    answer(leases.next_for(ben), ben)
+    assert state(ticket) == "settled"
+
+
+@pytest.mark.parametrize("pass_on", [skip, escalate])
+def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
+    ana: User, ben: User, lea: User, pass_on: Callable[..., Decision]
+) -> None:
+    ticket = make_ticket()
+    hold(ticket)
+    pass_on(leases.next_for(ana), ana)
+    (seat,) = judge_again(ticket, confidence=0.95)
+    assert state(ticket) == "held"
+    assert (leases.next_for(ben) or leases.next_for(lea, "leads")) == seat
+    assert seat.reason == "sure"
+
+
+def test_a_late_answer_to_one_of_two_seats_has_the_other_asked_for_again(ana: User, ben: User) -> None:
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    hold(ticket)
+    seat = leases.next_for(ana)
+    judge_again(ticket, confidence=0.95)
+    decision = answer(seat, ana)
+    assert not decision.blind, "by then everybody could see what the model said"
+    assert state(ticket) == "held"
+    answer(leases.next_for(ben), ben)
+    assert state(ticket) == "settled"
+
+
+def test_a_choice_whose_label_was_taken_back_is_not_asked_for_again(ana: User, ben: User) -> None:
+    run_desk(double_share=1)
+    ticket = make_ticket()
+    hold(ticket)
+    answer(leases.next_for(ana), ana, "Billing")
+    undo(answer(leases.next_for(ben), ben, "Account"), ben)
+    seats = judge_again(ticket)
+    assert [seat.purpose for seat in seats] == ["double"]
+
+
+def test_seats_come_with_the_verdict_or_not_at_all() -> None:
+    ticket = make_ticket()
+
+    def refuse(**_signal: object) -> None:
+        raise RuntimeError("The listener failed.")
+
+    moved.connect(refuse)
+    try:
+        with pytest.raises(RuntimeError):
+            hold(ticket)
+    finally:
+        moved.disconnect(refuse)
+    assert state(ticket) == "new"
+    assert (Seat.objects.count(), Verdict.objects.count(), Likeness.objects.count()) == (0, 0, 0)
+
+
+def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three")]
+    with monkeypatch.context() as before:
+        # Who connects again comes last, and whoever tells others has to come after the desk.
+        before.setattr(moved, "receivers", [])
+        hold(*tickets)
+    assert leases.next_for(ana) is None
+    assert assigning.open_missing() == 3
+    assert assigning.open_missing() == 0
+    assert leases.next_for(ana)
+
+
+def test_a_held_ticket_of_which_nothing_is_known_stops_nobody() -> None:
+    lost = make_ticket("without a verdict")
+    Ticket.objects.filter(pk=lost.pk).update(state="held")
+    assert assigning.open_missing() == 0
+    Ticket.objects.filter(pk=lost.pk).update(state="new")
+
+
+def test_opening_takes_the_same_queries_for_few_and_for_many() -> None:
+    def queries(number: int) -> int:
+        tickets = [make_ticket(f"one of {number}") for _number in range(number)]
+        with CaptureQueriesContext(connection) as captured:
+            hold(*tickets)
+        return len(captured)
+
+    queries(1)
+    assert queries(2) == queries(40)
+
+
+def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
+    account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
+    waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
+    decision = answer(done, ana, "Account")
+    assert dict(label_changes.references(account))["decision"] == 1
+    assert not label_changes.deletable(account)
+    label_changes.merge(account, billing)
+    decision.refresh_from_db()
+    assert decision.category == now(waiting).category == now(done).ticket.category == billing
+    assert label_changes.deletable(account), "nothing refers to it any more"
+
+
+def test_sentiments_are_moved_too(ana: User) -> None:
+    neutral, positive = Sentiment.objects.get(name="Neutral"), Sentiment.objects.get(name="Positive")
+    waiting, done = (hold(make_ticket(text), sentiment=neutral)[0] for text in ("one", "another"))
+    decision = answer(done, ana, "Account", "Neutral")
+    label_changes.merge(neutral, positive)
+    decision.refresh_from_db()
+    assert decision.sentiment == now(waiting).sentiment == now(done).ticket.sentiment == positive
+
+
+@pytest.mark.parametrize("by", ["suggestion", "decision"])
+def test_a_label_that_the_desk_uses_cannot_be_deleted(ana: User, by: str) -> None:
+    shipping = Category.objects.create(name="Shipping")
+    assert label_changes.deletable(shipping)
+    (seat,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
+    if by == "decision":
+        undo(answer(seat, ana, "Shipping"), ana)
+    assert not label_changes.deletable(shipping)
+
+
+def test_a_retired_label_stays_where_it_is_and_is_no_longer_accepted_unread(ana: User) -> None:
+    account = Category.objects.get(name="Account")
+    waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
+    answer(done, ana, "Account")
+    label_changes.retire(account)
+    assert now(done).ticket.category == now(waiting).category == account
+    assert decisions.decide_many([waiting], ana) == []
+    assert [decision.category.name for decision in decisions.decide_many([waiting], ana, label("Billing"))] == [
+        "Billing"
+    ]
+
+
+def test_a_label_under_review_is_not_the_last_to_be_retired() -> None:
+    for category in Category.objects.all()[1:]:
+        label_changes.retire(category)
+    with pytest.raises(ValidationError):
+        label_changes.retire(Category.objects.get(retired=False))

@@ -1,0 +1,397 @@
+"""Many at once, with real threads and processes on a real database: no ticket twice by accident, no decision lost."""
+
+import os
+import random
+import subprocess
+import sys
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+
+from classifier.models import Category, Ticket
+from classifier.taxonomy import label_changes
+from review.models import Decision, Desk, Seat
+from review.workflow import decisions, leases
+from review.workflow.decisions import CannotUndo, TooLate
+from review.workflow.leases import Taken
+from tests.factories import (
+    hold,
+    make_ticket,
+    make_user,
+    run_desk,
+)
+from tests.review.actions import (
+    abandon,
+    answer,
+    assert_consistent,
+    at_once,
+    escalate,
+    judge_again,
+    label,
+    now,
+    skip,
+    state,
+    undo,
+)
+
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
+
+ROOT = Path(__file__).resolve().parents[3]
+AGENTS = 16
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> Iterator[None]:
+    run_desk()
+    yield
+    assert_consistent()
+
+
+@pytest.fixture
+def agents() -> list[User]:
+    return [make_user(f"agent-{number}") for number in range(AGENTS)]
+
+
+def tickets(number: int) -> list[Ticket]:
+    return [make_ticket(f"ticket {chr(97 + place % 26) * (place % 7 + 3)}") for place in range(number)]
+
+
+def failures(results: list[object], *expected: type[Exception]) -> list[object]:
+    """What was raised that should not have been."""
+    return [one for one in results if isinstance(one, Exception) and not isinstance(one, expected)]
+
+
+def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
+    hold(*tickets(10))
+    got = at_once([partial(leases.next_for, agent) for agent in agents])
+    assert failures(got) == []
+    seats = [seat.pk for seat in got if seat]
+    assert len(seats) == len(set(seats)) == 10
+
+
+def test_sixteen_agents_empty_the_queue_and_every_ticket_is_decided_once(agents: list[User]) -> None:
+    seats = hold(*tickets(96))
+
+    def work(agent: User) -> list[int]:
+        answered = []
+        while seat := leases.next_for(agent):
+            answered.append(seat.pk)
+            answer(seat, agent)
+        return answered
+
+    results = at_once([partial(work, agent) for agent in agents])
+    assert failures(results) == []
+    assert sorted(pk for answered in results for pk in answered) == [seat.pk for seat in seats]
+    assert Decision.objects.count() == len(seats)
+    for agent, answered in zip(agents, results, strict=True):
+        assert {decision.seat_id for decision in Decision.objects.by(agent)} == set(answered)
+
+
+class Whim:
+    """A person who does whatever comes to mind: nothing that they may try breaks anything."""
+
+    def __init__(self, person: User, lane: str, seed: int) -> None:
+        self.person, self.lane = person, lane
+        self.choose = random.Random(seed)  # noqa: S311 - whims
+        self.seen: list[Seat] = []
+
+    def follow(self, steps: int) -> Counter[str]:
+        done: Counter[str] = Counter()
+        for _step in range(steps):
+            act = self.choose.choice([self.answer, self.answer, self.skip, self.undo, self.late, self.take, self.leave])
+            try:
+                act()
+                done[act.__name__] += 1
+            except (TooLate, CannotUndo, Taken) as refused:
+                done[type(refused).__name__] += 1
+        return done
+
+    def next(self) -> Seat | None:
+        seat = leases.next_for(self.person, self.lane)
+        if seat:
+            self.seen.append(seat)
+            if self.choose.random() < 0.2:
+                abandon(seat)
+        return seat
+
+    def answer(self) -> None:
+        if seat := self.next():
+            answer(seat, self.person, self.choose.choice(["Billing", "Account"]))
+
+    def skip(self) -> None:
+        if seat := self.next():
+            self.choose.choice([skip, escalate])(seat, self.person)
+
+    def undo(self) -> None:
+        if last := decisions.last_of(self.person):
+            undo(last, self.person)
+
+    def late(self) -> None:
+        """Answers any ticket seen before, from an old page."""
+        if self.seen:
+            answer(self.choose.choice(self.seen), self.person, "Technical")
+
+    def take(self) -> None:
+        seat = self.choose.choice(list(Seat.objects.all()))
+        leases.take(self.person, seat.ticket, self.lane)
+
+    def leave(self) -> None:
+        self.choose.choice([leases.let_go, leases.look_again])(self.person)
+
+
+def test_whatever_sixteen_people_do_at_random_no_decision_is_lost_or_doubled(agents: list[User]) -> None:
+    run_desk(blind_share=0.3, double_share=0.3)
+    inbox = tickets(40)
+    hold(*inbox)
+    lanes = ["agents"] * (AGENTS - 3) + ["leads"] * 3
+    people = [Whim(agent, lane, seed) for seed, (agent, lane) in enumerate(zip(agents, lanes, strict=True))]
+    results = at_once([partial(person.follow, 12) for person in people])
+    assert failures(results) == []
+    assert_consistent()
+    assert sum(done["answer"] for done in results) > 10
+    finish(agents)
+    assert {state(ticket) for ticket in inbox} == {"settled"}
+
+
+def finish(people: list[User]) -> None:
+    """Everybody answers what they get, until nothing is left; then everybody looks again at what they skipped."""
+    while Seat.objects.open().exists():
+        before = Decision.objects.count()
+        for person in people:
+            leases.look_again(person)
+            for lane in Seat.Lane.values:
+                if seat := leases.next_for(person, lane):
+                    answer(seat, person)
+        assert Decision.objects.count() > before, "tickets wait, and nobody gets them"
+
+
+@pytest.mark.parametrize("act", [answer, skip, escalate])
+def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act: Callable[..., Decision]) -> None:
+    hold(*tickets(1))
+    seat, key = leases.next_for(ana), uuid4()
+    made = at_once([partial(act, seat, ana, key=key) for _time in range(8)])
+    assert failures(made) == []
+    assert len({decision.pk for decision in made}) == 1
+    assert Decision.objects.count() == 1
+
+
+def test_the_same_undoing_sent_many_times_at_once_is_one(ana: User) -> None:
+    hold(*tickets(1))
+    decision, key = answer(leases.next_for(ana), ana), uuid4()
+    made = at_once([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
+    assert failures(made) == []
+    assert len({undoing.pk for (undoing,) in made}) == 1
+
+
+def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
+    hold(*tickets(1))
+    decision = answer(leases.next_for(ana), ana)
+    made = at_once([partial(undo, decision, ana) for _time in range(4)])
+    assert failures(made, CannotUndo) == []
+    assert sum(isinstance(one, CannotUndo) for one in made) == 3
+
+
+@pytest.mark.parametrize("waiting", [1, 10])
+def test_a_person_in_many_tabs_has_one_ticket(ana: User, waiting: int) -> None:
+    hold(*tickets(waiting))
+    got = at_once([partial(leases.next_for, ana) for _tab in range(8)])
+    assert failures(got) == []
+    assert len({seat.pk for seat in got}) == 1
+
+
+def test_a_person_who_takes_a_ticket_twice_at_once_has_it(ana: User) -> None:
+    (seat,) = hold(*tickets(1))
+    assert at_once([partial(leases.take, ana, seat.ticket) for _click in range(6)]) == [seat] * 6
+
+
+def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> None:
+    for round_ in range(5):
+        seats = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
+        got = at_once([partial(leases.take, ana, seat.ticket) for seat in seats])
+        assert failures(got) == []
+        assert Seat.objects.held_by(ana).get() in seats
+
+
+def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(ana: User) -> None:
+    hold(*tickets(10))
+    for _round in range(5):
+        decision = answer(leases.next_for(ana), ana)
+        undone, got = at_once([partial(undo, decision, ana), partial(leases.next_for, ana)])
+        assert failures([undone, got]) == []
+        assert Seat.objects.held_by(ana).count() == 1
+
+
+@pytest.mark.parametrize("claimed", ["before", "after"])
+def test_a_seat_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_hands(
+    ana: User, ben: User, lea: User, claimed: str
+) -> None:
+    """The second skip hands the other seat of the ticket on, too; just then somebody asks for it."""
+    run_desk(double_share=1)
+    first, second = hold(make_ticket("asks two"))
+    run_desk()
+    (following,) = hold(make_ticket("another matter"))
+    Seat.objects.filter(ticket=first.ticket).update(value=2)
+    Seat.objects.filter(pk=following.pk).update(value=1)
+    skip(first, make_user("cyd"))
+    assert leases.next_for(ana) == first
+    at_it, asked = threading.Event(), threading.Event()
+
+    def held_up(execute: Callable[..., object], sql: str, parameters: Any, *arguments: object) -> object:
+        # The first two parameters are what is set.
+        if not sql.startswith('UPDATE "review_seat" SET "lane"') or second.pk not in parameters[2:]:
+            return execute(sql, parameters, *arguments)
+        result = execute(sql, parameters, *arguments) if claimed == "after" else None
+        at_it.set()
+        asked.wait(1)  # in vain where the database lets nobody else write meanwhile
+        return result if claimed == "after" else execute(sql, parameters, *arguments)
+
+    def pass_on() -> Decision:
+        with connection.execute_wrapper(held_up):
+            return skip(first, ana)
+
+    def ask() -> Seat | None:
+        assert at_it.wait(5)
+        seat = leases.next_for(ben)
+        asked.set()
+        return seat
+
+    skipped, got = at_once([pass_on, ask])
+    assert failures([skipped, got]) == []
+    taken = connection.vendor == "postgresql" and claimed == "before"
+    assert got == (second if taken else following)
+    assert Seat.objects.held_by(ben).get() == got
+    assert (now(second).lane, now(second).reviewer) == (("agents", ben) if taken else ("leads", None))
+    assert leases.next_for(lea, "leads") == first
+    answer(first, lea)
+    if not taken:
+        assert leases.next_for(lea, "leads") is None, "a lead's word is the last"
+
+
+def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_label(ana: User, ben: User) -> None:
+    for _round in range(5):
+        (ticket,) = tickets(1)
+        (seat,) = hold(ticket)
+        leases.take(ana, ticket)
+        abandon(seat)
+        leases.take(ben, ticket)
+        made = at_once([partial(answer, seat, ana, "Billing"), partial(answer, seat, ben, "Account")])
+        (decision,) = (one for one in made if isinstance(one, Decision))
+        (late,) = (one for one in made if isinstance(one, TooLate))
+        assert late.standing == decision
+
+
+@pytest.mark.parametrize("second", ["Billing", "Account"])
+def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, second: str) -> None:
+    run_desk(double_share=1)
+    for _round in range(5):
+        (ticket,) = tickets(1)
+        one, two = hold(ticket)
+        made = at_once([partial(answer, one, ana, "Billing"), partial(answer, two, ben, second)])
+        assert failures(made) == []
+        if second == "Billing":
+            assert state(ticket) == "settled"
+        else:
+            assert Seat.objects.open().filter(ticket=ticket).get().purpose == "adjudication"
+
+
+def test_a_person_and_the_models_at_once_lose_nothing(ana: User) -> None:
+    for confidence in (0.5, 0.95) * 4:
+        (ticket,) = tickets(1)
+        (seat,) = hold(ticket)
+        results = at_once([partial(answer, seat, ana, "Account"), partial(judge_again, ticket, confidence=confidence)])
+        assert failures(results) == []
+        assert (state(ticket), now(seat).ticket.category.name) == ("settled", "Account")
+
+
+def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
+    account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
+    inbox = tickets(48)
+    hold(*inbox, category=account)
+    chosen = label("Account")
+
+    def work(agent: User) -> None:
+        for _ticket in range(6):
+            seat = leases.next_for(agent)
+            assert seat, "tickets wait, and nothing is left"
+            decisions.decide(seat, agent, chosen, key=uuid4())
+
+    results = at_once([*(partial(work, agent) for agent in agents[:8]), partial(label_changes.merge, account, billing)])
+    assert failures(results) == []
+    assert set(Decision.objects.values_list("category__name", flat=True)) == {"Billing"}
+    assert {now(seat).ticket.category for seat in Seat.objects.all()} == {billing}
+
+
+def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(ana: User) -> None:
+    account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
+    (seat,) = hold(*tickets(1), category=account)
+
+    def slowly(execute: Callable[..., object], sql: str, *arguments: object) -> object:
+        if sql.startswith('UPDATE "review_seat"'):
+            time.sleep(1)
+        return execute(sql, *arguments)
+
+    def decide() -> Decision:
+        with connection.execute_wrapper(slowly):
+            return answer(seat, ana, "Account")
+
+    def merge() -> None:
+        time.sleep(0.5)
+        label_changes.merge(account, billing)
+
+    assert failures(at_once([decide, merge])) == []
+    assert Decision.objects.get().category == now(seat).ticket.category == now(seat).category == billing
+
+
+def test_many_who_open_the_desk_first_open_one() -> None:
+    Desk.objects.all().delete()
+    assert len({desk.seed for desk in at_once([Desk.current] * 8)}) == 1
+
+
+# Processes
+
+
+def start(*arguments: str) -> "subprocess.Popen[str]":
+    """An agent in a process of its own, on the database of this test."""
+    settings = connection.settings_dict
+    url = f"sqlite:///{settings['NAME']}"
+    if connection.vendor == "postgresql":
+        url = f"postgresql://{settings['USER']}@{settings['HOST']}:{settings['PORT']}/{settings['NAME']}"
+    return subprocess.Popen(
+        [sys.executable, "-m", "tests.review.agent", *arguments],
+        cwd=ROOT,
+        env=os.environ | {"DATABASE_URL": url, "PGPASSWORD": settings["PASSWORD"]},
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def test_agents_in_processes_of_their_own_share_the_work(agents: list[User]) -> None:
+    seats = hold(*tickets(60))
+    processes = [start(agent.username) for agent in agents[:4]]
+    printed = []
+    for process in processes:
+        output, complaints = process.communicate(timeout=120)
+        assert process.returncode == 0, complaints
+        printed += [int(line) for line in output.split()]
+    assert sorted(printed) == [seat.pk for seat in seats]
+    assert Decision.objects.count() == len(seats)
+
+
+def test_a_ticket_of_a_process_that_was_killed_comes_back_by_itself(ana: User, ben: User) -> None:
+    (seat,) = hold(*tickets(1))
+    with start("ana", "hold") as process:
+        assert process.stdout.readline() == f"{seat.pk}\n"
+        process.kill()
+    assert leases.next_for(ben) is None
+    abandon(seat)
+    assert leases.next_for(ben) == seat

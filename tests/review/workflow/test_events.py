@@ -1,0 +1,76 @@
+"""Others are told what people decide, and what the promise's certificates come to."""
+
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from classifier.models import Event, Ticket, Webhook
+from review.gold import disputes, gold_labels
+from review.models import GoldLabel, Seat
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import answer, undo
+
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+
+
+def make_webhook() -> Webhook:
+    return Webhook.objects.create(name="CRM", url="http://127.0.0.1:9/hook", secret_env="HOOK_SECRET")
+
+
+def events(ticket: Ticket) -> list[tuple[str, Any, bool]]:
+    """Kind, category and whether it was sealed, in order."""
+    rows = Event.objects.filter(ticket=ticket).order_by("pk")
+    return [(event.kind.partition(".")[2], event.data["category"], event.data["sealed"]) for event in rows]
+
+
+def asked(**shares: float) -> list[Seat]:
+    run_desk(**shares)
+    return hold(make_ticket())
+
+
+def test_a_decision_and_its_undoing_are_told(ana: User) -> None:
+    make_webhook()
+    (seat,) = asked()
+    undo(answer(seat, ana, "Technical"), ana)
+    assert events(seat.ticket) == [
+        ("classified", "Billing", False),
+        ("decided", "Technical", False),
+        ("reopened", "Billing", False),
+    ]
+    decided = Event.objects.get(kind="ticket.decided").data
+    assert (decided["review"], decided["confidence"], decided["model"]) == ("decided", None, None)
+
+
+def test_no_label_is_told_before_both_have_answered(ana: User, ben: User) -> None:
+    make_webhook()
+    first, second = asked(double_share=1)
+    answer(first, ana)
+    assert events(first.ticket) == [("classified", None, True)]
+    answer(second, ben)
+    assert events(first.ticket)[1:] == [("decided", "Billing", False)]
+
+
+def test_a_label_in_dispute_is_told_no_longer(ana: User, lea: User) -> None:
+    make_webhook()
+    (seat,) = asked()
+    answer(seat, ana)
+    gold_labels.gather()
+    disputes.dispute(GoldLabel.objects.get(ticket=seat.ticket), lea)
+    assert events(seat.ticket)[-1] == ("reopened", None, True)
+
+
+def test_a_decision_costs_one_query_more_where_nobody_is_told(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+    from review.workflow import routing
+
+    (seat,) = asked()
+    with CaptureQueriesContext(connection) as with_it:
+        answer(seat, ana)
+    monkeypatch.setattr(routing, "tell", lambda *_given: None)
+    (seat,) = asked()
+    with CaptureQueriesContext(connection) as without:
+        answer(seat, ana)
+    assert len(with_it) == len(without) + 1
+    assert not Event.objects.exists()

@@ -1,0 +1,323 @@
+"""Who gets which ticket when: the order of work, leases that run out, and what is left for whom."""
+
+from collections.abc import Iterator
+from datetime import datetime, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import IntegrityError, connection, transaction
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+
+from classifier.models import Category
+from review.models import Seat
+from review.workflow import leases
+from review.workflow.leases import Left, Taken
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import (
+    abandon,
+    answer,
+    assert_consistent,
+    escalate,
+    now,
+    skip,
+)
+
+pytestmark = pytest.mark.usefixtures("catalogue")
+
+
+@pytest.fixture(autouse=True)
+def plain_desk(catalogue: None) -> Iterator[None]:
+    run_desk()
+    yield
+    assert_consistent()
+
+
+def due(minutes: float) -> datetime:
+    return timezone.now() + timedelta(minutes=minutes)
+
+
+def minutes_left(seat: Seat | None) -> float:
+    """Of the lease that begins now or began just now."""
+    assert seat
+    assert seat.leased_until
+    return (seat.leased_until - timezone.now()) / timedelta(minutes=1)
+
+
+def all_in_turn(*people: User) -> list[Seat]:
+    """What these people get one after the other; each keeps what they got."""
+    return [seat for seat in map(leases.next_for, people) if seat]
+
+
+def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None:
+    sure, unsure, disputed = (
+        hold(make_ticket("one"), confidence=0.8)[0],
+        hold(make_ticket("two"), confidence=0.2)[0],
+        hold(make_ticket("three"), confidence=0.4, second=Category.objects.last())[0],
+    )
+    assert all_in_turn(ana, ben, lea) == [disputed, unsure, sure]
+
+
+def test_of_two_that_are_worth_the_same_the_older_one_comes_first(ana: User, ben: User) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    assert all_in_turn(ana, ben) == seats
+
+
+def test_what_is_due_soon_comes_before_all_others_by_its_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
+    valuable, far, soon, late = (
+        hold(make_ticket("one"), confidence=0.1)[0],
+        hold(make_ticket("two", due_at=due(61)), confidence=0.5)[0],
+        hold(make_ticket("three", due_at=due(59)), confidence=0.8)[0],
+        hold(make_ticket("four", due_at=due(-5)), confidence=0.8)[0],
+    )
+    assert all_in_turn(ana, ben, lea, tom) == [late, soon, valuable, far]
+
+
+def test_how_soon_is_soon_is_set_at_the_desk(ana: User) -> None:
+    hold(make_ticket("one"), confidence=0.1)
+    (due_in_an_hour,) = hold(make_ticket("two", due_at=due(60)), confidence=0.8)
+    run_desk(urgent_minutes=61)
+    assert leases.next_for(ana) == due_in_an_hour
+
+
+def test_nobody_gets_what_another_has_in_hand(ana: User, ben: User) -> None:
+    (seat,) = hold(make_ticket())
+    assert leases.next_for(ana) == seat
+    assert leases.next_for(ben) is None
+
+
+def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None:
+    hold(make_ticket("one"), make_ticket("two"))
+    first = leases.next_for(ana)
+    Seat.objects.filter(pk=first.pk).update(leased_until=due(1))
+    second = leases.next_for(ana)
+    assert second == first
+    assert minutes_left(second) > 9
+
+
+def test_a_ticket_that_somebody_leaves_comes_back_by_itself(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    seat = leases.next_for(ana)
+    abandon(seat)
+    assert leases.next_for(ben) == seat
+    assert now(seat).reviewer == ben
+    assert leases.next_for(ana) is None
+
+
+def test_a_lease_that_ran_out_is_still_mine_while_nobody_else_has_come(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    seat = leases.next_for(ana)
+    abandon(seat)
+    assert leases.next_for(ana) == seat
+    assert leases.next_for(ben) is None
+
+
+def test_a_lease_lasts_as_long_as_it_is_set(ana: User) -> None:
+    run_desk(lease_minutes=3)
+    hold(make_ticket())
+    assert 2.9 < minutes_left(leases.next_for(ana)) <= 3
+
+
+def test_who_still_works_on_it_keeps_it(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    seat = leases.next_for(ana)
+    abandon(seat)
+    assert leases.keep(ana, seat.pk)
+    assert leases.next_for(ben) is None
+
+
+def test_what_another_has_taken_over_cannot_be_kept(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    seat = leases.next_for(ana)
+    abandon(seat)
+    leases.next_for(ben)
+    assert not leases.keep(ana, seat.pk)
+    assert now(seat).reviewer == ben
+
+
+def test_what_is_given_back_is_there_for_others_at_once(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    seat = leases.next_for(ana)
+    leases.let_go(ana)
+    assert leases.next_for(ben) == seat
+
+
+def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User, ben: User) -> None:
+    first, second = hold(make_ticket("one"), make_ticket("two"))
+    assert leases.next_for(ana) == first
+    assert leases.take(ana, second.ticket) == second
+    assert leases.next_for(ana) == second
+    assert leases.next_for(ben) == first
+
+
+def test_taking_what_one_has_begins_its_lease_anew(ana: User) -> None:
+    (seat,) = hold(make_ticket())
+    leases.take(ana, seat.ticket)
+    abandon(seat)
+    assert minutes_left(leases.take(ana, seat.ticket)) > 9
+
+
+def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User, ben: User) -> None:
+    first, second = hold(make_ticket("one"), make_ticket("two"))
+    leases.take(ana, first.ticket)
+    leases.take(ben, second.ticket)
+    with pytest.raises(Taken):
+        leases.take(ana, second.ticket)
+    assert leases.next_for(ana) == first
+    abandon(second)
+    assert leases.take(ana, second.ticket) == second
+
+
+def test_what_is_answered_cannot_be_taken(ana: User, ben: User) -> None:
+    (seat,) = hold(make_ticket())
+    answer(seat, ana)
+    with pytest.raises(Taken):
+        leases.take(ben, seat.ticket)
+
+
+def test_agents_do_not_get_what_waits_for_a_lead(ana: User, ben: User, lea: User) -> None:
+    (seat,) = hold(make_ticket())
+    escalate(leases.next_for(ana), ana)
+    assert leases.next_for(ben) is None
+    with pytest.raises(Taken):
+        leases.take(ben, seat.ticket)
+    assert leases.next_for(lea, "leads") == seat
+
+
+def test_who_changes_lanes_lets_go_of_what_was_in_hand(ana: User, lea: User) -> None:
+    first, second = hold(make_ticket("one"), make_ticket("two"))
+    escalate(leases.next_for(ana), ana)
+    assert leases.next_for(lea) == second
+    assert leases.next_for(lea, "leads") == first
+    assert now(second).reviewer is None
+    assert leases.next_for(lea) == second
+    assert now(first).reviewer is None
+
+
+def test_nothing_is_left_where_nothing_waits(ana: User) -> None:
+    assert leases.next_for(ana) is None
+    assert leases.left_for(ana) == Left(0, 0)
+
+
+def test_what_others_have_and_what_i_passed_on_is_told_apart_when_nothing_is_left_for_me(ana: User, ben: User) -> None:
+    hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
+    for _ticket in range(2):
+        skip(leases.next_for(ana), ana)
+    leases.next_for(ben)
+    answer(leases.next_for(ana), ana)
+    assert leases.next_for(ana) is None
+    assert leases.left_for(ana) == Left(in_other_hands=1, not_for_me=1)
+
+
+def test_an_abandoned_ticket_that_i_passed_on_is_in_nobodys_hands(ana: User, ben: User) -> None:
+    hold(make_ticket())
+    skip(leases.next_for(ana), ana)
+    abandon(leases.next_for(ben))
+    assert leases.next_for(ana) is None
+    assert leases.left_for(ana) == Left(in_other_hands=0, not_for_me=1)
+
+
+def test_the_other_of_two_seats_is_told_as_not_for_me(ana: User) -> None:
+    run_desk(double_share=1)
+    hold(make_ticket())
+    answer(leases.next_for(ana), ana)
+    assert leases.next_for(ana) is None
+    assert leases.left_for(ana) == Left(in_other_hands=0, not_for_me=1)
+    assert leases.look_again(ana) == 0
+
+
+def test_a_single_agent_can_look_again_at_what_they_skipped(ana: User) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    for _seat in seats:
+        skip(leases.next_for(ana), ana)
+    assert leases.next_for(ana) is None
+    assert leases.look_again(ana) == 2
+    assert leases.look_again(ana) == 0
+    for seat in seats:
+        assert leases.next_for(ana) == seat
+        answer(seat, ana)
+
+
+def test_skipping_twice_alone_is_no_reason_to_ask_a_lead(ana: User) -> None:
+    (seat,) = hold(make_ticket())
+    skip(leases.next_for(ana), ana)
+    leases.look_again(ana)
+    skip(leases.next_for(ana), ana)
+    assert now(seat).lane == "agents"
+
+
+def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(ana: User, ben: User) -> None:
+    first, second = hold(make_ticket("one"), make_ticket("two"))
+    skip(first, ana)
+    skip(second, ben)
+    leases.look_again(ana)
+    assert (leases.next_for(ana), leases.next_for(ben)) == (first, None)
+
+
+def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea: User) -> None:
+    first, second = hold(make_ticket("one"), make_ticket("two"))
+    for _seat in (first, second):
+        escalate(leases.next_for(ana), ana)
+    skip(leases.next_for(lea, "leads"), lea)
+    assert leases.next_for(lea, "leads") == second
+    answer(second, lea)
+    assert leases.next_for(lea, "leads") is None
+    assert leases.left_for(lea, "leads") == Left(in_other_hands=0, not_for_me=1)
+    assert leases.look_again(lea) == 1
+    assert leases.next_for(lea, "leads") == first
+
+
+def test_a_lead_may_look_at_what_they_escalated_themselves(lea: User) -> None:
+    (seat,) = hold(make_ticket())
+    escalate(leases.next_for(lea), lea)
+    assert leases.next_for(lea, "leads") == seat
+
+
+def test_counts_stop_at_a_limit() -> None:
+    hold(*(make_ticket(f"number {number}") for number in range(5)))
+    assert Seat.objects.open().count_to(3) == 3
+    assert Seat.objects.open().count_to(9) == 5
+
+
+def test_a_person_has_one_ticket_in_hand_and_a_ticket_is_in_one_persons_hands(ana: User) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    leases.next_for(ana)
+    with pytest.raises(IntegrityError), transaction.atomic():
+        Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(reviewer=ana)
+
+
+def queries(work: object, *arguments: object) -> int:
+    with CaptureQueriesContext(connection) as captured:
+        work(*arguments)  # type: ignore[operator]
+    return sum(not query["sql"].startswith(("SAVEPOINT", "RELEASE")) for query in captured)
+
+
+@pytest.mark.parametrize("waiting", [10, 1_000])
+def test_the_next_ticket_costs_two_queries_however_many_wait(ana: User, ben: User, waiting: int) -> None:
+    hold(*(make_ticket(f"number {number}") for number in range(waiting)))
+    leases.next_for(ben)
+    assert queries(leases.next_for, ana) == 2, "desk, claim"
+    assert queries(leases.next_for, ana) == 2, "desk, in hand"
+    assert queries(leases.keep, ana, 1) == 2
+    assert queries(leases.left_for, ana) == 2
+    assert queries(leases.look_again, ben) == 1
+
+
+@pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
+@pytest.mark.django_db(transaction=True)
+def test_nothing_but_a_lease_may_be_forgotten(ana: User, ben: User) -> None:
+    """What comes after a lease waits for the disk, and so does what a lease is a part of."""
+    hold(make_ticket(), make_ticket())
+    with CaptureQueriesContext(connection) as asked:
+        assert leases.next_for(ana)
+    assert "synchronous_commit" in asked.captured_queries[-1]["sql"]
+    with transaction.atomic():
+        assert leases.next_for(ben)
+        assert synchronous() == "on"
+    assert synchronous() == "on"
+
+
+def synchronous() -> str:
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW synchronous_commit")
+        return str(cursor.fetchone()[0])

@@ -1,0 +1,702 @@
+"""The queue as a table, and accepting many of its rows at once, as an agent's browser asks for them."""
+
+import itertools
+import re
+from collections.abc import Iterable
+from datetime import timedelta
+from html import unescape
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.html import escape
+
+from classifier.models import (
+    Category,
+    ModelSpec,
+    Sentiment,
+    Ticket,
+)
+from classifier.web.pagination import BoundedPaginator
+from review.models import Decision, Seat
+from review.screen import bulk
+from review.workflow import leases
+from review.workflow.decisions import Label
+from tests.factories import hold, make_ticket, run_desk
+from tests.review.actions import (
+    abandon,
+    answer,
+    assert_consistent,
+    escalate,
+    judge_again,
+    state,
+)
+
+pytestmark = pytest.mark.usefixtures("plain_desk")
+
+QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:accept"), reverse("review:undo")
+HTMX = {"HX-Request": "true"}
+COLUMNS = ["reason", "category", "sentiment", "confidence", "model", "language", "age", "due", "assignee"]
+ON_SQLITE = connection.vendor == "sqlite"
+
+
+def page(agent: Client, **query: Any) -> str:
+    return read(agent.get(QUEUE, query))
+
+
+def read(response: Any) -> str:
+    assert response.status_code == 200
+    return str(response.content.decode())
+
+
+def rows(content: str) -> list[str]:
+    return content.split("<tbody")[-1].split('<tr role="row">')[1:] if "<tbody" in content else []
+
+
+def tickets(content: str) -> list[int]:
+    """The tickets of the rows, in their order."""
+    return [int(pk) for row in rows(content) for pk in re.findall(r'of-ticket"[^>]*><a href="/tickets/(\d+)/', row)]
+
+
+def cell(row: str, column: str) -> str:
+    text = row.split(f'class="of-{column}"')[1].split(">", 1)[1].split("</td>")[0]
+    return re.sub(r"<[^>]+>|\s+", " ", text).replace("\xa0", " ").strip()
+
+
+def pks(*seats: Seat) -> list[int]:
+    return [seat.ticket_id for seat in seats]
+
+
+def category(name: str) -> Category:
+    return Category.objects.get(name=name)
+
+
+def sentiment(name: str) -> Sentiment:
+    return Sentiment.objects.get(name=name)
+
+
+def blind_seat(**values: Any) -> Seat:
+    run_desk(blind_share=1)
+    (seat,) = hold(make_ticket("to be seen blind"), **values)
+    run_desk()
+    return seat
+
+
+def varied() -> list[Seat]:
+    """Seats that differ in every column, in the order of work; the last ones have nothing in most of them."""
+    moment = timezone.now()
+    account = category("Account")
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    values: list[tuple[dict[str, Any], dict[str, Any]]] = [
+        ({"due_at": moment + timedelta(minutes=5), "language": "de"}, {"confidence": 0.8, "category": child}),
+        ({"due_at": moment + timedelta(minutes=9)}, {"confidence": 0.7, "sentiment": sentiment("Neutral")}),
+        ({"language": "en"}, {"confidence": 0.1, "second": account}),
+        ({"language": "fr", "due_at": moment + timedelta(days=3)}, {"confidence": 0.2, "category": account}),
+        ({"received_at": moment - timedelta(days=9)}, {"confidence": 0.3, "spec": ModelSpec.objects.last()}),
+        ({"received_at": moment - timedelta(hours=3)}, {"confidence": 0.4, "sentiment": sentiment("Negative")}),
+    ]
+    seats = [hold(make_ticket(f"ticket {place}", **of), **said)[0] for place, (of, said) in enumerate(values)]
+    blind = blind_seat()
+    Seat.objects.filter(pk=blind.pk).update(value=0)
+    return [*seats, blind]
+
+
+# Who may, and what a row tells
+
+
+def test_only_who_reviews_sees_the_queue(client: Client, tom: User) -> None:
+    assert client.get(QUEUE).status_code == 302
+    client.force_login(tom)
+    assert client.get(QUEUE).status_code == 403
+    assert client.post(ACCEPT).status_code == 403
+
+
+def test_the_queue_is_looked_at_and_accepting_is_sent(agent: Client) -> None:
+    assert agent.post(QUEUE).status_code == 405
+    assert agent.get(ACCEPT).status_code == 405
+
+
+def test_a_row_tells_all_that_is_known(agent: Client, ben: User) -> None:
+    moment = timezone.now()
+    times = {"received_at": moment - timedelta(hours=3, minutes=2), "due_at": moment + timedelta(hours=2, minutes=1)}
+    ticket = make_ticket("I was <b>charged</b> twice", language="en", **times)
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    hold(ticket, confidence=0.628, category=child, sentiment=sentiment("Negative"))
+    leases.take(ben, ticket)
+    (row,) = rows(page(agent))
+    assert escape("I was <b>charged</b> twice") in row
+    assert f'href="{ticket.get_absolute_url()}"' in row
+    told = {column: cell(row, column) for column in COLUMNS}
+    assert told == {
+        "reason": "below the threshold",
+        "category": "Billing &gt; Refunds",
+        "sentiment": "Negative",
+        "confidence": "0.62",
+        "model": str(ModelSpec.objects.embedded()),
+        "language": "en",
+        "age": "3 hours",
+        "due": "in 2 hours",
+        "assignee": "ben",
+    }
+
+
+def test_a_late_ticket_says_so(agent: Client) -> None:
+    hold(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
+    assert cell(rows(page(agent))[0], "due") == "20 minutes late"
+
+
+def test_a_lease_that_ran_out_is_nobody_s(agent: Client, ben: User) -> None:
+    (seat,) = hold(make_ticket())
+    leases.next_for(ben)
+    abandon(seat)
+    (row,) = rows(page(agent))
+    assert cell(row, "assignee") == ""
+    assert 'type="checkbox"' in row
+
+
+def test_a_megabyte_of_text_is_an_excerpt(agent: Client) -> None:
+    hold(make_ticket("long " * 200_000))
+    assert len(page(agent)) < 40_000
+
+
+def test_only_agents_open_seats_are_listed(agent: Client, ana: User, ben: User) -> None:
+    open_one, answered, escalated = (hold(make_ticket(f"number {number}"))[0] for number in range(3))
+    answer(answered, ben)
+    escalate(escalated, ben)
+    assert tickets(page(agent)) == [open_one.ticket_id]
+
+
+def test_an_empty_queue_says_so(agent: Client) -> None:
+    assert "No review waits." in page(agent)
+
+
+def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> None:
+    seat = blind_seat(category=category("Account"), sentiment=sentiment("Negative"), confidence=0.31)
+    (row,) = rows(page(agent))
+    assert cell(row, "reason") == "blind review"
+    assert [cell(row, column) for column in ("category", "sentiment", "confidence", "model", "select")] == [""] * 5
+    for query in (
+        {"category": str(category("Account").pk)},
+        {"sentiment": str(sentiment("Negative").pk)},
+        {"confidence_min": "0"},
+        {"confidence_max": "1"},
+        {"model": str(ModelSpec.objects.embedded().pk)},
+        {"reason": "unsure"},
+    ):
+        assert tickets(page(agent, **query)) == [], query
+    assert tickets(page(agent, reason="blind")) == [seat.ticket_id]
+
+
+def test_a_row_leads_to_the_review_of_its_ticket(agent: Client, ana: User) -> None:
+    hold(make_ticket("one"), make_ticket("another"))
+    chosen = tickets(page(agent))[1]
+    take = re.findall(r'formaction="([^"]+)"', rows(page(agent))[1])[0]
+    response = agent.post(take, follow=True)
+    assert response.redirect_chain == [(reverse("review:screen"), 302)]
+    assert Seat.objects.held_by(ana).get().ticket_id == chosen
+    assert cell(rows(page(agent))[1], "assignee") == "ana"
+
+
+def test_labels_that_are_retired_keep_their_names(agent: Client) -> None:
+    hold(make_ticket(), category=category("Account"), sentiment=sentiment("Negative"))
+    Category.objects.filter(name="Account").update(retired=True)
+    Sentiment.objects.filter(name="Negative").update(retired=True)
+    (row,) = rows(page(agent))
+    assert (cell(row, "category"), cell(row, "sentiment")) == ("Account", "Negative")
+
+
+# Filters
+
+
+def test_each_filter_finds_what_it_says(agent: Client, ana: User) -> None:
+    seats = varied()
+    child, soon, torn, account, old, negative, blind = seats
+    leases.take(ana, old.ticket)
+    last = ModelSpec.objects.last()
+    wanted: dict[str, tuple[dict[str, Any], Iterable[Seat]]] = {
+        "reason": ({"reason": "disagreement"}, [torn]),
+        "blind": ({"reason": "blind"}, [blind]),
+        "category": ({"category": account.category_id}, [account]),
+        "sentiment": ({"sentiment": negative.sentiment_id}, [negative]),
+        "least confidence": ({"confidence_min": "0.7"}, [child, soon]),
+        "most confidence": ({"confidence_max": "0.2"}, [torn, account]),
+        "confidence range": ({"confidence_min": ".15", "confidence_max": ".35"}, [account, old]),
+        "old": ({"age": "over-1w"}, [old]),
+        "not so old": ({"age": "over-1h"}, [old, negative]),
+        "young": ({"age": "under-1h"}, [child, soon, torn, account, blind]),
+        "model": ({"model": last.pk if last else 0}, [old]),
+        "language": ({"language": "fr"}, [account]),
+        "mine": ({"assignee": "me"}, [old]),
+        "somebody's": ({"assignee": ana.pk}, [old]),
+        "nobody's": ({"assignee": "nobody"}, [seat for seat in seats if seat != old]),
+        "words": ({"q": "ticket 3"}, [account]),
+        "words and more": ({"q": "ticket", "language": "de"}, [child]),
+        "two": ({"age": "over-1h", "sentiment": negative.sentiment_id}, [negative]),
+        "none": ({"language": "fr", "reason": "disagreement"}, []),
+    }
+    for name, (query, found) in wanted.items():
+        assert sorted(tickets(page(agent, **query))) == sorted(pks(*found)), name
+
+
+def test_a_parent_category_finds_its_children_too(agent: Client) -> None:
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    grandchild = Category.objects.create(name="Late", parent=child)
+    Category.objects.create(name="Billing more", parent=None)
+    seats = [hold(make_ticket(one.name), category=one)[0] for one in (category("Billing"), child, grandchild)]
+    hold(make_ticket("other"), category=category("Account"))
+    assert sorted(tickets(page(agent, category=str(category("Billing").pk)))) == sorted(pks(*seats))
+    assert tickets(page(agent, category=str(grandchild.pk))) == pks(seats[2])
+    assert "Billing &gt; Refunds &gt; Late</option>" in page(agent)
+
+
+def test_only_languages_and_people_that_are_there_are_offered(agent: Client, ana: User, ben: User) -> None:
+    varied()
+    leases.next_for(ben)
+    content = page(agent)
+    offered = {name: re.findall(r'<option value="([^"]*)"', form) for name, form in selects(content).items()}
+    assert offered["language"] == ["", "de", "en", "fr"]
+    assert offered["assignee"] == ["", "me", "nobody", str(ben.pk)]
+
+
+def selects(content: str) -> dict[str, str]:
+    return dict(re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', content, re.DOTALL))
+
+
+def test_somebody_who_has_nothing_in_hand_any_more_is_no_mistake(agent: Client, ben: User) -> None:
+    hold(make_ticket())
+    content = page(agent, assignee=str(ben.pk))
+    assert tickets(content) == []
+    assert f'<option value="{ben.pk}" selected>ben</option>' in content
+
+
+def test_the_form_shows_what_is_filtered_by(agent: Client) -> None:
+    varied()
+    content = page(agent, q='"quoted" words', reason="unsure", confidence_min="0.5", language="fr")
+    assert 'value="&quot;quoted&quot; words"' in content
+    assert '<option value="unsure" selected>' in content
+    assert 'value="0.5"' in content
+    assert '<option value="fr" selected>' in content
+
+
+@pytest.mark.parametrize(
+    "query",
+    [
+        {"page": "x"},
+        {"page": "9" * 5_000},
+        {"page": "-1"},
+        {"page": "0"},
+        {"sort": "nonsense"},
+        {"sort": "select"},
+        {"sort": "-"},
+        {"sort": "age,due"},
+        {"sort": "ticket__text"},
+        {"category": "x"},
+        {"category": "99999999999999999999999"},
+        {"sentiment": "-1"},
+        {"model": "1e9"},
+        {"confidence_min": "nan"},
+        {"confidence_min": "1e999"},
+        {"confidence_max": "-0.5"},
+        {"age": "forever"},
+        {"language": "\x00"},
+        {"assignee": "99999999999999999999999"},
+        {"assignee": "99999999999999999"},
+        {"assignee": "²"},
+        {"q": "\x00"},
+        {"q": "(" * 5_000},
+        {"undo": "99999999999999999999999"},
+        {"undo": "x"},
+        {"per_page": "100000"},
+    ],
+)
+def test_a_mangled_address_shows_the_queue(agent: Client, query: dict[str, str]) -> None:
+    (seat,) = hold(make_ticket())
+    assert tickets(page(agent, **query)) == [seat.ticket_id]
+
+
+def test_a_value_that_makes_no_sense_is_told_in_the_form(agent: Client) -> None:
+    hold(make_ticket())
+    assert "Ensure this value is less than or equal to 1" in page(agent, confidence_min="7")
+    assert "is not one of the available choices" in page(agent, reason="because")
+
+
+# Order
+
+
+def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent: Client) -> None:
+    seats = varied()
+    assert tickets(page(agent)) == pks(*seats)
+    assert "In the order of work" in page(agent)
+
+
+@pytest.mark.parametrize("column", COLUMNS)
+def test_every_column_sorts_both_ways_and_what_is_empty_comes_last(agent: Client, ana: User, column: str) -> None:
+    seats = varied()
+    leases.take(ana, seats[3].ticket)
+    up, down = rows(page(agent, sort=column)), rows(page(agent, sort=f"-{column}"))
+    values = [[cell(row, column) for row in listed] for listed in (up, down)]
+    there = [[value for value in listed if value and value != "blind review"] for listed in values]
+    assert values[0][: len(there[0])] == there[0], "what is empty comes last"
+    assert values[1][: len(there[1])] == there[1], "what is empty comes last"
+    assert list(dict.fromkeys(there[0])) == list(dict.fromkeys(reversed(there[1])))
+    empty = [tickets(page(agent, sort=sort))[len(there[0]) :] for sort in (column, f"-{column}")]
+    assert empty[0] == empty[1] == [pk for pk in pks(*by_value(seats)) if pk in empty[0]]
+
+
+def by_value(seats: list[Seat]) -> list[Seat]:
+    return sorted(Seat.objects.filter(pk__in=[seat.pk for seat in seats]), key=lambda seat: (-seat.value, seat.pk))
+
+
+def test_sorting_goes_by_the_value_itself(agent: Client) -> None:
+    child, soon, torn, account, old, negative, blind = varied()
+    assert tickets(page(agent, sort="confidence"))[:6] == pks(torn, account, old, negative, soon, child)
+    assert tickets(page(agent, sort="-confidence"))[:6] == pks(child, soon, negative, old, account, torn)
+    assert tickets(page(agent, sort="-age"))[:2] == pks(old, negative)
+    assert tickets(page(agent, sort="age"))[-2:] == pks(negative, old)
+    assert tickets(page(agent, sort="due"))[:3] == pks(child, soon, account)
+    assert tickets(page(agent, sort="-due"))[:3] == pks(account, soon, child)
+    assert tickets(page(agent, sort="language"))[:3] == pks(child, torn, account)
+    assert blind.ticket_id in tickets(page(agent, sort="model"))[-1:]
+
+
+@pytest.mark.parametrize("column", ["reason", "category", "sentiment", "model", "language"])
+def test_what_shares_a_label_or_a_language_comes_by_what_it_is_worth(agent: Client, column: str) -> None:
+    """So a column that is the same for all sorts as the table without a column; the other way round, backwards."""
+    seats = [hold(make_ticket(f"of {share}", language="de"), confidence=share)[0] for share in (0.5, 0.1, 0.4, 0.1)]
+    worth_most_first = pks(*by_value(seats))
+    assert worth_most_first != pks(*seats)
+    assert tickets(page(agent, sort=column)) == worth_most_first
+    assert tickets(page(agent, sort=f"-{column}")) == worth_most_first[::-1]
+
+
+@pytest.mark.parametrize("column", ["", *COLUMNS])
+def test_few_and_many_come_in_the_same_order(
+    agent: Client, ana: User, column: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Few are put in order by the program, many along an index; nobody should see which it was."""
+    leases.take(ana, varied()[2].ticket)
+    queries = [{"sort": f"{way}{column}", "language": ""} for way in ("", "-")[: 2 if column else 1]]
+    filters: list[dict[str, str]] = [{"age": "under-1h"}, {"assignee": "nobody"}, {"confidence_min": "0.1"}]
+    for query, more in itertools.product(queries, filters):
+        few = tickets(page(agent, **query, **more))
+        with monkeypatch.context() as patch:
+            patch.setattr(BoundedPaginator, "MOST", len(few))
+            assert tickets(page(agent, **query, **more)) == few, (query, more)
+
+
+def test_the_header_tells_the_order_and_leads_to_the_other(agent: Client) -> None:
+    hold(make_ticket())
+    content = page(agent, sort="-age", reason="unsure", page="1")
+    header = content.split('class="of-age"')[1].split("</th>")[0]
+    assert 'aria-sort="descending"' in header
+    assert "?sort=age&amp;reason=unsure" in header
+    assert "Back to the order of work" in content
+    assert content.count("aria-sort") == 1
+
+
+# Pages
+
+
+def many(number: int, **values: Any) -> list[Seat]:
+    """Seats without all that comes before one."""
+    created = Ticket.objects.bulk_create([Ticket(text=f"ticket {count}", state="held") for count in range(number)])
+    moment = timezone.now()
+    same = {"category": category("Billing"), "sentiment": sentiment("Neutral"), "spec": ModelSpec.objects.embedded()}
+    seats = []
+    for place, ticket in enumerate(created):
+        differ = {
+            "value": place % 101 / 101,
+            "received_at": moment - timedelta(minutes=place % 5_000),
+            "due_at": moment + timedelta(minutes=place) if place % 3 == 0 else None,
+            "reason": ["unsure", "disagreement"][place % 2],
+            "language": ["de", "en", "fr"][place % 3],
+            "confidence": place % 97 / 100,
+        }
+        seats.append(Seat(ticket=ticket, number=1, group=ticket.pk, **same | differ | values))
+    return Seat.objects.bulk_create(seats)
+
+
+def test_pages_hold_every_ticket_once(agent: Client) -> None:
+    seats = many(60)
+    for sort in ("", "due", "-confidence", "assignee"):
+        listed = [pk for number in (1, 2, 3) for pk in tickets(page(agent, sort=sort, page=str(number)))]
+        assert sorted(listed) == sorted(pks(*seats)), sort
+        assert [len(tickets(page(agent, sort=sort, page=str(number)))) for number in (1, 2, 3)] == [25, 25, 10]
+
+
+def test_a_page_beyond_the_end_is_the_last(agent: Client) -> None:
+    many(30)
+    content = page(agent, page="77")
+    assert "Page 2 of 2" in content
+    assert len(tickets(content)) == 5
+
+
+def test_pages_keep_the_filters_and_the_order(agent: Client) -> None:
+    many(30)
+    following = re.findall(r'id="page-next"[^>]*href="([^"]+)"', page(agent, sort="-due", reason="", q="ticket"))[0]
+    assert following == "?sort=-due&amp;q=ticket&amp;page=2"
+
+
+def test_counting_stops_before_it_costs(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    many(40)
+    assert "40 reviews wait" in page(agent)
+    monkeypatch.setattr(BoundedPaginator, "MOST", 30)
+    for query in ({}, {"age": "under-1h"}):
+        content = page(agent, **query)
+        assert "30 reviews or more wait" in content
+        assert "Page 1 of 2" in content
+
+
+@pytest.mark.parametrize("query", [{}, {"sort": "-confidence"}, {"sort": "due"}, {"reason": "unsure"}])
+def test_the_queue_costs_the_same_whatever_its_length(agent: Client, query: dict[str, str]) -> None:
+    costs = []
+    for more in (10, 990):
+        many(more, due_at=timezone.now(), reason="unsure")
+        with CaptureQueriesContext(connection) as asked:
+            content = page(agent, **query)
+        costs.append(len(asked))
+    assert len(tickets(content)) == 25
+    # Of its own: categories, sentiments, models, languages, who has what; desk, counts, keys and rows of the page.
+    assert costs[0] == costs[1] <= 15
+
+
+def test_no_page_sorts_the_table(agent: Client) -> None:
+    """Every order is that of an index, so a million rows are read no more than a thousand."""
+    many(1_500)
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    for sort in ("", *(f"{way}{column}" for way in ("", "-") for column in COLUMNS)):
+        with CaptureQueriesContext(connection) as asked:
+            page(agent, sort=sort, page="30")
+        orders = [one["sql"] for one in asked if re.match(r'SELECT "review_seat"."id" .*LIMIT 25', one["sql"])]
+        assert orders
+        for order in orders:
+            # An assignee's seat is found by its key, and there is one.
+            assert "auth_user" in order or sorts_nothing(plan := explained(order)), f"{order}\n{plan}"
+
+
+def explained(query: str) -> str:
+    """How the database goes about it; PostgreSQL would sort so few, and is asked whether it must."""
+    with connection.cursor() as cursor:
+        if not ON_SQLITE:
+            cursor.execute("SET LOCAL enable_sort = off")
+        cursor.execute(f"{'EXPLAIN QUERY PLAN' if ON_SQLITE else 'EXPLAIN'} {query}")
+        return "\n".join(str(row[-1]) for row in cursor.fetchall())
+
+
+def sorts_nothing(plan: str) -> bool:
+    """But for rows of the same moment, which PostgreSQL may put in order."""
+    return "TEMP B-TREE" not in plan if ON_SQLITE else not re.search(r"(?<!Incremental )Sort  ", plan)
+
+
+# What htmx gets
+
+
+def test_htmx_gets_the_table_alone(agent: Client) -> None:
+    many(30)
+    response = agent.get(QUEUE, {"sort": "-age", "reason": "", "q": "ticket", "page": "2"}, headers=HTMX)
+    content = response.content.decode()
+    assert "<html" not in content
+    assert content.lstrip().startswith('<form id="queue-table"')
+    assert 'id="found" hx-swap-oob' in content
+    assert "HX-Request" in response["Vary"]
+    assert response["HX-Push-Url"] == f"{QUEUE}?sort=-age&q=ticket&page=2"
+    assert len(tickets(content)) == 5
+
+
+# Accepting
+
+
+def accept(agent: Client, *seats: Seat, **more: Any) -> str:
+    return read(agent.post(ACCEPT, {"seat": [seat.pk for seat in seats], **more}, follow=True))
+
+
+def label_of(content: str) -> str:
+    return str(re.findall(r'name="label" value="([^"]+)"', content)[0])
+
+
+def confirm(agent: Client, *seats: Seat, **more: Any) -> str:
+    """What is sent from the page that shows what will become of these."""
+    return accept(agent, *seats, confirmed="yes", **{"label": label_of(accept(agent, *seats))} | more)
+
+
+def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent: Client) -> None:
+    seats = hold(make_ticket("first one"), make_ticket("second <one>"))
+    content = accept(agent, *seats)
+    assert "Accept 2 tickets as Billing | Positive?" in content
+    assert "first one" in content
+    assert "second &lt;one&gt;" in content
+    assert not Decision.objects.exists()
+
+
+def test_what_is_confirmed_is_accepted_in_one_go(agent: Client, ana: User) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
+    content = confirm(agent, *seats[:2])
+    assert "2 tickets accepted as Billing | Positive." in content
+    first, second = Decision.objects.order_by("pk")
+    assert (first.verdict, first.reviewer, first.label) == ("accepted", ana, "Billing | Positive")
+    assert first.batch == second.batch
+    assert [state(seat.ticket) for seat in seats] == ["settled", "settled", "held"]
+    assert_consistent()
+
+
+def test_what_was_accepted_can_be_undone_in_one_go(agent: Client) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    form = confirm(agent, *seats).split('<form class="undo"')[1].split("</form>")[0]
+    fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
+    content = read(agent.post(UNDO, fields, follow=True))
+    assert "2 decisions are undone." in content
+    assert tickets(content) == pks(*seats)
+    assert_consistent()
+    assert "Undo: ask" not in page(agent, undo=fields["decision"])
+    assert "This cannot be undone" in read(agent.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
+
+
+def test_only_one_s_own_can_be_undone_here(agent: Client, ben: User) -> None:
+    decision = answer(hold(make_ticket())[0], ben)
+    assert "Undo: ask" not in page(agent, undo=str(decision.pk))
+
+
+def test_a_double_click_accepts_once_and_can_still_be_undone(agent: Client) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    label = label_of(accept(agent, *seats))
+    for expected in ("2 tickets accepted as Billing | Positive.", "Nothing was accepted. Left out: 2 answered by you"):
+        content = accept(agent, *seats, confirmed="yes", label=label)
+        assert expected in content
+        assert "Undo: ask" in content
+    assert Decision.objects.count() == 2
+
+
+def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent: Client) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    blind_seat()
+    shown = re.findall(r'name="shown" value="(\d+)"', page(agent))
+    assert sorted(map(int, shown)) == [seat.pk for seat in seats]
+    content = agent.post(ACCEPT, {"shown": shown, "all": "yes"}).content.decode()
+    assert "Accept 2 tickets as Billing | Positive?" in content
+
+
+def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent: Client) -> None:
+    billing = hold(make_ticket("one"), make_ticket("two"))
+    child = Category.objects.create(name="Refunds", parent=category("Billing"))
+    refunds = hold(make_ticket("three"), category=child)
+    content = accept(agent, *refunds, *billing)
+    assert "These do not share a suggestion" in content
+    groups = re.findall(r"<h2>(.*?)</h2>", content)
+    assert groups == ["Billing | Positive", "Billing &gt; Refunds | Positive"]
+    assert not Decision.objects.exists()
+    second_form = content.split('class="paper"><form')[2]
+    chosen = re.findall(r'name="seat" value="(\d+)"', second_form)
+    content = agent.post(ACCEPT, {"seat": chosen}).content.decode()
+    assert "Accept 1 ticket as Billing &gt; Refunds | Positive?" in content
+
+
+def test_what_is_confirmed_for_one_label_accepts_no_other(agent: Client) -> None:
+    billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
+    label = label_of(accept(agent, billing))
+    content = accept(agent, billing, account, confirmed="yes", label=label)
+    assert "1 ticket accepted as Billing | Positive. Left out: 1 suggested another label by now." in content
+    assert state(account.ticket) == "held"
+    assert "Nothing was accepted." in accept(agent, account, confirmed="yes", label="nonsense")
+
+
+def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent: Client) -> None:
+    (seat,) = hold(make_ticket())
+    label = label_of(accept(agent, seat))
+    judge_again(seat.ticket, category=category("Account"))
+    assert "suggested another label by now" in accept(agent, seat, confirmed="yes", label=label)
+    assert not Decision.objects.exists()
+
+
+def test_what_is_left_out_is_told_with_the_reason(agent: Client, ana: User, ben: User) -> None:
+    fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
+    run_desk(double_share=1)
+    double = hold(make_ticket("asks two"))[0]
+    run_desk()
+    blind = blind_seat()
+    answer(mine, ana)
+    answer(gone, ben)
+    escalate(lead, ben)
+    leases.take(ben, held.ticket)
+    Seat.objects.filter(pk=failed.pk).update(category=None, sentiment=None, reason="failure")
+    account = category("Account")
+    Seat.objects.filter(pk=retired.pk).update(category=account)
+    Category.objects.filter(pk=account.pk).update(retired=True)
+    everything = (fine, mine, gone, lead, held, failed, retired, double, blind)
+    content = accept(agent, *everything)
+    assert "Accept 1 ticket as Billing | Positive?" in content
+    left_out = dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", content.split("Left out</h2>")[1], re.DOTALL))
+    assert {why: [int(pk) for pk in re.findall(r"/tickets/(\d+)/", links)] for why, links in left_out.items()} == {
+        "Answered by you already": pks(mine),
+        "Not asked about any more": pks(gone),
+        "With a lead": pks(lead),
+        "In somebody else&#x27;s hands": pks(held),
+        "Without a suggestion": pks(failed),
+        "Suggested a label that is not offered any more": pks(retired),
+        "To be reviewed blind, one by one": pks(double, blind),
+    }
+    confirm(agent, *everything)
+    assert Decision.objects.filter(batch__isnull=False).values_list("ticket", flat=True).get() == fine.ticket_id
+    assert_consistent()
+
+
+def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent: Client, ana: User, ben: User) -> None:
+    own, abandoned = hold(make_ticket("one"), make_ticket("two"))
+    leases.take(ana, own.ticket)
+    leases.take(ben, abandoned.ticket)
+    abandon(abandoned)
+    assert "2 tickets accepted as Billing | Positive." in confirm(agent, own, abandoned)
+
+
+def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent: Client) -> None:
+    seats = many(203)
+    content = accept(agent, *seats)
+    assert "Accept 200 tickets" in content
+    assert "At most 200 are accepted at once: 3 more of your selection are left" in content
+    assert "200 tickets accepted as Billing | Neutral." in confirm(agent, *seats)
+    assert Seat.objects.open().count() == 3
+
+
+def test_nothing_selected_is_said(agent: Client) -> None:
+    for sent in ({}, {"seat": ["x", "", "-1", "9" * 30]}, {"seat": [999_999]}, {"all": "yes"}):
+        response = agent.post(ACCEPT, sent, follow=True)
+        assert "Select tickets first." in response.content.decode(), sent
+
+
+def test_one_comes_back_to_where_one_was(agent: Client) -> None:
+    seats = hold(make_ticket("one"), make_ticket("two"))
+    content = page(agent, sort="-age", reason="unsure", undo="7")
+    back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
+    content = accept(agent, seats[0], back=back)
+    assert f'href="{QUEUE}?sort=-age&amp;reason=unsure"' in content
+    sent = {"seat": seats[0].pk, "label": label_of(content), "confirmed": "yes", "back": back}
+    response = agent.post(ACCEPT, sent)
+    assert response["Location"] == f"{QUEUE}?sort=-age&reason=unsure&undo={Decision.objects.get().pk}"
+
+
+@pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "\r\nX: y", "a=\x00", "%ff=%ff"])
+def test_nobody_is_led_elsewhere(agent: Client, back: str) -> None:
+    response = agent.post(ACCEPT, {"back": back})
+    assert response["Location"].startswith(QUEUE)
+
+
+def test_the_same_preview_serves_one_label_for_many(ana: User, ben: User) -> None:
+    seats = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
+    held = hold(make_ticket("three"))[0]
+    leases.take(ben, held.ticket)
+    label = Label(category("General"), sentiment("Neutral"))
+    preview = bulk.preview(bulk.chosen(str(seat.pk) for seat in [*seats, held]), ana, label)
+    assert preview.group
+    assert preview.group.name == "General | Neutral"
+    assert preview.group.seats == seats
+    assert preview.left_out == {bulk.Hindrance.IN_HAND: [held]}
+    accepted = bulk.accept(preview, ana)
+    assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 in somebody else's hands.")
+    assert {decision.verdict for decision in Decision.objects.all()} == {"corrected"}
+    assert accepted.undoable

@@ -1,0 +1,187 @@
+"""How the database goes about what is asked all the time: by an index, reading a handful of rows, however many there
+are.
+"""
+
+from collections.abc import Callable
+from datetime import timedelta
+from functools import partial
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.db import connection
+from django.db.models import QuerySet
+from django.test import Client
+from django.utils import timezone
+
+import classifier.tasks
+import review.tasks
+from classifier import references
+from classifier.models import (
+    Archive,
+    Gate,
+    Prediction,
+    Ticket,
+    Verdict,
+)
+from classifier.pipeline import runner
+from review.gold import gold_labels
+from review.models import Decision, Desk, Seat
+from review.specialist import training
+from review.workflow import decisions
+from review.workflow.decisions import Label
+from tests.factories import make_ticket, run_desk
+
+STORED = 4_000
+BIG = ("classifier_ticket", "classifier_prediction", "classifier_verdict", "review_decision", "review_seat")
+_RECURSIVE = "WITH RECURSIVE s(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s LIMIT"
+SERIES = {
+    "postgresql": f"generate_series(1, {STORED}) n",
+    "sqlite": f"({_RECURSIVE} {STORED}) SELECT n FROM s)",  # noqa: S608 - a number
+}
+UNIQUE = {"postgresql": "gen_random_uuid()", "sqlite": "substr('0000000' || n, -8) || substr(one.key, 9)"}
+OWN = {
+    "id": "one.id + n",
+    "ticket_id": "one.ticket_id + n",
+    "prediction_id": "one.prediction_id + n",
+    "seat_id": "one.seat_id + n",
+    "group": 'one."group" + n',
+    "external_id": "'x' || n",
+    "customer": "'c' || n % 50",
+}
+WAITING = {
+    "state": "CASE WHEN n % 50 = 0 THEN 'open' ELSE one.state END",
+    "reviewer_id": "CASE WHEN n % 50 = 0 THEN NULL ELSE one.reviewer_id END",
+}
+
+
+@pytest.fixture
+def many(embedded_gate: Gate, ana: User) -> int:
+    """So many tickets that passed long ago, every fiftieth with somebody asked: copies of rows that the product made of
+    one that was settled. The key of one in the middle.
+    """
+    run_desk()
+    Gate.objects.update(threshold=1.0)
+    ticket = make_ticket("Where is my invoice?", customer="a@example.org")
+    runner.work_off()
+    seat, said = Seat.objects.select_related("ticket").get(), Prediction.objects.get()
+    decisions.decide(seat, ana, Label(said.category, said.sentiment), key=uuid4())
+    for model in (Ticket, Prediction, Verdict, Seat, Decision):
+        copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Seat else {}))
+    Decision.objects.update(created_at=timezone.now() - timedelta(days=9))
+    Ticket.objects.filter(pk__gt=ticket.pk).update(state=Ticket.State.ACCEPTED, category=None, sentiment=None)
+    Desk.objects.update(gathered_until=timezone.now(), ordered_at=timezone.now() - timedelta(hours=1))
+    with connection.cursor() as cursor:
+        cursor.execute("ANALYZE")
+    return ticket.pk + STORED // 2
+
+
+def copy(model: type[Any], own: dict[str, str]) -> None:
+    """Of the one row there is, with keys that follow."""
+    quote, table = connection.ops.quote_name, model._meta.db_table
+    columns = [field.column for field in model._meta.concrete_fields]
+    values = ", ".join(own.get(name, f"one.{quote(name)}") for name in columns)
+    into = f"INSERT INTO {table} ({', '.join(map(quote, columns))})"
+    one = model._base_manager.get().pk
+    with connection.cursor() as cursor:
+        source = f"{SERIES[connection.vendor]}, {table} one WHERE one.id = {one}"
+        cursor.execute(f"{into} SELECT {values} FROM {source}")  # noqa: S608 - names of columns
+
+
+def scans(sql: str, parameters: Any) -> list[str]:
+    """Where the plan reads the whole of a big table, rather than the first rows of it that come along."""
+    explain = "EXPLAIN QUERY PLAN " if connection.vendor == "sqlite" else "EXPLAIN "
+    with connection.cursor() as cursor:
+        cursor.execute(explain + sql, parameters)
+        plan = [" ".join(map(str, row)) for row in cursor.fetchall()]
+    ends_early = "LIMIT" in sql and not any(word in line for line in plan for word in ("Sort", "Filter", "B-TREE"))
+    costly = [f"{kind} {table} " for kind in ("Seq Scan on", "SCAN") for table in BIG]
+    read = [line for line in plan if any(word in f"{line} " for word in costly) and "USING" not in line]
+    return [] if ends_early else read
+
+
+def asked_by(work: Callable[[], Any]) -> dict[str, list[str]]:
+    """What of all that a piece of work asks reads a big table from one end to the other."""
+    asked: list[tuple[str, Any]] = []
+
+    def note(execute: Callable[..., Any], sql: str, parameters: Any, many: bool, context: Any) -> Any:
+        if sql.lstrip("(").startswith(("SELECT", "UPDATE", "DELETE")) and not many:
+            asked.append((sql, parameters))
+        return execute(sql, parameters, many, context)
+
+    with connection.execute_wrapper(note):
+        work()
+    # What is sent apart from its values has its plans looked at elsewhere.
+    found = {sql: scans(sql, parameters) for sql, parameters in asked if "$1" not in sql}
+    return {sql: lines for sql, lines in found.items() if lines}
+
+
+Question = Callable[[int], QuerySet[Any]]
+
+QUESTIONS: dict[str, Question] = {
+    "what waits for a model": lambda _pk: Ticket.objects.waiting().filter(bulk=False).order_by("available_at")[:16],
+    "whether anything waits": lambda _pk: Ticket.objects.waiting()[:1],
+    "the first page": lambda _pk: Ticket.objects.order_by("-pk")[:51],
+    "a page further back": lambda pk: Ticket.objects.filter(pk__lt=pk).order_by("-pk")[:51],
+    "a page of those that passed": lambda pk: Ticket.objects.in_state("accepted").filter(pk__lt=pk)[:51],
+    "a page of a source": lambda _pk: Ticket.objects.filter(source="none").order_by("-pk")[:51],
+    "how many are held": lambda _pk: Ticket.objects.in_state("held").order_by()[:1_000],
+    "how many are new": lambda _pk: Ticket.objects.new().order_by()[:1_000],
+    "a ticket by its name elsewhere": lambda _pk: Ticket.objects.filter(source="app", external_id="x77"),
+    "several of them": lambda _pk: Ticket.objects.filter(source__in=["app"], external_id__in=["x7", "x8"]),
+    "a customer's tickets": lambda _pk: Ticket.objects.filter(customer="c7").order_by("-pk")[:20],
+    "what models said of a ticket": lambda pk: Prediction.objects.filter(ticket=pk).order_by("pk"),
+    "its verdicts": lambda pk: Verdict.objects.filter(ticket=pk).order_by("pk"),
+    "its decisions": lambda pk: Decision.objects.filter(ticket=pk).order_by("pk"),
+    "the verdicts of a page": lambda pk: Verdict.objects.current().filter(ticket__in=range(pk, pk + 50)),
+    "somebody's decisions": lambda _pk: Decision.objects.filter(reviewer=User.objects.get().pk).order_by("-pk")[:25],
+    "decided of late": lambda _pk: Decision.objects.filter(created_at__gt=timezone.now()).order_by("created_at")[:10],
+    "what is old enough to leave": lambda pk: Ticket.objects.in_state("accepted").filter(pk__gt=pk).order_by("pk")[:50],
+    "an archived ticket": lambda pk: Archive.objects.around(pk),
+}
+
+
+def test_what_is_asked_all_the_time_reads_a_handful_of_rows(many: int) -> None:
+    found = {name: scans(*ask(many).query.sql_with_params()) for name, ask in QUESTIONS.items()}
+    assert {name: lines for name, lines in found.items() if lines} == {}
+    # What does scan is found.
+    assert scans(*Ticket.objects.filter(text="none").query.sql_with_params())
+    assert asked_by(lambda: list(Decision.objects.filter(note="none")))
+
+
+def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
+    def sweep() -> None:
+        classifier.tasks.sweep()
+        review.tasks.sweep()
+
+    sweep()
+    for work in (sweep, gold_labels.gather, training.is_due, lambda: references.keeping(range(many, many + 50))):
+        assert asked_by(work) == {}
+
+
+PAGES = [
+    "/",
+    "/?state=accepted",
+    "/?state=held&before=3000",
+    "/review/queue/",
+    "/review/mine/",
+    "/review/lead/",
+    "/review/assurance/",
+    "/models/",
+    "/admin/classifier/ticket/",
+    "/admin/classifier/prediction/",
+    "/admin/classifier/verdict/",
+    "/admin/review/decision/",
+    "/admin/review/seat/",
+]
+
+
+def test_pages_read_a_handful_of_rows(many: int, client: Client, admin: User) -> None:
+    client.force_login(admin)
+
+    def visit(page: str) -> None:
+        assert client.get(page).status_code == 200, page
+
+    found = {page: asked_by(partial(visit, page)) for page in PAGES}
+    assert {page: asked for page, asked in found.items() if asked} == {}

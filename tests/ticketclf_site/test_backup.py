@@ -1,0 +1,177 @@
+"""The restore drill: what was backed up while others wrote comes back whole, into another database."""
+
+import shutil
+import threading
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from io import StringIO
+from pathlib import Path
+from uuid import uuid4
+
+import pytest
+from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
+from django.db import connection, transaction
+
+from classifier.models import Prediction, Ticket
+from review.gold import gold_labels
+from review.models import Decision, GoldLabel, Seat
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    run_desk,
+)
+from tests.review.actions import answer
+from ticketclf_site.operations import backup
+
+Rows = dict[str, Counter[str]]
+GROWN = {"classifier_ticket", "classifier_prediction", "sqlite_sequence", "django_tasks_db_dbtaskresult"} | {
+    "procrastinate_jobs",
+    "procrastinate_events",
+}
+"""Tables that grow while tickets are stored."""
+
+
+def rows() -> Rows:
+    """Of every table what each row says; without the index of words, which is laid out as its rows came."""
+    found: Rows = {}
+    with connection.cursor() as cursor:
+        tables = [name for name in connection.introspection.table_names() if "_search" not in name]
+        for table in tables:
+            cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 - names of tables
+            found[table] = Counter(map(repr, cursor.fetchall()))
+    return found
+
+
+@contextmanager
+def writing() -> Iterator[None]:
+    """Somebody stores tickets meanwhile, each with its prediction."""
+    begun, stopping = threading.Event(), threading.Event()
+
+    def write() -> None:
+        while not stopping.is_set():
+            with transaction.atomic():
+                make_prediction(Ticket.objects.create(text="Written meanwhile", source="meanwhile"))
+            begun.set()
+        connection.close()
+
+    thread = threading.Thread(target=write)
+    thread.start()
+    begun.wait(20)
+    try:
+        yield
+    finally:
+        stopping.set()
+        thread.join()
+
+
+@pytest.fixture
+def programs() -> None:
+    """Those that PostgreSQL is backed up by."""
+    if connection.vendor == "postgresql" and not shutil.which("pg_dump"):
+        pytest.skip("no pg_dump is installed")
+
+
+@contextmanager
+def another_database(tmp_path: Path) -> Iterator[None]:
+    """An empty one, in place of the one that tests use."""
+    own = connection.settings_dict["NAME"]
+    name = str(tmp_path / "restored.sqlite3") if connection.vendor == "sqlite" else f"{own}_restored"
+    if connection.vendor == "postgresql":
+        _on_server(f'DROP DATABASE IF EXISTS "{name}"', f'CREATE DATABASE "{name}"')
+    connection.close()
+    connection.settings_dict["NAME"] = name
+    try:
+        yield
+    finally:
+        connection.close()
+        connection.settings_dict["NAME"] = own
+        if connection.vendor == "postgresql":
+            _on_server(f'DROP DATABASE "{name}"')
+
+
+def _on_server(*statements: str) -> None:
+    with connection._nodb_cursor() as cursor:
+        for statement in statements:
+            cursor.execute(statement)
+
+
+@pytest.fixture
+def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -> Rows:
+    """A desk with tickets, a decision and a gold label; all that is stored."""
+    run_desk()
+    seats = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
+    answer(seats[0], ana)
+    gold_labels.gather()
+    assert (GoldLabel.objects.filter(ticket__isnull=False).count(), Decision.objects.count()) == (1, 1)
+    return rows()
+
+
+def test_what_is_backed_up_while_others_write_comes_back_whole(worked: Rows, tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    with writing():
+        call_command("backup", str(file), stdout=StringIO())
+    written = Ticket.objects.filter(source="meanwhile").count()
+    with another_database(tmp_path):
+        backup.restore(file)
+        restored = rows()
+        held = Prediction.objects.filter(ticket__source="meanwhile")
+        assert 0 < held.count() <= written
+        assert held.values("ticket").distinct().count() == Ticket.objects.filter(source="meanwhile").count()
+        assert Ticket.objects.search("meanwhile").count() == held.count()
+        for table, before in worked.items():
+            assert not before - restored[table], table
+            assert table in GROWN or restored[table] == before, table
+        damaged = tmp_path / "damaged"
+        damaged.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
+        with pytest.raises(CommandError, match="Nothing was changed"):
+            call_command("restore", str(damaged), replace=True)
+        with pytest.raises(CommandError, match="not empty; --replace throws away"):
+            call_command("restore", str(file))
+        assert rows() == restored
+        # It goes on from there: keys that were given are not given again.
+        answer(Seat.objects.open().select_related("ticket").order_by("pk").first(), User.objects.get(username="ana"))
+        call_command("restore", str(file), replace=True, stdout=StringIO())
+        assert Decision.objects.count() == 1
+
+
+def test_a_file_that_is_no_backup_or_is_there_already_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    file.write_text("Dear diary")
+    with pytest.raises(CommandError, match="is no backup of a database"):
+        call_command("restore", str(file), replace=True)
+    with pytest.raises(CommandError, match="cannot be read"):
+        call_command("restore", str(tmp_path / "none"))
+    with pytest.raises(CommandError, match="is there already"):
+        call_command("backup", str(file))
+    assert file.read_text() == "Dear diary"
+
+
+@pytest.mark.django_db
+def test_a_backup_of_the_other_kind_of_database_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "backup"
+    file.write_bytes(b"PGDMP\x01" if connection.vendor == "sqlite" else b"SQLite format 3\x00")
+    with pytest.raises(CommandError, match=f"is no backup of {connection.vendor}, which DATABASE_URL names"):
+        call_command("restore", str(file), replace=True)
+
+
+@pytest.mark.django_db
+@pytest.mark.parametrize(
+    ("installed", "said"),
+    [("", "is not installed; it comes with"), ("pg_dump (PostgreSQL) 9.6.24", "is of version 9, the server of")],
+)
+def test_programs_of_postgresql_that_are_missing_or_too_old_are_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, said: str
+) -> None:
+    if connection.vendor != "postgresql":
+        pytest.skip("SQLite needs no other programs")
+    if installed:
+        program = tmp_path / "pg_dump"
+        program.write_text(f"#!/bin/sh\necho '{installed}'\n")
+        program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
+    with pytest.raises(CommandError, match=said):
+        call_command("backup", str(tmp_path / f"backup-{uuid4()}"))
+    assert not list(tmp_path.glob("*backup*"))

@@ -1,0 +1,224 @@
+"""Metrics tell what the tables hold, count every row once, and cost the same however much there is."""
+
+import json
+import re
+from collections.abc import Iterator
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.conf import settings as configured
+from django.contrib.auth.models import User
+from django.db import connection
+from django.test import Client
+from django.test.utils import CaptureQueriesContext
+from django.utils import timezone
+from hypothesis import HealthCheck, given
+from hypothesis import settings as examples
+from hypothesis import strategies as st
+from hypothesis.extra.django import TestCase
+from prometheus_client.parser import text_string_to_metric_families
+
+import review.reports.tallies
+from classifier import tallies
+from classifier.contract.types import FailureKind
+from classifier.models import (
+    ContractVersion,
+    Failure,
+    Fold,
+    ModelSpec,
+    Prediction,
+    Tally,
+    Ticket,
+)
+from classifier.pipeline import runner
+from classifier.taxonomy import initial_data
+from tests.conftest import UseServer
+from tests.factories import (
+    hold,
+    make_prediction,
+    make_ticket,
+    run_desk,
+)
+from tests.review.actions import answer
+from tests.servers import OpenAIServer
+from ticketclf_site.processes import registry
+
+DASHBOARD = Path(configured.BASE_DIR) / "deploy" / "grafana-dashboard.json"
+
+
+class Scraped:
+    """What is told at this moment."""
+
+    def __init__(self) -> None:
+        response = Client().get("/metrics")
+        assert response.status_code == 200
+        self.families = list(text_string_to_metric_families(response.content.decode()))
+        self._values = {
+            (one.name, frozenset(one.labels.items())): one.value for family in self.families for one in family.samples
+        }
+
+    def __call__(self, name: str, **labels: str) -> float:
+        return self._values[name, frozenset(labels.items())]
+
+
+def settle() -> None:
+    """As if the last look had been a while ago."""
+    Fold.objects.update(seen_at=timezone.now() - tallies.SETTLED - timedelta(seconds=1))
+
+
+def count_all() -> None:
+    for _turn in ("look", "count"):
+        tallies.keep_up([*tallies.SOURCES, *review.reports.tallies.SOURCES])
+        settle()
+
+
+def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
+    run_desk()
+    with OpenAIServer() as server:
+        spec = primary(server, price_per_request=2)
+        make_ticket("The app crashes.")
+        runner.work_off()
+        failed = {"spec": spec, "contract": ContractVersion.objects.in_force(), "kind": FailureKind.TIMEOUT}
+        Failure.objects.create(ticket=make_ticket("Hello?"), detail="late", cost=1, **failed)
+    (seat,) = hold(make_ticket("Where is my invoice?"))
+    decision = answer(seat, ana, "Billing")
+    registry.beat("worker")
+    count_all()
+    told, model = Scraped(), {"provider": "first's", "model": "first"}
+    assert told("ticketclf_tickets_received_total") == 3
+    assert told("ticketclf_predictions_total", **model) == 1
+    assert told("ticketclf_failures_total", **model, kind="timeout") == 1
+    assert told("ticketclf_model_cost_total", **model, purpose="tickets") == 2
+    assert told("ticketclf_model_cost_total", **model, purpose="failures") == 1
+    assert told("ticketclf_model_tokens_total", **model, direction="input") == 400
+    assert told("ticketclf_model_call_seconds_bucket", **model, le="+Inf") == 1
+    assert told("ticketclf_model_call_seconds_bucket", **model, le="60.0") == 1
+    assert 0 < told("ticketclf_model_call_seconds_sum", **model) < 60
+    assert told("ticketclf_verdicts_total", verdict="accepted", reason="sure") == 1
+    assert told("ticketclf_verdicts_total", verdict="held", reason="unsure") == 1
+    assert told("ticketclf_decisions_total", verdict=decision.verdict, purpose="review") == 1
+    assert told("ticketclf_workers_alive") == told("ticketclf_tickets_waiting") == 1
+    assert told("ticketclf_oldest_ticket_seconds", came="singly") > 0
+    assert told("ticketclf_certificate_in_force") == 0
+    assert told("process_resident_memory_bytes") > 0
+
+
+def test_a_row_is_not_counted_before_those_beside_it_can_be_seen(catalogue: None) -> None:
+    make_ticket("One")
+    tallies.keep_up(tallies.SOURCES)
+    tallies.keep_up(tallies.SOURCES)
+    assert tallies.sums() == {}
+    settle()
+    late = make_ticket("Two")
+    tallies.keep_up(tallies.SOURCES)
+    assert tallies.sums() == {("received",): 1}
+    assert Fold.objects.get(name="tickets").until == late.pk - 1
+
+
+def test_of_two_at_once_one_counts(catalogue: None) -> None:
+    make_ticket("One")
+    (source,) = (one for one in tallies.SOURCES if one.name == "tickets")
+    tallies.fold(source)
+    settle()
+    stale = Fold.objects.get(name="tickets")
+    tallies.fold(source)
+    tallies._count(stale, source, stale.seen)
+    assert tallies.sums() == {("received",): 1}
+
+
+class Chunks(TestCase):
+    """Whatever comes in when, and however much is counted at once, the sums are those of a full count."""
+
+    spec: ModelSpec
+    contract: ContractVersion
+
+    @classmethod
+    def setUpTestData(cls) -> None:
+        initial_data.load()
+        cls.spec = ModelSpec.objects.embedded()
+        cls.contract = ContractVersion.objects.in_force()
+
+    @examples(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+    @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 7)), max_size=4))
+    def test_sums_are_those_of_a_full_count(self, turns: list[tuple[int, int]]) -> None:
+        for number, most in [*turns, (0, 3), (0, 3)]:
+            for one in range(number):
+                seconds = (one % 3) * 0.2
+                said = {"spec": self.spec, "contract": self.contract, "latency_ms": 1_000 * seconds, "cost": 1}
+                make_prediction(make_ticket(f"Text {one}"), **said)
+            settle()
+            for source in tallies.SOURCES:
+                while tallies.fold(source, most=most):
+                    pass
+        settle()
+        tallies.keep_up(tallies.SOURCES)
+        expected = tallies._predicted(Prediction.objects.all()) | tallies._received(Ticket.objects.all())
+        assert tallies.sums() == pytest.approx({key: value for key, value in expected.items() if value})
+
+
+def test_a_scrape_asks_as_much_of_a_full_table_as_of_an_empty_one(catalogue: None) -> None:
+    def asked() -> int:
+        with CaptureQueriesContext(connection) as queries:
+            Scraped()
+        return len(queries)
+
+    before = asked()
+    for number in range(12):
+        make_prediction(make_ticket(f"Text {number}"))
+    count_all()
+    assert asked() == before < 30
+    rows = Tally.objects.count()
+    make_prediction(make_ticket("One more"))
+    count_all()
+    assert Tally.objects.count() == rows
+
+
+@pytest.mark.parametrize(
+    ("headers", "address", "status"),
+    [
+        ({}, "127.0.0.1", 200),
+        ({}, "203.0.113.9", 403),
+        ({"x-forwarded-for": "203.0.113.9"}, "127.0.0.1", 403),
+    ],
+)
+def test_without_a_token_only_this_machine_may_read(db: None, headers: Any, address: str, status: int) -> None:
+    assert Client(REMOTE_ADDR=address).get("/metrics", headers=headers).status_code == status
+
+
+@pytest.mark.parametrize(("given_token", "status"), [("Bearer right-token", 200), ("Bearer wrong", 403), ("", 403)])
+def test_with_a_token_whoever_has_it_may(db: None, settings: Any, given_token: str, status: int) -> None:
+    settings.METRICS_TOKEN = "right-token"
+    client = Client(REMOTE_ADDR="203.0.113.9")
+    assert client.get("/metrics", headers={"authorization": given_token}).status_code == status
+
+
+def test_the_dashboard_shows_what_there_is(catalogue: None) -> None:
+    make_prediction(make_ticket("One"))
+    Failure.objects.create(
+        ticket=make_ticket("Two"),
+        spec=ModelSpec.objects.embedded(),
+        contract=ContractVersion.objects.in_force(),
+        kind=FailureKind.TIMEOUT,
+    )
+    count_all()
+    exported = {name for family in Scraped().families for name in (family.name, *_samples(family))}
+    queries = " ".join(_queries(json.loads(DASHBOARD.read_text())))
+    wanted = set(re.findall(r"\b(?:ticketclf|process)_\w+", queries))
+    assert wanted - exported == set()
+    ours = {name for name in exported if name.startswith("ticketclf_")}
+    assert len(wanted & ours) >= 15
+
+
+def _samples(family: Any) -> Iterator[str]:
+    """As they are asked for."""
+    yield from (sample.name for sample in family.samples)
+    yield from {"counter": [f"{family.name}_total"], "histogram": [f"{family.name}_bucket"]}.get(family.type, [])
+
+
+def _queries(node: Any) -> Iterator[str]:
+    if isinstance(node, dict):
+        yield from (str(value) for key, value in node.items() if key == "expr")
+    for value in node.values() if isinstance(node, dict) else node if isinstance(node, list) else ():
+        yield from _queries(value)
