@@ -47,10 +47,10 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     )
     snapshot = snapshots.take(Filters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
     version = ContractVersion.objects.in_force()
-    specs = _specs(models)
+    language_models = _language_models(models)
     runs = [
-        benchmark_module.start(snapshot, [benchmark_module.Entry(spec, version) for spec in some])
-        for some in (specs[:1], specs)
+        benchmark_module.start(snapshot, [benchmark_module.Entry(language_model, version) for language_model in some])
+        for some in (language_models[:1], language_models)
     ]
     for run in runs:
         for number, contender in enumerate(run.contenders.all()):
@@ -60,12 +60,12 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     return runs[1].pk
 
 
-def _specs(number: int) -> list[Any]:
-    from classifier.models import ModelSpec, Provider
+def _language_models(number: int) -> list[Any]:
+    from classifier.models import LanguageModel, Provider
 
     provider, _created = Provider.objects.get_or_create(name="bench", defaults={"base_url": "http://127.0.0.1:9/v1"})
     return [
-        ModelSpec.objects.create(provider=provider, name=f"model-{chr(97 + one)}", family=f"bench {one}")
+        LanguageModel.objects.create(provider=provider, name=f"model-{chr(97 + one)}", family=f"bench {one}")
         for one in range(number)
     ]
 

@@ -56,13 +56,13 @@ def _labels(number: int) -> "list[GoldLabel]":
 
 def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> tuple[float, int]:
     """Seconds of a run, and how many results it has stored."""
-    from classifier.models import ContractVersion, ModelSpec, Provider
+    from classifier.models import ContractVersion, LanguageModel, Provider
     from review.benchmark import execution, runs
     from review.models import Result
 
     provider = Provider.objects.create(name=f"bench, {in_flight}", base_url=base_url)
     for number in range(models):
-        ModelSpec.objects.create(
+        LanguageModel.objects.create(
             provider=provider,
             name=f"model-{number}",
             family=f"family {number}",
@@ -70,7 +70,9 @@ def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> t
             json_mode="json_schema",
         )
     version = ContractVersion.objects.in_force()
-    entries = [runs.Entry(spec, version) for spec in ModelSpec.objects.filter(provider=provider)]
+    entries = [
+        runs.Entry(language_model, version) for language_model in LanguageModel.objects.filter(provider=provider)
+    ]
     started = runs.start(snapshot, entries)
     begun = time.perf_counter()
     execution.work_off(started.pk)

@@ -238,7 +238,7 @@ def _counted(server: Cluster, poster: Poster, seconds: float) -> Counted:
         str(name) for (name,) in server.rows("select external_id from classifier_ticket where source = %s", SOURCE)
     ]
     ((predictions,),) = server.rows(
-        "select count(*) from (select 1 from classifier_prediction group by ticket_id, spec_id, contract_id"
+        "select count(*) from (select 1 from classifier_prediction group by ticket_id, language_model_id, contract_id"
         " having count(*) > 1) doubled"
     )
     (judged, verdicts) = server.rows("select count(distinct ticket_id), count(*) from classifier_verdict")[0]

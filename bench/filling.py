@@ -25,7 +25,7 @@ def fill(tickets: int) -> dict[str, float]:
     from django.utils import timezone
 
     from classifier.models import Encoding, Fold
-    from review.models import Desk
+    from review.models import ReviewSettings
 
     kinds = _examples()
     seconds: dict[str, float] = {}
@@ -49,7 +49,7 @@ def fill(tickets: int) -> dict[str, float]:
         cursor.execute("VACUUM ANALYZE")
     # What workers would have kept up with all the while.
     Encoding.objects.update_or_create(encoder=_encoder(), defaults={"until": tickets})
-    Desk.objects.update(gathered_until=timezone.now())
+    ReviewSettings.objects.update(gathered_until=timezone.now())
     for name in ("tickets", "predictions", "verdicts", "decisions"):
         Fold.objects.update_or_create(name=name, defaults={"until": tickets, "seen": tickets})
     return seconds
@@ -59,15 +59,15 @@ def _examples() -> dict[str, Any]:
     """A ticket that passed, one that waits, and one that was settled, each brought there by the product itself."""
     from django.contrib.auth.models import User
 
-    from classifier.models import Gate, ModelSpec, Ticket
+    from classifier.models import Gate, LanguageModel, Ticket
     from classifier.pipeline import runner
-    from review.models import Desk, Seat
+    from review.models import Assignment, ReviewSettings
     from review.workflow import decisions
     from review.workflow.decisions import Label
 
-    Desk.current()
-    Desk.objects.update(blind_share=0, double_share=0)
-    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
+    ReviewSettings.current()
+    ReviewSettings.objects.update(blind_share=0, double_share=0)
+    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
     found: dict[str, Any] = {}
     for condition, threshold in ((ACCEPTED, 0.0), (HELD, 1.0), (SETTLED, 1.0)):
         Gate.objects.update(threshold=threshold)
@@ -77,10 +77,10 @@ def _examples() -> dict[str, Any]:
         runner.work_off()
         found[condition] = ticket
     Gate.objects.update(threshold=0.85)
-    seat = Seat.objects.select_related("ticket").get(ticket=found[SETTLED])
+    assignment = Assignment.objects.select_related("ticket").get(ticket=found[SETTLED])
     said = found[SETTLED].predictions.get()
     person, _created = User.objects.get_or_create(username="settler")
-    decisions.decide(seat, person, Label(said.category, said.sentiment), key=uuid4())
+    decisions.decide(assignment, person, Label(said.category, said.sentiment), key=uuid4())
     return found
 
 
@@ -118,7 +118,7 @@ def _without_indexes(cursor: Any) -> list[str]:
 
 def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list[str]:
     from classifier.models import Prediction, Ticket, Verdict
-    from review.models import Decision, Likeness, Seat
+    from review.models import Assignment, Decision, Likeness
 
     ago = _AGO.format(last=most)
     text = "(SELECT value FROM bench_text WHERE id = i % 150) || ' (' || i || ')'"
@@ -145,15 +145,21 @@ def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list
         ]
         if condition == ACCEPTED:
             continue
-        seat = {"id": "i", "ticket_id": "i", '"group"': "i", "value": f"0.5 * (1 - {confidence})"}
-        seat |= {"received_at": ago, "created_at": ago} | said
+        assignment = {"id": "i", "ticket_id": "i", '"group"': "i", "value": f"0.5 * (1 - {confidence})"}
+        assignment |= {"received_at": ago, "created_at": ago} | said
         like = {"ticket_id": "i", '"group"': "i"} | {f"band_{number}": f"i * {number + 1}" for number in range(4)}
         statements += [
-            _copied(Seat, ticket, seat, series),
+            _copied(Assignment, ticket, assignment, series),
             _copied(Likeness, ticket, like, series),
         ]
         if condition == SETTLED:
-            decided = {"id": "i", "ticket_id": "i", "seat_id": "i", "prediction_id": "i", "key": "gen_random_uuid()"}
+            decided = {
+                "id": "i",
+                "ticket_id": "i",
+                "assignment_id": "i",
+                "prediction_id": "i",
+                "key": "gen_random_uuid()",
+            }
             statements.append(_copied(Decision, ticket, decided | {"created_at": ago} | label, series))
     words = "INSERT INTO classifier_ticket_search SELECT id, classifier_ticket_words(text) FROM classifier_ticket"
     return [*statements, f"{words} WHERE id BETWEEN {first} AND {last}"]
@@ -181,9 +187,9 @@ def _copied(model: Any, ticket: Any, own: dict[str, str], series: str) -> str:
 def _catch_up(cursor: Any) -> None:
     """Keys go on after those that were given here."""
     from classifier.models import Prediction, Ticket, Verdict
-    from review.models import Decision, Seat
+    from review.models import Assignment, Decision
 
-    for model in (Ticket, Prediction, Verdict, Seat, Decision):
+    for model in (Ticket, Prediction, Verdict, Assignment, Decision):
         table = model._meta.db_table
         latest = f"SELECT max(id) FROM {table}"  # noqa: S608 - a table of ours
         cursor.execute(f"SELECT setval(pg_get_serial_sequence('{table}', 'id'), ({latest}))")

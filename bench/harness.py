@@ -57,17 +57,17 @@ def messages(count: int) -> list[str]:
 
 def use_server(base_url: str, *, in_flight: int, timeout: float = 5.0) -> None:
     """Make the model behind this URL the primary, without a second opinion."""
-    from classifier.models import Gate, ModelSpec, Provider
+    from classifier.models import Gate, LanguageModel, Provider
 
     provider, _created = Provider.objects.update_or_create(
         name="bench", defaults={"base_url": base_url, "api_key_env": ""}
     )
-    spec, _created = ModelSpec.objects.update_or_create(
+    language_model, _created = LanguageModel.objects.update_or_create(
         provider=provider,
         name="bench",
         defaults={"family": "bench", "max_in_flight": in_flight, "timeout": timeout, "json_mode": "json_schema"},
     )
-    Gate.objects.update(primary=spec, second_opinion=None)
+    Gate.objects.update(primary=language_model, second_opinion=None)
 
 
 @contextmanager

@@ -18,7 +18,7 @@ from itertools import islice
 from statistics import quantiles
 from typing import Any
 
-from bench import review as desk
+from bench import review as review_settings
 from bench.harness import (
     family,
     fresh_installation,
@@ -39,7 +39,7 @@ class Sender(threading.Thread):
 
     def __init__(self, key: str, name: str, texts: Iterator[str], *, bulk: bool, per_second: float = 0) -> None:
         super().__init__(daemon=True)
-        self._connection = http.client.HTTPConnection("127.0.0.1", desk.PORT, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", review_settings.PORT, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._texts, self._bulk, self._pause = texts, bulk, 1 / per_second if per_second else 0
         self._sender = name
@@ -182,7 +182,7 @@ def _slope(points: list[tuple[float, float]]) -> float:
 def running(workers: int, threads: int) -> Iterator[dict[str, int]]:
     """The web process and so many workers; their process ids by name."""
     with ExitStack() as stack:
-        web = stack.enter_context(desk.server())
+        web = stack.enter_context(review_settings.server())
         pids = {f"worker {number + 1}": stack.enter_context(worker(threads)) for number in range(workers)}
         yield {"web": web} | pids
 
@@ -193,16 +193,16 @@ def _key() -> str:
     from classifier.api import keys
     from classifier.models.api_keys import Scope
 
-    person, _created = User.objects.get_or_create(username="desk", defaults={"is_superuser": True})
+    person, _created = User.objects.get_or_create(username="review_settings", defaults={"is_superuser": True})
     return keys.make("bench", person, [Scope.TICKETS_WRITE], per_minute=0)[1]
 
 
 def run(tickets: int, workers: int, threads: int, senders: int, minutes: float, per_second: float) -> None:
     from django.db import connection
 
-    from classifier.models import Gate, ModelSpec
+    from classifier.models import Gate, LanguageModel
 
-    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
     texts, key = messages(2 * tickets), _key()
     alone = bare(texts)
     with running(workers, threads) as processes:

@@ -27,12 +27,12 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     """
     from classifier.models import (
         Gate,
-        ModelSpec,
+        LanguageModel,
         Ticket,
         Verdict,
     )
     from classifier.pipeline import runner
-    from tests.factories import make_spec
+    from tests.factories import make_language_model
     from tests.servers import (
         OpenAIServer,
         Request,
@@ -48,8 +48,10 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     with OpenAIServer(obey) as server:
         obedient = model == "obedient"
         name = f"{model} {mode} {len(rows)}"
-        spec = make_spec(server, name=name, family=name) if obedient else ModelSpec.objects.embedded()
-        Gate.objects.update(primary=spec, second_opinion=None, mode=mode)
+        language_model = (
+            make_language_model(server, name=name, family=name) if obedient else LanguageModel.objects.embedded()
+        )
+        Gate.objects.update(primary=language_model, second_opinion=None, mode=mode)
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
         while runner.work_off():
             pass

@@ -15,7 +15,7 @@ from multiprocessing import Pipe, get_context
 from multiprocessing.connection import Connection
 from typing import Any
 
-from bench import review as desk
+from bench import review as review_settings
 from bench.filling import fill
 from bench.harness import fresh_installation, table
 from bench.review import Agent
@@ -29,7 +29,7 @@ class Api:
     """A help desk that calls the API with a key."""
 
     def __init__(self, key: str) -> None:
-        self._connection = http.client.HTTPConnection("127.0.0.1", desk.PORT, timeout=60)
+        self._connection = http.client.HTTPConnection("127.0.0.1", review_settings.PORT, timeout=60)
         self._headers = {"Authorization": f"Bearer {key}", "Content-Type": "application/json"}
         self._posted = 0
 
@@ -64,7 +64,7 @@ def pages_of(tickets: int, key: str) -> dict[str, Callable[[int], Any]]:
         "own decisions": lambda _visit: lead.get("/review/mine/"),
         "lead's page": lambda _visit: lead.get("/review/lead/"),
         "models": lambda _visit: lead.get("/models/"),
-        "promise": lambda _visit: lead.get("/review/assurance/"),
+        "accuracy_target": lambda _visit: lead.get("/review/assurance/"),
         "specialist": lambda _visit: lead.get("/review/specialist/"),
         "admin: tickets": lambda _visit: lead.get("/admin/classifier/ticket/"),
         "admin: predictions": lambda _visit: lead.get("/admin/classifier/prediction/"),
@@ -82,9 +82,9 @@ def pages_of(tickets: int, key: str) -> dict[str, Callable[[int], Any]]:
 
 
 def _first_category() -> int:
-    from review.models import Seat
+    from review.models import Assignment
 
-    return int(Seat.objects.open().exclude(category=None).order_by("pk").values_list("category", flat=True)[0])
+    return int(Assignment.objects.open().exclude(category=None).order_by("pk").values_list("category", flat=True)[0])
 
 
 def sizes() -> list[list[object]]:
@@ -111,7 +111,7 @@ def site(tickets: int, orders: Connection) -> None:
         print(f"{tickets:,} tickets: " + ", ".join(f"{name} in {one:.0f} s" for name, one in seconds.items()))
     _make_lead()
     table(f"Tables at {tickets:,} tickets", ["table", "rows", "MB", "MB of indexes"], sizes())
-    with desk.server():
+    with review_settings.server():
         pages = pages_of(tickets, _key())
         orders.send(list(pages))
         while told := orders.recv():
@@ -143,7 +143,7 @@ def _make_lead() -> None:
     """Somebody who may see every page."""
     from django.contrib.auth.models import User
 
-    desk._people(1)
+    review_settings._people(1)
     User.objects.filter(username="agent0").update(is_staff=True, is_superuser=True)
 
 
@@ -193,7 +193,7 @@ def _compare(small: int, large: int, visits: int) -> None:
             for tickets, orders in sites.items():
                 orders.send((name, range(max(turn, 0) * A_TURN, (max(turn, 0) + 1) * A_TURN)))
                 found[tickets] += orders.recv() if turn >= 0 else orders.recv()[:0]
-        (p50, p95), (large_p50, large_p95) = (desk._points(one) for one in found.values())
+        (p50, p95), (large_p50, large_p95) = (review_settings._points(one) for one in found.values())
         figures = [f"{one:.1f}" for one in (p50, p95, large_p50, large_p95)]
         verdict = "" if large_p95 <= LIMIT * p95 else "above the limit"
         rows.append([name, *figures, f"{large_p95 / p95:.2f}", verdict])

@@ -216,10 +216,10 @@ def run(sizes: list[int], crowds: list[int], decisions: int) -> None:
     fresh_installation()
     from django.db import connection
 
-    from review.models import Desk
+    from review.models import ReviewSettings
 
-    Desk.current()
-    Desk.objects.update(blind_share=0, double_share=0)
+    ReviewSettings.current()
+    ReviewSettings.objects.update(blind_share=0, double_share=0)
     _people(max(crowds))
     rows = []
     for size in sizes:

@@ -15,9 +15,9 @@ INSERT INTO classifier_ticket (id, source, text, customer, channel, language, re
     '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'held', '2026-01-01 00:00:00+00:00', 1, {no}
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
-INSERT INTO classifier_prediction (id, ticket_id, spec_id, contract_id, category_id, sentiment_id, confidence,
+INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id, category_id, sentiment_id, confidence,
     reasoning, words, near, requests, input_tokens, output_tokens, latency_ms, cost, shortened, created_at)
-{series} SELECT i, i, {spec}, {contract}, c.label, s.label, (i % 8500) * 7919 % 8500 / 10000.0,
+{series} SELECT i, i, {language_model}, {contract}, c.label, s.label, (i % 8500) * 7919 % 8500 / 10000.0,
     'Closest to it by a word.', '[]', '[]',
     1, 0, 0, 2.0, 0, {no}, '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
@@ -25,17 +25,17 @@ _VERDICTS = """
 INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, accepted, reason, current, created_at)
 {series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
 _SEATS = """
-INSERT INTO review_seat (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value,
-    "group", received_at, language, reason, category_id, sentiment_id, confidence, spec_id)
+INSERT INTO review_assignment (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value,
+    "group", received_at, language, reason, category_id, sentiment_id, confidence, language_model_id)
 {series} SELECT t.id, 1, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at,
     0.5 * (1 - p.confidence), t.id, t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id, p.confidence,
-    p.spec_id
+    p.language_model_id
 FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON p.ticket_id = i"""
 CHUNK = 100_000
 
 
 def fill_desk(tickets: int) -> None:
-    """Fill up to so many tickets, each new one with a prediction, a verdict and an open seat."""
+    """Fill up to so many tickets, each new one with a prediction, a verdict and an open assignment."""
     from django.db import connection, transaction
 
     from classifier.models import Ticket
@@ -58,12 +58,12 @@ def _values() -> dict[str, object]:
     from classifier.models import (
         Category,
         ContractVersion,
-        ModelSpec,
+        LanguageModel,
         Sentiment,
     )
     from classifier.pipeline import gate
 
-    spec, version = ModelSpec.objects.embedded(), ContractVersion.objects.in_force()
+    language_model, version = LanguageModel.objects.embedded(), ContractVersion.objects.in_force()
     texts = [text.rsplit(" (", 1)[0] for text in messages(150)]
     labels = {"category": Category.objects.active(), "sentiment": Sentiment.objects.active()}
     with connection.cursor() as cursor:
@@ -72,9 +72,9 @@ def _values() -> dict[str, object]:
             _table(cursor, f"bench_{axis}", "label", list(rows.values_list("pk", flat=True)))
     postgres = connection.vendor == "postgresql"
     return {
-        "spec": spec.pk,
+        "language_model": language_model.pk,
         "contract": version.pk,
-        "epoch": gate.epoch_of(spec, version, 0.85).pk,
+        "epoch": gate.epoch_of(language_model, version, 0.85).pk,
         "texts": len(texts),
         "categories": len(labels["category"]),
         "sentiments": len(labels["sentiment"]),

@@ -65,13 +65,13 @@ class Site:
         """Put the model behind this URL in charge, alone."""
         self.server.rows("update classifier_provider set base_url = %s where name = 'Local server'", base_url)
         self.server.rows(
-            "update classifier_modelspec set max_in_flight = %s, timeout = 10, json_mode = 'json_schema'"
+            "update classifier_languagemodel set max_in_flight = %s, timeout = 10, json_mode = 'json_schema'"
             " where name = 'local'",
             in_flight,
         )
         self.server.rows(
             "update classifier_gate set second_opinion_id = null,"
-            " primary_id = (select id from classifier_modelspec where name = 'local')"
+            " primary_id = (select id from classifier_languagemodel where name = 'local')"
         )
 
     def key(self) -> str:

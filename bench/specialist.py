@@ -112,9 +112,9 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
     """Milliseconds for one ticket with everything loaded: median and 95th percentile; and of the encoder alone."""
     from classifier.embeddings import encoder
     from classifier.inference import asking
-    from classifier.models import ContractVersion, ModelSpec
+    from classifier.models import ContractVersion, LanguageModel
 
-    spec, version = ModelSpec.objects.get(name="specialist"), ContractVersion.objects.in_force()
+    language_model, version = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
     with gzip.open(file, "rt") as lines:
         texts = [json.loads(line)["text"] for line in lines][-CLASSIFIED:]
     model = encoder.load()
@@ -124,7 +124,7 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
         begun = time.perf_counter()
         list(model.encode_pieces([text]))
         between = time.perf_counter()
-        next(asking.ask([text], spec, version))
+        next(asking.ask([text], language_model, version))
         bare.append((between - begun) * 1000)
         took.append((time.perf_counter() - between) * 1000)
     return median(took[20:]), quantiles(took[20:], n=20)[-1], median(bare[20:]), quantiles(bare[20:], n=20)[-1]
@@ -132,9 +132,9 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
 
 def _warm_up(file: Path) -> None:
     """Have the worker load all there is, and the web process answer."""
-    from classifier.models import Gate, ModelSpec, Ticket
+    from classifier.models import Gate, LanguageModel, Ticket
 
-    Gate.objects.update(primary=ModelSpec.objects.get(name="specialist"), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.get(name="specialist"), second_opinion=None)
     for number in range(80):
         Ticket.objects.create(text=f"My card payment was declined, number {number}")
     while Ticket.objects.new().exists():

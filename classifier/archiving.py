@@ -28,7 +28,7 @@ from classifier.models import (
     Category,
     Example,
     Failure,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Score,
     Sentiment,
@@ -256,5 +256,5 @@ def _value(model: type[models.Model], name: str, value: Any) -> Any:
 
 def _names() -> Record:
     """What the keys of labels and models stand for, so that a file can be read without the database."""
-    kinds: dict[str, Any] = {"categories": Category, "sentiments": Sentiment, "models": ModelSpec}
+    kinds: dict[str, Any] = {"categories": Category, "sentiments": Sentiment, "models": LanguageModel}
     return {kind: {one.pk: str(one) for one in model.objects.all()} for kind, model in kinds.items()}

@@ -17,7 +17,7 @@ from classifier.inference import budget, few_shot
 from classifier.models import (
     ContractVersion,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Ticket,
     Verdict,
@@ -37,8 +37,8 @@ class Savings:
     `each` is what the primary takes for a ticket: what it took in that time, or else what it would by its prices.
     """
 
-    front: ModelSpec
-    primary: ModelSpec
+    front: LanguageModel
+    primary: LanguageModel
     answered: int
     of: int
     each: Decimal
@@ -96,7 +96,7 @@ def of_late() -> Savings | None:
     if gate is None or gate.front is None:
         return None
     since, primary = timezone.now() - timedelta(days=DAYS), gate.primary_in_charge()
-    in_front = Q(accepted=True, epoch__spec=gate.front)
+    in_front = Q(accepted=True, epoch__language_model=gate.front)
     numbers = (
         _latest_verdicts()
         .filter(created_at__gte=since)
@@ -119,16 +119,16 @@ def _latest_verdicts() -> QuerySet[Verdict]:
     return current.filter(pk__gte=floor) if floor else current
 
 
-def _mean_cost(spec: ModelSpec, since: datetime) -> Decimal | None:
+def _mean_cost(language_model: LanguageModel, since: datetime) -> Decimal | None:
     """What the model took for a ticket since then, by its latest predictions; none where it made none."""
-    latest = Prediction.objects.filter(spec=spec).order_by("-pk")[:LATEST]
+    latest = Prediction.objects.filter(language_model=language_model).order_by("-pk")[:LATEST]
     costs = [cost for cost, created_at in latest.values_list("cost", "created_at") if created_at >= since]
     return sum(costs, Decimal(0)) / len(costs) if costs else None
 
 
-def _expected_cost(spec: ModelSpec) -> Decimal:
+def _expected_cost(language_model: LanguageModel) -> Decimal:
     """By its prices, the latest contract, and the length of the latest tickets."""
     prompt = ContractVersion.objects.values_list(Length("system_prompt"), flat=True).first() or 0
     latest = Ticket.objects.order_by("-pk").annotate(length=Length("text"))[:LATEST]
     text = latest.aggregate(average=Avg("length"))["average"] or 0
-    return budget.expected(spec, prompt + int(text) + few_shot.length_of(few_shot.number_for(spec)))
+    return budget.expected(language_model, prompt + int(text) + few_shot.length_of(few_shot.number_for(language_model)))

@@ -108,19 +108,24 @@ def _predicted(predictions: QuerySet[Prediction]) -> Counts:
     }
     figures: Any = (
         predictions.order_by()
-        .values("spec")
+        .values("language_model")
         .annotate(classified=Count("pk"), ms=Sum("latency_ms"), **_taken(), **within)
     )
-    return {(name, str(row["spec"])): float(row[name] or 0) for row in figures for name in row if name != "spec"}
+    return {
+        (name, str(row["language_model"])): float(row[name] or 0)
+        for row in figures
+        for name in row
+        if name != "language_model"
+    }
 
 
 def _failed(failures: QuerySet[Failure]) -> Counts:
     counts: Counts = {}
-    rows: Any = failures.order_by().values("spec", "kind").annotate(failed=Count("pk"), **_taken())
+    rows: Any = failures.order_by().values("language_model", "kind").annotate(failed=Count("pk"), **_taken())
     for row in rows:
-        counts["failed", str(row["spec"]), row["kind"]] = row["failed"]
+        counts["failed", str(row["language_model"]), row["kind"]] = row["failed"]
         for name in _taken():
-            key = (f"{name}_of_failures", str(row["spec"]))
+            key = (f"{name}_of_failures", str(row["language_model"]))
             counts[key] = counts.get(key, 0) + float(row[name] or 0)
     return counts
 

@@ -17,11 +17,11 @@ from review.models import (
     Audit,
     Band,
     Decision,
-    Desk,
-    Doubt,
     GoldLabel,
+    LabelIssue,
     Likeness,
     Result,
+    ReviewSettings,
     SnapshotItem,
 )
 
@@ -29,7 +29,7 @@ from review.models import (
 def on_erasing(tickets: Sequence[Ticket], wiping: Wiping, **_signal: Any) -> set[int]:
     """Wipe, inside the transaction that erases; the keys of tickets that people's work stands on."""
     # Whoever places gold labels reads their texts.
-    list(Desk.objects.select_for_update().values_list("pk"))
+    list(ReviewSettings.objects.select_for_update().values_list("pk"))
     change(Decision.objects.filter(ticket__in=tickets), wiping, "note")
     golds = _golds(tickets, wiping)
     _keep_findings(tickets, wiping)
@@ -84,5 +84,5 @@ def _wipe_golds(golds: Sequence[GoldLabel], wiping: Wiping) -> None:
     GoldLabel.objects.bulk_update(golds, ["text", "note", "digest", "state"])
     if not wiping.masks:
         Band.objects.filter(gold__in=golds).delete()
-        Doubt.objects.filter(gold__in=golds).delete()
+        LabelIssue.objects.filter(gold__in=golds).delete()
     wiping.count("gold labels", len(golds))

@@ -59,9 +59,9 @@ def resume_benchmark(run: Run) -> bool:
 
 
 @task()
-def keep_promise() -> None:
+def run_certification() -> None:
     """Keep the books of the audits; what may pass by now is judged anew."""
-    if cycle.keep_promise():
+    if cycle.run_certification():
         nudge()
 
 
@@ -77,7 +77,7 @@ def on_found(**_signal: Any) -> None:
 
 
 def _keep_soon() -> None:
-    enqueue_once(keep_promise)
+    enqueue_once(run_certification)
 
 
 def _nudge(run: Run) -> None:

@@ -36,7 +36,7 @@ urlpatterns = [
     # /review/assurance/
     path("assurance/", certification_views.assurance, name="assurance"),
     path("assurance/evidence/", certification_views.evidence, name="evidence"),
-    path("assurance/promise/", certification_views.state_promise, name="state_promise"),
+    path("assurance/accuracy_target/", certification_views.set_accuracy_target, name="set_accuracy_target"),
     path("assurance/mode/", certification_views.set_mode, name="set_mode"),
     path("assurance/alarms/<int:pk>/look-back/", certification_views.look_back, name="look_back"),
     path("assurance/alarms/<int:pk>/seen/", certification_views.acknowledge, name="acknowledge"),
@@ -46,8 +46,8 @@ urlpatterns = [
     path("specialist/serve-best/", specialist_views.serve_best, name="serve_best"),
     path("specialist/<int:pk>/serve/", specialist_views.serve_version, name="serve_version"),
     # /review/doubts/
-    path("doubts/", label_issue_views.doubts, name="doubts"),
-    path("doubts/<int:pk>/", label_issue_views.doubt, name="doubt"),
+    path("label_issues/", label_issue_views.label_issues, name="label_issues"),
+    path("doubts/<int:pk>/", label_issue_views.label_issue, name="label_issue"),
     path("doubts/<int:pk>/keep/", label_issue_views.keep_label, name="keep_label"),
     path("doubts/<int:pk>/correct/", label_issue_views.correct_label, name="correct_label"),
     path("doubts/<int:pk>/dispute/", label_issue_views.dispute_label, name="dispute_label"),

@@ -14,7 +14,7 @@ from django.test import Client
 from pytest_django.fixtures import Settings
 
 from classifier.embeddings import nearest_examples
-from classifier.models import Gate, ModelSpec
+from classifier.models import Gate, LanguageModel
 from classifier.taxonomy import initial_data as shipped
 from tests import background, factories
 from tests.installations import Installation
@@ -93,7 +93,7 @@ def catalogue(roles: None) -> None:
 @pytest.fixture
 def embedded_gate(catalogue: None) -> Gate:
     """The embedded model chosen as primary, not merely standing in, and nobody asked for a second opinion."""
-    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
     return Gate.current()
 
 
@@ -152,17 +152,17 @@ def admin(db: None) -> User:
     return User.objects.create_superuser("ada", password=factories.PASSWORD)
 
 
-UseServer = Callable[..., ModelSpec]
+UseServer = Callable[..., LanguageModel]
 
 
 @pytest.fixture
 def primary(catalogue: None) -> UseServer:
     """Puts a model behind a local server in charge: `primary(server, timeout=…)`."""
 
-    def use(server: OpenAIServer, **values: object) -> ModelSpec:
-        spec = factories.make_spec(server, name="first", family="first", **values)
-        Gate.objects.update(primary=spec, second_opinion=None)
-        return spec
+    def use(server: OpenAIServer, **values: object) -> LanguageModel:
+        language_model = factories.make_language_model(server, name="first", family="first", **values)
+        Gate.objects.update(primary=language_model, second_opinion=None)
+        return language_model
 
     return use
 
@@ -171,9 +171,9 @@ def primary(catalogue: None) -> UseServer:
 def second_opinion(catalogue: None) -> UseServer:
     """The same for the second opinion."""
 
-    def use(server: OpenAIServer, **values: object) -> ModelSpec:
-        spec = factories.make_spec(server, name="second", family="second", **values)
-        Gate.objects.update(second_opinion=spec)
-        return spec
+    def use(server: OpenAIServer, **values: object) -> LanguageModel:
+        language_model = factories.make_language_model(server, name="second", family="second", **values)
+        Gate.objects.update(second_opinion=language_model)
+        return language_model
 
     return use

@@ -12,7 +12,7 @@ from classifier.models import (
     Category,
     ContractVersion,
     Example,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Provider,
     Reason,
@@ -28,10 +28,10 @@ from classifier.pipeline.gate import epoch_of
 from classifier.pipeline.predict import Outcome
 from review.gold import gold_labels
 from review.models import (
-    Desk,
-    Doubt,
+    Assignment,
     GoldLabel,
-    Seat,
+    LabelIssue,
+    ReviewSettings,
 )
 from tests.servers import OpenAIServer
 
@@ -48,11 +48,11 @@ def make_user(name: str, *groups: str) -> User:
     return user
 
 
-def make_spec(server: OpenAIServer, *, name: str, family: str, **values: Any) -> ModelSpec:
+def make_language_model(server: OpenAIServer, *, name: str, family: str, **values: Any) -> LanguageModel:
     """A model behind a local server; values that belong to the provider go there."""
     of_provider = {key: values.pop(key) for key in ("api_key_env", "daily_budget") if key in values}
     provider = Provider.objects.create(name=f"{name}'s", base_url=server.base_url, **of_provider)
-    return ModelSpec.objects.create(provider=provider, name=name, family=family, **{"timeout": 5.0} | values)
+    return LanguageModel.objects.create(provider=provider, name=name, family=family, **{"timeout": 5.0} | values)
 
 
 def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
@@ -62,7 +62,7 @@ def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
 
 def _said() -> dict[str, Any]:
     return {
-        "spec": ModelSpec.objects.embedded(),
+        "language_model": LanguageModel.objects.embedded(),
         "contract": ContractVersion.objects.in_force(),
         "category": Category.objects.active().first(),
         "sentiment": Sentiment.objects.active().first(),
@@ -75,21 +75,22 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
     """The gate lets the prediction pass."""
     return Verdict.objects.create(
         ticket=prediction.ticket,
-        epoch=epoch_of(prediction.spec, prediction.contract, threshold),
+        epoch=epoch_of(prediction.language_model, prediction.contract, threshold),
         prediction=prediction,
         accepted=True,
         reason=Reason.SURE,
     )
 
 
-def run_desk(*, blind_share: float = 0, double_share: float = 0, **values: Any) -> Desk:
+def configure_review(*, blind_share: float = 0, double_share: float = 0, **values: Any) -> ReviewSettings:
     """The review desk with these settings; as it is here, every ticket is one shown review, and draws repeat."""
     shares = {"blind_share": blind_share, "double_share": double_share}
-    return Desk.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
+    return ReviewSettings.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
 
 
-def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any) -> list[Seat]:
-    """The gate keeps new tickets for people, on what the embedded model might have said of them; their open seats.
+def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any) -> list[Assignment]:
+    """The gate keeps new tickets for people, on what the embedded model might have said of them; their open
+    assignments.
 
     `second` is the category that another model chooses. Further values are those of the prediction.
     """
@@ -97,13 +98,15 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
     predictions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
     seconds: dict[int, Outcome] = {}
     if second:
-        others = ModelSpec.objects.exclude(pk__in=tickets[0].predictions.values("spec"))
-        said |= {"spec": others.first(), "category": second}
+        others = LanguageModel.objects.exclude(pk__in=tickets[0].predictions.values("language_model"))
+        said |= {"language_model": others.first(), "category": second}
         opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
         seconds = {opinion.ticket_id: opinion for opinion in opinions}
     weighed = [gate.Weighed(prediction.ticket, prediction, None) for prediction in predictions]
-    gate.hold(epoch_of(predictions[0].spec, predictions[0].contract, 0.85), weighed, seconds)
-    return list(Seat.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number"))
+    gate.hold(epoch_of(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds)
+    return list(
+        Assignment.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number")
+    )
 
 
 def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sentiment: str = "Neutral") -> GoldLabel:
@@ -124,11 +127,11 @@ def make_version(**values: Any) -> SpecialistVersion:
     return SpecialistVersion.objects.create(**{"labels": 100, "data": "0" * 64, "taught": b""} | values)
 
 
-def make_doubt(label: GoldLabel, category: str, sentiment: str = "Neutral", belief: float = 0.1) -> Doubt:
+def make_label_issue(label: GoldLabel, category: str, sentiment: str = "Neutral", belief: float = 0.1) -> LabelIssue:
     """A version that was not taught this label would give that one."""
     said = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
     version = SpecialistVersion.objects.first() or make_version()
-    return Doubt.objects.create(gold=label, version=version, belief=belief, **said)
+    return LabelIssue.objects.create(gold=label, version=version, belief=belief, **said)
 
 
 def make_example(
@@ -146,12 +149,12 @@ def make_vector(text: str, values: Floats) -> Vector:
 
 
 def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
-    """One of several tickets about one thing that a model was unsure of; nobody has a seat before them."""
+    """One of several tickets about one thing that a model was unsure of; nobody has an assignment before them."""
     tickets = [make_ticket(f"{text}, number {number}") for number in range(6)]
     vector_store.of([ticket.text for ticket in tickets])
     for ticket in tickets:
         said = make_prediction(ticket, confidence=0.3)
-        epoch = epoch_of(said.spec, said.contract, 0.85)
+        epoch = epoch_of(said.language_model, said.contract, 0.85)
         Verdict.objects.create(ticket=ticket, epoch=epoch, prediction=said, accepted=False, reason=Reason.UNSURE)
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.HELD)
     return tickets[0]

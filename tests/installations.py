@@ -49,10 +49,10 @@ class Installation:
     def use(self, server: OpenAIServer, in_flight: int = 8) -> None:
         """Put the model behind a local server in charge."""
         self.query("update classifier_provider set base_url = ? where name = 'Local server'", server.base_url)
-        self.query("update classifier_modelspec set max_in_flight = ?, timeout = 5 where name = 'local'", in_flight)
+        self.query("update classifier_languagemodel set max_in_flight = ?, timeout = 5 where name = 'local'", in_flight)
         self.query(
             "update classifier_gate set second_opinion_id = null,"
-            " primary_id = (select id from classifier_modelspec where name = 'local')"
+            " primary_id = (select id from classifier_languagemodel where name = 'local')"
         )
 
 

@@ -15,7 +15,7 @@ from classifier.contract.types import JsonMode
 from classifier.models import (
     Failure,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Provider,
     Ticket,
@@ -42,14 +42,14 @@ def base_url() -> Iterator[str]:
 
 
 @pytest.fixture
-def local(base_url: str) -> ModelSpec:
+def local(base_url: str) -> LanguageModel:
     Provider.objects.filter(name="Local server").update(base_url=base_url)
-    spec = ModelSpec.objects.select_related("provider").get(name="local")
-    Gate.objects.update(primary=spec, second_opinion=None)
-    return spec
+    language_model = LanguageModel.objects.select_related("provider").get(name="local")
+    Gate.objects.update(primary=language_model, second_opinion=None)
+    return language_model
 
 
-def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: ModelSpec) -> None:
+def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: LanguageModel) -> None:
     texts = ["My SAML SSO stopped working.", "Invoice #9922 has the wrong tax rate.", "Thanks, great work!", "?"] * 3
     Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
     deadline = time.monotonic() + 120
@@ -61,6 +61,6 @@ def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: ModelSpec
     assert local.json_mode == JsonMode.SCHEMA
 
 
-def test_it_can_be_pinged(local: ModelSpec, capsys: Any) -> None:
+def test_it_can_be_pinged(local: LanguageModel, capsys: Any) -> None:
     call_command("ping", "local")
     assert "local (Local server): ok" in capsys.readouterr().out

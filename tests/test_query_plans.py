@@ -27,14 +27,14 @@ from classifier.models import (
 )
 from classifier.pipeline import runner
 from review.gold import gold_labels
-from review.models import Decision, Desk, Seat
+from review.models import Assignment, Decision, ReviewSettings
 from review.specialist import training
 from review.workflow import decisions
 from review.workflow.decisions import Label
-from tests.factories import make_ticket, run_desk
+from tests.factories import configure_review, make_ticket
 
 STORED = 4_000
-BIG = ("classifier_ticket", "classifier_prediction", "classifier_verdict", "review_decision", "review_seat")
+BIG = ("classifier_ticket", "classifier_prediction", "classifier_verdict", "review_decision", "review_assignment")
 _RECURSIVE = "WITH RECURSIVE s(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s LIMIT"
 SERIES = {
     "postgresql": f"generate_series(1, {STORED}) n",
@@ -45,7 +45,7 @@ OWN = {
     "id": "one.id + n",
     "ticket_id": "one.ticket_id + n",
     "prediction_id": "one.prediction_id + n",
-    "seat_id": "one.seat_id + n",
+    "assignment_id": "one.assignment_id + n",
     "group": 'one."group" + n',
     "external_id": "'x' || n",
     "customer": "'c' || n % 50",
@@ -61,17 +61,17 @@ def many(embedded_gate: Gate, ana: User) -> int:
     """So many tickets that passed long ago, every fiftieth with somebody asked: copies of rows that the product made of
     one that was settled. The key of one in the middle.
     """
-    run_desk()
+    configure_review()
     Gate.objects.update(threshold=1.0)
     ticket = make_ticket("Where is my invoice?", customer="a@example.org")
     runner.work_off()
-    seat, said = Seat.objects.select_related("ticket").get(), Prediction.objects.get()
-    decisions.decide(seat, ana, Label(said.category, said.sentiment), key=uuid4())
-    for model in (Ticket, Prediction, Verdict, Seat, Decision):
-        copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Seat else {}))
+    assignment, said = Assignment.objects.select_related("ticket").get(), Prediction.objects.get()
+    decisions.decide(assignment, ana, Label(said.category, said.sentiment), key=uuid4())
+    for model in (Ticket, Prediction, Verdict, Assignment, Decision):
+        copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Assignment else {}))
     Decision.objects.update(created_at=timezone.now() - timedelta(days=9))
     Ticket.objects.filter(pk__gt=ticket.pk).update(state=Ticket.State.ACCEPTED, category=None, sentiment=None)
-    Desk.objects.update(gathered_until=timezone.now(), ordered_at=timezone.now() - timedelta(hours=1))
+    ReviewSettings.objects.update(gathered_until=timezone.now(), ordered_at=timezone.now() - timedelta(hours=1))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     return ticket.pk + STORED // 2
@@ -173,7 +173,7 @@ PAGES = [
     "/admin/classifier/prediction/",
     "/admin/classifier/verdict/",
     "/admin/review/decision/",
-    "/admin/review/seat/",
+    "/admin/review/assignment/",
 ]
 
 

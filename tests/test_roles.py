@@ -9,7 +9,7 @@ from django.test import Client
 from django.urls import URLPattern, URLResolver, get_resolver, reverse
 
 from classifier.models import Ticket
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -48,7 +48,7 @@ DOORS = {
     "review:work": Door(READ, LEADS),
     "review:assurance": Door(READ, LEADS),
     "review:evidence": Door(READ, LEADS),
-    "review:state_promise": Door(WRITE, LEADS),
+    "review:set_accuracy_target": Door(WRITE, LEADS),
     "review:set_mode": Door(WRITE, LEADS),
     "review:look_back": Door(WRITE, LEADS, about_one=True),
     "review:acknowledge": Door(WRITE, LEADS, about_one=True),
@@ -56,7 +56,7 @@ DOORS = {
     "review:train_now": Door(WRITE, LEADS),
     "review:serve_best": Door(WRITE, LEADS),
     "review:serve_version": Door(WRITE, LEADS, about_one=True),
-    "review:doubts": Door(READ, LEADS),
+    "review:label_issues": Door(READ, LEADS),
     "review:doubt": Door(READ, LEADS, about_one=True),
     "review:keep_label": Door(WRITE, LEADS, about_one=True),
     "review:correct_label": Door(WRITE, LEADS, about_one=True),
@@ -112,9 +112,9 @@ def people(roles: None, tom: User, ana: User, lea: User, admin: User) -> dict[st
 
 @pytest.fixture
 def ticket(catalogue: None) -> Ticket:
-    run_desk()
-    (seat,) = hold(make_ticket())
-    return seat.ticket
+    configure_review()
+    (assignment,) = hold(make_ticket())
+    return assignment.ticket
 
 
 def knock(person: User | None, name: str, method: str, ticket: Ticket, **headers: str) -> Any:

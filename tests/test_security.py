@@ -18,10 +18,10 @@ from classifier import form_recovery
 from classifier.models import Ticket
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -336,7 +336,7 @@ def test_a_part_of_a_page_is_never_swapped_for_the_sign_in_page(
 
 
 def test_the_inbox_invites_to_review_with_the_focus_on_it(client: Client, ana: User) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket(), make_ticket())
     sign_in(client)
     page = client.get(INBOX).content.decode()
@@ -349,7 +349,7 @@ def test_nobody_is_invited_to_what_they_may_not_do_or_where_nothing_waits(client
     assert "autofocus" not in client.get(INBOX).content.decode()
     reader = make_user("reader")
     reader.user_permissions.add(Permission.objects.get(codename="view_ticket"))
-    run_desk()
+    configure_review()
     hold(make_ticket())
     client.force_login(reader)
     page = client.get(INBOX).content.decode()

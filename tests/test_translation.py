@@ -11,7 +11,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 ROOT = Path(__file__).resolve().parent.parent
 CATALOGUE = Path("ticketclf_site/locale/de/LC_MESSAGES")
@@ -69,7 +69,7 @@ def test_translations_keep_their_placeholders() -> None:
 
 
 def test_pages_speak_the_browsers_language(client: Client, ana: User, catalogue: None) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("Hello"))
     client.force_login(ana)
     german = {"Accept-Language": "de"}

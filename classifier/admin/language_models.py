@@ -14,7 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from classifier.admin.history import HistoryAdmin
 from classifier.contract.types import ClassifierError, JsonMode
 from classifier.inference.health_check import ping
-from classifier.models import Gate, ModelSpec, Provider
+from classifier.models import Gate, LanguageModel, Provider
 from classifier.models.contract import EmptyTaxonomy
 from classifier.security import ssrf
 
@@ -59,7 +59,7 @@ class ProviderAdmin(HistoryAdmin):
         super().save_model(request, obj, form, change)
         if "base_url" in form.changed_data:
             # Another server may take other JSON modes.
-            obj.specs.update(json_mode=JsonMode.UNKNOWN)
+            obj.language_models.update(json_mode=JsonMode.UNKNOWN)
 
     @admin.display(description=_("key"))
     def key(self, provider: Provider) -> str:
@@ -74,7 +74,7 @@ class ProviderAdmin(HistoryAdmin):
         return f"{provider.spent:.4f}"
 
 
-class ModelSpecForm(forms.ModelForm):
+class LanguageModelForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and _is_embedded(self.instance) and "provider" in self.fields:
@@ -93,15 +93,15 @@ class ModelSpecForm(forms.ModelForm):
         return values
 
 
-@admin.register(ModelSpec)
-class ModelSpecAdmin(HistoryAdmin):
-    form = ModelSpecForm
+@admin.register(LanguageModel)
+class LanguageModelAdmin(HistoryAdmin):
+    form = LanguageModelForm
     list_display = ("name", "provider", "family", "json_mode", "examples", "max_in_flight", "timeout")
     list_filter = ("provider",)
     list_select_related = ("provider",)
     actions = ("ping",)
 
-    def get_exclude(self, request: HttpRequest, obj: ModelSpec | None = None) -> tuple[str, ...]:
+    def get_exclude(self, request: HttpRequest, obj: LanguageModel | None = None) -> tuple[str, ...]:
         """What only the other kind has: embedded models learn from solved tickets, endpoints are shown them and asked
         for log-probabilities. A new model may be of either.
         """
@@ -109,33 +109,33 @@ class ModelSpecAdmin(HistoryAdmin):
             return ()
         return ("examples", "logprobs") if _is_embedded(obj) else ("learning",)
 
-    def has_delete_permission(self, request: HttpRequest, obj: ModelSpec | None = None) -> bool:
+    def has_delete_permission(self, request: HttpRequest, obj: LanguageModel | None = None) -> bool:
         # The embedded model stands in for missing keys; without it no page could say who is in charge.
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and _is_embedded(obj))
 
-    def save_model(self, request: HttpRequest, obj: ModelSpec, form: Any, change: bool) -> None:
+    def save_model(self, request: HttpRequest, obj: LanguageModel, form: Any, change: bool) -> None:
         if {"name", "provider", "extra"}.intersection(form.changed_data):
             obj.json_mode = JsonMode.UNKNOWN
         super().save_model(request, obj, form, change)
 
     @admin.action(description=_("Ping: ask one short ticket"), permissions=["change"])
-    def ping(self, request: HttpRequest, specs: QuerySet[ModelSpec]) -> None:
-        for spec in specs.select_related("provider"):
+    def ping(self, request: HttpRequest, language_models: QuerySet[LanguageModel]) -> None:
+        for language_model in language_models.select_related("provider"):
             try:
-                result = ping(spec)
+                result = ping(language_model)
             except EmptyTaxonomy as error:
                 self.message_user(request, str(error), messages.ERROR)
                 continue
             if isinstance(result, ClassifierError):
-                self.message_user(request, f"{spec}: {result.kind}: {result}", messages.ERROR)
+                self.message_user(request, f"{language_model}: {result.kind}: {result}", messages.ERROR)
             else:
                 usage = result.usage
-                self.message_user(request, f"{spec}: ok, {usage.latency_ms:.0f} ms, {usage.json_mode}")
+                self.message_user(request, f"{language_model}: ok, {usage.latency_ms:.0f} ms, {usage.json_mode}")
 
 
-def _is_embedded(spec: ModelSpec) -> bool:
-    return spec.provider.kind == Provider.Kind.EMBEDDED
+def _is_embedded(language_model: LanguageModel) -> bool:
+    return language_model.provider.kind == Provider.Kind.EMBEDDED
 
 
 @admin.register(Gate)

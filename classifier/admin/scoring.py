@@ -8,8 +8,8 @@ from classifier.models import AuditDraw, Scorer
 
 @admin.register(Scorer)
 class ScorerAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "spec", "witness", "labels", "in_service", "fitted_at")
-    list_select_related = ("spec", "witness")
+    list_display = ("pk", "language_model", "witness", "labels", "in_service", "fitted_at")
+    list_select_related = ("language_model", "witness")
     list_filter = ("in_service",)
 
 

@@ -47,16 +47,16 @@ class ReadOnlyAdmin(admin.ModelAdmin):
 
 @admin.register(Prediction)
 class PredictionAdmin(ReadOnlyAdmin):
-    list_display = ("ticket_id", "spec", "category", "sentiment", "confidence", "latency_ms", "created_at")
-    list_select_related = ("spec", "category", "sentiment")
+    list_display = ("ticket_id", "language_model", "category", "sentiment", "confidence", "latency_ms", "created_at")
+    list_select_related = ("language_model", "category", "sentiment")
     raw_id_fields = ("ticket",)
 
 
 @admin.register(Failure)
 class FailureAdmin(ReadOnlyAdmin):
-    list_display = ("ticket_id", "spec", "kind", "detail", "created_at")
+    list_display = ("ticket_id", "language_model", "kind", "detail", "created_at")
     list_filter = ("kind",)
-    list_select_related = ("spec",)
+    list_select_related = ("language_model",)
 
 
 @admin.register(Verdict)
@@ -72,8 +72,8 @@ class ContractVersionAdmin(ReadOnlyAdmin):
 
 @admin.register(Epoch)
 class EpochAdmin(ReadOnlyAdmin):
-    list_display = ("spec", "contract", "mode", "threshold", "passes_from", "started_at", "ended_at")
-    list_select_related = ("spec", "contract")
+    list_display = ("language_model", "contract", "mode", "threshold", "passes_from", "started_at", "ended_at")
+    list_select_related = ("language_model", "contract")
 
 
 class RecordInline(admin.TabularInline):
@@ -90,18 +90,26 @@ class RecordInline(admin.TabularInline):
 
 class PredictionInline(RecordInline):
     model = Prediction
-    fields = readonly_fields = ("spec", "category", "sentiment", "confidence", "reasoning", "latency_ms", "created_at")
+    fields = readonly_fields = (
+        "language_model",
+        "category",
+        "sentiment",
+        "confidence",
+        "reasoning",
+        "latency_ms",
+        "created_at",
+    )
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("spec", "category", "sentiment")
+        return super().get_queryset(request).select_related("language_model", "category", "sentiment")
 
 
 class FailureInline(RecordInline):
     model = Failure
-    fields = readonly_fields = ("spec", "kind", "detail", "created_at")
+    fields = readonly_fields = ("language_model", "kind", "detail", "created_at")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return super().get_queryset(request).select_related("spec")
+        return super().get_queryset(request).select_related("language_model")
 
 
 class VerdictInline(RecordInline):

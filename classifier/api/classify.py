@@ -155,8 +155,8 @@ def _said(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:
     second = verdict.second_opinion
     return {
         "review_flag": not verdict.accepted,
-        "fallback_review": _label(second, names) | {"model": second.spec.name} if second else None,
-        "model": by.spec.name,
+        "fallback_review": _label(second, names) | {"model": second.language_model.name} if second else None,
+        "model": by.language_model.name,
         "latency_ms": round(by.latency_ms, 1),
     } | (_label(by, names) if isinstance(by, Prediction) else {"error": by.detail})
 

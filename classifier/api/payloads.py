@@ -104,7 +104,7 @@ def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
     return [
         {
             "id": said.pk,
-            "model": said.spec.name,
+            "model": said.language_model.name,
             "category": names[said.category_id],
             "sentiment": said.sentiment.name,
             "confidence": round(said.confidence, 4),

@@ -5,7 +5,7 @@ from typing import Any
 from ninja import Router, Schema
 
 from classifier.api.authentication import ApiRequest, needs
-from classifier.models import ContractVersion, Gate, ModelSpec
+from classifier.models import ContractVersion, Gate, LanguageModel
 from classifier.models.api_keys import Scope
 
 router = Router(tags=["Taxonomy and models"])
@@ -64,19 +64,22 @@ def read_taxonomy(request: ApiRequest) -> Any:
 def list_models(request: ApiRequest) -> Any:
     """Without what it takes to reach them."""
     gate = Gate.current()
-    specs = ModelSpec.objects.select_related("provider")
-    return {"answering": gate.primary_in_charge().name, "items": [_told(spec, gate) for spec in specs]}
+    language_models = LanguageModel.objects.select_related("provider")
+    return {
+        "answering": gate.primary_in_charge().name,
+        "items": [_told(language_model, gate) for language_model in language_models],
+    }
 
 
-def _told(spec: ModelSpec, gate: Gate) -> dict[str, Any]:
+def _told(language_model: LanguageModel, gate: Gate) -> dict[str, Any]:
     roles = {"primary": gate.primary_id, "second_opinion": gate.second_opinion_id, "front": gate.front_id}
     return {
-        "id": spec.pk,
-        "name": spec.name,
-        "provider": spec.provider.name,
-        "kind": spec.provider.kind,
-        "family": spec.family,
-        "learns": bool(spec.learning),
-        "roles": [role for role, pk in roles.items() if pk == spec.pk],
-        "missing_key": bool(spec.provider.missing_key),
+        "id": language_model.pk,
+        "name": language_model.name,
+        "provider": language_model.provider.name,
+        "kind": language_model.provider.kind,
+        "family": language_model.family,
+        "learns": bool(language_model.learning),
+        "roles": [role for role, pk in roles.items() if pk == language_model.pk],
+        "missing_key": bool(language_model.provider.missing_key),
     }

@@ -128,7 +128,7 @@ def list_predictions(request: ApiRequest, pk: int) -> Any:
     ticket = get_object_or_404(Ticket.objects.defer("text"), pk=pk)
     if ticket.sealed:
         return {"sealed": True, "items": []}
-    latest = ticket.predictions.select_related("spec", "sentiment").order_by("-pk")[:100]
+    latest = ticket.predictions.select_related("language_model", "sentiment").order_by("-pk")[:100]
     return {"sealed": False, "items": predictions_out(reversed(latest))}
 
 

@@ -21,33 +21,33 @@ from classifier.inference import (
 from classifier.inference.backends import build
 from classifier.inference.backends.build import Asked, Placed
 from classifier.inference.budget import Reservation
-from classifier.models import ContractVersion, ModelSpec
+from classifier.models import ContractVersion, LanguageModel
 
 BESIDE_AT_ONCE = 16
 """Texts whose solved tickets are looked for at once, while others wait to be stored."""
 
 
 def ask(
-    texts: Sequence[str], spec: ModelSpec, version: ContractVersion, *, examples: int | None = None
+    texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Iterator[Answer | ClassifierError]:
     """The model's answers in order, within its provider's budget and counted against it. Writes nothing else, but for
     vectors of the texts where solved tickets are looked for.
 
     An endpoint is shown so many of these beside each text as its row says, or as `examples` says instead.
     """
-    number = few_shot.number_for(spec, examples)
-    reservation = budget.reserve(spec, version.terms, len(texts), examples=number)
+    number = few_shot.number_for(language_model, examples)
+    reservation = budget.reserve(language_model, version.terms, len(texts), examples=number)
     spent = Decimal(0)
     try:
-        for result in _answers(texts[: reservation.tickets], spec, version, number):
+        for result in _answers(texts[: reservation.tickets], language_model, version, number):
             usage = result.usage
-            spent += spec.cost(usage)
-            spec.remember(usage.json_mode)
+            spent += language_model.cost(usage)
+            language_model.remember(usage.json_mode)
             yield result
     finally:
         reservation.settle(spent)
     for _text in texts[reservation.tickets :]:
-        yield _unpaid(spec)
+        yield _unpaid(language_model)
 
 
 class Asking:
@@ -61,10 +61,15 @@ class Asking:
     """
 
     def __init__(
-        self, texts: Iterable[str], spec: ModelSpec, version: ContractVersion, *, examples: int | None = None
+        self,
+        texts: Iterable[str],
+        language_model: LanguageModel,
+        version: ContractVersion,
+        *,
+        examples: int | None = None,
     ) -> None:
-        self._texts, self._spec, self._version = texts, spec, version
-        self._number = few_shot.number_for(spec, examples)
+        self._texts, self._language_model, self._version = texts, language_model, version
+        self._number = few_shot.number_for(language_model, examples)
         self._set_aside: dict[int, Reservation] = {}
         self._without_money: list[int] = []
         self._until: float | None = None
@@ -73,7 +78,7 @@ class Asking:
         """Ask about no more. What is under way still comes, but for what takes too long."""
         if self._until is None:
             # So many are under way that they take two turns.
-            self._until = time.monotonic() + 2 * self._spec.timeout
+            self._until = time.monotonic() + 2 * self._language_model.timeout
 
     def __iter__(self) -> Iterator[list[Placed]]:
         try:
@@ -84,25 +89,29 @@ class Asking:
                 if self._until and time.monotonic() > self._until:
                     return
             if self._without_money:
-                yield [(place, _unpaid(self._spec)) for place in self._without_money]
+                yield [(place, _unpaid(self._language_model)) for place in self._without_money]
         finally:
             for reservation in self._set_aside.values():
                 reservation.settle(Decimal(0))
 
     def _answers(self) -> Iterator[list[Placed]]:
         try:
-            classifier = registry.of(self._spec)
+            classifier = registry.of(self._language_model)
         except ClassifierError as error:
             return iter([[(place, error) for place, _text in enumerate(self._texts)]])
-        answers = partial(build.as_answered, classifier, contract=self._version.terms, ahead=self._spec.hand_size)
-        return pseudonyms.as_answered(answers, self._asked()) if _masks(self._spec) else answers(self._asked())
+        answers = partial(
+            build.as_answered, classifier, contract=self._version.terms, ahead=self._language_model.hand_size
+        )
+        return (
+            pseudonyms.as_answered(answers, self._asked()) if _masks(self._language_model) else answers(self._asked())
+        )
 
     def _asked(self) -> Iterator[Asked]:
         """The texts in order, each once there is money set aside for it, until it is enough."""
         for place, asked in enumerate(self._with_solved()):
             if self._until:
                 return
-            reservation = budget.reserve(self._spec, self._version.terms, 1, examples=self._number)
+            reservation = budget.reserve(self._language_model, self._version.terms, 1, examples=self._number)
             if not reservation.tickets:
                 self._without_money = [place]
                 return
@@ -116,31 +125,31 @@ class Asking:
 
     def _settle(self, place: int, result: Answer | ClassifierError) -> None:
         if reservation := self._set_aside.pop(place, None):
-            reservation.settle(self._spec.cost(result.usage))
-        self._spec.remember(result.usage.json_mode)
+            reservation.settle(self._language_model.cost(result.usage))
+        self._language_model.remember(result.usage.json_mode)
 
 
-def _unpaid(spec: ModelSpec) -> ClassifierError:
+def _unpaid(language_model: LanguageModel) -> ClassifierError:
     return ClassifierError(
-        f"The daily budget of {spec.provider} is used up; the ticket waits for the next day.",
+        f"The daily budget of {language_model.provider} is used up; the ticket waits for the next day.",
         kind=FailureKind.BUDGET,
         retry_after=budget.until_tomorrow(),
     )
 
 
-def _masks(spec: ModelSpec) -> bool:
+def _masks(language_model: LanguageModel) -> bool:
     """Whether personal data is kept from it."""
-    return spec.provider.mask and not spec.is_embedded
+    return language_model.provider.mask and not language_model.is_embedded
 
 
 def _answers(
-    texts: Sequence[str], spec: ModelSpec, version: ContractVersion, examples: int
+    texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, examples: int
 ) -> Iterator[Answer | ClassifierError]:
     try:
-        classifier = registry.of(spec)
+        classifier = registry.of(language_model)
     except ClassifierError as error:
         return repeat(error, len(texts))
     solved = few_shot.beside(texts, version, examples)
-    if _masks(spec):
+    if _masks(language_model):
         return pseudonyms.classify(classifier, texts, version.terms, solved)
     return classifier.classify(texts, version.terms, solved)

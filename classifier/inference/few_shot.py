@@ -16,7 +16,7 @@ from classifier.embeddings import nearest_examples, vector_store
 from classifier.models import (
     ContractVersion,
     Example,
-    ModelSpec,
+    LanguageModel,
     Provider,
 )
 from classifier.models.specialist import digest_of
@@ -34,11 +34,11 @@ _SPARE = 4
 _LATEST = 1_000
 
 
-def number_for(spec: ModelSpec, wanted: int | None = None) -> int:
+def number_for(language_model: LanguageModel, wanted: int | None = None) -> int:
     """How many a model is shown: so many as are wanted, or as its row says; only endpoints are shown any."""
-    if spec.provider.kind != Provider.Kind.CHAT:
+    if language_model.provider.kind != Provider.Kind.CHAT:
         return 0
-    return spec.examples if wanted is None else wanted
+    return language_model.examples if wanted is None else wanted
 
 
 def beside(texts: Sequence[str], version: ContractVersion, number: int) -> list[Sequence[Solved]]:

@@ -2,11 +2,11 @@
 
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference.asking import ask
-from classifier.models import ContractVersion, ModelSpec
+from classifier.models import ContractVersion, LanguageModel
 
 TEXT = "Hello, I cannot sign in since this morning. Can you help?"
 
 
-def ping(spec: ModelSpec) -> Answer | ClassifierError:
+def ping(language_model: LanguageModel) -> Answer | ClassifierError:
     """Ask one short ticket under the contract in force. Raises EmptyTaxonomy."""
-    return next(ask([TEXT], spec, ContractVersion.objects.in_force()))
+    return next(ask([TEXT], language_model, ContractVersion.objects.in_force()))

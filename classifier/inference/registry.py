@@ -15,7 +15,7 @@ from classifier.contract.types import (
 )
 from classifier.embeddings import nearest_examples
 from classifier.inference.backends import build
-from classifier.models import ModelSpec, Provider, SpecialistVersion
+from classifier.models import LanguageModel, Provider, SpecialistVersion
 from classifier.models.language_models import Learning
 from classifier.security import ssrf
 
@@ -23,26 +23,26 @@ if TYPE_CHECKING:
     from classifier.inference.backends.embedded import Taught
 
 
-def of(spec: ModelSpec) -> Classifier:
+def of(language_model: LanguageModel) -> Classifier:
     """One object per process and values of the row; of a model that learns, per version. Raises ClassifierError."""
-    match spec.provider.kind, spec.learning:
+    match language_model.provider.kind, language_model.learning:
         case Provider.Kind.EMBEDDED, Learning.NOTHING:
             return build.embedded_model(encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE)
         case Provider.Kind.EMBEDDED, _:
-            return _specialist(spec)
+            return _specialist(language_model)
         case Provider.Kind.CHAT, _:
             return build.chat_model(
-                base_url=spec.provider.base_url,
-                api_key_env=spec.provider.api_key_env,
-                model=spec.name,
-                parameters=spec.parameters(),
-                timeout=spec.timeout,
-                max_in_flight=spec.max_in_flight,
-                json_mode=JsonMode(spec.json_mode),
-                logprobs=spec.logprobs,
+                base_url=language_model.provider.base_url,
+                api_key_env=language_model.provider.api_key_env,
+                model=language_model.name,
+                parameters=language_model.parameters(),
+                timeout=language_model.timeout,
+                max_in_flight=language_model.max_in_flight,
+                json_mode=JsonMode(language_model.json_mode),
+                logprobs=language_model.logprobs,
                 addresses=_addresses,
             )
-    raise ValueError(f"There is no backend of the kind {spec.provider.kind!r}.")
+    raise ValueError(f"There is no backend of the kind {language_model.provider.kind!r}.")
 
 
 def _addresses(host: str, port: int) -> list[str]:
@@ -53,12 +53,12 @@ def _addresses(host: str, port: int) -> list[str]:
         raise ClassifierError(str(error), kind=FailureKind.REJECTED, permanent=True) from error
 
 
-def _specialist(spec: ModelSpec) -> Classifier:
+def _specialist(language_model: LanguageModel) -> Classifier:
     serving = list(SpecialistVersion.objects.filter(in_service=True).values_list("pk", "sha256"))
-    words = spec.learning == Learning.WORDS
+    words = language_model.learning == Learning.WORDS
     if words and not serving:
         raise ClassifierError(
-            f"{spec} has learned nothing yet; it answers once enough tickets are labelled.",
+            f"{language_model} has learned nothing yet; it answers once enough tickets are labelled.",
             kind=FailureKind.UNTRAINED,
             permanent=True,
         )

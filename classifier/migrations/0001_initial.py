@@ -35,7 +35,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='ModelSpec',
+            name='LanguageModel',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='As the provider spells it.', max_length=120, verbose_name='model')),
@@ -129,8 +129,8 @@ class Migration(migrations.Migration):
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('primary', models.ForeignKey(blank=True, db_constraint=False, help_text='Labels every ticket.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='primary')),
-                ('second_opinion', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='second opinion')),
+                ('primary', models.ForeignKey(blank=True, db_constraint=False, help_text='Labels every ticket.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='primary')),
+                ('second_opinion', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='second opinion')),
             ],
             options={
                 'verbose_name': 'historical gate',
@@ -145,8 +145,8 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('threshold', models.FloatField(default=0.85, help_text='A ticket passes unseen from this confidence on.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='threshold')),
-                ('primary', models.ForeignKey(help_text='Labels every ticket.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='primary')),
-                ('second_opinion', models.ForeignKey(blank=True, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='second opinion')),
+                ('primary', models.ForeignKey(help_text='Labels every ticket.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='primary')),
+                ('second_opinion', models.ForeignKey(blank=True, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='second opinion')),
             ],
             options={
                 'verbose_name': 'gate',
@@ -160,7 +160,7 @@ class Migration(migrations.Migration):
                 ('threshold', models.FloatField()),
                 ('started_at', models.DateTimeField(auto_now_add=True)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
             ],
             options={
                 'ordering': ['-pk'],
@@ -182,12 +182,12 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddField(
-            model_name='modelspec',
+            model_name='languagemodel',
             name='provider',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='specs', to='classifier.provider'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='language_models', to='classifier.provider'),
         ),
         migrations.CreateModel(
-            name='HistoricalModelSpec',
+            name='HistoricalLanguageModel',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('name', models.CharField(help_text='As the provider spells it.', max_length=120, verbose_name='model')),
@@ -208,8 +208,8 @@ class Migration(migrations.Migration):
                 ('provider', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.provider')),
             ],
             options={
-                'verbose_name': 'historical model spec',
-                'verbose_name_plural': 'historical model specs',
+                'verbose_name': 'historical model language_model',
+                'verbose_name_plural': 'historical model language_models',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
@@ -303,7 +303,7 @@ class Migration(migrations.Migration):
                 ('reasoning', models.TextField(verbose_name='reasoning')),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='classifier.category')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
                 ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='classifier.sentiment')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='classifier.ticket')),
             ],
@@ -328,7 +328,7 @@ class Migration(migrations.Migration):
                 ('permanent', models.BooleanField(default=True, verbose_name='permanent')),
                 ('reply', classifier.models.ticket.MessageField(blank=True, verbose_name='reply')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='classifier.ticket')),
             ],
             options={
@@ -376,10 +376,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='epoch',
-            constraint=models.UniqueConstraint(fields=('spec', 'contract', 'threshold'), name='epoch_once'),
+            constraint=models.UniqueConstraint(fields=('language_model', 'contract', 'threshold'), name='epoch_once'),
         ),
         migrations.AddConstraint(
-            model_name='modelspec',
+            model_name='languagemodel',
             constraint=models.UniqueConstraint(fields=('provider', 'name'), name='model_once_per_provider'),
         ),
         migrations.AddConstraint(
@@ -396,7 +396,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='prediction',
-            constraint=models.UniqueConstraint(fields=('ticket', 'spec', 'contract'), name='prediction_once'),
+            constraint=models.UniqueConstraint(fields=('ticket', 'language_model', 'contract'), name='prediction_once'),
         ),
         migrations.AddConstraint(
             model_name='prediction',

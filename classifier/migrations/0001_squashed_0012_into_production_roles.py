@@ -126,7 +126,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='ModelSpec',
+            name='LanguageModel',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='As the provider spells it.', max_length=120, verbose_name='model')),
@@ -149,7 +149,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Pulse',
+            name='ProcessHeartbeat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(help_text='Of the process: what it is, and on which machine.', max_length=200, unique=True)),
@@ -442,9 +442,9 @@ class Migration(migrations.Migration):
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
                 ('history_type', models.CharField(choices=[('+', 'Created'), ('~', 'Changed'), ('-', 'Deleted')], max_length=1)),
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('front', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='in front')),
-                ('primary', models.ForeignKey(blank=True, db_constraint=False, help_text='Labels every ticket.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='primary')),
-                ('second_opinion', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='second opinion')),
+                ('front', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='in front')),
+                ('primary', models.ForeignKey(blank=True, db_constraint=False, help_text='Labels every ticket.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='primary')),
+                ('second_opinion', models.ForeignKey(blank=True, db_constraint=False, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='second opinion')),
             ],
             options={
                 'verbose_name': 'historical gate',
@@ -464,9 +464,9 @@ class Migration(migrations.Migration):
                 ('about', models.CharField(choices=[('both', 'category and sentiment'), ('category', 'the category')], default='both', help_text='Whether an answer is wrong where its sentiment is; the score, and what is certified, are of that.', max_length=10, verbose_name='has to be right')),
                 ('score_threshold', models.FloatField(default=0.95, help_text='A ticket passes unseen from this probability of being right on.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='threshold on the score')),
                 ('instructions', models.TextField(blank=True, help_text='What models are told above the labels. Empty: the built-in text. It begins a new contract.', verbose_name='instructions')),
-                ('front', models.ForeignKey(blank=True, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='in front')),
-                ('primary', models.ForeignKey(help_text='Labels every ticket.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='primary')),
-                ('second_opinion', models.ForeignKey(blank=True, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='second opinion')),
+                ('front', models.ForeignKey(blank=True, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='in front')),
+                ('primary', models.ForeignKey(help_text='Labels every ticket.', on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='primary')),
+                ('second_opinion', models.ForeignKey(blank=True, help_text='Asked where the primary is unsure; of another family.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='second opinion')),
             ],
             options={
                 'verbose_name': 'gate',
@@ -493,7 +493,7 @@ class Migration(migrations.Migration):
                 ('near', models.JSONField(default=list, help_text='Keys of the labelled examples that lie nearest.')),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='predictions', to='classifier.category')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
             ],
             options={
                 'ordering': ['pk'],
@@ -517,12 +517,12 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddField(
-            model_name='modelspec',
+            model_name='languagemodel',
             name='provider',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='specs', to='classifier.provider'),
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='language_models', to='classifier.provider'),
         ),
         migrations.CreateModel(
-            name='HistoricalModelSpec',
+            name='HistoricalLanguageModel',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('name', models.CharField(help_text='As the provider spells it.', max_length=120, verbose_name='model')),
@@ -546,8 +546,8 @@ class Migration(migrations.Migration):
                 ('provider', models.ForeignKey(blank=True, db_constraint=False, null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.provider')),
             ],
             options={
-                'verbose_name': 'historical model spec',
-                'verbose_name_plural': 'historical model specs',
+                'verbose_name': 'historical model language_model',
+                'verbose_name_plural': 'historical model language_models',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },
@@ -563,7 +563,7 @@ class Migration(migrations.Migration):
                 ('figures', models.JSONField(default=dict)),
                 ('in_service', models.BooleanField(default=True)),
                 ('fitted_at', models.DateTimeField(auto_now_add=True, verbose_name='fitted')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scorers', to='classifier.modelspec', verbose_name='model')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scorers', to='classifier.languagemodel', verbose_name='model')),
             ],
             options={
                 'ordering': ['-pk'],
@@ -704,8 +704,8 @@ class Migration(migrations.Migration):
                 ('started_at', models.DateTimeField(auto_now_add=True)),
                 ('ended_at', models.DateTimeField(null=True)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('front', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('front', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
                 ('scorer', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.scorer')),
                 ('version', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.specialistversion')),
             ],
@@ -788,7 +788,7 @@ class Migration(migrations.Migration):
                 ('permanent', models.BooleanField(default=True, verbose_name='permanent')),
                 ('reply', classifier.models.ticket.MessageField(blank=True, verbose_name='reply')),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='%(class)ss', to='classifier.ticket')),
             ],
             options={
@@ -936,20 +936,20 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddConstraint(
-            model_name='modelspec',
+            model_name='languagemodel',
             constraint=models.UniqueConstraint(fields=('provider', 'name'), name='model_once_per_provider'),
         ),
         migrations.AddConstraint(
             model_name='scorer',
-            constraint=models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('spec',), name='scorer_one_serves_a_model'),
+            constraint=models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('language_model',), name='scorer_one_serves_a_model'),
         ),
         migrations.AddConstraint(
             model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('ticket', 'spec', 'contract'), name='prediction_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('ticket', 'language_model', 'contract'), name='prediction_once'),
         ),
         migrations.AddConstraint(
             model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('ticket', 'spec', 'contract', 'version'), name='prediction_once_per_version'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('ticket', 'language_model', 'contract', 'version'), name='prediction_once_per_version'),
         ),
         migrations.AddConstraint(
             model_name='prediction',

@@ -87,7 +87,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='gate',
             name='front',
-            field=models.ForeignKey(blank=True, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='in front'),
+            field=models.ForeignKey(blank=True, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='in front'),
         ),
         migrations.AddField(
             model_name='gate',
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='historicalgate',
             name='front',
-            field=models.ForeignKey(blank=True, db_constraint=False, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.modelspec', verbose_name='in front'),
+            field=models.ForeignKey(blank=True, db_constraint=False, help_text='Asked before the primary: what it is sure of passes, and the primary is spared the call.', null=True, on_delete=django.db.models.deletion.DO_NOTHING, related_name='+', to='classifier.languagemodel', verbose_name='in front'),
         ),
         migrations.AddField(
             model_name='historicalgate',
@@ -105,22 +105,22 @@ class Migration(migrations.Migration):
             field=models.FloatField(default=0.95, help_text='From this confidence on the model in front answers for the primary.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='threshold in front'),
         ),
         migrations.AddField(
-            model_name='historicalmodelspec',
+            model_name='historicallanguagemodel',
             name='examples',
             field=models.PositiveSmallIntegerField(default=0, help_text='For an endpoint: so many of the most similar tickets that people have labelled go along.', validators=[django.core.validators.MaxValueValidator(20)], verbose_name='solved tickets in the prompt'),
         ),
         migrations.AddField(
-            model_name='historicalmodelspec',
+            model_name='historicallanguagemodel',
             name='learning',
             field=models.CharField(blank=True, choices=[('', 'nothing: it knows the labels by their names, descriptions and examples'), ('specialist', 'everything that was learned'), ('words', 'words alone, a family of its own')], default='', help_text='For an embedded model: whether it learns from what people decide.', max_length=20, verbose_name='learns'),
         ),
         migrations.AddField(
-            model_name='modelspec',
+            model_name='languagemodel',
             name='examples',
             field=models.PositiveSmallIntegerField(default=0, help_text='For an endpoint: so many of the most similar tickets that people have labelled go along.', validators=[django.core.validators.MaxValueValidator(20)], verbose_name='solved tickets in the prompt'),
         ),
         migrations.AddField(
-            model_name='modelspec',
+            model_name='languagemodel',
             name='learning',
             field=models.CharField(blank=True, choices=[('', 'nothing: it knows the labels by their names, descriptions and examples'), ('specialist', 'everything that was learned'), ('words', 'words alone, a family of its own')], default='', help_text='For an embedded model: whether it learns from what people decide.', max_length=20, verbose_name='learns'),
         ),
@@ -175,19 +175,19 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='epoch',
-            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('spec', 'contract', 'threshold'), name='epoch_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('language_model', 'contract', 'threshold'), name='epoch_once'),
         ),
         migrations.AddConstraint(
             model_name='epoch',
-            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('spec', 'contract', 'threshold', 'version'), name='epoch_once_per_version'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('language_model', 'contract', 'threshold', 'version'), name='epoch_once_per_version'),
         ),
         migrations.AddConstraint(
             model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('ticket', 'spec', 'contract'), name='prediction_once'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version', None)), fields=('ticket', 'language_model', 'contract'), name='prediction_once'),
         ),
         migrations.AddConstraint(
             model_name='prediction',
-            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('ticket', 'spec', 'contract', 'version'), name='prediction_once_per_version'),
+            constraint=models.UniqueConstraint(condition=models.Q(('version__isnull', False)), fields=('ticket', 'language_model', 'contract', 'version'), name='prediction_once_per_version'),
         ),
         migrations.AddConstraint(
             model_name='vector',

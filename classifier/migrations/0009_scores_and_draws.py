@@ -9,7 +9,7 @@ from django.db import migrations, models
 def name_epochs(apps, schema_editor):
     """Epochs from before there were modes are those of a fixed threshold on the confidence."""
     for epoch in apps.get_model("classifier", "Epoch").objects.all():
-        epoch.key = f"confidence:{epoch.spec_id}:{epoch.contract_id}:{epoch.version_id}:{epoch.threshold!r}"
+        epoch.key = f"confidence:{epoch.language_model_id}:{epoch.contract_id}:{epoch.version_id}:{epoch.threshold!r}"
         epoch.save(update_fields=["key"])
 
 
@@ -97,7 +97,7 @@ class Migration(migrations.Migration):
         migrations.AddField(
             model_name='epoch',
             name='front',
-            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec'),
+            field=models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel'),
         ),
         migrations.AddField(
             model_name='epoch',
@@ -157,12 +157,12 @@ class Migration(migrations.Migration):
             field=models.FloatField(default=0.95, help_text='A ticket passes unseen from this probability of being right on.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='threshold on the score'),
         ),
         migrations.AddField(
-            model_name='historicalmodelspec',
+            model_name='historicallanguagemodel',
             name='logprobs',
             field=models.BooleanField(default=False, help_text='For an endpoint that tells how probable its words are: they say more than the stated confidence.', verbose_name='asks for log-probabilities'),
         ),
         migrations.AddField(
-            model_name='modelspec',
+            model_name='languagemodel',
             name='logprobs',
             field=models.BooleanField(default=False, help_text='For an endpoint that tells how probable its words are: they say more than the stated confidence.', verbose_name='asks for log-probabilities'),
         ),
@@ -226,8 +226,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='scorer',
-            name='spec',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scorers', to='classifier.modelspec', verbose_name='model'),
+            name='language_model',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scorers', to='classifier.languagemodel', verbose_name='model'),
         ),
         migrations.AddField(
             model_name='scorer',
@@ -270,7 +270,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='scorer',
-            constraint=models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('spec',), name='scorer_one_serves_a_model'),
+            constraint=models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('language_model',), name='scorer_one_serves_a_model'),
         ),
         migrations.AddConstraint(
             model_name='score',

@@ -10,11 +10,11 @@ from classifier.models.epoch import Epoch
 from classifier.models.erasure import Erasure
 from classifier.models.gate import About, Gate, Mode
 from classifier.models.helpdesk import HelpDesk, WriteBack
-from classifier.models.language_models import ModelSpec, Provider, Spend
+from classifier.models.language_models import LanguageModel, Provider, Spend
 from classifier.models.mailbox import Mailbox
 from classifier.models.outbox import Delivery, Event, Webhook
 from classifier.models.prediction import Failure, Prediction
-from classifier.models.process import Pulse
+from classifier.models.process import ProcessHeartbeat
 from classifier.models.scoring import Score, Scorer
 from classifier.models.specialist import (
     Encoding,
@@ -50,10 +50,10 @@ __all__ = [
     "HelpDesk",
     "Mailbox",
     "Mode",
-    "ModelSpec",
+    "LanguageModel",
     "Prediction",
     "Provider",
-    "Pulse",
+    "ProcessHeartbeat",
     "Reason",
     "Score",
     "Scorer",

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models.contract import ContractVersion
 from classifier.models.gate import About, Mode
-from classifier.models.language_models import ModelSpec
+from classifier.models.language_models import LanguageModel
 from classifier.models.scoring import Score, Scorer
 from classifier.models.specialist import SpecialistVersion
 from classifier.scoring.scorer import Probabilities
@@ -26,7 +26,9 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
 
     def certifying(self) -> Epoch | None:
         """The one whose threshold is certified, if the gate is in that mode and a ticket has come by."""
-        running = self.running().filter(mode=Mode.CERTIFIED).select_related("spec__provider", "contract", "scorer")
+        running = (
+            self.running().filter(mode=Mode.CERTIFIED).select_related("language_model__provider", "contract", "scorer")
+        )
         return running.order_by("-pk").first()
 
 
@@ -38,14 +40,14 @@ class Epoch(models.Model):
     `audits_from` the one from which on every other ticket is audited, `audit_share` the share of all the rest.
     """
 
-    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+")
+    language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+")
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
     threshold = models.FloatField(null=True)
     version = models.ForeignKey(SpecialistVersion, models.PROTECT, null=True, related_name="+")
     mode = models.CharField(max_length=10, choices=Mode, default=Mode.CONFIDENCE)
     about = models.CharField(max_length=10, choices=About, default=About.BOTH)
     scorer = models.ForeignKey(Scorer, models.PROTECT, null=True, related_name="+")
-    front = models.ForeignKey(ModelSpec, models.PROTECT, null=True, related_name="+")
+    front = models.ForeignKey(LanguageModel, models.PROTECT, null=True, related_name="+")
     front_threshold = models.FloatField(null=True)
     key = models.CharField(max_length=200, help_text="All of the above, by which the running one is found.")
     seed = models.CharField(max_length=64, default=_fresh_seed, help_text="Of the draws.")
@@ -74,7 +76,7 @@ class Epoch(models.Model):
 
     def __str__(self) -> str:
         by = _("certified") if self.threshold is None else f"{self.threshold:.2f}"
-        return f"{self.spec}, {self.contract}, {by}"
+        return f"{self.language_model}, {self.contract}, {by}"
 
     def value(self, score: Score | Probabilities) -> float:
         """Of a score what counts here, in [0, 1]."""

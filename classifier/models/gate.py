@@ -8,7 +8,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.models.language_models import ModelSpec
+from classifier.models.language_models import LanguageModel
 from classifier.models.specialist import SpecialistVersion
 
 
@@ -37,14 +37,14 @@ class Gate(models.Model):
     """One row: the roles of the models, and by what a ticket may pass."""
 
     primary = models.ForeignKey(
-        ModelSpec,
+        LanguageModel,
         models.PROTECT,
         related_name="+",
         verbose_name=_("primary"),
         help_text=_("Labels every ticket."),
     )
     second_opinion = models.ForeignKey(
-        ModelSpec,
+        LanguageModel,
         models.PROTECT,
         null=True,
         blank=True,
@@ -53,7 +53,7 @@ class Gate(models.Model):
         help_text=_("Asked where the primary is unsure; of another family."),
     )
     front = models.ForeignKey(
-        ModelSpec,
+        LanguageModel,
         models.PROTECT,
         null=True,
         blank=True,
@@ -149,20 +149,20 @@ class Gate(models.Model):
             "model": self.primary,
         }
 
-    def primary_in_charge(self) -> ModelSpec:
+    def primary_in_charge(self) -> LanguageModel:
         """The chosen primary, or an embedded model while the primary's key is missing (one query then)."""
-        return ModelSpec.objects.standing_in() if self.missing_key else self.primary
+        return LanguageModel.objects.standing_in() if self.missing_key else self.primary
 
-    def second_in_charge(self) -> ModelSpec | None:
+    def second_in_charge(self) -> LanguageModel | None:
         """The chosen second opinion, unless its key is missing or its family is that of the primary in charge."""
         second = self.second_opinion
         if second is None or second.provider.missing_key or not self.is_of_another_family(second):
             return None
         return second
 
-    def is_of_another_family(self, spec: ModelSpec) -> bool:
+    def is_of_another_family(self, language_model: LanguageModel) -> bool:
         """Than the primary in charge, so that its opinion is a second one."""
-        return spec.family != self.primary_in_charge().family
+        return language_model.family != self.primary_in_charge().family
 
     @property
     def front_hindrance(self) -> str:
@@ -178,6 +178,6 @@ class Gate(models.Model):
             return str(_("it has learned nothing yet"))
         return str(_("it labels every ticket as it is")) if front == self.primary_in_charge() else ""
 
-    def front_in_charge(self) -> ModelSpec | None:
+    def front_in_charge(self) -> LanguageModel | None:
         """The model that is asked before the primary, if one is chosen and nothing keeps it from answering."""
         return None if self.front_hindrance else self.front

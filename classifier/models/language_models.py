@@ -87,31 +87,35 @@ class Learning(models.TextChoices):
     WORDS = "words", _("words alone, a family of its own")
 
 
-class ModelSpecQuerySet(models.QuerySet["ModelSpec"]):
-    def embedded(self) -> ModelSpec:
-        """The model that needs no key and no labels. Raises ModelSpec.DoesNotExist before the catalogue is loaded."""
+class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
+    def embedded(self) -> LanguageModel:
+        """The model that needs no key and no labels. Raises LanguageModel.DoesNotExist before the catalogue is
+        loaded.
+        """
         here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
         return here.filter(learning=Learning.NOTHING).earliest("pk")
 
-    def standing_in(self) -> ModelSpec:
+    def standing_in(self) -> LanguageModel:
         """The best model that needs no key: the specialist, once a version of it serves (one query)."""
         serving = models.Exists(SpecialistVersion.objects.filter(in_service=True))
         plain, learns = models.Q(learning=Learning.NOTHING), models.Q(serving, learning=Learning.SPECIALIST)
         here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
         return here.order_by("-learning", "pk")[0]
 
-    def answering(self) -> list[ModelSpec]:
+    def answering(self) -> list[LanguageModel]:
         """The models whose provider lacks no key; not those behind a local server, which may not be running, nor those
         that would learn and have not.
         """
-        specs = self.select_related("provider").exclude(provider__kind=Provider.Kind.CHAT, provider__api_key_env="")
+        language_models = self.select_related("provider").exclude(
+            provider__kind=Provider.Kind.CHAT, provider__api_key_env=""
+        )
         if SpecialistVersion.objects.serving() is None:
-            specs = specs.filter(learning=Learning.NOTHING)
-        return [spec for spec in specs if not spec.provider.missing_key]
+            language_models = language_models.filter(learning=Learning.NOTHING)
+        return [language_model for language_model in language_models if not language_model.provider.missing_key]
 
 
-class ModelSpec(models.Model):
-    provider = models.ForeignKey(Provider, models.PROTECT, related_name="specs")
+class LanguageModel(models.Model):
+    provider = models.ForeignKey(Provider, models.PROTECT, related_name="language_models")
     name = models.CharField(_("model"), max_length=120, help_text=_("As the provider spells it."))
     family = models.CharField(
         _("family"), max_length=40, help_text=_("Who trained it: a second opinion comes from another family.")
@@ -182,7 +186,7 @@ class ModelSpec(models.Model):
         help_text=_("Found out at the first call and remembered; set it to unknown to have it found out again."),
     )
 
-    objects = ModelSpecQuerySet.as_manager()
+    objects = LanguageModelQuerySet.as_manager()
     history = HistoricalRecords(excluded_fields=["json_mode"])
 
     class Meta:

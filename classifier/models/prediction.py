@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.contract.types import FailureKind
 from classifier.models.contract import ContractVersion
-from classifier.models.language_models import ModelSpec
+from classifier.models.language_models import LanguageModel
 from classifier.models.specialist import SpecialistVersion
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import MessageField, Ticket
@@ -24,7 +24,7 @@ class Attempt(models.Model):
     """Who was asked, about what, under which contract, and what it took."""
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="%(class)ss")
-    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+")
+    language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+")
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
     requests = models.PositiveSmallIntegerField(_("requests"), default=0)
     input_tokens = models.PositiveIntegerField(_("input tokens"), default=0)
@@ -60,10 +60,12 @@ class Prediction(Attempt):
     class Meta(Attempt.Meta):
         constraints = [
             models.UniqueConstraint(
-                fields=["ticket", "spec", "contract"], condition=models.Q(version=None), name="prediction_once"
+                fields=["ticket", "language_model", "contract"],
+                condition=models.Q(version=None),
+                name="prediction_once",
             ),
             models.UniqueConstraint(
-                fields=["ticket", "spec", "contract", "version"],
+                fields=["ticket", "language_model", "contract", "version"],
                 condition=models.Q(version__isnull=False),
                 name="prediction_once_per_version",
             ),

@@ -11,17 +11,17 @@ ALIVE = timedelta(seconds=60)
 """Whoever has not been heard of for so long has stopped, or hangs."""
 
 
-class PulseQuerySet(models.QuerySet["Pulse"]):
-    def alive(self) -> PulseQuerySet:
+class ProcessHeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
+    def alive(self) -> ProcessHeartbeatQuerySet:
         return self.filter(beat_at__gte=timezone.now() - ALIVE)
 
 
-class Pulse(models.Model):
+class ProcessHeartbeat(models.Model):
     name = models.CharField(max_length=200, unique=True, help_text="Of the process: what it is, and on which machine.")
     started_at = models.DateTimeField(default=timezone.now)
     beat_at = models.DateTimeField(default=timezone.now, db_index=True)
 
-    objects = PulseQuerySet.as_manager()
+    objects = ProcessHeartbeatQuerySet.as_manager()
 
     class Meta:
         ordering = ["name"]

@@ -6,7 +6,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models.language_models import ModelSpec
+from classifier.models.language_models import LanguageModel
 from classifier.models.prediction import Prediction
 from classifier.models.specialist import SpecialistVersion
 from classifier.scoring.scorer import Weights
@@ -14,19 +14,19 @@ from classifier.scoring.signals import Signals
 
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):
-    def serving(self, spec: ModelSpec) -> Scorer:
+    def serving(self, language_model: LanguageModel) -> Scorer:
         """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
-        found = self.filter(spec=spec, in_service=True).first()
+        found = self.filter(language_model=language_model, in_service=True).first()
         if found is None:
             built_in = {"weights": Weights.built_in().as_json(), "witness_id": SpecialistVersion.objects.serving()}
-            found, _created = self.get_or_create(spec=spec, in_service=True, defaults=built_in)
+            found, _created = self.get_or_create(language_model=language_model, in_service=True, defaults=built_in)
         return found
 
 
 class Scorer(models.Model):
     """Weights of signals, and the version of the specialist whose word is one of them; frozen once it is fitted."""
 
-    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="scorers", verbose_name=_("model"))
+    language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="scorers", verbose_name=_("model"))
     witness = models.ForeignKey(
         SpecialistVersion,
         models.PROTECT,
@@ -46,7 +46,9 @@ class Scorer(models.Model):
     class Meta:
         ordering = ["-pk"]
         constraints = [
-            models.UniqueConstraint(fields=["spec"], condition=Q(in_service=True), name="scorer_one_serves_a_model"),
+            models.UniqueConstraint(
+                fields=["language_model"], condition=Q(in_service=True), name="scorer_one_serves_a_model"
+            ),
         ]
 
     def __str__(self) -> str:

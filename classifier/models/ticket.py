@@ -78,11 +78,11 @@ class TicketQuerySet(models.QuerySet["Ticket"]):
         current = Verdict.objects.current().select_related(
             "prediction__category",
             "prediction__sentiment",
-            "prediction__spec",
+            "prediction__language_model",
             "second_opinion__category",
             "second_opinion__sentiment",
-            "second_opinion__spec",
-            "failure__spec",
+            "second_opinion__language_model",
+            "failure__language_model",
             "epoch",
         )
         verdicts = models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts")
@@ -197,8 +197,8 @@ class Ticket(models.Model):
         """All that happened to the ticket, oldest first, each with the name of its kind (three queries, and those of
         whoever is `recounting`).
         """
-        predictions = self.predictions.select_related("spec", "contract", "category", "sentiment")
-        failures = self.failures.select_related("spec", "contract")
+        predictions = self.predictions.select_related("language_model", "contract", "category", "sentiment")
+        failures = self.failures.select_related("language_model", "contract")
         verdicts = self.verdicts.select_related("epoch")
         events: list[tuple[str, Any]] = [("prediction", one) for one in predictions]
         events += [("failure", one) for one in failures]

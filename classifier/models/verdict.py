@@ -79,7 +79,10 @@ class Verdict(models.Model):
                 )
             )
         if self.reason == Reason.DISAGREEMENT:
-            opinion = {"second": self.second_opinion, "other": self.second_opinion and self.second_opinion.spec}
+            opinion = {
+                "second": self.second_opinion,
+                "other": self.second_opinion and self.second_opinion.language_model,
+            }
             sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")
             return sure % (self._figures() | opinion)
         return self._by_confidence() if self.epoch.mode == Mode.CONFIDENCE else self._by_score()
@@ -112,7 +115,7 @@ class Verdict(models.Model):
         assert first is not None  # noqa: S101 - there is something to explain
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         return {
-            "model": first.spec,
+            "model": first.language_model,
             "confidence": first.shown_confidence,
             "score": shown(self.epoch.value(self.score), 3) if self.score else "?",
             "threshold": "" if threshold is None else shown(threshold, 2 if self.epoch.mode == Mode.CONFIDENCE else 3),

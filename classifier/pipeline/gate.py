@@ -14,8 +14,8 @@ from classifier.models import (
     Epoch,
     Failure,
     Gate,
+    LanguageModel,
     Mode,
-    ModelSpec,
     Prediction,
     Reason,
     Score,
@@ -41,11 +41,11 @@ class Weighed(NamedTuple):
     dictated: bool = False
 
 
-def epoch_of(spec: ModelSpec, version: ContractVersion, threshold: float) -> Epoch:
+def epoch_of(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
     """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
     each version.
     """
-    return _running(Mode.CONFIDENCE, spec, version, {"threshold": threshold})
+    return _running(Mode.CONFIDENCE, language_model, version, {"threshold": threshold})
 
 
 def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
@@ -53,30 +53,36 @@ def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
 
     Where a threshold is certified it is for the answers as they come out of the whole cascade.
     """
-    spec = settings.primary_in_charge()
+    language_model = settings.primary_in_charge()
     if settings.mode == Mode.CONFIDENCE:
-        return epoch_of(spec, version, settings.threshold)
+        return epoch_of(language_model, version, settings.threshold)
     front = settings.front_in_charge()
     frozen: dict[str, Any] = {
         "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
         "about": settings.about,
-        "scorer": Scorer.objects.serving(spec),
+        "scorer": Scorer.objects.serving(language_model),
         "front": front,
         "front_threshold": settings.front_threshold if front else None,
     }
-    return _running(Mode(settings.mode), spec, version, frozen)
+    return _running(Mode(settings.mode), language_model, version, frozen)
 
 
-def _running(mode: Mode, spec: ModelSpec, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
-    front: ModelSpec | None = frozen.get("front")
-    learns = spec.learning or (front and front.learning)
+def _running(mode: Mode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
+    front: LanguageModel | None = frozen.get("front")
+    learns = language_model.learning or (front and front.learning)
     serving = SpecialistVersion.objects.serving() if learns else None
-    parts = [mode.value, spec.pk, version.pk, serving, *(getattr(part, "pk", part) for part in frozen.values())]
+    parts = [
+        mode.value,
+        language_model.pk,
+        version.pk,
+        serving,
+        *(getattr(part, "pk", part) for part in frozen.values()),
+    ]
     if mode == Mode.CERTIFIED:
         # Of which tickets a threshold is certified.
         parts.append(prompt_injection.EDITION)
     key = ":".join(str(part) for part in parts)
-    values = {"spec": spec, "contract": version, "version_id": serving, "mode": mode, **frozen}
+    values = {"language_model": language_model, "contract": version, "version_id": serving, "mode": mode, **frozen}
     epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
     if begun and mode == Mode.CERTIFIED:
         # Whatever was certified before was certified of something else.

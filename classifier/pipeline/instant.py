@@ -10,7 +10,7 @@ from classifier.models import (
     ContractVersion,
     Epoch,
     Gate,
-    ModelSpec,
+    LanguageModel,
 )
 from classifier.pipeline import answer_check, gate, scoring
 
@@ -21,10 +21,10 @@ class Instant(NamedTuple):
     """One text, what the model in front or the primary said, and the second opinion where the primary was not sure."""
 
     text: str
-    spec: ModelSpec
+    language_model: LanguageModel
     answer: Answer | ClassifierError
     sure: bool
-    second_spec: ModelSpec | None = None
+    second_language_model: LanguageModel | None = None
     second: Answer | ClassifierError | None = None
 
     def as_dict(self) -> dict[str, Any]:
@@ -32,14 +32,14 @@ class Instant(NamedTuple):
         return _labels(self.answer) | {
             "review_flag": not self.sure,
             "fallback_review": self._fallback(),
-            "model": self.spec.name,
+            "model": self.language_model.name,
             "latency_ms": round(self.answer.usage.latency_ms, 1),
         }
 
     def _fallback(self) -> dict[str, Any] | None:
-        if self.second is None or self.second_spec is None:
+        if self.second is None or self.second_language_model is None:
             return None
-        return _labels(self.second) | {"model": self.second_spec.name}
+        return _labels(self.second) | {"model": self.second_language_model.name}
 
 
 Said = dict[int, Answer | ClassifierError]
@@ -51,7 +51,7 @@ def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> 
 
     What would pass is told as things stand; of a text that is no ticket nothing is audited.
     """
-    front, spec, epoch = (
+    front, language_model, epoch = (
         settings.front_in_charge(),
         settings.primary_in_charge(),
         gate.epoch_in_force(settings, version),
@@ -59,7 +59,7 @@ def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> 
     in_front = _in_front(front, texts, version)
     taken = [place for place in range(len(texts)) if _is_confident(in_front.get(place), settings.front_threshold)]
     left = [place for place in range(len(texts)) if place not in taken]
-    answers = {place: in_front[place] for place in taken} | _said(spec, texts, left, version)
+    answers = {place: in_front[place] for place in taken} | _said(language_model, texts, left, version)
     sure = _sure(epoch, texts, answers, taken, front, version)
     doubtful = [place for place in range(len(texts)) if isinstance(answers[place], Answer) and place not in sure]
     second = settings.second_in_charge()
@@ -67,13 +67,13 @@ def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> 
         second = front
     seconds = in_front if second == front else _said(second, texts, doubtful, version)
     for place, text in enumerate(texts):
-        by = front if front and place in taken else spec
+        by = front if front and place in taken else language_model
         opinion = seconds.get(place) if place in doubtful and second != by else None
         yield Instant(text, by, answers[place], place in sure, second, opinion)
 
 
 def _sure(
-    epoch: Epoch, texts: Sequence[str], answers: Said, taken: Sequence[int], front: ModelSpec | None,
+    epoch: Epoch, texts: Sequence[str], answers: Said, taken: Sequence[int], front: LanguageModel | None,
     version: ContractVersion,
 ) -> set[int]:  # fmt: skip
     """The places of the answers that may pass. Of a fixed threshold on the confidence, the one in front has its own."""
@@ -89,10 +89,12 @@ def _sure(
     by_front = {place: one for place, one in found.items() if place in taken}
     by_primary = {place: one for place, one in found.items() if place not in taken}
     passing: set[int] = set()
-    for spec, said in ((front, by_front), (epoch.scorer.spec, by_primary)):
-        if spec and said:
+    for language_model, said in ((front, by_front), (epoch.scorer.language_model, by_primary)):
+        if language_model and said:
             places, answered = list(said), list(said.values())
-            shares = scoring.of_answers([texts[place] for place in places], answered, spec, epoch.scorer, version.terms)
+            shares = scoring.of_answers(
+                [texts[place] for place in places], answered, language_model, epoch.scorer, version.terms
+            )
             passing |= {
                 place
                 for place, one, share in zip(places, answered, shares, strict=True)
@@ -101,7 +103,7 @@ def _sure(
     return passing
 
 
-def _in_front(front: ModelSpec | None, texts: Sequence[str], version: ContractVersion) -> Said:
+def _in_front(front: LanguageModel | None, texts: Sequence[str], version: ContractVersion) -> Said:
     try:
         return _said(front, texts, range(len(texts)), version)
     except Exception:
@@ -110,10 +112,12 @@ def _in_front(front: ModelSpec | None, texts: Sequence[str], version: ContractVe
         return {}
 
 
-def _said(spec: ModelSpec | None, texts: Sequence[str], places: Sequence[int], version: ContractVersion) -> Said:
-    if spec is None or not places:
+def _said(
+    language_model: LanguageModel | None, texts: Sequence[str], places: Sequence[int], version: ContractVersion
+) -> Said:
+    if language_model is None or not places:
         return {}
-    return dict(zip(places, asking.ask([texts[place] for place in places], spec, version), strict=True))
+    return dict(zip(places, asking.ask([texts[place] for place in places], language_model, version), strict=True))
 
 
 def _is_confident(answer: Answer | ClassifierError | None, threshold: float) -> bool:

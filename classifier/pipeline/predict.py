@@ -13,7 +13,7 @@ from classifier.models import (
     Category,
     ContractVersion,
     Failure,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Sentiment,
     SpecialistVersion,
@@ -33,24 +33,28 @@ class Labelled(NamedTuple):
     outcome: Outcome
 
 
-def label(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> Iterator[list[Labelled]]:
+def label(
+    tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
+) -> Iterator[list[Labelled]]:
     """Ask a model about tickets and store what it says; yields groups as they are stored.
 
     A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
     asked about again. A failure for want of budget is not stored: nobody was asked.
     """
-    serving = SpecialistVersion.objects.serving() if spec.learning else None
-    answered = Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version, version=serving)
+    serving = SpecialistVersion.objects.serving() if language_model.learning else None
+    answered = Prediction.objects.filter(
+        ticket__in=tickets, language_model=language_model, contract=version, version=serving
+    )
     known = {p.ticket_id: p for p in answered}
     if known:
         yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
     unknown = [ticket for ticket in tickets if ticket.pk not in known]
-    answers = ask([ticket.text for ticket in unknown], spec, version)
+    answers = ask([ticket.text for ticket in unknown], language_model, version)
     for group in in_groups(zip(unknown, answers, strict=True)):
-        yield _record(spec, version, group)
+        yield _record(language_model, version, group)
 
 
-def give_up(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion) -> list[Labelled]:
+def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[Labelled]:
     """A stored failure for each of these tickets, whose turns have all ended without a result (a worker that died)."""
     if not tickets:
         return []
@@ -59,7 +63,7 @@ def give_up(tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
-    return _record(spec, version, [(ticket, error) for ticket in tickets])
+    return _record(language_model, version, [(ticket, error) for ticket in tickets])
 
 
 def in_groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
@@ -77,18 +81,20 @@ def in_groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> I
 
 @transaction.atomic(durable=True)
 def _record(
-    spec: ModelSpec, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
+    language_model: LanguageModel, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
 ) -> list[Labelled]:
     tickets = [ticket.pk for ticket, _result in results]
     # Whoever else answers the same tickets waits here, and then finds them answered.
     present = dict(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", "text"))
     versions = {result.version for _ticket, result in results if isinstance(result, Answer)} or {None}
     answered = Q(version__in=versions - {None}) | (Q(version=None) if None in versions else Q())
-    predictions = Prediction.objects.filter(answered, ticket__in=tickets, spec=spec, contract=version)
+    predictions = Prediction.objects.filter(
+        answered, ticket__in=tickets, language_model=language_model, contract=version
+    )
     stored = {p.ticket_id: p for p in predictions}
     labels = Labels(_labels_now(Category, version.labels.categories), _labels_now(Sentiment, version.labels.sentiments))
     labelled = [
-        Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, spec, version, result, labels))
+        Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, language_model, version, result, labels))
         for ticket, result in results
         # Of a text that was erased meanwhile nothing is kept, for what was said may quote it.
         if present.get(ticket.pk) == ticket.text
@@ -113,10 +119,14 @@ def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) 
 
 
 def _outcome(
-    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError, labels: Labels
+    ticket: Ticket,
+    language_model: LanguageModel,
+    version: ContractVersion,
+    result: Answer | ClassifierError,
+    labels: Labels,
 ) -> Outcome:
     if isinstance(result, ClassifierError):
-        return _failure(ticket, spec, version, result)
+        return _failure(ticket, language_model, version, result)
     if result.category not in labels.categories or result.sentiment not in labels.sentiments:
         gone = ClassifierError(
             f"{result.category} | {result.sentiment} was deleted while the model was asked; classify the ticket again.",
@@ -124,9 +134,9 @@ def _outcome(
             permanent=True,
             usage=result.usage,
         )
-        return _failure(ticket, spec, version, gone)
+        return _failure(ticket, language_model, version, gone)
     return Prediction(
-        **_attempt(ticket, spec, version, result),
+        **_attempt(ticket, language_model, version, result),
         category_id=labels.categories[result.category],
         sentiment_id=labels.sentiments[result.sentiment],
         confidence=result.confidence,
@@ -139,9 +149,11 @@ def _outcome(
     )
 
 
-def _failure(ticket: Ticket, spec: ModelSpec, version: ContractVersion, error: ClassifierError) -> Failure:
+def _failure(
+    ticket: Ticket, language_model: LanguageModel, version: ContractVersion, error: ClassifierError
+) -> Failure:
     failure = Failure(
-        **_attempt(ticket, spec, version, error),
+        **_attempt(ticket, language_model, version, error),
         kind=error.kind,
         detail=str(error),
         permanent=error.permanent,
@@ -152,17 +164,17 @@ def _failure(ticket: Ticket, spec: ModelSpec, version: ContractVersion, error: C
 
 
 def _attempt(
-    ticket: Ticket, spec: ModelSpec, version: ContractVersion, result: Answer | ClassifierError
+    ticket: Ticket, language_model: LanguageModel, version: ContractVersion, result: Answer | ClassifierError
 ) -> dict[str, object]:
     usage = result.usage
     return {
         "ticket": ticket,
-        "spec": spec,
+        "language_model": language_model,
         "contract": version,
         "requests": usage.requests,
         "input_tokens": usage.input_tokens,
         "output_tokens": usage.output_tokens,
         "latency_ms": usage.latency_ms,
-        "cost": spec.cost(usage),
+        "cost": language_model.cost(usage),
         "shortened": usage.shortened,
     }

@@ -16,8 +16,8 @@ from classifier.models import (
     Epoch,
     Failure,
     Gate,
+    LanguageModel,
     Mode,
-    ModelSpec,
     Prediction,
     Ticket,
 )
@@ -56,25 +56,25 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
     except EmptyTaxonomy:
         claims.put_off(tickets, claims.LEASE.total_seconds(), attempted=False)
         return
-    spec, epoch = settings.primary_in_charge(), gate.epoch_in_force(settings, version)
-    spent = predict.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], spec, version)
+    language_model, epoch = settings.primary_in_charge(), gate.epoch_in_force(settings, version)
+    spent = predict.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], language_model, version)
     unsure = gate.weigh(epoch, spent, version)
     left = _pass_in_front([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS], settings, version, epoch)
-    for group in chain(left.weighed, _by_primary(left.tickets, spec, version, epoch)):
+    for group in chain(left.weighed, _by_primary(left.tickets, language_model, version, epoch)):
         sure = [one for one in group if gate.may_pass(epoch, one)]
         gate.accept(epoch, sure)
         unsure += [one for one in group if one not in sure]
     gate.hold(epoch, unsure, _second_opinions(epoch, unsure, left, settings, version))
-    if spec.is_embedded or (settings.front and settings.front.is_embedded):
+    if language_model.is_embedded or (settings.front and settings.front.is_embedded):
         # Encoded a moment ago: now they are only stored.
         vector_store.of([ticket.text for ticket in tickets])
 
 
 def _by_primary(
-    tickets: Sequence[Ticket], spec: ModelSpec, version: ContractVersion, epoch: Epoch
+    tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion, epoch: Epoch
 ) -> Iterator[list[Weighed]]:
     """What the primary says of them, in groups; what it cannot answer now is put off."""
-    for group in predict.label(tickets, spec, version):
+    for group in predict.label(tickets, language_model, version):
         later = [one for one in group if _deserves_another_turn(one)]
         for one in later:
             _put_off(one)
@@ -119,7 +119,7 @@ def _pass_in_front(tickets: Sequence[Ticket], settings: Gate, version: ContractV
 
 
 def _labelled_in_front(
-    tickets: Sequence[Ticket], front: ModelSpec, version: ContractVersion
+    tickets: Sequence[Ticket], front: LanguageModel, version: ContractVersion
 ) -> Iterator[list[Labelled]]:
     try:
         yield from predict.label(tickets, front, version)

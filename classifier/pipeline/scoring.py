@@ -14,7 +14,7 @@ from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
 from classifier.models import (
     ContractVersion,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Score,
     Scorer,
@@ -62,11 +62,13 @@ def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersi
 
 
 def of_answers(
-    texts: Sequence[str], answers: Sequence[Answer], spec: ModelSpec, scorer: Scorer, terms: Contract
+    texts: Sequence[str], answers: Sequence[Answer], language_model: LanguageModel, scorer: Scorer, terms: Contract
 ) -> list[Probabilities]:
     """Of answers that are stored nowhere, in order."""
     given = [
-        Given(text, said.category, said.sentiment, said.confidence, said.logprobs, spec != scorer.spec)
+        Given(
+            text, said.category, said.sentiment, said.confidence, said.logprobs, language_model != scorer.language_model
+        )
         for text, said in zip(texts, answers, strict=True)
     ]
     keys = {option.name: option.keys[0] for option in terms.categories}
@@ -84,7 +86,7 @@ def seen(given: Sequence[Given], scorer: Scorer, terms: Contract, known: Floats 
     testimony = witness(scorer.witness_id).testify([one.text for one in given], terms, known)
     categories = [option.name for option in terms.categories]
     sentiments = [option.name for option in terms.sentiments]
-    learning = scorer.spec.learning if scorer.spec.is_embedded else None
+    learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
     return [
         Signals(
             confidence=one.confidence,
@@ -140,7 +142,7 @@ def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion
         sentiments.get(said.sentiment_id, ""),
         said.confidence,
         LogProbs(category=said.category_logprob, sentiment=said.sentiment_logprob),
-        said.spec_id != scorer.spec_id,
+        said.language_model_id != scorer.language_model_id,
     )
 
 

@@ -43,7 +43,7 @@ def of(ticket: Ticket) -> Why | None:
     """
     if ticket.sealed or ticket.state == Ticket.State.NEW:
         return None
-    related = ("epoch__scorer", "prediction__spec", "score", "audit_draw")
+    related = ("epoch__scorer", "prediction__language_model", "score", "audit_draw")
     verdict = Verdict.objects.current().select_related(*related).filter(ticket=ticket).first()
     if verdict is None or verdict.prediction is None:
         return None

@@ -9,7 +9,7 @@ from django.db import transaction
 from classifier.models import (
     Category,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Provider,
     Sentiment,
 )
@@ -26,7 +26,7 @@ def load() -> None:
         Provider.objects.get_or_create(name=values["name"], defaults=values)
     for values in catalogue["models"]:
         provider = Provider.objects.get(name=values["provider"])
-        ModelSpec.objects.get_or_create(
+        LanguageModel.objects.get_or_create(
             provider=provider, name=values["name"], defaults=values | {"provider": provider}
         )
     _load_gate(catalogue["gate"])
@@ -46,8 +46,8 @@ def _load_gate(roles: dict[str, Any]) -> None:
     if not Gate.objects.exists():
         Gate.objects.create(
             pk=1,
-            primary=ModelSpec.objects.get(name=roles["primary"]),
-            second_opinion=ModelSpec.objects.get(name=roles["second_opinion"]),
+            primary=LanguageModel.objects.get(name=roles["primary"]),
+            second_opinion=LanguageModel.objects.get(name=roles["second_opinion"]),
             threshold=roles["threshold"],
         )
 

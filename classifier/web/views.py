@@ -21,7 +21,7 @@ from classifier import form_recovery, savings
 from classifier.form_recovery import keeps_input
 from classifier.models import (
     Failure,
-    ModelSpec,
+    LanguageModel,
     Provider,
     Ticket,
 )
@@ -35,7 +35,7 @@ logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 20_000
 LATEST_FAILURES = 1_000
-MAY_KNOW_WHY = ("review.promise", "classifier.view_score")
+MAY_KNOW_WHY = ("review.set_accuracy_target", "classifier.view_score")
 """Who may see what was known of an answer when it passed."""
 
 
@@ -121,7 +121,7 @@ def models(request: HttpRequest) -> HttpResponse:
     today = timezone.now().date()
     spent = dict(Provider.objects.filter(spends__day=today).values_list("pk").annotate(Sum("spends__cost")))
     context = {
-        "specs": ModelSpec.objects.select_related("provider"),
+        "language_models": LanguageModel.objects.select_related("provider"),
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
         "failures": _failures_of_the_day(),
         "latest_failures": LATEST_FAILURES,
@@ -133,6 +133,6 @@ def models(request: HttpRequest) -> HttpResponse:
 def _failures_of_the_day() -> list[tuple[str, str, int]]:
     """Model, kind and number, counted among the latest failures only, so that no page grows with the table."""
     since = timezone.now() - timedelta(days=1)
-    latest = Failure.objects.order_by("-pk").values_list("created_at", "spec__name", "kind")[:LATEST_FAILURES]
+    latest = Failure.objects.order_by("-pk").values_list("created_at", "language_model__name", "kind")[:LATEST_FAILURES]
     numbers = Counter((model, kind) for created_at, model, kind in latest if created_at > since)
     return [(model, kind, number) for (model, kind), number in sorted(numbers.items())]

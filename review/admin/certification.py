@@ -10,16 +10,16 @@ from django.http import HttpRequest
 from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 from review.models import (
+    AccuracyTarget,
     Alarm,
     Audit,
     Certificate,
     Ledger,
-    Promise,
 )
 
 
-@admin.register(Promise)
-class PromiseAdmin(HistoryAdmin):
+@admin.register(AccuracyTarget)
+class AccuracyTargetAdmin(HistoryAdmin):
     """One row, made when it is first needed."""
 
     list_display = ("__str__", "target", "risk", "early_share", "late_share", "rejudged_share", "by_category")

@@ -7,11 +7,11 @@ from django.http import HttpRequest
 
 from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
-from review.models import Decision, Desk, Seat
+from review.models import Assignment, Decision, ReviewSettings
 
 
-@admin.register(Desk)
-class DeskAdmin(HistoryAdmin):
+@admin.register(ReviewSettings)
+class ReviewSettingsAdmin(HistoryAdmin):
     """One row, made when it is first needed."""
 
     list_display = ("__str__", "blind_share", "double_share", "lease_minutes", "urgent_minutes", "reveal")
@@ -28,11 +28,11 @@ class DecisionAdmin(ReadOnlyAdmin):
     list_display = ("ticket_id", "reviewer", "verdict", "category", "sentiment", "blind", "purpose", "created_at")
     list_select_related = ("reviewer", "category", "sentiment")
     list_filter = ("verdict", "blind", "purpose")
-    raw_id_fields = ("ticket", "seat", "prediction", "second_opinion", "undoes")
+    raw_id_fields = ("ticket", "assignment", "prediction", "second_opinion", "undoes")
 
 
-@admin.register(Seat)
-class SeatAdmin(ReadOnlyAdmin):
+@admin.register(Assignment)
+class AssignmentAdmin(ReadOnlyAdmin):
     list_display = ("ticket_id", "purpose", "lane", "state", "blind", "reviewer", "value", "due_at")
     list_select_related = ("reviewer",)
     list_filter = ("state", "lane", "purpose", "blind")

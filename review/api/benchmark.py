@@ -15,7 +15,7 @@ from classifier.api.fields import In
 from classifier.api.idempotency import PARAMETER, once
 from classifier.api.pagination import Page, Turned, page
 from classifier.api.problems import Problem
-from classifier.models import ContractVersion, ModelSpec
+from classifier.models import ContractVersion, LanguageModel
 from classifier.models.api_keys import Scope
 from review import tasks
 from review.api.datasets import DIGEST
@@ -115,7 +115,11 @@ def read_run(request: ApiRequest, pk: int) -> Any:
 @once
 def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
     """It runs in the background, and may cost what the providers of the models ask for it."""
-    entries = [Entry(spec, contract) for contract in [ContractVersion.objects.in_force()] for spec in _specs(body)]
+    entries = [
+        Entry(language_model, contract)
+        for contract in [ContractVersion.objects.in_force()]
+        for language_model in _language_models(body)
+    ]
     try:
         snapshot = _snapshot(body.snapshot) if body.snapshot else snapshots.take(by=request.user)
         run = tasks.start_benchmark(snapshot, entries, by=request.user)
@@ -127,18 +131,18 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
     return _rows([run])[0]
 
 
-def _specs(body: RunIn) -> list[ModelSpec]:
+def _language_models(body: RunIn) -> list[LanguageModel]:
     """Raises Problem for a model that is unknown or cannot be asked."""
-    found = ModelSpec.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
-    specs = [found.get(pk) for pk in dict.fromkeys(body.models)]
+    found = LanguageModel.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
+    language_models = [found.get(pk) for pk in dict.fromkeys(body.models)]
     errors = [
         {"in": "body", "pointer": f"/models/{place}", "detail": "There is no such model, or its key is missing."}
-        for place, spec in enumerate(specs)
-        if spec is None or spec.provider.missing_key
+        for place, language_model in enumerate(language_models)
+        if language_model is None or language_model.provider.missing_key
     ]
     if errors:
         raise Problem(422, "Some models cannot be asked; `errors` names each.", slug="invalid", errors=errors)
-    return [spec for spec in specs if spec]
+    return [language_model for language_model in language_models if language_model]
 
 
 def _snapshot(digest: str) -> Snapshot:
@@ -166,7 +170,7 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
 def _contender(contender: Contender, done: int) -> dict[str, Any]:
     return {
         "id": contender.pk,
-        "model": contender.spec_id,
+        "model": contender.language_model_id,
         "name": str(contender),
         "contract": contender.contract.digest,
         "done": done,

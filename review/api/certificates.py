@@ -18,7 +18,7 @@ router = Router(tags=["Certificates"])
 _reads = needs(Scope.CERTIFICATES_READ, "review.view_certificate")
 
 
-class PromiseOut(Schema):
+class AccuracyTargetOut(Schema):
     """At least `target` of what passes unseen is right; the risk that this is claimed and false is at most `risk`."""
 
     target: float
@@ -54,7 +54,7 @@ class StandingOut(Schema):
     """
 
     stage: str
-    promise: PromiseOut
+    accuracy_target: AccuracyTargetOut
     certificate: CertificateOut | None
     alarm: AlarmOut | None
     pending_audits: int
@@ -67,7 +67,7 @@ def read_standing(request: ApiRequest) -> Any:
     standing = Standing.now()
     return {
         "stage": standing.stage.value,
-        "promise": standing.promise,
+        "accuracy_target": standing.accuracy_target,
         "certificate": _certificates([standing.certificate])[0] if standing.certificate else None,
         "alarm": standing.alarm,
         "pending_audits": standing.books.pending if standing.books else 0,

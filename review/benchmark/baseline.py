@@ -22,7 +22,7 @@ class Change(NamedTuple):
 
 
 def current() -> Contender | None:
-    return Contender.objects.filter(baseline=True).select_related("spec", "run").first()
+    return Contender.objects.filter(baseline=True).select_related("language_model", "run").first()
 
 
 @transaction.atomic(durable=True)

@@ -8,7 +8,7 @@ from typing import NamedTuple
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext as _
 
-from classifier.models import ContractVersion, Draft, ModelSpec
+from classifier.models import ContractVersion, Draft, LanguageModel
 from classifier.taxonomy import drafts
 from review.benchmark.grading import Judge
 from review.benchmark.runs import Entry
@@ -23,7 +23,7 @@ from review.models import (
 from review.stats.agreement import Estimate, share
 
 
-def entries_for(draft: Draft, specs: Iterable[ModelSpec], examples: int | None = None) -> list[Entry]:
+def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples: int | None = None) -> list[Entry]:
     """For each model the contract in force and the one that the draft would put in force.
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
@@ -32,7 +32,11 @@ def entries_for(draft: Draft, specs: Iterable[ModelSpec], examples: int | None =
     if drafted == in_force:
         raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
     contracts = ((in_force, ""), (drafted, draft.name))
-    return [Entry(spec, contract, label, examples) for spec in specs for contract, label in contracts]
+    return [
+        Entry(language_model, contract, label, examples)
+        for language_model in language_models
+        for contract, label in contracts
+    ]
 
 
 def given_away(contract: ContractVersion) -> list[GoldLabel]:
@@ -82,9 +86,9 @@ class Changed(NamedTuple):
 
 def what_if(run: Run) -> list[WhatIf]:
     """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
-    contenders = list(run.contenders.select_related("spec", "contract"))
-    in_force = {(one.spec_id, one.examples): one for one in contenders if not one.label}
-    pairs = [(one, in_force.get((one.spec_id, one.examples))) for one in contenders if one.label]
+    contenders = list(run.contenders.select_related("language_model", "contract"))
+    in_force = {(one.language_model_id, one.examples): one for one in contenders if not one.label}
+    pairs = [(one, in_force.get((one.language_model_id, one.examples))) for one in contenders if one.label]
     return [changed_by(drafted, now) for drafted, now in pairs if now]
 
 
@@ -94,7 +98,7 @@ def beside(contender: Contender) -> Contender | None:
     """
     if not contender.label:
         return None
-    alike = {"run": contender.run_id, "spec": contender.spec_id, "examples": contender.examples}
+    alike = {"run": contender.run_id, "language_model": contender.language_model_id, "examples": contender.examples}
     return Contender.objects.filter(label="", **alike).first()
 
 

@@ -24,9 +24,9 @@ from review.benchmark.grading import Judge
 from review.benchmark.metrics import Scored
 from review.models import (
     Contender,
-    Desk,
     GoldLabel,
     Result,
+    ReviewSettings,
     Run,
     SnapshotItem,
 )
@@ -48,7 +48,7 @@ def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) 
     run = Run.objects.get(pk=run_pk)
     try:
         with beating(lambda: Run.objects.filter(pk=run_pk).update(available_at=timezone.now() + LEASE), LEASE):
-            contenders = list(run.contenders.select_related("spec__provider", "contract"))
+            contenders = list(run.contenders.select_related("language_model__provider", "contract"))
             _leave_out_erased(run, len(contenders))
             _ask_all(run, contenders, told)
             _finish(run, contenders)
@@ -99,7 +99,7 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
             items.append(item)
             yield item.gold.text
 
-    asking = Asking(texts(), contender.spec, version, examples=contender.examples)
+    asking = Asking(texts(), contender.language_model, version, examples=contender.examples)
     for group in asking:
         # Who was not asked for want of money has not failed.
         asked = [(items[place], answer) for place, answer in group if not _is_unpaid(answer)]
@@ -125,7 +125,7 @@ def _stored(results: Sequence[Result]) -> list[Result]:
         return []
     with transaction.atomic(durable=True):
         # Whoever erases holds this.
-        list(Desk.objects.select_for_update().values_list("pk"))
+        list(ReviewSettings.objects.select_for_update().values_list("pk"))
         asked = {result.item.gold_id: result.item.gold.text for result in results}
         texts = dict(GoldLabel.objects.filter(pk__in=asked).values_list("pk", "text"))
         kept = [result for result in results if texts[result.item.gold_id] == asked[result.item.gold_id]]
@@ -143,7 +143,7 @@ def _result(contender: Contender, item: SnapshotItem, answer: Answer | Classifie
         contender=contender,
         item=item,
         latency_ms=usage.latency_ms,
-        cost=contender.spec.cost(usage),
+        cost=contender.language_model.cost(usage),
         category_right=False,
         sentiment_right=False,
     )

@@ -58,13 +58,13 @@ def _item(name: str, record: ticket_rows.Row | ticket_rows.Rejection, version: C
 def estimate(entry: Entry, items: Sequence[Item]) -> Decimal:
     """About what asking will cost: tokens by the length of what is sent, one request for each item."""
     prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
-    return sum((budget.expected(entry.spec, prompt + len(item.text)) for item in items), Decimal(0))
+    return sum((budget.expected(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
 
 
 def scored(entry: Entry, items: Sequence[Item], told: Told) -> Iterator[Scored]:
     """Ask the model about each of them, in their order."""
     judge = Judge()
-    answers = ask([item.text for item in items], entry.spec, entry.contract, examples=entry.shown)
+    answers = ask([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown)
     for item, answer in zip(items, answers, strict=True):
         one = _scored(entry, item, answer, judge)
         told(item, one, _in_words(answer))
@@ -91,5 +91,5 @@ def _scored(entry: Entry, item: Item, answer: Answer | ClassifierError, judge: J
         confidence=said.confidence if said else None,
         failure=answer.kind if isinstance(answer, ClassifierError) else "",
         latency_ms=answer.usage.latency_ms,
-        cost=float(entry.spec.cost(answer.usage)),
+        cost=float(entry.language_model.cost(answer.usage)),
     )

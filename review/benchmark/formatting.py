@@ -108,7 +108,7 @@ class Names:
 
 
 def contenders_of(run: Run) -> list[Contender]:
-    contenders = list(run.contenders.select_related("spec__provider", "contract"))
+    contenders = list(run.contenders.select_related("language_model__provider", "contract"))
     for one in contenders:
         one.run = run
     tell_apart(contenders)

@@ -21,7 +21,7 @@ from classifier.models import (
     Draft,
     Example,
     Gate,
-    ModelSpec,
+    LanguageModel,
 )
 from classifier.taxonomy import drafts
 from review.benchmark import leaked_examples, runs
@@ -46,13 +46,13 @@ USUAL_EXAMPLES = 5
 class Runner:
     """A model, and how many solved tickets it is shown with each question."""
 
-    spec: ModelSpec
+    language_model: LanguageModel
     examples: int = 0
 
     @property
     def note(self) -> str:
         if not self.examples:
-            return str(self.spec.provider)
+            return str(self.language_model.provider)
         return ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
 
 
@@ -106,7 +106,9 @@ class StartForm(forms.Form):
         # The one in force stands there once, by its own name.
         self._versions.pop(str(self._versions[IN_FORCE].pk), None)
         self._snapshots = {one.short: one for one in _with_held_out(snapshot)}
-        self._choices("models", ((key, "") for key, one in self._runners.items() if not one.spec.provider.missing_key))
+        self._choices(
+            "models", ((key, "") for key, one in self._runners.items() if not one.language_model.provider.missing_key)
+        )
         self._choices("contracts", ((key, "") for key in (*self._versions, *self._drafts)))
         self._choices("snapshot", [(NOW, _("as they stand now")), *((k, _told(v)) for k, v in self._snapshots.items())])
 
@@ -119,7 +121,7 @@ class StartForm(forms.Form):
     def model_options(self) -> list[Option]:
         chosen = set(self["models"].value() or []) if self.is_bound else {self._usual()}
         return [
-            Option(key, str(one.spec), one.note, key in chosen, one.spec.provider.missing_key)
+            Option(key, str(one.language_model), one.note, key in chosen, one.language_model.provider.missing_key)
             for key, one in self._runners.items()
         ]
 
@@ -128,9 +130,9 @@ class StartForm(forms.Form):
         gate = Gate.objects.select_related("primary__provider").first()
         if gate is None:
             return ""
-        spec = gate.primary_in_charge()
-        shown = f"{spec.pk}-{few_shot.number_for(spec)}"
-        return shown if shown in self._runners else str(spec.pk)
+        language_model = gate.primary_in_charge()
+        shown = f"{language_model.pk}-{few_shot.number_for(language_model)}"
+        return shown if shown in self._runners else str(language_model.pk)
 
     @property
     def contract_options(self) -> list[Option]:
@@ -182,7 +184,9 @@ class StartForm(forms.Form):
             contracts[version] = label
         runners = (self._runners[key] for key in self.cleaned_data["models"])
         return [
-            Entry(one.spec, version, label, one.examples) for one in runners for version, label in contracts.items()
+            Entry(one.language_model, version, label, one.examples)
+            for one in runners
+            for version, label in contracts.items()
         ]
 
     def _contract(self, key: str) -> tuple[ContractVersion, str]:
@@ -196,11 +200,11 @@ class StartForm(forms.Form):
 def _runners() -> dict[str, Runner]:
     """The models, and where tickets are solved each endpoint that can be asked once more, with some of them."""
     runners, solved = {}, Example.objects.exists()
-    for spec in ModelSpec.objects.select_related("provider"):
-        runners[str(spec.pk)] = Runner(spec)
-        shown = few_shot.number_for(spec, spec.examples or USUAL_EXAMPLES)
-        if solved and shown and not spec.provider.missing_key:
-            runners[f"{spec.pk}-{shown}"] = Runner(spec, shown)
+    for language_model in LanguageModel.objects.select_related("provider"):
+        runners[str(language_model.pk)] = Runner(language_model)
+        shown = few_shot.number_for(language_model, language_model.examples or USUAL_EXAMPLES)
+        if solved and shown and not language_model.provider.missing_key:
+            runners[f"{language_model.pk}-{shown}"] = Runner(language_model, shown)
     return runners
 
 

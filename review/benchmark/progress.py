@@ -59,7 +59,7 @@ def listed(runs: Iterable[Run]) -> list[Listed]:
     """Runs with who takes part, and how far those are that have not ended (two queries)."""
     runs = list(runs)
     parts: dict[int, list[Contender]] = {}
-    for one in Contender.objects.filter(run__in=runs).select_related("spec__provider").defer("figures"):
+    for one in Contender.objects.filter(run__in=runs).select_related("language_model__provider").defer("figures"):
         parts.setdefault(one.run_id, []).append(one)
     for contenders in parts.values():
         tell_apart(contenders)

@@ -18,7 +18,7 @@ from classifier.inference import budget, few_shot
 from classifier.models import (
     Category,
     ContractVersion,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
 )
 from classifier.models.taxonomy import paths
@@ -48,7 +48,7 @@ class Entry(NamedTuple):
     It is shown `examples` solved tickets with each question, or as many as its row says.
     """
 
-    spec: ModelSpec
+    language_model: LanguageModel
     contract: ContractVersion
     label: str = ""
     examples: int | None = None
@@ -56,7 +56,7 @@ class Entry(NamedTuple):
     @property
     def shown(self) -> int:
         """How many solved tickets it is shown; none where it cannot be shown any."""
-        return few_shot.number_for(self.spec, self.examples)
+        return few_shot.number_for(self.language_model, self.examples)
 
     @property
     def name(self) -> str:
@@ -64,7 +64,9 @@ class Entry(NamedTuple):
         return str(self.contender())
 
     def contender(self, **run: Run) -> Contender:
-        return Contender(spec=self.spec, contract=self.contract, label=self.label, examples=self.shown, **run)
+        return Contender(
+            language_model=self.language_model, contract=self.contract, label=self.label, examples=self.shown, **run
+        )
 
 
 class Progress(NamedTuple):
@@ -124,7 +126,7 @@ def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
     texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
     prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
     number: int = texts["number"]
-    return budget.expected(entry.spec, prompt + int(texts["length"] or 0)) * number
+    return budget.expected(entry.language_model, prompt + int(texts["length"] or 0)) * number
 
 
 def stop(run: Run, note: str = "") -> bool:

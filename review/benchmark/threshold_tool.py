@@ -6,7 +6,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from classifier.models import Gate, ModelSpec
+from classifier.models import Gate, LanguageModel
 from review.benchmark.formatting import Gated, passed_at
 from review.models import Contender
 from review.stats import charts
@@ -37,10 +37,10 @@ class Tool:
         return self._gate.threshold
 
     @property
-    def other_in_charge(self) -> ModelSpec | None:
+    def other_in_charge(self) -> LanguageModel | None:
         """Whom the gate asks, where that is somebody else."""
         asked = self._gate.primary_in_charge()
-        return None if asked.pk == self.contender.spec_id else asked
+        return None if asked.pk == self.contender.language_model_id else asked
 
     def _at(self, step: int) -> Gated:
         return Gated(passed_at(step / 100, self._n, self._curve["accepted"][step], self._curve["wrong"][step]))

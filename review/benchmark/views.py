@@ -130,7 +130,7 @@ def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
 
 
 def _contender(run_pk: int, pk: int) -> Contender:
-    contenders = Contender.objects.select_related("run__snapshot", "spec", "contract")
+    contenders = Contender.objects.select_related("run__snapshot", "language_model", "contract")
     return get_object_or_404(contenders, run=run_pk, pk=pk)
 
 

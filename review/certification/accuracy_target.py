@@ -8,7 +8,7 @@ from typing import Any, cast
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from review.models import Promise
+from review.models import AccuracyTarget
 
 
 @transaction.atomic(durable=True)
@@ -17,11 +17,11 @@ def state(terms: Mapping[str, Any], *, by: User, reason: str) -> None:
 
     Raises ValidationError where one of them cannot be promised.
     """
-    Promise.current()
-    promise = Promise.objects.select_for_update().get(pk=1)
+    AccuracyTarget.current()
+    accuracy_target = AccuracyTarget.objects.select_for_update().get(pk=1)
     for name, value in terms.items():
-        setattr(promise, name, value)
-    promise.clean_fields()
-    historic = cast(Any, promise)
+        setattr(accuracy_target, name, value)
+    accuracy_target.clean_fields()
+    historic = cast(Any, accuracy_target)
     historic._history_user, historic._change_reason = by, reason[:100]
-    promise.save(update_fields=list(terms))
+    accuracy_target.save(update_fields=list(terms))

@@ -23,7 +23,9 @@ FOR_SO_LONG = timedelta(days=1)
 def tell() -> None:
     """Tell of alarms that nobody was told of; what fails is tried again the next time."""
     fresh = timezone.now() - FOR_SO_LONG
-    for alarm in Alarm.objects.filter(told_at=None, raised_at__gt=fresh).select_related("epoch__spec").order_by("pk"):
+    for alarm in (
+        Alarm.objects.filter(told_at=None, raised_at__gt=fresh).select_related("epoch__language_model").order_by("pk")
+    ):
         try:
             _send(alarm)
         except Exception:
@@ -43,5 +45,5 @@ def _send(alarm: Alarm) -> None:
 
 def _leads() -> list[str]:
     """Addresses of those who answer for the promise."""
-    people = User.objects.with_perm("review.promise", backend="django.contrib.auth.backends.ModelBackend")
+    people = User.objects.with_perm("review.set_accuracy_target", backend="django.contrib.auth.backends.ModelBackend")
     return sorted({person.email for person in people.filter(is_active=True) if person.email})

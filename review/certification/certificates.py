@@ -13,13 +13,13 @@ from classifier.models.outbox import Kind
 from review.certification import evidence_ledger
 from review.certification.sequential_test import Book, share_of_audits
 from review.models import (
+    AccuracyTarget,
     Alarm,
+    Assignment,
     Audit,
     Certificate,
     Decision,
     Ledger,
-    Promise,
-    Seat,
 )
 
 FRONTIER = 20
@@ -94,7 +94,7 @@ def _told(certificate: Certificate) -> dict[str, Any]:
     ledger = certificate.ledger
     return {
         "certificate": certificate.pk,
-        "model": ledger.epoch.spec.name,
+        "model": ledger.epoch.language_model.name,
         "about": ledger.about,
         "target": round(1 - ledger.error, 6),
         "risk": ledger.promised_risk,
@@ -107,12 +107,14 @@ def _told(certificate: Certificate) -> dict[str, Any]:
 
 def _write_down(epoch: Epoch, ledger: Ledger, passes_from: float | None, book: Book) -> None:
     place = min((book.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
-    promise = Promise.current()
-    seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__spec=epoch.spec_id)[:10_000].count()
+    accuracy_target = AccuracyTarget.current()
+    seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__language_model=epoch.language_model_id)[
+        :10_000
+    ].count()
     values = {
         "passes_from": passes_from,
         "audits_from": ledger.grid[place],
-        "audit_share": share_of_audits(seen, promise.early_share, promise.late_share),
+        "audit_share": share_of_audits(seen, accuracy_target.early_share, accuracy_target.late_share),
     }
     if any(getattr(epoch, name) != value for name, value in values.items()):
         Epoch.objects.filter(pk=epoch.pk).update(**values)
@@ -138,12 +140,12 @@ def _release(epoch: Epoch, ticket_pks: list[int]) -> int:
     held = Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
     locked = list(held.values_list("pk", flat=True))
     begun = set(Decision.objects.filter(ticket__in=locked).values_list("ticket", flat=True))
-    begun |= set(Seat.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))
+    begun |= set(Assignment.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))
     untouched = [pk for pk in locked if pk not in begun]
     audits = Audit.objects.pending().filter(epoch=epoch, ticket__in=untouched)
     AuditDraw.objects.filter(pk__in=list(audits.values_list("draw", flat=True))).update(void=True)
     audits.delete()
-    Seat.objects.open().filter(ticket__in=untouched).delete()
+    Assignment.objects.open().filter(ticket__in=untouched).delete()
     Ticket.objects.filter(pk__in=untouched).update(
         state=Ticket.State.NEW, sealed=False, available_at=timezone.now(), attempts=0
     )

@@ -19,17 +19,17 @@ from review.certification import (
     epoch_opening,
     scorer_training,
 )
-from review.models import Certificate, Ledger, Promise
+from review.models import AccuracyTarget, Certificate, Ledger
 
 LEASE = timedelta(seconds=60)
 
 
-def keep_promise() -> bool:
+def run_certification() -> bool:
     """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
     they may pass by now.
     """
     now = timezone.now()
-    mine = Promise.objects.filter(pk=Promise.current().pk)
+    mine = AccuracyTarget.objects.filter(pk=AccuracyTarget.current().pk)
     if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
         return False
     try:
@@ -41,10 +41,10 @@ def keep_promise() -> bool:
 
 def _keep() -> bool:
     _close_what_ended()
-    epoch, promise = Epoch.objects.certifying(), Promise.current()
+    epoch, accuracy_target = Epoch.objects.certifying(), AccuracyTarget.current()
     if epoch is None:
         return False
-    ledger = epoch_opening.ledger_of(epoch, promise) or epoch_opening.open_ledger(epoch, promise)
+    ledger = epoch_opening.ledger_of(epoch, accuracy_target) or epoch_opening.open_ledger(epoch, accuracy_target)
     if ledger is None:
         return False
     alarms.look(ledger.pk)
@@ -52,7 +52,7 @@ def _keep() -> bool:
     alarm_emails.tell()
     epoch.refresh_from_db()
     if epoch.ended_at is None:
-        scorer_training.improve(epoch, ledger, promise)
+        scorer_training.improve(epoch, ledger, accuracy_target)
     return certificates.release(epoch) > 0
 
 

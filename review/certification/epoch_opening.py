@@ -16,7 +16,7 @@ from classifier.models import (
     Category,
     ContractVersion,
     Epoch,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Scorer,
     Sentiment,
@@ -29,12 +29,12 @@ from review.certification import certificates, evidence_ledger
 from review.certification.evidence_ledger import Terms
 from review.certification.sequential_test import grid_of
 from review.models import (
+    AccuracyTarget,
     Alarm,
     Audit,
     CarriedAudit,
     Certificate,
     Ledger,
-    Promise,
 )
 from review.workflow.audits import is_or_lies_below
 
@@ -62,17 +62,17 @@ class Beginning(NamedTuple):
     carried: list[Carried]
 
 
-def terms_of(promise: Promise) -> Terms:
-    return Terms(promise.error, promise.risk)
+def terms_of(accuracy_target: AccuracyTarget) -> Terms:
+    return Terms(accuracy_target.error, accuracy_target.risk)
 
 
-def ledger_of(epoch: Epoch, promise: Promise) -> Ledger | None:
+def ledger_of(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """The open ledger of an epoch, if it is about what is promised now."""
-    terms = terms_of(promise)
+    terms = terms_of(accuracy_target)
     return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, promised_risk=terms.risk).first()
 
 
-def open_ledger(epoch: Epoch, promise: Promise) -> Ledger | None:
+def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """Open the books of an epoch that has none for this promise; None while too few tickets have come for a grid.
 
     Models are asked before anything is locked.
@@ -80,10 +80,10 @@ def open_ledger(epoch: Epoch, promise: Promise) -> Ledger | None:
     earlier = Ledger.objects.filter(epoch=epoch).order_by("-pk").first()
     if earlier:
         # Another promise about the same: the grid stays, so that it does not depend on what was drawn meanwhile.
-        return _opened(epoch, promise, Beginning(earlier.grid, earlier.coverage, _carried_before(earlier)))
+        return _opened(epoch, accuracy_target, Beginning(earlier.grid, earlier.coverage, _carried_before(earlier)))
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     found = beginning(epoch, epoch.scorer)
-    return _opened(epoch, promise, found) if found else None
+    return _opened(epoch, accuracy_target, found) if found else None
 
 
 def beginning(epoch: Epoch, scorer: Scorer) -> Beginning | None:
@@ -98,16 +98,16 @@ def _carried_before(ledger: Ledger) -> list[Carried]:
 
 
 @transaction.atomic(durable=True)
-def _opened(epoch: Epoch, promise: Promise, beginning: Beginning) -> Ledger:
+def _opened(epoch: Epoch, accuracy_target: AccuracyTarget, beginning: Beginning) -> Ledger:
     """In the order of locks: ledgers, then the epoch."""
     list(Ledger.objects.select_for_update().filter(closed_at=None).order_by("pk").values_list("pk"))
     Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    if ledger := ledger_of(epoch, promise):
+    if ledger := ledger_of(epoch, accuracy_target):
         return ledger
     close(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
     again = bool(beginning.carried) or Ledger.objects.filter(epoch=epoch).exists()
     ledger = evidence_ledger.opened(
-        epoch, terms_of(promise), beginning.grid, beginning.coverage, attempts() + 1 if again else 0
+        epoch, terms_of(accuracy_target), beginning.grid, beginning.coverage, attempts() + 1 if again else 0
     )
     CarriedAudit.objects.bulk_create(
         CarriedAudit(ledger=ledger, audit_id=one.audit, value=one.value, wrong=one.wrong, category_id=one.category)
@@ -137,7 +137,9 @@ def _last_alarm() -> datetime:
 def _recent_values(epoch: Epoch, scorer: Scorer) -> list[float]:
     """Of the latest tickets that this model answered under this contract and that are no evidence in this epoch."""
     evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__kept=True)
-    said = Prediction.objects.filter(spec=epoch.spec, contract=epoch.contract, version=epoch.version_id)
+    said = Prediction.objects.filter(
+        language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
+    )
     latest = said.order_by("-pk").values_list("ticket", flat=True)[:MOST_SCORES]
     tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(evidence))
     return [value for _ticket, value, _said in _answered(epoch, scorer, tickets, ask=False)]
@@ -188,7 +190,9 @@ def _answered(
     if epoch.front and epoch.front_threshold is not None:
         in_front = _said(epoch, epoch.front, tickets, version, ask=ask)
         said = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
-    said |= _said(epoch, epoch.spec, [ticket for ticket in tickets if ticket.pk not in said], version, ask=ask)
+    said |= _said(
+        epoch, epoch.language_model, [ticket for ticket in tickets if ticket.pk not in said], version, ask=ask
+    )
     labelled = [Labelled(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
     dictated = answer_check.of(labelled, version, scorer)
     labelled = [one for one in labelled if one.ticket.pk not in dictated]
@@ -197,11 +201,13 @@ def _answered(
 
 
 def _said(
-    epoch: Epoch, spec: ModelSpec, tickets: Sequence[Ticket], version: ContractVersion, *, ask: bool
+    epoch: Epoch, language_model: LanguageModel, tickets: Sequence[Ticket], version: ContractVersion, *, ask: bool
 ) -> dict[int, Prediction]:
     if ask:
-        outcomes = [one.outcome for group in predict.label(tickets, spec, version) for one in group]
+        outcomes = [one.outcome for group in predict.label(tickets, language_model, version) for one in group]
         return {one.ticket_id: one for one in outcomes if isinstance(one, Prediction)}
-    learns = epoch.version_id if spec.learning else None
-    known = Prediction.objects.filter(ticket__in=tickets, spec=spec, contract=version, version=learns)
+    learns = epoch.version_id if language_model.learning else None
+    known = Prediction.objects.filter(
+        ticket__in=tickets, language_model=language_model, contract=version, version=learns
+    )
     return {one.ticket_id: one for one in known}

@@ -42,7 +42,7 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
         "kind": "ledger",
         "ledger": ledger.pk,
         "epoch": epoch.pk,
-        "model": str(epoch.spec),
+        "model": str(epoch.language_model),
         "contract": epoch.contract.digest,
         "scorer": epoch.scorer_id,
         "seed": epoch.seed,

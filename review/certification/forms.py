@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 from classifier.models import About, Gate, Mode
 from classifier.pipeline import gate
 from review.certification import accuracy_target
-from review.models import Promise
+from review.models import AccuracyTarget
 
 LONGEST_REASON = 100
 
@@ -44,7 +44,7 @@ def _why() -> forms.CharField:
     )
 
 
-class PromiseForm(forms.Form):
+class AccuracyTargetForm(forms.Form):
     """What is promised from now on."""
 
     target = Percent(
@@ -74,9 +74,11 @@ class PromiseForm(forms.Form):
     why = _why()
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
-        promise = Promise.current()
+        accuracy_target = AccuracyTarget.current()
         names = [name for name in self.base_fields if name != "why"]
-        super().__init__(data, initial={name: getattr(promise, name) for name in names}, prefix="promise")
+        super().__init__(
+            data, initial={name: getattr(accuracy_target, name) for name in names}, prefix="accuracy_target"
+        )
 
     def save(self, by: User) -> None:
         """State it. Raises ValidationError where it cannot be promised, which the fields see to."""
@@ -134,8 +136,8 @@ class WhatIfForm(forms.Form):
     risk = Percent(0.1, 50, label=_("Risk, %"))
 
     @classmethod
-    def stated(cls, data: Mapping[str, Any], promise: Promise) -> tuple[WhatIfForm, Terms]:
+    def stated(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, Terms]:
         """The form, and what was sent where it can be tried; else what is promised now."""
-        usual = Terms(promise.target, promise.risk)
+        usual = Terms(accuracy_target.target, accuracy_target.risk)
         form = cls(data if "target" in data else None, initial=usual._asdict(), auto_id="id_what_if_%s")
         return form, Terms(**form.cleaned_data) if form.is_valid() else usual

@@ -92,8 +92,8 @@ def _certified(standing: Standing) -> str:
         "this is wrong is at most %(risk)s%%."
     ) % {
         "since": date_format(localtime(standing.certificate.granted_at), "j M Y"),
-        "target": percent(standing.promise.target),
-        "risk": percent(standing.promise.risk),
+        "target": percent(standing.accuracy_target.target),
+        "risk": percent(standing.accuracy_target.risk),
     }
 
 
@@ -135,7 +135,7 @@ def next_step(standing: Standing) -> str:
     return _after(standing.needed) % {
         "needed": number_format(standing.needed, force_grouping=True),
         "coverage": percent(coverage, 0),
-        "effort": percent(expected_effort(books, standing.promise.late_share), 0),
+        "effort": percent(expected_effort(books, standing.accuracy_target.late_share), 0),
     }
 
 

@@ -108,7 +108,7 @@ class Report:
             next_step=messages.next_step(standing),
             notices=Notice.all(),
             flow=Flow.of_late(_since(standing)),
-            expected=100 * messages.expected_effort(books, standing.promise.late_share) if books else None,
+            expected=100 * messages.expected_effort(books, standing.accuracy_target.late_share) if books else None,
             wrong=_wrong(standing) if shown else None,
             right=_right(standing) if shown else [],
             by_category=_by_category(standing),
@@ -133,7 +133,7 @@ class Report:
     def try_out(self, target: float, risk: float) -> WhatIf | None:
         """What another promise would take; None while there are no books."""
         books = self.standing.books
-        return what_if.try_out(books, self.standing.promise, target, risk) if books else None
+        return what_if.try_out(books, self.standing.accuracy_target, target, risk) if books else None
 
 
 def _since(standing: Standing) -> datetime | None:
@@ -172,6 +172,6 @@ def _without(wrong: agreement.Estimate) -> Share:
 
 
 def _by_category(standing: Standing) -> ByCategory | None:
-    if not standing.promise.by_category or standing.books is None or standing.threshold is None:
+    if not standing.accuracy_target.by_category or standing.books is None or standing.threshold is None:
         return None
     return by_category.of(standing.books.ledger, standing.threshold)

@@ -38,7 +38,7 @@ from review.certification.sequential_test import (
     Lot,
     risk_left,
 )
-from review.models import Audit, Ledger, Promise
+from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_or_lies_below
 
 FEWEST, GROWTH = 300, 1.5
@@ -70,7 +70,7 @@ class Candidate:
     compared: Unlike
 
 
-def improve(epoch: Epoch, ledger: Ledger, promise: Promise) -> Scorer | None:
+def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget) -> Scorer | None:
     """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     tried = _is_due(epoch)
@@ -82,7 +82,7 @@ def improve(epoch: Epoch, ledger: Ledger, promise: Promise) -> Scorer | None:
     if (
         candidate is None
         or not candidate.compared.is_better
-        or not _is_certified_as_far(epoch, ledger, promise, candidate.scorer)
+        or not _is_certified_as_far(epoch, ledger, accuracy_target, candidate.scorer)
     ):
         return None
     return _put_in_service(candidate)
@@ -101,7 +101,7 @@ def _judgeable(epoch: Epoch) -> TicketQuerySet:
     """
     kept = Audit.objects.filter(ticket=OuterRef("pk"), kept=True)
     said = Prediction.objects.filter(
-        ticket=OuterRef("pk"), spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+        ticket=OuterRef("pk"), language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
     return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
 
@@ -110,7 +110,7 @@ def fit(epoch: Epoch, tried: int) -> Candidate | None:
     """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     serving = SpecialistVersion.objects.filter(in_service=True).first()
-    before, now = epoch.scorer, Scorer(spec=epoch.spec, witness=serving)
+    before, now = epoch.scorer, Scorer(language_model=epoch.language_model, witness=serving)
     latest = _judgeable(epoch).order_by("-pk").values_list("pk", flat=True)[:MOST]
     tickets = _unlearned(list(latest), serving, before.witness)
     if len(tickets) < FEWEST // 3:
@@ -151,7 +151,7 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
     """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
     version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
     said = Prediction.objects.filter(
-        ticket__in=tickets, spec=epoch.spec, contract=epoch.contract, version=epoch.version_id
+        ticket__in=tickets, language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
     by_ticket = {one.ticket_id: one for one in said}
     pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
@@ -177,7 +177,7 @@ class Reach(NamedTuple):
         return cls(coverage[book.certified - 1] if book.certified else 0.0, -np.inf if needed is None else -needed)
 
 
-def _is_certified_as_far(epoch: Epoch, ledger: Ledger, promise: Promise, scorer: Scorer) -> bool:
+def _is_certified_as_far(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
     """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
     # Scores are stored with their scorer; of one that does not take over they go again.
     scorer.in_service = False
@@ -185,16 +185,16 @@ def _is_certified_as_far(epoch: Epoch, ledger: Ledger, promise: Promise, scorer:
     beginning = epoch_opening.beginning(epoch, scorer)
     ledger.refresh_from_db()
     reached = Reach.of(evidence_ledger.settled(ledger), ledger.coverage)
-    as_far = beginning is not None and _reach_of(beginning, promise) >= reached
+    as_far = beginning is not None and _reach_of(beginning, accuracy_target) >= reached
     if not as_far:
         Score.objects.filter(scorer=scorer).delete()
         scorer.delete()
     return as_far
 
 
-def _reach_of(beginning: epoch_opening.Beginning, promise: Promise) -> Reach:
+def _reach_of(beginning: epoch_opening.Beginning, accuracy_target: AccuracyTarget) -> Reach:
     attempt = epoch_opening.attempts() + 1 if beginning.carried else 0
-    book = Book.opened(beginning.grid, promise.error, risk_left(promise.risk, attempt))
+    book = Book.opened(beginning.grid, accuracy_target.error, risk_left(accuracy_target.risk, attempt))
     book.add(Lot.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
     return Reach.of(book, beginning.coverage)
 
@@ -203,7 +203,9 @@ def _reach_of(beginning: epoch_opening.Beginning, promise: Promise) -> Reach:
 def _put_in_service(candidate: Candidate) -> Scorer:
     """The next ticket begins an epoch of its own."""
     scorer = candidate.scorer
-    Scorer.objects.select_for_update().filter(spec=scorer.spec_id, in_service=True).update(in_service=False)
+    Scorer.objects.select_for_update().filter(language_model=scorer.language_model_id, in_service=True).update(
+        in_service=False
+    )
     scorer.in_service = True
     scorer.save()
     return scorer

@@ -16,10 +16,10 @@ from review.certification.epoch_opening import FEWEST_SCORES
 from review.certification.evidence_columns import Evidence
 from review.certification.sequential_test import Book
 from review.models import (
+    AccuracyTarget,
     Alarm,
     Certificate,
     Ledger,
-    Promise,
 )
 
 
@@ -72,7 +72,7 @@ class Standing:
     """
 
     gate: Gate
-    promise: Promise
+    accuracy_target: AccuracyTarget
     stage: Stage
     epoch: Epoch | None
     books: Books | None
@@ -84,19 +84,19 @@ class Standing:
     @classmethod
     def now(cls) -> Standing:
         """At most ten queries, whatever there is. Raises Gate.DoesNotExist before the catalogue is loaded."""
-        gate, promise = Gate.current(), Promise.current()
+        gate, accuracy_target = Gate.current(), AccuracyTarget.current()
         if gate.mode != Mode.CERTIFIED:
-            return cls._without_books(gate, promise, Stage.FIXED)
+            return cls._without_books(gate, accuracy_target, Stage.FIXED)
         epoch = Epoch.objects.certifying()
-        ledger = epoch_opening.ledger_of(epoch, promise) if epoch else None
+        ledger = epoch_opening.ledger_of(epoch, accuracy_target) if epoch else None
         if epoch is None or ledger is None:
             stage = Stage.REVOKED if _is_revoked() else Stage.WAITING
-            return cls._without_books(gate, promise, stage, epoch, _come(epoch) if epoch else 0)
+            return cls._without_books(gate, accuracy_target, stage, epoch, _come(epoch) if epoch else 0)
         certificate = ledger.certificates.filter(ended_at=None).first()
         alarm = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).first()
         return cls(
             gate=gate,
-            promise=promise,
+            accuracy_target=accuracy_target,
             stage=_stage(certificate, alarm),
             epoch=epoch,
             books=Books.of(ledger),
@@ -106,10 +106,10 @@ class Standing:
 
     @classmethod
     def _without_books(
-        cls, gate: Gate, promise: Promise, stage: Stage, epoch: Epoch | None = None, come: int = 0
+        cls, gate: Gate, accuracy_target: AccuracyTarget, stage: Stage, epoch: Epoch | None = None, come: int = 0
     ) -> Standing:
         nothing = {"books": None, "certificate": None, "alarm": None}
-        return cls(gate=gate, promise=promise, stage=stage, epoch=epoch, come=come, **nothing)
+        return cls(gate=gate, accuracy_target=accuracy_target, stage=stage, epoch=epoch, come=come, **nothing)
 
     @property
     def missing(self) -> int:
@@ -145,5 +145,7 @@ def _is_revoked() -> bool:
 
 def _come(epoch: Epoch) -> int:
     """Tickets that the epoch's model has answered, counted no further than a start takes."""
-    said = Prediction.objects.filter(spec=epoch.spec_id, contract=epoch.contract_id, version=epoch.version_id)
+    said = Prediction.objects.filter(
+        language_model=epoch.language_model_id, contract=epoch.contract_id, version=epoch.version_id
+    )
     return said[:FEWEST_SCORES].count()

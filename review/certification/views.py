@@ -20,12 +20,12 @@ from review.certification import (
     history,
     lookback,
 )
-from review.certification.forms import ModeForm, PromiseForm, WhatIfForm
+from review.certification.forms import AccuracyTargetForm, ModeForm, WhatIfForm
 from review.certification.report import Report
 from review.http import HtmxHttpRequest
 from review.models import Alarm, Ledger
 
-promises = permission_required("review.promise", raise_exception=True)
+promises = permission_required("review.set_accuracy_target", raise_exception=True)
 
 
 @never_cache
@@ -35,17 +35,19 @@ promises = permission_required("review.promise", raise_exception=True)
 def assurance(request: HtmxHttpRequest) -> HttpResponse:
     if not Gate.objects.exists():
         return redirect("classifier:models")
-    return _page(request, PromiseForm(), ModeForm())
+    return _page(request, AccuracyTargetForm(), ModeForm())
 
 
-def _page(request: HtmxHttpRequest, promise: PromiseForm, mode: ModeForm, status: int = 200) -> HttpResponse:
+def _page(
+    request: HtmxHttpRequest, accuracy_target: AccuracyTargetForm, mode: ModeForm, status: int = 200
+) -> HttpResponse:
     report = Report.now()
-    form, wanted = WhatIfForm.stated(request.GET, report.standing.promise)
+    form, wanted = WhatIfForm.stated(request.GET, report.standing.accuracy_target)
     tried = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
     if request.htmx:
         return render(request, "review/certification/_what_if_result.html", tried)
     context = {
-        "promise_form": promise,
+        "accuracy_target_form": accuracy_target,
         "mode_form": mode,
         "past": history.Past.of(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
     }
@@ -57,7 +59,7 @@ def _page(request: HtmxHttpRequest, promise: PromiseForm, mode: ModeForm, status
 @promises
 def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
     """All of it, as a stream of JSON lines."""
-    ledgers = Ledger.objects.select_related("epoch__spec", "epoch__contract").order_by("pk")
+    ledgers = Ledger.objects.select_related("epoch__language_model", "epoch__contract").order_by("pk")
     response = StreamingHttpResponse(evidence_export.as_text(ledgers), "application/jsonl")
     response["Content-Disposition"] = 'attachment; filename="ticketclf-evidence.jsonl"'
     return response
@@ -65,12 +67,12 @@ def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
 
 @require_POST
 @promises
-def state_promise(request: HtmxHttpRequest) -> HttpResponse:
-    form = PromiseForm(request.POST)
+def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
+    form = AccuracyTargetForm(request.POST)
     if not form.is_valid():
         return _page(request, form, ModeForm(), status=422)
     form.save(request.user)
-    tasks.keep_promise.enqueue()
+    tasks.run_certification.enqueue()
     messages.success(request, _("The promise is stated anew. Its books are opened within a minute or two."))
     return redirect("review:assurance")
 
@@ -84,9 +86,9 @@ def set_mode(request: HtmxHttpRequest) -> HttpResponse:
         asked = form if confirmed else form.unanswered()
         return render(request, "review/certification/set_mode.html", {"form": asked}, status=422 if confirmed else 200)
     if not form.is_valid():
-        return _page(request, PromiseForm(), form, status=422)
+        return _page(request, AccuracyTargetForm(), form, status=422)
     form.save(request.user)
-    tasks.keep_promise.enqueue()
+    tasks.run_certification.enqueue()
     messages.success(request, _("The gate goes by it from the next ticket on."))
     return redirect("review:assurance")
 

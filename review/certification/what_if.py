@@ -11,7 +11,7 @@ from review.certification import epoch_opening
 from review.certification.formatting import percent
 from review.certification.sequential_test import Book, risk_left
 from review.certification.status import Books
-from review.models import Promise
+from review.models import AccuracyTarget
 
 TARGETS = (0.95, 0.96, 0.97, 0.98, 0.99)
 
@@ -83,14 +83,14 @@ class WhatIf:
         return _not_yet(row.needed) % figures
 
 
-def try_out(books: Books, promise: Promise, target: float, risk: float) -> WhatIf:
+def try_out(books: Books, accuracy_target: AccuracyTarget, target: float, risk: float) -> WhatIf:
     """What these targets would give (two queries)."""
     spendable = risk_left(risk, epoch_opening.attempts() + 1)
     rows = []
-    for one in sorted({*TARGETS, target, promise.target}):
-        in_force = (one, risk) == (promise.target, promise.risk)
+    for one in sorted({*TARGETS, target, accuracy_target.target}):
+        in_force = (one, risk) == (accuracy_target.target, accuracy_target.risk)
         book = _book(books, 1 - one, books.ledger.risk if in_force else spendable)
-        rows.append(_outcome(books, book, promise, target=one, chosen=one == target, in_force=in_force))
+        rows.append(_outcome(books, book, accuracy_target, target=one, chosen=one == target, in_force=in_force))
     evidence = books.evidence
     return WhatIf(
         target=target, risk=risk, spendable=spendable, rows=rows, turns=len(evidence.draws), more=evidence.more
@@ -103,7 +103,9 @@ def _book(books: Books, error: float, risk: float) -> Book:
     return book
 
 
-def _outcome(books: Books, book: Book, promise: Promise, *, target: float, chosen: bool, in_force: bool) -> Outcome:
+def _outcome(
+    books: Books, book: Book, accuracy_target: AccuracyTarget, *, target: float, chosen: bool, in_force: bool
+) -> Outcome:
     coverage = books.ledger.coverage[book.certified - 1] if book.certified else 0.0
     return Outcome(
         target=target,
@@ -111,8 +113,8 @@ def _outcome(books: Books, book: Book, promise: Promise, *, target: float, chose
         in_force=in_force,
         threshold=book.threshold,
         coverage=coverage,
-        effort=effort(coverage, promise.late_share),
-        needed=book.clean_audits_needed(promise.late_share if book.certified else 1.0),
+        effort=effort(coverage, accuracy_target.late_share),
+        needed=book.clean_audits_needed(accuracy_target.late_share if book.certified else 1.0),
         is_complete=book.certified == len(book.grid),
     )
 

@@ -16,14 +16,14 @@ from django.utils import timezone
 
 from classifier.models import Ticket
 from classifier.text import excerpt
-from review.models import Seat
-from review.models.assignment import SeatQuerySet
+from review.models import Assignment
+from review.models.assignment import AssignmentQuerySet
 
 FEWEST, MOST = 5, 5
 """Tickets from which on a burst is an incident, and incidents that are shown."""
 TOGETHER = timedelta(hours=24)
 LOOKED_THROUGH = 2_000
-"""The latest open seats among which bursts are looked for: the cost is the same however many wait."""
+"""The latest open assignments among which bursts are looked for: the cost is the same however many wait."""
 EXCERPT = 120
 
 _MADE_OF_LATEST = ["group", "tickets", "since", "first", "free"]
@@ -55,17 +55,19 @@ def now_waiting(reviewer: User) -> list[Incident]:
     ]
 
 
-def latest(now: datetime) -> SeatQuerySet:
+def latest(now: datetime) -> AssignmentQuerySet:
     """What bursts are looked for among: the latest that wait, in the order of an index."""
-    waiting = Seat.objects.in_lane(Seat.Lane.AGENTS).open().filter(received_at__gt=now - TOGETHER)
+    waiting = Assignment.objects.in_lane(Assignment.Lane.AGENTS).open().filter(received_at__gt=now - TOGETHER)
     return waiting.order_by("-received_at", "-pk")[:LOOKED_THROUGH]
 
 
 def _bursts(reviewer: User, now: datetime) -> Any:
-    """Groups of the latest open seats; to be taken is rather one that is not blind, for it can be decided for all."""
+    """Groups of the latest open assignments; to be taken is rather one that is not blind, for it can be decided for
+    all.
+    """
     mine = Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now)
     free = mine & ~Q(not_for=reviewer) & ~Q(barred=reviewer)
-    bursts = Seat.objects.filter(pk__in=latest(now).values("pk")).order_by().values("group")
+    bursts = Assignment.objects.filter(pk__in=latest(now).values("pk")).order_by().values("group")
     return (
         bursts.annotate(
             tickets=Count("ticket", distinct=True),

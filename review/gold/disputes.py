@@ -18,10 +18,10 @@ from classifier.models.outbox import Kind
 from review.duplicates.groups import groups_of
 from review.gold import gold_labels
 from review.models import (
+    Assignment,
     Decision,
-    Desk,
     GoldLabel,
-    Seat,
+    ReviewSettings,
 )
 from review.workflow import (
     audits,
@@ -72,26 +72,28 @@ def _ticket_for(label: GoldLabel) -> Ticket:
 
 
 def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
-    """Two seats that `by` never gets; of what they come to, the label keeps the share with which it was chosen once."""
-    desk, ticket = Desk.current(), decision_records.locked(ticket.pk)
-    seats = Seat.objects.filter(ticket=ticket)
-    routing.withdraw(seats.open())
+    """Two assignments that `by` never gets; of what they come to, the label keeps the share with which it was chosen
+    once.
+    """
+    review_settings, ticket = ReviewSettings.current(), decision_records.locked(ticket.pk)
+    assignments = Assignment.objects.filter(ticket=ticket)
+    routing.withdraw(assignments.open())
     # An earlier answer would give the label away, so nothing of it is told until both have answered.
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD, category=None, sentiment=None, sealed=True)
     # The first round is the one that the label itself came from, whoever was asked in it.
-    last: int = seats.aggregate(last=Max("round"))["last"] or 1
+    last: int = assignments.aggregate(last=Max("round"))["last"] or 1
     (group,) = groups_of(list(Ticket.objects.filter(pk=ticket.pk))).values()
     first_number = routing.SEATS_A_ROUND * last + 1
-    Seat.objects.bulk_create(
-        Seat(
+    Assignment.objects.bulk_create(
+        Assignment(
             ticket=ticket,
             number=number,
             round=last + 1,
-            purpose=Seat.Purpose.DOUBLE,
+            purpose=Assignment.Purpose.DOUBLE,
             blind=True,
             share=share,
             barred=by,
-            value=priority.drawn(desk.draw(ticket.pk, "place")),
+            value=priority.drawn(review_settings.draw(ticket.pk, "place")),
             group=group,
             received_at=timezone.now(),
             language=ticket.language,
@@ -108,7 +110,7 @@ def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
     Where both have answered meanwhile, it is what they say.
     """
     # The desk comes first, as for all who change labels.
-    list(Desk.objects.select_for_update().values("pk"))
+    list(ReviewSettings.objects.select_for_update().values("pk"))
     label = GoldLabel.objects.select_for_update(of=("self",)).select_related("ticket").get(pk=label.pk)
     if label.state != State.DISPUTED:
         return False
@@ -122,13 +124,16 @@ def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
 
 def _stop_asking(ticket: Ticket, by: User) -> None:
     """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
-    seats = Seat.objects.filter(ticket=ticket).of_latest_round()
-    answered = Decision.objects.standing().labelled().filter(seat__in=seats).select_related("seat")
+    assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
+    answered = Decision.objects.standing().labelled().filter(assignment__in=assignments).select_related("assignment")
     undone, shown = Decision.Verdict.UNDONE, decisions.NOTHING
     decision_records.write(
-        [decision_records.decision(ticket, one.seat, by, undone, shown, key=uuid4(), undoes=one) for one in answered]
+        [
+            decision_records.decision(ticket, one.assignment, by, undone, shown, key=uuid4(), undoes=one)
+            for one in answered
+        ]
     )
-    routing.withdraw(seats)
+    routing.withdraw(assignments)
     if before := decisions.standing_of(ticket):
         routing.settle([before])
         audits.judge([ticket.pk])

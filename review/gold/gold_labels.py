@@ -14,12 +14,12 @@ from classifier.database.batches import chunked
 from classifier.models import Ticket
 from review.duplicates import minhash
 from review.models import (
+    Assignment,
     Band,
     Decision,
-    Desk,
     Family,
     GoldLabel,
-    Seat,
+    ReviewSettings,
     Side,
 )
 
@@ -44,13 +44,13 @@ def gather(most_turns: int | None = None) -> int:
     """
     looked_at = 0
     for _turn in range(most_turns) if most_turns else count():
-        desk, now = Desk.current(), timezone.now()
-        decisions = _made_since(desk.gathered_until)
+        review_settings, now = ReviewSettings.current(), timezone.now()
+        decisions = _made_since(review_settings.gathered_until)
         for tickets in chunked(dict.fromkeys(ticket for ticket, _at in decisions), CHUNK):
             follow(tickets)
             looked_at += len(tickets)
         until = now if len(decisions) < TURN else min(decisions[-1][1] + OVERLAP, now)
-        Desk.objects.filter(pk=desk.pk).update(gathered_until=until)
+        ReviewSettings.objects.filter(pk=review_settings.pk).update(gathered_until=until)
         if until == now:
             break
     return looked_at
@@ -86,13 +86,17 @@ def place(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
 
     `sides` may say by digest where a text that is like no other goes. A text alike to both sides goes to neither.
     """
-    desk = _lock()
+    review_settings = _lock()
     neighbours = _Neighbours(labels)
     for label in labels:
         near = neighbours.of(label.digest)
         known = {family.side: family for family in near}
         if not known:
-            drawn = Side.BENCHMARK if desk.draw(label.digest, "side") < desk.benchmark_share else Side.TRAINING
+            drawn = (
+                Side.BENCHMARK
+                if review_settings.draw(label.digest, "side") < review_settings.benchmark_share
+                else Side.TRAINING
+            )
             label.family = Family.objects.create(side=sides.get(label.digest, drawn))
         elif len(known) == 1:
             label.family = min(near, key=lambda family: family.pk)
@@ -112,16 +116,16 @@ def leaks(texts: Iterable[str]) -> list[GoldLabel]:
     return list(GoldLabel.objects.on_side(Side.BENCHMARK).filter(digest__in=digests))
 
 
-def _lock() -> Desk:
+def _lock() -> ReviewSettings:
     """Who places labels does so alone: of two alike texts that come at once the second must see the first."""
-    return Desk.objects.select_for_update().get(pk=Desk.current().pk)
+    return ReviewSettings.objects.select_for_update().get(pk=ReviewSettings.current().pk)
 
 
 def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
     """By ticket, what people said of it that stands, oldest first."""
     said: dict[int, list[Decision]] = {}
     standing = Decision.objects.standing().labelled().filter(ticket__in=ticket_pks)
-    for decision in standing.select_related("seat", "prediction").order_by("pk"):
+    for decision in standing.select_related("assignment", "prediction").order_by("pk"):
         said.setdefault(decision.ticket_id, []).append(decision)
     return said
 
@@ -146,7 +150,7 @@ def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | Non
         said_confidence=said.confidence if said else None,
         corrected=last.verdict == Decision.Verdict.CORRECTED,
         people=len({one.reviewer_id for one in agreeing}),
-        share=last.seat.share,
+        share=last.assignment.share,
         language=ticket.language,
         source=ticket.source,
         labelled_at=last.created_at,
@@ -155,14 +159,14 @@ def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | Non
 
 def _is_of_a_dispute(decision: Decision) -> bool:
     """Whether it answers a doubt about a label: that says nothing of how its text had come to be labelled."""
-    return decision.seat.round > 1 and decision.purpose != Seat.Purpose.REVIEW
+    return decision.assignment.round > 1 and decision.purpose != Assignment.Purpose.REVIEW
 
 
 def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
     """Of a label on which some of these decisions agree. An audit stays one where a lead chose between two labels."""
     if not any(one.blind for one in agreeing):
         return Origin.DECISION
-    return Origin.AUDIT if any(one.purpose == Seat.Purpose.AUDIT for one in decisions) else Origin.BLIND
+    return Origin.AUDIT if any(one.purpose == Assignment.Purpose.AUDIT for one in decisions) else Origin.BLIND
 
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:

@@ -17,11 +17,11 @@ from django.db import migrations, models
 AGENT = {"view_ticket", "add_ticket", "add_decision"}
 LEAD = AGENT | {
     "change_ticket", "view_prediction", "view_failure", "view_verdict", "view_category", "view_sentiment",
-    "adjudicate", "view_decision", "view_seat", "view_desk",
+    "adjudicate", "view_decision", "view_assignment", "view_reviewsettings",
     "benchmark", "set_threshold", "view_goldlabel", "add_goldlabel", "change_goldlabel", "view_snapshot",
-    "teach", "view_doubt", "view_specialistversion",
+    "teach", "view_labelissue", "view_specialistversion",
     "view_scorer", "view_score", "view_auditdraw",
-    "promise", "view_promise", "view_certificate", "view_alarm", "view_audit",
+    "accuracy_target", "view_accuracytarget", "view_certificate", "view_alarm", "view_audit",
     "view_webhook", "view_helpdesk", "view_mailbox", "view_event", "view_erasure",
     "view_delivery", "change_delivery", "view_writeback", "change_writeback",
 }
@@ -100,7 +100,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Desk',
+            name='ReviewSettings',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
@@ -118,7 +118,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'review desk',
                 'verbose_name_plural': 'review desk',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='desk_is_one'), models.CheckConstraint(condition=models.Q(('benchmark_share__range', (0, 1)), ('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='desk_shares_in_0_1'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='desk_leases_last')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='review_settings_is_one'), models.CheckConstraint(condition=models.Q(('benchmark_share__range', (0, 1)), ('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='review_settings_shares_in_0_1'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='review_settings_leases_last')],
             },
         ),
         migrations.CreateModel(
@@ -164,7 +164,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Doubt',
+            name='LabelIssue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('belief', models.FloatField(help_text='The probability of the label given, category times sentiment.')),
@@ -177,8 +177,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['belief', 'pk'],
-                'indexes': [models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='doubt_waiting')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='doubt_belief_in_0_1')],
+                'indexes': [models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='label_issue_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='label_issue_belief_in_0_1')],
             },
         ),
         migrations.CreateModel(
@@ -193,7 +193,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HistoricalDesk',
+            name='HistoricalReviewSettings',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
@@ -219,7 +219,7 @@ class Migration(migrations.Migration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='HistoricalPromise',
+            name='HistoricalAccuracyTarget',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
@@ -302,7 +302,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Promise',
+            name='AccuracyTarget',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
@@ -314,10 +314,10 @@ class Migration(migrations.Migration):
                 ('busy_until', models.DateTimeField(editable=False, help_text='Whoever keeps the books has it until then.', null=True)),
             ],
             options={
-                'verbose_name': 'promise',
-                'verbose_name_plural': 'promise',
-                'permissions': [('promise', 'Can state the promise, answer alarms and export the evidence')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='promise_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='promise_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='promise_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='promise_shares_in_range')],
+                'verbose_name': 'accuracy_target',
+                'verbose_name_plural': 'accuracy_target',
+                'permissions': [('accuracy_target', 'Can state the promise, answer alarms and export the evidence')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='accuracy_target_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='accuracy_target_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='accuracy_target_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='accuracy_target_shares_in_range')],
             },
         ),
         migrations.CreateModel(
@@ -348,19 +348,19 @@ class Migration(migrations.Migration):
                 ('baseline', models.BooleanField(default=False, help_text='Later results are held against this one.', verbose_name='baseline')),
                 ('figures', models.JSONField(null=True)),
                 ('contract', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.contractversion', verbose_name='contract')),
-                ('spec', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model')),
+                ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='model')),
                 ('run', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='contenders', to='review.run')),
             ],
             options={
                 'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(fields=('run', 'spec', 'contract', 'examples'), name='contender_once'), models.UniqueConstraint(condition=models.Q(('baseline', True)), fields=('baseline',), name='contender_one_baseline')],
+                'constraints': [models.UniqueConstraint(fields=('run', 'language_model', 'contract', 'examples'), name='contender_once'), models.UniqueConstraint(condition=models.Q(('baseline', True)), fields=('baseline',), name='contender_one_baseline')],
             },
         ),
         migrations.CreateModel(
-            name='Seat',
+            name='Assignment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(help_text='Among the seats of its ticket.', verbose_name='number')),
+                ('number', models.PositiveSmallIntegerField(help_text='Among the assignments of its ticket.', verbose_name='number')),
                 ('round', models.PositiveSmallIntegerField(default=1, help_text='Which asking of its ticket: a disputed label is asked for anew.', verbose_name='round')),
                 ('purpose', models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('audit', 'audit'), ('adjudication', 'adjudication')], default='review', max_length=12, verbose_name='purpose')),
                 ('lane', models.CharField(choices=[('agents', 'agents'), ('leads', 'leads')], default='agents', max_length=6, verbose_name='lane')),
@@ -380,16 +380,16 @@ class Migration(migrations.Migration):
                 ('barred', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
                 ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
                 ('not_for', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='seats', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
+                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
                 ('sentiment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
-                ('spec', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seats', to='classifier.ticket')),
+                ('language_model', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='model')),
+                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='classifier.ticket')),
             ],
             options={
-                'verbose_name': 'seat',
+                'verbose_name': 'assignment',
                 'ordering': ['pk'],
-                'indexes': [models.Index(condition=models.Q(('state', 'open'), ('not_for__isnull', False)), fields=['not_for'], name='seat_not_for'), models.Index(condition=models.Q(('state', 'open'), ('due_at__isnull', False)), fields=['lane', 'due_at'], name='seat_by_due'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', '-value', 'id'], name='seat_by_value'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'received_at', 'id'], name='seat_by_age'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'confidence', 'id'], name='seat_by_confidence'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', '-value', 'id'], name='seat_by_reason'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', '-value', 'id'], name='seat_by_category'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', '-value', 'id'], name='seat_by_sentiment'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'spec', '-value', 'id'], name='seat_by_spec'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', '-value', 'id'], name='seat_by_language')],
-                'constraints': [models.UniqueConstraint(fields=('ticket', 'number'), name='seat_once'), models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), ('state__in', ['open', 'answered'])), fields=('ticket', 'reviewer'), name='seat_one_of_a_ticket_per_person'), models.UniqueConstraint(condition=models.Q(('state', 'open'), ('reviewer__isnull', False)), fields=('reviewer',), name='seat_one_in_hand_per_person'), models.CheckConstraint(condition=models.Q(('blind', False), models.Q(('category', None), ('confidence', None), ('reason', ''), ('sentiment', None), ('spec', None)), _connector='OR'), name='seat_blind_tells_nothing'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='seat_answered_by_somebody'), models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('blind', True), _connector='OR'), name='seat_independent_is_blind')],
+                'indexes': [models.Index(condition=models.Q(('state', 'open'), ('not_for__isnull', False)), fields=['not_for'], name='assignment_not_for'), models.Index(condition=models.Q(('state', 'open'), ('due_at__isnull', False)), fields=['lane', 'due_at'], name='assignment_by_due'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', '-value', 'id'], name='assignment_by_value'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'received_at', 'id'], name='assignment_by_age'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'confidence', 'id'], name='assignment_by_confidence'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', '-value', 'id'], name='assignment_by_reason'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', '-value', 'id'], name='assignment_by_category'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', '-value', 'id'], name='assignment_by_sentiment'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language_model', '-value', 'id'], name='assignment_by_language_model'), models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', '-value', 'id'], name='assignment_by_language')],
+                'constraints': [models.UniqueConstraint(fields=('ticket', 'number'), name='assignment_once'), models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), ('state__in', ['open', 'answered'])), fields=('ticket', 'reviewer'), name='assignment_one_of_a_ticket_per_person'), models.UniqueConstraint(condition=models.Q(('state', 'open'), ('reviewer__isnull', False)), fields=('reviewer',), name='assignment_one_in_hand_per_person'), models.CheckConstraint(condition=models.Q(('blind', False), models.Q(('category', None), ('confidence', None), ('reason', ''), ('sentiment', None), ('language_model', None)), _connector='OR'), name='assignment_blind_tells_nothing'), models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='assignment_answered_by_somebody'), models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('blind', True), _connector='OR'), name='assignment_independent_is_blind')],
             },
         ),
         migrations.CreateModel(
@@ -413,7 +413,7 @@ class Migration(migrations.Migration):
                 ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='classifier.sentiment', verbose_name='sentiment')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='classifier.ticket')),
                 ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='undone_by', to='review.decision')),
-                ('seat', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='review.seat')),
+                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='review.assignment')),
             ],
             options={
                 'verbose_name': 'decision',

@@ -47,7 +47,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Desk',
+            name='ReviewSettings',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
@@ -60,11 +60,11 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'review desk',
                 'verbose_name_plural': 'review desk',
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='desk_is_one'), models.CheckConstraint(condition=models.Q(('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='desk_shares_in_0_1'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='desk_leases_last')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='review_settings_is_one'), models.CheckConstraint(condition=models.Q(('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='review_settings_shares_in_0_1'), models.CheckConstraint(condition=models.Q(('lease_minutes__gte', 1)), name='review_settings_leases_last')],
             },
         ),
         migrations.CreateModel(
-            name='HistoricalDesk',
+            name='HistoricalReviewSettings',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('blind_share', models.FloatField(default=0.1, help_text='Share of tickets that are reviewed without any suggestion, from 0 to 1.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='blind share')),
@@ -88,10 +88,10 @@ class Migration(migrations.Migration):
             bases=(simple_history.models.HistoricalChanges, models.Model),
         ),
         migrations.CreateModel(
-            name='Seat',
+            name='Assignment',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('number', models.PositiveSmallIntegerField(help_text='Among the seats of its ticket.', verbose_name='number')),
+                ('number', models.PositiveSmallIntegerField(help_text='Among the assignments of its ticket.', verbose_name='number')),
                 ('purpose', models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('adjudication', 'adjudication')], default='review', max_length=12, verbose_name='purpose')),
                 ('lane', models.CharField(choices=[('agents', 'agents'), ('leads', 'leads')], default='agents', max_length=6, verbose_name='lane')),
                 ('state', models.CharField(choices=[('open', 'open'), ('answered', 'answered'), ('withdrawn', 'withdrawn')], default='open', max_length=9, verbose_name='state')),
@@ -108,13 +108,13 @@ class Migration(migrations.Migration):
                 ('confidence', models.FloatField(null=True, verbose_name='confidence')),
                 ('category', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),
                 ('not_for', models.ForeignKey(blank=True, db_index=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
-                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='seats', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
+                ('reviewer', models.ForeignKey(blank=True, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to=settings.AUTH_USER_MODEL, verbose_name='assignee')),
                 ('sentiment', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment', verbose_name='sentiment')),
-                ('spec', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model')),
-                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='seats', to='classifier.ticket')),
+                ('language_model', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='model')),
+                ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='assignments', to='classifier.ticket')),
             ],
             options={
-                'verbose_name': 'seat',
+                'verbose_name': 'assignment',
                 'ordering': ['pk'],
             },
         ),
@@ -139,7 +139,7 @@ class Migration(migrations.Migration):
                 ('sentiment', models.ForeignKey(null=True, on_delete=django.db.models.deletion.PROTECT, related_name='decisions', to='classifier.sentiment', verbose_name='sentiment')),
                 ('ticket', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='classifier.ticket')),
                 ('undoes', models.OneToOneField(blank=True, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='undone_by', to='review.decision')),
-                ('seat', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='review.seat')),
+                ('assignment', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='decisions', to='review.assignment')),
             ],
             options={
                 'verbose_name': 'decision',
@@ -148,68 +148,68 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open'), ('not_for__isnull', False)), fields=['not_for'], name='seat_not_for'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open'), ('not_for__isnull', False)), fields=['not_for'], name='assignment_not_for'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open'), ('due_at__isnull', False)), fields=['lane', 'due_at'], name='seat_by_due'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open'), ('due_at__isnull', False)), fields=['lane', 'due_at'], name='assignment_by_due'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', '-value', 'id'], name='seat_by_value'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', '-value', 'id'], name='assignment_by_value'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'received_at', 'id'], name='seat_by_age'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'received_at', 'id'], name='assignment_by_age'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'confidence', 'id'], name='seat_by_confidence'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'confidence', 'id'], name='assignment_by_confidence'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', 'id'], name='seat_by_reason'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', 'id'], name='assignment_by_reason'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', 'id'], name='seat_by_category'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', 'id'], name='assignment_by_category'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', 'id'], name='seat_by_sentiment'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', 'id'], name='assignment_by_sentiment'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'spec', 'id'], name='seat_by_spec'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language_model', 'id'], name='assignment_by_language_model'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', 'id'], name='seat_by_language'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', 'id'], name='assignment_by_language'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.UniqueConstraint(fields=('ticket', 'number'), name='seat_once'),
+            model_name='assignment',
+            constraint=models.UniqueConstraint(fields=('ticket', 'number'), name='assignment_once'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), ('state__in', ['open', 'answered'])), fields=('ticket', 'reviewer'), name='seat_one_of_a_ticket_per_person'),
+            model_name='assignment',
+            constraint=models.UniqueConstraint(condition=models.Q(('reviewer__isnull', False), ('state__in', ['open', 'answered'])), fields=('ticket', 'reviewer'), name='assignment_one_of_a_ticket_per_person'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open'), ('reviewer__isnull', False)), fields=('reviewer',), name='seat_one_in_hand_per_person'),
+            model_name='assignment',
+            constraint=models.UniqueConstraint(condition=models.Q(('state', 'open'), ('reviewer__isnull', False)), fields=('reviewer',), name='assignment_one_in_hand_per_person'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.CheckConstraint(condition=models.Q(('blind', False), models.Q(('category', None), ('confidence', None), ('reason', ''), ('sentiment', None), ('spec', None)), _connector='OR'), name='seat_blind_tells_nothing'),
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(('blind', False), models.Q(('category', None), ('confidence', None), ('reason', ''), ('sentiment', None), ('language_model', None)), _connector='OR'), name='assignment_blind_tells_nothing'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='seat_answered_by_somebody'),
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(models.Q(('state', 'answered'), _negated=True), ('reviewer__isnull', False), _connector='OR'), name='assignment_answered_by_somebody'),
         ),
         migrations.AddConstraint(
-            model_name='seat',
-            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('blind', True), _connector='OR'), name='seat_independent_is_blind'),
+            model_name='assignment',
+            constraint=models.CheckConstraint(condition=models.Q(('purpose', 'review'), ('blind', True), _connector='OR'), name='assignment_independent_is_blind'),
         ),
         migrations.AddIndex(
             model_name='decision',

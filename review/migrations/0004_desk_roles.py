@@ -5,7 +5,7 @@ from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
 AGENT = {"add_decision"}
-LEAD = AGENT | {"adjudicate", "view_decision", "view_seat", "view_desk"}
+LEAD = AGENT | {"adjudicate", "view_decision", "view_assignment", "view_reviewsettings"}
 
 
 def extend_roles(apps, schema_editor):

@@ -14,43 +14,43 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.RemoveIndex(
-            model_name='seat',
-            name='seat_by_reason',
+            model_name='assignment',
+            name='assignment_by_reason',
         ),
         migrations.RemoveIndex(
-            model_name='seat',
-            name='seat_by_category',
+            model_name='assignment',
+            name='assignment_by_category',
         ),
         migrations.RemoveIndex(
-            model_name='seat',
-            name='seat_by_sentiment',
+            model_name='assignment',
+            name='assignment_by_sentiment',
         ),
         migrations.RemoveIndex(
-            model_name='seat',
-            name='seat_by_spec',
+            model_name='assignment',
+            name='assignment_by_language_model',
         ),
         migrations.RemoveIndex(
-            model_name='seat',
-            name='seat_by_language',
+            model_name='assignment',
+            name='assignment_by_language',
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', '-value', 'id'], name='seat_by_reason'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'reason', '-value', 'id'], name='assignment_by_reason'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', '-value', 'id'], name='seat_by_category'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'category', '-value', 'id'], name='assignment_by_category'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', '-value', 'id'], name='seat_by_sentiment'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'sentiment', '-value', 'id'], name='assignment_by_sentiment'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'spec', '-value', 'id'], name='seat_by_spec'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language_model', '-value', 'id'], name='assignment_by_language_model'),
         ),
         migrations.AddIndex(
-            model_name='seat',
-            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', '-value', 'id'], name='seat_by_language'),
+            model_name='assignment',
+            index=models.Index(condition=models.Q(('state', 'open')), fields=['lane', 'language', '-value', 'id'], name='assignment_by_language'),
         ),
     ]

@@ -158,32 +158,32 @@ class Migration(migrations.Migration):
             name='sentiment',
         ),
         migrations.RemoveConstraint(
-            model_name='desk',
-            name='desk_shares_in_0_1',
+            model_name='review_settings',
+            name='review_settings_shares_in_0_1',
         ),
         migrations.AddField(
-            model_name='desk',
+            model_name='review_settings',
             name='benchmark_share',
             field=models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share'),
         ),
         migrations.AddField(
-            model_name='desk',
+            model_name='review_settings',
             name='gathered_until',
             field=models.DateTimeField(editable=False, help_text='Up to when decisions have become gold.', null=True),
         ),
         migrations.AddField(
-            model_name='historicaldesk',
+            model_name='historicalreviewsettings',
             name='benchmark_share',
             field=models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share'),
         ),
         migrations.AddField(
-            model_name='seat',
+            model_name='assignment',
             name='round',
             field=models.PositiveSmallIntegerField(default=1, help_text='Which asking of its ticket: a disputed label is asked for anew.', verbose_name='round'),
         ),
         migrations.AddConstraint(
-            model_name='desk',
-            constraint=models.CheckConstraint(condition=models.Q(('benchmark_share__range', (0, 1)), ('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='desk_shares_in_0_1'),
+            model_name='review_settings',
+            constraint=models.CheckConstraint(condition=models.Q(('benchmark_share__range', (0, 1)), ('blind_share__range', (0, 1)), ('double_share__range', (0, 1))), name='review_settings_shares_in_0_1'),
         ),
         migrations.AddField(
             model_name='contender',
@@ -192,8 +192,8 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name='contender',
-            name='spec',
-            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.modelspec', verbose_name='model'),
+            name='language_model',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.languagemodel', verbose_name='model'),
         ),
         migrations.AddConstraint(
             model_name='family',
@@ -300,7 +300,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contender',
-            constraint=models.UniqueConstraint(fields=('run', 'spec', 'contract'), name='contender_once'),
+            constraint=models.UniqueConstraint(fields=('run', 'language_model', 'contract'), name='contender_once'),
         ),
         migrations.AddConstraint(
             model_name='contender',

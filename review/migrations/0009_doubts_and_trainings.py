@@ -15,7 +15,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Doubt',
+            name='LabelIssue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('belief', models.FloatField(help_text='The probability of the label given, category times sentiment.')),
@@ -39,22 +39,22 @@ class Migration(migrations.Migration):
             field=models.PositiveSmallIntegerField(default=0, help_text='So many similar ones went along with each question.', verbose_name='solved tickets in the prompt'),
         ),
         migrations.AddField(
-            model_name='desk',
+            model_name='review_settings',
             name='ordered_at',
             field=models.DateTimeField(editable=False, help_text='When what waits was last put in order.', null=True),
         ),
         migrations.AddField(
-            model_name='desk',
+            model_name='review_settings',
             name='training_minutes',
             field=models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings'),
         ),
         migrations.AddField(
-            model_name='desk',
+            model_name='review_settings',
             name='training_until',
             field=models.DateTimeField(editable=False, help_text='Whoever trains has it until then.', null=True),
         ),
         migrations.AddField(
-            model_name='historicaldesk',
+            model_name='historicalreviewsettings',
             name='training_minutes',
             field=models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings'),
         ),
@@ -65,7 +65,7 @@ class Migration(migrations.Migration):
         ),
         migrations.AddConstraint(
             model_name='contender',
-            constraint=models.UniqueConstraint(fields=('run', 'spec', 'contract', 'examples'), name='contender_once'),
+            constraint=models.UniqueConstraint(fields=('run', 'language_model', 'contract', 'examples'), name='contender_once'),
         ),
         migrations.AddField(
             model_name='doubt',
@@ -94,10 +94,10 @@ class Migration(migrations.Migration):
         ),
         migrations.AddIndex(
             model_name='doubt',
-            index=models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='doubt_waiting'),
+            index=models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='label_issue_waiting'),
         ),
         migrations.AddConstraint(
             model_name='doubt',
-            constraint=models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='doubt_belief_in_0_1'),
+            constraint=models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='label_issue_belief_in_0_1'),
         ),
     ]

@@ -4,7 +4,7 @@ from django.apps import apps as global_apps
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-LEAD = {"teach", "view_doubt"}
+LEAD = {"teach", "view_labelissue"}
 
 
 def extend_roles(apps, schema_editor):

@@ -23,12 +23,12 @@ class Migration(migrations.Migration):
             field=models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('audit', 'audit'), ('adjudication', 'adjudication')], max_length=12, verbose_name='purpose'),
         ),
         migrations.AlterField(
-            model_name='seat',
+            model_name='assignment',
             name='purpose',
             field=models.CharField(choices=[('review', 'review'), ('double', 'double labelling'), ('audit', 'audit'), ('adjudication', 'adjudication')], default='review', max_length=12, verbose_name='purpose'),
         ),
         migrations.AlterField(
-            model_name='seat',
+            model_name='assignment',
             name='reason',
             field=models.CharField(blank=True, choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason'),
         ),
@@ -51,7 +51,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='HistoricalPromise',
+            name='HistoricalAccuracyTarget',
             fields=[
                 ('id', models.BigIntegerField(auto_created=True, blank=True, db_index=True, verbose_name='ID')),
                 ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
@@ -131,7 +131,7 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Promise',
+            name='AccuracyTarget',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('target', models.FloatField(default=0.97, help_text='Share of the tickets that pass unseen, from 0.5 to 0.999.', validators=[django.core.validators.MinValueValidator(0.5), django.core.validators.MaxValueValidator(0.999)], verbose_name='at least right')),
@@ -143,10 +143,10 @@ class Migration(migrations.Migration):
                 ('busy_until', models.DateTimeField(editable=False, help_text='Whoever keeps the books has it until then.', null=True)),
             ],
             options={
-                'verbose_name': 'promise',
-                'verbose_name_plural': 'promise',
-                'permissions': [('promise', 'Can state the promise, answer alarms and export the evidence')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='promise_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='promise_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='promise_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='promise_shares_in_range')],
+                'verbose_name': 'accuracy_target',
+                'verbose_name_plural': 'accuracy_target',
+                'permissions': [('accuracy_target', 'Can state the promise, answer alarms and export the evidence')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='accuracy_target_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='accuracy_target_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='accuracy_target_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='accuracy_target_shares_in_range')],
             },
         ),
         migrations.CreateModel(

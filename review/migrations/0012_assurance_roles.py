@@ -4,7 +4,7 @@ from django.apps import apps as global_apps
 from django.contrib.auth.management import create_permissions
 from django.db import migrations
 
-LEAD = {"promise", "view_promise", "view_certificate", "view_alarm", "view_audit"}
+LEAD = {"accuracy_target", "view_accuracytarget", "view_certificate", "view_alarm", "view_audit"}
 
 
 def extend_roles(apps, schema_editor):

@@ -17,7 +17,7 @@ class Migration(migrations.Migration):
             field=models.DateTimeField(help_text='When the leads were told by e-mail.', null=True),
         ),
         migrations.AlterField(
-            model_name='seat',
+            model_name='assignment',
             name='reason',
             field=models.CharField(blank=True, choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('addressed', 'speaks to the model'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason'),
         ),

@@ -11,7 +11,7 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.AddField(
-            model_name='seat',
+            model_name='assignment',
             name='taken_at',
             field=models.DateTimeField(blank=True, null=True),
         ),

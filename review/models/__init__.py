@@ -1,15 +1,15 @@
-"""The tables of review, from the ground up: desk, likeness, seats, decisions; preferences; gold, doubts,
+"""The tables of review, from the ground up: desk, likeness, assignments, decisions; preferences; gold, doubts,
 snapshots, runs;
 promise, audits, ledgers, certificates, alarms."""
 
-from review.models.assignment import Seat
+from review.models.assignment import Assignment
 from review.models.certification import (
+    AccuracyTarget,
     Alarm,
     Audit,
     CarriedAudit,
     Certificate,
     Ledger,
-    Promise,
 )
 from review.models.decision import Decision, SkipReason
 from review.models.gold import (
@@ -18,10 +18,10 @@ from review.models.gold import (
     GoldLabel,
     Side,
 )
-from review.models.label_issue import Doubt
+from review.models.label_issue import LabelIssue
 from review.models.near_duplicate import Likeness
 from review.models.preferences import Preferences
-from review.models.review_settings import Desk
+from review.models.review_settings import ReviewSettings
 from review.models.run import Contender, Result, Run
 from review.models.snapshot import Snapshot, SnapshotItem
 
@@ -33,17 +33,17 @@ __all__ = [
     "Certificate",
     "Contender",
     "Decision",
-    "Desk",
-    "Doubt",
+    "ReviewSettings",
+    "LabelIssue",
     "Family",
     "GoldLabel",
     "Ledger",
     "Likeness",
     "Preferences",
-    "Promise",
+    "AccuracyTarget",
     "Result",
     "Run",
-    "Seat",
+    "Assignment",
     "Side",
     "SkipReason",
     "Snapshot",

@@ -1,4 +1,4 @@
-"""Seats: each is one answer that is wanted of a person for a ticket. The rows are the queue."""
+"""Assignments: each is one answer that is wanted of a person for a ticket. The rows are the queue."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models import (
     Category,
-    ModelSpec,
+    LanguageModel,
     Reason,
     Sentiment,
     Ticket,
@@ -21,42 +21,42 @@ from classifier.models import (
 _OPEN = Q(state="open")
 
 
-class SeatQuerySet(models.QuerySet["Seat"]):
-    def open(self) -> SeatQuerySet:
-        return self.filter(state=Seat.State.OPEN)
+class AssignmentQuerySet(models.QuerySet["Assignment"]):
+    def open(self) -> AssignmentQuerySet:
+        return self.filter(state=Assignment.State.OPEN)
 
-    def of_latest_round(self) -> SeatQuerySet:
+    def of_latest_round(self) -> AssignmentQuerySet:
         later = self.model._default_manager.filter(ticket=models.OuterRef("ticket"), round__gt=models.OuterRef("round"))
         return self.exclude(models.Exists(later))
 
-    def in_lane(self, lane: str) -> SeatQuerySet:
+    def in_lane(self, lane: str) -> AssignmentQuerySet:
         return self.filter(lane=lane)
 
-    def free(self, now: datetime) -> SeatQuerySet:
+    def free(self, now: datetime) -> AssignmentQuerySet:
         """In nobody's hands: never taken, or abandoned."""
         return self.open().filter(Q(reviewer=None) | Q(leased_until__lte=now))
 
-    def held_by(self, reviewer: User | int) -> SeatQuerySet:
-        """In this person's hands, at most one; a lease that ran out counts until somebody else takes the seat."""
+    def held_by(self, reviewer: User | int) -> AssignmentQuerySet:
+        """In this person's hands, at most one; a lease that ran out counts until somebody else takes the assignment."""
         return self.open().filter(reviewer=reviewer)
 
-    def answerable_by(self, reviewer: User | int) -> SeatQuerySet:
-        """Those that this person is not barred from, and has neither skipped nor answered beside another seat of the
-        same ticket.
+    def answerable_by(self, reviewer: User | int) -> AssignmentQuerySet:
+        """Those that this person is not barred from, and has neither skipped nor answered beside another assignment of
+        the same ticket.
         """
         answered = self.model._default_manager.filter(
-            ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Seat.State.ANSWERED
+            ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Assignment.State.ANSWERED
         )
-        beside = ~Q(purpose=Seat.Purpose.REVIEW) & models.Exists(answered)
+        beside = ~Q(purpose=Assignment.Purpose.REVIEW) & models.Exists(answered)
         return self.exclude(barred=reviewer).exclude(not_for=reviewer).exclude(beside)
 
-    def for_bulk(self) -> SeatQuerySet:
+    def for_bulk(self) -> AssignmentQuerySet:
         """Open, with a suggestion that is shown, and nobody else asked."""
         return self.open().filter(
-            lane=Seat.Lane.AGENTS, purpose=Seat.Purpose.REVIEW, blind=False, category__isnull=False
+            lane=Assignment.Lane.AGENTS, purpose=Assignment.Purpose.REVIEW, blind=False, category__isnull=False
         )
 
-    def free_for_bulk(self, reviewer: User, now: datetime) -> SeatQuerySet:
+    def free_for_bulk(self, reviewer: User, now: datetime) -> AssignmentQuerySet:
         """Of these what nobody else has in hand."""
         return self.for_bulk().filter(Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now))
 
@@ -65,7 +65,7 @@ class SeatQuerySet(models.QuerySet["Seat"]):
         return self.order_by()[:most].count()
 
 
-class Seat(models.Model):
+class Assignment(models.Model):
     class State(models.TextChoices):
         OPEN = "open", _("open")
         ANSWERED = "answered", _("answered")
@@ -81,8 +81,8 @@ class Seat(models.Model):
         AUDIT = "audit", _("audit")
         ADJUDICATION = "adjudication", _("adjudication")
 
-    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="seats")
-    number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the seats of its ticket."))
+    ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="assignments")
+    number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the assignments of its ticket."))
     round = models.PositiveSmallIntegerField(
         _("round"), default=1, help_text=_("Which asking of its ticket: a disputed label is asked for anew.")
     )
@@ -94,7 +94,7 @@ class Seat(models.Model):
     created_at = models.DateTimeField(_("opened"), default=timezone.now)
 
     reviewer = models.ForeignKey(
-        User, models.PROTECT, null=True, blank=True, related_name="seats", verbose_name=_("assignee")
+        User, models.PROTECT, null=True, blank=True, related_name="assignments", verbose_name=_("assignee")
     )
     leased_until = models.DateTimeField(null=True, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
@@ -108,7 +108,7 @@ class Seat(models.Model):
     value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))
     group = models.BigIntegerField(_("group"), db_index=True, help_text=_("Of near-duplicates."))
 
-    # What the queue's table shows and filters by. Of a blind seat nothing that a model said stands here.
+    # What the queue's table shows and filters by. Of a blind assignment nothing that a model said stands here.
     received_at = models.DateTimeField(_("received"))
     language = models.CharField(_("language"), max_length=20, blank=True)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)
@@ -119,45 +119,54 @@ class Seat(models.Model):
         Sentiment, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("sentiment")
     )
     confidence = models.FloatField(_("confidence"), null=True)
-    spec = models.ForeignKey(
-        ModelSpec, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("model")
+    language_model = models.ForeignKey(
+        LanguageModel, models.PROTECT, null=True, db_index=False, related_name="+", verbose_name=_("model")
     )
 
-    objects = SeatQuerySet.as_manager()
+    objects = AssignmentQuerySet.as_manager()
 
     class Meta:
         ordering = ["pk"]
-        verbose_name = _("seat")
+        verbose_name = _("assignment")
         constraints = [
-            models.UniqueConstraint(fields=["ticket", "number"], name="seat_once"),
+            models.UniqueConstraint(fields=["ticket", "number"], name="assignment_once"),
             models.UniqueConstraint(
                 fields=["ticket", "reviewer"],
                 condition=Q(state__in=["open", "answered"], reviewer__isnull=False),
-                name="seat_one_of_a_ticket_per_person",
+                name="assignment_one_of_a_ticket_per_person",
             ),
             models.UniqueConstraint(
-                fields=["reviewer"], condition=_OPEN & Q(reviewer__isnull=False), name="seat_one_in_hand_per_person"
+                fields=["reviewer"],
+                condition=_OPEN & Q(reviewer__isnull=False),
+                name="assignment_one_in_hand_per_person",
             ),
             models.CheckConstraint(
-                condition=Q(blind=False) | Q(category=None, sentiment=None, confidence=None, spec=None, reason=""),
-                name="seat_blind_tells_nothing",
+                condition=Q(blind=False)
+                | Q(category=None, sentiment=None, confidence=None, language_model=None, reason=""),
+                name="assignment_blind_tells_nothing",
             ),
             models.CheckConstraint(
-                condition=~Q(state="answered") | Q(reviewer__isnull=False), name="seat_answered_by_somebody"
+                condition=~Q(state="answered") | Q(reviewer__isnull=False), name="assignment_answered_by_somebody"
             ),
-            models.CheckConstraint(condition=Q(purpose="review") | Q(blind=True), name="seat_independent_is_blind"),
+            models.CheckConstraint(
+                condition=Q(purpose="review") | Q(blind=True), name="assignment_independent_is_blind"
+            ),
         ]
         indexes = [
-            models.Index(fields=["not_for"], condition=_OPEN & Q(not_for__isnull=False), name="seat_not_for"),
-            models.Index(fields=["lane", "due_at"], condition=_OPEN & Q(due_at__isnull=False), name="seat_by_due"),
-            models.Index(fields=["lane", "-value", "id"], condition=_OPEN, name="seat_by_value"),
-            models.Index(fields=["lane", "received_at", "id"], condition=_OPEN, name="seat_by_age"),
-            models.Index(fields=["lane", "confidence", "id"], condition=_OPEN, name="seat_by_confidence"),
-            models.Index(fields=["lane", "reason", "-value", "id"], condition=_OPEN, name="seat_by_reason"),
-            models.Index(fields=["lane", "category", "-value", "id"], condition=_OPEN, name="seat_by_category"),
-            models.Index(fields=["lane", "sentiment", "-value", "id"], condition=_OPEN, name="seat_by_sentiment"),
-            models.Index(fields=["lane", "spec", "-value", "id"], condition=_OPEN, name="seat_by_spec"),
-            models.Index(fields=["lane", "language", "-value", "id"], condition=_OPEN, name="seat_by_language"),
+            models.Index(fields=["not_for"], condition=_OPEN & Q(not_for__isnull=False), name="assignment_not_for"),
+            models.Index(
+                fields=["lane", "due_at"], condition=_OPEN & Q(due_at__isnull=False), name="assignment_by_due"
+            ),
+            models.Index(fields=["lane", "-value", "id"], condition=_OPEN, name="assignment_by_value"),
+            models.Index(fields=["lane", "received_at", "id"], condition=_OPEN, name="assignment_by_age"),
+            models.Index(fields=["lane", "confidence", "id"], condition=_OPEN, name="assignment_by_confidence"),
+            models.Index(fields=["lane", "reason", "-value", "id"], condition=_OPEN, name="assignment_by_reason"),
+            models.Index(fields=["lane", "category", "-value", "id"], condition=_OPEN, name="assignment_by_category"),
+            models.Index(fields=["lane", "sentiment", "-value", "id"], condition=_OPEN, name="assignment_by_sentiment"),
+            models.Index(
+                fields=["lane", "language_model", "-value", "id"], condition=_OPEN, name="assignment_by_language_model"
+            ),
+            models.Index(fields=["lane", "language", "-value", "id"], condition=_OPEN, name="assignment_by_language"),
         ]
 
     def __str__(self) -> str:

@@ -22,7 +22,7 @@ KEPT = 0.3
 """At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""
 
 
-class Promise(models.Model):
+class AccuracyTarget(models.Model):
     """One row that leads edit: of the tickets that nobody looked at, at least `target` are right; the probability that
     this is claimed and false is at most `risk`.
     """
@@ -68,15 +68,15 @@ class Promise(models.Model):
     history = HistoricalRecords(excluded_fields=["busy_until"])
 
     class Meta:
-        verbose_name = verbose_name_plural = _("promise")
-        permissions = [("promise", _("Can state the promise, answer alarms and export the evidence"))]
+        verbose_name = verbose_name_plural = _("accuracy_target")
+        permissions = [("accuracy_target", _("Can state the promise, answer alarms and export the evidence"))]
         constraints = [
-            models.CheckConstraint(condition=Q(pk=1), name="promise_is_one"),
-            models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="promise_target_in_range"),
-            models.CheckConstraint(condition=Q(risk__range=(0.001, 0.5)), name="promise_risk_in_range"),
+            models.CheckConstraint(condition=Q(pk=1), name="accuracy_target_is_one"),
+            models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="accuracy_target_target_in_range"),
+            models.CheckConstraint(condition=Q(risk__range=(0.001, 0.5)), name="accuracy_target_risk_in_range"),
             models.CheckConstraint(
                 condition=Q(early_share__range=(0.03, 1), late_share__range=(0.03, 1), rejudged_share__range=(0, 1)),
-                name="promise_shares_in_range",
+                name="accuracy_target_shares_in_range",
             ),
         ]
 
@@ -84,7 +84,7 @@ class Promise(models.Model):
         return str(_("the promise"))
 
     @classmethod
-    def current(cls) -> Promise:
+    def current(cls) -> AccuracyTarget:
         """The one row, made with its defaults where it is missing."""
         return cls.objects.get_or_create(pk=1)[0]
 

@@ -14,7 +14,7 @@ from classifier.models import (
     Ticket,
 )
 from classifier.models.ticket import MessageField
-from review.models.assignment import Seat
+from review.models.assignment import Assignment
 
 LONGEST_NOTE = 2_000
 LABELLED = ["accepted", "corrected"]
@@ -54,7 +54,7 @@ class Decision(models.Model):
         UNDONE = "undone", _("undone")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="decisions")
-    seat = models.ForeignKey(Seat, models.CASCADE, related_name="decisions")
+    assignment = models.ForeignKey(Assignment, models.CASCADE, related_name="decisions")
     reviewer = models.ForeignKey(
         User, models.PROTECT, db_index=False, related_name="decisions", verbose_name=_("reviewer")
     )
@@ -62,7 +62,7 @@ class Decision(models.Model):
     key = models.UUIDField(unique=True, editable=False, help_text=_("The same answer sent again has the same key."))
     batch = models.UUIDField(null=True, blank=True, editable=False)
     verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict)
-    purpose = models.CharField(_("purpose"), max_length=12, choices=Seat.Purpose)
+    purpose = models.CharField(_("purpose"), max_length=12, choices=Assignment.Purpose)
 
     prediction = models.ForeignKey(
         Prediction, models.RESTRICT, null=True, related_name="+", verbose_name=_("prediction")

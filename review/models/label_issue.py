@@ -11,16 +11,16 @@ from classifier.models import Category, Sentiment, SpecialistVersion
 from review.models.gold import GoldLabel
 
 
-class DoubtQuerySet(models.QuerySet["Doubt"]):
-    def waiting(self) -> DoubtQuerySet:
+class LabelIssueQuerySet(models.QuerySet["LabelIssue"]):
+    def waiting(self) -> LabelIssueQuerySet:
         """Those that nobody has looked at since the label was given, of labels still in use, least believed first."""
         return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("belief", "pk")
 
 
-class Doubt(models.Model):
+class LabelIssue(models.Model):
     """What the specialist makes of a gold label that it was not taught: its belief in it, and what it would say."""
 
-    gold = models.OneToOneField(GoldLabel, models.CASCADE, related_name="doubt")
+    gold = models.OneToOneField(GoldLabel, models.CASCADE, related_name="label_issue")
     version = models.ForeignKey(SpecialistVersion, models.CASCADE, related_name="+")
     belief = models.FloatField(help_text="The probability of the label given, category times sentiment.")
     category = models.ForeignKey(Category, models.PROTECT, related_name="+")
@@ -28,12 +28,12 @@ class Doubt(models.Model):
     confirmed_at = models.DateTimeField(_("confirmed"), null=True)
     confirmed_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
 
-    objects = DoubtQuerySet.as_manager()
+    objects = LabelIssueQuerySet.as_manager()
 
     class Meta:
         ordering = ["belief", "pk"]
-        constraints = [models.CheckConstraint(condition=Q(belief__range=(0, 1)), name="doubt_belief_in_0_1")]
-        indexes = [models.Index(fields=["belief", "id"], condition=Q(confirmed_at=None), name="doubt_waiting")]
+        constraints = [models.CheckConstraint(condition=Q(belief__range=(0, 1)), name="label_issue_belief_in_0_1")]
+        indexes = [models.Index(fields=["belief", "id"], condition=Q(confirmed_at=None), name="label_issue_waiting")]
 
     def __str__(self) -> str:
         return f"{self.gold}: {self.belief:.2f}"

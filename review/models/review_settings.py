@@ -18,7 +18,7 @@ def _fresh_seed() -> str:
     return secrets.token_hex(16)
 
 
-class Desk(models.Model):
+class ReviewSettings(models.Model):
     """Shares, times, and the seed of the draws."""
 
     blind_share = models.FloatField(
@@ -70,21 +70,21 @@ class Desk(models.Model):
     class Meta:
         verbose_name = verbose_name_plural = _("review desk")
         constraints = [
-            models.CheckConstraint(condition=models.Q(pk=1), name="desk_is_one"),
+            models.CheckConstraint(condition=models.Q(pk=1), name="review_settings_is_one"),
             models.CheckConstraint(
                 condition=models.Q(
                     blind_share__range=(0, 1), double_share__range=(0, 1), benchmark_share__range=(0, 1)
                 ),
-                name="desk_shares_in_0_1",
+                name="review_settings_shares_in_0_1",
             ),
-            models.CheckConstraint(condition=models.Q(lease_minutes__gte=1), name="desk_leases_last"),
+            models.CheckConstraint(condition=models.Q(lease_minutes__gte=1), name="review_settings_leases_last"),
         ]
 
     def __str__(self) -> str:
         return str(_("the review desk"))
 
     @classmethod
-    def current(cls) -> Desk:
+    def current(cls) -> ReviewSettings:
         """The one row, made with its defaults where it is missing."""
         return cls.objects.get_or_create(pk=1)[0]
 

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from classifier.contract.types import FailureKind
-from classifier.models import ContractVersion, ModelSpec
+from classifier.models import ContractVersion, LanguageModel
 from classifier.models.ticket import MessageField
 from review.models.snapshot import Snapshot, SnapshotItem
 
@@ -71,7 +71,7 @@ class Contender(models.Model):
     """A model under a contract in a run, and its figures once it has answered for every item."""
 
     run = models.ForeignKey(Run, models.CASCADE, related_name="contenders")
-    spec = models.ForeignKey(ModelSpec, models.PROTECT, related_name="+", verbose_name=_("model"))
+    language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+", verbose_name=_("model"))
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+", verbose_name=_("contract"))
     label = models.CharField(_("contract"), max_length=80, blank=True, help_text=_("Of a draft its name."))
     examples = models.PositiveSmallIntegerField(
@@ -85,7 +85,7 @@ class Contender(models.Model):
     class Meta:
         ordering = ["pk"]
         constraints = [
-            models.UniqueConstraint(fields=["run", "spec", "contract", "examples"], name="contender_once"),
+            models.UniqueConstraint(fields=["run", "language_model", "contract", "examples"], name="contender_once"),
             models.UniqueConstraint(fields=["baseline"], condition=Q(baseline=True), name="contender_one_baseline"),
         ]
 
@@ -93,12 +93,12 @@ class Contender(models.Model):
     """Whether its name would not tell it from others without its provider's."""
 
     def __str__(self) -> str:
-        notes = [str(self.spec.provider)] if self.names_provider else []
+        notes = [str(self.language_model.provider)] if self.names_provider else []
         if self.label:
             notes.append(self.label)
         if self.examples:
             notes.append(ngettext("%d solved ticket", "%d solved tickets", self.examples) % self.examples)
-        return f"{self.spec} ({', '.join(notes)})" if notes else str(self.spec)
+        return f"{self.language_model} ({', '.join(notes)})" if notes else str(self.language_model)
 
     def get_absolute_url(self) -> str:
         return reverse("review:contender", args=[self.run_id, self.pk])

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from classifier.models import Category
 from classifier.models.taxonomy import paths
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.models.decision import LABELLED, DecisionQuerySet
 from review.stats import agreement
 from review.stats.agreement import Estimate
@@ -48,7 +48,7 @@ class Row(NamedTuple):
     pk: int
     undoes: int | None
     ticket: int
-    seat: int
+    assignment: int
     reviewer: int
     created_at: datetime
     verdict: str
@@ -149,7 +149,9 @@ class Report:
 
 def report() -> Report:
     """All figures of the lead's page (five queries)."""
-    pairs = _pairs(_latest(Decision.objects.filter(purpose=Seat.Purpose.DOUBLE, seat__round=1), DOUBLES_LOOKED_THROUGH))
+    pairs = _pairs(
+        _latest(Decision.objects.filter(purpose=Assignment.Purpose.DOUBLE, assignment__round=1), DOUBLES_LOOKED_THROUGH)
+    )
     latest = _latest(Decision.objects.all(), LATEST)
     return Report(
         pairs=len(pairs),
@@ -218,11 +220,11 @@ def _anchoring(rows: Sequence[Row]) -> Anchoring:
     """Of single reviews. Of those decided many at once nobody looked at each, and a second look at what was first
     reviewed blind is neither kind.
     """
-    ever_blind = {row.seat for row in rows if row.blind}
+    ever_blind = {row.assignment for row in rows if row.blind}
     same: dict[bool, list[bool]] = {False: [], True: []}
     for row in _standing(rows, DAYS):
-        single = row.purpose == Seat.Purpose.REVIEW and row.batch is None and row.verdict in LABELLED
-        if single and row.prediction and row.blind == (row.seat in ever_blind):
+        single = row.purpose == Assignment.Purpose.REVIEW and row.batch is None and row.verdict in LABELLED
+        if single and row.prediction and row.blind == (row.assignment in ever_blind):
             same[row.blind].append(row.verdict == Act.ACCEPTED)
     shown, blind = ((sum(same[kind]), len(same[kind])) for kind in (False, True))
     return Anchoring(
@@ -257,7 +259,7 @@ def _agent(name: str, work: Sequence[Row], upheld: Estimate) -> Agent:
 def _upheld(pairs: Sequence[Pair]) -> dict[int, Estimate]:
     """By person, how often a lead chose their label where it differed from another's (one query)."""
     differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
-    words = Decision.objects.standing().labelled().filter(ticket__in=differing, purpose=Seat.Purpose.ADJUDICATION)
+    words = Decision.objects.standing().labelled().filter(ticket__in=differing, purpose=Assignment.Purpose.ADJUDICATION)
     chosen: dict[int, list[bool]] = {}
     for ticket, *label in words.values_list("ticket", "category", "sentiment"):
         for answer in differing[ticket]:

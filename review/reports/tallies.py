@@ -14,10 +14,10 @@ def _decided(decisions: QuerySet[Decision]) -> Counts:
 
 
 def _measured(results: QuerySet[Result]) -> Counts:
-    rows = results.order_by().values_list("contender__spec").annotate(number=Count("pk"), cost=Sum("cost"))
+    rows = results.order_by().values_list("contender__language_model").annotate(number=Count("pk"), cost=Sum("cost"))
     counts: Counts = {}
-    for spec, number, cost in rows:
-        counts["measured", str(spec)], counts["cost_of_runs", str(spec)] = number, float(cost)
+    for language_model, number, cost in rows:
+        counts["measured", str(language_model)], counts["cost_of_runs", str(language_model)] = number, float(cost)
     return counts
 
 

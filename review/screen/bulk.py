@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen.label_options import Options
 from review.workflow import decisions
 from review.workflow.decisions import MOST_AT_ONCE, Label
@@ -22,7 +22,7 @@ MOST_CHOSEN = 1_000
 
 
 class Hindrance(TextChoices):
-    """Why a seat is not decided in bulk."""
+    """Why an assignment is not decided in bulk."""
 
     MINE = "mine", gettext_lazy("answered by you already")
     GONE = "gone", gettext_lazy("not asked about any more")
@@ -36,21 +36,21 @@ class Hindrance(TextChoices):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Group:
-    """Seats that would get one label; `name` is that label in full."""
+    """Assignments that would get one label; `name` is that label in full."""
 
     label: Label
     name: str
-    chosen: list[Seat]
+    chosen: list[Assignment]
 
     @property
-    def seats(self) -> list[Seat]:
+    def assignments(self) -> list[Assignment]:
         """As many as are decided at once."""
         return self.chosen[:MOST_AT_ONCE]
 
     @property
     def over(self) -> int:
         """How many are left for another time."""
-        return len(self.chosen) - len(self.seats)
+        return len(self.chosen) - len(self.assignments)
 
     @property
     def token(self) -> str:
@@ -58,9 +58,9 @@ class Group:
         return f"{self.label.category.pk}-{self.label.sentiment.pk}"
 
     @property
-    def rows(self) -> list[tuple[Seat, str]]:
-        """Each seat with the first words of its ticket."""
-        return [(seat, excerpt_of(seat)) for seat in self.seats]
+    def rows(self) -> list[tuple[Assignment, str]]:
+        """Each assignment with the first words of its ticket."""
+        return [(assignment, excerpt_of(assignment)) for assignment in self.assignments]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,7 +68,7 @@ class Preview:
     """What accepting would do. More than one group is refused: one confirmation is for one label."""
 
     groups: list[Group]
-    left_out: dict[Hindrance, list[Seat]]
+    left_out: dict[Hindrance, list[Assignment]]
 
     @property
     def group(self) -> Group | None:
@@ -77,7 +77,7 @@ class Preview:
 
     def confirmed(self, token: str) -> Preview:
         """Of this no more than what somebody has seen and confirmed, which was one label."""
-        others = [seat for group in self.groups if group.token != token for seat in group.chosen]
+        others = [assignment for group in self.groups if group.token != token for assignment in group.chosen]
         left_out = self.left_out | {Hindrance.CHANGED: others} if others else self.left_out
         return replace(self, groups=[group for group in self.groups if group.token == token], left_out=left_out)
 
@@ -91,68 +91,68 @@ class Accepted:
     undoable: Decision | None
 
 
-def chosen(pks: Iterable[str]) -> list[Seat]:
-    """Seats by the keys that a form sent, each once; whatever names none is passed over (one query)."""
+def chosen(pks: Iterable[str]) -> list[Assignment]:
+    """Assignments by the keys that a form sent, each once; whatever names none is passed over (one query)."""
     wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
-    seats = with_excerpts(Seat.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
-    found = seats.select_related("category", "sentiment").in_bulk()
+    assignments = with_excerpts(Assignment.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
+    found = assignments.select_related("category", "sentiment").in_bulk()
     return [found[pk] for pk in wanted if pk in found]
 
 
-def alike(group: int) -> list[Seat]:
+def alike(group: int) -> list[Assignment]:
     """Near-duplicates that wait, as many as are decided at once (one query)."""
-    seats = with_excerpts(Seat.objects.for_bulk().filter(group=group))
-    return list(seats.select_related("category", "sentiment")[:MOST_AT_ONCE])
+    assignments = with_excerpts(Assignment.objects.for_bulk().filter(group=group))
+    return list(assignments.select_related("category", "sentiment")[:MOST_AT_ONCE])
 
 
-def hindrance(seat: Seat, reviewer: User, now: datetime) -> Hindrance | None:
-    """Why this person cannot decide the seat in bulk, whatever its suggestion is; None where they can."""
-    if seat.state != Seat.State.OPEN:
-        return Hindrance.MINE if seat.reviewer_id == reviewer.pk else Hindrance.GONE
-    if seat.lane != Seat.Lane.AGENTS:
+def hindrance(assignment: Assignment, reviewer: User, now: datetime) -> Hindrance | None:
+    """Why this person cannot decide the assignment in bulk, whatever its suggestion is; None where they can."""
+    if assignment.state != Assignment.State.OPEN:
+        return Hindrance.MINE if assignment.reviewer_id == reviewer.pk else Hindrance.GONE
+    if assignment.lane != Assignment.Lane.AGENTS:
         return Hindrance.LEAD
-    if seat.blind:
+    if assignment.blind:
         return Hindrance.BLIND
-    if seat.category_id is None:
+    if assignment.category_id is None:
         return Hindrance.UNLABELLED
-    return None if seat.reviewer_id == reviewer.pk or seat.is_free(now) else Hindrance.IN_HAND
+    return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Hindrance.IN_HAND
 
 
-def _own_label(seat: Seat) -> Label | None:
+def _own_label(assignment: Assignment) -> Label | None:
     """The suggestion, unless it is one that is not offered any more."""
-    category, sentiment = seat.category, seat.sentiment
+    category, sentiment = assignment.category, assignment.sentiment
     if category is None or sentiment is None or category.retired or sentiment.retired:
         return None
     return Label(category, sentiment)
 
 
-def preview(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> Preview:
+def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> Preview:
     """What deciding these would do, each by its own suggestion or all with one label (two queries).
 
-    The seats come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
+    The assignments come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
     """
     options, now = Options.current(), timezone.now()
     groups: dict[tuple[int, int], Group] = {}
-    left_out: dict[Hindrance, list[Seat]] = {}
-    for seat in seats:
-        hindered, own = hindrance(seat, reviewer, now), label or _own_label(seat)
+    left_out: dict[Hindrance, list[Assignment]] = {}
+    for assignment in assignments:
+        hindered, own = hindrance(assignment, reviewer, now), label or _own_label(assignment)
         if hindered or own is None:
-            left_out.setdefault(hindered or Hindrance.RETIRED, []).append(seat)
+            left_out.setdefault(hindered or Hindrance.RETIRED, []).append(assignment)
         else:
             name = f"{options.category_name(own.category.pk)} | {own.sentiment.name}"
             key = (own.category.pk, own.sentiment.pk)
-            groups.setdefault(key, Group(label=own, name=name, chosen=[])).chosen.append(seat)
+            groups.setdefault(key, Group(label=own, name=name, chosen=[])).chosen.append(assignment)
     return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.chosen)), left_out=left_out)
 
 
 def accept(previewed: Preview, reviewer: User) -> Accepted:
-    """Decide the seats of the one group; what somebody else was faster with is left out, too."""
+    """Decide the assignments of the one group; what somebody else was faster with is left out, too."""
     group, left_out = previewed.group, dict(previewed.left_out)
-    made = decisions.decide_many(group.seats, reviewer, group.label) if group else []
-    decided = {decision.seat_id for decision in made}
-    if group and (missed := [seat for seat in group.seats if seat.pk not in decided]):
+    made = decisions.decide_many(group.assignments, reviewer, group.label) if group else []
+    decided = {decision.assignment_id for decision in made}
+    if group and (missed := [assignment for assignment in group.assignments if assignment.pk not in decided]):
         left_out[Hindrance.GONE] = [*left_out.get(Hindrance.GONE, []), *missed]
-    mine = [seat.pk for seat in left_out.get(Hindrance.MINE, [])]
+    mine = [assignment.pk for assignment in left_out.get(Hindrance.MINE, [])]
     return Accepted(
         number=len(made),
         text=_told(len(made), group.name if group else "", left_out),
@@ -160,16 +160,16 @@ def accept(previewed: Preview, reviewer: User) -> Accepted:
     )
 
 
-def _told(number: int, label: str, left_out: dict[Hindrance, list[Seat]]) -> str:
+def _told(number: int, label: str, left_out: dict[Hindrance, list[Assignment]]) -> str:
     accepted = ngettext(
         "%(number)d ticket accepted as %(label)s.", "%(number)d tickets accepted as %(label)s.", number
     ) % {"number": number, "label": label}
     text = accepted if number else _("Nothing was accepted.")
-    why = ", ".join(f"{len(seats)} {hindered.label}" for hindered, seats in left_out.items())
+    why = ", ".join(f"{len(assignments)} {hindered.label}" for hindered, assignments in left_out.items())
     return text + " " + _("Left out: %s.") % why if left_out else text
 
 
-def _batch_of(seats: list[int], reviewer: User) -> Decision | None:
+def _batch_of(assignments: list[int], reviewer: User) -> Decision | None:
     """What the first of two clicks decided, so that the second can still undo it."""
-    mine = Decision.objects.by(reviewer).standing().filter(seat__in=seats, batch__isnull=False)
+    mine = Decision.objects.by(reviewer).standing().filter(assignment__in=assignments, batch__isnull=False)
     return mine.order_by("-pk").first()

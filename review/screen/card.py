@@ -16,9 +16,9 @@ from django.utils.translation import ngettext
 from classifier.models import Prediction, Ticket, Verdict
 from review.duplicates.incidents import FEWEST
 from review.models import (
+    Assignment,
     Decision,
-    Desk,
-    Seat,
+    ReviewSettings,
     SkipReason,
 )
 from review.screen import queries
@@ -68,9 +68,9 @@ class Chosen:
 class Card:
     """One ticket for one person; `keys` is the person's key for each action, `key` names the answer to come."""
 
-    seat: Seat
+    assignment: Assignment
     reviewer: User
-    desk: Desk
+    review_settings: ReviewSettings
     options: Options
     keys: dict[str, str]
     given: Chosen | None = None
@@ -80,8 +80,8 @@ class Card:
     def _read(self) -> tuple[Ticket, Verdict | None]:
         """Of a ticket that people are asked about independently, what models said is not even read."""
         if self.independent:
-            return queries.ticket(self.seat.ticket_id), None
-        return queries.ticket_with_verdict(self.seat.ticket_id)
+            return queries.ticket(self.assignment.ticket_id), None
+        return queries.ticket_with_verdict(self.assignment.ticket_id)
 
     @property
     def ticket(self) -> Ticket:
@@ -107,20 +107,22 @@ class Card:
 
     @cached_property
     def token(self) -> str:
-        return Showing.of(self.seat, self.reviewer, self.verdict, self.desk, alone=not self.alike.waiting).token()
+        return Showing.of(
+            self.assignment, self.reviewer, self.verdict, self.review_settings, alone=not self.alike.waiting
+        ).token()
 
     @property
     def adjudicates(self) -> bool:
-        return self.seat.purpose == Seat.Purpose.ADJUDICATION
+        return self.assignment.purpose == Assignment.Purpose.ADJUDICATION
 
     @property
     def independent(self) -> bool:
         """Whether the answer is to owe nothing to what models say, nor to labels of tickets like this one."""
-        return self.adjudicates or self.seat.blind
+        return self.adjudicates or self.assignment.blind
 
     @property
     def for_lead(self) -> bool:
-        return self.seat.lane == Seat.Lane.LEADS
+        return self.assignment.lane == Assignment.Lane.LEADS
 
     @cached_property
     def opinions(self) -> list[Opinion]:
@@ -163,7 +165,7 @@ class Card:
         """Why a person is asked; of a blind review nothing that would tell what a model said."""
         if self.adjudicates:
             return _("Two agents labelled this independently, and differ. Choose one label, or give another.")
-        if self.seat.blind:
+        if self.assignment.blind:
             return _("Drawn for a blind review: no suggestion is shown.")
         if self.verdict is None:
             return ""
@@ -202,9 +204,9 @@ class Card:
     @cached_property
     def _beside(self) -> tuple[list[Earlier], Alike]:
         """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
-        if self.seat.blind:
+        if self.assignment.blind:
             return queries.earlier_of(self.ticket, MOST_EARLIER), Alike(0, [])
-        return queries.beside(self.ticket, self.seat.group, MOST_EARLIER, MOST_ALIKE)
+        return queries.beside(self.ticket, self.assignment.group, MOST_EARLIER, MOST_ALIKE)
 
     @property
     def earlier(self) -> list[Earlier]:
@@ -251,12 +253,12 @@ class Card:
         return [Choice(option, self.keys.get(option.action, ""), option.pk == chosen) for option in options]
 
     def _double_labels(self) -> list[Decision]:
-        labels = Decision.objects.standing().labelled().filter(ticket=self.ticket, purpose=Seat.Purpose.DOUBLE)
-        labels = labels.filter(seat__round=self.seat.round)
-        return list(labels.order_by("seat__number"))
+        labels = Decision.objects.standing().labelled().filter(ticket=self.ticket, purpose=Assignment.Purpose.DOUBLE)
+        labels = labels.filter(assignment__round=self.assignment.round)
+        return list(labels.order_by("assignment__number"))
 
     def _in_drawn_order(self, opinions: list[Opinion]) -> list[Opinion]:
-        return opinions[::-1] if second_first(self.seat, self.desk) else opinions
+        return opinions[::-1] if second_first(self.assignment, self.review_settings) else opinions
 
     def _of_model(self, prediction: Prediction) -> Opinion:
         label = self._label(prediction.category_id, prediction.sentiment_id)

@@ -11,7 +11,7 @@ from django.core import signing
 from django.utils import timezone
 
 from classifier.models import Prediction, Verdict
-from review.models import Desk, Seat
+from review.models import Assignment, ReviewSettings
 from review.workflow.decisions import Shown
 
 _SALT = "review.screen.display_token"
@@ -27,12 +27,12 @@ class NotShown(Exception):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Showing:
-    """A seat shown to a person. Of a blind one it names no prediction: the page's source tells nothing either.
+    """An assignment shown to a person. Of a blind one it names no prediction: the page's source tells nothing either.
 
     `ticket` is 0 in a page from before an upgrade that added it.
     """
 
-    seat: int
+    assignment: int
     reviewer: int
     since: float
     prediction: Answer | None = None
@@ -43,16 +43,24 @@ class Showing:
     """Nothing like it waited that could be given the same label."""
 
     @classmethod
-    def of(cls, seat: Seat, reviewer: User, verdict: Verdict | None, desk: Desk, *, alone: bool = False) -> Showing:
+    def of(
+        cls,
+        assignment: Assignment,
+        reviewer: User,
+        verdict: Verdict | None,
+        review_settings: ReviewSettings,
+        *,
+        alone: bool = False,
+    ) -> Showing:
         shown: dict[str, Any] = {}
-        if verdict and not seat.blind:
+        if verdict and not assignment.blind:
             shown = {
                 "prediction": _answer(verdict.prediction),
                 "second_opinion": _answer(verdict.second_opinion),
-                "second_first": second_first(seat, desk),
+                "second_first": second_first(assignment, review_settings),
             }
-        where: dict[str, Any] = {"seat": seat.pk, "ticket": seat.ticket_id, "alone": alone}
-        since = (seat.taken_at or timezone.now()).timestamp()
+        where: dict[str, Any] = {"assignment": assignment.pk, "ticket": assignment.ticket_id, "alone": alone}
+        since = (assignment.taken_at or timezone.now()).timestamp()
         return cls(**where, reviewer=reviewer.pk, since=since, **shown)
 
     @classmethod
@@ -71,9 +79,15 @@ class Showing:
         """For a hidden field."""
         return signing.dumps([getattr(self, name) for name in self.__slots__], salt=_SALT)
 
-    def asked(self) -> Seat:
-        """The seat by its keys alone. Raises Seat.DoesNotExist where the page does not say of which ticket it is."""
-        return Seat(pk=self.seat, ticket_id=self.ticket) if self.ticket else Seat.objects.get(pk=self.seat)
+    def asked(self) -> Assignment:
+        """The assignment by its keys alone. Raises Assignment.DoesNotExist where the page does not say of which ticket
+        it is.
+        """
+        return (
+            Assignment(pk=self.assignment, ticket_id=self.ticket)
+            if self.ticket
+            else Assignment.objects.get(pk=self.assignment)
+        )
 
     def shown(self) -> Shown:
         """As a decision records it; the predictions are there by their keys and labels only."""
@@ -85,9 +99,9 @@ class Showing:
         )
 
 
-def second_first(seat: Seat, desk: Desk) -> bool:
+def second_first(assignment: Assignment, review_settings: ReviewSettings) -> bool:
     """Which of two answers stands first is drawn, so that nobody learns whose is whose."""
-    return desk.draw(seat.ticket_id, "order") < 0.5
+    return review_settings.draw(assignment.ticket_id, "order") < 0.5
 
 
 def _answer(prediction: Prediction | None) -> Answer | None:

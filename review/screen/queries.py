@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 from classifier.models import (
     Epoch,
     Failure,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Score,
     Ticket,
@@ -32,9 +32,9 @@ LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
 LEFT JOIN classifier_score g ON g.id = v.score_id
 LEFT JOIN classifier_failure f ON f.id = v.failure_id
 LEFT JOIN classifier_prediction p ON p.id = v.prediction_id
-LEFT JOIN classifier_modelspec ps ON ps.id = p.spec_id
+LEFT JOIN classifier_languagemodel ps ON ps.id = p.language_model_id
 LEFT JOIN classifier_prediction o ON o.id = v.second_opinion_id
-LEFT JOIN classifier_modelspec os ON os.id = o.spec_id
+LEFT JOIN classifier_languagemodel os ON os.id = o.language_model_id
 WHERE t.id = %s"""
 
 _EARLIER = """
@@ -46,7 +46,7 @@ WHERE t.customer = %s AND NOT (t.customer = '') AND t.id < %s ORDER BY t.id DESC
 
 _ALIKE = """
 SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.name AS category, n.name AS sentiment
-FROM review_seat s
+FROM review_assignment s
 JOIN classifier_ticket t ON t.id = s.ticket_id
 LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment n ON n.id = t.sentiment_id
@@ -128,7 +128,7 @@ def _prediction(
         confidence=confidence,
         reasoning=reasoning,
         words=_listed(words),
-        spec=ModelSpec(name=name),
+        language_model=LanguageModel(name=name),
     )
 
 

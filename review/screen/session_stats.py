@@ -8,7 +8,7 @@ from statistics import median
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow.prepared import rows
 
 COUNTED = 1_000
@@ -26,8 +26,8 @@ SELECT NULL AS id, NULL AS undoes_id, NULL AS seconds,
     sum(CASE WHEN category_id IS NOT NULL THEN 1 WHEN undoes_id IS NULL THEN 0
         WHEN (SELECT category_id FROM review_decision u WHERE u.id = act.undoes_id AND u.id >= (SELECT id FROM dawn))
             IS NOT NULL THEN -1 ELSE 0 END) AS labels,
-    (SELECT count(*) FROM (SELECT 1 FROM review_seat WHERE state = 'open' AND lane = %s LIMIT {counted:d}) AS waiting)
-    FROM (SELECT category_id, undoes_id FROM review_decision
+    (SELECT count(*) FROM (SELECT 1 FROM review_assignment WHERE state = 'open' AND lane = %s LIMIT {counted:d}) AS
+    waiting) FROM (SELECT category_id, undoes_id FROM review_decision
         WHERE reviewer_id = %s AND id >= (SELECT id FROM dawn) ORDER BY id DESC LIMIT {counted:d}) AS act
 UNION ALL SELECT id, undoes_id, seconds, NULL, NULL
     FROM (SELECT id, undoes_id, CASE WHEN category_id IS NOT NULL THEN seconds END AS seconds FROM review_decision
@@ -79,8 +79,10 @@ def bar_of(reviewer: User, lane: str) -> Bar:
 def upheld(reviewer: User) -> Upheld:
     """How a lead judged this person's double labels that differed from the other's (two queries)."""
     latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
-    doubles = Decision.objects.standing().labelled().filter(pk__in=latest.values("pk"), purpose=Seat.Purpose.DOUBLE)
+    doubles = (
+        Decision.objects.standing().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)
+    )
     labels = {label.ticket_id: label for label in doubles.order_by("-pk")[:DOUBLES]}
-    words = Decision.objects.standing().labelled().filter(ticket__in=labels, purpose=Seat.Purpose.ADJUDICATION)
+    words = Decision.objects.standing().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
     same = [word.same_label(labels[word.ticket_id]) for word in words]
     return Upheld(n=len(same), share=sum(same) / len(same) if same else None)

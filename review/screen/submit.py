@@ -11,9 +11,9 @@ from django.utils.translation import ngettext
 
 from classifier.models import Ticket
 from review.models import (
+    Assignment,
     Decision,
-    Desk,
-    Seat,
+    ReviewSettings,
     SkipReason,
 )
 from review.screen import queries
@@ -43,25 +43,25 @@ class Outcome:
 def answer(reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
     """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome.
 
-    Raises Ticket.DoesNotExist or Seat.DoesNotExist where the ticket is gone.
+    Raises Ticket.DoesNotExist or Assignment.DoesNotExist where the ticket is gone.
     """
-    seat = showing.asked()
+    assignment = showing.asked()
     try:
-        decision = _write(seat, reviewer, form, showing)
+        decision = _write(assignment, reviewer, form, showing)
     except TooLate as late:
-        return refused(reviewer, _too_late(late, seat, reviewer, form))
+        return refused(reviewer, _too_late(late, assignment, reviewer, form))
     return outcome_of(decision, alone=showing.alone)
 
 
-def _write(seat: Seat, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
+def _write(assignment: Assignment, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
     values = form.cleaned_data
     shown, key, note = showing.shown(), values["key"], values["note"]
     if values["skip"]:
-        return decisions.skip(seat, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
+        return decisions.skip(assignment, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
     if values["escalate"]:
-        return decisions.escalate(seat, reviewer, note=form.note_for_lead, shown=shown, key=key)
+        return decisions.escalate(assignment, reviewer, note=form.note_for_lead, shown=shown, key=key)
     assert form.label  # noqa: S101 - a valid answer that passes nothing on has a label
-    return decisions.decide(seat, reviewer, form.label, shown=shown, key=key, note=note)
+    return decisions.decide(assignment, reviewer, form.label, shown=shown, key=key, note=note)
 
 
 def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
@@ -77,7 +77,7 @@ def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
             return Outcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
     text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
     if not (alone or decision.blind):
-        alike = queries.alike(decision.seat.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
+        alike = queries.alike(decision.assignment.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
     return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
 
 
@@ -104,7 +104,7 @@ def undo(decision: Decision | None, reviewer: User, key: UUID, *, alone: bool = 
 
 def _reveal(decision: Decision) -> str:
     """What the model said, where that was hidden and need not be any longer: not while another label is awaited."""
-    if not (decision.blind and decision.prediction and Desk.current().reveal):
+    if not (decision.blind and decision.prediction and ReviewSettings.current().reveal):
         return ""
     if Ticket.objects.filter(pk=decision.ticket_id, sealed=True).exists():
         return ""
@@ -113,11 +113,11 @@ def _reveal(decision: Decision) -> str:
     return " " + _("The model said %(category)s | %(sentiment)s.") % model
 
 
-def _too_late(late: TooLate, seat: Seat, reviewer: User, form: AnswerForm) -> str:
+def _too_late(late: TooLate, assignment: Assignment, reviewer: User, form: AnswerForm) -> str:
     """What happened meanwhile, as far as it may be told, and what was not recorded for that."""
     mine = Decision.objects.by(reviewer).standing().labelled().with_labels().filter(ticket=late.ticket).last()
     if not mine:
-        return _what_others_did(late, seat) + " " + _not_recorded(form)
+        return _what_others_did(late, assignment) + " " + _not_recorded(form)
     said = {"number": late.ticket.pk, "label": mine.label}
     happened = _("You have answered ticket %(number)d already: %(label)s.") % said
     return happened if form.label else happened + " " + _not_recorded(form)
@@ -131,14 +131,14 @@ def _not_recorded(form: AnswerForm) -> str:
     return _("Your answer was not recorded.")
 
 
-def _what_others_did(late: TooLate, seat: Seat) -> str:
+def _what_others_did(late: TooLate, assignment: Assignment) -> str:
     number, standing = {"number": late.ticket.pk}, late.standing
-    seat = Seat.objects.get(pk=seat.pk)
-    if seat.state == Seat.State.OPEN and seat.reviewer_id:
+    assignment = Assignment.objects.get(pk=assignment.pk)
+    if assignment.state == Assignment.State.OPEN and assignment.reviewer_id:
         return _("Somebody else has ticket %(number)d in hand by now.") % number
     if standing:
         said = number | {"person": standing.reviewer, "label": standing.label}
         return _("%(person)s was faster: ticket %(number)d is %(label)s.") % said
-    if seat.state == Seat.State.ANSWERED:
+    if assignment.state == Assignment.State.ANSWERED:
         return _("Somebody else has answered ticket %(number)d meanwhile.") % number
     return _("Ticket %(number)d is no longer asked about.") % number

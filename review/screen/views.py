@@ -22,7 +22,7 @@ from django.views.decorators.vary import vary_on_headers
 from classifier import form_recovery
 from classifier.models import Ticket
 from review.http import HtmxHttpRequest, key_of
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen import bulk, session_stats, submit
 from review.screen.card import Card, Chosen
 from review.screen.display_token import NotShown, Showing
@@ -33,7 +33,7 @@ from review.screen.submit import Outcome
 from review.screen.workspace import Workplace
 from review.workflow import decisions, leases
 
-Lane = Seat.Lane
+Lane = Assignment.Lane
 PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:work"}
 
 reviews = permission_required("review.add_decision", raise_exception=True)
@@ -79,10 +79,10 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
     form = AnswerForm(request.POST, options=place.options)
     try:
         if not form.is_valid():
-            seat = leases.seat(showing.seat)
-            return _render(request, _lane(request), place, seat, given=form.chosen(), status=422)
+            assignment = leases.assignment(showing.assignment)
+            return _render(request, _lane(request), place, assignment, given=form.chosen(), status=422)
         outcome = submit.answer(request.user, form, showing)
-    except (Ticket.DoesNotExist, Seat.DoesNotExist):
+    except (Ticket.DoesNotExist, Assignment.DoesNotExist):
         text = _("That ticket was erased meanwhile. Your answer was not recorded.")
         outcome = submit.refused(request.user, text)
     return _go_on(request, _lane(request), outcome, place)
@@ -98,7 +98,7 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
     if "back" in request.POST:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
         return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
-    in_hand = Seat.objects.held_by(request.user).first()
+    in_hand = Assignment.objects.held_by(request.user).first()
     return _go_on(request, lane_for(request, in_hand.lane if in_hand else ""), outcome)
 
 
@@ -106,8 +106,8 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 @reviews
 def keep(request: HtmxHttpRequest) -> HttpResponse:
     """Renew the lease; 409 tells the page that somebody else may take the ticket now."""
-    seat = request.POST.get("seat", "")
-    kept = seat.isdecimal() and leases.keep(request.user, int(seat))
+    assignment = request.POST.get("assignment", "")
+    kept = assignment.isdecimal() and leases.keep(request.user, int(assignment))
     return HttpResponse(status=204 if kept else 409)
 
 
@@ -137,10 +137,12 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
     # A blind review is one of a kind.
     mine = Decision.objects.by(request.user).standing().labelled().filter(blind=False)
-    decision = get_object_or_404(mine.select_related("category", "sentiment", "seat", "ticket"), pk=pk)
-    group, label = decision.seat.group, decisions.label_of(decision)
+    decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
+    group, label = decision.assignment.group, decisions.label_of(decision)
     if request.method == "POST":
-        ticked = [seat for seat in bulk.chosen(request.POST.getlist("seat")) if seat.group == group]
+        ticked = [
+            assignment for assignment in bulk.chosen(request.POST.getlist("assignment")) if assignment.group == group
+        ]
         accepted = bulk.accept(bulk.preview(ticked, request.user, label), request.user)
         (messages.success if accepted.number else messages.error)(request, accepted.text)
         return redirect(PAGES[Lane.AGENTS])
@@ -154,10 +156,14 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @reviews
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
-    in_hand = Seat.objects.held_by(request.user).filter(blind=False)
-    seat = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
+    in_hand = Assignment.objects.held_by(request.user).filter(blind=False)
+    assignment = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
     template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
-    context = {"seat": seat, "similar": nearest_to(seat.ticket), "page": PAGES[lane_for(request, seat.lane)]}
+    context = {
+        "assignment": assignment,
+        "similar": nearest_to(assignment.ticket),
+        "page": PAGES[lane_for(request, assignment.lane)],
+    }
     return render(request, template, context)
 
 
@@ -179,26 +185,28 @@ def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> H
     except NotShown:
         return redirect(PAGES[lane])
     form = AnswerForm(answer, options=Options.current())
-    ticket = get_object_or_404(Ticket, seats=showing.seat)
+    ticket = get_object_or_404(Ticket, assignments=showing.assignment)
     context = {"answer": answer.items(), "ticket": ticket, "form": form, "sendable": form.is_valid()}
     return render(request, "review/screen/signed_out.html", context | {"page": PAGES[lane]})
 
 
 def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
     place = Workplace.of(request.user)
-    seat = leases.next_for(request.user, lane, place.desk)
-    if request.htmx and not seat:
+    assignment = leases.next_for(request.user, lane, place.review_settings)
+    if request.htmx and not assignment:
         # The page asks again and again while nothing is left: it stays as it is, with what may be undone.
         return HttpResponse(status=204)
     last = None if request.htmx else decisions.last_of(request.user)
-    return _render(request, lane, place, seat, outcome=submit.outcome_of(last) if last else None)
+    return _render(request, lane, place, assignment, outcome=submit.outcome_of(last) if last else None)
 
 
 def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, place: Workplace | None = None) -> HttpResponse:
     """The next ticket in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
     if request.htmx:
         place = place or Workplace.of(request.user)
-        return _render(request, lane, place, leases.next_for(request.user, lane, place.desk), outcome=outcome)
+        return _render(
+            request, lane, place, leases.next_for(request.user, lane, place.review_settings), outcome=outcome
+        )
     if not outcome.done:
         messages.error(request, outcome.text)
     return redirect(PAGES[lane])
@@ -208,16 +216,16 @@ def _render(
     request: HtmxHttpRequest,
     lane: Lane,
     place: Workplace,
-    seat: Seat | None,
+    assignment: Assignment | None,
     *,
     given: Chosen | None = None,
     outcome: Outcome | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page with this seat's ticket, or the parts of it that change with a ticket."""
+    """The page with this assignment's ticket, or the parts of it that change with a ticket."""
     reviewer = request.user
     context: dict[str, Any] = {
-        "card": seat and Card(seat, reviewer, place.desk, place.options, place.keys, given),
+        "card": assignment and Card(assignment, reviewer, place.review_settings, place.options, place.keys, given),
         "keys": place.keys,
         "lane": lane,
         "page": PAGES[lane],
@@ -226,7 +234,7 @@ def _render(
         "bar": session_stats.bar_of(reviewer, lane),
         "swapped": bool(request.htmx),
     }
-    if seat is None:
+    if assignment is None:
         context["left"] = leases.left_for(reviewer, lane)
     if request.htmx:
         return HttpResponse("".join(_parts(request, context).values()), status=status)

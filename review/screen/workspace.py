@@ -7,18 +7,18 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 
-from review.models import Desk, Preferences
+from review.models import Preferences, ReviewSettings
 from review.screen.label_options import Options
 from review.workflow.prepared import Columns
 
-_COLUMNS = Columns(Desk)
+_COLUMNS = Columns(ReviewSettings)
 _DESK = """
-SELECT {columns}, p.changed_keys, p.keys_on FROM review_desk d
+SELECT {columns}, p.changed_keys, p.keys_on FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
 class Workplace(NamedTuple):
-    desk: Desk
+    review_settings: ReviewSettings
     keys: dict[str, str]
     """The person's key of each action; none where single keys are turned off."""
     options: Options
@@ -27,9 +27,9 @@ class Workplace(NamedTuple):
     def of(cls, reviewer: User) -> Workplace:
         """Two queries."""
         sql = _DESK.format(columns=_COLUMNS.of("d"))
-        for desk, (changed_keys, keys_on) in _COLUMNS.objects_and_more(sql, [reviewer.pk]):
-            return cls(desk, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
-        return cls(Desk.current(), Preferences.of(reviewer).active, Options.current())
+        for review_settings, (changed_keys, keys_on) in _COLUMNS.objects_and_more(sql, [reviewer.pk]):
+            return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
+        return cls(ReviewSettings.current(), Preferences.of(reviewer).active, Options.current())
 
 
 def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:

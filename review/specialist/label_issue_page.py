@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from review.models import Doubt, GoldLabel
-from review.models.label_issue import DoubtQuerySet
+from review.models import GoldLabel, LabelIssue
+from review.models.label_issue import LabelIssueQuerySet
 from review.screen.label_options import Options
 from review.specialist import label_issues
 
@@ -42,7 +42,7 @@ class Left(NamedTuple):
 class Item:
     """One label in doubt, and what may be chosen instead."""
 
-    doubt: Doubt
+    label_issue: LabelIssue
     options: Options
     given: Named
     suggested: Named
@@ -55,27 +55,27 @@ class Item:
     @classmethod
     def again(cls, pk: int) -> Item | None:
         """This very one, though somebody may have looked at it; None where its label is out of use."""
-        return cls._of(Doubt.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
+        return cls._of(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
 
     @classmethod
-    def _of(cls, wanted: DoubtQuerySet) -> Item | None:
-        doubt = wanted.select_related("gold").first()
-        if doubt is None:
+    def _of(cls, wanted: LabelIssueQuerySet) -> Item | None:
+        label_issue = wanted.select_related("gold").first()
+        if label_issue is None:
             return None
         options = Options.current()
         given, suggested = (
             Named(options.category_name(one.category_id), options.sentiment_name(one.sentiment_id))
-            for one in (doubt.gold, doubt)
+            for one in (label_issue.gold, label_issue)
         )
-        return cls(doubt=doubt, options=options, given=given, suggested=suggested)
+        return cls(label_issue=label_issue, options=options, given=given, suggested=suggested)
 
     @property
     def text(self) -> str:
-        return self.doubt.gold.text[:SHOWN_CHARACTERS]
+        return self.label_issue.gold.text[:SHOWN_CHARACTERS]
 
     @property
     def left_out(self) -> int:
-        return max(len(self.doubt.gold.text) - SHOWN_CHARACTERS, 0)
+        return max(len(self.label_issue.gold.text) - SHOWN_CHARACTERS, 0)
 
     @property
     def offered(self) -> bool:
@@ -83,21 +83,21 @@ class Item:
         same = self.given == self.suggested
         categories = {option.pk for option in self.options.categories}
         sentiments = {option.pk for option in self.options.sentiments}
-        return not same and self.doubt.category_id in categories and self.doubt.sentiment_id in sentiments
+        return not same and self.label_issue.category_id in categories and self.label_issue.sentiment_id in sentiments
 
     @property
     def believed(self) -> str:
         """The model's belief in the label given."""
-        percent = round(100 * self.doubt.belief)
+        percent = round(100 * self.label_issue.belief)
         return _("%d%%") % percent if percent else _("under 1%")
 
     @property
     def token(self) -> str:
         """What was seen, so that nobody answers for a label, or a look at it, that came later."""
-        return token_of(self.doubt)
+        return token_of(self.label_issue)
 
 
-def token_of(doubt: Doubt) -> str:
+def token_of(label_issue: LabelIssue) -> str:
     """The label in doubt and when somebody had looked at it, for a hidden field."""
-    at = doubt.confirmed_at.isoformat() if doubt.confirmed_at else ""
-    return f"{doubt.gold.category_id}-{doubt.gold.sentiment_id}-{at}"
+    at = label_issue.confirmed_at.isoformat() if label_issue.confirmed_at else ""
+    return f"{label_issue.gold.category_id}-{label_issue.gold.sentiment_id}-{at}"

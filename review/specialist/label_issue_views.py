@@ -14,7 +14,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from review.http import HtmxHttpRequest
-from review.models import Doubt, Preferences
+from review.models import LabelIssue, Preferences
 from review.screen.label_options import Options
 from review.specialist import label_issues as labels
 from review.specialist.label_issue_page import (
@@ -38,14 +38,14 @@ class Outcome(NamedTuple):
 @never_cache
 @require_GET
 @teaches
-def doubts(request: HtmxHttpRequest) -> HttpResponse:
+def label_issues(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/specialist/label_issues.html", _context(request, Item.first()))
 
 
 @never_cache
 @require_GET
 @teaches
-def doubt(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """This very label, for whoever pressed the wrong key."""
     item = Item.again(pk)
     if item is None:
@@ -83,9 +83,9 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     return _go_on(request, Outcome(_("Two people are asked, who see no label.")) if done else _moved())
 
 
-def _as_seen(request: HtmxHttpRequest, pk: int) -> Doubt | None:
+def _as_seen(request: HtmxHttpRequest, pk: int) -> LabelIssue | None:
     """None where the label is not what the page had shown."""
-    found = get_object_or_404(Doubt.objects.select_related("gold").defer("gold__text"), pk=pk)
+    found = get_object_or_404(LabelIssue.objects.select_related("gold").defer("gold__text"), pk=pk)
     return found if request.POST.get("seen", "") == token_of(found) else None
 
 
@@ -99,10 +99,10 @@ def _go_on(request: HtmxHttpRequest, outcome: Outcome) -> HttpResponse:
         response = render(
             request, "review/specialist/_label_issue_next.html", _context(request, Item.first()) | {"outcome": outcome}
         )
-        response["HX-Replace-Url"] = reverse("review:doubts")
+        response["HX-Replace-Url"] = reverse("review:label_issues")
         return response
     (messages.success if outcome.done else messages.error)(request, outcome.text)
-    return redirect("review:doubts")
+    return redirect("review:label_issues")
 
 
 def _context(request: HtmxHttpRequest, item: Item | None) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from classifier.models import (
     Ticket,
 )
 from review.gold import disputes, gold_labels
-from review.models import Desk, Doubt, GoldLabel
-from review.models.label_issue import DoubtQuerySet
+from review.models import GoldLabel, LabelIssue, ReviewSettings
+from review.models.label_issue import LabelIssueQuerySet
 from review.workflow import decision_records, relabelling
 from review.workflow.decisions import Label
 
@@ -56,14 +56,14 @@ def note(version: SpecialistVersion, beliefs: Iterable[Belief]) -> None:
     offered = (one for one in beliefs if one.category_pk in categories and one.sentiment_pk in sentiments)
     for chunk in chunked(offered, CHUNK):
         _store(version, {one.gold_pk: one for one in chunk})
-    Doubt.objects.filter(confirmed_at__lt=F("gold__labelled_at")).update(confirmed_at=None, confirmed_by=None)
-    Doubt.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
+    LabelIssue.objects.filter(confirmed_at__lt=F("gold__labelled_at")).update(confirmed_at=None, confirmed_by=None)
+    LabelIssue.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
 
 
 def _store(version: SpecialistVersion, beliefs: dict[int, Belief]) -> None:
     usable = GoldLabel.objects.usable().filter(pk__in=beliefs).order_by("pk").values_list("pk", flat=True)
     rows = [
-        Doubt(
+        LabelIssue(
             gold_id=pk,
             version=version,
             belief=min(max(beliefs[pk].belief, 0.0), 1.0),
@@ -72,34 +72,34 @@ def _store(version: SpecialistVersion, beliefs: dict[int, Belief]) -> None:
         )
         for pk in usable
     ]
-    Doubt.objects.bulk_create(rows, update_conflicts=True, unique_fields=["gold"], update_fields=_NOTED)
+    LabelIssue.objects.bulk_create(rows, update_conflicts=True, unique_fields=["gold"], update_fields=_NOTED)
 
 
-def listed() -> DoubtQuerySet:
+def listed() -> LabelIssueQuerySet:
     """Labels to look at, least believed first: those for which the model has another label."""
-    least_believed = Doubt.objects.waiting()[:LOOKED_THROUGH].values("pk")
+    least_believed = LabelIssue.objects.waiting()[:LOOKED_THROUGH].values("pk")
     another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
     offered = Q(category__retired=False, sentiment__retired=False)
-    return Doubt.objects.filter(another & offered & _SETTLED, pk__in=least_believed).order_by("belief", "pk")
+    return LabelIssue.objects.filter(another & offered & _SETTLED, pk__in=least_believed).order_by("belief", "pk")
 
 
 @transaction.atomic(durable=True)
-def confirm(doubt: Doubt, by: User) -> bool:
+def confirm(label_issue: LabelIssue, by: User) -> bool:
     """The label is right. False, and nothing changes, where the label or the doubt is not as given here any more."""
-    if _locked(doubt) is None:
+    if _locked(label_issue) is None:
         return False
-    _looked_at(doubt, by)
+    _looked_at(label_issue, by)
     return True
 
 
 @transaction.atomic(durable=True)
-def correct(doubt: Doubt, by: User, category: Category, sentiment: Sentiment) -> bool:
+def correct(label_issue: LabelIssue, by: User, category: Category, sentiment: Sentiment) -> bool:
     """The label is wrong, and this one is right. False, and nothing changes, as of `confirm`.
 
     A ticket's label is what people decided, so it is decided anew, and the gold label follows.
     """
     label = _held(category, sentiment)
-    standing = _locked(doubt)
+    standing = _locked(label_issue)
     if standing is None:
         return False
     if (standing.category_id, standing.sentiment_id) != (label.category.pk, label.sentiment.pk):
@@ -107,19 +107,19 @@ def correct(doubt: Doubt, by: User, category: Category, sentiment: Sentiment) ->
             _relabel(standing, by, label)
         elif not _decide_anew(standing.ticket_id, by, label):
             return False
-    _looked_at(doubt, by)
+    _looked_at(label_issue, by)
     return True
 
 
-def dispute(doubt: Doubt, by: User) -> bool:
+def dispute(label_issue: LabelIssue, by: User) -> bool:
     """Whoever cannot tell has two people asked anew. False, and nothing changes, as of `confirm`."""
-    if not _as_given(doubt):
+    if not _as_given(label_issue):
         return False
     try:
-        disputes.dispute(doubt.gold, by)
+        disputes.dispute(label_issue.gold, by)
     except disputes.CannotDispute:
         return False
-    _looked_at(doubt, by)
+    _looked_at(label_issue, by)
     return True
 
 
@@ -131,28 +131,28 @@ def _held(category: Category, sentiment: Sentiment) -> Label:
     return Label(held.category.merged_into or held.category, held.sentiment.merged_into or held.sentiment)
 
 
-def _locked(doubt: Doubt) -> GoldLabel | None:
+def _locked(label_issue: LabelIssue) -> GoldLabel | None:
     """The label in doubt as it stands, which nobody else changes from now on; None where it is not as it was given.
 
     The desk comes first, as for all who change labels; then the label, as for those who dispute it.
     """
-    list(Desk.objects.select_for_update().values("pk"))
+    list(ReviewSettings.objects.select_for_update().values("pk"))
     label = GoldLabel.objects.select_for_update(of=("self",)).select_related("category", "sentiment")
-    found = label.filter(pk=doubt.gold_id).first()
-    return found if found and _as_given(doubt) else None
+    found = label.filter(pk=label_issue.gold_id).first()
+    return found if found and _as_given(label_issue) else None
 
 
-def _as_given(doubt: Doubt) -> bool:
-    label = {"gold__category": doubt.gold.category_id, "gold__sentiment": doubt.gold.sentiment_id}
-    as_given = Doubt.objects.filter(_SETTLED, pk=doubt.pk, confirmed_at=doubt.confirmed_at, **label)
+def _as_given(label_issue: LabelIssue) -> bool:
+    label = {"gold__category": label_issue.gold.category_id, "gold__sentiment": label_issue.gold.sentiment_id}
+    as_given = LabelIssue.objects.filter(_SETTLED, pk=label_issue.pk, confirmed_at=label_issue.confirmed_at, **label)
     return as_given.filter(gold__state=GoldLabel.State.ACTIVE).exists()
 
 
-def _looked_at(doubt: Doubt, by: User) -> None:
+def _looked_at(label_issue: LabelIssue, by: User) -> None:
     """The label that stands now was given before this moment, whatever an import says of when."""
-    labelled_at = GoldLabel.objects.values_list("labelled_at", flat=True).get(pk=doubt.gold_id)
+    labelled_at = GoldLabel.objects.values_list("labelled_at", flat=True).get(pk=label_issue.gold_id)
     at = max(timezone.now(), labelled_at)
-    Doubt.objects.filter(pk=doubt.pk).update(confirmed_at=at, confirmed_by=by)
+    LabelIssue.objects.filter(pk=label_issue.pk).update(confirmed_at=at, confirmed_by=by)
 
 
 def _decide_anew(ticket_pk: int, by: User, label: Label) -> bool:

@@ -16,7 +16,7 @@ from classifier.learning.heads import Axis, Bound
 from classifier.learning.vector_space import Floats, centre_of, centred
 from classifier.models import ContractVersion, SpecialistVersion, Ticket
 from classifier.models.specialist import digest_of
-from review.models import Decision, Desk, Seat
+from review.models import Assignment, Decision, ReviewSettings
 from review.specialist import training_data
 from review.workflow import priority
 
@@ -34,32 +34,34 @@ def is_due() -> bool:
     """Whether people have decided enough since the last order was made, which is a while ago (two queries). What waits
     first of all is put in order at once.
     """
-    desk, now = Desk.current(), timezone.now()
-    if desk.ordered_at and now - desk.ordered_at < EVERY:
+    review_settings, now = ReviewSettings.current(), timezone.now()
+    if review_settings.ordered_at and now - review_settings.ordered_at < EVERY:
         return False
-    if desk.ordered_at is None:
-        return Seat.objects.open().exists()
-    decided = Decision.objects.filter(created_at__gt=desk.ordered_at).order_by("created_at")
+    if review_settings.ordered_at is None:
+        return Assignment.objects.open().exists()
+    decided = Decision.objects.filter(created_at__gt=review_settings.ordered_at).order_by("created_at")
     return decided[:ENOUGH].count() == ENOUGH
 
 
 def put_in_order() -> int:
-    """Give the seats that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
-    desk, now = Desk.current(), timezone.now()
-    if not Desk.objects.filter(pk=desk.pk, ordered_at=desk.ordered_at).update(ordered_at=now):
+    """Give the assignments that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
+    review_settings, now = ReviewSettings.current(), timezone.now()
+    if not ReviewSettings.objects.filter(pk=review_settings.pk, ordered_at=review_settings.ordered_at).update(
+        ordered_at=now
+    ):
         return 0
-    waiting = Seat.objects.free(now).in_lane(Seat.Lane.AGENTS).order_by("-value", "pk")
-    hidden = round(MOST * desk.share_of_blind)
+    waiting = Assignment.objects.free(now).in_lane(Assignment.Lane.AGENTS).order_by("-value", "pk")
+    hidden = round(MOST * review_settings.share_of_blind)
     shown = list(waiting.filter(blind=False).values_list("pk", "ticket", "value")[: MOST - hidden])
-    drawn_ones = waiting.filter(blind=True).exclude(purpose=Seat.Purpose.AUDIT)
+    drawn_ones = waiting.filter(blind=True).exclude(purpose=Assignment.Purpose.AUDIT)
     blind = list(drawn_ones.values_list("pk", "ticket", "value")[:hidden])
     # Evidence is taken in the order of the draws, so audits are looked at in that order.
-    audits = list(waiting.filter(purpose=Seat.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
+    audits = list(waiting.filter(purpose=Assignment.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
     if not shown:
         return 0
     instructive = [shown[place][0] for place in _by_instruction([ticket for _pk, ticket, _value in shown])]
     # Where a blind one stands was drawn; the draw is what it keeps.
-    drawn = sorted((-desk.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
+    drawn = sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
     lowest = min(value for _pk, _ticket, value in shown)
     _revalue(priority.merged(priority.merged(instructive, [pk for _draw, pk in drawn]), audits), lowest)
     return len(shown) + len(blind) + len(audits)
@@ -75,14 +77,14 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
     if not known:
         return unknown
     rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
-    doubts = _doubts(rows, [texts[ticket_pks[place]] for place in known])
+    label_issues = _label_issues(rows, [texts[ticket_pks[place]] for place in known])
     centre = centre_of(rows)
     places = centred(rows, centre)
-    ordered = priority.most_instructive(places, doubts, nearest_examples.index().closest(places, centre), FIRST)
+    ordered = priority.most_instructive(places, label_issues, nearest_examples.index().closest(places, centre), FIRST)
     return [known[place] for place in ordered] + unknown
 
 
-def _doubts(rows: Floats, texts: Sequence[str]) -> Floats:
+def _label_issues(rows: Floats, texts: Sequence[str]) -> Floats:
     """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
     newest = SpecialistVersion.objects.newest()
     axis = newest.learned_or_nothing().category if newest else Axis.unlearned()
@@ -93,14 +95,14 @@ def _doubts(rows: Floats, texts: Sequence[str]) -> Floats:
     return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
 
 
-def _revalue(seat_pks: Sequence[int], lowest: float) -> None:
+def _revalue(assignment_pks: Sequence[int], lowest: float) -> None:
     """Values that fall evenly from 1 to what was the lowest of them before, so that the rest of the queue stays below.
 
-    In short transactions, for people take seats meanwhile; one that is in somebody's hands by then is left alone.
+    In short transactions, for people take assignments meanwhile; one that is in somebody's hands by then is left alone.
     """
-    step = (1.0 - lowest) / len(seat_pks)
-    for part in chunked(enumerate(seat_pks), CHUNK):
+    step = (1.0 - lowest) / len(assignment_pks)
+    for part in chunked(enumerate(assignment_pks), CHUNK):
         values = Case(*(When(pk=pk, then=Value(1.0 - step * place)) for place, pk in part), output_field=FloatField())
         with transaction.atomic():
-            free = Seat.objects.open().filter(reviewer=None, pk__in=[pk for _place, pk in part])
+            free = Assignment.objects.open().filter(reviewer=None, pk__in=[pk for _place, pk in part])
             free.update(value=values)

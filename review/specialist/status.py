@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy, ngettext
 from classifier.learning.training import FEWEST
 from classifier.models import Gate, SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
-from review.models import Desk
+from review.models import ReviewSettings
 from review.specialist import (
     curve_chart,
     label_needs,
@@ -71,13 +71,13 @@ class Next(NamedTuple):
     @classmethod
     def now(cls, last: SpecialistVersion | None) -> Next:
         """Eight queries, none of which counts further than it takes a training to be due."""
-        desk, now = Desk.current(), timezone.now()
-        if desk.training_until and desk.training_until > now:
+        review_settings, now = ReviewSettings.current(), timezone.now()
+        if review_settings.training_until and review_settings.training_until > now:
             return cls(_("A training is under way; look again in a minute."), possible=False, under_way=True)
         possible = enough_to_learn()
         if training.is_due():
             return cls(_("A training is due, and begins within a minute or two."), possible, under_way=False)
-        return cls(_awaited(last, desk.training_minutes), possible, under_way=False)
+        return cls(_awaited(last, review_settings.training_minutes), possible, under_way=False)
 
 
 TOO_FEW = gettext_lazy("There is too little to learn from: it takes ten labels to learn from, of two categories.")
@@ -193,7 +193,7 @@ class Standing:
     next: Next
     progress: Progress
     axes: list[AxisState]
-    doubts: Left
+    label_issues: Left
     first_after: int
     held_out: int
     """In percent."""
@@ -209,7 +209,7 @@ class Standing:
             next=Next.now(last),
             progress=Progress.so_far(),
             axes=label_needs.of(last) if last else [],
-            doubts=Left.now(),
+            label_issues=Left.now(),
             first_after=training.FEWEST_NEW,
-            held_out=round(100 * Desk.current().benchmark_share),
+            held_out=round(100 * ReviewSettings.current().benchmark_share),
         )

@@ -28,7 +28,7 @@ from classifier.learning.weights import Learned, dump
 from classifier.models import Epoch, Mode, SpecialistVersion
 from classifier.pipeline.heartbeat import beating
 from review.gold import gold_labels
-from review.models import Desk, GoldLabel
+from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
 from review.specialist import (
     evaluation,
@@ -71,11 +71,11 @@ class Result:
 
 def is_due() -> bool:
     """Whether enough has been labelled since the last training, which was not just now (five queries)."""
-    desk, now = Desk.current(), timezone.now()
-    if desk.training_until and desk.training_until > now:
+    review_settings, now = ReviewSettings.current(), timezone.now()
+    if review_settings.training_until and review_settings.training_until > now:
         return False
     last = SpecialistVersion.objects.without_weights().first()
-    if last and now - last.trained_at < timedelta(minutes=desk.training_minutes):
+    if last and now - last.trained_at < timedelta(minutes=review_settings.training_minutes):
         return False
     return missing(last) == 0 and of_two_categories()
 
@@ -139,14 +139,16 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
 def _alone() -> Iterator[None]:
     """Held by whoever trains; it runs out soon after the process that holds it dies."""
     now = timezone.now()
-    free = Desk.objects.filter(pk=Desk.current().pk).filter(Q(training_until=None) | Q(training_until__lte=now))
+    free = ReviewSettings.objects.filter(pk=ReviewSettings.current().pk).filter(
+        Q(training_until=None) | Q(training_until__lte=now)
+    )
     if not free.update(training_until=now + LEASE):
         raise Busy(_("Somebody else trains just now; wait for it to finish."))
     try:
-        with beating(lambda: Desk.objects.update(training_until=timezone.now() + LEASE), LEASE):
+        with beating(lambda: ReviewSettings.objects.update(training_until=timezone.now() + LEASE), LEASE):
             yield
     finally:
-        Desk.objects.update(training_until=None)
+        ReviewSettings.objects.update(training_until=None)
 
 
 def _judged(learned_from: Lesson, trials: dict[str, Trial | None], before: Learned) -> Result:

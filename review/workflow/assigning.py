@@ -1,4 +1,4 @@
-"""Tickets come to the desk: seats are opened for what the gate holds, and withdrawn for what passes after all."""
+"""Tickets come to the desk: assignments are opened for what the gate holds, and withdrawn for what passes after all."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ from classifier.models import (
 )
 from classifier.models.ticket import TicketQuerySet
 from review.duplicates.groups import groups_of
-from review.models import Decision, Desk, Seat
+from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import audits, priority, routing
 from review.workflow.priority import Signals
 
@@ -27,7 +27,7 @@ CHUNK = 200
 class Draw(NamedTuple):
     """What a ticket was drawn for, and with which probability it came out so."""
 
-    purpose: Seat.Purpose
+    purpose: Assignment.Purpose
     blind: bool
     share: float
 
@@ -35,16 +35,16 @@ class Draw(NamedTuple):
 def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     """Follow the classifier, inside its transaction.
 
-    While models are asked once more people go on: seats stay open, and a ticket that somebody settles meanwhile is left
-    alone. What people have begun is not taken from them either: where one of two labels is there, or a lead was asked,
-    the ticket stays in review however sure a model is by now.
+    While models are asked once more people go on: assignments stay open, and a ticket that somebody settles meanwhile
+    is left alone. What people have begun is not taken from them either: where one of two labels is there, or a lead
+    was asked, the ticket stays in review however sure a model is by now.
     """
     if state == Ticket.State.HELD:
         _open_all(ticket_pks)
     elif state == Ticket.State.ACCEPTED:
         begun = set(Decision.objects.standing().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
         passed = [pk for pk in ticket_pks if pk not in begun]
-        routing.withdraw(Seat.objects.open().filter(ticket__in=passed))
+        routing.withdraw(Assignment.objects.open().filter(ticket__in=passed))
         Ticket.objects.filter(pk__in=passed, sealed=True).update(sealed=False)
         drawn = AuditDraw.objects.filter(verdict__ticket__in=passed, verdict__current=True, audited=True)
         _open_all(list(drawn.values_list("verdict__ticket", flat=True)))
@@ -54,18 +54,20 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
 
 
 def open_missing() -> int:
-    """Open seats for held tickets that have none (from before there was a desk). Returns how many tickets."""
+    """Open assignments for held tickets that have none (from before there was a desk). Returns how many tickets."""
     opened = after = 0
-    while pks := list(_without_seats().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
+    while pks := list(_without_assignments().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         after = pks[-1]
         with transaction.atomic(durable=True):
-            opened += _open(list(_without_seats().select_for_update().filter(pk__in=pks).values_list("pk", flat=True)))
+            opened += _open(
+                list(_without_assignments().select_for_update().filter(pk__in=pks).values_list("pk", flat=True))
+            )
     return opened
 
 
-def _without_seats() -> TicketQuerySet:
-    seats = Seat.objects.filter(ticket=OuterRef("pk")).exclude(state=Seat.State.WITHDRAWN)
-    return Ticket.objects.in_state(Ticket.State.HELD).filter(~Exists(seats))
+def _without_assignments() -> TicketQuerySet:
+    assignments = Assignment.objects.filter(ticket=OuterRef("pk")).exclude(state=Assignment.State.WITHDRAWN)
+    return Ticket.objects.in_state(Ticket.State.HELD).filter(~Exists(assignments))
 
 
 def _open_all(ticket_pks: Sequence[int]) -> None:
@@ -74,26 +76,38 @@ def _open_all(ticket_pks: Sequence[int]) -> None:
 
 
 def _open(ticket_pks: Sequence[int]) -> int:
-    """Seats for these held tickets: those they had before, else new ones as they are drawn."""
+    """Assignments for these held tickets: those they had before, else new ones as they are drawn."""
     _hold_off_merges()
-    desk = Desk.current()
+    review_settings = ReviewSettings.current()
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
     verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
     judged = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
     groups, values = groups_of([verdict.ticket for verdict in judged.values()]), _values(judged.values())
-    known = _known_seats(judged)
-    drawn = [seat for pk, verdict in judged.items() if pk not in known for seat in _drawn(desk, verdict)]
-    asked = [seat for seats in known.values() for seat in seats if seat.state != Seat.State.ANSWERED]
-    fresh = drawn + [seat for seat in asked if seat.state == Seat.State.WITHDRAWN]
-    for seat in drawn + asked:
-        seat.state, seat.group = Seat.State.OPEN, groups[seat.ticket_id]
-        if _is_audited(judged[seat.ticket_id]) and seat.purpose == Seat.Purpose.REVIEW:
-            seat.purpose, seat.blind = Seat.Purpose.AUDIT, True
-            seat.share = judged[seat.ticket_id].audit_draw.share
-        _describe(seat, judged[seat.ticket_id], values[seat.ticket_id], desk)
-    hidden = {seat.ticket_id for seat in fresh if seat.blind} | {pk for pk, one in judged.items() if _is_audited(one)}
-    Seat.objects.bulk_update(asked, _REFRESHED)
-    Seat.objects.bulk_create(drawn)
+    known = _known_assignments(judged)
+    drawn = [
+        assignment
+        for pk, verdict in judged.items()
+        if pk not in known
+        for assignment in _drawn(review_settings, verdict)
+    ]
+    asked = [
+        assignment
+        for assignments in known.values()
+        for assignment in assignments
+        if assignment.state != Assignment.State.ANSWERED
+    ]
+    fresh = drawn + [assignment for assignment in asked if assignment.state == Assignment.State.WITHDRAWN]
+    for assignment in drawn + asked:
+        assignment.state, assignment.group = Assignment.State.OPEN, groups[assignment.ticket_id]
+        if _is_audited(judged[assignment.ticket_id]) and assignment.purpose == Assignment.Purpose.REVIEW:
+            assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
+            assignment.share = judged[assignment.ticket_id].audit_draw.share
+        _describe(assignment, judged[assignment.ticket_id], values[assignment.ticket_id], review_settings)
+    hidden = {assignment.ticket_id for assignment in fresh if assignment.blind} | {
+        pk for pk, one in judged.items() if _is_audited(one)
+    }
+    Assignment.objects.bulk_update(asked, _REFRESHED)
+    Assignment.objects.bulk_create(drawn)
     Ticket.objects.filter(pk__in=hidden).update(sealed=True)
     audits.open_for([verdict.audit_draw for verdict in judged.values() if _is_audited(verdict)])
     return len(judged)
@@ -105,12 +119,14 @@ def _hold_off_merges() -> None:
         list(labels.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
-def _known_seats(ticket_pks: Collection[int]) -> dict[int, list[Seat]]:
-    """By ticket, its seats of the latest round, but for a choice between two labels of which one was taken back."""
-    choices = Q(purpose=Seat.Purpose.ADJUDICATION, state=Seat.State.WITHDRAWN)
-    known: dict[int, list[Seat]] = {}
-    for seat in Seat.objects.of_latest_round().filter(ticket__in=ticket_pks).exclude(choices):
-        known.setdefault(seat.ticket_id, []).append(seat)
+def _known_assignments(ticket_pks: Collection[int]) -> dict[int, list[Assignment]]:
+    """By ticket, its assignments of the latest round, but for a choice between two labels of which one was taken
+    back.
+    """
+    choices = Q(purpose=Assignment.Purpose.ADJUDICATION, state=Assignment.State.WITHDRAWN)
+    known: dict[int, list[Assignment]] = {}
+    for assignment in Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks).exclude(choices):
+        known.setdefault(assignment.ticket_id, []).append(assignment)
     return known
 
 
@@ -126,7 +142,7 @@ _REFRESHED = [
     "category",
     "sentiment",
     "confidence",
-    "spec",
+    "language_model",
 ]
 
 
@@ -135,14 +151,14 @@ def _is_audited(verdict: Verdict) -> bool:
     return draw is not None and draw.audited
 
 
-def _drawn(desk: Desk, verdict: Verdict) -> list[Seat]:
+def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
     """What the gate has drawn is audited; of the rest the desk draws its own."""
     ticket = verdict.ticket
-    draw = drawn_for(desk, ticket.pk)
+    draw = drawn_for(review_settings, ticket.pk)
     if _is_audited(verdict):
-        draw = Draw(Seat.Purpose.AUDIT, True, verdict.audit_draw.share)
+        draw = Draw(Assignment.Purpose.AUDIT, True, verdict.audit_draw.share)
     return [
-        Seat(
+        Assignment(
             ticket=ticket,
             number=number,
             purpose=draw.purpose,
@@ -151,39 +167,43 @@ def _drawn(desk: Desk, verdict: Verdict) -> list[Seat]:
             received_at=ticket.received_at,
             language=ticket.language,
         )
-        for number in ((1, 2) if draw.purpose == Seat.Purpose.DOUBLE else (1,))
+        for number in ((1, 2) if draw.purpose == Assignment.Purpose.DOUBLE else (1,))
     ]
 
 
-def drawn_for(desk: Desk, ticket_pk: int) -> Draw:
+def drawn_for(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
     """Two labels of one ticket are independent only if nobody saw a suggestion, so double labelling is blind too."""
-    if desk.draw(ticket_pk, "double") < desk.double_share:
-        return Draw(Seat.Purpose.DOUBLE, True, desk.double_share)
-    single = 1 - desk.double_share
-    if desk.draw(ticket_pk, "blind") < desk.blind_share:
-        return Draw(Seat.Purpose.REVIEW, True, single * desk.blind_share)
-    return Draw(Seat.Purpose.REVIEW, False, single * (1 - desk.blind_share))
+    if review_settings.draw(ticket_pk, "double") < review_settings.double_share:
+        return Draw(Assignment.Purpose.DOUBLE, True, review_settings.double_share)
+    single = 1 - review_settings.double_share
+    if review_settings.draw(ticket_pk, "blind") < review_settings.blind_share:
+        return Draw(Assignment.Purpose.REVIEW, True, single * review_settings.blind_share)
+    return Draw(Assignment.Purpose.REVIEW, False, single * (1 - review_settings.blind_share))
 
 
-def _describe(seat: Seat, verdict: Verdict, value: float, desk: Desk) -> None:
-    """What the queue shows of the seat, and where it stands in it; for a blind one the place is drawn too."""
-    seat.due_at = verdict.ticket.due_at
-    if seat.blind:
-        audited = seat.purpose == Seat.Purpose.AUDIT
-        seat.value = priority.audited(verdict.pk) if audited else priority.drawn(desk.draw(seat.ticket_id, "place"))
-        seat.reason, seat.confidence = "", None
-        seat.category, seat.sentiment, seat.spec = None, None, None
+def _describe(assignment: Assignment, verdict: Verdict, value: float, review_settings: ReviewSettings) -> None:
+    """What the queue shows of the assignment, and where it stands in it; for a blind one the place is drawn too."""
+    assignment.due_at = verdict.ticket.due_at
+    if assignment.blind:
+        audited = assignment.purpose == Assignment.Purpose.AUDIT
+        assignment.value = (
+            priority.audited(verdict.pk)
+            if audited
+            else priority.drawn(review_settings.draw(assignment.ticket_id, "place"))
+        )
+        assignment.reason, assignment.confidence = "", None
+        assignment.category, assignment.sentiment, assignment.language_model = None, None, None
         return
-    seat.value, seat.reason, prediction = value, verdict.reason, verdict.prediction
-    for name in ("category_id", "sentiment_id", "confidence", "spec_id"):
-        setattr(seat, name, getattr(prediction, name, None))
+    assignment.value, assignment.reason, prediction = value, verdict.reason, verdict.prediction
+    for name in ("category_id", "sentiment_id", "confidence", "language_model_id"):
+        setattr(assignment, name, getattr(prediction, name, None))
 
 
 def _values(verdicts: Any) -> dict[int, float]:
     """By ticket, what an answer is worth; waiting ones are counted once for each suggested category."""
     suggested = {verdict.prediction.category_id for verdict in verdicts if verdict.prediction}
-    waiting = {pk: Seat.objects.open().filter(lane=Seat.Lane.AGENTS, category=pk) for pk in suggested}
-    counts = {pk: seats.count_to(priority.RARE) for pk, seats in waiting.items()}
+    waiting = {pk: Assignment.objects.open().filter(lane=Assignment.Lane.AGENTS, category=pk) for pk in suggested}
+    counts = {pk: assignments.count_to(priority.RARE) for pk, assignments in waiting.items()}
     return {verdict.ticket_id: priority.value(_signals(verdict, counts)) for verdict in verdicts}
 
 

@@ -11,10 +11,10 @@ from django.utils import timezone
 from classifier.models import AuditDraw, Category, Ticket
 from classifier.models.specialist import digest_of
 from review.models import (
+    AccuracyTarget,
     Audit,
     Decision,
     Ledger,
-    Promise,
 )
 from review.models.certification import KEPT
 
@@ -28,7 +28,7 @@ found = Signal()
 
 def open_for(draws: Sequence[AuditDraw]) -> None:
     """Put down that these are to be audited; part of the transaction that draws. What is put down already stays."""
-    rejudged = Promise.current().rejudged_share if draws else 0.0
+    rejudged = AccuracyTarget.current().rejudged_share if draws else 0.0
     epochs = {draw.epoch_id: draw.epoch for draw in draws}
     rows = [
         Audit(

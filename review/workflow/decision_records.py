@@ -11,7 +11,7 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier.models import Prediction, Ticket, Verdict
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow.prepared import Columns, Prepared, rows
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ _KNOWN = Prepared(lambda key, reviewer: Decision.objects.filter(key=key, reviewe
 
 
 def decision(
-    ticket: Ticket, seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+    ticket: Ticket, assignment: Assignment, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
 ) -> Decision:
     """One that is not written yet. It is blind only while the ticket is sealed: later anybody may have looked."""
     seconds = None
@@ -56,7 +56,7 @@ def decision(
         seconds = max((timezone.now() - shown.since).total_seconds(), 0.0)
     return Decision(
         ticket=ticket,
-        seat=seat,
+        assignment=assignment,
         reviewer=reviewer,
         verdict=verdict,
         key=key,
@@ -64,19 +64,19 @@ def decision(
         second_opinion=shown.second_opinion,
         second_first=shown.second_first,
         seconds=seconds,
-        blind=seat.blind and ticket.sealed,
-        purpose=seat.purpose,
+        blind=assignment.blind and ticket.sealed,
+        purpose=assignment.purpose,
         **values,
     )
 
 
 def labelled(
-    ticket: Ticket, seat: Seat, reviewer: User, label: Label, shown: Shown, *, key: UUID, **values: Any
+    ticket: Ticket, assignment: Assignment, reviewer: User, label: Label, shown: Shown, *, key: UUID, **values: Any
 ) -> Decision:
     """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
-    return decision(ticket, seat, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+    return decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
 
 
 def write_labels(decisions: Sequence[Decision]) -> None:

@@ -1,7 +1,8 @@
-"""What people may do to a ticket, each act in one transaction with its seat's and its ticket's state.
+"""What people may do to a ticket, each act in one transaction with its assignment's and its ticket's state.
 
 The ticket's row is locked first, so that whatever two people do to one ticket happens one after the other. A decision
-is written before its seat: it may have to wait for a merge of labels, which in turn waits for seats that are written.
+is written before its assignment: it may have to wait for a merge of labels, which in turn waits for assignments that
+are written.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,7 +23,7 @@ from classifier.models import (
     Sentiment,
     Ticket,
 )
-from review.models import Decision, Seat, SkipReason
+from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, PASSED_ON
 from review.workflow import decision_records, leases, routing
 from review.workflow.prepared import PreparedUpdate
@@ -78,74 +79,78 @@ def sent_once(verb: Verb) -> Verb:
     """
 
     @wraps(verb)
-    def refused_or_done(seat: Seat, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
+    def refused_or_done(assignment: Assignment, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
         try:
-            return verb(seat, reviewer, *args, key=key, **kwargs)
+            return verb(assignment, reviewer, *args, key=key, **kwargs)
         except (TooLate, IntegrityError) as refusal:
             if known := decision_records.known(key, reviewer):
                 return known
             if isinstance(refusal, TooLate):
                 raise
-            return verb(seat, reviewer, *args, key=key, **kwargs)
+            return verb(assignment, reviewer, *args, key=key, **kwargs)
 
     return cast(Verb, refused_or_done)
 
 
 @sent_once
 @transaction.atomic(durable=True)
-def decide(seat: Seat, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = "") -> Decision:
-    """Record a label for a seat, and settle the ticket where it is the last that was wanted. Raises TooLate."""
-    ticket = decision_records.locked(seat.ticket_id)
-    seat = _wanted(ticket, seat.pk, reviewer)
+def decide(
+    assignment: Assignment, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = ""
+) -> Decision:
+    """Record a label for an assignment, and settle the ticket where it is the last that was wanted. Raises TooLate."""
+    ticket = decision_records.locked(assignment.ticket_id)
+    assignment = _wanted(ticket, assignment.pk, reviewer)
     swayed = shown.prediction is not None
-    if seat.blind:
+    if assignment.blind:
         shown = replace(shown, prediction=decision_records.predictions_of([ticket.pk]).get(ticket.pk))
-    decision = decision_records.labelled(ticket, seat, reviewer, label, shown, key=key, note=note)
-    # A seat that became blind while somebody had it in hand does not make them forget what they saw.
+    decision = decision_records.labelled(ticket, assignment, reviewer, label, shown, key=key, note=note)
+    # An assignment that became blind while somebody had it in hand does not make them forget what they saw.
     decision.blind = decision.blind and not swayed
     decision_records.write_labels([decision])
-    if seat.purpose != Seat.Purpose.REVIEW:
-        # Whoever answers late may have the ticket's other seat in hand by now.
-        Seat.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
-    _answered([seat], reviewer)
-    routing.follow_up(ticket, seat, decision)
+    if assignment.purpose != Assignment.Purpose.REVIEW:
+        # Whoever answers late may have the ticket's other assignment in hand by now.
+        Assignment.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
+    _answered([assignment], reviewer)
+    routing.follow_up(ticket, assignment, decision)
     return decision
 
 
 @sent_once
 @transaction.atomic(durable=True)
 def skip(
-    seat: Seat, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
+    assignment: Assignment, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
 ) -> Decision:
     """Pass a ticket on to somebody else; once two people were not the right ones, a lead gets it. Raises TooLate."""
-    return _pass_on(seat, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
+    return _pass_on(assignment, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
 
 
 @sent_once
 @transaction.atomic(durable=True)
-def escalate(seat: Seat, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
+def escalate(assignment: Assignment, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
     """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
-    return _pass_on(seat, reviewer, Act.ESCALATED, shown, key=key, note=note)
+    return _pass_on(assignment, reviewer, Act.ESCALATED, shown, key=key, note=note)
 
 
 @transaction.atomic(durable=True)
-def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = None) -> list[Decision]:
+def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> list[Decision]:
     """Give many tickets one label, or each its own suggestion; what cannot be had so any more is left out.
 
-    Only seats whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch, and are
-    undone together.
+    Only assignments whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch,
+    and are undone together.
     """
-    tickets = decision_records.locked_all([seat.ticket_id for seat in seats[:MOST_AT_ONCE]])
-    free = Seat.objects.free_for_bulk(reviewer, timezone.now()).filter(pk__in=[seat.pk for seat in seats])
+    tickets = decision_records.locked_all([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
+    free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(
+        pk__in=[assignment.pk for assignment in assignments]
+    )
     if label is None:
         free = free.filter(category__retired=False, sentiment__retired=False)
     wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
     predictions, batch = decision_records.predictions_of(list(tickets)), uuid4()
     decisions = []
-    for seat in wanted:
-        ticket, own = tickets[seat.ticket_id], label or label_of(seat)
+    for assignment in wanted:
+        ticket, own = tickets[assignment.ticket_id], label or label_of(assignment)
         shown = Shown(prediction=predictions.get(ticket.pk))
-        decisions.append(decision_records.labelled(ticket, seat, reviewer, own, shown, key=uuid4(), batch=batch))
+        decisions.append(decision_records.labelled(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch))
     decision_records.write_labels(decisions)
     _answered(wanted, reviewer)
     routing.settle(decisions)
@@ -156,7 +161,7 @@ def decide_many(seats: Sequence[Seat], reviewer: User, label: Label | None = Non
 @transaction.atomic(durable=True)
 def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) -> list[Decision]:
     """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since, or
-    `alone`; the seat of a single one is in hand again.
+    `alone`; the assignment of a single one is in hand again.
 
     Sent again it changes nothing. Raises CannotUndo.
     """
@@ -165,8 +170,8 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) 
     tickets = decision_records.locked_all(together.values("ticket"))
     if known := decision_records.known(key, reviewer):
         return [known] if alone else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
-    latest = Seat.objects.of_latest_round().filter(ticket__in=tickets)
-    standing = list(together.standing().filter(seat__in=latest).select_related("seat").order_by("pk"))
+    latest = Assignment.objects.of_latest_round().filter(ticket__in=tickets)
+    standing = list(together.standing().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
     if not standing:
         raise CannotUndo
     if alone:
@@ -174,16 +179,16 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) 
     keys = {decision.pk: key}
     undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
     decision_records.write(undoings)
-    routing.reopen([one.seat for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
+    routing.reopen([one.assignment for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
     if alone:
         if decision.verdict in PASSED_ON:
             routing.offer(tickets[decision.ticket_id])
-        leases.give(reviewer, standing[0].seat)
+        leases.give(reviewer, standing[0].assignment)
     return undoings
 
 
-def label_of(row: Decision | Seat) -> Label:
-    """The label of a decision that gave one, or of a seat that suggests one."""
+def label_of(row: Decision | Assignment) -> Label:
+    """The label of a decision that gave one, or of an assignment that suggests one."""
     assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
     return Label(row.category, row.sentiment)
 
@@ -198,70 +203,72 @@ def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | Non
 
 def standing_of(ticket: Ticket) -> Decision | None:
     """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
-    labels = Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).select_related("seat")
+    labels = Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).select_related("assignment")
     return max(labels, key=_weight, default=None)
 
 
 def _weight(decision: Decision) -> tuple[int, bool, int]:
-    return decision.seat.round, decision.purpose == Seat.Purpose.ADJUDICATION, decision.pk
+    return decision.assignment.round, decision.purpose == Assignment.Purpose.ADJUDICATION, decision.pk
 
 
-def _wanted(ticket: Ticket, seat_pk: int, reviewer: User) -> Seat:
-    """The seat as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
-    seat = leases.seat(seat_pk)
-    if seat.barred_id == reviewer.pk:
+def _wanted(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
+    """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
+    assignment = leases.assignment(assignment_pk)
+    if assignment.barred_id == reviewer.pk:
         raise TooLate(ticket)
-    if seat.purpose != Seat.Purpose.REVIEW:
-        beside = Seat.objects.filter(ticket=ticket, reviewer=reviewer, state=Seat.State.ANSWERED)
-        if beside.exclude(pk=seat.pk).exists():
+    if assignment.purpose != Assignment.Purpose.REVIEW:
+        beside = Assignment.objects.filter(ticket=ticket, reviewer=reviewer, state=Assignment.State.ANSWERED)
+        if beside.exclude(pk=assignment.pk).exists():
             raise TooLate(ticket)
-    withdrawn = seat.state == Seat.State.WITHDRAWN and seat.purpose != Seat.Purpose.ADJUDICATION
+    withdrawn = assignment.state == Assignment.State.WITHDRAWN and assignment.purpose != Assignment.Purpose.ADJUDICATION
     if withdrawn and ticket.state != Ticket.State.SETTLED:
         # The models have let it pass meanwhile; what a person says of it counts all the same.
         routing.ask_again([ticket.pk])
-    elif seat.state != Seat.State.OPEN:
+    elif assignment.state != Assignment.State.OPEN:
         raise TooLate(ticket)
-    return seat
+    return assignment
 
 
-def _pass_on(seat: Seat, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any) -> Decision:
-    ticket = decision_records.locked(seat.ticket_id)
-    seat = _wanted(ticket, seat.pk, reviewer)
-    if seat.reviewer_id != reviewer.pk and not seat.is_free(timezone.now()):
+def _pass_on(
+    assignment: Assignment, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+) -> Decision:
+    ticket = decision_records.locked(assignment.ticket_id)
+    assignment = _wanted(ticket, assignment.pk, reviewer)
+    if assignment.reviewer_id != reviewer.pk and not assignment.is_free(timezone.now()):
         raise TooLate(ticket)
-    decision = decision_records.decision(ticket, seat, reviewer, verdict, shown, key=key, **values)
+    decision = decision_records.decision(ticket, assignment, reviewer, verdict, shown, key=key, **values)
     decision_records.write([decision])
-    Seat.objects.filter(pk=seat.pk).update(reviewer=None, leased_until=None)
+    Assignment.objects.filter(pk=assignment.pk).update(reviewer=None, leased_until=None)
     routing.offer(ticket)
     return decision
 
 
-def _answered(seats: Sequence[Seat], reviewer: User) -> None:
-    if len(seats) == 1:
-        _ANSWERED.carry_out(pk=seats[0].pk, reviewer=reviewer.pk)
+def _answered(assignments: Sequence[Assignment], reviewer: User) -> None:
+    if len(assignments) == 1:
+        _ANSWERED.carry_out(pk=assignments[0].pk, reviewer=reviewer.pk)
     else:
-        Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(**_by(reviewer.pk))
+        Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(**_by(reviewer.pk))
 
 
 def _by(reviewer: int) -> dict[str, Any]:
-    return {"state": Seat.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
+    return {"state": Assignment.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
 
 
-_ANSWERED = PreparedUpdate(lambda pk, reviewer: (Seat.objects.filter(pk=pk), _by(reviewer)), pk=int, reviewer=int)
+_ANSWERED = PreparedUpdate(lambda pk, reviewer: (Assignment.objects.filter(pk=pk), _by(reviewer)), pk=int, reviewer=int)
 
 
 def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:
     values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
-    return decision_records.decision(ticket, decision.seat, reviewer, Act.UNDONE, NOTHING, key=key, **values)
+    return decision_records.decision(ticket, decision.assignment, reviewer, Act.UNDONE, NOTHING, key=key, **values)
 
 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:
     """Raises CannotUndo where others have gone on from the decision, or its person has."""
     later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
-    word_of_a_lead = Q(verdict__in=LABELLED, seat__lane=Seat.Lane.LEADS)
-    if later.filter(Q(seat=decision.seat_id) | word_of_a_lead).exists():
+    word_of_a_lead = Q(verdict__in=LABELLED, assignment__lane=Assignment.Lane.LEADS)
+    if later.filter(Q(assignment=decision.assignment_id) | word_of_a_lead).exists():
         raise CannotUndo
-    in_use = Seat.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
+    in_use = Assignment.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
     in_use = in_use.exclude(reviewer=decision.reviewer_id)
-    if in_use.filter(Q(pk=decision.seat_id) | Q(purpose=Seat.Purpose.ADJUDICATION)).exists():
+    if in_use.filter(Q(pk=decision.assignment_id) | Q(purpose=Assignment.Purpose.ADJUDICATION)).exists():
         raise CannotUndo

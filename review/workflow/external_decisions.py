@@ -6,7 +6,7 @@ from django.contrib.auth.models import User
 from django.utils import timezone
 
 from classifier.models import Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow import decision_records, decisions
 from review.workflow.decisions import (
     NOTHING,
@@ -17,21 +17,23 @@ from review.workflow.decisions import (
 
 
 def decide(ticket: Ticket, reviewer: User, label: Label, *, seen: bool, key: UUID, note: str = "") -> Decision:
-    """Record a label for the seat of this ticket that the person may answer, in hand or free.
+    """Record a label for the assignment of this ticket that the person may answer, in hand or free.
 
     `seen` says that they knew what the model had said. Sent again with its key it changes nothing. Raises TooLate,
     also where nobody is asked about the ticket or somebody else is at it.
     """
-    seat = _seat(ticket, reviewer)
-    if seat is None:
+    assignment = _assignment(ticket, reviewer)
+    if assignment is None:
         if known := decision_records.known(key, reviewer):
             return known
         raise TooLate(ticket)
     shown = Shown(prediction=decision_records.predictions_of([ticket.pk]).get(ticket.pk)) if seen else NOTHING
-    return decisions.decide(seat, reviewer, label, shown=shown, key=key, note=note)
+    return decisions.decide(assignment, reviewer, label, shown=shown, key=key, note=note)
 
 
-def _seat(ticket: Ticket, reviewer: User) -> Seat | None:
-    lanes = [Seat.Lane.AGENTS] + ([Seat.Lane.LEADS] if reviewer.has_perm("review.adjudicate") else [])
-    seats = Seat.objects.open().filter(ticket=ticket, lane__in=lanes).answerable_by(reviewer).order_by("number")
-    return seats.filter(reviewer=reviewer).first() or seats.free(timezone.now()).first()
+def _assignment(ticket: Ticket, reviewer: User) -> Assignment | None:
+    lanes = [Assignment.Lane.AGENTS] + ([Assignment.Lane.LEADS] if reviewer.has_perm("review.adjudicate") else [])
+    assignments = (
+        Assignment.objects.open().filter(ticket=ticket, lane__in=lanes).answerable_by(reviewer).order_by("number")
+    )
+    return assignments.filter(reviewer=reviewer).first() or assignments.free(timezone.now()).first()

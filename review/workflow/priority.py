@@ -30,7 +30,9 @@ NEIGHBOURS = 20
 
 
 def drawn(draw: float) -> float:
-    """The value of a blind seat, from a number in [0, 1): its place tells nothing, and lies among those of others."""
+    """The value of a blind assignment, from a number in [0, 1): its place tells nothing, and lies among those of
+    others.
+    """
     return 0.5 * draw
 
 
@@ -48,30 +50,31 @@ def value(signals: Signals) -> float:
     return 0.5 * doubt + 0.3 * signals.disagreement + 0.2 * rarity
 
 
-def most_instructive(vectors: Floats, doubts: Floats, closeness: Floats, first: int) -> list[int]:
+def most_instructive(vectors: Floats, label_issues: Floats, closeness: Floats, first: int) -> list[int]:
     """The order in which answers teach most: what is typical of many, unlike what is labelled or comes before it, and
     in doubt. Near-duplicates of one that comes before go to the end.
 
-    `vectors` are unit vectors of shape (n, width), `doubts` in [0, 1], `closeness` the cosine to the nearest labelled
-    text. Only the `first` places take account of each other; the rest follow by their worth then. Typical and diverse
-    after Hacohen, Dekel and Weinshall (2022), "Active learning on a budget"; doubt as the margin between two labels.
+    `vectors` are unit vectors of shape (n, width), `label_issues` in [0, 1], `closeness` the cosine to the nearest
+    labelled text. Only the `first` places take account of each other; the rest follow by their worth then. Typical and
+    diverse after Hacohen, Dekel and Weinshall (2022), "Active learning on a budget"; doubt as the margin between two
+    labels.
     """
     typical = _typical(vectors)
     nearest = closeness.copy()
     left = np.ones(len(vectors), bool)
     order: list[int] = []
     for _place in range(min(first, len(vectors))):
-        best = int(np.where(left, _worth(typical, doubts, nearest), -1.0).argmax())
+        best = int(np.where(left, _worth(typical, label_issues, nearest), -1.0).argmax())
         order.append(best)
         left[best] = False
         nearest = np.maximum(nearest, vectors @ vectors[best])
     rest = np.flatnonzero(left)
-    worth = _worth(typical, doubts, nearest)
+    worth = _worth(typical, label_issues, nearest)
     return order + [int(one) for one in rest[np.argsort(-worth[rest], kind="stable")]]
 
 
-def _worth(typical: Floats, doubts: Floats, nearest: Floats) -> Floats:
-    return np.asarray(typical * np.sqrt(np.clip(1.0 - nearest, 0.0, 1.0)) * doubts**2, np.float32)
+def _worth(typical: Floats, label_issues: Floats, nearest: Floats) -> Floats:
+    return np.asarray(typical * np.sqrt(np.clip(1.0 - nearest, 0.0, 1.0)) * label_issues**2, np.float32)
 
 
 def _typical(vectors: Floats) -> Floats:

@@ -7,7 +7,7 @@ from uuid import uuid4
 from django.contrib.auth.models import User
 
 from classifier.models import Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow import audits, decision_records, routing
 from review.workflow.decisions import NOTHING, Label
 
@@ -15,11 +15,11 @@ from review.workflow.decisions import NOTHING, Label
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
     """This person's word settles the ticket from now on; the ticket is locked and settled.
 
-    It is a new round of asking, of one seat that is answered at once. What they had said of the ticket before is taken
-    back; what others said stays as it stands.
+    It is a new round of asking, of one assignment that is answered at once. What they had said of the ticket before is
+    taken back; what others said stays as it stands.
     """
     _take_back(ticket, by)
-    decision = decision_records.labelled(ticket, _seat(ticket, by), by, label, NOTHING, key=uuid4())
+    decision = decision_records.labelled(ticket, _assignment(ticket, by), by, label, NOTHING, key=uuid4())
     decision_records.write_labels([decision])
     routing.settle([decision])
     audits.judge([ticket.pk])
@@ -27,26 +27,29 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
 
 
 def _take_back(ticket: Ticket, by: User) -> None:
-    """A person has one seat of a ticket: the one they answered makes room."""
-    seats = Seat.objects.filter(ticket=ticket, reviewer=by, state=Seat.State.ANSWERED)
-    standing = Decision.objects.by(by).standing().filter(seat__in=seats).select_related("seat")
+    """A person has one assignment of a ticket: the one they answered makes room."""
+    assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
+    standing = Decision.objects.by(by).standing().filter(assignment__in=assignments).select_related("assignment")
     undone = Decision.Verdict.UNDONE
     decision_records.write(
-        [decision_records.decision(ticket, one.seat, by, undone, NOTHING, key=uuid4(), undoes=one) for one in standing]
+        [
+            decision_records.decision(ticket, one.assignment, by, undone, NOTHING, key=uuid4(), undoes=one)
+            for one in standing
+        ]
     )
-    routing.withdraw(seats)
+    routing.withdraw(assignments)
 
 
-def _seat(ticket: Ticket, by: User) -> Seat:
+def _assignment(ticket: Ticket, by: User) -> Assignment:
     """In the leads' lane: after it agents do not undo what they had said."""
-    last = Seat.objects.filter(ticket=ticket).order_by("round", "number").last()
-    assert last  # noqa: S101 - a ticket that people have settled has the seat of whoever did
-    return Seat.objects.create(
+    last = Assignment.objects.filter(ticket=ticket).order_by("round", "number").last()
+    assert last  # noqa: S101 - a ticket that people have settled has the assignment of whoever did
+    return Assignment.objects.create(
         ticket=ticket,
         number=routing.SEATS_A_ROUND * last.round + 1,
         round=last.round + 1,
-        lane=Seat.Lane.LEADS,
-        state=Seat.State.ANSWERED,
+        lane=Assignment.Lane.LEADS,
+        state=Assignment.State.ANSWERED,
         reviewer=by,
         value=last.value,
         group=last.group,

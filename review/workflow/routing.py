@@ -11,38 +11,38 @@ from django.utils import timezone
 from classifier.integrations.webhooks import events
 from classifier.models import Ticket
 from classifier.models.outbox import Kind
-from review.models import Decision, Seat
-from review.models.assignment import SeatQuerySet
+from review.models import Assignment, Decision
+from review.models.assignment import AssignmentQuerySet
 from review.models.decision import PASSED_ON
 from review.workflow import audits
 from review.workflow.prepared import Prepared, PreparedUpdate
 
 SEATS_A_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
-LABEL_SEATS = [Seat.Purpose.REVIEW, Seat.Purpose.DOUBLE, Seat.Purpose.AUDIT]
-BY_TWO = [Seat.Purpose.DOUBLE, Seat.Purpose.AUDIT]
+LABEL_SEATS = [Assignment.Purpose.REVIEW, Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
+BY_TWO = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 """What two people may be asked for, who do not know of each other."""
 
 
-def follow_up(ticket: Ticket, seat: Seat, decision: Decision) -> None:
+def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> None:
     """Settle the ticket, wait for the other of two labels, or have a lead choose between two that differ."""
-    if seat.purpose not in BY_TWO or _is_word_of_a_lead(seat, decision):
+    if assignment.purpose not in BY_TWO or _is_word_of_a_lead(assignment, decision):
         settle([decision])
         return
     others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose__in=BY_TWO)
-    others = others.filter(seat__round=seat.round)
-    other = others.exclude(seat=seat).first()
+    others = others.filter(assignment__round=assignment.round)
+    other = others.exclude(assignment=assignment).first()
     if other and not other.same_label(decision):
-        _ask_a_lead(seat)
-    elif other or (seat.purpose == Seat.Purpose.AUDIT and not audits.is_rejudged(ticket, decision)):
+        _ask_a_lead(assignment)
+    elif other or (assignment.purpose == Assignment.Purpose.AUDIT and not audits.is_rejudged(ticket, decision)):
         settle([decision])
-    elif seat.purpose == Seat.Purpose.AUDIT:
-        _ask_another(seat)
+    elif assignment.purpose == Assignment.Purpose.AUDIT:
+        _ask_another(assignment)
 
 
-def _is_word_of_a_lead(seat: Seat, decision: Decision) -> bool:
+def _is_word_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
     """A ticket that was passed on to the leads asks nobody else once one of them has answered."""
-    return seat.lane == Seat.Lane.LEADS and seat.reviewer_id == decision.reviewer_id
+    return assignment.lane == Assignment.Lane.LEADS and assignment.reviewer_id == decision.reviewer_id
 
 
 def settle(decisions: Sequence[Decision]) -> None:
@@ -55,8 +55,8 @@ def settle(decisions: Sequence[Decision]) -> None:
             _SETTLED.carry_out(pk=pks[0], category=category, sentiment=sentiment)
         else:
             Ticket.objects.filter(pk__in=pks).update(**_settled(category, sentiment))
-    if several := [decision.ticket_id for decision in decisions if decision.purpose != Seat.Purpose.REVIEW]:
-        withdraw(Seat.objects.open().filter(ticket__in=several))
+    if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
+        withdraw(Assignment.objects.open().filter(ticket__in=several))
         audits.judge(several)
     tell(Kind.DECIDED, [decision.ticket_id for decision in decisions])
 
@@ -82,22 +82,26 @@ _SETTLED = PreparedUpdate(
 )
 
 
-def withdraw(seats: SeatQuerySet) -> None:
+def withdraw(assignments: AssignmentQuerySet) -> None:
     """Nobody is asked any more."""
-    seats.update(state=Seat.State.WITHDRAWN, reviewer=None, leased_until=None)
+    assignments.update(state=Assignment.State.WITHDRAWN, reviewer=None, leased_until=None)
 
 
-def reopen(seats: Sequence[Seat], tickets: Mapping[int, Ticket]) -> None:
-    """Ask for these seats' answers once more, and settle their tickets no longer."""
+def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> None:
+    """Ask for these assignments' answers once more, and settle their tickets no longer."""
     settled = [pk for pk, ticket in tickets.items() if ticket.state == Ticket.State.SETTLED]
     # By then everybody may have seen what the model said: the second look is no blind one.
-    seen = [seat.pk for seat in seats if seat.purpose == Seat.Purpose.REVIEW and seat.ticket_id in settled]
-    unseen = [seat.pk for seat in seats if seat.pk not in seen]
-    open_again = {"state": Seat.State.OPEN, "reviewer": None, "leased_until": None}
-    Seat.objects.filter(pk__in=seen).update(**open_again, blind=False)
-    Seat.objects.filter(pk__in=unseen).update(**open_again)
-    if several := [seat.ticket_id for seat in seats if seat.purpose in BY_TWO]:
-        withdraw(Seat.objects.open().filter(ticket__in=several, purpose=Seat.Purpose.ADJUDICATION))
+    seen = [
+        assignment.pk
+        for assignment in assignments
+        if assignment.purpose == Assignment.Purpose.REVIEW and assignment.ticket_id in settled
+    ]
+    unseen = [assignment.pk for assignment in assignments if assignment.pk not in seen]
+    open_again = {"state": Assignment.State.OPEN, "reviewer": None, "leased_until": None}
+    Assignment.objects.filter(pk__in=seen).update(**open_again, blind=False)
+    Assignment.objects.filter(pk__in=unseen).update(**open_again)
+    if several := [assignment.ticket_id for assignment in assignments if assignment.purpose in BY_TWO]:
+        withdraw(Assignment.objects.open().filter(ticket__in=several, purpose=Assignment.Purpose.ADJUDICATION))
     ask_again(settled)
     audits.judge([ticket_pk for ticket_pk in settled if ticket_pk in several])
     tell(Kind.REOPENED, settled)
@@ -106,41 +110,46 @@ def reopen(seats: Sequence[Seat], tickets: Mapping[int, Ticket]) -> None:
 def ask_again(ticket_pks: Sequence[int]) -> None:
     """People are asked for labels once more. What was revealed meanwhile stays so: a seal is not put back."""
     Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.HELD, category=None, sentiment=None)
-    withdrawn = Seat.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Seat.State.WITHDRAWN)
-    withdrawn.filter(purpose__in=LABEL_SEATS).update(state=Seat.State.OPEN)
+    withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
+    withdrawn.filter(purpose__in=LABEL_SEATS).update(state=Assignment.State.OPEN)
 
 
-def _ask_a_lead(seat: Seat) -> None:
-    """Open the seat of the one who chooses between two labels, as blind to the model as those who gave them."""
-    _ask(seat, SEATS_A_ROUND * seat.round, purpose=Seat.Purpose.ADJUDICATION, lane=Seat.Lane.LEADS)
+def _ask_a_lead(assignment: Assignment) -> None:
+    """Open the assignment of the one who chooses between two labels, as blind to the model as those who gave them."""
+    _ask(
+        assignment,
+        SEATS_A_ROUND * assignment.round,
+        purpose=Assignment.Purpose.ADJUDICATION,
+        lane=Assignment.Lane.LEADS,
+    )
 
 
-def _ask_another(seat: Seat) -> None:
-    """Open a seat beside one that was answered, for somebody else who knows nothing of that."""
-    _ask(seat, SEATS_A_ROUND * seat.round - 1, purpose=seat.purpose, lane=Seat.Lane.AGENTS)
+def _ask_another(assignment: Assignment) -> None:
+    """Open an assignment beside one that was answered, for somebody else who knows nothing of that."""
+    _ask(assignment, SEATS_A_ROUND * assignment.round - 1, purpose=assignment.purpose, lane=Assignment.Lane.AGENTS)
 
 
 _OF_THE_ASKING = ["round", "share", "barred_id", "due_at", "value", "group", "received_at", "language"]
 
 
-def _ask(seat: Seat, number: int, **kind: Any) -> None:
-    like = {name: getattr(seat, name) for name in _OF_THE_ASKING}
-    free = {"state": Seat.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "not_for": None}
-    Seat.objects.update_or_create(ticket_id=seat.ticket_id, number=number, defaults=like | kind | free)
+def _ask(assignment: Assignment, number: int, **kind: Any) -> None:
+    like = {name: getattr(assignment, name) for name in _OF_THE_ASKING}
+    free = {"state": Assignment.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "not_for": None}
+    Assignment.objects.update_or_create(ticket_id=assignment.ticket_id, number=number, defaults=like | kind | free)
 
 
 def offer(ticket: Ticket) -> None:
-    """Say of each open seat in nobody's hands to whom it goes, by what stands: not to the latest person who skipped the
-    ticket, and to a lead once it was escalated or two people were not the right ones.
+    """Say of each open assignment in nobody's hands to whom it goes, by what stands: not to the latest person who
+    skipped the ticket, and to a lead once it was escalated or two people were not the right ones.
     """
     passed_on = Decision.objects.standing().filter(ticket=ticket, verdict__in=PASSED_ON).order_by("pk")
-    passed = list(passed_on.values_list("verdict", "seat", "reviewer"))
-    people = {reviewer for _verdict, _seat, reviewer in passed}
-    free = Seat.objects.free(timezone.now())
-    for seat in free.filter(ticket=ticket):
-        escalated = (Decision.Verdict.ESCALATED, seat.pk)
+    passed = list(passed_on.values_list("verdict", "assignment", "reviewer"))
+    people = {reviewer for _verdict, _assignment, reviewer in passed}
+    free = Assignment.objects.free(timezone.now())
+    for assignment in free.filter(ticket=ticket):
+        escalated = (Decision.Verdict.ESCALATED, assignment.pk)
         # Whoever escalates may be the very lead who then looks at it.
         barred = [reviewer for verdict, one, reviewer in passed if (verdict, one) != escalated]
-        to_leads = seat.purpose == Seat.Purpose.ADJUDICATION or len(people) > 1 or len(barred) < len(passed)
-        lane = Seat.Lane.LEADS if to_leads else Seat.Lane.AGENTS
-        free.filter(pk=seat.pk).update(lane=lane, not_for=barred[-1] if barred else None)
+        to_leads = assignment.purpose == Assignment.Purpose.ADJUDICATION or len(people) > 1 or len(barred) < len(passed)
+        lane = Assignment.Lane.LEADS if to_leads else Assignment.Lane.AGENTS
+        free.filter(pk=assignment.pk).update(lane=lane, not_for=barred[-1] if barred else None)

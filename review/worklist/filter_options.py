@@ -1,4 +1,4 @@
-"""What the queue's table offers to choose from: labels, models, and what stands on its open seats."""
+"""What the queue's table offers to choose from: labels, models, and what stands on its open assignments."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import NamedTuple
 from django.db import connection
 from django.utils import timezone
 
-from classifier.models import Category, ModelSpec, Sentiment
+from classifier.models import Category, LanguageModel, Sentiment
 from classifier.models.taxonomy import paths
-from review.models import Seat
+from review.models import Assignment
 
 MOST_LANGUAGES, MOST_PEOPLE = 100, 1_000
 
@@ -38,11 +38,11 @@ class Choices:
     models: dict[int, str]
     languages: list[str]
     in_hand: dict[int, tuple[int, str]]
-    """By seat, who has it: primary key and name."""
+    """By assignment, who has it: primary key and name."""
 
     @classmethod
     def current(cls) -> Choices:
-        """Labels, models, the languages of open seats, and who has which (five queries)."""
+        """Labels, models, the languages of open assignments, and who has which (five queries)."""
         sentiments = list(Sentiment.objects.values_list("pk", "name", "retired"))
         return cls(
             categories=_categories(),
@@ -50,7 +50,7 @@ class Choices:
                 {pk: name for pk, name, retired in sentiments if not retired},
                 {pk: name for pk, name, _retired in sentiments},
             ),
-            models=dict(ModelSpec.objects.values_list("pk", "name")),
+            models=dict(LanguageModel.objects.values_list("pk", "name")),
             languages=_languages(),
             in_hand=_in_hand(),
         )
@@ -64,10 +64,10 @@ def _categories() -> Names:
 
 def _in_hand() -> dict[int, tuple[int, str]]:
     """Found by their assignees, of whom there are few."""
-    taken = Seat.objects.open().filter(reviewer__gt=0, leased_until__gt=timezone.now())
-    taken = taken.order_by("reviewer__username").exclude(lane=Seat.Lane.LEADS)
+    taken = Assignment.objects.open().filter(reviewer__gt=0, leased_until__gt=timezone.now())
+    taken = taken.order_by("reviewer__username").exclude(lane=Assignment.Lane.LEADS)
     rows = taken.values_list("pk", "reviewer", "reviewer__username")[:MOST_PEOPLE]
-    return {seat: (reviewer, name) for seat, reviewer, name in rows if reviewer}
+    return {assignment: (reviewer, name) for assignment, reviewer, name in rows if reviewer}
 
 
 def _languages() -> list[str]:
@@ -79,10 +79,11 @@ def _languages() -> list[str]:
 
 _LANGUAGES = """
 WITH RECURSIVE found(language) AS (
-    SELECT min(language) FROM review_seat WHERE lane = 'agents' AND state = 'open'
+    SELECT min(language) FROM review_assignment WHERE lane = 'agents' AND state = 'open'
     UNION ALL
     SELECT (
-        SELECT min(language) FROM review_seat WHERE lane = 'agents' AND state = 'open' AND language > found.language
+        SELECT min(language) FROM review_assignment WHERE lane = 'agents' AND state = 'open' AND language >
+        found.language
     ) FROM found WHERE found.language IS NOT NULL
 )
 SELECT language FROM found WHERE language > '' LIMIT %s"""

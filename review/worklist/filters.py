@@ -21,8 +21,8 @@ from django_filters import CharFilter, Filter, FilterSet
 from classifier.database import search
 from classifier.models import Reason, Ticket
 from classifier.models.taxonomy import SEPARATOR
-from review.models import Seat
-from review.models.assignment import SeatQuerySet
+from review.models import Assignment
+from review.models.assignment import AssignmentQuerySet
 from review.worklist.filter_options import Choices
 
 BLIND = "blind"
@@ -68,8 +68,10 @@ class ShareFilter(Filter):
         super().__init__(min_value=0, max_value=1, widget=forms.NumberInput(attrs=attributes), **values)
 
 
-class SeatFilter(FilterSet):
-    """The open seats of the agents' lane. What makes no sense in an address filters nothing, and the form says so."""
+class AssignmentFilter(FilterSet):
+    """The open assignments of the agents' lane. What makes no sense in an address filters nothing, and the form says
+    so.
+    """
 
     q = CharFilter(method="filter_words", label=_("words"), max_length=200, widget=forms.SearchInput)
     reason = ChoiceFilter(method="filter_reason", label=_("reason"), choices=REASONS)
@@ -82,7 +84,7 @@ class SeatFilter(FilterSet):
     )
     confidence_min = ShareFilter(method="filter_share", label=_("confidence from"))
     confidence_max = ShareFilter(method="filter_share", label=_("confidence to"))
-    model = ChoiceFilter(field_name="spec", label=_("model"))
+    model = ChoiceFilter(field_name="language_model", label=_("model"))
     language = ChoiceFilter(label=_("language"))
     assignee = ChoiceFilter(method="filter_assignee", label=_("assignee"), empty_label=_("anybody"))
 
@@ -119,61 +121,65 @@ class SeatFilter(FilterSet):
 
     @property
     def unlabelled(self) -> bool:
-        """Whether only seats are left that no label stands on."""
+        """Whether only assignments are left that no label stands on."""
         return self.given.get("reason") in WITHOUT_LABEL
 
-    def looked_up(self) -> SeatQuerySet:
-        """The seats as they are found by what is asked for: fast where these are few."""
+    def looked_up(self) -> AssignmentQuerySet:
+        """The assignments as they are found by what is asked for: fast where these are few."""
         return self._filtered(passes_over=False)
 
-    def passed_over(self) -> SeatQuerySet:
-        """The same seats as they are found along an order, passing over others: fast where these are many."""
+    def passed_over(self) -> AssignmentQuerySet:
+        """The same assignments as they are found along an order, passing over others: fast where these are many."""
         return self._filtered(passes_over=True)
 
-    def _filtered(self, *, passes_over: bool) -> SeatQuerySet:
+    def _filtered(self, *, passes_over: bool) -> AssignmentQuerySet:
         self._passes_over = passes_over
-        seats: SeatQuerySet = self.filter_queryset(self.queryset) if self.given else self.queryset
-        return seats
+        assignments: AssignmentQuerySet = self.filter_queryset(self.queryset) if self.given else self.queryset
+        return assignments
 
     def _range(self, name: str) -> str:
         return f"checked_{name}" if self._passes_over else name
 
-    def filter_words(self, seats: SeatQuerySet, _name: str, typed: str) -> SeatQuerySet:
-        return seats.filter(ticket__in=Ticket.objects.search(typed)) if self.searched else seats
+    def filter_words(self, assignments: AssignmentQuerySet, _name: str, typed: str) -> AssignmentQuerySet:
+        return assignments.filter(ticket__in=Ticket.objects.search(typed)) if self.searched else assignments
 
-    def filter_reason(self, seats: SeatQuerySet, _name: str, reason: str) -> SeatQuerySet:
-        return seats.filter(reason="", blind=True) if reason == BLIND else seats.filter(reason=reason)
+    def filter_reason(self, assignments: AssignmentQuerySet, _name: str, reason: str) -> AssignmentQuerySet:
+        return assignments.filter(reason="", blind=True) if reason == BLIND else assignments.filter(reason=reason)
 
-    def filter_category(self, seats: SeatQuerySet, _name: str, pk: str) -> SeatQuerySet:
+    def filter_category(self, assignments: AssignmentQuerySet, _name: str, pk: str) -> AssignmentQuerySet:
         """With those below it, for a child answers for its parent."""
         names = self.choices.categories.offered
         chosen = names[int(pk)]
         below = [other for other, name in names.items() if name.startswith(chosen + SEPARATOR)]
-        return seats.filter(category__in=[int(pk), *below]) if below else seats.filter(category=int(pk))
+        return assignments.filter(category__in=[int(pk), *below]) if below else assignments.filter(category=int(pk))
 
-    def filter_share(self, seats: SeatQuerySet, name: str, share: float) -> SeatQuerySet:
+    def filter_share(self, assignments: AssignmentQuerySet, name: str, share: float) -> AssignmentQuerySet:
         lookup = "gte" if name == "confidence_min" else "lte"
-        return seats.filter(**{f"{self._range('confidence')}__{lookup}": share})
+        return assignments.filter(**{f"{self._range('confidence')}__{lookup}": share})
 
-    def filter_age(self, seats: SeatQuerySet, _name: str, key: str) -> SeatQuerySet:
+    def filter_age(self, assignments: AssignmentQuerySet, _name: str, key: str) -> AssignmentQuerySet:
         since = self.now - AGES[key][1]
-        return seats.filter(**{f"{self._range('received_at')}__{'gt' if key.startswith('under') else 'lte'}": since})
+        return assignments.filter(
+            **{f"{self._range('received_at')}__{'gt' if key.startswith('under') else 'lte'}": since}
+        )
 
-    def filter_assignee(self, seats: SeatQuerySet, _name: str, who: str) -> SeatQuerySet:
+    def filter_assignee(self, assignments: AssignmentQuerySet, _name: str, who: str) -> AssignmentQuerySet:
         if who == "nobody":
-            return seats.exclude(pk__in=self.choices.in_hand)
+            return assignments.exclude(pk__in=self.choices.in_hand)
         wanted = self.reviewer.pk if who == "me" else int(who)
-        return seats.filter(pk__in=[seat for seat, (person, _name) in self.choices.in_hand.items() if person == wanted])
+        return assignments.filter(
+            pk__in=[assignment for assignment, (person, _name) in self.choices.in_hand.items() if person == wanted]
+        )
 
 
-def _waiting() -> SeatQuerySet:
+def _waiting() -> AssignmentQuerySet:
     """With aliases of what ranges are asked of, the same values where no index finds them."""
-    seats = Seat.objects.in_lane(Seat.Lane.AGENTS).open()
-    return seats.alias(**{f"checked_{name}": Coalesce(name, name) for name in RANGES})
+    assignments = Assignment.objects.in_lane(Assignment.Lane.AGENTS).open()
+    return assignments.alias(**{f"checked_{name}": Coalesce(name, name) for name in RANGES})
 
 
-def _found_by_ticket() -> SeatQuerySet:
-    """The same seats where their tickets are known: found by lane and state, all of them would be looked at."""
-    return Seat.objects.alias(checked_lane=Coalesce("lane", "lane"), checked_state=Coalesce("state", "state")).filter(
-        checked_lane=Seat.Lane.AGENTS, checked_state=Seat.State.OPEN
-    )
+def _found_by_ticket() -> AssignmentQuerySet:
+    """The same assignments where their tickets are known: found by lane and state, all of them would be looked at."""
+    return Assignment.objects.alias(
+        checked_lane=Coalesce("lane", "lane"), checked_state=Coalesce("state", "state")
+    ).filter(checked_lane=Assignment.Lane.AGENTS, checked_state=Assignment.State.OPEN)

@@ -10,7 +10,7 @@ from django.db.models.functions import Left
 from django.utils import timezone
 
 from classifier.text import excerpt
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 
 SHOWN, COUNTED = 50, 1_000
 EXCERPT = 120
@@ -20,9 +20,9 @@ _PASSED_ON = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
 
 @dataclass(slots=True, kw_only=True)
 class Referral:
-    """One seat in the leads' lane, as one lead sees it."""
+    """One assignment in the leads' lane, as one lead sees it."""
 
-    seat: Seat
+    assignment: Assignment
     excerpt: str
     holder: User | None
     """Who has it in hand."""
@@ -49,10 +49,10 @@ class Referrals(NamedTuple):
 
 def waiting_for(lead: User) -> Referrals:
     """What the leads' lane holds, as this lead sees it (four queries)."""
-    lane = Seat.objects.in_lane(Seat.Lane.LEADS).open().order_by("received_at", "pk")
+    lane = Assignment.objects.in_lane(Assignment.Lane.LEADS).open().order_by("received_at", "pk")
     oldest = list(lane.values_list("pk", "purpose")[:COUNTED])
-    disagreements = [pk for pk, purpose in oldest if purpose == Seat.Purpose.ADJUDICATION]
-    escalations = [pk for pk, purpose in oldest if purpose != Seat.Purpose.ADJUDICATION]
+    disagreements = [pk for pk, purpose in oldest if purpose == Assignment.Purpose.ADJUDICATION]
+    escalations = [pk for pk, purpose in oldest if purpose != Assignment.Purpose.ADJUDICATION]
     referrals = _referrals(lead, escalations[:SHOWN] + disagreements[:SHOWN])
     return Referrals(
         [referrals[pk] for pk in escalations[:SHOWN] if pk in referrals],
@@ -64,23 +64,27 @@ def waiting_for(lead: User) -> Referrals:
 
 
 def _referrals(lead: User, pks: list[int]) -> dict[int, Referral]:
-    seats = Seat.objects.filter(pk__in=pks)
-    answerable = set(seats.answerable_by(lead).values_list("pk", flat=True))
-    shown = seats.select_related("ticket", "reviewer").defer("ticket__text")
+    assignments = Assignment.objects.filter(pk__in=pks)
+    answerable = set(assignments.answerable_by(lead).values_list("pk", flat=True))
+    shown = assignments.select_related("ticket", "reviewer").defer("ticket__text")
     shown = shown.annotate(beginning=Left("ticket__text", 4 * EXCERPT))
-    found = {seat.pk: _referral(seat, answerable) for seat in shown}
-    escalated = {one.seat.ticket_id: one for one in found.values() if one.seat.purpose != Seat.Purpose.ADJUDICATION}
+    found = {assignment.pk: _referral(assignment, answerable) for assignment in shown}
+    escalated = {
+        one.assignment.ticket_id: one
+        for one in found.values()
+        if one.assignment.purpose != Assignment.Purpose.ADJUDICATION
+    }
     acts = Decision.objects.standing().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
     for act in acts.select_related("reviewer").order_by("pk"):
         escalated[act.ticket_id].passed_on.append(act)
     return found
 
 
-def _referral(seat: Any, answerable: set[int]) -> Referral:
-    in_hand = not seat.is_free(timezone.now())
+def _referral(assignment: Any, answerable: set[int]) -> Referral:
+    in_hand = not assignment.is_free(timezone.now())
     return Referral(
-        seat=seat,
-        excerpt=excerpt(seat.beginning, EXCERPT),
-        holder=seat.reviewer if in_hand else None,
-        mine_to_judge=seat.pk in answerable,
+        assignment=assignment,
+        excerpt=excerpt(assignment.beginning, EXCERPT),
+        holder=assignment.reviewer if in_hand else None,
+        mine_to_judge=assignment.pk in answerable,
     )

@@ -1,7 +1,7 @@
 """The queue as a list: any order, any page, at the cost of that page.
 
-Where filters leave few seats, these are put in order here. Else an index that has the order is walked, and what the
-filters do not want is passed over. Neither sorts the table, nor counts it.
+Where filters leave few assignments, these are put in order here. Else an index that has the order is walked, and what
+the filters do not want is passed over. Neither sorts the table, nor counts it.
 """
 
 from __future__ import annotations
@@ -16,9 +16,9 @@ from django.db.models.functions import Substr
 
 from classifier.text import excerpt
 from classifier.web.pagination import BoundedPaginator
-from review.models import Desk, Seat
-from review.models.assignment import SeatQuerySet
-from review.worklist.filters import SeatFilter
+from review.models import Assignment, ReviewSettings
+from review.models.assignment import AssignmentQuerySet
+from review.worklist.filters import AssignmentFilter
 
 EXCERPT, READ_CHARACTERS = 90, 600
 LABEL_COLUMNS = {"reason", "category", "sentiment", "confidence", "model"}
@@ -26,9 +26,9 @@ BY_VALUE = ("-value", "id")
 
 
 class Stretch(NamedTuple):
-    """Part of an order: which seats stand there, and by which fields, as `order_by` takes them.
+    """Part of an order: which assignments stand there, and by which fields, as `order_by` takes them.
 
-    None of these seats has nothing in one of the fields.
+    None of these assignments has nothing in one of the fields.
     """
 
     among: Q
@@ -40,11 +40,11 @@ class Stretch(NamedTuple):
 
 
 def stretches(column: str, descending: bool, urgent: datetime, in_hand: Collection[int]) -> list[Stretch]:
-    """An order as one part after the other: seats that have something in the column, by it; then the rest.
+    """An order as one part after the other: assignments that have something in the column, by it; then the rest.
 
-    Without a column it is the order of work: what is due soon, then what is worth most. `in_hand` are the keys of seats
-    that somebody has. Comparisons stand for "is not empty", because they are what an index finds. Seats that share a
-    label or a language come by value; the other way round is all of the index read backwards.
+    Without a column it is the order of work: what is due soon, then what is worth most. `in_hand` are the keys of
+    assignments that somebody has. Comparisons stand for "is not empty", because they are what an index finds.
+    Assignments that share a label or a language come by value; the other way round is all of the index read backwards.
     """
     columns = {
         "": (Q(due_at__lte=urgent), ("due_at", "id")),
@@ -52,7 +52,7 @@ def stretches(column: str, descending: bool, urgent: datetime, in_hand: Collecti
         "category": (Q(category__gt=0), ("category_id", *BY_VALUE)),
         "sentiment": (Q(sentiment__gt=0), ("sentiment_id", *BY_VALUE)),
         "confidence": (Q(confidence__gte=0), ("confidence", "id")),
-        "model": (Q(spec__gt=0), ("spec_id", *BY_VALUE)),
+        "model": (Q(language_model__gt=0), ("language_model_id", *BY_VALUE)),
         "language": (Q(language__gt=""), ("language", *BY_VALUE)),
         "age": (Q(received_at__isnull=False), ("received_at", "id")),
         "due": (Q(due_at__isnull=False), ("due_at", "id")),
@@ -68,12 +68,12 @@ def _backwards(by: tuple[str, ...]) -> tuple[str, ...]:
 
 
 class Listing:
-    """The open seats that the filters leave, in order; a sequence as long as anybody pages."""
+    """The open assignments that the filters leave, in order; a sequence as long as anybody pages."""
 
-    def __init__(self, filters: SeatFilter, column: str = "", *, descending: bool = False) -> None:
+    def __init__(self, filters: AssignmentFilter, column: str = "", *, descending: bool = False) -> None:
         if filters.unlabelled and column in LABEL_COLUMNS:
             column = ""  # nothing stands in the column
-        self.urgent = filters.now + Desk.current().urgent
+        self.urgent = filters.now + ReviewSettings.current().urgent
         self._filters = filters
         self._stretches = stretches(column, descending, self.urgent, filters.choices.in_hand)
         self._few = self._all_of_few()
@@ -84,13 +84,13 @@ class Listing:
         most = BoundedPaginator.MOST
         return most if self._filters.active else self._filters.queryset.count_to(most)
 
-    def __getitem__(self, rows: slice) -> list[Seat]:
+    def __getitem__(self, rows: slice) -> list[Assignment]:
         pks = self._walk(rows.start, rows.stop) if self._few is None else self._few[rows]
-        seats = with_excerpts(Seat.objects.filter(pk__in=pks)).in_bulk()
-        return [seats[pk] for pk in pks if pk in seats]
+        assignments = with_excerpts(Assignment.objects.filter(pk__in=pks)).in_bulk()
+        return [assignments[pk] for pk in pks if pk in assignments]
 
     def _all_of_few(self) -> list[int] | None:
-        """The keys of all seats in order; None where they are many."""
+        """The keys of all assignments in order; None where they are many."""
         filters, most = self._filters, BoundedPaginator.MOST
         if not filters.active or not (filters.searched or filters.looked_up().count_to(most) < most):
             return None
@@ -109,7 +109,7 @@ class Listing:
         return Case(*whens, default=Value(len(whens)), output_field=IntegerField())
 
     def _walk(self, start: int, stop: int) -> list[int]:
-        """The keys of one page's seats; what comes before it is passed over in the index."""
+        """The keys of one page's assignments; what comes before it is passed over in the index."""
         pks: list[int] = []
         for stretch in self._stretches:
             part = self._filters.passed_over().filter(stretch.among)
@@ -122,11 +122,11 @@ class Listing:
         return pks
 
 
-def with_excerpts(seats: SeatQuerySet) -> SeatQuerySet:
+def with_excerpts(assignments: AssignmentQuerySet) -> AssignmentQuerySet:
     """With the first words of their tickets; the whole text may be long."""
-    return seats.annotate(beginning=Substr("ticket__text", 1, READ_CHARACTERS))
+    return assignments.annotate(beginning=Substr("ticket__text", 1, READ_CHARACTERS))
 
 
-def excerpt_of(seat: Seat) -> str:
-    """The first words of the ticket of a seat that came `with_excerpts`."""
-    return excerpt(vars(seat)["beginning"], EXCERPT)
+def excerpt_of(assignment: Assignment) -> str:
+    """The first words of the ticket of an assignment that came `with_excerpts`."""
+    return excerpt(vars(assignment)["beginning"], EXCERPT)

@@ -19,7 +19,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from classifier.text import excerpt
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.models.decision import DecisionQuerySet
 
 SIZE, LOOKED_THROUGH = 50, 2_000
@@ -84,9 +84,9 @@ def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
 
 def _entries(rows: Sequence[Any]) -> list[Entry]:
     """With a lead's word where it differs from a label that stands (one query)."""
-    doubles = {row.ticket_id for row in rows if row.purpose == Seat.Purpose.DOUBLE and not row.ticket.sealed}
+    doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
     words = Decision.objects.standing().labelled().with_labels().filter(ticket__in=doubles)
-    by_ticket = {word.ticket_id: word for word in words.filter(purpose=Seat.Purpose.ADJUDICATION)}
+    by_ticket = {word.ticket_id: word for word in words.filter(purpose=Assignment.Purpose.ADJUDICATION)}
     return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
 
 

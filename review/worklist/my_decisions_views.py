@@ -12,7 +12,7 @@ from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
 from review.http import HtmxHttpRequest, key_of
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen import submit
 from review.screen.views import PAGES, lane_for
 from review.worklist import my_decisions
@@ -44,4 +44,6 @@ def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         messages.error(request, outcome.text)
         return redirect(reverse("review:mine", query=request.GET))
     messages.success(request, outcome.text)
-    return redirect(PAGES[lane_for(request, Seat.objects.values_list("lane", flat=True).get(pk=decision.seat_id))])
+    return redirect(
+        PAGES[lane_for(request, Assignment.objects.values_list("lane", flat=True).get(pk=decision.assignment_id))]
+    )

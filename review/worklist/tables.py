@@ -21,19 +21,19 @@ from django_tables2.data import TableData
 
 from classifier.database import search
 from classifier.web.pagination import BoundedPaginator
-from review.models import Seat
+from review.models import Assignment
 from review.screen import bulk
 from review.worklist.filter_options import Choices
-from review.worklist.filters import SeatFilter
+from review.worklist.filters import AssignmentFilter
 from review.worklist.listing import Listing, excerpt_of
 
 PAGE = 25
 
 
-class SeatData(TableData):
+class AssignmentData(TableData):
     """The listing of what the filters leave, in the order that the table is told to have."""
 
-    def __init__(self, filters: SeatFilter) -> None:
+    def __init__(self, filters: AssignmentFilter) -> None:
         super().__init__(None)
         self._filters = filters
 
@@ -47,14 +47,14 @@ class SeatData(TableData):
 
 
 class Cell(django_tables2.Column):
-    """Made of the whole seat by the table's method of the column's name."""
+    """Made of the whole assignment by the table's method of the column's name."""
 
     def __init__(self, name: Any, **values: Any) -> None:
         super().__init__(verbose_name=name, accessor="pk", empty_values=(), **values)
 
 
-class SeatTable(django_tables2.Table):
-    """Open seats as one person may take or accept them."""
+class AssignmentTable(django_tables2.Table):
+    """Open assignments as one person may take or accept them."""
 
     select = Cell(gettext_lazy("Select"), orderable=False)
     ticket = Cell(gettext_lazy("Ticket"), orderable=False)
@@ -76,9 +76,9 @@ class SeatTable(django_tables2.Table):
     class Meta:
         attrs = {"class": "queue", "role": "table"}
 
-    def __init__(self, query: QueryDict, filters: SeatFilter, choices: Choices) -> None:
+    def __init__(self, query: QueryDict, filters: AssignmentFilter, choices: Choices) -> None:
         self.query, self.reviewer, self.choices, self.now = query, filters.reviewer, choices, filters.now
-        super().__init__(SeatData(filters), order_by=query.get("sort", "").split(",")[0])
+        super().__init__(AssignmentData(filters), order_by=query.get("sort", "").split(",")[0])
         self.paginator = Paginator(self.rows, PAGE)
         self.page = self.paginator.get_page(query.get("page"))
         self.most, self.most_matches = BoundedPaginator.MOST, search.MOST_MATCHES
@@ -92,49 +92,49 @@ class SeatTable(django_tables2.Table):
             (format_html(start, column.name, column.header), getattr(self, f"render_{column.name}"))
             for column in self.columns
         ]
-        seats: Any = self.page.object_list
-        for seat in seats.data:
+        assignments: Any = self.page.object_list
+        for assignment in assignments.data:
             # Closing a cell is no text of anybody's.
-            made = (opening + conditional_escape(render(seat)) + mark_safe("</td>") for opening, render in cells)  # noqa: S308
+            made = (opening + conditional_escape(render(assignment)) + mark_safe("</td>") for opening, render in cells)  # noqa: S308
             yield mark_safe("".join(made))  # noqa: S308 - escaped above
 
-    def render_select(self, record: Seat) -> SafeString | str:
+    def render_select(self, record: Assignment) -> SafeString | str:
         if bulk.hindrance(record, self.reviewer, self.now):
             return ""
         return format_html(
-            '<input type="hidden" name="shown" value="{0}"><input type="checkbox" name="seat" value="{0}" '
+            '<input type="hidden" name="shown" value="{0}"><input type="checkbox" name="assignment" value="{0}" '
             'aria-label="{1}">',
             record.pk,
             _("Select ticket %d") % record.ticket_id,
         )
 
-    def render_ticket(self, record: Seat) -> SafeString:
+    def render_ticket(self, record: Assignment) -> SafeString:
         url = reverse("classifier:ticket", args=[record.ticket_id])
         return format_html('<a href="{}" dir="auto">{}</a>', url, excerpt_of(record))
 
-    def render_reason(self, record: Seat) -> str:
+    def render_reason(self, record: Assignment) -> str:
         return _("blind review") if record.blind else record.get_reason_display()
 
-    def render_category(self, record: Seat) -> str:
+    def render_category(self, record: Assignment) -> str:
         return self.choices.categories.every.get(record.category_id or 0, "")
 
-    def render_sentiment(self, record: Seat) -> str:
+    def render_sentiment(self, record: Assignment) -> str:
         return self.choices.sentiments.every.get(record.sentiment_id or 0, "")
 
-    def render_confidence(self, record: Seat) -> str:
+    def render_confidence(self, record: Assignment) -> str:
         """Rounded down, as on the ticket's page."""
         return "" if record.confidence is None else f"{math.floor(record.confidence * 100 + 1e-9) / 100:.2f}"
 
-    def render_model(self, record: Seat) -> str:
-        return self.choices.models.get(record.spec_id or 0, "")
+    def render_model(self, record: Assignment) -> str:
+        return self.choices.models.get(record.language_model_id or 0, "")
 
-    def render_language(self, record: Seat) -> str:
+    def render_language(self, record: Assignment) -> str:
         return record.language
 
-    def render_age(self, record: Seat) -> SafeString:
+    def render_age(self, record: Assignment) -> SafeString:
         return _time(record.received_at, timesince(record.received_at, self.now, depth=1))
 
-    def render_due(self, record: Seat) -> SafeString | str:
+    def render_due(self, record: Assignment) -> SafeString | str:
         due = record.due_at
         if due is None:
             return ""
@@ -142,10 +142,10 @@ class SeatTable(django_tables2.Table):
             return _time(due, _("%s late") % timesince(due, self.now, depth=1), urgent=True)
         return _time(due, _("in %s") % timeuntil(due, self.now, depth=1), urgent=due <= self.data.data.urgent)
 
-    def render_assignee(self, record: Seat) -> str:
+    def render_assignee(self, record: Assignment) -> str:
         return self.choices.in_hand[record.pk][1] if record.pk in self.choices.in_hand else ""
 
-    def render_take(self, record: Seat) -> SafeString:
+    def render_take(self, record: Assignment) -> SafeString:
         return format_html(
             '<button class="plain" formaction="{}">{} <span class="unseen">{}</span></button>',
             reverse("review:take", args=[record.ticket_id]),

@@ -18,11 +18,11 @@ from django.views.decorators.vary import vary_on_headers
 from classifier import form_recovery
 from review.duplicates import incidents
 from review.http import HtmxHttpRequest
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen import bulk
 from review.worklist.filter_options import Choices
-from review.worklist.filters import SeatFilter
-from review.worklist.tables import SeatTable
+from review.worklist.filters import AssignmentFilter
+from review.worklist.tables import AssignmentTable
 
 reviews = permission_required("review.add_decision", raise_exception=True)
 UNDO = "undo"
@@ -36,8 +36,8 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
     if selection := form_recovery.take(request, "review:accept"):
         return _preview(request, selection)
     query, choices = _stated(request.GET), Choices.current()
-    filters = SeatFilter(query, request.user, choices)
-    context: dict[str, Any] = {"filters": filters, "table": SeatTable(query, filters, choices)}
+    filters = AssignmentFilter(query, request.user, choices)
+    context: dict[str, Any] = {"filters": filters, "table": AssignmentTable(query, filters, choices)}
     if request.htmx:
         response = render(request, "review/worklist/_queue_table.html", context | {"swapped": True})
         response["HX-Push-Url"] = _queue_url(query)
@@ -69,8 +69,8 @@ def _preview(request: HtmxHttpRequest, selection: QueryDict) -> HttpResponse:
     return redirect(_queue_url(back))
 
 
-def _selected(selection: QueryDict) -> list[Seat]:
-    return bulk.chosen(selection.getlist("shown" if "all" in selection else "seat"))
+def _selected(selection: QueryDict) -> list[Assignment]:
+    return bulk.chosen(selection.getlist("shown" if "all" in selection else "assignment"))
 
 
 def _back(selection: QueryDict) -> QueryDict:

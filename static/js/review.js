@@ -20,8 +20,8 @@ const categories = [...document.querySelectorAll("#all-categories option")].map(
 });
 const actions = new Map(Object.entries(JSON.parse(desk.dataset.keys)).map(([action, key]) => [key, action]));
 
-let seat = null;
-let seatedAt = -Infinity;
+let assignment = null;
+let assignedAt = -Infinity;
 let finder = null;
 let pending = null; // An answer on its way: its form, what it said, and how long to wait before it is sent again.
 
@@ -105,7 +105,7 @@ function showGuideline() {
 // A second click of two in a row meant the ticket that is gone.
 
 desk.addEventListener("click", (event) => {
-  const late = event.timeStamp - seatedAt < DOUBLE_CLICK_MILLISECONDS;
+  const late = event.timeStamp - assignedAt < DOUBLE_CLICK_MILLISECONDS;
   if (event.detail === 0 || !late || !event.target.closest("form button")) return;
   event.preventDefault();
   event.stopPropagation();
@@ -159,16 +159,16 @@ function sayWhatEnterDoes() {
 new MutationObserver(welcome).observe(desk, { childList: true });
 
 function welcome() {
-  if (!card() || card() === seat) return;
-  const first = seat === null;
-  seat = card();
-  seatedAt = first ? -Infinity : performance.now();
+  if (!card() || card() === assignment) return;
+  const first = assignment === null;
+  assignment = card();
+  assignedAt = first ? -Infinity : performance.now();
   saved();
   const input = document.getElementById("find");
   finder = input && new Finder(input, categories, sayWhatEnterDoes);
   sayWhatEnterDoes();
-  for (const one of seat.querySelectorAll(".by-script")) one.hidden = false;
-  const start = seat.querySelector("[autofocus]") ?? document.getElementById("heading");
+  for (const one of assignment.querySelectorAll(".by-script")) one.hidden = false;
+  const start = assignment.querySelector("[autofocus]") ?? document.getElementById("heading");
   if (!first || document.activeElement === document.body) start.focus();
 }
 
@@ -295,7 +295,7 @@ setInterval(async () => {
   if (!form || document.hidden || !present) return;
   present = false;
   const kept = card();
-  const body = new URLSearchParams({ seat: kept.dataset.seat });
+  const body = new URLSearchParams({ assignment: kept.dataset.assignment });
   const headers = { "X-CSRFToken": newestToken() ?? form.elements.csrfmiddlewaretoken.value };
   const response = await fetch(desk.dataset.keep, { method: "POST", body, headers }).catch(() => null);
   if (response?.status === 409 && kept === card() && !pending) say(desk.dataset.taken);

@@ -15,11 +15,11 @@ from classifier.models import (
     Verdict,
 )
 from classifier.pipeline import sync_classification
-from review.models import Seat
+from review.models import Assignment
 from tests import servers
 from tests.api.caller import Caller, caller, problem
 from tests.conftest import UseServer
-from tests.factories import make_ticket, make_user, run_desk
+from tests.factories import configure_review, make_ticket, make_user
 from tests.servers import (
     OpenAIServer,
     Reply,
@@ -37,7 +37,7 @@ def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead: Caller, embed
     assert result.keys() >= KEYS
     said = Prediction.objects.get()
     assert (result["category"], result["sentiment"]) == (said.category.name, said.sentiment.name)
-    assert (result["model"], result["reasoning"]) == (said.spec.name, said.reasoning)
+    assert (result["model"], result["reasoning"]) == (said.language_model.name, said.reasoning)
     assert result["review_flag"] is not Verdict.objects.get().accepted
     ticket = Ticket.objects.get()
     assert (result["ticket"]["id"], result["ticket"]["state"]) == (ticket.pk, ticket.state)
@@ -67,14 +67,14 @@ def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead: Caller, 
 
 
 def test_what_a_model_failed_at_says_why_and_goes_to_people(lead: Caller, primary: UseServer) -> None:
-    run_desk()
+    configure_review()
     with OpenAIServer(lambda request: say("The dog ate my JSON.")) as server:
         primary(server)
         (result,) = lead.post("/classify", {"text": "Hello"}).json()["results"]
     assert result["error"]
     assert result["category"] is None
     assert result["review_flag"] is True
-    assert Seat.objects.open().count() == 1
+    assert Assignment.objects.open().count() == 1
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from classifier.api import keys
 from classifier.models import (
     ApiKey,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Ticket,
 )
@@ -30,10 +30,10 @@ from review.gold import snapshots
 from tests import servers
 from tests.conftest import UseServer
 from tests.factories import (
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 from tests.servers import OpenAIServer
 
@@ -92,14 +92,16 @@ def test_the_client_waits_tries_again_and_does_nothing_twice(
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl is installed")
 def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, key: str, threads: None) -> None:
     """Each block of the page, in a shell, in order."""
-    Gate.objects.update(primary=ModelSpec.objects.embedded(), second_opinion=None)
-    run_desk()
-    (seat,) = hold(make_ticket())
+    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
+    configure_review()
+    (assignment,) = hold(make_ticket())
     runs.load_built_in()
     snapshots.take()
     page = (ROOT / "docs" / "api.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
-    given = f'set -eu; URL={live_server.url} KEY={key} TICKET={seat.ticket_id}\ncurl() {{ command curl -f "$@"; }}\n'
+    given = (
+        f'set -eu; URL={live_server.url} KEY={key} TICKET={assignment.ticket_id}\ncurl() {{ command curl -f "$@"; }}\n'
+    )
     done = subprocess.run(
         ["/bin/bash", "-c", given + "\n".join(blocks)], cwd=ROOT, capture_output=True, text=True, timeout=120
     )

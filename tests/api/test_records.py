@@ -6,22 +6,22 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models import ContractVersion, ModelSpec, Ticket
+from classifier.models import ContractVersion, LanguageModel, Ticket
 from review.benchmark import execution, runs
 from review.gold import snapshots
 from review.models import (
+    AccuracyTarget,
+    Assignment,
     Certificate,
     Decision,
-    Promise,
     Run,
-    Seat,
 )
 from tests.api.caller import Caller, caller, problem
 from tests.factories import (
+    configure_review,
     hold,
     make_gold,
     make_ticket,
-    run_desk,
 )
 from tests.review.certification.scenes import recorded
 
@@ -29,52 +29,54 @@ LABEL = {"category": "Billing", "sentiment": "Neutral"}
 
 
 @pytest.fixture
-def seat(lead: Caller) -> Seat:
-    run_desk()
+def assignment(lead: Caller) -> Assignment:
+    configure_review()
     return hold(make_ticket())[0]
 
 
-def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead: Caller, seat: Seat) -> None:
-    answer = lead.post("/decisions", LABEL | {"ticket": seat.ticket_id, "note": "By phone."})
+def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead: Caller, assignment: Assignment) -> None:
+    answer = lead.post("/decisions", LABEL | {"ticket": assignment.ticket_id, "note": "By phone."})
     assert answer.status_code == 201
     made = Decision.objects.get()
     assert (made.reviewer, made.label, made.note) == (lead.key.user, "Billing | Neutral", "By phone.")
     assert Ticket.objects.get().state == Ticket.State.SETTLED
-    assert lead.get(f"/tickets/{seat.ticket_id}").json()["label"] == LABEL | {"by": "people", "confidence": None}
-    assert lead.get(f"/tickets/{seat.ticket_id}/decisions").json()["items"] == [answer.json()]
+    assert lead.get(f"/tickets/{assignment.ticket_id}").json()["label"] == LABEL | {"by": "people", "confidence": None}
+    assert lead.get(f"/tickets/{assignment.ticket_id}/decisions").json()["items"] == [answer.json()]
     assert lead.get("/decisions").json()["items"] == [answer.json()]
 
 
 def test_what_the_person_knew_makes_the_difference_between_accepted_and_corrected(lead: Caller, ana: User) -> None:
-    run_desk()
-    seats = hold(make_ticket("One"), make_ticket("Two"))
-    said = seats[0].ticket.predictions.get()
+    configure_review()
+    assignments = hold(make_ticket("One"), make_ticket("Two"))
+    said = assignments[0].ticket.predictions.get()
     label = {"category": said.category.name, "sentiment": said.sentiment.name}
     verdicts = [
-        caller(ana).post("/decisions", label | {"ticket": seat.ticket_id, "seen": seen}).json()["verdict"]
-        for seat, seen in zip(seats, (True, False), strict=True)
+        caller(ana).post("/decisions", label | {"ticket": assignment.ticket_id, "seen": seen}).json()["verdict"]
+        for assignment, seen in zip(assignments, (True, False), strict=True)
     ]
     assert verdicts == ["accepted", "corrected"]
 
 
-def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(lead: Caller, seat: Seat, ana: User) -> None:
-    lead.post("/decisions", LABEL | {"ticket": seat.ticket_id})
-    late = caller(ana).post("/decisions", LABEL | {"ticket": seat.ticket_id, "sentiment": "Positive"})
+def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(
+    lead: Caller, assignment: Assignment, ana: User
+) -> None:
+    lead.post("/decisions", LABEL | {"ticket": assignment.ticket_id})
+    late = caller(ana).post("/decisions", LABEL | {"ticket": assignment.ticket_id, "sentiment": "Positive"})
     assert "Billing | Neutral" in problem(late, 409, "too-late")["detail"]
     problem(lead.post("/decisions", LABEL | {"ticket": make_ticket("New").pk}), 409, "too-late")
     problem(lead.post("/decisions", LABEL | {"ticket": 10**9}), 404)
     assert Decision.objects.count() == 1
 
 
-def test_a_seat_of_leads_is_not_an_agents_to_answer(seat: Seat, ana: User, lead: Caller) -> None:
-    Seat.objects.update(lane=Seat.Lane.LEADS)
-    sent = LABEL | {"ticket": seat.ticket_id}
+def test_a_assignment_of_leads_is_not_an_agents_to_answer(assignment: Assignment, ana: User, lead: Caller) -> None:
+    Assignment.objects.update(lane=Assignment.Lane.LEADS)
+    sent = LABEL | {"ticket": assignment.ticket_id}
     problem(caller(ana).post("/decisions", sent), 409, "too-late")
     assert lead.post("/decisions", sent).status_code == 201
 
 
-def test_a_label_that_is_not_in_the_taxonomy_is_named(lead: Caller, seat: Seat) -> None:
-    sent = {"ticket": seat.ticket_id, "category": "Biling", "sentiment": "\0"}
+def test_a_label_that_is_not_in_the_taxonomy_is_named(lead: Caller, assignment: Assignment) -> None:
+    sent = {"ticket": assignment.ticket_id, "category": "Biling", "sentiment": "\0"}
     told = problem(lead.post("/decisions", sent), 422, "invalid")
     assert [error["pointer"] for error in told["errors"]] == ["/category", "/sentiment"]
 
@@ -84,14 +86,14 @@ def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead: Ca
     assert taxonomy["version"] == ContractVersion.objects.in_force().digest
     assert "Billing" in [one["name"] for one in taxonomy["categories"]]
     answer = lead.get("/models")
-    assert answer.json()["answering"] == ModelSpec.objects.embedded().name
-    assert len(answer.json()["items"]) == ModelSpec.objects.count()
+    assert answer.json()["answering"] == LanguageModel.objects.embedded().name
+    assert len(answer.json()["items"]) == LanguageModel.objects.count()
     assert "http" not in answer.content.decode()
 
 
 def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
     runs.load_built_in()
-    digest, models = snapshots.take().digest, [ModelSpec.objects.embedded().pk]
+    digest, models = snapshots.take().digest, [LanguageModel.objects.embedded().pk]
     started = lead.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
     assert started.status_code == 202
     run = Run.objects.get()
@@ -105,13 +107,13 @@ def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
     wrongs: list[Any] = [{"models": [10**30]}, {"models": []}, {"models": models, "snapshot": "0" * 12}]
     for wrong in wrongs:
         problem(lead.post("/benchmark/runs", wrong), 422, "invalid")
-    missing = ModelSpec.objects.exclude(provider__api_key_env="").first()
+    missing = LanguageModel.objects.exclude(provider__api_key_env="").first()
     problem(lead.post("/benchmark/runs", {"models": [missing.pk]}), 422, "invalid")
     assert Run.objects.count() == 1
 
 
 def test_without_labels_there_is_nothing_to_run_on(lead: Caller) -> None:
-    told = problem(lead.post("/benchmark/runs", {"models": [ModelSpec.objects.embedded().pk]}), 422)
+    told = problem(lead.post("/benchmark/runs", {"models": [LanguageModel.objects.embedded().pk]}), 422)
     assert "label" in told["detail"]
 
 
@@ -137,7 +139,7 @@ def test_the_promise_is_told_with_what_it_stands_on(lead: Caller) -> None:
     recorded()
     certificate = Certificate.objects.latest("pk")
     standing = lead.get("/certificates/current").json()
-    assert standing["promise"]["target"] == Promise.current().target
+    assert standing["accuracy_target"]["target"] == AccuracyTarget.current().target
     listed = lead.get("/certificates").json()["items"]
     assert (listed[0]["id"], listed[0]["audits"]) == (certificate.pk, certificate.audits)
     assert lead.get("/certificates/alarms").json()["items"]

@@ -21,10 +21,10 @@ from schemathesis.specs.openapi.checks import (
 from review.gold import snapshots
 from tests.api.caller import caller
 from tests.factories import (
+    configure_review,
     hold,
     make_gold,
     make_ticket,
-    run_desk,
 )
 
 PROMISED = [not_a_server_error, content_type_conformance, response_schema_conformance, status_code_conformance]
@@ -45,7 +45,7 @@ def connected() -> Iterator[None]:
 
 @pytest.fixture
 def key(catalogue: None, admin: User) -> str:
-    run_desk()
+    configure_review()
     hold(make_ticket())
     make_gold()
     snapshots.take()

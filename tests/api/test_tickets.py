@@ -10,11 +10,11 @@ from classifier.models import Ticket
 from review.workflow import decisions
 from tests.api.caller import Caller, problem
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 
 ODD = {"text": "a\0b \ud800 c", "external_id": "\0\udfff", "customer": "\0", "channel": "\0", "language": "\0"}
@@ -93,7 +93,7 @@ def test_a_list_goes_on_by_cursor_and_misses_nothing(lead: Caller) -> None:
 
 
 def test_a_list_is_narrowed_by_state_and_time(lead: Caller) -> None:
-    run_desk()
+    configure_review()
     old = make_ticket("Old", received_at=datetime(2020, 1, 1, tzinfo=UTC))
     held = make_ticket("Held")
     hold(held)
@@ -116,11 +116,11 @@ def test_a_label_is_told_as_far_as_it_counts(lead: Caller) -> None:
 
 
 def test_of_a_sealed_ticket_nothing_is_told_of_what_was_said(lead: Caller) -> None:
-    run_desk(blind_share=1)
-    (seat,) = hold(make_ticket(), reasoning="It is about a secret.")
-    assert seat.ticket.__class__.objects.get().sealed
+    configure_review(blind_share=1)
+    (assignment,) = hold(make_ticket(), reasoning="It is about a secret.")
+    assert assignment.ticket.__class__.objects.get().sealed
     for path in ("", "/predictions", "/decisions"):
-        answer = lead.get(f"/tickets/{seat.ticket_id}{path}")
+        answer = lead.get(f"/tickets/{assignment.ticket_id}{path}")
         assert answer.json()["sealed"] is True
         assert "secret" not in answer.content.decode()
         assert answer.json().get("items", []) == []
@@ -128,7 +128,7 @@ def test_of_a_sealed_ticket_nothing_is_told_of_what_was_said(lead: Caller) -> No
 
 
 def test_lists_cost_the_same_number_of_queries_however_long_they_are(lead: Caller) -> None:
-    run_desk()
+    configure_review()
     numbers = {}
     lead.get("/models")  # its use is written down now, and not again for a minute
     for length, more in ((3, 3), (30, 27)):

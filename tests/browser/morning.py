@@ -6,7 +6,7 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Category
 from review.models import Decision
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 TEXTS = [
     "My card was charged twice for the same invoice.",
@@ -20,7 +20,7 @@ TEXTS = [
 
 def six_wait() -> None:
     """In the order of their texts."""
-    run_desk()
+    configure_review()
     for number, text in enumerate(TEXTS):
         hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
 

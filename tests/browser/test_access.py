@@ -11,30 +11,30 @@ from classifier.models import (
     Category,
     ContractVersion,
     DraftLabel,
-    ModelSpec,
+    LanguageModel,
     Ticket,
 )
 from review.benchmark import execution, runs
 from review.benchmark.runs import Entry
 from review.gold import snapshots
 from review.models import (
+    Assignment,
     Decision,
     GoldLabel,
     Run,
-    Seat,
 )
 from review.specialist import emerging_topics
 from review.workflow import decisions
 from tests.browser.conftest import Console
 from tests.browser.everybody import complaints, too_wide
 from tests.factories import (
+    configure_review,
     hold,
-    make_doubt,
     make_example,
     make_gold,
+    make_label_issue,
     make_ticket,
     make_topic,
-    run_desk,
 )
 from tests.review.certification.scenes import alarmed, certified, passing
 from tests.review.specialist.test_specialist_page import course
@@ -46,15 +46,15 @@ HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
 
 def settle(ticket: Ticket, reviewer: User) -> Decision:
     """As if decided at the screen, with a suggestion of the model in sight."""
-    (seat,) = Seat.objects.open().filter(ticket=ticket)
-    return decisions.decide(seat, reviewer, decisions.label_of(seat), key=uuid4())
+    (assignment,) = Assignment.objects.open().filter(ticket=ticket)
+    return decisions.decide(assignment, reviewer, decisions.label_of(assignment), key=uuid4())
 
 
 def benchmark_runs() -> tuple[Run, Run]:
     """One of the embedded model that has ended, and one that nobody has begun with; a text of theirs is hostile."""
     runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
-    entries = [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())]
+    entries = [Entry(LanguageModel.objects.embedded(), ContractVersion.objects.in_force())]
     first, second = (runs.start(snapshots.take(), entries) for _time in range(2))
     execution.work_off(first.pk)
     return first, second
@@ -63,7 +63,7 @@ def benchmark_runs() -> tuple[Run, Run]:
 @pytest.fixture
 def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     """A desk at which everything has happened, and the address of each page there is."""
-    run_desk()
+    configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     done = make_ticket("My invoice is wrong.", customer="c@example.org")
     hold(done, category=billing)
@@ -73,16 +73,16 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
     (passed,) = hold(make_ticket("Somebody will sue."), category=billing)
     decisions.escalate(passed, ana, note="Legal.", key=uuid4())
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     sentiment = done.predictions.first().sentiment
     first, second = hold(make_ticket("Two people see it differently."))
     decisions.decide(first, ana, decisions.Label(billing, sentiment), key=uuid4())
     decisions.decide(second, ben, decisions.Label(technical, sentiment), key=uuid4())
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     (blind,) = hold(make_ticket("Nobody says what this is."))
     ended, under_way = benchmark_runs()
     contender = ended.contenders.get()
-    make_doubt(make_gold(HOSTILE + " once more"), "Account")
+    make_label_issue(make_gold(HOSTILE + " once more"), "Account")
     course()
     Category.objects.create(name="Technically", description=technical.description)
     topic, new = make_topic(HOSTILE), emerging_topics.draft_of(DraftLabel(name="Insurance", examples=HOSTILE), lea)
@@ -98,7 +98,7 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "queue": "/review/queue/",
         "my decisions": "/review/mine/",
         "specialist": "/review/specialist/",
-        "doubtful labels": "/review/doubts/",
+        "doubtful labels": "/review/label_issues/",
         "lead": "/review/lead/",
         "lead's screen": "/review/lead/work/",
         "preferences": "/review/preferences/",
@@ -124,7 +124,7 @@ def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
     unseen = passing(20)[0]
     alarmed(figures={"audits": 40, "errors": 1})
     return {
-        "promise": "/review/assurance/?target=99&risk=5",
+        "accuracy_target": "/review/assurance/?target=99&risk=5",
         "ticket that passed": unseen.get_absolute_url(),
         "models": "/models/",
     }

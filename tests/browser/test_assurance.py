@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from classifier.models import Gate, Ticket
-from review.models import Alarm, Promise
+from review.models import AccuracyTarget, Alarm
 from tests.browser.conftest import OpenPage
-from tests.factories import run_desk
+from tests.factories import configure_review
 from tests.review.certification.auditing import make_grid
 from tests.review.certification.scenes import (
     alarmed,
@@ -25,7 +25,7 @@ PAGE = "/review/assurance/"
 
 @pytest.fixture
 def lead(lead: Page) -> Page:
-    run_desk()
+    configure_review()
     return lead
 
 
@@ -34,7 +34,7 @@ def headline(page: Page) -> str:
 
 
 def test_from_a_fixed_threshold_to_a_certificate(lead: Page, ana: User) -> None:
-    lead.get_by_role("link", name="Promise", exact=True).press("Enter")
+    lead.get_by_role("link", name="AccuracyTarget", exact=True).press("Enter")
     expect(lead.locator(".headline")).to_contain_text("Nothing is promised.")
     lead.get_by_role("button", name="Go over to certified").press("Enter")
     expect(lead.get_by_role("heading", name="Have audits decide what passes unseen?")).to_be_focused()
@@ -50,7 +50,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead: Page, ana: User) -> None:
     lead.locator("section", has_text="What is promised").get_by_label("Why").fill("A first step.")
     lead.keyboard.press("Enter")
     expect(lead.get_by_text("The promise is stated anew.")).to_be_visible()
-    assert Promise.current().target == 0.8
+    assert AccuracyTarget.current().target == 0.8
 
     make_grid()
     lead.reload()
@@ -73,7 +73,7 @@ def test_another_target_is_tried_in_place(lead: Page, ana: User) -> None:
     expect(lead.locator("#tried .serving")).to_contain_text("99%")
     expect(lead.locator("#id_what_if_target")).to_be_focused()
     assert lead.url.endswith("?target=99&risk=5")
-    assert Promise.current().target == 0.8
+    assert AccuracyTarget.current().target == 0.8
 
 
 def test_without_script_a_target_is_tried_all_the_same(

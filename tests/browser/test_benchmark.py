@@ -8,9 +8,9 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
 from review.benchmark import execution, runs
-from review.models import GoldLabel, Run, Seat
+from review.models import Assignment, GoldLabel, Run
 from tests.browser.conftest import OpenPage
-from tests.factories import make_spec
+from tests.factories import make_language_model
 from tests.review.benchmark.test_benchmark import (
     CATEGORIES,
     SENTIMENTS,
@@ -38,7 +38,7 @@ def compared(lead: Page) -> Run:
 def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
     hold_out(12)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        make_spec(server, name="perfect", family="a")
+        make_language_model(server, name="perfect", family="a")
         lead.get_by_role("link", name="Benchmark").click()
         expect(lead.get_by_role("checkbox", name=re.compile("gpt-4.1-mini"))).to_be_disabled()
         lead.get_by_role("checkbox", name=re.compile("perfect")).check()
@@ -59,7 +59,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
 
 def test_progress_grows_while_one_looks(lead: Page) -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        run = started(hold_out(60), make_spec(server, name="slow", family="a"))
+        run = started(hold_out(60), make_language_model(server, name="slow", family="a"))
         lead.goto(run.get_absolute_url())
         expect(lead.get_by_role("progressbar")).to_have_attribute("value", "0")
 
@@ -119,7 +119,7 @@ def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead: Page, co
     expect(lead.get_by_text("Two people are asked anew")).to_be_visible()
     expect(lead.get_by_text("The label is disputed")).to_be_visible()
     assert GoldLabel.objects.get(state="disputed").note == "It is about a bill."
-    assert Seat.objects.open().count() == 2
+    assert Assignment.objects.open().count() == 2
 
 
 def test_filters_narrow_the_answers_at_once(lead: Page, compared: Run) -> None:
@@ -152,7 +152,7 @@ def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead: Page, co
 
 def test_no_page_of_many_models_with_long_names_scrolls_sideways(lead: Page) -> None:
     run = finished(hold_out(12), {f"{'long' * 25}-{number}": wrong_at(number) for number in range(10)})
-    contender = run.contenders.select_related("run", "spec").first()
+    contender = run.contenders.select_related("run", "language_model").first()
     assert contender
     for url in (run.get_absolute_url(), url_of(contender), url_of(contender, "answers"), "/review/benchmark/"):
         lead.goto(url)

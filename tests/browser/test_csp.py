@@ -22,8 +22,8 @@ from classifier.models import (
     Failure,
     Gate,
     HelpDesk,
+    LanguageModel,
     Mailbox,
-    ModelSpec,
     Ticket,
     Webhook,
     WriteBack,
@@ -32,10 +32,10 @@ from classifier.taxonomy import drafts
 from review.benchmark import draft_comparison, execution, runs
 from review.gold import snapshots
 from review.models import (
+    Assignment,
     Contender,
     Decision,
     Run,
-    Seat,
 )
 from review.specialist import emerging_topics
 from review.workflow import decisions
@@ -44,8 +44,8 @@ from tests.browser.conftest import Console, OpenPage
 from tests.factories import (
     PASSWORD,
     hold,
-    make_doubt,
     make_gold,
+    make_label_issue,
     make_ticket,
     make_topic,
     make_user,
@@ -65,18 +65,18 @@ def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
     """The pages of the admin, with a row of everything."""
     recorded()
     # Nobody is asked about these, so that the queue holds what each test puts into it.
-    Seat.objects.all().delete()
+    Assignment.objects.all().delete()
     runs.load_built_in()
     Group.objects.create(name="Some")
     keys.make("Help desk", admin, ["classify"])
     TOTP.activate(make_user("protected"), generate_totp_secret())
     SocialAccount.objects.create(user=User.objects.get(username="protected"), provider="sso", uid="42")
     Erasure.objects.create(kind=Erasure.Kind.ERASED, remains=["snapshot f799cd88bcbd"])
-    (seat,) = hold(make_ticket("<script>alert(1)</script>"))
-    connected(seat.ticket)
-    prediction = seat.ticket.predictions.get()
-    decisions.decide(seat, admin, Label(prediction.category, prediction.sentiment), key=uuid4())
-    about = {"ticket": seat.ticket, "spec": Gate.current().primary, "contract": prediction.contract}
+    (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
+    connected(assignment.ticket)
+    prediction = assignment.ticket.predictions.get()
+    decisions.decide(assignment, admin, Label(prediction.category, prediction.sentiment), key=uuid4())
+    about = {"ticket": assignment.ticket, "language_model": Gate.current().primary, "contract": prediction.contract}
     Failure.objects.create(kind="timeout", detail="No answer.", **about)
     for changed in (Category.objects.first(), Gate.current()):
         changed.save()
@@ -90,8 +90,10 @@ def office(open_page: OpenPage, catalogue: None, admin: User) -> Page:
 def connected(ticket: Ticket) -> None:
     """Other systems on all sides; nothing is sent to them."""
     events.send_test(Webhook.objects.create(name="CRM", url="https://crm.invalid/hook", secret_env="CRM_SECRET"))
-    desk = HelpDesk.objects.create(name="Desk", slug="desk", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET")
-    WriteBack.objects.create(destination=desk, ticket=ticket)
+    review_settings = HelpDesk.objects.create(
+        name="ReviewSettings", slug="review_settings", kind=HelpDesk.Kind.ZENDESK, secret_env="DESK_SECRET"
+    )
+    WriteBack.objects.create(destination=review_settings, ticket=ticket)
     Mailbox.objects.create(name="Mail", slug="mail", host="mail.invalid", user="help", password_env="MAIL_PASSWORD")
 
 
@@ -99,7 +101,7 @@ def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
     draft = drafts.begin("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
-    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [ModelSpec.objects.embedded()]))
+    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [LanguageModel.objects.embedded()]))
     execution.work_off(run.pk)
     return run
 
@@ -135,7 +137,7 @@ def test_no_page_of_the_admin_is_complained_of(office: Page, admin: User, consol
 
 
 def test_no_page_of_the_app_is_complained_of(office: Page, console: Console) -> None:
-    (seat,) = hold(make_ticket("One more to review."))
+    (assignment,) = hold(make_ticket("One more to review."))
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
     digest = contender.run.snapshot.short
@@ -143,8 +145,8 @@ def test_no_page_of_the_app_is_complained_of(office: Page, console: Console) -> 
     ones: dict[str, list[object]] = {
         "classifier:ticket": [Ticket.objects.last().pk],
         "review:alike": [Decision.objects.get().pk],
-        "review:similar": [seat.pk],
-        "review:doubt": [make_doubt(make_gold(), "Account").pk],
+        "review:similar": [assignment.pk],
+        "review:label_issue": [make_label_issue(make_gold(), "Account").pk],
         "review:topic": [topic.pk],
         "review:drafted": [new.pk],
         "review:run": [contender.run_id],

@@ -4,15 +4,15 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from review.models import Doubt, GoldLabel, Preferences
+from review.models import GoldLabel, LabelIssue, Preferences
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import faults
 from tests.factories import (
+    configure_review,
     hold,
-    make_doubt,
     make_gold,
+    make_label_issue,
     make_ticket,
-    run_desk,
 )
 
 pytestmark = pytest.mark.browser
@@ -27,18 +27,18 @@ TEXTS = [
 
 @pytest.fixture
 def lead(lead: Page) -> Page:
-    lead.goto("/review/doubts/")
+    lead.goto("/review/label_issues/")
     return lead
 
 
 @pytest.fixture
 def doubted(lead: Page) -> Page:
     """Four labels in doubt, the first one believed least."""
-    run_desk()
+    configure_review()
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
     for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
-        make_doubt(make_gold(text), *label, belief=0.02 + place / 10)
-    lead.goto("/review/doubts/")
+        make_label_issue(make_gold(text), *label, belief=0.02 + place / 10)
+    lead.goto("/review/label_issues/")
     return lead
 
 
@@ -88,7 +88,7 @@ def test_a_wrong_key_is_put_right(doubted: Page) -> None:
     sees(doubted, 0)
     doubted.keyboard.press("c")
     sees(doubted, 1)
-    expect(doubted).to_have_url("/review/doubts/")
+    expect(doubted).to_have_url("/review/label_issues/")
     assert given(0) == "Technical | Negative"
 
 
@@ -135,7 +135,7 @@ def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
 
 
 def test_everything_goes_without_javascript(plain: Page) -> None:
-    plain.goto("/review/doubts/")
+    plain.goto("/review/label_issues/")
     plain.get_by_role("button", name="Keep the label").click()
     expect(plain.get_by_text("Kept.")).to_be_visible()
     plain.get_by_role("button", name="Correct it to Account | Neutral").click()
@@ -169,14 +169,14 @@ def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
         doubted.keyboard.press("k")
         sees(doubted, number)
     found += check(doubted, "hostile")
-    Doubt.objects.all().delete()
+    LabelIssue.objects.all().delete()
     doubted.reload()
     found += check(doubted, "nothing left")
     assert found == []
 
 
 def test_what_arrived_together_is_for_everybody(agent: Page) -> None:
-    run_desk()
+    configure_review()
     hold(*[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)])
     agent.goto("/review/queue/")
     expect(agent.get_by_role("heading", name="Arrived together")).to_be_visible()

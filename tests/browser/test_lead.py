@@ -7,9 +7,9 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
 from classifier.models import Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from tests.browser.conftest import OpenPage
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate
 
 pytestmark = pytest.mark.browser
@@ -19,16 +19,16 @@ HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا"
 
 @pytest.fixture
 def lead(lead: Page) -> Page:
-    run_desk()
+    configure_review()
     return lead
 
 
 def differ(one: User, other: User, text: str) -> Ticket:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket(text)
-    for seat, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
-        answer(seat, person, category)
-    run_desk()
+    for assignment, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+        answer(assignment, person, category)
+    configure_review()
     return ticket
 
 
@@ -55,7 +55,7 @@ def test_a_lead_works_through_what_waits(lead: Page, ana: User, ben: User) -> No
 
 
 def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPage, ana: User, lea: User) -> None:
-    run_desk()
+    configure_review()
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
     page = open_page(lea, java_script_enabled=False)
     page.goto("/review/lead/")
@@ -66,7 +66,7 @@ def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPag
 
 
 def test_an_agent_thinks_again(agent: Page, ana: User) -> None:
-    run_desk()
+    configure_review()
     answer(hold(make_ticket("Where is my refund?"))[0], ana, "Technical")
     answer(hold(make_ticket("Where is my parcel?"))[0], ana, "Technical")
     agent.get_by_role("link", name="My decisions").click()
@@ -77,7 +77,7 @@ def test_an_agent_thinks_again(agent: Page, ana: User) -> None:
     expect(agent.locator(".accept")).to_be_visible()
     agent.goto("/review/mine/?kind=undone")
     expect(agent.get_by_role("listitem")).to_have_count(1)
-    assert Seat.objects.get(state="open").reviewer == ana
+    assert Assignment.objects.get(state="open").reviewer == ana
 
 
 @pytest.mark.parametrize("address", ["/review/lead/", "/review/mine/"])
@@ -95,10 +95,10 @@ def test_hostile_text_moves_nothing_out_of_the_page(lead: Page, lea: User, ana: 
 
 
 def test_the_drawing_of_an_interval_needs_no_style_of_its_own(lead: Page, ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     for category in ["Billing", "Technical", "Account"] * 4:
-        for seat, person in zip(hold(make_ticket()), (ana, ben), strict=True):
-            answer(seat, person, category)
+        for assignment, person in zip(hold(make_ticket()), (ana, ben), strict=True):
+            answer(assignment, person, category)
     lead.goto("/review/lead/")
     drawn = lead.locator(".interval").first
     expect(drawn).to_be_visible()

@@ -6,13 +6,13 @@ import pytest
 from playwright.sync_api import Page, expect
 
 from review.models import Decision
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
 
 
 def test_a_key_that_is_typed_over_another_works_at_the_screen(agent: Page) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
     agent.goto("/review/preferences/")
     agent.get_by_label("Sentiment 3").click()

@@ -7,14 +7,14 @@ from django.contrib.auth.models import User
 from playwright.sync_api import Locator, Page, expect
 
 from classifier.models import Category
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow import leases
 from tests.browser.everybody import faults
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
-    run_desk,
 )
 
 pytestmark = pytest.mark.browser
@@ -26,7 +26,7 @@ HOSTILE = "<img src=x onerror=alert(1)><script>alert(2)</script> " + "long" * 30
 @pytest.fixture
 def waiting(catalogue: None) -> None:
     """Three about refunds, one that two models differ about, and many others."""
-    run_desk()
+    configure_review()
     billing, technical, account = (Category.objects.get(name=name) for name in ("Billing", "Technical", "Account"))
     for place, text in enumerate(REFUNDS):
         hold(make_ticket(text, language="en"), category=billing, confidence=0.2 + place / 10)
@@ -190,7 +190,7 @@ def test_every_state_of_the_pages_is_for_everybody(agent: Page, ben: User) -> No
     found += check(agent, "several groups")
     agent.goto("/review/queue/?sort=confidence")
     # Somebody else takes it after it was shown here.
-    leases.take(ben, Seat.objects.get(ticket__text=REFUNDS[0]).ticket)
+    leases.take(ben, Assignment.objects.get(ticket__text=REFUNDS[0]).ticket)
     for text in ("<script>alert(2)</script>", REFUNDS[0]):
         rows(agent).filter(has_text=text).get_by_role("checkbox").check()
     agent.get_by_role("button", name="Accept the selected").click()

@@ -8,7 +8,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Route, expect
 
 from classifier.models import Category, Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.morning import (
     TEXTS,
@@ -19,54 +19,54 @@ from tests.browser.morning import (
     without_single_keys,
 )
 from tests.factories import (
+    configure_review,
     hold,
     make_example,
     make_ticket,
-    run_desk,
 )
 
 pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def desk(agent: Page) -> Page:
+def review_settings(agent: Page) -> Page:
     six_wait()
     return agent
 
 
-def test_a_morning_by_keyboard_alone(desk: Page) -> None:
-    start(desk)
-    sees(desk, 0)
-    press, typed = desk.keyboard.press, desk.keyboard.type
+def test_a_morning_by_keyboard_alone(review_settings: Page) -> None:
+    start(review_settings)
+    sees(review_settings, 0)
+    press, typed = review_settings.keyboard.press, review_settings.keyboard.type
     press("Enter")
-    sees(desk, 1)
+    sees(review_settings, 1)
     press("2")
-    expect(desk.locator(".accept")).to_contain_text("Correct")
+    expect(review_settings.locator(".accept")).to_contain_text("Correct")
     press("e")
     press("Enter")
-    sees(desk, 2)
+    sees(review_settings, 2)
     press("/")
     typed("acco")
     press("Enter")
-    expect(desk.locator("#find")).to_have_value("Account")
+    expect(review_settings.locator("#find")).to_have_value("Account")
     press("n")
     typed("They write from the owner's address.")
     press("Escape")
-    expect(desk.locator("#heading")).to_be_focused()
+    expect(review_settings.locator("#heading")).to_be_focused()
     press("Enter")
-    sees(desk, 3)
+    sees(review_settings, 3)
     press("s")
     press("2")
-    sees(desk, 4)
+    sees(review_settings, 4)
     press("x")
     typed("This one needs somebody who reads German.")
     press("Tab")
     press("Enter")
-    sees(desk, 5)
+    sees(review_settings, 5)
     press("u")
-    sees(desk, 4)
+    sees(review_settings, 4)
     press("u")
-    sees(desk, 3)
+    sees(review_settings, 3)
     assert verdicts() == ["accepted", "corrected", "corrected", "skipped", "escalated", "undone", "undone"]
     first, second, third = Decision.objects.order_by("pk")[:3]
     assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
@@ -75,11 +75,11 @@ def test_a_morning_by_keyboard_alone(desk: Page) -> None:
     assert Decision.objects.get(verdict="escalated").note == "This one needs somebody who reads German."
 
 
-def test_nothing_moves_from_one_ticket_to_the_next(desk: Page) -> None:
+def test_nothing_moves_from_one_ticket_to_the_next(review_settings: Page) -> None:
     long = make_ticket("A very long message. " * 300)
     hold(long, confidence=0.05)
-    start(desk)
-    expect(desk.locator("#card .text")).to_contain_text("A very long message.")
+    start(review_settings)
+    expect(review_settings.locator("#card .text")).to_contain_text("A very long message.")
     controls = [
         ".accept",
         "#find",
@@ -89,44 +89,44 @@ def test_nothing_moves_from_one_ticket_to_the_next(desk: Page) -> None:
     ]
 
     def places() -> list[object]:
-        return [desk.locator(control).bounding_box() for control in controls]
+        return [review_settings.locator(control).bounding_box() for control in controls]
 
     before = places()
-    desk.keyboard.press("Enter")
-    sees(desk, 0)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 0)
     assert places() == before
-    assert desk.evaluate("scrollY") == 0
+    assert review_settings.evaluate("scrollY") == 0
 
 
-def test_typing_a_note_presses_no_keys(desk: Page) -> None:
-    start(desk)
-    desk.keyboard.press("n")
-    desk.keyboard.type("susx?/ 123 and more")
-    expect(desk.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
+def test_typing_a_note_presses_no_keys(review_settings: Page) -> None:
+    start(review_settings)
+    review_settings.keyboard.press("n")
+    review_settings.keyboard.type("susx?/ 123 and more")
+    expect(review_settings.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
     assert verdicts() == []
 
 
-def test_a_burst_is_confirmed_and_undone_together(desk: Page) -> None:
+def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None:
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
-    start(desk)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_text("8 more like it wait")).to_be_visible()
-    desk.keyboard.press("a")
-    expect(desk.get_by_role("heading", level=1)).to_contain_text("8")
+    start(review_settings)
+    review_settings.keyboard.press("Enter")
+    expect(review_settings.get_by_text("8 more like it wait")).to_be_visible()
+    review_settings.keyboard.press("a")
+    expect(review_settings.get_by_role("heading", level=1)).to_contain_text("8")
     assert Decision.objects.count() == 1
-    desk.get_by_role("button", name=re.compile("Accept|Give")).first.press("Enter")
-    expect(desk.locator("#heading")).to_be_visible()
+    review_settings.get_by_role("button", name=re.compile("Accept|Give")).first.press("Enter")
+    expect(review_settings.locator("#heading")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 9
-    desk.goto("/review/")
-    desk.keyboard.press("u")
-    expect(desk.get_by_text("8 decisions are undone")).to_be_visible()
+    review_settings.goto("/review/")
+    review_settings.keyboard.press("u")
+    expect(review_settings.get_by_text("8 decisions are undone")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 1
 
 
 def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console: Console) -> None:
     console.forgive("422")
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
     start(agent)
     expect(agent.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
@@ -142,12 +142,12 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console
     assert Decision.objects.get().blind is True
 
 
-def test_two_agents_in_two_browsers_never_meet(desk: Page, open_page: OpenPage, ben: User) -> None:
+def test_two_agents_in_two_browsers_never_meet(review_settings: Page, open_page: OpenPage, ben: User) -> None:
     other = open_page(ben)
-    start(desk)
+    start(review_settings)
     other.goto("/review/")
     seen = []
-    for page in (desk, other, other, desk, other, desk):
+    for page in (review_settings, other, other, review_settings, other, review_settings):
         seen.append(page.locator("#heading").inner_text())
         page.keyboard.press("Enter")
         expect(page.locator("#heading")).not_to_have_text(seen[-1])
@@ -169,26 +169,26 @@ def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
     plain.get_by_role("button", name="Hand it to a lead").click()
     plain.get_by_role("button", name="Undo").click()
     assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
-    assert Seat.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
+    assert Assignment.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
 
 
-def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(desk: Page) -> None:
-    start(desk)
-    region = desk.locator("#outcome")
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(review_settings: Page) -> None:
+    start(review_settings)
+    region = review_settings.locator("#outcome")
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     expect(region).to_contain_text("Billing")
     expect(region).to_contain_text("Next: The API answers 502")
     assert (region.get_attribute("role"), region.get_attribute("aria-live")) == ("status", "polite")
 
 
-def test_keys_that_are_turned_off_do_nothing(desk: Page) -> None:
-    without_single_keys(desk)
-    desk.goto("/review/")
+def test_keys_that_are_turned_off_do_nothing(review_settings: Page) -> None:
+    without_single_keys(review_settings)
+    review_settings.goto("/review/")
     for key in ("2", "s", "u", "Enter"):
-        desk.keyboard.press(key)
+        review_settings.keyboard.press(key)
     assert verdicts() == []
-    expect(desk.locator("#card .text")).to_contain_text(TEXTS[0])
+    expect(review_settings.locator("#card .text")).to_contain_text(TEXTS[0])
 
 
 def marks(page: Page) -> list[str]:
@@ -198,7 +198,7 @@ def marks(page: Page) -> list[str]:
 
 
 def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent: Page) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
     hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
     start(agent)
@@ -221,7 +221,7 @@ def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent: Pag
 
 def beside_solved(solved: int) -> Ticket:
     """Two tickets wait, and so many are solved that lie near the first of them."""
-    run_desk()
+    configure_review()
     texts = [f"Charged {number} times." for number in range(solved)]
     near = [make_example(text, ticket=make_ticket(text)).pk for text in texts]
     first = make_ticket("I was charged twice.")
@@ -261,21 +261,21 @@ def test_where_nothing_is_near_the_message_has_all_the_room(agent: Page) -> None
     expect(agent.locator(".similar")).to_be_hidden()
 
 
-def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(desk: Page) -> None:
+def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_settings: Page) -> None:
     held_back: list[Route] = []
-    desk.route(SIMILAR, lambda route: held_back.append(route))
-    start(desk)
-    with desk.expect_request(SIMILAR):
-        desk.keyboard.press("Enter")
-    sees(desk, 1)
-    desk.keyboard.press("n")
-    desk.keyboard.type("Not to be lost.")
+    review_settings.route(SIMILAR, lambda route: held_back.append(route))
+    start(review_settings)
+    with review_settings.expect_request(SIMILAR):
+        review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
+    review_settings.keyboard.press("n")
+    review_settings.keyboard.type("Not to be lost.")
     Session.objects.all().delete()
-    with desk.expect_response(SIMILAR) as answered:
+    with review_settings.expect_response(SIMILAR) as answered:
         held_back.pop().continue_()
     assert answered.value.header_value("HX-Redirect")
-    expect(desk.locator("textarea[name=note]")).to_have_value("Not to be lost.")
-    expect(desk.locator("textarea[name=note]")).to_be_focused()
+    expect(review_settings.locator("textarea[name=note]")).to_have_value("Not to be lost.")
+    expect(review_settings.locator("textarea[name=note]")).to_be_focused()
     assert verdicts() == ["accepted"]
 
 

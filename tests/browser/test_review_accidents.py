@@ -7,7 +7,7 @@ from django.contrib.sessions.models import Session
 from playwright.sync_api import Page, Request, Route, expect
 
 from classifier.models import Category
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from tests.browser.conftest import Console
 from tests.browser.morning import (
     TEXTS,
@@ -19,9 +19,9 @@ from tests.browser.morning import (
 )
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
-    run_desk,
 )
 
 pytestmark = pytest.mark.browser
@@ -33,13 +33,13 @@ SIMILAR = "**/review/similar/**"
 
 
 @pytest.fixture
-def desk(agent: Page) -> Page:
+def review_settings(agent: Page) -> Page:
     six_wait()
     return agent
 
 
 def two_opinions() -> None:
-    run_desk()
+    configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     hold(make_ticket("They differ about this."), category=billing, second=technical)
 
@@ -48,40 +48,40 @@ def labels() -> list[str]:
     return [decision.category.name for decision in Decision.objects.select_related("category").order_by("pk")]
 
 
-def test_a_session_that_expires_loses_no_answer(desk: Page) -> None:
-    start(desk)
-    desk.keyboard.press("3")
+def test_a_session_that_expires_loses_no_answer(review_settings: Page) -> None:
+    start(review_settings)
+    review_settings.keyboard.press("3")
     Session.objects.all().delete()
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_label("Username")).to_be_focused()
-    desk.keyboard.type("ana")
-    desk.keyboard.press("Tab")
-    desk.keyboard.type(PASSWORD)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_role("heading", name="You were signed out")).to_be_visible()
+    review_settings.keyboard.press("Enter")
+    expect(review_settings.get_by_label("Username")).to_be_focused()
+    review_settings.keyboard.type("ana")
+    review_settings.keyboard.press("Tab")
+    review_settings.keyboard.type(PASSWORD)
+    review_settings.keyboard.press("Enter")
+    expect(review_settings.get_by_role("heading", name="You were signed out")).to_be_visible()
     assert verdicts() == []
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category.name) == ("corrected", "Account")
 
 
-def test_signing_in_again_in_another_tab_does_not_spoil_this_one(desk: Page) -> None:
-    start(desk)
-    other = desk.context.new_page()
+def test_signing_in_again_in_another_tab_does_not_spoil_this_one(review_settings: Page) -> None:
+    start(review_settings)
+    other = review_settings.context.new_page()
     Session.objects.all().delete()
     other.goto("/sign-in/")
     other.get_by_label("Username").fill("ana")
     other.get_by_label("Password").fill(PASSWORD)
     other.keyboard.press("Enter")
     expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
-    desk.bring_to_front()
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    review_settings.bring_to_front()
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     assert verdicts() == ["accepted"]
 
 
-def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, console: Console) -> None:
+def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_settings: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     lost: list[str] = []
@@ -100,16 +100,16 @@ def test_a_lost_connection_keeps_the_answer_and_sends_it_once(desk: Page, consol
         route.abort()
 
     # A page that is loaded already may send once more without asking the new route.
-    desk.route(DECIDE, lose)
-    start(desk)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_text("Not saved yet")).to_be_visible()
-    sees_still = desk.locator("#card .text")
+    review_settings.route(DECIDE, lose)
+    start(review_settings)
+    review_settings.keyboard.press("Enter")
+    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
+    sees_still = review_settings.locator("#card .text")
     expect(sees_still).to_contain_text(TEXTS[0])
     told.append("not saved")
     sees_next = re.compile(re.escape(TEXTS[1]))
-    expect(desk.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
-    expect(desk.get_by_text("Not saved yet")).to_be_hidden()
+    expect(review_settings.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
+    expect(review_settings.get_by_text("Not saved yet")).to_be_hidden()
     assert lost[:2] == ["request", "answer"]
     assert verdicts() == ["accepted"]
 
@@ -148,16 +148,16 @@ def test_enter_on_what_is_no_category_sends_nothing(agent: Page) -> None:
     assert verdicts() == []
 
 
-def test_a_held_key_acts_once(desk: Page) -> None:
-    start(desk)
+def test_a_held_key_acts_once(review_settings: Page) -> None:
+    start(review_settings)
     for key, number, done in (("Enter", 1, ["accepted"]), ("u", 0, ["accepted", "undone"])):
-        desk.keyboard.down(key)
-        sees(desk, number)
+        review_settings.keyboard.down(key)
+        sees(review_settings, number)
         for _repeat in range(3):
-            desk.keyboard.down(key)
-        desk.keyboard.up(key)
-        desk.wait_for_load_state("networkidle")
-        sees(desk, number)
+            review_settings.keyboard.down(key)
+        review_settings.keyboard.up(key)
+        review_settings.wait_for_load_state("networkidle")
+        sees(review_settings, number)
         assert verdicts() == done
 
 
@@ -168,25 +168,27 @@ CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
 }).observe(document.getElementById("desk"), { childList: true })"""
 
 
-def test_a_double_click_decides_one_ticket(desk: Page) -> None:
-    start(desk)
-    desk.evaluate(CLICK_AT_ONCE)
-    desk.locator(".accept").click()
-    sees(desk, 1)
-    desk.wait_for_timeout(500)
-    sees(desk, 1)
+def test_a_double_click_decides_one_ticket(review_settings: Page) -> None:
+    start(review_settings)
+    review_settings.evaluate(CLICK_AT_ONCE)
+    review_settings.locator(".accept").click()
+    sees(review_settings, 1)
+    review_settings.wait_for_timeout(500)
+    sees(review_settings, 1)
     assert verdicts() == ["accepted"]
-    desk.locator(".accept").click()
-    sees(desk, 2)
+    review_settings.locator(".accept").click()
+    sees(review_settings, 2)
 
 
-def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was(desk: Page, console: Console) -> None:
+def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was(
+    review_settings: Page, console: Console
+) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     console.forgive("Response Status")
-    start(desk)
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    start(review_settings)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     on_its_way: list[Route] = []
 
     def lose(route: Route) -> None:
@@ -196,82 +198,84 @@ def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was
         else:
             on_its_way.append(route)
 
-    desk.route(DECIDE, lose)
-    with desk.expect_request(DECIDE):
-        desk.keyboard.press("3")
-        desk.keyboard.press("Enter")
-    desk.get_by_label("Technical").check()
+    review_settings.route(DECIDE, lose)
+    with review_settings.expect_request(DECIDE):
+        review_settings.keyboard.press("3")
+        review_settings.keyboard.press("Enter")
+    review_settings.get_by_label("Technical").check()
     on_its_way[0].fulfill(status=503)
-    expect(desk.get_by_text("Not saved yet")).to_be_visible()
-    expect(desk.locator("#send-again")).to_be_focused()
-    desk.keyboard.press("u")
-    expect(desk.locator("#outcome")).to_contain_text("Nothing else can be done until your answer is saved.")
-    desk.keyboard.press("4")
-    desk.get_by_role("button", name="Undo").click()
-    expect(desk.get_by_text("Not saved yet")).to_be_visible()
-    desk.unroute(DECIDE)
-    expect(desk.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
-    sees(desk, 2)
+    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
+    expect(review_settings.locator("#send-again")).to_be_focused()
+    review_settings.keyboard.press("u")
+    expect(review_settings.locator("#outcome")).to_contain_text("Nothing else can be done until your answer is saved.")
+    review_settings.keyboard.press("4")
+    review_settings.get_by_role("button", name="Undo").click()
+    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
+    review_settings.unroute(DECIDE)
+    expect(review_settings.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
+    sees(review_settings, 2)
     assert verdicts() == ["accepted", "corrected"]
     assert labels() == ["Billing", "Account"]
 
 
-def test_a_refusal_is_said_and_not_sent_again(desk: Page, console: Console) -> None:
+def test_a_refusal_is_said_and_not_sent_again(review_settings: Page, console: Console) -> None:
     console.forgive("403")
-    start(desk)
+    start(review_settings)
     sent: list[Route] = []
 
     def refuse(route: Route) -> None:
         sent.append(route)
         route.fulfill(status=403)
 
-    desk.route(DECIDE, refuse)
-    desk.keyboard.press("Enter")
-    expect(desk.get_by_text("Not recorded: the server refuses this answer.")).to_be_visible()
-    expect(desk.get_by_role("link", name="Go on with what is next")).to_be_focused()
-    desk.wait_for_timeout(2_500)
+    review_settings.route(DECIDE, refuse)
+    review_settings.keyboard.press("Enter")
+    expect(review_settings.get_by_text("Not recorded: the server refuses this answer.")).to_be_visible()
+    expect(review_settings.get_by_role("link", name="Go on with what is next")).to_be_focused()
+    review_settings.wait_for_timeout(2_500)
     assert len(sent) == 1
-    expect(desk.locator("#unsaved")).to_be_hidden()
-    desk.unroute(DECIDE)
-    desk.keyboard.press("Enter")
-    sees(desk, 0)
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    expect(review_settings.locator("#unsaved")).to_be_hidden()
+    review_settings.unroute(DECIDE)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 0)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
 
 
-def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(desk: Page) -> None:
-    desk.clock.install()
+def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_settings: Page) -> None:
+    review_settings.clock.install()
     kept: list[Request] = []
-    desk.on("request", lambda request: kept.append(request) if request.url.endswith("/keep/") else None)
-    start(desk)
-    desk.keyboard.press("n")
-    with desk.expect_response(KEEP) as answered:
-        desk.clock.run_for(61_000)
+    review_settings.on("request", lambda request: kept.append(request) if request.url.endswith("/keep/") else None)
+    start(review_settings)
+    review_settings.keyboard.press("n")
+    with review_settings.expect_response(KEEP) as answered:
+        review_settings.clock.run_for(61_000)
     assert answered.value.status == 204
-    desk.clock.run_for(180_000)
+    review_settings.clock.run_for(180_000)
     assert len(kept) == 1
-    desk.mouse.move(200, 200)
-    with desk.expect_response(KEEP):
-        desk.clock.run_for(60_000)
+    review_settings.mouse.move(200, 200)
+    with review_settings.expect_response(KEEP):
+        review_settings.clock.run_for(60_000)
 
 
-def test_it_is_said_when_somebody_else_may_take_the_ticket(desk: Page, console: Console) -> None:
+def test_it_is_said_when_somebody_else_may_take_the_ticket(review_settings: Page, console: Console) -> None:
     console.forgive("409")
-    desk.clock.install()
+    review_settings.clock.install()
     # Once the ticket is taken away nothing similar to it is shown any more.
-    with desk.expect_response(SIMILAR):
-        start(desk)
-    desk.keyboard.press("2")
-    Seat.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
-    desk.clock.run_for(61_000)
-    expect(desk.get_by_role("status").filter(has_text="Somebody else may take this ticket now")).to_be_visible()
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    with review_settings.expect_response(SIMILAR):
+        start(review_settings)
+    review_settings.keyboard.press("2")
+    Assignment.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
+    review_settings.clock.run_for(61_000)
+    expect(
+        review_settings.get_by_role("status").filter(has_text="Somebody else may take this ticket now")
+    ).to_be_visible()
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     assert verdicts() == ["corrected"]
 
 
 def test_looking_again_for_work_moves_nothing_until_there_is_some(agent: Page) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("The only one."))
     agent.clock.install()
     start(agent)
@@ -290,7 +294,7 @@ def test_looking_again_for_work_moves_nothing_until_there_is_some(agent: Page) -
 
 
 def test_without_script_one_looks_again_oneself(plain: Page) -> None:
-    run_desk()
+    configure_review()
     plain.goto("/review/")
     expect(plain.get_by_text("looks again by itself")).to_be_hidden()
     six_wait()
@@ -300,7 +304,7 @@ def test_without_script_one_looks_again_oneself(plain: Page) -> None:
 
 def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console) -> None:
     console.forgive("422")
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     parent = Category.objects.create(name="Much " * 15)
     for number in range(5):
         Category.objects.create(name=f"alike {number} " + "and long " * 5, parent=parent)
@@ -323,33 +327,33 @@ def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console)
     assert places() == before
 
 
-def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(desk: Page, console: Console) -> None:
+def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_settings: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
-    start(desk)
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
-    desk.route(UNDO, lambda route: route.abort())
-    desk.keyboard.press("u")
-    expect(desk.locator("#outcome")).to_contain_text("Not undone: the server did not take it.")
-    sees(desk, 1)
-    desk.unroute(UNDO)
-    desk.keyboard.press("u")
-    sees(desk, 0)
+    start(review_settings)
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
+    review_settings.route(UNDO, lambda route: route.abort())
+    review_settings.keyboard.press("u")
+    expect(review_settings.locator("#outcome")).to_contain_text("Not undone: the server did not take it.")
+    sees(review_settings, 1)
+    review_settings.unroute(UNDO)
+    review_settings.keyboard.press("u")
+    sees(review_settings, 0)
     assert Decision.objects.filter(undoes=None).count() == 1
 
 
-def test_an_escalation_without_a_reason_stays_open(desk: Page, console: Console) -> None:
+def test_an_escalation_without_a_reason_stays_open(review_settings: Page, console: Console) -> None:
     console.forgive("422")
-    start(desk)
-    desk.keyboard.press("x")
-    desk.keyboard.press("Tab")
-    desk.keyboard.press("Enter")
-    why = desk.get_by_label("What should the lead look at?")
+    start(review_settings)
+    review_settings.keyboard.press("x")
+    review_settings.keyboard.press("Tab")
+    review_settings.keyboard.press("Enter")
+    why = review_settings.get_by_label("What should the lead look at?")
     expect(why).to_have_attribute("aria-invalid", "true")
     expect(why).to_be_focused()
-    desk.keyboard.type("Whether he means it.")
-    desk.keyboard.press("Tab")
-    desk.keyboard.press("Enter")
-    sees(desk, 1)
+    review_settings.keyboard.type("Whether he means it.")
+    review_settings.keyboard.press("Tab")
+    review_settings.keyboard.press("Enter")
+    sees(review_settings, 1)
     assert verdicts() == ["escalated"]

@@ -6,7 +6,7 @@ from playwright.sync_api import Locator, Page, expect
 from classifier.models import Category
 from tests.browser.everybody import complaints, too_wide
 from tests.browser.morning import start
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
 
@@ -20,7 +20,7 @@ COVERED = """element => {
 @pytest.fixture
 def two_opinions(agent: Page) -> Page:
     """One ticket, which two models see differently."""
-    run_desk()
+    configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     hold(make_ticket("They differ about this."), category=billing, second=technical)
     return agent
@@ -49,7 +49,7 @@ def nested() -> None:
 
 def test_long_names_leave_the_buttons_in_sight(agent: Page) -> None:
     nested()
-    run_desk()
+    configure_review()
     hold(make_ticket("Where do I send it?"))
     start(agent)
     assert agent.evaluate("scrollY") == 0
@@ -73,7 +73,7 @@ def top(locator: Locator) -> float:
 
 
 def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_read(agent: Page) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("Something else altogether."), confidence=0.01)
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02)

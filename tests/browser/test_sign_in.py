@@ -13,9 +13,9 @@ from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import complaints, too_wide
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
-    run_desk,
 )
 
 pytestmark = pytest.mark.browser
@@ -30,7 +30,7 @@ def sign_in(page: Page, name: str = "ana", password: str = PASSWORD) -> None:
 
 
 def test_signing_in_and_one_key_lead_to_work(page: Page, roles: None, catalogue: None, ana: User) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
     page.goto("/")
     sign_in(page)

@@ -22,7 +22,7 @@ from classifier.models import (
     Epoch,
     Event,
     Failure,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Score,
     Scorer,
@@ -30,14 +30,14 @@ from classifier.models import (
     Vector,
     Verdict,
 )
-from review.models import Seat
+from review.models import Assignment
 from tests.factories import (
+    configure_review,
     hold,
     make_example,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 
 ARCHIVED = (Ticket, Prediction, Failure, Score, Verdict)
@@ -47,9 +47,11 @@ def passed(text: str, days: int = 100, **values: Any) -> Ticket:
     """A ticket that passed so many days ago, after a failure, on a prediction that was scored."""
     ticket = make_ticket(text, received_at=timezone.now() - timedelta(days=days), **values)
     said = make_prediction(ticket, reasoning="Because „ü“ \x1b.", cost="0.00001234", words=[[0, 5]])
-    scorer = Scorer.objects.serving(said.spec)
+    scorer = Scorer.objects.serving(said.language_model)
     Score.objects.create(prediction=said, scorer=scorer, category=0.9, sentiment=0.9, both=0.8, signals={"a": 1})
-    Failure.objects.create(ticket=ticket, spec=said.spec, contract=said.contract, kind="timeout", detail="late")
+    Failure.objects.create(
+        ticket=ticket, language_model=said.language_model, contract=said.contract, kind="timeout", detail="late"
+    )
     verdict = make_verdict(said)
     Verdict.objects.filter(pk=verdict.pk).update(created_at=timezone.now() - timedelta(days=days))
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.ACCEPTED)
@@ -99,28 +101,28 @@ def test_what_is_archived_and_put_back_is_what_it_was(tmp_path: Path) -> None:
 
 @pytest.mark.usefixtures("catalogue")
 def test_what_people_or_models_still_need_stays_and_is_counted(tmp_path: Path, ana: User) -> None:
-    gone, young, learned, seated, drawn, told = (
+    gone, young, learned, assigned, drawn, told = (
         passed(f"Ticket {number}", 1 + 99 * (number != 1)) for number in range(6)
     )
     make_example("Ticket 1", ticket=learned)
-    run_desk()
+    configure_review()
     waiting = make_ticket("Waiting")
     hold(waiting)
-    Seat.objects.update(ticket=seated, state=Seat.State.WITHDRAWN)
+    Assignment.objects.update(ticket=assigned, state=Assignment.State.WITHDRAWN)
     draw_of(drawn, Epoch.objects.create(**certified(drawn)))
     Event.objects.create(kind="ticket.classified", data={}, ticket=told)
     printed = archive(tmp_path)
     assert archived(tmp_path) == [gone.pk, told.pk]
-    assert set(Ticket.objects.values_list("pk", flat=True)) == {young.pk, learned.pk, seated.pk, drawn.pk, waiting.pk}
-    for kind in ("1 stay: examples", "1 stay: seats", "1 stay: audit draws"):
+    assert set(Ticket.objects.values_list("pk", flat=True)) == {young.pk, learned.pk, assigned.pk, drawn.pk, waiting.pk}
+    for kind in ("1 stay: examples", "1 stay: assignments", "1 stay: audit draws"):
         assert kind in printed
 
 
 def certified(ticket: Ticket) -> dict[str, Any]:
     said = ticket.predictions.get()
-    scorer = Scorer.objects.serving(said.spec)
+    scorer = Scorer.objects.serving(said.language_model)
     values = {"mode": "certified", "scorer": scorer, "key": "certified", "audits_from": 1.0}
-    return {"spec": said.spec, "contract": said.contract} | values
+    return {"language_model": said.language_model, "contract": said.contract} | values
 
 
 def draw_of(ticket: Ticket, epoch: Epoch) -> AuditDraw:
@@ -219,10 +221,12 @@ def test_what_another_database_has_left_half_done_is_not_touched(tmp_path: Path)
 @pytest.mark.usefixtures("catalogue")
 def test_a_label_that_is_gone_keeps_a_file_from_being_put_back(tmp_path: Path) -> None:
     ticket = passed("Old")
-    spec = ModelSpec.objects.create(provider=ticket.predictions.get().spec.provider, name="gone")
-    Prediction.objects.update(spec=spec)
+    language_model = LanguageModel.objects.create(
+        provider=ticket.predictions.get().language_model.provider, name="gone"
+    )
+    Prediction.objects.update(language_model=language_model)
     archive(tmp_path)
-    spec.delete()
+    language_model.delete()
     with pytest.raises(CommandError, match="is not there any more"):
         call_command("archive", str(tmp_path), restore=Archive.objects.get().name)
     assert archived(tmp_path) == [ticket.pk]

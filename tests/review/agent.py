@@ -1,6 +1,7 @@
 """An agent in a process of its own: `python -m tests.review.agent NAME [hold]`.
 
-Answers one ticket after the other and prints the keys of their seats, or takes one and keeps it until it is killed.
+Answers one ticket after the other and prints the keys of their assignments, or takes one and keeps it until it is
+killed.
 """
 
 import os
@@ -17,11 +18,11 @@ def work(name: str, *, hold: bool) -> None:
     from tests.review.actions import answer
 
     person = User.objects.get(username=name)
-    while seat := leases.next_for(person):
-        print(seat.pk, flush=True)
+    while assignment := leases.next_for(person):
+        print(assignment.pk, flush=True)
         if hold:
             time.sleep(600)
-        answer(seat, person)
+        answer(assignment, person)
 
 
 if __name__ == "__main__":

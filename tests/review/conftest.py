@@ -2,10 +2,10 @@
 
 import pytest
 
-from tests.factories import run_desk
+from tests.factories import configure_review
 
 
 @pytest.fixture
 def plain_desk(catalogue: None) -> None:
     """A desk where every ticket is one review that shows the suggestion."""
-    run_desk()
+    configure_review()

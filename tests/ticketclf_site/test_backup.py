@@ -16,12 +16,12 @@ from django.db import connection, transaction
 
 from classifier.models import Prediction, Ticket
 from review.gold import gold_labels
-from review.models import Decision, GoldLabel, Seat
+from review.models import Assignment, Decision, GoldLabel
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
-    run_desk,
 )
 from tests.review.actions import answer
 from ticketclf_site.operations import backup
@@ -101,9 +101,9 @@ def _on_server(*statements: str) -> None:
 @pytest.fixture
 def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -> Rows:
     """A desk with tickets, a decision and a gold label; all that is stored."""
-    run_desk()
-    seats = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
-    answer(seats[0], ana)
+    configure_review()
+    assignments = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
+    answer(assignments[0], ana)
     gold_labels.gather()
     assert (GoldLabel.objects.filter(ticket__isnull=False).count(), Decision.objects.count()) == (1, 1)
     return rows()
@@ -132,7 +132,9 @@ def test_what_is_backed_up_while_others_write_comes_back_whole(worked: Rows, tmp
             call_command("restore", str(file))
         assert rows() == restored
         # It goes on from there: keys that were given are not given again.
-        answer(Seat.objects.open().select_related("ticket").order_by("pk").first(), User.objects.get(username="ana"))
+        answer(
+            Assignment.objects.open().select_related("ticket").order_by("pk").first(), User.objects.get(username="ana")
+        )
         call_command("restore", str(file), replace=True, stdout=StringIO())
         assert Decision.objects.count() == 1
 

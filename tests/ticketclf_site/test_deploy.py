@@ -36,7 +36,7 @@ def kubernetes(kind: str) -> dict[str, dict[str, Any]]:
 
 def containers() -> list[dict[str, Any]]:
     found = [*kubernetes("Deployment").values(), *kubernetes("Job").values()]
-    return [one["spec"]["template"]["spec"]["containers"][0] for one in found]
+    return [one["language_model"]["template"]["language_model"]["containers"][0] for one in found]
 
 
 def compose() -> dict[str, Any]:
@@ -111,18 +111,18 @@ def test_every_name_that_a_manifest_refers_to_is_there() -> None:
         sources = [next(iter(source.values()))["name"] for source in one["envFrom"]]
         assert sources == [*kubernetes("ConfigMap"), *kubernetes("Secret")]
     for scaler in kubernetes("HorizontalPodAutoscaler").values():
-        assert scaler["spec"]["scaleTargetRef"]["name"] in kubernetes("Deployment")
-    pods = [one["spec"]["template"]["metadata"]["labels"] for one in kubernetes("Deployment").values()]
+        assert scaler["language_model"]["scaleTargetRef"]["name"] in kubernetes("Deployment")
+    pods = [one["language_model"]["template"]["metadata"]["labels"] for one in kubernetes("Deployment").values()]
     for budget in kubernetes("PodDisruptionBudget").values():
-        assert budget["spec"]["selector"]["matchLabels"] in pods
-    assert kubernetes("Service")["web"]["spec"]["selector"] in pods
+        assert budget["language_model"]["selector"]["matchLabels"] in pods
+    assert kubernetes("Service")["web"]["language_model"]["selector"] in pods
     for name, deployment in kubernetes("Deployment").items():
-        assert deployment["spec"]["selector"]["matchLabels"] == {"app": "ticketclf", "part": name}
+        assert deployment["language_model"]["selector"]["matchLabels"] == {"app": "ticketclf", "part": name}
 
 
 def test_nothing_runs_as_root_or_may_become_it() -> None:
     for found in [*kubernetes("Deployment").values(), *kubernetes("Job").values()]:
-        pod = found["spec"]["template"]["spec"]
+        pod = found["language_model"]["template"]["language_model"]
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
         assert pod["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False

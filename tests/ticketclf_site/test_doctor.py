@@ -13,7 +13,7 @@ from classifier.models import (
     Delivery,
     Event,
     Gate,
-    Pulse,
+    ProcessHeartbeat,
     Ticket,
     Webhook,
 )
@@ -63,15 +63,15 @@ def test_models_are_not_asked_offline_and_their_fault_is_told(primary: UseServer
 
 def test_a_process_is_missed_only_while_it_should_be_there(db: None) -> None:
     with registry.alive("worker"):
-        assert Pulse.objects.alive().count() == 1
-    assert not Pulse.objects.exists()
+        assert ProcessHeartbeat.objects.alive().count() == 1
+    assert not ProcessHeartbeat.objects.exists()
 
 
 def test_what_goes_on_is_looked_at(catalogue: None) -> None:
     found, failed = examined("--offline")
     assert failed
     assert found["workers"] == ("FAIL", "none is alive. Run manage.py work, or serve, which starts one.")
-    Pulse.objects.create(name="worker x 1", beat_at=timezone.now() - timedelta(minutes=5))
+    ProcessHeartbeat.objects.create(name="worker x 1", beat_at=timezone.now() - timedelta(minutes=5))
     Ticket.objects.filter(pk=make_ticket().pk).update(available_at=timezone.now() - timedelta(hours=1))
     event = Event.objects.create(kind="webhook.test", data={})
     webhook = Webhook.objects.create(name="crm", url="https://crm.example/", secret_env="CRM")

@@ -27,7 +27,7 @@ from classifier.models import (
     ContractVersion,
     Failure,
     Fold,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Tally,
     Ticket,
@@ -36,10 +36,10 @@ from classifier.pipeline import runner
 from classifier.taxonomy import initial_data
 from tests.conftest import UseServer
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
-    run_desk,
 )
 from tests.review.actions import answer
 from tests.servers import OpenAIServer
@@ -75,15 +75,19 @@ def count_all() -> None:
 
 
 def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
-    run_desk()
+    configure_review()
     with OpenAIServer() as server:
-        spec = primary(server, price_per_request=2)
+        language_model = primary(server, price_per_request=2)
         make_ticket("The app crashes.")
         runner.work_off()
-        failed = {"spec": spec, "contract": ContractVersion.objects.in_force(), "kind": FailureKind.TIMEOUT}
+        failed = {
+            "language_model": language_model,
+            "contract": ContractVersion.objects.in_force(),
+            "kind": FailureKind.TIMEOUT,
+        }
         Failure.objects.create(ticket=make_ticket("Hello?"), detail="late", cost=1, **failed)
-    (seat,) = hold(make_ticket("Where is my invoice?"))
-    decision = answer(seat, ana, "Billing")
+    (assignment,) = hold(make_ticket("Where is my invoice?"))
+    decision = answer(assignment, ana, "Billing")
     registry.beat("worker")
     count_all()
     told, model = Scraped(), {"provider": "first's", "model": "first"}
@@ -131,13 +135,13 @@ def test_of_two_at_once_one_counts(catalogue: None) -> None:
 class Chunks(TestCase):
     """Whatever comes in when, and however much is counted at once, the sums are those of a full count."""
 
-    spec: ModelSpec
+    language_model: LanguageModel
     contract: ContractVersion
 
     @classmethod
     def setUpTestData(cls) -> None:
         initial_data.load()
-        cls.spec = ModelSpec.objects.embedded()
+        cls.language_model = LanguageModel.objects.embedded()
         cls.contract = ContractVersion.objects.in_force()
 
     @examples(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -146,7 +150,12 @@ class Chunks(TestCase):
         for number, most in [*turns, (0, 3), (0, 3)]:
             for one in range(number):
                 seconds = (one % 3) * 0.2
-                said = {"spec": self.spec, "contract": self.contract, "latency_ms": 1_000 * seconds, "cost": 1}
+                said = {
+                    "language_model": self.language_model,
+                    "contract": self.contract,
+                    "latency_ms": 1_000 * seconds,
+                    "cost": 1,
+                }
                 make_prediction(make_ticket(f"Text {one}"), **said)
             settle()
             for source in tallies.SOURCES:
@@ -198,7 +207,7 @@ def test_the_dashboard_shows_what_there_is(catalogue: None) -> None:
     make_prediction(make_ticket("One"))
     Failure.objects.create(
         ticket=make_ticket("Two"),
-        spec=ModelSpec.objects.embedded(),
+        language_model=LanguageModel.objects.embedded(),
         contract=ContractVersion.objects.in_force(),
         kind=FailureKind.TIMEOUT,
     )

@@ -15,19 +15,19 @@ from classifier.models import (
     Delivery,
     Epoch,
     Mode,
+    ProcessHeartbeat,
     Provider,
-    Pulse,
     Spend,
     Ticket,
     WriteBack,
 )
 from classifier.models.outbox import Outgoing
 from review.models import (
+    AccuracyTarget,
     Alarm,
+    Assignment,
     Audit,
     Certificate,
-    Promise,
-    Seat,
 )
 
 MOST = 10_000
@@ -39,7 +39,9 @@ def all_of_them() -> Iterator[Metric]:
     yield from _certificate()
     yield from _money()
     yield from _outgoing()
-    yield _one("workers_alive", "Worker processes that were heard of within the last minute.", Pulse.objects.alive())
+    yield _one(
+        "workers_alive", "Worker processes that were heard of within the last minute.", ProcessHeartbeat.objects.alive()
+    )
     yield _one("tasks_waiting", f"Background tasks that wait, at most {MOST}.", tasks_waiting())
 
 
@@ -70,21 +72,23 @@ def _queues() -> Iterator[Metric]:
     for came, bulk in (("singly", False), ("in_bulk", True)):
         waits.add_metric([came], _value(oldest_waiting(bulk) or 0))
     yield waits
-    lengths = _family("seats_open", f"Answers that are wanted of people, at most {MOST} of a lane.", "lane")
-    ages = _family("oldest_seat_seconds", "How long ago the oldest ticket came that waits for people.", "lane")
-    for lane in Seat.Lane.values:
-        seats = Seat.objects.open().in_lane(lane)
-        lengths.add_metric([lane], _value(seats))
-        oldest = seats.order_by("received_at").values_list("received_at", flat=True).first()
+    lengths = _family("assignments_open", f"Answers that are wanted of people, at most {MOST} of a lane.", "lane")
+    ages = _family("oldest_assignment_seconds", "How long ago the oldest ticket came that waits for people.", "lane")
+    for lane in Assignment.Lane.values:
+        assignments = Assignment.objects.open().in_lane(lane)
+        lengths.add_metric([lane], _value(assignments))
+        oldest = assignments.order_by("received_at").values_list("received_at", flat=True).first()
         ages.add_metric([lane], _value(oldest or 0))
     yield from (lengths, ages)
 
 
 def _certificate() -> Iterator[Metric]:
     """Of the epoch that is running in certified mode; what there is none of is not told."""
-    promise = Promise.objects.first()
+    accuracy_target = AccuracyTarget.objects.first()
     yield _one(
-        "promise_target", "Share of the tickets nobody looks at that is to be right.", promise and promise.target
+        "accuracy_target_target",
+        "Share of the tickets nobody looks at that is to be right.",
+        accuracy_target and accuracy_target.target,
     )
     epoch = Epoch.objects.running().filter(mode=Mode.CERTIFIED).first()
     in_force = Certificate.objects.filter(ledger__epoch=epoch, ended_at=None).first() if epoch else None

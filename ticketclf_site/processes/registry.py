@@ -9,7 +9,7 @@ from datetime import timedelta
 from django.db import DatabaseError
 from django.utils import timezone
 
-from classifier.models import Pulse
+from classifier.models import ProcessHeartbeat
 from classifier.models.process import ALIVE
 from classifier.pipeline.heartbeat import beating
 
@@ -19,9 +19,9 @@ FORGOTTEN = timedelta(days=1)
 def beat(name: str) -> None:
     """This process is alive, and is what `name` says (one query, the first time three)."""
     full, now = _full(name), timezone.now()
-    if not Pulse.objects.filter(name=full).update(beat_at=now):
-        Pulse.objects.get_or_create(name=full)
-        Pulse.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
+    if not ProcessHeartbeat.objects.filter(name=full).update(beat_at=now):
+        ProcessHeartbeat.objects.get_or_create(name=full)
+        ProcessHeartbeat.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
 
 
 @contextmanager
@@ -32,7 +32,7 @@ def alive(name: str) -> Iterator[None]:
     with beating(lambda: beat(name), ALIVE):
         yield
     with suppress(DatabaseError):
-        Pulse.objects.filter(name=_full(name)).delete()
+        ProcessHeartbeat.objects.filter(name=_full(name)).delete()
 
 
 def _full(name: str) -> str:

@@ -62,7 +62,7 @@ def _label(ticket: Ticket) -> dict[str, Any]:
     if said is None:
         return {}
     label = {"category": said.category.name, "sentiment": said.sentiment.name}
-    return label | {"confidence": said.confidence, "model": said.spec.name}
+    return label | {"confidence": said.confidence, "model": said.language_model.name}
 
 
 def tickets(pks: Sequence[int]) -> list[Told]:

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(result.as_dict(), ensure_ascii=False))
         elif isinstance(result.answer, ClassifierError):
             self.stdout.write(line(False, "?", "?", result.text))
-            self.stderr.write(self.style.ERROR(f"  {result.spec}: {result.answer.kind}: {result.answer}"))
+            self.stderr.write(self.style.ERROR(f"  {result.language_model}: {result.answer.kind}: {result.answer}"))
         else:
             self.stdout.write(line(result.sure, result.answer.category, result.answer.sentiment, result.text))
 

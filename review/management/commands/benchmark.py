@@ -8,7 +8,7 @@ from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.management.notices import say_who_answers
-from classifier.models import ContractVersion, Draft, ModelSpec
+from classifier.models import ContractVersion, Draft, LanguageModel
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
 from review.benchmark import (
@@ -80,7 +80,7 @@ class Command(BaseCommand):
         except CannotMeasure as error:
             raise CommandError(str(error)) from error
         say_who_answers(self)
-        entries = self._entries(self._specs(models), version)
+        entries = self._entries(self._language_models(models), version)
         names = self._announced(entries, [file_benchmark.estimate(entry, items) for entry in entries])
         if only_estimate:
             return
@@ -99,11 +99,11 @@ class Command(BaseCommand):
     def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
         snapshot = self._snapshot(options["snapshot"])
         say_who_answers(self)
-        specs = self._specs(models)
+        language_models = self._language_models(models)
         if options["draft"]:
-            entries = self._drafted(options["draft"], specs)
+            entries = self._drafted(options["draft"], language_models)
         else:
-            entries = self._entries(specs, version, options["contract"] or "")
+            entries = self._entries(language_models, version, options["contract"] or "")
         self._announced(entries, [runs.estimate(snapshot, entry) for entry in entries])
         for sentence in leaked_examples.sentences(snapshot, {entry.contract: entry.label for entry in entries}):
             self.stderr.write(sentence)
@@ -128,13 +128,19 @@ class Command(BaseCommand):
         except (EmptyTaxonomy, ValueError) as error:
             raise CommandError(str(error)) from error
 
-    def _entries(self, specs: list[ModelSpec], version: ContractVersion, label: str = "") -> list[runs.Entry]:
-        return _once(runs.Entry(spec, version, label, number) for spec in specs for number in self._examples)
+    def _entries(
+        self, language_models: list[LanguageModel], version: ContractVersion, label: str = ""
+    ) -> list[runs.Entry]:
+        return _once(
+            runs.Entry(language_model, version, label, number)
+            for language_model in language_models
+            for number in self._examples
+        )
 
-    def _drafted(self, name: str, specs: list[ModelSpec]) -> list[runs.Entry]:
+    def _drafted(self, name: str, language_models: list[LanguageModel]) -> list[runs.Entry]:
         try:
             draft = Draft.objects.get(name=name)
-            return _once(one for n in self._examples for one in draft_comparison.entries_for(draft, specs, n))
+            return _once(one for n in self._examples for one in draft_comparison.entries_for(draft, language_models, n))
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
@@ -152,17 +158,17 @@ class Command(BaseCommand):
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
             raise CommandError(f"There is not one snapshot whose digest begins with {digest}.") from error
 
-    def _specs(self, names: list[str]) -> list[ModelSpec]:
-        specs = list(ModelSpec.objects.select_related("provider"))
-        if unknown := set(names) - {spec.name for spec in specs}:
-            known = ", ".join(spec.name for spec in specs)
+    def _language_models(self, names: list[str]) -> list[LanguageModel]:
+        language_models = list(LanguageModel.objects.select_related("provider"))
+        if unknown := set(names) - {language_model.name for language_model in language_models}:
+            known = ", ".join(language_model.name for language_model in language_models)
             raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {known}.")
         if names:
-            return [spec for spec in specs if spec.name in names]
-        for spec in specs:
-            if spec.provider.missing_key:
-                self.stdout.write(f"{spec}: not asked, {spec.provider.missing_key} is not set")
-        return ModelSpec.objects.answering()
+            return [language_model for language_model in language_models if language_model.name in names]
+        for language_model in language_models:
+            if language_model.provider.missing_key:
+                self.stdout.write(f"{language_model}: not asked, {language_model.provider.missing_key} is not set")
+        return LanguageModel.objects.answering()
 
     def _started(self, snapshot: Snapshot, entries: list[runs.Entry]) -> Run:
         try:
@@ -223,7 +229,7 @@ class Command(BaseCommand):
 
 def _once(entries: Iterable[runs.Entry]) -> list[runs.Entry]:
     """Without those that ask the same: a model that cannot be shown any solved tickets is asked once."""
-    return list({(entry.spec, entry.contract, entry.shown): entry for entry in entries}.values())
+    return list({(entry.language_model, entry.contract, entry.shown): entry for entry in entries}.values())
 
 
 def _labels(run: Run, contenders: Sequence[Contender]) -> dict[str, dict[int, str]]:

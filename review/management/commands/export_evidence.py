@@ -16,7 +16,7 @@ class Command(BaseCommand):
         parser.add_argument("--ledger", type=_number, help="of one ledger alone, by its number")
 
     def handle(self, *args: Any, output: Path, ledger: int | None, **options: Any) -> None:
-        ledgers = Ledger.objects.select_related("epoch__spec", "epoch__contract").order_by("pk")
+        ledgers = Ledger.objects.select_related("epoch__language_model", "epoch__contract").order_by("pk")
         if ledger is not None:
             ledgers = ledgers.filter(pk=ledger)
             if not ledgers:

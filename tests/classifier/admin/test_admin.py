@@ -18,7 +18,7 @@ from classifier.models import (
     Category,
     Failure,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Provider,
     Sentiment,
     Spend,
@@ -38,10 +38,10 @@ from tests.servers import OpenAIServer, error
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 RECORDS = ["prediction", "failure", "verdict", "contractversion", "epoch"]
-KEPT = ["category", "sentiment", "provider", "modelspec", "gate"]
+KEPT = ["category", "sentiment", "provider", "languagemodel", "gate"]
 DECIDES = {"mode": "confidence", "about": "both", "score_threshold": 0.95}
 """What the form of the gate sends besides the models."""
-PAGES = ["category", "sentiment", "provider", "modelspec", "ticket", *RECORDS]
+PAGES = ["category", "sentiment", "provider", "languagemodel", "ticket", *RECORDS]
 
 
 @pytest.fixture
@@ -70,10 +70,12 @@ def make_rows(numbers: range) -> None:
         category = Category.objects.create(name=f"Category {number}", parent=Category.objects.first())
         sentiment = Sentiment.objects.create(name=f"Sentiment {number}")
         provider = Provider.objects.create(name=f"Provider {number}", base_url="http://127.0.0.1:9/v1")
-        spec = ModelSpec.objects.create(provider=provider, name=f"model {number}", family="f")
-        prediction = make_prediction(make_ticket(), category=category, sentiment=sentiment, spec=spec)
+        language_model = LanguageModel.objects.create(provider=provider, name=f"model {number}", family="f")
+        prediction = make_prediction(
+            make_ticket(), category=category, sentiment=sentiment, language_model=language_model
+        )
         make_verdict(prediction)
-        asked = {"ticket": prediction.ticket, "spec": spec, "contract": prediction.contract}
+        asked = {"ticket": prediction.ticket, "language_model": language_model, "contract": prediction.contract}
         Failure.objects.create(**asked, kind="timeout", detail="No answer.")
 
 
@@ -94,8 +96,8 @@ def test_a_list_costs_the_same_at_3_and_at_30_rows(site: Client, model: str) -> 
 def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(site: Client) -> None:
     make_rows(range(8))
     one, many = make_prediction(make_ticket()).ticket, make_ticket()
-    for spec in ModelSpec.objects.all():
-        make_prediction(many, spec=spec)
+    for language_model in LanguageModel.objects.all():
+        make_prediction(many, language_model=language_model)
 
     def cost(ticket: Ticket) -> int:
         with CaptureQueriesContext(connection) as queries:
@@ -115,7 +117,7 @@ def test_a_list_counts_no_further_than_a_person_pages(site: Client, monkeypatch:
 @pytest.mark.parametrize("model", RECORDS)
 def test_records_are_read_and_never_changed(site: Client, model: str) -> None:
     make_rows(range(1))
-    row = {name: ModelSpec._meta.apps.get_model("classifier", name) for name in RECORDS}[model].objects.first()
+    row = {name: LanguageModel._meta.apps.get_model("classifier", name) for name in RECORDS}[model].objects.first()
     page(site, model, "change", row.pk)
     for name, args in [("add", []), ("change", [row.pk]), ("delete", [row.pk])]:
         assert site.post(reverse(f"admin:classifier_{model}_{name}", args=args), {"post": "yes"}).status_code == 403
@@ -123,7 +125,7 @@ def test_records_are_read_and_never_changed(site: Client, model: str) -> None:
 
 @pytest.mark.parametrize("model", KEPT)
 def test_the_history_is_shown_and_takes_nothing_back(site: Client, model: str) -> None:
-    row = ModelSpec._meta.apps.get_model("classifier", model).objects.first()
+    row = LanguageModel._meta.apps.get_model("classifier", model).objects.first()
     version = row.history.earliest().pk
     page(site, model, "history", row.pk)
     assert 'value="Revert"' not in page(site, model, "simple_history", row.pk, version)
@@ -138,12 +140,12 @@ def test_a_stranger_sees_nothing(client: Client, tom: User) -> None:
 def test_who_may_only_look_can_do_nothing(client: Client) -> None:
     looker = make_user("lou")
     User.objects.filter(pk=looker.pk).update(is_staff=True)
-    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_category", "view_modelspec"]))
+    looker.user_permissions.set(Permission.objects.filter(codename__in=["view_category", "view_languagemodel"]))
     client.force_login(looker)
-    billing, spec = Category.objects.get(name="Billing"), ModelSpec.objects.embedded()
+    billing, language_model = Category.objects.get(name="Billing"), LanguageModel.objects.embedded()
     page(client, "category", "change", billing.pk)
-    page(client, "modelspec", "change", spec.pk)
-    for model, action, row in [("category", "retire", billing), ("modelspec", "ping", spec)]:
+    page(client, "languagemodel", "change", language_model.pk)
+    for model, action, row in [("category", "retire", billing), ("languagemodel", "ping", language_model)]:
         assert f'value="{action}"' not in act(client, model, action, row)
     assert Category.objects.active().filter(name="Billing").exists()
 
@@ -280,40 +282,48 @@ def test_an_endpoint_without_url_is_refused(site: Client) -> None:
 
 
 def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
-    spec = ModelSpec.objects.embedded()
+    language_model = LanguageModel.objects.embedded()
     Gate.objects.update(second_opinion=None)
-    assert site.post(reverse("admin:classifier_modelspec_delete", args=[spec.pk]), {"post": "yes"}).status_code == 403
-    data = {"action": "delete_selected", "_selected_action": [spec.pk], "post": "yes"}
-    assert site.post(reverse("admin:classifier_modelspec_changelist"), data).status_code == 403
+    assert (
+        site.post(
+            reverse("admin:classifier_languagemodel_delete", args=[language_model.pk]), {"post": "yes"}
+        ).status_code
+        == 403
+    )
+    data = {"action": "delete_selected", "_selected_action": [language_model.pk], "post": "yes"}
+    assert site.post(reverse("admin:classifier_languagemodel_changelist"), data).status_code == 403
     values = {"name": "moved", "kind": "chat", "base_url": "http://127.0.0.1:9/v1", "api_key_env": ""}
-    site.post(reverse("admin:classifier_provider_change", args=[spec.provider_id]), values)
-    site.post(reverse("admin:classifier_modelspec_change", args=[spec.pk]), spec_values(spec, provider=1))
-    assert ModelSpec.objects.embedded() == spec
-    assert Provider.objects.get(pk=spec.provider_id).name == "moved"
+    site.post(reverse("admin:classifier_provider_change", args=[language_model.provider_id]), values)
+    site.post(
+        reverse("admin:classifier_languagemodel_change", args=[language_model.pk]),
+        language_model_values(language_model, provider=1),
+    )
+    assert LanguageModel.objects.embedded() == language_model
+    assert Provider.objects.get(pk=language_model.provider_id).name == "moved"
 
 
-def spec_values(spec: ModelSpec, **values: object) -> dict[str, object]:
+def language_model_values(language_model: LanguageModel, **values: object) -> dict[str, object]:
     """What the form of a model sends."""
     names = ["name", "family", "temperature", "max_tokens", "timeout", "max_in_flight", "json_mode", "examples"]
     names += ["price_per_request", "price_input", "price_output"]
-    sent = {name: getattr(spec, name) for name in names} | {
-        "provider": spec.provider_id,
-        "extra": json.dumps(spec.extra),
-        "initial-extra": json.dumps(spec.extra),
+    sent = {name: getattr(language_model, name) for name in names} | {
+        "provider": language_model.provider_id,
+        "extra": json.dumps(language_model.extra),
+        "initial-extra": json.dumps(language_model.extra),
     }
     return {name: "" if value is None else value for name, value in (sent | values).items()}
 
 
 def test_another_model_has_the_json_mode_found_out_again(site: Client) -> None:
-    spec = ModelSpec.objects.get(name="qwen-3-32b")
-    spec.remember(JsonMode.OBJECT)
-    where = reverse("admin:classifier_modelspec_change", args=[spec.pk])
-    site.post(where, spec_values(spec, timeout=12.5))
-    spec.refresh_from_db()
-    assert (spec.timeout, spec.json_mode) == (12.5, "json_object")
-    site.post(where, spec_values(spec, name="qwen-4"))
-    spec.refresh_from_db()
-    assert (spec.name, spec.json_mode) == ("qwen-4", "unknown")
+    language_model = LanguageModel.objects.get(name="qwen-3-32b")
+    language_model.remember(JsonMode.OBJECT)
+    where = reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
+    site.post(where, language_model_values(language_model, timeout=12.5))
+    language_model.refresh_from_db()
+    assert (language_model.timeout, language_model.json_mode) == (12.5, "json_object")
+    site.post(where, language_model_values(language_model, name="qwen-4"))
+    language_model.refresh_from_db()
+    assert (language_model.name, language_model.json_mode) == ("qwen-4", "unknown")
 
 
 def test_a_key_typed_in_place_of_its_variable_is_refused(site: Client) -> None:
@@ -325,24 +335,24 @@ def test_a_key_typed_in_place_of_its_variable_is_refused(site: Client) -> None:
 
 def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> None:
     provider = Provider.objects.get(name="Local server")
-    provider.specs.update(json_mode="json_object")
+    provider.language_models.update(json_mode="json_object")
     values = {"name": provider.name, "kind": "chat", "base_url": "http://127.0.0.1:9999/v1", "api_key_env": ""}
     site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
-    assert provider.specs.get().json_mode == "unknown"
+    assert provider.language_models.get().json_mode == "unknown"
 
 
 def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
-    primary = ModelSpec.objects.get(name="llama-3.3-70b")
+    primary = LanguageModel.objects.get(name="llama-3.3-70b")
     values = DECIDES | {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
     response = site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert "another family" in response.content.decode()
-    values["second_opinion"] = ModelSpec.objects.get(name="qwen-3-32b").pk
+    values["second_opinion"] = LanguageModel.objects.get(name="qwen-3-32b").pk
     site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert Gate.current().threshold == 0.9
 
 
 def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
-    embedded, primary = ModelSpec.objects.embedded(), ModelSpec.objects.get(name="llama-3.3-70b")
+    embedded, primary = LanguageModel.objects.embedded(), LanguageModel.objects.get(name="llama-3.3-70b")
     where = reverse("admin:classifier_gate_change", args=[1])
     values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
     refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
@@ -356,21 +366,21 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Clie
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
 def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
+    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
     assert Gate.current().front_threshold == 0.95
 
 
 def test_the_gate_says_why_the_model_in_front_is_not_asked(site: Client) -> None:
-    Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+    Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
     assert "none: it has learned nothing yet" in page(site, "gate", "change", 1)
-    Gate.objects.update(front=ModelSpec.objects.get(name="qwen-3-32b"))
+    Gate.objects.update(front=LanguageModel.objects.get(name="qwen-3-32b"))
     assert "none: OXLO_API_KEY is missing" in page(site, "gate", "change", 1)
 
 
 def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(site: Client) -> None:
-    endpoint = page(site, "modelspec", "change", ModelSpec.objects.get(name="qwen-3-32b").pk)
-    embedded = page(site, "modelspec", "change", ModelSpec.objects.embedded().pk)
+    endpoint = page(site, "languagemodel", "change", LanguageModel.objects.get(name="qwen-3-32b").pk)
+    embedded = page(site, "languagemodel", "change", LanguageModel.objects.embedded().pk)
     assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
     assert ('name="examples"' in embedded, 'name="learning"' in embedded) == (False, True)
 
@@ -386,11 +396,11 @@ def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(si
 def test_a_new_model_that_mixes_both_up_is_refused(
     site: Client, provider: str, values: dict[str, object], refusal: str
 ) -> None:
-    sent = spec_values(ModelSpec.objects.get(name="qwen-3-32b"), name="new", **values)
+    sent = language_model_values(LanguageModel.objects.get(name="qwen-3-32b"), name="new", **values)
     sent["provider"] = Provider.objects.get(name__startswith=provider).pk
-    content = site.post(reverse("admin:classifier_modelspec_add"), sent).content.decode()
+    content = site.post(reverse("admin:classifier_languagemodel_add"), sent).content.decode()
     assert refusal in content
-    assert not ModelSpec.objects.filter(name="new").exists()
+    assert not LanguageModel.objects.filter(name="new").exists()
 
 
 def test_the_gate_is_one_row_that_says_who_is_in_charge(site: Client) -> None:
@@ -419,27 +429,30 @@ def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> No
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
 def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
+    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
     assert Gate.current().threshold == 0.85
 
 
-def test_pinging_shows_the_latency_or_the_exact_error(site: Client, primary: Callable[..., ModelSpec]) -> None:
+def test_pinging_shows_the_latency_or_the_exact_error(site: Client, primary: Callable[..., LanguageModel]) -> None:
     with OpenAIServer() as server:
-        spec = primary(server)
-        assert "First: ok" in act(site, "modelspec", "ping", spec)
+        language_model = primary(server)
+        assert "First: ok" in act(site, "languagemodel", "ping", language_model)
     with OpenAIServer([error(401, "bad key")]) as server:
-        Provider.objects.filter(pk=spec.provider_id).update(base_url=server.base_url)
-        assert "wrong_key: 401" in act(site, "modelspec", "ping", spec)
+        Provider.objects.filter(pk=language_model.provider_id).update(base_url=server.base_url)
+        assert "wrong_key: 401" in act(site, "languagemodel", "ping", language_model)
 
 
 def test_pinging_without_a_key_names_the_variable(site: Client) -> None:
-    assert "OXLO_API_KEY" in act(site, "modelspec", "ping", ModelSpec.objects.get(name="kimi-k2.6")).split("no_key")[1]
+    assert (
+        "OXLO_API_KEY"
+        in act(site, "languagemodel", "ping", LanguageModel.objects.get(name="kimi-k2.6")).split("no_key")[1]
+    )
 
 
 def test_the_embedded_model_can_be_pinged(site: Client) -> None:
-    spec = ModelSpec.objects.embedded()
-    assert f"{capfirst(spec.name)}: ok, " in act(site, "modelspec", "ping", spec)
+    language_model = LanguageModel.objects.embedded()
+    assert f"{capfirst(language_model.name)}: ok, " in act(site, "languagemodel", "ping", language_model)
 
 
 def add_ticket(site: Client, text: str, **values: str) -> Any:
@@ -474,7 +487,7 @@ def test_a_second_ticket_of_one_external_id_is_refused(site: Client) -> None:
 def test_the_page_of_a_ticket_tells_what_was_said_of_it(site: Client) -> None:
     prediction = make_prediction(make_ticket(), reasoning="It speaks of money.")
     make_verdict(prediction)
-    asked = {"ticket": prediction.ticket, "spec": prediction.spec, "contract": prediction.contract}
+    asked = {"ticket": prediction.ticket, "language_model": prediction.language_model, "contract": prediction.contract}
     Failure.objects.create(**asked, kind="timeout", detail="No answer in time.")
     content = page(site, "ticket", "change", prediction.ticket_id)
     for part in ("It speaks of money.", "No answer in time.", "confident enough"):
@@ -515,7 +528,7 @@ def test_a_ticket_found_by_its_text_external_id_or_customer(site: Client) -> Non
 
 
 def test_the_gates_mode_is_chosen_with_what_it_needs(site: Client) -> None:
-    values = DECIDES | {"primary": ModelSpec.objects.embedded().pk, "threshold": 0.85, "front_threshold": 0.95}
+    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "threshold": 0.85, "front_threshold": 0.95}
     values |= {"mode": "score", "about": "category", "score_threshold": 0.9}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     gate = Gate.current()

@@ -19,7 +19,7 @@ from classifier.models import (
     Category,
     ContractVersion,
     Example,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Sentiment,
     Ticket,
@@ -27,10 +27,10 @@ from classifier.models import (
 from classifier.models.specialist import digest_of
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes
-from tests.factories import make_spec, make_ticket, make_user
+from tests.factories import make_language_model, make_ticket, make_user
 from tests.servers import OpenAIServer, answer, say
 
-Use = Callable[..., ModelSpec]
+Use = Callable[..., LanguageModel]
 
 CONTRACT = prompt.contract_for([Option(name="Billing"), Option(name="Technical")], [Option(name="Negative")])
 
@@ -68,8 +68,8 @@ def taught(catalogue: None) -> None:
 def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVersion | None = None) -> list[list[str]]:
     """What an endpoint is shown with this text: texts, categories, sentiments."""
     with OpenAIServer() as server:
-        spec = primary(server)
-        asked = asking.ask([text], spec, version or ContractVersion.objects.in_force(), examples=number)
+        language_model = primary(server)
+        asked = asking.ask([text], language_model, version or ContractVersion.objects.in_force(), examples=number)
         assert [type(one) for one in asked] == [Answer]
     assert server.requests[0].ticket == text
     return [list(one.values()) for one in server.requests[0].solved]
@@ -181,9 +181,9 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
     now = {text: category for text, category, _sentiment in shown_beside("Hello?", primary, number=3)}
     assert now == {REFUND: "Technical", CRASH: "Technical", LOGIN: "General > Access"}
     with OpenAIServer() as server:
-        spec = make_spec(server, name="again", family="again")
+        language_model = make_language_model(server, name="again", family="again")
         restored = ContractVersion.objects.get(pk=earlier.pk).restored()
-        list(asking.ask(["Hello?"], spec, restored, examples=3))
+        list(asking.ask(["Hello?"], language_model, restored, examples=3))
     then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
 
@@ -227,7 +227,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
 def test_an_embedded_model_answers_whatever_its_row_says(embedded_gate: None) -> None:
-    ModelSpec.objects.update(examples=5)
+    LanguageModel.objects.update(examples=5)
     ticket = make_ticket()
     runner.work_off()
     ticket.refresh_from_db()
@@ -245,8 +245,8 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
     def asked(examples: int) -> int:
         with OpenAIServer() as server:
             values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
-            spec = make_spec(server, name=f"shown {examples}", family="a", **values)
-            list(asking.ask(["Hi"] * 6, spec, ContractVersion.objects.in_force(), examples=examples))
+            language_model = make_language_model(server, name=f"shown {examples}", family="a", **values)
+            list(asking.ask(["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples))
         return len(server.requests)
 
     assert asked(20) < asked(0) < 6
@@ -257,5 +257,5 @@ def test_the_models_page_says_who_is_shown_how_many(client: Client, catalogue: N
     client.force_login(make_user("ada", "Agent"))
     where = reverse("classifier:models")
     assert "solved ticket" not in client.get(where).content.decode()
-    ModelSpec.objects.filter(name="qwen-3-32b").update(examples=5)
+    LanguageModel.objects.filter(name="qwen-3-32b").update(examples=5)
     assert client.get(where).content.decode().count("with 5 solved tickets") == 1

@@ -17,7 +17,7 @@ from classifier.contract.types import JsonMode
 from classifier.inference.backends.logprobs import log_probability
 from classifier.models import (
     Failure,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Provider,
     Ticket,
@@ -37,7 +37,7 @@ from tests.servers import (
     without_logprobs,
 )
 
-Use = Callable[..., ModelSpec]
+Use = Callable[..., LanguageModel]
 
 GIVEN = '{"category": "Technical", "sentiment": "Negative", "confidence": 0.9, "reasoning": "It broke."}'
 
@@ -213,7 +213,7 @@ class TestAskingForThem:
             (True, "json_schema"),
             (False, "json_schema"),
         ]
-        assert ModelSpec.objects.get(name="first").json_mode == JsonMode.SCHEMA
+        assert LanguageModel.objects.get(name="first").json_mode == JsonMode.SCHEMA
         assert (prediction.requests, prediction.input_tokens) == (1, 400)
 
     def test_it_is_not_asked_for_them_again_and_the_log_says_so_once(
@@ -248,7 +248,7 @@ class TestAskingForThem:
         prediction, requests = labelled(primary, refusing)
         assert (prediction.category_logprob, prediction.requests) == (None, 1)
         assert (requests[-1].logprobs, requests[-1].json_mode) == (False, "json_object")
-        assert ModelSpec.objects.get(name="first").json_mode == JsonMode.OBJECT
+        assert LanguageModel.objects.get(name="first").json_mode == JsonMode.OBJECT
 
     def test_an_endpoint_without_schemas_still_tells(self, primary: Use) -> None:
         prediction, requests = labelled(primary, without_json_schema(lambda _request: answer()))
@@ -299,18 +299,18 @@ class TestInTheAdmin:
         client.force_login(admin)
         return client
 
-    def change(self, site: Client, spec: ModelSpec) -> str:
-        return site.get(reverse("admin:classifier_modelspec_change", args=[spec.pk])).content.decode()
+    def change(self, site: Client, language_model: LanguageModel) -> str:
+        return site.get(reverse("admin:classifier_languagemodel_change", args=[language_model.pk])).content.decode()
 
     def test_only_endpoints_are_offered_it(self, site: Client) -> None:
-        assert 'name="logprobs"' in self.change(site, ModelSpec.objects.get(name="qwen-3-32b"))
-        assert 'name="logprobs"' not in self.change(site, ModelSpec.objects.embedded())
+        assert 'name="logprobs"' in self.change(site, LanguageModel.objects.get(name="qwen-3-32b"))
+        assert 'name="logprobs"' not in self.change(site, LanguageModel.objects.embedded())
 
     @pytest.mark.parametrize(("provider", "made"), [("Oxlo", True), ("Embedded", False)])
     def test_a_new_model_is_asked_only_behind_an_endpoint(self, site: Client, provider: str, made: bool) -> None:
         values = {"provider": Provider.objects.get(name__startswith=provider).pk, "name": "new", "family": "f"}
         values |= {"extra": "{}", "timeout": 30, "max_in_flight": 4, "examples": 0, "json_mode": "unknown"}
         values |= {"price_per_request": 0, "price_input": 0, "price_output": 0, "logprobs": "on"}
-        content = site.post(reverse("admin:classifier_modelspec_add"), values).content.decode()
-        assert ModelSpec.objects.filter(name="new", logprobs=True).exists() is made
+        content = site.post(reverse("admin:classifier_languagemodel_add"), values).content.decode()
+        assert LanguageModel.objects.filter(name="new", logprobs=True).exists() is made
         assert ("Only endpoints are asked for log-probabilities." in content) is not made

@@ -30,8 +30,8 @@ def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: Us
         return answer(reasoning=f"It quotes: {request.ticket}")
 
     with OpenAIServer(reply) as server:
-        spec = primary(server, examples=3)
-        Provider.objects.filter(pk=spec.provider_id).update(mask=True)
+        language_model = primary(server, examples=3)
+        Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
         vector_store.of([make_example("My card 4111 1111 1111 1111 was charged, says eve@example.org").text])
         make_ticket(TEXT)
         runner.work_off()
@@ -45,8 +45,8 @@ def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: Us
 
 def test_the_reply_of_a_failure_is_kept_as_it_was_meant(primary: UseServer) -> None:
     with OpenAIServer([say("No label for [Email 1] or [email 7]!")]) as server:
-        spec = primary(server)
-        Provider.objects.filter(pk=spec.provider_id).update(mask=True)
+        language_model = primary(server)
+        Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
         make_ticket("Write to jo@example.org")
         runner.work_off()
     assert Failure.objects.get().reply == "No label for jo@example.org or [email 7]!"

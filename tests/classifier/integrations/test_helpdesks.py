@@ -19,7 +19,7 @@ from classifier import tasks
 from classifier.ingest import message_text
 from classifier.integrations import http_request, outbox
 from classifier.models import HelpDesk, Ticket, WriteBack
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.receivers import Receiver
 from tests.review.actions import answer, undo
 
@@ -289,7 +289,7 @@ def test_the_door_is_there_for_desks_alone(monkeypatch: pytest.MonkeyPatch) -> N
 
 def stored(kind: str) -> Ticket:
     """A ticket that came from the desk, kept for people."""
-    run_desk()
+    configure_review()
     ticket = make_ticket(source="support", external_id=CASES[kind].external_id)
     hold(ticket)
     return ticket
@@ -321,8 +321,8 @@ def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver,
     make_desk("zammad", receiver)
     ticket = stored("zammad")
     write_back()
-    (seat,) = ticket.seats.all()
-    decision = answer(seat, ana, "Technical", "Neutral")
+    (assignment,) = ticket.assignments.all()
+    decision = answer(assignment, ana, "Technical", "Neutral")
     write_back()
     undo(decision, ana)
     write_back()
@@ -334,8 +334,8 @@ def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver,
 def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver, ana: User) -> None:
     make_desk("zammad", receiver)
     ticket = stored("zammad")
-    (seat,) = ticket.seats.all()
-    answer(seat, ana)
+    (assignment,) = ticket.assignments.all()
+    answer(assignment, ana)
     write_back()
     assert reviews(receiver) == ["decided"]
     WriteBack.objects.all().ask_again()
@@ -348,10 +348,10 @@ def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> No
     """The desk is slow, and somebody decides meanwhile."""
     with Receiver(200) as receiver:
         desk = make_desk("zammad", receiver)
-        (seat,) = stored("zammad").seats.all()
+        (assignment,) = stored("zammad").assignments.all()
         (claimed,) = outbox._claim(tasks.ROUTES[1], desk)
         assert outbox._hindrance(claimed) == ""
-        answer(seat, ana)
+        answer(assignment, ana)
         assert claimed.going.request
         outbox._settle(claimed, http_request.call(claimed.going.request))
         write_back()
@@ -360,7 +360,7 @@ def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> No
 
 def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Receiver) -> None:
     make_desk("zammad", receiver)
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     hold(make_ticket(source="support", external_id="81"))
     write_back()
     assert receiver.got[0].json == {"review": "needs_review"}
@@ -381,7 +381,7 @@ def test_a_fault_is_tried_again_and_a_ticket_that_is_gone_is_not() -> None:
 
 def test_only_desks_that_want_it_are_written_to(receiver: Receiver) -> None:
     make_desk("zammad", receiver, write_back=False)
-    run_desk()
+    configure_review()
     hold(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))
     assert not WriteBack.objects.exists()
     HelpDesk.objects.update(write_back=True)
@@ -391,7 +391,7 @@ def test_only_desks_that_want_it_are_written_to(receiver: Receiver) -> None:
 
 def test_an_id_cannot_lead_to_another_address(receiver: Receiver) -> None:
     make_desk("zammad", receiver)
-    run_desk()
+    configure_review()
     hold(make_ticket(source="support", external_id="../users/1?x=#"))
     write_back()
     assert receiver.got[0].path == "/api/v1/tickets/..%2Fusers%2F1%3Fx%3D%23"

@@ -35,11 +35,11 @@ from classifier.models import (
 from classifier.models.outbox import Kind
 from classifier.models.ticket import moved
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
@@ -70,7 +70,7 @@ def make_webhook(receiver: Receiver | None = None, **values: Any) -> Webhook:
 
 def happens(number: int = 1) -> list[Event]:
     """So many tickets are kept for people."""
-    run_desk()
+    configure_review()
     before = Event.objects.count()
     hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + one}") for one in range(number)])
     return list(Event.objects.order_by("pk")[before:])

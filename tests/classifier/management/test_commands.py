@@ -170,12 +170,12 @@ def test_what_is_asked_by_hand_counts_against_the_budget(tmp_path: Path, primary
 
 def test_ping_tells_latency_and_json_mode(primary: Any) -> None:
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
-        spec = primary(server)
+        language_model = primary(server)
         printed, _complained = run("ping", "first")
     assert printed.startswith("first (first's): ok, ")
     assert printed.endswith(" ms, json_object\n")
-    spec.refresh_from_db()
-    assert spec.json_mode == "json_object"
+    language_model.refresh_from_db()
+    assert language_model.json_mode == "json_object"
 
 
 def test_ping_tells_the_exact_error_and_never_the_key(primary: Any, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -19,14 +19,14 @@ from classifier.inference.backends.embedded import EmbeddedClassifier
 from classifier.models import (
     Failure,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Reason,
     Ticket,
     Verdict,
 )
 from classifier.pipeline import runner
-from tests.factories import make_spec, make_ticket, make_user
+from tests.factories import make_language_model, make_ticket, make_user
 from tests.servers import (
     CUT,
     OpenAIServer,
@@ -38,17 +38,17 @@ from tests.servers import (
 )
 
 pytestmark = pytest.mark.django_db
-Use = Callable[..., ModelSpec]
+Use = Callable[..., LanguageModel]
 
 
 @pytest.fixture
 def front(catalogue: None) -> Use:
     """Puts a model behind a local server in front, sure from 0.95 on; of a family of its own."""
 
-    def use(server: OpenAIServer, *, family: str = "front", threshold: float = 0.95, **values: Any) -> ModelSpec:
-        spec = make_spec(server, name="quick", family=family, **values)
-        Gate.objects.update(front=spec, front_threshold=threshold)
-        return spec
+    def use(server: OpenAIServer, *, family: str = "front", threshold: float = 0.95, **values: Any) -> LanguageModel:
+        language_model = make_language_model(server, name="quick", family=family, **values)
+        Gate.objects.update(front=language_model, front_threshold=threshold)
+        return language_model
 
     return use
 
@@ -69,13 +69,17 @@ def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
 ) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Account", confidence=confidence)]) as quick, OpenAIServer() as slow:
-        spec = front(quick)
+        language_model = front(quick)
         primary(slow)
         runner.work_off()
     verdict = verdict_of(ticket)
     assert (states(), slow.requests) == (["accepted"], [])
-    assert (verdict.prediction.spec, str(verdict.prediction.category)) == (spec, "Account")
-    assert (verdict.epoch.spec, verdict.epoch.threshold, verdict.reason) == (spec, 0.95, Reason.SURE)
+    assert (verdict.prediction.language_model, str(verdict.prediction.category)) == (language_model, "Account")
+    assert (verdict.epoch.language_model, verdict.epoch.threshold, verdict.reason) == (
+        language_model,
+        0.95,
+        Reason.SURE,
+    )
     assert verdict.explanation == f"quick has a confidence of {confidence}; the threshold is 0.95."
 
 
@@ -90,7 +94,9 @@ def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use
         runner.work_off()
     assert states() == ["accepted"] * 4
     assert sorted(request.ticket for request in slow.requests) == ["another that is longer", "one that is longer"]
-    passed = Verdict.objects.order_by("ticket_id").values_list("epoch__spec", "epoch__threshold", "prediction__spec")
+    passed = Verdict.objects.order_by("ticket_id").values_list(
+        "epoch__language_model", "epoch__threshold", "prediction__language_model"
+    )
     assert list(passed) == 2 * [(in_front.pk, 0.95, in_front.pk), (behind.pk, 0.85, behind.pk)]
 
 
@@ -104,7 +110,7 @@ def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_as
         runner.work_off()
     verdict = verdict_of(ticket)
     assert (states(), len(quick.requests), len(slow.requests)) == (["held"], 1, 1)
-    assert (verdict.reason, verdict.second_opinion.spec) == (Reason.DISAGREEMENT, in_front)
+    assert (verdict.reason, verdict.second_opinion.language_model) == (Reason.DISAGREEMENT, in_front)
     assert verdict.explanation == ("first has a confidence of only 0.50, and quick says Billing | Negative (0.90).")
 
 
@@ -130,7 +136,7 @@ def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
         primary(slow)
         chosen = second_opinion(other)
         runner.work_off()
-    assert verdict_of(ticket).second_opinion.spec == chosen
+    assert verdict_of(ticket).second_opinion.language_model == chosen
 
 
 def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary: Use, front: Use) -> None:
@@ -141,7 +147,7 @@ def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary:
         Gate.objects.update(second_opinion=in_front)
         runner.work_off()
     assert len(quick.requests) == 1
-    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion.spec) == (Reason.UNSURE, in_front)
+    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion.language_model) == (Reason.UNSURE, in_front)
 
 
 @pytest.mark.parametrize(
@@ -155,8 +161,8 @@ def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, 
         behind = primary(slow)
         runner.work_off()
     assert states() == ["accepted"]
-    assert verdict_of(ticket).prediction.spec == behind
-    assert Failure.objects.get().spec == in_front
+    assert verdict_of(ticket).prediction.language_model == behind
+    assert Failure.objects.get().language_model == in_front
     assert Ticket.objects.get().attempts <= 1
 
 
@@ -168,9 +174,9 @@ def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkey
     ticket = make_ticket()
     with OpenAIServer() as slow:
         behind = primary(slow)
-        Gate.objects.update(front=ModelSpec.objects.embedded(), front_threshold=0)
+        Gate.objects.update(front=LanguageModel.objects.embedded(), front_threshold=0)
         runner.work_off()
-    assert verdict_of(ticket).prediction.spec == behind
+    assert verdict_of(ticket).prediction.language_model == behind
 
 
 def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(primary: Use, front: Use) -> None:
@@ -196,17 +202,17 @@ def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use
         assert states() == ["new"]
         Ticket.objects.update(available_at=timezone.now())
         runner.work_off()
-    assert (len(quick.requests), verdict_of(ticket).second_opinion.spec) == (1, in_front)
+    assert (len(quick.requests), verdict_of(ticket).second_opinion.language_model) == (1, in_front)
 
 
 def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
-        embedded = ModelSpec.objects.embedded()
+        embedded = LanguageModel.objects.embedded()
         Gate.objects.update(front=embedded, front_threshold=0)
         runner.work_off()
-    assert (slow.requests, verdict_of(ticket).epoch.spec) == ([], embedded)
+    assert (slow.requests, verdict_of(ticket).epoch.language_model) == ([], embedded)
 
 
 def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> None:
@@ -214,8 +220,8 @@ def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> No
         behind = primary(slow)
         front(quick, api_key_env="OPENAI_API_KEY")
         nobody = [Gate.objects.get(pk=1).front_in_charge()]
-        for spec in (ModelSpec.objects.get(name="specialist"), behind):
-            Gate.objects.update(front=spec)
+        for language_model in (LanguageModel.objects.get(name="specialist"), behind):
+            Gate.objects.update(front=language_model)
             nobody.append(Gate.current().front_in_charge())
         make_ticket()
         runner.work_off()
@@ -351,5 +357,5 @@ def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
     content = models_page()
     assert "answers in place of the primary from a confidence of 0.97 on" in content
     assert "quick stands in front; no ticket came in the last 30 days." in content
-    Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+    Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
     assert "not asked: it has learned nothing yet" in models_page()

@@ -15,7 +15,7 @@ from classifier.ingest import storing
 from classifier.models import (
     ContractVersion,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Provider,
     Spend,
@@ -24,7 +24,7 @@ from classifier.models import (
 )
 from classifier.pipeline import claims, runner
 from classifier.taxonomy import initial_data
-from tests.factories import make_spec, make_ticket
+from tests.factories import make_language_model, make_ticket
 from tests.servers import OpenAIServer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -69,7 +69,7 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
     initial_data.load()
     ticket = make_ticket()
     with OpenAIServer(delay=0.05) as server:
-        Gate.objects.update(primary=make_spec(server, name="first", family="first"), second_opinion=None)
+        Gate.objects.update(primary=make_language_model(server, name="first", family="first"), second_opinion=None)
         ContractVersion.objects.in_force()
         at_once(6, lambda: runner.classify([ticket], Gate.current()))
     assert Prediction.objects.count() == 1
@@ -81,9 +81,11 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
 def test_a_budget_is_never_overspent_by_many() -> None:
     initial_data.load()
     provider = Provider.objects.create(name="p", base_url="http://127.0.0.1:9/v1", daily_budget=Decimal(10))
-    spec = ModelSpec.objects.create(provider=provider, name="m", family="m", price_per_request=Decimal("0.5"))
+    language_model = LanguageModel.objects.create(
+        provider=provider, name="m", family="m", price_per_request=Decimal("0.5")
+    )
     terms = ContractVersion.objects.in_force().terms
-    reservations = at_once(8, lambda: budget.reserve(spec, terms, 3))
+    reservations = at_once(8, lambda: budget.reserve(language_model, terms, 3))
     assert sum(reservation.tickets for reservation in reservations) == 10
     assert Spend.objects.get().cost == 10
 

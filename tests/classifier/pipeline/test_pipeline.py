@@ -13,7 +13,7 @@ from classifier.models import (
     ContractVersion,
     Failure,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Reason,
     Sentiment,
@@ -37,7 +37,7 @@ from tests.servers import (
 )
 
 pytestmark = pytest.mark.django_db
-Use = Callable[..., ModelSpec]
+Use = Callable[..., LanguageModel]
 
 
 def settled(ticket: Ticket) -> Ticket:
@@ -91,7 +91,7 @@ def test_an_unsure_answer_is_held_with_a_second_opinion_that_agrees(primary: Use
     verdict = verdict_of(ticket)
     assert settled(ticket).state == Ticket.State.HELD
     assert verdict.reason == Reason.UNSURE
-    assert verdict.second_opinion.spec.name == "second"
+    assert verdict.second_opinion.language_model.name == "second"
 
 
 def test_disagreement_is_the_reason_where_the_models_differ(primary: Use, second_opinion: Use) -> None:
@@ -235,9 +235,9 @@ def test_a_web_page_in_place_of_an_answer_is_told_as_such(primary: Use) -> None:
 def test_an_endpoint_out_of_reach_keeps_the_ticket_for_a_later_turn(primary: Use, base_url: str) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
-        spec = primary(server)
-    spec.provider.base_url = base_url
-    spec.provider.save()
+        language_model = primary(server)
+    language_model.provider.base_url = base_url
+    language_model.provider.save()
     runner.work_off()
     ticket.refresh_from_db()
     assert (ticket.state, ticket.attempts) == (Ticket.State.NEW, 1)
@@ -272,12 +272,12 @@ def test_a_ticket_whose_turns_all_died_ends_in_review(primary: Use) -> None:
 
 def test_the_json_mode_is_found_out_once_and_remembered(primary: Use) -> None:
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
-        spec = primary(server)
+        language_model = primary(server)
         for _number in range(10):
             make_ticket()
         runner.work_off()
-        spec.refresh_from_db()
-        assert spec.json_mode == "json_object"
+        language_model.refresh_from_db()
+        assert language_model.json_mode == "json_object"
         make_ticket()
         runner.work_off()
     modes = [request.json_mode for request in server.requests]
@@ -456,7 +456,7 @@ def test_whatever_a_ticket_holds_it_is_quoted_as_data(primary: Use, text: str, s
 def test_the_second_opinion_is_of_another_family_even_if_the_rows_say_otherwise(primary: Use) -> None:
     make_ticket()
     with OpenAIServer([answer(confidence=0.2)]) as server:
-        spec = primary(server)
-        Gate.objects.update(second_opinion=spec)
+        language_model = primary(server)
+        Gate.objects.update(second_opinion=language_model)
         runner.work_off()
     assert len(server.requests) == 1

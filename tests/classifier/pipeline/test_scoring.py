@@ -14,8 +14,8 @@ from classifier.models import (
     ContractVersion,
     Epoch,
     Gate,
+    LanguageModel,
     Mode,
-    ModelSpec,
     Prediction,
     Score,
     Scorer,
@@ -28,23 +28,23 @@ from classifier.pipeline import (
     scoring,
 )
 from classifier.pipeline.predict import Labelled
-from tests.factories import make_prediction, make_spec, make_ticket
+from tests.factories import make_language_model, make_prediction, make_ticket
 from tests.servers import OpenAIServer, Request, answer
 
 pytestmark = pytest.mark.django_db
-Use = Callable[..., ModelSpec]
+Use = Callable[..., LanguageModel]
 
 REFUND = "I was charged twice for my invoice, please refund the second payment."
 
 
 @pytest.fixture
-def by_score(primary: Use) -> Callable[..., ModelSpec]:
+def by_score(primary: Use) -> Callable[..., LanguageModel]:
     """A remote primary behind a local server, and a fixed threshold on the score."""
 
-    def use(server: OpenAIServer, threshold: float = 0.5, **values: Any) -> ModelSpec:
-        spec = primary(server)
+    def use(server: OpenAIServer, threshold: float = 0.5, **values: Any) -> LanguageModel:
+        language_model = primary(server)
         Gate.objects.update(mode=Mode.SCORE, score_threshold=threshold, **values)
-        return spec
+        return language_model
 
     return use
 
@@ -92,7 +92,7 @@ def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.SCORE)
     version = ContractVersion.objects.in_force()
     said = make_prediction(make_ticket())
-    scorer = Scorer.objects.serving(said.spec)
+    scorer = Scorer.objects.serving(said.language_model)
     first = scoring.of([Labelled(said.ticket, said)], scorer, version)
     again = scoring.of([Labelled(said.ticket, said)], scorer, version)
     assert first == again
@@ -138,14 +138,14 @@ def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: U
         return answer("Billing", confidence=0.99 if len(request.ticket) < 10 else 0.5)
 
     with OpenAIServer(in_front) as quick, OpenAIServer([answer("Technical", confidence=0.9)]) as slow:
-        spec = by_score(slow)
-        front = make_spec(quick, name="quick", family="front")
+        language_model = by_score(slow)
+        front = make_language_model(quick, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.95)
         runner.work_off()
     first, second = Verdict.objects.order_by("ticket_id").select_related("prediction", "score", "epoch")
     assert first.epoch == second.epoch
-    assert (first.epoch.spec, first.epoch.front) == (spec, front)
-    assert [one.prediction and one.prediction.spec for one in (first, second)] == [front, spec]
+    assert (first.epoch.language_model, first.epoch.front) == (language_model, front)
+    assert [one.prediction and one.prediction.language_model for one in (first, second)] == [front, language_model]
     assert [one.score and one.score.seen().in_front for one in (first, second)] == [True, False]
 
 
@@ -154,7 +154,7 @@ def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: 
     with OpenAIServer([answer("Billing", "Negative", confidence=0.9)]) as server, OpenAIServer() as other:
         by_score(server)
         Gate.objects.update(
-            mode=Mode.CERTIFIED, second_opinion=make_spec(other, name="second", family="another family")
+            mode=Mode.CERTIFIED, second_opinion=make_language_model(other, name="second", family="another family")
         )
         epoch = gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
         Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0)
@@ -168,7 +168,7 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
 ) -> None:
     version = ContractVersion.objects.in_force()
     said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
-    scorer = Scorer.objects.serving(said[0].spec)
+    scorer = Scorer.objects.serving(said[0].language_model)
     with django_assert_max_num_queries(6):
         scoring.of([Labelled(one.ticket, one) for one in said], scorer, version)
     assert Score.objects.count() == 20

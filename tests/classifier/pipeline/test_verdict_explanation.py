@@ -17,11 +17,11 @@ from classifier.pipeline import verdict_explanation
 from review.certification import certificates
 from review.models import Certificate
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 from tests.review.actions import answer
 from tests.review.certification.auditing import (
@@ -95,10 +95,10 @@ def test_a_sealed_ticket_tells_nothing(lead: Client, ana: User) -> None:
 def test_an_audited_ticket_tells_it_once_people_have_answered(lead: Client, ana: User) -> None:
     certified(ana)
     arrive(*[SURE] * 30)
-    seat = open_audits()[0]
-    said = seat.ticket.predictions.get()
-    answer(seat, ana, said.category.name, said.sentiment.name)
-    told = words(lead, seat.ticket)
+    assignment = open_audits()[0]
+    said = assignment.ticket.predictions.get()
+    answer(assignment, ana, said.category.name, said.sentiment.name)
+    told = words(lead, assignment.ticket)
     assert "Why might this ticket have passed unseen?" in told
     assert re.search(r"Lot for an audit drawn: 0\.\d{3} is below its probability of", told)
 
@@ -111,10 +111,10 @@ def test_agents_are_not_told(client: Client, ana: User) -> None:
 
 
 def test_a_ticket_without_an_answer_has_nothing_to_tell(lead: Client) -> None:
-    run_desk()
+    configure_review()
     assert verdict_explanation.of(make_ticket()) is None
-    (seat,) = hold(make_ticket())
-    assert verdict_explanation.of(seat.ticket) is not None or seat.blind
+    (assignment,) = hold(make_ticket())
+    assert verdict_explanation.of(assignment.ticket) is not None or assignment.blind
 
 
 @pytest.mark.parametrize("mode", list(Mode))

@@ -32,7 +32,7 @@ from classifier.models import (
     Example,
     Failure,
     KeptReply,
-    ModelSpec,
+    LanguageModel,
     Prediction,
     Ticket,
 )
@@ -54,13 +54,13 @@ from review.workflow import audits
 from tests.background import queued
 from tests.conftest import UseServer
 from tests.factories import (
+    configure_review,
     hold,
     make_example,
     make_prediction,
     make_ticket,
     make_verdict,
     make_version,
-    run_desk,
 )
 from tests.review.actions import answer
 from tests.review.certification.auditing import (
@@ -99,12 +99,12 @@ def _readable(value: Any) -> str:
 
 def settled(person: User) -> Ticket:
     """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
-    run_desk(benchmark_share=1.0)
+    configure_review(benchmark_share=1.0)
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
-    said = {"spec": ModelSpec.objects.embedded(), "contract": ContractVersion.objects.in_force()}
+    said = {"language_model": LanguageModel.objects.embedded(), "contract": ContractVersion.objects.in_force()}
     Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
-    (seat,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
-    answer(seat, person, "Billing", note=f"I rang {PLANT} up.")
+    (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
+    answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
     gold_labels.gather()
     snapshot = snapshots.take()
     run = Run.objects.create(snapshot=snapshot, items_count=1)
@@ -203,7 +203,7 @@ def test_names_go_with_the_masked_texts_and_are_found_in_any_case(catalogue: Non
 
 
 def test_a_copy_that_people_were_asked_about_goes_too(catalogue: None, ana: User, lea: User) -> None:
-    run_desk(benchmark_share=1.0)
+    configure_review(benchmark_share=1.0)
     label = GoldLabel(text=TEXT, digest=digest_of(TEXT), category=Category.objects.get(name="Billing"))
     label.sentiment_id, label.origin = make_example("Any text.").sentiment_id, GoldLabel.Origin.IMPORT
     gold_labels.place([label])
@@ -223,9 +223,9 @@ def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseSe
         return replies(reasoning=request.ticket)
 
     with OpenAIServer(reply) as server:
-        spec = primary(server)
+        language_model = primary(server)
         Ticket.objects.filter(pk=ticket.pk).update(text=ERASED, erased_at=timezone.now())
-        said = predict.label([stale], spec, ContractVersion.objects.in_force())
+        said = predict.label([stale], language_model, ContractVersion.objects.in_force())
         assert [one for group in said for one in group] == []
     assert Prediction.objects.filter(reasoning__contains=PLANT).count() == 0
 
@@ -239,8 +239,8 @@ def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_w
     audit(ana, [judged])
     erasure.erase(Ticket.objects.filter(pk__in=[judged.ticket_id, awaited.ticket_id]))
     audits.follow([judged.ticket_id])
-    (seat,) = open_audits()
-    audit(ana, [seat])
+    (assignment,) = open_audits()
+    audit(ana, [assignment])
     found = dict(Audit.objects.values_list("ticket", "category_right"))
     assert found == {judged.ticket_id: True, awaited.ticket_id: False}
 

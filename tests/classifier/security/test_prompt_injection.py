@@ -17,8 +17,8 @@ from classifier.models import (
     ContractVersion,
     Epoch,
     Gate,
+    LanguageModel,
     Mode,
-    ModelSpec,
     Reason,
     Scorer,
     Sentiment,
@@ -34,15 +34,15 @@ from classifier.pipeline import (
 )
 from classifier.pipeline.predict import Labelled
 from classifier.security.prompt_injection import may_speak_to_the_model, speaks_to_the_model
-from review.models import Seat
+from review.models import Assignment
 from tests.conftest import UseServer
 from tests.factories import (
+    configure_review,
     make_example,
+    make_language_model,
     make_prediction,
-    make_spec,
     make_ticket,
     make_version,
-    run_desk,
 )
 from tests.servers import (
     OpenAIServer,
@@ -108,7 +108,7 @@ def test_the_longest_ticket_is_read_in_a_moment(unit: str) -> None:
 
 
 def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServer) -> None:
-    run_desk()
+    configure_review()
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in ATTEMPTS)
     with OpenAIServer(obey) as server:
         primary(server, json_mode=JsonMode.OBJECT, max_in_flight=64)
@@ -123,7 +123,7 @@ def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServe
     # What it was told beyond the contract is no answer at all.
     foreign = verdicts.filter(prediction=None)
     assert foreign.filter(reason=Reason.OUT_OF_TAXONOMY).exists()
-    assert set(Seat.objects.filter(ticket__in=dictated.values("ticket")).values_list("reason", flat=True)) == {
+    assert set(Assignment.objects.filter(ticket__in=dictated.values("ticket")).values_list("reason", flat=True)) == {
         Reason.ADDRESSED
     }
 
@@ -141,7 +141,7 @@ def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_th
 
 
 def test_of_what_was_written_afterwards_it_gets_few_past_a_fixed_confidence(primary: UseServer) -> None:
-    run_desk()
+    configure_review()
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in UNSEEN)
     with OpenAIServer(obey) as server:
         primary(server, json_mode=JsonMode.OBJECT, max_in_flight=64)
@@ -228,7 +228,7 @@ class TestDictation:
         monkeypatch.setattr(scoring, "witness", heard)
         version = ContractVersion.objects.in_force()
         frozen, serving = make_version(), make_version(in_service=True, weights=b"learned", sha256="0" * 64)
-        scorer = Scorer.objects.create(spec=ModelSpec.objects.embedded(), witness=frozen, weights={})
+        scorer = Scorer.objects.create(language_model=LanguageModel.objects.embedded(), witness=frozen, weights={})
         said = [answer_check.Said("My billing is wrong.", "Billing", "Neutral")]
         answer_check.dictated(said, version.terms, scorer)
         answer_check.dictated(said, version.terms, None)
@@ -240,7 +240,7 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
     ticket = make_ticket(ORDERED)
     with OpenAIServer([answer("Billing", confidence=1.0)]) as server:
         primary(server)
-        front = make_spec(server, name="quick", family="front")
+        front = make_language_model(server, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.5, mode=mode, score_threshold=0.0)
         runner.work_off()
         (said,) = instant.classify([ORDERED], Gate.current(), ContractVersion.objects.in_force())

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from classifier.contract.types import ClassifierError
 from classifier.inference.health_check import ping
-from classifier.models import ModelSpec
+from classifier.models import LanguageModel
 from classifier.security import ssrf
 from tests.conftest import UseServer
 from tests.servers import OpenAIServer
@@ -181,11 +181,11 @@ def test_a_call_inside_is_refused_before_it_is_made(nowhere: None, port: int) ->
 
 def test_a_model_inside_is_not_asked_and_the_sentence_says_why(settings: Settings, primary: UseServer) -> None:
     with OpenAIServer() as server:
-        spec = primary(server)
-        assert not isinstance(ping(spec), ClassifierError)
+        language_model = primary(server)
+        assert not isinstance(ping(language_model), ClassifierError)
         settings.INTERNAL_HOSTS = []
-        ModelSpec.objects.update(timeout=7)
-        refused = ping(ModelSpec.objects.select_related("provider").get(pk=spec.pk))
+        LanguageModel.objects.update(timeout=7)
+        refused = ping(LanguageModel.objects.select_related("provider").get(pk=language_model.pk))
         assert isinstance(refused, ClassifierError)
         assert refused.permanent
         assert "TICKETCLF_INTERNAL_HOSTS" in str(refused)

@@ -7,15 +7,15 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from classifier.models import Category, ModelSpec, Ticket
+from classifier.models import Category, LanguageModel, Ticket
 from classifier.taxonomy import label_changes
 from tests.factories import (
+    configure_review,
     hold,
     make_example,
     make_prediction,
     make_ticket,
     make_version,
-    run_desk,
 )
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -26,7 +26,7 @@ CHARGED, TWICE, AGAIN = [13, 20], [21, 26], [34, 41]
 
 @pytest.fixture
 def agent(client: Client, ana: User) -> Client:
-    run_desk()
+    configure_review()
     client.force_login(ana)
     return client
 
@@ -37,19 +37,19 @@ def parts(client: Client, ticket: Ticket) -> list[str]:
     return content.split("<h2>History</h2>")
 
 
-def other_spec() -> ModelSpec:
-    return ModelSpec.objects.exclude(pk=ModelSpec.objects.embedded().pk)[0]
+def other_language_model() -> LanguageModel:
+    return LanguageModel.objects.exclude(pk=LanguageModel.objects.embedded().pk)[0]
 
 
 def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent: Client) -> None:
     ticket = make_ticket(TEXT)
-    make_prediction(ticket, spec=other_spec(), words=[[9, 12]])
+    make_prediction(ticket, language_model=other_language_model(), words=[[9, 12]])
     hold(ticket, words=[TWICE, CHARGED, AGAIN])
     about, _history = parts(agent, ticket)
     assert (
         "&lt;b&gt;I&lt;/b&gt; was <mark>charged</mark> <mark>twice</mark>, again <mark>charged</mark>.</div>" in about
     )
-    assert f"the words that carried the answer of {ModelSpec.objects.embedded()}" in about
+    assert f"the words that carried the answer of {LanguageModel.objects.embedded()}" in about
 
 
 def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent: Client) -> None:
@@ -63,7 +63,7 @@ def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent: Cl
 def test_each_prediction_of_the_history_shows_its_own_words_once(agent: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket, words=[CHARGED, TWICE, AGAIN])
-    make_prediction(ticket, spec=other_spec(), words=[[0, 3]])
+    make_prediction(ticket, language_model=other_language_model(), words=[[0, 3]])
     _about, history = parts(agent, ticket)
     told = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
     assert [words for words in told if words] == [["charged", "twice"], ["&lt;b&gt;"]]
@@ -85,10 +85,10 @@ def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent: Client) -
 def test_the_nearest_of_all_predictions_cost_one_query(agent: Client, django_assert_num_queries: Any) -> None:
     near = [make_example(f"Near {number}.", ticket=make_ticket(f"Near {number}.")) for number in range(3)]
     plain, grounded = make_ticket(TEXT), make_ticket(f"{TEXT} Again.")
-    specs = list(ModelSpec.objects.all()[:3])
-    for spec, example in zip(specs, near, strict=True):
-        make_prediction(plain, spec=spec)
-        make_prediction(grounded, spec=spec, near=[example.pk], words=[CHARGED])
+    language_models = list(LanguageModel.objects.all()[:3])
+    for language_model, example in zip(language_models, near, strict=True):
+        make_prediction(plain, language_model=language_model)
+        make_prediction(grounded, language_model=language_model, near=[example.pk], words=[CHARGED])
     # Session, person, the ticket, its verdicts, four of its history, gate.
     with django_assert_num_queries(9):
         parts(agent, plain)
@@ -100,14 +100,14 @@ def test_the_version_of_the_specialist_that_answered_is_told(agent: Client) -> N
     ticket = make_ticket(TEXT)
     version = make_version()
     hold(ticket, version=version)
-    make_prediction(ticket, spec=other_spec())
+    make_prediction(ticket, language_model=other_language_model())
     _about, history = parts(agent, ticket)
     assert history.count("of the specialist") == 1
     assert f"version {version.pk} of the specialist" in history
 
 
 def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent: Client) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     near = make_ticket("Near.")
     ticket = make_ticket(TEXT)
     version = make_version()

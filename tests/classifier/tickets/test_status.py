@@ -12,10 +12,10 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Category, Sentiment, Ticket
-from review.models import Decision, Seat, SkipReason
+from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
 from review.workflow.decisions import Label, Shown
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -33,14 +33,14 @@ def label(category: str, sentiment: str = "Negative") -> Label:
     return Label(Category.objects.get(name=category), Sentiment.objects.get(name=sentiment))
 
 
-def decided(seat: Seat, person: User, category: str, **values: Any) -> Decision:
-    return decisions.decide(seat, person, label(category), key=uuid4(), **values)
+def decided(assignment: Assignment, person: User, category: str, **values: Any) -> Decision:
+    return decisions.decide(assignment, person, label(category), key=uuid4(), **values)
 
 
 @pytest.fixture
 def sealed(catalogue: None, ana: User, ben: User) -> Ticket:
     """One of two people has labelled it, another has passed it on with a note."""
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     first, second = hold(make_ticket("Only the message."), confidence=0.62, reasoning="A secret of the model.")
     decided(first, ben, "Account", note="A secret of Ben.")
     decisions.escalate(second, ana, note="A secret of Ana.", key=uuid4())
@@ -68,7 +68,7 @@ def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent: Client, sea
 
 
 def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent: Client) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     alike: dict[str, Any] = {"text": "The same.", "received_at": timezone.now()}
     (sure,) = hold(make_ticket(pk=1_001, **alike), confidence=0.84)
     (torn,) = hold(
@@ -86,25 +86,25 @@ def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent: Client
 
 
 def test_a_settled_ticket_shows_what_people_say_not_the_model(agent: Client, ben: User) -> None:
-    run_desk()
-    (seat,) = hold(make_ticket(), confidence=0.62)
-    decided(seat, ben, "Account")
+    configure_review()
+    (assignment,) = hold(make_ticket(), confidence=0.62)
+    decided(assignment, ben, "Account")
     row = page(agent, INBOX)
     assert "Account</span>" in row
     assert "Negative</span>" in row
     assert "Billing" not in row
     assert "0.62" not in row
-    about, history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")
+    about, history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")
     assert "Account</span>" in about
     assert "Billing" not in about
     assert "Billing | Positive (0.62)" in history
 
 
 def test_a_seal_is_broken_once_everybody_has_answered(agent: Client, ben: User) -> None:
-    run_desk(blind_share=1)
-    (seat,) = hold(make_ticket(), confidence=0.62)
-    decided(seat, ben, "Account", note="An owner writes.")
-    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    configure_review(blind_share=1)
+    (assignment,) = hold(make_ticket(), confidence=0.62)
+    decided(assignment, ben, "Account", note="An owner writes.")
+    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     for told in (
         "Billing | Positive (0.62)",
         "labelled",
@@ -118,13 +118,13 @@ def test_a_seal_is_broken_once_everybody_has_answered(agent: Client, ben: User) 
 
 
 def test_history_tells_who_decided_what_and_why(agent: Client, ana: User, ben: User, lea: User) -> None:
-    run_desk()
-    (seat,) = hold(make_ticket())
-    shown = Shown(prediction=seat.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
-    decisions.skip(seat, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
-    decisions.escalate(seat, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
-    decided(seat, lea, "Account", shown=shown)
-    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    configure_review()
+    (assignment,) = hold(make_ticket())
+    shown = Shown(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
+    decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
+    decisions.escalate(assignment, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
+    decided(assignment, lea, "Account", shown=shown)
+    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
     for told in (
         "ana: skipped: I do not read this language",
@@ -135,33 +135,33 @@ def test_history_tells_who_decided_what_and_why(agent: Client, ana: User, ben: U
 
 
 def test_history_keeps_what_was_undone_and_marks_it(agent: Client, ben: User) -> None:
-    run_desk()
-    (seat,) = hold(make_ticket())
-    decision = decided(seat, ben, "Account")
+    configure_review()
+    (assignment,) = hold(make_ticket())
+    decision = decided(assignment, ben, "Account")
     decisions.undo(decision, ben, key=uuid4())
-    history = page(agent, seat.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     assert re.search("<s>corrected.*Account.*</s>.*undone later", history)
     assert "undid the decision of" in history
 
 
 def test_a_long_history_costs_no_more_queries(agent: Client, ben: User, django_assert_num_queries: Any) -> None:
-    run_desk()
-    (seat,) = hold(make_ticket())
+    configure_review()
+    (assignment,) = hold(make_ticket())
     for _time in range(10):
-        decisions.undo(decided(seat, ben, "Account"), ben, key=uuid4())
+        decisions.undo(decided(assignment, ben, "Account"), ben, key=uuid4())
     # Session, user, two of permissions, ticket, verdict with its answers, three of history, decisions, gate.
     with django_assert_num_queries(9):
-        assert page(agent, seat.ticket.get_absolute_url()).count("undone later") == 10
+        assert page(agent, assignment.ticket.get_absolute_url()).count("undone later") == 10
 
 
 def test_a_ticket_in_review_can_be_taken_from_its_page(agent: Client, tom: User) -> None:
-    run_desk()
-    (seat,) = hold(make_ticket())
-    take = f'action="{reverse("review:take", args=[seat.ticket_id])}"'
-    assert take in page(agent, seat.ticket.get_absolute_url())
+    configure_review()
+    (assignment,) = hold(make_ticket())
+    take = f'action="{reverse("review:take", args=[assignment.ticket_id])}"'
+    assert take in page(agent, assignment.ticket.get_absolute_url())
     tom.user_permissions.add(Permission.objects.get(codename="view_ticket"))
-    decided(seat, User.objects.get(username="ana"), "Account")
-    assert take not in page(agent, seat.ticket.get_absolute_url())
+    decided(assignment, User.objects.get(username="ana"), "Account")
+    assert take not in page(agent, assignment.ticket.get_absolute_url())
     agent.force_login(tom)
     (other,) = hold(make_ticket())
     assert "Review this ticket" not in page(agent, other.ticket.get_absolute_url())

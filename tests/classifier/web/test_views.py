@@ -18,7 +18,7 @@ from classifier.models import (
     ContractVersion,
     Failure,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Provider,
     Spend,
     Ticket,
@@ -26,7 +26,7 @@ from classifier.models import (
 from classifier.pipeline import gate, runner
 from classifier.taxonomy import label_changes
 from classifier.text import LONGEST_TICKET
-from tests.factories import make_prediction, make_ticket, run_desk
+from tests.factories import configure_review, make_prediction, make_ticket
 from tests.servers import OpenAIServer, answer, say
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -36,7 +36,7 @@ INBOX, NEW, MODELS = reverse("classifier:inbox"), reverse("classifier:new_ticket
 
 @pytest.fixture
 def agent(client: Client, ana: User) -> Client:
-    run_desk()
+    configure_review()
     client.force_login(ana)
     return client
 
@@ -111,7 +111,7 @@ def test_the_inbox_is_paged_by_key(agent: Client) -> None:
 
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
-    epoch = gate.epoch_of(ModelSpec.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
+    epoch = gate.epoch_of(LanguageModel.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
     weighed = [gate.Weighed(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
     (gate.accept(epoch, weighed) if confidence >= 0.85 else gate.hold(epoch, weighed, {}))
 
@@ -311,8 +311,8 @@ def test_there_is_a_page_for_what_is_not_there(agent: Client) -> None:
 
 def test_the_models_page_lists_the_catalogue(lead: Client) -> None:
     content = page(lead, MODELS)
-    for spec in ModelSpec.objects.all():
-        assert spec.name in content
+    for language_model in LanguageModel.objects.all():
+        assert language_model.name in content
     assert "OPENAI_API_KEY is missing" in content
 
 
@@ -320,7 +320,9 @@ def test_the_models_page_tells_roles_prices_and_spend(lead: Client, monkeypatch:
     monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
     oxlo = Gate.current().primary.provider
     Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
-    ModelSpec.objects.filter(pk=Gate.current().primary.pk).update(price_input=Decimal("0.6"), price_output=Decimal("2"))
+    LanguageModel.objects.filter(pk=Gate.current().primary.pk).update(
+        price_input=Decimal("0.6"), price_output=Decimal("2")
+    )
     Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
     content = page(lead, MODELS)
@@ -337,7 +339,11 @@ def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent: Client) -> None:
 
 
 def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_assert_max_num_queries: Any) -> None:
-    about = {"ticket": make_ticket(), "spec": Gate.current().primary, "contract": ContractVersion.objects.in_force()}
+    about = {
+        "ticket": make_ticket(),
+        "language_model": Gate.current().primary,
+        "contract": ContractVersion.objects.in_force(),
+    }
     for kind in (FailureKind.TIMEOUT, FailureKind.TIMEOUT, FailureKind.CUT_OFF):
         Failure.objects.create(kind=kind, detail="No answer.", **about)
     old = Failure.objects.create(kind=FailureKind.REFUSED, detail="No.", **about)
@@ -356,7 +362,7 @@ def test_only_who_may_change_models_is_led_to_the_admin(agent: Client, admin: Us
     for model, pk in (
         ("gate", 1),
         ("provider", Provider.objects.first().pk),
-        ("modelspec", ModelSpec.objects.first().pk),
+        ("languagemodel", LanguageModel.objects.first().pk),
     ):
         assert reverse(f"admin:classifier_{model}_change", args=[pk]) in content
 

@@ -14,7 +14,7 @@ from django.db import connection
 from classifier.models import (
     Category,
     ContractVersion,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
 )
 from classifier.taxonomy import initial_data, label_changes
@@ -41,7 +41,7 @@ from review.models import (
     Snapshot,
 )
 from tests.background import queued
-from tests.factories import make_spec, run_desk
+from tests.factories import configure_review, make_language_model
 from tests.servers import (
     OpenAIServer,
     Request,
@@ -57,7 +57,7 @@ CATEGORIES, SENTIMENTS = ["Billing", "Technical", "Account", "General"], ["Posit
 
 def hold_out(number: int, **values: Any) -> Snapshot:
     """So many benchmark items, none like another; their labels are what `by_text` says of them."""
-    run_desk(benchmark_share=1)
+    configure_review(benchmark_share=1)
     Category.objects.get_or_create(name="General")
     reply = by_text(CATEGORIES, SENTIMENTS)
     fresh = []
@@ -87,16 +87,16 @@ def _asked(text: str) -> Request:
     return Request("POST", "/", {}, {"messages": messages}, 0.0)
 
 
-def started(snapshot: Snapshot, *specs: ModelSpec) -> Run:
+def started(snapshot: Snapshot, *language_models: LanguageModel) -> Run:
     version = ContractVersion.objects.in_force()
-    return runs.start(snapshot, [Entry(spec, version) for spec in specs])
+    return runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
 
 
 def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
     snapshot = hold_out(40)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        spec = make_spec(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
-        run = started(snapshot, spec)
+        language_model = make_language_model(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
+        run = started(snapshot, language_model)
         assert runs.progress(run) == (0, 40)
         assert execution.work_off(run.pk)
         assert max(Counter(request.ticket for request in server.requests).values()) == 1
@@ -112,7 +112,9 @@ def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(tr
     initial_data.load()
     snapshot = hold_out(12)
     with OpenAIServer(lambda request: error(400, "no such model")) as server:
-        run = started(snapshot, make_spec(server, name="broken", family="a"), ModelSpec.objects.embedded())
+        run = started(
+            snapshot, make_language_model(server, name="broken", family="a"), LanguageModel.objects.embedded()
+        )
         execution.work_off(run.pk)
     run.refresh_from_db()
     broken, embedded = run.contenders.order_by("pk")
@@ -134,7 +136,7 @@ def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
         return replace(by_text(CATEGORIES, SENTIMENTS)(request), delay=0.04)
 
     with OpenAIServer(reply) as server:
-        run = started(snapshot, make_spec(server, name="m", family="a", max_in_flight=1))
+        run = started(snapshot, make_language_model(server, name="m", family="a", max_in_flight=1))
         stop_after(run, 5)
         run.refresh_from_db()
         done = runs.progress(run).done
@@ -161,7 +163,7 @@ def stop_after(run: Run, number: int) -> None:
 
 def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     snapshot = hold_out(6)
-    run = started(snapshot, ModelSpec.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.embedded())
     assert list(Run.objects.waiting()) == [run]
     tasks.sweep()
     assert len(queued("review.tasks.run_benchmark")) == 1
@@ -172,10 +174,10 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
 def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
     snapshot = hold_out(10)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        spec = make_spec(
+        language_model = make_language_model(
             server, name="dear", family="a", price_per_request=Decimal(1), daily_budget=Decimal(8), max_tokens=10
         )
-        run = started(snapshot, spec)
+        run = started(snapshot, language_model)
         execution.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == "stopped"
@@ -187,14 +189,14 @@ def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
 def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
     snapshot = hold_out(2)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        run = started(snapshot, make_spec(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
+        run = started(snapshot, make_language_model(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
         execution.work_off(run.pk)
     assert {result.failure for result in Result.objects.all()} == {"no_key"}
     assert "OXLO_API_KEY" in Result.objects.all()[0].detail
 
 
 def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     runs.load_built_in()
     snapshot = snapshots.take()
     with pytest.raises(NothingToRun, match="at least one model"):
@@ -202,15 +204,15 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
     training_only = snapshots.take(snapshots.Filters(sides=(Side.BENCHMARK,)))
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="benchmark side"):
-        runs.start(training_only, [Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force())])
+        runs.start(training_only, [Entry(LanguageModel.objects.embedded(), ContractVersion.objects.in_force())])
 
 
 def test_the_estimate_follows_prices_and_lengths() -> None:
     snapshot = hold_out(10)
     version = ContractVersion.objects.in_force()
     with OpenAIServer(lambda request: answer()) as server:
-        dear = make_spec(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
-    free = runs.estimate(snapshot, Entry(ModelSpec.objects.embedded(), version))
+        dear = make_language_model(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
+    free = runs.estimate(snapshot, Entry(LanguageModel.objects.embedded(), version))
     tokens = (len(version.system_prompt) + 8 * 6) / 4
     expected = 10 * (tokens * 3 + 60 * 15) / 1_000_000
     assert free == 0
@@ -224,8 +226,8 @@ def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
     in_force = ContractVersion.objects.in_force()
     assert earlier != in_force
     stored = ContractVersion.objects.get(pk=earlier.pk)
-    spec = ModelSpec.objects.embedded()
-    run = runs.start(snapshot, [Entry(spec, stored, "before"), Entry(spec, in_force)])
+    language_model = LanguageModel.objects.embedded()
+    run = runs.start(snapshot, [Entry(language_model, stored, "before"), Entry(language_model, in_force)])
     for contender in run.contenders.all():
         assert contender.contract.restored().terms.digest == contender.contract.digest
 
@@ -247,7 +249,7 @@ def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -
 def test_figures_are_those_of_the_results() -> None:
     snapshot = hold_out(60)
     with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
-        run = started(snapshot, make_spec(server, name="always", family="a"))
+        run = started(snapshot, make_language_model(server, name="always", family="a"))
         execution.work_off(run.pk)
     contender = run.contenders.get()
     right = contender.results.filter(category_right=True, sentiment_right=True).count()
@@ -262,7 +264,10 @@ def test_figures_are_those_of_the_results() -> None:
 def test_changes_against_the_baseline() -> None:
     snapshot = hold_out(20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
-        before, after = make_spec(bad, name="before", family="a"), make_spec(good, name="after", family="b")
+        before, after = (
+            make_language_model(bad, name="before", family="a"),
+            make_language_model(good, name="after", family="b"),
+        )
         first = started(snapshot, before)
         execution.work_off(first.pk)
         second = started(snapshot, after)
@@ -283,7 +288,7 @@ def test_changes_against_the_baseline() -> None:
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the number of queries does not depend on the database")
 def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
     snapshot = hold_out(5)
-    run = started(snapshot, ModelSpec.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.embedded())
     execution.work_off(run.pk)
     contender = run.contenders.get()
     with django_assert_num_queries(1):
@@ -295,8 +300,8 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
     initial_data.load()
     hold_out(30)
     with OpenAIServer(lambda request: error(400, "no such model")) as server, OpenAIServer(answer_billing) as second:
-        make_spec(server, name="broken", family="a", price_per_request=Decimal("0.001"))
-        make_spec(second, name="always", family="b")
+        make_language_model(server, name="broken", family="a", price_per_request=Decimal("0.001"))
+        make_language_model(second, name="always", family="b")
         call_command("benchmark", model=["broken", "always"], quiet=True)
     printed = capsys.readouterr().out
     for told in (
@@ -339,7 +344,7 @@ def labelled(path: Path, number: int) -> str:
 def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, capsys: Any) -> None:
     path = labelled(tmp_path / "items.jsonl", 5)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        make_spec(server, name="dear", family="a", price_per_request=Decimal("0.5"))
+        make_language_model(server, name="dear", family="a", price_per_request=Decimal("0.5"))
         printed = printed_by(capsys, path, model=["dear"], estimate=True)
         assert "dear: about 2.5000 by its prices" in printed
         assert "accuracy=" not in printed
@@ -351,8 +356,8 @@ def test_of_a_file_the_cost_is_told_before_anybody_is_asked(tmp_path: Path, caps
 def test_of_a_file_it_says_which_model_is_better(tmp_path: Path, capsys: Any) -> None:
     path = labelled(tmp_path / "items.jsonl", 20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: error(400, "no")) as bad:
-        make_spec(bad, name="broken", family="a")
-        make_spec(good, name="perfect", family="b")
+        make_language_model(bad, name="broken", family="a")
+        make_language_model(good, name="perfect", family="b")
         printed = printed_by(capsys, path, model=["broken", "perfect"])
     assert "perfect is better than broken. 20 right by the first alone, 0 by the second" in printed
     assert "difference 100.0 (" in printed
@@ -365,8 +370,11 @@ def test_models_of_one_name_are_told_apart_by_their_providers(of_a_file: bool, t
     hold_out(20)
     path = [labelled(tmp_path / "items.jsonl", 20)] if of_a_file else []
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(lambda r: answer("Billing")) as bad:
-        worse, better = make_spec(bad, name="same", family="a"), make_spec(good, name="other", family="a")
-        ModelSpec.objects.filter(pk=better.pk).update(name="same")
+        worse, better = (
+            make_language_model(bad, name="same", family="a"),
+            make_language_model(good, name="other", family="a"),
+        )
+        LanguageModel.objects.filter(pk=better.pk).update(name="same")
         printed = printed_by(capsys, *path, model=["same"])
     assert f"same ({better.provider}) is better than same ({worse.provider})." in printed
     summed_up = [line.split(":")[0] for line in printed.splitlines() if "accuracy=" in line]
@@ -378,7 +386,10 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
     initial_data.load()
     snapshot = hold_out(20)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as good, OpenAIServer(answer_billing) as bad:
-        always, perfect = make_spec(bad, name="always", family="a"), make_spec(good, name="perfect", family="b")
+        always, perfect = (
+            make_language_model(bad, name="always", family="a"),
+            make_language_model(good, name="perfect", family="b"),
+        )
         first = started(snapshot, always)
         execution.work_off(first.pk)
         baseline.pin(first.contenders.get())
@@ -390,10 +401,10 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
     for share in (pair.difference, *pair.macro):
         assert share.percent is None or f"{share.percent:.1f} (" in printed
     assert f"against always of {first}" in printed
-    change = next(row.change for row in board.rows if row.contender.spec == perfect)
+    change = next(row.change for row in board.rows if row.contender.language_model == perfect)
     assert change
     assert f"{change.fixed} fixed, 0 broken of 20" in printed
-    figures = run.contenders.get(spec=always).figures["axes"]["category"]
+    figures = run.contenders.get(language_model=always).figures["axes"]["category"]
     names = snapshot.names("categories")
     for expected, said, number in figures["confusion"]:
         assert expected == said or f"{names[expected]} -> {names[said]}: {number}" in printed

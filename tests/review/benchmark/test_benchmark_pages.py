@@ -17,7 +17,7 @@ from classifier.models import (
     Category,
     ContractVersion,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
 )
 from classifier.taxonomy import drafts
@@ -38,16 +38,16 @@ from review.benchmark.results_table import Board
 from review.benchmark.runs import Entry
 from review.gold import disputes, gold_labels, snapshots
 from review.models import (
+    Assignment,
     Contender,
     GoldLabel,
     Result,
     Run,
-    Seat,
     Snapshot,
 )
 from review.stats.paired_tests import compare
 from tests.background import queued
-from tests.factories import make_spec, make_user
+from tests.factories import make_language_model, make_user
 from tests.review.benchmark.test_benchmark import (
     CATEGORIES,
     SENTIMENTS,
@@ -105,9 +105,9 @@ def wrong_at(*places: int, confidence: float = 0.6) -> Says:
 def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
     """A run whose models have said this, summed up as the worker does it."""
     version = ContractVersion.objects.in_force()
-    specs = [ModelSpec.objects.filter(name=name).first() or _spec(name) for name in models]
-    run = runs.start(snapshot, [Entry(spec, version) for spec in specs])
-    contenders = list(run.contenders.select_related("spec"))
+    language_models = [LanguageModel.objects.filter(name=name).first() or _language_model(name) for name in models]
+    run = runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
+    contenders = list(run.contenders.select_related("language_model"))
     for contender, say in zip(contenders, models.values(), strict=True):
         results = []
         for place, item in enumerate(runs.held_out(snapshot).order_by("position")):
@@ -131,14 +131,14 @@ def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
     return Run.objects.get(pk=run.pk)
 
 
-def _spec(name: str) -> ModelSpec:
+def _language_model(name: str) -> LanguageModel:
     server = OpenAIServer()
     server.base_url = "http://127.0.0.1:9/v1"
-    return make_spec(server, name=name, family=name)
+    return make_language_model(server, name=name, family=name)
 
 
 def contender_of(run: Run, name: str) -> Contender:
-    return run.contenders.select_related("run", "spec", "contract").get(spec__name=name)
+    return run.contenders.select_related("run", "language_model", "contract").get(language_model__name=name)
 
 
 def url_of(contender: Contender, page: str = "contender") -> str:
@@ -166,14 +166,14 @@ def test_models_without_a_key_cannot_be_ticked_and_the_variable_is_named(lead: C
 
 
 def choice(**values: Any) -> dict[str, Any]:
-    return {"models": [ModelSpec.objects.embedded().pk], "contracts": ["in-force"], "snapshot": ""} | values
+    return {"models": [LanguageModel.objects.embedded().pk], "contracts": ["in-force"], "snapshot": ""} | values
 
 
 def test_what_it_will_cost_is_said_before_it_starts(lead: Client) -> None:
     hold_out(6)
-    priced = _spec("priced")
-    ModelSpec.objects.filter(pk=priced.pk).update(price_per_request=Decimal("0.5"))
-    response = lead.post(START, choice(models=[ModelSpec.objects.embedded().pk, priced.pk]))
+    priced = _language_model("priced")
+    LanguageModel.objects.filter(pk=priced.pk).update(price_per_request=Decimal("0.5"))
+    response = lead.post(START, choice(models=[LanguageModel.objects.embedded().pk, priced.pk]))
     said = plain(response.content.decode())
     assert "Ask about 6 items?" in said
     assert "embedded-minilm in force nothing, by its prices" in said
@@ -198,15 +198,15 @@ def test_what_was_shown_is_what_runs(
     run = Run.objects.get()
     assert response.headers["Location"] == run.get_absolute_url()
     assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
-    assert [one.spec.name for one in run.contenders.all()] == [EMBEDDED]
+    assert [one.language_model.name for one in run.contenders.all()] == [EMBEDDED]
     assert [one.args for one in queued("review.tasks.run_benchmark")] == [[run.pk]]
 
 
 def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead: Client) -> None:
     hold_out(6)
     with OpenAIServer(PERFECT) as server:
-        spec = make_spec(server, name="perfect", family="a")
-        response = lead.post(START, choice(models=[spec.pk], confirmed="yes"))
+        language_model = make_language_model(server, name="perfect", family="a")
+        response = lead.post(START, choice(models=[language_model.pk], confirmed="yes"))
         assert execution.work_off(Run.objects.get().pk)
     said = plain(read(lead, response.headers["Location"]))
     assert "perfect 100.0% (61.0 to 100.0)" in said
@@ -244,7 +244,9 @@ def test_a_models_page_leads_from_a_draft_to_what_it_would_change(lead: Client) 
     run = finished(hold_out(3), {"a": right, "b": right})
     one, other = contender_of(run, "a"), contender_of(run, "b")
     drafted = ContractVersion.objects.create(digest="1" * 64, system_prompt="Say.", answer_schema={})
-    Contender.objects.filter(pk=other.pk).update(spec=one.spec, contract=drafted, label="Finer words")
+    Contender.objects.filter(pk=other.pk).update(
+        language_model=one.language_model, contract=drafted, label="Finer words"
+    )
     assert url_of(other, "draft_changes") in read(lead, url_of(other))
     assert "What it would change" not in read(lead, url_of(one))
 
@@ -274,7 +276,7 @@ def test_what_makes_no_sense_is_said_beside_the_form(lead: Client, changed: dict
 
 def test_a_model_without_a_key_is_not_taken(lead: Client) -> None:
     hold_out(3)
-    keyless = ModelSpec.objects.get(name="gpt-4.1-mini")
+    keyless = LanguageModel.objects.get(name="gpt-4.1-mini")
     assert lead.post(START, choice(models=[keyless.pk]) | {"confirmed": "yes"}).status_code == 422
 
 
@@ -302,7 +304,7 @@ def test_a_snapshot_can_be_named_in_the_address(lead: Client) -> None:
 
 
 def test_progress_is_shown_and_looked_at_again(lead: Client) -> None:
-    run = started(hold_out(4), _spec("slow"))
+    run = started(hold_out(4), _language_model("slow"))
     content = read(lead, run.get_absolute_url())
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in content
     assert "0 of 4 answers, 0%" in plain(content)
@@ -328,7 +330,7 @@ def test_who_watches_gets_the_figures_as_soon_as_they_are_there(lead: Client) ->
 def test_a_run_is_stopped_and_gone_on_with(
     lead: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
-    run = started(hold_out(4), _spec("slow"))
+    run = started(hold_out(4), _language_model("slow"))
     lead.post(reverse("review:stop_run", args=[run.pk]))
     said = read(lead, run.get_absolute_url())
     assert "Somebody stopped it." in said
@@ -344,7 +346,7 @@ def test_a_run_is_stopped_and_gone_on_with(
 
 
 def test_the_page_says_why_a_run_has_stopped(lead: Client) -> None:
-    run = started(hold_out(4), _spec("dear"))
+    run = started(hold_out(4), _language_model("dear"))
     Run.objects.update(state="stopped", note="The daily budget of dear's is used up <b>today</b>.")
     content = read(lead, run.get_absolute_url())
     assert "is used up &lt;b&gt;today" in content
@@ -352,7 +354,7 @@ def test_the_page_says_why_a_run_has_stopped(lead: Client) -> None:
 
 
 def test_an_unfinished_model_leads_back_to_its_run(lead: Client) -> None:
-    run = started(hold_out(4), _spec("slow"))
+    run = started(hold_out(4), _language_model("slow"))
     (contender,) = run.contenders.all()
     assert lead.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
     assert "There is no answer yet." in read(lead, url_of(contender, "answers"))
@@ -363,7 +365,7 @@ def test_an_unfinished_model_leads_back_to_its_run(lead: Client) -> None:
 def test_runs_are_listed_with_how_far_they_are(lead: Client) -> None:
     snapshot = hold_out(4)
     finished(snapshot, {"a": right, "b": right})
-    started(snapshot, _spec("slow"))
+    started(snapshot, _language_model("slow"))
     newest, oldest = rows_of(read(lead, BENCHMARK), "runs")
     assert re.match(r"Run \d+ running 0% slow 4", newest)
     assert re.match(r"Run \d+ finished a , b 4", oldest)
@@ -445,7 +447,7 @@ def test_differences_are_those_of_the_better_less_the_worse() -> None:
 def test_a_threshold_between_two_hundredths_is_counted_exactly() -> None:
     run = finished(hold_out(10), {"a": wrong_at(0, confidence=0.857), "b": wrong_at(0, confidence=0.853)})
     Gate.objects.update(threshold=0.855)
-    passed = {row.contender.spec.name: row.gated.passed for row in Board(run).rows}
+    passed = {row.contender.language_model.name: row.gated.passed for row in Board(run).rows}
     assert (passed["a"].accepted, passed["a"].wrong) == (10, 1)
     assert (passed["b"].accepted, passed["b"].wrong) == (9, 0)
 
@@ -477,8 +479,11 @@ def test_queries_do_not_depend_on_how_many_items_there_are(
 
 def test_models_of_one_name_are_told_apart_by_their_providers(lead: Client) -> None:
     snapshot = hold_out(3)
-    run, under_way = finished(snapshot, {"a": right, "b": failing, "c": failing}), started(snapshot, _spec("d"))
-    ModelSpec.objects.filter(name="b").update(name="a")
+    run, under_way = (
+        finished(snapshot, {"a": right, "b": failing, "c": failing}),
+        started(snapshot, _language_model("d")),
+    )
+    LanguageModel.objects.filter(name="b").update(name="a")
     content = plain(read(lead, run.get_absolute_url()))
     assert "a (a's) and a (b's) cannot be told apart on these 3 items" in content
     assert " c 0.0%" in content
@@ -669,7 +674,7 @@ def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Ru
     assert response.headers["Location"] == url_of(result.contender, "answers") + "?" + back
     gold = GoldLabel.objects.get(pk=result.item.gold_id)
     assert (gold.state, gold.note) == ("disputed", "It is about a bill.")
-    assert set(Seat.objects.filter(ticket=gold.ticket).values_list("barred", "blind")) == {(lea.pk, True)}
+    assert set(Assignment.objects.filter(ticket=gold.ticket).values_list("barred", "blind")) == {(lea.pk, True)}
     content = read(lead, response.headers["Location"])
     assert "Two people are asked anew" in content
     assert "The label is disputed" in plain(content)
@@ -747,7 +752,7 @@ def test_whoever_may_not_set_it_is_not_offered_to(client: Client, compared: Run)
 def test_the_page_says_where_the_gate_asks_another_model(lead: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
     assert f"The gate asks {EMBEDDED}, of which these figures say nothing." in plain(read(lead, url_of(contender)))
-    Gate.objects.update(primary=contender.spec)
+    Gate.objects.update(primary=contender.language_model)
     assert "of which these figures say nothing" not in read(lead, url_of(contender))
 
 

@@ -12,7 +12,7 @@ import pytest
 from django.db import connection
 
 from classifier.models import (
-    ModelSpec,
+    LanguageModel,
     Provider,
     Spend,
     Ticket,
@@ -26,7 +26,7 @@ from review.models import (
     Run,
     SnapshotItem,
 )
-from tests.factories import make_spec, make_ticket
+from tests.factories import make_language_model, make_ticket
 from tests.installations import Installation, wait_until
 from tests.review.benchmark.test_benchmark import (
     CATEGORIES,
@@ -56,8 +56,8 @@ def after(seconds: float) -> Replier:
     return lambda request: replace(reply(request), delay=seconds)
 
 
-def make_priced(server: OpenAIServer, **values: Any) -> ModelSpec:
-    return make_spec(
+def make_priced(server: OpenAIServer, **values: Any) -> LanguageModel:
+    return make_language_model(
         server,
         name="priced",
         family="a",
@@ -167,9 +167,9 @@ def test_what_is_masked_comes_back_to_its_own_text() -> None:
         )
 
     with OpenAIServer(reply) as server:
-        spec = make_priced(server)
-        Provider.objects.filter(pk=spec.provider_id).update(mask=True)
-        execution.work_off(started(snapshot, spec).pk)
+        language_model = make_priced(server)
+        Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
+        execution.work_off(started(snapshot, language_model).pk)
     assert not any("@" in request.ticket for request in server.requests)
     found = Result.objects.values_list("reasoning", "item__gold__text")
     assert len(found) == 12
@@ -195,7 +195,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
         run = started(snapshot, make_priced(server))
         erase(*with_tickets(run, 2))
         execution.work_off(run.pk)
-        again = started(snapshot, ModelSpec.objects.embedded())
+        again = started(snapshot, LanguageModel.objects.embedded())
     run.refresh_from_db()
     assert (run.state, runs.progress(run), again.items_count) == ("finished", (4, 4), 4)
     assert run.contenders.get().figures["both"][3] == 4
@@ -222,7 +222,7 @@ def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
 def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -> None:
     snapshot = hold_out(6)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
-        run = started(snapshot, make_priced(server), make_spec(server, name="other", family="b"))
+        run = started(snapshot, make_priced(server), make_language_model(server, name="other", family="b"))
         first, second = run.contenders.all()
         ticket, answered_by_all = with_tickets(run, 2)
         wrong: dict[str, Any] = {"category_right": False, "sentiment_right": False, "latency_ms": 1, "cost": 0}
@@ -240,7 +240,7 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
 
 def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
     snapshot = hold_out(2)
-    run = started(snapshot, ModelSpec.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.embedded())
     erase(*with_tickets(run, 2))
     execution.work_off(run.pk)
     run.refresh_from_db()
@@ -276,7 +276,7 @@ def test_a_killed_run_goes_on_and_pays_for_little_twice(site: Installation) -> N
 
     with OpenAIServer(reply) as server:
         site.use(server, IN_FLIGHT)
-        site.query("update classifier_modelspec set timeout = 30, price_per_request = 0.01 where name = 'local'")
+        site.query("update classifier_languagemodel set timeout = 30, price_per_request = 0.01 where name = 'local'")
         site.run("shell", "-c", LABELS)
         command = site.start("benchmark", "--model", "local", "--quiet")
         wait_until(lambda: len(server.requests) >= 60)

@@ -16,7 +16,7 @@ from classifier.models import (
     Draft,
     DraftLabel,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
 )
 from classifier.models.contract import EmptyTaxonomy
@@ -32,7 +32,7 @@ from review.models import (
     Side,
     Snapshot,
 )
-from tests.factories import make_spec, make_user
+from tests.factories import make_language_model, make_user
 from tests.servers import (
     OpenAIServer,
     Reply,
@@ -60,9 +60,9 @@ def reply(request: Request) -> Reply:
 
 
 @pytest.fixture
-def spec(catalogue: None) -> Iterator[ModelSpec]:
+def language_model(catalogue: None) -> Iterator[LanguageModel]:
     with OpenAIServer(reply) as server:
-        yield make_spec(server, name="first", family="first")
+        yield make_language_model(server, name="first", family="first")
 
 
 @pytest.fixture
@@ -91,8 +91,8 @@ def draft(catalogue: None) -> Draft:
     return draft
 
 
-def run_of(draft: Draft, snapshot: Snapshot, *specs: ModelSpec) -> Run:
-    run = runs.start(snapshot, draft_comparison.entries_for(draft, specs))
+def run_of(draft: Draft, snapshot: Snapshot, *language_models: LanguageModel) -> Run:
+    run = runs.start(snapshot, draft_comparison.entries_for(draft, language_models))
     assert execution.work_off(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
@@ -103,8 +103,10 @@ def texts(found: WhatIf, items: tuple[int, ...]) -> set[str]:
     return {change.item.gold.text for change in draft_comparison.changes(found, items)}
 
 
-def test_it_says_which_answers_change_and_how_many_are_right(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
-    run = run_of(draft, snapshot, spec)
+def test_it_says_which_answers_change_and_how_many_are_right(
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
+) -> None:
+    run = run_of(draft, snapshot, language_model)
     (found,) = draft_comparison.what_if(run)
     assert (str(found.draft), str(found.in_force)) == ("first (Finer billing)", "first")
     assert found.common == 5
@@ -122,9 +124,9 @@ def test_it_says_which_answers_change_and_how_many_are_right(draft: Draft, snaps
 
 
 def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
-    draft: Draft, snapshot: Snapshot, spec: ModelSpec
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
-    (found,) = draft_comparison.what_if(run_of(draft, snapshot, spec))
+    (found,) = draft_comparison.what_if(run_of(draft, snapshot, language_model))
     (change,) = draft_comparison.changes(found, found.fixed)
     assert (change.category, change.sentiment) == ("Billing", "Negative")
     assert (str(change.before), str(change.after)) == ("Technical | Negative", "Payments > Refunds | Negative")
@@ -134,33 +136,33 @@ def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
 
 
 def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
-    draft: Draft, snapshot: Snapshot, spec: ModelSpec
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
-    run_of(draft, snapshot, spec)
+    run_of(draft, snapshot, language_model)
     drafts.publish(draft, None)
     drafted = Contender.objects.get(label="Finer billing")
     assert ContractVersion.objects.in_force() == drafted.contract
     refunds = Category.objects.get(name="Refunds")
     assert ContractVersion.objects.in_force().labels.categories["Payments > Refunds"] == refunds.pk
-    again = run_of_one(snapshot, spec)
+    again = run_of_one(snapshot, language_model)
     assert again.figures["both"] == drafted.figures["both"]
     assert Result.objects.filter(contender=again, category=refunds.pk).count() == 2
 
 
-def run_of_one(snapshot: Snapshot, spec: ModelSpec) -> Contender:
-    run = runs.start(snapshot, [runs.Entry(spec, ContractVersion.objects.in_force())])
+def run_of_one(snapshot: Snapshot, language_model: LanguageModel) -> Contender:
+    run = runs.start(snapshot, [runs.Entry(language_model, ContractVersion.objects.in_force())])
     assert execution.work_off(run.pk)
     return run.contenders.get()
 
 
-def test_what_expects_a_dropped_label_is_lost(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
+def test_what_expects_a_dropped_label_is_lost(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
     draft.labels.filter(name="General").update(dropped=True)
-    (found,) = draft_comparison.what_if(run_of(draft, snapshot, spec))
+    (found,) = draft_comparison.what_if(run_of(draft, snapshot, language_model))
     assert found.lost == 1
 
 
-def test_a_label_merged_since_is_followed(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
-    run = run_of(draft, snapshot, spec)
+def test_a_label_merged_since_is_followed(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
+    run = run_of(draft, snapshot, language_model)
     label_changes.merge(Category.objects.get(name="General"), Category.objects.get(name="Account"))
     (found,) = draft_comparison.what_if(run)
     assert (found.lost, len(found.changed)) == (0, 3)
@@ -174,15 +176,22 @@ def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draf
         return answer("Billing" if not drafted else "Payments")
 
     with OpenAIServer(failing) as server:
-        (found,) = draft_comparison.what_if(run_of(draft, snapshot, make_spec(server, name="first", family="first")))
+        (found,) = draft_comparison.what_if(
+            run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
+        )
     assert texts(found, found.changed) == {"hello, is anybody there at all?"}
 
 
-def test_several_models_are_measured_each_beside_itself(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> None:
-    embedded = ModelSpec.objects.embedded()
-    run = run_of(draft, snapshot, spec, embedded)
+def test_several_models_are_measured_each_beside_itself(
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel
+) -> None:
+    embedded = LanguageModel.objects.embedded()
+    run = run_of(draft, snapshot, language_model, embedded)
     found = draft_comparison.what_if(run)
-    assert [(one.draft.spec, one.in_force.spec) for one in found] == [(spec, spec), (embedded, embedded)]
+    assert [(one.draft.language_model, one.in_force.language_model) for one in found] == [
+        (language_model, language_model),
+        (embedded, embedded),
+    ]
     assert all(one.common == 5 for one in found)
 
 
@@ -196,7 +205,9 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
         return answer(TEXTS[request.ticket][0] if terse else "General")
 
     with OpenAIServer(by_prompt) as server:
-        (found,) = draft_comparison.what_if(run_of(draft, snapshot, make_spec(server, name="first", family="first")))
+        (found,) = draft_comparison.what_if(
+            run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
+        )
     assert (found.before.estimate, found.after.estimate) == (1 / 5, 1.0)
     assert (len(found.fixed), len(found.broken)) == (4, 0)
     assert Gate.current().instructions == ""
@@ -205,11 +216,11 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
 def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue: None) -> None:
     draft = drafts.begin("Nothing yet", None)
     with pytest.raises(ValidationError, match="asked now"):
-        draft_comparison.entries_for(draft, [ModelSpec.objects.embedded()])
+        draft_comparison.entries_for(draft, [LanguageModel.objects.embedded()])
 
 
-def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, spec: ModelSpec) -> None:
-    contender = run_of_one(snapshot, spec)
+def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, language_model: LanguageModel) -> None:
+    contender = run_of_one(snapshot, language_model)
     assert draft_comparison.what_if(contender.run) == []
     assert draft_comparison.beside(contender) is None
 
@@ -218,7 +229,7 @@ def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, spec: Mod
 
 
 def test_the_command_measures_a_draft(
-    draft: Draft, snapshot: Snapshot, spec: ModelSpec, capsys: pytest.CaptureFixture[str]
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     call_command("benchmark", draft="Finer billing", model=["first"], quiet=True)
     said = capsys.readouterr().out
@@ -253,7 +264,7 @@ def test_the_command_says_that_a_draft_has_no_labels_left(draft: Draft, snapshot
 
 
 def test_held_out_texts_among_the_examples_are_told(
-    draft: Draft, snapshot: Snapshot, spec: ModelSpec, capsys: pytest.CaptureFixture[str]
+    draft: Draft, snapshot: Snapshot, language_model: LanguageModel, capsys: pytest.CaptureFixture[str]
 ) -> None:
     draft.labels.filter(name="Refunds").update(examples="please send my money back\nsomething else altogether")
     call_command("benchmark", draft=draft.name, model=["first"], quiet=True)
@@ -267,8 +278,8 @@ def test_held_out_texts_among_the_examples_are_told(
 
 
 @pytest.fixture
-def page(draft: Draft, snapshot: Snapshot, spec: ModelSpec) -> str:
-    drafted = run_of(draft, snapshot, spec).contenders.get(label=draft.name)
+def page(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> str:
+    drafted = run_of(draft, snapshot, language_model).contenders.get(label=draft.name)
     return reverse("review:draft_changes", args=[drafted.run_id, drafted.pk])
 
 

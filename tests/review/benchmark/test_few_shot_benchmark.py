@@ -23,7 +23,7 @@ from classifier.models import (
     ContractVersion,
     Example,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Provider,
     Sentiment,
 )
@@ -41,7 +41,7 @@ from review.models import (
     Snapshot,
 )
 from review.specialist import published_examples
-from tests.factories import make_spec, run_desk
+from tests.factories import configure_review, make_language_model
 from tests.review.gold.test_gold_labels import _changed, labels, message
 from tests.servers import OpenAIServer, Request, answer
 
@@ -70,7 +70,7 @@ def place(side: Side, numbers: Sequence[int]) -> None:
 @pytest.fixture
 def snapshot(catalogue: None) -> Snapshot:
     """Four labels to measure with, and eight solved tickets to show."""
-    run_desk()
+    configure_review()
     place(Side.BENCHMARK, range(4))
     place(Side.TRAINING, range(10, 18))
     publish()
@@ -100,7 +100,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         """
         if not Category.objects.exists():
             shipped.load()
-        run_desk(benchmark_share=0.5)
+        configure_review(benchmark_share=0.5)
         GoldLabel.objects.all().delete()
         texts = list(dict.fromkeys(_changed(message(seed), changes, upper) for seed, changes, upper in arrivals))
         for start in range(0, len(texts), batch):
@@ -117,8 +117,10 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
     def asked(self, texts: list[str]) -> list[Request]:
         with OpenAIServer() as server:
             provider, _created = Provider.objects.update_or_create(name="here", defaults={"base_url": server.base_url})
-            spec, _created = ModelSpec.objects.get_or_create(provider=provider, name="here", family="here")
-            list(asking.ask(texts, spec, ContractVersion.objects.in_force(), examples=3))
+            language_model, _created = LanguageModel.objects.get_or_create(
+                provider=provider, name="here", family="here"
+            )
+            list(asking.ask(texts, language_model, ContractVersion.objects.in_force(), examples=3))
         return server.requests
 
 
@@ -136,8 +138,8 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
     )
     version = ContractVersion.objects.in_force()
     with OpenAIServer(shown_helps) as server:
-        spec = make_spec(server, name="m", family="a")
-        run = worked_off(snapshots.take(), [Entry(spec, version), Entry(spec, version, examples=3)])
+        language_model = make_language_model(server, name="m", family="a")
+        run = worked_off(snapshots.take(), [Entry(language_model, version), Entry(language_model, version, examples=3)])
     without, beside = run.contenders.order_by("pk")
     assert (str(without), str(beside)) == ("m", "m (3 solved tickets)")
     assert (without.examples, beside.examples) == (0, 3)
@@ -147,31 +149,31 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
 
 def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
-        spec = make_spec(server, name="m", family="a", examples=2)
-        run = worked_off(snapshot, [Entry(spec, ContractVersion.objects.in_force())])
+        language_model = make_language_model(server, name="m", family="a", examples=2)
+        run = worked_off(snapshot, [Entry(language_model, ContractVersion.objects.in_force())])
     assert run.contenders.get().examples == 2
     assert {len(request.solved) for request in server.requests} == {2}
 
 
 def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
-        spec = make_spec(server, name="m", family="a", examples=2)
-        run = runs.start(snapshot, [Entry(spec, ContractVersion.objects.in_force())])
-        ModelSpec.objects.filter(pk=spec.pk).update(examples=0)
+        language_model = make_language_model(server, name="m", family="a", examples=2)
+        run = runs.start(snapshot, [Entry(language_model, ContractVersion.objects.in_force())])
+        LanguageModel.objects.filter(pk=language_model.pk).update(examples=0)
         execution.work_off(run.pk)
     assert {len(request.solved) for request in server.requests} == {2}
 
 
 def test_an_embedded_model_is_shown_none(snapshot: Snapshot) -> None:
-    entry = Entry(ModelSpec.objects.embedded(), ContractVersion.objects.in_force(), examples=5)
+    entry = Entry(LanguageModel.objects.embedded(), ContractVersion.objects.in_force(), examples=5)
     assert worked_off(snapshot, [entry]).contenders.get().examples == 0
 
 
 def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
     version = ContractVersion.objects.in_force()
     with OpenAIServer() as server:
-        spec = make_spec(server, name="dear", family="a", price_input=Decimal(100_000))
-    none, two, four = (runs.estimate(snapshot, Entry(spec, version, examples=number)) for number in (0, 2, 4))
+        language_model = make_language_model(server, name="dear", family="a", price_input=Decimal(100_000))
+    none, two, four = (runs.estimate(snapshot, Entry(language_model, version, examples=number)) for number in (0, 2, 4))
     shown = sum(len(text) for text in Example.objects.values_list("text", flat=True)) / Example.objects.count()
     # Four items, two examples each, four characters to a token, ten tokens for one.
     assert float(two - none) == pytest.approx(4 * 2 * (shown + 100) / 4 / 10, rel=0.05)
@@ -182,8 +184,10 @@ def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot
     draft = drafts.begin("Other words", None)
     draft.labels.filter(name="Billing").update(description="All about money.")
     with OpenAIServer() as server:
-        spec = make_spec(server, name="m", family="a")
-        entries = [entry for number in (0, 3) for entry in draft_comparison.entries_for(draft, [spec], number)]
+        language_model = make_language_model(server, name="m", family="a")
+        entries = [
+            entry for number in (0, 3) for entry in draft_comparison.entries_for(draft, [language_model], number)
+        ]
         run = worked_off(snapshot, entries)
     pairs = {(str(found.draft), str(found.in_force)) for found in draft_comparison.what_if(run)}
     assert pairs == {("m (Other words)", "m"), ("m (Other words, 3 solved tickets)", "m (3 solved tickets)")}
@@ -203,8 +207,8 @@ def offered(lead: Client) -> dict[str, str]:
 
 def test_each_endpoint_is_offered_once_more_with_solved_tickets(lead: Client, snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
-        make_spec(server, name="plain", family="a")
-        shown = make_spec(server, name="shown", family="b", examples=3)
+        make_language_model(server, name="plain", family="a")
+        shown = make_language_model(server, name="shown", family="b", examples=3)
     Gate.objects.update(primary=shown, second_opinion=None)
     boxes = offered(lead)
     assert {said for said in boxes if said.startswith(("plain", "shown"))} == {
@@ -222,8 +226,12 @@ def test_without_solved_tickets_there_is_nothing_to_offer(lead: Client) -> None:
 
 def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead: Client, snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
-        spec = make_spec(server, name="m", family="a")
-        sent = {"models": [f"{spec.pk}", f"{spec.pk}-5"], "contracts": "in-force", "snapshot": snapshot.short}
+        language_model = make_language_model(server, name="m", family="a")
+        sent = {
+            "models": [f"{language_model.pk}", f"{language_model.pk}-5"],
+            "contracts": "in-force",
+            "snapshot": snapshot.short,
+        }
         asked = lead.post(START, sent).content.decode()
         assert asked.count("with 5 solved tickets") == 1
         lead.post(START, sent | {"confirmed": "yes"})
@@ -245,7 +253,7 @@ def printed_by(*arguments: str, **options: Any) -> str:
 
 def test_the_command_compares_both_ways(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
-        make_spec(server, name="m", family="a")
+        make_language_model(server, name="m", family="a")
         printed = printed_by("--model=m", "--model=embedded-minilm", "--examples=0", "--examples=4")
     assert {line.split(":")[0] for line in printed.splitlines() if "accuracy=" in line} == {
         *("m", "m (4 solved tickets)", "embedded-minilm"),
@@ -257,7 +265,7 @@ def test_the_command_shows_them_beside_the_texts_of_a_file(snapshot: Snapshot, t
     path = tmp_path / "items.csv"
     path.write_text("text,category,sentiment\nWhere is my invoice?,Billing,Neutral\n")
     with OpenAIServer() as server:
-        make_spec(server, name="m", family="a")
+        make_language_model(server, name="m", family="a")
         printed = printed_by(str(path), "--model=m", "--examples=2")
     assert "m (2 solved tickets): accuracy=" in printed
     assert [len(request.solved) for request in server.requests] == [2]

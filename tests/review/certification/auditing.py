@@ -22,8 +22,8 @@ from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from classifier.scoring.signals import OfAxis, Signals
 from review.certification import cycle
-from review.models import Promise, Seat
-from tests.factories import make_prediction, run_desk
+from review.models import AccuracyTarget, Assignment
+from tests.factories import configure_review, make_prediction
 from tests.review.actions import answer
 
 SURE, UNSURE = 0.99, 0.1
@@ -35,13 +35,13 @@ SPREAD = [0.01 * number for number in range(100)]
 _numbers = count(1)
 
 
-def certify(**promise: Any) -> None:
+def certify(**accuracy_target: Any) -> None:
     """From now on audits decide what may pass. Chance plays no part but for what the gate draws; a promise of 80% takes
     few audits.
     """
-    run_desk()
+    configure_review()
     Gate.objects.update(mode=Mode.CERTIFIED)
-    Promise.objects.update_or_create(pk=1, defaults={"target": 0.8, "rejudged_share": 0.0} | promise)
+    AccuracyTarget.objects.update_or_create(pk=1, defaults={"target": 0.8, "rejudged_share": 0.0} | accuracy_target)
 
 
 def epoch_now() -> Epoch:
@@ -89,21 +89,21 @@ def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = 
 def make_grid() -> Epoch:
     """Let enough tickets come by for a grid of thresholds from 0.06 to 0.6; none of them is evidence."""
     arrive(*SPREAD)
-    cycle.keep_promise()
+    cycle.run_certification()
     epoch = epoch_now()
     epoch.refresh_from_db()
     return epoch
 
 
-def open_audits(tickets: Sequence[Ticket] = ()) -> list[Seat]:
-    seats = Seat.objects.open().filter(purpose=Seat.Purpose.AUDIT).order_by("ticket_id", "number")
-    seats = seats.select_related("ticket")
-    return list(seats.filter(ticket__in=tickets) if tickets else seats)
+def open_audits(tickets: Sequence[Ticket] = ()) -> list[Assignment]:
+    assignments = Assignment.objects.open().filter(purpose=Assignment.Purpose.AUDIT).order_by("ticket_id", "number")
+    assignments = assignments.select_related("ticket")
+    return list(assignments.filter(ticket__in=tickets) if tickets else assignments)
 
 
-def audit(person: User, seats: Sequence[Seat], *, wrong: int = 0) -> None:
+def audit(person: User, assignments: Sequence[Assignment], *, wrong: int = 0) -> None:
     """Answer these audits with the model's label, but for the first so many."""
-    for place, seat in enumerate(seats):
-        said = seat.ticket.predictions.get()
+    for place, assignment in enumerate(assignments):
+        said = assignment.ticket.predictions.get()
         category = "Account" if place < wrong else said.category.name
-        answer(seat, person, category, said.sentiment.name)
+        answer(assignment, person, category, said.sentiment.name)

@@ -21,15 +21,15 @@ from tests.review.certification.auditing import (
 )
 
 
-def begun(**promise: Any) -> Epoch:
+def begun(**accuracy_target: Any) -> Epoch:
     """Enough tickets have come for a grid; nothing has been audited yet."""
-    certify(**promise)
+    certify(**accuracy_target)
     return make_grid()
 
 
-def certified(person: User, *, number: int = ENOUGH, **promise: Any) -> Certificate:
+def certified(person: User, *, number: int = ENOUGH, **accuracy_target: Any) -> Certificate:
     """So many surest tickets were audited, and what the books say of that is in force."""
-    begun(**promise)
+    begun(**accuracy_target)
     audited(person, number)
     return Certificate.objects.get(ended_at=None)
 
@@ -40,7 +40,7 @@ def audited(person: User, number: int, *, wrong: int = 0, by: User | None = None
     audit(person, open_audits(tickets), wrong=wrong)
     if by and wrong:
         audit(by, open_audits(tickets), wrong=wrong)
-    cycle.keep_promise()
+    cycle.run_certification()
 
 
 def passing(number: int) -> list[Ticket]:

@@ -7,11 +7,11 @@ from django.urls import reverse
 
 from classifier.models import AuditDraw, Scorer
 from review.models import (
+    AccuracyTarget,
     Alarm,
     Audit,
     Certificate,
     Ledger,
-    Promise,
 )
 from tests.review.certification.scenes import alarmed, certified, passing
 
@@ -44,8 +44,8 @@ def test_records_are_read_and_never_changed(site: Client) -> None:
 
 def test_the_promise_is_changed_with_its_history(site: Client, admin: User) -> None:
     values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "rejudged_share": 0.1}
-    site.post(reverse("admin:review_promise_change", args=[1]), values)
-    promise = Promise.current()
-    assert promise.target == 0.95
-    assert promise.history.latest().history_user == admin
-    assert site.get(reverse("admin:review_promise_add")).status_code == 403
+    site.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
+    accuracy_target = AccuracyTarget.current()
+    assert accuracy_target.target == 0.95
+    assert accuracy_target.history.latest().history_user == admin
+    assert site.get(reverse("admin:review_accuracytarget_add")).status_code == 403

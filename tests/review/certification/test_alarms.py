@@ -52,7 +52,7 @@ def certified(ana: User) -> Certificate:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     return Certificate.objects.get(ended_at=None)
 
 
@@ -63,7 +63,7 @@ def something_changes() -> list[Ticket]:
 
 def test_nothing_is_wrong_while_nothing_changes(certified: Certificate) -> None:
     arrive(*[SURE] * 60)
-    cycle.keep_promise()
+    cycle.run_certification()
     assert not Alarm.objects.exists()
     assert epoch_now().passes_from == certified.passes_from
 
@@ -72,7 +72,7 @@ def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_
     certified: Certificate,
 ) -> None:
     changed = something_changes()
-    cycle.keep_promise()
+    cycle.run_certification()
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.state) == (Alarm.Kind.AGREEMENT, Alarm.State.OPEN)
     assert AuditDraw.objects.get(pk=alarm.since).verdict.ticket in changed
@@ -86,24 +86,24 @@ def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_
 
 def test_audits_that_find_nothing_clear_the_alarm_and_tickets_pass_again(certified: Certificate, ana: User) -> None:
     something_changes()
-    cycle.keep_promise()
+    cycle.run_certification()
     audit(ana, open_audits(arrive(*[SURE] * 12)))
-    cycle.keep_promise()
+    cycle.run_certification()
     alarm = Alarm.objects.get()
     assert (alarm.state, alarm.figures) == (Alarm.State.CLEARED, {"audits": 12, "errors": 0})
     assert epoch_now().passes_from == certified.passes_from
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Alarm.objects.count() == 1, "what was looked into is not noticed again at once"
 
 
 def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certificate, ana: User, ben: User) -> None:
     something_changes()
-    cycle.keep_promise()
+    cycle.run_certification()
     before = epoch_now()
-    seats = open_audits(arrive(*[SURE] * 12))
-    audit(ana, seats, wrong=12)
-    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
-    cycle.keep_promise()
+    assignments = open_audits(arrive(*[SURE] * 12))
+    audit(ana, assignments, wrong=12)
+    audit(ben, open_audits([assignment.ticket for assignment in assignments]), wrong=12)
+    cycle.run_certification()
     assert Alarm.objects.get().state == Alarm.State.CONFIRMED
     certified.refresh_from_db()
     assert certified.ended_by == Certificate.End.ALARM
@@ -119,12 +119,12 @@ def test_audits_that_find_errors_confirm_it_and_end_the_epoch(certified: Certifi
 def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
     certified: Certificate, ana: User, ben: User
 ) -> None:
-    seats: list[Any] = []
-    while len(seats) < 15:
-        seats += open_audits(arrive(*[SURE] * 30))
-        audit(ana, open_audits([seat.ticket for seat in seats]), wrong=99)
-        audit(ben, open_audits([seat.ticket for seat in seats]), wrong=99)
-    cycle.keep_promise()
+    assignments: list[Any] = []
+    while len(assignments) < 15:
+        assignments += open_audits(arrive(*[SURE] * 30))
+        audit(ana, open_audits([assignment.ticket for assignment in assignments]), wrong=99)
+        audit(ben, open_audits([assignment.ticket for assignment in assignments]), wrong=99)
+    cycle.run_certification()
     alarm = Alarm.objects.get()
     assert (alarm.kind, alarm.state) == (Alarm.Kind.ERRORS, Alarm.State.CONFIRMED)
     certified.refresh_from_db()
@@ -134,7 +134,7 @@ def test_errors_that_audits_find_revoke_the_certificate_without_waiting(
 def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) -> None:
     before = arrive(*[SURE] * 20)
     changed = something_changes()
-    cycle.keep_promise()
+    cycle.run_certification()
     offered = set(alarms.passed_since(Alarm.objects.get()))
     unseen = set(Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
     assert offered
@@ -151,8 +151,8 @@ def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
     with_an_address(lea)
     something_changes()
     with override_settings(SITE_URL="https://tickets.example.org"):
-        cycle.keep_promise()
-        cycle.keep_promise()
+        cycle.run_certification()
+        cycle.run_certification()
     (message,) = mail.outbox
     assert message.to == ["lea@example.org"]
     assert "https://tickets.example.org/review/assurance/" in message.body
@@ -169,11 +169,11 @@ def test_an_alarm_that_is_confirmed_is_told_once_more(
 ) -> None:
     with_an_address(lea)
     something_changes()
-    cycle.keep_promise()
-    seats = open_audits(arrive(*[SURE] * 12))
-    audit(ana, seats, wrong=12)
-    audit(ben, open_audits([seat.ticket for seat in seats]), wrong=12)
-    cycle.keep_promise()
+    cycle.run_certification()
+    assignments = open_audits(arrive(*[SURE] * 12))
+    audit(ana, assignments, wrong=12)
+    audit(ben, open_audits([assignment.ticket for assignment in assignments]), wrong=12)
+    cycle.run_certification()
     assert len(mail.outbox) == 2
     told = Event.objects.filter(deliveries__destination=webhook, ticket=None).order_by("pk")
     assert [event.kind for event in told] == ["certificate.granted", "alarm.raised", "certificate.revoked"]
@@ -195,7 +195,7 @@ def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
         "EMAIL_PORT": 9,
     }
     with override_settings(**nobody):
-        cycle.keep_promise()
+        cycle.run_certification()
     assert "could not be told" in caplog.text
     assert Alarm.objects.get().told_at is None
     assert epoch_now().passes_from is None

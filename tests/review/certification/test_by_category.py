@@ -45,7 +45,7 @@ def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: 
     fewest = bounds.fewest_clean(ledger().error, ledger().risk / number)
     answered(ana, "Billing", 60)
     answered(ana, "Technical", fewest - 1)
-    cycle.keep_promise()
+    cycle.run_certification()
     assert (row("Billing").certified, row("Billing").audits, row("Billing").errors) == (True, 60, 0)
     assert (row("Technical").certified, row("Technical").audits) == (False, fewest - 1)
     assert (found().certified, found().categories, found().fewest) == (1, number, fewest)

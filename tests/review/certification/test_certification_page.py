@@ -15,7 +15,7 @@ from classifier.models import Gate, Mode, Ticket
 from review.certification import bounds, certificates, cycle
 from review.certification.recount import recount, row_of
 from review.certification.sequential_test import Lot
-from review.models import Alarm, Certificate, Promise
+from review.models import AccuracyTarget, Alarm, Certificate
 from tests.review.certification.auditing import SURE, arrive, certify
 from tests.review.certification.scenes import (
     alarmed,
@@ -27,14 +27,14 @@ from tests.review.certification.scenes import (
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
-PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("assurance", "state_promise", "set_mode"))
+PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("assurance", "set_accuracy_target", "set_mode"))
 PROMISE = {
-    "promise-target": "98",
-    "promise-risk": "5",
-    "promise-early_share": "30",
-    "promise-late_share": "5",
-    "promise-rejudged_share": "10",
-    "promise-why": "The new contract.",
+    "accuracy_target-target": "98",
+    "accuracy_target-risk": "5",
+    "accuracy_target-early_share": "30",
+    "accuracy_target-late_share": "5",
+    "accuracy_target-rejudged_share": "10",
+    "accuracy_target-why": "The new contract.",
 }
 CERTIFIED = {"mode-mode": "certified", "mode-about": "both", "mode-score_threshold": "95"}
 
@@ -159,7 +159,7 @@ class TestFigures:
         alarmed(state="cleared", closed_at=Certificate.objects.latest("pk").granted_at)
         before = asked()
         Alarm.objects.all().delete()
-        cycle.keep_promise()
+        cycle.run_certification()
         arrive(*[SURE] * 60)
         alarmed(state="cleared", closed_at=Certificate.objects.latest("pk").granted_at)
         assert asked() == before < 40
@@ -171,7 +171,7 @@ class TestTryingOut:
         said = words(lead, f"{PAGE}?target=99&risk=5")
         assert "At least 99% right at a risk of 5% would not be certified yet" in said
         assert re.search(r"80% promised yes 0\.600 40%", said)
-        assert Promise.current().target == 0.8
+        assert AccuracyTarget.current().target == 0.8
 
     def test_htmx_gets_the_part_alone(self, lead: Client, ana: User) -> None:
         certified(ana)
@@ -186,24 +186,30 @@ class TestTryingOut:
 class TestStating:
     def test_who_and_why_stand_in_the_history(self, lead: Client, lea: User) -> None:
         assert lead.post(STATE, PROMISE)["Location"] == PAGE
-        promise = Promise.current()
-        assert (promise.target, promise.risk, promise.by_category) == (0.98, 0.05, False)
-        entry = promise.history.first()
+        accuracy_target = AccuracyTarget.current()
+        assert (accuracy_target.target, accuracy_target.risk, accuracy_target.by_category) == (0.98, 0.05, False)
+        entry = accuracy_target.history.first()
         assert (entry.history_user, entry.history_change_reason) == (lea, "The new contract.")
 
     @pytest.mark.parametrize(
-        "wrong", [{"promise-target": "100"}, {"promise-risk": "0"}, {"promise-late_share": "1"}, {"promise-why": ""}]
+        "wrong",
+        [
+            {"accuracy_target-target": "100"},
+            {"accuracy_target-risk": "0"},
+            {"accuracy_target-late_share": "1"},
+            {"accuracy_target-why": ""},
+        ],
     )
     def test_it_says_what_is_wrong_and_saves_nothing(self, lead: Client, wrong: dict[str, str]) -> None:
         response = lead.post(STATE, PROMISE | wrong)
         assert response.status_code == 422
         assert "Nothing is saved. See below." in response.content.decode()
-        assert Promise.current().target == 0.97
+        assert AccuracyTarget.current().target == 0.97
 
     def test_another_target_ends_what_was_certified(self, lead: Client, ana: User) -> None:
         certified(ana)
         lead.post(STATE, PROMISE)
-        cycle.keep_promise()
+        cycle.run_certification()
         assert Certificate.objects.get().ended_by == "changed"
         assert "Not certified yet" in words(lead)
 
@@ -293,7 +299,7 @@ class TestEvidence:
     ) -> None:
         certified(ana)
         audited(ana, 30, wrong=2, by=ben)
-        cycle.keep_promise()
+        cycle.run_certification()
         written = lead.get(reverse("review:evidence")).getvalue().decode()
         lines = [json.loads(line) for line in written.splitlines()]
         granted = [line for line in lines if line["kind"] == "certificate"][-1]

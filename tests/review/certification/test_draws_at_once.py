@@ -70,7 +70,7 @@ def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> 
     audit(ana, open_audits(arrive(*[SURE] * (ENOUGH - 5))))
     epoch = epoch_now()
     labelled = waiting(epoch, 8)
-    works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.keep_promise] * 3]
+    works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.run_certification] * 3]
     assert not [one for one in at_once(works) if isinstance(one, Exception)]
     ledger = Ledger.objects.get()
     kept = evidence_ledger.brought_up_to_date(ledger).wealth

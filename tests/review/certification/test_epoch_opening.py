@@ -12,11 +12,11 @@ from classifier.models import Category, Score, Scorer
 from classifier.taxonomy import label_changes
 from review.certification import cycle, epoch_opening
 from review.models import (
+    AccuracyTarget,
     Audit,
     CarriedAudit,
     Certificate,
     Ledger,
-    Promise,
 )
 from review.workflow import audits
 from review.workflow.audits import is_or_lies_below
@@ -44,7 +44,7 @@ def audited(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     certify(early_share=1.0)
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Audit.objects.judged().filter(kept=True).count() == 2 * ENOUGH
 
 
@@ -52,7 +52,7 @@ def another_scorer() -> Scorer:
     """One that scores every answer as the first does."""
     first = Scorer.objects.get(in_service=True)
     Scorer.objects.update(in_service=False)
-    other = Scorer.objects.create(spec=first.spec, weights=first.weights, witness=first.witness)
+    other = Scorer.objects.create(language_model=first.language_model, weights=first.weights, witness=first.witness)
     known = Score.objects.filter(scorer=first).select_related("prediction__ticket")
     epoch = epoch_now()
     Score.objects.bulk_create(score(epoch, one.prediction, one.both) for one in known)
@@ -62,23 +62,23 @@ def another_scorer() -> Scorer:
 def test_there_is_no_grid_before_enough_tickets_have_come(ana: User) -> None:
     certify()
     arrive(*SPREAD[:99])
-    cycle.keep_promise()
+    cycle.run_certification()
     assert not Ledger.objects.exists()
     assert epoch_now().audits_from is None
     assert not Audit.objects.exists()
     arrive(UNSURE)
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Ledger.objects.get().grid == sorted(Ledger.objects.get().grid, reverse=True)
 
 
 def test_a_new_scorer_is_judged_by_the_audits_that_were_kept(audited: None) -> None:
     other = another_scorer()
-    cycle.keep_promise()
+    cycle.run_certification()
     ledger = Ledger.objects.get(closed_at=None)
     assert ledger.epoch.scorer == other
     kept = set(Audit.objects.judged().filter(kept=True))
     assert {one.audit for one in ledger.carried.select_related("audit")} == kept
-    assert (ledger.attempt, ledger.risk) == (1, Promise.current().risk / 2)
+    assert (ledger.attempt, ledger.risk) == (1, AccuracyTarget.current().risk / 2)
     assert ledger.certificates.filter(ended_at=None).exists(), "at no cost of anybody's time"
     assert Certificate.objects.filter(ended_by=Certificate.End.CHANGED).exists()
 
@@ -87,7 +87,7 @@ def test_each_use_of_the_same_audits_leaves_less_of_the_risk(audited: None) -> N
     spent = []
     for _time in range(3):
         another_scorer()
-        cycle.keep_promise()
+        cycle.run_certification()
         spent.append(Ledger.objects.get(closed_at=None).risk)
     assert spent == [0.05 / 2, 0.05 / 6, pytest.approx(0.05 / 12)]
 
@@ -115,7 +115,7 @@ def test_audits_follow_a_label_that_is_merged(audited: None) -> None:
 def test_old_audits_are_no_evidence_for_what_comes_now(audited: None) -> None:
     Audit.objects.update(judged_at=timezone.now() - timedelta(days=200))
     another_scorer()
-    cycle.keep_promise()
+    cycle.run_certification()
     assert not CarriedAudit.objects.exists()
     assert Ledger.objects.get(closed_at=None).attempt == 0
 

@@ -22,10 +22,10 @@ from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from review.certification import cycle
 from review.models import (
+    AccuracyTarget,
     Audit,
     Certificate,
     Ledger,
-    Promise,
 )
 from review.workflow import decision_records, leases
 from review.workflow.relabelling import relabel
@@ -59,13 +59,13 @@ def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: Us
     assert epoch.audits_from is not None
     tickets = arrive(*[SURE] * 10, *[UNSURE] * 20)
     assert not Verdict.objects.filter(accepted=True).exists()
-    seats = open_audits(tickets[:10])
-    assert len(seats) == 10
-    audit(ana, seats)
-    cycle.keep_promise()
+    assignments = open_audits(tickets[:10])
+    assert len(assignments) == 10
+    audit(ana, assignments)
+    cycle.run_certification()
     assert not Certificate.objects.exists()
     audit(ana, open_audits(arrive(*[SURE] * 10)))
-    cycle.keep_promise()
+    cycle.run_certification()
     certificate = Certificate.objects.get()
     assert (certificate.audits, certificate.errors) == (20, 0)
     unsure = arrive(*[UNSURE] * 10)
@@ -82,12 +82,12 @@ def test_a_lower_threshold_is_certified_with_more_evidence_and_extends_the_certi
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     first = Certificate.objects.get()
     audit(ana, open_audits(arrive(*[0.55, 0.58] * 15)))
-    cycle.keep_promise()
+    cycle.run_certification()
     audit(ana, open_audits(arrive(*[SURE] * 60)))
-    cycle.keep_promise()
+    cycle.run_certification()
     latest = Certificate.objects.get(ended_at=None)
     first.refresh_from_db()
     assert first.ended_by == Certificate.End.EXTENDED
@@ -102,7 +102,7 @@ def test_what_waited_for_an_audit_passes_once_it_may(ana: User) -> None:
     early = arrive(*[SURE] * ENOUGH)
     late = arrive(*[SURE] * 40)
     audit(ana, open_audits(early))
-    assert cycle.keep_promise(), "tickets are to be judged anew"
+    assert cycle.run_certification(), "tickets are to be judged anew"
     new = Ticket.objects.new()
     assert set(new) == set(late)
     classify_again(late)
@@ -120,7 +120,7 @@ def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -
     leases.take(ben, begun)
     skip(open_audits([skipped])[0], ana)
     audit(ana, open_audits(early))
-    cycle.keep_promise()
+    cycle.run_certification()
     assert set(Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=[begun.pk, skipped.pk])) == {begun, skipped}
     assert Audit.objects.pending().count() == 2
 
@@ -130,12 +130,12 @@ def test_an_audit_that_is_corrected_can_take_the_certificate_away(ana: User, lea
     make_grid()
     tickets = arrive(*[SURE] * ENOUGH)
     audit(ana, open_audits(tickets))
-    cycle.keep_promise()
+    cycle.run_certification()
     certificate = Certificate.objects.get()
     for ticket in tickets[:10]:
         with transaction.atomic():
             relabel(decision_records.locked(ticket.pk), lea, label("Account"))
-    cycle.keep_promise()
+    cycle.run_certification()
     certificate.refresh_from_db()
     assert certificate.ended_by == Certificate.End.CORRECTED
     assert epoch_now().passes_from is None
@@ -145,10 +145,10 @@ def test_another_promise_is_judged_by_the_same_audits_at_a_smaller_risk(ana: Use
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     before = Ledger.objects.get()
-    Promise.objects.update(target=0.7)
-    cycle.keep_promise()
+    AccuracyTarget.objects.update(target=0.7)
+    cycle.run_certification()
     after = Ledger.objects.get(closed_at=None)
     assert (before.attempt, before.risk) == (0, 0.05)
     assert (after.attempt, after.risk) == (1, 0.025)
@@ -162,9 +162,9 @@ def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> Non
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     Gate.objects.update(mode=Mode.CONFIDENCE)
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
     assert Epoch.objects.certifying() is None
 
@@ -173,12 +173,12 @@ def test_only_the_category_has_to_be_right_where_that_is_what_is_promised(ana: U
     certify()
     Gate.objects.update(about=About.CATEGORY)
     make_grid()
-    seats = open_audits(arrive(*[SURE] * ENOUGH))
-    for seat in seats:
-        answer(seat, ana, "Billing", "Negative")
-    for seat in open_audits():
-        answer(seat, make_user(f"second {seat.pk}", "Agent"), "Billing", "Negative")
-    cycle.keep_promise()
+    assignments = open_audits(arrive(*[SURE] * ENOUGH))
+    for assignment in assignments:
+        answer(assignment, ana, "Billing", "Negative")
+    for assignment in open_audits():
+        answer(assignment, make_user(f"second {assignment.pk}", "Agent"), "Billing", "Negative")
+    cycle.run_certification()
     assert Audit.objects.judged().filter(sentiment_right=False).count() == ENOUGH
     assert Certificate.objects.get().errors == 0
 
@@ -190,7 +190,7 @@ def test_the_books_are_kept_in_as_many_queries_whatever_they_hold(
     make_grid()
     arrive(*[SURE] * 10)
     with django_assert_max_num_queries(45) as few:
-        cycle.keep_promise()
+        cycle.run_certification()
     arrive(*[SURE] * 60)
     with django_assert_max_num_queries(len(few)):
-        cycle.keep_promise()
+        cycle.run_certification()

@@ -23,21 +23,21 @@ from classifier.taxonomy import label_changes
 from review.certification import cycle, evidence_ledger
 from review.gold import gold_labels
 from review.models import (
+    Assignment,
     Audit,
     Certificate,
     Decision,
     Ledger,
-    Seat,
 )
 from review.specialist import published_examples
 from review.workflow import audits
 from review.workflow.audits import EDITED, SEEN
 from review.workflow.decisions import Shown
 from tests.factories import (
+    configure_review,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 from tests.review.actions import (
     answer,
@@ -65,71 +65,71 @@ def book() -> Any:
     return evidence_ledger.brought_up_to_date(Ledger.objects.get(closed_at=None))
 
 
-def one_audit() -> Seat:
+def one_audit() -> Assignment:
     """Of a ticket that would pass."""
     certify()
     make_grid()
     (ticket,) = arrive(SURE)
-    (seat,) = open_audits([ticket])
-    return seat
+    (assignment,) = open_audits([ticket])
+    return assignment
 
 
 def test_an_audit_is_blind_and_its_ticket_sealed() -> None:
-    seat = one_audit()
-    assert seat.blind
-    assert seat.ticket.sealed
-    assert (seat.category, seat.confidence, seat.reason) == (None, None, "")
-    assert seat.share == 1
+    assignment = one_audit()
+    assert assignment.blind
+    assert assignment.ticket.sealed
+    assert (assignment.category, assignment.confidence, assignment.reason) == (None, None, "")
+    assert assignment.share == 1
 
 
 def test_what_is_audited_counts_as_wrong_until_somebody_has_answered(ana: User) -> None:
-    seat = one_audit()
+    assignment = one_audit()
     waiting = book().money()[0]
     assert waiting < 0
-    answer(seat, ana, "Billing", seat.ticket.predictions.get().sentiment.name)
+    answer(assignment, ana, "Billing", assignment.ticket.predictions.get().sentiment.name)
     assert book().money()[0] > 0
 
 
 def test_a_skipped_audit_goes_to_somebody_else_and_counts_as_wrong_meanwhile(ana: User, ben: User) -> None:
-    seat = one_audit()
-    skip(seat, ana)
+    assignment = one_audit()
+    skip(assignment, ana)
     assert book().money()[0] < 0
-    assert not Seat.objects.open().answerable_by(ana).filter(pk=seat.pk).exists()
-    assert Seat.objects.open().answerable_by(ben).filter(pk=seat.pk).exists()
-    skip(Seat.objects.get(pk=seat.pk), ben)
-    seat.refresh_from_db()
-    assert (seat.state, seat.lane) == (Seat.State.OPEN, Seat.Lane.LEADS)
+    assert not Assignment.objects.open().answerable_by(ana).filter(pk=assignment.pk).exists()
+    assert Assignment.objects.open().answerable_by(ben).filter(pk=assignment.pk).exists()
+    skip(Assignment.objects.get(pk=assignment.pk), ben)
+    assignment.refresh_from_db()
+    assert (assignment.state, assignment.lane) == (Assignment.State.OPEN, Assignment.Lane.LEADS)
     assert Audit.objects.pending().count() == 1
 
 
 def test_an_escalated_audit_counts_as_wrong_until_a_lead_has_answered(ana: User, lea: User) -> None:
-    seat = one_audit()
-    escalate(seat, ana)
+    assignment = one_audit()
+    escalate(assignment, ana)
     assert book().money()[0] < 0
     audit(lea, open_audits())
     assert book().money()[0] > 0
 
 
 def test_a_reviewer_who_says_something_else_is_not_believed_alone(ana: User, ben: User) -> None:
-    seat = one_audit()
-    audit(ana, [seat], wrong=1)
+    assignment = one_audit()
+    audit(ana, [assignment], wrong=1)
     assert Audit.objects.pending().exists()
-    assert seat.ticket.sealed
+    assert assignment.ticket.sealed
     (other,) = open_audits()
-    assert other.pk != seat.pk
-    assert not Seat.objects.answerable_by(ana).filter(pk=other.pk).exists()
+    assert other.pk != assignment.pk
+    assert not Assignment.objects.answerable_by(ana).filter(pk=other.pk).exists()
     audit(ben, [other], wrong=1)
     found = Audit.objects.get()
     assert (found.category_right, found.sentiment_right) == (False, True)
 
 
 def test_two_who_differ_are_settled_by_a_lead_who_sees_neither_name(ana: User, ben: User, lea: User) -> None:
-    seat = one_audit()
-    audit(ana, [seat], wrong=1)
+    assignment = one_audit()
+    audit(ana, [assignment], wrong=1)
     audit(ben, open_audits())
     assert Audit.objects.pending().exists()
-    word = Seat.objects.open().get(purpose=Seat.Purpose.ADJUDICATION)
-    assert word.lane == Seat.Lane.LEADS
+    word = Assignment.objects.open().get(purpose=Assignment.Purpose.ADJUDICATION)
+    assert word.lane == Assignment.Lane.LEADS
     audit(lea, [word])
     assert Audit.objects.get().category_right
 
@@ -145,9 +145,9 @@ def test_agreements_that_were_drawn_are_looked_at_twice(ana: User, ben: User) ->
 
 
 def test_a_ticket_that_was_edited_after_it_was_answered_for_counts_as_wrong(ana: User) -> None:
-    seat = one_audit()
-    Ticket.objects.filter(pk=seat.ticket_id).update(text="Quite another matter.")
-    audit(ana, [seat])
+    assignment = one_audit()
+    Ticket.objects.filter(pk=assignment.ticket_id).update(text="Quite another matter.")
+    audit(ana, [assignment])
     found = Audit.objects.get()
     assert (found.category_right, found.flaw) == (False, EDITED)
 
@@ -155,19 +155,21 @@ def test_a_ticket_that_was_edited_after_it_was_answered_for_counts_as_wrong(ana:
 def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> None:
     certify()
     make_grid()
-    run_desk(blind_share=0)
+    configure_review(blind_share=0)
     # A ticket that was first shown with what a model says of it, and then is drawn.
     ticket = make_ticket("It was shown before it was drawn.")
     first = make_prediction(ticket)
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
     make_verdict(first)
-    shown = Seat.objects.create(ticket=ticket, number=1, value=0.5, group=1, received_at=timezone.now(), reviewer=ana)
+    shown = Assignment.objects.create(
+        ticket=ticket, number=1, value=0.5, group=1, received_at=timezone.now(), reviewer=ana
+    )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     epoch = epoch_now()
     score(epoch, first, SURE).save()
     gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, first)], epoch.contract.restored()), {})
     shown.refresh_from_db()
-    assert (shown.purpose, shown.blind) == (Seat.Purpose.AUDIT, True)
+    assert (shown.purpose, shown.blind) == (Assignment.Purpose.AUDIT, True)
     answer(shown, ana, first.category.name, first.sentiment.name, shown=Shown(prediction=first))
     assert not Decision.objects.get().blind
     found = Audit.objects.get(ticket=ticket)
@@ -175,8 +177,8 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
 
 
 def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
-    seat = one_audit()
-    decision = answer(seat, ana, "Billing", seat.ticket.predictions.get().sentiment.name)
+    assignment = one_audit()
+    decision = answer(assignment, ana, "Billing", assignment.ticket.predictions.get().sentiment.name)
     better = book().money()[0]
     assert Ledger.objects.get().until == AuditDraw.objects.get().pk
     undo(decision, ana)
@@ -188,7 +190,7 @@ def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
 def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
     certify()
     make_grid()
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     tickets = arrive(*[SURE] * 40)
     audit(ana, open_audits(tickets))
     gold_labels.gather()
@@ -251,7 +253,7 @@ def test_a_label_retired_in_mid_epoch_begins_an_epoch_whose_audits_count_against
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Certificate.objects.filter(ended_at=None).exists()
     before = epoch_now()
     billing = Category.objects.get(name="Billing")
@@ -261,7 +263,7 @@ def test_a_label_retired_in_mid_epoch_begins_an_epoch_whose_audits_count_against
     assert after != before
     assert before.ended_at
     assert after.passes_from is None
-    cycle.keep_promise()
+    cycle.run_certification()
     assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
 
 
@@ -269,11 +271,11 @@ def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana:
     certify()
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     first = Scorer.objects.get()
     assert epoch_now().passes_from is not None
     Scorer.objects.update(in_service=False)
-    Scorer.objects.create(spec=first.spec, weights=first.weights, witness=first.witness)
+    Scorer.objects.create(language_model=first.language_model, weights=first.weights, witness=first.witness)
     assert epoch_now().passes_from is None
     assert [one.accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
 

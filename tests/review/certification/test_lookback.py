@@ -8,9 +8,9 @@ from classifier.models import AuditDraw, Ticket
 from review.certification import alarms, lookback
 from review.models import (
     Alarm,
+    Assignment,
     Audit,
     Decision,
-    Seat,
 )
 from tests.review.actions import answer, assert_consistent
 from tests.review.certification.scenes import alarmed, certified, passing
@@ -44,13 +44,15 @@ def alarm(early: list[Ticket], late: list[Ticket]) -> Alarm:
     return alarmed(since=AuditDraw.objects.get(verdict__ticket=early[-1]).pk + 1)
 
 
-def test_what_passed_since_comes_back_with_a_seat_each(early: list[Ticket], late: list[Ticket], alarm: Alarm) -> None:
+def test_what_passed_since_comes_back_with_a_assignment_each(
+    early: list[Ticket], late: list[Ticket], alarm: Alarm
+) -> None:
     assert lookback.look_back(alarm) == len(late)
     assert held(late) == keys(late)
     assert held(early) == set()
-    seats = Seat.objects.open().filter(ticket__in=late)
-    assert sorted(seats.values_list("ticket", flat=True)) == sorted(keys(late))
-    assert set(seats.values_list("purpose", flat=True)) == {"review"}
+    assignments = Assignment.objects.open().filter(ticket__in=late)
+    assert sorted(assignments.values_list("ticket", flat=True)) == sorted(keys(late))
+    assert set(assignments.values_list("purpose", flat=True)) == {"review"}
     assert_consistent()
 
 
@@ -64,20 +66,20 @@ def test_its_page_says_why_it_is_in_review(late: list[Ticket], alarm: Alarm, cli
 def test_it_is_not_evidence(late: list[Ticket], alarm: Alarm, ana: User) -> None:
     before = Audit.objects.count()
     lookback.look_back(alarm)
-    answer(Seat.objects.open().get(ticket=late[0]), ana)
+    answer(Assignment.objects.open().get(ticket=late[0]), ana)
     assert Audit.objects.count() == before
 
 
 def test_called_again_it_asks_about_no_ticket_twice(late: list[Ticket], alarm: Alarm) -> None:
     lookback.look_back(alarm)
-    seats = Seat.objects.count()
+    assignments = Assignment.objects.count()
     assert lookback.look_back(alarm) == 0
-    assert Seat.objects.count() == seats
+    assert Assignment.objects.count() == assignments
 
 
 def test_what_somebody_settled_meanwhile_is_left_alone(late: list[Ticket], alarm: Alarm, ana: User) -> None:
     lookback.look_back(alarm)
-    answer(Seat.objects.open().get(ticket=late[0]), ana)
+    answer(Assignment.objects.open().get(ticket=late[0]), ana)
     assert lookback.look_back(alarm) == 0
     assert Ticket.objects.get(pk=late[0].pk).state == "settled"
     assert Decision.objects.filter(ticket=late[0]).count() == 1

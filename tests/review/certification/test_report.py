@@ -19,10 +19,10 @@ from review.certification.report import Report
 from review.certification.sequential_test import risk_left
 from review.certification.status import Books, Stage, Standing
 from review.models import (
+    AccuracyTarget,
     Alarm,
     Certificate,
     Ledger,
-    Promise,
 )
 from tests.factories import make_prediction, make_ticket, make_verdict
 from tests.review.certification.auditing import (
@@ -86,7 +86,7 @@ class TestEvidence:
     def test_carried_audits_come_first_and_are_no_part_of_the_axes(self, ana: User) -> None:
         begun(target=0.97)
         audited(ana, 30)
-        Promise.objects.update(target=0.96)
+        AccuracyTarget.objects.update(target=0.96)
         first = ledger()
         audit_of_it = first.epoch.audits.order_by("pk").first()
         assert audit_of_it
@@ -138,7 +138,7 @@ class TestFigures:
     def test_effort_counts_what_is_held_and_what_is_audited(self, ana: User) -> None:
         certified(ana)
         tickets = arrive(*[SURE] * 60, *[UNSURE] * 40)
-        audits = len([seat for seat in open_audits(tickets) if seat.ticket.state == "accepted"])
+        audits = len([assignment for assignment in open_audits(tickets) if assignment.ticket.state == "accepted"])
         flow = Report.now().flow
         assert (flow.passed.percent, flow.looked_at.percent) == pytest.approx((60 - audits, 40 + audits))
 
@@ -182,28 +182,28 @@ class TestSteps:
 class TestWhatIf:
     def test_the_promise_in_force_gives_what_is_in_force(self, ana: User) -> None:
         certificate = certified(ana)
-        tried = what_if.try_out(Books.of(ledger()), Promise.current(), 0.8, 0.05)
+        tried = what_if.try_out(Books.of(ledger()), AccuracyTarget.current(), 0.8, 0.05)
         assert tried.chosen.in_force
         assert (tried.chosen.threshold, tried.chosen.coverage) == (certificate.passes_from, certificate.coverage)
 
     def test_another_target_may_spend_only_what_is_left(self, ana: User) -> None:
         certified(ana)
-        tried = what_if.try_out(Books.of(ledger()), Promise.current(), 0.9, 0.05)
+        tried = what_if.try_out(Books.of(ledger()), AccuracyTarget.current(), 0.9, 0.05)
         assert tried.spendable == risk_left(0.05, 1) == 0.025
 
     def test_what_it_says_comes_true(self, ana: User) -> None:
         begun()
         audited(ana, 60)
-        tried = what_if.try_out(Books.of(ledger()), Promise.current(), 0.9, 0.05).chosen
+        tried = what_if.try_out(Books.of(ledger()), AccuracyTarget.current(), 0.9, 0.05).chosen
         assert tried.threshold is not None
-        Promise.objects.update(target=0.9)
-        cycle.keep_promise()
+        AccuracyTarget.objects.update(target=0.9)
+        cycle.run_certification()
         assert epoch_now().passes_from == tried.threshold
 
     def test_stricter_targets_take_more(self, ana: User) -> None:
         begun()
         audited(ana, 30)
-        rows = what_if.try_out(Books.of(ledger()), Promise.current(), 0.9, 0.05).rows
+        rows = what_if.try_out(Books.of(ledger()), AccuracyTarget.current(), 0.9, 0.05).rows
         assert [row.target for row in rows] == [0.8, 0.9, 0.95, 0.96, 0.97, 0.98, 0.99]
         needed = [row.needed for row in rows if row.threshold is None and row.needed]
         assert needed == sorted(needed)

@@ -11,8 +11,8 @@ from classifier.models import Score, Scorer, Ticket
 from classifier.pipeline import scoring
 from classifier.scoring.signals import OfAxis, Signals
 from review.certification import cycle, scorer_training
-from review.models import Audit, Ledger, Promise
-from tests.factories import run_desk
+from review.models import AccuracyTarget, Audit, Ledger
+from tests.factories import configure_review
 from tests.review.certification.auditing import (
     ENOUGH,
     SURE,
@@ -51,7 +51,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def judged(person: User, number: int) -> None:
     """People label tickets that are no audits; half of the answers are wrong."""
-    run_desk()
+    configure_review()
     tickets = Ticket.objects.in_state(Ticket.State.HELD).filter(audits=None).order_by("pk")[:number]
     assert len(tickets) == number
     for ticket in tickets:
@@ -64,7 +64,7 @@ def judged(person: User, number: int) -> None:
 
 
 def improve() -> Scorer | None:
-    return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), Promise.current())
+    return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current())
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) ->
 
 def test_one_that_would_be_certified_less_far_does_not_take_over_a_certificate(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
-    cycle.keep_promise()
+    cycle.run_certification()
     certificate = Ledger.objects.get().certificates.get(ended_at=None)
     Audit.objects.update(kept=False)
     judged(ana, 80)

@@ -17,7 +17,7 @@ from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
 from review.gold import gold_labels, snapshots
 from review.gold.snapshots import Filters
-from review.models import GoldLabel, Seat, Snapshot
+from review.models import Assignment, GoldLabel, Snapshot
 from tests.factories import hold, make_ticket
 from tests.review.actions import answer
 
@@ -229,7 +229,7 @@ def test_an_admin_retires_and_puts_back(ada: Client) -> None:
 def test_an_admin_disputes(ada: Client) -> None:
     runs.load_built_in()
     assert "2 labels go to two people each" in act(ada, "dispute", *GoldLabel.objects.all()[:2])
-    assert Seat.objects.open().filter(blind=True, purpose="double").count() == 4
+    assert Assignment.objects.open().filter(blind=True, purpose="double").count() == 4
     assert "0 labels" in act(ada, "dispute", *GoldLabel.objects.filter(state="disputed"))
 
 

@@ -25,7 +25,7 @@ from review.models import (
     Snapshot,
     SnapshotItem,
 )
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -35,7 +35,7 @@ TEXTS = ["Where is my invoice?", "=HYPERLINK(1)", "Write to jo@example.org, 4111
 
 @pytest.fixture
 def decided(ana: User, catalogue: None) -> None:
-    run_desk(benchmark_share=0.5)
+    configure_review(benchmark_share=0.5)
     for text in TEXTS:
         answer(hold(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
     gold_labels.gather()
@@ -125,7 +125,7 @@ def test_chat_examples_teach_the_contract_in_force(tmp_path: Path) -> None:
 
 
 def test_chat_examples_are_counted_without_what_is_held_out(tmp_path: Path, capsys: Any) -> None:
-    run_desk()
+    configure_review()
     sides = {TEXTS[0]: "training", "The export is slow.": "training", "I lost my key.": "benchmark"}
     bring(*({"text": text, "side": side} for text, side in sides.items()))
     path = export(tmp_path, "openai")
@@ -139,7 +139,7 @@ def test_chat_examples_are_counted_without_what_is_held_out(tmp_path: Path, caps
 
 
 def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, capsys: Any) -> None:
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     for text in (*TEXTS, "Forget me, please."):
         answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
     gold_labels.gather()
@@ -267,7 +267,7 @@ def test_columns_that_are_not_known_are_told_with_what_there_is(tmp_path: Path) 
 
 
 def test_a_table_that_says_no_side_is_drawn_to_both(tmp_path: Path) -> None:
-    run_desk(benchmark_share=0.5)
+    configure_review(benchmark_share=0.5)
     path = tmp_path / "theirs.csv"
     words = ["invoice", "parcel", "printer", "password", "refund", "contract", "delivery", "screen"]
     texts = [f"{one} {other} {one * 2}" for one in words for other in words]
@@ -278,7 +278,7 @@ def test_a_table_that_says_no_side_is_drawn_to_both(tmp_path: Path) -> None:
 
 
 def test_labels_that_were_merged_or_renamed_since_are_followed(tmp_path: Path, capsys: Any) -> None:
-    run_desk()
+    configure_review()
     technical = Category.objects.get(name="Technical")
     outage = Category.objects.create(name="Outage", parent=technical)
     Category.objects.create(name="Whole region", parent=outage)
@@ -318,7 +318,7 @@ def test_a_known_text_keeps_its_label_and_twice_is_once() -> None:
 
 
 def test_a_side_is_kept_unless_a_near_duplicate_stands_on_the_other() -> None:
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     text = "My printer makes a very strange noise since the last update of the driver"
     first = {"text": text, "category": "Technical", "sentiment": "Neutral", "side": "benchmark"}
     second = first | {"text": text + "!", "side": "training"}

@@ -13,9 +13,9 @@ from django.urls import reverse
 from django.utils import timezone
 
 from classifier.models import Category, Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow import leases
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import assert_consistent, skip
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
@@ -26,10 +26,10 @@ CHARGE = "My card was charged twice for the same invoice of this month, please r
 LOGIN = "Since this morning nobody in our whole company can sign in with single sign-on. Company {number}"
 HOSTILE = "<img src=x onerror=alert(1)> is what your page shows to all of us when it is opened again {number}"
 
-HIDDEN = {"blind": True, "category": None, "sentiment": None, "confidence": None, "spec": None, "reason": ""}
+HIDDEN = {"blind": True, "category": None, "sentiment": None, "confidence": None, "language_model": None, "reason": ""}
 
 
-def burst(text: str, number: int, received_at: datetime | None = None) -> list[Seat]:
+def burst(text: str, number: int, received_at: datetime | None = None) -> list[Assignment]:
     """So many tickets that differ in a number, and were received together."""
     when = {"received_at": received_at} if received_at else {}
     tickets = [make_ticket(text.format(number=place), **when) for place in range(number)]
@@ -112,7 +112,7 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent: Client) -> None
     alike = re.search(r'href="([^"]*/alike/\d+/)"', said)
     assert alike
     page = agent.get(alike[1]).content.decode()
-    agent.post(alike[1], {"seat": re.findall(r'name="seat" value="(\d+)"', page)})
+    agent.post(alike[1], {"assignment": re.findall(r'name="assignment" value="(\d+)"', page)})
     assert Decision.objects.count() == 6
     assert set(Ticket.objects.values_list("state", flat=True)) == {"settled"}
     assert section(agent) == ""
@@ -120,25 +120,27 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent: Client) -> None
 
 
 def test_what_somebody_else_has_in_hand_is_not_offered(agent: Client, ben: User) -> None:
-    seats = burst(CHARGE, 5)
-    leases.take(ben, seats[0].ticket)
+    assignments = burst(CHARGE, 5)
+    leases.take(ben, assignments[0].ticket)
     found = section(agent)
-    assert reverse("review:take", args=[seats[0].ticket_id]) not in found
-    assert reverse("review:take", args=[seats[1].ticket_id]) in found
-    Seat.objects.filter(pk__in=[seat.pk for seat in seats[1:]]).update(not_for=User.objects.get(username="ana"))
+    assert reverse("review:take", args=[assignments[0].ticket_id]) not in found
+    assert reverse("review:take", args=[assignments[1].ticket_id]) in found
+    Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments[1:]]).update(
+        not_for=User.objects.get(username="ana")
+    )
     assert "all in somebody's hands" in lines(agent)[0]
 
 
 def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent: Client) -> None:
-    seats = burst(CHARGE, 6)
-    Seat.objects.filter(pk=seats[0].pk).update(**HIDDEN)
+    assignments = burst(CHARGE, 6)
+    Assignment.objects.filter(pk=assignments[0].pk).update(**HIDDEN)
     (line,) = lines(agent)
     assert line.startswith("6 alike")
-    assert reverse("review:take", args=[seats[1].ticket_id]) in section(agent)
+    assert reverse("review:take", args=[assignments[1].ticket_id]) in section(agent)
 
 
 def test_nothing_that_a_model_said_is_told(agent: Client) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     billing = Category.objects.get(name="Billing")
     billing.name = "Zanzibar"
     billing.save()
@@ -150,9 +152,9 @@ def test_nothing_that_a_model_said_is_told(agent: Client) -> None:
 
 
 def test_a_ticket_that_two_people_are_asked_about_counts_once(agent: Client) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     burst(CHARGE, 4)
-    assert Seat.objects.open().count() == 8
+    assert Assignment.objects.open().count() == 8
     assert section(agent) == ""
 
 
@@ -209,7 +211,7 @@ def test_the_screen_says_nothing_where_a_review_is_blind(agent: Client) -> None:
     first = leases.next_for(User.objects.get(username="ana"))
     assert first
     assert 'class="incident"' in agent.get(SCREEN).content.decode()
-    Seat.objects.filter(pk=first.pk).update(**HIDDEN)
+    Assignment.objects.filter(pk=first.pk).update(**HIDDEN)
     page = agent.get(SCREEN).content.decode()
     assert "Blind review" in page
     assert 'class="incident"' not in page

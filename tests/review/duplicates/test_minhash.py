@@ -19,7 +19,7 @@ from review.duplicates.minhash import (
     similarity,
 )
 from review.models import Likeness
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import judge_again
 
 OUTAGE = "Nothing loads since this morning and our whole team is waiting. Please fix this outage as soon as possible."
@@ -115,30 +115,30 @@ def groups(tickets: list[Ticket]) -> list[int]:
 
 
 @pytest.fixture
-def desk(catalogue: None) -> None:
-    run_desk()
+def review_settings(catalogue: None) -> None:
+    configure_review()
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_what_comes_together_is_grouped_among_itself() -> None:
     tickets = [make_ticket(text) for text in (OUTAGE, LOGIN, f"{OUTAGE}!!", INVOICE, LOGIN.upper(), f"Hi. {OUTAGE}")]
-    seats = hold(*tickets)
+    assignments = hold(*tickets)
     outage, login, invoice = (tickets[place].pk for place in (0, 1, 3))
     assert groups(tickets) == [outage, login, outage, invoice, login, outage]
-    assert [seat.group for seat in seats] == groups(tickets)
+    assert [assignment.group for assignment in assignments] == groups(tickets)
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_what_comes_later_joins_the_group_of_what_was_there() -> None:
     first, second, other = (make_ticket(text) for text in (OUTAGE, f"Hello! {OUTAGE}", LOGIN))
     hold(first)
     hold(other)
-    (seat,) = hold(second)
-    assert seat.group == first.pk
+    (assignment,) = hold(second)
+    assert assignment.group == first.pk
     assert groups([first, second, other]) == [first.pk, first.pk, other.pk]
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_a_group_is_like_its_first_ticket_so_small_steps_lead_nowhere_else() -> None:
     words = [word * 2 for word in ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")]
     drifting = [" ".join(["zulu"] * step + words[step:]) for step in range(len(words))]
@@ -149,16 +149,16 @@ def test_a_group_is_like_its_first_ticket_so_small_steps_lead_nowhere_else() -> 
     assert len(set(groups(tickets))) > 1
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_a_ticket_that_comes_again_keeps_its_group() -> None:
     first, second = make_ticket(OUTAGE), make_ticket(f"{OUTAGE} Thanks")
     hold(first, second)
-    (seat,) = judge_again(second)
-    assert seat.group == first.pk
+    (assignment,) = judge_again(second)
+    assert assignment.group == first.pk
     assert groups([first, second]) == [first.pk, first.pk]
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_only_the_first_of_a_group_is_looked_for_so_a_burst_costs_no_more_than_one() -> None:
     tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(30)]
     hold(*tickets)
@@ -167,7 +167,7 @@ def test_only_the_first_of_a_group_is_looked_for_so_a_burst_costs_no_more_than_o
     assert [row.pk for row in found] == [tickets[0].pk]
 
 
-@pytest.mark.usefixtures("desk")
+@pytest.mark.usefixtures("review_settings")
 def test_grouping_takes_the_same_queries_for_one_ticket_and_for_many() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(number)]

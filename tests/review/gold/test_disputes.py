@@ -9,17 +9,17 @@ from classifier.models import Category, Sentiment, Ticket
 from review.benchmark import runs
 from review.gold import disputes, gold_labels
 from review.gold.disputes import CannotDispute
-from review.models import Decision, GoldLabel, Seat
+from review.models import Assignment, Decision, GoldLabel
 from review.reports import quality
 from review.screen import bulk
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo
 from review.workflow.leases import Taken
 from tests.factories import (
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 from tests.review.actions import (
     answer,
@@ -42,7 +42,7 @@ def cy(db: None) -> User:
 @pytest.fixture
 def of_ticket(ana: User, catalogue: None) -> GoldLabel:
     """Ana has labelled it Account."""
-    run_desk()
+    configure_review()
     answer(hold(make_ticket())[0], ana, "Account")
     gold_labels.gather()
     return GoldLabel.objects.get()
@@ -56,10 +56,10 @@ def test_two_others_are_asked_blindly_and_their_label_counts(
     assert not GoldLabel.objects.usable().exists()
     assert leases.next_for(ana) is None, "she has answered already"
     for person in (ben, cy):
-        seat = leases.next_for(person)
-        assert seat
-        assert seat.blind
-        answer(seat, person, "Billing")
+        assignment = leases.next_for(person)
+        assert assignment
+        assert assignment.blind
+        answer(assignment, person, "Billing")
     gold_labels.gather()
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name, label.people, label.note) == (State.ACTIVE, "Billing", 2, "")
@@ -85,7 +85,7 @@ def test_it_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
             answer(leases.next_for(person), person, category)
         gold_labels.gather()
         assert GoldLabel.objects.get().category.name == category
-    assert Seat.objects.values_list("number", flat=True).order_by("number").last() == 8
+    assert Assignment.objects.values_list("number", flat=True).order_by("number").last() == 8
     assert_consistent()
 
 
@@ -99,7 +99,7 @@ def test_a_disputed_one_cannot_be_disputed_nor_a_retired_one(of_ticket: GoldLabe
 
 
 def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
-    run_desk()
+    configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.filter(category__name="Billing").first()
     assert label
@@ -171,7 +171,7 @@ def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_dispu
     disputes.dispute(of_ticket, lea)
     for person in (ben, cy):
         skip(leases.next_for(person), person)
-    assert set(Seat.objects.open().values_list("lane", flat=True)) == {"leads"}
+    assert set(Assignment.objects.open().values_list("lane", flat=True)) == {"leads"}
     assert leases.next_for(lea, "leads") is None
     assert leases.next_for(make_user("lou", "Lead"), "leads")
 
@@ -183,24 +183,24 @@ def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
     take = reverse("review:take", args=[of_ticket.ticket_id])
     client.force_login(lea)
     client.post(take)
-    seats = list(Seat.objects.open())
-    assert [seat.reviewer for seat in seats] == [None, None]
-    previewed = bulk.preview(bulk.chosen(str(seat.pk) for seat in seats), lea)
+    assignments = list(Assignment.objects.open())
+    assert [assignment.reviewer for assignment in assignments] == [None, None]
+    previewed = bulk.preview(bulk.chosen(str(assignment.pk) for assignment in assignments), lea)
     assert not previewed.groups
     assert bulk.accept(previewed, lea).number == 0
     client.force_login(ben)
     client.post(take)
-    assert Seat.objects.open().filter(reviewer=ben).count() == 1
+    assert Assignment.objects.open().filter(reviewer=ben).count() == 1
 
 
 # Where a label comes from
 
 
 def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User) -> None:
-    run_desk(blind_share=1)
-    (seat,) = hold(make_ticket())
-    Seat.objects.update(share=0.095)
-    answer(seat, ana, "Account")
+    configure_review(blind_share=1)
+    (assignment,) = hold(make_ticket())
+    Assignment.objects.update(share=0.095)
+    answer(assignment, ana, "Account")
     gold_labels.gather()
     before = GoldLabel.objects.get()
     assert (before.origin, before.share) == ("blind", 0.095)
@@ -214,7 +214,7 @@ def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User
 
 
 def test_a_built_in_label_stays_built_in_though_a_lead_has_corrected_it(ben: User, cy: User, lea: User) -> None:
-    run_desk()
+    configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.filter(category__name="Billing").first()
     assert label
@@ -255,7 +255,7 @@ def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
     act(admin, action, of_ticket)
     ticket = Ticket.objects.get()
     assert (ticket.state, ticket.category and ticket.category.name, ticket.sealed) == ("settled", "Account", False)
-    assert not Seat.objects.open().exists()
+    assert not Assignment.objects.open().exists()
     for _again in range(2):
         label = GoldLabel.objects.get()
         assert (label.state, label.category.name, label.origin, label.people) == (then, "Account", "decision", 1)
@@ -266,7 +266,7 @@ def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
 def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
     admin: Client, ben: User, cy: User
 ) -> None:
-    run_desk()
+    configure_review()
     runs.load_built_in()
     label = GoldLabel.objects.earliest("pk")
     before = GoldLabel.objects.filter(pk=label.pk).values().get()

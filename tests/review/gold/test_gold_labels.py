@@ -27,20 +27,20 @@ from classifier.taxonomy import label_changes
 from review.duplicates import minhash
 from review.gold import gold_labels
 from review.models import (
+    Assignment,
     Band,
     Decision,
-    Desk,
     Family,
     GoldLabel,
-    Seat,
+    ReviewSettings,
 )
 from review.workflow import decisions, leases
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
     make_verdict,
-    run_desk,
 )
 from tests.review.actions import (
     abandon,
@@ -64,12 +64,12 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
-WORDS = ["invoice", "refund", "charge", "login", "password", "export", "outage", "seat", "plan", "thanks", "slow"]
+WORDS = ["invoice", "refund", "charge", "login", "password", "export", "outage", "assignment", "plan", "thanks", "slow"]
 
 
 @pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> Desk:
-    return run_desk()
+def plain_desk(catalogue: None) -> ReviewSettings:
+    return configure_review()
 
 
 def settled(text: str, person: User, *label: str, **values: Any) -> Ticket:
@@ -118,7 +118,7 @@ def test_the_text_stays_as_it_was(ana: User) -> None:
 
 
 def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     hold(make_ticket())
     for person in (ana, ben):
         answer(leases.next_for(person), person, "Account")
@@ -128,9 +128,9 @@ def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None
 
 
 def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: User, ben: User, lea: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     hold(make_ticket())
-    Seat.objects.update(share=0.05)
+    Assignment.objects.update(share=0.05)
     for person, category in ((ana, "Account"), (ben, "Technical")):
         answer(leases.next_for(person), person, category)
     answer(leases.next_for(lea, "leads"), lea, "Account")
@@ -148,7 +148,7 @@ def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(an
     # Who says something else than the model is not believed alone.
     audit(ana, [first], wrong=1)
     audit(ben, open_audits([first.ticket]))
-    audit(lea, list(Seat.objects.open().filter(purpose=Seat.Purpose.ADJUDICATION)))
+    audit(lea, list(Assignment.objects.open().filter(purpose=Assignment.Purpose.ADJUDICATION)))
     gold_labels.gather()
     found = {pk: said for pk, *said in GoldLabel.objects.values_list("ticket", "origin", "share")}
     shares = dict(AuditDraw.objects.filter(audited=True).values_list("verdict__ticket", "share"))
@@ -164,17 +164,22 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     said = make_prediction(ticket)
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
     make_verdict(said)
-    waiting = Seat.objects.create(ticket=ticket, number=1, share=0.4, value=0.5, group=1, received_at=timezone.now())
+    waiting = Assignment.objects.create(
+        ticket=ticket, number=1, share=0.4, value=0.5, group=1, received_at=timezone.now()
+    )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     score(epoch, said, SURE).save()
     gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
     waiting.refresh_from_db()
-    assert (waiting.purpose, waiting.share) == (Seat.Purpose.AUDIT, AuditDraw.objects.get(verdict__ticket=ticket).share)
+    assert (waiting.purpose, waiting.share) == (
+        Assignment.Purpose.AUDIT,
+        AuditDraw.objects.get(verdict__ticket=ticket).share,
+    )
     assert waiting.share != 0.4
 
 
 def test_what_is_not_settled_is_not_gold(ana: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     hold(make_ticket())
     answer(leases.next_for(ana), ana, "Account")
     gold_labels.gather()
@@ -187,7 +192,7 @@ def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> No
     undo(Decision.objects.get(), ana)
     gold_labels.gather()
     assert GoldLabel.objects.get().state == State.WITHDRAWN
-    answer(Seat.objects.get(ticket=ticket), ana, "Technical")
+    answer(Assignment.objects.get(ticket=ticket), ana, "Technical")
     gold_labels.gather()
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name) == (State.ACTIVE, "Technical")
@@ -229,7 +234,7 @@ def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
     sides = dict(GoldLabel.objects.values_list("pk", "family__side"))
     held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
     assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
-    Desk.objects.update(benchmark_share=1)
+    ReviewSettings.objects.update(benchmark_share=1)
     gold_labels.place(labels([message(seed) for seed in range(300, 340)]))
     assert {**dict(GoldLabel.objects.values_list("pk", "family__side")), **sides} == dict(
         GoldLabel.objects.values_list("pk", "family__side")
@@ -239,9 +244,9 @@ def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
 def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
     """However the later ones would be drawn, they go where the first is."""
     first, second = message(1), message(2)
-    run_desk(benchmark_share=1)
+    configure_review(benchmark_share=1)
     gold_labels.place(labels([first]))
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     gold_labels.place(labels([second]))
     gold_labels.place(labels([first + " please", second + " please", "Hello, " + first]))
     sides = {label.text: label.side for label in GoldLabel.objects.all()}
@@ -251,9 +256,9 @@ def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
 
 def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
     left, right = message(1, 20), message(2, 20)
-    run_desk(benchmark_share=1)
+    configure_review(benchmark_share=1)
     gold_labels.place(labels([left]))
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     gold_labels.place(labels([right]))
     shingles = [minhash.shingles(text) for text in (left, right, f"{left} {right}")]
     if minhash.similarity(shingles[0], shingles[2]) < minhash.ALIKE:
@@ -271,7 +276,7 @@ def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
 
 
 def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     texts = [message(1), message(2)]
     gold_labels.place(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
     alike = texts[0] + " please"
@@ -289,7 +294,7 @@ class NoTextStandsOnBothSides(TestCase):
         """Messages, each with some of its words changed, in batches: alike ones never stand on different sides."""
         if not Category.objects.exists():
             shipped.load()
-        run_desk(benchmark_share=0.5)
+        configure_review(benchmark_share=0.5)
         GoldLabel.objects.all().delete()
         texts = [_changed(message(seed), changes, upper) for seed, changes, upper in arrivals]
         for start in range(0, len(texts), batch):
@@ -312,7 +317,7 @@ def _changed(text: str, changes: int, upper: bool) -> str:
 
 @pytest.mark.django_db(transaction=True)
 def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: None) -> None:
-    run_desk(benchmark_share=0.5)
+    configure_review(benchmark_share=0.5)
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
         outcomes = at_once([partial(gold_labels.place, labels([text])) for text in versions])
@@ -350,7 +355,7 @@ def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
 
 
 def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
-    run_desk(benchmark_share=1)
+    configure_review(benchmark_share=1)
     gold_labels.place(labels([message(1), message(2)]))
     leaking = gold_labels.leaks([message(1) + " please", message(3)])
     assert [label.text for label in leaking] == [message(1)]
@@ -369,10 +374,10 @@ def test_abandoned_work_leaves_no_gold(ana: User) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> None:
-    run_desk()
-    seats = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
-    for start in range(0, len(seats), decisions.MOST_AT_ONCE):
-        decisions.decide_many(seats[start : start + decisions.MOST_AT_ONCE], ana)
+    configure_review()
+    assignments = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
+    for start in range(0, len(assignments), decisions.MOST_AT_ONCE):
+        decisions.decide_many(assignments[start : start + decisions.MOST_AT_ONCE], ana)
     assert gold_labels.gather() == GoldLabel.objects.count() == gold_labels.CHUNK + 50
 
 
@@ -387,6 +392,6 @@ def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: 
     assert gathered == [2, 3, 4, 5], "the last of a turn is looked at once more"
     assert gold_labels.gather() == 1
     GoldLabel.objects.all().delete()
-    Desk.objects.update(gathered_until=None)
+    ReviewSettings.objects.update(gathered_until=None)
     gold_labels.gather()
     assert GoldLabel.objects.count() == 5, "without a bound it takes as many turns as there are"

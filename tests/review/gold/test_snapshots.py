@@ -14,7 +14,7 @@ from review.gold import gold_labels, snapshots
 from review.gold.snapshots import Filters, NothingToKeep
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.workflow import decisions
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, at_once
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -22,7 +22,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> None:
-    run_desk(benchmark_share=0.5)
+    configure_review(benchmark_share=0.5)
 
 
 def decide(*texts: str, by: User, category: str = "Account") -> None:
@@ -119,8 +119,8 @@ def test_filters_narrow(ana: User, filters: Filters, kept: int) -> None:
     runs.load_built_in()
     decide("Where is my invoice?", by=ana)
     ticket = make_ticket("The export is slow.", language="en", source="mail")
-    (seat,) = hold(ticket)
-    decisions.decide_many([seat], ana)
+    (assignment,) = hold(ticket)
+    decisions.decide_many([assignment], ana)
     if not kept:
         with pytest.raises(NothingToKeep):
             snapshots.take(filters)
@@ -130,7 +130,7 @@ def test_filters_narrow(ana: User, filters: Filters, kept: int) -> None:
 
 def test_the_training_side_comes_first() -> None:
     runs.load_built_in()
-    run_desk(benchmark_share=0)
+    configure_review(benchmark_share=0)
     gold_labels.place([_label("one"), _label("two")])
     sides = list(snapshots.take().items.values_list("side", flat=True))
     assert sides == ["training"] * 2 + ["benchmark"] * 5

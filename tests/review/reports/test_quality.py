@@ -8,14 +8,14 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import Category, Sentiment, Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.reports import quality
 from review.reports.quality import Report, report
 from review.stats import agreement
 from review.stats.agreement import Estimate
 from review.workflow import decisions
 from review.workflow.decisions import Shown
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
     escalate,
@@ -30,26 +30,26 @@ BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative")
 
 def say_twice(people: tuple[User, User], one: tuple[str, str], other: tuple[str, str]) -> Ticket:
     """Two people label one ticket independently."""
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
-    for seat, person, name in zip(hold(ticket), people, (one, other), strict=True):
-        answer(seat, person, *name)
+    for assignment, person, name in zip(hold(ticket), people, (one, other), strict=True):
+        answer(assignment, person, *name)
     return ticket
 
 
 def adjudicate(ticket: Ticket, lead: User, name: tuple[str, str]) -> None:
-    answer(Seat.objects.get(ticket=ticket, purpose="adjudication"), lead, *name)
+    answer(Assignment.objects.get(ticket=ticket, purpose="adjudication"), lead, *name)
 
 
 def look(person: User, *, blind: bool, accept: bool) -> Decision:
     """One person reviews a ticket of which the model says Billing."""
-    run_desk(blind_share=1 if blind else 0)
+    configure_review(blind_share=1 if blind else 0)
     ticket = make_ticket()
-    (seat,) = hold(
+    (assignment,) = hold(
         ticket, category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Negative")
     )
     shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
-    return answer(seat, person, *(BILLING if accept else TECHNICAL), shown=shown)
+    return answer(assignment, person, *(BILLING if accept else TECHNICAL), shown=shown)
 
 
 def age(days: float) -> None:
@@ -82,7 +82,7 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
 
 
 def test_a_ticket_that_one_person_labelled_so_far_is_no_pair(ana: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     answer(hold(make_ticket())[0], ana)
     assert report().pairs == 0
 
@@ -96,7 +96,7 @@ def test_a_label_that_was_undone_makes_no_pair(ana: User, ben: User) -> None:
 def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User, ben: User) -> None:
     ticket = say_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
-    answer(Seat.objects.open().get(ticket=ticket), ben, *BILLING)
+    answer(Assignment.objects.open().get(ticket=ticket), ben, *BILLING)
     ticket.refresh_from_db()
     assert ticket.state == Ticket.State.SETTLED
     assert report().pairs == 0
@@ -205,11 +205,11 @@ def test_without_reviews_of_both_kinds_nothing_is_said_of_a_pull(ana: User) -> N
 
 def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
     """Not what was confirmed for many at once, labelled by two, undone, or had nothing to be suggested."""
-    run_desk()
+    configure_review()
     decisions.decide_many(hold(make_ticket("one"), make_ticket("two")), ana)
     say_twice((ana, ben), BILLING, BILLING)
     undo(look(ana, blind=False, accept=True), ana)
-    run_desk()
+    configure_review()
     answer(hold(make_ticket())[0], ana)
     assert report().anchoring.shown.n == report().anchoring.blind.n == 0
 
@@ -217,9 +217,9 @@ def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
 def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -> None:
     first = look(ana, blind=True, accept=False)
     undo(first, ana)
-    seat = Seat.objects.open().get(ticket=first.ticket)
-    assert seat.blind is False
-    answer(seat, ana, *BILLING, shown=Shown(prediction=first.prediction))
+    assignment = Assignment.objects.open().get(ticket=first.ticket)
+    assert assignment.blind is False
+    answer(assignment, ana, *BILLING, shown=Shown(prediction=first.prediction))
     assert report().anchoring.shown.n == report().anchoring.blind.n == 0
 
 
@@ -238,7 +238,7 @@ def test_an_agents_figures_are_those_of_the_week(ana: User, ben: User) -> None:
     for accept in (True, True, False):
         look(ana, blind=False, accept=accept)
     look(ana, blind=True, accept=True)
-    run_desk()
+    configure_review()
     skip(hold(make_ticket())[0], ana)
     escalate(hold(make_ticket())[0], ana)
     undo(look(ana, blind=False, accept=True), ana)

@@ -14,16 +14,16 @@ from django.utils import timezone
 
 from classifier.models import (
     Category,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
     Ticket,
 )
-from review.models import Decision, Preferences, Seat, shortcuts
+from review.models import Assignment, Decision, Preferences, shortcuts
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
-    run_desk,
 )
 from tests.review.screen_client import (
     DECIDE,
@@ -80,7 +80,7 @@ def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent: Client
 
 
 def test_another_label_is_a_correction(agent: Client) -> None:
-    (seat,) = hold(make_ticket(), category=category("Billing"))
+    (assignment,) = hold(make_ticket(), category=category("Billing"))
     send(agent, shown(agent), category=str(category("Account").pk), note="It is the sign-in.")
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category, decision.note) == (
@@ -88,7 +88,7 @@ def test_another_label_is_a_correction(agent: Client) -> None:
         category("Account"),
         "It is the sign-in.",
     )
-    assert Ticket.objects.get(pk=seat.ticket_id).category == category("Account")
+    assert Ticket.objects.get(pk=assignment.ticket_id).category == category("Account")
 
 
 def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent: Client) -> None:
@@ -173,13 +173,13 @@ def test_a_suggestion_without_a_key_is_chosen_too(agent: Client) -> None:
 
 
 def test_skipping_hands_the_ticket_to_somebody_else(agent: Client, other: Client) -> None:
-    (seat,) = hold(make_ticket("What is this?"))
+    (assignment,) = hold(make_ticket("What is this?"))
     content = send(agent, shown(agent), skip="unclear")
     assert "Nothing is left for you" in content
     assert "1 ticket that you skipped" in content
     assert Decision.objects.get().skip_reason == "unclear"
     assert "What is this?" in other.get(SCREEN).content.decode()
-    assert Ticket.objects.get(pk=seat.ticket_id).state == "held"
+    assert Ticket.objects.get(pk=assignment.ticket_id).state == "held"
 
 
 def test_who_skipped_all_may_look_again(agent: Client) -> None:
@@ -280,8 +280,12 @@ def test_nobody_undoes_what_another_decided(agent: Client, other: Client) -> Non
 def test_two_models_that_differ_stand_side_by_side_without_names(agent: Client) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three", "four", "five", "six")]
     # Which stands first is drawn, and keys of tickets differ from run to run.
-    desks = (run_desk(seed=f"seed {number}") for number in range(100))
-    next(desk for desk in desks if len({desk.draw(ticket.pk, "order") < 0.5 for ticket in tickets}) == 2)
+    desks = (configure_review(seed=f"seed {number}") for number in range(100))
+    next(
+        review_settings
+        for review_settings in desks
+        if len({review_settings.draw(ticket.pk, "order") < 0.5 for ticket in tickets}) == 2
+    )
     hold(*tickets, category=category("Billing"), second=category("Technical"))
     orders = set()
     for _ticket in tickets:
@@ -289,7 +293,9 @@ def test_two_models_that_differ_stand_side_by_side_without_names(agent: Client) 
         opinions = re.findall(r'<div class="opinion">.*?<span class="label">(\w+)', content, re.DOTALL)
         assert sorted(opinions) == ["Billing", "Technical"]
         card = content.split('<article id="card"')[1].split("</article>")[0]
-        assert not [spec.name for spec in ModelSpec.objects.all() if spec.name in card]
+        assert not [
+            language_model.name for language_model in LanguageModel.objects.all() if language_model.name in card
+        ]
         answer = fields(content)
         assert "category" not in answer
         assert "sentiment" in answer
@@ -309,14 +315,14 @@ def source(client: Client, url: str = SCREEN) -> str:
 
 
 def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent: Client) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     received = timezone.now() - timedelta(hours=2)
     pages = []
     for name, confidence in (("Billing", 0.1), ("Technical", 0.8)):
         Ticket.objects.all().delete()
         ticket = make_ticket("Which is it?", pk=77, received_at=received)
         hold(ticket, category=category(name), confidence=confidence, reasoning=f"Surely {name}.")
-        Seat.objects.update(id=77)
+        Assignment.objects.update(id=77)
         pages.append(source(agent))
     assert pages[0] == pages[1]
     assert "Blind review" in pages[0]
@@ -326,7 +332,7 @@ def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent:
 
 @pytest.mark.parametrize("reveal", [True, False])
 def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(agent: Client, reveal: bool) -> None:
-    run_desk(blind_share=1, reveal=reveal)
+    configure_review(blind_share=1, reveal=reveal)
     hold(make_ticket(), category=category("Billing"))
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     content = send(agent, shown(agent), **labels)
@@ -336,7 +342,7 @@ def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(age
 
 
 def test_a_lead_sees_two_labels_that_differ_without_names(agent: Client, other: Client, lead: Client) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     hold(make_ticket("Torn."), category=category("General"))
     sentiment = str(Sentiment.objects.active()[0].pk)
     for client, name in ((agent, "Billing"), (other, "Technical")):
@@ -369,7 +375,7 @@ def test_the_back_button_and_a_second_tab_are_told_what_was_answered(agent: Clie
 
 
 def abandoned() -> None:
-    Seat.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
+    Assignment.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
 
 
 def test_a_late_answer_counts_while_nobody_else_has_answered(agent: Client, other: Client, ana: User) -> None:
@@ -407,16 +413,16 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent: Client, oth
 def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
     agent: Client, other: Client, act: dict[str, str], lost: str
 ) -> None:
-    (seat,) = hold(make_ticket("slow"), category=category("Billing"))
+    (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
     late = shown(agent)
     abandoned()
     theirs = shown(other)
     told = send(agent, late, **act)
-    assert f"Somebody else has ticket {seat.ticket_id} in hand by now. {lost}" in told
+    assert f"Somebody else has ticket {assignment.ticket_id} in hand by now. {lost}" in told
     send(other, theirs)
-    assert f"ben was faster: ticket {seat.ticket_id} is Billing | Positive. {lost}" in send(agent, late, **act)
+    assert f"ben was faster: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(agent, late, **act)
     told = send(other, shown_again(other, theirs), **act)
-    assert f"You have answered ticket {seat.ticket_id} already: Billing | Positive. {lost}" in told
+    assert f"You have answered ticket {assignment.ticket_id} already: Billing | Positive. {lost}" in told
     assert "Your answer" not in told
     assert Decision.objects.count() == 1
 
@@ -427,14 +433,14 @@ def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
 
 
 def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent: Client, other: Client) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     first = hold(make_ticket("slow"))[0]
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     late = shown(agent)
     abandoned()
     other.post(reverse("review:take", args=[first.ticket_id]))
     send(other, shown(other), **labels)
-    assert Seat.objects.get(pk=first.pk).state == "answered"
+    assert Assignment.objects.get(pk=first.pk).state == "answered"
     told = send(agent, late, skip="unclear")
     assert f"Somebody else has answered ticket {first.ticket_id} meanwhile. Your skip was not recorded." in told
     assert "Account" not in told.split('id="outcome"')[1]
@@ -451,7 +457,7 @@ def test_an_answer_given_out_to_another_person_is_refused(agent: Client, other: 
 def test_two_agents_never_see_the_same_ticket(agent: Client, other: Client) -> None:
     hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
     assert shown(agent)["showing"] != shown(other)["showing"]
-    assert Seat.objects.filter(reviewer__isnull=False).count() == 2
+    assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
     assert "Nothing is left" in _lead_page(agent, other)
 
 
@@ -461,13 +467,13 @@ def _lead_page(agent: Client, other: Client) -> str:
 
 
 def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent: Client, other: Client) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     shown(agent)
-    Seat.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
-    assert agent.post(KEEP, {"seat": str(seat.pk)}).status_code == 204
-    assert Seat.objects.filter(leased_until__gt=timezone.now() + timedelta(minutes=5)).exists()
-    assert other.post(KEEP, {"seat": str(seat.pk)}).status_code == 409
-    assert agent.post(KEEP, {"seat": "x"}).status_code == 409
+    Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
+    assert agent.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 204
+    assert Assignment.objects.filter(leased_until__gt=timezone.now() + timedelta(minutes=5)).exists()
+    assert other.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 409
+    assert agent.post(KEEP, {"assignment": "x"}).status_code == 409
 
 
 def test_a_ticket_is_taken_from_a_list(agent: Client, other: Client) -> None:
@@ -491,7 +497,7 @@ def test_near_duplicates_are_counted_and_offered_after_a_decision(agent: Client)
     assert Decision.objects.count() == 1
 
 
-def near_duplicates(number: int) -> list[Seat]:
+def near_duplicates(number: int) -> list[Assignment]:
     wanted = [make_ticket(f"I was charged twice for order {order}, please refund me.") for order in range(number)]
     return hold(*wanted, category=category("Billing"))
 
@@ -508,39 +514,45 @@ def test_near_duplicates_that_stay_ticked_get_the_same_label(agent: Client) -> N
     url = alike_of(agent)
     content = agent.get(url).content.decode()
     assert "3 tickets are like the one you decided" in content
-    assert [int(pk) for pk in re.findall(r'name="seat" value="(\d+)"', content)] == [second.pk, third.pk, fourth.pk]
-    told = agent.post(url, {"seat": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
+    assert [int(pk) for pk in re.findall(r'name="assignment" value="(\d+)"', content)] == [
+        second.pk,
+        third.pk,
+        fourth.pk,
+    ]
+    told = agent.post(url, {"assignment": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
     assert "2 tickets accepted as Billing" in told
     assert Decision.objects.filter(batch__isnull=False).count() == 2
-    assert set(Seat.objects.open()) == {fourth, stranger}
+    assert set(Assignment.objects.open()) == {fourth, stranger}
 
 
 def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent: Client, other: Client) -> None:
-    seats = near_duplicates(3)
+    assignments = near_duplicates(3)
     url = alike_of(agent)
-    other.post(reverse("review:take", args=[seats[2].ticket_id]))
+    other.post(reverse("review:take", args=[assignments[2].ticket_id]))
     content = agent.get(url).content.decode()
     assert "1 ticket is like the one you decided" in content
     assert "Left out: 1 in somebody else's hands" in unescape(content)
-    told = unescape(agent.post(url, {"seat": [seats[1].pk, seats[2].pk]}, follow=True).content.decode())
+    told = unescape(
+        agent.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
+    )
     assert "1 ticket accepted as Billing" in told
     assert "Left out: 1 in somebody else's hands." in told
     assert "Nothing was accepted. Left out: 1 in somebody else's hands." in unescape(
-        agent.post(url, {"seat": [seats[2].pk]}, follow=True).content.decode()
+        agent.post(url, {"assignment": [assignments[2].pk]}, follow=True).content.decode()
     )
 
 
 def test_nothing_is_offered_after_a_blind_review(agent: Client) -> None:
-    run_desk(blind_share=1)
-    seats = near_duplicates(1)
-    run_desk()
+    configure_review(blind_share=1)
+    assignments = near_duplicates(1)
+    configure_review()
     waiting = near_duplicates(2)
-    Seat.objects.filter(pk=seats[0].pk).update(value=9)
+    Assignment.objects.filter(pk=assignments[0].pk).update(value=9)
     labels = {"category": str(category("Billing").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     send(agent, shown(agent) | labels)
     url = reverse("review:alike", args=[Decision.objects.get().pk])
     assert agent.get(url).status_code == 404
-    assert agent.post(url, {"seat": [seat.pk for seat in waiting]}).status_code == 404
+    assert agent.post(url, {"assignment": [assignment.pk for assignment in waiting]}).status_code == 404
 
 
 def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent: Client) -> None:
@@ -586,10 +598,10 @@ def test_a_hostile_text_is_only_text(agent: Client) -> None:
 
 
 def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent: Client) -> None:
-    (seat,) = hold(make_ticket("x" * 30_000))
+    (assignment,) = hold(make_ticket("x" * 30_000))
     content = agent.get(SCREEN).content.decode()
     assert "Show the 10000 characters that follow" in content or "Show the 10,000 characters that follow" in content
-    assert f"{seat.ticket.get_absolute_url()}?whole" in content
+    assert f"{assignment.ticket.get_absolute_url()}?whole" in content
 
 
 @pytest.mark.parametrize("number", [10, 1_000])

@@ -13,13 +13,13 @@ from django.utils import timezone
 from classifier import form_recovery
 from classifier.models import Ticket
 from classifier.privacy import erasure
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.workflow import decisions, leases
 from tests.factories import (
     PASSWORD,
+    configure_review,
     hold,
     make_ticket,
-    run_desk,
 )
 from tests.review.actions import (
     abandon,
@@ -45,11 +45,11 @@ QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:accept"), revers
 
 def differing(one: User, other: User) -> Ticket:
     """A ticket whose two labels wait for a lead to choose."""
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket("labelled twice")
-    for seat, person, name in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
-        answer(seat, person, name)
-    run_desk()
+    for assignment, person, name in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+        answer(assignment, person, name)
+    configure_review()
     return ticket
 
 
@@ -60,7 +60,7 @@ def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
     differing(cy, dan)
     hold(make_ticket("a threat, perhaps"))
     late = shown(agent)
-    abandon(Seat.objects.get(reviewer=ana, state="open"))
+    abandon(Assignment.objects.get(reviewer=ana, state="open"))
     escalate(leases.next_for(ben), ben)
     content = send(agent, late)
     assert "labelled twice" not in content
@@ -71,9 +71,9 @@ def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
 
 
 def test_the_page_of_an_agent_never_leads_to_where_they_may_not_work(agent: Client, ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket())
-    decision = answer(seat, ana)
-    Seat.objects.filter(pk=seat.pk).update(lane="leads")
+    (assignment,) = hold(make_ticket())
+    decision = answer(assignment, ana)
+    Assignment.objects.filter(pk=assignment.pk).update(lane="leads")
     response = agent.post(reverse("review:reopen", args=[decision.pk]), {"key": uuid4()})
     assert response.headers["Location"] == SCREEN
 
@@ -83,7 +83,7 @@ def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent: Client) 
     hold(ticket, confidence=0.1)
     hold(make_ticket("quite another matter"), confidence=0.8)
     given = shown(agent)
-    Seat.objects.filter(ticket=ticket).delete()
+    Assignment.objects.filter(ticket=ticket).delete()
     content = send(agent, given)
     assert "That ticket was erased meanwhile. Your answer was not recorded." in content
     assert "quite another matter" in content
@@ -117,7 +117,7 @@ def test_undo_goes_on_to_what_can_be_undone(agent: Client, ana: User, ben: User,
     (first,) = hold(make_ticket("one that stands alone"))
     earlier = answer(first, ana)
     decided = differing(ana, ben)
-    answer(Seat.objects.get(ticket=decided, purpose="adjudication"), lea)
+    answer(Assignment.objects.get(ticket=decided, purpose="adjudication"), lea)
     hold(make_ticket("what is in hand"))
     agent.get(SCREEN)
     stuck = decisions.last_of(ana)
@@ -132,9 +132,9 @@ def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent: Client, 
     hold(make_ticket("one"), make_ticket("two"))
     answer(leases.next_for(ana), ana)
     late = shown(agent)
-    seat = Seat.objects.get(reviewer=ana, state="open")
-    abandon(seat)
-    answer(seat, ben)
+    assignment = Assignment.objects.get(reviewer=ana, state="open")
+    abandon(assignment)
+    answer(assignment, ben)
     content = send(agent, late)
     assert "Your answer was not recorded." in content
     assert f'name="decision" value="{Decision.objects.get(reviewer=ana).pk}"' in content
@@ -164,23 +164,23 @@ def test_a_form_that_could_not_be_taken_stays_where_it_was(agent: Client) -> Non
 def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent: Client) -> None:
     hold(make_ticket())
     agent.get(SCREEN)
-    Seat.objects.update(taken_at=timezone.now() - timedelta(seconds=40))
+    Assignment.objects.update(taken_at=timezone.now() - timedelta(seconds=40))
     mistaken = agent.post(DECIDE, shown(agent) | {"category": "other", "other": "nothing like it"}, headers=HTMX)
     send(agent, fields(mistaken.content.decode()) | {"category": str(category("Billing").pk)})
     assert Decision.objects.get().seconds == pytest.approx(40, abs=10)
 
 
 def test_who_takes_a_ticket_over_or_back_begins_anew(agent: Client, ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     long_ago = timezone.now() - timedelta(minutes=30)
     agent.get(SCREEN)
-    Seat.objects.update(taken_at=long_ago)
-    abandon(seat)
+    Assignment.objects.update(taken_at=long_ago)
+    abandon(assignment)
     decision = answer(leases.next_for(ben), ben)
-    assert (Seat.objects.get().taken_at or long_ago) > long_ago
-    Seat.objects.update(taken_at=long_ago)
+    assert (Assignment.objects.get().taken_at or long_ago) > long_ago
+    Assignment.objects.update(taken_at=long_ago)
     undo(decision, ben)
-    assert (Seat.objects.get().taken_at or long_ago) > long_ago
+    assert (Assignment.objects.get().taken_at or long_ago) > long_ago
 
 
 def test_the_language_of_a_text_is_told_where_browsers_know_it(agent: Client) -> None:
@@ -195,9 +195,13 @@ def test_the_language_of_a_text_is_told_where_browsers_know_it(agent: Client) ->
 
 @pytest.mark.parametrize("confirm", [False, True])
 def test_a_selection_survives_the_end_of_a_session(agent: Client, ana: User, confirm: bool) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"), category=category("Billing"))
+    assignments = hold(make_ticket("one"), make_ticket("two"), category=category("Billing"))
     agent.logout()
-    sent: dict[str, object] = {"seat": [seat.pk for seat in seats], "back": "q=o", "kept": form_recovery.token(ana)}
+    sent: dict[str, object] = {
+        "assignment": [assignment.pk for assignment in assignments],
+        "back": "q=o",
+        "kept": form_recovery.token(ana),
+    }
     response = agent.post(ACCEPT, sent | ({"confirmed": "yes", "label": "1-1"} if confirm else {}))
     assert response.headers["Location"].endswith(f"?next={QUEUE}")
     agent.post(reverse("login"), {"username": "ana", "password": PASSWORD})

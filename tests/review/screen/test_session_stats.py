@@ -8,10 +8,10 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import Ticket
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen import session_stats
 from review.screen.session_stats import bar_of, upheld
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
     escalate,
@@ -60,8 +60,8 @@ def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatc
 
 
 def test_what_waits_in_the_lane_is_counted(ana: User) -> None:
-    seats = [hold(make_ticket())[0] for _ticket in range(3)]
-    escalate(seats[0], ana)
+    assignments = [hold(make_ticket())[0] for _ticket in range(3)]
+    escalate(assignments[0], ana)
     agents, leads = bar_of(ana, "agents"), bar_of(ana, "leads")
     assert (agents.left, agents.more, leads.left) == (2, False, 1)
 
@@ -110,15 +110,15 @@ def test_it_costs_one_query(ana: User, django_assert_num_queries: DjangoAssertNu
 
 
 def double(one: User, other: User, first: str, second: str) -> Ticket:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
-    for seat, person, category in zip(hold(ticket), (one, other), (first, second), strict=True):
-        answer(seat, person, category)
+    for assignment, person, category in zip(hold(ticket), (one, other), (first, second), strict=True):
+        answer(assignment, person, category)
     return ticket
 
 
 def adjudicate(ticket: Ticket, lead: User, category: str) -> Decision:
-    return answer(Seat.objects.get(ticket=ticket, purpose="adjudication"), lead, category)
+    return answer(Assignment.objects.get(ticket=ticket, purpose="adjudication"), lead, category)
 
 
 def test_nothing_is_upheld_before_a_lead_has_spoken(ana: User, ben: User) -> None:

@@ -17,14 +17,14 @@ from classifier.models import (
     Sentiment,
     Ticket,
 )
-from review.models import Seat
+from review.models import Assignment
 from review.workflow import decisions
 from tests.factories import (
+    configure_review,
     hold,
     make_example,
     make_ticket,
     make_vector,
-    run_desk,
 )
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -37,7 +37,7 @@ CHARGED, TWICE = [13, 20], [21, 26]
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> None:
-    run_desk()
+    configure_review()
     nearest_examples.forget()
 
 
@@ -51,13 +51,13 @@ def message(client: Client, url: str = SCREEN) -> str:
     return str(found)
 
 
-def address(seat: Seat) -> str:
-    return reverse("review:similar", args=[seat.pk])
+def address(assignment: Assignment) -> str:
+    return reverse("review:similar", args=[assignment.pk])
 
 
-def similar(client: Client, seat: Seat) -> str:
+def similar(client: Client, assignment: Assignment) -> str:
     """The fragment that the screen asks for."""
-    response = client.get(address(seat), headers=HTMX)
+    response = client.get(address(assignment), headers=HTMX)
     assert response.status_code == 200
     return response.content.decode()
 
@@ -66,11 +66,11 @@ def links(content: str) -> list[str]:
     return re.findall(r'<a class="beginning" href="([^"]+)"', content)
 
 
-def in_hand(client: Client, *, near: list[Example], **values: Any) -> Seat:
-    """The seat of a ticket, whose model named these examples, after the person has been shown it."""
-    (seat,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
+def in_hand(client: Client, *, near: list[Example], **values: Any) -> Assignment:
+    """The assignment of a ticket, whose model named these examples, after the person has been shown it."""
+    (assignment,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
     client.get(SCREEN)
-    return seat
+    return assignment
 
 
 # Words
@@ -99,7 +99,7 @@ def test_where_two_models_differ_no_mark_tells_whose_answer_is_whose(agent: Clie
 
 
 def test_in_a_blind_review_nothing_is_marked(agent: Client) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     hold(make_ticket(TEXT), words=[TWICE])
     content = agent.get(SCREEN).content.decode()
     assert "charged twice." in content
@@ -109,7 +109,7 @@ def test_in_a_blind_review_nothing_is_marked(agent: Client) -> None:
 def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
     agent: Client, ana: User, ben: User, lea: User
 ) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     first, second = hold(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
     tone = Sentiment.objects.get(name="Neutral")
     decisions.decide(first, ana, decisions.Label(category("Billing"), tone), key=uuid4())
@@ -119,7 +119,7 @@ def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
     assert "Two agents labelled this" in content
     assert "<mark>" not in content
     assert "similar" not in content
-    assert agent.get(address(Seat.objects.open().get())).status_code == 404
+    assert agent.get(address(Assignment.objects.open().get())).status_code == 404
 
 
 def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen(agent: Client) -> None:
@@ -153,12 +153,12 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent:
 
 
 def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent: Client) -> None:
-    seat = in_hand(agent, near=[make_example("Solved before.")])
+    assignment = in_hand(agent, near=[make_example("Solved before.")])
     content = agent.get(SCREEN).content.decode()
     assert "Solved before." not in content
-    assert f'hx-get="{address(seat)}" hx-trigger="load"' in content
-    assert f'<noscript><a href="{address(seat)}">' in content
-    page = agent.get(address(seat)).content.decode()
+    assert f'hx-get="{address(assignment)}" hx-trigger="load"' in content
+    assert f'<noscript><a href="{address(assignment)}">' in content
+    page = agent.get(address(assignment)).content.decode()
     assert "<html" in page
     assert "Solved before." in page
     assert f'href="{SCREEN}"' in page
@@ -170,32 +170,37 @@ def test_a_long_text_is_shown_by_its_beginning(agent: Client) -> None:
 
 
 def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_shown(agent: Client) -> None:
-    (seat,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
+    (assignment,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
     agent.get(SCREEN)
-    seat.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
-    assert "Solved before." in similar(agent, seat)
+    assignment.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
+    assert "Solved before." in similar(agent, assignment)
 
 
 def test_a_ticket_is_never_its_own_similar_one(agent: Client) -> None:
-    seat = in_hand(agent, near=[])
-    itself, other = make_example(TEXT, ticket=seat.ticket), make_example("Another.", ticket=make_ticket("Another."))
-    seat.ticket.predictions.update(near=[itself.pk, other.pk])
-    assert links(similar(agent, seat)) == [other.ticket.get_absolute_url()]
+    assignment = in_hand(agent, near=[])
+    itself, other = (
+        make_example(TEXT, ticket=assignment.ticket),
+        make_example("Another.", ticket=make_ticket("Another.")),
+    )
+    assignment.ticket.predictions.update(near=[itself.pk, other.pk])
+    assert links(similar(agent, assignment)) == [other.ticket.get_absolute_url()]
 
 
 def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent: Client) -> None:
     sealed = make_ticket("Asked about again.", sealed=True)
-    seat = in_hand(agent, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")])
-    content = similar(agent, seat)
+    assignment = in_hand(
+        agent, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
+    )
+    content = similar(agent, assignment)
     assert "Asked about again." not in content
     assert "Solved before." in content
 
 
 def test_an_example_that_is_gone_is_left_out(agent: Client) -> None:
     gone, there = make_example("Gone."), make_example("Still there.")
-    seat = in_hand(agent, near=[gone, there])
+    assignment = in_hand(agent, near=[gone, there])
     gone.delete()
-    content = similar(agent, seat)
+    content = similar(agent, assignment)
     assert "Still there." in content
     assert content.count("<li>") == 1
 
@@ -208,8 +213,8 @@ def axis(*shares: float) -> Any:
 
 
 def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Client) -> None:
-    seat = in_hand(agent, near=[])
-    own = make_example(TEXT, ticket=seat.ticket)
+    assignment = in_hand(agent, near=[])
+    own = make_example(TEXT, ticket=assignment.ticket)
     for example, vector in [
         (own, axis(1)),
         (make_example("far"), axis(0, 0, 1)),
@@ -218,7 +223,7 @@ def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Cli
         (make_example("near"), axis(1, 0.8)),
     ]:
         make_vector(example.text, vector)
-    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent, seat))
+    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent, assignment))
     assert found == ["nearest", "near", "far"]
 
 
@@ -226,35 +231,35 @@ def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
     agent: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_vector(make_example("Solved before.").text, axis(1))
-    seat = in_hand(agent, near=[])
+    assignment = in_hand(agent, near=[])
     monkeypatch.setattr("classifier.embeddings.vector_store.of", None)
     monkeypatch.setattr("classifier.embeddings.encoder.load", None)
-    assert similar(agent, seat).strip() == ""
-    assert "No solved ticket is known to be near it." in agent.get(address(seat)).content.decode()
+    assert similar(agent, assignment).strip() == ""
+    assert "No solved ticket is known to be near it." in agent.get(address(assignment)).content.decode()
 
 
 def test_only_who_holds_the_ticket_may_ask(agent: Client, ben: User, tom: User) -> None:
-    seat = in_hand(agent, near=[make_example("Solved before.")])
+    assignment = in_hand(agent, near=[make_example("Solved before.")])
     other = Client()
     for person, status in ((ben, 404), (tom, 403)):
         other.force_login(person)
-        assert other.get(address(seat), headers=HTMX).status_code == status
-    assert agent.get(reverse("review:similar", args=[seat.pk + 1]), headers=HTMX).status_code == 404
-    Seat.objects.filter(pk=seat.pk).update(reviewer=ben)
-    assert agent.get(address(seat), headers=HTMX).status_code == 404
+        assert other.get(address(assignment), headers=HTMX).status_code == status
+    assert agent.get(reverse("review:similar", args=[assignment.pk + 1]), headers=HTMX).status_code == 404
+    Assignment.objects.filter(pk=assignment.pk).update(reviewer=ben)
+    assert agent.get(address(assignment), headers=HTMX).status_code == 404
 
 
 @pytest.mark.parametrize("shares", [{"blind_share": 1}, {"double_share": 1}])
 def test_where_labels_are_asked_blind_nobody_may_ask_and_no_place_is_kept(
     agent: Client, shares: dict[str, float]
 ) -> None:
-    run_desk(**shares)
+    configure_review(**shares)
     hold(make_ticket(TEXT), near=[make_example("Solved before.").pk])
     content = agent.get(SCREEN).content.decode()
-    seat = Seat.objects.get(reviewer__username="ana")
+    assignment = Assignment.objects.get(reviewer__username="ana")
     assert "similar" not in content
     for headers in ({}, HTMX):
-        assert agent.get(address(seat), headers=headers).status_code == 404
+        assert agent.get(address(assignment), headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize("number", [1, 3])
@@ -262,20 +267,20 @@ def test_similar_ones_cost_the_same_whatever_their_number(
     agent: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
-    seat = in_hand(agent, near=near)
-    # Session, person, the seat with its ticket, what the models named, the examples.
+    assignment = in_hand(agent, near=near)
+    # Session, person, the assignment with its ticket, what the models named, the examples.
     with django_assert_num_queries(5):
-        assert similar(agent, seat).count("<li>") == number
+        assert similar(agent, assignment).count("<li>") == number
 
 
 def test_similar_ones_by_vector_cost_one_query_more(agent: Client, django_assert_num_queries: Any) -> None:
-    seat = in_hand(agent, near=[])
-    make_vector(seat.ticket.text, axis(1))
+    assignment = in_hand(agent, near=[])
+    make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
-    assert "Solved before." in similar(agent, seat)
+    assert "Solved before." in similar(agent, assignment)
     # The vector of the text; the examples at hand are looked at again after half a minute.
     with django_assert_num_queries(6):
-        similar(agent, seat)
+        similar(agent, assignment)
 
 
 def test_the_round_trip_of_a_decision_looks_for_nothing_near(agent: Client, django_assert_max_num_queries: Any) -> None:

@@ -8,17 +8,17 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import translation
 
-from review.models import Seat
+from review.models import Assignment
 from review.screen import submit
 from review.workflow import decisions, leases
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, now
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
 
 def test_the_model_is_not_heard_while_another_label_is_awaited(ana: User, ben: User) -> None:
-    run_desk(double_share=1, reveal=True)
+    configure_review(double_share=1, reveal=True)
     hold(make_ticket())
     first = leases.next_for(ana)
     assert first
@@ -29,33 +29,33 @@ def test_the_model_is_not_heard_while_another_label_is_awaited(ana: User, ben: U
 
 
 def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User, lea: User, client: Client) -> None:
-    run_desk()
+    configure_review()
     hold(make_ticket("one"), make_ticket("two"))
     escalate(leases.next_for(ana), ana)
-    seat = leases.next_for(lea, "leads")
-    answer(seat, lea)
+    assignment = leases.next_for(lea, "leads")
+    answer(assignment, lea)
     client.force_login(lea)
     response = client.post(reverse("review:undo"), {"key": uuid4()})
     assert response.headers["Location"] == reverse("review:work")
     client.get(response.headers["Location"])
-    assert Seat.objects.held_by(lea).get() == now(seat)
+    assert Assignment.objects.held_by(lea).get() == now(assignment)
 
 
 def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(ana: User) -> None:
-    run_desk()
+    configure_review()
     (one,) = decisions.decide_many(hold(make_ticket()), ana)
     key = uuid4()
     for _time in range(2):
         assert submit.undo(one, ana, key).text == "1 decision is undone."
-    assert not Seat.objects.held_by(ana).exists()
+    assert not Assignment.objects.held_by(ana).exists()
     with translation.override("de"):
-        (one,) = decisions.decide_many(list(Seat.objects.open()), ana)
+        (one,) = decisions.decide_many(list(Assignment.objects.open()), ana)
         assert submit.undo(one, ana, uuid4()).text == "1 Entscheidung ist rückgängig gemacht."
 
 
 def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
     """Without the decision's name it is the latest one that is meant, which by then is another."""
-    run_desk()
+    configure_review()
     hold(make_ticket("one"), make_ticket("two"))
     first, second = (answer(leases.next_for(ana), ana) for _number in range(2))
     key = uuid4()

@@ -31,12 +31,12 @@ from classifier.taxonomy import drafts
 from review.gold import gold_labels
 from review.models import GoldLabel, Side
 from tests.factories import (
+    configure_review,
     hold,
     make_prediction,
     make_ticket,
     make_verdict,
     make_version,
-    run_desk,
 )
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -50,10 +50,10 @@ INSURANCE = [
     "I want to insure another car, what does the insurance cost?",
 ]
 SEATS = [
-    "I would like a window seat on my flight",
-    "Can you change my seat assignment to an aisle seat?",
-    "Change my seat on tomorrow's flight, please",
-    "Which seat is assigned to me on the flight?",
+    "I would like a window assignment on my flight",
+    "Can you change my assignment assignment to an aisle assignment?",
+    "Change my assignment on tomorrow's flight, please",
+    "Which assignment is assigned to me on the flight?",
     "I want to sit at the window on my flight",
 ]
 ODD = ["The soup was cold", "Your logo is very blue", "Is it going to rain in spring?"]
@@ -68,7 +68,7 @@ def office(admin: User) -> Client:
 
 def doubted(*texts: str, **values: Any) -> list[Ticket]:
     """Tickets that a model was unsure of, with their vectors."""
-    run_desk()
+    configure_review()
     tickets = [make_ticket(text) for text in texts]
     hold(*tickets, confidence=0.3, **values)
     vector_store.of(texts)
@@ -139,7 +139,7 @@ def test_what_a_model_was_sure_of_is_in_no_topic(lead: Client) -> None:
 
 def test_nothing_is_told_of_tickets_in_a_blind_review(lead: Client) -> None:
     doubted(*INSURANCE)
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
     hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
     vector_store.of([ticket.text for ticket in sealed])
@@ -229,11 +229,11 @@ def test_what_the_category_would_take_is_shown_by_todays_category(lead: Client) 
 
 def test_another_description_is_tried_without_changing_anything(lead: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
-    about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
-    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
+    about_assignments = sent(name="Assignments", description="Assignments on a flight.", examples="\n".join(SEATS))
+    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_assignments)
     (row,) = response.context["taking"].rows
     assert {example.text for example in row.examples} <= set(SEATS)
-    assert b"Seats on a flight." in response.content
+    assert b"Assignments on a flight." in response.content
     assert not Draft.objects.exists()
 
 

@@ -16,22 +16,22 @@ from classifier.models import Category, Sentiment, Ticket
 from classifier.taxonomy import label_changes
 from review.gold import gold_labels
 from review.models import (
+    Assignment,
     Decision,
-    Doubt,
     GoldLabel,
-    Seat,
+    LabelIssue,
 )
 from review.specialist import label_issues
 from review.specialist.label_issues import Belief
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, Label
 from tests.factories import (
+    configure_review,
     hold,
-    make_doubt,
     make_gold,
+    make_label_issue,
     make_ticket,
     make_version,
-    run_desk,
 )
 from tests.review.actions import (
     answer,
@@ -43,7 +43,7 @@ from tests.review.actions import (
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
-PAGE = reverse("review:doubts")
+PAGE = reverse("review:label_issues")
 State = GoldLabel.State
 
 
@@ -95,28 +95,30 @@ def shows(client: Client, url: str = PAGE) -> str:
     return words(response.content)
 
 
-def press(client: Client, doubt: Doubt, act: str, *, seen: str | None = None, htmx: bool = False, **sent: Any) -> Any:
+def press(
+    client: Client, label_issue: LabelIssue, act: str, *, seen: str | None = None, htmx: bool = False, **sent: Any
+) -> Any:
     """The answer to one of the page's forms; `seen` is what its page had shown, which is read from it else."""
-    url = reverse(f"review:{act}", args=[doubt.pk])
-    sent["seen"] = token(client, doubt) if seen is None else seen
+    url = reverse(f"review:{act}", args=[label_issue.pk])
+    sent["seen"] = token(client, label_issue) if seen is None else seen
     return client.post(url, sent, headers={"hx-request": "true"} if htmx else {}, follow=not htmx)
 
 
-def token(client: Client, doubt: Doubt) -> str:
-    content = client.get(reverse("review:doubt", args=[doubt.pk])).content.decode()
+def token(client: Client, label_issue: LabelIssue) -> str:
+    content = client.get(reverse("review:label_issue", args=[label_issue.pk])).content.decode()
     found = re.search(r'name="seen" value="([^"]*)"', content)
     assert found
     return html.unescape(found[1])
 
 
-def take_it(client: Client, doubt: Doubt, **values: Any) -> Any:
+def take_it(client: Client, label_issue: LabelIssue, **values: Any) -> Any:
     """The model is right."""
-    suggested = {"category": doubt.category_id, "sentiment": doubt.sentiment_id}
-    return press(client, doubt, "correct_label", **suggested | values)
+    suggested = {"category": label_issue.category_id, "sentiment": label_issue.sentiment_id}
+    return press(client, label_issue, "correct_label", **suggested | values)
 
 
-def looked_at(doubt: Doubt) -> bool:
-    return Doubt.objects.get(pk=doubt.pk).confirmed_at is not None
+def looked_at(label_issue: LabelIssue) -> bool:
+    return LabelIssue.objects.get(pk=label_issue.pk).confirmed_at is not None
 
 
 # What a training notes
@@ -127,14 +129,14 @@ def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
     label_issues.note(make_version(), [belief(label, "Account", of=0.2), belief(other, "Technical", of=0.9)])
     later = make_version()
     label_issues.note(later, [belief(label, "General", "Negative", of=0.3)])
-    doubt = Doubt.objects.get(gold=label)
-    assert (doubt.version, doubt.belief, doubt.category.name, doubt.sentiment.name) == (
+    label_issue = LabelIssue.objects.get(gold=label)
+    assert (label_issue.version, label_issue.belief, label_issue.category.name, label_issue.sentiment.name) == (
         later,
         0.3,
         "General",
         "Negative",
     )
-    assert Doubt.objects.count() == 2
+    assert LabelIssue.objects.count() == 2
 
 
 def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
@@ -142,54 +144,54 @@ def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_qu
     believed = [belief(label, of=0.2) for label in labels[:20]] + same(labels[20:])
     with django_assert_max_num_queries(30):
         label_issues.note(version, believed)
-    assert Doubt.objects.count() == 1_200
-    assert Doubt.objects.filter(belief=0.2).count() == 20
+    assert LabelIssue.objects.count() == 1_200
+    assert LabelIssue.objects.filter(belief=0.2).count() == 20
 
 
 def test_a_label_that_was_kept_stays_so_through_later_versions(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    press(lead, doubt, "keep_label")
+    label_issue = make_label_issue(label, "Account")
+    press(lead, label_issue, "keep_label")
     label_issues.note(make_version(), [belief(label, "General", of=0.01)])
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
     assert "No label is in doubt" in shows(lead)
 
 
 def test_a_label_given_anew_is_doubted_anew(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    press(lead, doubt, "keep_label")
+    label_issue = make_label_issue(label, "Account")
+    press(lead, label_issue, "keep_label")
     (decision,) = Decision.objects.all()
     undo(decision, ana)
     answer(leases.next_for(ana), ana, "Technical")
     gold_labels.gather()
     label_issues.note(make_version(), [belief(label, of=0.01)])
-    assert not looked_at(doubt)
+    assert not looked_at(label_issue)
     assert "Is Technical | Neutral right?" in shows(lead)
 
 
 @pytest.mark.parametrize("out_of_use", [State.RETIRED, State.DISPUTED, State.WITHDRAWN])
 def test_labels_out_of_use_are_forgotten_and_not_noted(out_of_use: State) -> None:
     gone, fresh = make_gold(), make_gold("The app is slow.")
-    make_doubt(gone, "Account")
+    make_label_issue(gone, "Account")
     GoldLabel.objects.update(state=out_of_use)
     label_issues.note(make_version(), [belief(gone), belief(fresh)])
-    assert not Doubt.objects.exists()
+    assert not LabelIssue.objects.exists()
 
 
 def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None:
     label, other = make_gold(), make_gold("The app is slow.")
     label_changes.retire(category("Account"))
     label_issues.note(make_version(), [belief(label, "Account"), belief(other, "Technical")])
-    assert list(Doubt.objects.values_list("gold", flat=True)) == [other.pk]
+    assert list(LabelIssue.objects.values_list("gold", flat=True)) == [other.pk]
 
 
 # The page
 
 
 def test_the_least_believed_comes_first_with_what_the_model_would_say(lead: Client) -> None:
-    make_doubt(make_gold("It is a little odd."), "Account", belief=0.4)
-    make_doubt(make_gold("My password is gone."), "Account", "Negative", belief=0.07)
+    make_label_issue(make_gold("It is a little odd."), "Account", belief=0.4)
+    make_label_issue(make_gold("My password is gone."), "Account", "Negative", belief=0.07)
     page = shows(lead)
     assert "My password is gone." in page
     assert "It is a little odd." not in page
@@ -202,33 +204,33 @@ def test_the_least_believed_comes_first_with_what_the_model_would_say(lead: Clie
 def test_who_gave_the_label_and_when_stays_out(lead: Client, ana: User) -> None:
     ana.username = "zanzibar"
     ana.save()
-    doubt = make_doubt(of_ticket(ana), "Account")
+    label_issue = make_label_issue(of_ticket(ana), "Account")
     content = lead.get(PAGE).content.decode().split("<main")[1]
     assert "zanzibar" not in content
     assert "<time" not in content
-    assert f"{doubt.gold.labelled_at:%Y-%m}" not in content
+    assert f"{label_issue.gold.labelled_at:%Y-%m}" not in content
 
 
 def test_only_labels_that_the_model_would_give_differently_are_listed(lead: Client) -> None:
-    make_doubt(make_gold("Unsure, yet the same."), "Billing", "Neutral", belief=0.01)
+    make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", belief=0.01)
     assert "No label is in doubt" in shows(lead)
-    make_doubt(make_gold("Only the tone."), "Billing", "Negative", belief=0.3)
+    make_label_issue(make_gold("Only the tone."), "Billing", "Negative", belief=0.3)
     assert "Only the tone." in shows(lead)
 
 
 def test_a_hostile_text_is_only_text(lead: Client) -> None:
-    make_doubt(make_gold("<script>alert(1)</script>"), "Account")
+    make_label_issue(make_gold("<script>alert(1)</script>"), "Account")
     assert "<script>alert(1)" not in lead.get(PAGE).content.decode()
     assert "<script>alert(1)" in shows(lead)
 
 
 def test_a_very_long_text_is_cut_short_and_says_so(lead: Client) -> None:
-    make_doubt(make_gold("long " * 5_000), "Account")
+    make_label_issue(make_gold("long " * 5_000), "Account")
     assert "… and 5,000 characters more" in shows(lead)
 
 
 def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead: Client, ana: User) -> None:
-    make_doubt(of_ticket(ana), "Account")
+    make_label_issue(of_ticket(ana), "Account")
     undo(Decision.objects.get(), ana)
     assert "No label is in doubt" in shows(lead)
 
@@ -236,12 +238,14 @@ def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead: 
 def test_the_page_costs_the_same_however_many_labels_there_are(
     lead: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    make_doubt(make_gold(), "Account")
+    make_label_issue(make_gold(), "Account")
     lead.get(PAGE)
     with django_assert_num_queries(7):
         lead.get(PAGE)
     version, suggested = make_version(), {"category": category("Account"), "sentiment": sentiment()}
-    Doubt.objects.bulk_create(Doubt(gold=label, version=version, belief=0.2, **suggested) for label in many(1_200))
+    LabelIssue.objects.bulk_create(
+        LabelIssue(gold=label, version=version, belief=0.2, **suggested) for label in many(1_200)
+    )
     with django_assert_num_queries(7):
         assert "more than 999 left" in shows(lead)
 
@@ -250,31 +254,31 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
 
 
 def test_a_label_that_is_kept_is_not_shown_again(lead: Client, lea: User) -> None:
-    doubt = make_doubt(make_gold(), "Account")
-    page = words(press(lead, doubt, "keep_label").content)
+    label_issue = make_label_issue(make_gold(), "Account")
+    page = words(press(lead, label_issue, "keep_label").content)
     assert "Kept." in page
     assert "No label is in doubt" in page
-    doubt.refresh_from_db()
-    assert doubt.confirmed_by == lea
-    assert doubt.gold.category.name == "Billing"
+    label_issue.refresh_from_db()
+    assert label_issue.confirmed_by == lea
+    assert label_issue.gold.category.name == "Billing"
 
 
 def test_keeping_twice_keeps_it_once(lead: Client, lea: User, admin: User) -> None:
-    doubt = make_doubt(make_gold(), "Account")
-    seen = token(lead, doubt)
-    press(lead, doubt, "keep_label", seen=seen)
-    first = Doubt.objects.get()
+    label_issue = make_label_issue(make_gold(), "Account")
+    seen = token(lead, label_issue)
+    press(lead, label_issue, "keep_label", seen=seen)
+    first = LabelIssue.objects.get()
     lead.force_login(admin)
-    page = words(press(lead, doubt, "keep_label", seen=seen).content)
+    page = words(press(lead, label_issue, "keep_label", seen=seen).content)
     assert "Nothing was changed" in page
-    assert Doubt.objects.get().confirmed_at == first.confirmed_at
-    assert Doubt.objects.get().confirmed_by == lea
+    assert LabelIssue.objects.get().confirmed_at == first.confirmed_at
+    assert LabelIssue.objects.get().confirmed_by == lea
 
 
 def test_the_next_comes_with_the_answer(lead: Client) -> None:
-    doubt = make_doubt(make_gold("The first."), "Account", belief=0.1)
-    make_doubt(make_gold("The second."), "Account", belief=0.2)
-    response = press(lead, doubt, "keep_label", htmx=True)
+    label_issue = make_label_issue(make_gold("The first."), "Account", belief=0.1)
+    make_label_issue(make_gold("The second."), "Account", belief=0.2)
+    response = press(lead, label_issue, "keep_label", htmx=True)
     assert response.status_code == 200
     part = words(response.content)
     assert "<html" not in response.content.decode()
@@ -289,8 +293,8 @@ def test_the_next_comes_with_the_answer(lead: Client) -> None:
 
 def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(lead: Client, ana: User, lea: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account", "Negative")
-    page = words(take_it(lead, doubt).content)
+    label_issue = make_label_issue(label, "Account", "Negative")
+    page = words(take_it(lead, label_issue).content)
     assert "Now it is Account | Negative." in page
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name, label.state) == ("Account", "Negative", State.ACTIVE)
@@ -300,7 +304,7 @@ def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(lead: C
     assert (second.reviewer, second.category.name, second.verdict, second.blind) == (lea, "Account", "corrected", False)
     assert label.ticket
     assert decisions.standing_of(label.ticket) == second
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
     assert_consistent()
 
 
@@ -308,20 +312,20 @@ def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later
     lead: Client, ana: User
 ) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    take_it(lead, doubt)
+    label_issue = make_label_issue(label, "Account")
+    take_it(lead, label_issue)
     gold_labels.gather()
     label_issues.note(make_version(), [belief(label, "General")])
     label.refresh_from_db()
     assert label.category.name == "Account"
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
     assert "No label is in doubt" in shows(lead)
 
 
 def test_any_other_label_can_be_chosen(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
     sent: dict[str, Any] = {"category": category("General").pk, "sentiment": sentiment("Positive").pk}
-    press(lead, make_doubt(label, "Account"), "correct_label", **sent)
+    press(lead, make_label_issue(label, "Account"), "correct_label", **sent)
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name) == ("General", "Positive")
     assert_consistent()
@@ -329,23 +333,23 @@ def test_any_other_label_can_be_chosen(lead: Client, ana: User) -> None:
 
 def test_choosing_the_label_that_was_given_keeps_it(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    press(lead, doubt, "correct_label", category=label.category_id, sentiment=label.sentiment_id)
+    label_issue = make_label_issue(label, "Account")
+    press(lead, label_issue, "correct_label", category=label.category_id, sentiment=label.sentiment_id)
     assert Decision.objects.count() == 1
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
 
 
 @pytest.mark.parametrize("sent", [{}, {"category": "7777777", "sentiment": "x"}])
 def test_a_label_that_is_not_offered_is_refused(lead: Client, ana: User, sent: dict[str, Any]) -> None:
-    doubt = make_doubt(of_ticket(ana), "Account")
-    assert "Choose a category and a sentiment." in words(press(lead, doubt, "correct_label", **sent).content)
+    label_issue = make_label_issue(of_ticket(ana), "Account")
+    assert "Choose a category and a sentiment." in words(press(lead, label_issue, "correct_label", **sent).content)
     assert Decision.objects.count() == 1
-    assert not looked_at(doubt)
+    assert not looked_at(label_issue)
 
 
 def test_whoever_gave_the_label_can_correct_it(lead: Client, lea: User) -> None:
     label = of_ticket(lea)
-    take_it(lead, make_doubt(label, "Account"))
+    take_it(lead, make_label_issue(label, "Account"))
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert [(one.verdict, one.reviewer) for one in Decision.objects.order_by("pk")] == [
@@ -358,22 +362,22 @@ def test_whoever_gave_the_label_can_correct_it(lead: Client, lea: User) -> None:
 
 def test_a_label_can_be_corrected_again_and_again(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
+    label_issue = make_label_issue(label, "Account")
     for name in ("Account", "General", "Billing", "Technical"):
-        press(lead, doubt, "correct_label", category=category(name).pk, sentiment=sentiment().pk)
+        press(lead, label_issue, "correct_label", category=category(name).pk, sentiment=sentiment().pk)
         label.refresh_from_db()
         assert label.category.name == name
     assert_consistent()
 
 
 def test_of_two_people_who_agreed_neither_is_heard_against_it(lead: Client, ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
     for person in (ana, ben):
         answer(leases.next_for(person), person, "Billing")
     gold_labels.gather()
-    take_it(lead, make_doubt(GoldLabel.objects.get(), "Account"))
+    take_it(lead, make_label_issue(GoldLabel.objects.get(), "Account"))
     label = GoldLabel.objects.get()
     assert (label.category.name, label.origin, label.people) == ("Account", "decision", 1)
     with pytest.raises(CannotUndo):
@@ -383,11 +387,11 @@ def test_of_two_people_who_agreed_neither_is_heard_against_it(lead: Client, ana:
 
 def test_the_correction_itself_can_be_undone_at_the_screen(lead: Client, ana: User, lea: User) -> None:
     label = of_ticket(ana)
-    take_it(lead, make_doubt(label, "Account"))
+    take_it(lead, make_label_issue(label, "Account"))
     assert label.ticket
     undo(Decision.objects.by(lea).get(), lea)
     assert state(label.ticket) == Ticket.State.HELD
-    answer(leases.next_for(lea, Seat.Lane.LEADS), lea, "General")
+    answer(leases.next_for(lea, Assignment.Lane.LEADS), lea, "General")
     gold_labels.gather()
     label.refresh_from_db()
     assert (label.category.name, label.state) == ("General", State.ACTIVE)
@@ -396,27 +400,27 @@ def test_the_correction_itself_can_be_undone_at_the_screen(lead: Client, ana: Us
 
 def test_a_corrected_ticket_still_counts_once_among_those_alike(lead: Client, ana: User) -> None:
     text = "My card was charged twice for the same invoice of this month, please refund it. Order {}"
-    take_it(lead, make_doubt(of_ticket(ana, text.format(1)), "Account"))
+    take_it(lead, make_label_issue(of_ticket(ana, text.format(1)), "Account"))
     hold(make_ticket(text.format(2)))
     assert "1 was decided as Account | Neutral" in shows(lead, reverse("review:screen"))
 
 
 def test_correcting_twice_decides_once(lead: Client, ana: User) -> None:
-    doubt = make_doubt(of_ticket(ana), "Account")
-    seen = token(lead, doubt)
+    label_issue = make_label_issue(of_ticket(ana), "Account")
+    seen = token(lead, label_issue)
     for _time in range(2):
-        take_it(lead, doubt, seen=seen)
+        take_it(lead, label_issue, seen=seen)
     assert Decision.objects.count() == 2
     assert_consistent()
 
 
 def test_who_comes_second_changes_nothing(lead: Client, ana: User, admin: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    seen = token(lead, doubt)
-    press(lead, doubt, "keep_label", seen=seen)
+    label_issue = make_label_issue(label, "Account")
+    seen = token(lead, label_issue)
+    press(lead, label_issue, "keep_label", seen=seen)
     lead.force_login(admin)
-    assert "somebody has looked at that label meanwhile" in words(take_it(lead, doubt, seen=seen).content)
+    assert "somebody has looked at that label meanwhile" in words(take_it(lead, label_issue, seen=seen).content)
     label.refresh_from_db()
     assert label.category.name == "Billing"
     assert Decision.objects.count() == 1
@@ -424,24 +428,24 @@ def test_who_comes_second_changes_nothing(lead: Client, ana: User, admin: User) 
 
 def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
-    doubt = make_doubt(label, "Account")
-    seen = token(lead, doubt)
+    label_issue = make_label_issue(label, "Account")
+    seen = token(lead, label_issue)
     undo(Decision.objects.get(), ana)
     answer(leases.next_for(ana), ana, "Technical")
     gold_labels.gather()
-    assert "Nothing was changed" in words(press(lead, doubt, "keep_label", seen=seen).content)
-    assert not looked_at(doubt)
+    assert "Nothing was changed" in words(press(lead, label_issue, "keep_label", seen=seen).content)
+    assert not looked_at(label_issue)
 
 
 @pytest.mark.django_db(transaction=True)
 def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: User) -> None:
     label = of_ticket(ana)
-    pk = make_doubt(label, "Account").pk
-    doubt, other = (Doubt.objects.select_related("gold").get(pk=pk) for _person in range(2))
+    pk = make_label_issue(label, "Account").pk
+    label_issue, other = (LabelIssue.objects.select_related("gold").get(pk=pk) for _person in range(2))
     account, general, neutral = category("Account"), category("General"), sentiment()
     heard = at_once(
         [
-            lambda: label_issues.correct(doubt, lea, account, neutral),
+            lambda: label_issues.correct(label_issue, lea, account, neutral),
             lambda: label_issues.correct(other, admin, general, neutral),
         ]
     )
@@ -457,31 +461,31 @@ def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: Use
 
 def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead: Client, lea: User) -> None:
     label = make_gold()
-    doubt = make_doubt(label, "Account", "Negative")
-    take_it(lead, doubt)
+    label_issue = make_label_issue(label, "Account", "Negative")
+    take_it(lead, label_issue)
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name) == ("Account", "Negative")
     assert (label.note, label.origin, label.state) == ("was Billing | Neutral", "decision", State.ACTIVE)
     entry = LogEntry.objects.get()
     assert (entry.user, entry.object_id) == (lea, str(label.pk))
     assert "was Billing | Neutral" in entry.get_change_message()
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
     assert not Ticket.objects.exists()
 
 
 def test_it_is_not_doubted_anew_for_having_been_corrected(lead: Client) -> None:
     label = make_gold()
-    doubt = make_doubt(label, "Account")
-    take_it(lead, doubt)
+    label_issue = make_label_issue(label, "Account")
+    take_it(lead, label_issue)
     label_issues.note(make_version(), [belief(label, "General")])
-    assert looked_at(doubt)
+    assert looked_at(label_issue)
 
 
 def test_a_label_merged_away_after_it_was_chosen_answers_by_its_successor(lea: User) -> None:
     label = make_gold()
-    doubt, account = make_doubt(label, "Account"), category("Account")
+    label_issue, account = make_label_issue(label, "Account"), category("Account")
     label_changes.merge(account, category("General"))
-    assert label_issues.correct(doubt, lea, account, sentiment())
+    assert label_issues.correct(label_issue, lea, account, sentiment())
     label.refresh_from_db()
     assert label.category.name == "General"
 
@@ -491,23 +495,23 @@ def test_a_label_merged_away_after_it_was_chosen_answers_by_its_successor(lea: U
 
 def test_what_was_kept_by_mistake_can_be_looked_at_again(lead: Client) -> None:
     label = make_gold()
-    doubt = make_doubt(label, "Account")
-    page = press(lead, doubt, "keep_label", htmx=True).content.decode()
-    again = reverse("review:doubt", args=[doubt.pk])
+    label_issue = make_label_issue(label, "Account")
+    page = press(lead, label_issue, "keep_label", htmx=True).content.decode()
+    again = reverse("review:label_issue", args=[label_issue.pk])
     assert again in page
     assert "This label has been looked at." in shows(lead, again)
-    take_it(lead, doubt)
+    take_it(lead, label_issue)
     label.refresh_from_db()
     assert label.category.name == "Account"
 
 
 def test_whoever_cannot_tell_has_two_people_asked(lead: Client, ana: User, ben: User) -> None:
     label = make_gold()
-    doubt = make_doubt(label, "Account")
-    assert "Two people are asked" in words(press(lead, doubt, "dispute_label").content)
+    label_issue = make_label_issue(label, "Account")
+    assert "Two people are asked" in words(press(lead, label_issue, "dispute_label").content)
     label.refresh_from_db()
     assert label.state == State.DISPUTED
-    assert lead.get(reverse("review:doubt", args=[doubt.pk])).status_code == 404
+    assert lead.get(reverse("review:label_issue", args=[label_issue.pk])).status_code == 404
     for person in (ana, ben):
         answer(leases.next_for(person), person, "Billing")
     gold_labels.gather()
@@ -517,20 +521,20 @@ def test_whoever_cannot_tell_has_two_people_asked(lead: Client, ana: User, ben: 
 
 
 def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead: Client, lea: User) -> None:
-    doubt = make_doubt(make_gold(), "Account")
-    seen = token(lead, doubt)
-    press(lead, doubt, "dispute_label", seen=seen)
+    label_issue = make_label_issue(make_gold(), "Account")
+    seen = token(lead, label_issue)
+    press(lead, label_issue, "dispute_label", seen=seen)
     for act in ("keep_label", "dispute_label"):
-        assert "Nothing was changed" in words(press(lead, doubt, act, seen=seen).content)
+        assert "Nothing was changed" in words(press(lead, label_issue, act, seen=seen).content)
 
 
 def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, lea: User) -> None:
-    seats = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
-    made = decisions.decide_many(seats, ana, Label(category("Billing"), sentiment()))
+    assignments = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
+    made = decisions.decide_many(assignments, ana, Label(category("Billing"), sentiment()))
     corrected, other = (one.ticket for one in made)
     gold_labels.follow([corrected.pk])
     assert label_issues.correct(
-        make_doubt(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()
+        make_label_issue(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()
     )
     undo(made[0], ana)
     assert [state(corrected), state(other)] == ["settled", "held"]

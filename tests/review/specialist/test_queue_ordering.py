@@ -8,10 +8,10 @@ from django.utils import timezone
 
 from classifier.embeddings import vector_store
 from classifier.models import Ticket
-from review.models import Desk, Seat
+from review.models import Assignment, ReviewSettings
 from review.specialist import queue_ordering, training
 from review.workflow import leases
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer
 from tests.review.specialist import teaching
 
@@ -29,11 +29,11 @@ def waiting(texts: list[str]) -> list[Ticket]:
 
 
 def in_order() -> list[int]:
-    return list(Seat.objects.open().order_by("-value", "pk").values_list("ticket", flat=True))
+    return list(Assignment.objects.open().order_by("-value", "pk").values_list("ticket", flat=True))
 
 
 def test_what_was_labelled_alike_comes_after_what_was_not() -> None:
-    run_desk()
+    configure_review()
     teaching.place({"Billing": 20, "Technical": 20})
     training.train()
     known = [teaching.message("Billing", "Neutral", number) for number in range(6)]
@@ -44,7 +44,7 @@ def test_what_was_labelled_alike_comes_after_what_was_not() -> None:
 
 
 def test_near_duplicates_do_not_stand_together() -> None:
-    run_desk()
+    configure_review()
     same = [f"The refund of my payment is missing, order {number}" for number in range(6)]
     others = [teaching.message("Technical", "Neutral", number) for number in range(6)]
     tickets = waiting(same + others)
@@ -53,43 +53,43 @@ def test_near_duplicates_do_not_stand_together() -> None:
     assert len(copies & set(in_order()[:3])) <= 1
 
 
-def test_blind_seats_are_spread_evenly() -> None:
-    run_desk()
+def test_blind_assignments_are_spread_evenly() -> None:
+    configure_review()
     tickets = waiting([teaching.message("Account", "Neutral", number) for number in range(20)])
     blind = [ticket.pk for ticket in tickets[:4]]
-    told = {"category": None, "sentiment": None, "confidence": None, "spec": None, "reason": ""}
-    Seat.objects.filter(ticket__in=blind).update(blind=True, value=0.0, **told)
-    Desk.objects.update(blind_share=0.2)
+    told = {"category": None, "sentiment": None, "confidence": None, "language_model": None, "reason": ""}
+    Assignment.objects.filter(ticket__in=blind).update(blind=True, value=0.0, **told)
+    ReviewSettings.objects.update(blind_share=0.2)
     queue_ordering.put_in_order()
     order = in_order()
     assert [sum(pk in blind for pk in order[start : start + 10]) for start in (0, 10)] == [2, 2]
 
 
 def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
-    run_desk()
+    configure_review()
     tickets = waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
     last = in_order()[-1]
-    Seat.objects.filter(ticket=last).update(due_at=timezone.now() + timedelta(minutes=5))
+    Assignment.objects.filter(ticket=last).update(due_at=timezone.now() + timedelta(minutes=5))
     queue_ordering.put_in_order()
-    seat = leases.next_for(ana)
-    assert seat
-    assert seat.ticket_id == last
+    assignment = leases.next_for(ana)
+    assert assignment
+    assert assignment.ticket_id == last
     assert len(tickets) == 5
 
 
 def test_a_ticket_in_somebodys_hands_is_left_alone(ana: User) -> None:
-    run_desk()
+    configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
-    seat = leases.next_for(ana)
-    assert seat
-    before = Seat.objects.get(pk=seat.pk).value
+    assignment = leases.next_for(ana)
+    assert assignment
+    before = Assignment.objects.get(pk=assignment.pk).value
     queue_ordering.put_in_order()
-    assert Seat.objects.get(pk=seat.pk).value == before
-    assert Seat.objects.get(pk=seat.pk).reviewer == ana
+    assert Assignment.objects.get(pk=assignment.pk).value == before
+    assert Assignment.objects.get(pk=assignment.pk).reviewer == ana
 
 
 def test_tickets_without_a_vector_come_last() -> None:
-    run_desk()
+    configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(4)])
     unknown = make_ticket(ODD)
     hold(unknown)
@@ -98,7 +98,7 @@ def test_tickets_without_a_vector_come_last() -> None:
 
 
 def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
-    run_desk()
+    configure_review()
     assert not queue_ordering.is_due(), "nothing waits"
     waiting([teaching.message("Account", "Neutral", number) for number in range(queue_ordering.ENOUGH + 1)])
     assert queue_ordering.is_due()
@@ -106,14 +106,14 @@ def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
     for _decision in range(queue_ordering.ENOUGH):
         answer(leases.next_for(ana), ana)
     assert not queue_ordering.is_due(), "the last one was a moment ago"
-    Desk.objects.update(ordered_at=timezone.now() - timedelta(minutes=2))
+    ReviewSettings.objects.update(ordered_at=timezone.now() - timedelta(minutes=2))
     assert queue_ordering.is_due()
 
 
 def test_two_who_order_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> None:
-    run_desk()
+    configure_review()
     waiting(["One ticket", "Another ticket"])
-    desk = Desk.current()
+    review_settings = ReviewSettings.current()
     queue_ordering.put_in_order()
-    monkeypatch.setattr(Desk, "current", lambda: desk)
+    monkeypatch.setattr(ReviewSettings, "current", lambda: review_settings)
     assert queue_ordering.put_in_order() == 0

@@ -18,19 +18,19 @@ from classifier.inference import specialist_versions
 from classifier.models import (
     Category,
     Gate,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
     SpecialistVersion,
 )
 from classifier.taxonomy import label_changes
-from review.models import Desk, Side
+from review.models import ReviewSettings, Side
 from review.specialist import training, versions
 from tests.background import queued
 from tests.factories import (
-    make_doubt,
+    configure_review,
     make_gold,
+    make_label_issue,
     make_version,
-    run_desk,
 )
 from tests.review.specialist import teaching
 
@@ -98,7 +98,7 @@ def in_service() -> SpecialistVersion:
 
 class TestBeforeAnythingWasLearned:
     def test_it_says_what_will_happen_and_after_how_many_labels(self, lead: Client) -> None:
-        run_desk(benchmark_share=0.25)
+        configure_review(benchmark_share=0.25)
         told = words(lead)
         assert "after 20 labels to learn from, of at least two categories" in told
         assert "25% of what people label is held out" in told
@@ -131,10 +131,10 @@ class TestWhatServes:
     def test_it_says_in_which_role_it_is_asked(self, lead: Client) -> None:
         serving()
         assert "It labels every ticket." in words(lead), "it stands in where a key is missing"
-        embedded = ModelSpec.objects.embedded()
+        embedded = LanguageModel.objects.embedded()
         Gate.objects.update(primary=embedded, second_opinion=None)
         assert "No model that learns is asked" in words(lead)
-        Gate.objects.update(front=ModelSpec.objects.get(name="specialist"))
+        Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
         assert f"It is asked first: what it is sure of passes, and {embedded} is spared the call." in words(lead)
 
     def test_the_next_training_is_told(self, lead: Client) -> None:
@@ -149,11 +149,11 @@ class TestWhatServes:
     def test_a_training_under_way_is_told_and_no_other_begun(self, lead: Client) -> None:
         teaching.place(EVENLY)
         serving()
-        Desk.objects.update(training_until=timezone.now() + timedelta(minutes=1))
+        ReviewSettings.objects.update(training_until=timezone.now() + timedelta(minutes=1))
         told = words(lead)
         assert "A training is under way" in told
         assert "Train now" not in told
-        Desk.objects.update(training_until=timezone.now() - timedelta(minutes=1))
+        ReviewSettings.objects.update(training_until=timezone.now() - timedelta(minutes=1))
         assert "Train now" in words(lead), "whoever trained has died"
 
 
@@ -175,7 +175,7 @@ class TestTrainingNow:
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []
         monkeypatch.setattr("os.nice", niceness.append)
-        Desk.objects.update(training_until=timezone.now() + timedelta(minutes=1))
+        ReviewSettings.objects.update(training_until=timezone.now() + timedelta(minutes=1))
         call_command("train", "--yielding")
         assert niceness == [19]
         with pytest.raises(CommandError, match="Somebody else trains"):
@@ -315,9 +315,9 @@ class TestVersions:
 
 
 def test_it_leads_to_what_helps(lead: Client) -> None:
-    make_doubt(make_gold(), "Technical")
+    make_label_issue(make_gold(), "Technical")
     content = page(lead)
-    for name in ("doubts", "topics", "overlaps", "benchmark"):
+    for name in ("label_issues", "topics", "overlaps", "benchmark"):
         assert f'href="{reverse(f"review:{name}")}"' in content
     assert "Doubtful labels 1 " in plain(content)
 

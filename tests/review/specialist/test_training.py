@@ -18,7 +18,7 @@ from classifier.models import (
     Epoch,
     Example,
     Gate,
-    ModelSpec,
+    LanguageModel,
     SpecialistVersion,
     Ticket,
     Vector,
@@ -27,9 +27,9 @@ from classifier.models.specialist import digest_of
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes
 from review.models import (
-    Desk,
-    Doubt,
     GoldLabel,
+    LabelIssue,
+    ReviewSettings,
     Side,
 )
 from review.specialist import published_examples, training, training_data
@@ -42,8 +42,8 @@ EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
 
 
 def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
-    spec = ModelSpec.objects.get(name=name)
-    return next(asking.ask([text], spec, ContractVersion.objects.in_force()))
+    language_model = LanguageModel.objects.get(name=name)
+    return next(asking.ask([text], language_model, ContractVersion.objects.in_force()))
 
 
 def answered(text: str, name: str = "specialist") -> Answer:
@@ -130,11 +130,11 @@ def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
 def test_each_version_begins_an_epoch() -> None:
     from classifier.pipeline.gate import epoch_of
 
-    spec, contract = ModelSpec.objects.get(name="specialist"), ContractVersion.objects.in_force()
-    before = epoch_of(spec, contract, 0.8)
+    language_model, contract = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
+    before = epoch_of(language_model, contract, 0.8)
     train_until_promoted()
-    assert epoch_of(spec, contract, 0.8) != before
-    assert epoch_of(spec, contract, 0.8) == epoch_of(spec, contract, 0.8)
+    assert epoch_of(language_model, contract, 0.8) != before
+    assert epoch_of(language_model, contract, 0.8) == epoch_of(language_model, contract, 0.8)
     assert Epoch.objects.count() == 2
 
 
@@ -227,12 +227,14 @@ def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
 
 def test_two_do_not_train_at_once() -> None:
     teaching.place(EVENLY)
-    Desk.objects.filter(pk=Desk.current().pk).update(training_until=timezone.now() + timedelta(seconds=30))
+    ReviewSettings.objects.filter(pk=ReviewSettings.current().pk).update(
+        training_until=timezone.now() + timedelta(seconds=30)
+    )
     with pytest.raises(training.Busy):
         training.train()
-    Desk.objects.update(training_until=timezone.now() - timedelta(seconds=1))
+    ReviewSettings.objects.update(training_until=timezone.now() - timedelta(seconds=1))
     assert training.train().version
-    assert Desk.current().training_until is None
+    assert ReviewSettings.current().training_until is None
 
 
 def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -277,7 +279,7 @@ def test_it_is_due_after_twenty_labels_and_then_after_some_more() -> None:
     training.train()
     teaching.place({"Billing": 20}, start=100)
     assert not training.is_due(), "it trained a moment ago"
-    Desk.objects.update(training_minutes=0)
+    ReviewSettings.objects.update(training_minutes=0)
     assert training.is_due()
     training.train()
     teaching.place({"Billing": 19}, start=200)
@@ -295,8 +297,8 @@ def test_labels_that_are_not_believed_are_noted_for_people() -> None:
     assert wrong
     GoldLabel.objects.filter(pk=wrong.pk).update(category=Category.objects.get(name="Account"))
     training.train()
-    assert Doubt.objects.waiting().first().gold == wrong
-    assert Doubt.objects.waiting().first().category.name == "Billing"
+    assert LabelIssue.objects.waiting().first().gold == wrong
+    assert LabelIssue.objects.waiting().first().category.name == "Billing"
 
 
 def test_vectors_are_stored_once_for_a_text() -> None:

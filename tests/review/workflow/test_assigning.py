@@ -17,9 +17,9 @@ from classifier.models import (
 )
 from classifier.models.ticket import moved
 from classifier.taxonomy import label_changes
-from review.models import Decision, Likeness, Seat
+from review.models import Assignment, Decision, Likeness
 from review.workflow import assigning, decisions, leases
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
     ask_models_again,
@@ -38,20 +38,26 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> Iterator[None]:
-    run_desk()
+    configure_review()
     yield
     assert_consistent()
 
 
-def test_a_held_ticket_gets_a_seat_that_tells_what_the_queue_shows() -> None:
+def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> None:
     ticket = make_ticket(language="en", due_at="2030-01-01T00:00:00Z")
-    (seat,) = hold(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
-    seat.refresh_from_db()
+    (assignment,) = hold(ticket, confidence=0.4, category=Category.objects.get(name="Account"))
+    assignment.refresh_from_db()
     ticket.refresh_from_db()
-    assert (seat.purpose, seat.lane, seat.state, seat.blind, seat.reviewer) == ("review", "agents", "open", False, None)
-    assert (seat.category.name, seat.confidence, seat.reason) == ("Account", 0.4, "unsure")
-    assert (seat.language, seat.received_at, seat.due_at) == ("en", ticket.received_at, ticket.due_at)
-    assert seat.spec == Prediction.objects.get().spec
+    assert (assignment.purpose, assignment.lane, assignment.state, assignment.blind, assignment.reviewer) == (
+        "review",
+        "agents",
+        "open",
+        False,
+        None,
+    )
+    assert (assignment.category.name, assignment.confidence, assignment.reason) == ("Account", 0.4, "unsure")
+    assert (assignment.language, assignment.received_at, assignment.due_at) == ("en", ticket.received_at, ticket.due_at)
+    assert assignment.language_model == Prediction.objects.get().language_model
     assert not ticket.sealed
 
 
@@ -59,7 +65,7 @@ def test_a_ticket_that_passes_asks_nobody() -> None:
     ticket = make_ticket()
     assert hold(ticket, confidence=0.95) == []
     assert state(ticket) == "accepted"
-    assert not Seat.objects.exists()
+    assert not Assignment.objects.exists()
 
 
 def test_models_that_disagree_are_told_as_the_reason_and_make_an_answer_worth_more() -> None:
@@ -75,31 +81,39 @@ def test_the_more_of_a_kind_wait_the_less_another_is_worth() -> None:
     assert hold(make_ticket("the last"))[0].value == pytest.approx(first.value - 0.2 * 21 / 200)
 
 
-def test_a_blind_seat_tells_nothing_and_its_ticket_is_sealed() -> None:
-    run_desk(blind_share=1)
+def test_a_blind_assignment_tells_nothing_and_its_ticket_is_sealed() -> None:
+    configure_review(blind_share=1)
     ticket = make_ticket()
-    (seat,) = hold(ticket, second=Category.objects.last())
-    seat.refresh_from_db()
-    assert seat.blind
-    assert (seat.category, seat.sentiment, seat.confidence, seat.spec, seat.reason) == (None, None, None, None, "")
+    (assignment,) = hold(ticket, second=Category.objects.last())
+    assignment.refresh_from_db()
+    assert assignment.blind
+    assert (
+        assignment.category,
+        assignment.sentiment,
+        assignment.confidence,
+        assignment.language_model,
+        assignment.reason,
+    ) == (None, None, None, None, "")
     ticket.refresh_from_db()
     assert ticket.sealed
 
 
-def test_the_place_of_a_blind_seat_is_the_same_whatever_the_model_said() -> None:
-    run_desk(blind_share=1)
+def test_the_place_of_a_blind_assignment_is_the_same_whatever_the_model_said() -> None:
+    configure_review(blind_share=1)
     ticket = make_ticket()
-    (seat,) = hold(ticket, confidence=0.1)
+    (assignment,) = hold(ticket, confidence=0.1)
     (again,) = judge_again(ticket, confidence=0.8, category=Category.objects.last(), second=Category.objects.first())
-    assert again == seat
-    assert again.value == seat.value
+    assert again == assignment
+    assert again.value == assignment.value
 
 
-def test_double_labelling_opens_two_blind_seats() -> None:
-    run_desk(double_share=1)
+def test_double_labelling_opens_two_blind_assignments() -> None:
+    configure_review(double_share=1)
     ticket = make_ticket()
-    seats = hold(ticket)
-    assert [(seat.number, seat.purpose, seat.blind, seat.share) for seat in seats] == [
+    assignments = hold(ticket)
+    assert [
+        (assignment.number, assignment.purpose, assignment.blind, assignment.share) for assignment in assignments
+    ] == [
         (1, "double", True, 1),
         (2, "double", True, 1),
     ]
@@ -110,13 +124,13 @@ def test_double_labelling_opens_two_blind_seats() -> None:
 def test_while_models_are_asked_again_people_go_on_and_their_answer_counts(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     ask_models_again(ticket)
     assert state(ticket) == "new"
-    assert leases.next_for(ana) == seat
-    answer(seat, ana, "Account")
+    assert leases.next_for(ana) == assignment
+    answer(assignment, ana, "Account")
     assert state(ticket) == "settled"
-    hold(ticket, spec=Prediction.objects.get().spec, contract=_another_contract())
+    hold(ticket, language_model=Prediction.objects.get().language_model, contract=_another_contract())
     ticket.refresh_from_db()
     assert (ticket.state, ticket.category.name) == ("settled", "Account")
     assert Verdict.objects.count() == 1
@@ -129,32 +143,32 @@ def _another_contract() -> object:
     return ContractVersion.objects.in_force()
 
 
-def test_tickets_held_again_are_still_asked_about_by_the_same_seat_in_the_same_hands(ana: User) -> None:
+def test_tickets_held_again_are_still_asked_about_by_the_same_assignment_in_the_same_hands(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket, confidence=0.3)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     (again,) = judge_again(ticket, confidence=0.6, category=Category.objects.get(name="General"))
-    assert (again, again.reviewer) == (seat, ana)
+    assert (again, again.reviewer) == (assignment, ana)
     assert (again.confidence, again.category.name) == (0.6, "General")
 
 
 def test_a_ticket_that_passes_after_all_is_asked_about_no_more(ana: User) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     ticket = make_ticket()
     hold(ticket)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     assert judge_again(ticket, confidence=0.95) == []
-    assert (now(seat).state, now(seat).reviewer) == ("withdrawn", None)
-    assert not now(seat).ticket.sealed
+    assert (now(assignment).state, now(assignment).reviewer) == ("withdrawn", None)
+    assert not now(assignment).ticket.sealed
     assert leases.next_for(ana) is None
 
 
 def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     judge_again(ticket, confidence=0.95)
-    answer(seat, ana, "Technical")
+    answer(assignment, ana, "Technical")
     ticket.refresh_from_db()
     assert (ticket.state, ticket.category.name) == ("settled", "Technical")
 
@@ -162,15 +176,15 @@ def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana:
 def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     judge_again(ticket, confidence=0.95)
-    escalate(seat, ana)
+    escalate(assignment, ana)
     assert state(ticket) == "held"
-    assert leases.next_for(lea, "leads") == seat
+    assert leases.next_for(lea, "leads") == assignment
 
 
 def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now(ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
     answer(leases.next_for(ana), ana)
@@ -187,19 +201,19 @@ def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
     ticket = make_ticket()
     hold(ticket)
     pass_on(leases.next_for(ana), ana)
-    (seat,) = judge_again(ticket, confidence=0.95)
+    (assignment,) = judge_again(ticket, confidence=0.95)
     assert state(ticket) == "held"
-    assert (leases.next_for(ben) or leases.next_for(lea, "leads")) == seat
-    assert seat.reason == "sure"
+    assert (leases.next_for(ben) or leases.next_for(lea, "leads")) == assignment
+    assert assignment.reason == "sure"
 
 
-def test_a_late_answer_to_one_of_two_seats_has_the_other_asked_for_again(ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(ana: User, ben: User) -> None:
+    configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     judge_again(ticket, confidence=0.95)
-    decision = answer(seat, ana)
+    decision = answer(assignment, ana)
     assert not decision.blind, "by then everybody could see what the model said"
     assert state(ticket) == "held"
     answer(leases.next_for(ben), ben)
@@ -207,16 +221,16 @@ def test_a_late_answer_to_one_of_two_seats_has_the_other_asked_for_again(ana: Us
 
 
 def test_a_choice_whose_label_was_taken_back_is_not_asked_for_again(ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
     answer(leases.next_for(ana), ana, "Billing")
     undo(answer(leases.next_for(ben), ben, "Account"), ben)
-    seats = judge_again(ticket)
-    assert [seat.purpose for seat in seats] == ["double"]
+    assignments = judge_again(ticket)
+    assert [assignment.purpose for assignment in assignments] == ["double"]
 
 
-def test_seats_come_with_the_verdict_or_not_at_all() -> None:
+def test_assignments_come_with_the_verdict_or_not_at_all() -> None:
     ticket = make_ticket()
 
     def refuse(**_signal: object) -> None:
@@ -229,7 +243,7 @@ def test_seats_come_with_the_verdict_or_not_at_all() -> None:
     finally:
         moved.disconnect(refuse)
     assert state(ticket) == "new"
-    assert (Seat.objects.count(), Verdict.objects.count(), Likeness.objects.count()) == (0, 0, 0)
+    assert (Assignment.objects.count(), Verdict.objects.count(), Likeness.objects.count()) == (0, 0, 0)
 
 
 def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -287,9 +301,9 @@ def test_sentiments_are_moved_too(ana: User) -> None:
 def test_a_label_that_the_desk_uses_cannot_be_deleted(ana: User, by: str) -> None:
     shipping = Category.objects.create(name="Shipping")
     assert label_changes.deletable(shipping)
-    (seat,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
+    (assignment,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
     if by == "decision":
-        undo(answer(seat, ana, "Shipping"), ana)
+        undo(answer(assignment, ana, "Shipping"), ana)
     assert not label_changes.deletable(shipping)
 
 

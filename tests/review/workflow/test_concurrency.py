@@ -19,15 +19,15 @@ from django.db import connection
 
 from classifier.models import Category, Ticket
 from classifier.taxonomy import label_changes
-from review.models import Decision, Desk, Seat
+from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, TooLate
 from review.workflow.leases import Taken
 from tests.factories import (
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 from tests.review.actions import (
     abandon,
@@ -51,7 +51,7 @@ AGENTS = 16
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> Iterator[None]:
-    run_desk()
+    configure_review()
     yield
     assert_consistent()
 
@@ -74,26 +74,26 @@ def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
     hold(*tickets(10))
     got = at_once([partial(leases.next_for, agent) for agent in agents])
     assert failures(got) == []
-    seats = [seat.pk for seat in got if seat]
-    assert len(seats) == len(set(seats)) == 10
+    assignments = [assignment.pk for assignment in got if assignment]
+    assert len(assignments) == len(set(assignments)) == 10
 
 
 def test_sixteen_agents_empty_the_queue_and_every_ticket_is_decided_once(agents: list[User]) -> None:
-    seats = hold(*tickets(96))
+    assignments = hold(*tickets(96))
 
     def work(agent: User) -> list[int]:
         answered = []
-        while seat := leases.next_for(agent):
-            answered.append(seat.pk)
-            answer(seat, agent)
+        while assignment := leases.next_for(agent):
+            answered.append(assignment.pk)
+            answer(assignment, agent)
         return answered
 
     results = at_once([partial(work, agent) for agent in agents])
     assert failures(results) == []
-    assert sorted(pk for answered in results for pk in answered) == [seat.pk for seat in seats]
-    assert Decision.objects.count() == len(seats)
+    assert sorted(pk for answered in results for pk in answered) == [assignment.pk for assignment in assignments]
+    assert Decision.objects.count() == len(assignments)
     for agent, answered in zip(agents, results, strict=True):
-        assert {decision.seat_id for decision in Decision.objects.by(agent)} == set(answered)
+        assert {decision.assignment_id for decision in Decision.objects.by(agent)} == set(answered)
 
 
 class Whim:
@@ -102,7 +102,7 @@ class Whim:
     def __init__(self, person: User, lane: str, seed: int) -> None:
         self.person, self.lane = person, lane
         self.choose = random.Random(seed)  # noqa: S311 - whims
-        self.seen: list[Seat] = []
+        self.seen: list[Assignment] = []
 
     def follow(self, steps: int) -> Counter[str]:
         done: Counter[str] = Counter()
@@ -115,21 +115,21 @@ class Whim:
                 done[type(refused).__name__] += 1
         return done
 
-    def next(self) -> Seat | None:
-        seat = leases.next_for(self.person, self.lane)
-        if seat:
-            self.seen.append(seat)
+    def next(self) -> Assignment | None:
+        assignment = leases.next_for(self.person, self.lane)
+        if assignment:
+            self.seen.append(assignment)
             if self.choose.random() < 0.2:
-                abandon(seat)
-        return seat
+                abandon(assignment)
+        return assignment
 
     def answer(self) -> None:
-        if seat := self.next():
-            answer(seat, self.person, self.choose.choice(["Billing", "Account"]))
+        if assignment := self.next():
+            answer(assignment, self.person, self.choose.choice(["Billing", "Account"]))
 
     def skip(self) -> None:
-        if seat := self.next():
-            self.choose.choice([skip, escalate])(seat, self.person)
+        if assignment := self.next():
+            self.choose.choice([skip, escalate])(assignment, self.person)
 
     def undo(self) -> None:
         if last := decisions.last_of(self.person):
@@ -141,15 +141,15 @@ class Whim:
             answer(self.choose.choice(self.seen), self.person, "Technical")
 
     def take(self) -> None:
-        seat = self.choose.choice(list(Seat.objects.all()))
-        leases.take(self.person, seat.ticket, self.lane)
+        assignment = self.choose.choice(list(Assignment.objects.all()))
+        leases.take(self.person, assignment.ticket, self.lane)
 
     def leave(self) -> None:
         self.choose.choice([leases.let_go, leases.look_again])(self.person)
 
 
 def test_whatever_sixteen_people_do_at_random_no_decision_is_lost_or_doubled(agents: list[User]) -> None:
-    run_desk(blind_share=0.3, double_share=0.3)
+    configure_review(blind_share=0.3, double_share=0.3)
     inbox = tickets(40)
     hold(*inbox)
     lanes = ["agents"] * (AGENTS - 3) + ["leads"] * 3
@@ -164,21 +164,21 @@ def test_whatever_sixteen_people_do_at_random_no_decision_is_lost_or_doubled(age
 
 def finish(people: list[User]) -> None:
     """Everybody answers what they get, until nothing is left; then everybody looks again at what they skipped."""
-    while Seat.objects.open().exists():
+    while Assignment.objects.open().exists():
         before = Decision.objects.count()
         for person in people:
             leases.look_again(person)
-            for lane in Seat.Lane.values:
-                if seat := leases.next_for(person, lane):
-                    answer(seat, person)
+            for lane in Assignment.Lane.values:
+                if assignment := leases.next_for(person, lane):
+                    answer(assignment, person)
         assert Decision.objects.count() > before, "tickets wait, and nobody gets them"
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
 def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act: Callable[..., Decision]) -> None:
     hold(*tickets(1))
-    seat, key = leases.next_for(ana), uuid4()
-    made = at_once([partial(act, seat, ana, key=key) for _time in range(8)])
+    assignment, key = leases.next_for(ana), uuid4()
+    made = at_once([partial(act, assignment, ana, key=key) for _time in range(8)])
     assert failures(made) == []
     assert len({decision.pk for decision in made}) == 1
     assert Decision.objects.count() == 1
@@ -205,20 +205,20 @@ def test_a_person_in_many_tabs_has_one_ticket(ana: User, waiting: int) -> None:
     hold(*tickets(waiting))
     got = at_once([partial(leases.next_for, ana) for _tab in range(8)])
     assert failures(got) == []
-    assert len({seat.pk for seat in got}) == 1
+    assert len({assignment.pk for assignment in got}) == 1
 
 
 def test_a_person_who_takes_a_ticket_twice_at_once_has_it(ana: User) -> None:
-    (seat,) = hold(*tickets(1))
-    assert at_once([partial(leases.take, ana, seat.ticket) for _click in range(6)]) == [seat] * 6
+    (assignment,) = hold(*tickets(1))
+    assert at_once([partial(leases.take, ana, assignment.ticket) for _click in range(6)]) == [assignment] * 6
 
 
 def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> None:
     for round_ in range(5):
-        seats = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
-        got = at_once([partial(leases.take, ana, seat.ticket) for seat in seats])
+        assignments = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
+        got = at_once([partial(leases.take, ana, assignment.ticket) for assignment in assignments])
         assert failures(got) == []
-        assert Seat.objects.held_by(ana).get() in seats
+        assert Assignment.objects.held_by(ana).get() in assignments
 
 
 def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(ana: User) -> None:
@@ -227,27 +227,27 @@ def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(an
         decision = answer(leases.next_for(ana), ana)
         undone, got = at_once([partial(undo, decision, ana), partial(leases.next_for, ana)])
         assert failures([undone, got]) == []
-        assert Seat.objects.held_by(ana).count() == 1
+        assert Assignment.objects.held_by(ana).count() == 1
 
 
 @pytest.mark.parametrize("claimed", ["before", "after"])
-def test_a_seat_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_hands(
+def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_hands(
     ana: User, ben: User, lea: User, claimed: str
 ) -> None:
-    """The second skip hands the other seat of the ticket on, too; just then somebody asks for it."""
-    run_desk(double_share=1)
+    """The second skip hands the other assignment of the ticket on, too; just then somebody asks for it."""
+    configure_review(double_share=1)
     first, second = hold(make_ticket("asks two"))
-    run_desk()
+    configure_review()
     (following,) = hold(make_ticket("another matter"))
-    Seat.objects.filter(ticket=first.ticket).update(value=2)
-    Seat.objects.filter(pk=following.pk).update(value=1)
+    Assignment.objects.filter(ticket=first.ticket).update(value=2)
+    Assignment.objects.filter(pk=following.pk).update(value=1)
     skip(first, make_user("cyd"))
     assert leases.next_for(ana) == first
     at_it, asked = threading.Event(), threading.Event()
 
     def held_up(execute: Callable[..., object], sql: str, parameters: Any, *arguments: object) -> object:
         # The first two parameters are what is set.
-        if not sql.startswith('UPDATE "review_seat" SET "lane"') or second.pk not in parameters[2:]:
+        if not sql.startswith('UPDATE "review_assignment" SET "lane"') or second.pk not in parameters[2:]:
             return execute(sql, parameters, *arguments)
         result = execute(sql, parameters, *arguments) if claimed == "after" else None
         at_it.set()
@@ -258,17 +258,17 @@ def test_a_seat_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_han
         with connection.execute_wrapper(held_up):
             return skip(first, ana)
 
-    def ask() -> Seat | None:
+    def ask() -> Assignment | None:
         assert at_it.wait(5)
-        seat = leases.next_for(ben)
+        assignment = leases.next_for(ben)
         asked.set()
-        return seat
+        return assignment
 
     skipped, got = at_once([pass_on, ask])
     assert failures([skipped, got]) == []
     taken = connection.vendor == "postgresql" and claimed == "before"
     assert got == (second if taken else following)
-    assert Seat.objects.held_by(ben).get() == got
+    assert Assignment.objects.held_by(ben).get() == got
     assert (now(second).lane, now(second).reviewer) == (("agents", ben) if taken else ("leads", None))
     assert leases.next_for(lea, "leads") == first
     answer(first, lea)
@@ -279,11 +279,11 @@ def test_a_seat_claimed_while_its_ticket_goes_to_the_leads_is_in_one_persons_han
 def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_label(ana: User, ben: User) -> None:
     for _round in range(5):
         (ticket,) = tickets(1)
-        (seat,) = hold(ticket)
+        (assignment,) = hold(ticket)
         leases.take(ana, ticket)
-        abandon(seat)
+        abandon(assignment)
         leases.take(ben, ticket)
-        made = at_once([partial(answer, seat, ana, "Billing"), partial(answer, seat, ben, "Account")])
+        made = at_once([partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")])
         (decision,) = (one for one in made if isinstance(one, Decision))
         (late,) = (one for one in made if isinstance(one, TooLate))
         assert late.standing == decision
@@ -291,7 +291,7 @@ def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_la
 
 @pytest.mark.parametrize("second", ["Billing", "Account"])
 def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, second: str) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     for _round in range(5):
         (ticket,) = tickets(1)
         one, two = hold(ticket)
@@ -300,16 +300,18 @@ def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, sec
         if second == "Billing":
             assert state(ticket) == "settled"
         else:
-            assert Seat.objects.open().filter(ticket=ticket).get().purpose == "adjudication"
+            assert Assignment.objects.open().filter(ticket=ticket).get().purpose == "adjudication"
 
 
 def test_a_person_and_the_models_at_once_lose_nothing(ana: User) -> None:
     for confidence in (0.5, 0.95) * 4:
         (ticket,) = tickets(1)
-        (seat,) = hold(ticket)
-        results = at_once([partial(answer, seat, ana, "Account"), partial(judge_again, ticket, confidence=confidence)])
+        (assignment,) = hold(ticket)
+        results = at_once(
+            [partial(answer, assignment, ana, "Account"), partial(judge_again, ticket, confidence=confidence)]
+        )
         assert failures(results) == []
-        assert (state(ticket), now(seat).ticket.category.name) == ("settled", "Account")
+        assert (state(ticket), now(assignment).ticket.category.name) == ("settled", "Account")
 
 
 def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
@@ -320,40 +322,40 @@ def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
 
     def work(agent: User) -> None:
         for _ticket in range(6):
-            seat = leases.next_for(agent)
-            assert seat, "tickets wait, and nothing is left"
-            decisions.decide(seat, agent, chosen, key=uuid4())
+            assignment = leases.next_for(agent)
+            assert assignment, "tickets wait, and nothing is left"
+            decisions.decide(assignment, agent, chosen, key=uuid4())
 
     results = at_once([*(partial(work, agent) for agent in agents[:8]), partial(label_changes.merge, account, billing)])
     assert failures(results) == []
     assert set(Decision.objects.values_list("category__name", flat=True)) == {"Billing"}
-    assert {now(seat).ticket.category for seat in Seat.objects.all()} == {billing}
+    assert {now(assignment).ticket.category for assignment in Assignment.objects.all()} == {billing}
 
 
 def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(ana: User) -> None:
     account, billing = Category.objects.get(name="Account"), Category.objects.get(name="Billing")
-    (seat,) = hold(*tickets(1), category=account)
+    (assignment,) = hold(*tickets(1), category=account)
 
     def slowly(execute: Callable[..., object], sql: str, *arguments: object) -> object:
-        if sql.startswith('UPDATE "review_seat"'):
+        if sql.startswith('UPDATE "review_assignment"'):
             time.sleep(1)
         return execute(sql, *arguments)
 
     def decide() -> Decision:
         with connection.execute_wrapper(slowly):
-            return answer(seat, ana, "Account")
+            return answer(assignment, ana, "Account")
 
     def merge() -> None:
         time.sleep(0.5)
         label_changes.merge(account, billing)
 
     assert failures(at_once([decide, merge])) == []
-    assert Decision.objects.get().category == now(seat).ticket.category == now(seat).category == billing
+    assert Decision.objects.get().category == now(assignment).ticket.category == now(assignment).category == billing
 
 
 def test_many_who_open_the_desk_first_open_one() -> None:
-    Desk.objects.all().delete()
-    assert len({desk.seed for desk in at_once([Desk.current] * 8)}) == 1
+    ReviewSettings.objects.all().delete()
+    assert len({review_settings.seed for review_settings in at_once([ReviewSettings.current] * 8)}) == 1
 
 
 # Processes
@@ -376,22 +378,22 @@ def start(*arguments: str) -> "subprocess.Popen[str]":
 
 
 def test_agents_in_processes_of_their_own_share_the_work(agents: list[User]) -> None:
-    seats = hold(*tickets(60))
+    assignments = hold(*tickets(60))
     processes = [start(agent.username) for agent in agents[:4]]
     printed = []
     for process in processes:
         output, complaints = process.communicate(timeout=120)
         assert process.returncode == 0, complaints
         printed += [int(line) for line in output.split()]
-    assert sorted(printed) == [seat.pk for seat in seats]
-    assert Decision.objects.count() == len(seats)
+    assert sorted(printed) == [assignment.pk for assignment in assignments]
+    assert Decision.objects.count() == len(assignments)
 
 
 def test_a_ticket_of_a_process_that_was_killed_comes_back_by_itself(ana: User, ben: User) -> None:
-    (seat,) = hold(*tickets(1))
+    (assignment,) = hold(*tickets(1))
     with start("ana", "hold") as process:
-        assert process.stdout.readline() == f"{seat.pk}\n"
+        assert process.stdout.readline() == f"{assignment.pk}\n"
         process.kill()
     assert leases.next_for(ben) is None
-    abandon(seat)
-    assert leases.next_for(ben) == seat
+    abandon(assignment)
+    assert leases.next_for(ben) == assignment

@@ -12,14 +12,14 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from classifier.models import Category, Prediction, Verdict
-from review.models import Decision, Seat, SkipReason
+from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, Shown, TooLate
 from tests.factories import (
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 from tests.review.actions import (
     abandon,
@@ -38,7 +38,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> Iterator[None]:
-    run_desk()
+    configure_review()
     yield
     assert_consistent()
 
@@ -50,103 +50,107 @@ def cy(db: None) -> User:
 
 
 @pytest.fixture
-def seat(catalogue: None) -> Seat:
+def assignment(catalogue: None) -> Assignment:
     """Of a ticket that a model would label Billing and Positive."""
     return hold(make_ticket())[0]
 
 
-def what_the_model_said(seat: Seat) -> Shown:
-    return Shown(prediction=Prediction.objects.get(ticket=seat.ticket_id))
+def what_the_model_said(assignment: Assignment) -> Shown:
+    return Shown(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
 
 
-def in_hand(person: User) -> Seat | None:
-    return Seat.objects.held_by(person).first()
+def in_hand(person: User) -> Assignment | None:
+    return Assignment.objects.held_by(person).first()
 
 
 # One label
 
 
-def test_an_answer_settles_the_ticket_with_its_label(ana: User, seat: Seat) -> None:
-    decision = answer(seat, ana, "Account", "Negative", note="Looks like a bot.")
-    ticket = now(seat).ticket
+def test_an_answer_settles_the_ticket_with_its_label(ana: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana, "Account", "Negative", note="Looks like a bot.")
+    ticket = now(assignment).ticket
     assert (ticket.state, ticket.category.name, ticket.sentiment.name) == ("settled", "Account", "Negative")
-    assert (now(seat).state, now(seat).reviewer, now(seat).leased_until) == ("answered", ana, None)
+    assert (now(assignment).state, now(assignment).reviewer, now(assignment).leased_until) == ("answered", ana, None)
     assert (decision.reviewer, decision.purpose, decision.note) == (ana, "review", "Looks like a bot.")
     assert decisions.standing_of(ticket) == decision
 
 
 def test_saying_what_the_model_said_is_accepting_and_anything_else_correcting(ana: User) -> None:
     for chosen, verdict in ((("Billing", "Positive"), "accepted"), (("Billing", "Negative"), "corrected")):
-        (seat,) = hold(make_ticket(f"one to be {verdict}"))
-        assert answer(seat, ana, *chosen, shown=what_the_model_said(seat)).verdict == verdict
+        (assignment,) = hold(make_ticket(f"one to be {verdict}"))
+        assert answer(assignment, ana, *chosen, shown=what_the_model_said(assignment)).verdict == verdict
 
 
-def test_where_no_model_answered_there_is_nothing_to_accept(ana: User, seat: Seat) -> None:
-    assert answer(seat, ana, "Billing", "Positive").verdict == "corrected"
+def test_where_no_model_answered_there_is_nothing_to_accept(ana: User, assignment: Assignment) -> None:
+    assert answer(assignment, ana, "Billing", "Positive").verdict == "corrected"
 
 
 def test_a_decision_keeps_what_was_shown_and_how_long_it_took(ana: User) -> None:
-    (seat,) = hold(make_ticket(), second=Category.objects.last())
+    (assignment,) = hold(make_ticket(), second=Category.objects.last())
     first, second = Prediction.objects.order_by("pk")
     since = timezone.now() - timedelta(seconds=9)
-    decision = answer(seat, ana, shown=Shown(prediction=first, second_opinion=second, second_first=True, since=since))
+    decision = answer(
+        assignment, ana, shown=Shown(prediction=first, second_opinion=second, second_first=True, since=since)
+    )
     assert (decision.prediction, decision.second_opinion, decision.second_first) == (first, second, True)
     assert decision.seconds == pytest.approx(9, abs=5)
     assert not decision.blind
 
 
-def test_a_clock_that_was_set_back_makes_no_negative_time(ana: User, seat: Seat) -> None:
-    assert answer(seat, ana, shown=Shown(since=timezone.now() + timedelta(hours=1))).seconds == 0
+def test_a_clock_that_was_set_back_makes_no_negative_time(ana: User, assignment: Assignment) -> None:
+    assert answer(assignment, ana, shown=Shown(since=timezone.now() + timedelta(hours=1))).seconds == 0
 
 
-def test_the_same_answer_sent_again_is_one_decision(ana: User, seat: Seat) -> None:
+def test_the_same_answer_sent_again_is_one_decision(ana: User, assignment: Assignment) -> None:
     key = uuid4()
-    first = answer(seat, ana, key=key)
-    assert answer(seat, ana, key=key) == first
-    assert answer(seat, ana, "Account", key=key) == first
+    first = answer(assignment, ana, key=key)
+    assert answer(assignment, ana, key=key) == first
+    assert answer(assignment, ana, "Account", key=key) == first
     assert Decision.objects.count() == 1
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
 def test_the_same_passing_on_sent_again_is_one_decision(
-    ana: User, ben: User, seat: Seat, act: Callable[..., Decision]
+    ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     key = uuid4()
-    first = act(seat, ana, key=key)
+    first = act(assignment, ana, key=key)
     leases.next_for(ben)
-    assert act(seat, ana, key=key) == first
+    assert act(assignment, ana, key=key) == first
     assert Decision.objects.count() == 1
 
 
-def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, seat: Seat) -> None:
+def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, assignment: Assignment) -> None:
     key = uuid4()
-    first = answer(seat, ana, key=key)
+    first = answer(assignment, ana, key=key)
     undo(first, ana)
-    assert answer(seat, ana, key=key) == first
-    assert state(seat.ticket) == "held"
+    assert answer(assignment, ana, key=key) == first
+    assert state(assignment.ticket) == "held"
 
 
 # Late answers
 
 
-def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: User, seat: Seat) -> None:
+def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: User, assignment: Assignment) -> None:
     leases.next_for(ana)
-    abandon(seat)
-    assert leases.next_for(ben) == seat
-    assert answer(seat, ana).reviewer == ana
-    assert now(seat).reviewer == ana
+    abandon(assignment)
+    assert leases.next_for(ben) == assignment
+    assert answer(assignment, ana).reviewer == ana
+    assert now(assignment).reviewer == ana
     assert in_hand(ben) is None
 
 
-def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(ana: User, ben: User, seat: Seat) -> None:
+def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
+    ana: User, ben: User, assignment: Assignment
+) -> None:
     leases.next_for(ana)
-    abandon(seat)
+    abandon(assignment)
     leases.next_for(ben)
-    decision = answer(seat, ana, "Account")
+    decision = answer(assignment, ana, "Account")
     with pytest.raises(TooLate) as late:
-        answer(seat, ben, "Billing")
+        answer(assignment, ben, "Billing")
     assert late.value.standing == decision
-    assert late.value.ticket == seat.ticket
+    assert late.value.ticket == assignment.ticket
     assert Decision.objects.count() == 1
 
 
@@ -160,181 +164,187 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
 
 @pytest.mark.parametrize("act", [skip, escalate])
 def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
-    ana: User, ben: User, seat: Seat, act: Callable[..., Decision]
+    ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     leases.next_for(ana)
-    abandon(seat)
+    abandon(assignment)
     leases.next_for(ben)
     with pytest.raises(TooLate) as late:
-        act(seat, ana)
+        act(assignment, ana)
     assert late.value.standing is None
-    assert (now(seat).lane, in_hand(ben)) == ("agents", seat)
+    assert (now(assignment).lane, in_hand(ben)) == ("agents", assignment)
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
-def test_what_is_answered_is_answered(ana: User, ben: User, seat: Seat, act: Callable[..., Decision]) -> None:
-    decision = answer(seat, ana)
+def test_what_is_answered_is_answered(
+    ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
+) -> None:
+    decision = answer(assignment, ana)
     with pytest.raises(TooLate) as late:
-        act(seat, ben)
+        act(assignment, ben)
     assert late.value.standing == decision
 
 
 # Passing on
 
 
-def test_what_is_skipped_goes_to_somebody_else(ana: User, ben: User, seat: Seat) -> None:
+def test_what_is_skipped_goes_to_somebody_else(ana: User, ben: User, assignment: Assignment) -> None:
     leases.next_for(ana)
-    decision = skip(seat, ana, note="I do not know our partners.")
+    decision = skip(assignment, ana, note="I do not know our partners.")
     assert (decision.verdict, decision.skip_reason) == ("skipped", "unclear")
     assert (decision.category, decision.note) == (None, "I do not know our partners.")
     assert leases.next_for(ana) is None
-    assert leases.next_for(ben) == seat
+    assert leases.next_for(ben) == assignment
 
 
-def test_what_two_people_skipped_goes_to_a_lead(ana: User, ben: User, cy: User, lea: User, seat: Seat) -> None:
+def test_what_two_people_skipped_goes_to_a_lead(
+    ana: User, ben: User, cy: User, lea: User, assignment: Assignment
+) -> None:
     skip(leases.next_for(ana), ana)
     skip(leases.next_for(ben), ben)
     assert leases.next_for(cy) is None
-    assert leases.next_for(lea, "leads") == seat
-    answer(seat, lea)
-    assert state(seat.ticket) == "settled"
+    assert leases.next_for(lea, "leads") == assignment
+    answer(assignment, lea)
+    assert state(assignment.ticket) == "settled"
 
 
-def test_an_escalated_ticket_goes_to_a_lead_with_its_note(ana: User, ben: User, lea: User, seat: Seat) -> None:
+def test_an_escalated_ticket_goes_to_a_lead_with_its_note(
+    ana: User, ben: User, lea: User, assignment: Assignment
+) -> None:
     decision = escalate(leases.next_for(ana), ana)
     assert (decision.verdict, decision.note) == ("escalated", "Is this a threat?")
     assert leases.next_for(ben) is None
-    assert leases.next_for(lea, "leads") == seat
+    assert leases.next_for(lea, "leads") == assignment
 
 
-def test_between_two_leads_a_skipped_ticket_goes_to_the_other(ana: User, lea: User, seat: Seat) -> None:
+def test_between_two_leads_a_skipped_ticket_goes_to_the_other(ana: User, lea: User, assignment: Assignment) -> None:
     leo = make_user("leo", "Lead")
-    escalate(seat, ana)
+    escalate(assignment, ana)
     skip(leases.next_for(lea, "leads"), lea)
     assert leases.next_for(lea, "leads") is None
     skip(leases.next_for(leo, "leads"), leo)
     assert leases.next_for(leo, "leads") is None
-    assert leases.next_for(lea, "leads") == seat
+    assert leases.next_for(lea, "leads") == assignment
 
 
 # Undoing one's own
 
 
-def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
-    assert (now(seat).state, in_hand(ana)) == ("open", seat)
-    ticket = now(seat).ticket
+    assert (now(assignment).state, in_hand(ana)) == ("open", assignment)
+    ticket = now(assignment).ticket
     assert (ticket.state, ticket.category, ticket.sentiment) == ("held", None, None)
     assert decisions.standing_of(ticket) is None
     assert leases.next_for(ben) is None
-    assert answer(seat, ana, "Account") == decisions.standing_of(ticket)
+    assert answer(assignment, ana, "Account") == decisions.standing_of(ticket)
 
 
 def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana: User) -> None:
-    seats = hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
-    for _seat in seats[:2]:
+    assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
+    for _assignment in assignments[:2]:
         answer(leases.next_for(ana), ana)
     skip(leases.next_for(ana), ana)
-    for seat in reversed(seats):
+    for assignment in reversed(assignments):
         last = decisions.last_of(ana)
         assert last
         undo(last, ana)
-        assert in_hand(ana) == seat
+        assert in_hand(ana) == assignment
     assert decisions.last_of(ana) is None
-    assert [state(seat.ticket) for seat in seats] == ["held"] * 3
-    assert leases.next_for(ana) == seats[0]
+    assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 3
+    assert leases.next_for(ana) == assignments[0]
 
 
-def test_an_undone_decision_cannot_be_undone_again(ana: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_an_undone_decision_cannot_be_undone_again(ana: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     for one in (decision, undoing):
         with pytest.raises(CannotUndo):
             undo(one, ana)
 
 
-def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, seat: Seat) -> None:
-    decision, key = answer(seat, ana), uuid4()
+def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assignment: Assignment) -> None:
+    decision, key = answer(assignment, ana), uuid4()
     first = decisions.undo(decision, ana, key=key)
     leases.let_go(ana)
     leases.next_for(ben)
     assert decisions.undo(decision, ana, key=key) == first
-    assert in_hand(ben) == seat
+    assert in_hand(ben) == assignment
 
 
-def test_nobody_undoes_what_another_decided(ana: User, ben: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     with pytest.raises(CannotUndo):
         undo(decision, ben)
 
 
-def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, seat: Seat) -> None:
+def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, assignment: Assignment) -> None:
     decision = skip(leases.next_for(ana), ana)
     undo(decision, ana)
-    assert in_hand(ana) == seat
+    assert in_hand(ana) == assignment
     leases.let_go(ana)
-    assert leases.next_for(ana) == seat
+    assert leases.next_for(ana) == assignment
 
 
-def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, seat: Seat) -> None:
+def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, assignment: Assignment) -> None:
     skip(leases.next_for(ana), ana)
     undo(skip(leases.next_for(ben), ben), ben)
-    assert (now(seat).lane, in_hand(ben)) == ("agents", seat)
+    assert (now(assignment).lane, in_hand(ben)) == ("agents", assignment)
     leases.let_go(ben)
     assert leases.next_for(ana) is None
 
 
-def test_an_undone_escalation_takes_the_ticket_from_the_leads(ana: User, lea: User, seat: Seat) -> None:
+def test_an_undone_escalation_takes_the_ticket_from_the_leads(ana: User, lea: User, assignment: Assignment) -> None:
     undo(escalate(leases.next_for(ana), ana), ana)
     assert leases.next_for(lea, "leads") is None
-    assert leases.next_for(ana) == seat
+    assert leases.next_for(ana) == assignment
 
 
-def test_a_leads_answer_undone_is_in_the_leads_hands_again(ana: User, lea: User, seat: Seat) -> None:
-    escalate(seat, ana)
+def test_a_leads_answer_undone_is_in_the_leads_hands_again(ana: User, lea: User, assignment: Assignment) -> None:
+    escalate(assignment, ana)
     undo(answer(leases.next_for(lea, "leads"), lea), lea)
-    assert now(seat).lane == "leads"
-    assert leases.next_for(lea, "leads") == seat
+    assert now(assignment).lane == "leads"
+    assert leases.next_for(lea, "leads") == assignment
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
 def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
-    ana: User, ben: User, lea: User, seat: Seat, act: Callable[..., Decision]
+    ana: User, ben: User, lea: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
-    decision = act(seat, ana)
+    decision = act(assignment, ana)
     assert leases.next_for(ben) or leases.next_for(lea, "leads")
     with pytest.raises(CannotUndo):
         undo(decision, ana)
-    abandon(seat)
+    abandon(assignment)
     undo(decision, ana)
-    assert in_hand(ana) == seat
+    assert in_hand(ana) == assignment
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
 def test_passing_on_cannot_be_undone_once_another_has_had_a_say(
-    ana: User, ben: User, seat: Seat, act: Callable[..., Decision]
+    ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
-    decision = skip(seat, ana)
-    act(seat, ben)
-    before = state(seat.ticket)
+    decision = skip(assignment, ana)
+    act(assignment, ben)
+    before = state(assignment.ticket)
     with pytest.raises(CannotUndo):
         undo(decision, ana)
-    assert state(seat.ticket) == before
+    assert state(assignment.ticket) == before
 
 
-def test_what_came_before_ones_own_later_word_on_the_ticket_is_not_undone(ana: User, seat: Seat) -> None:
-    first = skip(seat, ana)
+def test_what_came_before_ones_own_later_word_on_the_ticket_is_not_undone(ana: User, assignment: Assignment) -> None:
+    first = skip(assignment, ana)
     leases.look_again(ana)
     answer(leases.next_for(ana), ana)
     with pytest.raises(CannotUndo):
         undo(first, ana)
-    assert state(seat.ticket) == "settled"
+    assert state(assignment.ticket) == "settled"
 
 
-def test_only_the_days_work_is_undone_without_being_named(ana: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_only_the_days_work_is_undone_without_being_named(ana: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     assert decisions.last_of(ana) == decision
     Decision.objects.update(created_at=timezone.now() - timedelta(hours=13))
     assert decisions.last_of(ana) is None
@@ -344,52 +354,54 @@ def test_only_the_days_work_is_undone_without_being_named(ana: User, seat: Seat)
 
 
 def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: User, ben: User) -> None:
-    seats = hold(*(make_ticket(f"number {number}") for number in range(6)))
-    leases.take(ben, seats[0].ticket)
-    answer(seats[1], ben)
-    leases.take(ana, seats[2].ticket)
-    made = decisions.decide_many(seats, ana, label("Account"))
-    assert {decision.seat for decision in made} == set(seats[2:])
-    assert {state(seat.ticket) for seat in seats[2:]} == {"settled"}
+    assignments = hold(*(make_ticket(f"number {number}") for number in range(6)))
+    leases.take(ben, assignments[0].ticket)
+    answer(assignments[1], ben)
+    leases.take(ana, assignments[2].ticket)
+    made = decisions.decide_many(assignments, ana, label("Account"))
+    assert {decision.assignment for decision in made} == set(assignments[2:])
+    assert {state(assignment.ticket) for assignment in assignments[2:]} == {"settled"}
     assert len({decision.batch for decision in made}) == 1
     assert {decision.verdict for decision in made} == {"corrected"}
-    assert in_hand(ben) == seats[0]
+    assert in_hand(ben) == assignments[0]
 
 
 def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None:
     billing = hold(make_ticket("one"), category=Category.objects.get(name="Billing"))
     account = hold(make_ticket("two"), category=Category.objects.get(name="Account"))
     made = decisions.decide_many([*billing, *account], ana)
-    assert {(decision.seat, decision.category.name, decision.verdict) for decision in made} == {
+    assert {(decision.assignment, decision.category.name, decision.verdict) for decision in made} == {
         (billing[0], "Billing", "accepted"),
         (account[0], "Account", "accepted"),
     }
     assert now(account[0]).ticket.category.name == "Account"
 
 
-@pytest.mark.parametrize("desk", [{"blind_share": 1}, {"double_share": 1}])
-def test_what_is_blind_or_asked_of_two_is_never_decided_with_others(ana: User, desk: dict[str, float]) -> None:
-    run_desk(**desk)
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    assert decisions.decide_many(seats, ana, label()) == []
-    assert {state(seat.ticket) for seat in seats} == {"held"}
+@pytest.mark.parametrize("review_settings", [{"blind_share": 1}, {"double_share": 1}])
+def test_what_is_blind_or_asked_of_two_is_never_decided_with_others(
+    ana: User, review_settings: dict[str, float]
+) -> None:
+    configure_review(**review_settings)
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assert decisions.decide_many(assignments, ana, label()) == []
+    assert {state(assignment.ticket) for assignment in assignments} == {"held"}
 
 
-def test_what_waits_for_a_lead_is_not_decided_with_others(ana: User, ben: User, seat: Seat) -> None:
-    escalate(seat, ana)
-    assert decisions.decide_many([seat], ben, label()) == []
+def test_what_waits_for_a_lead_is_not_decided_with_others(ana: User, ben: User, assignment: Assignment) -> None:
+    escalate(assignment, ana)
+    assert decisions.decide_many([assignment], ben, label()) == []
 
 
 def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
-    seats = hold(*(make_ticket(f"number {number}") for number in range(4)))
-    leases.take(ana, seats[0].ticket)
-    made = decisions.decide_many(seats[1:], ana)
+    assignments = hold(*(make_ticket(f"number {number}") for number in range(4)))
+    leases.take(ana, assignments[0].ticket)
+    made = decisions.decide_many(assignments[1:], ana)
     key = uuid4()
     undone = decisions.undo(made[1], ana, key=key)
     assert {undoing.undoes for undoing in undone} == set(made)
-    assert [state(seat.ticket) for seat in seats] == ["held"] * 4
-    assert in_hand(ana) == seats[0], "what was in hand is not let go for many"
-    assert Seat.objects.free(timezone.now()).count() == 3
+    assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 4
+    assert in_hand(ana) == assignments[0], "what was in hand is not let go for many"
+    assert Assignment.objects.free(timezone.now()).count() == 3
     assert decisions.undo(made[1], ana, key=key) == undone
     with pytest.raises(CannotUndo):
         undo(made[0], ana)
@@ -397,30 +409,32 @@ def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
 
 def test_no_more_than_a_set_number_is_decided_in_one_go(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(decisions, "MOST_AT_ONCE", 3)
-    seats = hold(*(make_ticket(f"number {number}") for number in range(5)))
-    assert [decision.seat for decision in decisions.decide_many(seats, ana)] == seats[:3]
+    assignments = hold(*(make_ticket(f"number {number}") for number in range(5)))
+    assert [decision.assignment for decision in decisions.decide_many(assignments, ana)] == assignments[:3]
 
 
 # Blind
 
 
 @pytest.fixture
-def blind(seat: Seat) -> Seat:
+def blind(assignment: Assignment) -> Assignment:
     """Of a ticket that a model would label Billing and Positive, without showing it."""
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     return hold(make_ticket("one to be looked at with fresh eyes"))[0]
 
 
-@pytest.mark.parametrize("told", ["category", "sentiment", "confidence", "spec", "reason"])
-def test_a_blind_seat_cannot_hold_what_the_model_said(blind: Seat, told: str) -> None:
+@pytest.mark.parametrize("told", ["category", "sentiment", "confidence", "language_model", "reason"])
+def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, told: str) -> None:
     prediction = Prediction.objects.get(ticket=blind.ticket_id)
     value = getattr(prediction, told, "unsure")
     with pytest.raises(IntegrityError), transaction.atomic():
-        Seat.objects.filter(pk=blind.pk).update(**{told: value})
+        Assignment.objects.filter(pk=blind.pk).update(**{told: value})
 
 
 @pytest.mark.parametrize(("chosen", "verdict"), [("Billing", "accepted"), ("Account", "corrected")])
-def test_a_blind_answer_is_compared_with_what_was_hidden(ana: User, blind: Seat, chosen: str, verdict: str) -> None:
+def test_a_blind_answer_is_compared_with_what_was_hidden(
+    ana: User, blind: Assignment, chosen: str, verdict: str
+) -> None:
     decision = answer(blind, ana, chosen, "Positive")
     assert (decision.blind, decision.verdict) == (True, verdict)
     assert decision.prediction == Prediction.objects.get(ticket=blind.ticket_id)
@@ -428,7 +442,7 @@ def test_a_blind_answer_is_compared_with_what_was_hidden(ana: User, blind: Seat,
 
 
 def test_a_skipped_blind_ticket_comes_back_to_others_and_then_to_a_lead(
-    ana: User, ben: User, lea: User, blind: Seat
+    ana: User, ben: User, lea: User, blind: Assignment
 ) -> None:
     for person in (ana, ben):
         assert leases.take(person, blind.ticket) == blind
@@ -439,13 +453,13 @@ def test_a_skipped_blind_ticket_comes_back_to_others_and_then_to_a_lead(
     assert answer(blind, lea).blind
 
 
-def test_a_second_look_at_a_blind_ticket_is_not_blind_once_it_was_settled(ana: User, blind: Seat) -> None:
+def test_a_second_look_at_a_blind_ticket_is_not_blind_once_it_was_settled(ana: User, blind: Assignment) -> None:
     undo(answer(blind, ana), ana)
     assert not now(blind).blind
     assert not answer(blind, ana).blind
 
 
-def test_an_undone_skip_of_a_blind_ticket_leaves_it_blind(ana: User, blind: Seat) -> None:
+def test_an_undone_skip_of_a_blind_ticket_leaves_it_blind(ana: User, blind: Assignment) -> None:
     undo(skip(blind, ana), ana)
     assert now(blind).blind
     assert answer(blind, ana).blind
@@ -455,14 +469,14 @@ def test_an_undone_skip_of_a_blind_ticket_leaves_it_blind(ana: User, blind: Seat
 
 
 @pytest.fixture
-def two(catalogue: None) -> list[Seat]:
-    """The two seats of one ticket."""
-    run_desk(double_share=1)
+def two(catalogue: None) -> list[Assignment]:
+    """The two assignments of one ticket."""
+    configure_review(double_share=1)
     return hold(make_ticket())
 
 
-def test_two_different_people_are_asked_and_who_has_one_seat_does_not_get_the_other(
-    ana: User, ben: User, cy: User, two: list[Seat]
+def test_two_different_people_are_asked_and_who_has_one_assignment_does_not_get_the_other(
+    ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
     first = leases.next_for(ana)
     assert leases.take(ana, first.ticket) == first
@@ -471,7 +485,9 @@ def test_two_different_people_are_asked_and_who_has_one_seat_does_not_get_the_ot
     assert leases.next_for(cy) is None
 
 
-def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(ana: User, ben: User, two: list[Seat]) -> None:
+def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(
+    ana: User, ben: User, two: list[Assignment]
+) -> None:
     answer(leases.next_for(ana), ana)
     ticket = now(two[0]).ticket
     assert (ticket.state, ticket.sealed) == ("held", True)
@@ -481,30 +497,32 @@ def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(ana: Use
     assert leases.next_for(ben) == two[1]
 
 
-def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Seat]) -> None:
+def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Assignment]) -> None:
     for person in (ana, ben):
         assert answer(leases.next_for(person), person, "Account").blind
     ticket = now(two[0]).ticket
     assert (ticket.state, ticket.category.name, ticket.sealed) == ("settled", "Account", False)
-    assert Seat.objects.count() == 2
+    assert Assignment.objects.count() == 2
 
 
-def test_who_is_late_for_one_of_two_is_not_told_what_the_first_said(ana: User, ben: User, two: list[Seat]) -> None:
-    seat = leases.next_for(ana)
-    answer(seat, ana)
+def test_who_is_late_for_one_of_two_is_not_told_what_the_first_said(
+    ana: User, ben: User, two: list[Assignment]
+) -> None:
+    assignment = leases.next_for(ana)
+    answer(assignment, ana)
     with pytest.raises(TooLate) as late:
-        answer(seat, ben)
+        answer(assignment, ben)
     assert late.value.standing is None
 
 
-def test_nobody_answers_both(ana: User, ben: User, two: list[Seat]) -> None:
+def test_nobody_answers_both(ana: User, ben: User, two: list[Assignment]) -> None:
     answer(two[0], ana)
     for act in (answer, skip, escalate):
         with pytest.raises(TooLate):
             act(two[1], ana)
 
 
-def test_a_late_answer_to_one_seat_lets_go_of_the_other(ana: User, ben: User, two: list[Seat]) -> None:
+def test_a_late_answer_to_one_assignment_lets_go_of_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
     first = leases.next_for(ana)
     abandon(first)
     assert leases.next_for(ben) == first
@@ -518,7 +536,7 @@ def test_a_late_answer_to_one_seat_lets_go_of_the_other(ana: User, ben: User, tw
 
 
 @pytest.fixture
-def disputed(ana: User, ben: User, two: list[Seat]) -> tuple[Decision, Decision]:
+def disputed(ana: User, ben: User, two: list[Assignment]) -> tuple[Decision, Decision]:
     """What Ana and Ben said of one ticket: not the same."""
     return answer(leases.next_for(ana), ana, "Billing"), answer(leases.next_for(ben), ben, "Account")
 
@@ -529,11 +547,11 @@ def test_two_who_disagree_have_a_lead_choose(
     ticket = disputed[0].ticket
     assert state(ticket) == "held"
     assert leases.next_for(cy) is None
-    seat = leases.next_for(lea, "leads")
-    assert (seat.purpose, seat.blind, seat.ticket_id) == ("adjudication", True, ticket.pk)
-    assert now(seat).ticket.sealed
-    decision = answer(seat, lea, "Account")
-    settled = now(seat).ticket
+    assignment = leases.next_for(lea, "leads")
+    assert (assignment.purpose, assignment.blind, assignment.ticket_id) == ("adjudication", True, ticket.pk)
+    assert now(assignment).ticket.sealed
+    decision = answer(assignment, lea, "Account")
+    settled = now(assignment).ticket
     assert (settled.state, settled.category.name, settled.sealed) == ("settled", "Account", False)
     assert decisions.standing_of(settled) == decision
 
@@ -541,7 +559,7 @@ def test_two_who_disagree_have_a_lead_choose(
 def test_who_gave_one_of_two_labels_does_not_choose_between_them(
     disputed: tuple[Decision, Decision], ana: User, ben: User
 ) -> None:
-    choice = Seat.objects.get(purpose="adjudication")
+    choice = Assignment.objects.get(purpose="adjudication")
     for person in (ana, ben):
         assert leases.next_for(person, "leads") is None
         with pytest.raises(leases.Taken):
@@ -559,12 +577,12 @@ def test_a_lead_may_skip_a_choice_and_it_stays_with_the_leads(disputed: tuple[De
 
 
 def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
-    ana: User, ben: User, two: list[Seat]
+    ana: User, ben: User, two: list[Assignment]
 ) -> None:
     first = answer(leases.next_for(ana), ana)
     undo(first, ana)
-    assert in_hand(ana) == first.seat
-    assert answer(first.seat, ana).blind, "nothing was revealed yet"
+    assert in_hand(ana) == first.assignment
+    assert answer(first.assignment, ana).blind, "nothing was revealed yet"
     assert answer(leases.next_for(ben), ben).blind
 
 
@@ -575,17 +593,17 @@ def test_either_label_can_be_undone_while_a_choice_is_awaited(
     person = (ana, ben)[who]
     undo(disputed[who], person)
     assert leases.next_for(lea, "leads") is None
-    assert Seat.objects.get(purpose="adjudication").state == "withdrawn"
-    assert answer(disputed[who].seat, person, ("Account", "Billing")[who]).blind
+    assert Assignment.objects.get(purpose="adjudication").state == "withdrawn"
+    assert answer(disputed[who].assignment, person, ("Account", "Billing")[who]).blind
     assert state(disputed[who].ticket) == "settled"
 
 
 def test_a_dispute_that_comes_up_again_is_for_a_lead_again(
     disputed: tuple[Decision, Decision], ben: User, lea: User
 ) -> None:
-    choice = Seat.objects.get(purpose="adjudication")
+    choice = Assignment.objects.get(purpose="adjudication")
     undo(disputed[1], ben)
-    answer(disputed[1].seat, ben, "General")
+    answer(disputed[1].assignment, ben, "General")
     assert leases.next_for(lea, "leads") == choice
 
 
@@ -619,43 +637,43 @@ def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision
     undo(again, lea)
     leases.let_go(lea)
     undo(disputed[0], ana)
-    assert in_hand(ana) == disputed[0].seat
+    assert in_hand(ana) == disputed[0].assignment
 
 
 @pytest.mark.parametrize("who", [0, 1])
 def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
-    ana: User, ben: User, two: list[Seat], who: int
+    ana: User, ben: User, two: list[Assignment], who: int
 ) -> None:
     people = (ana, ben)
     made = [answer(leases.next_for(person), person, "Account") for person in people]
     undo(made[who], people[who])
     assert state(two[0].ticket) == "held"
-    assert in_hand(people[who]) == made[who].seat
-    again = answer(made[who].seat, people[who], "Billing")
+    assert in_hand(people[who]) == made[who].assignment
+    again = answer(made[who].assignment, people[who], "Billing")
     assert not again.blind, "once it was settled everybody could see what was said"
-    assert Seat.objects.open().get().purpose == "adjudication"
+    assert Assignment.objects.open().get().purpose == "adjudication"
 
 
-def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: User, two: list[Seat]) -> None:
+def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
     made = [answer(leases.next_for(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
     assert {in_hand(ana), in_hand(ben)} == set(two)
-    answer(made[1].seat, ben)
-    answer(made[0].seat, ana)
+    answer(made[1].assignment, ben)
+    answer(made[0].assignment, ana)
     assert state(two[0].ticket) == "settled"
 
 
-def test_a_skipped_double_ticket_offers_neither_seat_to_the_one_who_skipped(
-    ana: User, ben: User, cy: User, two: list[Seat]
+def test_a_skipped_double_ticket_offers_neither_assignment_to_the_one_who_skipped(
+    ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
     skip(leases.next_for(ana), ana)
     assert leases.next_for(ana) is None
     assert {leases.next_for(ben), leases.next_for(cy)} == set(two)
 
 
-def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_seat(
-    ana: User, ben: User, cy: User, two: list[Seat]
+def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_assignment(
+    ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
     mine = leases.next_for(ben)
     skip(leases.next_for(ana), ana)
@@ -666,19 +684,19 @@ def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_seat(
 
 
 def test_a_lead_settles_a_double_ticket_that_two_people_could_not_label(
-    ana: User, ben: User, lea: User, two: list[Seat]
+    ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
     for person in (ana, ben):
         skip(leases.next_for(person), person)
     decision = answer(leases.next_for(lea, "leads"), lea)
     assert state(two[0].ticket) == "settled"
     undo(decision, lea)
-    assert {seat.state for seat in map(now, two)} == {"open"}
+    assert {assignment.state for assignment in map(now, two)} == {"open"}
     answer(leases.next_for(lea, "leads"), lea)
 
 
 def test_a_leads_word_on_an_escalated_double_ticket_stands_against_the_label_that_was_there(
-    ana: User, ben: User, lea: User, two: list[Seat]
+    ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
     first = answer(leases.next_for(ana), ana, "Billing")
     escalate(leases.next_for(ben), ben)
@@ -701,24 +719,26 @@ def queries(work: Callable[[], Any]) -> int:
 
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_a_decision_costs_the_same_however_many_wait(ana: User, waiting: int) -> None:
-    seats = hold(*(make_ticket(f"number {number}") for number in range(waiting)))
+    assignments = hold(*(make_ticket(f"number {number}") for number in range(waiting)))
     chosen = label()
     made: list[Decision] = []
 
-    def decide(seat: Seat) -> None:
-        made.append(decisions.decide(seat, ana, chosen, key=uuid4()))
+    def decide(assignment: Assignment) -> None:
+        made.append(decisions.decide(assignment, ana, chosen, key=uuid4()))
 
-    assert queries(lambda: decide(seats[0])) == 7, "ticket, seat, decision, merges, seat, ticket, listeners"
+    assert queries(lambda: decide(assignments[0])) == 7, (
+        "ticket, assignment, decision, merges, assignment, ticket, listeners"
+    )
     assert queries(lambda: undo(made[0], ana)) == 13
-    assert queries(lambda: skip(seats[1], ana)) == 7
-    assert queries(lambda: decisions.decide_many(seats[2:6], ana, chosen)) == 8
+    assert queries(lambda: skip(assignments[1], ana)) == 7
+    assert queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 8
     assert queries(lambda: decisions.last_of(ana)) == 1
 
 
 def test_many_cost_as_few_queries_as_two(ana: User) -> None:
-    seats = hold(*(make_ticket(f"number {number}") for number in range(42)))
-    few = queries(lambda: decisions.decide_many(seats[:2], ana))
-    assert few == queries(lambda: decisions.decide_many(seats[2:], ana))
+    assignments = hold(*(make_ticket(f"number {number}") for number in range(42)))
+    few = queries(lambda: decisions.decide_many(assignments[:2], ana))
+    assert few == queries(lambda: decisions.decide_many(assignments[2:], ana))
     first, *_others, last = Decision.objects.all()
     assert queries(lambda: undo(first, ana)) == queries(lambda: undo(last, ana))
 
@@ -726,10 +746,10 @@ def test_many_cost_as_few_queries_as_two(ana: User) -> None:
 # What the database itself refuses
 
 
-def values(seat: Seat, person: User, **changes: Any) -> dict[str, Any]:
+def values(assignment: Assignment, person: User, **changes: Any) -> dict[str, Any]:
     return {
-        "ticket": seat.ticket,
-        "seat": seat,
+        "ticket": assignment.ticket,
+        "assignment": assignment,
         "reviewer": person,
         "key": uuid4(),
         "verdict": "corrected",
@@ -758,51 +778,53 @@ NO_LABEL = {"category": None, "sentiment": None}
     ],
 )
 def test_the_database_refuses_a_decision_that_makes_no_sense(
-    ana: User, seat: Seat, constraint: str, changes: dict[str, Any]
+    ana: User, assignment: Assignment, constraint: str, changes: dict[str, Any]
 ) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        Decision.objects.create(**values(seat, ana, **changes))
+        Decision.objects.create(**values(assignment, ana, **changes))
 
 
-def test_the_database_takes_one_decision_a_key_and_one_undoing_a_decision(ana: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_the_database_takes_one_decision_a_key_and_one_undoing_a_decision(ana: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Decision.objects.create(**values(seat, ana, key=decision.key))
+        Decision.objects.create(**values(assignment, ana, key=decision.key))
     undo(decision, ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Decision.objects.create(**values(seat, ana, verdict="undone", undoes=decision, **NO_LABEL))
+        Decision.objects.create(**values(assignment, ana, verdict="undone", undoes=decision, **NO_LABEL))
 
 
-def test_only_undoing_undoes(ana: User, seat: Seat) -> None:
-    decision = answer(seat, ana)
+def test_only_undoing_undoes(ana: User, assignment: Assignment) -> None:
+    decision = answer(assignment, ana)
     with pytest.raises(IntegrityError, match="decision_undoes_one"), transaction.atomic():
-        Decision.objects.create(**values(seat, ana, undoes=decision))
+        Decision.objects.create(**values(assignment, ana, undoes=decision))
 
 
 @pytest.mark.parametrize(
     ("constraint", "changes"),
     [
-        ("seat_answered_by_somebody", {"state": "answered"}),
-        ("seat_independent_is_blind", {"purpose": "double", "blind": False}),
+        ("assignment_answered_by_somebody", {"state": "answered"}),
+        ("assignment_independent_is_blind", {"purpose": "double", "blind": False}),
     ],
 )
-def test_the_database_refuses_a_seat_that_makes_no_sense(seat: Seat, constraint: str, changes: dict[str, Any]) -> None:
+def test_the_database_refuses_a_assignment_that_makes_no_sense(
+    assignment: Assignment, constraint: str, changes: dict[str, Any]
+) -> None:
     with pytest.raises(IntegrityError, match=constraint), transaction.atomic():
-        Seat.objects.filter(pk=seat.pk).update(**changes)
+        Assignment.objects.filter(pk=assignment.pk).update(**changes)
 
 
-def test_the_database_gives_a_person_one_seat_of_a_ticket_and_a_ticket_each_number_once(
-    ana: User, two: list[Seat]
+def test_the_database_gives_a_person_one_assignment_of_a_ticket_and_a_ticket_each_number_once(
+    ana: User, two: list[Assignment]
 ) -> None:
     answer(two[0], ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Seat.objects.filter(pk=two[1].pk).update(reviewer=ana)
+        Assignment.objects.filter(pk=two[1].pk).update(reviewer=ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Seat.objects.filter(pk=two[1].pk).update(number=1)
+        Assignment.objects.filter(pk=two[1].pk).update(number=1)
 
 
-def test_a_person_who_decided_and_a_prediction_that_was_shown_are_kept(ana: User, seat: Seat) -> None:
-    answer(seat, ana, shown=what_the_model_said(seat))
+def test_a_person_who_decided_and_a_prediction_that_was_shown_are_kept(ana: User, assignment: Assignment) -> None:
+    answer(assignment, ana, shown=what_the_model_said(assignment))
     with pytest.raises(IntegrityError):
         ana.delete()
     Verdict.objects.all().delete()

@@ -9,8 +9,8 @@ from django.test.utils import CaptureQueriesContext
 
 from classifier.models import Event, Ticket, Webhook
 from review.gold import disputes, gold_labels
-from review.models import GoldLabel, Seat
-from tests.factories import hold, make_ticket, run_desk
+from review.models import Assignment, GoldLabel
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, undo
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
@@ -26,16 +26,16 @@ def events(ticket: Ticket) -> list[tuple[str, Any, bool]]:
     return [(event.kind.partition(".")[2], event.data["category"], event.data["sealed"]) for event in rows]
 
 
-def asked(**shares: float) -> list[Seat]:
-    run_desk(**shares)
+def asked(**shares: float) -> list[Assignment]:
+    configure_review(**shares)
     return hold(make_ticket())
 
 
 def test_a_decision_and_its_undoing_are_told(ana: User) -> None:
     make_webhook()
-    (seat,) = asked()
-    undo(answer(seat, ana, "Technical"), ana)
-    assert events(seat.ticket) == [
+    (assignment,) = asked()
+    undo(answer(assignment, ana, "Technical"), ana)
+    assert events(assignment.ticket) == [
         ("classified", "Billing", False),
         ("decided", "Technical", False),
         ("reopened", "Billing", False),
@@ -55,22 +55,22 @@ def test_no_label_is_told_before_both_have_answered(ana: User, ben: User) -> Non
 
 def test_a_label_in_dispute_is_told_no_longer(ana: User, lea: User) -> None:
     make_webhook()
-    (seat,) = asked()
-    answer(seat, ana)
+    (assignment,) = asked()
+    answer(assignment, ana)
     gold_labels.gather()
-    disputes.dispute(GoldLabel.objects.get(ticket=seat.ticket), lea)
-    assert events(seat.ticket)[-1] == ("reopened", None, True)
+    disputes.dispute(GoldLabel.objects.get(ticket=assignment.ticket), lea)
+    assert events(assignment.ticket)[-1] == ("reopened", None, True)
 
 
 def test_a_decision_costs_one_query_more_where_nobody_is_told(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     from review.workflow import routing
 
-    (seat,) = asked()
+    (assignment,) = asked()
     with CaptureQueriesContext(connection) as with_it:
-        answer(seat, ana)
+        answer(assignment, ana)
     monkeypatch.setattr(routing, "tell", lambda *_given: None)
-    (seat,) = asked()
+    (assignment,) = asked()
     with CaptureQueriesContext(connection) as without:
-        answer(seat, ana)
+        answer(assignment, ana)
     assert len(with_it) == len(without) + 1
     assert not Event.objects.exists()

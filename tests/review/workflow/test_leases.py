@@ -10,10 +10,10 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
 from classifier.models import Category
-from review.models import Seat
+from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import Left, Taken
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     abandon,
     answer,
@@ -28,7 +28,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> Iterator[None]:
-    run_desk()
+    configure_review()
     yield
     assert_consistent()
 
@@ -37,16 +37,16 @@ def due(minutes: float) -> datetime:
     return timezone.now() + timedelta(minutes=minutes)
 
 
-def minutes_left(seat: Seat | None) -> float:
+def minutes_left(assignment: Assignment | None) -> float:
     """Of the lease that begins now or began just now."""
-    assert seat
-    assert seat.leased_until
-    return (seat.leased_until - timezone.now()) / timedelta(minutes=1)
+    assert assignment
+    assert assignment.leased_until
+    return (assignment.leased_until - timezone.now()) / timedelta(minutes=1)
 
 
-def all_in_turn(*people: User) -> list[Seat]:
+def all_in_turn(*people: User) -> list[Assignment]:
     """What these people get one after the other; each keeps what they got."""
-    return [seat for seat in map(leases.next_for, people) if seat]
+    return [assignment for assignment in map(leases.next_for, people) if assignment]
 
 
 def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None:
@@ -59,8 +59,8 @@ def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None
 
 
 def test_of_two_that_are_worth_the_same_the_older_one_comes_first(ana: User, ben: User) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    assert all_in_turn(ana, ben) == seats
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    assert all_in_turn(ana, ben) == assignments
 
 
 def test_what_is_due_soon_comes_before_all_others_by_its_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
@@ -76,20 +76,20 @@ def test_what_is_due_soon_comes_before_all_others_by_its_due_time(ana: User, ben
 def test_how_soon_is_soon_is_set_at_the_desk(ana: User) -> None:
     hold(make_ticket("one"), confidence=0.1)
     (due_in_an_hour,) = hold(make_ticket("two", due_at=due(60)), confidence=0.8)
-    run_desk(urgent_minutes=61)
+    configure_review(urgent_minutes=61)
     assert leases.next_for(ana) == due_in_an_hour
 
 
 def test_nobody_gets_what_another_has_in_hand(ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket())
-    assert leases.next_for(ana) == seat
+    (assignment,) = hold(make_ticket())
+    assert leases.next_for(ana) == assignment
     assert leases.next_for(ben) is None
 
 
 def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
     first = leases.next_for(ana)
-    Seat.objects.filter(pk=first.pk).update(leased_until=due(1))
+    Assignment.objects.filter(pk=first.pk).update(leased_until=due(1))
     second = leases.next_for(ana)
     assert second == first
     assert minutes_left(second) > 9
@@ -97,49 +97,49 @@ def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None
 
 def test_a_ticket_that_somebody_leaves_comes_back_by_itself(ana: User, ben: User) -> None:
     hold(make_ticket())
-    seat = leases.next_for(ana)
-    abandon(seat)
-    assert leases.next_for(ben) == seat
-    assert now(seat).reviewer == ben
+    assignment = leases.next_for(ana)
+    abandon(assignment)
+    assert leases.next_for(ben) == assignment
+    assert now(assignment).reviewer == ben
     assert leases.next_for(ana) is None
 
 
 def test_a_lease_that_ran_out_is_still_mine_while_nobody_else_has_come(ana: User, ben: User) -> None:
     hold(make_ticket())
-    seat = leases.next_for(ana)
-    abandon(seat)
-    assert leases.next_for(ana) == seat
+    assignment = leases.next_for(ana)
+    abandon(assignment)
+    assert leases.next_for(ana) == assignment
     assert leases.next_for(ben) is None
 
 
 def test_a_lease_lasts_as_long_as_it_is_set(ana: User) -> None:
-    run_desk(lease_minutes=3)
+    configure_review(lease_minutes=3)
     hold(make_ticket())
     assert 2.9 < minutes_left(leases.next_for(ana)) <= 3
 
 
 def test_who_still_works_on_it_keeps_it(ana: User, ben: User) -> None:
     hold(make_ticket())
-    seat = leases.next_for(ana)
-    abandon(seat)
-    assert leases.keep(ana, seat.pk)
+    assignment = leases.next_for(ana)
+    abandon(assignment)
+    assert leases.keep(ana, assignment.pk)
     assert leases.next_for(ben) is None
 
 
 def test_what_another_has_taken_over_cannot_be_kept(ana: User, ben: User) -> None:
     hold(make_ticket())
-    seat = leases.next_for(ana)
-    abandon(seat)
+    assignment = leases.next_for(ana)
+    abandon(assignment)
     leases.next_for(ben)
-    assert not leases.keep(ana, seat.pk)
-    assert now(seat).reviewer == ben
+    assert not leases.keep(ana, assignment.pk)
+    assert now(assignment).reviewer == ben
 
 
 def test_what_is_given_back_is_there_for_others_at_once(ana: User, ben: User) -> None:
     hold(make_ticket())
-    seat = leases.next_for(ana)
+    assignment = leases.next_for(ana)
     leases.let_go(ana)
-    assert leases.next_for(ben) == seat
+    assert leases.next_for(ben) == assignment
 
 
 def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User, ben: User) -> None:
@@ -151,10 +151,10 @@ def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User,
 
 
 def test_taking_what_one_has_begins_its_lease_anew(ana: User) -> None:
-    (seat,) = hold(make_ticket())
-    leases.take(ana, seat.ticket)
-    abandon(seat)
-    assert minutes_left(leases.take(ana, seat.ticket)) > 9
+    (assignment,) = hold(make_ticket())
+    leases.take(ana, assignment.ticket)
+    abandon(assignment)
+    assert minutes_left(leases.take(ana, assignment.ticket)) > 9
 
 
 def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User, ben: User) -> None:
@@ -169,19 +169,19 @@ def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User
 
 
 def test_what_is_answered_cannot_be_taken(ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket())
-    answer(seat, ana)
+    (assignment,) = hold(make_ticket())
+    answer(assignment, ana)
     with pytest.raises(Taken):
-        leases.take(ben, seat.ticket)
+        leases.take(ben, assignment.ticket)
 
 
 def test_agents_do_not_get_what_waits_for_a_lead(ana: User, ben: User, lea: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     escalate(leases.next_for(ana), ana)
     assert leases.next_for(ben) is None
     with pytest.raises(Taken):
-        leases.take(ben, seat.ticket)
-    assert leases.next_for(lea, "leads") == seat
+        leases.take(ben, assignment.ticket)
+    assert leases.next_for(lea, "leads") == assignment
 
 
 def test_who_changes_lanes_lets_go_of_what_was_in_hand(ana: User, lea: User) -> None:
@@ -217,8 +217,8 @@ def test_an_abandoned_ticket_that_i_passed_on_is_in_nobodys_hands(ana: User, ben
     assert leases.left_for(ana) == Left(in_other_hands=0, not_for_me=1)
 
 
-def test_the_other_of_two_seats_is_told_as_not_for_me(ana: User) -> None:
-    run_desk(double_share=1)
+def test_the_other_of_two_assignments_is_told_as_not_for_me(ana: User) -> None:
+    configure_review(double_share=1)
     hold(make_ticket())
     answer(leases.next_for(ana), ana)
     assert leases.next_for(ana) is None
@@ -227,23 +227,23 @@ def test_the_other_of_two_seats_is_told_as_not_for_me(ana: User) -> None:
 
 
 def test_a_single_agent_can_look_again_at_what_they_skipped(ana: User) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    for _seat in seats:
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    for _assignment in assignments:
         skip(leases.next_for(ana), ana)
     assert leases.next_for(ana) is None
     assert leases.look_again(ana) == 2
     assert leases.look_again(ana) == 0
-    for seat in seats:
-        assert leases.next_for(ana) == seat
-        answer(seat, ana)
+    for assignment in assignments:
+        assert leases.next_for(ana) == assignment
+        answer(assignment, ana)
 
 
 def test_skipping_twice_alone_is_no_reason_to_ask_a_lead(ana: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     skip(leases.next_for(ana), ana)
     leases.look_again(ana)
     skip(leases.next_for(ana), ana)
-    assert now(seat).lane == "agents"
+    assert now(assignment).lane == "agents"
 
 
 def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(ana: User, ben: User) -> None:
@@ -256,7 +256,7 @@ def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(a
 
 def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
-    for _seat in (first, second):
+    for _assignment in (first, second):
         escalate(leases.next_for(ana), ana)
     skip(leases.next_for(lea, "leads"), lea)
     assert leases.next_for(lea, "leads") == second
@@ -268,22 +268,22 @@ def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea:
 
 
 def test_a_lead_may_look_at_what_they_escalated_themselves(lea: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     escalate(leases.next_for(lea), lea)
-    assert leases.next_for(lea, "leads") == seat
+    assert leases.next_for(lea, "leads") == assignment
 
 
 def test_counts_stop_at_a_limit() -> None:
     hold(*(make_ticket(f"number {number}") for number in range(5)))
-    assert Seat.objects.open().count_to(3) == 3
-    assert Seat.objects.open().count_to(9) == 5
+    assert Assignment.objects.open().count_to(3) == 3
+    assert Assignment.objects.open().count_to(9) == 5
 
 
 def test_a_person_has_one_ticket_in_hand_and_a_ticket_is_in_one_persons_hands(ana: User) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
+    assignments = hold(make_ticket("one"), make_ticket("two"))
     leases.next_for(ana)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Seat.objects.filter(pk__in=[seat.pk for seat in seats]).update(reviewer=ana)
+        Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(reviewer=ana)
 
 
 def queries(work: object, *arguments: object) -> int:

@@ -9,9 +9,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 
 from classifier.models import Prediction, Ticket
-from review.models import Seat
+from review.models import Assignment
 from review.workflow.prepared import Columns, Prepared, rows
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.django_db
 
@@ -67,10 +67,10 @@ def test_what_is_deferred_stays_so(django_assert_num_queries: Any) -> None:
 
 
 @pytest.mark.usefixtures("catalogue")
-@pytest.mark.parametrize("model", [Ticket, Seat, Prediction])
+@pytest.mark.parametrize("model", [Ticket, Assignment, Prediction])
 def test_values_are_those_of_python(model: Any) -> None:
     """Times, truth and JSON come from the database in other forms."""
-    run_desk()
+    configure_review()
     hold(make_ticket("one two", due_at=timezone.now()), words=[[0, 3]])
     columns: Columns[Any] = Columns(model)
     sql = f"SELECT {columns.of('r')}, 1, 'beside' FROM {model._meta.db_table} r WHERE id > %s"  # noqa: S608

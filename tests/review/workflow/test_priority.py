@@ -48,7 +48,7 @@ def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
     assert value(Signals(None, False, 0)) == value(Signals(0.0, False, 0)) > value(Signals(0.4, False, 0))
 
 
-def test_a_blind_seat_stands_among_others_that_are_doubtful() -> None:
+def test_a_blind_assignment_stands_among_others_that_are_doubtful() -> None:
     assert drawn(0.0) == value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
     assert drawn(0.999) < value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
 
@@ -65,8 +65,8 @@ def test_everything_that_waits_has_one_place(count: int, first: int, seed: int) 
 
 
 def test_what_is_in_doubt_comes_first() -> None:
-    doubts = np.array([0.1] * 15 + [0.9] + [0.1] * 14, np.float32)
-    assert most_instructive(cloud(30), doubts, np.zeros(30, np.float32), 30)[0] == 15
+    label_issues = np.array([0.1] * 15 + [0.9] + [0.1] * 14, np.float32)
+    assert most_instructive(cloud(30), label_issues, np.zeros(30, np.float32), 30)[0] == 15
 
 
 def test_what_is_like_a_labelled_one_comes_last() -> None:

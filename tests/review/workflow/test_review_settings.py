@@ -5,9 +5,9 @@ from math import sqrt
 import pytest
 from django.db import IntegrityError, transaction
 
-from review.models import Desk, Seat
+from review.models import Assignment, ReviewSettings
 from review.workflow.assigning import drawn_for
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 TICKETS = range(1, 2_001)
 
@@ -19,51 +19,53 @@ def is_about(count: int, share: float) -> bool:
 
 @pytest.mark.django_db
 def test_the_desk_is_there_when_it_is_first_needed_and_stays_one() -> None:
-    desk = Desk.current()
-    assert desk == Desk.current()
-    assert (desk.blind_share, desk.double_share, desk.lease_minutes) == (0.1, 0.05, 10)
+    review_settings = ReviewSettings.current()
+    assert review_settings == ReviewSettings.current()
+    assert (review_settings.blind_share, review_settings.double_share, review_settings.lease_minutes) == (0.1, 0.05, 10)
     with pytest.raises(IntegrityError), transaction.atomic():
-        Desk.objects.create(pk=2)
+        ReviewSettings.objects.create(pk=2)
 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("wrong", [{"blind_share": 1.01}, {"double_share": -0.1}, {"lease_minutes": 0}])
 def test_a_share_is_a_share_and_a_lease_lasts(wrong: dict[str, float]) -> None:
-    desk = Desk.current()
+    review_settings = ReviewSettings.current()
     with pytest.raises(IntegrityError), transaction.atomic():
-        Desk.objects.filter(pk=desk.pk).update(**wrong)
+        ReviewSettings.objects.filter(pk=review_settings.pk).update(**wrong)
 
 
 @pytest.mark.parametrize(("blind", "double"), [(0.1, 0.05), (0.5, 0.5), (0.02, 0.3)])
 def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
-    draws = [drawn_for(Desk(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
-    assert is_about(sum(draw.purpose == Seat.Purpose.DOUBLE for draw in draws), double)
-    assert is_about(sum(draw.purpose == Seat.Purpose.REVIEW and draw.blind for draw in draws), blind * (1 - double))
+    draws = [drawn_for(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
+    assert is_about(sum(draw.purpose == Assignment.Purpose.DOUBLE for draw in draws), double)
+    assert is_about(
+        sum(draw.purpose == Assignment.Purpose.REVIEW and draw.blind for draw in draws), blind * (1 - double)
+    )
     assert is_about(sum(not draw.blind for draw in draws), (1 - blind) * (1 - double))
 
 
 def test_every_draw_tells_with_which_probability_it_came_out() -> None:
-    desk = Desk(blind_share=0.1, double_share=0.05, seed="seed")
-    draws = [drawn_for(desk, pk) for pk in TICKETS]
+    review_settings = ReviewSettings(blind_share=0.1, double_share=0.05, seed="seed")
+    draws = [drawn_for(review_settings, pk) for pk in TICKETS]
     told = {(draw.purpose, draw.blind): draw.share for draw in draws}
     assert told == {
-        (Seat.Purpose.DOUBLE, True): pytest.approx(0.05),
-        (Seat.Purpose.REVIEW, True): pytest.approx(0.95 * 0.1),
-        (Seat.Purpose.REVIEW, False): pytest.approx(0.95 * 0.9),
+        (Assignment.Purpose.DOUBLE, True): pytest.approx(0.05),
+        (Assignment.Purpose.REVIEW, True): pytest.approx(0.95 * 0.1),
+        (Assignment.Purpose.REVIEW, False): pytest.approx(0.95 * 0.9),
     }
 
 
 def test_the_same_seed_draws_the_same_and_another_one_something_else() -> None:
     def drawn(seed: str) -> list[bool]:
-        return [drawn_for(Desk(blind_share=0.5, double_share=0, seed=seed), pk).blind for pk in TICKETS]
+        return [drawn_for(ReviewSettings(blind_share=0.5, double_share=0, seed=seed), pk).blind for pk in TICKETS]
 
     assert drawn("one") == drawn("one")
     assert is_about(sum(a == b for a, b in zip(drawn("one"), drawn("another"), strict=True)), 0.5)
 
 
 def test_draws_for_different_purposes_know_nothing_of_each_other() -> None:
-    desk = Desk(seed="seed")
-    both = sum(desk.draw(pk, "double") < 0.5 and desk.draw(pk, "blind") < 0.5 for pk in TICKETS)
+    review_settings = ReviewSettings(seed="seed")
+    both = sum(review_settings.draw(pk, "double") < 0.5 and review_settings.draw(pk, "blind") < 0.5 for pk in TICKETS)
     assert is_about(both, 0.25)
 
 
@@ -72,15 +74,19 @@ def test_draws_for_different_purposes_know_nothing_of_each_other() -> None:
     [(0, 0, ("review", False)), (1, 0, ("review", True)), (0, 1, ("double", True)), (1, 1, ("double", True))],
 )
 def test_a_share_of_none_is_none_and_of_all_is_all(blind: float, double: float, all_are: tuple[str, bool]) -> None:
-    draws = [drawn_for(Desk(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
+    draws = [drawn_for(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
     assert {(str(draw.purpose), draw.blind, draw.share) for draw in draws} == {(*all_are, 1.0)}
 
 
 @pytest.mark.usefixtures("catalogue")
 def test_what_is_drawn_is_what_is_opened() -> None:
-    desk = run_desk(blind_share=0.4, double_share=0.3)
-    seats = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
-    for seat in seats:
-        assert (seat.purpose, seat.blind, seat.share) == drawn_for(desk, seat.ticket_id)
-    assert len({(seat.purpose, seat.blind) for seat in seats}) == 3
-    assert [seat.number for seat in seats if seat.purpose == "double"] == [1, 2] * (len(seats) - 40)
+    review_settings = configure_review(blind_share=0.4, double_share=0.3)
+    assignments = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
+    for assignment in assignments:
+        assert (assignment.purpose, assignment.blind, assignment.share) == drawn_for(
+            review_settings, assignment.ticket_id
+        )
+    assert len({(assignment.purpose, assignment.blind) for assignment in assignments}) == 3
+    assert [assignment.number for assignment in assignments if assignment.purpose == "double"] == [1, 2] * (
+        len(assignments) - 40
+    )

@@ -12,15 +12,15 @@ from django.utils import timezone
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import Ticket
-from review.models import Seat, SkipReason
+from review.models import Assignment, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decisions import Shown
 from review.worklist import lead_inbox
 from tests.factories import (
+    configure_review,
     hold,
     make_ticket,
     make_user,
-    run_desk,
 )
 from tests.review.actions import (
     answer,
@@ -43,11 +43,11 @@ def hand_up(reviewer: User, text: str) -> Ticket:
 
 def differ(one: User, other: User, text: str = "Which of the two?") -> Ticket:
     """Two people label it independently, as Billing and as Technical."""
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket(text)
-    for seat, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
-        answer(seat, person, category)
-    run_desk()
+    for assignment, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+        answer(assignment, person, category)
+    configure_review()
     return ticket
 
 
@@ -79,7 +79,9 @@ def rows(content: str, heading: str) -> list[str]:
 
 def test_an_escalated_ticket_is_there_with_who_and_why(lead: Client, ana: User) -> None:
     ticket = hand_up(ana, "I will see you in court.")
-    Seat.objects.update(received_at=timezone.now() - timedelta(hours=3), due_at=timezone.now() + timedelta(minutes=31))
+    Assignment.objects.update(
+        received_at=timezone.now() - timedelta(hours=3), due_at=timezone.now() + timedelta(minutes=31)
+    )
     (row,) = rows(shows(lead), "escalated")
     assert "I will see you in court." in row
     assert "ana escalated it: Is this a threat?" in row
@@ -88,21 +90,21 @@ def test_an_escalated_ticket_is_there_with_who_and_why(lead: Client, ana: User) 
 
 
 def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(lead: Client, ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket("Ei ymmärrä."))
-    decisions.skip(seat, ana, SkipReason.LANGUAGE, key=uuid4())
+    (assignment,) = hold(make_ticket("Ei ymmärrä."))
+    decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4())
     assert rows(shows(lead), "escalated") == []
-    skip(seat, ben, note="Finnish?")
+    skip(assignment, ben, note="Finnish?")
     (row,) = rows(shows(lead), "escalated")
     assert "ana skipped it: I do not read this language" in row
     assert "ben skipped it: I cannot tell what it is about. Finnish?" in row
 
 
 def test_what_was_taken_back_is_no_reason_any_more(lead: Client, ana: User, ben: User) -> None:
-    (seat,) = hold(make_ticket())
-    undo(skip(seat, ana), ana)
+    (assignment,) = hold(make_ticket())
+    undo(skip(assignment, ana), ana)
     leases.let_go(ana)
     for person in (ben, make_user("cara", "Agent")):
-        skip(seat, person)
+        skip(assignment, person)
     (row,) = rows(shows(lead), "escalated")
     assert "ben skipped it" in row
     assert "cara skipped it" in row
@@ -122,7 +124,7 @@ def test_a_disagreement_tells_neither_who_nor_what(lead: Client, ana: User, ben:
 
 
 def test_who_skipped_it_before_others_labelled_it_is_not_told(lead: Client, ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = make_ticket()
     first, second = hold(ticket)
     cara = make_user("cara", "Agent")
@@ -135,7 +137,7 @@ def test_who_skipped_it_before_others_labelled_it_is_not_told(lead: Client, ana:
 def test_the_oldest_come_first(lead: Client, ana: User) -> None:
     for age in (1, 5, 3):
         ticket = hand_up(ana, f"{age} days old")
-        Seat.objects.filter(ticket=ticket).update(received_at=timezone.now() - timedelta(days=age))
+        Assignment.objects.filter(ticket=ticket).update(received_at=timezone.now() - timedelta(days=age))
     assert [row.split(" days old")[0] for row in rows(shows(lead), "escalated")] == ["5", "3", "1"]
 
 
@@ -156,8 +158,8 @@ def test_no_more_are_shown_and_counted_than_the_page_holds(
 
 
 def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead: Client, ana: User) -> None:
-    (seat,) = hold(make_ticket("<script>alert(1)</script>"))
-    decisions.escalate(seat, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
+    (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
+    decisions.escalate(assignment, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
     content = shows(lead)
     assert "<script>alert" not in content
     assert "<img src=x" not in content
@@ -165,7 +167,7 @@ def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead: Client, ana: Us
 
 def test_an_answered_one_is_gone(lead: Client, ana: User, lea: User) -> None:
     hand_up(ana, "Please decide.")
-    answer(Seat.objects.get(), lea)
+    answer(Assignment.objects.get(), lea)
     assert rows(shows(lead), "escalated") == []
     assert "Work through them" not in shows(lead)
 
@@ -191,16 +193,16 @@ def test_the_way_to_all_of_them_is_on_the_page(lead: Client, ana: User) -> None:
 
 def test_what_another_lead_has_in_hand_is_not_offered(lead: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
-    leases.take(make_user("leo", "Lead"), ticket, Seat.Lane.LEADS)
+    leases.take(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead), "escalated")
     assert "leo has it in hand" in row
     assert "Take this one" not in row
-    Seat.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
+    Assignment.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
     assert "Take this one" in rows(shows(lead), "escalated")[0]
 
 
 def test_what_a_lead_has_in_hand_already_is_still_offered(lead: Client, ana: User, lea: User) -> None:
-    leases.take(lea, hand_up(ana, "Please decide."), Seat.Lane.LEADS)
+    leases.take(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
     assert "Take this one" in rows(shows(lead), "escalated")[0]
 
 
@@ -220,7 +222,7 @@ def test_a_lead_may_take_what_they_escalated_themselves(lead: Client, lea: User)
 
 
 def test_the_page_says_in_words_how_far_people_agree(lead: Client, ana: User, ben: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     for number in range(20):
         first, second = hold(make_ticket())
         said = "Technical" if number % 2 else "Billing"
@@ -236,11 +238,11 @@ def test_the_page_says_in_words_how_far_people_agree(lead: Client, ana: User, be
 
 def test_the_page_says_how_much_the_suggestion_pulls(lead: Client, ana: User) -> None:
     for blind, category in ((0, "Billing"), (0, "Billing"), (1, "Technical"), (1, "Billing")):
-        run_desk(blind_share=blind)
+        configure_review(blind_share=blind)
         ticket = make_ticket()
-        (seat,) = hold(ticket, **label("Billing")._asdict())
+        (assignment,) = hold(ticket, **label("Billing")._asdict())
         shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
-        answer(seat, ana, category, shown=shown)
+        answer(assignment, ana, category, shown=shown)
     part = section(shows(lead), "anchoring")
     assert "people say what the model says in 100% of 2 reviews; blind, in 50% of 2." in part
     assert "The difference is 50 points (-27 to 91). No pull can be told from these reviews." in part
@@ -248,9 +250,9 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead: Client, ana: User) ->
 
 
 def test_the_page_lists_agents_with_their_pace(lead: Client, ana: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
-    answer(seat, ana, shown=Shown(since=since))
+    answer(assignment, ana, shown=Shown(since=since))
     hand_up(ana, "Please decide.")
     part = section(shows(lead), "agents")
     assert "ana 2 12 0% 50% 0% 0% 50% – now" in part

@@ -10,11 +10,11 @@ from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import Ticket
-from review.models import Decision, Seat, SkipReason
+from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
 from review.workflow.decisions import Shown
 from review.worklist import my_decisions
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
     escalate,
@@ -32,9 +32,9 @@ MINE, SCREEN, WORK = reverse("review:mine"), reverse("review:screen"), reverse("
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:
     """A label for a ticket of which the model says Billing, and shows it where the desk lets it."""
     ticket = make_ticket(text)
-    seat = hold(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
-    shown = Shown() if seat.blind else Shown(prediction=ticket.predictions.get())
-    return answer(seat, reviewer, category, shown=shown, **values)
+    assignment = hold(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
+    shown = Shown() if assignment.blind else Shown(prediction=ticket.predictions.get())
+    return answer(assignment, reviewer, category, shown=shown, **values)
 
 
 def shows(client: Client, url: str = MINE) -> str:
@@ -116,9 +116,9 @@ def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent: Client, ana
 def test_each_tab_has_its_kind(agent: Client, ana: User, kind: str, found: list[str]) -> None:
     decide(ana, "shown and accepted")
     decide(ana, "shown and corrected", category="Technical")
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     decide(ana, "labelled blind")
-    run_desk()
+    configure_review()
     skip(hold(make_ticket("passed on"))[0], ana)
     escalate(hold(make_ticket("handed up"))[0], ana)
     undo(decide(ana, "taken back", category="General"), ana)
@@ -137,9 +137,9 @@ def test_a_label_of_a_sealed_ticket_tells_nothing_that_a_model_or_another_said(
     agent: Client, ana: User, ben: User
 ) -> None:
     """Nor does the tab in which it stands: accepted would mean that the model says the same."""
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     decision = decide(ana, "still asked about", category="Billing")
-    other = Seat.objects.open().get(ticket=decision.ticket)
+    other = Assignment.objects.open().get(ticket=decision.ticket)
     answer(other, ben, "Account", note="Ben thinks otherwise.")
     assert Ticket.objects.get().sealed
     content = shows(agent)
@@ -161,20 +161,20 @@ def test_a_ticket_that_is_sealed_later_hides_an_earlier_verdict_too(agent: Clien
 
 
 def test_a_blind_review_is_told_to_have_been_one(agent: Client, ana: User) -> None:
-    run_desk(blind_share=1)
+    configure_review(blind_share=1)
     decide(ana)
     (row,) = entries(shows(agent))
     assert "Labelled Billing Neutral blind: suggestions were hidden" in row
 
 
 def test_a_lead_who_chose_otherwise_is_told_once_they_have(agent: Client, ana: User, ben: User, lea: User) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     tickets = [decide(ana, "overruled").ticket, decide(ana, "upheld").ticket]
     for ticket in tickets:
-        answer(Seat.objects.open().get(ticket=ticket), ben, "Account")
+        answer(Assignment.objects.open().get(ticket=ticket), ben, "Account")
     assert "A lead chose" not in shows(agent)
     for ticket, chosen in zip(tickets, ("Account", "Billing"), strict=True):
-        answer(Seat.objects.open().get(ticket=ticket), lea, chosen)
+        answer(Assignment.objects.open().get(ticket=ticket), lea, chosen)
     upheld, overruled = entries(shows(agent))
     assert "A lead chose Account | Neutral." in overruled
     assert "A lead chose" not in upheld
@@ -224,10 +224,10 @@ def test_whatever_is_no_key_means_the_first_page(agent: Client, ana: User, befor
 def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
     agent: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     for _time in range(number):
         decision = decide(ana)
-        answer(Seat.objects.open().get(ticket=decision.ticket), ben, "Billing")
+        answer(Assignment.objects.open().get(ticket=decision.ticket), ben, "Billing")
     agent.get(MINE)
     # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
     # what leads chose.
@@ -247,7 +247,7 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent: Client
     assert "once more, please" in content
     assert decision.undone_by.reviewer == ana
     assert Ticket.objects.get(pk=decision.ticket_id).state == Ticket.State.HELD
-    assert Seat.objects.get(pk=decision.seat_id).reviewer == ana
+    assert Assignment.objects.get(pk=decision.assignment_id).reviewer == ana
 
 
 def test_the_form_of_the_page_reopens(agent: Client, ana: User) -> None:
@@ -282,10 +282,10 @@ def test_reopening_twice_by_a_double_click_undoes_once(agent: Client, ana: User)
 def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
     agent: Client, ana: User, ben: User, lea: User
 ) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     decision = decide(ana)
-    answer(Seat.objects.open().get(ticket=decision.ticket), ben, "Account")
-    answer(Seat.objects.open().get(ticket=decision.ticket), lea, "Account")
+    answer(Assignment.objects.open().get(ticket=decision.ticket), ben, "Account")
+    answer(Assignment.objects.open().get(ticket=decision.ticket), lea, "Account")
     target, content = reopen(agent, decision, "?kind=blind", key=str(uuid4()))
     assert target == f"{MINE}?kind=blind"
     assert "This cannot be undone: others have gone on from it meanwhile." in content
@@ -295,10 +295,10 @@ def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
 def test_a_lead_reopens_what_they_chose_and_is_led_to_the_leads_lane(
     client: Client, ana: User, ben: User, lea: User
 ) -> None:
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     ticket = decide(ana, "which of the two?").ticket
-    answer(Seat.objects.open().get(ticket=ticket), ben, "Account")
-    word = answer(Seat.objects.open().get(ticket=ticket), lea, "Account")
+    answer(Assignment.objects.open().get(ticket=ticket), ben, "Account")
+    word = answer(Assignment.objects.open().get(ticket=ticket), lea, "Account")
     client.force_login(lea)
     target, content = reopen(client, word, key=str(uuid4()))
     assert target == WORK
@@ -306,23 +306,23 @@ def test_a_lead_reopens_what_they_chose_and_is_led_to_the_leads_lane(
 
 
 def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea: User) -> None:
-    (seat,) = hold(make_ticket("Is this a threat?"))
-    escalate(seat, ana)
-    decision = answer(seat, lea)
+    (assignment,) = hold(make_ticket("Is this a threat?"))
+    escalate(assignment, ana)
+    decision = answer(assignment, lea)
     client.force_login(lea)
     target, content = reopen(client, decision, key=str(uuid4()))
     assert target == WORK
-    assert Seat.objects.get().reviewer == lea
+    assert Assignment.objects.get().reviewer == lea
     assert "is back in your hands" in content
 
 
 def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent: Client, ana: User) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
-    _first, second, _third = decisions.decide_many(seats, ana)
+    assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
+    _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent, second, key=str(uuid4()))
     assert f"Undone: ticket {second.ticket_id} is back in your hands." in content
-    assert [state(seat.ticket) for seat in seats] == ["settled", "held", "settled"]
-    assert Seat.objects.held_by(ana).get().ticket_id == second.ticket_id
+    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "held", "settled"]
+    assert Assignment.objects.held_by(ana).get().ticket_id == second.ticket_id
 
 
 def test_without_a_key_it_works_all_the_same(agent: Client, ana: User) -> None:

@@ -11,35 +11,35 @@ from django.utils import timezone
 
 from classifier.models import (
     Category,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
     Ticket,
 )
 from review.duplicates import incidents
-from review.models import Seat
+from review.models import Assignment
 from review.worklist.filter_options import Choices
-from review.worklist.filters import SeatFilter
+from review.worklist.filters import AssignmentFilter
 from review.worklist.listing import stretches
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 
 WAITING = 20_000
 
 
 @pytest.fixture
 def many(catalogue: None) -> None:
-    """So many open seats, written by the database itself."""
-    run_desk()
+    """So many open assignments, written by the database itself."""
+    configure_review()
     hold(make_ticket())
-    tickets, seats = (", ".join(f"one.{name}" for name in columns(model)) for model in (Ticket, Seat))
+    tickets, assignments = (", ".join(f"one.{name}" for name in columns(model)) for model in (Ticket, Assignment))
     with connection.cursor() as cursor:
         cursor.execute(
             f"INSERT INTO classifier_ticket ({tickets.replace('one.', '')})"  # noqa: S608 - names of columns
             f" SELECT {tickets} FROM classifier_ticket one, {numbers(WAITING)}"
         )
         cursor.execute(
-            f"INSERT INTO review_seat (ticket_id, value, due_at, {seats.replace('one.', '')})"  # noqa: S608
+            f"INSERT INTO review_assignment (ticket_id, value, due_at, {assignments.replace('one.', '')})"  # noqa: S608
             " SELECT ticket.id, (ticket.id * 7919 %% 10007) / 10007.0, ticket.received_at,"
-            f" {seats} FROM classifier_ticket ticket, review_seat one WHERE ticket.id <> one.ticket_id",
+            f" {assignments} FROM classifier_ticket ticket, review_assignment one WHERE ticket.id <> one.ticket_id",
             [],
         )
         cursor.execute("ANALYZE")
@@ -48,7 +48,7 @@ def many(catalogue: None) -> None:
 def columns(model: type[Any]) -> list[str]:
     """Quoted; without those that differ from row to row."""
     names = [field.column for field in model._meta.concrete_fields]
-    differ = {"id", "ticket_id", "value", *(["due_at"] if model is Seat else [])}
+    differ = {"id", "ticket_id", "value", *(["due_at"] if model is Assignment else [])}
     return [connection.ops.quote_name(name) for name in names if name not in differ]
 
 
@@ -58,25 +58,25 @@ def numbers(most: int) -> str:
     return f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {most}) SELECT n FROM s)"  # noqa: S608
 
 
-def plan(seats: Any, most: int = 1) -> str:
+def plan(assignments: Any, most: int = 1) -> str:
     """How the database goes about it, for as many rows as are asked for."""
-    return str(seats[:most].explain())
+    return str(assignments[:most].explain())
 
 
 def assert_walks(index: str, found: str) -> None:
     assert index in found, found
-    for costly in ("Seq Scan on review_seat", "SCAN review_seat", "Sort", "TEMP B-TREE"):
+    for costly in ("Seq Scan on review_assignment", "SCAN review_assignment", "Sort", "TEMP B-TREE"):
         assert costly not in found, found
 
 
 @pytest.mark.usefixtures("many")
 def test_the_next_ticket_is_found_by_an_index_and_nothing_is_sorted(ana: User) -> None:
     now = timezone.now()
-    assert Seat.objects.open().count() == WAITING + 1
-    for lane in Seat.Lane.values:
-        free = Seat.objects.in_lane(lane).free(now).answerable_by(ana)
-        assert_walks("seat_by_value", plan(free.order_by("-value", "pk")))
-        assert_walks("seat_by_due", plan(free.filter(due_at__lte=now).order_by("due_at")))
+    assert Assignment.objects.open().count() == WAITING + 1
+    for lane in Assignment.Lane.values:
+        free = Assignment.objects.in_lane(lane).free(now).answerable_by(ana)
+        assert_walks("assignment_by_value", plan(free.order_by("-value", "pk")))
+        assert_walks("assignment_by_due", plan(free.filter(due_at__lte=now).order_by("due_at")))
 
 
 @pytest.mark.usefixtures("many")
@@ -85,35 +85,35 @@ def test_what_the_queue_is_filtered_by_is_found_in_the_order_of_value(ana: User)
         "reason": "disagreement",
         "category": Category.objects.last(),
         "sentiment": Sentiment.objects.last(),
-        "spec": ModelSpec.objects.last(),
+        "language_model": LanguageModel.objects.last(),
         "language": "de",
     }
-    Seat.objects.update(due_at=None)
-    tenth = Seat.objects.annotate(tenth=Mod("pk", 10)).filter(tenth=0).update(**chosen)
+    Assignment.objects.update(due_at=None)
+    tenth = Assignment.objects.annotate(tenth=Mod("pk", 10)).filter(tenth=0).update(**chosen)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     for name, value in chosen.items():
         query = QueryDict(mutable=True)
-        query["model" if name == "spec" else name] = str(getattr(value, "pk", value))
-        seats = SeatFilter(query, ana, Choices.current()).passed_over()
+        query["model" if name == "language_model" else name] = str(getattr(value, "pk", value))
+        assignments = AssignmentFilter(query, ana, Choices.current()).passed_over()
         *_due_soon, others = stretches("", descending=False, urgent=timezone.now(), in_hand=[])
-        assert seats.count() == tenth
-        assert_walks(f"seat_by_{name}", plan(seats.filter(others.among).order_by(*others.by), 25))
+        assert assignments.count() == tenth
+        assert_walks(f"assignment_by_{name}", plan(assignments.filter(others.among).order_by(*others.by), 25))
 
 
 @pytest.mark.usefixtures("many")
 @pytest.mark.parametrize("descending", [False, True])
 def test_the_queue_is_sorted_by_label_or_language_along_an_index(ana: User, descending: bool) -> None:
-    Seat.objects.update(language="de")
+    Assignment.objects.update(language="de")
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
-    seats = SeatFilter(QueryDict(), ana, Choices.current()).passed_over()
+    assignments = AssignmentFilter(QueryDict(), ana, Choices.current()).passed_over()
     for column in ("reason", "category", "sentiment", "model", "language"):
         found, _empty = stretches(column, descending=descending, urgent=timezone.now(), in_hand=[])
-        index = f"seat_by_{'spec' if column == 'model' else column}"
-        assert_walks(index, plan(seats.filter(found.among).order_by(*found.by), 25))
+        index = f"assignment_by_{'language_model' if column == 'model' else column}"
+        assert_walks(index, plan(assignments.filter(found.among).order_by(*found.by), 25))
 
 
 @pytest.mark.usefixtures("many")
 def test_what_arrived_together_is_looked_for_among_the_latest_along_an_index() -> None:
-    assert_walks("seat_by_age", str(incidents.latest(timezone.now()).explain()))
+    assert_walks("assignment_by_age", str(incidents.latest(timezone.now()).explain()))

@@ -19,16 +19,16 @@ from django.utils.html import escape
 
 from classifier.models import (
     Category,
-    ModelSpec,
+    LanguageModel,
     Sentiment,
     Ticket,
 )
 from classifier.web.pagination import BoundedPaginator
-from review.models import Decision, Seat
+from review.models import Assignment, Decision
 from review.screen import bulk
 from review.workflow import leases
 from review.workflow.decisions import Label
-from tests.factories import hold, make_ticket, run_desk
+from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     abandon,
     answer,
@@ -69,8 +69,8 @@ def cell(row: str, column: str) -> str:
     return re.sub(r"<[^>]+>|\s+", " ", text).replace("\xa0", " ").strip()
 
 
-def pks(*seats: Seat) -> list[int]:
-    return [seat.ticket_id for seat in seats]
+def pks(*assignments: Assignment) -> list[int]:
+    return [assignment.ticket_id for assignment in assignments]
 
 
 def category(name: str) -> Category:
@@ -81,15 +81,15 @@ def sentiment(name: str) -> Sentiment:
     return Sentiment.objects.get(name=name)
 
 
-def blind_seat(**values: Any) -> Seat:
-    run_desk(blind_share=1)
-    (seat,) = hold(make_ticket("to be seen blind"), **values)
-    run_desk()
-    return seat
+def blind_assignment(**values: Any) -> Assignment:
+    configure_review(blind_share=1)
+    (assignment,) = hold(make_ticket("to be seen blind"), **values)
+    configure_review()
+    return assignment
 
 
-def varied() -> list[Seat]:
-    """Seats that differ in every column, in the order of work; the last ones have nothing in most of them."""
+def varied() -> list[Assignment]:
+    """Assignments that differ in every column, in the order of work; the last ones have nothing in most of them."""
     moment = timezone.now()
     account = category("Account")
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
@@ -98,13 +98,16 @@ def varied() -> list[Seat]:
         ({"due_at": moment + timedelta(minutes=9)}, {"confidence": 0.7, "sentiment": sentiment("Neutral")}),
         ({"language": "en"}, {"confidence": 0.1, "second": account}),
         ({"language": "fr", "due_at": moment + timedelta(days=3)}, {"confidence": 0.2, "category": account}),
-        ({"received_at": moment - timedelta(days=9)}, {"confidence": 0.3, "spec": ModelSpec.objects.last()}),
+        (
+            {"received_at": moment - timedelta(days=9)},
+            {"confidence": 0.3, "language_model": LanguageModel.objects.last()},
+        ),
         ({"received_at": moment - timedelta(hours=3)}, {"confidence": 0.4, "sentiment": sentiment("Negative")}),
     ]
-    seats = [hold(make_ticket(f"ticket {place}", **of), **said)[0] for place, (of, said) in enumerate(values)]
-    blind = blind_seat()
-    Seat.objects.filter(pk=blind.pk).update(value=0)
-    return [*seats, blind]
+    assignments = [hold(make_ticket(f"ticket {place}", **of), **said)[0] for place, (of, said) in enumerate(values)]
+    blind = blind_assignment()
+    Assignment.objects.filter(pk=blind.pk).update(value=0)
+    return [*assignments, blind]
 
 
 # Who may, and what a row tells
@@ -138,7 +141,7 @@ def test_a_row_tells_all_that_is_known(agent: Client, ben: User) -> None:
         "category": "Billing &gt; Refunds",
         "sentiment": "Negative",
         "confidence": "0.62",
-        "model": str(ModelSpec.objects.embedded()),
+        "model": str(LanguageModel.objects.embedded()),
         "language": "en",
         "age": "3 hours",
         "due": "in 2 hours",
@@ -152,9 +155,9 @@ def test_a_late_ticket_says_so(agent: Client) -> None:
 
 
 def test_a_lease_that_ran_out_is_nobody_s(agent: Client, ben: User) -> None:
-    (seat,) = hold(make_ticket())
+    (assignment,) = hold(make_ticket())
     leases.next_for(ben)
-    abandon(seat)
+    abandon(assignment)
     (row,) = rows(page(agent))
     assert cell(row, "assignee") == ""
     assert 'type="checkbox"' in row
@@ -165,7 +168,7 @@ def test_a_megabyte_of_text_is_an_excerpt(agent: Client) -> None:
     assert len(page(agent)) < 40_000
 
 
-def test_only_agents_open_seats_are_listed(agent: Client, ana: User, ben: User) -> None:
+def test_only_agents_open_assignments_are_listed(agent: Client, ana: User, ben: User) -> None:
     open_one, answered, escalated = (hold(make_ticket(f"number {number}"))[0] for number in range(3))
     answer(answered, ben)
     escalate(escalated, ben)
@@ -177,7 +180,7 @@ def test_an_empty_queue_says_so(agent: Client) -> None:
 
 
 def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> None:
-    seat = blind_seat(category=category("Account"), sentiment=sentiment("Negative"), confidence=0.31)
+    assignment = blind_assignment(category=category("Account"), sentiment=sentiment("Negative"), confidence=0.31)
     (row,) = rows(page(agent))
     assert cell(row, "reason") == "blind review"
     assert [cell(row, column) for column in ("category", "sentiment", "confidence", "model", "select")] == [""] * 5
@@ -186,11 +189,11 @@ def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> No
         {"sentiment": str(sentiment("Negative").pk)},
         {"confidence_min": "0"},
         {"confidence_max": "1"},
-        {"model": str(ModelSpec.objects.embedded().pk)},
+        {"model": str(LanguageModel.objects.embedded().pk)},
         {"reason": "unsure"},
     ):
         assert tickets(page(agent, **query)) == [], query
-    assert tickets(page(agent, reason="blind")) == [seat.ticket_id]
+    assert tickets(page(agent, reason="blind")) == [assignment.ticket_id]
 
 
 def test_a_row_leads_to_the_review_of_its_ticket(agent: Client, ana: User) -> None:
@@ -199,7 +202,7 @@ def test_a_row_leads_to_the_review_of_its_ticket(agent: Client, ana: User) -> No
     take = re.findall(r'formaction="([^"]+)"', rows(page(agent))[1])[0]
     response = agent.post(take, follow=True)
     assert response.redirect_chain == [(reverse("review:screen"), 302)]
-    assert Seat.objects.held_by(ana).get().ticket_id == chosen
+    assert Assignment.objects.held_by(ana).get().ticket_id == chosen
     assert cell(rows(page(agent))[1], "assignee") == "ana"
 
 
@@ -215,11 +218,11 @@ def test_labels_that_are_retired_keep_their_names(agent: Client) -> None:
 
 
 def test_each_filter_finds_what_it_says(agent: Client, ana: User) -> None:
-    seats = varied()
-    child, soon, torn, account, old, negative, blind = seats
+    assignments = varied()
+    child, soon, torn, account, old, negative, blind = assignments
     leases.take(ana, old.ticket)
-    last = ModelSpec.objects.last()
-    wanted: dict[str, tuple[dict[str, Any], Iterable[Seat]]] = {
+    last = LanguageModel.objects.last()
+    wanted: dict[str, tuple[dict[str, Any], Iterable[Assignment]]] = {
         "reason": ({"reason": "disagreement"}, [torn]),
         "blind": ({"reason": "blind"}, [blind]),
         "category": ({"category": account.category_id}, [account]),
@@ -234,7 +237,7 @@ def test_each_filter_finds_what_it_says(agent: Client, ana: User) -> None:
         "language": ({"language": "fr"}, [account]),
         "mine": ({"assignee": "me"}, [old]),
         "somebody's": ({"assignee": ana.pk}, [old]),
-        "nobody's": ({"assignee": "nobody"}, [seat for seat in seats if seat != old]),
+        "nobody's": ({"assignee": "nobody"}, [assignment for assignment in assignments if assignment != old]),
         "words": ({"q": "ticket 3"}, [account]),
         "words and more": ({"q": "ticket", "language": "de"}, [child]),
         "two": ({"age": "over-1h", "sentiment": negative.sentiment_id}, [negative]),
@@ -248,10 +251,10 @@ def test_a_parent_category_finds_its_children_too(agent: Client) -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     grandchild = Category.objects.create(name="Late", parent=child)
     Category.objects.create(name="Billing more", parent=None)
-    seats = [hold(make_ticket(one.name), category=one)[0] for one in (category("Billing"), child, grandchild)]
+    assignments = [hold(make_ticket(one.name), category=one)[0] for one in (category("Billing"), child, grandchild)]
     hold(make_ticket("other"), category=category("Account"))
-    assert sorted(tickets(page(agent, category=str(category("Billing").pk)))) == sorted(pks(*seats))
-    assert tickets(page(agent, category=str(grandchild.pk))) == pks(seats[2])
+    assert sorted(tickets(page(agent, category=str(category("Billing").pk)))) == sorted(pks(*assignments))
+    assert tickets(page(agent, category=str(grandchild.pk))) == pks(assignments[2])
     assert "Billing &gt; Refunds &gt; Late</option>" in page(agent)
 
 
@@ -316,8 +319,8 @@ def test_the_form_shows_what_is_filtered_by(agent: Client) -> None:
     ],
 )
 def test_a_mangled_address_shows_the_queue(agent: Client, query: dict[str, str]) -> None:
-    (seat,) = hold(make_ticket())
-    assert tickets(page(agent, **query)) == [seat.ticket_id]
+    (assignment,) = hold(make_ticket())
+    assert tickets(page(agent, **query)) == [assignment.ticket_id]
 
 
 def test_a_value_that_makes_no_sense_is_told_in_the_form(agent: Client) -> None:
@@ -330,15 +333,15 @@ def test_a_value_that_makes_no_sense_is_told_in_the_form(agent: Client) -> None:
 
 
 def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent: Client) -> None:
-    seats = varied()
-    assert tickets(page(agent)) == pks(*seats)
+    assignments = varied()
+    assert tickets(page(agent)) == pks(*assignments)
     assert "In the order of work" in page(agent)
 
 
 @pytest.mark.parametrize("column", COLUMNS)
 def test_every_column_sorts_both_ways_and_what_is_empty_comes_last(agent: Client, ana: User, column: str) -> None:
-    seats = varied()
-    leases.take(ana, seats[3].ticket)
+    assignments = varied()
+    leases.take(ana, assignments[3].ticket)
     up, down = rows(page(agent, sort=column)), rows(page(agent, sort=f"-{column}"))
     values = [[cell(row, column) for row in listed] for listed in (up, down)]
     there = [[value for value in listed if value and value != "blind review"] for listed in values]
@@ -346,11 +349,14 @@ def test_every_column_sorts_both_ways_and_what_is_empty_comes_last(agent: Client
     assert values[1][: len(there[1])] == there[1], "what is empty comes last"
     assert list(dict.fromkeys(there[0])) == list(dict.fromkeys(reversed(there[1])))
     empty = [tickets(page(agent, sort=sort))[len(there[0]) :] for sort in (column, f"-{column}")]
-    assert empty[0] == empty[1] == [pk for pk in pks(*by_value(seats)) if pk in empty[0]]
+    assert empty[0] == empty[1] == [pk for pk in pks(*by_value(assignments)) if pk in empty[0]]
 
 
-def by_value(seats: list[Seat]) -> list[Seat]:
-    return sorted(Seat.objects.filter(pk__in=[seat.pk for seat in seats]), key=lambda seat: (-seat.value, seat.pk))
+def by_value(assignments: list[Assignment]) -> list[Assignment]:
+    return sorted(
+        Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]),
+        key=lambda assignment: (-assignment.value, assignment.pk),
+    )
 
 
 def test_sorting_goes_by_the_value_itself(agent: Client) -> None:
@@ -368,9 +374,11 @@ def test_sorting_goes_by_the_value_itself(agent: Client) -> None:
 @pytest.mark.parametrize("column", ["reason", "category", "sentiment", "model", "language"])
 def test_what_shares_a_label_or_a_language_comes_by_what_it_is_worth(agent: Client, column: str) -> None:
     """So a column that is the same for all sorts as the table without a column; the other way round, backwards."""
-    seats = [hold(make_ticket(f"of {share}", language="de"), confidence=share)[0] for share in (0.5, 0.1, 0.4, 0.1)]
-    worth_most_first = pks(*by_value(seats))
-    assert worth_most_first != pks(*seats)
+    assignments = [
+        hold(make_ticket(f"of {share}", language="de"), confidence=share)[0] for share in (0.5, 0.1, 0.4, 0.1)
+    ]
+    worth_most_first = pks(*by_value(assignments))
+    assert worth_most_first != pks(*assignments)
     assert tickets(page(agent, sort=column)) == worth_most_first
     assert tickets(page(agent, sort=f"-{column}")) == worth_most_first[::-1]
 
@@ -403,12 +411,16 @@ def test_the_header_tells_the_order_and_leads_to_the_other(agent: Client) -> Non
 # Pages
 
 
-def many(number: int, **values: Any) -> list[Seat]:
-    """Seats without all that comes before one."""
+def many(number: int, **values: Any) -> list[Assignment]:
+    """Assignments without all that comes before one."""
     created = Ticket.objects.bulk_create([Ticket(text=f"ticket {count}", state="held") for count in range(number)])
     moment = timezone.now()
-    same = {"category": category("Billing"), "sentiment": sentiment("Neutral"), "spec": ModelSpec.objects.embedded()}
-    seats = []
+    same = {
+        "category": category("Billing"),
+        "sentiment": sentiment("Neutral"),
+        "language_model": LanguageModel.objects.embedded(),
+    }
+    assignments = []
     for place, ticket in enumerate(created):
         differ = {
             "value": place % 101 / 101,
@@ -418,15 +430,15 @@ def many(number: int, **values: Any) -> list[Seat]:
             "language": ["de", "en", "fr"][place % 3],
             "confidence": place % 97 / 100,
         }
-        seats.append(Seat(ticket=ticket, number=1, group=ticket.pk, **same | differ | values))
-    return Seat.objects.bulk_create(seats)
+        assignments.append(Assignment(ticket=ticket, number=1, group=ticket.pk, **same | differ | values))
+    return Assignment.objects.bulk_create(assignments)
 
 
 def test_pages_hold_every_ticket_once(agent: Client) -> None:
-    seats = many(60)
+    assignments = many(60)
     for sort in ("", "due", "-confidence", "assignee"):
         listed = [pk for number in (1, 2, 3) for pk in tickets(page(agent, sort=sort, page=str(number)))]
-        assert sorted(listed) == sorted(pks(*seats)), sort
+        assert sorted(listed) == sorted(pks(*assignments)), sort
         assert [len(tickets(page(agent, sort=sort, page=str(number)))) for number in (1, 2, 3)] == [25, 25, 10]
 
 
@@ -474,10 +486,10 @@ def test_no_page_sorts_the_table(agent: Client) -> None:
     for sort in ("", *(f"{way}{column}" for way in ("", "-") for column in COLUMNS)):
         with CaptureQueriesContext(connection) as asked:
             page(agent, sort=sort, page="30")
-        orders = [one["sql"] for one in asked if re.match(r'SELECT "review_seat"."id" .*LIMIT 25', one["sql"])]
+        orders = [one["sql"] for one in asked if re.match(r'SELECT "review_assignment"."id" .*LIMIT 25', one["sql"])]
         assert orders
         for order in orders:
-            # An assignee's seat is found by its key, and there is one.
+            # An assignee's assignment is found by its key, and there is one.
             assert "auth_user" in order or sorts_nothing(plan := explained(order)), f"{order}\n{plan}"
 
 
@@ -513,22 +525,22 @@ def test_htmx_gets_the_table_alone(agent: Client) -> None:
 # Accepting
 
 
-def accept(agent: Client, *seats: Seat, **more: Any) -> str:
-    return read(agent.post(ACCEPT, {"seat": [seat.pk for seat in seats], **more}, follow=True))
+def accept(agent: Client, *assignments: Assignment, **more: Any) -> str:
+    return read(agent.post(ACCEPT, {"assignment": [assignment.pk for assignment in assignments], **more}, follow=True))
 
 
 def label_of(content: str) -> str:
     return str(re.findall(r'name="label" value="([^"]+)"', content)[0])
 
 
-def confirm(agent: Client, *seats: Seat, **more: Any) -> str:
+def confirm(agent: Client, *assignments: Assignment, **more: Any) -> str:
     """What is sent from the page that shows what will become of these."""
-    return accept(agent, *seats, confirmed="yes", **{"label": label_of(accept(agent, *seats))} | more)
+    return accept(agent, *assignments, confirmed="yes", **{"label": label_of(accept(agent, *assignments))} | more)
 
 
 def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent: Client) -> None:
-    seats = hold(make_ticket("first one"), make_ticket("second <one>"))
-    content = accept(agent, *seats)
+    assignments = hold(make_ticket("first one"), make_ticket("second <one>"))
+    content = accept(agent, *assignments)
     assert "Accept 2 tickets as Billing | Positive?" in content
     assert "first one" in content
     assert "second &lt;one&gt;" in content
@@ -536,23 +548,23 @@ def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent: C
 
 
 def test_what_is_confirmed_is_accepted_in_one_go(agent: Client, ana: User) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
-    content = confirm(agent, *seats[:2])
+    assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
+    content = confirm(agent, *assignments[:2])
     assert "2 tickets accepted as Billing | Positive." in content
     first, second = Decision.objects.order_by("pk")
     assert (first.verdict, first.reviewer, first.label) == ("accepted", ana, "Billing | Positive")
     assert first.batch == second.batch
-    assert [state(seat.ticket) for seat in seats] == ["settled", "settled", "held"]
+    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "settled", "held"]
     assert_consistent()
 
 
 def test_what_was_accepted_can_be_undone_in_one_go(agent: Client) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    form = confirm(agent, *seats).split('<form class="undo"')[1].split("</form>")[0]
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    form = confirm(agent, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     content = read(agent.post(UNDO, fields, follow=True))
     assert "2 decisions are undone." in content
-    assert tickets(content) == pks(*seats)
+    assert tickets(content) == pks(*assignments)
     assert_consistent()
     assert "Undo: ask" not in page(agent, undo=fields["decision"])
     assert "This cannot be undone" in read(agent.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
@@ -564,20 +576,20 @@ def test_only_one_s_own_can_be_undone_here(agent: Client, ben: User) -> None:
 
 
 def test_a_double_click_accepts_once_and_can_still_be_undone(agent: Client) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    label = label_of(accept(agent, *seats))
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    label = label_of(accept(agent, *assignments))
     for expected in ("2 tickets accepted as Billing | Positive.", "Nothing was accepted. Left out: 2 answered by you"):
-        content = accept(agent, *seats, confirmed="yes", label=label)
+        content = accept(agent, *assignments, confirmed="yes", label=label)
         assert expected in content
         assert "Undo: ask" in content
     assert Decision.objects.count() == 2
 
 
 def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent: Client) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
-    blind_seat()
+    assignments = hold(make_ticket("one"), make_ticket("two"))
+    blind_assignment()
     shown = re.findall(r'name="shown" value="(\d+)"', page(agent))
-    assert sorted(map(int, shown)) == [seat.pk for seat in seats]
+    assert sorted(map(int, shown)) == [assignment.pk for assignment in assignments]
     content = agent.post(ACCEPT, {"shown": shown, "all": "yes"}).content.decode()
     assert "Accept 2 tickets as Billing | Positive?" in content
 
@@ -592,8 +604,8 @@ def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent: Client
     assert groups == ["Billing | Positive", "Billing &gt; Refunds | Positive"]
     assert not Decision.objects.exists()
     second_form = content.split('class="paper"><form')[2]
-    chosen = re.findall(r'name="seat" value="(\d+)"', second_form)
-    content = agent.post(ACCEPT, {"seat": chosen}).content.decode()
+    chosen = re.findall(r'name="assignment" value="(\d+)"', second_form)
+    content = agent.post(ACCEPT, {"assignment": chosen}).content.decode()
     assert "Accept 1 ticket as Billing &gt; Refunds | Positive?" in content
 
 
@@ -607,26 +619,26 @@ def test_what_is_confirmed_for_one_label_accepts_no_other(agent: Client) -> None
 
 
 def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent: Client) -> None:
-    (seat,) = hold(make_ticket())
-    label = label_of(accept(agent, seat))
-    judge_again(seat.ticket, category=category("Account"))
-    assert "suggested another label by now" in accept(agent, seat, confirmed="yes", label=label)
+    (assignment,) = hold(make_ticket())
+    label = label_of(accept(agent, assignment))
+    judge_again(assignment.ticket, category=category("Account"))
+    assert "suggested another label by now" in accept(agent, assignment, confirmed="yes", label=label)
     assert not Decision.objects.exists()
 
 
 def test_what_is_left_out_is_told_with_the_reason(agent: Client, ana: User, ben: User) -> None:
     fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
-    run_desk(double_share=1)
+    configure_review(double_share=1)
     double = hold(make_ticket("asks two"))[0]
-    run_desk()
-    blind = blind_seat()
+    configure_review()
+    blind = blind_assignment()
     answer(mine, ana)
     answer(gone, ben)
     escalate(lead, ben)
     leases.take(ben, held.ticket)
-    Seat.objects.filter(pk=failed.pk).update(category=None, sentiment=None, reason="failure")
+    Assignment.objects.filter(pk=failed.pk).update(category=None, sentiment=None, reason="failure")
     account = category("Account")
-    Seat.objects.filter(pk=retired.pk).update(category=account)
+    Assignment.objects.filter(pk=retired.pk).update(category=account)
     Category.objects.filter(pk=account.pk).update(retired=True)
     everything = (fine, mine, gone, lead, held, failed, retired, double, blind)
     content = accept(agent, *everything)
@@ -655,27 +667,27 @@ def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent: Client, 
 
 
 def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent: Client) -> None:
-    seats = many(203)
-    content = accept(agent, *seats)
+    assignments = many(203)
+    content = accept(agent, *assignments)
     assert "Accept 200 tickets" in content
     assert "At most 200 are accepted at once: 3 more of your selection are left" in content
-    assert "200 tickets accepted as Billing | Neutral." in confirm(agent, *seats)
-    assert Seat.objects.open().count() == 3
+    assert "200 tickets accepted as Billing | Neutral." in confirm(agent, *assignments)
+    assert Assignment.objects.open().count() == 3
 
 
 def test_nothing_selected_is_said(agent: Client) -> None:
-    for sent in ({}, {"seat": ["x", "", "-1", "9" * 30]}, {"seat": [999_999]}, {"all": "yes"}):
+    for sent in ({}, {"assignment": ["x", "", "-1", "9" * 30]}, {"assignment": [999_999]}, {"all": "yes"}):
         response = agent.post(ACCEPT, sent, follow=True)
         assert "Select tickets first." in response.content.decode(), sent
 
 
 def test_one_comes_back_to_where_one_was(agent: Client) -> None:
-    seats = hold(make_ticket("one"), make_ticket("two"))
+    assignments = hold(make_ticket("one"), make_ticket("two"))
     content = page(agent, sort="-age", reason="unsure", undo="7")
     back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
-    content = accept(agent, seats[0], back=back)
+    content = accept(agent, assignments[0], back=back)
     assert f'href="{QUEUE}?sort=-age&amp;reason=unsure"' in content
-    sent = {"seat": seats[0].pk, "label": label_of(content), "confirmed": "yes", "back": back}
+    sent = {"assignment": assignments[0].pk, "label": label_of(content), "confirmed": "yes", "back": back}
     response = agent.post(ACCEPT, sent)
     assert response["Location"] == f"{QUEUE}?sort=-age&reason=unsure&undo={Decision.objects.get().pk}"
 
@@ -687,14 +699,14 @@ def test_nobody_is_led_elsewhere(agent: Client, back: str) -> None:
 
 
 def test_the_same_preview_serves_one_label_for_many(ana: User, ben: User) -> None:
-    seats = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
+    assignments = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
     held = hold(make_ticket("three"))[0]
     leases.take(ben, held.ticket)
     label = Label(category("General"), sentiment("Neutral"))
-    preview = bulk.preview(bulk.chosen(str(seat.pk) for seat in [*seats, held]), ana, label)
+    preview = bulk.preview(bulk.chosen(str(assignment.pk) for assignment in [*assignments, held]), ana, label)
     assert preview.group
     assert preview.group.name == "General | Neutral"
-    assert preview.group.seats == seats
+    assert preview.group.assignments == assignments
     assert preview.left_out == {bulk.Hindrance.IN_HAND: [held]}
     accepted = bulk.accept(preview, ana)
     assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 in somebody else's hands.")

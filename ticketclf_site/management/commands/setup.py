@@ -6,7 +6,7 @@ from django.db import DatabaseError
 
 from classifier.taxonomy import initial_data
 from review.benchmark import runs
-from review.models import Desk
+from review.models import ReviewSettings
 from review.workflow import assigning
 from ticketclf_site.processes.singleton_lock import alone
 
@@ -25,5 +25,5 @@ class Command(BaseCommand):
         call_command("migrate", verbosity=0)
         initial_data.load()
         runs.load_built_in()
-        Desk.current()
+        ReviewSettings.current()
         assigning.open_missing()

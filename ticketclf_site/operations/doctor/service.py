@@ -11,8 +11,8 @@ from classifier.inference.health_check import ping
 from classifier.models import (
     Delivery,
     Gate,
-    ModelSpec,
-    Pulse,
+    LanguageModel,
+    ProcessHeartbeat,
     WriteBack,
 )
 from classifier.models.contract import EmptyTaxonomy
@@ -37,10 +37,10 @@ def examine(*, offline: bool) -> Iterator[Finding]:
 
 
 def _workers() -> Iterator[Finding]:
-    if number := Pulse.objects.alive().count():
+    if number := ProcessHeartbeat.objects.alive().count():
         yield ok("workers", f"{number} alive.")
         return
-    latest = Pulse.objects.order_by("-beat_at").values_list("beat_at", flat=True).first()
+    latest = ProcessHeartbeat.objects.order_by("-beat_at").values_list("beat_at", flat=True).first()
     seen = f"; the last was heard of at {latest:%Y-%m-%d %H:%M} UTC" if latest else ""
     yield fail("workers", f"none is alive{seen}.", "Run manage.py work, or serve, which starts one.")
 
@@ -62,18 +62,18 @@ def _models(offline: bool) -> Iterator[Finding]:
         said = f"{gate.missing_key} is not set; an embedded model answers in place of {gate.primary}."
         yield warn("models", said, "Set it where web and workers start, and start them again.")
     in_charge = [gate.front_in_charge(), gate.primary_in_charge(), gate.second_in_charge()]
-    for spec in dict.fromkeys(spec for spec in in_charge if spec):
-        yield ok(f"model {spec}", "not asked.") if offline else _asked(spec)
+    for language_model in dict.fromkeys(language_model for language_model in in_charge if language_model):
+        yield ok(f"model {language_model}", "not asked.") if offline else _asked(language_model)
 
 
-def _asked(spec: ModelSpec) -> Finding:
+def _asked(language_model: LanguageModel) -> Finding:
     try:
-        result = ping(spec)
+        result = ping(language_model)
     except EmptyTaxonomy as error:
-        return fail(f"model {spec}", str(error), "")
+        return fail(f"model {language_model}", str(error), "")
     if isinstance(result, ClassifierError):
-        return fail(f"model {spec}", f"{result.kind}: {result}", "Run manage.py ping once that is mended.")
-    return ok(f"model {spec}", f"answered in {result.usage.latency_ms:.0f} ms.")
+        return fail(f"model {language_model}", f"{result.kind}: {result}", "Run manage.py ping once that is mended.")
+    return ok(f"model {language_model}", f"answered in {result.usage.latency_ms:.0f} ms.")
 
 
 def _outgoing() -> Iterator[Finding]:
