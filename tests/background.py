@@ -32,11 +32,3 @@ def _on_sqlite() -> list[Queued]:
 
     rows = DBTaskResult.objects.ready().order_by("enqueued_at")
     return [Queued(row.task_path, row.args_kwargs["args"], row.args_kwargs["kwargs"], row.priority) for row in rows]
-
-
-def forget() -> None:
-    """Where a test begins that really commits: the tables of procrastinate are not emptied as Django's own are."""
-    tables = ["procrastinate_periodic_defers", "procrastinate_jobs", "procrastinate_workers"]
-    with connection.cursor() as cursor:
-        for table in tables if connection.vendor == "postgresql" else ["django_tasks_database_dbtaskresult"]:
-            cursor.execute(f"delete from {table}")  # noqa: S608 - names of our own

@@ -2,27 +2,27 @@
 
 import gc
 import sqlite3
-from collections.abc import Callable
-from importlib import import_module
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import hypothesis
 import pytest
-from django.apps import apps
-from django.contrib.auth.models import Group, User
-from django.test import Client
+from django.contrib.auth.models import User
+from django.test import Client, TransactionTestCase
+from pytest_django import DjangoDbBlocker
 from pytest_django.fixtures import Settings
 
 from classifier.embeddings import nearest_examples
 from classifier.models import Gate, LanguageModel
 from classifier.taxonomy import initial_data as shipped
-from tests import background, factories
+from tests import database, factories
 from tests.installations import Installation
 from tests.servers import OpenAIServer
 
-# A busy machine is no fault of what is tested.
-hypothesis.settings.register_profile("patient", deadline=None)
-hypothesis.settings.load_profile("patient")
+# A busy machine is no fault of what is tested. `make test-thorough` takes the second profile.
+hypothesis.settings.register_profile("quick", deadline=None, max_examples=20, derandomize=True)
+hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
+hypothesis.settings.load_profile("quick")
 
 
 @pytest.hookimpl(trylast=True)
@@ -63,10 +63,15 @@ def no_examples_of_others() -> None:
     nearest_examples.forget()
 
 
-@pytest.fixture
-def nothing_queued(db: None) -> None:
-    """No task of a test that really committed: the tables of procrastinate are not emptied as Django's own are."""
-    background.forget()
+@pytest.fixture(scope="session")
+def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
+    """The catalogue is loaded once for all tests, and a test that commits puts the database back to that."""
+    with django_db_blocker.unblock():
+        shipped.load()
+        restore = database.snapshot()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(TransactionTestCase, "_fixture_teardown", lambda _case: restore())
+        yield
 
 
 @pytest.fixture(scope="session")
@@ -86,8 +91,8 @@ def site(template: Path, tmp_path: Path) -> Installation:
 
 
 @pytest.fixture
-def catalogue(roles: None) -> None:
-    shipped.load()
+def catalogue(db: None) -> None:
+    """What every test database holds."""
 
 
 @pytest.fixture
@@ -99,10 +104,7 @@ def embedded_gate(catalogue: None) -> Gate:
 
 @pytest.fixture
 def roles(db: None) -> None:
-    """The groups that a migration makes; tests that empty the database take them away from those that come later."""
-    if Group.objects.filter(name="Agent").exists():
-        return
-    import_module("review.migrations.0001_initial").make_roles(apps, None)
+    """The groups that a migration makes."""
 
 
 @pytest.fixture

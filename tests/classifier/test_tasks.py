@@ -9,7 +9,7 @@ from classifier.pipeline import claims
 from tests.background import queued
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.usefixtures("nothing_queued")
+pytestmark = pytest.mark.django_db
 
 
 def nudges() -> list[str]:

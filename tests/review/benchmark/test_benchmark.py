@@ -50,7 +50,7 @@ from tests.servers import (
     error,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 CATEGORIES, SENTIMENTS = ["Billing", "Technical", "Account", "General"], ["Positive", "Neutral", "Negative"]
 

@@ -56,7 +56,7 @@ from tests.review.benchmark.test_benchmark import (
 )
 from tests.servers import OpenAIServer, by_text
 
-pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 BENCHMARK, START = reverse("review:benchmark"), reverse("review:start_run")
 PERFECT = by_text(CATEGORIES, SENTIMENTS)

@@ -44,7 +44,7 @@ from tests.servers import (
     by_text,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogue", "nothing_queued")
+pytestmark = pytest.mark.usefixtures("catalogue")
 
 IN_FLIGHT = 4
 UNDER_WAY = 2 * IN_FLIGHT

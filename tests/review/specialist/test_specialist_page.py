@@ -34,7 +34,7 @@ from tests.factories import (
 )
 from tests.review.specialist import teaching
 
-pytestmark = pytest.mark.usefixtures("plain_desk", "nothing_queued")
+pytestmark = pytest.mark.usefixtures("plain_desk")
 
 PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_now", "serve_best"))
 EVENLY = {"Billing": 6, "Technical": 6}
