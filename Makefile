@@ -2,7 +2,7 @@
 PYTHON ?= python3
 MANAGE = .venv/bin/python manage.py
 
-.PHONY: demo serve setup test test-llm lint lock messages
+.PHONY: demo serve setup test test-thorough test-llm lint lock messages
 
 demo: .installed
 	@$(MANAGE) demo $(ARGS)
@@ -17,6 +17,12 @@ test: .installed-dev
 	@.ci/chromium
 	@.ci/gettext
 	@.ci/test $(ARGS)
+
+# All of it on both databases, and more examples of what holds for any.
+test-thorough: .installed-dev
+	@.ci/chromium
+	@.ci/gettext
+	@.ci/test --thorough $(ARGS)
 
 test-llm: .installed-dev
 	@.venv/bin/python -m pip install --quiet --require-hashes --no-deps -r requirements/llm.txt

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.scoring.scorer import (
@@ -268,7 +268,6 @@ def test_what_can_be_told_apart_completely_makes_nothing_explode(number: int, ri
 
 
 @given(st.lists(st.tuples(SIGNALS, st.integers(0, 3), st.booleans(), st.booleans()), max_size=15))
-@settings(max_examples=40)
 def test_whatever_is_learned_from_the_weights_are_finite(rows: list[tuple[Signals, int, bool, bool]]) -> None:
     signals, categories, right, other = (list(one) for one in zip(*rows, strict=True)) if rows else ([], [], [], [])
     weights = fit(Judged(signals=signals, categories=categories, category_right=right, sentiment_right=other))

@@ -51,7 +51,6 @@ def rows(draw: st.DrawFn) -> Row:
 
 
 LOTS = st.lists(rows(), max_size=40)
-FEWER = settings(max_examples=50)
 
 
 def clean(number: int, value: float = 1.0, share: float = 1.0, *, audited: bool = True) -> list[Row]:
@@ -90,7 +89,6 @@ def test_the_first_money_is_one() -> None:
 
 
 @given(LOTS, ERRORS)
-@FEWER
 def test_wealth_is_what_its_definition_says(lot: list[Row], error: float) -> None:
     book = book_of(lot, error=error)
     assert np.exp(book.money()) == pytest.approx([money(lot, threshold, error) for threshold in GRID])
@@ -264,7 +262,6 @@ def same(one: Book, other: Book) -> None:
 
 
 @given(LOTS, st.integers(0, 40))
-@FEWER
 def test_in_parts_is_the_same_as_at_once(lot: list[Row], cut: int) -> None:
     book = book_of(lot[:cut], error=0.3, risk=0.4)
     book.add(Lot.of(lot[cut:]))
@@ -292,7 +289,6 @@ def test_it_says_at_which_ticket_it_sufficed_even_far_along() -> None:
 
 
 @given(LOTS, st.randoms())
-@FEWER
 def test_the_order_does_not_change_what_was_won_in_the_end(lot: list[Row], random: object) -> None:
     mixed = list(lot)
     random.shuffle(mixed)  # type: ignore[attr-defined]
@@ -300,7 +296,6 @@ def test_the_order_does_not_change_what_was_won_in_the_end(lot: list[Row], rando
 
 
 @given(LOTS, LOTS)
-@FEWER
 def test_what_does_not_score_high_enough_does_not_count(lot: list[Row], other: list[Row]) -> None:
     strict = [row for row in lot if row[0] >= 0.9]
     mixed = strict + [row for row in other if row[0] < 0.9]
@@ -308,7 +303,6 @@ def test_what_does_not_score_high_enough_does_not_count(lot: list[Row], other: l
 
 
 @given(LOTS)
-@FEWER
 def test_what_was_not_audited_is_neither_right_nor_wrong(lot: list[Row]) -> None:
     turned = [(*row[:5], row[5] if row[4] else not row[5]) for row in lot]
     same(book_of(turned), book_of(lot))
@@ -387,7 +381,6 @@ def test_a_later_threshold_waits_for_an_earlier_one() -> None:
 
 
 @given(LOTS)
-@FEWER
 def test_none_is_certified_before_a_stricter_one(lot: list[Row]) -> None:
     book = book_of(lot, error=0.5, risk=0.5)
     assert all(at is not None for at in book.reached[: book.certified])
@@ -395,7 +388,6 @@ def test_none_is_certified_before_a_stricter_one(lot: list[Row]) -> None:
 
 
 @given(LOTS, LOTS)
-@FEWER
 def test_what_is_certified_stays_so(lot: list[Row], more: list[Row]) -> None:
     book = book_of(lot, error=0.5, risk=0.5)
     before, reached = book.certified, list(book.reached)
@@ -405,7 +397,6 @@ def test_what_is_certified_stays_so(lot: list[Row], more: list[Row]) -> None:
 
 
 @given(LOTS, st.data())
-@FEWER
 def test_what_waits_for_an_answer_never_helps(lot: list[Row], data: st.DataObject) -> None:
     """It counts as wrong until somebody answers."""
     lot = lot + clean(10)
@@ -447,7 +438,6 @@ def test_a_smaller_risk_takes_more() -> None:
 
 
 @given(LOTS, st.sampled_from([0.05, 0.1, 0.3]))
-@FEWER
 def test_so_many_clean_audits_certify_the_next_threshold_and_one_fewer_do_not(lot: list[Row], error: float) -> None:
     book = book_of(lot, error=error)
     needed = book.clean_audits_needed()

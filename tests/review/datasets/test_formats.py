@@ -26,7 +26,6 @@ WHOLE = [name for name in FORMATS if name != "openai"]
 
 
 @pytest.mark.parametrize("format", WHOLE)
-@settings(max_examples=40)
 @given(lists_of_records())
 def test_what_is_written_is_read_back(format: str, records: list[Record]) -> None:
     assert loaded(exported(records, format), f"dataset{FORMATS[format].suffix}") == records

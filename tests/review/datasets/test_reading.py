@@ -8,7 +8,7 @@ import tracemalloc
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from classifier.text import LONGEST_TICKET
@@ -221,7 +221,6 @@ def test_an_empty_file_holds_no_records(name: str) -> None:
     assert loaded(b"[]", "") == []
 
 
-@settings(max_examples=150)
 @given(st.sampled_from(list(FORMATS)), st.data())
 def test_damage_anywhere_is_rejected_or_refused(format: str, data: st.DataObject) -> None:
     whole = bytearray(exported([make(), make("=Größe", side="benchmark")], format))

@@ -154,7 +154,6 @@ def test_kappa_is_what_its_definition_says(pairs: Pairs) -> None:
         assert figure.estimate == pytest.approx((agreed - by_chance) / (1 - by_chance))
 
 
-@settings(max_examples=60)
 @given(PAIRS)
 def test_no_figure_is_ever_nan_and_each_lies_in_its_interval(pairs: Pairs) -> None:
     for figure in (raw(pairs), kappa(pairs)):
@@ -166,7 +165,6 @@ def test_no_figure_is_ever_nan_and_each_lies_in_its_interval(pairs: Pairs) -> No
     assert all(value is None or -1 <= value <= 1 for value in (figure.estimate, figure.low, figure.high))
 
 
-@settings(max_examples=40)
 @given(UNITS, st.randoms(use_true_random=False))
 def test_alpha_knows_neither_order_nor_names(given_units: list[list[str | None]], chance: random.Random) -> None:
     shuffled = [chance.sample(unit, len(unit)) for unit in chance.sample(given_units, len(given_units))]

@@ -7,7 +7,7 @@ from statistics import fmean
 
 import numpy as np
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
@@ -102,14 +102,12 @@ def test_the_grid_has_every_hundredth_exactly() -> None:
 # Definitions, word by word, and another's implementation
 
 
-@settings(max_examples=80)
 @given(ANSWERS)
 def test_brier_is_that_of_scikit_learn(answers: Answers) -> None:
     right, levels = columns(answers)
     assert brier(right, levels) == pytest.approx(brier_score_loss(np.array(right, int), levels, pos_label=1))
 
 
-@settings(max_examples=80)
 @given(ANSWERS)
 def test_auroc_is_that_of_scikit_learn(answers: Answers) -> None:
     right, levels = columns(answers)
@@ -117,7 +115,6 @@ def test_auroc_is_that_of_scikit_learn(answers: Answers) -> None:
     assert auroc(right, levels) == pytest.approx(roc_auc_score(right, levels))
 
 
-@settings(max_examples=80)
 @given(ANSWERS, st.integers(1, 20))
 def test_reliability_is_that_of_scikit_learn(answers: Answers, bins: int) -> None:
     right, levels = columns(answers)
@@ -130,7 +127,6 @@ def test_reliability_is_that_of_scikit_learn(answers: Answers, bins: int) -> Non
     assert [one.mean_confidence for one in held] == pytest.approx(list(means))
 
 
-@settings(max_examples=80)
 @given(ANSWERS, st.integers(1, 20))
 def test_bins_part_all_answers_and_their_error_is_weighted_by_them(answers: Answers, bins: int) -> None:
     right, levels = columns(answers)
@@ -142,14 +138,12 @@ def test_bins_part_all_answers_and_their_error_is_weighted_by_them(answers: Answ
     assert ece(right, levels, bins) == pytest.approx(weighted)
 
 
-@settings(max_examples=80)
 @given(ANSWERS)
 def test_aurc_is_the_mean_risk_of_letting_pass_what_is_as_confident(answers: Answers) -> None:
     risks = [fmean(not right for right, level in answers if level >= threshold) for _, threshold in answers]
     assert aurc(*columns(answers)) == pytest.approx(fmean(risks))
 
 
-@settings(max_examples=60)
 @given(ANSWERS, LEVELS)
 def test_what_passes_is_what_is_at_least_as_confident(answers: Answers, threshold: float) -> None:
     passed = at(*columns(answers), threshold)
@@ -157,7 +151,6 @@ def test_what_passes_is_what_is_at_least_as_confident(answers: Answers, threshol
     assert (passed.n, passed.accepted, passed.wrong) == (len(answers), len(kept), kept.count(False))
 
 
-@settings(max_examples=60)
 @given(ANSWERS)
 def test_the_curve_and_the_grid_say_what_each_threshold_does(answers: Answers) -> None:
     right, levels = columns(answers)
@@ -169,7 +162,6 @@ def test_the_curve_and_the_grid_say_what_each_threshold_does(answers: Answers) -
         assert one.wrong == tuple(each.wrong for each in passed)
 
 
-@settings(max_examples=60)
 @given(ANSWERS, st.randoms(use_true_random=False))
 def test_the_order_of_answers_does_not_matter(answers: Answers, chance: random.Random) -> None:
     shuffled = columns(chance.sample(answers, len(answers)))

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
@@ -81,7 +81,6 @@ def test_an_item_of_an_unknown_class_taken_for_a_known_one_costs_its_precision()
     assert macro_f1(["a"] * 10 + ["b"], ["a"] * 11) == MacroF1(20 / 21, 1, ("b",))
 
 
-@settings(max_examples=80)
 @given(ITEMS)
 def test_the_figures_are_those_of_scikit_learn(items: Items) -> None:
     expected, predicted = columns(items)
@@ -91,7 +90,6 @@ def test_the_figures_are_those_of_scikit_learn(items: Items) -> None:
         assert ours == pytest.approx([float(score[0]) for score in scored])
 
 
-@settings(max_examples=80)
 @given(ITEMS, st.integers(1, 10))
 def test_the_mean_is_that_of_scikit_learn(items: Items, least: int) -> None:
     expected, predicted = columns(items)
@@ -106,7 +104,6 @@ def test_the_mean_is_that_of_scikit_learn(items: Items, least: int) -> None:
         assert figure.value is None
 
 
-@settings(max_examples=40)
 @given(ITEMS, st.randoms(use_true_random=False))
 def test_the_order_of_items_does_not_matter(items: Items, chance: random.Random) -> None:
     shuffled = columns(chance.sample(items, len(items)))

@@ -83,7 +83,6 @@ def test_how_far_an_accuracy_of_90_percent_may_be_off(n: int, ends: list[float])
 # Another's implementation, and definitions
 
 
-@settings(max_examples=100)
 @given(COUNTS, COUNTS)
 def test_p_is_that_of_statsmodels(only_one: int, only_other: int) -> None:
     theirs = their_mcnemar([[9, only_one], [only_other, 9]], exact=True).pvalue
@@ -125,7 +124,6 @@ def newcombe(both: int, only_one: int, only_other: int, neither: int) -> list[fl
     return [p1 - p2 - delta, p1 - p2 + epsilon]
 
 
-@settings(max_examples=100)
 @given(COUNTS, COUNTS, COUNTS, st.integers(1, 60))
 def test_the_interval_of_a_difference_is_what_the_paper_says(
     both: int, only_one: int, only_other: int, neither: int
@@ -206,7 +204,6 @@ def test_two_models_are_compared_item_by_item() -> None:
     assert str(compare(one, one).verdict) == "cannot be told apart"
 
 
-@settings(max_examples=60)
 @given(ITEMS)
 def test_turning_a_comparison_turns_what_it_says(items: list[tuple[bool, bool]]) -> None:
     one, other = [first for first, _ in items], [second for _, second in items]
@@ -301,7 +298,6 @@ def sample(n: int, classes: int, right: tuple[float, float]) -> tuple[Labels, La
     return [f"c{label}" for label in expected], one, other
 
 
-@settings(max_examples=40)
 @given(st.lists(st.tuples(*[st.sampled_from("abc")] * 3), min_size=1, max_size=60), st.integers(1, 12))
 def test_the_difference_is_that_of_both_macro_f1(items: list[tuple[str, str, str]], least: int) -> None:
     expected, one, other = (list(column) for column in zip(*items, strict=True))

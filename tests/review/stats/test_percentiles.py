@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from review.stats.percentiles import percentile
@@ -12,7 +12,6 @@ pytestmark = pytest.mark.once
 TIMES = st.lists(st.floats(0, 1e5), min_size=1, max_size=40)
 
 
-@settings(max_examples=100)
 @given(TIMES, st.one_of(st.sampled_from([50.0, 95.0, 99.0]), st.floats(0, 100)))
 def test_percentiles_are_those_of_numpy(values: list[float], q: float) -> None:
     assert percentile(values, q) == pytest.approx(float(np.percentile(values, q)))
