@@ -25,6 +25,14 @@ hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300
 hypothesis.settings.load_profile("quick")
 
 
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """What commits is a matter of the database: such tests run on PostgreSQL, too."""
+    marker, fixtures = item.get_closest_marker("django_db"), getattr(item, "fixturenames", ())
+    commits = (marker and marker.kwargs.get("transaction")) or "transactional_db" in fixtures
+    if commits and not item.get_closest_marker("browser"):
+        item.add_marker("postgresql")
+
+
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """What takes longest comes first, so that no worker is left with it at the end while the others have nothing."""

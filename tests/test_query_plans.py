@@ -33,6 +33,8 @@ from review.workflow import decisions
 from review.workflow.decisions import Label
 from tests.factories import configure_review, make_ticket
 
+pytestmark = pytest.mark.postgresql
+
 STORED = 4_000
 BIG = ("classifier_ticket", "classifier_prediction", "classifier_verdict", "review_decision", "review_assignment")
 _RECURSIVE = "WITH RECURSIVE s(n) AS (VALUES (1) UNION ALL SELECT n + 1 FROM s LIMIT"

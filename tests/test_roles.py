@@ -11,7 +11,7 @@ from django.urls import URLPattern, URLResolver, get_resolver, reverse
 from classifier.models import Ticket
 from tests.factories import configure_review, hold, make_ticket
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 EVERYBODY = {"agent", "lead", "admin"}
 LEADS = {"lead", "admin"}

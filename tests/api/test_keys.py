@@ -16,6 +16,8 @@ from classifier.api import keys
 from classifier.models import ApiKey
 from tests.api.caller import Caller, caller, problem
 
+pytestmark = pytest.mark.postgresql
+
 
 def test_a_key_is_shown_once_and_only_its_digest_is_stored(
     admin: User, lea: User, catalogue: None, caplog: pytest.LogCaptureFixture

@@ -40,6 +40,8 @@ from tests.factories import (
     make_verdict,
 )
 
+pytestmark = pytest.mark.postgresql
+
 ARCHIVED = (Ticket, Prediction, Failure, Score, Verdict)
 
 

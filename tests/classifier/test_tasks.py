@@ -9,7 +9,7 @@ from classifier.pipeline import claims
 from tests.background import queued
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def nudges() -> list[str]:

@@ -26,6 +26,8 @@ from tests.factories import (
 from tests.review.actions import answer
 from ticketclf_site.operations import backup
 
+pytestmark = pytest.mark.postgresql
+
 Rows = dict[str, Counter[str]]
 GROWN = {"classifier_ticket", "classifier_prediction", "sqlite_sequence", "django_tasks_db_dbtaskresult"} | {
     "procrastinate_jobs",

@@ -24,6 +24,8 @@ from ticketclf_site.observability import readiness
 from ticketclf_site.operations.doctor import disk_space
 from ticketclf_site.processes import registry
 
+pytestmark = pytest.mark.postgresql
+
 Found = dict[str, tuple[str, str]]
 
 

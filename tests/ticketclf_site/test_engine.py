@@ -21,7 +21,10 @@ from ticketclf_site.processes.threads import Threads
 
 # What is enqueued here is really committed; nothing but the engine's tables is written, and has to be emptied.
 ENGINES = {"procrastinate.contrib.django", "django_tasks_db"}
-pytestmark = pytest.mark.django_db(transaction=True, available_apps=list(ENGINES & set(settings.INSTALLED_APPS)))
+pytestmark = [
+    pytest.mark.django_db(transaction=True, available_apps=list(ENGINES & set(settings.INSTALLED_APPS))),
+    pytest.mark.postgresql,
+]
 on_postgresql = pytest.mark.skipif("connection.vendor != 'postgresql'", reason="about the engine on PostgreSQL")
 
 DONE: list[str] = []

@@ -9,6 +9,8 @@ from django.test import Client
 from classifier.models import Gate
 from ticketclf_site.observability import readiness
 
+pytestmark = pytest.mark.postgresql
+
 
 @pytest.fixture(autouse=True)
 def nothing_kept() -> None:

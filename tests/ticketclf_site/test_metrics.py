@@ -45,6 +45,8 @@ from tests.review.actions import answer
 from tests.servers import OpenAIServer
 from ticketclf_site.processes import registry
 
+pytestmark = pytest.mark.postgresql
+
 DASHBOARD = Path(configured.BASE_DIR) / "deploy" / "grafana-dashboard.json"
 
 

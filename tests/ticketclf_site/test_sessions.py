@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from ticketclf_site.sign_in.sessions import SessionStore
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 SCREEN = reverse("review:screen")
 
 

@@ -14,7 +14,7 @@ from classifier.database import search
 from classifier.models import Ticket
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 ON_SQLITE = pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite makes tables anew")
 
 

@@ -12,7 +12,7 @@ from classifier.text import LONGEST_TICKET
 from tests.background import queued
 from tests.factories import make_ticket
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 def nudges() -> list[int]:

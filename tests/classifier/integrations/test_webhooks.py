@@ -44,7 +44,7 @@ from tests.factories import (
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes, ok").decode()
 DOCS = Path(__file__).resolve().parents[3] / "docs" / "integrations.md"

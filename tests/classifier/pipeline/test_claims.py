@@ -27,7 +27,7 @@ from classifier.taxonomy import initial_data
 from tests.factories import make_language_model, make_ticket
 from tests.servers import OpenAIServer
 
-pytestmark = pytest.mark.django_db(transaction=True)
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 
 def at_once(number: int, work: Callable[[], Any]) -> list[Any]:

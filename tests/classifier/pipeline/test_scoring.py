@@ -31,7 +31,7 @@ from classifier.pipeline.predict import Labelled
 from tests.factories import make_language_model, make_prediction, make_ticket
 from tests.servers import OpenAIServer, Request, answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 Use = Callable[..., LanguageModel]
 
 REFUND = "I was charged twice for my invoice, please refund the second payment."

@@ -34,7 +34,7 @@ from tests.review.certification.auditing import (
 )
 from tests.review.certification.scenes import certified, passing
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 def words(client: Client, ticket: Ticket) -> str:

@@ -74,6 +74,8 @@ from tests.review.certification.auditing import (
 from tests.servers import OpenAIServer, Reply, Request
 from tests.servers import answer as replies
 
+pytestmark = pytest.mark.postgresql
+
 PLANT = "zanzibarquux"
 TEXT = f"Dear {PLANT} team,\nmy invoice was charged twice, says Jo Planter, {PLANT}@example.org."
 CUSTOMER = f"{PLANT}@example.org"

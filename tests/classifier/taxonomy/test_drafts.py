@@ -23,7 +23,7 @@ from classifier.models.taxonomy import paths
 from classifier.taxonomy import drafts, label_changes
 from tests.factories import make_prediction, make_ticket
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 @pytest.fixture

@@ -35,7 +35,7 @@ from tests.review.certification.auditing import (
     open_audits,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 @pytest.fixture(autouse=True)

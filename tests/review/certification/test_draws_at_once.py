@@ -31,7 +31,7 @@ from tests.review.certification.auditing import (
     score,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 def waiting(epoch: Epoch, number: int) -> list[Labelled]:

@@ -34,7 +34,7 @@ from tests.review.certification.auditing import (
     score,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 @pytest.fixture

@@ -43,7 +43,7 @@ from tests.review.certification.auditing import (
     open_audits,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 def classify_again(tickets: Sequence[Ticket]) -> None:

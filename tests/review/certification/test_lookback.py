@@ -15,7 +15,7 @@ from review.models import (
 from tests.review.actions import answer, assert_consistent
 from tests.review.certification.scenes import alarmed, certified, passing
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 def held(tickets: list[Ticket]) -> set[int]:

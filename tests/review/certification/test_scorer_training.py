@@ -24,7 +24,7 @@ from tests.review.certification.auditing import (
     open_audits,
 )
 
-pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 FEWEST = 60
 

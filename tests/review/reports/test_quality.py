@@ -23,7 +23,7 @@ from tests.review.actions import (
     undo,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative"), ("Account", "Neutral")
 

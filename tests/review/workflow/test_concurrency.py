@@ -43,7 +43,7 @@ from tests.review.actions import (
     undo,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]
+pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 ROOT = Path(__file__).resolve().parents[3]
 AGENTS = 16

@@ -33,7 +33,7 @@ from tests.review.actions import (
     undo,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 @pytest.fixture(autouse=True)

@@ -23,7 +23,7 @@ from tests.review.actions import (
     skip,
 )
 
-pytestmark = pytest.mark.usefixtures("catalogue")
+pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
 @pytest.fixture(autouse=True)

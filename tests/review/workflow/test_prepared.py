@@ -13,7 +13,7 @@ from review.models import Assignment
 from review.workflow.prepared import Columns, Prepared, rows
 from tests.factories import configure_review, hold, make_ticket
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def build(least: int, source: str, after: Any) -> QuerySet[Ticket]:

@@ -22,6 +22,8 @@ from review.worklist.filters import AssignmentFilter
 from review.worklist.listing import stretches
 from tests.factories import configure_review, hold, make_ticket
 
+pytestmark = pytest.mark.postgresql
+
 WAITING = 20_000
 
 

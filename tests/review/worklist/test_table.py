@@ -38,7 +38,7 @@ from tests.review.actions import (
     state,
 )
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = [pytest.mark.usefixtures("plain_desk"), pytest.mark.postgresql]
 
 QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:accept"), reverse("review:undo")
 HTMX = {"HX-Request": "true"}
