@@ -131,10 +131,9 @@ def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> Non
     with OpenAIServer(lambda _request: HANG) as server:
         run = started(snapshot, make_priced(server, timeout=1.0))
         button = stop_after(run, 0.2)
-        begun = time.monotonic()
         execution.work_off(run.pk)
         button.join()
-    assert time.monotonic() - begun < 6, "two turns of a second, not every try for every item"
+    assert len(server.requests) < 20, "not every item, let alone every try"
     assert not Result.objects.exists()
     assert spent() == 0
 
