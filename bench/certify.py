@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
+from scipy.stats import beta
 
 from bench.harness import fresh_installation, table
 from bench.streams import (
@@ -30,7 +31,6 @@ from bench.streams import (
     prepared,
 )
 from classifier.scoring.scorer import Weights, fit
-from review.certification.bounds import upper
 from review.certification.sequential_test import (
     Book,
     Lot,
@@ -48,6 +48,11 @@ FIRST, TAIL, STEADY = 10_000, 2_000, 5_000
 """Tickets over which effort is told: the first, the last of these, and the last of a stream that goes on."""
 LONG = 6 * FIRST
 AUDITED_BY_OTHERS, LOOKS, FIXED = 1_000, 100, 0.85
+
+
+def upper(wrong: int, audits: int, risk: float) -> float:
+    """The largest share of wrong ones that so few found do not speak against, for one look (Clopper-Pearson)."""
+    return 1.0 if wrong >= audits else float(beta.ppf(1 - risk, wrong + 1, audits - wrong))
 
 
 class Reviewers(NamedTuple):

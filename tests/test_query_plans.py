@@ -17,9 +17,7 @@ from django.utils import timezone
 
 import classifier.tasks
 import review.tasks
-from classifier import references
 from classifier.models import (
-    Archive,
     Gate,
     Prediction,
     Ticket,
@@ -139,8 +137,6 @@ QUESTIONS: dict[str, Question] = {
     "the verdicts of a page": lambda pk: Verdict.objects.current().filter(ticket__in=range(pk, pk + 50)),
     "somebody's decisions": lambda _pk: Decision.objects.filter(reviewer=User.objects.get().pk).order_by("-pk")[:25],
     "decided of late": lambda _pk: Decision.objects.filter(created_at__gt=timezone.now()).order_by("created_at")[:10],
-    "what is old enough to leave": lambda pk: Ticket.objects.in_state("accepted").filter(pk__gt=pk).order_by("pk")[:50],
-    "an archived ticket": lambda pk: Archive.objects.around(pk),
 }
 
 
@@ -158,7 +154,7 @@ def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
         review.tasks.sweep()
 
     sweep()
-    for work in (sweep, gold_labels.gather, training.is_due, lambda: references.keeping(range(many, many + 50))):
+    for work in (sweep, gold_labels.gather, training.is_due):
         assert asked_by(work) == {}
 
 

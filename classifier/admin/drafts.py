@@ -8,12 +8,14 @@ from django.contrib.auth.models import User
 from django.core.exceptions import PermissionDenied, ValidationError
 from django.db.models import CharField, QuerySet, Value
 from django.db.models.functions import Cast, Concat
-from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import get_object_or_404
 from django.template.response import TemplateResponse
 from django.urls import path, reverse
 from django.utils.functional import cached_property
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+from django.views.decorators.http import require_POST
 
 from classifier.contract import prompt
 from classifier.models import ContractVersion, Draft, DraftLabel
@@ -42,51 +44,34 @@ class DraftForm(forms.ModelForm):
 class DraftLabelForm(forms.ModelForm):
     """A label; its parent is one of the same draft, by its full name."""
 
-    def __init__(
-        self, *args: Any, parents: dict[str, DraftLabel], names: dict[int, str], at: int, **kwargs: Any
-    ) -> None:
+    def __init__(self, *args: Any, parents: dict[int, str], at: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if not self.instance.pk:
             self.initial.setdefault("position", at)
         if "parent" in self.fields:
-            offered = [(pk, names[int(pk)]) for pk in parents if int(pk) != self.instance.pk]
-            self.fields["parent"] = forms.TypedChoiceField(
-                choices=[("", "---------"), *offered],
-                coerce=lambda pk: _one_of(parents, pk),
-                empty_value=None,
-                required=False,
-                label=_("parent"),
-            )
+            parent = cast(forms.ModelChoiceField, self.fields["parent"])
+            offered = {pk: name for pk, name in parents.items() if pk != self.instance.pk}
+            parent.queryset = DraftLabel.objects.filter(pk__in=offered)
+            # Named here, or every row of the page would read them once more.
+            parent.choices = [("", "---------"), *offered.items()]
 
     def validate_constraints(self) -> None:
         """Left to the formset: a name may be taken over from a label that gives it up in the same go."""
-
-
-def _one_of(parents: dict[str, DraftLabel], pk: Any) -> DraftLabel:
-    try:
-        return parents[str(pk)]
-    except KeyError as error:
-        raise ValueError from error
 
 
 class DraftLabelFormSet(forms.BaseInlineFormSet):
     axis: DraftLabel.Axis
 
     @cached_property
-    def _rows(self) -> dict[int, DraftLabel]:
-        return {row.pk: row for row in self.get_queryset()}
-
-    @cached_property
-    def _names(self) -> dict[int, str]:
-        names = paths(self._rows.values())
+    def _shared(self) -> dict[str, Any]:
+        rows = list(self.get_queryset())
+        names = paths(rows)
         # One that stands below itself is in no path.
-        return names | {pk: row.name for pk, row in self._rows.items() if pk not in names}
+        names |= {row.pk: row.name for row in rows if row.pk not in names}
+        return {"parents": names, "at": max((row.position for row in rows), default=0) + 1}
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        kwargs: dict[str, Any] = super().get_form_kwargs(index)
-        parents = {str(pk): self._rows[pk] for pk in self._names}
-        last = max((row.position for row in self._rows.values()), default=0)
-        return kwargs | {"parents": parents, "names": self._names, "at": last + 1}
+        return super().get_form_kwargs(index) | self._shared
 
     def clean(self) -> None:
         super().clean()
@@ -197,8 +182,12 @@ class DraftAdmin(admin.ModelAdmin):
         return actions
 
     def get_urls(self) -> list[Any]:
-        own = path("<int:pk>/publish/", self.admin_site.admin_view(self.publish), name="classifier_draft_publish")
-        return [own, *super().get_urls()]
+        wrap = self.admin_site.admin_view
+        own = [
+            path("<int:pk>/publish/", wrap(self.publish), name="classifier_draft_publish"),
+            path("<int:pk>/restart/", wrap(require_POST(self.restart)), name="classifier_draft_restart"),
+        ]
+        return [*own, *super().get_urls()]
 
     def save_model(self, request: HttpRequest, obj: Draft, form: Any, change: bool) -> None:
         if change:
@@ -216,27 +205,40 @@ class DraftAdmin(admin.ModelAdmin):
         self, request: HttpRequest, object_id: str | None = None, form_url: str = "", extra_context: Any = None
     ) -> HttpResponse:
         draft = self.get_object(request, object_id) if object_id else None
-        context = _told(draft) | {"publishes": self._publishes(request, draft)} if draft else {}
+        context = self._context(request, draft) if draft else {}
         page: HttpResponse = super().changeform_view(request, object_id, form_url, (extra_context or {}) | context)
         return page
 
     def publish(self, request: HttpRequest, pk: int) -> HttpResponse:
         """A page that says what will change, and asks."""
-        draft = Draft.objects.filter(pk=pk).first()
-        if draft is None:
-            raise Http404
+        draft = get_object_or_404(Draft, pk=pk)
         if not request.user.has_perms(PUBLISHING):
             raise PermissionDenied
         back = reverse("admin:classifier_draft_change", args=[pk])
         if request.method == "POST" and self._done(request, draft):
             return HttpResponseRedirect(back)
-        told = _told(draft)
-        context = self.admin_site.each_context(request) | told
+        context = self.admin_site.each_context(request) | self._context(request, draft)
         context |= {"title": gettext("Publish the draft %s") % draft, "opts": self.opts, "draft": draft, "back": back}
         return TemplateResponse(request, "admin/classifier/draft/publish.html", context)
 
-    def _publishes(self, request: HttpRequest, draft: Draft) -> bool:
-        return _is_open(draft) and request.user.has_perms(PUBLISHING)
+    def restart(self, request: HttpRequest, pk: int) -> HttpResponse:
+        """Begins another draft from the taxonomy as it is now; this one stays as it is."""
+        draft = get_object_or_404(Draft, pk=pk)
+        if not self.has_add_permission(request):
+            raise PermissionDenied
+        try:
+            return self.response_add(request, drafts.restart(draft, cast(User, request.user)))
+        except EmptyTaxonomy as error:
+            self.message_user(request, str(error), messages.ERROR)
+            return HttpResponseRedirect(reverse("admin:classifier_draft_change", args=[pk]))
+
+    def _context(self, request: HttpRequest, draft: Draft) -> dict[str, Any]:
+        return {
+            "summary": drafts.summary(draft),
+            "built_in": prompt.INSTRUCTIONS,
+            "publishes": _is_open(draft) and request.user.has_perms(PUBLISHING),
+            "restarts": self.has_add_permission(request),
+        }
 
     def _done(self, request: HttpRequest, draft: Draft) -> bool:
         try:
@@ -250,14 +252,3 @@ class DraftAdmin(admin.ModelAdmin):
         self.message_user(request, gettext("%s is published.") % draft)
         self.message_user(request, text, messages.WARNING)
         return True
-
-
-def _told(draft: Draft) -> dict[str, Any]:
-    """What the draft changes, or what stands in the way."""
-    try:
-        return {"changes": drafts.changes(draft), "problems": [], "built_in": prompt.INSTRUCTIONS}
-    except EmptyTaxonomy as error:
-        problems = [str(error)]
-    except ValidationError as error:
-        problems = error.messages
-    return {"changes": [], "problems": problems, "built_in": prompt.INSTRUCTIONS}

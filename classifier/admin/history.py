@@ -20,3 +20,13 @@ class HistoryAdmin(SimpleHistoryAdmin):
             raise PermissionDenied
         page: HttpResponse = super().history_form_view(request, object_id, version_id, extra_context)
         return page
+
+
+class SingletonAdmin(HistoryAdmin):
+    """Of a table with one row, made when it is first needed."""
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        return False

@@ -11,7 +11,7 @@ from django.utils import timezone
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from classifier.admin.history import HistoryAdmin
+from classifier.admin.history import HistoryAdmin, SingletonAdmin
 from classifier.contract.types import ClassifierError, JsonMode
 from classifier.inference.health_check import ping
 from classifier.models import Gate, LanguageModel, Provider
@@ -139,19 +139,13 @@ def _is_embedded(language_model: LanguageModel) -> bool:
 
 
 @admin.register(Gate)
-class GateAdmin(HistoryAdmin):
+class GateAdmin(SingletonAdmin):
     fields = (
         *("front", "front_threshold", "primary", "second_opinion"),
         *("mode", "about", "threshold", "score_threshold"),
         *("front_in_charge", "in_charge", "second_in_charge"),
     )
     readonly_fields = ("front_in_charge", "in_charge", "second_in_charge")
-
-    def has_add_permission(self, request: HttpRequest) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:classifier_gate_change", args=[1]))

@@ -5,7 +5,7 @@ from typing import Any, cast
 from django import forms
 from django.contrib import admin
 from django.contrib.auth.models import User
-from django.db.models import Model, QuerySet
+from django.db.models import QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext, ngettext
@@ -29,17 +29,19 @@ MOST_AT_ONCE = 1_000
 """Tickets that one action erases; the command takes any number."""
 
 
-class ReadOnlyAdmin(admin.ModelAdmin):
-    """Records: to be read, never changed."""
-
-    paginator = BoundedPaginator
-    show_full_result_count = False
-
+class _WrittenOnce:
     def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
+
+
+class ReadOnlyAdmin(_WrittenOnce, admin.ModelAdmin):
+    """Records: to be read, never changed."""
+
+    paginator = BoundedPaginator
+    show_full_result_count = False
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -76,16 +78,10 @@ class EpochAdmin(ReadOnlyAdmin):
     list_select_related = ("language_model", "contract")
 
 
-class RecordInline(admin.TabularInline):
+class RecordInline(_WrittenOnce, admin.TabularInline):
     extra = 0
     can_delete = False
     show_change_link = True
-
-    def has_add_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
-
-    def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
-        return False
 
 
 class PredictionInline(RecordInline):

@@ -2,7 +2,6 @@
 specialist learns, predictions, scores, gate, draws."""
 
 from classifier.models.api_keys import Allowance, ApiKey, KeptReply
-from classifier.models.archive import Archive
 from classifier.models.audit_draw import AuditDraw
 from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel
@@ -31,7 +30,6 @@ __all__ = [
     "About",
     "Allowance",
     "ApiKey",
-    "Archive",
     "AuditDraw",
     "Category",
     "ContractVersion",

@@ -21,10 +21,9 @@ class AuditDraw(models.Model):
     Who draws holds the epoch's row, so that the keys of an epoch are in the order of their commits.
     """
 
-    # Null once the ticket is archived, which those of an epoch that has ended outlive.
-    verdict = models.OneToOneField(Verdict, models.CASCADE, null=True, related_name="audit_draw")
+    verdict = models.OneToOneField(Verdict, models.CASCADE, related_name="audit_draw")
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="draws")
-    score = models.ForeignKey(Score, models.RESTRICT, null=True, related_name="+")
+    score = models.ForeignKey(Score, models.RESTRICT, related_name="+")
     value = models.FloatField(help_text="The score that counted, in [0, 1].")
     passes_from = models.FloatField(null=True, help_text="What was certified then.")
     audits_from = models.FloatField(help_text="From this score on every ticket that did not pass was audited.")
@@ -56,6 +55,5 @@ class AuditDraw(models.Model):
 
     @property
     def ticket_pk(self) -> int:
-        """The ticket whose turn it was, of one that is not archived."""
-        assert self.verdict  # noqa: S101 - the caller has its ticket in hand
+        """The ticket whose turn it was."""
         return self.verdict.ticket_id

@@ -115,8 +115,8 @@ class DraftLabel(models.Model):
         self.description = " ".join(self.description.splitlines())
 
 
-def base_of(label: Category | Sentiment, parent: int | None) -> dict[str, Any]:
-    """What a draft keeps of a label, to tell later what it changes itself and what was changed elsewhere."""
+def base_of(label: Category | Sentiment | DraftLabel, parent: int | None) -> dict[str, Any]:
+    """What a draft keeps of a label, to tell later what it changes itself and what changed elsewhere."""
     return {
         "name": label.name,
         "description": label.description,

@@ -7,7 +7,6 @@ address a moment later leads nowhere.
 import http.client
 import ipaddress
 import socket
-import time
 import urllib.request
 from collections.abc import Iterator
 from contextlib import suppress
@@ -89,17 +88,6 @@ def open_url(request: urllib.request.Request, timeout: float) -> Any:
     if request.type not in _PORTS:
         raise Forbidden(_("%(url)s does not begin with http:// or https:// and a host.") % {"url": request.full_url})
     return _opener.open(request, timeout=timeout)
-
-
-def read(response: Any, *, most: int, within: float) -> bytes:
-    """Its body: at most `most` bytes, and what had come after `within` seconds."""
-    deadline, body = time.monotonic() + within, b""
-    while len(body) < most and time.monotonic() < deadline:
-        part = response.read1(most - len(body))
-        if not part:
-            break
-        body += part
-    return body
 
 
 def is_inside(spelled: str) -> bool:

@@ -1,12 +1,16 @@
-"""What admins do with drafts: begin one, see what it would change, have models asked under it, publish it.
+"""Drafts of the taxonomy and the instructions: begin one, see what it would change, publish it, start again from what
+is in force.
 
 What is measured, shown and published is one and the same plan.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
-from typing import Any, cast
+from dataclasses import dataclass
+from itertools import count
+from typing import Any
 
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
@@ -25,15 +29,11 @@ from classifier.models import (
     Gate,
     Sentiment,
 )
+from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import base_of
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
-from classifier.taxonomy.draft_plans import (
-    Branch,
-    Plan,
-    Planned,
-    own,
-)
+from classifier.taxonomy.draft_plans import LabelPlan, Plan, own
 from classifier.taxonomy.label_changes import AnyLabel
 
 LONGEST_REASON = 100
@@ -45,6 +45,19 @@ def begin(name: str, by: User | None) -> Draft:
     draft = Draft(name=name, created_by=by)
     start(draft)
     return draft
+
+
+@transaction.atomic
+def restart(draft: Draft, by: User | None) -> Draft:
+    """A new draft of what is in force now, under the same name with a number; the other stays. Raises EmptyTaxonomy."""
+    return begin(free_name(re.sub(r" \(\d+\)$", "", draft.name)), by)
+
+
+def free_name(wanted: str) -> str:
+    """This name, shortened or with a number where that is needed for a new draft."""
+    longest = 74
+    names = (f"{wanted[:longest]} ({number})" if number > 1 else wanted[:80] for number in count(1))
+    return next(name for name in names if not Draft.objects.filter(name=name).exists())
 
 
 @transaction.atomic
@@ -78,8 +91,9 @@ def contract_of(draft: Draft) -> ContractVersion:
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published as it is.
     """
-    _check_open(draft)
-    plan, in_force = Plan(draft), ContractVersion.objects.in_force()
+    if draft.published_at:
+        raise ValidationError(_("The draft %s is published; what it changed is in force.") % draft)
+    plan, in_force = _checked_plan(draft), ContractVersion.objects.in_force()
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]
     if prompt.contract_for(*options, plan.instructions).digest == in_force.digest:
@@ -88,9 +102,27 @@ def contract_of(draft: Draft) -> ContractVersion:
     return ContractVersion.objects.worded(categories, sentiments, instructions=plan.instructions)
 
 
-def changes(draft: Draft) -> list[str]:
-    """What publishing would do, or has done, a sentence each. Raises like contract_of."""
-    return list(draft.outcome) if draft.published_at else list(Plan(draft).told())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Summary:
+    """What publishing a draft would do or has done, what stands in its way, and what changed since it began."""
+
+    changes: list[str]
+    problems: list[str]
+    changed_since: list[str]
+
+
+def summary(draft: Draft) -> Summary:
+    """All of it in sentences (five queries)."""
+    if draft.published_at:
+        return Summary(changes=list(draft.outcome), problems=[], changed_since=[])
+    plan, problems = Plan(draft), list[str]()
+    try:
+        plan.check()
+    except EmptyTaxonomy as error:
+        problems = [str(error)]
+    except ValidationError as error:
+        problems = error.messages
+    return Summary(changes=plan.changes(), problems=problems, changed_since=plan.changed_since())
 
 
 @transaction.atomic(durable=True)
@@ -101,11 +133,11 @@ def publish(draft: Draft, by: User | None) -> Draft:
         return draft
     for model in (Category, Sentiment, Gate):
         list(model._default_manager.select_for_update().order_by("pk").values_list("pk"))
-    plan = Plan(draft)
-    draft.outcome = list(plan.told())
+    plan = _checked_plan(draft)
+    draft.outcome = plan.changes()
     writer = _Writer(by, _("published with the draft %s") % draft)
-    writer.write(plan.categories)
-    writer.write(plan.sentiments)
+    writer.write(plan.categories, Category)
+    writer.write(plan.sentiments, Sentiment)
     if plan.instructions_changed:
         writer.set_instructions(plan.instructions)
     draft.published_at = timezone.now()
@@ -113,9 +145,10 @@ def publish(draft: Draft, by: User | None) -> Draft:
     return draft
 
 
-def _check_open(draft: Draft) -> None:
-    if draft.published_at:
-        raise ValidationError(_("The draft %s is published; what it changed is in force.") % draft)
+def _checked_plan(draft: Draft) -> Plan:
+    plan = Plan(draft)
+    plan.check()
+    return plan
 
 
 class _Writer:
@@ -124,42 +157,38 @@ class _Writer:
     def __init__(self, by: User | None, reason: str) -> None:
         self._by, self._reason = by, reason[:LONGEST_REASON]
 
-    def write(self, branch: Branch) -> None:
-        by_number = {one.pk: one for one in branch.planned}
-        kept = [by_number[number] for number in branch.names()]
-        dropped = [by_number[number] for number in reversed(branch.names_now) if by_number[number].dropped]
-        changed = [one for one in kept if one.label and one.changed()]
-        self._put_names_aside([*changed, *dropped])
-        for one in kept:
-            if one.label is None:
-                self._add(one)
-            elif one in changed:
-                self._change(one, one.label)
-        for one in dropped:
-            self._retire(cast(AnyLabel, one.label))
+    def write(self, plan: LabelPlan, model: type[AnyLabel]) -> None:
+        edited, dropped = plan.edited(), plan.dropped()
+        labels: dict[int, Any] = model._default_manager.in_bulk([*edited, *dropped])
+        self._put_names_aside(model, labels)
+        keys: dict[int, int] = {}
+        for key in plan.names:
+            values = plan.drafted[key]._asdict()
+            values["parent_id"] = keys.get(values["parent_id"], values["parent_id"])
+            if key not in plan.began:
+                keys[key] = self._add(plan.rows[key], model, values)
+            elif names := edited.get(key):
+                self._change(labels[key], {name: values[name] for name in {"name", *names}})
+        for key in dropped:
+            self._retire(labels[key])
 
-    def _put_names_aside(self, planned: Iterable[Planned]) -> None:
+    def _put_names_aside(self, model: type[AnyLabel], pks: Iterable[int]) -> None:
         """Labels may take each other's names, which are never two at once; no label has one with this sign."""
-        for one in planned:
-            label = cast(AnyLabel, one.label)
-            aside = Concat(Value(">"), Cast("pk", models.CharField()))
-            type(label)._default_manager.filter(pk=label.pk).update(name=aside)
+        aside = Concat(Value(">"), Cast("pk", models.CharField()))
+        model._default_manager.filter(pk__in=list(pks)).update(name=aside)
 
-    def _add(self, one: Planned) -> None:
-        row = cast(DraftLabel, one.row)
-        values = {"name": one.name, "description": one.description, "examples": one.examples, "position": one.position}
-        if row.axis == DraftLabel.Axis.CATEGORY:
-            row.category = one.label = self._signed(Category(parent=_label_of(one.parent), **values))
-        else:
-            row.sentiment = one.label = self._signed(Sentiment(**values))
-        one.label.save()
+    def _add(self, row: DraftLabel, model: type[AnyLabel], values: dict[str, Any]) -> int:
+        names = ["name", "description", "examples", "position"] + (["parent_id"] if model is Category else [])
+        label = self._signed(model(**{name: values[name] for name in names}))
+        label.save()
+        setattr(row, row.axis, label)
         row.save(update_fields=[row.axis])
+        return int(label.pk)
 
-    def _change(self, one: Planned, label: AnyLabel) -> None:
-        changed = one.changed()
-        for name in changed:
-            setattr(label, name, _label_of(one.parent) if name == "parent" else getattr(one, name))
-        self._signed(label).save(update_fields=["name", *changed])
+    def _change(self, label: AnyLabel, values: dict[str, Any]) -> None:
+        for name, value in values.items():
+            setattr(label, name, value)
+        self._signed(label).save(update_fields=list(values))
 
     def _retire(self, label: AnyLabel) -> None:
         label_changes.retire_locked(self._signed(label))
@@ -173,7 +202,3 @@ class _Writer:
     def _signed(self, row: Any) -> Any:
         row._history_user, row._change_reason = self._by, self._reason
         return row
-
-
-def _label_of(planned: Planned | None) -> Any:
-    return planned.label if planned else None

@@ -17,13 +17,15 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
-from classifier import form_recovery, savings
+from classifier import form_recovery
 from classifier.form_recovery import keeps_input
 from classifier.models import (
     Failure,
+    Gate,
     LanguageModel,
     Provider,
     Ticket,
+    Verdict,
 )
 from classifier.models.ticket import Page
 from classifier.pipeline import verdict_explanation
@@ -34,7 +36,7 @@ from classifier.web.forms import TicketForm
 logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 20_000
-LATEST_FAILURES = 1_000
+LATEST_FAILURES = LATEST_VERDICTS = 1_000
 MAY_KNOW_WHY = ("review.set_accuracy_target", "classifier.view_score")
 """Who may see what was known of an answer when it passed."""
 
@@ -125,9 +127,21 @@ def models(request: HttpRequest) -> HttpResponse:
         "providers": [(provider, spent.get(provider.pk, 0)) for provider in Provider.objects.all()],
         "failures": _failures_of_the_day(),
         "latest_failures": LATEST_FAILURES,
-        "saved": savings.of_late(),
+        "in_front": _answered_in_front(),
     }
     return render(request, "classifier/models.html", context)
+
+
+def _answered_in_front() -> dict[str, Any] | None:
+    """How many of the latest tickets the model in front has answered; None where there is none."""
+    gate = Gate.objects.with_models().first()
+    if gate is None or gate.front is None:
+        return None
+    latest = (
+        Verdict.objects.current().order_by("-pk").values_list("accepted", "epoch__language_model")[:LATEST_VERDICTS]
+    )
+    answered = [accepted and language_model == gate.front_id for accepted, language_model in latest]
+    return {"model": gate.front, "tickets": len(answered), "answered": sum(answered)}
 
 
 def _failures_of_the_day() -> list[tuple[str, str, int]]:

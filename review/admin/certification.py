@@ -2,12 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
-from classifier.admin.history import HistoryAdmin
+from classifier.admin.history import SingletonAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 from review.models import (
     AccuracyTarget,
@@ -19,16 +16,8 @@ from review.models import (
 
 
 @admin.register(AccuracyTarget)
-class AccuracyTargetAdmin(HistoryAdmin):
-    """One row, made when it is first needed."""
-
+class AccuracyTargetAdmin(SingletonAdmin):
     list_display = ("__str__", "target", "risk", "early_share", "late_share", "rejudged_share", "by_category")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Certificate)

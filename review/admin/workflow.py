@@ -1,26 +1,15 @@
 """Django admin: how the desk is run, and the records of what people said."""
 
-from typing import Any
-
 from django.contrib import admin
-from django.http import HttpRequest
 
-from classifier.admin.history import HistoryAdmin
+from classifier.admin.history import SingletonAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 from review.models import Assignment, Decision, ReviewSettings
 
 
 @admin.register(ReviewSettings)
-class ReviewSettingsAdmin(HistoryAdmin):
-    """One row, made when it is first needed."""
-
+class ReviewSettingsAdmin(SingletonAdmin):
     list_display = ("__str__", "blind_share", "double_share", "lease_minutes", "urgent_minutes", "reveal")
-
-    def has_add_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
-
-    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
-        return False
 
 
 @admin.register(Decision)

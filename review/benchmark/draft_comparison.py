@@ -144,38 +144,13 @@ def _names(rows: Iterable[SnapshotItem], axis: str) -> dict[int, str]:
     return {}
 
 
-class _Said(NamedTuple):
-    item: int
-    wanted_category: int
-    wanted_sentiment: int
-    category: int | None
-    sentiment: int | None
-    answer: str
-    failure: str
-    category_right: bool
-    sentiment_right: bool
-
-    @property
-    def right(self) -> bool:
-        return self.category_right and self.sentiment_right
+def _results(contender: Contender) -> dict[int, Result]:
+    """By key of the item, without the reasoning."""
+    rows = contender.results.select_related("item").order_by("item__position").defer("reasoning", "detail")
+    return {result.item_id: result for result in rows.iterator(5_000)}
 
 
-def _results(contender: Contender) -> dict[int, _Said]:
-    rows = contender.results.order_by("item__position").values_list(
-        "item",
-        "item__category",
-        "item__sentiment",
-        "category",
-        "sentiment",
-        "answer",
-        "failure",
-        "category_right",
-        "sentiment_right",
-    )
-    return {said.item: said for said in map(_Said._make, rows.iterator(5_000))}
-
-
-def _differ(old: _Said, new: _Said) -> bool:
+def _differ(old: Result, new: Result) -> bool:
     """By key, for a label goes by another name once it is renamed; only what has no key yet goes by its name."""
     if old.failure or new.failure:
         return bool(old.failure) != bool(new.failure)
@@ -185,14 +160,14 @@ def _differ(old: _Said, new: _Said) -> bool:
     return keys[:2] != keys[2:]
 
 
-def _lost(draft: Contender, said: Sequence[_Said]) -> int:
+def _lost(draft: Contender, results: Sequence[Result]) -> int:
     offered, judge = draft.contract.restored().labels, Judge()
     categories = {
         wanted: any(judge.category(name, wanted, offered) for name in offered.categories)
-        for wanted in {one.wanted_category for one in said}
+        for wanted in {one.item.category for one in results}
     }
     sentiments = {
         wanted: any(judge.sentiment(name, wanted, offered) for name in offered.sentiments)
-        for wanted in {one.wanted_sentiment for one in said}
+        for wanted in {one.item.sentiment for one in results}
     }
-    return sum(not (categories[one.wanted_category] and sentiments[one.wanted_sentiment]) for one in said)
+    return sum(not (categories[one.item.category] and sentiments[one.item.sentiment]) for one in results)

@@ -27,7 +27,6 @@ from review.gold import gold_labels
 from review.models import (
     Contender,
     GoldLabel,
-    Result,
     Run,
     Side,
     Snapshot,
@@ -140,11 +139,6 @@ def resume(run: Run) -> bool:
     # A worker that still waits for what was under way keeps it, or that would be asked about twice.
     stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
     return bool(stopped.update(state=Run.State.RUNNING, note=""))
-
-
-def progress(run: Run) -> Progress:
-    of = run.items_count * run.contenders.count()
-    return Progress(Result.objects.filter(contender__run=run).count(), of)
 
 
 def held_out(snapshot: Snapshot) -> QuerySet[SnapshotItem]:

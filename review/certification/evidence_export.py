@@ -101,15 +101,13 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]
         "flaw": audit.flaw if audit else "",
         "kept": audit.kept if audit else None,
         "judged_at": _time(audit.judged_at) if audit else None,
-        "decisions": said.get(draw.verdict.ticket_id, []) if draw.verdict else [],
+        "decisions": said.get(draw.verdict.ticket_id, []),
     }
 
 
 def _of_ticket(draw: AuditDraw) -> dict[str, Any]:
-    """What was said of the ticket; none of it once that is archived."""
+    """What was said of the ticket."""
     verdict, score = draw.verdict, draw.score
-    if verdict is None or score is None:
-        return dict.fromkeys(("ticket", "text_sha256", "category", "sentiment", "scores", "signals", "accepted"))
     prediction = verdict.prediction
     assert prediction is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
     return {

@@ -46,10 +46,6 @@ class Turn:
     audited: bool
     wrong: bool | None
 
-    @property
-    def is_pending(self) -> bool:
-        return self.audited and self.wrong is None
-
     def row(self) -> tuple[float, float, float, float, bool, bool]:
         return self.value, self.share, self.floor, self.shadow, self.audited, self.wrong is not False
 

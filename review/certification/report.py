@@ -120,10 +120,6 @@ class Report:
         return self.standing.stage == Stage.FIXED
 
     @property
-    def is_certified(self) -> bool:
-        return self.standing.stage == Stage.CERTIFIED
-
-    @property
     def about(self) -> str:
         """What is counted as wrong."""
         if self.standing.gate.about == About.CATEGORY:

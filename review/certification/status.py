@@ -59,11 +59,6 @@ class Books:
     def is_complete(self) -> bool:
         return self.book.certified == len(self.ledger.grid)
 
-    def coverage_at(self, threshold: float) -> float:
-        """The share of tickets at or above one of the grid's thresholds."""
-        known = dict(zip(self.ledger.grid, self.ledger.coverage, strict=True))
-        return float(known.get(threshold, 0.0))
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Standing:

@@ -21,23 +21,7 @@ from review.models import (
 
 CHUNK = 5_000
 
-_COLUMNS = (
-    "gold__digest",
-    "gold__text",
-    "category",
-    "sentiment",
-    "side",
-    "origin",
-    "corrected",
-    "people",
-    "share",
-    "language",
-    "source",
-    "labelled_at",
-    "said_category",
-    "said_sentiment",
-    "said_confidence",
-)
+_COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.KEPT)
 _KINDS = ("category", "sentiment", "side")
 _WIPED = "erased:"
 """How the digest of a gold label begins whose text was erased or masked for good."""

@@ -148,23 +148,7 @@ def _frozen(filters: Filters, by: User | None) -> Snapshot:
     return snapshot
 
 
-_KEPT = [
-    "gold_id",
-    "category",
-    "sentiment",
-    "side",
-    "origin",
-    "corrected",
-    "people",
-    "share",
-    "language",
-    "source",
-    "labelled_at",
-    "said_category",
-    "said_sentiment",
-    "said_confidence",
-]
-
+_KEPT = ("gold_id", *SnapshotItem.KEPT)
 
 _COLUMNS = {
     "category": "category_id",

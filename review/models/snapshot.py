@@ -65,6 +65,12 @@ class SnapshotItem(models.Model):
     said_sentiment = models.BigIntegerField(null=True)
     said_confidence = models.FloatField(null=True)
 
+    # What is taken over from the gold label. The digest of a snapshot depends on the order.
+    KEPT = (
+        *("category", "sentiment", "side", "origin", "corrected", "people", "share", "language", "source"),
+        *("labelled_at", "said_category", "said_sentiment", "said_confidence"),
+    )
+
     class Meta:
         ordering = ["snapshot", "position"]
         constraints = [models.UniqueConstraint(fields=["snapshot", "position"], name="snapshot_item_once")]

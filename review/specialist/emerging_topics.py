@@ -5,17 +5,14 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
-from itertools import count
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from django.contrib.auth.models import User
-from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.utils.translation import gettext as _
 
 from classifier.learning.vector_space import Ints
-from classifier.models import Category, Draft, DraftLabel
-from classifier.models.contract import EmptyTaxonomy
+from classifier.models import Category, DraftLabel
 from classifier.models.taxonomy import paths
 from classifier.privacy.masking import mask
 from classifier.taxonomy import drafts
@@ -169,25 +166,9 @@ def _not_given_away(examples: list[str]) -> list[str]:
 @transaction.atomic
 def draft_of(label: DraftLabel, by: User) -> DraftLabel:
     """A draft of the taxonomy that is as it is now, and has this new category besides. Raises EmptyTaxonomy."""
-    label.draft = drafts.begin(_free_name(_("New category: %s") % label.name), by)
+    label.draft = drafts.begin(drafts.free_name(_("New category: %s") % label.name), by)
     label.axis = DraftLabel.Axis.CATEGORY
     beside = label.draft.labels.filter(axis=label.axis).order_by("-position").values_list("position", flat=True)
     label.position = (beside.first() or 0) + 1
     label.save()
     return label
-
-
-def _free_name(wanted: str) -> str:
-    longest = 74
-    names = (f"{wanted[:longest]} ({number})" if number > 1 else wanted[:80] for number in count(1))
-    return next(name for name in names if not Draft.objects.filter(name=name).exists())
-
-
-def standing(label: DraftLabel) -> dict[str, Any]:
-    """What the draft of a new category changes, or what stands in its way."""
-    try:
-        return {"changes": drafts.changes(label.draft), "problems": []}
-    except EmptyTaxonomy as error:
-        return {"changes": [], "problems": [str(error)]}
-    except ValidationError as error:
-        return {"changes": [], "problems": error.messages}

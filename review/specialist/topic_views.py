@@ -19,7 +19,7 @@ from classifier.contract.types import Option
 from classifier.embeddings.encoder_files import CorruptEncoder
 from classifier.models import DraftLabel, Ticket
 from classifier.models.contract import EmptyTaxonomy
-from classifier.taxonomy import label_changes
+from classifier.taxonomy import drafts, label_changes
 from review.http import HtmxHttpRequest
 from review.specialist import category_preview
 from review.specialist import confusable as overlapping
@@ -80,7 +80,7 @@ def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @explained
 def drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label = _drafted(pk)
-    context = {"label": label, "draft": label.draft, "taking": _taking(label)} | unnamed.standing(label)
+    context = {"label": label, "draft": label.draft, "taking": _taking(label), "summary": drafts.summary(label.draft)}
     return render(request, "review/specialist/topic_drafted.html", context)
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 
-from django.db import transaction
 from django.dispatch import Signal
 from django.utils import timezone
 
@@ -73,16 +72,8 @@ def judge(ticket_pks: Sequence[int]) -> None:
     found.send(Audit, ticket_pks=ticket_pks)
 
 
-@transaction.atomic(durable=True)
-def follow(ticket_pks: Sequence[int]) -> None:
-    """The same for tickets whose labels were put right in another way."""
-    list(Ticket.objects.select_for_update().filter(pk__in=ticket_pks).order_by("pk").values_list("pk"))
-    judge(ticket_pks)
-
-
 def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:
     ticket, verdict, score = audit.ticket, audit.draw.verdict, audit.draw.score
-    assert verdict and score  # noqa: S101, PT018 - a ticket with an audit is not archived
     said = verdict.prediction
     assert said is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
     if ticket.state != Ticket.State.SETTLED:

@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
 from review.benchmark import execution, runs
+from review.benchmark.progress import Underway
 from review.models import Assignment, GoldLabel, Run
 from tests.browser.conftest import OpenPage
 from tests.factories import make_language_model
@@ -68,7 +69,7 @@ def test_progress_grows_while_one_looks(lead: Page) -> None:
 
         execution.work_off(run.pk, told=stop)
     expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
-    done = runs.progress(run).done
+    done = Underway(run).progress.done
     assert 0 < done < 60
     expect(lead.get_by_text(f"{done} of 60 answers")).to_be_visible()
     expect(lead.get_by_role("button", name="Go on")).to_be_visible()

@@ -74,7 +74,7 @@ def test_every_variable_that_is_set_is_one_that_is_read() -> None:
 def test_every_command_that_is_named_exists() -> None:
     named = {line[0] for line in commands()}
     assert named <= set(get_commands())
-    assert {"setup", "work", "backup", "restore", "archive"} <= named
+    assert {"setup", "work", "backup", "restore"} <= named
 
 
 def test_no_file_holds_a_secret() -> None:

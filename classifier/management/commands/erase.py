@@ -1,12 +1,9 @@
-from pathlib import Path
 from typing import Any
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db.models import QuerySet
 
-from classifier import archive_files, archiving
-from classifier.archive_files import NoArchive
-from classifier.models import Archive, Erasure, Ticket
+from classifier.models import Erasure, Ticket
 from classifier.privacy import erasure
 
 
@@ -20,7 +17,6 @@ class Command(BaseCommand):
         parser.add_argument("--ignore-case", action="store_true", help="of the customer's name; reads the whole table")
         parser.add_argument("--mask", action="store_true", help="only addresses, numbers, accounts and the name")
         parser.add_argument("--dry-run", action="store_true", help="only say how many tickets it would be")
-        parser.add_argument("--archive", type=Path, metavar="FOLDER", help="look into archived files there as well")
 
     def handle(
         self,
@@ -30,22 +26,16 @@ class Command(BaseCommand):
         ignore_case: bool,
         mask: bool,
         dry_run: bool,
-        archive: Path | None,
         **options: Any,
     ) -> None:
         found = _meant(customer, ticket, ignore_case)
         number = found.count()
-        archived = _archived(archive, customer, ticket, ignore_case) if archive else []
-        if not number and not archived:
+        if not number:
             raise CommandError("There is no such ticket. Names are compared letter by letter; see --ignore-case.")
         if dry_run:
             self.stdout.write(f"{number:,} tickets would be {'masked' if mask else 'erased'}.")
         else:
             self._report(number, erasure.erase(found, masks=mask))
-        for name in archived:
-            self._warn(f"Out of reach: {name}. Run archive {archive} --restore {name}, then this again.")
-        if archive is None and Archive.objects.exists():
-            self._warn("Archived tickets were not looked for: name their folder by --archive.")
         self.stdout.write("Backups, and files that were exported before, are yours to see to.")
 
     def _report(self, number: int, record: Erasure) -> None:
@@ -53,36 +43,10 @@ class Command(BaseCommand):
         for name, rows in sorted(record.counts.items()):
             self.stdout.write(f"  {rows:,} {name}")
         for name in record.remains:
-            self._warn(f"Out of reach: {name}.")
-
-    def _warn(self, said: str) -> None:
-        self.stdout.write(self.style.WARNING(said))
+            self.stdout.write(self.style.WARNING(f"Out of reach: {name}."))
 
 
 def _meant(customer: str | None, ticket: int | None, any_case: bool) -> QuerySet[Ticket]:
     if customer is None:
         return Ticket.objects.filter(pk=ticket or 0)
     return erasure.of_customer(customer, any_case=any_case)
-
-
-def _archived(folder: Path, customer: str | None, ticket: int | None, any_case: bool) -> list[str]:
-    """The files there that hold such tickets."""
-    try:
-        return [
-            archive.name
-            for archive in Archive.objects.iterator()
-            if any(
-                _is_meant(record["ticket"], customer, ticket, any_case)
-                for record in archive_files.read(archiving.checked(folder, archive))
-            )
-        ]
-    except NoArchive as error:
-        raise CommandError(str(error)) from error
-
-
-def _is_meant(row: dict[str, Any], customer: str | None, ticket: int | None, any_case: bool) -> bool:
-    if customer is None:
-        return bool(row["id"] == ticket)
-    if any_case:
-        return bool(row["customer"].casefold() == customer.casefold())
-    return bool(row["customer"] == customer)

@@ -3,8 +3,6 @@
 import io
 import json
 from collections.abc import Callable
-from datetime import timedelta
-from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +12,11 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier import savings
 from classifier.inference.backends.embedded import EmbeddedClassifier
 from classifier.models import (
     Failure,
     Gate,
     LanguageModel,
-    Prediction,
     Reason,
     Ticket,
     Verdict,
@@ -265,17 +261,17 @@ def test_the_command_goes_on_where_the_model_in_front_fails(primary: Use, front:
     assert (said["model"], said["review_flag"]) == ("first", False)
 
 
-# What it saves
+# What the models page says
 
 
-def classified(primary: Use, front: Use, *, easy: int, hard: int, **prices: Any) -> None:
+def classified(primary: Use, front: Use, *, easy: int, hard: int) -> None:
     """So many tickets that the model in front answers, and so many that it leaves to the primary."""
     for number in range(easy + hard):
         make_ticket("easy" if number < easy else f"hard {number}")
     sure = lambda request: answer(confidence=0.97 if request.ticket == "easy" else 0.6)  # noqa: E731 - it is short
     with OpenAIServer(sure) as quick, OpenAIServer() as slow:
         front(quick)
-        primary(slow, **prices)
+        primary(slow)
         while runner.work_off():
             pass
 
@@ -286,66 +282,25 @@ def models_page(client: Client, catalogue: None) -> Callable[[], str]:
     return lambda: client.get(reverse("classifier:models")).content.decode()
 
 
-def test_the_models_page_says_what_was_saved(primary: Use, front: Use, models_page: Callable[[], str]) -> None:
-    classified(primary, front, easy=3, hard=2, price_per_request=Decimal("0.15"))
-    content = models_page()
-    assert "quick answered 3 of 5 tickets in the last 30 days: 3 calls and 0.45 saved." in content
-    assert "Reckoned by what first took for a ticket in that time." in content
-
-
-def test_without_an_answer_of_the_primary_its_prices_are_taken(
+def test_the_models_page_says_how_many_tickets_the_model_in_front_answered(
     primary: Use, front: Use, models_page: Callable[[], str]
 ) -> None:
-    classified(primary, front, easy=1, hard=0, price_per_request=Decimal("2"))
-    content = models_page()
-    assert "quick answered 1 of 1 ticket in the last 30 days: 1 call and 2.00 saved." in content
-    assert "Reckoned by the prices of first" in content
-
-
-def test_where_calls_cost_nothing_only_calls_are_saved(
-    primary: Use, front: Use, models_page: Callable[[], str]
-) -> None:
-    classified(primary, front, easy=2, hard=1)
-    content = models_page()
-    assert "quick answered 2 of 3 tickets in the last 30 days: 2 calls saved." in content
-    assert "Reckoned" not in content
-
-
-def test_what_is_longer_ago_does_not_count(primary: Use, front: Use) -> None:
-    classified(primary, front, easy=3, hard=2, price_per_request=1)
-    long_ago = timezone.now() - timedelta(days=31)
-    for model, number in ((Verdict, 2), (Prediction, 5)):
-        old = model._default_manager.order_by("pk").values("pk")[:number]
-        model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True))).update(created_at=long_ago)
-    saved = savings.of_late()
-    assert saved
-    assert (saved.answered, saved.of) == (1, 3)
-
-
-def test_of_very_many_only_the_latest_are_counted(primary: Use, front: Use, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(savings, "MOST", 4)
-    classified(primary, front, easy=4, hard=2)
-    saved = savings.of_late()
-    assert saved
-    assert saved.sentence.startswith("quick answered 2 of the latest 4 tickets: 2 calls")
-
-
-def test_a_ticket_counts_once_however_often_it_is_classified(primary: Use, front: Use) -> None:
-    classified(primary, front, easy=1, hard=1)
+    classified(primary, front, easy=3, hard=2)
+    said = "quick answered 3 of the latest 5 tickets, without a call to the primary."
+    assert said in models_page()
     Ticket.objects.update(state="new", available_at=timezone.now())
     runner.work_off()
-    saved = savings.of_late()
-    assert saved
-    assert (Verdict.objects.count(), saved.answered, saved.of) == (4, 1, 2)
+    assert said in models_page()
 
 
-def test_nothing_is_said_where_nobody_stands_in_front(primary: Use, models_page: Callable[[], str]) -> None:
+def test_the_models_page_says_nothing_of_a_model_in_front_where_there_is_none(
+    primary: Use, models_page: Callable[[], str]
+) -> None:
     make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
         runner.work_off()
-    assert savings.of_late() is None
-    assert "saved" not in models_page()
+    assert "without a call to the primary" not in models_page()
 
 
 def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
@@ -356,6 +311,5 @@ def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
         front(quick, threshold=0.97)
     content = models_page()
     assert "answers in place of the primary from a confidence of 0.97 on" in content
-    assert "quick stands in front; no ticket came in the last 30 days." in content
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
     assert "not asked: it has learned nothing yet" in models_page()

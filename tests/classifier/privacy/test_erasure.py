@@ -240,7 +240,7 @@ def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_w
     judged, awaited = open_audits(arrive(SURE, SURE))
     audit(ana, [judged])
     erasure.erase(Ticket.objects.filter(pk__in=[judged.ticket_id, awaited.ticket_id]))
-    audits.follow([judged.ticket_id])
+    audits.judge([judged.ticket_id])
     (assignment,) = open_audits()
     audit(ana, [assignment])
     found = dict(Audit.objects.values_list("ticket", "category_right"))

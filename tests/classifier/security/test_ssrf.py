@@ -159,7 +159,7 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(
     monkeypatch.setattr(socket, "getaddrinfo", rebinding)
     request = urllib.request.Request(f"http://hooks.example:{port}/body")  # noqa: S310 - our own server
     with ssrf.open_url(request, 2) as response:
-        assert ssrf.read(response, most=10, within=2) == b"x" * 10
+        assert response.read(10) == b"x" * 10
     assert asked.count("hooks.example") == 1
 
 

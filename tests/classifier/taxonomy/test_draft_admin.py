@@ -214,7 +214,7 @@ def test_publishing_lists_the_changes_and_asks_first(site: Client, draft: Draft,
     assert Gate.current().instructions == "Label it."
 
 
-def test_a_conflict_is_told_in_place_of_the_question(site: Client, draft: Draft) -> None:
+def test_what_changed_since_stands_in_place_of_the_question(site: Client, draft: Draft) -> None:
     save(site, draft, {"Billing": {"name": "Payments"}})
     label_changes.retire(Category.objects.get(name="Billing"))
     for content in (
@@ -222,10 +222,27 @@ def test_a_conflict_is_told_in_place_of_the_question(site: Client, draft: Draft)
         site.get(address("publish", draft.pk)).content.decode(),
         publish(site, draft).content.decode(),
     ):
-        assert "Billing was retired since this draft began; drop it here, too." in content
+        assert "The taxonomy or the instructions changed since this draft began." in content
+        assert "Billing is retired." in content
+        assert "Billing is renamed: Payments." in content
+        assert f'<form id="restart" method="post" action="{address("restart", draft.pk)}">' in content
+        assert 'form="restart"' in content
         assert '<input type="submit" value="Publish">' not in content
     draft.refresh_from_db()
     assert draft.published_at is None
+
+
+def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(site: Client, draft: Draft, admin: User) -> None:
+    save(site, draft, {"Billing": {"name": "Payments"}})
+    assert address("restart", draft.pk) not in page(site, draft)
+    label_changes.retire(Category.objects.get(name="Technical"))
+    response = site.post(address("restart", draft.pk), follow=True)
+    again = Draft.objects.get(name="Finer billing (2)")
+    assert response.redirect_chain == [(address("change", again.pk), 302)]
+    assert again.created_by == admin
+    assert "publishing changes nothing yet" in response.content.decode()
+    assert "Billing is renamed: Payments." in page(site, draft)
+    assert site.get(address("restart", draft.pk)).status_code == 405
 
 
 def test_a_draft_without_sentiments_is_told(site: Client, draft: Draft) -> None:
@@ -260,7 +277,7 @@ def test_a_label_merged_while_a_draft_holds_both(site: Client, draft: Draft) -> 
     data = {"action": "merge", "_selected_action": [billing.pk], "into": general.pk}
     merged = site.post(reverse("admin:classifier_category_changelist"), data, follow=True).content.decode()
     assert "Billing is merged into General" in merged
-    assert "publishing changes nothing yet" in page(site, draft)
+    assert "Billing is retired." in page(site, draft)
 
 
 def test_the_page_offers_to_measure_the_draft(site: Client, draft: Draft) -> None:
@@ -294,6 +311,7 @@ def test_who_may_only_look_changes_and_publishes_nothing(client: Client, draft: 
     assert client.post(address("change", draft.pk), sent(draft)).status_code == 403
     assert client.get(address("publish", draft.pk)).status_code == 403
     assert client.post(address("publish", draft.pk)).status_code == 403
+    assert client.post(address("restart", draft.pk)).status_code == 403
 
 
 def test_who_may_not_change_the_taxonomy_does_not_publish(client: Client, draft: Draft) -> None:

@@ -49,15 +49,13 @@ def add(draft: Draft, name: str, parent: str = "", axis: str = "category", **val
 
 
 def problems(draft: Draft) -> str:
-    with pytest.raises(ValidationError) as caught:
-        drafts.changes(draft)
     with pytest.raises(ValidationError):
         drafts.contract_of(draft)
     before = [list(model._default_manager.values()) for model in (Category, Sentiment, Gate)]
     with pytest.raises(ValidationError):
         drafts.publish(draft, None)
     assert [list(model._default_manager.values()) for model in (Category, Sentiment, Gate)] == before
-    return " ".join(caught.value.messages)
+    return " ".join(drafts.summary(draft).problems)
 
 
 # What a draft begins as
@@ -65,7 +63,7 @@ def problems(draft: Draft) -> str:
 
 def test_a_draft_begins_as_what_is_in_force_and_changes_nothing(draft: Draft, admin: User) -> None:
     in_force = ContractVersion.objects.in_force()
-    assert drafts.changes(draft) == []
+    assert drafts.summary(draft).changes == []
     assert drafts.contract_of(draft) == draft.based_on == in_force
     assert draft.created_by == admin
     records = Category.history.count(), Sentiment.history.count(), Gate.history.count()
@@ -130,7 +128,7 @@ def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:
     add(draft, "Furious", axis="sentiment")
     Draft.objects.update(instructions="Label it.")
     draft.refresh_from_db()
-    assert sorted(drafts.changes(draft)) == [
+    assert sorted(drafts.summary(draft).changes) == [
         "Billing is renamed: Payments.",
         "Furious is added.",
         "General gets other examples.",
@@ -144,7 +142,7 @@ def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:
 
 def test_another_order_is_a_change(draft: Draft) -> None:
     edit(draft, "Billing", position=99)
-    assert drafts.changes(draft) == ["Labels stand in another order."]
+    assert drafts.summary(draft).changes == ["Labels stand in another order."]
     drafts.publish(draft, None)
     assert list(Category.objects.active())[-1] == category("Billing")
 
@@ -153,7 +151,7 @@ def test_other_line_ends_are_no_change(draft: Draft) -> None:
     Category.objects.filter(name="Billing").update(examples="one\r\ntwo\r\n")
     again = drafts.begin("Line ends", None)
     edit(again, "Billing", examples="one\ntwo")
-    assert drafts.changes(again) == []
+    assert drafts.summary(again).changes == []
 
 
 def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does_not(draft: Draft) -> None:
@@ -186,7 +184,7 @@ def test_a_parent_is_not_dropped_without_its_children(draft: Draft) -> None:
 def test_nothing_stands_below_a_new_label_that_was_dropped_again(draft: Draft) -> None:
     add(draft, "Refunds", dropped=True)
     add(draft, "Late", "Refunds")
-    assert "Late stands below Refunds, which is dropped or retired" in problems(draft)
+    assert "Below Refunds stand Late; drop or move them first." in problems(draft)
 
 
 def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
@@ -198,9 +196,10 @@ def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
 @pytest.mark.parametrize("axis", ["category", "sentiment"])
 def test_a_draft_without_labels_is_refused(draft: Draft, axis: str) -> None:
     draft.labels.filter(axis=axis).update(dropped=True)
-    for verb in (drafts.changes, drafts.contract_of, lambda one: drafts.publish(one, None)):
+    for verb in (drafts.contract_of, lambda one: drafts.publish(one, None)):
         with pytest.raises(EmptyTaxonomy, match="at least one"):
             verb(draft)
+    assert "at least one" in drafts.summary(draft).problems[0]
     assert Category.objects.active().count() == 4
 
 
@@ -217,7 +216,7 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     add(draft, "Furious", axis="sentiment")
     Draft.objects.update(instructions="Label it.")
     draft.refresh_from_db()
-    promised, told = drafts.contract_of(draft), drafts.changes(draft)
+    promised, told = drafts.contract_of(draft), drafts.summary(draft).changes
     done = drafts.publish(draft, admin)
 
     assert ContractVersion.objects.in_force() == promised
@@ -235,7 +234,7 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     billing.refresh_from_db()
     assert (prediction.category, billing.name, billing.description) == (billing, "Payments", "All about money.")
     assert category("General").retired
-    assert done.outcome == told == drafts.changes(done)
+    assert done.outcome == told == drafts.summary(done).changes
     assert row(done, "Refunds").category == category("Refunds")
 
 
@@ -350,7 +349,7 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     draft.instructions = "  Label it.\r\nQuickly.  "
     draft.full_clean()
     draft.save()
-    assert drafts.changes(draft) == ["The instructions are replaced."]
+    assert drafts.summary(draft).changes == ["The instructions are replaced."]
     version = drafts.contract_of(draft)
     assert version.terms.system_prompt.startswith("Label it.\nQuickly.\n\nCategories:")
     drafts.publish(draft, admin)
@@ -363,98 +362,64 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     back.full_clean()
     back.save()
     assert back.instructions == ""
-    assert drafts.changes(back) == ["The instructions are the built-in ones again."]
+    assert drafts.summary(back).changes == ["The instructions are the built-in ones again."]
     drafts.publish(back, admin)
     assert ContractVersion.objects.in_force() == draft.based_on
 
 
-# What happens elsewhere in the meantime
-
-
-def test_what_a_draft_leaves_alone_may_change_elsewhere(draft: Draft) -> None:
-    edit(draft, "Billing", name="Payments")
-    Category.objects.filter(name="Technical").update(name="Tech", description="Anything broken.")
-    Category.objects.create(name="Sales", position=50)
-    label_changes.retire(category("General"))
-    Gate.objects.update(instructions="Be quick.")
-    assert drafts.changes(draft) == ["Billing is renamed: Payments."]
-    promised = drafts.contract_of(draft)
-    drafts.publish(draft, None)
-    assert set(paths(Category.objects.active()).values()) == {"Payments", "Tech", "Account", "Sales"}
-    assert ContractVersion.objects.in_force() == promised
-    assert Gate.current().instructions == "Be quick."
-
-
-def test_what_was_done_elsewhere_already_is_no_conflict(draft: Draft) -> None:
-    edit(draft, "Billing", name="Payments")
-    edit(draft, "General", dropped=True)
-    Category.objects.filter(name="Billing").update(name="Payments")
-    label_changes.retire(category("General"))
-    assert drafts.changes(draft) == []
+# When the taxonomy changes elsewhere in the meantime
 
 
 @pytest.mark.parametrize(
-    ("mine", "elsewhere", "says"),
+    ("elsewhere", "sentence"),
     [
-        ({"name": "Payments"}, {"name": "Money"}, "Billing was changed elsewhere"),
-        ({"description": "This."}, {"description": "That."}, "Billing was changed elsewhere"),
-        ({"dropped": True}, {"description": "That."}, "Billing was changed elsewhere"),
+        (lambda: Category.objects.filter(name="Technical").update(name="Tech"), "Technical is renamed: Tech."),
+        (lambda: Category.objects.filter(name="Billing").update(description="."), "Billing is described anew."),
+        (lambda: Category.objects.filter(name="Billing").update(examples="Pay"), "Billing gets other examples."),
+        (
+            lambda: Category.objects.filter(name="Billing").update(parent=category("Account")),
+            "Billing is moved: Account > Billing.",
+        ),
+        (lambda: Category.objects.filter(name="Billing").update(position=99), "Labels stand in another order."),
+        (lambda: Category.objects.create(name="Sales"), "Sales is added."),
+        (lambda: label_changes.retire(category("General")), "General is retired."),
+        (lambda: label_changes.merge(category("General"), category("Account")), "General is retired."),
+        (lambda: label_changes.retire(Sentiment.objects.get(name="Neutral")), "Neutral is retired."),
+        (lambda: Gate.objects.update(instructions="Be quick."), "The instructions are replaced."),
     ],
+    ids=["name", "description", "examples", "parent", "order", "new", "retired", "merged", "sentiment", "instructions"],
 )
-def test_two_changes_of_one_label_are_a_conflict(draft: Draft, mine: Any, elsewhere: Any, says: str) -> None:
-    edit(draft, "Billing", **mine)
-    Category.objects.filter(name="Billing").update(**elsewhere)
-    assert says in problems(draft)
-
-
-def test_a_label_moved_here_and_elsewhere_is_a_conflict(draft: Draft) -> None:
-    edit(draft, "Billing", parent=row(draft, "General"))
-    Category.objects.filter(name="Billing").update(parent=category("Account"))
-    assert "Billing was moved elsewhere" in problems(draft)
-
-
-def test_a_label_edited_here_and_retired_elsewhere_is_a_conflict_until_it_is_dropped(draft: Draft) -> None:
+def test_a_draft_is_not_published_over_what_changed_since(draft: Draft, elsewhere: Any, sentence: str) -> None:
     edit(draft, "Billing", name="Payments")
-    label_changes.retire(category("Billing"))
-    assert "Billing was retired since this draft began; drop it here, too." in problems(draft)
-    edit(draft, "Payments", dropped=True)
-    assert drafts.changes(draft) == []
+    elsewhere()
+    summary = drafts.summary(draft)
+    assert summary.changed_since == [sentence]
+    assert summary.changes == ["Billing is renamed: Payments."]
+    assert "changed since this draft began" in problems(draft)
 
 
-def test_a_name_taken_elsewhere_is_a_conflict(draft: Draft) -> None:
-    add(draft, "Sales")
+def test_a_draft_goes_on_once_what_changed_is_back_as_it_was(draft: Draft) -> None:
+    edit(draft, "Billing", name="Payments")
+    label_changes.retire(category("General"))
+    label_changes.restore(category("General"))
+    assert drafts.summary(draft).changed_since == []
+    assert drafts.publish(draft, None).published_at
+
+
+def test_publishing_one_draft_keeps_the_others_from_being_published(draft: Draft) -> None:
+    other = drafts.begin("Another", None)
+    edit(draft, "Billing", name="Payments")
+    edit(other, "General", name="Rest")
+    drafts.publish(draft, None)
+    assert "changed since this draft began" in problems(other)
+
+
+def test_starting_again_begins_from_what_is_in_force_and_leaves_the_old_draft(draft: Draft, admin: User) -> None:
+    edit(draft, "Billing", name="Payments")
     Category.objects.create(name="Sales")
-    assert "two labels of the name Sales" in problems(draft)
-
-
-def test_instructions_changed_here_and_elsewhere_are_a_conflict(draft: Draft) -> None:
-    draft.instructions = "Label it."
-    draft.save()
-    Gate.objects.update(instructions="Be quick.")
-    assert "The instructions were changed elsewhere" in problems(draft)
-
-
-def test_a_label_merged_elsewhere_is_followed(draft: Draft) -> None:
-    add(draft, "Refunds", "Billing")
-    label_changes.merge(category("Billing"), category("General"))
-    assert drafts.changes(draft) == ["General > Refunds is added."]
-    promised = drafts.contract_of(draft)
-    drafts.publish(draft, None)
-    assert category("Refunds").parent == category("General")
-    assert ContractVersion.objects.in_force() == promised
-
-
-def test_an_edited_label_merged_elsewhere_is_a_conflict(draft: Draft) -> None:
-    edit(draft, "Billing", name="Payments")
-    label_changes.merge(category("Billing"), category("General"))
-    assert "Billing was merged into General since this draft began" in problems(draft)
-
-
-def test_the_children_that_a_merge_moved_are_not_moved_back(catalogue: None) -> None:
-    Category.objects.create(name="Refunds", parent=category("Billing"))
-    draft = drafts.begin("Later", None)
-    edit(draft, "Refunds", description="Money back.")
-    label_changes.merge(category("Billing"), category("General"))
-    assert drafts.changes(draft) == ["General > Refunds is described anew."]
-    drafts.publish(draft, None)
-    assert category("Refunds").parent == category("General")
+    again = drafts.restart(draft, admin)
+    assert (again.name, again.created_by) == ("Finer billing (2)", admin)
+    assert drafts.restart(again, admin).name == "Finer billing (3)"
+    assert drafts.summary(again).changed_since == drafts.summary(again).changes == []
+    assert again.labels.filter(name__in=["Billing", "Sales"]).count() == 2
+    assert drafts.summary(draft).changes == ["Billing is renamed: Payments."]

@@ -30,6 +30,7 @@ from review.benchmark import (
 )
 from review.benchmark.grading import Judge
 from review.benchmark.model_answers import Wanted
+from review.benchmark.progress import Underway
 from review.benchmark.runs import Entry, NothingToRun
 from review.gold import gold_labels, snapshots
 from review.models import (
@@ -97,12 +98,12 @@ def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         language_model = make_language_model(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
         run = started(snapshot, language_model)
-        assert runs.progress(run) == (0, 40)
+        assert Underway(run).progress == (0, 40)
         assert execution.work_off(run.pk)
         assert max(Counter(request.ticket for request in server.requests).values()) == 1
     run.refresh_from_db()
     contender = run.contenders.get()
-    assert (run.state, runs.progress(run)) == ("finished", (40, 40))
+    assert (run.state, Underway(run).progress) == ("finished", (40, 40))
     assert contender.figures["both"][0] == 1.0
     assert contender.figures["cost"] == pytest.approx(0.08)
     assert not execution.work_off(run.pk), "there is nothing left of it to take up"
@@ -139,13 +140,13 @@ def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
         run = started(snapshot, make_language_model(server, name="m", family="a", max_in_flight=1))
         stop_after(run, 5)
         run.refresh_from_db()
-        done = runs.progress(run).done
+        done = Underway(run).progress.done
         assert run.state == "stopped"
         assert 0 < done < 30
         assert runs.resume(run)
         execution.work_off(run.pk)
     run.refresh_from_db()
-    assert (run.state, runs.progress(run).done) == ("finished", 30)
+    assert (run.state, Underway(run).progress.done) == ("finished", 30)
     again = [text for text, number in Counter(asked).items() if number > 1]
     assert len(again) <= 8, "no more than was under way when it was stopped"
 

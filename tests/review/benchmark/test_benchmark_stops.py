@@ -19,6 +19,7 @@ from classifier.models import (
 )
 from classifier.privacy import erasure
 from review.benchmark import execution, runs
+from review.benchmark.progress import Underway
 from review.models import (
     Contender,
     GoldLabel,
@@ -117,7 +118,7 @@ def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
         asked = len(server.requests)
         assert run.state == "stopped"
         assert asked <= 4 * IN_FLIGHT + UNDER_WAY, "four turns began within that second"
-        assert runs.progress(run).done == asked
+        assert Underway(run).progress.done == asked
         assert spent() == sum(Result.objects.values_list("cost", flat=True)) == asked * PRICE
         runs.resume(run)
         execution.work_off(run.pk)
@@ -196,7 +197,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
         execution.work_off(run.pk)
         again = started(snapshot, LanguageModel.objects.embedded())
     run.refresh_from_db()
-    assert (run.state, runs.progress(run), again.items_count) == ("finished", (4, 4), 4)
+    assert (run.state, Underway(run).progress, again.items_count) == ("finished", (4, 4), 4)
     assert run.contenders.get().figures["both"][3] == 4
     assert not any("(erased)" in request.ticket for request in server.requests)
 
@@ -214,7 +215,7 @@ def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
         erased = runs.held_out(snapshot).order_by("-position")[0]
         execution.work_off(run.pk, told=tell)
     run.refresh_from_db()
-    assert (run.state, runs.progress(run)) == ("finished", (5, 5))
+    assert (run.state, Underway(run).progress) == ("finished", (5, 5))
     assert not Result.objects.filter(item=erased).exists()
 
 
@@ -232,7 +233,7 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
         erase(ticket, answered_by_all)
         execution.work_off(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.items_count, runs.progress(run)) == ("finished", 5, (10, 10))
+    assert (run.state, run.items_count, Underway(run).progress) == ("finished", 5, (10, 10))
     assert [contender.figures["n"] for contender in run.contenders.all()] == [5, 5]
     assert run.comparisons[0]["n"] == 5
 

@@ -1,4 +1,4 @@
-"""Bounds for one look and closed forms: published figures, definitions by integral and by counting, coverage."""
+"""The estimated share of wrong tickets, and the fewest audits that can certify, against published figures."""
 
 from __future__ import annotations
 
@@ -7,17 +7,10 @@ from itertools import product
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
-from scipy.integrate import quad
 
-from review.certification.bounds import (
-    fewest_clean,
-    left_in_batch,
-    log_wealth,
-    share_wrong,
-    upper,
-)
+from review.certification.bounds import fewest_clean, share_wrong
 from review.certification.sequential_test import Book, Lot
 from review.stats.agreement import Estimate, share
 
@@ -36,95 +29,10 @@ TABLE = [
 """Error, risk, and audits without an error below which nothing can be certified."""
 
 
-def binomial(wrong: int, audits: int, rate: float) -> float:
-    return math.comb(audits, wrong) * rate**wrong * (1 - rate) ** (audits - wrong)
-
-
 def interval(figure: Estimate) -> tuple[float, float]:
     assert figure.low is not None
     assert figure.high is not None
     return figure.low, figure.high
-
-
-# One look
-
-
-@pytest.mark.parametrize(
-    ("wrong", "audits", "published"), [(81, 263, 0.3676), (15, 148, 0.1617), (0, 20, 0.1684), (1, 29, 0.1776)]
-)
-def test_the_bound_is_that_of_newcombes_table(wrong: int, audits: int, published: float) -> None:
-    """Newcombe (1998), table I, method 5: the upper ends of 95% intervals, which leave out 2.5% on either side."""
-    assert upper(wrong, audits, 0.025) == pytest.approx(published, abs=0.00006)
-
-
-@pytest.mark.parametrize("audits", [1, 10, 99, 1_000])
-def test_without_an_error_the_bound_has_a_closed_form(audits: int) -> None:
-    assert upper(0, audits, 0.05) == pytest.approx(1 - 0.05 ** (1 / audits))
-
-
-@given(st.integers(0, 60), st.integers(1, 60), st.sampled_from([0.01, 0.05, 0.2]))
-def test_with_as_many_errors_as_the_bound_says_so_few_are_just_as_improbable_as_the_risk(
-    wrong: int, more: int, risk: float
-) -> None:
-    audits = wrong + more
-    bound = upper(wrong, audits, risk)
-    assert sum(binomial(few, audits, bound) for few in range(wrong + 1)) == pytest.approx(risk)
-
-
-@pytest.mark.parametrize(("wrong", "audits"), [(0, 0), (1, 1), (20, 20)])
-def test_where_nothing_was_right_everything_may_be_wrong(wrong: int, audits: int) -> None:
-    assert upper(wrong, audits, 0.05) == 1
-
-
-# At any time
-
-
-@given(st.integers(0, 12), st.integers(0, 200), st.sampled_from([0.01, 0.03, 0.1, 0.5]))
-def test_wealth_is_the_mean_of_all_likelihood_ratios(wrong: int, right: int, error: float) -> None:
-    def ratio(rate: float) -> float:
-        return math.exp(
-            wrong * math.log(rate / error) + right * (math.log1p(-rate) - math.log1p(-error)) if rate else 0.0 - right
-        )
-
-    total, _inexact = quad(ratio, 1e-12, error, epsabs=0, epsrel=1e-9, limit=200)
-    assert log_wealth(wrong, wrong + right, error) == pytest.approx(math.log(total / error), abs=1e-5)
-
-
-def mean_wealth(audits: int, rate: float, error: float) -> float:
-    return sum(
-        binomial(wrong, audits, rate) * math.exp(log_wealth(wrong, audits, error)) for wrong in range(audits + 1)
-    )
-
-
-@pytest.mark.parametrize("audits", [0, 1, 7, 60])
-@pytest.mark.parametrize("error", [0.01, 0.03, 0.3])
-def test_on_average_nothing_is_won_where_the_promise_is_broken(audits: int, error: float) -> None:
-    assert mean_wealth(audits, error, error) == pytest.approx(1)
-    assert mean_wealth(audits, 1.2 * error, error) <= 1 + 1e-9
-    assert mean_wealth(audits, 0.5 * error, error) >= 1 - 1e-9
-
-
-def test_looking_after_every_audit_is_allowed() -> None:
-    """Exactly: the probability that wealth ever suffices, with just as many errors as are promised at most."""
-    error, risk, likely, sufficed = 0.1, 0.1, np.array([1.0]), 0.0
-    for audits in range(1, 201):
-        likely = np.append(likely * (1 - error), 0.0) + np.append(0.0, likely * error)
-        there = [
-            wrong
-            for wrong in range(min(audits, 30) + 1)
-            if likely[wrong] and log_wealth(wrong, audits, error) >= math.log(1 / risk)
-        ]
-        sufficed += float(likely[there].sum())
-        likely[there] = 0
-    assert risk / 10 < sufficed <= risk
-
-
-def test_more_errors_are_worth_less_and_more_clean_audits_more() -> None:
-    by_errors = [log_wealth(wrong, 300, 0.03) for wrong in range(60)]
-    by_audits = [log_wealth(0, audits, 0.03) for audits in range(0, 5_000, 50)]
-    assert by_errors == sorted(by_errors, reverse=True)
-    assert by_audits == sorted(by_audits)
-    assert log_wealth(3_000, 3_000, 0.03) == -math.inf
 
 
 @pytest.mark.parametrize(("error", "risk", "published"), TABLE)
@@ -135,69 +43,9 @@ def test_the_fewest_clean_audits_are_those_of_the_table(error: float, risk: floa
 
 @pytest.mark.parametrize(("error", "risk", "published"), TABLE)
 def test_no_bet_certifies_with_fewer(error: float, risk: float, published: int) -> None:
-    assert log_wealth(0, published - 1, error) < math.log(1 / risk)
     needed = Book.opened([0.5], error, risk).clean_audits_needed()
     assert needed
     assert published <= needed <= 1.3 * published
-
-
-# What is left in a batch
-
-
-@pytest.mark.parametrize(
-    ("tickets", "audits", "wrong", "published"), [(5_000, 200, 1, 0.0228), (500, 99, 0, 0.026), (10, 10, 2, 0.0)]
-)
-def test_what_may_be_left_is_as_worked_out_elsewhere(tickets: int, audits: int, wrong: int, published: float) -> None:
-    assert left_in_batch(tickets, audits, wrong, 0.05) == pytest.approx(published, abs=0.00005)
-
-
-def at_most(wrong: int, tickets: int, among: int, audits: int) -> float:
-    """How probable it is that so few of the wrong ones `among` the tickets are found, by counting."""
-    ways = sum(
-        math.comb(among, few) * math.comb(tickets - among, audits - few)
-        for few in range(min(wrong, audits) + 1)
-        if audits - few <= tickets - among
-    )
-    return ways / math.comb(tickets, audits)
-
-
-@st.composite
-def batches(draw: st.DrawFn) -> tuple[int, int, int]:
-    tickets = draw(st.integers(1, 40))
-    audits = draw(st.integers(0, tickets))
-    return tickets, audits, draw(st.integers(0, audits))
-
-
-RISKS = st.sampled_from([0.0497, 0.1013, 0.2503])
-"""None that a number of ways by another number of ways would be."""
-
-
-@given(batches(), RISKS)
-def test_what_may_be_left_is_the_most_that_is_not_improbable(batch: tuple[int, int, int], risk: float) -> None:
-    tickets, audits, wrong = batch
-    possible = [
-        among for among in range(wrong, tickets - audits + wrong + 1) if at_most(wrong, tickets, among, audits) > risk
-    ]
-    assert left_in_batch(tickets, audits, wrong, risk) == pytest.approx((max(possible) - wrong) / tickets)
-
-
-@given(batches(), RISKS)
-@settings(max_examples=30)
-def test_more_than_that_is_left_seldom_enough(batch: tuple[int, int, int], risk: float) -> None:
-    tickets, audits, _wrong = batch
-    bounds = [left_in_batch(tickets, audits, wrong, risk) for wrong in range(audits + 1)]
-    for among in range(tickets + 1):
-        broken = sum(
-            math.comb(among, wrong) * math.comb(tickets - among, audits - wrong)
-            for wrong in range(min(audits, among) + 1)
-            if audits - wrong <= tickets - among and (among - wrong) / tickets > bounds[wrong] + 1e-9
-        )
-        assert broken / math.comb(tickets, audits) <= risk
-
-
-def test_of_no_tickets_none_is_left() -> None:
-    assert left_in_batch(0, 0, 0, 0.05) == 0
-    assert left_in_batch(10, 0, 0, 0.05) == 1
 
 
 # The estimate

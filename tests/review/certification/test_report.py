@@ -59,7 +59,7 @@ class TestEvidence:
         assert [tuple(row) for row in zip(*found.lot, strict=True)] == [
             (*row[:5], turn.audited and row[5]) for turn in turns for row in [turn.row()]
         ]
-        assert list(found.pending) == [turn.is_pending for turn in turns]
+        assert list(found.pending) == [turn.audited and turn.wrong is None for turn in turns]
         assert list(found.draws) == [turn.pk for turn in turns]
 
     def test_without_what_waits_its_book_is_the_certifiers(self, ana: User, ben: User) -> None:
