@@ -69,7 +69,7 @@ class AccuracyTarget(models.Model):
 
     class Meta:
         verbose_name = verbose_name_plural = _("accuracy_target")
-        permissions = [("accuracy_target", _("Can state the promise, answer alarms and export the evidence"))]
+        permissions = [("set_accuracy_target", _("Can state the promise, answer alarms and export the evidence"))]
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="accuracy_target_is_one"),
             models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="accuracy_target_target_in_range"),
