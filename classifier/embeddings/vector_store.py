@@ -4,16 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Sequence
-from datetime import timedelta
 
 import numpy as np
 from django.conf import settings
-from django.db.models import Max, Q, QuerySet
-from django.utils import timezone
+from django.db.models import Max
 
 from classifier.database.batches import chunked
 from classifier.embeddings.encoder_files import name_of
 from classifier.learning.vector_space import WIDTH, Floats
+from classifier.leases import leases
 from classifier.models import Encoding, Ticket, Vector
 from classifier.models.specialist import digest_of
 
@@ -21,7 +20,6 @@ CHUNK = 500
 BATCH = 64
 SECONDS = 10.0
 """How long one turn of `fill` may take; the next one goes on."""
-LEASE = timedelta(minutes=1)
 
 
 def of(texts: Sequence[str]) -> Floats:
@@ -50,25 +48,22 @@ def fill(seconds: float = SECONDS) -> None:
     """Encode tickets that have come in since the last time, for so long. Whoever comes second leaves it to the first;
     of one that dies the next goes on with what was not done.
     """
-    progress, _created = Encoding.objects.get_or_create(encoder=name_of(settings.ENCODER_FILE))
-    mine, now = Encoding.objects.filter(pk=progress.pk), timezone.now()
-    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
-        return
-    try:
-        _fill(mine, time.monotonic() + seconds)
-    finally:
-        mine.update(busy_until=None)
+    encoder = name_of(settings.ENCODER_FILE)
+    Encoding.objects.get_or_create(encoder=encoder)
+    with leases.hold(Encoding.objects.filter(encoder=encoder)) as held:
+        for progress in held:
+            _fill(progress, time.monotonic() + seconds)
 
 
-def _fill(progress: QuerySet[Encoding], until: float) -> None:
-    reached: int = progress.values_list("until", flat=True)[0]
+def _fill(progress: Encoding, until: float) -> None:
     while time.monotonic() < until:
-        tickets = list(Ticket.objects.filter(pk__gt=reached).order_by("pk").values_list("pk", "text")[:BATCH])
+        tickets = list(Ticket.objects.filter(pk__gt=progress.until).order_by("pk").values_list("pk", "text")[:BATCH])
         if not tickets:
             return
         of([text for _pk, text in tickets])
-        reached = tickets[-1][0]
-        progress.update(until=reached)
+        progress.until = tickets[-1][0]
+        if not progress.in_hand.update(until=progress.until):
+            return
 
 
 def is_behind() -> bool:

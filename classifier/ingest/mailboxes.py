@@ -14,21 +14,21 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 from django.db.models import F
+from django.db.models.functions import Now
 from django.utils import timezone
 from django.utils.translation import gettext as _
 from imap_tools import ImapToolsError, MailboxLoginError, MailMessage
 
 from classifier.ingest import message_text, storing
 from classifier.ingest.imap import Box
+from classifier.leases import leases
 from classifier.models import Mailbox, Ticket
-from classifier.pipeline.heartbeat import beating
 from classifier.security import ssrf
 from classifier.security.secrets_from_env import Missing, needed
 from classifier.text import LONGEST_TICKET, storable
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
 PERIOD, AFTER_FAULT = timedelta(seconds=60), timedelta(minutes=5)
 CHUNK = 20
 MOST_AT_ONCE = 200
@@ -40,33 +40,29 @@ OLDEST = timedelta(days=3_650)
 
 def fetch_due() -> bool:
     """Look into each mailbox whose turn it is. Returns whether one has more messages."""
-    left = [_fetch(mailbox) for mailbox in Mailbox.objects.due() if _claim(mailbox)]
-    return any(left)
+    more = False
+    for mailbox in Mailbox.objects.due():
+        with leases.hold(Mailbox.objects.due().filter(pk=mailbox.pk)) as held:
+            for taken in held:
+                more |= _fetch(taken)
+    return more
 
 
 def look_soon(mailbox_pks: Sequence[int]) -> None:
     """Have a worker look into these without waiting for their turn; one that is being looked into waits for it."""
-    Mailbox.objects.filter(pk__in=mailbox_pks, available_at__gt=timezone.now() + LEASE).update(
-        available_at=timezone.now()
-    )
-
-
-def _claim(mailbox: Mailbox) -> bool:
-    return Mailbox.objects.due().filter(pk=mailbox.pk).update(available_at=timezone.now() + LEASE) > 0
+    Mailbox.objects.filter(pk__in=mailbox_pks, owner=None).release()
 
 
 def _fetch(mailbox: Mailbox) -> bool:
-    mine, error, more = Mailbox.objects.filter(pk=mailbox.pk), "", False
-    with beating(lambda: mine.update(available_at=timezone.now() + LEASE), LEASE):
-        try:
-            more = _take_in(mailbox)
-        except MailboxLoginError:
-            error = _("The server refuses this user and password; look at %s.") % mailbox.password_env
-        except (Missing, ssrf.Forbidden, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
-            error = str(fault)[:300] or type(fault).__name__
-    now = timezone.now()
+    error, more = "", False
+    try:
+        more = _take_in(mailbox)
+    except MailboxLoginError:
+        error = _("The server refuses this user and password; look at %s.") % mailbox.password_env
+    except (Missing, ssrf.Forbidden, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
+        error = str(fault)[:300] or type(fault).__name__
     pause = AFTER_FAULT if error else timedelta() if more else PERIOD
-    mine.update(checked_at=now, error=error, available_at=now + pause)
+    mailbox.in_hand.release(pause, checked_at=Now(), error=error)
     return more
 
 

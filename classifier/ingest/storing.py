@@ -8,9 +8,8 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 from django.utils.translation import gettext as _
 
-from classifier.database import clock
+from classifier.leases import leases
 from classifier.models import Ticket
-from classifier.pipeline import claims
 from classifier.text import LONGEST_TICKET, storable
 
 FEW = 20
@@ -87,7 +86,7 @@ def receive_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> li
 def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[Taken]:
     state: dict[str, Any] = {"bulk": not claimed and len(rows) > FEW}
     if claimed:
-        state |= {"available_at": clock.now() + claims.LEASE, "attempts": 1}
+        state |= leases.granted() | {"attempts": 1}
     tickets = _known(rows)
     fresh: list[Ticket] = []
     taken = []

@@ -1,7 +1,7 @@
-"""What is owed to others' servers is sent: claimed, sent without a transaction, and settled by how it went.
+"""What is owed to others' servers is sent: taken, sent without a transaction, and settled by how it went.
 
-A claim is a time, as it is for tickets: of a worker that dies it runs out, and the row is sent again, so a receiver may
-see it twice. Each destination has its turn, so one that hangs holds up only itself, and is then left alone for a while.
+The lease of a worker that dies runs out, and the row is sent again, so a receiver may see it twice. Each destination
+has its turn, so one that hangs holds up only itself, and is then left alone for a while.
 """
 
 from __future__ import annotations
@@ -10,24 +10,21 @@ import logging
 import random
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
-from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any, NamedTuple
 from urllib.request import Request
 
-from django.db import transaction
 from django.db.models import Exists, F, OuterRef, Q, QuerySet
-from django.utils import timezone
+from django.db.models.functions import Now
 
 from classifier.integrations.http_request import Outcome, call
+from classifier.leases import leases
 from classifier.models.outbox import Destination, Outgoing
-from classifier.pipeline.heartbeat import beating
 from classifier.security.secrets_from_env import Missing
 
 logger = logging.getLogger(__name__)
 
-LEASE = timedelta(seconds=60)
 AT_ONCE = 8
 """Rows of one destination that are sent at a time; their order is kept no better than that."""
 THREADS = 16
@@ -63,7 +60,7 @@ class Route:
         due = self.rows.objects.due().filter(destination=OuterRef("pk"))
         # One probe of the index for each destination; joined, all that is due would be read.
         probe = Exists(due[:1])
-        rested = Q(rests_until=None) | Q(rests_until__lte=timezone.now())
+        rested = Q(rests_until=None) | Q(rests_until__lte=Now())
         return list(destinations.filter(rested, probe, active=True))
 
 
@@ -72,12 +69,6 @@ class _Claimed:
     route: Route
     row: Any
     going: Going = field(default=Going(None))
-    settled: bool = False
-
-    @property
-    def mine(self) -> QuerySet[Any]:
-        """The row, for as long as nobody else has claimed it."""
-        return self.route.rows.objects.waiting().filter(pk=self.row.pk, attempts=self.row.attempts)
 
 
 def work_off(routes: Sequence[Route]) -> bool:
@@ -85,7 +76,7 @@ def work_off(routes: Sequence[Route]) -> bool:
     batches = [_claim(route, destination) for route in routes for destination in route.awake()]
     claimed = [one for batch in batches for one in batch]
     if claimed:
-        with _kept(claimed):
+        with leases.keep(one.row for one in claimed):
             for one, outcome in _sent(claimed):
                 _settle(one, outcome)
     return any(len(batch) == AT_ONCE for batch in batches)
@@ -95,26 +86,13 @@ def is_due(routes: Sequence[Route]) -> bool:
     return any(route.awake() for route in routes)
 
 
-@transaction.atomic(durable=True)
 def _claim(route: Route, destination: Destination) -> list[_Claimed]:
-    """Take what is due for a destination; two callers never get the same row, as with tickets."""
-    due = route.rows.objects.due().filter(destination=destination).select_for_update(skip_locked=True)
-    rows = list(due.order_by("available_at", "pk")[:AT_ONCE])
-    route.rows.objects.filter(pk__in=[row.pk for row in rows]).update(
-        available_at=timezone.now() + LEASE, attempts=F("attempts") + 1
-    )
+    """Take what is due for a destination."""
+    due = route.rows.objects.due().filter(destination=destination).order_by("available_at", "pk")
+    rows = leases.acquire(due, limit=AT_ONCE, attempts=F("attempts") + 1)
     for row in rows:
-        row.destination, row.attempts = destination, row.attempts + 1
+        row.destination = destination
     return [_Claimed(route, row) for row in rows]
-
-
-def _kept(claimed: Sequence[_Claimed]) -> AbstractContextManager[None]:
-    def renew() -> None:
-        for one in claimed:
-            if not one.settled:
-                one.mine.update(available_at=timezone.now() + LEASE)
-
-    return beating(renew, LEASE)
 
 
 def _sent(claimed: Sequence[_Claimed]) -> Iterator[tuple[_Claimed, Outcome]]:
@@ -146,23 +124,23 @@ def _hindrance(one: _Claimed) -> str:
 
 
 def _settle(one: _Claimed, outcome: Outcome) -> None:
-    one.settled = True
-    now, row = timezone.now(), one.row
-    how = {"status": outcome.status, "error": outcome.error[:300]}
+    row, how = one.row, {"status": outcome.status, "error": outcome.error[:300]}
     if outcome.went:
-        gone = {**how, **one.going.leaves, "available_at": now}
-        if not one.mine.filter(revision=row.revision).update(state=Outgoing.State.DELIVERED, settled_at=now, **gone):
+        how |= one.going.leaves
+        as_sent = row.in_hand.filter(revision=row.revision)
+        if not as_sent.release(state=Outgoing.State.DELIVERED, settled_at=Now(), **how):
             # Asked for again while it was under way.
-            one.mine.update(**gone)
+            row.in_hand.release(**how)
     elif row.attempts > len(PAUSES) or (outcome.status and one.route.is_final(row, outcome.status)):
-        one.mine.update(state=Outgoing.State.GIVEN_UP, settled_at=now, **how)
+        row.in_hand.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **how)
     else:
         pause = PAUSES[row.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
         asked_for = min(outcome.retry_after, LONGEST_RETRY_AFTER)
-        one.mine.update(available_at=now + timedelta(seconds=max(pause, asked_for)), **how)
+        row.in_hand.release(timedelta(seconds=max(pause, asked_for)), **how)
         if outcome.is_fault:
-            _rest(row.destination, now + timedelta(seconds=max(min(pause, LONGEST_REST), asked_for)))
+            _rest(row.destination, max(min(pause, LONGEST_REST), asked_for))
 
 
-def _rest(destination: Destination, until: datetime) -> None:
+def _rest(destination: Destination, seconds: float) -> None:
+    until = Now() + timedelta(seconds=seconds)
     type(destination)._default_manager.filter(pk=destination.pk).update(rests_until=until)

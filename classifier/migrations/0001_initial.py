@@ -6,6 +6,7 @@ import classifier.models.ticket
 import classifier.security.secrets_from_env
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.utils.timezone
 import simple_history.models
 import uuid
@@ -73,9 +74,10 @@ class Migration(migrations.Migration):
             name='Encoding',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('encoder', models.CharField(max_length=64, unique=True)),
                 ('until', models.BigIntegerField(default=0)),
-                ('busy_until', models.DateTimeField(null=True)),
             ],
             options={
                 'ordering': ['pk'],
@@ -118,9 +120,22 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='Lease',
+            fields=[
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='Mailbox',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('slug', models.SlugField(help_text='Tickets come from mail: and this; it stays as it is.', max_length=40, unique=True, verbose_name='short name')),
                 ('host', models.CharField(max_length=200, verbose_name='host')),
@@ -130,7 +145,6 @@ class Migration(migrations.Migration):
                 ('password_env', models.CharField(help_text='Name of the environment variable that holds the password; the password itself is never stored.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='password variable')),
                 ('folder', models.CharField(default='INBOX', max_length=200, verbose_name='folder')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('checked_at', models.DateTimeField(editable=False, null=True, verbose_name='looked into')),
                 ('error', models.CharField(blank=True, editable=False, max_length=300, verbose_name='error')),
                 ('stored', models.PositiveBigIntegerField(default=0, editable=False, verbose_name='messages stored')),
@@ -723,6 +737,8 @@ class Migration(migrations.Migration):
             name='Ticket',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('source', models.CharField(default='app', max_length=50, verbose_name='source')),
                 ('external_id', models.CharField(blank=True, max_length=200, null=True, verbose_name='external id')),
                 ('text', classifier.models.ticket.MessageField(verbose_name='text')),
@@ -732,7 +748,6 @@ class Migration(migrations.Migration):
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received')),
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
                 ('state', models.CharField(choices=[('new', 'new'), ('accepted', 'accepted'), ('held', 'in review'), ('settled', 'settled')], default='new', editable=False, max_length=10, verbose_name='state')),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now, editable=False)),
                 ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('bulk', models.BooleanField(db_default=False, default=False, editable=False)),
                 ('sealed', models.BooleanField(default=False, editable=False, help_text='What was said of it is hidden until everyone asked has answered.')),
@@ -869,8 +884,9 @@ class Migration(migrations.Migration):
             name='Delivery',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('given_up', 'given up')], default='waiting', max_length=9, verbose_name='state')),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('revision', models.PositiveIntegerField(default=1, help_text='How often it was asked for.')),
                 ('status', models.PositiveSmallIntegerField(help_text='Of the latest answer.', null=True, verbose_name='status')),
@@ -893,8 +909,9 @@ class Migration(migrations.Migration):
             name='WriteBack',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('given_up', 'given up')], default='waiting', max_length=9, verbose_name='state')),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='next try')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('revision', models.PositiveIntegerField(default=1, help_text='How often it was asked for.')),
                 ('status', models.PositiveSmallIntegerField(help_text='Of the latest answer.', null=True, verbose_name='status')),

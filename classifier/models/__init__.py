@@ -10,6 +10,7 @@ from classifier.models.erasure import Erasure
 from classifier.models.gate import About, Gate, Mode
 from classifier.models.helpdesk import HelpDesk, WriteBack
 from classifier.models.language_models import LanguageModel, Provider, Spend
+from classifier.models.lease import Lease
 from classifier.models.mailbox import Mailbox
 from classifier.models.outbox import Delivery, Event, Webhook
 from classifier.models.prediction import Failure, Prediction
@@ -46,6 +47,7 @@ __all__ = [
     "Gate",
     "KeptReply",
     "HelpDesk",
+    "Lease",
     "Mailbox",
     "Mode",
     "LanguageModel",

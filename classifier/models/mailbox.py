@@ -4,20 +4,20 @@ from __future__ import annotations
 
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.security.secrets_from_env import names_a_variable
 
 
-class MailboxQuerySet(models.QuerySet["Mailbox"]):
+class MailboxQuerySet(LeasableQuerySet["Mailbox"]):
     def due(self) -> MailboxQuerySet:
         """To be looked into, and free for a worker to take."""
-        return self.filter(active=True, available_at__lte=timezone.now())
+        return self.filter(active=True).free()
 
 
-class Mailbox(models.Model):
+class Mailbox(Leasable):
     class Security(models.TextChoices):
         TLS = "tls", _("TLS from the start")
         STARTTLS = "starttls", _("STARTTLS")
@@ -41,7 +41,6 @@ class Mailbox(models.Model):
     )
     folder = models.CharField(_("folder"), max_length=200, default="INBOX")
     active = models.BooleanField(_("active"), default=True)
-    available_at = models.DateTimeField(default=timezone.now, editable=False)
     checked_at = models.DateTimeField(_("looked into"), null=True, editable=False)
     error = models.CharField(_("error"), max_length=300, blank=True, editable=False)
     stored = models.PositiveBigIntegerField(_("messages stored"), default=0, editable=False)
@@ -50,7 +49,7 @@ class Mailbox(models.Model):
     )
 
     objects = MailboxQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["available_at", "checked_at", "error", "stored", "skipped"])
+    history = HistoricalRecords(excluded_fields=["available_at", "owner", "checked_at", "error", "stored", "skipped"])
 
     class Meta:
         ordering = ["name"]

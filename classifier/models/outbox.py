@@ -1,6 +1,6 @@
 """What others are told: events, who wants them, and each request that is owed to somebody else's server.
 
-The rows are the queue: `available_at` is when a worker may take a waiting one, and a claim moves it ahead.
+The rows are the queue: `available_at` is when a worker may take a waiting one.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
+from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.ticket import Ticket
 from classifier.security.secrets_from_env import names_a_variable
 
@@ -40,25 +41,25 @@ class Destination(models.Model):
         return self.name
 
 
-class OutgoingQuerySet(models.QuerySet[Any]):
+class OutgoingQuerySet(LeasableQuerySet[Any]):
     def waiting(self) -> Self:
         return self.filter(state=Outgoing.State.WAITING)
 
     def due(self) -> Self:
         """Waiting, and free for a worker to take."""
-        return self.waiting().filter(available_at__lte=timezone.now())
+        return self.waiting().free()
 
     def ask_again(self) -> int:
         """Have these go out once more, however they stand; what is under way meanwhile goes again afterwards. Returns
         how many.
         """
-        anew = {"state": Outgoing.State.WAITING, "attempts": 0, "available_at": timezone.now(), "settled_at": None}
+        anew: dict[str, Any] = {"state": Outgoing.State.WAITING, "attempts": 0, "settled_at": None}
         more = F("revision") + 1
         waiting = self.waiting().update(revision=more)
-        return waiting + self.exclude(state=Outgoing.State.WAITING).update(revision=more, **anew)
+        return waiting + self.exclude(state=Outgoing.State.WAITING).release(revision=more, **anew)
 
 
-class Outgoing(models.Model):
+class Outgoing(Leasable):
     """A request that is owed to a destination, and how it stands with it."""
 
     class State(models.TextChoices):
@@ -68,7 +69,6 @@ class Outgoing(models.Model):
 
     destination: models.ForeignKey[Any, Any]
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
-    available_at = models.DateTimeField(_("next try"), default=timezone.now)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     revision = models.PositiveIntegerField(default=1, help_text="How often it was asked for.")
     status = models.PositiveSmallIntegerField(_("status"), null=True, help_text=_("Of the latest answer."))

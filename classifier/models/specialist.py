@@ -11,6 +11,7 @@ from django.db import models
 from django.db.models import Q
 from django.utils.translation import gettext_lazy as _
 
+from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import MessageField, Ticket
 
@@ -64,12 +65,13 @@ class Vector(models.Model):
         return self.digest[:12]
 
 
-class Encoding(models.Model):
-    """Up to which ticket an encoder has been through the table, and how long somebody is at it now."""
+class Encoding(Leasable):
+    """Up to which ticket an encoder has been through the table."""
 
     encoder = models.CharField(max_length=64, unique=True)
     until = models.BigIntegerField(default=0)
-    busy_until = models.DateTimeField(null=True)
+
+    objects = LeasableQuerySet["Encoding"].as_manager()
 
     class Meta:
         ordering = ["pk"]

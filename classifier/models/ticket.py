@@ -12,7 +12,8 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.database import clock, search
+from classifier.database import search
+from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.text import excerpt, storable
 
@@ -42,13 +43,13 @@ class MessageField(models.TextField[str, str]):
         return storable(value) if isinstance(value, str) else value
 
 
-class TicketQuerySet(models.QuerySet["Ticket"]):
+class TicketQuerySet(LeasableQuerySet["Ticket"]):
     def new(self) -> TicketQuerySet:
         return self.filter(state=Ticket.State.NEW)
 
     def waiting(self) -> TicketQuerySet:
         """New, and free for a worker to take."""
-        return self.new().filter(available_at__lte=clock.now())
+        return self.new().free()
 
     def in_state(self, state: str) -> TicketQuerySet:
         return self.filter(state=state)
@@ -113,7 +114,7 @@ class Page:
         return cls(tickets=rows[:size], next_before=rows[size - 1].pk if len(rows) > size else None)
 
 
-class Ticket(models.Model):
+class Ticket(Leasable):
     class State(models.TextChoices):
         NEW = "new", _("new")
         ACCEPTED = "accepted", _("accepted")
@@ -130,7 +131,6 @@ class Ticket(models.Model):
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, editable=False)
-    available_at = models.DateTimeField(default=timezone.now, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     # Came with many others, for none of which anybody waits: those that came singly are classified first.
     bulk = models.BooleanField(default=False, db_default=False, editable=False)

@@ -184,15 +184,16 @@ def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
 
 @transaction.atomic(durable=True)
 def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
-    """Write verdicts and move their tickets on; a ticket that somebody else has moved meanwhile is left as it is.
+    """Write verdicts and move their tickets on; a ticket that somebody else has taken or moved meanwhile is left as it
+    is.
 
     Where a threshold is certified, the epoch's row is held from here on: what is certified cannot change before these
     are written, and draws come one after the other.
     """
-    tickets = [one.ticket.pk for one in weighed]
-    still_new = set(
-        Ticket.objects.new().select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", flat=True)
-    )
+    held = [one.ticket for one in weighed]
+    new = Ticket.objects.new().select_for_update().filter(pk__in=[ticket.pk for ticket in held]).order_by("pk")
+    owners = dict(new.values_list("pk", "owner"))
+    still_new = {ticket.pk for ticket in held if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
     if epoch.mode == Mode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
     verdicts = [_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
@@ -202,5 +203,5 @@ def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outc
     for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
         tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
         if tickets:
-            Ticket.objects.filter(pk__in=tickets).update(state=state)
+            Ticket.objects.filter(pk__in=tickets).update(state=state, owner=None)
             moved.send(Ticket, ticket_pks=tickets, state=state)

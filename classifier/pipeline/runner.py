@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from classifier.contract.types import FailureKind
 from classifier.embeddings import vector_store
+from classifier.leases import leases
 from classifier.log_context import about
 from classifier.models import (
     ContractVersion,
@@ -44,7 +45,7 @@ def work_off(*, more_waits: Callable[[], None] = lambda: None) -> bool:
     if more:
         more_waits()
     if tickets:
-        with claims.kept(tickets), about(tickets=[ticket.pk for ticket in tickets]):
+        with leases.keep(tickets), about(tickets=[ticket.pk for ticket in tickets]):
             classify(tickets, settings)
     return more
 
@@ -54,7 +55,7 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
     try:
         version = ContractVersion.objects.in_force()
     except EmptyTaxonomy:
-        claims.put_off(tickets, claims.LEASE.total_seconds(), attempted=False)
+        claims.put_off(tickets, leases.DURATION.total_seconds(), attempted=False)
         return
     language_model, epoch = settings.primary_in_charge(), gate.epoch_in_force(settings, version)
     spent = predict.give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], language_model, version)

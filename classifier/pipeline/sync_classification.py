@@ -8,6 +8,7 @@ from typing import Any, TypeVar
 from django.conf import settings
 from django.db import close_old_connections
 
+from classifier.leases import leases
 from classifier.models import ContractVersion, Gate, Ticket
 from classifier.pipeline import claims, instant, runner
 from classifier.pipeline.instant import Instant
@@ -60,7 +61,7 @@ def label(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds
 
 def _work_off(tickets: Sequence[Ticket], gate: Gate) -> None:
     try:
-        with claims.kept(tickets):
+        with leases.keep(tickets):
             runner.classify(tickets, gate)
     except Exception:
         # Perhaps nobody waits any more who would hear of it.

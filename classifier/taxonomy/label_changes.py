@@ -5,7 +5,6 @@ from typing import Any
 
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
-from django.utils import timezone
 from django.utils.translation import gettext as _
 from simple_history.models import HistoricalChanges
 from simple_history.utils import bulk_update_with_history, update_change_reason
@@ -151,7 +150,7 @@ def _reopen(pks: list[int]) -> int:
         .order_by("pk")
         .values_list("pk", flat=True)
     )
-    Ticket.objects.filter(pk__in=still_open).update(state=Ticket.State.NEW, attempts=0, available_at=timezone.now())
+    Ticket.objects.filter(pk__in=still_open).release(state=Ticket.State.NEW, attempts=0)
     moved.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
     transaction.on_commit(tasks.nudge, robust=True)
     return len(still_open)

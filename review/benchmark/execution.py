@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from datetime import timedelta
 
 from django.db import connection, transaction
 from django.db.models import Count
@@ -18,7 +17,7 @@ from django.utils.translation import gettext as _
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.database.batches import chunked
 from classifier.inference.asking import Asking
-from classifier.pipeline.heartbeat import beating
+from classifier.leases import leases
 from review.benchmark import metrics, runs
 from review.benchmark.grading import Judge
 from review.benchmark.metrics import Scored
@@ -31,7 +30,6 @@ from review.models import (
     SnapshotItem,
 )
 
-LEASE = timedelta(seconds=60)
 AT_ONCE = 64
 
 Told = Callable[[Contender, SnapshotItem, Result], None]
@@ -42,23 +40,23 @@ def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) 
 
     `told` hears of each result once it is stored, from the thread of its contender.
     """
-    taken = Run.objects.waiting().filter(pk=run_pk).update(available_at=timezone.now() + LEASE)
-    if not taken:
-        return False
-    run = Run.objects.get(pk=run_pk)
-    try:
-        with beating(lambda: Run.objects.filter(pk=run_pk).update(available_at=timezone.now() + LEASE), LEASE):
-            contenders = list(run.contenders.select_related("language_model__provider", "contract"))
-            _leave_out_erased(run, len(contenders))
-            _ask_all(run, contenders, told)
-            _finish(run, contenders)
-    except Exception as error:
-        # It would come to the same the next time.
-        runs.stop(run, str(error))
-        raise
-    finally:
-        Run.objects.filter(pk=run_pk).update(available_at=timezone.now())
-    return True
+    with leases.hold(Run.objects.waiting().filter(pk=run_pk)) as runs:
+        for run in runs:
+            try:
+                contenders = list(run.contenders.select_related("language_model__provider", "contract"))
+                _leave_out_erased(run, len(contenders))
+                _ask_all(run, contenders, told)
+                _finish(run, contenders)
+            except Exception as error:
+                # It would come to the same the next time.
+                _stop(run, str(error))
+                raise
+    return bool(runs)
+
+
+def _stop(run: Run, note: str) -> None:
+    """Ask no further, unless somebody else works it off by now."""
+    run.in_hand.filter(state=Run.State.RUNNING).update(state=Run.State.STOPPED, note=note[:300])
 
 
 @transaction.atomic(durable=True)
@@ -66,6 +64,8 @@ def _leave_out_erased(run: Run, contenders: int) -> None:
     """Count the items anew. One that was erased stays where all have answered; else it counts for none of them, so that
     they are compared on the same items.
     """
+    if not leases.renew([run]):
+        return
     said = Result.objects.filter(runs.erased("item__gold"), contender__run=run).order_by()
     numbers = dict(said.values_list("item").annotate(Count("pk")))
     by_all = [item for item, number in numbers.items() if number == contenders]
@@ -106,8 +106,8 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
         for result in _stored([_result(contender, item, answer, judge) for item, answer in asked]):
             told(contender, result.item, result)
         if len(asked) < len(group):
-            runs.stop(run, str(group[-1][1]))
-        if not Run.objects.filter(pk=run.pk, state=Run.State.RUNNING).exists():
+            _stop(run, str(group[-1][1]))
+        if not run.in_hand.filter(state=Run.State.RUNNING).exists():
             asking.stop()
 
 
@@ -179,15 +179,17 @@ def _finish(run: Run, contenders: Sequence[Contender]) -> None:
     """Sum up where every contender has a result for every item."""
     _leave_out_erased(run, len(contenders))
     if not run.items_count:
-        runs.stop(run, _("Every text of this run was erased; there is nothing left to measure with."))
+        _stop(run, _("Every text of this run was erased; there is nothing left to measure with."))
         return
     rows = {contender.pk: scored(contender) for contender in contenders}
     if any(len(of_one) < run.items_count for of_one in rows.values()):
         return
     comparisons = metrics.comparisons(rows)
     with transaction.atomic(durable=True):
+        if not leases.renew([run]):
+            return
         for contender in contenders:
             contender.figures = metrics.figures(rows[contender.pk])
             contender.save(update_fields=["figures"])
         finished = {"state": Run.State.FINISHED, "finished_at": timezone.now(), "comparisons": comparisons}
-        Run.objects.filter(pk=run.pk).update(**finished)
+        run.in_hand.update(**finished)

@@ -4,14 +4,16 @@ is only a nudge: the rows say what is to do.
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 from django.db import transaction
-from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import Epoch, Gate, Mode
-from classifier.pipeline.heartbeat import beating
+from classifier.leases import leases
+from classifier.models import (
+    Epoch,
+    Gate,
+    Lease,
+    Mode,
+)
 from review.certification import (
     alarm_emails,
     alarms,
@@ -21,25 +23,16 @@ from review.certification import (
 )
 from review.models import AccuracyTarget, Certificate, Ledger
 
-LEASE = timedelta(seconds=60)
-
 
 def run_certification() -> bool:
     """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
     they may pass by now.
     """
-    now = timezone.now()
-    mine = AccuracyTarget.objects.filter(pk=AccuracyTarget.current().pk)
-    if not mine.filter(Q(busy_until=None) | Q(busy_until__lte=now)).update(busy_until=now + LEASE):
-        return False
-    try:
-        with beating(lambda: mine.update(busy_until=timezone.now() + LEASE), LEASE):
-            return _keep()
-    finally:
-        mine.update(busy_until=None)
+    with leases.hold_alone("certification") as lease:
+        return lease is not None and _keep(lease)
 
 
-def _keep() -> bool:
+def _keep(lease: Lease) -> bool:
     _close_what_ended()
     epoch, accuracy_target = Epoch.objects.certifying(), AccuracyTarget.current()
     if epoch is None:
@@ -52,7 +45,7 @@ def _keep() -> bool:
     alarm_emails.tell()
     epoch.refresh_from_db()
     if epoch.ended_at is None:
-        scorer_training.improve(epoch, ledger, accuracy_target)
+        scorer_training.improve(epoch, ledger, accuracy_target, lease)
     return certificates.release(epoch) > 0
 
 

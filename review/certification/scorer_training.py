@@ -15,11 +15,13 @@ import numpy as np
 from django.db import transaction
 from django.db.models import Exists, OuterRef
 
+from classifier.leases import leases
 from classifier.models import (
     Category,
     ContractVersion,
     Epoch,
     Example,
+    Lease,
     Prediction,
     Score,
     Scorer,
@@ -70,7 +72,7 @@ class Candidate:
     compared: Unlike
 
 
-def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget) -> Scorer | None:
+def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease: Lease) -> Scorer | None:
     """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     tried = _is_due(epoch)
@@ -85,7 +87,7 @@ def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget) -> Sc
         or not _is_certified_as_far(epoch, ledger, accuracy_target, candidate.scorer)
     ):
         return None
-    return _put_in_service(candidate)
+    return _put_in_service(candidate, lease)
 
 
 def _is_due(epoch: Epoch) -> int:
@@ -200,8 +202,10 @@ def _reach_of(beginning: epoch_opening.Beginning, accuracy_target: AccuracyTarge
 
 
 @transaction.atomic
-def _put_in_service(candidate: Candidate) -> Scorer:
-    """The next ticket begins an epoch of its own."""
+def _put_in_service(candidate: Candidate, lease: Lease) -> Scorer | None:
+    """The next ticket begins an epoch of its own. None where the lease was lost meanwhile."""
+    if not leases.renew([lease]):
+        return None
     scorer = candidate.scorer
     Scorer.objects.select_for_update().filter(language_model=scorer.language_model_id, in_service=True).update(
         in_service=False

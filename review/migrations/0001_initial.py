@@ -1,6 +1,7 @@
 import classifier.models.ticket
 import django.core.validators
 import django.db.models.deletion
+import django.db.models.functions.datetime
 import django.utils.timezone
 import review.models.review_settings
 import simple_history.models
@@ -84,7 +85,6 @@ class Migration(migrations.Migration):
                 ('late_share', models.FloatField(default=0.05, help_text='The same once there is much, from 0.03 to 1.', validators=[django.core.validators.MinValueValidator(0.03), django.core.validators.MaxValueValidator(1.0)], verbose_name='audits later')),
                 ('rejudged_share', models.FloatField(default=0.1, help_text='Share of audits that agree with the model and are given to another person as well.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='agreements looked at twice')),
                 ('by_category', models.BooleanField(default=False, help_text='Says of each category whether the promise holds for it alone; it takes more audits.', verbose_name='certify categories on their own too')),
-                ('busy_until', models.DateTimeField(editable=False, help_text='Whoever keeps the books has it until then.', null=True)),
             ],
             options={
                 'verbose_name': 'accuracy_target',
@@ -371,7 +371,6 @@ class Migration(migrations.Migration):
                 ('reveal', models.BooleanField(default=False, help_text="Whether the model's answer is told once a blind review is committed.", verbose_name='reveal after a blind review')),
                 ('benchmark_share', models.FloatField(default=0.3, help_text='Share of settled labels that are held out to measure models with; the rest is for training.', validators=[django.core.validators.MinValueValidator(0.0), django.core.validators.MaxValueValidator(1.0)], verbose_name='benchmark share')),
                 ('training_minutes', models.PositiveSmallIntegerField(default=3, help_text='The specialist learns anew after 20 new labels or 5%, and not more often than this.', verbose_name='minutes between trainings')),
-                ('training_until', models.DateTimeField(editable=False, help_text='Whoever trains has it until then.', null=True)),
                 ('ordered_at', models.DateTimeField(editable=False, help_text='When what waits was last put in order.', null=True)),
                 ('gathered_until', models.DateTimeField(editable=False, help_text='Up to when decisions have become gold.', null=True)),
                 ('seed', models.CharField(default=review.models.review_settings._fresh_seed, editable=False, max_length=64, verbose_name='seed')),
@@ -386,11 +385,12 @@ class Migration(migrations.Migration):
             name='Run',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
+                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
                 ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('finished', 'finished')], default='running', max_length=8, verbose_name='state')),
                 ('items_count', models.PositiveIntegerField(verbose_name='items')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='started')),
                 ('finished_at', models.DateTimeField(null=True, verbose_name='finished')),
-                ('available_at', models.DateTimeField(default=django.utils.timezone.now, help_text='From when on a worker may take it up: a lease, while one is at it.')),
                 ('note', models.CharField(blank=True, help_text='Why it was stopped.', max_length=300, verbose_name='note')),
                 ('comparisons', models.JSONField(default=list, help_text='What can be said of each two of its models.')),
                 ('created_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),

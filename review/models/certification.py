@@ -63,9 +63,7 @@ class AccuracyTarget(models.Model):
         help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
     )
 
-    busy_until = models.DateTimeField(null=True, editable=False, help_text="Whoever keeps the books has it until then.")
-
-    history = HistoricalRecords(excluded_fields=["busy_until"])
+    history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = _("accuracy_target")

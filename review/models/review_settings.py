@@ -60,12 +60,11 @@ class ReviewSettings(models.Model):
         default=3,
         help_text=_("The specialist learns anew after 20 new labels or 5%, and not more often than this."),
     )
-    training_until = models.DateTimeField(null=True, editable=False, help_text="Whoever trains has it until then.")
     ordered_at = models.DateTimeField(null=True, editable=False, help_text="When what waits was last put in order.")
     gathered_until = models.DateTimeField(null=True, editable=False, help_text="Up to when decisions have become gold.")
     seed = models.CharField(_("seed"), max_length=64, default=_fresh_seed, editable=False)
 
-    history = HistoricalRecords(excluded_fields=["gathered_until", "ordered_at", "training_until"])
+    history = HistoricalRecords(excluded_fields=["gathered_until", "ordered_at"])
 
     class Meta:
         verbose_name = verbose_name_plural = _("review desk")

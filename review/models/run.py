@@ -8,23 +8,23 @@ from django.contrib.auth.models import User
 from django.db import models
 from django.db.models import Q
 from django.urls import reverse
-from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import ngettext
 
 from classifier.contract.types import FailureKind
 from classifier.models import ContractVersion, LanguageModel
+from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.ticket import MessageField
 from review.models.snapshot import Snapshot, SnapshotItem
 
 
-class RunQuerySet(models.QuerySet["Run"]):
+class RunQuerySet(LeasableQuerySet["Run"]):
     def waiting(self) -> RunQuerySet:
         """To be worked on, and in no living worker's hands."""
-        return self.filter(state=Run.State.RUNNING, available_at__lte=timezone.now())
+        return self.filter(state=Run.State.RUNNING).free()
 
 
-class Run(models.Model):
+class Run(Leasable):
     class State(models.TextChoices):
         RUNNING = "running", _("running")
         STOPPED = "stopped", _("stopped")
@@ -36,9 +36,6 @@ class Run(models.Model):
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     created_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
-    available_at = models.DateTimeField(
-        default=timezone.now, help_text="From when on a worker may take it up: a lease, while one is at it."
-    )
     note = models.CharField(_("note"), max_length=300, blank=True, help_text=_("Why it was stopped."))
     comparisons = models.JSONField(default=list, help_text="What can be said of each two of its models.")
 

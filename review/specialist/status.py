@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from django.utils import timezone
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from classifier.learning.training import FEWEST
+from classifier.leases import leases
 from classifier.models import Gate, SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.models import ReviewSettings
@@ -71,13 +71,12 @@ class Next(NamedTuple):
     @classmethod
     def now(cls, last: SpecialistVersion | None) -> Next:
         """Eight queries, none of which counts further than it takes a training to be due."""
-        review_settings, now = ReviewSettings.current(), timezone.now()
-        if review_settings.training_until and review_settings.training_until > now:
+        if leases.is_held(training.LEASE):
             return cls(_("A training is under way; look again in a minute."), possible=False, under_way=True)
         possible = enough_to_learn()
         if training.is_due():
             return cls(_("A training is due, and begins within a minute or two."), possible, under_way=False)
-        return cls(_awaited(last, review_settings.training_minutes), possible, under_way=False)
+        return cls(_awaited(last, ReviewSettings.current().training_minutes), possible, under_way=False)
 
 
 TOO_FEW = gettext_lazy("There is too little to learn from: it takes ten labels to learn from, of two categories.")

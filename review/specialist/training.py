@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import timedelta
 from itertools import chain
@@ -25,8 +24,13 @@ from classifier.learning.training import (
     learn,
 )
 from classifier.learning.weights import Learned, dump
-from classifier.models import Epoch, Mode, SpecialistVersion
-from classifier.pipeline.heartbeat import beating
+from classifier.leases import leases
+from classifier.models import (
+    Epoch,
+    Lease,
+    Mode,
+    SpecialistVersion,
+)
 from review.gold import gold_labels
 from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
@@ -41,12 +45,15 @@ from review.specialist.training_data import AXES, Lesson
 
 FEWEST_NEW, SHARE_NEW = 20, 0.05
 SHARE_NEW_CERTIFIED = 0.5
-LEASE = timedelta(seconds=60)
+LEASE = "training"
 THOROUGH_AFTER = timedelta(days=1)
 
 
 class Busy(Exception):
     """Somebody else trains just now."""
+
+    def __str__(self) -> str:
+        return _("Somebody else trains just now; wait for it to finish.")
 
 
 class TooFew(Exception):
@@ -70,12 +77,11 @@ class Result:
 
 
 def is_due() -> bool:
-    """Whether enough has been labelled since the last training, which was not just now (five queries)."""
-    review_settings, now = ReviewSettings.current(), timezone.now()
-    if review_settings.training_until and review_settings.training_until > now:
+    """Whether enough has been labelled since the last training, which was not just now (six queries)."""
+    if leases.is_held(LEASE):
         return False
     last = SpecialistVersion.objects.without_weights().first()
-    if last and now - last.trained_at < timedelta(minutes=review_settings.training_minutes):
+    if last and timezone.now() - last.trained_at < timedelta(minutes=ReviewSettings.current().training_minutes):
         return False
     return missing(last) == 0 and of_two_categories()
 
@@ -113,7 +119,9 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
 
     Raises Busy, TooFew, EmptyTaxonomy, CorruptEncoder.
     """
-    with _alone():
+    with leases.hold_alone(LEASE) as lease:
+        if lease is None:
+            raise Busy
         begun = time.monotonic()
         gold_labels.gather()
         published_examples.publish()
@@ -132,23 +140,7 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
             told(_said(name, comparison))
         if dry_run:
             return result
-        return _stored(learned_from, trials, result, time.monotonic() - begun, serving)
-
-
-@contextmanager
-def _alone() -> Iterator[None]:
-    """Held by whoever trains; it runs out soon after the process that holds it dies."""
-    now = timezone.now()
-    free = ReviewSettings.objects.filter(pk=ReviewSettings.current().pk).filter(
-        Q(training_until=None) | Q(training_until__lte=now)
-    )
-    if not free.update(training_until=now + LEASE):
-        raise Busy(_("Somebody else trains just now; wait for it to finish."))
-    try:
-        with beating(lambda: ReviewSettings.objects.update(training_until=timezone.now() + LEASE), LEASE):
-            yield
-    finally:
-        ReviewSettings.objects.update(training_until=None)
+        return _stored(learned_from, trials, result, time.monotonic() - begun, serving, lease)
 
 
 def _judged(learned_from: Lesson, trials: dict[str, Trial | None], before: Learned) -> Result:
@@ -188,7 +180,10 @@ def _stored(
     result: Result,
     seconds: float,
     serving: SpecialistVersion | None,
+    lease: Lease,
 ) -> Result:
+    if not leases.renew([lease]):
+        raise Busy
     weights = dump(result.learned)
     version = SpecialistVersion.objects.create(
         seconds=seconds,

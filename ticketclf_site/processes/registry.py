@@ -9,9 +9,9 @@ from datetime import timedelta
 from django.db import DatabaseError
 from django.utils import timezone
 
+from classifier.leases.heartbeat import beating
 from classifier.models import ProcessHeartbeat
 from classifier.models.process import ALIVE
-from classifier.pipeline.heartbeat import beating
 
 FORGOTTEN = timedelta(days=1)
 

@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
@@ -15,8 +16,10 @@ from pytest_django.fixtures import Settings
 from classifier import tasks
 from classifier.ingest import mailboxes, storing
 from classifier.ingest.imap import Box
+from classifier.leases import leases
 from classifier.models import Mailbox, Ticket
 from tests.mail_server import PASSWORD, USER, MailServer
+from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.django_db
 
@@ -57,7 +60,7 @@ def message(text: str = "I cannot log in.", name: str = "one", **headers: str) -
 
 
 def fetch() -> bool:
-    Mailbox.objects.update(available_at=timezone.now())
+    Mailbox.objects.update(available_at=Now())
     return mailboxes.fetch_due()
 
 
@@ -247,13 +250,29 @@ def test_an_error_is_shown_and_it_is_tried_again_later(
 
 
 def test_two_workers_do_not_look_into_one_mailbox_at_once(server: MailServer, mailbox: Mailbox) -> None:
-    assert mailboxes._claim(mailbox)
-    assert not mailboxes._claim(mailbox)
     server.deliver(message())
-    mailboxes.fetch_due()
-    assert not Ticket.objects.exists()
-    mailboxes.look_soon([mailbox.pk])
-    assert not mailboxes._claim(mailbox), "who has it in hand keeps it"
+    with leases.hold(Mailbox.objects.due()) as held:
+        assert held == [mailbox]
+        mailboxes.fetch_due()
+        mailboxes.look_soon([mailbox.pk])
+        mailboxes.fetch_due()
+        assert not Ticket.objects.exists(), "who has it in hand keeps it"
+
+
+def test_a_mailbox_that_was_taken_over_meanwhile_is_left_to_whoever_has_it(
+    server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    server.deliver(message())
+    receive, successors = storing.receive_many, []
+
+    def stall(*rows: Any) -> Any:
+        successors.append(overtake(Mailbox))
+        return receive(*rows)
+
+    monkeypatch.setattr(storing, "receive_many", stall)
+    fetch()
+    assert is_untouched(successors[0])
+    assert now(mailbox).checked_at is None
 
 
 def test_the_sweep_has_due_mailboxes_looked_into(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import pytest
 from django.contrib.auth.models import User
+from django.db.models.functions import Now
 from django.test import Client
 from django.utils import timezone
 
@@ -296,7 +297,7 @@ def stored(kind: str) -> Ticket:
 
 
 def write_back() -> None:
-    WriteBack.objects.waiting().update(available_at=timezone.now())
+    WriteBack.objects.waiting().update(available_at=Now())
     HelpDesk.objects.update(rests_until=None)
     outbox.work_off(tasks.ROUTES)
 

@@ -43,6 +43,7 @@ from tests.factories import (
 )
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
+from tests.stalling import is_untouched
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
@@ -287,6 +288,19 @@ def test_a_worker_that_was_too_slow_changes_nothing_any_more(receiver: Receiver)
     outbox._settle(late, http_request.Outcome(error="500", status=500))
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.status, delivery.error) == (Delivery.State.DELIVERED, 204, "")
+
+
+def test_a_worker_that_was_too_slow_is_not_taken_for_one_that_sends_it_once_more(receiver: Receiver) -> None:
+    webhook = make_webhook(receiver)
+    happens()
+    (late,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    time_passes()
+    deliver()
+    events.replay(Delivery.objects.all())
+    (successor,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    assert successor.row.attempts == late.row.attempts
+    outbox._settle(late, http_request.Outcome(error="500", status=500))
+    assert is_untouched(successor.row)
 
 
 def test_what_is_asked_for_while_it_is_under_way_goes_once_more(receiver: Receiver) -> None:

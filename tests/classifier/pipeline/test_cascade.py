@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from django.core.management import call_command
+from django.db.models.functions import Now
 from django.test import Client
 from django.urls import reverse
-from django.utils import timezone
 
 from classifier.inference.backends.embedded import EmbeddedClassifier
 from classifier.models import (
@@ -196,7 +196,7 @@ def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use
         primary(slow)
         runner.work_off()
         assert states() == ["new"]
-        Ticket.objects.update(available_at=timezone.now())
+        Ticket.objects.update(available_at=Now())
         runner.work_off()
     assert (len(quick.requests), verdict_of(ticket).second_opinion.language_model) == (1, in_front)
 
@@ -288,7 +288,7 @@ def test_the_models_page_says_how_many_tickets_the_model_in_front_answered(
     classified(primary, front, easy=3, hard=2)
     said = "quick answered 3 of the latest 5 tickets, without a call to the primary."
     assert said in models_page()
-    Ticket.objects.update(state="new", available_at=timezone.now())
+    Ticket.objects.update(state="new", available_at=Now())
     runner.work_off()
     assert said in models_page()
 

@@ -1,10 +1,10 @@
 """From a saved ticket to its verdict, through a real server that speaks the protocol, with its faults."""
 
-import time
 from collections.abc import Callable
 from datetime import timedelta
 
 import pytest
+from django.db.models.functions import Now
 from django.utils import timezone
 
 from classifier.contract import prompt
@@ -35,6 +35,7 @@ from tests.servers import (
     say,
     without_json_schema,
 )
+from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.django_db
 Use = Callable[..., LanguageModel]
@@ -53,7 +54,7 @@ def verdict_of(ticket: Ticket) -> Verdict:
 
 def make_due() -> None:
     """As if the pauses before the next turn were over."""
-    Ticket.objects.update(available_at=timezone.now())
+    Ticket.objects.update(available_at=Now())
 
 
 def test_a_sure_answer_passes(primary: Use) -> None:
@@ -358,16 +359,27 @@ def test_what_a_dead_worker_held_is_taken_up_when_its_claim_runs_out(primary: Us
     assert settled(ticket).state == Ticket.State.ACCEPTED
 
 
-def test_a_claim_is_kept_while_the_work_goes_on(primary: Use, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(claims, "LEASE", timedelta(seconds=0.3))
+def test_the_verdict_is_left_to_whoever_took_the_ticket_over(primary: Use) -> None:
     ticket = make_ticket()
-    with OpenAIServer(delay=0.01):
-        tickets = claims.claim(1)
-        claims._renew(tickets)
-        first = Ticket.objects.get(pk=ticket.pk).available_at
-        time.sleep(0.01)
-        claims._renew(tickets)
-    assert Ticket.objects.get(pk=ticket.pk).available_at > first
+    late = claims.claim(1)
+    successor = overtake(Ticket)
+    with OpenAIServer() as server:
+        primary(server)
+        runner.classify(late, Gate.current())
+        assert is_untouched(successor)
+        assert not Verdict.objects.exists()
+        runner.classify([successor], Gate.current())
+    assert settled(ticket).state == Ticket.State.ACCEPTED
+
+
+def test_a_ticket_that_was_taken_over_is_not_put_off(primary: Use) -> None:
+    make_ticket()
+    late = claims.claim(1)
+    successor = overtake(Ticket)
+    with OpenAIServer([Reply(status=500)] * 9) as server:
+        primary(server)
+        runner.classify(late, Gate.current())
+    assert is_untouched(successor)
 
 
 def test_a_prediction_that_stands_is_not_paid_for_twice(primary: Use) -> None:
@@ -375,7 +387,7 @@ def test_a_prediction_that_stands_is_not_paid_for_twice(primary: Use) -> None:
     with OpenAIServer() as server:
         primary(server)
         runner.work_off()
-        Ticket.objects.update(state=Ticket.State.NEW, available_at=timezone.now())
+        Ticket.objects.update(state=Ticket.State.NEW, available_at=Now())
         runner.work_off()
     assert len(server.requests) == 1
     assert Verdict.objects.filter(ticket=ticket).count() == 2
@@ -388,7 +400,7 @@ def test_another_contract_is_asked_anew(primary: Use) -> None:
         primary(server)
         runner.work_off()
         Category.objects.create(name="Sales", description="Buying.")
-        Ticket.objects.update(state=Ticket.State.NEW, available_at=timezone.now())
+        Ticket.objects.update(state=Ticket.State.NEW, available_at=Now())
         runner.work_off()
     assert len(server.requests) == 2
     contracts = {prediction.contract_id for prediction in Prediction.objects.filter(ticket=ticket)}

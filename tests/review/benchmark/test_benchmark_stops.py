@@ -4,6 +4,7 @@ import signal
 import threading
 import time
 from collections import Counter
+from contextlib import nullcontext
 from dataclasses import replace
 from decimal import Decimal
 from typing import Any
@@ -44,6 +45,7 @@ from tests.servers import (
     answer,
     by_text,
 )
+from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -153,6 +155,25 @@ def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(trans
         run = started(snapshot, make_priced(server))
         execution.work_off(run.pk, told=go_on)
         assert (beside, asked_again(server)) == ([False], 0)
+
+
+@pytest.mark.parametrize("fails", [False, True])
+def test_a_run_that_was_taken_over_is_neither_finished_nor_stopped_by_who_stalled(fails: bool) -> None:
+    snapshot = hold_out(UNDER_WAY)
+    successors: list[Any] = []
+
+    def stall(*_one: object) -> None:
+        successors.append(successors[0] if successors else overtake(Run))
+        if fails:
+            raise ZeroDivisionError
+
+    with OpenAIServer(after(0.05)) as server:
+        run = started(snapshot, make_priced(server))
+        with pytest.raises(ZeroDivisionError) if fails else nullcontext():
+            execution.work_off(run.pk, told=stall)
+    run.refresh_from_db()
+    assert (run.state, run.finished_at) == ("running", None)
+    assert is_untouched(successors[0])
 
 
 def test_what_is_masked_comes_back_to_its_own_text() -> None:

@@ -7,7 +7,13 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models import Score, Scorer, Ticket
+from classifier.leases import leases
+from classifier.models import (
+    Lease,
+    Score,
+    Scorer,
+    Ticket,
+)
 from classifier.pipeline import scoring
 from classifier.scoring.signals import OfAxis, Signals
 from review.certification import cycle, scorer_training
@@ -23,6 +29,7 @@ from tests.review.certification.auditing import (
     make_grid,
     open_audits,
 )
+from tests.stalling import is_untouched, overtake
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
@@ -64,7 +71,9 @@ def judged(person: User, number: int) -> None:
 
 
 def improve() -> Scorer | None:
-    return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current())
+    with leases.hold_alone("certification") as lease:
+        assert lease
+        return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
 
 
 @pytest.fixture
@@ -88,6 +97,19 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
     )
     assert agreeing > 0.7
     assert other < 0.4
+
+
+def test_a_scorer_that_was_fitted_too_slowly_is_left_to_whoever_went_on(installed: None, ana: User) -> None:
+    judged(ana, 80)
+    with leases.hold_alone("certification") as lease:
+        assert lease
+        successor = overtake(Lease)
+        assert (
+            scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
+            is None
+        )
+    assert not Scorer.objects.filter(in_service=True, labels=80).exists()
+    assert is_untouched(successor)
 
 
 def test_too_few_labels_fit_nothing(installed: None, ana: User) -> None:

@@ -9,21 +9,24 @@ import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.db.models.functions import Now
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
 from classifier.inference import specialist_versions
+from classifier.leases import leases
 from classifier.models import (
     Category,
     Gate,
     LanguageModel,
+    Lease,
     Sentiment,
     SpecialistVersion,
 )
 from classifier.taxonomy import label_changes
-from review.models import ReviewSettings, Side
+from review.models import Side
 from review.specialist import training, versions
 from tests.background import queued
 from tests.factories import (
@@ -149,12 +152,12 @@ class TestWhatServes:
     def test_a_training_under_way_is_told_and_no_other_begun(self, lead: Client) -> None:
         teaching.place(EVENLY)
         serving()
-        ReviewSettings.objects.update(training_until=timezone.now() + timedelta(minutes=1))
-        told = words(lead)
-        assert "A training is under way" in told
-        assert "Train now" not in told
-        ReviewSettings.objects.update(training_until=timezone.now() - timedelta(minutes=1))
-        assert "Train now" in words(lead), "whoever trained has died"
+        with leases.hold_alone(training.LEASE):
+            told = words(lead)
+            assert "A training is under way" in told
+            assert "Train now" not in told
+            Lease.objects.update(available_at=Now())
+            assert "Train now" in words(lead), "whoever trained has died"
 
 
 class TestTrainingNow:
@@ -175,12 +178,12 @@ class TestTrainingNow:
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []
         monkeypatch.setattr("os.nice", niceness.append)
-        ReviewSettings.objects.update(training_until=timezone.now() + timedelta(minutes=1))
-        call_command("train", "--yielding")
-        assert niceness == [19]
-        with pytest.raises(CommandError, match="Somebody else trains"):
-            call_command("train")
-        assert niceness == [19]
+        with leases.hold_alone(training.LEASE):
+            call_command("train", "--yielding")
+            assert niceness == [19]
+            with pytest.raises(CommandError, match="Somebody else trains"):
+                call_command("train")
+            assert niceness == [19]
 
 
 class TestChoosingAVersion:

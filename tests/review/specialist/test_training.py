@@ -1,17 +1,16 @@
 """The specialist learns from the training side, is promoted where it is better, and can be sent back."""
 
-from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
-from django.utils import timezone
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.embeddings import vector_store
 from classifier.inference import asking, registry, specialist_versions
 from classifier.learning.training import Comparison
+from classifier.leases import leases
 from classifier.models import (
     Category,
     ContractVersion,
@@ -19,6 +18,7 @@ from classifier.models import (
     Example,
     Gate,
     LanguageModel,
+    Lease,
     SpecialistVersion,
     Ticket,
     Vector,
@@ -35,6 +35,7 @@ from review.models import (
 from review.specialist import published_examples, training, training_data
 from tests.factories import make_ticket
 from tests.review.specialist import teaching
+from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -227,14 +228,23 @@ def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
 
 def test_two_do_not_train_at_once() -> None:
     teaching.place(EVENLY)
-    ReviewSettings.objects.filter(pk=ReviewSettings.current().pk).update(
-        training_until=timezone.now() + timedelta(seconds=30)
-    )
-    with pytest.raises(training.Busy):
+    with leases.hold_alone(training.LEASE), pytest.raises(training.Busy):
         training.train()
-    ReviewSettings.objects.update(training_until=timezone.now() - timedelta(seconds=1))
     assert training.train().version
-    assert ReviewSettings.current().training_until is None
+    assert not leases.is_held(training.LEASE)
+
+
+def test_a_training_that_was_taken_over_stores_nothing_and_frees_nothing() -> None:
+    teaching.place(EVENLY)
+    successors: list[Any] = []
+
+    def stall(_line: str) -> None:
+        successors.append(successors[0] if successors else overtake(Lease))
+
+    with pytest.raises(training.Busy):
+        training.train(told=stall)
+    assert not SpecialistVersion.objects.exists()
+    assert is_untouched(successors[0])
 
 
 def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -45,14 +45,12 @@ def test_a_training_that_is_killed_leaves_what_serves_and_the_next_one_is_whole(
     taught.run("train")
     before = versions(taught)
     process = taught.start("train")
-    wait_until(lambda: taught.query("select training_until from review_reviewsettings")[0][0] is not None)
+    wait_until(lambda: taught.query("select * from classifier_lease where owner is not null") != [])
     process.kill()
     process.communicate(timeout=40)
     assert versions(taught) == before
     # The lease of the one that died runs out by itself; the clock is put forward here.
-    taught.query(
-        "update review_reviewsettings set training_until = '2020-01-01 00:00:00' where training_until is not null"
-    )
+    taught.query("update classifier_lease set available_at = '2020-01-01 00:00:00' where owner is not null")
     taught.run("train")
     assert len(versions(taught)) == len(before) + 1
     assert taught.query("select count(*) from classifier_specialistversion where in_service") == [(1,)]

@@ -1,0 +1,102 @@
+"""Who works on what: a lease is an owner and a time in the row, by the clock of the database.
+
+A holder that dies leaves nothing to clean up: its leases run out. One that only stalls finds out when it writes, for
+each write names the owner, and matches no row once a successor has it.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from datetime import timedelta
+from typing import Any
+from uuid import uuid4
+
+from django.db import transaction
+from django.db.models.functions import Now
+
+from classifier.leases.heartbeat import beating
+from classifier.models.lease import (
+    Leasable,
+    LeasableQuerySet,
+    Lease,
+    Row,
+)
+
+DURATION = timedelta(seconds=60)
+
+
+@contextmanager
+def hold(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> Iterator[list[Row]]:
+    """Acquire rows, renew them for as long as the block runs, and release those that it has not released itself."""
+    rows = acquire(*queues, limit=limit, **values)
+    with keep(rows):
+        try:
+            yield rows
+        finally:
+            release(rows)
+
+
+@contextmanager
+def hold_alone(name: str) -> Iterator[Lease | None]:
+    """Hold the lease of this name; None where somebody else does."""
+    Lease.objects.get_or_create(name=name)
+    with hold(Lease.objects.filter(name=name)) as rows:
+        yield next(iter(rows), None)
+
+
+def is_held(name: str) -> bool:
+    """Whether anybody holds the lease of this name (one query)."""
+    return Lease.objects.filter(name=name).exclude(available_at__lte=Now()).exists()
+
+
+@transaction.atomic(durable=True)
+def acquire(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> list[Row]:
+    """Take up to `limit` free rows, in the order of the queues, and write `values` to them (at most two queries, and
+    one for each queue). Two callers never get the same row.
+    """
+    picked: list[Any] = []
+    for queue in queues:
+        free = queue.free().select_for_update(skip_locked=True).values_list("pk", flat=True)
+        picked += free[: limit - len(picked)]
+    if not picked:
+        return []
+    rows: LeasableQuerySet[Row] = LeasableQuerySet(queues[0].model)
+    grant = granted()
+    # PostgreSQL has locked what was picked, SQLite the whole database; the condition is what holds everywhere.
+    rows.free().filter(pk__in=picked).update(**grant, **values)
+    taken = rows.filter(owner=grant["owner"]).in_bulk(picked)
+    return [taken[pk] for pk in picked if pk in taken]
+
+
+def granted() -> dict[str, Any]:
+    """The fields of a row that is in hand from now on, under a new owner."""
+    return {"owner": uuid4(), "available_at": Now() + DURATION}
+
+
+def keep(rows: Iterable[Leasable]) -> AbstractContextManager[None]:
+    """Renew the leases on these rows in the background for as long as the block runs."""
+    held = list(rows)
+    return beating(lambda: renew(held), DURATION)
+
+
+def renew(rows: Iterable[Leasable]) -> int:
+    """Hold these rows for another while. Returns how many are still held; none of them changes owner before the end of
+    the transaction.
+    """
+    return sum(held.update(available_at=Now() + DURATION) for held in _held(rows))
+
+
+def release(rows: Iterable[Leasable], after: timedelta | None = None, **values: Any) -> int:
+    """Give back those of these rows that are still held, as `LeasableQuerySet.release` does. Returns how many."""
+    return sum(held.release(after, **values) for held in _held(rows))
+
+
+def _held(rows: Iterable[Leasable]) -> Iterator[LeasableQuerySet[Leasable]]:
+    """The rows in the database, for as long as they have the owner that they were read with."""
+    keys = defaultdict(list)
+    for row in rows:
+        keys[type(row), row.owner].append(row.pk)
+    for (model, owner), pks in keys.items():
+        yield LeasableQuerySet(model).filter(pk__in=pks, owner=owner)

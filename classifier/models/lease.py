@@ -1,0 +1,52 @@
+"""Rows that one worker at a time has in hand, by the clock of the database."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any, Self, TypeVar
+
+from django.db import models
+from django.db.models.functions import Now
+from django.utils.translation import gettext_lazy as _
+
+Row = TypeVar("Row", bound="Leasable")
+
+
+class LeasableQuerySet(models.QuerySet[Row]):
+    def free(self) -> Self:
+        """In nobody's hands, and not put off."""
+        return self.filter(available_at__lte=Now())
+
+    def release(self, after: timedelta | None = None, **values: Any) -> int:
+        """Write `values` and let others have the rows at once, or when `after` has passed. Returns how many rows."""
+        available_at = Now() + after if after else Now()
+        return self.update(owner=None, available_at=available_at, **values)
+
+
+class Leasable(models.Model):
+    """A row that is free from `available_at` on; until then it is put off, or in the hands of its `owner`."""
+
+    available_at = models.DateTimeField(_("next try"), db_default=Now(), editable=False)
+    owner = models.UUIDField(null=True, editable=False, help_text="Drawn anew each time somebody takes the row.")
+
+    class Meta:
+        abstract = True
+
+    @property
+    def in_hand(self) -> LeasableQuerySet[Self]:
+        """This row in the database, for as long as no other owner has taken it since it was read."""
+        return LeasableQuerySet(type(self)).filter(pk=self.pk, owner=self.owner)
+
+
+class Lease(Leasable):
+    """For work that one process at a time does and that has no row of its own."""
+
+    name = models.CharField(max_length=40, primary_key=True)
+
+    objects = LeasableQuerySet["Lease"].as_manager()
+
+    class Meta:
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name
