@@ -11,6 +11,7 @@ from django.db.models import Max
 
 from classifier.database.batches import chunked
 from classifier.embeddings.encoder_files import name_of
+from classifier.embeddings.readable import readable
 from classifier.learning.vector_space import WIDTH, Floats
 from classifier.leases import leases
 from classifier.models import Encoding, Ticket, Vector
@@ -77,7 +78,6 @@ def is_behind() -> bool:
 
 def _encoded(texts: dict[str, str]) -> dict[str, Floats]:
     from classifier.embeddings import encoder  # whose runtime most processes never need
-    from classifier.inference.backends.embedded import readable
 
     model = encoder.load(settings.ENCODER_FILE, settings.TOKENIZER_FILE)
     halved = model.encode([readable(text) for text in texts.values()]).astype(np.float16)

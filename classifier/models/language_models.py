@@ -12,9 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier.contract.types import JsonMode, Usage
-from classifier.inference.backends import build
 from classifier.models.specialist import SpecialistVersion
-from classifier.security.secrets_from_env import names_a_variable
+from classifier.security.secrets_from_env import names_a_variable, value_of
 
 
 class Provider(models.Model):
@@ -76,7 +75,7 @@ class Provider(models.Model):
     @property
     def missing_key(self) -> str:
         """The variable that has to be set before this provider can be asked; empty where nothing is missing."""
-        return "" if build.has_key(self.api_key_env) else self.api_key_env
+        return "" if not self.api_key_env or value_of(self.api_key_env) else self.api_key_env
 
 
 class Learning(models.TextChoices):

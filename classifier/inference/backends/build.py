@@ -1,7 +1,6 @@
 """Ways to reach a model. A new backend is one file here and one case in `build`."""
 
 import json
-import os
 from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
@@ -17,6 +16,7 @@ from classifier.contract.types import (
     Solved,
 )
 from classifier.database.batches import chunked
+from classifier.security.secrets_from_env import value_of
 
 if TYPE_CHECKING:
     from classifier.inference.backends.connections import Addresses
@@ -59,11 +59,6 @@ def as_answered(
         place += len(window)
 
 
-def has_key(api_key_env: str) -> bool:
-    """Whether the named environment variable is set; true where no key is needed."""
-    return not api_key_env or bool(os.environ.get(api_key_env, "").strip())
-
-
 def embedded_model(
     *, encoder_file: str, tokenizer_file: str, taught: "Taught | None" = None, words: bool = False
 ) -> Classifier:
@@ -102,13 +97,13 @@ def chat_model(
     """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
     host. Raises ClassifierError without a key.
     """
-    if not has_key(api_key_env):
+    api_key = value_of(api_key_env)
+    if api_key_env and not api_key:
         raise ClassifierError(
             f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",
             kind=FailureKind.NO_KEY,
             permanent=True,
         )
-    api_key = os.environ[api_key_env].strip() if api_key_env else ""
     with _building:
         endpoint = _endpoint(base_url, api_key, api_key_env, model, timeout, max_in_flight, addresses)
         return _chat(endpoint, json.dumps(parameters, sort_keys=True), json_mode, logprobs)

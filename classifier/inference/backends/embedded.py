@@ -5,7 +5,6 @@ Without anything learned, the nearest prototype answers. `words` alone answer wh
 
 from __future__ import annotations
 
-import re
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
@@ -25,6 +24,7 @@ from classifier.contract.types import (
 )
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats
+from classifier.embeddings.readable import LONGEST_TEXT, readable
 from classifier.inference.backends import explanations
 from classifier.learning.heads import Bound, Offered
 from classifier.learning.language import is_foreign
@@ -34,17 +34,12 @@ from classifier.learning.weights import Learned
 if TYPE_CHECKING:
     from classifier.embeddings.nearest_examples import Index, Near
 
-LONGEST_TEXT = 1_400
-"""Characters, about what fits into the encoder's 256 tokens; of a longer text it reads the beginning and the end."""
-
 WINDOW = 64
 """Texts answered before the first of them is handed out."""
 
 NEAREST = 3
 STRANGE = 0.2
 """The most confidence in a label for a text unlike anything labelled, or in a language that the encoder cannot read."""
-
-_NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -173,10 +168,3 @@ def _strangeness(plain: str, piece: Encoded, *, known: bool) -> explanations.Str
 
 def _stacked(offered: Sequence[Offered]) -> Floats:
     return np.stack([label.prototype for label in offered])
-
-
-def readable(text: str) -> str:
-    """What the encoder is given: without markup, addresses and handles, the middle of long texts left out."""
-    if len(text) > LONGEST_TEXT:
-        text = f"{text[: LONGEST_TEXT * 2 // 3]} … {text[-LONGEST_TEXT // 3 :]}"
-    return " ".join(_NOISE.sub(" ", text).split()) or text[:LONGEST_TEXT]

@@ -11,7 +11,7 @@ import numpy as np
 from classifier.contract.types import Contract, Option
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoder, Floats
-from classifier.inference.backends.embedded import readable
+from classifier.embeddings.readable import readable
 from classifier.learning.heads import Bound, Offered
 from classifier.learning.language import is_foreign
 from classifier.learning.prototypes import prototype, texts_of

@@ -15,8 +15,9 @@ from classifier.contract.types import (
     Option,
 )
 from classifier.embeddings import encoder
+from classifier.embeddings.readable import readable
 from classifier.inference.backends import build, explanations
-from classifier.inference.backends.embedded import EmbeddedClassifier, readable
+from classifier.inference.backends.embedded import EmbeddedClassifier
 from classifier.text import storable
 
 pytestmark = pytest.mark.once
