@@ -124,7 +124,7 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
         begun = time.perf_counter()
         list(model.encode_pieces([text]))
         between = time.perf_counter()
-        next(asking.ask([text], language_model, version))
+        asking.ask(text, language_model, version)
         bare.append((between - begun) * 1000)
         took.append((time.perf_counter() - between) * 1000)
     return median(took[20:]), quantiles(took[20:], n=20)[-1], median(bare[20:]), quantiles(bare[20:], n=20)[-1]

@@ -103,7 +103,7 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
         opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
         seconds = {opinion.ticket_id: opinion for opinion in opinions}
     weighed = [gate.Weighed(prediction.ticket, prediction, None) for prediction in predictions]
-    gate.hold(epoch_of(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds)
+    gate.conclude(epoch_of(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds)
     return list(
         Assignment.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number")
     )

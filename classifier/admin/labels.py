@@ -13,7 +13,6 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.admin.history import HistoryAdmin
 from classifier.models import Category, Sentiment
-from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
 
 
@@ -22,7 +21,7 @@ class CategoryChoiceField(forms.ModelChoiceField):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._paths = paths(Category.objects.all())
+        self._paths = Category.objects.paths()
 
     def label_from_instance(self, category: Category) -> str:
         return self._paths.get(category.pk, category.name)
@@ -131,7 +130,7 @@ class CategoryAdmin(LabelAdmin):
     def get_changelist_instance(self, request: HttpRequest) -> Any:
         """Children below their parents, with their full names."""
         changelist = super().get_changelist_instance(request)
-        names = paths(Category.objects.all())
+        names = Category.objects.paths()
         place = {pk: number for number, pk in enumerate(names)}
         for category in changelist.result_list:
             category.path = names.get(category.pk, category.name)

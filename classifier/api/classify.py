@@ -10,30 +10,30 @@ from pydantic import Field, model_validator
 from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import In, Text, TicketIn
 from classifier.api.idempotency import PARAMETER, once
-from classifier.api.payloads import (
-    OTHER_TEXT,
-    Stored,
-    full_names,
-    stored,
-)
+from classifier.api.payloads import OTHER_TEXT, Stored, stored
 from classifier.api.problems import Problem
 from classifier.ingest import storing
 from classifier.ingest.storing import AnotherText
 from classifier.models import (
+    Category,
     ContractVersion,
     Gate,
-    Prediction,
+    Reason,
     Ticket,
     Verdict,
 )
 from classifier.models.api_keys import Scope
 from classifier.pipeline import sync_classification
 from classifier.pipeline.sync_classification import TooLong
+from classifier.summary import verdict_summary
 
 router = Router(tags=["Classify"])
 
 MOST = 64
 DEADLINE_MS, SHORTEST_MS, LONGEST_MS = 10_000, 50, 60_000
+
+
+_REASONS = f"One of {', '.join(reason for reason in Reason.values if reason != Reason.SURE)}; null without a review."
 
 
 class ClassifyIn(In):
@@ -63,18 +63,18 @@ class ClassifyIn(In):
 class Opinion(Schema):
     """What a second model said."""
 
-    category: str | None
-    sentiment: str | None
-    confidence: float | None
-    reasoning: str | None
+    category: str
+    sentiment: str
+    confidence: float
+    reasoning: str
     model: str
-    error: str | None = None
 
 
 class Classified(Schema):
     """What a model said of a text; all null while that is not known yet. `error` tells why there is no label.
 
-    `review_flag` is true where a person should look, or will; `fallback_review` is a second model's opinion then.
+    `review_flag` is true where a person should look, or will: `review_reason` says why, and `fallback_review` is a
+    second model's opinion then.
     """
 
     category: str | None = None
@@ -82,6 +82,7 @@ class Classified(Schema):
     confidence: float | None = None
     reasoning: str | None = None
     review_flag: bool | None = None
+    review_reason: str | None = Field(None, description=_REASONS)
     fallback_review: Opinion | None = None
     model: str | None = None
     latency_ms: float | None = None
@@ -125,11 +126,12 @@ def classify(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> A
 
 def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
     try:
-        found = sync_classification.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
+        verdicts = sync_classification.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
     except TooLong:
         late = f"There was no answer within {body.deadline_ms:,} ms. Allow more, or store the text and ask later."
         raise Problem(504, late, slug="deadline") from None
-    return [one.as_dict() for one in found]
+    names = Category.objects.paths()
+    return [verdict_summary(verdict, names) for verdict in verdicts]
 
 
 def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
@@ -142,29 +144,10 @@ def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
 
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
     """What stands of these tickets now (four queries)."""
-    names = full_names()
+    names = Category.objects.paths()
     tickets = {ticket.pk: ticket for ticket in Ticket.objects.with_labels().defer("text").filter(pk__in=pks)}
-    return [{"ticket": stored(tickets[pk])} | _said(tickets[pk].verdict, names) for pk in pks if pk in tickets]
+    return [{"ticket": stored(tickets[pk])} | _summary(tickets[pk].verdict, names) for pk in pks if pk in tickets]
 
 
-def _said(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:
-    """As an instant label tells it (`Instant.as_dict`)."""
-    by = (verdict.prediction or verdict.failure) if verdict else None
-    if verdict is None or by is None:
-        return {}
-    second = verdict.second_opinion
-    return {
-        "review_flag": not verdict.accepted,
-        "fallback_review": _label(second, names) | {"model": second.language_model.name} if second else None,
-        "model": by.language_model.name,
-        "latency_ms": round(by.latency_ms, 1),
-    } | (_label(by, names) if isinstance(by, Prediction) else {"error": by.detail})
-
-
-def _label(said: Prediction, names: dict[int, str]) -> dict[str, Any]:
-    return {
-        "category": names[said.category_id],
-        "sentiment": said.sentiment.name,
-        "confidence": round(said.confidence, 4),
-        "reasoning": said.reasoning,
-    }
+def _summary(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:
+    return verdict_summary(verdict, names) if verdict else {}

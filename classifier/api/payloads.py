@@ -8,8 +8,8 @@ from django.db.models.functions import Left
 from django.urls import reverse
 from ninja import Schema
 
+from classifier.effective_label import effective_label
 from classifier.models import Category, Prediction, Ticket
-from classifier.models.taxonomy import paths
 from classifier.models.ticket import TicketQuerySet
 from classifier.text import excerpt
 
@@ -71,11 +71,6 @@ class Stored(Schema):
     state: str
 
 
-def full_names() -> dict[int, str]:
-    """Categories by key, "parent > child" (one query)."""
-    return paths(Category.objects.all())
-
-
 def url_of(ticket_pk: int) -> str:
     return reverse("api:ticket", args=[ticket_pk])
 
@@ -91,16 +86,16 @@ def in_lists(tickets: TicketQuerySet) -> TicketQuerySet:
 
 
 def rows(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
-    names = full_names()
+    names = Category.objects.paths()
     return [_row(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
 
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:
-    return _row(ticket, full_names()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
+    return _row(ticket, Category.objects.paths()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
 
 
 def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
-    names = full_names()
+    names = Category.objects.paths()
     return [
         {
             "id": said.pk,
@@ -127,12 +122,9 @@ def _row(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
 
 
 def _label(ticket: Ticket, names: dict[int, str]) -> dict[str, Any] | None:
-    if ticket.state == Ticket.State.NEW or ticket.sealed:
+    label = effective_label(ticket)
+    if label is None:
         return None
-    if ticket.category_id:
-        return {"category": names[ticket.category_id], "sentiment": str(ticket.sentiment), "by": "people"}
-    said = ticket.verdict.prediction if ticket.verdict else None
-    if said is None:
-        return None
-    label = {"category": names[said.category_id], "sentiment": said.sentiment.name, "by": "model"}
-    return label | {"confidence": round(said.confidence, 4)}
+    by = label.prediction
+    named = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    return named | ({"by": "model", "confidence": round(by.confidence, 4)} if by else {"by": "people"})

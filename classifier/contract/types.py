@@ -1,9 +1,9 @@
 """The ground floor: what a classifier is asked, what it answers, and how it fails. Standard library only."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -143,12 +143,22 @@ class ClassifierError(Exception):
         self.usage = usage or Usage()
 
 
-class Classifier(Protocol):
-    def classify(
-        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
-    ) -> Iterator[Answer | ClassifierError]:
-        """One result a text, in order, each as soon as it and those before it are there.
+class Question(NamedTuple):
+    """A text to label, and the examples to show beside it; models that have learned need none."""
 
-        `solved` are examples to show with each text, where there are any; models that have learned need none. A text
-        that fails never fails its neighbours. Touches neither database nor settings.
+    text: str
+    examples: Sequence[Solved] = ()
+
+
+PlacedResult = tuple[int, Answer | ClassifierError]
+"""A result, and the place of its question among those asked."""
+
+
+class Classifier(Protocol):
+    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+        """One result for each question, in order of arrival. A list comes at least every quarter of a second, empty if
+        nothing arrived; a local model answers up to `ahead` questions at a time, however long that takes.
+
+        `questions` is drawn from only while fewer than `ahead` are under way; if it ends early, those still arrive. A
+        question that fails never fails its neighbours. Touches neither database nor settings.
         """

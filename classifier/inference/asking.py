@@ -1,16 +1,16 @@
-"""Asking models about texts, within their providers' budgets; nothing of what they say is stored here.
-
-Many texts are asked about by `ask`, which keeps their order and takes the money for all at once, or by `Asking`, which
-hands on what comes first and takes money for a text as it is its turn.
-"""
+"""Asking models about texts, within their providers' budgets; nothing of what they say is stored here."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
-from decimal import Decimal
-from functools import partial
 from itertools import repeat
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind
+from classifier.contract.types import (
+    Answer,
+    ClassifierError,
+    FailureKind,
+    PlacedResult,
+    Question,
+)
 from classifier.database.batches import chunked
 from classifier.inference import (
     budget,
@@ -18,46 +18,22 @@ from classifier.inference import (
     pseudonyms,
     registry,
 )
-from classifier.inference.backends import build
-from classifier.inference.backends.build import Asked, Placed
-from classifier.inference.budget import Reservation
+from classifier.inference.budget import Purse
 from classifier.models import ContractVersion, LanguageModel
 
 BESIDE_AT_ONCE = 16
-"""Texts whose solved tickets are looked for at once, while others wait to be stored."""
-
-
-def ask(
-    texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
-) -> Iterator[Answer | ClassifierError]:
-    """The model's answers in order, within its provider's budget and counted against it. Writes nothing else, but for
-    vectors of the texts where solved tickets are looked for.
-
-    An endpoint is shown so many of these beside each text as its row says, or as `examples` says instead.
-    """
-    number = few_shot.number_for(language_model, examples)
-    reservation = budget.reserve(language_model, version.terms, len(texts), examples=number)
-    spent = Decimal(0)
-    try:
-        for result in _answers(texts[: reservation.tickets], language_model, version, number):
-            usage = result.usage
-            spent += language_model.cost(usage)
-            language_model.remember(usage.json_mode)
-            yield result
-    finally:
-        reservation.settle(spent)
-    for _text in texts[reservation.tickets :]:
-        yield _unpaid(language_model)
+"""Texts whose solved tickets are looked for, and money set aside for, at once, while others wait to be stored."""
 
 
 class Asking:
-    """A model asked about many texts, to be iterated over once: lists of results with the places of their texts, as
-    they come, which are empty where nothing came for a moment.
+    """A model asked about many texts, to be iterated over once: lists of results with the places of their texts, in
+    order of arrival, empty if nothing arrived for a moment.
 
     Texts are drawn as they are needed; at most the model's `hand_size` of them are under way and not handed out. Each
     result is counted against the provider's budget as it comes. The first text that the budget does not reach comes
     last, as a failure of that kind; those after it are not asked about. Writes nothing else, but for vectors of the
-    texts where solved tickets are looked for.
+    texts where solved tickets are looked for. An endpoint is shown as many of these as its row says, or as `examples`
+    says instead.
     """
 
     def __init__(
@@ -70,7 +46,7 @@ class Asking:
     ) -> None:
         self._texts, self._language_model, self._version = texts, language_model, version
         self._number = few_shot.number_for(language_model, examples)
-        self._set_aside: dict[int, Reservation] = {}
+        self._purse = Purse(language_model, version.terms, examples=self._number)
         self._without_money: list[int] = []
         self._until: float | None = None
 
@@ -80,76 +56,72 @@ class Asking:
             # So many are under way that they take two turns.
             self._until = time.monotonic() + 2 * self._language_model.timeout
 
-    def __iter__(self) -> Iterator[list[Placed]]:
+    def __iter__(self) -> Iterator[list[PlacedResult]]:
         try:
             for group in self._answers():
-                for place, result in group:
-                    self._settle(place, result)
+                self._purse.settle([self._language_model.cost(result.usage) for _place, result in group])
+                for _place, result in group:
+                    self._language_model.remember(result.usage.json_mode)
                 yield group
                 if self._until and time.monotonic() > self._until:
                     return
             if self._without_money:
-                yield [(place, _unpaid(self._language_model)) for place in self._without_money]
+                yield [(place, _over_budget(self._language_model)) for place in self._without_money]
         finally:
-            for reservation in self._set_aside.values():
-                reservation.settle(Decimal(0))
+            self._purse.close()
 
-    def _answers(self) -> Iterator[list[Placed]]:
+    def _answers(self) -> Iterator[list[PlacedResult]]:
         try:
             classifier = registry.of(self._language_model)
         except ClassifierError as error:
             return iter([[(place, error) for place, _text in enumerate(self._texts)]])
-        answers = partial(
-            build.as_answered, classifier, contract=self._version.terms, ahead=self._language_model.hand_size
-        )
-        return (
-            pseudonyms.as_answered(answers, self._asked()) if _masks(self._language_model) else answers(self._asked())
-        )
+        questions, terms, ahead = self._questions(), self._version.terms, self._language_model.hand_size
+        if self._language_model.provider.mask and not self._language_model.is_embedded:
+            return pseudonyms.answers(classifier, questions, terms, ahead=ahead)
+        return classifier.answers(questions, terms, ahead=ahead)
 
-    def _asked(self) -> Iterator[Asked]:
+    def _questions(self) -> Iterator[Question]:
         """The texts in order, each once there is money set aside for it, until it is enough."""
-        for place, asked in enumerate(self._with_solved()):
-            if self._until:
-                return
-            reservation = budget.reserve(self._language_model, self._version.terms, 1, examples=self._number)
-            if not reservation.tickets:
-                self._without_money = [place]
-                return
-            self._set_aside[place] = reservation
-            yield asked
-
-    def _with_solved(self) -> Iterator[Asked]:
+        place = 0
         for texts in chunked(self._texts, BESIDE_AT_ONCE):
+            affordable = self._purse.set_aside(len(texts))
             solved = few_shot.beside(texts, self._version, self._number)
-            yield from zip(texts, solved or repeat(()), strict=False)
+            for number, question in enumerate(map(Question, texts, solved or repeat(()))):
+                if self._until:
+                    return
+                # By its turn, answers that came may have cost less than was set aside for them.
+                if number >= affordable and not self._purse.set_aside(1):
+                    self._without_money = [place]
+                    return
+                yield question
+                place += 1
 
-    def _settle(self, place: int, result: Answer | ClassifierError) -> None:
-        if reservation := self._set_aside.pop(place, None):
-            reservation.settle(self._language_model.cost(result.usage))
-        self._language_model.remember(result.usage.json_mode)
+
+def ask_all(
+    texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
+) -> Iterator[list[PlacedResult]]:
+    """What the model says of each text, with its place, in order of arrival; an error where the budget ends."""
+    left = set(range(len(texts)))
+    for group in Asking(texts, language_model, version, examples=examples):
+        left -= {place for place, _result in group}
+        if group:
+            yield group
+    if left:
+        yield [(place, _over_budget(language_model)) for place in sorted(left)]
 
 
-def _unpaid(language_model: LanguageModel) -> ClassifierError:
+def ask(
+    text: str, language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
+) -> Answer | ClassifierError:
+    """What the model says of one text."""
+    return next(
+        result for group in Asking([text], language_model, version, examples=examples) for _place, result in group
+    )
+
+
+def _over_budget(language_model: LanguageModel) -> ClassifierError:
     return ClassifierError(
         f"The daily budget of {language_model.provider} is used up; the ticket waits for the next day.",
         kind=FailureKind.BUDGET,
         retry_after=budget.until_tomorrow(),
     )
-
-
-def _masks(language_model: LanguageModel) -> bool:
-    """Whether personal data is kept from it."""
-    return language_model.provider.mask and not language_model.is_embedded
-
-
-def _answers(
-    texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, examples: int
-) -> Iterator[Answer | ClassifierError]:
-    try:
-        classifier = registry.of(language_model)
-    except ClassifierError as error:
-        return repeat(error, len(texts))
-    solved = few_shot.beside(texts, version, examples)
-    if _masks(language_model):
-        return pseudonyms.classify(classifier, texts, version.terms, solved)
-    return classifier.classify(texts, version.terms, solved)

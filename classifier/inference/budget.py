@@ -1,5 +1,6 @@
 """What providers may cost in a day. Money is reserved before it is spent, so that many workers cannot overspend."""
 
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
@@ -17,45 +18,52 @@ _LONGEST_LABELS = 400
 _USUAL_CHARACTERS_PER_TOKEN, _USUAL_ANSWER_TOKENS = 4, 60
 
 
-class Reservation:
-    """Money set aside for up to `tickets` of them; whatever is not spent goes back with `settle`."""
+class Purse:
+    """Money for texts that a model is asked about: set aside before, and what is not spent goes back.
 
-    def __init__(self, language_model: LanguageModel, tickets: int, cost: Decimal) -> None:
-        self.language_model = language_model
-        self.tickets = tickets
-        self._reserved = cost
+    `examples` are the solved tickets that go along with each.
+    """
 
-    def settle(self, spent: Decimal) -> None:
-        """Book what was spent in place of what was reserved."""
-        if spent != self._reserved:
-            row, _created = Spend.objects.get_or_create(provider_id=self.language_model.provider_id, day=_today())
-            Spend.objects.filter(pk=row.pk).update(cost=F("cost") + spent - self._reserved)
+    def __init__(self, language_model: LanguageModel, contract: Contract, *, examples: int = 0) -> None:
+        self._language_model, self._budget = language_model, language_model.provider.daily_budget
+        self._each = Decimal(0) if self._budget is None else _most(language_model, contract, examples)
+        self._open = 0
+
+    def set_aside(self, texts: int) -> int:
+        """Set money aside for as many of the texts as the provider's daily budget still allows; returns how many."""
+        if self._budget is not None and self._each:
+            texts = self._affordable(texts, self._budget)
+        self._open += texts
+        return texts
+
+    def settle(self, costs: Sequence[Decimal]) -> None:
+        """Book what these texts cost in place of what was set aside for them, if anything was."""
+        settled = min(len(costs), self._open)
+        self._open -= settled
+        self._book(sum(costs, Decimal(0)) - settled * self._each)
+
+    def close(self) -> None:
+        """Give back what is still set aside."""
+        self.settle([Decimal(0)] * self._open)
+
+    @transaction.atomic(durable=True)
+    def _affordable(self, texts: int, budget: Decimal) -> int:
+        Spend.objects.get_or_create(provider_id=self._language_model.provider_id, day=_today())
+        row = Spend.objects.select_for_update().get(provider_id=self._language_model.provider_id, day=_today())
+        affordable = min(texts, max(int((budget - row.cost) / self._each), 0))
+        Spend.objects.filter(pk=row.pk).update(cost=F("cost") + affordable * self._each)
+        return affordable
+
+    def _book(self, difference: Decimal) -> None:
+        if difference:
+            row, _created = Spend.objects.get_or_create(provider_id=self._language_model.provider_id, day=_today())
+            Spend.objects.filter(pk=row.pk).update(cost=F("cost") + difference)
 
 
 def expected(language_model: LanguageModel, characters: int) -> Decimal:
     """About what one request costs by the prices, with a prompt so long."""
     tokens = characters // _USUAL_CHARACTERS_PER_TOKEN
     return language_model.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_USUAL_ANSWER_TOKENS))
-
-
-def reserve(language_model: LanguageModel, contract: Contract, tickets: int, *, examples: int = 0) -> Reservation:
-    """Set money aside for as many of the tickets as the provider's daily budget still allows.
-
-    `examples` are the solved tickets that go along with each.
-    """
-    budget, each = language_model.provider.daily_budget, _most(language_model, contract, examples)
-    if budget is None or not each:
-        return Reservation(language_model, tickets, Decimal(0))
-    return _set_aside(language_model, tickets, budget, each)
-
-
-@transaction.atomic(durable=True)
-def _set_aside(language_model: LanguageModel, tickets: int, budget: Decimal, each: Decimal) -> Reservation:
-    Spend.objects.get_or_create(provider_id=language_model.provider_id, day=_today())
-    row = Spend.objects.select_for_update().get(provider_id=language_model.provider_id, day=_today())
-    affordable = min(tickets, max(int((budget - row.cost) / each), 0))
-    Spend.objects.filter(pk=row.pk).update(cost=F("cost") + affordable * each)
-    return Reservation(language_model, affordable, affordable * each)
 
 
 def until_tomorrow() -> float:

@@ -5,7 +5,7 @@ are not given again. Texts of others that are shown beside it are masked for goo
 """
 
 import re
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
@@ -14,37 +14,27 @@ from classifier.contract.types import (
     Classifier,
     ClassifierError,
     Contract,
+    PlacedResult,
+    Question,
     Solved,
 )
-from classifier.inference.backends.build import Asked, Placed
 from classifier.privacy.masking import KINDS, marked, mask
 
 _NUMBERED = re.compile(rf"\[({'|'.join(KINDS)}) (\d{{1,9}})\]", re.IGNORECASE)
 
 
-def classify(
-    classifier: Classifier, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
-) -> Iterator[Answer | ClassifierError]:
-    """As the classifier's own, which sees no personal data; what it says of it is as if it had."""
-    pseudonyms = [Pseudonyms(text) for text in texts]
-    shown = [_masked(beside) for beside in solved]
-    results = classifier.classify([one.masked for one in pseudonyms], contract, shown)
-    for own, result in zip(pseudonyms, results, strict=False):
-        yield own.unmasked(result)
-
-
-def as_answered(
-    answers: Callable[[Iterable[Asked]], Iterator[list[Placed]]], asked: Iterable[Asked]
-) -> Iterator[list[Placed]]:
-    """What `answers` says of these, as it comes; it sees no personal data, and what it says is as if it had."""
+def answers(
+    classifier: Classifier, questions: Iterable[Question], contract: Contract, *, ahead: int
+) -> Iterator[list[PlacedResult]]:
+    """The classifier's own answers; it sees no personal data, and what it says is as if it had."""
     pseudonyms: dict[int, Pseudonyms] = {}
 
-    def shown() -> Iterator[Asked]:
-        for place, (text, beside) in enumerate(asked):
-            own = pseudonyms[place] = Pseudonyms(text)
-            yield own.masked, _masked(beside)
+    def masked() -> Iterator[Question]:
+        for place, question in enumerate(questions):
+            own = pseudonyms[place] = Pseudonyms(question.text)
+            yield Question(own.masked, _masked(question.examples))
 
-    for group in answers(shown()):
+    for group in classifier.answers(masked(), contract, ahead=ahead):
         yield [(place, pseudonyms.pop(place).unmasked(result)) for place, result in group]
 
 

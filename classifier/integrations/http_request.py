@@ -1,14 +1,11 @@
 """One request to somebody else's server, and how it went. Neither address nor answer is kept: both may hold secrets."""
 
 import http.client
-import time
 from dataclasses import dataclass
-from datetime import UTC
-from email.message import Message
-from email.utils import parsedate_to_datetime
 from urllib.error import HTTPError
 from urllib.request import Request
 
+from classifier.retry_after import retry_after
 from classifier.security import ssrf
 
 TIMEOUT = 10.0
@@ -43,7 +40,9 @@ def call(request: Request) -> Outcome:
     except HTTPError as refusal:
         with refusal:
             return Outcome(
-                status=refusal.code, error=f"{refusal.code} {refusal.reason}", retry_after=_seconds(refusal.headers)
+                status=refusal.code,
+                error=f"{refusal.code} {refusal.reason}",
+                retry_after=retry_after(refusal.headers) or 0.0,
             )
     except ssrf.Forbidden as refused:
         return Outcome(error=str(refused))
@@ -52,15 +51,3 @@ def call(request: Request) -> Outcome:
     except ValueError:
         # The library quotes the header that it refuses.
         return Outcome(error="A secret or token has characters that no header may have; look at its variable.")
-
-
-def _seconds(headers: Message) -> float:
-    """What Retry-After asks for: seconds, or a date."""
-    value = headers.get("Retry-After", "")
-    if value.isdecimal():
-        return float(value[:9])
-    try:
-        moment = parsedate_to_datetime(value)
-    except ValueError:
-        return 0.0
-    return max((moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - time.time(), 0.0)

@@ -32,7 +32,6 @@ PAUSES = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 43_200)
 """Seconds before each further try, about; after the last it is given up."""
 LONGEST_REST = 60.0
 """Seconds that a destination is left alone after a fault, unless it asks for more."""
-LONGEST_RETRY_AFTER = 86_400.0
 
 
 class Going(NamedTuple):
@@ -135,10 +134,9 @@ def _settle(one: _Claimed, outcome: Outcome) -> None:
         row.in_hand.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **how)
     else:
         pause = PAUSES[row.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        asked_for = min(outcome.retry_after, LONGEST_RETRY_AFTER)
-        row.in_hand.release(timedelta(seconds=max(pause, asked_for)), **how)
+        row.in_hand.release(timedelta(seconds=max(pause, outcome.retry_after)), **how)
         if outcome.is_fault:
-            _rest(row.destination, max(min(pause, LONGEST_REST), asked_for))
+            _rest(row.destination, max(min(pause, LONGEST_REST), outcome.retry_after))
 
 
 def _rest(destination: Destination, seconds: float) -> None:

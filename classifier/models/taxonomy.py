@@ -31,6 +31,10 @@ class CategoryQuerySet(models.QuerySet["Category"]):
     def active(self) -> CategoryQuerySet:
         return self.filter(retired=False)
 
+    def paths(self) -> dict[int, str]:
+        """Full names by primary key, "parent > child": how categories are called outside (one query)."""
+        return paths(self)
+
 
 class Label(models.Model):
     """What a category and a sentiment have in common."""

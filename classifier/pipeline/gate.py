@@ -1,6 +1,6 @@
 """The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
 
 from django.contrib.auth.models import User
@@ -25,7 +25,8 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import moved
-from classifier.pipeline import answer_check, audit_sampling, scoring
+from classifier.pipeline import answer_check, audit_sampling
+from classifier.pipeline import scoring as scores_module
 from classifier.pipeline.predict import Labelled, Outcome
 from classifier.security import prompt_injection
 
@@ -119,14 +120,20 @@ def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate.save(update_fields=list(values))
 
 
-def weigh(epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion) -> list[Weighed]:
+Scoring = Callable[[Sequence[Labelled], Scorer, ContractVersion], dict[int, Score]]
+"""Gives predictions their scores, by ticket."""
+
+
+def weigh(
+    epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion, *, scoring: Scoring = scores_module.of
+) -> list[Weighed]:
     """Each outcome with its score, where one decides.
 
     What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
     """
     dictated = answer_check.of(labelled, version, epoch.scorer)
     others = [one for one in labelled if one.ticket.pk not in dictated]
-    found = scoring.of(others, epoch.scorer, version) if epoch.scorer else {}
+    found = scoring(others, epoch.scorer, version) if epoch.scorer else {}
     return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
 
 
@@ -157,17 +164,8 @@ def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Re
     return Reason.UNPROVEN if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.UNSURE
 
 
-def accept(epoch: Epoch, weighed: Sequence[Weighed]) -> None:
-    """Let tickets pass on their sure predictions."""
-    _pronounce(epoch, weighed, {})
-
-
-def hold(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
-    """Keep tickets for people; `seconds` are the second opinions by ticket, where there are any."""
-    _pronounce(epoch, weighed, seconds)
-
-
-def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
+def verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
+    """What the gate decides about a ticket, not stored yet."""
     first, accepted = weighed.outcome, may_pass(epoch, weighed)
     return Verdict(
         ticket=weighed.ticket,
@@ -183,9 +181,9 @@ def _verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
 
 
 @transaction.atomic(durable=True)
-def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+def conclude(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
     """Write verdicts and move their tickets on; a ticket that somebody else has taken or moved meanwhile is left as it
-    is.
+    is. `seconds` are the second opinions by ticket, where there are any.
 
     Where a threshold is certified, the epoch's row is held from here on: what is certified cannot change before these
     are written, and draws come one after the other.
@@ -196,7 +194,7 @@ def _pronounce(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outc
     still_new = {ticket.pk for ticket in held if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
     if epoch.mode == Mode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    verdicts = [_verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
+    verdicts = [verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     written = Verdict.objects.bulk_create(verdicts)
     audit_sampling.draw(epoch, written)

@@ -1,14 +1,13 @@
 """What models say of tickets: asked for, and stored once per ticket, model and contract."""
 
-import time
-from collections.abc import Iterable, Iterator, Sequence
-from typing import NamedTuple, TypeVar
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
 
 from django.db import transaction
 from django.db.models import Q
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
-from classifier.inference.asking import ask
+from classifier.inference.asking import ask_all
 from classifier.models import (
     Category,
     ContractVersion,
@@ -20,8 +19,6 @@ from classifier.models import (
     Ticket,
 )
 from classifier.models.contract import Labels
-
-T = TypeVar("T")
 
 Outcome = Prediction | Failure
 
@@ -48,10 +45,27 @@ def label(
     known = {p.ticket_id: p for p in answered}
     if known:
         yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
-    unknown = [ticket for ticket in tickets if ticket.pk not in known]
-    answers = ask([ticket.text for ticket in unknown], language_model, version)
-    for group in in_groups(zip(unknown, answers, strict=True)):
+    for group in _asked([ticket for ticket in tickets if ticket.pk not in known], language_model, version):
         yield _record(language_model, version, group)
+
+
+def label_unstored(
+    tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
+) -> Iterator[list[Labelled]]:
+    """The same for tickets that are stored nowhere: predictions and failures are not stored either."""
+    for group in _asked(tickets, language_model, version):
+        yield [
+            Labelled(ticket, _outcome(ticket, language_model, version, result, version.labels))
+            for ticket, result in group
+        ]
+
+
+def _asked(
+    tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
+) -> Iterator[list[tuple[Ticket, Answer | ClassifierError]]]:
+    if tickets:
+        for group in ask_all([ticket.text for ticket in tickets], language_model, version):
+            yield [(tickets[place], result) for place, result in group]
 
 
 def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[Labelled]:
@@ -64,19 +78,6 @@ def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: C
         permanent=True,
     )
     return _record(language_model, version, [(ticket, error) for ticket in tickets])
-
-
-def in_groups(items: Iterable[T], *, most: int = 32, seconds: float = 0.25) -> Iterator[list[T]]:
-    """Lists of up to `most`, handed on after so many seconds however few they are."""
-    group: list[T] = []
-    begun = time.monotonic()
-    for item in items:
-        group.append(item)
-        if len(group) >= most or time.monotonic() - begun > seconds:
-            yield group
-            group, begun = [], time.monotonic()
-    if group:
-        yield group
 
 
 @transaction.atomic(durable=True)

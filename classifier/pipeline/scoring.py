@@ -9,12 +9,11 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 from django.conf import settings
 
-from classifier.contract.types import Answer, Contract, LogProbs
+from classifier.contract.types import LogProbs
 from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
 from classifier.models import (
     ContractVersion,
-    LanguageModel,
     Prediction,
     Score,
     Scorer,
@@ -23,7 +22,6 @@ from classifier.models import (
 from classifier.models.language_models import Learning
 from classifier.models.specialist import digest_of
 from classifier.pipeline.predict import Labelled
-from classifier.scoring.scorer import Probabilities
 from classifier.scoring.signals import OfAxis, Signals
 
 if TYPE_CHECKING:
@@ -50,55 +48,22 @@ def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -
     fresh = [one for one in labelled if isinstance(one.outcome, Prediction) and one.outcome.pk not in scores]
     if fresh:
         # Whoever else scores the same answers comes to the same figures.
-        Score.objects.bulk_create(_fresh(fresh, scorer, version), ignore_conflicts=True)
+        known_vectors = vector_store.of([ticket.text for ticket, _said in fresh])
+        Score.objects.bulk_create(_scored(fresh, scorer, version, known_vectors), ignore_conflicts=True)
         scores |= {score.prediction_id: score for score in known.all()}
     return {ticket.pk: scores[said.pk] for ticket, said in predictions}
 
 
+def unstored(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+    """The same for predictions that are stored nowhere; neither their scores nor vectors are stored."""
+    predictions = [one for one in labelled if isinstance(one.outcome, Prediction)]
+    scored = _scored(predictions, scorer, version, None)
+    return {ticket.pk: score for (ticket, _said), score in zip(predictions, scored, strict=True)}
+
+
 def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
     """The signals of predictions as this scorer sees them, in order; only vectors of the tickets are stored."""
-    given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
-    return seen(given, scorer, version.terms, vector_store.of([one.text for one in given]))
-
-
-def of_answers(
-    texts: Sequence[str], answers: Sequence[Answer], language_model: LanguageModel, scorer: Scorer, terms: Contract
-) -> list[Probabilities]:
-    """Of answers that are stored nowhere, in order."""
-    given = [
-        Given(
-            text, said.category, said.sentiment, said.confidence, said.logprobs, language_model != scorer.language_model
-        )
-        for text, said in zip(texts, answers, strict=True)
-    ]
-    keys = {option.name: option.keys[0] for option in terms.categories}
-    weights = scorer.fitted()
-    return [
-        weights.probabilities(signals, keys[one.category])
-        for one, signals in zip(given, seen(given, scorer, terms), strict=True)
-    ]
-
-
-def seen(given: Sequence[Given], scorer: Scorer, terms: Contract, known: Floats | None = None) -> list[Signals]:
-    """The signals of each answer; of one by a model of the witness's own family its agreement says nothing."""
-    if not given:
-        return []
-    testimony = witness(scorer.witness_id).testify([one.text for one in given], terms, known)
-    categories = [option.name for option in terms.categories]
-    sentiments = [option.name for option in terms.sentiments]
-    learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
-    return [
-        Signals(
-            confidence=one.confidence,
-            category=_of_axis(testimony.category, row, categories, one.category, one.logprobs.category, learning),
-            sentiment=_of_axis(testimony.sentiment, row, sentiments, one.sentiment, one.logprobs.sentiment, learning),
-            closeness=float(testimony.closeness[row]),
-            length=len(one.text),
-            foreign=testimony.foreign[row],
-            in_front=one.in_front,
-        )
-        for row, one in enumerate(given)
-    ]
+    return _signals(labelled, scorer, version, vector_store.of([ticket.text for ticket, _said in labelled]))
 
 
 def _of_axis(
@@ -146,9 +111,37 @@ def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion
     )
 
 
-def _fresh(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> Iterator[Score]:
+def _signals(
+    labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion, known: Floats | None
+) -> list[Signals]:
+    """The signals of each prediction; of one by a model of the witness's own family its agreement says nothing."""
+    given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
+    if not given:
+        return []
+    testimony = witness(scorer.witness_id).testify([one.text for one in given], version.terms, known)
+    categories = [option.name for option in version.terms.categories]
+    sentiments = [option.name for option in version.terms.sentiments]
+    learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
+    return [
+        Signals(
+            confidence=one.confidence,
+            category=_of_axis(testimony.category, row, categories, one.category, one.logprobs.category, learning),
+            sentiment=_of_axis(testimony.sentiment, row, sentiments, one.sentiment, one.logprobs.sentiment, learning),
+            closeness=float(testimony.closeness[row]),
+            length=len(one.text),
+            foreign=testimony.foreign[row],
+            in_front=one.in_front,
+        )
+        for row, one in enumerate(given)
+    ]
+
+
+def _scored(
+    predictions: Sequence[Labelled], scorer: Scorer, version: ContractVersion, known: Floats | None
+) -> Iterator[Score]:
+    """In order; `known` are the vectors of their texts, where those are known already."""
     weights = scorer.fitted()
-    for (ticket, said), signals in zip(labelled, seen_of(labelled, scorer, version), strict=True):
+    for (ticket, said), signals in zip(predictions, _signals(predictions, scorer, version, known), strict=True):
         assert isinstance(said, Prediction)  # noqa: S101 - whoever calls has left out failures
         yield Score(
             prediction=said,

@@ -9,9 +9,8 @@ from django.conf import settings
 from django.db import close_old_connections
 
 from classifier.leases import leases
-from classifier.models import ContractVersion, Gate, Ticket
+from classifier.models import ContractVersion, Gate, Ticket, Verdict
 from classifier.pipeline import claims, instant, runner
-from classifier.pipeline.instant import Instant
 
 T = TypeVar("T")
 
@@ -54,9 +53,9 @@ def classify(tickets: Sequence[Ticket], gate: Gate, *, seconds: float) -> None:
             claims.put_off(tickets, 0, attempted=False)
 
 
-def label(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds: float) -> list[Instant]:
-    """Labels for texts that are no tickets; nothing is stored. Raises TooLong."""
-    return _result(threads.submit(_label, texts, gate, version), seconds)
+def label(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds: float) -> list[Verdict]:
+    """Verdicts on texts that are no tickets; nothing is stored. Raises TooLong."""
+    return _result(threads.submit(instant.classify, texts, gate, version), seconds)
 
 
 def _work_off(tickets: Sequence[Ticket], gate: Gate) -> None:
@@ -66,10 +65,6 @@ def _work_off(tickets: Sequence[Ticket], gate: Gate) -> None:
     except Exception:
         # Perhaps nobody waits any more who would hear of it.
         logger.exception("Tickets could not be classified at once; they are tried again.")
-
-
-def _label(texts: Sequence[str], gate: Gate, version: ContractVersion) -> list[Instant]:
-    return list(instant.classify(texts, gate, version))
 
 
 def _result(future: Future[T], seconds: float) -> T:

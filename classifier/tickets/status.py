@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
+from classifier.effective_label import effective_label
 from classifier.models import Ticket, Verdict
 
 
@@ -30,25 +31,26 @@ class Standing:
             return cls(instead=_("waiting to be classified"))
         if ticket.sealed:
             return cls(instead=_("hidden until it is reviewed"), reason=_("blind review"))
-        if ticket.category:
-            return cls(category=ticket.category.name, sentiment=str(ticket.sentiment))
-        return cls._by_models(ticket.verdict, held=ticket.state == Ticket.State.HELD)
-
-    @classmethod
-    def _by_models(cls, verdict: Verdict | None, *, held: bool) -> Standing:
-        reason = str(verdict.get_reason_display()) if verdict else ""
-        if held and verdict and verdict.accepted:
-            reason = _("it had passed, and is looked at after all")
-        if verdict is None or verdict.prediction is None:
-            return cls(instead=_("no label"), reason=reason, verdict=verdict)
-        said = verdict.prediction
+        label = effective_label(ticket)
+        if label is None:
+            return cls(instead=_("no label"), reason=_reason(ticket), verdict=ticket.verdict)
+        category, sentiment = label.category.name, label.sentiment.name
+        if label.prediction is None:
+            return cls(category=category, sentiment=sentiment)
         return cls(
-            category=said.category.name,
-            sentiment=said.sentiment.name,
-            confidence=said.shown_confidence,
-            reason=reason,
-            verdict=verdict,
+            category=category,
+            sentiment=sentiment,
+            confidence=label.prediction.shown_confidence,
+            reason=_reason(ticket),
+            verdict=ticket.verdict,
         )
+
+
+def _reason(ticket: Ticket) -> str:
+    verdict = ticket.verdict
+    if ticket.state == Ticket.State.HELD and verdict and verdict.accepted:
+        return _("it had passed, and is looked at after all")
+    return str(verdict.get_reason_display()) if verdict else ""
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,11 +14,9 @@ from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import In, Moment, String
 from classifier.api.idempotency import HEADER, PARAMETER, once
 from classifier.api.pagination import Page, Turned, page
-from classifier.api.payloads import full_names
 from classifier.api.problems import Problem
 from classifier.models import Category, Sentiment, Ticket
 from classifier.models.api_keys import Scope
-from classifier.models.taxonomy import paths
 from review.models import Decision
 from review.models.decision import LONGEST_NOTE
 from review.workflow import external_decisions
@@ -118,7 +116,7 @@ def _key(request: ApiRequest) -> UUID:
 
 def _label(body: DecisionIn) -> Label:
     """Raises Problem for names that are not in the taxonomy now."""
-    names = {name: pk for pk, name in paths(Category.objects.active()).items()}
+    names = {name: pk for pk, name in Category.objects.active().paths().items()}
     sentiment = Sentiment.objects.active().filter(name=body.sentiment).first()
     unknown = {"category": body.category not in names, "sentiment": sentiment is None}
     errors = [
@@ -138,7 +136,7 @@ def _too_late(late: TooLate) -> str:
 
 
 def _told(decisions: Sequence[Decision]) -> list[dict[str, Any]]:
-    names = full_names()
+    names = Category.objects.paths()
     return [
         {
             "id": one.pk,

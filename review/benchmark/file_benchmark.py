@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from decimal import Decimal
 from typing import Any, NamedTuple
 
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference import budget, few_shot
-from classifier.inference.asking import ask
+from classifier.inference.asking import ask_all
 from classifier.ingest.readers import ticket_rows
 from classifier.models import ContractVersion
 from review.benchmark.grading import Judge
@@ -61,14 +61,14 @@ def estimate(entry: Entry, items: Sequence[Item]) -> Decimal:
     return sum((budget.expected(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
 
 
-def scored(entry: Entry, items: Sequence[Item], told: Told) -> Iterator[Scored]:
-    """Ask the model about each of them, in their order."""
-    judge = Judge()
-    answers = ask([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown)
-    for item, answer in zip(items, answers, strict=True):
-        one = _scored(entry, item, answer, judge)
-        told(item, one, _in_words(answer))
-        yield one
+def scored(entry: Entry, items: Sequence[Item], told: Told) -> list[Scored]:
+    """How the model's answers came out, in the order of the items; `told` hears of each as it comes."""
+    judge, results = Judge(), dict[int, Scored]()
+    for group in ask_all([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown):
+        for place, answer in group:
+            results[place] = _scored(entry, items[place], answer, judge)
+            told(items[place], results[place], _in_words(answer))
+    return [results[place] for place in range(len(items))]
 
 
 def _in_words(answer: Answer | ClassifierError) -> str:

@@ -21,7 +21,6 @@ from classifier.models import (
     LanguageModel,
     Sentiment,
 )
-from classifier.models.taxonomy import paths
 from classifier.privacy.redaction import ERASED
 from review.gold import gold_labels
 from review.models import (
@@ -79,7 +78,7 @@ class Progress(NamedTuple):
 
 def load_built_in() -> None:
     """Store the built-in items whose labels the taxonomy has; once each, and all of them to measure with."""
-    categories = {name: pk for pk, name in paths(Category.objects.active()).items()}
+    categories = {name: pk for pk, name in Category.objects.active().paths().items()}
     sentiments = dict(Sentiment.objects.active().values_list("name", "pk"))
     fresh: dict[str, GoldLabel] = {}
     for line in BUILT_IN.read_text(encoding="utf-8").splitlines():

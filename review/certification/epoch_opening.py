@@ -186,18 +186,24 @@ def _answered(
     and `ask` says so. What no model can answer is left out, and what may have been dictated: it would have been held.
     """
     version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
-    said: dict[int, Prediction] = {}
+    labelled: list[Labelled] = []
     if epoch.front and epoch.front_threshold is not None:
         in_front = _said(epoch, epoch.front, tickets, version, ask=ask)
-        said = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
-    said |= _said(
-        epoch, epoch.language_model, [ticket for ticket in tickets if ticket.pk not in said], version, ask=ask
-    )
+        sure = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
+        labelled = _undictated(tickets, sure, version, scorer)
+    answered = {ticket.pk for ticket, _outcome in labelled}
+    left = [ticket for ticket in tickets if ticket.pk not in answered]
+    labelled += _undictated(left, _said(epoch, epoch.language_model, left, version, ask=ask), version, scorer)
+    found = scoring.of(labelled, scorer, version)
+    return [(ticket, epoch.value(found[ticket.pk]), said) for ticket, said in labelled if isinstance(said, Prediction)]
+
+
+def _undictated(
+    tickets: Sequence[Ticket], said: dict[int, Prediction], version: ContractVersion, scorer: Scorer
+) -> list[Labelled]:
     labelled = [Labelled(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
     dictated = answer_check.of(labelled, version, scorer)
-    labelled = [one for one in labelled if one.ticket.pk not in dictated]
-    found = scoring.of(labelled, scorer, version)
-    return [(ticket, epoch.value(found[ticket.pk]), said[ticket.pk]) for ticket, _said in labelled]
+    return [one for one in labelled if one.ticket.pk not in dictated]
 
 
 def _said(

@@ -10,7 +10,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment
-from classifier.models.taxonomy import paths
 from review.datasets.formats.registry import FORMATS
 from review.datasets.parsing import REQUIRED
 from review.datasets.record import Record
@@ -44,7 +43,7 @@ class FreezeForm(forms.Form):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._offer("categories", paths(Category.objects.all()))
+        self._offer("categories", Category.objects.paths())
         self._offer("sentiments", dict(Sentiment.objects.values_list("pk", "name")))
 
     def _offer(self, name: str, names: dict[int, str]) -> None:

@@ -105,7 +105,7 @@ class _Names:
     def __init__(self, others: Mapping[str, str]) -> None:
         categories = {one.pk: one for one in Category.objects.all()}
         sentiments = {one.pk: one for one in Sentiment.objects.all()}
-        now = {name: categories[pk] for pk, name in paths(Category.objects.active()).items()}
+        now = {name: categories[pk] for pk, name in Category.objects.active().paths().items()}
         moods = {one.name: one for one in sentiments.values() if not one.retired}
         followed = _successors(paths(categories.values()), categories)
         self._categories = _moved_along(followed, now) | followed | now

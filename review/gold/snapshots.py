@@ -17,7 +17,6 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 
 from classifier.database.batches import chunked
 from classifier.models import Category, ContractVersion, Sentiment
-from classifier.models.taxonomy import paths
 from review.gold import gold_labels
 from review.models import (
     GoldLabel,
@@ -127,7 +126,7 @@ def _frozen(filters: Filters, by: User | None) -> Snapshot:
     """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
     rows, contract = _rows(filters), ContractVersion.objects.in_force()
     names = {
-        "categories": _named(Category.objects.all(), paths(Category.objects.all())),
+        "categories": _named(Category.objects.all(), Category.objects.paths()),
         "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
     }
     opening = _opening(names, contract, filters)

@@ -15,7 +15,6 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.models import Category
-from classifier.models.taxonomy import paths
 from review.models import Assignment, Decision
 from review.models.decision import LABELLED, DecisionQuerySet
 from review.stats import agreement
@@ -204,7 +203,7 @@ def _by_category(pairs: Sequence[Pair]) -> list[OfCategory]:
         if one.category != other.category:
             said.setdefault(other.category, Counter())[one.category] += 1
     often = {pk: others for pk, others in said.items() if others.total() >= FEWEST_OF_CATEGORY}
-    names = paths(Category.objects.all()) if often else {}
+    names = Category.objects.paths() if often else {}
     found = [_of_category(pk, others, names) for pk, others in often.items()]
     return sorted(found, key=lambda one: (one.both.estimate, one.name))[:MOST_CATEGORIES]
 

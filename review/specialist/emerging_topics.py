@@ -13,7 +13,6 @@ from django.utils.translation import gettext as _
 
 from classifier.learning.vector_space import Ints
 from classifier.models import Category, DraftLabel
-from classifier.models.taxonomy import paths
 from classifier.privacy.masking import mask
 from classifier.taxonomy import drafts
 from classifier.text import excerpt
@@ -107,7 +106,7 @@ def about(ticket: int) -> Topic | None:
 
 def names_now() -> dict[int, str]:
     """Full names by key, of retired categories too: tickets may have those (one query)."""
-    return paths(Category.objects.all())
+    return Category.objects.paths()
 
 
 def counted(tickets: Sequence[Seen], names: dict[int, str]) -> list[Today]:

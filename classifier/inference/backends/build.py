@@ -1,21 +1,16 @@
 """Ways to reach a model. A new backend is one file here and one case in `build`."""
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
 from functools import lru_cache
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any
 
 from classifier.contract.types import (
-    Answer,
     Classifier,
     ClassifierError,
-    Contract,
     FailureKind,
     JsonMode,
-    Solved,
 )
-from classifier.database.batches import chunked
 from classifier.security.secrets_from_env import value_of
 
 if TYPE_CHECKING:
@@ -27,36 +22,6 @@ if TYPE_CHECKING:
 
 # Threads that start together share one model, and one bound on its requests in flight.
 _building = Lock()
-
-
-Asked = tuple[str, Sequence[Solved]]
-"""A text, and what is shown beside it."""
-
-Placed = tuple[int, Answer | ClassifierError]
-"""A result, and the place of its text among those asked about."""
-
-
-@runtime_checkable
-class AnswersAsTheyCome(Protocol):
-    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]: ...
-
-
-def as_answered(
-    classifier: Classifier, asked: Iterable[Asked], contract: Contract, *, ahead: int
-) -> Iterator[list[Placed]]:
-    """What is said of each text, as it comes; a list at least every quarter of a second, empty where nothing came.
-
-    `asked` is drawn from only while fewer than `ahead` are under way, and whoever lets it end still gets those. A model
-    that works here and now takes so many at a time, for as long as it needs.
-    """
-    if isinstance(classifier, AnswersAsTheyCome):
-        yield from classifier.as_answered(asked, contract, ahead=ahead)
-        return
-    place = 0
-    for window in chunked(asked, ahead):
-        texts, solved = zip(*window, strict=True)
-        yield list(enumerate(classifier.classify(texts, contract, solved), start=place))
-        place += len(window)
 
 
 def embedded_model(

@@ -3,11 +3,11 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import replace
-from itertools import islice, repeat
+from itertools import islice
 from queue import Empty, SimpleQueue
 from typing import Any
 
@@ -19,10 +19,10 @@ from classifier.contract.types import (
     FailureKind,
     JsonMode,
     LogProbs,
-    Solved,
+    PlacedResult,
+    Question,
     Usage,
 )
-from classifier.inference.backends.build import Asked, Placed
 from classifier.inference.backends.endpoint import Completion, Endpoint
 from classifier.inference.backends.event_loop import submit
 from classifier.inference.backends.logprobs import log_probability
@@ -42,29 +42,16 @@ class ChatClassifier:
         self._finding_out = asyncio.Lock()
         self._looked = False
 
-    def classify(
-        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
-    ) -> Iterator[Answer | ClassifierError]:
-        """Puts all texts on their way at once; the endpoint bounds how many are in flight."""
-        beside = solved or repeat(())
-        pending = [submit(self._answer(text, contract, own)) for text, own in zip(texts, beside, strict=False)]
-        try:
-            for future in pending:
-                yield _outcome(future)
-        finally:
-            for future in pending:
-                future.cancel()
-
-    def as_answered(self, asked: Iterable[Asked], contract: Contract, *, ahead: int) -> Iterator[list[Placed]]:
-        """As `backends.as_answered` says. What nobody waits for any more is cancelled."""
-        drawn, arrived = enumerate(asked), SimpleQueue[Future[Answer]]()
+    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+        """As the protocol says. What nobody waits for any more is cancelled."""
+        drawn, arrived = enumerate(questions), SimpleQueue[Future[Answer]]()
         pending: dict[Future[Answer], int] = {}
         # Handed on while there is more under way than is in flight, so that nobody there waits until it is stored.
         most = max(ahead // 4, 1)
         try:
             while True:
-                for place, (text, solved) in islice(drawn, ahead - len(pending)):
-                    future = submit(self._answer(text, contract, solved))
+                for place, question in islice(drawn, ahead - len(pending)):
+                    future = submit(self._answer(question, contract))
                     pending[future] = place
                     future.add_done_callback(arrived.put)
                 if not pending:
@@ -75,10 +62,10 @@ class ChatClassifier:
             for future in pending:
                 future.cancel()
 
-    async def _answer(self, text: str, contract: Contract, solved: Sequence[Solved]) -> Answer:
-        shown = prompt.shorten(text)
-        conversation = prompt.messages(contract, shown, solved)
-        usage = Usage(shortened=shown != text)
+    async def _answer(self, question: Question, contract: Contract) -> Answer:
+        shown = prompt.shorten(question.text)
+        conversation = prompt.messages(contract, shown, question.examples)
+        usage = Usage(shortened=shown != question.text)
         invalid: prompt.InvalidAnswer | None = None
         reply = ""
         for _attempt in ("first", "repair"):
@@ -183,12 +170,14 @@ def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
 
 
 def _gathered(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
-    """What arrives until it is so many, or until it is time to look around."""
+    """What arrives until it is so many, or until it is time to look around; and what is there by then."""
     found: list[Future[Answer]] = []
     until = time.monotonic() + LOOK
     with suppress(Empty):
         while len(found) < most:
             found.append(arrived.get(timeout=max(until - time.monotonic(), 0)))
+        while True:
+            found.append(arrived.get_nowait())
     return found
 
 

@@ -6,7 +6,7 @@ Without anything learned, the nearest prototype answers. `words` alone answer wh
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
@@ -15,13 +15,14 @@ import numpy as np
 
 from classifier.contract.types import (
     Answer,
-    ClassifierError,
     Contract,
     Evidence,
     Option,
-    Solved,
+    PlacedResult,
+    Question,
     Usage,
 )
+from classifier.database.batches import chunked
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats
 from classifier.embeddings.readable import LONGEST_TEXT, readable
@@ -72,19 +73,18 @@ class EmbeddedClassifier:
         self._words = words
         self._axes = lru_cache(maxsize=8)(self._bind)
 
-    def classify(
-        self, texts: Sequence[str], contract: Contract, solved: Sequence[Sequence[Solved]] = ()
-    ) -> Iterator[Answer | ClassifierError]:
-        """`solved` is not looked at: what it could show is learned."""
+    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+        """As the protocol says. Examples are not looked at: what they could show is learned."""
         axes = self._axes(contract)
-        for start in range(0, len(texts), WINDOW):
-            window = texts[start : start + WINDOW]
+        for window in chunked(enumerate(questions), min(ahead, WINDOW)):
             begun = time.perf_counter()
-            answers = self._answers(window, contract, axes)
+            answers = self._answers([question.text for _place, question in window], contract, axes)
             share = (time.perf_counter() - begun) * 1000 / len(window)
-            for text, answer in zip(window, answers, strict=True):
-                usage = Usage(requests=1, latency_ms=share, shortened=len(text) > LONGEST_TEXT)
-                yield replace(answer, usage=usage)
+            usages = [Usage(requests=1, latency_ms=share, shortened=len(q.text) > LONGEST_TEXT) for _place, q in window]
+            yield [
+                (place, replace(answer, usage=usage))
+                for (place, _question), answer, usage in zip(window, answers, usages, strict=True)
+            ]
 
     def _answers(self, texts: Sequence[str], contract: Contract, axes: Axes) -> list[Answer]:
         read = [readable(text) for text in texts]

@@ -11,6 +11,7 @@ import openai
 from classifier.contract.types import ClassifierError, FailureKind
 from classifier.inference.backends import connections
 from classifier.inference.backends.circuit_breaker import Breaker
+from classifier.retry_after import retry_after
 
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
@@ -133,7 +134,7 @@ class Endpoint:
             )
         if status in _BUSY or status >= 500:
             kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.SERVER_ERROR
-            return ClassifierError(f"{status}: {said}", kind=kind, retry_after=_retry_after(fault))
+            return ClassifierError(f"{status}: {said}", kind=kind, retry_after=retry_after(fault.response.headers))
         hint = "Check the base URL and the model's name. " if status == 404 else ""
         return ClassifierError(f"{status}: {hint}{said}", kind=FailureKind.REJECTED, permanent=True)
 
@@ -163,16 +164,8 @@ def _said(fault: openai.APIStatusError) -> str:
     return " ".join(str(message or fault.message).split())[:300]
 
 
-def _retry_after(fault: openai.APIStatusError) -> float | None:
-    value = fault.response.headers.get("retry-after", "")
-    try:
-        return max(float(value), 0.0)
-    except ValueError:
-        return None
-
-
-def _pause(tries: int, retry_after: float | None) -> float:
+def _pause(tries: int, asked_for: float | None) -> float:
     """Seconds before the next try: what the endpoint asked for, else doubling; both with jitter against stampedes."""
-    if retry_after is not None:
-        return retry_after + random.uniform(0, 0.25)  # noqa: S311 - no secret hangs on it
+    if asked_for is not None:
+        return asked_for + random.uniform(0, 0.25)  # noqa: S311 - no secret hangs on it
     return min(FIRST_PAUSE * 2.0**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from django.conf import settings
 from django.urls import reverse
 
-from classifier.models import Ticket
+from classifier.effective_label import effective_label
+from classifier.models import Category, Ticket
 
 REVIEW = {
     Ticket.State.NEW: "waiting",
@@ -21,7 +22,8 @@ REVIEW = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
-    """A ticket as others are told of it; `category` and the rest are None where there is none, or it is sealed.
+    """A ticket as others are told of it; `category` (its full path) and the rest are None where there is none, or it is
+    sealed.
 
     The label is what people settled on, else what the models said; only then there is a `confidence` and a `model`.
     """
@@ -37,15 +39,15 @@ class Told:
     model: str | None = None
 
     @classmethod
-    def of(cls, ticket: Ticket) -> Told:
-        """Of a ticket that came `with_labels`."""
+    def of(cls, ticket: Ticket, names: Mapping[int, str]) -> Told:
+        """Of a ticket that came `with_labels`; `names` are the paths of the categories by key."""
         return cls(
             ticket=ticket.pk,
             source=ticket.source,
             external_id=ticket.external_id,
             review=REVIEW[Ticket.State(ticket.state)],
             sealed=ticket.sealed,
-            **_label(ticket),
+            **_label(ticket, names),
         )
 
     def data(self) -> dict[str, Any]:
@@ -53,18 +55,17 @@ class Told:
         return asdict(self) | {"url": settings.SITE_URL + reverse("classifier:ticket", args=[self.ticket])}
 
 
-def _label(ticket: Ticket) -> dict[str, Any]:
-    if ticket.sealed or ticket.state == Ticket.State.NEW:
+def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
+    label = effective_label(ticket)
+    if label is None:
         return {}
-    if ticket.category and ticket.sentiment:
-        return {"category": ticket.category.name, "sentiment": ticket.sentiment.name}
-    said = ticket.verdict.prediction if ticket.verdict else None
-    if said is None:
-        return {}
-    label = {"category": said.category.name, "sentiment": said.sentiment.name}
-    return label | {"confidence": said.confidence, "model": said.language_model.name}
+    by = label.prediction
+    named = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    return named | ({"confidence": by.confidence, "model": by.language_model.name} if by else {})
 
 
 def tickets(pks: Sequence[int]) -> list[Told]:
-    """In the order of their keys (two queries, whatever the number)."""
-    return [Told.of(ticket) for ticket in Ticket.objects.with_labels().defer("text").filter(pk__in=pks).order_by("pk")]
+    """In the order of their keys (three queries, whatever the number)."""
+    names = Category.objects.paths()
+    rows = Ticket.objects.with_labels().defer("text").filter(pk__in=pks).order_by("pk")
+    return [Told.of(ticket, names) for ticket in rows]

@@ -8,14 +8,18 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.contract.types import ClassifierError
 from classifier.ingest.readers import ticket_rows
 from classifier.management.label_line import line
 from classifier.management.notices import say_who_answers
-from classifier.models import ContractVersion, Gate
+from classifier.models import (
+    Category,
+    ContractVersion,
+    Gate,
+    Verdict,
+)
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import instant
-from classifier.pipeline.instant import Instant
+from classifier.summary import verdict_summary
 
 
 class Command(BaseCommand):
@@ -37,8 +41,9 @@ class Command(BaseCommand):
         with ExitStack() as stack:
             texts = self._texts(_opened(file, stack), file, format)
             while batch := list(islice(texts, settings.primary_in_charge().batch_size)):
-                for result in instant.classify(batch, settings, version):
-                    self._print(result, as_json=json)
+                names = Category.objects.paths()
+                for verdict in instant.classify(batch, settings, version):
+                    self._print(verdict, verdict_summary(verdict, names), as_json=json)
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:
@@ -51,14 +56,14 @@ class Command(BaseCommand):
         except ticket_rows.UnreadableFile as error:
             raise CommandError(f"{name}: {error}") from error
 
-    def _print(self, result: Instant, *, as_json: bool) -> None:
+    def _print(self, verdict: Verdict, summary: dict[str, Any], *, as_json: bool) -> None:
         if as_json:
-            self.stdout.write(json.dumps(result.as_dict(), ensure_ascii=False))
-        elif isinstance(result.answer, ClassifierError):
-            self.stdout.write(line(False, "?", "?", result.text))
-            self.stderr.write(self.style.ERROR(f"  {result.language_model}: {result.answer.kind}: {result.answer}"))
-        else:
-            self.stdout.write(line(result.sure, result.answer.category, result.answer.sentiment, result.text))
+            self.stdout.write(json.dumps(summary, ensure_ascii=False))
+            return
+        label = summary["category"] or "?", summary["sentiment"] or "?"
+        self.stdout.write(line(verdict.accepted, *label, verdict.ticket.text))
+        if verdict.failure:
+            self.stderr.write(self.style.ERROR(f"  {verdict.failure.language_model}: {verdict.failure}"))
 
 
 def _opened(file: str, stack: ExitStack) -> BinaryIO:

@@ -7,7 +7,6 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.models import Category, Sentiment
 from classifier.models.contract import EmptyTaxonomy
-from classifier.models.taxonomy import paths
 from review.datasets import exporting
 from review.datasets.formats import hf, labelstudio
 from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
@@ -109,7 +108,7 @@ class Command(BaseCommand):
             corrected=options["corrected"],
             since=options["since"],
             until=options["until"],
-            categories=_keys(options["category"], paths(Category.objects.all())),
+            categories=_keys(options["category"], Category.objects.paths()),
             sentiments=_keys(options["sentiment"], dict(Sentiment.objects.values_list("pk", "name"))),
             origins=tuple(options["origin"]),
             people=options["people"],

@@ -13,6 +13,7 @@ from classifier.contract.types import (
     ClassifierError,
     Contract,
     Option,
+    Question,
 )
 from classifier.embeddings import encoder
 from classifier.embeddings.readable import readable
@@ -32,7 +33,8 @@ def contract(*categories: str) -> Contract:
 
 
 def classify(texts: list[str], terms: Contract) -> list[Answer]:
-    results = list(EmbeddedClassifier().classify(texts, terms))
+    groups = EmbeddedClassifier().answers(map(Question, texts), terms, ahead=64)
+    results = [result for group in groups for _place, result in group]
     assert not any(isinstance(result, ClassifierError) for result in results)
     return results  # type: ignore[return-value]
 

@@ -69,8 +69,8 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
     """What an endpoint is shown with this text: texts, categories, sentiments."""
     with OpenAIServer() as server:
         language_model = primary(server)
-        asked = asking.ask([text], language_model, version or ContractVersion.objects.in_force(), examples=number)
-        assert [type(one) for one in asked] == [Answer]
+        asked = asking.ask(text, language_model, version or ContractVersion.objects.in_force(), examples=number)
+        assert isinstance(asked, Answer)
     assert server.requests[0].ticket == text
     return [list(one.values()) for one in server.requests[0].solved]
 
@@ -183,7 +183,7 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="again", family="again")
         restored = ContractVersion.objects.get(pk=earlier.pk).restored()
-        list(asking.ask(["Hello?"], language_model, restored, examples=3))
+        asking.ask("Hello?", language_model, restored, examples=3)
     then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
 
@@ -246,7 +246,7 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
         with OpenAIServer() as server:
             values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
             language_model = make_language_model(server, name=f"shown {examples}", family="a", **values)
-            list(asking.ask(["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples))
+            list(asking.Asking(["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples))
         return len(server.requests)
 
     assert asked(20) < asked(0) < 6

@@ -147,6 +147,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
         "confidence": 0.2,
         "reasoning": "It says that something broke.",
         "review_flag": True,
+        "review_reason": "disagreement",
         "fallback_review": {
             "category": "Account",
             "sentiment": "Negative",

@@ -166,7 +166,7 @@ def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkey
     def broken(*arguments: object) -> None:
         raise RuntimeError("out of memory")
 
-    monkeypatch.setattr(EmbeddedClassifier, "classify", broken)
+    monkeypatch.setattr(EmbeddedClassifier, "answers", broken)
     ticket = make_ticket()
     with OpenAIServer() as slow:
         behind = primary(slow)

@@ -115,19 +115,19 @@ def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -
     runner.work_off()
     verdict = Verdict.objects.get(ticket=ticket)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert said.sure == verdict.accepted
+    assert said.accepted == verdict.accepted
     Gate.objects.update(score_threshold=1.0)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert not said.sure
+    assert not said.accepted
 
 
 def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.CERTIFIED)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert not said.sure
+    assert not said.accepted
     Epoch.objects.update(passes_from=0.0)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert said.sure
+    assert said.accepted
 
 
 def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: Use) -> None:

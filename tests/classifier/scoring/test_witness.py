@@ -8,7 +8,12 @@ import numpy as np
 import pytest
 
 from classifier.contract import prompt
-from classifier.contract.types import Answer, Contract, Option
+from classifier.contract.types import (
+    Answer,
+    Contract,
+    Option,
+    Question,
+)
 from classifier.embeddings import encoder
 from classifier.inference.backends import witness
 from classifier.inference.backends.embedded import EmbeddedClassifier, Taught
@@ -105,7 +110,8 @@ def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
 def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: bool) -> None:
     version = Taught(version=1, learned=learned(), examples=lambda: None) if taught else Taught.nothing()
     texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
-    answers = [one for one in EmbeddedClassifier(taught=version).classify(texts, CONTRACT) if isinstance(one, Answer)]
+    groups = EmbeddedClassifier(taught=version).answers(map(Question, texts), CONTRACT, ahead=64)
+    answers = [one for group in groups for _place, one in group if isinstance(one, Answer)]
     said = asked(*texts, taught=taught)
     categories = [CATEGORIES[place].name for place in said.category.by_all.argmax(axis=1)]
     assert categories == [answer.category for answer in answers]

@@ -126,11 +126,13 @@ def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_th
 ) -> None:
     texts = [attempt["text"] for attempt in [*ATTEMPTS, *UNSEEN]]
     said = list(instant.classify(texts, embedded_gate, ContractVersion.objects.in_force()))
-    told = [one.as_dict() for one in said]
-    assert {one["category"] for one in told} <= set(Category.objects.active().values_list("name", flat=True))
-    assert {one["sentiment"] for one in told} <= set(Sentiment.objects.active().values_list("name", flat=True))
-    passed = [place for place, one in enumerate(said) if one.sure]
-    assert not [place for place in passed if told[place]["category"] in [*ATTEMPTS, *UNSEEN][place]["obeyed"]]
+    predictions = [one.prediction for one in said if one.prediction]
+    assert len(predictions) == len(said)
+    assert {one.category for one in predictions} <= set(Category.objects.active())
+    assert {one.sentiment for one in predictions} <= set(Sentiment.objects.active())
+    passed = [place for place, one in enumerate(said) if one.accepted]
+    attempts = [*ATTEMPTS, *UNSEEN]
+    assert not [place for place in passed if predictions[place].category.name in attempts[place]["obeyed"]]
 
 
 def test_of_what_was_written_afterwards_it_gets_few_past_a_fixed_confidence(primary: UseServer) -> None:
@@ -165,7 +167,7 @@ class TestDictation:
             (said,) = instant.classify([text], Gate.current(), ContractVersion.objects.in_force())
             runner.work_off()
         verdict = Verdict.objects.current().get(ticket=ticket)
-        assert verdict.accepted == said.sure == passes
+        assert verdict.accepted == said.accepted == passes
         assert passes or verdict.reason == Reason.ADDRESSED
 
     @pytest.mark.parametrize("told", ["Positive", "positive", "POSITIVE"])
@@ -241,7 +243,7 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
     assert not verdict.accepted
     assert verdict.reason == Reason.ADDRESSED
     assert "give orders" in verdict.explanation
-    assert not said.sure
+    assert not said.accepted
 
 
 def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embedded_gate: Gate) -> None:
@@ -254,8 +256,8 @@ def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embe
     weighed = gate.weigh(epoch, labelled, ContractVersion.objects.in_force())
     assert [gate.may_pass(epoch, one) for one in weighed] == [False, True]
     assert not gate.is_for_audit(epoch, weighed[0])
-    gate.hold(epoch, weighed[:1], {})
-    gate.accept(epoch, weighed[1:])
+    gate.conclude(epoch, weighed[:1], {})
+    gate.conclude(epoch, weighed[1:], {})
     assert [draw.verdict.ticket for draw in AuditDraw.objects.all()] == [labelled[1].ticket]
 
 

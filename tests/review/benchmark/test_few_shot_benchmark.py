@@ -120,7 +120,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
             language_model, _created = LanguageModel.objects.get_or_create(
                 provider=provider, name="here", family="here"
             )
-            list(asking.ask(texts, language_model, ContractVersion.objects.in_force(), examples=3))
+            list(asking.Asking(texts, language_model, ContractVersion.objects.in_force(), examples=3))
         return server.requests
 
 

@@ -65,8 +65,8 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
     labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
     weighed = gate.weigh(epoch, labelled, epoch.contract.restored())
     passing = [one for one in weighed if gate.may_pass(epoch, one)]
-    gate.accept(epoch, passing)
-    gate.hold(epoch, [one for one in weighed if one not in passing], {})
+    gate.conclude(epoch, passing, {})
+    gate.conclude(epoch, [one for one in weighed if one not in passing], {})
     return tickets
 
 

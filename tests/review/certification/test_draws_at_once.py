@@ -46,7 +46,7 @@ def waiting(epoch: Epoch, number: int) -> list[Labelled]:
 def worker(epoch: Epoch, labelled: Sequence[Labelled]) -> Callable[[], None]:
     def work() -> None:
         for start in range(0, len(labelled), 4):
-            gate.hold(epoch, gate.weigh(epoch, labelled[start : start + 4], epoch.contract.restored()), {})
+            gate.conclude(epoch, gate.weigh(epoch, labelled[start : start + 4], epoch.contract.restored()), {})
 
     return work
 

@@ -50,7 +50,7 @@ def classify_again(tickets: Sequence[Ticket]) -> None:
     """As a worker does with tickets that wait: their answers and scores are known."""
     epoch = epoch_now()
     labelled = [Labelled(ticket, ticket.predictions.get()) for ticket in tickets]
-    gate.accept(epoch, gate.weigh(epoch, labelled, epoch.contract.restored()))
+    gate.conclude(epoch, gate.weigh(epoch, labelled, epoch.contract.restored()), {})
 
 
 def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: User) -> None:

@@ -169,7 +169,7 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     score(epoch, said, SURE).save()
-    gate.hold(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    gate.conclude(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
     waiting.refresh_from_db()
     assert (waiting.purpose, waiting.share) == (
         Assignment.Purpose.AUDIT,

@@ -44,7 +44,7 @@ EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
 
 def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
     language_model = LanguageModel.objects.get(name=name)
-    return next(asking.ask([text], language_model, ContractVersion.objects.in_force()))
+    return asking.ask(text, language_model, ContractVersion.objects.in_force())
 
 
 def answered(text: str, name: str = "specialist") -> Answer:

@@ -1,0 +1,36 @@
+"""What became of a text in the cascade, as the API and the command show it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from classifier.models import Prediction, Verdict
+
+
+def verdict_summary(verdict: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
+    """The four keys of the contract (None without a valid answer), and how they came about; `names` are those of the
+    categories by key.
+    """
+    by, second = verdict.prediction or verdict.failure, verdict.second_opinion
+    assert by is not None  # noqa: S101 - a constraint sees to it
+    return (_label(by, names) if isinstance(by, Prediction) else _no_label(by.detail)) | {
+        "review_flag": not verdict.accepted,
+        "review_reason": None if verdict.accepted else str(verdict.reason),
+        "fallback_review": _label(second, names) | {"model": second.language_model.name} if second else None,
+        "model": by.language_model.name,
+        "latency_ms": round(by.latency_ms, 1),
+    }
+
+
+def _label(prediction: Prediction, names: Mapping[int, str]) -> dict[str, Any]:
+    return {
+        "category": names[prediction.category_id],
+        "sentiment": prediction.sentiment.name,
+        "confidence": round(prediction.confidence, 4),
+        "reasoning": prediction.reasoning,
+    }
+
+
+def _no_label(error: str) -> dict[str, Any]:
+    return dict.fromkeys(("category", "sentiment", "confidence", "reasoning")) | {"error": error}
