@@ -70,4 +70,5 @@ def _copy_out(table: str) -> bytes:
 def _query(statement: str | Composed) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement)
-        return cursor.fetchall()
+        rows: list[tuple[Any, ...]] = cursor.fetchall()
+    return rows

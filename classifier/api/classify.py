@@ -25,7 +25,7 @@ from classifier.models import (
 from classifier.models.api_keys import Scope
 from classifier.pipeline import sync_classification
 from classifier.pipeline.sync_classification import TooLong
-from classifier.summary import verdict_summary
+from classifier.pipeline.verdict_summary import verdict_summary
 
 router = Router(tags=["Classify"])
 

@@ -8,10 +8,10 @@ from django.db.models.functions import Left
 from django.urls import reverse
 from ninja import Schema
 
-from classifier.effective_label import effective_label
 from classifier.models import Category, Prediction, Ticket
 from classifier.models.ticket import TicketQuerySet
 from classifier.text import excerpt
+from classifier.tickets.effective_label import effective_label
 
 OTHER_TEXT = "There is a ticket of this source and external id, and its text is another one."
 _HEAD, _EXCERPT = 1_000, 120

@@ -26,7 +26,7 @@ from classifier.models import (
 )
 from classifier.models.ticket import moved
 from classifier.pipeline import answer_check, audit_sampling
-from classifier.pipeline import scoring as scores_module
+from classifier.pipeline import scoring as answer_scoring
 from classifier.pipeline.predict import Labelled, Outcome
 from classifier.security import prompt_injection
 
@@ -125,7 +125,7 @@ Scoring = Callable[[Sequence[Labelled], Scorer, ContractVersion], dict[int, Scor
 
 
 def weigh(
-    epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion, *, scoring: Scoring = scores_module.of
+    epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion, *, scoring: Scoring = answer_scoring.of
 ) -> list[Weighed]:
     """Each outcome with its score, where one decides.
 

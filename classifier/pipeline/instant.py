@@ -2,7 +2,6 @@
 
 from collections.abc import Iterator, Sequence
 
-from classifier.cascade import Cascade
 from classifier.models import (
     ContractVersion,
     Epoch,
@@ -16,6 +15,7 @@ from classifier.models import (
     Verdict,
 )
 from classifier.pipeline import gate, predict, scoring
+from classifier.pipeline.cascade import Cascade
 from classifier.pipeline.gate import Weighed
 from classifier.pipeline.predict import Labelled, Outcome
 

@@ -3,7 +3,6 @@
 import random
 from collections.abc import Callable, Iterator, Sequence
 
-from classifier.cascade import Cascade
 from classifier.contract.types import FailureKind
 from classifier.embeddings import vector_store
 from classifier.leases import leases
@@ -25,6 +24,7 @@ from classifier.pipeline import (
     predict,
     scoring,
 )
+from classifier.pipeline.cascade import Cascade
 from classifier.pipeline.gate import Weighed
 from classifier.pipeline.predict import Labelled, Outcome
 

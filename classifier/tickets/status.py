@@ -8,8 +8,8 @@ from typing import Any
 
 from django.utils.translation import gettext as _
 
-from classifier.effective_label import effective_label
 from classifier.models import Ticket, Verdict
+from classifier.tickets.effective_label import effective_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

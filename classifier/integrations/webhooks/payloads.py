@@ -9,8 +9,8 @@ from typing import Any
 from django.conf import settings
 from django.urls import reverse
 
-from classifier.effective_label import effective_label
 from classifier.models import Category, Ticket
+from classifier.tickets.effective_label import effective_label
 
 REVIEW = {
     Ticket.State.NEW: "waiting",

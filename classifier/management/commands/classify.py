@@ -19,7 +19,7 @@ from classifier.models import (
 )
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import instant
-from classifier.summary import verdict_summary
+from classifier.pipeline.verdict_summary import verdict_summary
 
 
 class Command(BaseCommand):
