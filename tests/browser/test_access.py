@@ -65,11 +65,12 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     """A desk at which everything has happened, and the address of each page there is."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
-    done = make_ticket("My invoice is wrong.", customer="c@example.org")
+    sender = {"customer": "c" * 254, "channel": "d" * 40}
+    done = make_ticket("My invoice is wrong.", **sender)
     hold(done, category=billing)
     settle(done, lea)
     said: dict[str, Any] = {"words": [[0, 9], [29, 60]], "near": [make_example(f"Near: {HOSTILE}", ticket=done).pk]}
-    (hostile,) = hold(make_ticket(HOSTILE, customer="c@example.org"), category=billing, confidence=0.1, **said)
+    (hostile,) = hold(make_ticket(HOSTILE, **sender), category=billing, confidence=0.1, **said)
     hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
     (passed,) = hold(make_ticket("Somebody will sue."), category=billing)
     decisions.escalate(passed, ana, note="Legal.", key=uuid4())

@@ -15,11 +15,11 @@ from django.utils import timezone
 from django_tasks import task
 
 from classifier.background import Priority, enqueue_once
-from tests.background import forget, queued
+from tests.background import queued
 from tests.installations import wait_until
 from ticketclf_site.processes.threads import Threads
 
-# What is enqueued here is really committed; nothing but the engine's tables is written, and has to be emptied.
+# What is enqueued here is really committed; nothing but the engine's tables is written.
 ENGINES = {"procrastinate.contrib.django", "django_tasks_db"}
 pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=list(ENGINES & set(settings.INSTALLED_APPS))),
@@ -50,7 +50,6 @@ def take_long() -> None:
 
 @pytest.fixture(autouse=True)
 def nothing_done(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    forget()
     DONE.clear()
     SLOW.clear()
     if connection.vendor == "postgresql":
