@@ -46,6 +46,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.messages",
     "django.contrib.staticfiles",
+    "django.forms",
     "allauth",
     "allauth.account",
     "allauth.mfa",
@@ -241,6 +242,7 @@ STORAGES = {
     },
 }
 
+FORM_RENDERER = "ticketclf_site.forms.FormRenderer"
 DJANGO_TABLES2_TEMPLATE = "_table.html"
 
 # Nothing inline and nothing from elsewhere: a ticket's text stays text.

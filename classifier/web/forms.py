@@ -1,6 +1,8 @@
 from typing import Any
 
 from django import forms
+from django.utils import timezone
+from django.utils.html import format_html
 from django.utils.translation import gettext_lazy as _
 
 from classifier.ingest import storing
@@ -18,8 +20,11 @@ class TicketForm(forms.ModelForm[Ticket]):
             "due_at": forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M"),
         }
 
-    duplicate: Ticket | None = None
-    """The ticket that has this external id already."""
+    marks_optional = True
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["due_at"].help_text = timezone.get_current_timezone_name()
 
     def clean_text(self) -> str:
         # Browsers send every line break of a text area as two characters.
@@ -34,9 +39,11 @@ class TicketForm(forms.ModelForm[Ticket]):
         return values
 
     def refuse_duplicate(self) -> bool:
-        """Add an error where the external id has a ticket already, and remember that one. Returns whether it has."""
-        if external_id := self.cleaned_data.get("external_id"):
-            self.duplicate = Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
-            if self.duplicate:
-                self.add_error("external_id", _("There is a ticket with this external id already."))
-        return self.duplicate is not None
+        """Add an error that leads to the ticket where the external id has one already. Returns whether it has."""
+        external_id = self.cleaned_data.get("external_id")
+        duplicate = external_id and Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
+        if not duplicate:
+            return False
+        said, link = _("There is a ticket with this external id already."), _("See it")
+        self.add_error("external_id", format_html('{} <a href="{}">{}</a>', said, duplicate.get_absolute_url(), link))
+        return True

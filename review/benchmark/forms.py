@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
-from typing import Any, NamedTuple
+from typing import Any
 
 from django import forms
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.utils.formats import date_format
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
@@ -30,7 +32,6 @@ from review.benchmark.model_answers import Wanted
 from review.benchmark.runs import Entry
 from review.gold import snapshots
 from review.models import Side, Snapshot
-from review.worklist.filters import QuickSelect
 
 IN_FORCE = "in-force"
 NOW = ""
@@ -50,20 +51,30 @@ class Runner:
     examples: int = 0
 
     @property
-    def note(self) -> str:
-        if not self.examples:
-            return str(self.language_model.provider)
-        return ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
+    def label(self) -> SafeString:
+        """Its name, and what it is shown or where it is; and which variable is missing, if it cannot be asked."""
+        provider = self.language_model.provider
+        note = str(provider)
+        if self.examples:
+            note = ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
+        if provider.missing_key:
+            note += ": " + _("%s is missing") % provider.missing_key
+        return _noted(str(self.language_model), note)
 
 
-class Option(NamedTuple):
-    """A box to tick, or not where `lacking` names the variable that is not set."""
+def _noted(name: str, note: str) -> SafeString:
+    return format_html('<bdi>{}</bdi> <span class="faint">{}</span>', name, note)
 
-    value: str
-    name: str
-    note: str
-    checked: bool
-    lacking: str = ""
+
+class Boxes(forms.CheckboxSelectMultiple):
+    """Boxes to tick; those of `disabled` values cannot be."""
+
+    disabled: frozenset[str] = frozenset()
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        option["attrs"] |= {"disabled": True} if value in self.disabled else {}
+        return option
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,40 +101,44 @@ class StartForm(forms.Form):
     """Models and contracts, each under each, and what to measure with. Making it raises EmptyTaxonomy."""
 
     models = forms.MultipleChoiceField(
-        label=gettext_lazy("Models"), error_messages={"required": gettext_lazy("Choose at least one model.")}
+        label=gettext_lazy("Models"),
+        error_messages={"required": gettext_lazy("Choose at least one model.")},
+        widget=Boxes,
     )
     contracts = forms.MultipleChoiceField(
-        label=gettext_lazy("Contracts"), error_messages={"required": gettext_lazy("Choose at least one contract.")}
+        label=gettext_lazy("Contracts"),
+        error_messages={"required": gettext_lazy("Choose at least one contract.")},
+        widget=Boxes,
     )
     snapshot = forms.ChoiceField(label=gettext_lazy("Labels to measure with"), required=False)
 
     def __init__(self, data: Mapping[str, Any] | None = None, *, snapshot: str = NOW, draft: str = "") -> None:
-        super().__init__(data, initial={"snapshot": snapshot})
+        usual = {"snapshot": snapshot, "contracts": [IN_FORCE, f"draft-{draft}"]}
+        super().__init__(data, initial=usual, use_required_attribute=False)
         self._drafts = {f"draft-{one.pk}": one for one in Draft.objects.open()[:LATEST]}
-        self._named = f"draft-{draft}"
         self._runners = _runners()
+        self.initial["models"] = [self._usual()]
         self._versions = {IN_FORCE: ContractVersion.objects.in_force()} | _earlier()
         # The one in force stands there once, by its own name.
         self._versions.pop(str(self._versions[IN_FORCE].pk), None)
         self._snapshots = {one.short: one for one in _with_held_out(snapshot)}
-        self._choices(
-            "models", ((key, "") for key, one in self._runners.items() if not one.language_model.provider.missing_key)
-        )
-        self._choices("contracts", ((key, "") for key in (*self._versions, *self._drafts)))
+        self._offer_models()
+        self._choices("contracts", self._contracts_to_choose())
         self._choices("snapshot", [(NOW, _("as they stand now")), *((k, _told(v)) for k, v in self._snapshots.items())])
 
-    def _choices(self, name: str, choices: Iterable[tuple[str, Any]]) -> None:
+    def _choices(self, name: str, choices: Iterable[tuple[str, Any]]) -> forms.ChoiceField:
         field = self.fields[name]
         assert isinstance(field, forms.ChoiceField)  # noqa: S101 - as declared above
         field.choices = list(choices)
+        return field
 
-    @property
-    def model_options(self) -> list[Option]:
-        chosen = set(self["models"].value() or []) if self.is_bound else {self._usual()}
-        return [
-            Option(key, str(one.language_model), one.note, key in chosen, one.language_model.provider.missing_key)
-            for key, one in self._runners.items()
-        ]
+    def _offer_models(self) -> None:
+        """Those whose key is missing are shown, and cannot be chosen."""
+        lacking = {key: one.language_model.provider.missing_key for key, one in self._runners.items()}
+        named = [(key, one.label) for key, one in self._runners.items()]
+        boxes = self._choices("models", ((key, label) for key, label in named if not lacking[key])).widget
+        assert isinstance(boxes, Boxes)  # noqa: S101 - as declared above
+        boxes.choices, boxes.disabled = named, frozenset(key for key, variable in lacking.items() if variable)
 
     def _usual(self) -> str:
         """The model in charge, shown what it is shown every day."""
@@ -134,19 +149,12 @@ class StartForm(forms.Form):
         shown = f"{language_model.pk}-{few_shot.number_for(language_model)}"
         return shown if shown in self._runners else str(language_model.pk)
 
-    @property
-    def contract_options(self) -> list[Option]:
-        chosen = set(self["contracts"].value() or []) if self.is_bound else {IN_FORCE, self._named}
-        versions = [
-            Option(
-                key,
-                _("in force") if key == IN_FORCE else str(version),
-                _("since %s") % date_format(localtime(version.created_at), "j M Y, H:i"),
-                key in chosen,
-            )
-            for key, version in self._versions.items()
-        ]
-        return versions + [Option(key, one.name, _("draft"), key in chosen) for key, one in self._drafts.items()]
+    def _contracts_to_choose(self) -> Iterable[tuple[str, SafeString]]:
+        for key, version in self._versions.items():
+            since = _("since %s") % date_format(localtime(version.created_at), "j M Y, H:i")
+            yield key, _noted(_("in force") if key == IN_FORCE else str(version), since)
+        for key, draft in self._drafts.items():
+            yield key, _noted(draft.name, _("draft"))
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
@@ -233,13 +241,13 @@ def _told(snapshot: Snapshot) -> str:
 class AnswersForm(forms.Form):
     """Which answers to look at. What makes no sense in an address narrows nothing."""
 
-    show = forms.ChoiceField(label=gettext_lazy("answers"), required=False, widget=QuickSelect)
-    category = forms.ChoiceField(label=gettext_lazy("expected category"), required=False, widget=QuickSelect)
-    said_category = forms.ChoiceField(label=gettext_lazy("answered category"), required=False, widget=QuickSelect)
-    sentiment = forms.ChoiceField(label=gettext_lazy("expected sentiment"), required=False, widget=QuickSelect)
-    said_sentiment = forms.ChoiceField(label=gettext_lazy("answered sentiment"), required=False, widget=QuickSelect)
-    change = forms.ChoiceField(label=gettext_lazy("against the baseline"), required=False, widget=QuickSelect)
-    failure = forms.ChoiceField(label=gettext_lazy("failure"), required=False, widget=QuickSelect)
+    show = forms.ChoiceField(label=gettext_lazy("answers"), required=False)
+    category = forms.ChoiceField(label=gettext_lazy("expected category"), required=False)
+    said_category = forms.ChoiceField(label=gettext_lazy("answered category"), required=False)
+    sentiment = forms.ChoiceField(label=gettext_lazy("expected sentiment"), required=False)
+    said_sentiment = forms.ChoiceField(label=gettext_lazy("answered sentiment"), required=False)
+    change = forms.ChoiceField(label=gettext_lazy("against the baseline"), required=False)
+    failure = forms.ChoiceField(label=gettext_lazy("failure"), required=False)
 
     def __init__(self, data: Mapping[str, Any], *, names: Names, failures: Sequence[str], compared: bool) -> None:
         super().__init__(data)

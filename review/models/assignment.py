@@ -160,13 +160,6 @@ class Assignment(models.Model):
             models.Index(fields=["lane", "-value", "id"], condition=_OPEN, name="assignment_by_value"),
             models.Index(fields=["lane", "received_at", "id"], condition=_OPEN, name="assignment_by_age"),
             models.Index(fields=["lane", "confidence", "id"], condition=_OPEN, name="assignment_by_confidence"),
-            models.Index(fields=["lane", "reason", "-value", "id"], condition=_OPEN, name="assignment_by_reason"),
-            models.Index(fields=["lane", "category", "-value", "id"], condition=_OPEN, name="assignment_by_category"),
-            models.Index(fields=["lane", "sentiment", "-value", "id"], condition=_OPEN, name="assignment_by_sentiment"),
-            models.Index(
-                fields=["lane", "language_model", "-value", "id"], condition=_OPEN, name="assignment_by_language_model"
-            ),
-            models.Index(fields=["lane", "language", "-value", "id"], condition=_OPEN, name="assignment_by_language"),
         ]
 
     def __str__(self) -> str:

@@ -1,4 +1,4 @@
-"""Where things stand in the drawing of a learning curve: counts in, points of an SVG out. Pure."""
+"""The drawing of a learning curve. Pure."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from math import ceil, floor
 
 from review.specialist.learning_curve import MORE, Law, Point
 from review.stats.agreement import share
-from review.stats.charts import (
+from review.stats.svg import (
     LEFT,
     PLOT,
     RIGHT,
     TOP,
-    WIDTH,
     Axes,
     Dot,
-    Tick,
+    Frame,
+    Scale,
 )
 
 STEPS, LINE = 6, 40
@@ -53,40 +53,34 @@ class Scales:
         low = floor(10 * min(lows, default=0.0))
         return cls(ceil(most / step) * step, step, (low if low >= 5 else low - low % 2) / 10)
 
-    def x(self, labels: float) -> float:
-        return round(LEFT + (END - LEFT) * labels / self.end, 1)
-
-    def y(self, part: float) -> float:
-        height = (part - self.low) / (1 - self.low)
-        return round(TOP + PLOT * (1 - min(max(height, 0.0), 1.0)), 1)
+    @property
+    def frame(self) -> Frame:
+        return Frame(Scale(0, self.end, LEFT, END), Scale(self.low, 1, TOP + PLOT, TOP))
 
     @property
     def axes(self) -> Axes:
         low = round(100 * self.low)
         step = 5 if low >= 70 else 10 if low >= 50 else 20
-        x = tuple(Tick(self.x(labels), labels) for labels in range(0, self.end + 1, self.step))
-        y = tuple(Tick(self.y(percent / 100), percent) for percent in range(100, low - 1, -step))
-        bottom = TOP + PLOT
-        return Axes(LEFT, END, TOP, bottom, x, y, WIDTH, bottom + 40)
+        return self.frame.axes(range(0, self.end + 1, self.step), range(100, low - 1, -step))
 
 
 def draw(points: Sequence[Point], law: Law | None, scales: Scales) -> Curve:
     """The points in their order, and the law from the first number of labels to beyond the last."""
-    dots = tuple(_dot(point, scales) for point in points)
-    return Curve(scales.axes, dots, _line(points, law, scales) if law else "")
+    frame = scales.frame
+    dots = tuple(_dot(point, frame) for point in points)
+    return Curve(scales.axes, dots, frame.line(_course(points, law)) if law else "")
 
 
-def _dot(point: Point, scales: Scales) -> Dot:
+def _dot(point: Point, frame: Frame) -> Dot:
     figure = share(point.right, point.items)
-    at, low, high = (scales.y(value or 0.0) for value in (figure.estimate, figure.low, figure.high))
-    return Dot(scales.x(point.labels), at, low, high, RADIUS)
+    return frame.dot(point.labels, figure.estimate or 0.0, (figure.low or 0.0, figure.high or 0.0), RADIUS)
 
 
-def _line(points: Sequence[Point], law: Law, scales: Scales) -> str:
+def _course(points: Sequence[Point], law: Law) -> list[tuple[float, float]]:
     counted = [max(point.labels, 1) for point in points]
     first, last = min(counted), max(counted) + MORE
     counts = (first + (last - first) * number / LINE for number in range(LINE + 1))
-    return " ".join(f"{scales.x(count)},{scales.y(law.accuracy(count))}" for count in counts)
+    return [(count, law.accuracy(count)) for count in counts]
 
 
 def _round_sizes() -> Sequence[int]:

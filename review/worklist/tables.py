@@ -1,161 +1,145 @@
-"""The queue's table: its columns, and the listing as the table's data."""
+"""The columns of the queue's table."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any
 
 import django_tables2
-from django.core.paginator import Paginator
-from django.http import QueryDict
+from django.contrib.auth.models import User
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.html import conditional_escape, format_html
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
 from django.utils.timesince import timesince, timeuntil
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
-from django_tables2.data import TableData
+from django_tables2 import A, Column
 
-from classifier.database import search
-from classifier.web.pagination import BoundedPaginator
-from review.models import Assignment
+from review.models import Assignment, ReviewSettings
+from review.models.assignment import AssignmentQuerySet
 from review.screen import bulk
-from review.worklist.filter_options import Choices
-from review.worklist.filters import AssignmentFilter
-from review.worklist.listing import Listing, excerpt_of
+from review.worklist.listing import (
+    InOrder,
+    by_arrival,
+    by_confidence,
+    by_priority,
+    excerpt_of,
+    with_excerpts,
+)
 
-PAGE = 25
-
-
-class AssignmentData(TableData):
-    """The listing of what the filters leave, in the order that the table is told to have."""
-
-    def __init__(self, filters: AssignmentFilter) -> None:
-        super().__init__(None)
-        self._filters = filters
-
-    def __len__(self) -> int:
-        return len(self.data)
-
-    def order_by(self, aliases: Sequence[Any]) -> None:
-        """The table asks for an order as soon as it is made, for none with no alias."""
-        column, descending = (aliases[0].bare, aliases[0].is_descending) if aliases else ("", False)
-        self.data = Listing(self._filters, column, descending=descending)
+Ordered = tuple[InOrder, bool]
 
 
-class Cell(django_tables2.Column):
-    """Made of the whole assignment by the table's method of the column's name."""
+class ActionColumn(Column):
+    """What can be done with a row, under a header that only a screen reader tells."""
 
-    def __init__(self, name: Any, **values: Any) -> None:
-        super().__init__(verbose_name=name, accessor="pk", empty_values=(), **values)
+    @property
+    def header(self) -> SafeString:
+        return format_html('<span class="unseen">{}</span>', self.verbose_name)
 
 
 class AssignmentTable(django_tables2.Table):
-    """Open assignments as one person may take or accept them."""
+    """Open assignments as one person may take or accept them, in the order of work unless another is asked for."""
 
-    select = Cell(gettext_lazy("Select"), orderable=False)
-    ticket = Cell(gettext_lazy("Ticket"), orderable=False)
-    reason = Cell(gettext_lazy("Reason"))
-    category = Cell(gettext_lazy("Category"))
-    sentiment = Cell(gettext_lazy("Sentiment"))
-    confidence = Cell(gettext_lazy("Confidence"))
-    model = Cell(gettext_lazy("Model"))
-    language = Cell(gettext_lazy("Language"))
-    age = Cell(gettext_lazy("Age"))
-    due = Cell(gettext_lazy("Due"))
-    assignee = Cell(gettext_lazy("Assignee"))
-    take = Cell(gettext_lazy("Review"), orderable=False)
-
-    swaps = "queue-table"
-    label = gettext_lazy("Tickets in review")
-    unseen_headers = ("select", "take")
+    select = ActionColumn(gettext_lazy("Select"), accessor="pk")
+    ticket = Column(
+        gettext_lazy("Ticket"),
+        accessor="beginning",
+        linkify=("classifier:ticket", [A("ticket_id")]),
+        attrs={"a": {"dir": "auto"}},
+    )
+    reason = Column(gettext_lazy("Reason"), empty_values=())
+    category = Column(gettext_lazy("Category"), accessor="category_id")
+    sentiment = Column(gettext_lazy("Sentiment"))
+    confidence = Column(
+        gettext_lazy("Confidence"), orderable=True, attrs={"td": {"data-label": gettext_lazy("Confidence")}}
+    )
+    model = Column(gettext_lazy("Model"), accessor="language_model")
+    language = Column(gettext_lazy("Language"))
+    age = Column(
+        gettext_lazy("Age"), accessor="received_at", orderable=True, attrs={"td": {"data-label": gettext_lazy("Age")}}
+    )
+    due = Column(gettext_lazy("Due"), accessor="due_at")
+    assignee = Column(gettext_lazy("Assignee"), accessor="reviewer")
+    take = ActionColumn(gettext_lazy("Review"), accessor="ticket_id")
+    priority = Column(visible=False, orderable=True)
 
     class Meta:
         attrs = {"class": "queue", "role": "table"}
+        default = ""
+        orderable = False
+        order_by = "priority"
 
-    def __init__(self, query: QueryDict, filters: AssignmentFilter, choices: Choices) -> None:
-        self.query, self.reviewer, self.choices, self.now = query, filters.reviewer, choices, filters.now
-        super().__init__(AssignmentData(filters), order_by=query.get("sort", "").split(",")[0])
-        self.paginator = Paginator(self.rows, PAGE)
-        self.page = self.paginator.get_page(query.get("page"))
-        self.most, self.most_matches = BoundedPaginator.MOST, search.MOST_MATCHES
+    def __init__(self, assignments: AssignmentQuerySet, reviewer: User, categories: dict[int, str]) -> None:
+        self.assignments = with_excerpts(assignments.select_related("sentiment", "language_model", "reviewer"))
+        self.reviewer, self.categories = reviewer, categories
+        self.now, self.soon = timezone.now(), timezone.now() + ReviewSettings.current().urgent
+        super().__init__(self.assignments)
 
-    def lines(self) -> Iterator[SafeString]:
-        """The rows' cells, put together here: the package finds out anew for each cell how it is made, which took most
-        of the page's time.
-        """
-        start = '<td role="cell" class="of-{}" data-label="{}">'
-        cells = [
-            (format_html(start, column.name, column.header), getattr(self, f"render_{column.name}"))
-            for column in self.columns
-        ]
-        assignments: Any = self.page.object_list
-        for assignment in assignments.data:
-            # Closing a cell is no text of anybody's.
-            made = (opening + conditional_escape(render(assignment)) + mark_safe("</td>") for opening, render in cells)  # noqa: S308
-            yield mark_safe("".join(made))  # noqa: S308 - escaped above
+    def get_column_class_names(self, _names: set[str], bound_column: Any) -> set[str]:
+        return {f"of-{bound_column.name}"}
 
-    def render_select(self, record: Assignment) -> SafeString | str:
+    @property
+    def is_sorted(self) -> bool:
+        """Whether another order than that of work was asked for."""
+        return bool(set(self.order_by) - {"priority"})
+
+    def order_priority(self, _assignments: object, _descending: bool) -> Ordered:
+        return by_priority(self.assignments, self.soon), True
+
+    def order_confidence(self, _assignments: object, descending: bool) -> Ordered:
+        return by_confidence(self.assignments, descending=descending), True
+
+    def order_age(self, _assignments: object, descending: bool) -> Ordered:
+        return by_arrival(self.assignments, descending=not descending), True
+
+    def render_select(self, value: int, record: Assignment) -> SafeString | str:
         if bulk.hindrance(record, self.reviewer, self.now):
             return ""
         return format_html(
             '<input type="hidden" name="shown" value="{0}"><input type="checkbox" name="assignment" value="{0}" '
             'aria-label="{1}">',
-            record.pk,
+            value,
             _("Select ticket %d") % record.ticket_id,
         )
 
-    def render_ticket(self, record: Assignment) -> SafeString:
-        url = reverse("classifier:ticket", args=[record.ticket_id])
-        return format_html('<a href="{}" dir="auto">{}</a>', url, excerpt_of(record))
+    def render_ticket(self, record: Assignment) -> str:
+        return excerpt_of(record)
 
     def render_reason(self, record: Assignment) -> str:
         return _("blind review") if record.blind else record.get_reason_display()
 
-    def render_category(self, record: Assignment) -> str:
-        return self.choices.categories.every.get(record.category_id or 0, "")
+    def render_category(self, value: int) -> str:
+        return self.categories[value]
 
-    def render_sentiment(self, record: Assignment) -> str:
-        return self.choices.sentiments.every.get(record.sentiment_id or 0, "")
-
-    def render_confidence(self, record: Assignment) -> str:
+    def render_confidence(self, value: float) -> str:
         """Rounded down, as on the ticket's page."""
-        return "" if record.confidence is None else f"{math.floor(record.confidence * 100 + 1e-9) / 100:.2f}"
+        return f"{math.floor(value * 100 + 1e-9) / 100:.2f}"
 
-    def render_model(self, record: Assignment) -> str:
-        return self.choices.models.get(record.language_model_id or 0, "")
+    def render_age(self, value: datetime) -> SafeString:
+        return _time(value, timesince(value, self.now, depth=1))
 
-    def render_language(self, record: Assignment) -> str:
-        return record.language
+    def render_due(self, value: datetime) -> SafeString:
+        if value <= self.now:
+            return _time(value, _("%s late") % timesince(value, self.now, depth=1), urgent=True)
+        return _time(value, _("in %s") % timeuntil(value, self.now, depth=1), urgent=value <= self.soon)
 
-    def render_age(self, record: Assignment) -> SafeString:
-        return _time(record.received_at, timesince(record.received_at, self.now, depth=1))
+    def render_assignee(self, value: User, record: Assignment) -> str:
+        return "" if record.is_free(self.now) else value.username
 
-    def render_due(self, record: Assignment) -> SafeString | str:
-        due = record.due_at
-        if due is None:
-            return ""
-        if due <= self.now:
-            return _time(due, _("%s late") % timesince(due, self.now, depth=1), urgent=True)
-        return _time(due, _("in %s") % timeuntil(due, self.now, depth=1), urgent=due <= self.data.data.urgent)
-
-    def render_assignee(self, record: Assignment) -> str:
-        return self.choices.in_hand[record.pk][1] if record.pk in self.choices.in_hand else ""
-
-    def render_take(self, record: Assignment) -> SafeString:
+    def render_take(self, value: int) -> SafeString:
         return format_html(
             '<button class="plain" formaction="{}">{} <span class="unseen">{}</span></button>',
-            reverse("review:take", args=[record.ticket_id]),
+            reverse("review:take", args=[value]),
             _("Review"),
-            _("ticket %d") % record.ticket_id,
+            _("ticket %d") % value,
         )
 
 
 def _time(moment: datetime, text: str, *, urgent: bool = False) -> SafeString:
-    exact = timezone.localtime(moment)
+    exact: Any = timezone.localtime(moment)
     kind = "urgent" if urgent else "moment"
     return format_html(
         '<time class="{}" datetime="{}" title="{}">{}</time>', kind, exact.isoformat(), f"{exact:%Y-%m-%d %H:%M}", text

@@ -14,14 +14,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
+from django_htmx.http import push_url
+from django_tables2 import RequestConfig
 
 from classifier import form_recovery
+from classifier.database.search import MOST_MATCHES
 from review.duplicates import incidents
 from review.http import HtmxHttpRequest
 from review.models import Assignment, Decision
 from review.screen import bulk
-from review.worklist.filter_options import Choices
 from review.worklist.filters import AssignmentFilter
+from review.worklist.listing import MOST, QueuePaginator
 from review.worklist.tables import AssignmentTable
 
 reviews = permission_required("review.add_decision", raise_exception=True)
@@ -35,13 +38,15 @@ UNDO = "undo"
 def queue(request: HtmxHttpRequest) -> HttpResponse:
     if selection := form_recovery.take(request, "review:accept"):
         return _preview(request, selection)
-    query, choices = _stated(request.GET), Choices.current()
-    filters = AssignmentFilter(query, request.user, choices)
-    context: dict[str, Any] = {"filters": filters, "table": AssignmentTable(query, filters, choices)}
+    filters = AssignmentFilter(request)
+    table = AssignmentTable(filters.qs, request.user, filters.category_names)
+    RequestConfig(request, paginate={"paginator_class": QueuePaginator}).configure(table)
+    context: dict[str, Any] = {"filters": filters, "table": table, "most": MOST, "most_matches": MOST_MATCHES}
     if request.htmx:
-        response = render(request, "review/worklist/_queue_table.html", context | {"swapped": True})
-        response["HX-Push-Url"] = _queue_url(query)
-        return response
+        return push_url(
+            render(request, "review/worklist/_queue_table.html", context | {"swapped": True}),
+            _queue_url(_stated(request.GET)),
+        )
     context |= {"undoable": _undoable(request), "undo_key": uuid4(), "incidents": incidents.now_waiting(request.user)}
     return render(request, "review/worklist/queue.html", context)
 

@@ -12,12 +12,12 @@ export class Finder {
     this.before = { radio: this.radio, typed: "" };
     this.list = document.createElement("ul");
     this.list.id = "found";
-    this.list.className = "found";
+    this.list.className = "offered";
     this.list.setAttribute("role", "listbox");
     this.list.setAttribute("aria-label", input.getAttribute("aria-label"));
     this.list.hidden = true;
     this.nothing = document.createElement("p");
-    this.nothing.className = "found nothing-found";
+    this.nothing.className = "offered nothing-found";
     this.nothing.setAttribute("role", "status");
     input.removeAttribute("list");
     input.setAttribute("role", "combobox");

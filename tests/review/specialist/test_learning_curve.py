@@ -11,7 +11,7 @@ from review.specialist import curve_chart, learning_curve
 from review.specialist.curve_chart import END, Scales
 from review.specialist.learning_curve import Point
 from review.stats.agreement import Estimate
-from review.stats.charts import LEFT, PLOT, TOP
+from review.stats.svg import LEFT, PLOT, TOP
 
 COUNTS = (50, 100, 200, 400, 800)
 BOTTOM = TOP + PLOT
@@ -123,8 +123,8 @@ def test_everything_that_is_drawn_stands_in_the_frame(points: list[Point]) -> No
 
 def test_marks_are_round_numbers_with_room_for_what_is_to_come() -> None:
     axes = Scales.over([Point(894, 650, 1_000)]).axes
-    assert [tick.percent for tick in axes.x] == [0, 200, 400, 600, 800, 1_000]
-    assert [tick.percent for tick in axes.y] == [100, 90, 80, 70, 60]
+    assert [tick.label for tick in axes.x] == [0, 200, 400, 600, 800, 1_000]
+    assert [tick.label for tick in axes.y] == [100, 90, 80, 70, 60]
     assert axes.y[-1].at == BOTTOM
 
 

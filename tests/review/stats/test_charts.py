@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from review.stats import calibration, charts
 from review.stats.agreement import Estimate, share
-from review.stats.charts import (
+from review.stats.svg import (
     LEFT,
     PLOT,
     RIGHT,
@@ -34,7 +34,6 @@ def test_fuller_bins_have_larger_points_and_higher_bars() -> None:
     few, many = charts.reliability(bins).dots
     assert few.radius < many.radius == charts.LARGEST_DOT
     small, large = charts.reliability(bins).bars
-    assert (small.n, large.n) == (1, 9)
     assert small.height < large.height == charts.STRIP
     assert small.y + small.height == large.y + large.height == charts.reliability(bins).floor
 
@@ -47,7 +46,7 @@ def test_a_bin_of_next_to_nothing_can_still_be_seen() -> None:
 def test_no_bins_give_an_empty_diagram() -> None:
     drawn = charts.reliability([])
     assert (drawn.dots, drawn.bars) == ((), ())
-    assert [tick.percent for tick in drawn.axes.y] == [0, 25, 50, 75, 100]
+    assert [tick.label for tick in drawn.axes.y] == [0, 25, 50, 75, 100]
 
 
 def curve(right: list[bool], levels: list[float], threshold: float, asked: int | None = None) -> charts.RiskCoverage:
@@ -78,26 +77,26 @@ def test_the_scale_ends_a_little_above_the_highest_risk() -> None:
     ends = {}
     for wrong in (0, 4, 9, 15, 40, 90):
         axes = curve([False] * wrong + [True] * (100 - wrong), [0.5] * 100, 0.5).axes
-        ends[wrong] = axes.y[-1].percent
+        ends[wrong] = axes.y[-1].label
         assert axes.y[-1].at == TOP
     assert ends == {0: 5, 4: 5, 9: 10, 15: 20, 40: 50, 90: 100}
 
 
 def test_where_next_to_nothing_passes_the_curve_may_leave_the_drawing() -> None:
     drawn = curve([False] + [True] * 99, [0.99] + [0.5] * 99, 0.5)
-    assert drawn.axes.y[-1].percent == 5
+    assert drawn.axes.y[-1].label == 5
     assert points(drawn.line)[-1][1] < TOP
 
 
 def test_a_curve_of_one_point_is_drawn_as_a_point() -> None:
     drawn = curve([True], [0.7], 0.5)
-    assert len(points(drawn.line)) == len(drawn.ends) == 1
-    assert curve([True, False], [0.7, 0.9], 0.5).ends == ()
+    assert len(points(drawn.line)) == len(drawn.dots) == 1
+    assert curve([True, False], [0.7, 0.9], 0.5).dots == ()
 
 
 def test_no_answer_gives_an_empty_curve() -> None:
     drawn = curve([], [], 0.5, asked=10)
-    assert (drawn.line, drawn.ends, drawn.mark) == ("", (), None)
+    assert (drawn.line, drawn.dots, drawn.mark) == ("", (), None)
 
 
 def test_whiskers_are_on_a_line_that_holds_them_all() -> None:

@@ -5,21 +5,11 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.db import connection
-from django.db.models.functions import Mod
-from django.http import QueryDict
 from django.utils import timezone
 
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Ticket
 from review.duplicates import incidents
 from review.models import Assignment
-from review.worklist.filter_options import Choices
-from review.worklist.filters import AssignmentFilter
-from review.worklist.listing import stretches
 from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.postgresql
@@ -79,41 +69,6 @@ def test_the_next_ticket_is_found_by_an_index_and_nothing_is_sorted(ana: User) -
         free = Assignment.objects.in_lane(lane).free(now).answerable_by(ana)
         assert_walks("assignment_by_value", plan(free.order_by("-value", "pk")))
         assert_walks("assignment_by_due", plan(free.filter(due_at__lte=now).order_by("due_at")))
-
-
-@pytest.mark.usefixtures("many")
-def test_what_the_queue_is_filtered_by_is_found_in_the_order_of_value(ana: User) -> None:
-    chosen: dict[str, Any] = {
-        "reason": "disagreement",
-        "category": Category.objects.last(),
-        "sentiment": Sentiment.objects.last(),
-        "language_model": LanguageModel.objects.last(),
-        "language": "de",
-    }
-    Assignment.objects.update(due_at=None)
-    tenth = Assignment.objects.annotate(tenth=Mod("pk", 10)).filter(tenth=0).update(**chosen)
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    for name, value in chosen.items():
-        query = QueryDict(mutable=True)
-        query["model" if name == "language_model" else name] = str(getattr(value, "pk", value))
-        assignments = AssignmentFilter(query, ana, Choices.current()).passed_over()
-        *_due_soon, others = stretches("", descending=False, urgent=timezone.now(), in_hand=[])
-        assert assignments.count() == tenth
-        assert_walks(f"assignment_by_{name}", plan(assignments.filter(others.among).order_by(*others.by), 25))
-
-
-@pytest.mark.usefixtures("many")
-@pytest.mark.parametrize("descending", [False, True])
-def test_the_queue_is_sorted_by_label_or_language_along_an_index(ana: User, descending: bool) -> None:
-    Assignment.objects.update(language="de")
-    with connection.cursor() as cursor:
-        cursor.execute("ANALYZE")
-    assignments = AssignmentFilter(QueryDict(), ana, Choices.current()).passed_over()
-    for column in ("reason", "category", "sentiment", "model", "language"):
-        found, _empty = stretches(column, descending=descending, urgent=timezone.now(), in_hand=[])
-        index = f"assignment_by_{'language_model' if column == 'model' else column}"
-        assert_walks(index, plan(assignments.filter(found.among).order_by(*found.by), 25))
 
 
 @pytest.mark.usefixtures("many")

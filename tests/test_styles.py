@@ -1,0 +1,41 @@
+"""Style sheets say each thing once, and nothing of what no page has."""
+
+import re
+from collections import defaultdict
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+SHEETS = sorted((ROOT / "static" / "css").glob("*.css"))
+SOURCES = [
+    ROOT / "templates",
+    ROOT / "static" / "js",
+    *(ROOT / name for name in ("classifier", "review", "ticketclf_site")),
+]
+COMPUTED = ("of-", "shade-")
+"""Classes that end in a name or number of a row or field."""
+
+
+def selectors(sheet: Path) -> set[str]:
+    """Outside of media queries, where the same things are said anew on purpose."""
+    text = re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)
+    top_level = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", text)
+    return {one.strip() for rule in re.findall(r"([^{}]+)\{", top_level) for one in re.split(r",(?![^(]*\))", rule)}
+
+
+def used() -> set[str]:
+    files = (path for source in SOURCES for path in source.rglob("*") if path.suffix in {".html", ".js", ".py"})
+    return {word for path in files for word in re.findall(r"[\w-]+", path.read_text())}
+
+
+def test_no_two_style_sheets_say_how_the_same_thing_looks() -> None:
+    sheets: dict[str, list[str]] = defaultdict(list)
+    for sheet in SHEETS:
+        for selector in selectors(sheet):
+            sheets[selector].append(sheet.name)
+    assert {selector: names for selector, names in sheets.items() if len(names) > 1} == {}
+
+
+def test_every_class_that_is_styled_is_one_that_a_page_has() -> None:
+    words = used()
+    styled = {name for sheet in SHEETS for name in re.findall(r"\.([a-z][\w-]*)", sheet.read_text())}
+    assert {name for name in styled if name not in words and not name.startswith(COMPUTED)} == set()
