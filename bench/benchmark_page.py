@@ -24,7 +24,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     from review.gold.snapshots import Filters
     from review.models import (
         Contender,
-        Family,
+        DuplicateGroup,
         GoldLabel,
         Side,
     )
@@ -33,7 +33,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     Category.objects.bulk_create(Category(name=f"Category {number}") for number in range(more_categories))
     categories = [one for one in Category.objects.active() if not one.children.exists()]
     sentiments = list(Sentiment.objects.active())
-    family = Family.objects.create(side=Side.BENCHMARK)
+    group = DuplicateGroup.objects.create(side=Side.BENCHMARK)
     GoldLabel.objects.bulk_create(
         GoldLabel(
             text=text,
@@ -41,7 +41,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
             category=chance.choice(categories),
             sentiment=chance.choice(sentiments),
             origin=GoldLabel.Origin.IMPORT,
-            family=family,
+            group=group,
         )
         for text in messages(items)
     )

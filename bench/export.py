@@ -24,11 +24,11 @@ from bench.harness import (
 _SERIES = "WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < {number})"
 _POSTGRES = "WITH series(i) AS (SELECT generate_series(1, {number}))"
 _GOLD = """
-INSERT INTO review_goldlabel (id, text, digest, category_id, sentiment_id, origin, state, note, family_id,
+INSERT INTO review_goldlabel (id, text, digest, category_id, sentiment_id, origin, state, note, group_id,
     said_category_id, said_sentiment_id, said_confidence, corrected, people, share, language, source, labelled_at,
     created_at)
 {series} SELECT i + 1000, t.text || ' (' || i || ')', 'd' || i, {category}, {sentiment}, 'decision', 'active', '',
-    {family}, {category}, {sentiment}, 0.6, {no}, 1, 0.855, 'en', 'mail', '2026-01-01 00:00:00+00:00',
+    {group}, {category}, {sentiment}, 0.6, {no}, 1, 0.855, 'en', 'mail', '2026-01-01 00:00:00+00:00',
     '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _ITEMS = """
@@ -48,10 +48,10 @@ def fill(number: int) -> None:
     from django.db import connection, transaction
 
     from classifier.models import Category, ContractVersion, Sentiment
-    from review.models import Family, Snapshot
+    from review.models import DuplicateGroup, Snapshot
 
     texts = messages(150)
-    family = Family.objects.create(side="training")
+    group = DuplicateGroup.objects.create(side="training")
     category, sentiment = Category.objects.all()[0], Sentiment.objects.all()[0]
     names = {"categories": [[category.pk, category.name, ""]], "sentiments": [[sentiment.pk, sentiment.name, ""]]}
     counts = {"side": {"training": number}, "category": {category.pk: number}, "sentiment": {sentiment.pk: number}}
@@ -66,7 +66,7 @@ def fill(number: int) -> None:
     values: dict[str, object] = {
         "category": category.pk,
         "sentiment": sentiment.pk,
-        "family": family.pk,
+        "group": group.pk,
         "texts": len(texts),
     }
     values |= {"no": "0" if connection.vendor == "sqlite" else "false", "snapshot": snapshot.pk, "series": series}

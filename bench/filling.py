@@ -118,7 +118,7 @@ def _without_indexes(cursor: Any) -> list[str]:
 
 def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list[str]:
     from classifier.models import Prediction, Ticket, Verdict
-    from review.models import Assignment, Decision, Likeness
+    from review.models import Assignment, Decision
 
     ago = _AGO.format(last=most)
     text = "(SELECT value FROM bench_text WHERE id = i % 150) || ' (' || i || ')'"
@@ -130,6 +130,7 @@ def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list
     statements = []
     for condition, ticket in kinds.items():
         series = f"generate_series({first}, {last}) i WHERE {condition}"
+        bands = series.replace(" WHERE ", ", generate_series(1, 4) WHERE ")
         said = label | {"confidence": confidence if condition == HELD else f"0.85 + {confidence} / 10"}
         own = {"id": "i", "text": text, "customer": "'c' || (i % 50000) || '@example.org'", "external_id": "i::text"}
         own |= {"received_at": ago, "available_at": ago} | (label if condition == SETTLED else {})
@@ -145,12 +146,12 @@ def _statements(kinds: dict[str, Any], first: int, last: int, most: int) -> list
         ]
         if condition == ACCEPTED:
             continue
-        assignment = {"id": "i", "ticket_id": "i", '"group"': "i", "value": f"0.5 * (1 - {confidence})"}
+        assignment = {"id": "i", "ticket_id": "i", "group_id": "10000000 + i", "value": f"0.5 * (1 - {confidence})"}
         assignment |= {"received_at": ago, "created_at": ago} | said
-        like = {"ticket_id": "i", '"group"': "i"} | {f"band_{number}": f"i * {number + 1}" for number in range(4)}
         statements += [
+            f"INSERT INTO review_duplicategroup (id, side) SELECT 10000000 + i, '' FROM {series}",  # noqa: S608 - ours
+            f"INSERT INTO review_band (value, group_id, ticket_id) SELECT i, 10000000 + i, i FROM {bands}",  # noqa: S608 - ours
             _copied(Assignment, ticket, assignment, series),
-            _copied(Likeness, ticket, like, series),
         ]
         if condition == SETTLED:
             decided = {

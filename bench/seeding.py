@@ -24,12 +24,13 @@ FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentimen
 _VERDICTS = """
 INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, accepted, reason, current, created_at)
 {series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
+_GROUPS = "INSERT INTO review_duplicategroup (id, side) {series} SELECT 10000000 + i, '' FROM series"
 _SEATS = """
 INSERT INTO review_assignment (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value,
-    "group", received_at, language, reason, category_id, sentiment_id, confidence, language_model_id)
+    group_id, received_at, language, reason, category_id, sentiment_id, confidence, language_model_id)
 {series} SELECT t.id, 1, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at,
-    0.5 * (1 - p.confidence), t.id, t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id, p.confidence,
-    p.language_model_id
+    0.5 * (1 - p.confidence), 10000000 + t.id, t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id,
+    p.confidence, p.language_model_id
 FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON p.ticket_id = i"""
 CHUNK = 100_000
 
@@ -45,7 +46,7 @@ def fill_desk(tickets: int) -> None:
         for first in range(Ticket.objects.count() + 1, tickets + 1, CHUNK):
             series = _SERIES[connection.vendor].format(first=first, last=min(first + CHUNK - 1, tickets))
             with connection.cursor() as cursor:
-                for statement in (_TICKETS, _PREDICTIONS, _VERDICTS, _SEATS):
+                for statement in (_TICKETS, _PREDICTIONS, _VERDICTS, _GROUPS, _SEATS):
                     cursor.execute(statement.format(series=series, **values))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")

@@ -13,13 +13,13 @@ from classifier.privacy import traces
 from classifier.privacy.erasure import change, wipe
 from classifier.privacy.redaction import Wiping
 from review.gold.disputes import SOURCE
+from review.gold.gold_labels import forget
 from review.models import (
     Audit,
     Band,
     Decision,
     GoldLabel,
     LabelIssue,
-    Likeness,
     Result,
     ReviewSettings,
     SnapshotItem,
@@ -34,7 +34,7 @@ def on_erasing(tickets: Sequence[Ticket], wiping: Wiping, **_signal: Any) -> set
     golds = _golds(tickets, wiping)
     _keep_findings(tickets, wiping)
     if not wiping.masks:
-        Likeness.objects.filter(ticket__in=tickets).update(band_0=None, band_1=None, band_2=None, band_3=None)
+        Band.objects.filter(ticket__in=tickets).delete()
     needed = [one.ticket_id for one in golds if one.ticket_id]
     for rows in (Decision.objects, Audit.objects):
         needed += rows.filter(ticket__in=tickets).values_list("ticket", flat=True)
@@ -83,6 +83,6 @@ def _wipe_golds(golds: Sequence[GoldLabel], wiping: Wiping) -> None:
             gold.state = GoldLabel.State.RETIRED
     GoldLabel.objects.bulk_update(golds, ["text", "note", "digest", "state"])
     if not wiping.masks:
-        Band.objects.filter(gold__in=golds).delete()
+        forget(golds)
         LabelIssue.objects.filter(gold__in=golds).delete()
     wiping.count("gold labels", len(golds))

@@ -10,7 +10,7 @@ pytestmark = pytest.mark.once
 ROOT = Path(__file__).resolve().parent.parent
 PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
 PURE += ["classifier/security/prompt_injection.py", "classifier/security/prompt_injection_patterns.py"]
-PURE += [f"review/{name}.py" for name in ("agreement", "keys", "likeness", "order")]
+PURE += [f"review/{name}.py" for name in ("agreement", "keys", "minhash", "order")]
 PURE += [
     "classifier/database/batches.py",
     "classifier/tickets/highlighting.py",

@@ -25,7 +25,12 @@ from classifier.models import (
 )
 from classifier.pipeline import runner
 from review.gold import gold_labels
-from review.models import Assignment, Decision, ReviewSettings
+from review.models import (
+    Assignment,
+    Decision,
+    DuplicateGroup,
+    ReviewSettings,
+)
 from review.specialist import training
 from review.workflow import decisions
 from review.workflow.decisions import Label
@@ -46,7 +51,7 @@ OWN = {
     "ticket_id": "one.ticket_id + n",
     "prediction_id": "one.prediction_id + n",
     "assignment_id": "one.assignment_id + n",
-    "group": 'one."group" + n',
+    "group_id": "one.group_id + n",
     "external_id": "'x' || n",
     "customer": "'c' || n % 50",
 }
@@ -67,7 +72,7 @@ def many(embedded_gate: Gate, ana: User) -> int:
     runner.work_off()
     assignment, said = Assignment.objects.select_related("ticket").get(), Prediction.objects.get()
     decisions.decide(assignment, ana, Label(said.category, said.sentiment), key=uuid4())
-    for model in (Ticket, Prediction, Verdict, Assignment, Decision):
+    for model in (Ticket, DuplicateGroup, Prediction, Verdict, Assignment, Decision):
         copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Assignment else {}))
     Decision.objects.update(created_at=timezone.now() - timedelta(days=9))
     Ticket.objects.filter(pk__gt=ticket.pk).update(state=Ticket.State.ACCEPTED, category=None, sentiment=None)

@@ -84,7 +84,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.permissions.OneQueryBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
 # Sign-in is throttled: after so many failures of one name from one address it waits. Behind a proxy everybody has the
 # proxy's address, so there the name alone counts.
 AXES_FAILURE_LIMIT = 8
@@ -185,8 +185,7 @@ def _database() -> dict[str, Any]:
         # A file, for threads cannot meet in a database that lives in one connection's memory.
         database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     else:
-        # Statements that are sent apart from their values stay planned from the first on.
-        database["OPTIONS"] = POSTGRESQL_OPTIONS | database.get("OPTIONS", {}) | {"prepare_threshold": 0}
+        database["OPTIONS"] = POSTGRESQL_OPTIONS | database.get("OPTIONS", {})
     return database
 
 
@@ -204,7 +203,6 @@ WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
 
-SESSION_ENGINE = "ticketclf_site.sign_in.sessions"
 CSRF_FAILURE_VIEW = "ticketclf_site.sign_in.form_recovery.csrf_failure"
 LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "classifier:inbox"

@@ -41,8 +41,8 @@ class SideFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         if self.value() == "none":
-            return queryset.filter(family=None)
-        return queryset.filter(family__side=self.value()) if self.value() else queryset
+            return queryset.filter(group=None)
+        return queryset.filter(group__side=self.value()) if self.value() else queryset
 
 
 class LookFilter(admin.SimpleListFilter):
@@ -83,7 +83,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
 
     form = GoldLabelForm
     list_display = ("__str__", "category", "sentiment", "side_shown", "origin", "state", "people", "labelled_at")
-    list_select_related = ("category", "sentiment", "family")
+    list_select_related = ("category", "sentiment", "group")
     list_filter = ("state", SideFilter, LookFilter, "origin", "corrected", "category", "sentiment")
     search_fields = ("text",)
     actions = ("retire", "put_back", "dispute")

@@ -1,55 +1,162 @@
-"""Which group of near-duplicates a ticket belongs to: that of an earlier one that it is like, or a new one."""
+"""Places texts in duplicate groups, at a cost that does not grow with the size of a group."""
 
-from collections.abc import Sequence
+from __future__ import annotations
 
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from django.db import connection
+from django.db.models.functions import Left
+
+from classifier.database.batches import chunked
 from classifier.models import Ticket
 from review.duplicates import minhash
-from review.models import Likeness
+from review.models import (
+    Assignment,
+    Band,
+    DuplicateGroup,
+    GoldLabel,
+)
 
-MOST_CANDIDATES = 200
-"""First tickets of groups that new ones are compared with; a band that very many share tells nothing more."""
+CHUNK = 2_000
+MOST_A_BAND, MOST_OF_A_GROUP = 16, 4
+"""How many texts one band leads to, and how many of one group: a band that more texts share says little."""
+MOST_COMPARED = 32
+"""Texts that one is compared with: those that share most bands, as near-duplicates do."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Kind:
+    """What is grouped. A text that is at least as similar as `covered` to one that represents a group represents it
+    no better.
+    """
+
+    model: type[Ticket | GoldLabel]
+    field: str
+    bands: int
+    covered: float
+
+
+TICKETS = Kind(model=Ticket, field="ticket", bands=minhash.BANDS, covered=minhash.ALIKE)
+"""All are alike to the first of the group, so small steps never lead from one text to quite another."""
+GOLD_LABELS = Kind(model=GoldLabel, field="gold", bands=minhash.MOST_BANDS, covered=1.0)
+"""What is alike to any of a group belongs to it, so that near-duplicates never stand on different sides."""
+
+
+class Near(NamedTuple):
+    """A duplicate group, and how similar one of its texts is."""
+
+    group: DuplicateGroup
+    similarity: float
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Representative:
+    group: DuplicateGroup
+    shingles: frozenset[int]
+    fresh: Ticket | GoldLabel | None = None
+    """Whose bands are not stored yet."""
+
+
+class DuplicateIndex:
+    """Finds the groups of some texts, among stored ones and those placed before them."""
+
+    def __init__(self, kind: Kind, texts: Iterable[str]) -> None:
+        self._kind = kind
+        self._shingles = {text: minhash.shingles(text) for text in texts}
+        self._bands = {text: minhash.bands(shingles, kind.bands) for text, shingles in self._shingles.items()}
+        self._by_band: dict[int, list[tuple[int, _Representative]]] = {}
+        self._opened: list[DuplicateGroup] = []
+        self._load(list(_stored(kind, {value for bands in self._bands.values() for value in bands})))
+
+    def _load(self, bands: Sequence[tuple[int, int, int, int]]) -> None:
+        groups = _in_bulk({group for _pk, _value, group, _owner in bands})
+        group_of = {owner: groups[group] for _pk, _value, group, owner in bands}
+        representatives = {
+            owner: _Representative(group_of[owner], minhash.shingles(text))
+            for owner, text in _texts(self._kind, group_of)
+        }
+        for pk, value, _group, owner in bands:
+            self._by_band.setdefault(value, []).append((pk, representatives[owner]))
+
+    def near(self, text: str) -> list[Near]:
+        """The groups with a near-duplicate of this text, nearest first, the oldest of equals; each by the first
+        near-duplicate in order of shared bands.
+        """
+        shared = Counter(other for value in self._bands[text] for _pk, other in self._by_band.get(value, ()))
+        found: dict[int, Near] = {}
+        compared = 0
+        for other, _number in shared.most_common():
+            if id(other.group) not in found and compared < MOST_COMPARED:
+                compared += 1
+                similarity = minhash.similarity(self._shingles[text], other.shingles)
+                if similarity >= minhash.ALIKE:
+                    found[id(other.group)] = Near(other.group, similarity)
+        return sorted(found.values(), key=lambda near: (-near.similarity, near.group.pk or float("inf")))
+
+    def place(self, owner: Ticket | GoldLabel, near: Sequence[Near], side: str = "") -> DuplicateGroup:
+        """The nearest of these groups, or a new one on this side where there is none."""
+        if not near:
+            self._opened.append(DuplicateGroup(side=side))
+        group, similarity = near[0] if near else Near(self._opened[-1], 0.0)
+        if similarity < self._kind.covered:
+            self.represent(owner, group)
+        return group
+
+    def represent(self, owner: Ticket | GoldLabel, group: DuplicateGroup) -> None:
+        """Let others find the group by this text."""
+        representative = _Representative(group, self._shingles[owner.text], owner)
+        for value in self._bands[owner.text]:
+            entries = self._by_band.setdefault(value, [])
+            if sum(other.group is group for _pk, other in entries) < MOST_OF_A_GROUP:
+                entries.append((0, representative))
+
+    def save_groups(self) -> None:
+        """Store the new groups."""
+        DuplicateGroup.objects.bulk_create(self._opened)
+
+    def save_bands(self) -> None:
+        """Store how the groups are found; groups and texts have to be stored by then (in SQL: there are many)."""
+        surplus = [pk for entries in self._by_band.values() for pk, _other in entries[:-MOST_A_BAND] if pk]
+        Band.objects.filter(pk__in=surplus).delete()
+        with connection.cursor() as cursor:
+            cursor.executemany(
+                f"INSERT INTO review_band (value, group_id, {self._kind.field}_id) VALUES (%s, %s, %s)",  # noqa: S608
+                [
+                    (value, other.group.pk, other.fresh.pk)
+                    for value, entries in self._by_band.items()
+                    for _pk, other in entries[-MOST_A_BAND:]
+                    if other.fresh
+                ],
+            )
 
 
 def groups_of(tickets: Sequence[Ticket]) -> dict[int, int]:
-    """By ticket, its group; what is new of it is stored. A group is named by the first of its tickets, and all others
-    are like that one, so no chain of small steps leads from one text to quite another.
-    """
-    groups = dict(Likeness.objects.filter(pk__in=[ticket.pk for ticket in tickets]).values_list("pk", "group"))
-    fresh = [ticket for ticket in tickets if ticket.pk not in groups]
-    found = {ticket.pk: minhash.shingles(ticket.text) for ticket in fresh}
-    bands = {pk: minhash.bands(shingles) for pk, shingles in found.items()}
-    firsts = _Firsts(list(bands.values()))
-    rows = []
-    for ticket in fresh:
-        group = firsts.most_alike(found[ticket.pk], bands[ticket.pk])
-        rows.append(Likeness(ticket=ticket, group=group or ticket.pk))
-        groups[ticket.pk] = rows[-1].group
-        if group is None:
-            rows[-1].bands = bands[ticket.pk]
-            firsts.add(rows[-1], found[ticket.pk])
-    Likeness.objects.bulk_create(rows)
-    return groups
+    """By ticket, its duplicate group; one that had none is placed."""
+    assignments = Assignment.objects.filter(ticket__in=tickets)
+    known: dict[int, Any] = dict(assignments.order_by().values_list("ticket", "group"))
+    fresh = [ticket for ticket in tickets if ticket.pk not in known]
+    index = DuplicateIndex(TICKETS, [ticket.text for ticket in fresh])
+    placed = {ticket.pk: index.place(ticket, index.near(ticket.text)) for ticket in fresh}
+    index.save_groups()
+    index.save_bands()
+    return known | {ticket: group.pk for ticket, group in placed.items()}
 
 
-class _Firsts:
-    """The first tickets of the groups that new ones may belong to: the latest that share a band with any of them."""
+def _stored(kind: Kind, values: Collection[int]) -> Iterable[tuple[int, int, int, int]]:
+    """Key, value, group and owner of the bands with these values, oldest first."""
+    bands = Band.objects.filter(**{f"{kind.field}__isnull": False}).order_by("pk")
+    for part in chunked(values, CHUNK):
+        yield from bands.filter(value__in=part).values_list("pk", "value", "group", kind.field)
 
-    def __init__(self, bands: Sequence[tuple[int, ...]]) -> None:
-        self._shingles: dict[int, frozenset[int]] = {}
-        self._by_band: dict[tuple[int, int | None], list[int]] = {}
-        if bands:
-            candidates = Likeness.objects.firsts_sharing(bands).select_related("ticket").order_by("-pk")
-            for row in candidates[:MOST_CANDIDATES]:
-                self.add(row, minhash.shingles(row.ticket.text))
 
-    def add(self, first: Likeness, shingles: frozenset[int]) -> None:
-        self._shingles[first.group] = shingles
-        for place in enumerate(first.bands):
-            self._by_band.setdefault(place, []).append(first.group)
+def _texts(kind: Kind, pks: Collection[int]) -> Iterable[tuple[int, str]]:
+    texts = kind.model._default_manager.order_by()
+    for part in chunked(pks, CHUNK):
+        yield from texts.filter(pk__in=part).values_list("pk", Left("text", minhash.READ_CHARACTERS))
 
-    def most_alike(self, shingles: frozenset[int], bands: tuple[int, ...]) -> int | None:
-        """The group whose first ticket is most alike, the oldest of several, if any is alike enough."""
-        candidates = {group for place in enumerate(bands) for group in self._by_band.get(place, [])}
-        alike = [(minhash.similarity(shingles, self._shingles[group]), -group) for group in candidates]
-        best = max(alike, default=(0.0, 0))
-        return -best[1] if best[0] >= minhash.ALIKE else None
+
+def _in_bulk(pks: Collection[int]) -> dict[int, DuplicateGroup]:
+    return {pk: group for part in chunked(pks, CHUNK) for pk, group in DuplicateGroup.objects.in_bulk(part).items()}

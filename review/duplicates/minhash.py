@@ -1,4 +1,4 @@
-"""How alike two texts are: MinHash over character shingles, in bands, so that candidates are found by an index. Pure.
+"""How similar two texts are: MinHash over character shingles, in bands, so that candidates are found by an index. Pure.
 
 Broder (1997), "On the resemblance and containment of documents", for the signature; Leskovec, Rajaraman and Ullman,
 "Mining of Massive Datasets", section 3.4, for the bands. With four bands of three rows, two texts whose shingles have
@@ -18,6 +18,7 @@ READ_CHARACTERS = 2_000
 ALIKE = 0.6
 """From this Jaccard similarity on, two texts count as near-duplicates."""
 
+_PLACES = np.arange(0, 8 * SHINGLE, 8, dtype=np.uint64)
 _NUMBERS = re.compile(r"\d+")
 _OTHER = re.compile(r"[\W_]+")
 # Any fixed odd numbers will do; they must never change, for stored bands were made with them.
@@ -28,12 +29,13 @@ _SHIFTS = np.array([0xC2B2AE3D27D4EB4F * (row + 1) & (2**61 - 1) for row in rang
 
 
 def shingles(text: str) -> frozenset[int]:
-    """Hashes of the text's overlapping sequences of SHINGLE bytes (five letters, or two ideographs); numbers count as
+    """The text's overlapping sequences of SHINGLE bytes (five letters, or two ideographs); numbers count as
     one, case and marks not at all.
     """
     plain = _OTHER.sub(" ", _NUMBERS.sub("0", text[:READ_CHARACTERS].casefold())).strip() or text[:READ_CHARACTERS]
-    encoded = plain.encode(errors="replace")
-    return frozenset(zlib.crc32(encoded[at : at + SHINGLE]) for at in range(max(len(encoded) - SHINGLE + 1, 1)))
+    encoded = np.frombuffer(plain.encode(errors="replace").ljust(SHINGLE, b"\0"), np.uint8).astype(np.uint64)
+    windows = np.lib.stride_tricks.sliding_window_view(encoded, SHINGLE)
+    return frozenset((windows << _PLACES).sum(axis=1, dtype=np.uint64).tolist())
 
 
 def bands(found: frozenset[int], number: int = BANDS) -> tuple[int, ...]:
@@ -55,4 +57,10 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
 
 def similarity(one: frozenset[int], other: frozenset[int]) -> float:
     """The Jaccard similarity of two sets of shingles, in [0, 1]."""
-    return len(one & other) / len(one | other)
+    shared = len(one & other)
+    return shared / (len(one) + len(other) - shared)
+
+
+def are_alike(one: frozenset[int], other: frozenset[int]) -> bool:
+    """Whether two texts, by their shingles, are near-duplicates."""
+    return similarity(one, other) >= ALIKE

@@ -94,7 +94,7 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
             share=share,
             barred=by,
             value=priority.drawn(review_settings.draw(ticket.pk, "place")),
-            group=group,
+            group_id=group,
             received_at=timezone.now(),
             language=ticket.language,
         )

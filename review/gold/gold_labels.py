@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from itertools import count
-from typing import Any
 
 from django.db import transaction
 from django.utils import timezone
@@ -13,11 +12,12 @@ from django.utils import timezone
 from classifier.database.batches import chunked
 from classifier.models import Ticket
 from review.duplicates import minhash
+from review.duplicates.groups import GOLD_LABELS, MOST_OF_A_GROUP, DuplicateIndex
 from review.models import (
     Assignment,
     Band,
     Decision,
-    Family,
+    DuplicateGroup,
     GoldLabel,
     ReviewSettings,
     Side,
@@ -25,8 +25,8 @@ from review.models import (
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
-CHUNK, BANDS = 200, 2_000
-"""Tickets, and parts of signatures, that one statement looks up."""
+CHUNK = 200
+"""Tickets that one transaction follows."""
 TURN = 5_000
 """Decisions that are followed before it is put down how far that has come."""
 OVERLAP = timedelta(minutes=2)
@@ -82,38 +82,51 @@ def follow(ticket_pks: Sequence[int]) -> None:
 
 @transaction.atomic
 def place(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
-    """Store new gold labels, each on the side of what it is like, or else on the one that its hash draws.
+    """Store new gold labels, each on the side of its near-duplicates, or else on the one that its hash draws.
 
-    `sides` may say by digest where a text that is like no other goes. A text alike to both sides goes to neither.
+    `sides` says by digest where texts without near-duplicates go. A text with near-duplicates on both sides goes to
+    neither.
     """
-    review_settings = _lock()
-    neighbours = _Neighbours(labels)
+    review_settings, index = _lock(), DuplicateIndex(GOLD_LABELS, [label.text for label in labels])
     for label in labels:
-        near = neighbours.of(label.digest)
-        known = {family.side: family for family in near}
-        if not known:
+        near = index.near(label.text)
+        if len({one.group.side for one in near}) < 2:
             drawn = (
                 Side.BENCHMARK
                 if review_settings.draw(label.digest, "side") < review_settings.benchmark_share
                 else Side.TRAINING
             )
-            label.family = Family.objects.create(side=sides.get(label.digest, drawn))
-        elif len(known) == 1:
-            label.family = min(near, key=lambda family: family.pk)
-        neighbours.settle(label)
+            label.group = index.place(label, near, sides.get(label.digest, drawn))
+    index.save_groups()
     GoldLabel.objects.bulk_create(labels)
-    bands = [Band(gold=label, value=value) for label in labels for value in neighbours.bands[label.digest]]
-    Band.objects.bulk_create(bands)
+    index.save_bands()
 
 
 def leaks(texts: Iterable[str]) -> list[GoldLabel]:
-    """Benchmark labels that are alike to one of these texts (the examples of a contract, say), which would give them
-    away.
+    """Benchmark labels that are near-duplicates of one of these texts (the examples of a contract, say), which would
+    give them away.
     """
-    seen = [GoldLabel(text=text, digest=GoldLabel.digest_of(text)) for text in texts]
-    near = _Neighbours(seen)
-    digests = {digest for one in seen for digest in near.alike(one.digest)}
-    return list(GoldLabel.objects.on_side(Side.BENCHMARK).filter(digest__in=digests))
+    seen = set(texts)
+    index = DuplicateIndex(GOLD_LABELS, seen)
+    groups = {one.group for text in seen for one in index.near(text)}
+    shown = [minhash.shingles(text) for text in seen]
+    return [
+        label
+        for label in GoldLabel.objects.on_side(Side.BENCHMARK).filter(group__in=groups)
+        if any(minhash.are_alike(minhash.shingles(label.text), one) for one in shown)
+    ]
+
+
+def forget(erased: Sequence[GoldLabel]) -> None:
+    """Find no group by these labels any more, but by others of it; part of a transaction that has locked the desk."""
+    Band.objects.filter(gold__in=erased).delete()
+    others = GoldLabel.objects.exclude(digest__startswith="erased:").filter(bands=None)
+    for group in DuplicateGroup.objects.filter(gold_labels__in=erased).distinct():
+        heirs = others.filter(group=group)[:MOST_OF_A_GROUP]
+        index = DuplicateIndex(GOLD_LABELS, [label.text for label in heirs])
+        for label in heirs:
+            index.represent(label, group)
+        index.save_bands()
 
 
 def _lock() -> ReviewSettings:
@@ -195,40 +208,3 @@ def _contradict(twin: GoldLabel, label: GoldLabel) -> None:
         twin.state, twin.note = State.CONTRADICTED, f"#{label.ticket_id}: {label.category} | {label.sentiment}"
         if twin.pk:
             twin.save(update_fields=["state", "note"])
-
-
-class _Neighbours:
-    """Gold labels whose texts are near-duplicates of some new ones: stored ones, and those placed before them."""
-
-    def __init__(self, labels: Sequence[GoldLabel]) -> None:
-        self._shingles = {label.digest: minhash.shingles(label.text) for label in labels}
-        self.bands = {digest: minhash.bands(found, minhash.MOST_BANDS) for digest, found in self._shingles.items()}
-        self._families: dict[str, Family | None] = {}
-        self._by_band: dict[int, list[str]] = {}
-        values = {value for bands in self.bands.values() for value in bands}
-        for value, digest, text, family in self._stored(values):
-            self._shingles.setdefault(digest, minhash.shingles(text))
-            self._families[digest] = family
-            self._by_band.setdefault(value, []).append(digest)
-
-    def _stored(self, values: Iterable[int]) -> Iterator[tuple[int, str, str, Family | None]]:
-        for part in chunked(values, BANDS):
-            for band in Band.objects.filter(value__in=part).select_related("gold__family").order_by("pk"):
-                yield band.value, band.gold.digest, band.gold.text, band.gold.family
-
-    def alike(self, digest: str) -> set[str]:
-        """The digests of stored and placed texts that are near-duplicates of this one."""
-        near = {other for value in self.bands[digest] for other in self._by_band.get(value, [])}
-        own = self._shingles[digest]
-        return {other for other in near if minhash.similarity(own, self._shingles[other]) >= minhash.ALIKE}
-
-    def of(self, digest: str) -> list[Family]:
-        """Their families."""
-        families: Iterable[Any] = (self._families[other] for other in self.alike(digest))
-        return [family for family in families if family]
-
-    def settle(self, label: GoldLabel) -> None:
-        """From now on this one counts as well."""
-        self._families[label.digest] = label.family
-        for value in self.bands[label.digest]:
-            self._by_band.setdefault(value, []).append(label.digest)

@@ -67,7 +67,7 @@ class Filters:
             "language__in": self.languages,
         }
         narrowing = {name: value for name, value in conditions.items() if value}
-        return labels.filter(family__side__in=self.sides, **narrowing)
+        return labels.filter(group__side__in=self.sides, **narrowing)
 
     def told(self) -> dict[str, str]:
         """What narrows, by name, as a manifest tells it: the same for the same choice in another order."""
@@ -152,7 +152,7 @@ _KEPT = ("gold_id", *SnapshotItem.KEPT)
 _COLUMNS = {
     "category": "category_id",
     "sentiment": "sentiment_id",
-    "side": "family__side",
+    "side": "group__side",
     "said_category": "said_category_id",
     "said_sentiment": "said_sentiment_id",
 }
@@ -160,9 +160,7 @@ _COLUMNS = {
 
 def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
     """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
-    training_first = Case(
-        When(family__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField()
-    )
+    training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
     labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
     return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
 

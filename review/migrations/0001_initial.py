@@ -50,20 +50,6 @@ class Migration(migrations.Migration):
 
     operations = [
         migrations.CreateModel(
-            name='Likeness',
-            fields=[
-                ('ticket', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='likeness', serialize=False, to='classifier.ticket')),
-                ('group', models.BigIntegerField(db_index=True, help_text='The key of the first ticket of the group.')),
-                ('band_0', models.BigIntegerField(db_index=True, null=True)),
-                ('band_1', models.BigIntegerField(db_index=True, null=True)),
-                ('band_2', models.BigIntegerField(db_index=True, null=True)),
-                ('band_3', models.BigIntegerField(db_index=True, null=True)),
-            ],
-            options={
-                'ordering': ['pk'],
-            },
-        ),
-        migrations.CreateModel(
             name='Preferences',
             fields=[
                 ('user', models.OneToOneField(on_delete=django.db.models.deletion.CASCADE, primary_key=True, related_name='review_preferences', serialize=False, to=settings.AUTH_USER_MODEL)),
@@ -109,7 +95,6 @@ class Migration(migrations.Migration):
                 ('taken_at', models.DateTimeField(blank=True, null=True)),
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
                 ('value', models.FloatField(help_text='What an answer is worth: higher comes first.', verbose_name='value')),
-                ('group', models.BigIntegerField(db_index=True, help_text='Of near-duplicates.', verbose_name='group')),
                 ('received_at', models.DateTimeField(verbose_name='received')),
                 ('language', models.CharField(blank=True, max_length=20, verbose_name='language')),
                 ('reason', models.CharField(blank=True, choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('addressed', 'speaks to the model'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20, verbose_name='reason')),
@@ -181,15 +166,19 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Family',
+            name='DuplicateGroup',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('side', models.CharField(choices=[('benchmark', 'benchmark'), ('training', 'training')], max_length=9, verbose_name='side')),
+                ('side', models.CharField(blank=True, choices=[('benchmark', 'benchmark'), ('training', 'training')], max_length=9, verbose_name='side')),
             ],
             options={
-                'verbose_name_plural': 'families',
-                'constraints': [models.CheckConstraint(condition=models.Q(('side__in', ['benchmark', 'training'])), name='family_side_known')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('side__in', ['', 'benchmark', 'training'])), name='duplicate_side_known')],
             },
+        ),
+        migrations.AddField(
+            model_name='assignment',
+            name='group',
+            field=models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='assignments', to='review.duplicategroup', verbose_name='duplicate group'),
         ),
         migrations.CreateModel(
             name='GoldLabel',
@@ -209,7 +198,7 @@ class Migration(migrations.Migration):
                 ('labelled_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='labelled')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='added')),
                 ('category', models.ForeignKey(help_text='The right one.', on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='classifier.category', verbose_name='category')),
-                ('family', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='review.family', verbose_name='side')),
+                ('group', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='review.duplicategroup', verbose_name='side')),
                 ('said_category', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category')),
                 ('said_sentiment', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.sentiment')),
                 ('sentiment', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='gold_labels', to='classifier.sentiment', verbose_name='sentiment')),
@@ -227,10 +216,14 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('value', models.BigIntegerField(db_index=True)),
-                ('gold', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='bands', to='review.goldlabel')),
+                ('ticket', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.ticket')),
+                ('group', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='bands', to='review.duplicategroup')),
+                ('gold', models.ForeignKey(db_index=False, null=True, on_delete=django.db.models.deletion.CASCADE, related_name='bands', to='review.goldlabel')),
             ],
             options={
                 'ordering': ['pk'],
+                'indexes': [models.Index(condition=models.Q(('ticket__isnull', False)), fields=['ticket'], name='band_by_ticket'), models.Index(condition=models.Q(('gold__isnull', False)), fields=['gold'], name='band_by_gold_label')],
+                'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('gold__isnull', False), ('ticket', None)), models.Q(('gold', None), ('ticket__isnull', False)), _connector='OR'), name='band_of_a_ticket_or_a_gold_label')],
             },
         ),
         migrations.CreateModel(

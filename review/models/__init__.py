@@ -1,4 +1,4 @@
-"""The tables of review, from the ground up: desk, likeness, assignments, decisions; preferences; gold, doubts,
+"""The tables of review, from the ground up: desk, duplicate groups, assignments, decisions; preferences; gold, doubts,
 snapshots, runs;
 promise, audits, ledgers, certificates, alarms."""
 
@@ -12,14 +12,9 @@ from review.models.certification import (
     Ledger,
 )
 from review.models.decision import Decision, SkipReason
-from review.models.gold import (
-    Band,
-    Family,
-    GoldLabel,
-    Side,
-)
+from review.models.duplicates import Band, DuplicateGroup, Side
+from review.models.gold import GoldLabel
 from review.models.label_issue import LabelIssue
-from review.models.near_duplicate import Likeness
 from review.models.preferences import Preferences
 from review.models.review_settings import ReviewSettings
 from review.models.run import Contender, Result, Run
@@ -35,10 +30,9 @@ __all__ = [
     "Decision",
     "ReviewSettings",
     "LabelIssue",
-    "Family",
+    "DuplicateGroup",
     "GoldLabel",
     "Ledger",
-    "Likeness",
     "Preferences",
     "AccuracyTarget",
     "Result",

@@ -17,6 +17,7 @@ from classifier.models import (
     Sentiment,
     Ticket,
 )
+from review.models.duplicates import DuplicateGroup
 
 _OPEN = Q(state="open")
 
@@ -106,7 +107,9 @@ class Assignment(models.Model):
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))
-    group = models.BigIntegerField(_("group"), db_index=True, help_text=_("Of near-duplicates."))
+    group = models.ForeignKey(
+        DuplicateGroup, models.PROTECT, related_name="assignments", verbose_name=_("duplicate group")
+    )
 
     # What the queue's table shows and filters by. Of a blind assignment nothing that a model said stands here.
     received_at = models.DateTimeField(_("received"))

@@ -15,35 +15,18 @@ from classifier.models import Category, Sentiment, Ticket
 from classifier.models.specialist import digest_of
 from classifier.models.ticket import MessageField
 from review.models.certification import Audit
-
-
-class Side(models.TextChoices):
-    BENCHMARK = "benchmark", _("benchmark")
-    TRAINING = "training", _("training")
-
-
-class Family(models.Model):
-    """Gold labels whose texts are near-duplicates of each other: they stand on one side, all of them."""
-
-    side = models.CharField(_("side"), max_length=9, choices=Side)
-
-    class Meta:
-        verbose_name_plural = "families"
-        constraints = [models.CheckConstraint(condition=Q(side__in=Side.values), name="family_side_known")]
-
-    def __str__(self) -> str:
-        return f"{self.pk}: {self.get_side_display()}"
+from review.models.duplicates import DuplicateGroup, Side
 
 
 class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
     def usable(self) -> GoldLabelQuerySet:
         """What may be measured with or learned from now, on either side."""
         return self.filter(
-            state=GoldLabel.State.ACTIVE, family__isnull=False, category__retired=False, sentiment__retired=False
+            state=GoldLabel.State.ACTIVE, group__isnull=False, category__retired=False, sentiment__retired=False
         )
 
     def on_side(self, side: str) -> GoldLabelQuerySet:
-        return self.filter(family__side=side)
+        return self.filter(group__side=side)
 
     def to_learn_from(self) -> GoldLabelQuerySet:
         """The usable ones of the training side, without audits that are kept to judge later epochs by."""
@@ -89,8 +72,8 @@ class GoldLabel(models.Model):
     note = models.CharField(_("note"), max_length=300, blank=True)
 
     # Null where the text is alike to both sides: then it stands on neither.
-    family = models.ForeignKey(
-        Family, models.PROTECT, null=True, editable=False, related_name="gold_labels", verbose_name=_("side")
+    group = models.ForeignKey(
+        DuplicateGroup, models.PROTECT, null=True, editable=False, related_name="gold_labels", verbose_name=_("side")
     )
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, blank=True, related_name="gold_labels")
     # What a model had said before people did, where one was asked.
@@ -139,17 +122,4 @@ class GoldLabel(models.Model):
     @property
     def side(self) -> str:
         """Empty for a text that is alike to both sides."""
-        return self.family.side if self.family else ""
-
-
-class Band(models.Model):
-    """A part of the MinHash signature of a gold label's text: what shares one may be alike."""
-
-    gold = models.ForeignKey(GoldLabel, models.CASCADE, related_name="bands")
-    value = models.BigIntegerField(db_index=True)
-
-    class Meta:
-        ordering = ["pk"]
-
-    def __str__(self) -> str:
-        return f"{self.gold_id}: {self.value}"
+        return self.group.side if self.group else ""

@@ -10,7 +10,8 @@ from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import ContractVersion
-from review.models.gold import GoldLabel, Side
+from review.models.duplicates import Side
+from review.models.gold import GoldLabel
 
 
 class Snapshot(models.Model):

@@ -206,7 +206,7 @@ class Card:
         """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
         if self.assignment.blind:
             return queries.earlier_of(self.ticket, MOST_EARLIER), Alike(0, [])
-        return queries.beside(self.ticket, self.assignment.group, MOST_EARLIER, MOST_ALIKE)
+        return queries.beside(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_ALIKE)
 
     @property
     def earlier(self) -> list[Earlier]:

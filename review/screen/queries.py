@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
+from classifier.database.sql import rows
 from classifier.models import (
     Epoch,
     Failure,
@@ -17,17 +18,14 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from review.workflow.prepared import Columns, rows
 
-_SHOWN = Columns(Ticket, "id", "text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
-_TICKET = "SELECT {columns} FROM classifier_ticket t WHERE t.id = %s"
+_SHOWN = ("text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
 
-_TICKET_WITH_VERDICT = """
-SELECT {columns}, v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
+_VERDICT = """
+SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
     p.id, p.category_id, p.sentiment_id, p.confidence, p.reasoning, p.words, ps.name,
     o.id, o.category_id, o.sentiment_id, o.confidence, o.reasoning, o.words, os.name
-FROM classifier_ticket t
-LEFT JOIN classifier_verdict v ON v.ticket_id = t.id AND v.current
+FROM classifier_verdict v
 LEFT JOIN classifier_epoch e ON e.id = v.epoch_id
 LEFT JOIN classifier_score g ON g.id = v.score_id
 LEFT JOIN classifier_failure f ON f.id = v.failure_id
@@ -35,7 +33,7 @@ LEFT JOIN classifier_prediction p ON p.id = v.prediction_id
 LEFT JOIN classifier_languagemodel ps ON ps.id = p.language_model_id
 LEFT JOIN classifier_prediction o ON o.id = v.second_opinion_id
 LEFT JOIN classifier_languagemodel os ON os.id = o.language_model_id
-WHERE t.id = %s"""
+WHERE v.ticket_id = %s AND v.current"""
 
 _EARLIER = """
 SELECT t.id, substr(t.text, 1, 200) AS text, t.state, c.name AS category, s.name AS sentiment
@@ -50,7 +48,7 @@ FROM review_assignment s
 JOIN classifier_ticket t ON t.id = s.ticket_id
 LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment n ON n.id = t.sentiment_id
-WHERE s."group" = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round = 1
+WHERE s.group_id = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round = 1
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
@@ -86,22 +84,16 @@ class Alike(NamedTuple):
 
 def ticket(pk: int) -> Ticket:
     """The ticket alone. Raises Ticket.DoesNotExist."""
-    for found in _SHOWN.objects(_TICKET.format(columns=_SHOWN.of("t")), [pk]):
-        return found
-    raise Ticket.DoesNotExist
+    return Ticket.objects.only(*_SHOWN).get(pk=pk)
 
 
 def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
-    """The ticket, and what the gate says of it with what models said, as far as a screen shows it.
+    """The ticket, and what the gate says of it with what models said, as far as a screen shows it (two queries).
 
     Raises Ticket.DoesNotExist.
     """
-    sql = _TICKET_WITH_VERDICT.format(columns=_SHOWN.of("t"))
-    for found, (reason, threshold, fixed, mode, about, category, both, failure, *said) in _SHOWN.objects_and_more(
-        sql, [pk]
-    ):
-        if reason is None:
-            return found, None
+    found = ticket(pk)
+    for reason, threshold, fixed, mode, about, category, both, failure, *said in rows(_VERDICT, [pk]):
         return found, Verdict(
             ticket=found,
             reason=reason,
@@ -113,7 +105,7 @@ def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
             prediction=_prediction(*said[:7]),
             second_opinion=_prediction(*said[7:]),
         )
-    raise Ticket.DoesNotExist
+    return found, None
 
 
 def _prediction(

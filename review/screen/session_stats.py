@@ -8,8 +8,8 @@ from statistics import median
 from django.contrib.auth.models import User
 from django.utils import timezone
 
+from classifier.database.sql import rows
 from review.models import Assignment, Decision
-from review.workflow.prepared import rows
 
 COUNTED = 1_000
 LATEST = 20

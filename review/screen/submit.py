@@ -77,7 +77,7 @@ def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
             return Outcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
     text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
     if not (alone or decision.blind):
-        alike = queries.alike(decision.assignment.group, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
+        alike = queries.alike(decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
     return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
 
 

@@ -79,7 +79,7 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
     form = AnswerForm(request.POST, options=place.options)
     try:
         if not form.is_valid():
-            assignment = leases.assignment(showing.assignment)
+            assignment = Assignment.objects.get(pk=showing.assignment)
             return _render(request, _lane(request), place, assignment, given=form.chosen(), status=422)
         outcome = submit.answer(request.user, form, showing)
     except (Ticket.DoesNotExist, Assignment.DoesNotExist):
@@ -138,10 +138,10 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     # A blind review is one of a kind.
     mine = Decision.objects.by(request.user).standing().labelled().filter(blind=False)
     decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
-    group, label = decision.assignment.group, decisions.label_of(decision)
+    group, label = decision.assignment.group_id, decisions.label_of(decision)
     if request.method == "POST":
         ticked = [
-            assignment for assignment in bulk.chosen(request.POST.getlist("assignment")) if assignment.group == group
+            assignment for assignment in bulk.chosen(request.POST.getlist("assignment")) if assignment.group_id == group
         ]
         accepted = bulk.accept(bulk.preview(ticked, request.user, label), request.user)
         (messages.success if accepted.number else messages.error)(request, accepted.text)

@@ -9,11 +9,9 @@ from django.contrib.auth.models import User
 
 from review.models import Preferences, ReviewSettings
 from review.screen.label_options import Options
-from review.workflow.prepared import Columns
 
-_COLUMNS = Columns(ReviewSettings)
 _DESK = """
-SELECT {columns}, p.changed_keys, p.keys_on FROM review_reviewsettings d
+SELECT d.*, p.changed_keys, p.keys_on FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
@@ -26,9 +24,11 @@ class Workplace(NamedTuple):
     @classmethod
     def of(cls, reviewer: User) -> Workplace:
         """Two queries."""
-        sql = _DESK.format(columns=_COLUMNS.of("d"))
-        for review_settings, (changed_keys, keys_on) in _COLUMNS.objects_and_more(sql, [reviewer.pk]):
-            return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
+        for review_settings in ReviewSettings.objects.raw(_DESK, [reviewer.pk]):
+            keys = _preferences(
+                reviewer, vars(review_settings).pop("changed_keys"), vars(review_settings).pop("keys_on")
+            )
+            return cls(review_settings, keys.active, Options.current())
         return cls(ReviewSettings.current(), Preferences.of(reviewer).active, Options.current())
 
 

@@ -26,7 +26,7 @@ def publish() -> int:
     wanted = {
         digest: (*follows, origin in _DRAWN)
         for digest, *follows, origin in taught.values_list(
-            "digest", "family", "category", "sentiment", "ticket", "origin"
+            "digest", "group", "category", "sentiment", "ticket", "origin"
         )
     }
     known = dict(_known())

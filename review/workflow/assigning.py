@@ -98,7 +98,7 @@ def _open(ticket_pks: Sequence[int]) -> int:
     ]
     fresh = drawn + [assignment for assignment in asked if assignment.state == Assignment.State.WITHDRAWN]
     for assignment in drawn + asked:
-        assignment.state, assignment.group = Assignment.State.OPEN, groups[assignment.ticket_id]
+        assignment.state, assignment.group_id = Assignment.State.OPEN, groups[assignment.ticket_id]
         if _is_audited(judged[assignment.ticket_id]) and assignment.purpose == Assignment.Purpose.REVIEW:
             assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
             assignment.share = judged[assignment.ticket_id].audit_draw.share

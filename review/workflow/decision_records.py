@@ -10,9 +10,9 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
+from classifier.database.sql import rows
 from classifier.models import Prediction, Ticket, Verdict
 from review.models import Assignment, Decision
-from review.workflow.prepared import Columns, Prepared, rows
 
 if TYPE_CHECKING:
     from review.workflow.decisions import Label, Shown
@@ -25,12 +25,7 @@ def locked(ticket_pk: int) -> Ticket:
 
     Raises Ticket.DoesNotExist.
     """
-    for ticket in _LOCKED(pk=ticket_pk):
-        return ticket
-    raise Ticket.DoesNotExist
-
-
-_LOCKED = Prepared(lambda pk: Ticket.objects.select_for_update().defer("text").filter(pk=pk), pk=int)
+    return Ticket.objects.select_for_update().defer("text").get(pk=ticket_pk)
 
 
 def locked_all(ticket_pks: Any) -> dict[int, Ticket]:
@@ -41,10 +36,7 @@ def locked_all(ticket_pks: Any) -> dict[int, Ticket]:
 
 def known(key: UUID, reviewer: User) -> Decision | None:
     """What this person's answer of this key has become, if it was sent before."""
-    return next(iter(_KNOWN(key=key, reviewer=reviewer.pk)), None)
-
-
-_KNOWN = Prepared(lambda key, reviewer: Decision.objects.filter(key=key, reviewer=reviewer), key=UUID, reviewer=int)
+    return Decision.objects.filter(key=key, reviewer=reviewer).first()
 
 
 def decision(
@@ -92,13 +84,9 @@ def write_labels(decisions: Sequence[Decision]) -> None:
 
 def write(decisions: Sequence[Decision]) -> None:
     """The one place where decisions are written; those that give a label come by `write_labels`."""
-    if len(decisions) == 1:
-        _DECISIONS.insert(decisions[0])
-    else:
-        Decision.objects.bulk_create(decisions)
+    Decision.objects.bulk_create(decisions)
 
 
-_DECISIONS: Columns[Decision] = Columns(Decision)
 _SUCCESSORS = """
 SELECT c.id, COALESCE(c.merged_into_id, c.id), s.id, COALESCE(s.merged_into_id, s.id)
 FROM classifier_category c CROSS JOIN classifier_sentiment s

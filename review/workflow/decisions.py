@@ -26,7 +26,6 @@ from classifier.models import (
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, PASSED_ON
 from review.workflow import decision_records, leases, routing
-from review.workflow.prepared import PreparedUpdate
 
 Act = Decision.Verdict
 Verb = TypeVar("Verb", bound=Callable[..., Decision])
@@ -213,7 +212,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 
 def _wanted(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
     """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
-    assignment = leases.assignment(assignment_pk)
+    assignment = Assignment.objects.get(pk=assignment_pk)
     if assignment.barred_id == reviewer.pk:
         raise TooLate(ticket)
     if assignment.purpose != Assignment.Purpose.REVIEW:
@@ -244,17 +243,8 @@ def _pass_on(
 
 
 def _answered(assignments: Sequence[Assignment], reviewer: User) -> None:
-    if len(assignments) == 1:
-        _ANSWERED.carry_out(pk=assignments[0].pk, reviewer=reviewer.pk)
-    else:
-        Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(**_by(reviewer.pk))
-
-
-def _by(reviewer: int) -> dict[str, Any]:
-    return {"state": Assignment.State.ANSWERED, "reviewer": reviewer, "leased_until": None}
-
-
-_ANSWERED = PreparedUpdate(lambda pk, reviewer: (Assignment.objects.filter(pk=pk), _by(reviewer)), pk=int, reviewer=int)
+    answered = Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments])
+    answered.update(state=Assignment.State.ANSWERED, reviewer=reviewer, leased_until=None)
 
 
 def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:

@@ -6,16 +6,16 @@ A person has at most one assignment in hand, and an assignment is in one person'
 from collections.abc import Callable
 from datetime import datetime
 from functools import wraps
-from typing import Any, NamedTuple, ParamSpec, TypeVar
+from typing import NamedTuple, ParamSpec, TypeVar
 
 from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
+from classifier.database.sql import parameters
 from classifier.models import Ticket
 from review.models import Assignment, ReviewSettings
 from review.models.assignment import AssignmentQuerySet
-from review.workflow.prepared import Columns, Prepared
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -63,17 +63,23 @@ def next_for(
     return assignment or _wait(reviewer, lane, review_settings)
 
 
-_SEATS = Columns(Assignment)
 # Where a lease has run out, somebody else may take the assignment at this very moment: the last condition is looked at
 # again once they have.
 _LEASED = """
-UPDATE review_assignment SET reviewer_id = CASE WHEN lane = %s THEN %s END, leased_until = CASE WHEN lane = %s THEN %s
-END,
-    taken_at = CASE WHEN reviewer_id = %s THEN taken_at ELSE %s END
-WHERE id = COALESCE((SELECT id FROM review_assignment WHERE reviewer_id = %s AND state = 'open'), ({urgent}),
-({worthiest}))
-    AND state = 'open' AND (reviewer_id IS NULL OR reviewer_id = %s OR leased_until <= %s){unflushed}
-RETURNING {columns}"""
+UPDATE review_assignment SET reviewer_id = CASE WHEN lane = %(lane)s THEN CAST(%(reviewer)s AS integer) END,
+    leased_until = CASE WHEN lane = %(lane)s THEN {time} END,
+    taken_at = CASE WHEN reviewer_id = %(reviewer)s THEN taken_at ELSE %(now)s END
+WHERE id = COALESCE((SELECT id FROM review_assignment WHERE reviewer_id = %(reviewer)s AND state = 'open'),
+        (SELECT id FROM review_assignment s WHERE {free} AND due_at <= %(soon)s ORDER BY due_at LIMIT 1{passing}),
+        (SELECT id FROM review_assignment s WHERE {free} ORDER BY value DESC, id LIMIT 1{passing}))
+    AND state = 'open' AND (reviewer_id IS NULL OR reviewer_id = %(reviewer)s OR leased_until <= %(now)s){unflushed}
+RETURNING *"""
+# As `_free_for`, in SQL.
+_FREE = """
+    state = 'open' AND lane = %(lane)s AND (reviewer_id IS NULL OR leased_until <= %(now)s)
+    AND (barred_id IS NULL OR barred_id <> %(reviewer)s) AND (not_for_id IS NULL OR not_for_id <> %(reviewer)s)
+    AND (purpose = 'review' OR NOT EXISTS (SELECT 1 FROM review_assignment beside
+        WHERE beside.ticket_id = s.ticket_id AND beside.reviewer_id = %(reviewer)s AND beside.state = 'answered'))"""
 # A server that breaks down may forget the latest leases, whose assignments are free again then; nobody waits for its
 # disk.
 _UNFLUSHED = " AND set_config('synchronous_commit', 'off', true) = 'off'"
@@ -83,43 +89,33 @@ def _leased(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assig
     """What is in hand, else in the order of work: what is due soon, then what is worth most; what others are at is
     passed over.
     """
-    now, who = timezone.now(), reviewer.pk
-    wanted: dict[str, Any] = {"reviewer": who, "lane": lane, "now": now}
-    urgent, of_urgent = _URGENT.statement(**wanted, soon=now + review_settings.urgent)
-    worthiest, of_worthiest = _WORTHIEST.statement(**wanted)
-    alone = connection.vendor == "postgresql" and not connection.in_atomic_block
-    parts = {"columns": _SEATS.of("review_assignment"), "unflushed": _UNFLUSHED if alone else ""}
-    sql = _LEASED.format(urgent=urgent, worthiest=worthiest, **parts)
-    values = [lane, who, lane, now + review_settings.lease, who, now, who, *of_urgent, *of_worthiest, who, now]
-    return next(iter(_SEATS.objects(sql, values)), None)
+    now, postgresql = timezone.now(), connection.vendor == "postgresql"
+    sql = _LEASED.format(
+        free=_FREE,
+        time="CAST(%(until)s AS timestamptz)" if postgresql else "%(until)s",
+        passing=" FOR UPDATE SKIP LOCKED" if postgresql else "",
+        unflushed=_UNFLUSHED if postgresql and not connection.in_atomic_block else "",
+    )
+    times = {"now": now, "soon": now + review_settings.urgent, "until": now + review_settings.lease}
+    adapted = dict(zip(times, parameters(list(times.values())), strict=True))
+    return next(iter(Assignment.objects.raw(sql, {"lane": lane, "reviewer": reviewer.pk, **adapted})), None)
 
 
 @transaction.atomic(durable=True)
 def _wait(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assignment | None:
     """Where nothing is free at once, wait whether others leave what they are at."""
     now = timezone.now()
-    assignments = list(_urgent(reviewer.pk, lane, now, now + review_settings.urgent, passing=False))
-    assignments = assignments or list(_worthiest(reviewer.pk, lane, now, passing=False))
+    free = _free_for(reviewer, lane, now)
+    assignments = list(free.filter(due_at__lte=now + review_settings.urgent).order_by("due_at")[:1])
+    assignments = assignments or list(free.order_by("-value", "pk")[:1])
     # The last look finds what the same person has taken in another tab meanwhile.
     assignments = assignments or list(Assignment.objects.held_by(reviewer).select_for_update()[:1])
     return _lease(assignments[0], reviewer, now, review_settings) if assignments else None
 
 
-def _urgent(reviewer: int, lane: str, now: datetime, soon: datetime, passing: bool = True) -> AssignmentQuerySet:
-    return _free_for(reviewer, lane, now, passing).filter(due_at__lte=soon).order_by("due_at")[:1]
-
-
-def _worthiest(reviewer: int, lane: str, now: datetime, passing: bool = True) -> AssignmentQuerySet:
-    return _free_for(reviewer, lane, now, passing).order_by("-value", "pk")[:1]
-
-
-def _free_for(reviewer: int, lane: str, now: datetime, passing: bool) -> AssignmentQuerySet:
+def _free_for(reviewer: User, lane: str, now: datetime) -> AssignmentQuerySet:
     free = Assignment.objects.in_lane(lane).free(now).answerable_by(reviewer)
-    return free.select_for_update(skip_locked=passing, of=("self",))
-
-
-_URGENT = Prepared(lambda **given: _urgent(**given).values("pk"), reviewer=int, lane=str, now=datetime, soon=datetime)
-_WORTHIEST = Prepared(lambda **given: _worthiest(**given).values("pk"), reviewer=int, lane=str, now=datetime)
+    return free.select_for_update(of=("self",))
 
 
 @once_more
@@ -149,16 +145,6 @@ def keep(reviewer: User, assignment_pk: int) -> bool:
     """Begin the lease anew while its person still works on it; whether the assignment was in hand."""
     until = timezone.now() + ReviewSettings.current().lease
     return bool(Assignment.objects.held_by(reviewer).filter(pk=assignment_pk).update(leased_until=until))
-
-
-def assignment(pk: int) -> Assignment:
-    """As it stands. Raises Assignment.DoesNotExist."""
-    for found in _SEAT(pk=pk):
-        return found
-    raise Assignment.DoesNotExist
-
-
-_SEAT = Prepared(lambda pk: Assignment.objects.filter(pk=pk), pk=int)
 
 
 def let_go(reviewer: User) -> None:

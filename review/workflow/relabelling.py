@@ -52,7 +52,7 @@ def _assignment(ticket: Ticket, by: User) -> Assignment:
         state=Assignment.State.ANSWERED,
         reviewer=by,
         value=last.value,
-        group=last.group,
+        group_id=last.group_id,
         share=last.share,
         received_at=last.received_at,
         language=last.language,

@@ -15,7 +15,6 @@ from review.models import Assignment, Decision
 from review.models.assignment import AssignmentQuerySet
 from review.models.decision import PASSED_ON
 from review.workflow import audits
-from review.workflow.prepared import Prepared, PreparedUpdate
 
 SEATS_A_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
@@ -51,10 +50,9 @@ def settle(decisions: Sequence[Decision]) -> None:
     for decision in decisions:
         by_label.setdefault((decision.category_id, decision.sentiment_id), []).append(decision.ticket_id)
     for (category, sentiment), pks in by_label.items():
-        if len(pks) == 1 and category and sentiment:
-            _SETTLED.carry_out(pk=pks[0], category=category, sentiment=sentiment)
-        else:
-            Ticket.objects.filter(pk__in=pks).update(**_settled(category, sentiment))
+        Ticket.objects.filter(pk__in=pks).update(
+            state=Ticket.State.SETTLED, category=category, sentiment=sentiment, sealed=False
+        )
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
         withdraw(Assignment.objects.open().filter(ticket__in=several))
         audits.judge(several)
@@ -63,23 +61,8 @@ def settle(decisions: Sequence[Decision]) -> None:
 
 def tell(kind: Kind, ticket_pks: Sequence[int]) -> None:
     """Tell others where these tickets stand now (one query where nobody wants to know)."""
-    if ticket_pks and _LISTENERS.tuples():
+    if ticket_pks and events.listeners().exists():
         events.announce(kind, ticket_pks)
-
-
-_LISTENERS = Prepared(events.listeners)
-
-
-def _settled(category: int | None, sentiment: int | None) -> dict[str, Any]:
-    return {"state": Ticket.State.SETTLED, "category": category, "sentiment": sentiment, "sealed": False}
-
-
-_SETTLED = PreparedUpdate(
-    lambda pk, category, sentiment: (Ticket.objects.filter(pk=pk), _settled(category, sentiment)),
-    pk=int,
-    category=int,
-    sentiment=int,
-)
 
 
 def withdraw(assignments: AssignmentQuerySet) -> None:
@@ -129,7 +112,7 @@ def _ask_another(assignment: Assignment) -> None:
     _ask(assignment, SEATS_A_ROUND * assignment.round - 1, purpose=assignment.purpose, lane=Assignment.Lane.AGENTS)
 
 
-_OF_THE_ASKING = ["round", "share", "barred_id", "due_at", "value", "group", "received_at", "language"]
+_OF_THE_ASKING = ["round", "share", "barred_id", "due_at", "value", "group_id", "received_at", "language"]
 
 
 def _ask(assignment: Assignment, number: int, **kind: Any) -> None:

@@ -1,7 +1,6 @@
 """Sessions are read with every request, so what happened to one meanwhile is known at once."""
 
 from datetime import timedelta
-from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -9,8 +8,6 @@ from django.contrib.sessions.models import Session
 from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
-
-from ticketclf_site.sign_in.sessions import SessionStore
 
 pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 SCREEN = reverse("review:screen")
@@ -21,14 +18,6 @@ def agent(client: Client, ana: User) -> Client:
     client.force_login(ana)
     assert client.get(SCREEN).status_code == 200
     return client
-
-
-def test_reading_costs_one_query(django_assert_num_queries: Any) -> None:
-    stored = SessionStore()
-    stored["fruit"] = "pear"
-    stored.create()
-    with django_assert_num_queries(1):
-        assert SessionStore(stored.session_key)["fruit"] == "pear"
 
 
 def test_one_that_was_ended_elsewhere_is_refused_at_once(agent: Client) -> None:
@@ -49,9 +38,3 @@ def test_who_may_not_sign_in_any_more_is_refused_at_once(agent: Client) -> None:
 def test_a_permission_that_was_taken_away_is_missed_at_once(agent: Client, ana: User) -> None:
     ana.groups.clear()
     assert agent.get(SCREEN).status_code == 403
-
-
-def test_a_key_that_nobody_has_is_not_taken_over() -> None:
-    unknown = SessionStore("a" * 32)
-    assert dict(unknown.items()) == {}
-    assert unknown.session_key is None

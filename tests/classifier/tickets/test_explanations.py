@@ -90,9 +90,9 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent: Client, django_ass
         make_prediction(plain, language_model=language_model)
         make_prediction(grounded, language_model=language_model, near=[example.pk], words=[CHARGED])
     # Session, person, the ticket, its verdicts, four of its history, gate.
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(11):
         parts(agent, plain)
-    with django_assert_num_queries(10):
+    with django_assert_num_queries(12):
         assert parts(agent, grounded)[1].count("Nearest labelled tickets") == 3
 
 

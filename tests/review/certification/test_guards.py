@@ -27,6 +27,7 @@ from review.models import (
     Audit,
     Certificate,
     Decision,
+    DuplicateGroup,
     Ledger,
 )
 from review.specialist import published_examples
@@ -162,7 +163,12 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
     make_verdict(first)
     shown = Assignment.objects.create(
-        ticket=ticket, number=1, value=0.5, group=1, received_at=timezone.now(), reviewer=ana
+        ticket=ticket,
+        number=1,
+        value=0.5,
+        group=DuplicateGroup.objects.create(),
+        received_at=timezone.now(),
+        reviewer=ana,
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     epoch = epoch_now()

@@ -180,7 +180,7 @@ def test_a_file_that_is_of_no_use_says_why(lead: Client, fields: dict[str, str],
 def test_the_page_costs_the_same_however_many_labels(lead: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
     snapshots.take()
-    with django_assert_num_queries(14):
+    with django_assert_num_queries(16):
         lead.get(PAGE)
 
 

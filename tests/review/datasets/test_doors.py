@@ -20,7 +20,7 @@ from review.datasets.reading import read
 from review.datasets.record import Record
 from review.gold import gold_labels, snapshots
 from review.models import (
-    Family,
+    DuplicateGroup,
     GoldLabel,
     Snapshot,
     SnapshotItem,
@@ -46,7 +46,7 @@ def forget() -> None:
     SnapshotItem.objects.all().delete()
     Snapshot.objects.all().delete()
     GoldLabel.objects.all().delete()
-    Family.objects.all().delete()
+    DuplicateGroup.objects.exclude(side="").delete()
 
 
 def export(tmp_path: Path, format: str, **options: Any) -> Path:

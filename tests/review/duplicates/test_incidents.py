@@ -177,7 +177,7 @@ def test_it_costs_two_queries_however_many_wait(agent: Client) -> None:
     with CaptureQueriesContext(connection) as many:
         agent.get(QUEUE)
     assert len(many) == len(few)
-    about_alike = [one["sql"] for one in many if '"group"' in one["sql"] and "COUNT(DISTINCT" in one["sql"]]
+    about_alike = [one["sql"] for one in many if '"group_id"' in one["sql"] and "COUNT(DISTINCT" in one["sql"]]
     assert len(about_alike) == 1
     assert len(none) <= len(few)
 

@@ -1,6 +1,7 @@
 """Decisions become gold labels, and no text stands on both sides, nor does one that says nearly the same."""
 
 import random
+from collections import Counter
 from collections.abc import Sequence
 from datetime import timedelta
 from functools import partial
@@ -22,15 +23,16 @@ from classifier.models import (
 )
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
+from classifier.privacy import erasure
 from classifier.taxonomy import initial_data as shipped
 from classifier.taxonomy import label_changes
-from review.duplicates import minhash
+from review.duplicates import groups, minhash
 from review.gold import gold_labels
 from review.models import (
     Assignment,
     Band,
     Decision,
-    Family,
+    DuplicateGroup,
     GoldLabel,
     ReviewSettings,
 )
@@ -165,7 +167,7 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
     make_verdict(said)
     waiting = Assignment.objects.create(
-        ticket=ticket, number=1, share=0.4, value=0.5, group=1, received_at=timezone.now()
+        ticket=ticket, number=1, share=0.4, value=0.5, group=DuplicateGroup.objects.create(), received_at=timezone.now()
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     score(epoch, said, SURE).save()
@@ -231,13 +233,13 @@ def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: Us
 
 def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
     gold_labels.place(labels([message(seed) for seed in range(300)]))
-    sides = dict(GoldLabel.objects.values_list("pk", "family__side"))
+    sides = dict(GoldLabel.objects.values_list("pk", "group__side"))
     held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
     assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
     ReviewSettings.objects.update(benchmark_share=1)
     gold_labels.place(labels([message(seed) for seed in range(300, 340)]))
-    assert {**dict(GoldLabel.objects.values_list("pk", "family__side")), **sides} == dict(
-        GoldLabel.objects.values_list("pk", "family__side")
+    assert {**dict(GoldLabel.objects.values_list("pk", "group__side")), **sides} == dict(
+        GoldLabel.objects.values_list("pk", "group__side")
     )
 
 
@@ -255,24 +257,43 @@ def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
 
 
 def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
-    left, right = message(1, 20), message(2, 20)
+    shared = (
+        "Since the update of last night nobody in our office in Leeds can open the monthly report, and the page says"
+        " only that something went wrong. We have tried three browsers and two laptops."
+    )
+    left = f"{shared} Could you call Maria about it before noon, because her boss is waiting for these figures?"
+    right = f"{shared} By the way, when does the invoice for July arrive? Accounting keeps asking me for a copy."
     configure_review(benchmark_share=1)
     gold_labels.place(labels([left]))
     configure_review(benchmark_share=0)
     gold_labels.place(labels([right]))
-    shingles = [minhash.shingles(text) for text in (left, right, f"{left} {right}")]
-    if minhash.similarity(shingles[0], shingles[2]) < minhash.ALIKE:
-        # Neither half is alike enough to the whole; what both are alike to is made by hand.
-        bridge = labels(["bridge"])[0]
-        neighbours = GoldLabel.objects.order_by("pk")
-        Band.objects.filter(gold__in=neighbours).delete()
-        for neighbour in neighbours:
-            GoldLabel.objects.filter(pk=neighbour.pk).update(text="bridge" + str(neighbour.pk))
-            bands = minhash.bands(minhash.shingles("bridge"), minhash.MOST_BANDS)
-            Band.objects.bulk_create(Band(gold=neighbour, value=value) for value in bands)
-        gold_labels.place([bridge])
-        assert bridge.side == ""
-        assert bridge not in GoldLabel.objects.usable()
+    gold_labels.place(labels([shared]))
+    assert {label.text: label.side for label in GoldLabel.objects.all()} == {
+        left: "benchmark",
+        right: "training",
+        shared: "",
+    }
+    assert not GoldLabel.objects.usable().filter(text=shared).exists()
+
+
+def test_when_an_erased_text_represented_its_duplicate_group_another_one_takes_over(ana: User) -> None:
+    """All of them differ in a number only, so the first represents the group alone."""
+    configure_review(benchmark_share=0)
+    first = settled(f"{message(1)} order 1", ana)
+    gold_labels.gather()
+    gold_labels.place(labels([f"{message(1)} order 2"]), {})
+    assert set(GoldLabel.objects.exclude(bands=None).values_list("ticket", flat=True)) == {first.pk}
+    erasure.erase(Ticket.objects.filter(pk=first.pk))
+    configure_review(benchmark_share=1)
+    gold_labels.place(labels([f"{message(1)} order 3"]))
+    assert GoldLabel.objects.get(text__endswith="order 3").side == "training"
+
+
+def test_placing_more_of_a_burst_stores_no_more_of_it_in_the_index() -> None:
+    burst = [f"{message(1, 30)} {message(seed, 4)}" for seed in range(2, 60)]
+    gold_labels.place(labels(burst))
+    assert DuplicateGroup.objects.count() == 1
+    assert max(Counter(Band.objects.values_list("value", flat=True)).values()) <= groups.MOST_OF_A_GROUP
 
 
 def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
@@ -322,7 +343,7 @@ def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: N
         versions = [message(seed) + f" version {number}" for number in range(4)]
         outcomes = at_once([partial(gold_labels.place, labels([text])) for text in versions])
         assert outcomes == [None] * 4
-        sides = GoldLabel.objects.filter(text__in=versions).values_list("family__side", flat=True)
+        sides = GoldLabel.objects.filter(text__in=versions).values_list("group__side", flat=True)
         assert len(set(sides)) == 1, list(sides)
 
 
@@ -361,9 +382,9 @@ def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
     assert [label.text for label in leaking] == [message(1)]
 
 
-def test_families_hold_all_that_is_alike() -> None:
+def test_a_duplicate_group_holds_all_gold_labels_that_are_alike() -> None:
     gold_labels.place(labels([message(1), message(1) + " please", message(2)]))
-    assert sorted(family.gold_labels.count() for family in Family.objects.all()) == [1, 2]
+    assert sorted(group.gold_labels.count() for group in DuplicateGroup.objects.all()) == [1, 2]
 
 
 def test_abandoned_work_leaves_no_gold(ana: User) -> None:

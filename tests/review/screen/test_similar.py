@@ -269,7 +269,7 @@ def test_similar_ones_cost_the_same_whatever_their_number(
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
     assignment = in_hand(agent, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
-    with django_assert_num_queries(5):
+    with django_assert_num_queries(7):
         assert similar(agent, assignment).count("<li>") == number
 
 
@@ -279,7 +279,7 @@ def test_similar_ones_by_vector_cost_one_query_more(agent: Client, django_assert
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
     assert "Solved before." in similar(agent, assignment)
     # The vector of the text; the examples at hand are looked at again after half a minute.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         similar(agent, assignment)
 
 

@@ -10,7 +10,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
 from classifier.models import Category, Sentiment, Ticket
-from review.models import Family, GoldLabel, Side
+from review.models import DuplicateGroup, GoldLabel, Side
 from tests.factories import make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -44,7 +44,7 @@ def labelled(right: str, said: str, times: int = 1, ticket: Ticket | None = None
             said_sentiment=sentiment,
             said_confidence=0.5,
             origin=GoldLabel.Origin.DECISION,
-            family=Family.objects.create(side=Side.TRAINING),
+            group=DuplicateGroup.objects.create(side=Side.TRAINING),
             ticket=ticket,
         )
 

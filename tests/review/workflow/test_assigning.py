@@ -17,7 +17,7 @@ from classifier.models import (
 )
 from classifier.models.ticket import moved
 from classifier.taxonomy import label_changes
-from review.models import Assignment, Decision, Likeness
+from review.models import Assignment, Decision, DuplicateGroup
 from review.workflow import assigning, decisions, leases
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
@@ -243,7 +243,7 @@ def test_assignments_come_with_the_verdict_or_not_at_all() -> None:
     finally:
         moved.disconnect(refuse)
     assert state(ticket) == "new"
-    assert (Assignment.objects.count(), Verdict.objects.count(), Likeness.objects.count()) == (0, 0, 0)
+    assert (Assignment.objects.count(), Verdict.objects.count(), DuplicateGroup.objects.count()) == (0, 0, 0)
 
 
 def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -231,7 +231,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
     agent.get(MINE)
     # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
     # what leads chose.
-    with django_assert_num_queries(6):
+    with django_assert_num_queries(8):
         agent.get(MINE)
 
 

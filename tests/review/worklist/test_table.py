@@ -22,7 +22,7 @@ from classifier.models import (
     Sentiment,
     Ticket,
 )
-from review.models import Assignment, Decision
+from review.models import Assignment, Decision, DuplicateGroup
 from review.screen import bulk
 from review.workflow import leases
 from review.workflow.decisions import Label
@@ -387,6 +387,7 @@ def test_the_header_tells_the_order_and_leads_to_the_other(agent: Client) -> Non
 def many(number: int, **values: Any) -> list[Assignment]:
     """Assignments without all that comes before one."""
     created = Ticket.objects.bulk_create([Ticket(text=f"ticket {count}", state="held") for count in range(number)])
+    groups = DuplicateGroup.objects.bulk_create(DuplicateGroup() for _ticket in created)
     moment = timezone.now()
     same = {
         "category": category("Billing"),
@@ -403,7 +404,7 @@ def many(number: int, **values: Any) -> list[Assignment]:
             "language": ["de", "en", "fr"][place % 3],
             "confidence": place % 97 / 100,
         }
-        assignments.append(Assignment(ticket=ticket, number=1, group=ticket.pk, **same | differ | values))
+        assignments.append(Assignment(ticket=ticket, number=1, group=groups[place], **same | differ | values))
     return Assignment.objects.bulk_create(assignments)
 
 
