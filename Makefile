@@ -1,8 +1,9 @@
 # `make demo` runs the product, `make test` proves it. Nothing else is needed but python3 >= 3.11 with venv.
 PYTHON ?= python3
 MANAGE = .venv/bin/python manage.py
+LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet pyproject.toml
 
-.PHONY: demo serve setup test test-thorough test-llm lint lock messages
+.PHONY: demo serve setup data test test-thorough test-llm lint lock messages
 
 demo: .installed
 	@$(MANAGE) demo $(ARGS)
@@ -12,6 +13,9 @@ serve: .installed
 
 setup: .installed
 	@$(MANAGE) setup
+
+# Adds what Parquet files and Hugging Face datasets need.
+data: .installed-data
 
 test: .installed-dev
 	@.ci/chromium
@@ -38,11 +42,14 @@ messages: .installed-dev
 
 # Writes the pinned requirements anew from pyproject.toml; needs uv.
 lock:
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet pyproject.toml -o requirements/base.txt
-	uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet --extra dev pyproject.toml -o requirements/dev.txt
+	@$(LOCK) -o requirements/base.txt
+	@$(LOCK) --extra data -o requirements/data.txt
+	@$(LOCK) --extra dev -o requirements/dev.txt
 
-.PHONY: .installed .installed-dev
+.PHONY: .installed .installed-data .installed-dev
 .installed:
-	@$(PYTHON) requirements/install.py
+	@$(PYTHON) requirements/install.py base
+.installed-data:
+	@$(PYTHON) requirements/install.py data
 .installed-dev:
 	@$(PYTHON) requirements/install.py dev

@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Makes .venv and installs the pinned packages into it; does nothing when that is done already.
 
-Run by `make` with the system's Python: standard library only. `install.py dev` adds what tests and checks need.
+Run by `make` with the system's Python: standard library only. Called with the name of what is wanted (see `KINDS`).
 """
 
 import hashlib
@@ -11,12 +11,13 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
+KINDS = ("base", "data", "dev")
+"""To run; with Parquet and Hugging Face datasets; with what tests and checks need. Each holds the ones before it."""
 
 
 def main() -> None:
-    wanted = "dev" if "dev" in sys.argv[1:] else "base"
-    # What is installed for development holds all that is needed to run.
-    if any(_stamp(kind).exists() for kind in {wanted, "dev"}):
+    wanted = sys.argv[1]
+    if any(_stamp(kind).exists() for kind in KINDS[KINDS.index(wanted) :]):
         return
     if sys.version_info < (3, 11):  # noqa: UP036 - whatever Python the system has runs this
         sys.exit(f"ticketclf needs Python 3.11 or later; {sys.executable} is {sys.version.split()[0]}.")
@@ -46,6 +47,8 @@ def _make_venv() -> None:
 def _install(requirements: Path) -> None:
     print(f"Installing the packages of {requirements.relative_to(ROOT)} into .venv ...", flush=True)
     options = ["--require-hashes", "--no-deps", "--quiet", "--disable-pip-version-check", "--retries", "2"]
+    # Python compiles what is imported; the rest, half of it, would only take time and room.
+    options.append("--no-compile")
     done = subprocess.run(
         [VENV / "bin" / "python", "-m", "pip", "install", *options, "-r", requirements], capture_output=True, text=True
     )

@@ -2,6 +2,7 @@
 
 import gc
 import sqlite3
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -187,3 +188,12 @@ def second_opinion(catalogue: None) -> UseServer:
         return language_model
 
     return use
+
+
+@pytest.fixture
+def without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
+    """As after `make demo`, which installs no pyarrow."""
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+    for package, name in (("files", "parquet_rows"), ("files", "zipped"), ("formats", "parquet"), ("formats", "hf")):
+        monkeypatch.delitem(sys.modules, f"review.datasets.{package}.{name}", raising=False)
+        monkeypatch.delattr(f"review.datasets.{package}.{name}", raising=False)

@@ -1,6 +1,10 @@
 """The drawing of the house stays true: which part may import which."""
 
 import ast
+import re
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -30,7 +34,7 @@ PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "r
 PURE += [f"classifier/scoring/{path.name}" for path in (ROOT / "classifier" / "scoring").glob("*.py")]
 PURE += [f"review/assurance/{name}.py" for name in ("bounds", "drawing", "evidence", "watch")]
 PURE += ["classifier/inference/backends/logprobs.py"]
-PURE += ["classifier/ingest/message_text.py", "classifier/integrations/webhooks/signing.py"]
+PURE += ["classifier/ingest/message_text.py"]
 DESKS = ("base", "chatwoot", "freshdesk", "intercom", "zammad", "zendesk")
 PURE += [f"classifier/helpdesks/{name}.py" for name in DESKS]
 
@@ -75,3 +79,18 @@ def test_backends_know_no_tables() -> None:
 def test_views_open_no_transactions() -> None:
     for path in (*ROOT.glob("*/views.py"), *ROOT.glob("*/views/*.py")):
         assert "transaction" not in path.read_text(), path
+
+
+def test_every_package_that_is_imported_is_declared() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    declared = {_name(line) for line in project["dependencies"] + project["optional-dependencies"]["data"]}
+    parts = ("classifier", "review", "ticketclf_site")
+    modules = {name.split(".")[0] for part in parts for path in files(part) for name in imported(path)}
+    distributions = packages_distributions()
+    for module in modules - {*parts, *sys.stdlib_module_names}:
+        assert declared & {_name(package) for package in distributions[module]}, module
+
+
+def _name(requirement: str) -> str:
+    """The name of a package as package indexes spell it."""
+    return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()

@@ -103,7 +103,7 @@ def ticket_of(raw: bytes) -> dict[str, Any] | None:
     message = MailMessage.from_bytes(raw)
     if _is_automatic(message):
         return None
-    body = message_text.without_quotes(storable(message.text)) or message_text.from_html(storable(message.html))
+    body = message_text.without_quotes(storable(message.text) or message_text.from_html(storable(message.html)))
     text = message_text.message(storable(message.subject), body)[:LONGEST_TICKET]
     if not text.strip():
         return None

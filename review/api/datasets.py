@@ -13,6 +13,7 @@ from pydantic import Field
 from classifier.api.authentication import ApiRequest, needs
 from classifier.api.fields import String
 from classifier.api.pagination import Page, Turned, page
+from classifier.api.problems import Problem
 from classifier.models.api_keys import Scope
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
@@ -86,6 +87,10 @@ def read_manifest(request: ApiRequest, digest: Digest) -> Any:
 def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query()]) -> HttpResponseBase:
     """A stream in one of seven formats, the same bytes each time, until a ticket of it is erased."""
     snapshot, format = _snapshot(digest), FORMATS[wanted.format.value]
+    try:
+        exporting.check_available(format)
+    except exporting.MissingPackage as error:
+        raise Problem(422, str(error), slug="missing-package") from error
     content = exporting.stream(snapshot, format, masked=wanted.masked, licence=wanted.licence)
     name = exporting.file_name(snapshot, format)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime
 
 from django.db.models import Count, QuerySet
+from django.utils.translation import gettext as _
 
 from classifier.privacy.masking import mask
 from classifier.privacy.redaction import ERASED
@@ -25,6 +26,17 @@ _COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.KEPT)
 _KINDS = ("category", "sentiment", "side")
 _WIPED = "erased:"
 """How the digest of a gold label begins whose text was erased or masked for good."""
+
+
+class MissingPackage(Exception):
+    """A format needs a package that is not installed; the message says which, and how to install it."""
+
+
+def check_available(format: Format) -> None:
+    """Raises MissingPackage."""
+    if not format.is_available:
+        message = _("%(format)s needs the package %(package)s: run “make data” or “pip install %(package)s”.")
+        raise MissingPackage(message % {"format": format.title, "package": format.package})
 
 
 def stream(snapshot: Snapshot, format: Format, *, masked: bool = False, licence: str = "") -> Iterator[bytes]:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment
+from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
 from review.datasets.parsing import REQUIRED
 from review.datasets.record import Record
@@ -72,6 +73,14 @@ class ExportForm(forms.Form):
     licence = forms.CharField(
         label=_("licence"), required=False, max_length=100, help_text=_("For the manifest, as in CC-BY-4.0.")
     )
+
+    def clean_format(self) -> str:
+        name: str = self.cleaned_data["format"]
+        try:
+            check_available(FORMATS[name])
+        except MissingPackage as error:
+            raise forms.ValidationError(str(error)) from error
+        return name
 
 
 class ImportForm(forms.Form):

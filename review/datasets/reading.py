@@ -72,8 +72,14 @@ def _rows(stream: BinaryIO, name: str) -> Rows:
 
 
 def _rows_of(module: str, stream: BinaryIO) -> Rows:
-    """By a module that is loaded only now: the library behind Parquet is a large one."""
-    rows: Rows = import_module(f".files.{module}", __package__).rows(stream)
+    """By a module that is loaded only now: the library behind Parquet is a large one, and not always installed."""
+    try:
+        rows: Rows = import_module(f".files.{module}", __package__).rows(stream)
+    except ModuleNotFoundError as error:
+        raise UnreadableDataset(
+            f"A Parquet file needs the package {error.name}: run “make data” or “pip install {error.name}”, "
+            "or bring CSV or JSON lines."
+        ) from error
     return rows
 
 

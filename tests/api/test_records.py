@@ -117,6 +117,15 @@ def test_without_labels_there_is_nothing_to_run_on(lead: Caller) -> None:
     assert "label" in told["detail"]
 
 
+@pytest.mark.usefixtures("without_pyarrow")
+def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead: Caller) -> None:
+    make_gold("My invoice is wrong.")
+    address = f"/datasets/{snapshots.take().short}/export"
+    told = problem(lead.get(address, format="parquet"), 422, "missing-package")
+    assert "pip install pyarrow" in told["detail"]
+    assert lead.get(address, format="csv").getvalue()
+
+
 def test_a_snapshot_is_listed_described_and_streamed(lead: Caller) -> None:
     make_gold("Write to jo@example.org about my invoice.")
     snapshot = snapshots.take()

@@ -6,6 +6,7 @@ than one batch of them in memory. `review.datasets.reading` reads every one of t
 
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from importlib import import_module
+from importlib.util import find_spec
 from typing import NamedTuple
 
 from review.datasets.record import Manifest, Record
@@ -16,7 +17,8 @@ Stream = Callable[[Iterable[Record], Manifest], Iterator[bytes]]
 class Format(NamedTuple):
     """A kind of file: its short name, what people call it, the end of its file names, and what writes it.
 
-    `training_only` says that the benchmark side is left out, unless there is nothing else.
+    `training_only` says that the benchmark side is left out, unless there is nothing else. `package` is one that it
+    needs and that is not always installed.
     """
 
     name: str
@@ -25,6 +27,12 @@ class Format(NamedTuple):
     media_type: str
     stream: Stream
     training_only: bool = False
+    package: str = ""
+
+    @property
+    def is_available(self) -> bool:
+        """Whether what it needs is installed."""
+        return not self.package or find_spec(self.package) is not None
 
 
 def _of(module: str) -> Stream:
@@ -44,8 +52,8 @@ FORMATS: Mapping[str, Format] = {
     for format in (
         Format("jsonl", "JSON lines", ".jsonl", _LINES, _of("jsonl")),
         Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _of("csv_columns")),
-        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet")),
-        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf")),
+        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet"), package="pyarrow"),
+        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf"), package="pyarrow"),
         Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat"), training_only=True),
         Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _of("labelstudio")),
         Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _of("spacy_textcat")),

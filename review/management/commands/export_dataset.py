@@ -8,7 +8,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier.models import Category, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from review.datasets import exporting
-from review.datasets.formats import hf, labelstudio
+from review.datasets.formats import labelstudio
 from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
 from review.datasets.formats.registry import FORMATS, Format
 from review.datasets.manifest import manifest_json
@@ -45,11 +45,18 @@ class Command(BaseCommand):
         parser.add_argument("--licence", default="", help="for the manifest and the dataset card")
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
-        snapshot, format = self._snapshot(options), FORMATS[options["format"]]
+        format = FORMATS[options["format"]]
+        try:
+            exporting.check_available(format)
+        except exporting.MissingPackage as error:
+            raise CommandError(str(error)) from error
+        snapshot = self._snapshot(options)
         kind = {"masked": options["mask"], "licence": options["licence"]}
         manifest = exporting.manifest_of(snapshot, format, **kind)
         try:
             if format.name == "hf" and output.suffix != ".zip" and not passes_through(output):
+                from review.datasets.formats import hf  # which needs a package that is not always installed
+
                 hf.write_folder(exporting.records_of(snapshot, masked=options["mask"]), manifest, output)
             else:
                 with written(output) as file:

@@ -173,7 +173,7 @@ def test_html_alone_becomes_text() -> None:
 
 def test_what_repeats_an_earlier_message_is_left_out_unless_nothing_else_is_there() -> None:
     quoting = "Still broken.\n\nOn Monday you wrote:\n> Please try again.\n>\n> Your support"
-    assert parsed(message(quoting))["text"] == "Help\n\nStill broken.\n\nOn Monday you wrote:"
+    assert parsed(message(quoting))["text"] == "Help\n\nStill broken."
     assert parsed(message("> only a quote"))["text"] == "Help\n\n> only a quote"
 
 

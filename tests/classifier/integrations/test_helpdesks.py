@@ -17,7 +17,6 @@ from django.test import Client
 from django.utils import timezone
 
 from classifier import tasks
-from classifier.ingest import message_text
 from classifier.integrations import http_request, outbox
 from classifier.models import HelpDesk, Ticket, WriteBack
 from tests.factories import configure_review, hold, make_ticket
@@ -396,21 +395,3 @@ def test_an_id_cannot_lead_to_another_address(receiver: Receiver) -> None:
     hold(make_ticket(source="support", external_id="../users/1?x=#"))
     write_back()
     assert receiver.got[0].path == "/api/v1/tickets/..%2Fusers%2F1%3Fx%3D%23"
-
-
-HTML = [
-    ("<p>one</p><p>two</p>", "one\n\ntwo"),
-    ("a<br>b<BR/>c", "a\nb\nc"),
-    ("<style>p{}</style><script>alert(1)</script>seen", "seen"),
-    ("2 &lt; 3 &amp; &eacute;&nbsp;x", "2 < 3 & é x"),
-    ("<ul><li>one<li>two</ul>", "one\ntwo"),
-    ("never <b>closed", "never closed"),
-    ("</script>after", "after"),
-    ("a < b", "a < b"),
-    ("<!-- hidden -->x", "x"),
-]
-
-
-@pytest.mark.parametrize(("html", "text"), HTML)
-def test_html_becomes_what_a_reader_sees(html: str, text: str) -> None:
-    assert message_text.from_html(html) == text

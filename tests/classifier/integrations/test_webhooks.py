@@ -338,7 +338,10 @@ def test_two_workers_send_nothing_twice(receiver: Receiver) -> None:
     assert set(Delivery.objects.values_list("state", "attempts")) == {("delivered", 1)}
 
 
-@pytest.mark.parametrize(("value", "says"), [("", "HOOK_SECRET is not set"), ("no base64!", "no signing secret")])
+@pytest.mark.parametrize(
+    ("value", "says"),
+    [("", "HOOK_SECRET is not set"), ("no base64!", "no signing secret"), ("whsec_", "no signing secret")],
+)
 def test_without_a_usable_secret_nothing_is_sent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, value: str, says: str
 ) -> None:

@@ -69,6 +69,17 @@ def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead: Client) -> 
     assert "aria-invalid" in response.content.decode()
 
 
+@pytest.mark.usefixtures("decided", "without_pyarrow")
+def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_formats(lead: Client) -> None:
+    url = reverse("review:download", args=[snapshots.take().short])
+    refused = lead.get(url, {"format": "hf"})
+    assert refused.status_code == 422
+    assert "Hugging Face dataset needs the package pyarrow: run “make data”" in refused.content.decode()
+    in_german = lead.get(url, {"format": "parquet"}, headers={"Accept-Language": "de"}).content.decode()
+    assert "Parquet braucht das Paket pyarrow: Führen Sie „make data“" in in_german
+    assert content(lead.get(url, {"format": "csv"}))
+
+
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_can_be_fetched(lead: Client, format: str) -> None:

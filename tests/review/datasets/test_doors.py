@@ -75,6 +75,18 @@ def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None
 
 
 @pytest.mark.usefixtures("decided")
+def test_without_pyarrow_the_commands_say_what_to_install(tmp_path: Path, request: pytest.FixtureRequest) -> None:
+    paths = [export(tmp_path, format) for format in ("parquet", "hf")]
+    request.getfixturevalue("without_pyarrow")
+    for format in ("parquet", "hf"):
+        with pytest.raises(CommandError, match="needs the package pyarrow"):
+            export(tmp_path, format)
+    for path in paths:
+        with pytest.raises(CommandError, match="needs the package pyarrow.* or bring CSV or JSON lines"):
+            call_command("import_dataset", str(path))
+
+
+@pytest.mark.usefixtures("decided")
 def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: User) -> None:
     before = {format: export(tmp_path, format).read_bytes() for format in FORMATS}
     snapshot = Snapshot.objects.get()
