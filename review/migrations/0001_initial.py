@@ -73,8 +73,8 @@ class Migration(migrations.Migration):
                 ('by_category', models.BooleanField(default=False, help_text='Says of each category whether the promise holds for it alone; it takes more audits.', verbose_name='certify categories on their own too')),
             ],
             options={
-                'verbose_name': 'accuracy_target',
-                'verbose_name_plural': 'accuracy_target',
+                'verbose_name': 'accuracy target',
+                'verbose_name_plural': 'accuracy target',
                 'permissions': [('set_accuracy_target', 'Can state the promise, answer alarms and export the evidence')],
                 'constraints': [models.CheckConstraint(condition=models.Q(('pk', 1)), name='accuracy_target_is_one'), models.CheckConstraint(condition=models.Q(('target__range', (0.5, 0.999))), name='accuracy_target_target_in_range'), models.CheckConstraint(condition=models.Q(('risk__range', (0.001, 0.5))), name='accuracy_target_risk_in_range'), models.CheckConstraint(condition=models.Q(('early_share__range', (0.03, 1)), ('late_share__range', (0.03, 1)), ('rejudged_share__range', (0, 1))), name='accuracy_target_shares_in_range')],
             },
@@ -243,8 +243,8 @@ class Migration(migrations.Migration):
                 ('history_user', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
-                'verbose_name': 'historical accuracy_target',
-                'verbose_name_plural': 'historical accuracy_target',
+                'verbose_name': 'historical accuracy target',
+                'verbose_name_plural': 'historical accuracy target',
                 'ordering': ('-history_date', '-history_id'),
                 'get_latest_by': ('history_date', 'history_id'),
             },

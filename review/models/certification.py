@@ -66,7 +66,7 @@ class AccuracyTarget(models.Model):
     history = HistoricalRecords()
 
     class Meta:
-        verbose_name = verbose_name_plural = _("accuracy_target")
+        verbose_name = verbose_name_plural = _("accuracy target")
         permissions = [("set_accuracy_target", _("Can state the promise, answer alarms and export the evidence"))]
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="accuracy_target_is_one"),
