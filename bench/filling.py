@@ -63,7 +63,7 @@ def _examples() -> dict[str, Any]:
     from classifier.pipeline import runner
     from review.models import Assignment, ReviewSettings
     from review.workflow import decisions
-    from review.workflow.decisions import Label
+    from review.workflow.decision_records import Label
 
     ReviewSettings.current()
     ReviewSettings.objects.update(blind_share=0, double_share=0)

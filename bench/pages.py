@@ -161,10 +161,10 @@ def _key() -> str:
 def _sweep() -> None:
     """What every worker does four times a minute."""
     import classifier.tasks
-    import review.tasks
+    import review.sweep
 
     classifier.tasks.sweep()
-    review.tasks.sweep()
+    review.sweep.sweep()
 
 
 def run(small: int, large: int, visits: int, keep: bool) -> None:

@@ -11,6 +11,7 @@ from bench.harness import fresh_installation, table
 def main(file: Path, split: str) -> None:
     fresh_installation()
     from classifier.models import Category, Ticket
+    from classifier.models.verdict import current_verdict, with_labels
     from classifier.pipeline import runner
 
     with gzip.open(file, "rt") as lines:
@@ -22,9 +23,9 @@ def main(file: Path, split: str) -> None:
     while runner.work_off():
         pass
     said = {
-        ticket.external_id: ticket.verdict.prediction.category.name
-        for ticket in Ticket.objects.filter(source="bench").with_labels()
-        if ticket.verdict and ticket.verdict.prediction
+        ticket.external_id: verdict.prediction.category.name
+        for ticket in with_labels(Ticket.objects.filter(source="bench"))
+        if (verdict := current_verdict(ticket)) and verdict.prediction
     }
     right = sum(said.get(row["id"]) == row["category"] for row in rows)
     table(

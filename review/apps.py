@@ -8,7 +8,8 @@ class ReviewConfig(AppConfig):
         from classifier.models.ticket import moved, recounting
         from classifier.pipeline.verdict_explanation import vouching
         from classifier.privacy.erasure import erasing
-        from review import erasure, tasks
+        from review import erasure
+        from review.certification import tasks
         from review.certification.verdict_certificate import on_vouching
         from review.workflow import assigning, history
         from review.workflow.audits import found

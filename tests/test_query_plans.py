@@ -16,7 +16,7 @@ from django.test import Client
 from django.utils import timezone
 
 import classifier.tasks
-import review.tasks
+import review.sweep
 from classifier.models import (
     Gate,
     Prediction,
@@ -33,7 +33,7 @@ from review.models import (
 )
 from review.specialist import training
 from review.workflow import decisions
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 from tests.factories import configure_review, make_ticket
 
 pytestmark = pytest.mark.postgresql
@@ -156,7 +156,7 @@ def test_what_is_asked_all_the_time_reads_a_handful_of_rows(many: int) -> None:
 def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
     def sweep() -> None:
         classifier.tasks.sweep()
-        review.tasks.sweep()
+        review.sweep.sweep()
 
     sweep()
     for work in (sweep, gold_labels.gather, training.is_due):

@@ -21,6 +21,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
+from classifier.models.verdict import current_verdict, with_labels
 from classifier.privacy import erasure
 from classifier.taxonomy import label_changes
 from classifier.web.pagination import BoundedPaginator
@@ -148,7 +149,7 @@ class TicketAdmin(admin.ModelAdmin):
     actions = ("classify_again", "erase")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return Ticket.objects.with_labels()
+        return with_labels(Ticket.objects.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> tuple[str, ...]:
         # What was classified is what the customer wrote.
@@ -159,11 +160,13 @@ class TicketAdmin(admin.ModelAdmin):
 
     @admin.display(description=_("label"))
     def label(self, ticket: Ticket) -> str:
-        return str(ticket.verdict.prediction) if ticket.verdict and ticket.verdict.prediction else "–"
+        verdict = current_verdict(ticket)
+        return str(verdict.prediction) if verdict and verdict.prediction else "–"
 
     @admin.display(description=_("reason"))
     def reason(self, ticket: Ticket) -> str:
-        return str(ticket.verdict.get_reason_display()) if ticket.verdict else "–"
+        verdict = current_verdict(ticket)
+        return str(verdict.get_reason_display()) if verdict else "–"
 
     @admin.action(description=_("Classify again"), permissions=["change"])
     def classify_again(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> None:

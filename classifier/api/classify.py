@@ -23,6 +23,7 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.api_keys import Scope
+from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import sync_classification
 from classifier.pipeline.sync_classification import TooLong
 from classifier.pipeline.verdict_summary import verdict_summary
@@ -145,8 +146,10 @@ def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
     """What stands of these tickets now (four queries)."""
     names = Category.objects.paths()
-    tickets = {ticket.pk: ticket for ticket in Ticket.objects.with_labels().defer("text").filter(pk__in=pks)}
-    return [{"ticket": stored(tickets[pk])} | _summary(tickets[pk].verdict, names) for pk in pks if pk in tickets]
+    tickets = {ticket.pk: ticket for ticket in with_labels(Ticket.objects.all()).defer("text").filter(pk__in=pks)}
+    return [
+        {"ticket": stored(tickets[pk])} | _summary(current_verdict(tickets[pk]), names) for pk in pks if pk in tickets
+    ]
 
 
 def _summary(verdict: Verdict | None, names: dict[int, str]) -> dict[str, Any]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any, NamedTuple
 
+from django.apps import apps
 from django.db import models
 from django.utils.translation import gettext_lazy as _
 
@@ -109,9 +110,8 @@ def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) ->
 
 def _instructions() -> str:
     """What an admin has put in place of the built-in instructions, if anything."""
-    from classifier.models.gate import Gate  # which refers to this module
-
-    return Gate.objects.filter(pk=1).values_list("instructions", flat=True).first() or ""
+    gate = apps.get_model("classifier", "Gate")  # by name, for its module refers to this one
+    return gate._default_manager.filter(pk=1).values_list("instructions", flat=True).first() or ""
 
 
 def _stored(options: Sequence[Keyed]) -> list[list[Any]]:

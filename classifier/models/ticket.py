@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 
 from django.db import models, transaction
 from django.dispatch import Signal
@@ -16,9 +16,6 @@ from classifier.database import search
 from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.text import excerpt, storable
-
-if TYPE_CHECKING:
-    from classifier.models.verdict import Verdict
 
 arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them) and
@@ -71,23 +68,6 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
         """How many there are, as text; counting stops at `most`, so that no page grows with the table."""
         number = self.order_by()[:most].count()
         return str(number) if number < most else f"{most - 1:,}+"
-
-    def with_labels(self) -> TicketQuerySet:
-        """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
-        from classifier.models.verdict import Verdict
-
-        current = Verdict.objects.current().select_related(
-            "prediction__category",
-            "prediction__sentiment",
-            "prediction__language_model",
-            "second_opinion__category",
-            "second_opinion__sentiment",
-            "second_opinion__language_model",
-            "failure__language_model",
-            "epoch",
-        )
-        verdicts = models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts")
-        return self.select_related("category", "sentiment").prefetch_related(verdicts)
 
     def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
         """As Django's, and the arrival is announced after commit, as it is by `save`."""
@@ -186,12 +166,6 @@ class Ticket(Leasable):
 
     def get_absolute_url(self) -> str:
         return reverse("classifier:ticket", args=[self.pk])
-
-    @property
-    def verdict(self) -> Verdict | None:
-        """The current verdict of a ticket that came `with_labels`; on another one a KeyError says that it did not."""
-        current: list[Verdict] = vars(self)["current_verdicts"]
-        return current[0] if current else None
 
     def history(self) -> list[tuple[str, Any]]:
         """All that happened to the ticket, oldest first, each with the name of its kind (three queries, and those of

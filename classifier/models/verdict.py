@@ -10,7 +10,7 @@ from classifier.models.epoch import Epoch
 from classifier.models.gate import Mode
 from classifier.models.prediction import Failure, Prediction, shown
 from classifier.models.scoring import Score
-from classifier.models.ticket import Ticket
+from classifier.models.ticket import Ticket, TicketQuerySet
 
 
 class Reason(models.TextChoices):
@@ -120,3 +120,25 @@ class Verdict(models.Model):
             "score": shown(self.epoch.value(self.score), 3) if self.score else "?",
             "threshold": "" if threshold is None else shown(threshold, 2 if self.epoch.mode == Mode.CONFIDENCE else 3),
         }
+
+
+def with_labels(tickets: TicketQuerySet) -> TicketQuerySet:
+    """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
+    current = Verdict.objects.current().select_related(
+        "prediction__category",
+        "prediction__sentiment",
+        "prediction__language_model",
+        "second_opinion__category",
+        "second_opinion__sentiment",
+        "second_opinion__language_model",
+        "failure__language_model",
+        "epoch",
+    )
+    verdicts = models.Prefetch("verdicts", queryset=current, to_attr="current_verdicts")
+    return tickets.select_related("category", "sentiment").prefetch_related(verdicts)
+
+
+def current_verdict(ticket: Ticket) -> Verdict | None:
+    """The verdict of a ticket that came `with_labels`; on another one a KeyError says that it did not."""
+    current: list[Verdict] = vars(ticket)["current_verdicts"]
+    return current[0] if current else None

@@ -10,6 +10,7 @@ from classifier.models import (
     Sentiment,
     Ticket,
 )
+from classifier.models.verdict import current_verdict
 
 
 class EffectiveLabel(NamedTuple):
@@ -29,5 +30,5 @@ def effective_label(ticket: Ticket) -> EffectiveLabel | None:
         return None
     if ticket.category and ticket.sentiment:
         return EffectiveLabel(ticket.category, ticket.sentiment)
-    prediction = ticket.verdict.prediction if ticket.verdict else None
+    prediction = verdict.prediction if (verdict := current_verdict(ticket)) else None
     return EffectiveLabel(prediction.category, prediction.sentiment, prediction) if prediction else None

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from classifier.models import Example, Prediction, Ticket
+from classifier.models.verdict import current_verdict
 from classifier.tickets import highlighting
 
 
@@ -21,7 +22,8 @@ def speaker(ticket: Ticket) -> Prediction | None:
     Of a ticket that came `with_labels`.
     """
     hidden = ticket.sealed or ticket.state == Ticket.State.NEW
-    return None if hidden or ticket.verdict is None else ticket.verdict.prediction
+    verdict = current_verdict(ticket)
+    return None if hidden or verdict is None else verdict.prediction
 
 
 def of_events(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Grounds | None]]:

@@ -9,6 +9,7 @@ from typing import Any
 from django.utils.translation import gettext as _
 
 from classifier.models import Ticket, Verdict
+from classifier.models.verdict import current_verdict
 from classifier.tickets.effective_label import effective_label
 
 
@@ -33,7 +34,7 @@ class Standing:
             return cls(instead=_("hidden until it is reviewed"), reason=_("blind review"))
         label = effective_label(ticket)
         if label is None:
-            return cls(instead=_("no label"), reason=_reason(ticket), verdict=ticket.verdict)
+            return cls(instead=_("no label"), reason=_reason(ticket), verdict=current_verdict(ticket))
         category, sentiment = label.category.name, label.sentiment.name
         if label.prediction is None:
             return cls(category=category, sentiment=sentiment)
@@ -42,12 +43,12 @@ class Standing:
             sentiment=sentiment,
             confidence=label.prediction.shown_confidence,
             reason=_reason(ticket),
-            verdict=ticket.verdict,
+            verdict=current_verdict(ticket),
         )
 
 
 def _reason(ticket: Ticket) -> str:
-    verdict = ticket.verdict
+    verdict = current_verdict(ticket)
     if ticket.state == Ticket.State.HELD and verdict and verdict.accepted:
         return _("it had passed, and is looked at after all")
     return str(verdict.get_reason_display()) if verdict else ""

@@ -28,6 +28,7 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import Page
+from classifier.models.verdict import with_labels
 from classifier.pipeline import verdict_explanation
 from classifier.tickets import explanations
 from classifier.tickets.status import Standing, history
@@ -46,7 +47,7 @@ MAY_KNOW_WHY = ("review.set_accuracy_target", "classifier.view_score")
 def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
-    page = Page.of(tickets.with_labels(), before=request.GET.get("before", ""))
+    page = Page.of(with_labels(tickets), before=request.GET.get("before", ""))
     numbers = {value: Ticket.objects.in_state(value).count_to() for value in Ticket.State.values}
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
@@ -101,7 +102,7 @@ def _typed_before(request: HttpRequest) -> dict[str, Any]:
 @require_GET
 @permission_required("classifier.view_ticket", raise_exception=True)
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Ticket.objects.with_labels(), pk=pk)
+    found = get_object_or_404(with_labels(Ticket.objects.all()), pk=pk)
     whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
     told = history(found)
     context = {

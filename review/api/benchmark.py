@@ -17,9 +17,8 @@ from classifier.api.pagination import Page, Turned, page
 from classifier.api.problems import Problem
 from classifier.models import ContractVersion, LanguageModel
 from classifier.models.api_keys import Scope
-from review import tasks
 from review.api.datasets import DIGEST
-from review.benchmark import progress
+from review.benchmark import progress, tasks
 from review.benchmark.progress import Underway
 from review.benchmark.runs import MOST_CONTENDERS, Entry, NothingToRun
 from review.gold import snapshots

@@ -20,7 +20,8 @@ from classifier.models.api_keys import Scope
 from review.models import Decision
 from review.models.decision import LONGEST_NOTE
 from review.workflow import external_decisions
-from review.workflow.decisions import Label, TooLate
+from review.workflow.decision_records import Label
+from review.workflow.decisions import TooLate
 
 router = Router(tags=["Decisions"])
 

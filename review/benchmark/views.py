@@ -15,8 +15,7 @@ from django.views.decorators.vary import vary_on_headers
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import gate
 from classifier.web.pagination import BoundedPaginator
-from review import tasks
-from review.benchmark import baseline, draft_comparison, model_answers, progress
+from review.benchmark import baseline, draft_comparison, model_answers, progress, tasks
 from review.benchmark import runs as benchmarks
 from review.benchmark.formatting import Names
 from review.benchmark.forms import (

@@ -30,6 +30,7 @@ from review.workflow import (
     priority,
     routing,
 )
+from review.workflow.decision_records import NOTHING
 
 State = GoldLabel.State
 
@@ -126,7 +127,7 @@ def _stop_asking(ticket: Ticket, by: User) -> None:
     """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
     answered = Decision.objects.standing().labelled().filter(assignment__in=assignments).select_related("assignment")
-    undone, shown = Decision.Verdict.UNDONE, decisions.NOTHING
+    undone, shown = Decision.Verdict.UNDONE, NOTHING
     decision_records.write(
         [
             decision_records.decision(ticket, one.assignment, by, undone, shown, key=uuid4(), undoes=one)

@@ -15,8 +15,9 @@ from django.utils.translation import gettext_lazy, ngettext
 from review.models import Assignment, Decision
 from review.screen.label_options import Options
 from review.workflow import decisions
-from review.workflow.decisions import MOST_AT_ONCE, Label
-from review.worklist.listing import excerpt_of, with_excerpts
+from review.workflow.decision_records import Label
+from review.workflow.decisions import MOST_AT_ONCE
+from review.workflow.excerpts import excerpt_of, with_excerpts
 
 MOST_CHOSEN = 1_000
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from classifier.models import Prediction, Verdict
 from review.models import Assignment, ReviewSettings
-from review.workflow.decisions import Shown
+from review.workflow.decision_records import Shown
 
 _SALT = "review.screen.display_token"
 

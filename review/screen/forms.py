@@ -12,7 +12,7 @@ from review.models import SkipReason
 from review.models.decision import LONGEST_NOTE
 from review.screen.card import Chosen
 from review.screen.label_options import Options, Unknown
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 
 OTHER = "other"
 """The value of the choice that stands for a category found by typing."""

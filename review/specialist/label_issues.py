@@ -23,7 +23,7 @@ from review.gold import disputes, gold_labels
 from review.models import GoldLabel, LabelIssue, ReviewSettings
 from review.models.label_issue import LabelIssueQuerySet
 from review.workflow import decision_records, relabelling
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 
 CHUNK = 500
 LOOKED_THROUGH = 2_000

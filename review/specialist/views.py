@@ -12,9 +12,8 @@ from django.views.decorators.http import require_GET, require_POST
 
 from classifier.inference import specialist_versions
 from classifier.models import SpecialistVersion
-from review import tasks
 from review.http import HtmxHttpRequest
-from review.specialist import status, versions
+from review.specialist import status, tasks, versions
 
 teaches = permission_required("review.teach", raise_exception=True)
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, NamedTuple
 from uuid import UUID
 
 from django.contrib.auth.models import User
@@ -11,13 +13,31 @@ from django.db import connection
 from django.utils import timezone
 
 from classifier.database.sql import rows
-from classifier.models import Prediction, Ticket, Verdict
+from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from review.models import Assignment, Decision
 
-if TYPE_CHECKING:
-    from review.workflow.decisions import Label, Shown
-
 Act = Decision.Verdict
+
+
+class Label(NamedTuple):
+    category: Category
+    sentiment: Sentiment
+
+    def is_of(self, prediction: Prediction) -> bool:
+        return (self.category.pk, self.sentiment.pk) == (prediction.category_id, prediction.sentiment_id)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shown:
+    """What a person saw when they answered. Of a blind review `prediction` and `second_opinion` are None."""
+
+    prediction: Prediction | None = None
+    second_opinion: Prediction | None = None
+    second_first: bool = False
+    since: datetime | None = None
+
+
+NOTHING = Shown()
 
 
 def locked(ticket_pk: int) -> Ticket:

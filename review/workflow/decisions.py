@@ -6,10 +6,10 @@ are written.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from dataclasses import replace
+from datetime import timedelta
 from functools import wraps
-from typing import Any, NamedTuple, TypeVar, cast
+from typing import Any, TypeVar, cast
 from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
@@ -18,14 +18,12 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import (
-    Category,
-    Prediction,
-    Sentiment,
     Ticket,
 )
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, PASSED_ON
 from review.workflow import decision_records, leases, routing
+from review.workflow.decision_records import NOTHING, Label, Shown
 
 Act = Decision.Verdict
 Verb = TypeVar("Verb", bound=Callable[..., Decision])
@@ -47,27 +45,6 @@ class TooLate(Exception):
 
 class CannotUndo(Exception):
     """Others have built on the decision meanwhile, or it was undone already."""
-
-
-class Label(NamedTuple):
-    category: Category
-    sentiment: Sentiment
-
-    def is_of(self, prediction: Prediction) -> bool:
-        return (self.category.pk, self.sentiment.pk) == (prediction.category_id, prediction.sentiment_id)
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
-    """What a person saw when they answered. Of a blind review `prediction` and `second_opinion` are None."""
-
-    prediction: Prediction | None = None
-    second_opinion: Prediction | None = None
-    second_first: bool = False
-    since: datetime | None = None
-
-
-NOTHING = Shown()
 
 
 def sent_once(verb: Verb) -> Verb:

@@ -8,12 +8,8 @@ from django.utils import timezone
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.workflow import decision_records, decisions
-from review.workflow.decisions import (
-    NOTHING,
-    Label,
-    Shown,
-    TooLate,
-)
+from review.workflow.decision_records import NOTHING, Label, Shown
+from review.workflow.decisions import TooLate
 
 
 def decide(ticket: Ticket, reviewer: User, label: Label, *, seen: bool, key: UUID, note: str = "") -> Decision:

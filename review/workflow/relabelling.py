@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.workflow import audits, decision_records, routing
-from review.workflow.decisions import NOTHING, Label
+from review.workflow.decision_records import NOTHING, Label
 
 
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:

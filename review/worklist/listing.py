@@ -6,16 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from django.core.paginator import Paginator
-from django.db.models.functions import Substr
 
-from classifier.text import excerpt
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet
 
 PAGE = 25
 MOST = 1_000
 """Counting stops here, and paging with it: the cost is the same however many wait."""
-EXCERPT, READ_CHARACTERS = 90, 600
 
 
 class InOrder:
@@ -64,13 +61,3 @@ def by_confidence(assignments: AssignmentQuerySet, *, descending: bool) -> InOrd
     known = assignments.filter(confidence__gte=0)
     order = ("-confidence", "-id") if descending else ("confidence", "id")
     return InOrder(known.order_by(*order), assignments.filter(confidence=None).order_by("-value", "id"))
-
-
-def with_excerpts(assignments: AssignmentQuerySet) -> AssignmentQuerySet:
-    """With the first words of their tickets; the whole text may be long."""
-    return assignments.annotate(beginning=Substr("ticket__text", 1, READ_CHARACTERS))
-
-
-def excerpt_of(assignment: Assignment) -> str:
-    """The first words of the ticket of an assignment that came `with_excerpts`."""
-    return excerpt(vars(assignment)["beginning"], EXCERPT)

@@ -20,14 +20,8 @@ from django_tables2 import A, Column
 from review.models import Assignment, ReviewSettings
 from review.models.assignment import AssignmentQuerySet
 from review.screen import bulk
-from review.worklist.listing import (
-    InOrder,
-    by_arrival,
-    by_confidence,
-    by_priority,
-    excerpt_of,
-    with_excerpts,
-)
+from review.workflow.excerpts import excerpt_of, with_excerpts
+from review.worklist.listing import InOrder, by_arrival, by_confidence, by_priority
 
 Ordered = tuple[InOrder, bool]
 

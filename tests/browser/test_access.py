@@ -25,6 +25,7 @@ from review.models import (
 )
 from review.specialist import emerging_topics
 from review.workflow import decisions
+from review.workflow.decision_records import Label
 from tests.browser.conftest import Console
 from tests.browser.everybody import complaints, too_wide
 from tests.factories import (
@@ -77,8 +78,8 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     configure_review(double_share=1)
     sentiment = done.predictions.first().sentiment
     first, second = hold(make_ticket("Two people see it differently."))
-    decisions.decide(first, ana, decisions.Label(billing, sentiment), key=uuid4())
-    decisions.decide(second, ben, decisions.Label(technical, sentiment), key=uuid4())
+    decisions.decide(first, ana, Label(billing, sentiment), key=uuid4())
+    decisions.decide(second, ben, Label(technical, sentiment), key=uuid4())
     configure_review(blind_share=1)
     (blind,) = hold(make_ticket("Nobody says what this is."))
     ended, under_way = benchmark_runs()

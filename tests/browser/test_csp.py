@@ -39,7 +39,7 @@ from review.models import (
 )
 from review.specialist import emerging_topics
 from review.workflow import decisions
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 from tests.browser.conftest import Console, OpenPage
 from tests.factories import (
     PASSWORD,

@@ -20,7 +20,7 @@ from classifier.models import (
 from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 from tests.factories import hold
 
 

@@ -3,7 +3,7 @@
 import logging
 
 import classifier.tasks
-import review.tasks
+import review.sweep
 
 logger = logging.getLogger(__name__)
 
@@ -12,7 +12,7 @@ SWEEP_SECONDS = 15
 
 def sweep() -> None:
     """What fails in one part holds up no other, and is tried again the next time."""
-    for part in (classifier.tasks.sweep, review.tasks.sweep):
+    for part in (classifier.tasks.sweep, review.sweep.sweep):
         try:
             part()
         except Exception:

@@ -21,6 +21,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
+from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import runner
 from tests.factories import make_language_model, make_ticket, make_user
 from tests.servers import (
@@ -50,7 +51,7 @@ def front(catalogue: None) -> Use:
 
 
 def verdict_of(ticket: Ticket) -> Verdict:
-    verdict = Ticket.objects.with_labels().get(pk=ticket.pk).verdict
+    verdict = current_verdict(with_labels(Ticket.objects.all()).get(pk=ticket.pk))
     assert verdict
     return verdict
 

@@ -21,6 +21,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
+from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import claims, predict, runner
 from tests.factories import make_ticket
 from tests.servers import (
@@ -43,11 +44,11 @@ Use = Callable[..., LanguageModel]
 
 def settled(ticket: Ticket) -> Ticket:
     """The ticket as it stands, with its verdict."""
-    return Ticket.objects.with_labels().get(pk=ticket.pk)
+    return with_labels(Ticket.objects.all()).get(pk=ticket.pk)
 
 
 def verdict_of(ticket: Ticket) -> Verdict:
-    verdict = settled(ticket).verdict
+    verdict = current_verdict(settled(ticket))
     assert verdict
     return verdict
 

@@ -23,7 +23,7 @@ from classifier.models import (
     WriteBack,
 )
 from review.workflow import decisions
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 from tests.api.caller import Caller
 from tests.factories import (
     configure_review,

@@ -14,7 +14,7 @@ from django.utils import timezone
 from classifier.models import Category, Sentiment, Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
-from review.workflow.decisions import Label, Shown
+from review.workflow.decision_records import Label, Shown
 from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -18,7 +18,7 @@ from classifier.models import (
     Sentiment,
 )
 from classifier.taxonomy import initial_data, label_changes
-from review import tasks
+from review import sweep
 from review.benchmark import (
     baseline,
     execution,
@@ -166,8 +166,8 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     snapshot = hold_out(6)
     run = started(snapshot, LanguageModel.objects.embedded())
     assert list(Run.objects.waiting()) == [run]
-    tasks.sweep()
-    assert len(queued("review.tasks.run_benchmark")) == 1
+    sweep.sweep()
+    assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
     execution.work_off(run.pk)
     assert not Run.objects.waiting().exists()
 

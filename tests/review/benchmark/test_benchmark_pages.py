@@ -199,7 +199,7 @@ def test_what_was_shown_is_what_runs(
     assert response.headers["Location"] == run.get_absolute_url()
     assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
     assert [one.language_model.name for one in run.contenders.all()] == [EMBEDDED]
-    assert [one.args for one in queued("review.tasks.run_benchmark")] == [[run.pk]]
+    assert [one.args for one in queued("review.benchmark.tasks.run_benchmark")] == [[run.pk]]
 
 
 def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead: Client) -> None:
@@ -340,9 +340,9 @@ def test_a_run_is_stopped_and_gone_on_with(
         lead.post(reverse("review:resume_run", args=[run.pk]))
     run.refresh_from_db()
     assert run.state == "running"
-    assert len(queued("review.tasks.run_benchmark")) == 1
+    assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
     lead.post(reverse("review:resume_run", args=[run.pk]))
-    assert len(queued("review.tasks.run_benchmark")) == 1
+    assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
 
 
 def test_the_page_says_why_a_run_has_stopped(lead: Client) -> None:

@@ -33,7 +33,7 @@ from review.models import (
 from review.specialist import published_examples
 from review.workflow import audits
 from review.workflow.audits import EDITED, SEEN
-from review.workflow.decisions import Shown
+from review.workflow.decision_records import Shown
 from tests.factories import (
     configure_review,
     make_prediction,

@@ -14,7 +14,7 @@ from review.reports.quality import Report, report
 from review.stats import agreement
 from review.stats.agreement import Estimate
 from review.workflow import decisions
-from review.workflow.decisions import Shown
+from review.workflow.decision_records import Shown
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,

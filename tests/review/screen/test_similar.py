@@ -19,6 +19,7 @@ from classifier.models import (
 )
 from review.models import Assignment
 from review.workflow import decisions
+from review.workflow.decision_records import Label
 from tests.factories import (
     configure_review,
     hold,
@@ -112,8 +113,8 @@ def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
     configure_review(double_share=1)
     first, second = hold(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
     tone = Sentiment.objects.get(name="Neutral")
-    decisions.decide(first, ana, decisions.Label(category("Billing"), tone), key=uuid4())
-    decisions.decide(second, ben, decisions.Label(category("Technical"), tone), key=uuid4())
+    decisions.decide(first, ana, Label(category("Billing"), tone), key=uuid4())
+    decisions.decide(second, ben, Label(category("Technical"), tone), key=uuid4())
     agent.force_login(lea)
     content = agent.get(WORK).content.decode()
     assert "Two agents labelled this" in content

@@ -24,7 +24,8 @@ from review.models import (
 from review.specialist import label_issues
 from review.specialist.label_issues import Belief
 from review.workflow import decisions, leases
-from review.workflow.decisions import CannotUndo, Label
+from review.workflow.decision_records import Label
+from review.workflow.decisions import CannotUndo
 from tests.factories import (
     configure_review,
     hold,

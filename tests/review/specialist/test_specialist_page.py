@@ -166,14 +166,14 @@ class TestTrainingNow:
         assert not training.is_due()
         assert "Train now" in words(lead)
         assert "A training begins" in plain(lead.post(TRAIN, follow=True).content.decode())
-        assert [one.kwargs for one in queued("review.tasks.learn")] == [{"due": False}]
+        assert [one.kwargs for one in queued("review.specialist.tasks.learn")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
     def test_too_little_to_learn_from_is_said_at_once(self, lead: Client, labels: dict[str, int]) -> None:
         teaching.place(labels)
         assert "Train now" not in words(lead)
         assert "too little to learn from" in plain(lead.post(TRAIN, follow=True).content.decode())
-        assert not queued("review.tasks.learn")
+        assert not queued("review.specialist.tasks.learn")
 
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []

@@ -14,7 +14,8 @@ from django.utils import timezone
 from classifier.models import Category, Prediction, Verdict
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions, leases
-from review.workflow.decisions import CannotUndo, Shown, TooLate
+from review.workflow.decision_records import Shown
+from review.workflow.decisions import CannotUndo, TooLate
 from tests.factories import (
     configure_review,
     hold,

@@ -14,7 +14,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review.models import Assignment, SkipReason
 from review.workflow import decisions, leases
-from review.workflow.decisions import Shown
+from review.workflow.decision_records import Shown
 from review.worklist import lead_inbox
 from tests.factories import (
     configure_review,

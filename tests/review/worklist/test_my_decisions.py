@@ -12,7 +12,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
-from review.workflow.decisions import Shown
+from review.workflow.decision_records import Shown
 from review.worklist import my_decisions
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (

@@ -25,7 +25,7 @@ from classifier.models import (
 from review.models import Assignment, Decision, DuplicateGroup
 from review.screen import bulk
 from review.workflow import leases
-from review.workflow.decisions import Label
+from review.workflow.decision_records import Label
 from review.worklist import listing
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (

@@ -1,0 +1,26 @@
+"""What review takes up every few seconds, so that a lost, doubled or late task changes nothing."""
+
+from classifier.background import enqueue_once
+from classifier.models import Epoch, Mode
+from classifier.tallies import keep_up
+from review.benchmark.tasks import run_benchmark
+from review.certification.tasks import run_certification_soon
+from review.gold import gold_labels
+from review.models import Run
+from review.reports import tallies
+from review.specialist import queue_ordering, training
+from review.specialist.tasks import learn, put_in_order
+
+
+def sweep() -> None:
+    """Gather gold labels from decisions, train on them, take up runs that a killed process left, and count."""
+    gold_labels.gather(most_turns=1)
+    if training.is_due():
+        enqueue_once(learn)
+    if queue_ordering.is_due():
+        enqueue_once(put_in_order)
+    if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
+        run_certification_soon()
+    for run_pk in Run.objects.waiting().values_list("pk", flat=True):
+        enqueue_once(run_benchmark, run_pk)
+    keep_up(tallies.SOURCES)

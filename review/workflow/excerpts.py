@@ -1,0 +1,21 @@
+"""The first words of a ticket, read without its text, which may be long."""
+
+from __future__ import annotations
+
+from django.db.models.functions import Substr
+
+from classifier.text import excerpt
+from review.models import Assignment
+from review.models.assignment import AssignmentQuerySet
+
+EXCERPT, READ_CHARACTERS = 90, 600
+
+
+def with_excerpts(assignments: AssignmentQuerySet) -> AssignmentQuerySet:
+    """With the first words of their tickets; the whole text may be long."""
+    return assignments.annotate(beginning=Substr("ticket__text", 1, READ_CHARACTERS))
+
+
+def excerpt_of(assignment: Assignment) -> str:
+    """The first words of the ticket of an assignment that came `with_excerpts`."""
+    return excerpt(vars(assignment)["beginning"], EXCERPT)
