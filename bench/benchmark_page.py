@@ -22,12 +22,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     from review.benchmark import runs as benchmark_module
     from review.gold import snapshots
     from review.gold.snapshots import Filters
-    from review.models import (
-        Contender,
-        DuplicateGroup,
-        GoldLabel,
-        Side,
-    )
+    from review.models import Contender, DuplicateGroup, GoldLabel, Side
 
     chance = random.Random(seed)  # noqa: S311 - rows that repeat
     Category.objects.bulk_create(Category(name=f"Category {number}") for number in range(more_categories))

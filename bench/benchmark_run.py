@@ -8,12 +8,7 @@ import argparse
 import time
 from typing import TYPE_CHECKING
 
-from bench.harness import (
-    fresh_installation,
-    messages,
-    model_server,
-    table,
-)
+from bench.harness import fresh_installation, messages, model_server, table
 
 if TYPE_CHECKING:
     from review.models import GoldLabel, Snapshot

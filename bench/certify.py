@@ -20,24 +20,9 @@ import numpy as np
 from scipy.stats import beta
 
 from bench.harness import fresh_installation, table
-from bench.streams import (
-    HISTORY,
-    MARKS,
-    Bools,
-    Floats,
-    Ints,
-    Pool,
-    noise,
-    prepared,
-)
+from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
 from classifier.scoring.scorer import Weights, fit
-from review.certification.sequential_test import (
-    Book,
-    Lot,
-    grid_of,
-    risk_left,
-    share_of_audits,
-)
+from review.certification.sequential_test import Book, Lot, grid_of, risk_left, share_of_audits
 from review.stats.agreement import wilson
 
 ERROR, RISK = 0.03, 0.05

@@ -20,20 +20,9 @@ from typing import NamedTuple
 import numpy as np
 
 from bench.harness import fresh_installation, table
-from bench.streams import (
-    Bools,
-    Ints,
-    Pool,
-    prepared,
-)
+from bench.streams import Bools, Ints, Pool, prepared
 from classifier.scoring.scorer import fit
-from review.certification.drift import (
-    QUIET_AUDITS,
-    Seen,
-    Watch,
-    burst_says,
-    of_audits,
-)
+from review.certification.drift import QUIET_AUDITS, Seen, Watch, burst_says, of_audits
 
 PROMISED = 0.03
 BEFORE, AFTER = 0.02, 0.08

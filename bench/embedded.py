@@ -4,12 +4,7 @@ import argparse
 import os
 import time
 
-from bench.harness import (
-    fresh_installation,
-    messages,
-    resident_mb,
-    table,
-)
+from bench.harness import fresh_installation, messages, resident_mb, table
 
 
 def main(tickets: int, rounds: int) -> None:

@@ -14,12 +14,7 @@ import threading
 import time
 from pathlib import Path
 
-from bench.harness import (
-    ROOT,
-    fresh_installation,
-    messages,
-    table,
-)
+from bench.harness import ROOT, fresh_installation, messages, table
 
 _SERIES = "WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM series WHERE i < {number})"
 _POSTGRES = "WITH series(i) AS (SELECT generate_series(1, {number}))"

@@ -21,14 +21,7 @@ import psycopg
 
 from bench.clusters import Cluster, cluster, free_port
 from bench.harness import model_server, table
-from bench.site import (
-    SOURCE,
-    Cable,
-    Poster,
-    Process,
-    Site,
-    end,
-)
+from bench.site import SOURCE, Cable, Poster, Process, Site, end
 
 MODEL_SECONDS, IN_FLIGHT = 1.0, 16
 BEFORE, AFTER = 6.0, 4.0

@@ -19,14 +19,7 @@ from statistics import quantiles
 from typing import Any
 
 from bench import review as review_settings
-from bench.harness import (
-    family,
-    fresh_installation,
-    messages,
-    resident_mb,
-    table,
-    worker,
-)
+from bench.harness import family, fresh_installation, messages, resident_mb, table, worker
 from bench.pages import SERVER
 from bench.review import postgres
 

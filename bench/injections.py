@@ -25,20 +25,10 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
     """How many of these the gate lets pass in this mode with the label that they ask for, as a model labels them that
     does what it is told, or the embedded one.
     """
-    from classifier.models import (
-        Gate,
-        LanguageModel,
-        Ticket,
-        Verdict,
-    )
+    from classifier.models import Gate, LanguageModel, Ticket, Verdict
     from classifier.pipeline import runner
     from tests.factories import make_language_model
-    from tests.servers import (
-        OpenAIServer,
-        Request,
-        answer,
-        say,
-    )
+    from tests.servers import OpenAIServer, Request, answer, say
 
     obeyed = {row["text"]: row["obeyed"] for row in rows}
 

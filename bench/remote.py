@@ -5,14 +5,7 @@ import asyncio
 import time
 from typing import Any, NamedTuple
 
-from bench.harness import (
-    fresh_installation,
-    messages,
-    model_server,
-    table,
-    use_server,
-    worker,
-)
+from bench.harness import fresh_installation, messages, model_server, table, use_server, worker
 
 
 class Setting(NamedTuple):
@@ -75,12 +68,7 @@ async def _bare_loop(base_url: str, setting: Setting, texts: list[str]) -> float
 
 def _end_to_end(base_url: str, setting: Setting, texts: list[str], threads: int) -> float:
     """From stored tickets to their verdicts, by a worker process as it runs in production."""
-    from classifier.models import (
-        Failure,
-        Prediction,
-        Ticket,
-        Verdict,
-    )
+    from classifier.models import Failure, Prediction, Ticket, Verdict
 
     for model in (Verdict, Prediction, Failure, Ticket):
         model._default_manager.all().delete()

@@ -56,12 +56,7 @@ def _values() -> dict[str, object]:
     """What the statements refer to: the labels of the taxonomy, the embedded model, the contract in force."""
     from django.db import connection
 
-    from classifier.models import (
-        Category,
-        ContractVersion,
-        LanguageModel,
-        Sentiment,
-    )
+    from classifier.models import Category, ContractVersion, LanguageModel, Sentiment
     from classifier.pipeline import gate
 
     language_model, version = LanguageModel.objects.embedded(), ContractVersion.objects.in_force()

@@ -11,13 +11,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.harness import (
-    ROOT,
-    family,
-    fresh_installation,
-    resident_mb,
-    table,
-)
+from bench.harness import ROOT, family, fresh_installation, resident_mb, table
 from bench.review import PORT
 
 CLASSIFIED = 400

@@ -5,14 +5,7 @@ import threading
 import time
 from pathlib import Path
 
-from bench.harness import (
-    fresh_installation,
-    model_server,
-    resident_mb,
-    table,
-    use_server,
-    worker,
-)
+from bench.harness import fresh_installation, model_server, resident_mb, table, use_server, worker
 
 
 def main(file: Path, remote: bool, threads: int) -> None:
@@ -29,12 +22,7 @@ def _measure(file: Path, name: str, threads: int) -> None:
     from django.core.management import call_command
     from django.db.models import Count
 
-    from classifier.models import (
-        Failure,
-        Prediction,
-        Ticket,
-        Verdict,
-    )
+    from classifier.models import Failure, Prediction, Ticket, Verdict
 
     most: list[float] = []
     with worker(threads) as pid:

@@ -12,14 +12,7 @@ from contextlib import ExitStack
 from typing import NamedTuple
 
 from bench.clusters import cluster
-from bench.harness import (
-    fresh_installation,
-    messages,
-    model_server,
-    table,
-    use_server,
-    worker,
-)
+from bench.harness import fresh_installation, messages, model_server, table, use_server, worker
 
 IN_FLIGHT, DELAY = 16, 2.0
 
@@ -54,12 +47,7 @@ def main(workers: list[int], rounds: int, threads: int) -> None:
 def _measure(workers: int, tickets: int, threads: int) -> Measured:
     from django.db.models import Count, Sum
 
-    from classifier.models import (
-        Failure,
-        Prediction,
-        Ticket,
-        Verdict,
-    )
+    from classifier.models import Failure, Prediction, Ticket, Verdict
 
     for model in (Verdict, Prediction, Failure, Ticket):
         model._default_manager.all().delete()

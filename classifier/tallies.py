@@ -16,14 +16,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
-from classifier.models import (
-    Failure,
-    Fold,
-    Prediction,
-    Tally,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Failure, Fold, Prediction, Tally, Ticket, Verdict
 
 SETTLED = timedelta(seconds=30)
 MOST = 5_000

@@ -14,16 +14,7 @@ from classifier.privacy.erasure import change, wipe
 from classifier.privacy.redaction import Wiping
 from review.gold.disputes import SOURCE
 from review.gold.gold_labels import forget
-from review.models import (
-    Audit,
-    Band,
-    Decision,
-    GoldLabel,
-    LabelIssue,
-    Result,
-    ReviewSettings,
-    SnapshotItem,
-)
+from review.models import Audit, Band, Decision, GoldLabel, LabelIssue, Result, ReviewSettings, SnapshotItem
 
 
 def on_erasing(tickets: Sequence[Ticket], wiping: Wiping, **_signal: Any) -> set[int]:

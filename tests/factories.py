@@ -27,12 +27,7 @@ from classifier.pipeline import gate
 from classifier.pipeline.gate import epoch_of
 from classifier.pipeline.predict import Outcome
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    GoldLabel,
-    LabelIssue,
-    ReviewSettings,
-)
+from review.models import Assignment, GoldLabel, LabelIssue, ReviewSettings
 from tests.servers import OpenAIServer
 
 PASSWORD = "a-long-and-odd-password"

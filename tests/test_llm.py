@@ -12,15 +12,7 @@ import pytest
 from django.core.management import call_command
 
 from classifier.contract.types import JsonMode
-from classifier.models import (
-    Failure,
-    Gate,
-    LanguageModel,
-    Prediction,
-    Provider,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Failure, Gate, LanguageModel, Prediction, Provider, Ticket, Verdict
 from classifier.pipeline import runner
 
 pytestmark = [pytest.mark.llm, pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue")]

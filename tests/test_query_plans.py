@@ -17,20 +17,10 @@ from django.utils import timezone
 
 import classifier.tasks
 import review.sweep
-from classifier.models import (
-    Gate,
-    Prediction,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Gate, Prediction, Ticket, Verdict
 from classifier.pipeline import runner
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    Decision,
-    DuplicateGroup,
-    ReviewSettings,
-)
+from review.models import Assignment, Decision, DuplicateGroup, ReviewSettings
 from review.specialist import training
 from review.workflow import decisions
 from review.workflow.decision_records import Label

@@ -16,13 +16,7 @@ from pytest_django.fixtures import Settings
 
 from classifier import form_recovery
 from classifier.models import Ticket
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
+from tests.factories import PASSWORD, configure_review, hold, make_ticket, make_user
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

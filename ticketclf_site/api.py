@@ -5,19 +5,9 @@ from typing import Any, cast
 from django.contrib.auth.decorators import login_not_required
 from ninja import NinjaAPI
 
-from classifier.api import (
-    classify,
-    problems,
-    taxonomy,
-    tickets,
-)
+from classifier.api import classify, problems, taxonomy, tickets
 from classifier.api.parser import JsonParser
-from review.api import (
-    benchmark,
-    certificates,
-    datasets,
-    decisions,
-)
+from review.api import benchmark, certificates, datasets, decisions
 
 DESCRIPTION = """
 Classify support tickets, store and read them, decide about them, and read what is known of the models.

@@ -8,16 +8,7 @@ from typing import Any
 import dj_database_url
 from csp.constants import NONE, SELF
 
-from ticketclf_site.env import (
-    env_bool,
-    env_choice,
-    env_hosts,
-    env_int,
-    env_list,
-    env_str,
-    env_url,
-    secret_key,
-)
+from ticketclf_site.env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
 
 # Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which
 # on a busy machine holds up both and all others: a training takes several times as long.

@@ -2,16 +2,7 @@
 
 from django.contrib import admin
 
-from classifier.admin import (
-    api_keys,
-    drafts,
-    integrations,
-    labels,
-    language_models,
-    scoring,
-    specialist,
-    tickets,
-)
+from classifier.admin import api_keys, drafts, integrations, labels, language_models, scoring, specialist, tickets
 
 __all__ = ["api_keys", "drafts", "integrations", "labels", "language_models", "scoring", "specialist", "tickets"]
 

@@ -15,14 +15,7 @@ from classifier.admin.history import HistoryAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.ingest import mailboxes
 from classifier.integrations.webhooks import events
-from classifier.models import (
-    Delivery,
-    Event,
-    HelpDesk,
-    Mailbox,
-    Webhook,
-    WriteBack,
-)
+from classifier.models import Delivery, Event, HelpDesk, Mailbox, Webhook, WriteBack
 from classifier.models.outbox import Kind, every_kind
 from classifier.security import ssrf
 from classifier.security.secrets_from_env import value_of

@@ -12,15 +12,7 @@ from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
 from classifier.ingest import storing
-from classifier.models import (
-    ContractVersion,
-    Epoch,
-    Erasure,
-    Failure,
-    Prediction,
-    Ticket,
-    Verdict,
-)
+from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
 from classifier.models.verdict import current_verdict, with_labels
 from classifier.privacy import erasure
 from classifier.taxonomy import label_changes

@@ -14,14 +14,7 @@ from classifier.api.payloads import OTHER_TEXT, Stored, stored
 from classifier.api.problems import Problem
 from classifier.ingest import storing
 from classifier.ingest.storing import AnotherText
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Gate,
-    Reason,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, Verdict
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import sync_classification

@@ -9,12 +9,7 @@ from ninja import Query, Router, Schema, Status
 from pydantic import Field, WithJsonSchema
 
 from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import (
-    In,
-    Moment,
-    String,
-    TicketIn,
-)
+from classifier.api.fields import In, Moment, String, TicketIn
 from classifier.api.idempotency import PARAMETER, once
 from classifier.api.pagination import Page, Turned, page
 from classifier.api.payloads import (

@@ -5,13 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from classifier.contract.types import (
-    Answer,
-    Contract,
-    FailureKind,
-    Option,
-    Solved,
-)
+from classifier.contract.types import Answer, Contract, FailureKind, Option, Solved
 from classifier.text import storable
 
 KEYS = ("category", "sentiment", "confidence", "reasoning")

@@ -13,13 +13,7 @@ import numpy.typing as npt
 from django.db.models import Count, Max
 
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import (
-    WIDTH,
-    Floats,
-    Ints,
-    centre_of,
-    centred,
-)
+from classifier.learning.vector_space import WIDTH, Floats, Ints, centre_of, centred
 from classifier.models import Example
 
 MOST = 50_000

@@ -4,20 +4,9 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
-from classifier.contract.types import (
-    Answer,
-    ClassifierError,
-    FailureKind,
-    PlacedResult,
-    Question,
-)
+from classifier.contract.types import Answer, ClassifierError, FailureKind, PlacedResult, Question
 from classifier.database.batches import chunked
-from classifier.inference import (
-    budget,
-    few_shot,
-    pseudonyms,
-    registry,
-)
+from classifier.inference import budget, few_shot, pseudonyms, registry
 from classifier.inference.budget import Purse
 from classifier.models import ContractVersion, LanguageModel
 

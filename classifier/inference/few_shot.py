@@ -13,12 +13,7 @@ from classifier.contract.prompt import LONGEST_SOLVED
 from classifier.contract.types import Option, Solved
 from classifier.database.batches import chunked
 from classifier.embeddings import nearest_examples, vector_store
-from classifier.models import (
-    ContractVersion,
-    Example,
-    LanguageModel,
-    Provider,
-)
+from classifier.models import ContractVersion, Example, LanguageModel, Provider
 from classifier.models.specialist import digest_of
 from classifier.security import prompt_injection
 

@@ -9,15 +9,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from classifier.contract.types import (
-    Answer,
-    Classifier,
-    ClassifierError,
-    Contract,
-    PlacedResult,
-    Question,
-    Solved,
-)
+from classifier.contract.types import Answer, Classifier, ClassifierError, Contract, PlacedResult, Question, Solved
 from classifier.privacy.masking import KINDS, marked, mask
 
 _NUMBERED = re.compile(rf"\[({'|'.join(KINDS)}) (\d{{1,9}})\]", re.IGNORECASE)

@@ -7,12 +7,7 @@ from typing import TYPE_CHECKING
 
 from django.conf import settings
 
-from classifier.contract.types import (
-    Classifier,
-    ClassifierError,
-    FailureKind,
-    JsonMode,
-)
+from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode
 from classifier.embeddings import nearest_examples
 from classifier.inference.backends import build
 from classifier.models import LanguageModel, Provider, SpecialistVersion

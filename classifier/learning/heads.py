@@ -15,13 +15,7 @@ import numpy as np
 from classifier.learning import word_features
 from classifier.learning.calibration import Steps, sharpened
 from classifier.learning.linear import SHARPNESS, Correction
-from classifier.learning.vector_space import (
-    WIDTH,
-    Floats,
-    Ints,
-    centred,
-    unit,
-)
+from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, unit
 from classifier.learning.word_features import Words
 
 

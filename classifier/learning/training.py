@@ -13,21 +13,9 @@ import numpy.typing as npt
 
 from classifier.learning import linear, word_features
 from classifier.learning.calibration import sharpened, steps_of, temperature_of
-from classifier.learning.heads import (
-    Axis,
-    Bound,
-    Offered,
-    Recipe,
-    Record,
-)
+from classifier.learning.heads import Axis, Bound, Offered, Recipe, Record
 from classifier.learning.linear import PRIORS, SHARPNESS, Correction
-from classifier.learning.vector_space import (
-    Floats,
-    Ints,
-    centre_of,
-    centred,
-    unit,
-)
+from classifier.learning.vector_space import Floats, Ints, centre_of, centred, unit
 from classifier.learning.word_features import Counted, Words
 
 FEWEST = 10

@@ -17,12 +17,7 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from classifier.leases.heartbeat import beating
-from classifier.models.lease import (
-    Leasable,
-    LeasableQuerySet,
-    Lease,
-    Row,
-)
+from classifier.models.lease import Leasable, LeasableQuerySet, Lease, Row
 
 DURATION = timedelta(seconds=60)
 

@@ -16,12 +16,7 @@ from classifier.models.outbox import Delivery, Event, Webhook
 from classifier.models.prediction import Failure, Prediction
 from classifier.models.process import ProcessHeartbeat
 from classifier.models.scoring import Score, Scorer
-from classifier.models.specialist import (
-    Encoding,
-    Example,
-    SpecialistVersion,
-    Vector,
-)
+from classifier.models.specialist import Encoding, Example, SpecialistVersion, Vector
 from classifier.models.tally import Fold, Tally
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import Ticket

@@ -19,12 +19,7 @@ from typing import NamedTuple
 
 from classifier.contract.types import Contract, Option
 from classifier.learning.vector_space import Floats
-from classifier.models import (
-    ContractVersion,
-    Prediction,
-    Scorer,
-    SpecialistVersion,
-)
+from classifier.models import ContractVersion, Prediction, Scorer, SpecialistVersion
 from classifier.pipeline import scoring
 from classifier.pipeline.predict import Labelled
 from classifier.security import prompt_injection

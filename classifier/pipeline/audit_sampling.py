@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from classifier.models import (
-    AuditDraw,
-    Epoch,
-    Mode,
-    Verdict,
-)
+from classifier.models import AuditDraw, Epoch, Mode, Verdict
 
 
 def draw(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:

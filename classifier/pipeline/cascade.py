@@ -7,17 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
-from classifier.models import (
-    ContractVersion,
-    Epoch,
-    Gate,
-    LanguageModel,
-    Mode,
-    Prediction,
-    Score,
-    Scorer,
-    Ticket,
-)
+from classifier.models import ContractVersion, Epoch, Gate, LanguageModel, Mode, Prediction, Score, Scorer, Ticket
 from classifier.pipeline import gate
 from classifier.pipeline.gate import Weighed
 from classifier.pipeline.predict import Labelled, Outcome

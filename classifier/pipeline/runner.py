@@ -7,23 +7,9 @@ from classifier.contract.types import FailureKind
 from classifier.embeddings import vector_store
 from classifier.leases import leases
 from classifier.log_context import about
-from classifier.models import (
-    ContractVersion,
-    Epoch,
-    Failure,
-    Gate,
-    LanguageModel,
-    Score,
-    Scorer,
-    Ticket,
-)
+from classifier.models import ContractVersion, Epoch, Failure, Gate, LanguageModel, Score, Scorer, Ticket
 from classifier.models.contract import EmptyTaxonomy
-from classifier.pipeline import (
-    claims,
-    gate,
-    predict,
-    scoring,
-)
+from classifier.pipeline import claims, gate, predict, scoring
 from classifier.pipeline.cascade import Cascade
 from classifier.pipeline.gate import Weighed
 from classifier.pipeline.predict import Labelled, Outcome

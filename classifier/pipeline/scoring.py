@@ -12,13 +12,7 @@ from django.conf import settings
 from classifier.contract.types import LogProbs
 from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
-from classifier.models import (
-    ContractVersion,
-    Prediction,
-    Score,
-    Scorer,
-    SpecialistVersion,
-)
+from classifier.models import ContractVersion, Prediction, Score, Scorer, SpecialistVersion
 from classifier.models.language_models import Learning
 from classifier.models.specialist import digest_of
 from classifier.pipeline.predict import Labelled

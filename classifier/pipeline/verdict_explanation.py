@@ -11,14 +11,7 @@ from django.dispatch import Signal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from classifier.models import (
-    About,
-    AuditDraw,
-    Mode,
-    Score,
-    Ticket,
-    Verdict,
-)
+from classifier.models import About, AuditDraw, Mode, Score, Ticket, Verdict
 from classifier.scoring.signals import OfAxis, Signals
 
 vouching = Signal()

@@ -21,17 +21,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from classifier.database.batches import chunked
-from classifier.models import (
-    AuditDraw,
-    Erasure,
-    Event,
-    Example,
-    Failure,
-    Prediction,
-    SpecialistVersion,
-    Ticket,
-    Vector,
-)
+from classifier.models import AuditDraw, Erasure, Event, Example, Failure, Prediction, SpecialistVersion, Ticket, Vector
 from classifier.models.specialist import digest_of
 from classifier.models.ticket import TicketQuerySet
 from classifier.privacy import traces

@@ -15,13 +15,7 @@ from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from classifier.form_recovery import KEPT_INPUT
-from classifier.models import (
-    Category,
-    ContractVersion,
-    DraftLabel,
-    KeptReply,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, DraftLabel, KeptReply, Sentiment
 from classifier.privacy.redaction import Wiping
 
 

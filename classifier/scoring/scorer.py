@@ -17,13 +17,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.scoring.signals import (
-    OF_ALL,
-    OF_AXIS,
-    Floats,
-    Signals,
-    features,
-)
+from classifier.scoring.signals import OF_ALL, OF_AXIS, Floats, Signals, features
 
 WIDTH = len(OF_AXIS) + len(OF_ALL) + 1
 """Features of an axis, and a constant."""

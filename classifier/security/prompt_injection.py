@@ -17,12 +17,7 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from classifier.security.prompt_injection_patterns import (
-    HINTS,
-    OF_LINES,
-    OF_TEXTS,
-    plain,
-)
+from classifier.security.prompt_injection_patterns import HINTS, OF_LINES, OF_TEXTS, plain
 
 EDITION = 2
 """Raised with every change of what is found: a threshold that was certified before is of other tickets."""

@@ -10,13 +10,7 @@ from django.utils.translation import gettext as _
 
 from classifier.contract import prompt
 from classifier.contract.types import Option
-from classifier.models import (
-    Category,
-    Draft,
-    DraftLabel,
-    Gate,
-    Sentiment,
-)
+from classifier.models import Category, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy, Keyed
 from classifier.models.draft import base_of, plain
 from classifier.models.taxonomy import paths

@@ -21,14 +21,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.contract import prompt
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Draft,
-    DraftLabel,
-    Gate,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import base_of
 from classifier.models.taxonomy import paths

@@ -6,13 +6,7 @@ from typing import Any
 
 from django.db import transaction
 
-from classifier.models import (
-    Category,
-    Gate,
-    LanguageModel,
-    Provider,
-    Sentiment,
-)
+from classifier.models import Category, Gate, LanguageModel, Provider, Sentiment
 
 DATA = Path(__file__).parent.parent / "data"
 

@@ -10,12 +10,7 @@ from simple_history.models import HistoricalChanges
 from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from classifier import tasks
-from classifier.models import (
-    Category,
-    DraftLabel,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, DraftLabel, Sentiment, Ticket
 from classifier.models.ticket import TicketQuerySet, moved
 
 AnyLabel = Category | Sentiment

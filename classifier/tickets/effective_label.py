@@ -4,12 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from classifier.models import (
-    Category,
-    Prediction,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, Prediction, Sentiment, Ticket
 from classifier.models.verdict import current_verdict
 
 

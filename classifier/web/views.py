@@ -19,14 +19,7 @@ from django.views.decorators.http import require_GET, require_http_methods
 
 from classifier import form_recovery
 from classifier.form_recovery import keeps_input
-from classifier.models import (
-    Failure,
-    Gate,
-    LanguageModel,
-    Provider,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Verdict
 from classifier.models.ticket import Page
 from classifier.models.verdict import with_labels
 from classifier.pipeline import verdict_explanation

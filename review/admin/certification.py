@@ -6,13 +6,7 @@ from django.contrib import admin
 
 from classifier.admin.history import SingletonAdmin
 from classifier.admin.tickets import ReadOnlyAdmin
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Audit,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Audit, Certificate, Ledger
 
 
 @admin.register(AccuracyTarget)

@@ -21,12 +21,7 @@ from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.models import Category, Sentiment
 from classifier.text import storable
 from review.gold import disputes, gold_labels
-from review.models import (
-    GoldLabel,
-    Run,
-    Side,
-    Snapshot,
-)
+from review.models import GoldLabel, Run, Side, Snapshot
 from review.models.gold import GoldLabelQuerySet
 
 State = GoldLabel.State

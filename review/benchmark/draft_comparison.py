@@ -13,13 +13,7 @@ from classifier.taxonomy import drafts
 from review.benchmark.grading import Judge
 from review.benchmark.runs import Entry
 from review.gold import gold_labels
-from review.models import (
-    Contender,
-    GoldLabel,
-    Result,
-    Run,
-    SnapshotItem,
-)
+from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
 from review.stats.agreement import Estimate, share
 
 

@@ -21,14 +21,7 @@ from classifier.leases import leases
 from review.benchmark import metrics, runs
 from review.benchmark.grading import Judge
 from review.benchmark.metrics import Scored
-from review.models import (
-    Contender,
-    GoldLabel,
-    Result,
-    ReviewSettings,
-    Run,
-    SnapshotItem,
-)
+from review.models import Contender, GoldLabel, Result, ReviewSettings, Run, SnapshotItem
 
 AT_ONCE = 64
 

@@ -18,13 +18,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
 from classifier.inference import few_shot
-from classifier.models import (
-    ContractVersion,
-    Draft,
-    Example,
-    Gate,
-    LanguageModel,
-)
+from classifier.models import ContractVersion, Draft, Example, Gate, LanguageModel
 from classifier.taxonomy import drafts
 from review.benchmark import leaked_examples, runs
 from review.benchmark.formatting import NONE, Names

@@ -9,12 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from review.benchmark.formatting import (
-    AXIS_NAMES,
-    NONE,
-    Names,
-    Share,
-)
+from review.benchmark.formatting import AXIS_NAMES, NONE, Names, Share
 from review.benchmark.metrics import AXES
 from review.models import Contender
 from review.stats import charts

@@ -12,15 +12,7 @@ from django.db.models import Count
 
 from review.benchmark import baseline, leaked_examples
 from review.benchmark.baseline import RIGHT, Change
-from review.benchmark.formatting import (
-    Gated,
-    Macro,
-    Names,
-    Share,
-    contenders_of,
-    gate_threshold,
-    passed_at,
-)
+from review.benchmark.formatting import Gated, Macro, Names, Share, contenders_of, gate_threshold, passed_at
 from review.benchmark.metrics import AXES
 from review.benchmark.pairwise import Told, comparison, told
 from review.models import Contender, Result, Run

@@ -15,22 +15,10 @@ from django.db.models.functions import Length
 from django.utils.translation import gettext as _
 
 from classifier.inference import budget, few_shot
-from classifier.models import (
-    Category,
-    ContractVersion,
-    LanguageModel,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, LanguageModel, Sentiment
 from classifier.privacy.redaction import ERASED
 from review.gold import gold_labels
-from review.models import (
-    Contender,
-    GoldLabel,
-    Run,
-    Side,
-    Snapshot,
-    SnapshotItem,
-)
+from review.models import Contender, GoldLabel, Run, Side, Snapshot, SnapshotItem
 
 BUILT_IN = Path(__file__).parent.parent / "data" / "benchmark.jsonl"
 MOST_CONTENDERS = 12

@@ -18,12 +18,7 @@ from classifier.web.pagination import BoundedPaginator
 from review.benchmark import baseline, draft_comparison, model_answers, progress, tasks
 from review.benchmark import runs as benchmarks
 from review.benchmark.formatting import Names
-from review.benchmark.forms import (
-    AnswersForm,
-    DisputeForm,
-    StartForm,
-    ThresholdForm,
-)
+from review.benchmark.forms import AnswersForm, DisputeForm, StartForm, ThresholdForm
 from review.benchmark.model_report import Sheet
 from review.benchmark.progress import Underway
 from review.benchmark.results_table import Board

@@ -19,12 +19,7 @@ from classifier.scoring.signals import Signals
 from review.certification import drift, epoch_opening
 from review.certification.drift import Seen, Watch
 from review.certification.evidence_ledger import Turn, turns
-from review.models import (
-    Alarm,
-    Audit,
-    Certificate,
-    Ledger,
-)
+from review.models import Alarm, Audit, Certificate, Ledger
 
 Kind, State = Alarm.Kind, Alarm.State
 LOOKED_THROUGH = 5_000

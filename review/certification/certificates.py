@@ -12,15 +12,7 @@ from classifier.models import AuditDraw, Epoch, Ticket
 from classifier.models.outbox import Kind
 from review.certification import evidence_ledger
 from review.certification.sequential_test import Book, share_of_audits
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Assignment,
-    Audit,
-    Certificate,
-    Decision,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate, Decision, Ledger
 
 FRONTIER = 20
 """Thresholds below what is certified whose tickets are all audited: they wait for people anyway, and tell most."""

@@ -6,17 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from review.stats.svg import (
-    PLOT,
-    TOP,
-    Axes,
-    Bar,
-    Dot,
-    Frame,
-    bar_height,
-    percent_axes,
-    percent_frame,
-)
+from review.stats.svg import PLOT, TOP, Axes, Bar, Dot, Frame, bar_height, percent_axes, percent_frame
 
 BAR = 6.0
 DOT = 4.0

@@ -8,19 +8,8 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.leases import leases
-from classifier.models import (
-    Epoch,
-    Gate,
-    Lease,
-    Mode,
-)
-from review.certification import (
-    alarm_emails,
-    alarms,
-    certificates,
-    epoch_opening,
-    scorer_training,
-)
+from classifier.models import Epoch, Gate, Lease, Mode
+from review.certification import alarm_emails, alarms, certificates, epoch_opening, scorer_training
 from review.models import AccuracyTarget, Certificate, Ledger
 
 

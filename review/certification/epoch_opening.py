@@ -12,30 +12,14 @@ from django.db import transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Epoch,
-    LanguageModel,
-    Prediction,
-    Scorer,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, ContractVersion, Epoch, LanguageModel, Prediction, Scorer, Sentiment, Ticket
 from classifier.models.gate import About
 from classifier.pipeline import answer_check, predict, scoring
 from classifier.pipeline.predict import Labelled
 from review.certification import certificates, evidence_ledger
 from review.certification.evidence_ledger import Terms
 from review.certification.sequential_test import grid_of
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Audit,
-    CarriedAudit,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger
 from review.workflow.audits import is_or_lies_below
 
 FEWEST_SCORES, MOST_SCORES = 100, 500

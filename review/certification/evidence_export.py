@@ -11,12 +11,7 @@ from typing import Any
 
 from classifier.models import AuditDraw
 from review.certification.evidence_ledger import was_wrong
-from review.models import (
-    CarriedAudit,
-    Certificate,
-    Decision,
-    Ledger,
-)
+from review.models import CarriedAudit, Certificate, Decision, Ledger
 
 CHUNK = 500
 

@@ -15,12 +15,7 @@ import numpy as np
 
 from classifier.models import AuditDraw, Epoch
 from classifier.models.gate import About
-from review.certification.sequential_test import (
-    Book,
-    Lot,
-    risk_left,
-    shadow_of,
-)
+from review.certification.sequential_test import Book, Lot, risk_left, shadow_of
 from review.models import Audit, Ledger
 
 MOST_AT_ONCE = 20_000

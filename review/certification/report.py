@@ -10,14 +10,7 @@ from django.utils.translation import gettext as _
 
 from classifier.models import About, Verdict
 from review.benchmark.formatting import AXIS_NAMES, Share
-from review.certification import (
-    bounds,
-    by_category,
-    charts,
-    messages,
-    threshold_steps,
-    what_if,
-)
+from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
 from review.certification.by_category import ByCategory
 from review.certification.charts import Point
 from review.certification.history import Notice

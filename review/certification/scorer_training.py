@@ -34,12 +34,7 @@ from classifier.pipeline.predict import Labelled
 from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import Judged, Weights
 from review.certification import epoch_opening, evidence_ledger
-from review.certification.sequential_test import (
-    Book,
-    Floats,
-    Lot,
-    risk_left,
-)
+from review.certification.sequential_test import Book, Floats, Lot, risk_left
 from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_or_lies_below
 

@@ -5,22 +5,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from classifier.models import (
-    Epoch,
-    Gate,
-    Mode,
-    Prediction,
-)
+from classifier.models import Epoch, Gate, Mode, Prediction
 from review.certification import epoch_opening
 from review.certification.epoch_opening import FEWEST_SCORES
 from review.certification.evidence_columns import Evidence
 from review.certification.sequential_test import Book
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Certificate, Ledger
 
 
 class Stage(StrEnum):

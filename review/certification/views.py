@@ -13,13 +13,7 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from classifier.models import Gate
-from review.certification import (
-    alarms,
-    evidence_export,
-    history,
-    lookback,
-    tasks,
-)
+from review.certification import alarms, evidence_export, history, lookback, tasks
 from review.certification.forms import AccuracyTargetForm, ModeForm, WhatIfForm
 from review.certification.report import Report
 from review.http import HtmxHttpRequest

@@ -13,12 +13,7 @@ from classifier.privacy.masking import mask
 from classifier.privacy.redaction import ERASED
 from review.datasets.formats.registry import Format
 from review.datasets.record import LabelInfo, Manifest, Record
-from review.models import (
-    GoldLabel,
-    Side,
-    Snapshot,
-    SnapshotItem,
-)
+from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 
 CHUNK = 5_000
 

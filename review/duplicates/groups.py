@@ -13,12 +13,7 @@ from django.db.models.functions import Left
 from classifier.database.batches import chunked
 from classifier.models import Ticket
 from review.duplicates import minhash
-from review.models import (
-    Assignment,
-    Band,
-    DuplicateGroup,
-    GoldLabel,
-)
+from review.models import Assignment, Band, DuplicateGroup, GoldLabel
 
 CHUNK = 2_000
 MOST_A_BAND, MOST_OF_A_GROUP = 16, 4

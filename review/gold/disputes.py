@@ -17,19 +17,8 @@ from classifier.models import Ticket
 from classifier.models.outbox import Kind
 from review.duplicates.groups import groups_of
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    Decision,
-    GoldLabel,
-    ReviewSettings,
-)
-from review.workflow import (
-    audits,
-    decision_records,
-    decisions,
-    priority,
-    routing,
-)
+from review.models import Assignment, Decision, GoldLabel, ReviewSettings
+from review.workflow import audits, decision_records, decisions, priority, routing
 from review.workflow.decision_records import NOTHING
 
 State = GoldLabel.State

@@ -13,15 +13,7 @@ from classifier.database.batches import chunked
 from classifier.models import Ticket
 from review.duplicates import minhash
 from review.duplicates.groups import GOLD_LABELS, MOST_OF_A_GROUP, DuplicateIndex
-from review.models import (
-    Assignment,
-    Band,
-    Decision,
-    DuplicateGroup,
-    GoldLabel,
-    ReviewSettings,
-    Side,
-)
+from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel, ReviewSettings, Side
 
 State, Origin = GoldLabel.State, GoldLabel.Origin
 

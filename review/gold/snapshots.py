@@ -18,12 +18,7 @@ from django.db.models import Case, IntegerField, QuerySet, Value, When
 from classifier.database.batches import chunked
 from classifier.models import Category, ContractVersion, Sentiment
 from review.gold import gold_labels
-from review.models import (
-    GoldLabel,
-    Side,
-    Snapshot,
-    SnapshotItem,
-)
+from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 from review.models.gold import GoldLabelQuerySet
 
 CHUNK = 5_000

@@ -3,14 +3,7 @@ snapshots, runs;
 promise, audits, ledgers, certificates, alarms."""
 
 from review.models.assignment import Assignment
-from review.models.certification import (
-    AccuracyTarget,
-    Alarm,
-    Audit,
-    CarriedAudit,
-    Certificate,
-    Ledger,
-)
+from review.models.certification import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger
 from review.models.decision import Decision, SkipReason
 from review.models.duplicates import Band, DuplicateGroup, Side
 from review.models.gold import GoldLabel

@@ -10,13 +10,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Reason,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
 from review.models.duplicates import DuplicateGroup
 
 _OPEN = Q(state="open")

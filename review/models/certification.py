@@ -10,13 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.models import (
-    About,
-    AuditDraw,
-    Category,
-    Epoch,
-    Ticket,
-)
+from classifier.models import About, AuditDraw, Category, Epoch, Ticket
 
 KEPT = 0.3
 """At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""

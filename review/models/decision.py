@@ -7,12 +7,7 @@ from django.db import models
 from django.db.models import Exists, OuterRef, Q
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import (
-    Category,
-    Prediction,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, Prediction, Sentiment, Ticket
 from classifier.models.ticket import MessageField
 from review.models.assignment import Assignment
 

@@ -15,12 +15,7 @@ from django.utils.translation import ngettext
 
 from classifier.models import Prediction, Ticket, Verdict
 from review.duplicates.incidents import FEWEST
-from review.models import (
-    Assignment,
-    Decision,
-    ReviewSettings,
-    SkipReason,
-)
+from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
 from review.screen.display_token import Showing, second_first
 from review.screen.label_options import Option, Options

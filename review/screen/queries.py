@@ -9,15 +9,7 @@ import json
 from typing import Any, NamedTuple
 
 from classifier.database.sql import rows
-from classifier.models import (
-    Epoch,
-    Failure,
-    LanguageModel,
-    Prediction,
-    Score,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Epoch, Failure, LanguageModel, Prediction, Score, Ticket, Verdict
 
 _SHOWN = ("text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
 

@@ -10,12 +10,7 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from classifier.models import Ticket
-from review.models import (
-    Assignment,
-    Decision,
-    ReviewSettings,
-    SkipReason,
-)
+from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
 from review.screen.display_token import Showing
 from review.screen.forms import AnswerForm

@@ -18,12 +18,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from classifier.learning.vector_space import (
-    Floats,
-    Ints,
-    centre_of,
-    centred,
-)
+from classifier.learning.vector_space import Floats, Ints, centre_of, centred
 
 ALIKE = 0.38
 """From this cosine on average, around the common centre, texts are about one thing."""

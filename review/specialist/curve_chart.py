@@ -8,16 +8,7 @@ from math import ceil, floor
 
 from review.specialist.learning_curve import MORE, Law, Point
 from review.stats.agreement import share
-from review.stats.svg import (
-    LEFT,
-    PLOT,
-    RIGHT,
-    TOP,
-    Axes,
-    Dot,
-    Frame,
-    Scale,
-)
+from review.stats.svg import LEFT, PLOT, RIGHT, TOP, Axes, Dot, Frame, Scale
 
 STEPS, LINE = 6, 40
 RADIUS = 3.5

@@ -17,12 +17,7 @@ from review.http import HtmxHttpRequest
 from review.models import LabelIssue, Preferences
 from review.screen.label_options import Options
 from review.specialist import label_issues as labels
-from review.specialist.label_issue_page import (
-    Item,
-    Left,
-    Named,
-    token_of,
-)
+from review.specialist.label_issue_page import Item, Left, Named, token_of
 
 teaches = permission_required("review.teach", raise_exception=True)
 

@@ -13,12 +13,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.database.batches import chunked
-from classifier.models import (
-    Category,
-    Sentiment,
-    SpecialistVersion,
-    Ticket,
-)
+from classifier.models import Category, Sentiment, SpecialistVersion, Ticket
 from review.gold import disputes, gold_labels
 from review.models import GoldLabel, LabelIssue, ReviewSettings
 from review.models.label_issue import LabelIssueQuerySet

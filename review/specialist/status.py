@@ -16,12 +16,7 @@ from classifier.leases import leases
 from classifier.models import Gate, SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.models import ReviewSettings
-from review.specialist import (
-    curve_chart,
-    label_needs,
-    learning_curve,
-    training,
-)
+from review.specialist import curve_chart, label_needs, learning_curve, training
 from review.specialist.curve_chart import Curve, Scales
 from review.specialist.label_issue_page import Left
 from review.specialist.label_needs import AxisState

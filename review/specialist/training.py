@@ -17,30 +17,14 @@ from django.utils.translation import gettext as _
 
 from classifier.inference import specialist_versions
 from classifier.learning.novelty import known_from
-from classifier.learning.training import (
-    Comparison,
-    Trial,
-    compare,
-    learn,
-)
+from classifier.learning.training import Comparison, Trial, compare, learn
 from classifier.learning.weights import Learned, dump
 from classifier.leases import leases
-from classifier.models import (
-    Epoch,
-    Lease,
-    Mode,
-    SpecialistVersion,
-)
+from classifier.models import Epoch, Lease, Mode, SpecialistVersion
 from review.gold import gold_labels
 from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
-from review.specialist import (
-    evaluation,
-    label_issues,
-    published_examples,
-    self_confidence,
-    training_data,
-)
+from review.specialist import evaluation, label_issues, published_examples, self_confidence, training_data
 from review.specialist.training_data import AXES, Lesson
 
 FEWEST_NEW, SHARE_NEW = 20, 0.05

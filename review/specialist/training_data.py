@@ -13,12 +13,7 @@ from classifier.embeddings import vector_store
 from classifier.learning.heads import Offered
 from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.training import Examples
-from classifier.learning.vector_space import (
-    WIDTH,
-    Floats,
-    Ints,
-    stood_for,
-)
+from classifier.learning.vector_space import WIDTH, Floats, Ints, stood_for
 from classifier.models import ContractVersion, Example, Ticket
 from classifier.models.specialist import digest_of
 

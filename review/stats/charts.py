@@ -8,18 +8,7 @@ from math import ceil, floor, sqrt
 
 from review.stats.agreement import Estimate
 from review.stats.calibration import Bin, Passed
-from review.stats.svg import (
-    PLOT,
-    TOP,
-    Axes,
-    Bar,
-    Dot,
-    Frame,
-    Scale,
-    bar_height,
-    percent_axes,
-    percent_frame,
-)
+from review.stats.svg import PLOT, TOP, Axes, Bar, Dot, Frame, Scale, bar_height, percent_axes, percent_frame
 
 STRIP_GAP, STRIP = 12.0, 40.0
 LARGEST_DOT, SMALLEST_DOT = 9.0, 3.0

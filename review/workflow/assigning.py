@@ -6,15 +6,7 @@ from typing import Any, NamedTuple
 from django.db import transaction
 from django.db.models import Exists, OuterRef, Q
 
-from classifier.models import (
-    AuditDraw,
-    Category,
-    Prediction,
-    Reason,
-    Sentiment,
-    Ticket,
-    Verdict,
-)
+from classifier.models import AuditDraw, Category, Prediction, Reason, Sentiment, Ticket, Verdict
 from classifier.models.ticket import TicketQuerySet
 from review.duplicates.groups import groups_of
 from review.models import Assignment, Decision, ReviewSettings

@@ -9,12 +9,7 @@ from django.utils import timezone
 
 from classifier.models import AuditDraw, Category, Ticket
 from classifier.models.specialist import digest_of
-from review.models import (
-    AccuracyTarget,
-    Audit,
-    Decision,
-    Ledger,
-)
+from review.models import AccuracyTarget, Audit, Decision, Ledger
 from review.models.certification import KEPT
 
 EDITED, SEEN = "edited", "seen"

@@ -17,9 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import (
-    Ticket,
-)
+from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, PASSED_ON
 from review.workflow import decision_records, leases, routing

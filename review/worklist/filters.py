@@ -14,13 +14,7 @@ from django.utils.translation import gettext_lazy as _
 from django_filters import CharFilter, ChoiceFilter, FilterSet, ModelChoiceFilter, NumberFilter
 
 from classifier.database import search
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Reason,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, LanguageModel, Reason, Sentiment, Ticket
 from classifier.models.taxonomy import SEPARATOR, paths
 from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet

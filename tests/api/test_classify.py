@@ -8,24 +8,14 @@ import pytest
 from django.db import connections
 
 from classifier import tasks
-from classifier.models import (
-    Gate,
-    Prediction,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Gate, Prediction, Ticket, Verdict
 from classifier.pipeline import sync_classification
 from review.models import Assignment
 from tests import servers
 from tests.api.caller import Caller, caller, problem
 from tests.conftest import UseServer
 from tests.factories import configure_review, make_ticket, make_user
-from tests.servers import (
-    OpenAIServer,
-    Reply,
-    Request,
-    say,
-)
+from tests.servers import OpenAIServer, Reply, Request, say
 
 KEYS = {"category", "sentiment", "confidence", "reasoning", "review_flag", "fallback_review", "model", "latency_ms"}
 

@@ -16,25 +16,14 @@ from django.db import connections
 from pytest_django.live_server_helper import LiveServer
 
 from classifier.api import keys
-from classifier.models import (
-    ApiKey,
-    Gate,
-    LanguageModel,
-    Prediction,
-    Ticket,
-)
+from classifier.models import ApiKey, Gate, LanguageModel, Prediction, Ticket
 from classifier.models.api_keys import Scope
 from classifier.pipeline import sync_classification
 from review.benchmark import runs
 from review.gold import snapshots
 from tests import servers
 from tests.conftest import UseServer
-from tests.factories import (
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
+from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.servers import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent.parent

@@ -9,20 +9,9 @@ from django.contrib.auth.models import User
 from classifier.models import ContractVersion, LanguageModel, Ticket
 from review.benchmark import execution, runs
 from review.gold import snapshots
-from review.models import (
-    AccuracyTarget,
-    Assignment,
-    Certificate,
-    Decision,
-    Run,
-)
+from review.models import AccuracyTarget, Assignment, Certificate, Decision, Run
 from tests.api.caller import Caller, caller, problem
-from tests.factories import (
-    configure_review,
-    hold,
-    make_gold,
-    make_ticket,
-)
+from tests.factories import configure_review, hold, make_gold, make_ticket
 from tests.review.certification.scenes import recorded
 
 LABEL = {"category": "Billing", "sentiment": "Neutral"}

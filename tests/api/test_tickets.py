@@ -9,13 +9,7 @@ from django.test.utils import CaptureQueriesContext
 from classifier.models import Ticket
 from review.workflow import decisions
 from tests.api.caller import Caller, problem
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 
 ODD = {"text": "a\0b \ud800 c", "external_id": "\0\udfff", "customer": "\0", "channel": "\0", "language": "\0"}
 

@@ -7,36 +7,17 @@ import pytest
 from django.contrib.auth.models import User
 from playwright.sync_api import Page, expect
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    DraftLabel,
-    LanguageModel,
-    Ticket,
-)
+from classifier.models import Category, ContractVersion, DraftLabel, LanguageModel, Ticket
 from review.benchmark import execution, runs
 from review.benchmark.runs import Entry
 from review.gold import snapshots
-from review.models import (
-    Assignment,
-    Decision,
-    GoldLabel,
-    Run,
-)
+from review.models import Assignment, Decision, GoldLabel, Run
 from review.specialist import emerging_topics
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.browser.conftest import Console
 from tests.browser.everybody import complaints, too_wide
-from tests.factories import (
-    configure_review,
-    hold,
-    make_example,
-    make_gold,
-    make_label_issue,
-    make_ticket,
-    make_topic,
-)
+from tests.factories import configure_review, hold, make_example, make_gold, make_label_issue, make_ticket, make_topic
 from tests.review.certification.scenes import alarmed, certified, passing
 from tests.review.specialist.test_specialist_page import course
 

@@ -11,12 +11,7 @@ from review.models import AccuracyTarget, Alarm
 from tests.browser.conftest import OpenPage
 from tests.factories import configure_review
 from tests.review.certification.auditing import make_grid
-from tests.review.certification.scenes import (
-    alarmed,
-    audited,
-    certified,
-    passing,
-)
+from tests.review.certification.scenes import alarmed, audited, certified, passing
 
 pytestmark = pytest.mark.browser
 

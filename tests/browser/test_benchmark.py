@@ -12,20 +12,8 @@ from review.benchmark.progress import Underway
 from review.models import Assignment, GoldLabel, Run
 from tests.browser.conftest import OpenPage
 from tests.factories import make_language_model
-from tests.review.benchmark.test_benchmark import (
-    CATEGORIES,
-    SENTIMENTS,
-    hold_out,
-    started,
-)
-from tests.review.benchmark.test_benchmark_pages import (
-    contender_of,
-    failing,
-    finished,
-    right,
-    url_of,
-    wrong_at,
-)
+from tests.review.benchmark.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
+from tests.review.benchmark.test_benchmark_pages import contender_of, failing, finished, right, url_of, wrong_at
 from tests.servers import OpenAIServer, by_text
 
 pytestmark = pytest.mark.browser

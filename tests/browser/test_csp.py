@@ -31,25 +31,12 @@ from classifier.models import (
 from classifier.taxonomy import drafts
 from review.benchmark import draft_comparison, execution, runs
 from review.gold import snapshots
-from review.models import (
-    Assignment,
-    Contender,
-    Decision,
-    Run,
-)
+from review.models import Assignment, Contender, Decision, Run
 from review.specialist import emerging_topics
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.browser.conftest import Console, OpenPage
-from tests.factories import (
-    PASSWORD,
-    hold,
-    make_gold,
-    make_label_issue,
-    make_ticket,
-    make_topic,
-    make_user,
-)
+from tests.factories import PASSWORD, hold, make_gold, make_label_issue, make_ticket, make_topic, make_user
 from tests.review.certification.scenes import recorded
 from tests.review.specialist.test_specialist_page import course
 from tests.test_roles import DOORS

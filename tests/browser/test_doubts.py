@@ -7,13 +7,7 @@ from playwright.sync_api import Page, expect
 from review.models import GoldLabel, LabelIssue, Preferences
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import faults
-from tests.factories import (
-    configure_review,
-    hold,
-    make_gold,
-    make_label_issue,
-    make_ticket,
-)
+from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket
 
 pytestmark = pytest.mark.browser
 

@@ -10,12 +10,7 @@ from classifier.models import Category
 from review.models import Assignment, Decision
 from review.workflow import leases
 from tests.browser.everybody import faults
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-)
+from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
 

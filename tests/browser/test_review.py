@@ -10,20 +10,8 @@ from playwright.sync_api import Page, Route, expect
 from classifier.models import Category, Ticket
 from review.models import Assignment, Decision
 from tests.browser.conftest import Console, OpenPage
-from tests.browser.morning import (
-    TEXTS,
-    sees,
-    six_wait,
-    start,
-    verdicts,
-    without_single_keys,
-)
-from tests.factories import (
-    configure_review,
-    hold,
-    make_example,
-    make_ticket,
-)
+from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
+from tests.factories import configure_review, hold, make_example, make_ticket
 
 pytestmark = pytest.mark.browser
 

@@ -9,20 +9,8 @@ from playwright.sync_api import Page, Request, Route, expect
 from classifier.models import Category
 from review.models import Assignment, Decision
 from tests.browser.conftest import Console
-from tests.browser.morning import (
-    TEXTS,
-    sees,
-    six_wait,
-    start,
-    verdicts,
-    without_single_keys,
-)
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-)
+from tests.browser.morning import TEXTS, sees, six_wait, start, verdicts, without_single_keys
+from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
 

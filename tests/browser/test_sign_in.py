@@ -11,12 +11,7 @@ from playwright.sync_api import Page, expect
 from classifier.models import Ticket
 from tests.browser.conftest import Console, OpenPage
 from tests.browser.everybody import complaints, too_wide
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-)
+from tests.factories import PASSWORD, configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.browser
 

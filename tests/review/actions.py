@@ -11,12 +11,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions

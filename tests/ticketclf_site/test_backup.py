@@ -17,12 +17,7 @@ from django.db import connection, transaction
 from classifier.models import Prediction, Ticket
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket
 from tests.review.actions import answer
 from ticketclf_site.operations import backup
 

@@ -9,14 +9,7 @@ import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from classifier.models import (
-    Delivery,
-    Event,
-    Gate,
-    ProcessHeartbeat,
-    Ticket,
-    Webhook,
-)
+from classifier.models import Delivery, Event, Gate, ProcessHeartbeat, Ticket, Webhook
 from tests.conftest import UseServer
 from tests.factories import make_ticket
 from tests.servers import OpenAIServer, error

@@ -22,12 +22,7 @@ from classifier.log_context import about
 from classifier.pipeline import runner
 from tests.conftest import UseServer
 from tests.factories import make_ticket
-from tests.servers import (
-    OpenAIServer,
-    Reply,
-    Request,
-    error,
-)
+from tests.servers import OpenAIServer, Reply, Request, error
 from ticketclf_site.observability import logs, sentry
 from ticketclf_site.observability.request_log import _path
 

@@ -23,24 +23,11 @@ from prometheus_client.parser import text_string_to_metric_families
 import review.reports.tallies
 from classifier import tallies
 from classifier.contract.types import FailureKind
-from classifier.models import (
-    ContractVersion,
-    Failure,
-    Fold,
-    LanguageModel,
-    Prediction,
-    Tally,
-    Ticket,
-)
+from classifier.models import ContractVersion, Failure, Fold, LanguageModel, Prediction, Tally, Ticket
 from classifier.pipeline import runner
 from classifier.taxonomy import initial_data
 from tests.conftest import UseServer
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket
 from tests.review.actions import answer
 from tests.servers import OpenAIServer
 from ticketclf_site.processes import registry

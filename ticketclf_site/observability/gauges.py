@@ -11,24 +11,9 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from classifier.models import (
-    Delivery,
-    Epoch,
-    Mode,
-    ProcessHeartbeat,
-    Provider,
-    Spend,
-    Ticket,
-    WriteBack,
-)
+from classifier.models import Delivery, Epoch, Mode, ProcessHeartbeat, Provider, Spend, Ticket, WriteBack
 from classifier.models.outbox import Outgoing
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Assignment,
-    Audit,
-    Certificate,
-)
+from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate
 
 MOST = 10_000
 """Counting stops here, so that no scrape grows with a queue."""

@@ -5,12 +5,7 @@ from functools import lru_cache
 from threading import Lock
 from typing import TYPE_CHECKING, Any
 
-from classifier.contract.types import (
-    Classifier,
-    ClassifierError,
-    FailureKind,
-    JsonMode,
-)
+from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode
 from classifier.security.secrets_from_env import value_of
 
 if TYPE_CHECKING:

@@ -13,15 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from classifier.contract.types import (
-    Answer,
-    Contract,
-    Evidence,
-    Option,
-    PlacedResult,
-    Question,
-    Usage,
-)
+from classifier.contract.types import Answer, Contract, Evidence, Option, PlacedResult, Question, Usage
 from classifier.database.batches import chunked
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats

@@ -14,20 +14,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, BinaryIO, TypeVar
 
-from classifier.ingest.readers.columns import (
-    COLUMNS,
-    Refused,
-    columns_of,
-    listed,
-)
+from classifier.ingest.readers.columns import COLUMNS, Refused, columns_of, listed
 from classifier.ingest.readers.csv_records import Table, sniff_delimiter
-from classifier.ingest.readers.text_lines import (
-    MAX_RECORD,
-    UNDECODED,
-    CutShort,
-    UnreadableFile,
-    open_lines,
-)
+from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, UnreadableFile, open_lines
 from classifier.text import LONGEST_TICKET, storable
 
 __all__ = [

@@ -1,12 +1,6 @@
 """Help desks: tickets come from them by webhooks, and what becomes of these is written back. One module each."""
 
-from classifier.integrations.helpdesks import (
-    chatwoot,
-    freshdesk,
-    intercom,
-    zammad,
-    zendesk,
-)
+from classifier.integrations.helpdesks import chatwoot, freshdesk, intercom, zammad, zendesk
 from classifier.integrations.helpdesks.base import Desk
 
 DESKS: dict[str, Desk] = {

@@ -12,13 +12,7 @@ from django.db.models import QuerySet
 from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import payloads
 from classifier.integrations.webhooks.payloads import Told
-from classifier.models import (
-    Delivery,
-    Event,
-    HelpDesk,
-    Ticket,
-    Webhook,
-)
+from classifier.models import Delivery, Event, HelpDesk, Ticket, Webhook
 from classifier.models.outbox import Kind, queued
 
 

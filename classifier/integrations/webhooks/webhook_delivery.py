@@ -13,12 +13,7 @@ from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
 from classifier.integrations.outbox import Going, Route
-from classifier.models import (
-    Delivery,
-    Event,
-    Webhook,
-    WriteBack,
-)
+from classifier.models import Delivery, Event, Webhook, WriteBack
 from classifier.security.secrets_from_env import Missing, needed
 
 KEPT = timedelta(days=30)

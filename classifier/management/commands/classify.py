@@ -11,12 +11,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from classifier.ingest.readers import ticket_rows
 from classifier.management.label_line import line
 from classifier.management.notices import say_who_answers
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Gate,
-    Verdict,
-)
+from classifier.models import Category, ContractVersion, Gate, Verdict
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import instant
 from classifier.pipeline.verdict_summary import verdict_summary

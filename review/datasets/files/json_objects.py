@@ -10,12 +10,7 @@ from collections.abc import Iterator, Mapping
 from typing import IO, Any, BinaryIO
 
 from classifier.ingest.readers.columns import Refused
-from classifier.ingest.readers.text_lines import (
-    MAX_RECORD,
-    UNDECODED,
-    CutShort,
-    open_lines,
-)
+from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, open_lines
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats import labelstudio, openai_chat, spacy_textcat
 

@@ -14,12 +14,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from review.datasets.formats.batching import batches
-from review.datasets.formats.labels import (
-    SPLITS,
-    category_names,
-    numbers,
-    sentiment_names,
-)
+from review.datasets.formats.labels import SPLITS, category_names, numbers, sentiment_names
 from review.datasets.record import Manifest, Record
 
 COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")

@@ -9,12 +9,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from review.datasets.formats.batching import Drain, batches
-from review.datasets.formats.labels import (
-    SPLITS,
-    category_names,
-    numbers,
-    sentiment_names,
-)
+from review.datasets.formats.labels import SPLITS, category_names, numbers, sentiment_names
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
 

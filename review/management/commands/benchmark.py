@@ -26,13 +26,7 @@ from review.benchmark.formatting import Names, contenders_of, gate_threshold, te
 from review.benchmark.metrics import AXES, Scored
 from review.benchmark.text_report import Row, Setting
 from review.gold import snapshots
-from review.models import (
-    Contender,
-    Result,
-    Run,
-    Snapshot,
-    SnapshotItem,
-)
+from review.models import Contender, Result, Run, Snapshot, SnapshotItem
 
 
 class Command(BaseCommand):

@@ -14,25 +14,11 @@ from django.utils import timezone
 from django.utils.text import capfirst
 
 from classifier.contract.types import JsonMode
-from classifier.models import (
-    Category,
-    Failure,
-    Gate,
-    LanguageModel,
-    Provider,
-    Sentiment,
-    Spend,
-    Ticket,
-)
+from classifier.models import Category, Failure, Gate, LanguageModel, Provider, Sentiment, Spend, Ticket
 from classifier.taxonomy import label_changes
 from classifier.text import LONGEST_TICKET
 from classifier.web.pagination import BoundedPaginator
-from tests.factories import (
-    make_prediction,
-    make_ticket,
-    make_user,
-    make_verdict,
-)
+from tests.factories import make_prediction, make_ticket, make_user, make_verdict
 from tests.servers import OpenAIServer, error
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -8,13 +8,7 @@ import numpy as np
 import pytest
 
 from classifier.contract import prompt
-from classifier.contract.types import (
-    Answer,
-    ClassifierError,
-    Contract,
-    Option,
-    Question,
-)
+from classifier.contract.types import Answer, ClassifierError, Contract, Option, Question
 from classifier.embeddings import encoder
 from classifier.embeddings.readable import readable
 from classifier.inference.backends import build, explanations

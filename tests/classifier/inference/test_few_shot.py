@@ -15,15 +15,7 @@ from classifier.contract import prompt
 from classifier.contract.types import Answer, Option, Solved
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.inference import asking
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Example,
-    LanguageModel,
-    Prediction,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, ContractVersion, Example, LanguageModel, Prediction, Sentiment, Ticket
 from classifier.models.specialist import digest_of
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes

@@ -15,13 +15,7 @@ from hypothesis import strategies as st
 
 from classifier.contract.types import JsonMode
 from classifier.inference.backends.logprobs import log_probability
-from classifier.models import (
-    Failure,
-    LanguageModel,
-    Prediction,
-    Provider,
-    Ticket,
-)
+from classifier.models import Failure, LanguageModel, Prediction, Provider, Ticket
 from classifier.pipeline import runner
 from tests.factories import make_ticket
 from tests.servers import (

@@ -14,13 +14,7 @@ from classifier.pipeline import runner
 from classifier.privacy import masking
 from tests.conftest import UseServer
 from tests.factories import make_example, make_ticket
-from tests.servers import (
-    OpenAIServer,
-    Reply,
-    Request,
-    answer,
-    say,
-)
+from tests.servers import OpenAIServer, Reply, Request, answer, say
 
 TEXT = "I am jo@example.org, not al@example.org. Call +49 30 901820, or write to jo@example.org about [email 1]."
 

@@ -23,24 +23,10 @@ from classifier import tasks
 from classifier.integrations import http_request, outbox
 from classifier.integrations.webhooks import events, webhook_delivery
 from classifier.integrations.webhooks.payloads import tickets as told
-from classifier.models import (
-    Delivery,
-    Event,
-    HelpDesk,
-    Mailbox,
-    Ticket,
-    Webhook,
-    WriteBack,
-)
+from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhook, WriteBack
 from classifier.models.outbox import Kind
 from classifier.models.ticket import moved
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
 from tests.stalling import is_untouched

@@ -6,18 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.learning.heads import (
-    Axis,
-    Bound,
-    Offered,
-    Recipe,
-)
-from classifier.learning.training import (
-    Examples,
-    compare,
-    folds,
-    learn,
-)
+from classifier.learning.heads import Axis, Bound, Offered, Recipe
+from classifier.learning.training import Examples, compare, folds, learn
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once

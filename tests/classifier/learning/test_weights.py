@@ -9,12 +9,7 @@ from safetensors.numpy import save as bytes_of
 
 from classifier.learning.heads import Axis, Bound
 from classifier.learning.training import learn
-from classifier.learning.weights import (
-    CorruptWeights,
-    Learned,
-    dump,
-    load,
-)
+from classifier.learning.weights import CorruptWeights, Learned, dump, load
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once

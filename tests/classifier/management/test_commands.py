@@ -8,20 +8,9 @@ from typing import Any
 import pytest
 from django.core.management import CommandError, call_command
 
-from classifier.models import (
-    Category,
-    Provider,
-    Spend,
-    Ticket,
-)
+from classifier.models import Category, Provider, Spend, Ticket
 from review.benchmark import runs
-from tests.servers import (
-    OpenAIServer,
-    answer,
-    error,
-    say,
-    without_json_schema,
-)
+from tests.servers import OpenAIServer, answer, error, say, without_json_schema
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

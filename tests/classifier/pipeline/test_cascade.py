@@ -13,26 +13,11 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.inference.backends.embedded import EmbeddedClassifier
-from classifier.models import (
-    Failure,
-    Gate,
-    LanguageModel,
-    Reason,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Failure, Gate, LanguageModel, Reason, Ticket, Verdict
 from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import runner
 from tests.factories import make_language_model, make_ticket, make_user
-from tests.servers import (
-    CUT,
-    OpenAIServer,
-    Reply,
-    Request,
-    answer,
-    error,
-    say,
-)
+from tests.servers import CUT, OpenAIServer, Reply, Request, answer, error, say
 
 pytestmark = pytest.mark.django_db
 Use = Callable[..., LanguageModel]

@@ -12,16 +12,7 @@ from django.utils import timezone
 
 from classifier.inference import budget
 from classifier.ingest import storing
-from classifier.models import (
-    ContractVersion,
-    Gate,
-    LanguageModel,
-    Prediction,
-    Provider,
-    Spend,
-    Ticket,
-    Verdict,
-)
+from classifier.models import ContractVersion, Gate, LanguageModel, Prediction, Provider, Spend, Ticket, Verdict
 from classifier.pipeline import claims, runner
 from classifier.taxonomy import initial_data
 from tests.factories import make_language_model, make_ticket

@@ -24,18 +24,7 @@ from classifier.models import (
 from classifier.models.verdict import current_verdict, with_labels
 from classifier.pipeline import claims, predict, runner
 from tests.factories import make_ticket
-from tests.servers import (
-    CUT,
-    HANG,
-    OpenAIServer,
-    Reply,
-    answer,
-    error,
-    html,
-    raw,
-    say,
-    without_json_schema,
-)
+from tests.servers import CUT, HANG, OpenAIServer, Reply, answer, error, html, raw, say, without_json_schema
 from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.django_db

@@ -21,12 +21,7 @@ from classifier.models import (
     Scorer,
     Verdict,
 )
-from classifier.pipeline import (
-    gate,
-    instant,
-    runner,
-    scoring,
-)
+from classifier.pipeline import gate, instant, runner, scoring
 from classifier.pipeline.predict import Labelled
 from tests.factories import make_language_model, make_prediction, make_ticket
 from tests.servers import OpenAIServer, Request, answer

@@ -7,31 +7,13 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from classifier.models import (
-    Gate,
-    Mode,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Gate, Mode, Ticket, Verdict
 from classifier.pipeline import verdict_explanation
 from review.certification import certificates
 from review.models import Certificate
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 from tests.review.actions import answer
-from tests.review.certification.auditing import (
-    SURE,
-    UNSURE,
-    arrive,
-    certify,
-    make_grid,
-    open_audits,
-)
+from tests.review.certification.auditing import SURE, UNSURE, arrive, certify, make_grid, open_audits
 from tests.review.certification.scenes import certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]

@@ -41,15 +41,7 @@ from classifier.pipeline import predict
 from classifier.privacy import erasure
 from classifier.privacy.redaction import ERASED
 from review.gold import disputes, gold_labels, snapshots
-from review.models import (
-    Audit,
-    Contender,
-    Decision,
-    GoldLabel,
-    Result,
-    Run,
-    Side,
-)
+from review.models import Audit, Contender, Decision, GoldLabel, Result, Run, Side
 from review.workflow import audits
 from tests.background import queued
 from tests.conftest import UseServer
@@ -63,14 +55,7 @@ from tests.factories import (
     make_version,
 )
 from tests.review.actions import answer
-from tests.review.certification.auditing import (
-    SURE,
-    arrive,
-    audit,
-    certify,
-    make_grid,
-    open_audits,
-)
+from tests.review.certification.auditing import SURE, arrive, audit, certify, make_grid, open_audits
 from tests.servers import OpenAIServer, Reply, Request
 from tests.servers import answer as replies
 

@@ -12,22 +12,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.scoring.scorer import (
-    BUILT_IN,
-    PULL,
-    PULL_OF_OFFSETS,
-    WIDTH,
-    Judged,
-    Weights,
-    fit,
-    surprise,
-)
-from classifier.scoring.signals import (
-    Floats,
-    OfAxis,
-    Signals,
-    features,
-)
+from classifier.scoring.scorer import BUILT_IN, PULL, PULL_OF_OFFSETS, WIDTH, Judged, Weights, fit, surprise
+from classifier.scoring.signals import Floats, OfAxis, Signals, features
 from tests.classifier.scoring.test_signals import SIGNALS
 
 pytestmark = pytest.mark.once

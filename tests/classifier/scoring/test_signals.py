@@ -10,15 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.scoring.signals import (
-    OF_ALL,
-    OF_AXIS,
-    SURE,
-    TYPICAL_LENGTH,
-    OfAxis,
-    Signals,
-    features,
-)
+from classifier.scoring.signals import OF_ALL, OF_AXIS, SURE, TYPICAL_LENGTH, OfAxis, Signals, features
 
 pytestmark = pytest.mark.once
 

@@ -8,12 +8,7 @@ import numpy as np
 import pytest
 
 from classifier.contract import prompt
-from classifier.contract.types import (
-    Answer,
-    Contract,
-    Option,
-    Question,
-)
+from classifier.contract.types import Answer, Contract, Option, Question
 from classifier.embeddings import encoder
 from classifier.inference.backends import witness
 from classifier.inference.backends.embedded import EmbeddedClassifier, Taught

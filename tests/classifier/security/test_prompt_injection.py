@@ -25,13 +25,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from classifier.pipeline import (
-    answer_check,
-    gate,
-    instant,
-    runner,
-    scoring,
-)
+from classifier.pipeline import answer_check, gate, instant, runner, scoring
 from classifier.pipeline.predict import Labelled
 from classifier.security.prompt_injection import may_speak_to_the_model, speaks_to_the_model
 from review.models import Assignment
@@ -44,13 +38,7 @@ from tests.factories import (
     make_ticket,
     make_version,
 )
-from tests.servers import (
-    OpenAIServer,
-    Reply,
-    Request,
-    answer,
-    say,
-)
+from tests.servers import OpenAIServer, Reply, Request, answer, say
 
 DATA = Path(__file__).resolve().parents[2] / "data"
 ATTEMPTS = [json.loads(line) for line in (DATA / "injections.jsonl").read_text().splitlines()]

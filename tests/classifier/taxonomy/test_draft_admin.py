@@ -11,13 +11,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils.html import escape
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Draft,
-    Gate,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Draft, Gate, Sentiment
 from classifier.taxonomy import drafts, label_changes
 from tests.factories import make_user
 

@@ -10,14 +10,7 @@ from django.core.exceptions import ValidationError
 from django.db import IntegrityError, connection, transaction
 
 from classifier.contract.prompt import INSTRUCTIONS
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Draft,
-    DraftLabel,
-    Gate,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import drafts, label_changes

@@ -13,24 +13,11 @@ from django.utils import timezone
 
 from classifier import tasks
 from classifier.integrations import outbox
-from classifier.models import (
-    Category,
-    Gate,
-    HelpDesk,
-    Sentiment,
-    Ticket,
-    Webhook,
-    WriteBack,
-)
+from classifier.models import Category, Gate, HelpDesk, Sentiment, Ticket, Webhook, WriteBack
 from review.workflow import decisions
 from review.workflow.decision_records import Label
 from tests.api.caller import Caller
-from tests.factories import (
-    configure_review,
-    hold,
-    make_language_model,
-    make_ticket,
-)
+from tests.factories import configure_review, hold, make_language_model, make_ticket
 from tests.receivers import Receiver
 from tests.servers import OpenAIServer, answer
 

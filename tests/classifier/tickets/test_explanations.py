@@ -9,14 +9,7 @@ from django.test import Client
 
 from classifier.models import Category, LanguageModel, Ticket
 from classifier.taxonomy import label_changes
-from tests.factories import (
-    configure_review,
-    hold,
-    make_example,
-    make_prediction,
-    make_ticket,
-    make_version,
-)
+from tests.factories import configure_review, hold, make_example, make_prediction, make_ticket, make_version
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

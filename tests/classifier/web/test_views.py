@@ -14,15 +14,7 @@ from django.utils import timezone
 from django.views.defaults import server_error
 
 from classifier.contract.types import FailureKind
-from classifier.models import (
-    ContractVersion,
-    Failure,
-    Gate,
-    LanguageModel,
-    Provider,
-    Spend,
-    Ticket,
-)
+from classifier.models import ContractVersion, Failure, Gate, LanguageModel, Provider, Spend, Ticket
 from classifier.pipeline import gate, runner
 from classifier.taxonomy import label_changes
 from classifier.text import LONGEST_TICKET

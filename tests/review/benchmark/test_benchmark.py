@@ -11,45 +11,19 @@ import pytest
 from django.core.management import call_command
 from django.db import connection
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    LanguageModel,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, LanguageModel, Sentiment
 from classifier.taxonomy import initial_data, label_changes
 from review import sweep
-from review.benchmark import (
-    baseline,
-    execution,
-    metrics,
-    model_answers,
-    results_table,
-    runs,
-    text_report,
-)
+from review.benchmark import baseline, execution, metrics, model_answers, results_table, runs, text_report
 from review.benchmark.grading import Judge
 from review.benchmark.model_answers import Wanted
 from review.benchmark.progress import Underway
 from review.benchmark.runs import Entry, NothingToRun
 from review.gold import gold_labels, snapshots
-from review.models import (
-    Contender,
-    GoldLabel,
-    Result,
-    Run,
-    Side,
-    Snapshot,
-)
+from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.background import queued
 from tests.factories import configure_review, make_language_model
-from tests.servers import (
-    OpenAIServer,
-    Request,
-    answer,
-    by_text,
-    error,
-)
+from tests.servers import OpenAIServer, Request, answer, by_text, error
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

@@ -13,47 +13,20 @@ from django.test import Client
 from django.urls import reverse
 from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Gate,
-    LanguageModel,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Gate, LanguageModel, Sentiment
 from classifier.taxonomy import drafts
-from review.benchmark import (
-    baseline,
-    execution,
-    metrics,
-    model_answers,
-    model_report,
-    pairwise,
-    results_table,
-    runs,
-)
+from review.benchmark import baseline, execution, metrics, model_answers, model_report, pairwise, results_table, runs
 from review.benchmark.formatting import Names
 from review.benchmark.metrics import AXES
 from review.benchmark.model_answers import Wanted
 from review.benchmark.results_table import Board
 from review.benchmark.runs import Entry
 from review.gold import disputes, gold_labels, snapshots
-from review.models import (
-    Assignment,
-    Contender,
-    GoldLabel,
-    Result,
-    Run,
-    Snapshot,
-)
+from review.models import Assignment, Contender, GoldLabel, Result, Run, Snapshot
 from review.stats.paired_tests import compare
 from tests.background import queued
 from tests.factories import make_language_model, make_user
-from tests.review.benchmark.test_benchmark import (
-    CATEGORIES,
-    SENTIMENTS,
-    hold_out,
-    started,
-)
+from tests.review.benchmark.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
 from tests.servers import OpenAIServer, by_text
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -12,39 +12,15 @@ from typing import Any
 import pytest
 from django.db import connection
 
-from classifier.models import (
-    LanguageModel,
-    Provider,
-    Spend,
-    Ticket,
-)
+from classifier.models import LanguageModel, Provider, Spend, Ticket
 from classifier.privacy import erasure
 from review.benchmark import execution, runs
 from review.benchmark.progress import Underway
-from review.models import (
-    Contender,
-    GoldLabel,
-    Result,
-    Run,
-    SnapshotItem,
-)
+from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
 from tests.factories import make_language_model, make_ticket
 from tests.installations import Installation, wait_until
-from tests.review.benchmark.test_benchmark import (
-    CATEGORIES,
-    SENTIMENTS,
-    hold_out,
-    started,
-)
-from tests.servers import (
-    HANG,
-    OpenAIServer,
-    Replier,
-    Reply,
-    Request,
-    answer,
-    by_text,
-)
+from tests.review.benchmark.test_benchmark import CATEGORIES, SENTIMENTS, hold_out, started
+from tests.servers import HANG, OpenAIServer, Replier, Reply, Request, answer, by_text
 from tests.stalling import is_untouched, overtake
 
 pytestmark = pytest.mark.usefixtures("catalogue")

@@ -10,36 +10,15 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 from django.urls import reverse
 
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Draft,
-    DraftLabel,
-    Gate,
-    LanguageModel,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, LanguageModel, Sentiment
 from classifier.models.contract import EmptyTaxonomy
 from classifier.taxonomy import drafts, label_changes
 from review.benchmark import draft_comparison, execution, runs
 from review.benchmark.draft_comparison import WhatIf
 from review.gold import gold_labels, snapshots
-from review.models import (
-    Contender,
-    GoldLabel,
-    Result,
-    Run,
-    Side,
-    Snapshot,
-)
+from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.factories import make_language_model, make_user
-from tests.servers import (
-    OpenAIServer,
-    Reply,
-    Request,
-    answer,
-    error,
-)
+from tests.servers import OpenAIServer, Reply, Request, answer, error
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.django_db(transaction=True)]
 

@@ -18,28 +18,14 @@ from hypothesis.extra.django import TestCase
 
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.inference import asking
-from classifier.models import (
-    Category,
-    ContractVersion,
-    Example,
-    Gate,
-    LanguageModel,
-    Provider,
-    Sentiment,
-)
+from classifier.models import Category, ContractVersion, Example, Gate, LanguageModel, Provider, Sentiment
 from classifier.taxonomy import drafts
 from classifier.taxonomy import initial_data as shipped
 from review.benchmark import draft_comparison, execution, runs
 from review.benchmark.runs import Entry
 from review.duplicates import minhash
 from review.gold import gold_labels, snapshots
-from review.models import (
-    Contender,
-    GoldLabel,
-    Run,
-    Side,
-    Snapshot,
-)
+from review.models import Contender, GoldLabel, Run, Side, Snapshot
 from review.specialist import published_examples
 from tests.factories import configure_review, make_language_model
 from tests.review.gold.test_gold_labels import _changed, labels, message

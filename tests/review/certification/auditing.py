@@ -8,15 +8,7 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from classifier.models import (
-    ContractVersion,
-    Epoch,
-    Gate,
-    Mode,
-    Prediction,
-    Score,
-    Ticket,
-)
+from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
 from classifier.models.specialist import digest_of
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled

@@ -9,16 +9,7 @@ from django.contrib.auth.models import User
 from classifier.models import AuditDraw, Epoch, Ticket
 from review.certification import cycle
 from review.models import Alarm, Certificate
-from tests.review.certification.auditing import (
-    ENOUGH,
-    SURE,
-    arrive,
-    audit,
-    certify,
-    epoch_now,
-    make_grid,
-    open_audits,
-)
+from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 
 
 def begun(**accuracy_target: Any) -> Epoch:

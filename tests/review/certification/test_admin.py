@@ -6,13 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.models import AuditDraw, Scorer
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Audit,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Audit, Certificate, Ledger
 from tests.review.certification.scenes import alarmed, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]

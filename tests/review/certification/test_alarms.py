@@ -9,31 +9,10 @@ from django.contrib.auth.models import User
 from django.core import mail
 from django.test import override_settings
 
-from classifier.models import (
-    AuditDraw,
-    Epoch,
-    Event,
-    Ticket,
-    Verdict,
-    Webhook,
-)
-from review.certification import (
-    alarm_emails,
-    alarms,
-    cycle,
-    drift,
-)
+from classifier.models import AuditDraw, Epoch, Event, Ticket, Verdict, Webhook
+from review.certification import alarm_emails, alarms, cycle, drift
 from review.models import Alarm, Certificate, Ledger
-from tests.review.certification.auditing import (
-    ENOUGH,
-    SURE,
-    arrive,
-    audit,
-    certify,
-    epoch_now,
-    make_grid,
-    open_audits,
-)
+from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 

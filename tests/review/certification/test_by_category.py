@@ -9,12 +9,7 @@ from review.certification import bounds, by_category, cycle
 from review.certification.by_category import ByCategory, OfCategory
 from review.certification.sequential_test import Book, Lot
 from review.models import Ledger
-from tests.review.certification.auditing import (
-    SURE,
-    arrive,
-    audit,
-    open_audits,
-)
+from tests.review.certification.auditing import SURE, arrive, audit, open_audits
 from tests.review.certification.scenes import begun
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]

@@ -18,13 +18,7 @@ from review.certification.recount import recount, row_of
 from review.certification.sequential_test import Lot
 from review.models import AccuracyTarget, Alarm, Certificate
 from tests.review.certification.auditing import SURE, arrive, certify
-from tests.review.certification.scenes import (
-    alarmed,
-    audited,
-    begun,
-    certified,
-    passing,
-)
+from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 

@@ -7,12 +7,7 @@ from collections.abc import Callable, Sequence
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models import (
-    AuditDraw,
-    Epoch,
-    Ticket,
-    Verdict,
-)
+from classifier.models import AuditDraw, Epoch, Ticket, Verdict
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from review.certification import cycle, evidence_ledger

@@ -11,13 +11,7 @@ from django.utils import timezone
 from classifier.models import Category, Score, Scorer
 from classifier.taxonomy import label_changes
 from review.certification import cycle, epoch_opening
-from review.models import (
-    AccuracyTarget,
-    Audit,
-    CarriedAudit,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Audit, CarriedAudit, Certificate, Ledger
 from review.workflow import audits
 from review.workflow.audits import is_or_lies_below
 from tests.review.certification.auditing import (

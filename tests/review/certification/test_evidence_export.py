@@ -14,22 +14,8 @@ from django.core.management import CommandError, call_command
 from classifier.models import AuditDraw
 from review.certification import cycle, evidence_export
 from review.certification.recount import NotEvidence, recount
-from review.models import (
-    Audit,
-    Certificate,
-    Decision,
-    Ledger,
-)
-from tests.review.certification.auditing import (
-    ENOUGH,
-    SURE,
-    UNSURE,
-    arrive,
-    audit,
-    certify,
-    make_grid,
-    open_audits,
-)
+from review.models import Audit, Certificate, Decision, Ledger
+from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, audit, certify, make_grid, open_audits
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 

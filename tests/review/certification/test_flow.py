@@ -9,24 +9,11 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from classifier.models import (
-    About,
-    AuditDraw,
-    Epoch,
-    Gate,
-    Mode,
-    Ticket,
-    Verdict,
-)
+from classifier.models import About, AuditDraw, Epoch, Gate, Mode, Ticket, Verdict
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from review.certification import cycle
-from review.models import (
-    AccuracyTarget,
-    Audit,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Audit, Certificate, Ledger
 from review.workflow import decision_records, leases
 from review.workflow.relabelling import relabel
 from tests.factories import make_user

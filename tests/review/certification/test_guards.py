@@ -9,43 +9,19 @@ import pytest
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from classifier.models import (
-    AuditDraw,
-    Category,
-    Example,
-    Scorer,
-    Ticket,
-    Verdict,
-)
+from classifier.models import AuditDraw, Category, Example, Scorer, Ticket, Verdict
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from classifier.taxonomy import label_changes
 from review.certification import cycle, evidence_ledger
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    Audit,
-    Certificate,
-    Decision,
-    DuplicateGroup,
-    Ledger,
-)
+from review.models import Assignment, Audit, Certificate, Decision, DuplicateGroup, Ledger
 from review.specialist import published_examples
 from review.workflow import audits
 from review.workflow.audits import EDITED, SEEN
 from review.workflow.decision_records import Shown
-from tests.factories import (
-    configure_review,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-)
-from tests.review.actions import (
-    answer,
-    escalate,
-    skip,
-    undo,
-)
+from tests.factories import configure_review, make_prediction, make_ticket, make_verdict
+from tests.review.actions import answer, escalate, skip, undo
 from tests.review.certification.auditing import (
     ENOUGH,
     SURE,

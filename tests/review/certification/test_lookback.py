@@ -6,12 +6,7 @@ from django.test import Client
 
 from classifier.models import AuditDraw, Ticket
 from review.certification import alarms, lookback
-from review.models import (
-    Alarm,
-    Assignment,
-    Audit,
-    Decision,
-)
+from review.models import Alarm, Assignment, Audit, Decision
 from tests.review.actions import answer, assert_consistent
 from tests.review.certification.scenes import alarmed, certified, passing
 

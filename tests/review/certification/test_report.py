@@ -18,29 +18,10 @@ from review.certification.evidence_columns import Evidence
 from review.certification.report import Report
 from review.certification.sequential_test import risk_left
 from review.certification.status import Books, Stage, Standing
-from review.models import (
-    AccuracyTarget,
-    Alarm,
-    Certificate,
-    Ledger,
-)
+from review.models import AccuracyTarget, Alarm, Certificate, Ledger
 from tests.factories import make_prediction, make_ticket, make_verdict
-from tests.review.certification.auditing import (
-    ENOUGH,
-    SURE,
-    UNSURE,
-    arrive,
-    certify,
-    epoch_now,
-    open_audits,
-)
-from tests.review.certification.scenes import (
-    alarmed,
-    audited,
-    begun,
-    certified,
-    passing,
-)
+from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, certify, epoch_now, open_audits
+from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 

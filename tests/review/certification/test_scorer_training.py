@@ -8,27 +8,13 @@ import pytest
 from django.contrib.auth.models import User
 
 from classifier.leases import leases
-from classifier.models import (
-    Lease,
-    Score,
-    Scorer,
-    Ticket,
-)
+from classifier.models import Lease, Score, Scorer, Ticket
 from classifier.pipeline import scoring
 from classifier.scoring.signals import OfAxis, Signals
 from review.certification import cycle, scorer_training
 from review.models import AccuracyTarget, Audit, Ledger
 from tests.factories import configure_review
-from tests.review.certification.auditing import (
-    ENOUGH,
-    SURE,
-    arrive,
-    audit,
-    certify,
-    epoch_now,
-    make_grid,
-    open_audits,
-)
+from tests.review.certification.auditing import ENOUGH, SURE, arrive, audit, certify, epoch_now, make_grid, open_audits
 from tests.stalling import is_untouched, overtake
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]

@@ -13,12 +13,7 @@ from classifier.contract.prompt import contract_for
 from classifier.contract.types import Contract, Option
 from review.datasets.formats.registry import FORMATS
 from review.datasets.reading import read
-from review.datasets.record import (
-    LabelInfo,
-    Manifest,
-    Record,
-    Rejected,
-)
+from review.datasets.record import LabelInfo, Manifest, Record, Rejected
 
 CATEGORIES = ("Billing", "Billing > Invoice", "=SUM(A1)", "'-5 %", 'Ärger, "laut"')
 SENTIMENTS = ("negative", "neutral", "positive", "@all")

@@ -9,12 +9,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 
 from review.datasets.formats.csv_columns import COLUMNS, defused, restored
-from tests.review.datasets.samples import (
-    elsewhere,
-    exported,
-    loaded,
-    make,
-)
+from tests.review.datasets.samples import elsewhere, exported, loaded, make
 
 pytestmark = pytest.mark.once
 

@@ -19,12 +19,7 @@ from review.datasets.importing import take_in
 from review.datasets.reading import read
 from review.datasets.record import Record
 from review.gold import gold_labels, snapshots
-from review.models import (
-    DuplicateGroup,
-    GoldLabel,
-    Snapshot,
-    SnapshotItem,
-)
+from review.models import DuplicateGroup, GoldLabel, Snapshot, SnapshotItem
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer
 

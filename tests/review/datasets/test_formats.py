@@ -12,13 +12,7 @@ from hypothesis import given, settings
 from review.datasets.formats.registry import FORMATS
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Record
-from tests.review.datasets.samples import (
-    exported,
-    lists_of_records,
-    loaded,
-    make,
-    manifest_of,
-)
+from tests.review.datasets.samples import exported, lists_of_records, loaded, make, manifest_of
 
 pytestmark = pytest.mark.once
 

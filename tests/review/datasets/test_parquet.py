@@ -18,15 +18,7 @@ from review.datasets.formats import hf, labels
 from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset, read
 from review.datasets.record import Record
-from tests.review.datasets.samples import (
-    CATEGORIES,
-    SENTIMENTS,
-    elsewhere,
-    exported,
-    loaded,
-    make,
-    manifest_of,
-)
+from tests.review.datasets.samples import CATEGORIES, SENTIMENTS, elsewhere, exported, loaded, make, manifest_of
 
 pytestmark = pytest.mark.once
 

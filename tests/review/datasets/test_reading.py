@@ -15,12 +15,7 @@ from classifier.text import LONGEST_TICKET
 from review.datasets.formats.registry import FORMATS
 from review.datasets.reading import UnreadableDataset, read
 from review.datasets.record import Record, Rejected
-from tests.review.datasets.samples import (
-    elsewhere,
-    exported,
-    loaded,
-    make,
-)
+from tests.review.datasets.samples import elsewhere, exported, loaded, make
 
 pytestmark = pytest.mark.once
 

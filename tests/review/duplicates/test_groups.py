@@ -15,12 +15,7 @@ from classifier.models import Ticket
 from review.duplicates import groups as duplicate_groups
 from review.duplicates import minhash
 from review.duplicates.groups import groups_of
-from review.duplicates.minhash import (
-    ALIKE,
-    bands,
-    shingles,
-    similarity,
-)
+from review.duplicates.minhash import ALIKE, bands, shingles, similarity
 from review.models import Assignment, Band
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import judge_again

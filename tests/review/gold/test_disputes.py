@@ -15,19 +15,8 @@ from review.screen import bulk
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo
 from review.workflow.leases import Taken
-from tests.factories import (
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
-from tests.review.actions import (
-    answer,
-    assert_consistent,
-    skip,
-    state,
-    undo,
-)
+from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.review.actions import answer, assert_consistent, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

@@ -15,12 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
-from classifier.models import (
-    AuditDraw,
-    Category,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import AuditDraw, Category, Sentiment, Ticket
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from classifier.privacy import erasure
@@ -28,28 +23,10 @@ from classifier.taxonomy import initial_data as shipped
 from classifier.taxonomy import label_changes
 from review.duplicates import groups, minhash
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    Band,
-    Decision,
-    DuplicateGroup,
-    GoldLabel,
-    ReviewSettings,
-)
+from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel, ReviewSettings
 from review.workflow import decisions, leases
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-)
-from tests.review.actions import (
-    abandon,
-    answer,
-    at_once,
-    undo,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
+from tests.review.actions import abandon, answer, at_once, undo
 from tests.review.certification.auditing import (
     SURE,
     UNSURE,

@@ -5,12 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.models import shortcuts
-from review.models.shortcuts import (
-    DEFAULTS,
-    Clash,
-    checked,
-    usable,
-)
+from review.models.shortcuts import DEFAULTS, Clash, checked, usable
 
 pressed = st.characters().filter(usable)
 

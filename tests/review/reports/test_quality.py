@@ -16,12 +16,7 @@ from review.stats.agreement import Estimate
 from review.workflow import decisions
 from review.workflow.decision_records import Shown
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import (
-    answer,
-    escalate,
-    skip,
-    undo,
-)
+from tests.review.actions import answer, escalate, skip, undo
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 

@@ -12,31 +12,10 @@ from django.test import Client
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, Preferences, shortcuts
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-)
-from tests.review.screen_client import (
-    DECIDE,
-    HTMX,
-    KEEP,
-    SCREEN,
-    UNDO,
-    WORK,
-    category,
-    fields,
-    send,
-    shown,
-)
+from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.review.screen_client import DECIDE, HTMX, KEEP, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 

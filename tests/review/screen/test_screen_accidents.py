@@ -15,29 +15,9 @@ from classifier.models import Ticket
 from classifier.privacy import erasure
 from review.models import Assignment, Decision
 from review.workflow import decisions, leases
-from tests.factories import (
-    PASSWORD,
-    configure_review,
-    hold,
-    make_ticket,
-)
-from tests.review.actions import (
-    abandon,
-    answer,
-    escalate,
-    undo,
-)
-from tests.review.screen_client import (
-    DECIDE,
-    HTMX,
-    SCREEN,
-    UNDO,
-    WORK,
-    category,
-    fields,
-    send,
-    shown,
-)
+from tests.factories import PASSWORD, configure_review, hold, make_ticket
+from tests.review.actions import abandon, answer, escalate, undo
+from tests.review.screen_client import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:accept"), reverse("classifier:inbox")

@@ -12,12 +12,7 @@ from review.models import Assignment, Decision
 from review.screen import session_stats
 from review.screen.session_stats import bar_of, upheld
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import (
-    answer,
-    escalate,
-    skip,
-    undo,
-)
+from tests.review.actions import answer, escalate, skip, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 

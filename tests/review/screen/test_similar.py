@@ -11,22 +11,11 @@ from django.test import Client
 from django.urls import reverse
 
 from classifier.embeddings import nearest_examples
-from classifier.models import (
-    Category,
-    Example,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, Example, Sentiment, Ticket
 from review.models import Assignment
 from review.workflow import decisions
 from review.workflow.decision_records import Label
-from tests.factories import (
-    configure_review,
-    hold,
-    make_example,
-    make_ticket,
-    make_vector,
-)
+from tests.factories import configure_review, hold, make_example, make_ticket, make_vector
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

@@ -4,20 +4,8 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from classifier.learning.vector_space import (
-    WIDTH,
-    Floats,
-    Ints,
-    centre_of,
-    centred,
-)
-from review.specialist.clusters import (
-    ALIKE,
-    FEWEST,
-    Vocabulary,
-    clusters,
-    words_of,
-)
+from classifier.learning.vector_space import WIDTH, Floats, Ints, centre_of, centred
+from review.specialist.clusters import ALIKE, FEWEST, Vocabulary, clusters, words_of
 
 
 def around(middles: int, each: int, *, spread: float, seed: int = 1) -> Floats:

@@ -18,26 +18,11 @@ from classifier.learning.heads import Axis
 from classifier.learning.linear import Correction
 from classifier.learning.weights import Learned, dump
 from classifier.learning.word_features import Words
-from classifier.models import (
-    Category,
-    Draft,
-    DraftLabel,
-    Reason,
-    Sentiment,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Category, Draft, DraftLabel, Reason, Sentiment, Ticket, Verdict
 from classifier.taxonomy import drafts
 from review.gold import gold_labels
 from review.models import GoldLabel, Side
-from tests.factories import (
-    configure_review,
-    hold,
-    make_prediction,
-    make_ticket,
-    make_verdict,
-    make_version,
-)
+from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict, make_version
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 

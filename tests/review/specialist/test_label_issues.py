@@ -15,32 +15,14 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Category, Sentiment, Ticket
 from classifier.taxonomy import label_changes
 from review.gold import gold_labels
-from review.models import (
-    Assignment,
-    Decision,
-    GoldLabel,
-    LabelIssue,
-)
+from review.models import Assignment, Decision, GoldLabel, LabelIssue
 from review.specialist import label_issues
 from review.specialist.label_issues import Belief
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Label
 from review.workflow.decisions import CannotUndo
-from tests.factories import (
-    configure_review,
-    hold,
-    make_gold,
-    make_label_issue,
-    make_ticket,
-    make_version,
-)
-from tests.review.actions import (
-    answer,
-    assert_consistent,
-    at_once,
-    state,
-    undo,
-)
+from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket, make_version
+from tests.review.actions import answer, assert_consistent, at_once, state, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 

@@ -17,24 +17,12 @@ from django.utils import timezone
 
 from classifier.inference import specialist_versions
 from classifier.leases import leases
-from classifier.models import (
-    Category,
-    Gate,
-    LanguageModel,
-    Lease,
-    Sentiment,
-    SpecialistVersion,
-)
+from classifier.models import Category, Gate, LanguageModel, Lease, Sentiment, SpecialistVersion
 from classifier.taxonomy import label_changes
 from review.models import Side
 from review.specialist import training, versions
 from tests.background import queued
-from tests.factories import (
-    configure_review,
-    make_gold,
-    make_label_issue,
-    make_version,
-)
+from tests.factories import configure_review, make_gold, make_label_issue, make_version
 from tests.review.specialist import teaching
 
 pytestmark = pytest.mark.usefixtures("plain_desk")

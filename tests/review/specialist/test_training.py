@@ -26,12 +26,7 @@ from classifier.models import (
 from classifier.models.specialist import digest_of
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes
-from review.models import (
-    GoldLabel,
-    LabelIssue,
-    ReviewSettings,
-    Side,
-)
+from review.models import GoldLabel, LabelIssue, ReviewSettings, Side
 from review.specialist import published_examples, training, training_data
 from tests.factories import make_ticket
 from tests.review.specialist import teaching

@@ -11,14 +11,7 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from review.stats.agreement import (
-    Estimate,
-    alpha,
-    difference,
-    kappa,
-    raw,
-    share,
-)
+from review.stats.agreement import Estimate, alpha, difference, kappa, raw, share
 
 pytestmark = pytest.mark.once
 

@@ -13,18 +13,7 @@ from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
 from review.stats.agreement import Estimate, share
-from review.stats.calibration import (
-    Curve,
-    Passed,
-    at,
-    aurc,
-    auroc,
-    brier,
-    ece,
-    grid,
-    reliability,
-    risk_coverage,
-)
+from review.stats.calibration import Curve, Passed, at, aurc, auroc, brier, ece, grid, reliability, risk_coverage
 
 pytestmark = pytest.mark.once
 

@@ -8,13 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from sklearn.metrics import f1_score, precision_recall_fscore_support
 
-from review.stats.classification import (
-    ClassFigures,
-    MacroF1,
-    by_class,
-    confusion,
-    macro_f1,
-)
+from review.stats.classification import ClassFigures, MacroF1, by_class, confusion, macro_f1
 
 pytestmark = pytest.mark.once
 

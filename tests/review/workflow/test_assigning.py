@@ -8,13 +8,7 @@ from django.core.exceptions import ValidationError
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from classifier.models import (
-    Category,
-    Prediction,
-    Sentiment,
-    Ticket,
-    Verdict,
-)
+from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from classifier.models.ticket import moved
 from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, DuplicateGroup

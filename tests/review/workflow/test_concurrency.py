@@ -23,12 +23,7 @@ from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, TooLate
 from review.workflow.leases import Taken
-from tests.factories import (
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
+from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import (
     abandon,
     answer,

@@ -16,23 +16,8 @@ from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Shown
 from review.workflow.decisions import CannotUndo, TooLate
-from tests.factories import (
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
-from tests.review.actions import (
-    abandon,
-    answer,
-    assert_consistent,
-    escalate,
-    label,
-    now,
-    skip,
-    state,
-    undo,
-)
+from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.review.actions import abandon, answer, assert_consistent, escalate, label, now, skip, state, undo
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 

@@ -14,14 +14,7 @@ from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import Left, Taken
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import (
-    abandon,
-    answer,
-    assert_consistent,
-    escalate,
-    now,
-    skip,
-)
+from tests.review.actions import abandon, answer, assert_consistent, escalate, now, skip
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 

@@ -4,15 +4,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.workflow.priority import (
-    RARE,
-    Floats,
-    Signals,
-    drawn,
-    merged,
-    most_instructive,
-    value,
-)
+from review.workflow.priority import RARE, Floats, Signals, drawn, merged, most_instructive, value
 
 signals = st.builds(
     Signals,

@@ -16,19 +16,8 @@ from review.models import Assignment, SkipReason
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Shown
 from review.worklist import lead_inbox
-from tests.factories import (
-    configure_review,
-    hold,
-    make_ticket,
-    make_user,
-)
-from tests.review.actions import (
-    answer,
-    escalate,
-    label,
-    skip,
-    undo,
-)
+from tests.factories import configure_review, hold, make_ticket, make_user
+from tests.review.actions import answer, escalate, label, skip, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 

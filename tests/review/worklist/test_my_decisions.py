@@ -15,14 +15,7 @@ from review.workflow import decisions
 from review.workflow.decision_records import Shown
 from review.worklist import my_decisions
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import (
-    answer,
-    escalate,
-    label,
-    skip,
-    state,
-    undo,
-)
+from tests.review.actions import answer, escalate, label, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 

@@ -16,26 +16,14 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.html import escape
 
-from classifier.models import (
-    Category,
-    LanguageModel,
-    Sentiment,
-    Ticket,
-)
+from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, DuplicateGroup
 from review.screen import bulk
 from review.workflow import leases
 from review.workflow.decision_records import Label
 from review.worklist import listing
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import (
-    abandon,
-    answer,
-    assert_consistent,
-    escalate,
-    judge_again,
-    state,
-)
+from tests.review.actions import abandon, answer, assert_consistent, escalate, judge_again, state
 
 pytestmark = [pytest.mark.usefixtures("plain_desk"), pytest.mark.postgresql]
 

@@ -12,12 +12,7 @@ from django.db import DatabaseError, connection
 
 from ticketclf_site.observability import log_redaction, readiness
 from ticketclf_site.operations.doctor import disk_space
-from ticketclf_site.operations.doctor.finding import (
-    Finding,
-    fail,
-    ok,
-    warn,
-)
+from ticketclf_site.operations.doctor.finding import Finding, fail, ok, warn
 
 OLDEST_SQLITE, OLDEST_POSTGRESQL = (3, 35, 0), 140_000
 SKEW_SECONDS = 5.0

@@ -11,12 +11,7 @@ from django.core.mail import get_connection
 
 from ticketclf_site.observability import log_redaction
 from ticketclf_site.operations.doctor import disk_space
-from ticketclf_site.operations.doctor.finding import (
-    Finding,
-    fail,
-    ok,
-    warn,
-)
+from ticketclf_site.operations.doctor.finding import Finding, fail, ok, warn
 
 
 def examine() -> Iterator[Finding]:

@@ -3,12 +3,7 @@
 import shutil
 from pathlib import Path
 
-from ticketclf_site.operations.doctor.finding import (
-    Finding,
-    fail,
-    ok,
-    warn,
-)
+from ticketclf_site.operations.doctor.finding import Finding, fail, ok, warn
 
 LITTLE, HARDLY_ANY = 5 * 2**30, 500 * 2**20
 """Bytes; with less than the second the next write may fail."""

@@ -8,22 +8,11 @@ from django.utils import timezone
 
 from classifier.contract.types import ClassifierError
 from classifier.inference.health_check import ping
-from classifier.models import (
-    Delivery,
-    Gate,
-    LanguageModel,
-    ProcessHeartbeat,
-    WriteBack,
-)
+from classifier.models import Delivery, Gate, LanguageModel, ProcessHeartbeat, WriteBack
 from classifier.models.contract import EmptyTaxonomy
 from classifier.models.outbox import Outgoing
 from ticketclf_site.observability import gauges
-from ticketclf_site.operations.doctor.finding import (
-    Finding,
-    fail,
-    ok,
-    warn,
-)
+from ticketclf_site.operations.doctor.finding import Finding, fail, ok, warn
 
 SLOW_SECONDS, STUCK_SECONDS = 60, 600
 MOST_GIVEN_UP = 1_000
