@@ -1,9 +1,11 @@
-"""The drawing of the house stays true: which part may import which."""
+"""The drawing of the house stays true: which part may import which, and how large a part may be."""
 
 import ast
 import re
 import sys
 import tomllib
+from collections.abc import Iterator
+from functools import cache
 from importlib.metadata import packages_distributions
 from pathlib import Path
 
@@ -12,83 +14,257 @@ import pytest
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent
-PURE = [f"classifier/{name}.py" for name in ("contract", "prompt", "text", "lines", "backends/breaker")]
-PURE += ["classifier/security/prompt_injection.py", "classifier/security/prompt_injection_patterns.py"]
-PURE += [f"review/{name}.py" for name in ("agreement", "keys", "minhash", "order")]
-PURE += [
-    "classifier/database/batches.py",
-    "classifier/tickets/highlighting.py",
-    "classifier/privacy/masking.py",
-    "classifier/log_context.py",
-    "classifier/inference/pseudonyms.py",
-    "classifier/privacy/redaction.py",
-    "review/specialist/clusters.py",
-    *(f"review/datasets/{name}.py" for name in ("manifest", "parsing", "reading", "record")),
+
+# Packages and modules of each app from the ground up; each may import those before it, lazily and for typing too.
+ORDER = {
+    "classifier": [
+        "text",
+        "log_context",
+        "retry_after",
+        "background",
+        "form_recovery",
+        "database",
+        "scoring",
+        "contract",
+        "learning",
+        "security",
+        "models",
+        "leases",
+        "tallies",
+        "privacy",
+        "embeddings",
+        "inference",
+        "tickets",
+        "ingest",
+        "pipeline",
+        "api",
+        "integrations",
+        "tasks",
+        "taxonomy",
+        "web",
+        "admin",
+        "templatetags",
+        "management",
+        "urls",
+        "apps",
+    ],
+    "review": [
+        "http",
+        "stats",
+        "models",
+        "duplicates",
+        "workflow",
+        "gold",
+        "screen",
+        "worklist",
+        "benchmark",
+        "certification",
+        "specialist",
+        "reports",
+        "preferences",
+        "datasets",
+        "sweep",
+        "erasure",
+        "api",
+        "admin",
+        "templatetags",
+        "demo",
+        "management",
+        "urls",
+        "apps",
+    ],
+    "ticketclf_site": [
+        "env",
+        "sign_in",
+        "observability",
+        "processes",
+        "operations",
+        "uploads",
+        "forms",
+        "api",
+        "jinja",
+        "urls",
+        "settings",
+        "wsgi",
+        "admin",
+        "management",
+        "apps",
+    ],
+}
+
+# Arrays, numbers and texts in, the same out: no tables, no settings, no requests.
+PURE = [
+    "classifier.contract",
+    "classifier.database.batches",
+    "classifier.inference.backends.circuit_breaker",
+    "classifier.inference.backends.logprobs",
+    "classifier.inference.pseudonyms",
+    "classifier.ingest.message_text",
+    "classifier.ingest.readers",
+    "classifier.integrations.helpdesks.base",
+    "classifier.integrations.helpdesks.chatwoot",
+    "classifier.integrations.helpdesks.freshdesk",
+    "classifier.integrations.helpdesks.intercom",
+    "classifier.integrations.helpdesks.zammad",
+    "classifier.integrations.helpdesks.zendesk",
+    "classifier.learning",
+    "classifier.log_context",
+    "classifier.privacy.masking",
+    "classifier.privacy.redaction",
+    "classifier.retry_after",
+    "classifier.scoring",
+    "classifier.security.prompt_injection",
+    "classifier.security.prompt_injection_patterns",
+    "classifier.text",
+    "classifier.tickets.highlighting",
+    "review.certification.bounds",
+    "review.certification.charts",
+    "review.certification.drift",
+    "review.certification.sequential_test",
+    "review.datasets.files",
+    "review.datasets.formats",
+    "review.datasets.manifest",
+    "review.datasets.parsing",
+    "review.datasets.reading",
+    "review.datasets.record",
+    "review.duplicates.minhash",
+    "review.specialist.clusters",
+    "review.specialist.curve_chart",
+    "review.specialist.learning_curve",
+    "review.stats",
+    "review.workflow.priority",
 ]
-for folder in ("formats", "files"):
-    PURE += [f"review/datasets/{folder}/{path.name}" for path in (ROOT / "review" / "datasets" / folder).glob("*.py")]
-PURE += [f"review/learning/{name}.py" for name in ("curve", "forecast")]
-PURE += [f"review/measures/{path.name}" for path in (ROOT / "review" / "measures").glob("*.py")]
-PURE += [f"classifier/learning/{path.name}" for path in (ROOT / "classifier" / "learning").glob("*.py")]
-PURE += [f"classifier/readers/{path.name}" for path in (ROOT / "classifier" / "readers").glob("*.py")]
-PURE += [f"classifier/scoring/{path.name}" for path in (ROOT / "classifier" / "scoring").glob("*.py")]
-PURE += [f"review/assurance/{name}.py" for name in ("bounds", "drawing", "evidence", "watch")]
-PURE += ["classifier/inference/backends/logprobs.py"]
-PURE += ["classifier/ingest/message_text.py"]
-DESKS = ("base", "chatwoot", "freshdesk", "intercom", "zammad", "zendesk")
-PURE += [f"classifier/helpdesks/{name}.py" for name in DESKS]
+
+# Django finds tables and admins by importing these; they import, and do nothing else.
+LOADED_BY_DJANGO = {"classifier/admin/__init__.py", "review/admin/__init__.py"} | {
+    f"{app}/models/__init__.py" for app in ORDER
+}
+
+LONGEST_MODULE, LONGEST_FUNCTION = 300, 30
 
 
-def imported(path: Path) -> set[str]:
-    """Names of modules that a file imports, relative ones resolved."""
-    package = ".".join(path.relative_to(ROOT).parent.parts)
-    names = set()
-    for node in ast.walk(ast.parse(path.read_text())):
+@cache
+def modules() -> dict[str, Path]:
+    """Every module of the three packages by its dotted name; a package goes by its own."""
+    paths = [path.relative_to(ROOT) for app in ORDER for path in (ROOT / app).rglob("*.py")]
+    return {
+        ".".join(path.with_suffix("").parts).removesuffix(".__init__"): path
+        for path in paths
+        if "migrations" not in path.parts
+    }
+
+
+@cache
+def tree_of(path: Path) -> ast.Module:
+    return ast.parse((ROOT / path).read_text())
+
+
+@cache
+def imported(module: str) -> frozenset[str]:
+    """Everything that a module imports anywhere, in functions and for typing too: modules of ours whole, others by name."""
+    names: set[str] = set()
+    for node in ast.walk(tree_of(modules()[module])):
         if isinstance(node, ast.Import):
             names |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            parts = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
-            names.add(".".join([*parts, *([node.module] if node.module else [])]))
-    return names
+            assert not node.level, f"{module} imports relatively"
+            parts = {f"{node.module}.{alias.name}" for alias in node.names}
+            names |= (parts & modules().keys()) or {str(node.module)}
+    return frozenset(names - {module})
 
 
-def files(folder: str) -> list[Path]:
-    found = [path for path in (ROOT / folder).rglob("*.py") if "migrations" not in path.parts]
-    assert found
-    return found
+def place(module: str) -> int:
+    """Where the part of its app that a module belongs to stands in the order."""
+    app, part = (module.split(".") + ["apps"])[:2]
+    return ORDER[app].index(part)
 
 
-@pytest.mark.parametrize(
-    ("folder", "above"), [("classifier", {"review", "ticketclf_site"}), ("review", {"ticketclf_site"})]
-)
-def test_imports_run_one_way(folder: str, above: set[str]) -> None:
-    for path in files(folder):
-        assert not {name.split(".")[0] for name in imported(path)} & above, path
+def circles() -> Iterator[list[str]]:
+    """Modules that import each other, each circle as it was found."""
+    done: set[str] = set()
+    way: list[str] = []
+
+    def follow(module: str) -> Iterator[list[str]]:
+        if module in way:
+            yield way[way.index(module) :]
+        elif module not in done:
+            way.append(module)
+            for name in sorted(imported(module) & modules().keys()):
+                yield from follow(name)
+            done.add(way.pop())
+
+    for module in modules():
+        yield from follow(module)
 
 
-@pytest.mark.parametrize("name", PURE)
-def test_pure_modules_know_no_framework(name: str) -> None:
-    assert not {module.split(".")[0] for module in imported(ROOT / name)} & {"django", "openai"}
+def test_imports_run_from_the_site_down_to_the_classifier() -> None:
+    apps = list(ORDER)
+    for module in modules():
+        above = set(apps[apps.index(module.split(".")[0]) + 1 :])
+        assert not {name.split(".")[0] for name in imported(module)} & above, module
+
+
+@pytest.mark.parametrize("app", ORDER)
+def test_packages_of_an_app_import_only_those_below_them(app: str) -> None:
+    ours = [module for module in modules() if module.startswith(f"{app}.")]
+    assert {module.split(".")[1] for module in ours} == set(ORDER[app])
+    for module in ours:
+        above = {name for name in imported(module) & set(ours) if place(name) > place(module)}
+        assert not above, module
+
+
+def test_no_modules_import_each_other() -> None:
+    assert not next(circles(), None)
+
+
+@pytest.mark.parametrize("part", PURE)
+def test_pure_parts_know_neither_the_framework_nor_a_provider(part: str) -> None:
+    inside = [module for module in modules() if f"{module}.".startswith(f"{part}.")]
+    assert inside
+    for module in inside:
+        assert not {name.split(".")[0] for name in imported(module)} & {"django", "openai"}, module
 
 
 def test_backends_know_no_tables() -> None:
-    for path in files("classifier/backends"):
-        assert not {name for name in imported(path) if name.startswith(("django", "classifier.models"))}, path
+    for module in modules():
+        if module.startswith("classifier.inference.backends."):
+            assert not {name for name in imported(module) if name.startswith(("django.db", "classifier.models"))}, (
+                module
+            )
 
 
 def test_views_open_no_transactions() -> None:
-    for path in (*ROOT.glob("*/views.py"), *ROOT.glob("*/views/*.py")):
-        assert "transaction" not in path.read_text(), path
+    views = [path for module, path in modules().items() if module.endswith("views")]
+    assert views
+    for path in views:
+        assert "transaction" not in (ROOT / path).read_text(), path
+
+
+def test_packages_hold_no_code_of_their_own() -> None:
+    for path in modules().values():
+        if path.name == "__init__.py" and str(path) not in LOADED_BY_DJANGO:
+            assert not (ROOT / path).read_text(), path
+
+
+def test_modules_are_short() -> None:
+    for path in modules().values():
+        assert len((ROOT / path).read_text().splitlines()) <= LONGEST_MODULE, path
+
+
+def test_functions_are_short() -> None:
+    for path in modules().values():
+        for node in ast.walk(tree_of(path)):
+            if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+                assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, f"{path}: {node.name}"
 
 
 def test_every_package_that_is_imported_is_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {_name(line) for line in project["dependencies"] + project["optional-dependencies"]["data"]}
-    parts = ("classifier", "review", "ticketclf_site")
-    modules = {name.split(".")[0] for part in parts for path in files(part) for name in imported(path)}
+    roots = {name.split(".")[0] for module in modules() for name in imported(module)}
     distributions = packages_distributions()
-    for module in modules - {*parts, *sys.stdlib_module_names}:
-        assert declared & {_name(package) for package in distributions[module]}, module
+    for root in roots - {*ORDER, *sys.stdlib_module_names}:
+        assert declared & {_name(package) for package in distributions[root]}, root
 
 
 def _name(requirement: str) -> str:
