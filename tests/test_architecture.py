@@ -161,7 +161,7 @@ def tree_of(path: Path) -> ast.Module:
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """Everything that a module imports anywhere, in functions and for typing too: modules of ours whole, others by name."""
+    """Everything that a module imports anywhere, in functions and for typing too."""
     names: set[str] = set()
     for node in ast.walk(tree_of(modules()[module])):
         if isinstance(node, ast.Import):
