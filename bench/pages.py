@@ -64,7 +64,7 @@ def pages_of(tickets: int, key: str) -> dict[str, Callable[[int], Any]]:
         "own decisions": lambda _visit: lead.get("/review/mine/"),
         "lead's page": lambda _visit: lead.get("/review/lead/"),
         "models": lambda _visit: lead.get("/models/"),
-        "accuracy_target": lambda _visit: lead.get("/review/assurance/"),
+        "accuracy_target": lambda _visit: lead.get("/review/certification/"),
         "specialist": lambda _visit: lead.get("/review/specialist/"),
         "admin: tickets": lambda _visit: lead.get("/admin/classifier/ticket/"),
         "admin: predictions": lambda _visit: lead.get("/admin/classifier/prediction/"),

@@ -33,13 +33,13 @@ urlpatterns = [
     # /review/lead/
     path("lead/", reports_views.lead, name="lead"),
     path("lead/work/", screen_views.work, name="work"),
-    # /review/assurance/
-    path("assurance/", certification_views.assurance, name="assurance"),
-    path("assurance/evidence/", certification_views.evidence, name="evidence"),
-    path("assurance/accuracy_target/", certification_views.set_accuracy_target, name="set_accuracy_target"),
-    path("assurance/mode/", certification_views.set_mode, name="set_mode"),
-    path("assurance/alarms/<int:pk>/look-back/", certification_views.look_back, name="look_back"),
-    path("assurance/alarms/<int:pk>/seen/", certification_views.acknowledge, name="acknowledge"),
+    # /review/certification/
+    path("certification/", certification_views.certification, name="certification"),
+    path("certification/evidence/", certification_views.evidence, name="evidence"),
+    path("certification/accuracy-target/", certification_views.set_accuracy_target, name="set_accuracy_target"),
+    path("certification/mode/", certification_views.set_mode, name="set_mode"),
+    path("certification/alarms/<int:pk>/look-back/", certification_views.look_back, name="look_back"),
+    path("certification/alarms/<int:pk>/seen/", certification_views.acknowledge, name="acknowledge"),
     # /review/specialist/
     path("specialist/", specialist_views.specialist, name="specialist"),
     path("specialist/train/", specialist_views.train_now, name="train_now"),

@@ -160,7 +160,7 @@ PAGES = [
     "/review/queue/",
     "/review/mine/",
     "/review/lead/",
-    "/review/assurance/",
+    "/review/certification/",
     "/models/",
     "/admin/classifier/ticket/",
     "/admin/classifier/prediction/",

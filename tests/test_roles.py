@@ -46,7 +46,7 @@ DOORS = {
     "review:preferences": Door(BOTH, EVERYBODY),
     "review:lead": Door(READ, LEADS),
     "review:work": Door(READ, LEADS),
-    "review:assurance": Door(READ, LEADS),
+    "review:certification": Door(READ, LEADS),
     "review:evidence": Door(READ, LEADS),
     "review:set_accuracy_target": Door(WRITE, LEADS),
     "review:set_mode": Door(WRITE, LEADS),

@@ -38,7 +38,7 @@ def _send(alarm: Alarm) -> None:
     if people := _leads():
         lines = [
             _("Since then every ticket goes to people again. What was seen, and what to do:"),
-            settings.SITE_URL + reverse("review:assurance"),
+            settings.SITE_URL + reverse("review:certification"),
         ]
         send_mail(_("Auto-accept is stopped: %s") % alarm.get_kind_display(), "\n\n".join(lines), None, people)
 

@@ -26,7 +26,7 @@ promises = permission_required("review.set_accuracy_target", raise_exception=Tru
 @vary_on_headers("HX-Request")
 @require_GET
 @promises
-def assurance(request: HtmxHttpRequest) -> HttpResponse:
+def certification(request: HtmxHttpRequest) -> HttpResponse:
     if not Gate.objects.exists():
         return redirect("classifier:models")
     return _page(request, AccuracyTargetForm(), ModeForm())
@@ -68,7 +68,7 @@ def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
     form.save(request.user)
     tasks.run_certification.enqueue()
     messages.success(request, _("The promise is stated anew. Its books are opened within a minute or two."))
-    return redirect("review:assurance")
+    return redirect("review:certification")
 
 
 @require_POST
@@ -84,7 +84,7 @@ def set_mode(request: HtmxHttpRequest) -> HttpResponse:
     form.save(request.user)
     tasks.run_certification.enqueue()
     messages.success(request, _("The gate goes by it from the next ticket on."))
-    return redirect("review:assurance")
+    return redirect("review:certification")
 
 
 @require_POST
@@ -97,11 +97,11 @@ def look_back(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     number = lookback.look_back(alarm)
     told = ngettext("%d ticket goes to people.", "%d tickets go to people.", number) % number
     messages.success(request, told if number else _("No ticket that passed since then is left."))
-    return redirect("review:assurance")
+    return redirect("review:certification")
 
 
 @require_POST
 @promises
 def acknowledge(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     alarms.acknowledge(get_object_or_404(Alarm, pk=pk), request.user)
-    return redirect("review:assurance")
+    return redirect("review:certification")

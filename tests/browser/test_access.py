@@ -107,7 +107,7 @@ def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
     unseen = passing(20)[0]
     alarmed(figures={"audits": 40, "errors": 1})
     return {
-        "accuracy_target": "/review/assurance/?target=99&risk=5",
+        "accuracy_target": "/review/certification/?target=99&risk=5",
         "ticket that passed": unseen.get_absolute_url(),
         "models": "/models/",
     }

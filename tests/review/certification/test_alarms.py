@@ -134,7 +134,7 @@ def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
         cycle.run_certification()
     (message,) = mail.outbox
     assert message.to == ["lea@example.org"]
-    assert "https://tickets.example.org/review/assurance/" in message.body
+    assert "https://tickets.example.org/review/certification/" in message.body
     assert Alarm.objects.get().told_at
 
 

@@ -22,7 +22,7 @@ from tests.review.certification.scenes import alarmed, audited, begun, certified
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
-PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("assurance", "set_accuracy_target", "set_mode"))
+PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("certification", "set_accuracy_target", "set_mode"))
 PROMISE = {
     "accuracy_target-target": "98",
     "accuracy_target-risk": "5",

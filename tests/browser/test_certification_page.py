@@ -15,7 +15,7 @@ from tests.review.certification.scenes import alarmed, audited, certified, passi
 
 pytestmark = pytest.mark.browser
 
-PAGE = "/review/assurance/"
+PAGE = "/review/certification/"
 
 
 @pytest.fixture
