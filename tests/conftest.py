@@ -1,7 +1,6 @@
 """What all tests share: the catalogue in the test database, and the people who work here."""
 
 import gc
-import sqlite3
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -84,19 +83,16 @@ def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -
 
 
 @pytest.fixture(scope="session")
-def template(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("template")
-    Installation(folder).run("setup")
-    return folder
+def template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
+    """Set up once; tests get copies of it."""
+    installation = Installation(tmp_path_factory.mktemp("template"))
+    installation.run("setup")
+    return installation
 
 
 @pytest.fixture
-def site(template: Path, tmp_path: Path) -> Installation:
-    source = sqlite3.connect(template / "ticketclf.sqlite3")
-    with sqlite3.connect(tmp_path / "ticketclf.sqlite3") as copy:
-        source.backup(copy)
-    source.close()
-    return Installation(tmp_path)
+def site(template: Installation, tmp_path: Path) -> Installation:
+    return template.copied_to(tmp_path)
 
 
 @pytest.fixture

@@ -6,11 +6,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 
 from tests.servers import OpenAIServer
 
 ROOT = Path(__file__).resolve().parent.parent
+DATABASE = "ticketclf.sqlite3"
 
 
 class Installation:
@@ -21,6 +23,13 @@ class Installation:
         self.environment = {
             name: value for name, value in os.environ.items() if name not in ("DATABASE_URL", "OXLO_API_KEY")
         } | {"TICKETCLF_VAR": str(folder)}
+
+    def copied_to(self, folder: Path) -> "Installation":
+        """The same installation once more, in a folder of its own."""
+        source, copy = (sqlite3.connect(place / DATABASE) for place in (self.folder, folder))
+        with closing(source), closing(copy):
+            source.backup(copy)
+        return Installation(folder)
 
     def start(self, *arguments: str, **options: object) -> "subprocess.Popen[str]":
         command = [sys.executable, str(ROOT / "manage.py"), *arguments]
@@ -36,7 +45,7 @@ class Installation:
         return printed, complained
 
     def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
-        connection = sqlite3.connect(self.folder / "ticketclf.sqlite3", timeout=30)
+        connection = sqlite3.connect(self.folder / DATABASE, timeout=30)
         try:
             with connection:
                 return connection.execute(sql, values).fetchall()

@@ -12,10 +12,11 @@ from tests.review.specialist.teaching import SUBJECTS, message
 pytestmark = pytest.mark.once
 
 
-@pytest.fixture
-def taught(site: Installation, tmp_path: Path) -> Installation:
+@pytest.fixture(scope="session")
+def school(template: Installation, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     """An installation with 120 labels, most of them to learn from."""
-    file = tmp_path / "labels.jsonl"
+    folder = tmp_path_factory.mktemp("school")
+    file = folder / "labels.jsonl"
     rows = [
         {"text": message(category, sentiment, number), "category": category, "sentiment": sentiment}
         for category in SUBJECTS
@@ -23,8 +24,14 @@ def taught(site: Installation, tmp_path: Path) -> Installation:
         for number in range(15)
     ]
     file.write_text("".join(json.dumps(row) + "\n" for row in rows))
-    site.run("import_dataset", str(file))
-    return site
+    installation = template.copied_to(folder)
+    installation.run("import_dataset", str(file))
+    return installation
+
+
+@pytest.fixture
+def taught(school: Installation, tmp_path: Path) -> Installation:
+    return school.copied_to(tmp_path)
 
 
 def versions(site: Installation) -> list[tuple[object, ...]]:
