@@ -23,7 +23,7 @@ from bench.harness import fresh_installation, table
 from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
 from classifier.scoring.scorer import Weights, fit
 from review.certification.sequential_test import Book, Lot, grid_of, risk_left, share_of_audits
-from review.stats.agreement import wilson
+from review.stats.intervals import wilson
 
 ERROR, RISK = 0.03, 0.05
 JUST_ABOVE = 0.0302
@@ -145,7 +145,7 @@ class Stream:
 
     def _come(self, turn: slice) -> None:
         """The gate and the lottery; then people audit, and the books are kept."""
-        from review.models.certification import KEPT
+        from review.models.certification import HELD_OUT_SHARE
 
         reign = self.reign
         value = reign.values[self.rows[turn]]
@@ -154,7 +154,7 @@ class Stream:
         share = np.where(~accepted & (value >= reign.audits_from), 1.0, floor)
         audited = self.lot[turn] < share
         self.accepted[turn], self.audited[turn] = accepted, audited
-        self.kept[turn] = self.lot[turn] < np.minimum(floor, KEPT)
+        self.kept[turn] = self.lot[turn] < np.minimum(floor, HELD_OUT_SHARE)
         shadow = np.full(len(value), np.inf if reign.book.certified else reign.audits_from)
         reign.book.add(Lot(value, share, floor, shadow, audited, self.found[turn]))
 

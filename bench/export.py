@@ -20,20 +20,21 @@ _SERIES = "WITH RECURSIVE series(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM ser
 _POSTGRES = "WITH series(i) AS (SELECT generate_series(1, {number}))"
 _GOLD = """
 INSERT INTO review_goldlabel (id, text, digest, category_id, sentiment_id, origin, state, note, group_id,
-    said_category_id, said_sentiment_id, said_confidence, corrected, people, share, language, source, labelled_at,
-    created_at)
+    predicted_category_id, predicted_sentiment_id, predicted_confidence, corrected, people, share, language, source,
+    labelled_at, created_at)
 {series} SELECT i + 1000, t.text || ' (' || i || ')', 'd' || i, {category}, {sentiment}, 'decision', 'active', '',
     {group}, {category}, {sentiment}, 0.6, {no}, 1, 0.855, 'en', 'mail', '2026-01-01 00:00:00+00:00',
     '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _ITEMS = """
 INSERT INTO review_snapshotitem (snapshot_id, position, gold_id, category, sentiment, side, origin, corrected, people,
-    share, language, source, labelled_at, said_category, said_sentiment, said_confidence)
+    share, language, source, labelled_at, predicted_category, predicted_sentiment, predicted_confidence)
 SELECT {snapshot}, id, id, category_id, sentiment_id, 'training', origin, corrected, people, share, language, source,
-    labelled_at, said_category_id, said_sentiment_id, said_confidence FROM review_goldlabel WHERE id > 1000"""
+    labelled_at, predicted_category_id, predicted_sentiment_id, predicted_confidence
+FROM review_goldlabel WHERE id > 1000"""
 _DUMP = """
 SELECT g.digest, g.text, i.category, i.sentiment, i.side, i.origin, i.corrected, i.people, i.share, i.language,
-    i.source, i.labelled_at, i.said_category, i.said_sentiment, i.said_confidence
+    i.source, i.labelled_at, i.predicted_category, i.predicted_sentiment, i.predicted_confidence
 FROM review_snapshotitem i JOIN review_goldlabel g ON g.id = i.gold_id WHERE i.snapshot_id = {snapshot}
 ORDER BY i.position"""
 

@@ -11,7 +11,7 @@ from review.models import AccuracyTarget, Alarm, Audit, Certificate, Ledger
 
 @admin.register(AccuracyTarget)
 class AccuracyTargetAdmin(SingletonAdmin):
-    list_display = ("__str__", "target", "risk", "early_share", "late_share", "rejudged_share", "by_category")
+    list_display = ("__str__", "target", "risk", "early_share", "late_share", "double_check_share", "by_category")
 
 
 @admin.register(Certificate)
@@ -29,8 +29,8 @@ class AlarmAdmin(ReadOnlyAdmin):
 
 @admin.register(Audit)
 class AuditAdmin(ReadOnlyAdmin):
-    list_display = ("ticket_id", "epoch_id", "category_right", "sentiment_right", "flaw", "kept", "judged_at")
-    list_filter = ("category_right", "sentiment_right", "flaw", "kept")
+    list_display = ("ticket_id", "epoch_id", "category_right", "sentiment_right", "flaw", "held_out", "judged_at")
+    list_filter = ("category_right", "sentiment_right", "flaw", "held_out")
     raw_id_fields = ("draw", "ticket")
 
 

@@ -49,7 +49,7 @@ class LookFilter(admin.SimpleListFilter):
 
     def queryset(self, request: HttpRequest, queryset: Any) -> QuerySet[Any]:
         labels: GoldLabelQuerySet = queryset
-        return labels.needing_a_look() if self.value() else labels
+        return labels.needing_review() if self.value() else labels
 
 
 class GoldLabelForm(forms.ModelForm):

@@ -14,7 +14,7 @@ from review.benchmark.grading import Judge
 from review.benchmark.runs import Entry
 from review.gold import gold_labels
 from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
-from review.stats.agreement import Estimate, share
+from review.stats.intervals import Estimate, share
 
 
 def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples: int | None = None) -> list[Entry]:

@@ -84,8 +84,8 @@ def _scored(entry: Entry, item: Item, answer: Answer | ClassifierError, judge: J
     return Scored(
         category=category,
         sentiment=sentiment,
-        said_category=labels.categories[said.category] if said else None,
-        said_sentiment=labels.sentiments[said.sentiment] if said else None,
+        predicted_category=labels.categories[said.category] if said else None,
+        predicted_sentiment=labels.sentiments[said.sentiment] if said else None,
         category_right=bool(said and judge.category(said.category, category, labels)),
         sentiment_right=bool(said and judge.sentiment(said.sentiment, sentiment, labels)),
         confidence=said.confidence if said else None,

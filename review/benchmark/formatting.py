@@ -12,8 +12,8 @@ from django.utils.translation import gettext_lazy
 
 from classifier.models import Gate
 from review.models import Contender, Run
-from review.stats.agreement import Estimate, share
 from review.stats.calibration import Passed
+from review.stats.intervals import Estimate, share
 
 NONE = "none"
 """How addresses spell that a model named no such label."""

@@ -11,8 +11,8 @@ from dataclasses import astuple
 from statistics import fmean
 from typing import Any, NamedTuple
 
-from review.stats import agreement, calibration, classification, paired_tests
-from review.stats.agreement import Estimate
+from review.stats import calibration, classification, intervals, paired_tests
+from review.stats.intervals import Estimate
 from review.stats.percentiles import percentile
 
 AXES = ("category", "sentiment")
@@ -25,8 +25,8 @@ class Scored(NamedTuple):
 
     category: int
     sentiment: int
-    said_category: int | None
-    said_sentiment: int | None
+    predicted_category: int | None
+    predicted_sentiment: int | None
     category_right: bool
     sentiment_right: bool
     confidence: float | None
@@ -96,7 +96,7 @@ def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def _share(right: Sequence[bool]) -> list[Any]:
-    return _kept(agreement.share(sum(right), len(right)))
+    return _kept(intervals.share(sum(right), len(right)))
 
 
 def _kept(estimate: Estimate) -> list[Any]:

@@ -13,9 +13,9 @@ from review.benchmark.formatting import AXIS_NAMES, NONE, Names, Share
 from review.benchmark.metrics import AXES
 from review.models import Contender
 from review.stats import charts
-from review.stats.agreement import Estimate
 from review.stats.calibration import Bin
 from review.stats.classification import LEAST
+from review.stats.intervals import Estimate
 
 MOST_CLASSES = 30
 """A matrix of more is not read by anybody: of many labels it is of those most often mixed up."""

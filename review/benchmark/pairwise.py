@@ -11,7 +11,7 @@ from django.utils.translation import ngettext
 
 from review.benchmark.formatting import Share
 from review.benchmark.metrics import AXES
-from review.stats.agreement import Estimate
+from review.stats.intervals import Estimate
 from review.stats.paired_tests import Comparison, Verdict
 
 

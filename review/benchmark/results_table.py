@@ -17,8 +17,8 @@ from review.benchmark.metrics import AXES
 from review.benchmark.pairwise import Told, comparison, told
 from review.models import Contender, Result, Run
 from review.stats import charts, paired_tests
-from review.stats.agreement import Estimate
 from review.stats.calibration import Passed
+from review.stats.intervals import Estimate
 
 
 @dataclass(frozen=True, slots=True)

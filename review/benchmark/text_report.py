@@ -10,7 +10,7 @@ from review.benchmark import baseline, pairwise
 from review.benchmark.formatting import Share
 from review.benchmark.metrics import AXES
 from review.models import Contender
-from review.stats.agreement import share
+from review.stats.intervals import share
 
 MOST_CONFUSED = 20
 MOST_CLASSES = 12

@@ -24,14 +24,16 @@ def tell() -> None:
     """Tell of alarms that nobody was told of; what fails is tried again the next time."""
     fresh = timezone.now() - FOR_SO_LONG
     for alarm in (
-        Alarm.objects.filter(told_at=None, raised_at__gt=fresh).select_related("epoch__language_model").order_by("pk")
+        Alarm.objects.filter(emailed_at=None, raised_at__gt=fresh)
+        .select_related("epoch__language_model")
+        .order_by("pk")
     ):
         try:
             _send(alarm)
         except Exception:
             logger.exception("The leads could not be told of alarm %s; it is tried again.", alarm.pk)
         else:
-            Alarm.objects.filter(pk=alarm.pk).update(told_at=timezone.now())
+            Alarm.objects.filter(pk=alarm.pk).update(emailed_at=timezone.now())
 
 
 def _send(alarm: Alarm) -> None:

@@ -126,7 +126,7 @@ def _confirmed(ledger: Ledger, alarm: Alarm) -> Alarm:
     epoch_opening.close([ledger.pk], Certificate.End.ALARM)
     Epoch.objects.filter(pk=ledger.epoch_id).update(ended_at=timezone.now(), passes_from=None)
     # That it is more than a suspicion is news.
-    alarm.told_at = None
+    alarm.emailed_at = None
     return _close(alarm, State.CONFIRMED)
 
 
@@ -140,7 +140,7 @@ def _cleared(ledger: Ledger, alarm: Alarm) -> Alarm:
 
 def _close(alarm: Alarm, state: Alarm.State) -> Alarm:
     alarm.state, alarm.closed_at = state, timezone.now()
-    alarm.save(update_fields=["state", "closed_at", "told_at"])
+    alarm.save(update_fields=["state", "closed_at", "emailed_at"])
     return alarm
 
 

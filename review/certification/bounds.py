@@ -7,7 +7,7 @@ from __future__ import annotations
 import math
 
 from review.certification.sequential_test import Lot
-from review.stats.agreement import Estimate, wilson
+from review.stats.intervals import Estimate, wilson
 
 
 def fewest_clean(error: float, risk: float) -> int:
@@ -22,7 +22,7 @@ def share_wrong(lot: Lot, threshold: float) -> Estimate:
     counts = lot.audited & (lot.value >= threshold)
     weights, wrong = 1 / lot.share[counts], lot.wrong[counts]
     if not len(weights):
-        return Estimate(None, None, None, 0)
+        return Estimate.unknown()
     found = float((weights * wrong).sum() / weights.sum())
     equal = float(weights.sum() ** 2 / (weights**2).sum())
     return Estimate(found, *wilson(found * equal, equal), int(counts.sum()))

@@ -133,12 +133,14 @@ def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
     """The audits that were kept from learning, as this scorer sees the answers of this epoch to them, and whether those
     are right under the taxonomy as it is now: a finding whose label is out of use counts against the answer.
     """
-    kept = Audit.objects.judged().filter(kept=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False)
-    kept = kept.filter(epoch__started_at__gt=_last_alarm())
+    held_out = Audit.objects.judged().filter(
+        held_out=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False
+    )
+    held_out = held_out.filter(epoch__started_at__gt=_last_alarm())
     if scorer == epoch.scorer:
         # In its own epoch they are evidence as they are.
-        kept = kept.exclude(epoch=epoch)
-    audits = {audit.ticket_id: audit for audit in kept.select_related("ticket").order_by("-pk")[:MOST_CARRIED]}
+        held_out = held_out.exclude(epoch=epoch)
+    audits = {audit.ticket_id: audit for audit in held_out.select_related("ticket").order_by("-pk")[:MOST_CARRIED]}
     if not audits:
         return []
     parents = dict(Category.objects.values_list("pk", "parent"))

@@ -94,7 +94,7 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]
         "category_right": found[0],
         "sentiment_right": found[1],
         "flaw": audit.flaw if audit else "",
-        "kept": audit.kept if audit else None,
+        "held_out": audit.held_out if audit else None,
         "judged_at": _time(audit.judged_at) if audit else None,
         "decisions": said.get(draw.verdict.ticket_id, []),
     }

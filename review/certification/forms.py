@@ -60,7 +60,7 @@ class AccuracyTargetForm(forms.Form):
     late_share = Percent(
         3, 100, label=_("Audits later, %"), help_text=_("The same once there is much evidence, from 3.")
     )
-    rejudged_share = Percent(
+    double_check_share = Percent(
         0,
         100,
         label=_("Agreements looked at twice, %"),

@@ -17,7 +17,7 @@ from review.certification.history import Notice
 from review.certification.status import Stage, Standing
 from review.certification.threshold_steps import Step
 from review.certification.what_if import WhatIf
-from review.stats import agreement
+from review.stats import intervals
 
 RECENT = 1_000
 """Verdicts that tell how many tickets pass now."""
@@ -37,7 +37,7 @@ class Flow(NamedTuple):
         unseen = [accepted and not audited for accepted, audited, at in rows if since is None or at >= since]
         passed = sum(unseen)
         return cls(
-            Share(agreement.share(passed, len(unseen))), Share(agreement.share(len(unseen) - passed, len(unseen)))
+            Share(intervals.share(passed, len(unseen))), Share(intervals.share(len(unseen) - passed, len(unseen)))
         )
 
 
@@ -154,10 +154,10 @@ def _right(standing: Standing) -> list[Right]:
     ]
 
 
-def _without(wrong: agreement.Estimate) -> Share:
+def _without(wrong: intervals.Estimate) -> Share:
     """The share of right ones, from that of wrong ones."""
     estimate, low, high = (None if one is None else 1 - one for one in (wrong.estimate, wrong.high, wrong.low))
-    return Share(agreement.Estimate(estimate, low, high, wrong.n))
+    return Share(intervals.Estimate(estimate, low, high, wrong.n))
 
 
 def _by_category(standing: Standing) -> ByCategory | None:

@@ -96,11 +96,11 @@ def _judgeable(epoch: Epoch) -> TicketQuerySet:
     """Tickets that people have labelled, without the audits that are kept; with an answer by this model under this
     contract.
     """
-    kept = Audit.objects.filter(ticket=OuterRef("pk"), kept=True)
+    held_out = Audit.objects.filter(ticket=OuterRef("pk"), held_out=True)
     said = Prediction.objects.filter(
         ticket=OuterRef("pk"), language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
-    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(kept))
+    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(held_out))
 
 
 def fit(epoch: Epoch, tried: int) -> Candidate | None:

@@ -17,7 +17,7 @@ from review.models import GoldLabel, Side, Snapshot, SnapshotItem
 
 CHUNK = 5_000
 
-_COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.KEPT)
+_COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.COPIED_FIELDS)
 _KINDS = ("category", "sentiment", "side")
 _WIPED = "erased:"
 """How the digest of a gold label begins whose text was erased or masked for good."""

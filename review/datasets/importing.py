@@ -148,8 +148,8 @@ class _Names:
     def _remember_what_was_said(self, label: GoldLabel, record: Record) -> None:
         category, sentiment = self._categories.get(record.model_category), self._sentiments.get(record.model_sentiment)
         if category and sentiment and record.model_confidence is not None:
-            label.said_category, label.said_sentiment = category, sentiment
-            label.said_confidence = record.model_confidence
+            label.predicted_category, label.predicted_sentiment = category, sentiment
+            label.predicted_confidence = record.model_confidence
 
 
 def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dict[str, AnyLabel]:

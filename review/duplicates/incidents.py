@@ -66,7 +66,7 @@ def _bursts(reviewer: User, now: datetime) -> Any:
     all.
     """
     mine = Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now)
-    free = mine & ~Q(not_for=reviewer) & ~Q(barred=reviewer)
+    free = mine & ~Q(skipped_by=reviewer) & ~Q(excluded_reviewer=reviewer)
     bursts = Assignment.objects.filter(pk__in=latest(now).values("pk")).order_by().values("group")
     return (
         bursts.annotate(

@@ -43,5 +43,5 @@ def counted() -> Holdings:
         training=usable.on_side(Side.TRAINING).count_to(MOST),
         neither=active.filter(group=None).count_to(MOST),
         by_state={state: number for state, number in out_of_use.items() if number},
-        to_look_at=GoldLabel.objects.needing_a_look().count_to(MOST),
+        to_look_at=GoldLabel.objects.needing_review().count_to(MOST),
     )

@@ -82,7 +82,7 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
             purpose=Assignment.Purpose.DOUBLE,
             blind=True,
             share=share,
-            barred=by,
+            excluded_reviewer=by,
             value=priority.drawn(review_settings.draw(ticket.pk, "place")),
             group_id=group,
             received_at=timezone.now(),
@@ -115,7 +115,7 @@ def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
 def _stop_asking(ticket: Ticket, by: User) -> None:
     """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
-    answered = Decision.objects.standing().labelled().filter(assignment__in=assignments).select_related("assignment")
+    answered = Decision.objects.effective().labelled().filter(assignment__in=assignments).select_related("assignment")
     undone, shown = Decision.Verdict.UNDONE, NOTHING
     decision_records.write(
         [

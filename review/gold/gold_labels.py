@@ -24,7 +24,7 @@ TURN = 5_000
 OVERLAP = timedelta(minutes=2)
 """Looked at once more each time: a decision is visible only when its transaction has ended."""
 
-_SAID = ["said_category_id", "said_sentiment_id", "said_confidence"]
+_SAID = ["predicted_category_id", "predicted_sentiment_id", "predicted_confidence"]
 _FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
 
 
@@ -129,7 +129,7 @@ def _lock() -> ReviewSettings:
 def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
     """By ticket, what people said of it that stands, oldest first."""
     said: dict[int, list[Decision]] = {}
-    standing = Decision.objects.standing().labelled().filter(ticket__in=ticket_pks)
+    standing = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks)
     for decision in standing.select_related("assignment", "prediction").order_by("pk"):
         said.setdefault(decision.ticket_id, []).append(decision)
     return said
@@ -150,9 +150,9 @@ def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | Non
         sentiment=ticket.sentiment,
         origin=known.origin if known and _is_of_a_dispute(last) else _origin(decisions, agreeing),
         ticket=ticket,
-        said_category_id=said.category_id if said else None,
-        said_sentiment_id=said.sentiment_id if said else None,
-        said_confidence=said.confidence if said else None,
+        predicted_category_id=said.category_id if said else None,
+        predicted_sentiment_id=said.sentiment_id if said else None,
+        predicted_confidence=said.confidence if said else None,
         corrected=last.verdict == Decision.Verdict.CORRECTED,
         people=len({one.reviewer_id for one in agreeing}),
         share=last.assignment.share,

@@ -142,14 +142,14 @@ def _frozen(filters: Filters, by: User | None) -> Snapshot:
     return snapshot
 
 
-_KEPT = ("gold_id", *SnapshotItem.KEPT)
+_KEPT = ("gold_id", *SnapshotItem.COPIED_FIELDS)
 
 _COLUMNS = {
     "category": "category_id",
     "sentiment": "sentiment_id",
     "side": "group__side",
-    "said_category": "said_category_id",
-    "said_sentiment": "said_sentiment_id",
+    "predicted_category": "predicted_category_id",
+    "predicted_sentiment": "predicted_sentiment_id",
 }
 
 

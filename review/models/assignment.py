@@ -43,7 +43,7 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
             ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Assignment.State.ANSWERED
         )
         beside = ~Q(purpose=Assignment.Purpose.REVIEW) & models.Exists(answered)
-        return self.exclude(barred=reviewer).exclude(not_for=reviewer).exclude(beside)
+        return self.exclude(excluded_reviewer=reviewer).exclude(skipped_by=reviewer).exclude(beside)
 
     def for_bulk(self) -> AssignmentQuerySet:
         """Open, with a suggestion that is shown, and nobody else asked."""
@@ -94,9 +94,11 @@ class Assignment(models.Model):
     leased_until = models.DateTimeField(null=True, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
     """Since when it has been in the latest hands, however often its page was loaded meanwhile."""
-    not_for = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
+    skipped_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
     """Who has skipped the ticket, the latest such person."""
-    barred = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
+    excluded_reviewer = models.ForeignKey(
+        User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
+    )
     """Who is not asked whatever happens: whoever disputes a label has a view of it already."""
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
@@ -150,7 +152,9 @@ class Assignment(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["not_for"], condition=_OPEN & Q(not_for__isnull=False), name="assignment_not_for"),
+            models.Index(
+                fields=["skipped_by"], condition=_OPEN & Q(skipped_by__isnull=False), name="assignment_skipped_by"
+            ),
             models.Index(
                 fields=["lane", "due_at"], condition=_OPEN & Q(due_at__isnull=False), name="assignment_by_due"
             ),

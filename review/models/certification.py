@@ -12,7 +12,7 @@ from simple_history.models import HistoricalRecords
 
 from classifier.models import About, AuditDraw, Category, Epoch, Ticket
 
-KEPT = 0.3
+HELD_OUT_SHARE = 0.3
 """At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""
 
 
@@ -45,7 +45,7 @@ class AccuracyTarget(models.Model):
         validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
         help_text=_("The same once there is much, from 0.03 to 1."),
     )
-    rejudged_share = models.FloatField(
+    double_check_share = models.FloatField(
         _("agreements looked at twice"),
         default=0.1,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
@@ -67,7 +67,9 @@ class AccuracyTarget(models.Model):
             models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="accuracy_target_target_in_range"),
             models.CheckConstraint(condition=Q(risk__range=(0.001, 0.5)), name="accuracy_target_risk_in_range"),
             models.CheckConstraint(
-                condition=Q(early_share__range=(0.03, 1), late_share__range=(0.03, 1), rejudged_share__range=(0, 1)),
+                condition=Q(
+                    early_share__range=(0.03, 1), late_share__range=(0.03, 1), double_check_share__range=(0, 1)
+                ),
                 name="accuracy_target_shares_in_range",
             ),
         ]
@@ -100,8 +102,10 @@ class Audit(models.Model):
     draw = models.OneToOneField(AuditDraw, models.CASCADE, related_name="audit")
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="audits")
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="audits")
-    kept = models.BooleanField(help_text="From learning: a later epoch may be judged by it.")
-    rejudged = models.BooleanField(default=False, help_text="Drawn to be judged by two, even where the first agrees.")
+    held_out = models.BooleanField(help_text="From learning: a later epoch may be judged by it.")
+    double_check = models.BooleanField(
+        default=False, help_text="Drawn to be judged by two, even where the first agrees."
+    )
     category_right = models.BooleanField(null=True)
     sentiment_right = models.BooleanField(null=True)
     flaw = models.CharField(max_length=10, blank=True, help_text="Why it counts as wrong whatever was said of it.")
@@ -121,7 +125,7 @@ class Audit(models.Model):
         ]
         indexes = [
             models.Index(fields=["epoch", "draw"], condition=Q(judged_at=None), name="audit_pending"),
-            models.Index(fields=["-id"], condition=Q(kept=True, judged_at__isnull=False), name="audit_kept"),
+            models.Index(fields=["-id"], condition=Q(held_out=True, judged_at__isnull=False), name="audit_held_out"),
         ]
 
     def __str__(self) -> str:
@@ -232,7 +236,7 @@ class Alarm(models.Model):
     figures = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
-    told_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail.")
+    emailed_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail.")
     seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
     class Meta:

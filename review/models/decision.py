@@ -13,7 +13,7 @@ from review.models.assignment import Assignment
 
 LONGEST_NOTE = 2_000
 LABELLED = ["accepted", "corrected"]
-PASSED_ON = ["skipped", "escalated"]
+SKIPPED_OR_ESCALATED = ["skipped", "escalated"]
 
 
 class SkipReason(models.TextChoices):
@@ -24,7 +24,7 @@ class SkipReason(models.TextChoices):
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
-    def standing(self) -> DecisionQuerySet:
+    def effective(self) -> DecisionQuerySet:
         """What has not been undone; undoings themselves do not stand either."""
         # Joined, it would say the same, but PostgreSQL takes nearly everything for undone then, and plans for that.
         undone = Exists(Decision.objects.filter(undoes=OuterRef("pk")))

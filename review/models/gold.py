@@ -28,12 +28,12 @@ class GoldLabelQuerySet(models.QuerySet["GoldLabel"]):
     def on_side(self, side: str) -> GoldLabelQuerySet:
         return self.filter(group__side=side)
 
-    def to_learn_from(self) -> GoldLabelQuerySet:
+    def for_training(self) -> GoldLabelQuerySet:
         """The usable ones of the training side, without audits that are kept to judge later epochs by."""
-        kept = Audit.objects.filter(ticket=OuterRef("ticket"), kept=True)
-        return self.usable().on_side(Side.TRAINING).exclude(Exists(kept))
+        held_out = Audit.objects.filter(ticket=OuterRef("ticket"), held_out=True)
+        return self.usable().on_side(Side.TRAINING).exclude(Exists(held_out))
 
-    def needing_a_look(self) -> GoldLabelQuerySet:
+    def needing_review(self) -> GoldLabelQuerySet:
         """Active, but the taxonomy has moved on: a label is retired, or finer ones stand below the category."""
         split = Exists(Category.objects.active().filter(parent=OuterRef("pk")))
         categories = Category.objects.filter(Q(retired=True) | split).values("pk")
@@ -77,9 +77,9 @@ class GoldLabel(models.Model):
     )
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, blank=True, related_name="gold_labels")
     # What a model had said before people did, where one was asked.
-    said_category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="+")
-    said_sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="+")
-    said_confidence = models.FloatField(null=True, editable=False)
+    predicted_category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="+")
+    predicted_sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="+")
+    predicted_confidence = models.FloatField(null=True, editable=False)
     corrected = models.BooleanField(_("corrected"), default=False, editable=False)
     people = models.PositiveSmallIntegerField(
         _("people"), default=1, help_text=_("How many gave this label independently.")
@@ -100,9 +100,13 @@ class GoldLabel(models.Model):
         constraints = [
             models.CheckConstraint(condition=Q(share__gt=0, share__lte=1), name="gold_share_in_0_1"),
             models.CheckConstraint(
-                condition=Q(said_category=None, said_sentiment=None, said_confidence=None)
-                | Q(said_category__isnull=False, said_sentiment__isnull=False, said_confidence__range=(0, 1)),
-                name="gold_said_all_or_nothing",
+                condition=Q(predicted_category=None, predicted_sentiment=None, predicted_confidence=None)
+                | Q(
+                    predicted_category__isnull=False,
+                    predicted_sentiment__isnull=False,
+                    predicted_confidence__range=(0, 1),
+                ),
+                name="gold_predicted_all_or_nothing",
             ),
             models.UniqueConstraint(fields=["ticket"], condition=Q(ticket__isnull=False), name="gold_once_per_ticket"),
         ]

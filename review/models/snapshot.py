@@ -62,14 +62,14 @@ class SnapshotItem(models.Model):
     language = models.CharField(max_length=20, blank=True)
     source = models.CharField(max_length=50, blank=True)
     labelled_at = models.DateTimeField()
-    said_category = models.BigIntegerField(null=True)
-    said_sentiment = models.BigIntegerField(null=True)
-    said_confidence = models.FloatField(null=True)
+    predicted_category = models.BigIntegerField(null=True)
+    predicted_sentiment = models.BigIntegerField(null=True)
+    predicted_confidence = models.FloatField(null=True)
 
     # What is taken over from the gold label. The digest of a snapshot depends on the order.
-    KEPT = (
+    COPIED_FIELDS = (
         *("category", "sentiment", "side", "origin", "corrected", "people", "share", "language", "source"),
-        *("labelled_at", "said_category", "said_sentiment", "said_confidence"),
+        *("labelled_at", "predicted_category", "predicted_sentiment", "predicted_confidence"),
     )
 
     class Meta:

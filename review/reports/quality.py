@@ -17,8 +17,8 @@ from django.utils.translation import gettext as _
 from classifier.models import Category
 from review.models import Assignment, Decision
 from review.models.decision import LABELLED, DecisionQuerySet
-from review.stats import agreement
-from review.stats.agreement import Estimate
+from review.stats import agreement, intervals
+from review.stats.intervals import Estimate
 
 Act = Decision.Verdict
 
@@ -191,7 +191,7 @@ def _axes(pairs: Sequence[Pair]) -> list[Axis]:
 
 
 def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> Axis:
-    figures = {"raw": agreement.raw(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
+    figures = {"raw": agreement.raw_agreement(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
     return Axis(name=name, **figures)
 
 
@@ -211,7 +211,7 @@ def _by_category(pairs: Sequence[Pair]) -> list[OfCategory]:
 def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> OfCategory:
     """`others` is what was said beside this category, itself included, and how often."""
     mixed_up = [names[other] for other, _number in others.most_common(2) if other != pk]
-    both = agreement.share(others[pk], others.total())
+    both = intervals.share(others[pk], others.total())
     return OfCategory(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
 
 
@@ -227,7 +227,7 @@ def _anchoring(rows: Sequence[Row]) -> Anchoring:
             same[row.blind].append(row.verdict == Act.ACCEPTED)
     shown, blind = ((sum(same[kind]), len(same[kind])) for kind in (False, True))
     return Anchoring(
-        shown=agreement.share(*shown), blind=agreement.share(*blind), gap=agreement.difference(*shown, *blind)
+        shown=intervals.share(*shown), blind=intervals.share(*blind), gap=intervals.difference(*shown, *blind)
     )
 
 
@@ -237,7 +237,7 @@ def _agents(rows: Sequence[Row], upheld: dict[int, Estimate]) -> list[Agent]:
     for row in _standing(rows, AGENT_DAYS):
         by_person.setdefault(row.reviewer, []).append(row)
     names = User.objects.filter(pk__in=by_person).order_by("username").values_list("pk", "username")
-    return [_agent(name, by_person[pk], upheld.get(pk, agreement.share(0, 0))) for pk, name in names]
+    return [_agent(name, by_person[pk], upheld.get(pk, intervals.share(0, 0))) for pk, name in names]
 
 
 def _agent(name: str, work: Sequence[Row], upheld: Estimate) -> Agent:
@@ -258,9 +258,11 @@ def _agent(name: str, work: Sequence[Row], upheld: Estimate) -> Agent:
 def _upheld(pairs: Sequence[Pair]) -> dict[int, Estimate]:
     """By person, how often a lead chose their label where it differed from another's (one query)."""
     differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
-    words = Decision.objects.standing().labelled().filter(ticket__in=differing, purpose=Assignment.Purpose.ADJUDICATION)
+    words = (
+        Decision.objects.effective().labelled().filter(ticket__in=differing, purpose=Assignment.Purpose.ADJUDICATION)
+    )
     chosen: dict[int, list[bool]] = {}
     for ticket, *label in words.values_list("ticket", "category", "sentiment"):
         for answer in differing[ticket]:
             chosen.setdefault(answer.reviewer, []).append(answer.label == tuple(label))
-    return {pk: agreement.share(sum(upheld), len(upheld)) for pk, upheld in chosen.items()}
+    return {pk: intervals.share(sum(upheld), len(upheld)) for pk, upheld in chosen.items()}

@@ -172,5 +172,5 @@ def _told(number: int, label: str, left_out: dict[Hindrance, list[Assignment]]) 
 
 def _batch_of(assignments: list[int], reviewer: User) -> Decision | None:
     """What the first of two clicks decided, so that the second can still undo it."""
-    mine = Decision.objects.by(reviewer).standing().filter(assignment__in=assignments, batch__isnull=False)
+    mine = Decision.objects.by(reviewer).effective().filter(assignment__in=assignments, batch__isnull=False)
     return mine.order_by("-pk").first()

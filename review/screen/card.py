@@ -241,14 +241,14 @@ class Card:
         if not self.for_lead or self.adjudicates:
             return []
         acts = [Decision.Verdict.ESCALATED, Decision.Verdict.SKIPPED]
-        passed = Decision.objects.standing().filter(ticket=self.ticket, verdict__in=acts)
+        passed = Decision.objects.effective().filter(ticket=self.ticket, verdict__in=acts)
         return list(passed.select_related("reviewer").order_by("-pk")[:3])
 
     def _choices(self, options: Sequence[Option], chosen: int | None) -> list[Choice]:
         return [Choice(option, self.keys.get(option.action, ""), option.pk == chosen) for option in options]
 
     def _double_labels(self) -> list[Decision]:
-        labels = Decision.objects.standing().labelled().filter(ticket=self.ticket, purpose=Assignment.Purpose.DOUBLE)
+        labels = Decision.objects.effective().labelled().filter(ticket=self.ticket, purpose=Assignment.Purpose.DOUBLE)
         labels = labels.filter(assignment__round=self.assignment.round)
         return list(labels.order_by("assignment__number"))
 

@@ -80,9 +80,9 @@ def upheld(reviewer: User) -> Upheld:
     """How a lead judged this person's double labels that differed from the other's (two queries)."""
     latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
     doubles = (
-        Decision.objects.standing().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)
+        Decision.objects.effective().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)
     )
     labels = {label.ticket_id: label for label in doubles.order_by("-pk")[:DOUBLES]}
-    words = Decision.objects.standing().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
+    words = Decision.objects.effective().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
     same = [word.same_label(labels[word.ticket_id]) for word in words]
     return Upheld(n=len(same), share=sum(same) / len(same) if same else None)

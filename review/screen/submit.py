@@ -110,7 +110,7 @@ def _reveal(decision: Decision) -> str:
 
 def _too_late(late: TooLate, assignment: Assignment, reviewer: User, form: AnswerForm) -> str:
     """What happened meanwhile, as far as it may be told, and what was not recorded for that."""
-    mine = Decision.objects.by(reviewer).standing().labelled().with_labels().filter(ticket=late.ticket).last()
+    mine = Decision.objects.by(reviewer).effective().labelled().with_labels().filter(ticket=late.ticket).last()
     if not mine:
         return _what_others_did(late, assignment) + " " + _not_recorded(form)
     said = {"number": late.ticket.pk, "label": mine.label}

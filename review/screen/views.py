@@ -136,7 +136,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
     # A blind review is one of a kind.
-    mine = Decision.objects.by(request.user).standing().labelled().filter(blind=False)
+    mine = Decision.objects.by(request.user).effective().labelled().filter(blind=False)
     decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
     group, label = decision.assignment.group_id, decisions.label_of(decision)
     if request.method == "POST":

@@ -111,8 +111,10 @@ class _Said:
     def __init__(self, categories: list[Category]) -> None:
         keys = {one.pk for one in categories}
         # Of a sealed ticket nothing is told of what a model said.
-        told = GoldLabel.objects.usable().filter(Q(ticket=None) | Q(ticket__sealed=False), said_category__isnull=False)
-        rows = told.order_by("-pk").values_list("pk", "category_id", "said_category_id")[:LATEST]
+        told = GoldLabel.objects.usable().filter(
+            Q(ticket=None) | Q(ticket__sealed=False), predicted_category__isnull=False
+        )
+        rows = told.order_by("-pk").values_list("pk", "category_id", "predicted_category_id")[:LATEST]
         self._names = paths(categories)
         self.numbers = Counter[Pair]()
         self._which = defaultdict[Pair, list[int]](list)

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from math import ceil, floor
 
 from review.specialist.learning_curve import MORE, Law, Point
-from review.stats.agreement import share
+from review.stats.intervals import share
 from review.stats.svg import LEFT, PLOT, RIGHT, TOP, Axes, Dot, Frame, Scale
 
 STEPS, LINE = 6, 40

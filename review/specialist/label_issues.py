@@ -165,7 +165,7 @@ def _relabel(standing: GoldLabel, by: User, label: Label) -> None:
     LogEntry.objects.log_actions(
         user_id=by.pk, queryset=[standing], action_flag=CHANGE, change_message=was, single_object=True
     )
-    said = standing.said_category_id, standing.said_sentiment_id
+    said = standing.predicted_category_id, standing.predicted_sentiment_id
     standing.category, standing.sentiment = label
     standing.corrected = said[0] is not None and said != (label.category.pk, label.sentiment.pk)
     standing.origin, standing.people = GoldLabel.Origin.DECISION, 1

@@ -14,9 +14,9 @@ from django.utils.translation import ngettext
 from classifier.models import Category, Sentiment, SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.screen.label_options import Option, Options
-from review.stats import agreement
-from review.stats.agreement import Estimate
+from review.stats import intervals
 from review.stats.classification import LEAST
+from review.stats.intervals import Estimate
 
 WIDE = 0.25
 """An interval wider than this tells little."""
@@ -84,7 +84,7 @@ def _states(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> list[La
     if not counts:
         return []
     examples, held_out, right = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
-    whole = agreement.share(right, held_out)
+    whole = intervals.share(right, held_out)
     # Of many examples only a part is held out.
     rate = held_out / examples if held_out else 1.0
     states = [_state(one.name, counts.get(one.pk, _Counts()), whole, rate) for one in offered]
@@ -92,7 +92,7 @@ def _states(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> list[La
 
 
 def _state(name: str, counts: _Counts, whole: Estimate, rate: float) -> LabelState:
-    figure = agreement.share(counts.right, counts.held_out)
+    figure = intervals.share(counts.right, counts.held_out)
     urgency, missing = _missing(counts, figure, whole, rate)
     return LabelState(
         name=name,

@@ -18,7 +18,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from review.stats.agreement import Estimate
+from review.stats.intervals import Estimate
 
 FEWEST_POINTS, FEWEST_FOLD = 4, 2
 """Numbers of labels that must differ, and how many times the least of them the largest must be."""

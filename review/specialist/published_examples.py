@@ -22,7 +22,7 @@ def publish() -> int:
 
     Running it twice, or twice at once, changes nothing: a text is an example once.
     """
-    taught = GoldLabel.objects.to_learn_from()
+    taught = GoldLabel.objects.for_training()
     wanted = {
         digest: (*follows, origin in _DRAWN)
         for digest, *follows, origin in taught.values_list(

@@ -21,8 +21,8 @@ from review.specialist.curve_chart import Curve, Scales
 from review.specialist.label_issue_page import Left
 from review.specialist.label_needs import AxisState
 from review.specialist.learning_curve import MORE, Point
-from review.stats import agreement
-from review.stats.agreement import Estimate
+from review.stats import intervals
+from review.stats.intervals import Estimate
 
 MOST_POINTS = 200
 RECIPES = {
@@ -150,7 +150,7 @@ class Progress(NamedTuple):
 
 
 def _shares(counts: dict[str, int]) -> list[Share]:
-    return [Share(agreement.share(counts[name], counts["items"])) for name in (*AXIS_NAMES, "both")]
+    return [Share(intervals.share(counts[name], counts["items"])) for name in (*AXIS_NAMES, "both")]
 
 
 def _axis(axis: str, points: Sequence[Point], scales: Scales) -> Axis:

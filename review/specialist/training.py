@@ -78,7 +78,7 @@ def of_two_categories() -> bool:
 
 def taught() -> GoldLabelQuerySet:
     """The gold labels that there are to learn from."""
-    return GoldLabel.objects.to_learn_from()
+    return GoldLabel.objects.for_training()
 
 
 def missing(last: SpecialistVersion | None) -> int:

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from classifier.learning.training import WIN
 from classifier.models import SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
-from review.stats import agreement
+from review.stats import intervals
 
 SIZE = 50
 
@@ -64,7 +64,7 @@ def _row(version: SpecialistVersion) -> Row:
     return Row(
         version=version,
         axes=[_compared(version.figures.get(axis)) for axis in AXIS_NAMES],
-        benchmark=[Share(agreement.share(counts[axis], counts["items"])) for axis in AXIS_NAMES] if counts else [],
+        benchmark=[Share(intervals.share(counts[axis], counts["items"])) for axis in AXIS_NAMES] if counts else [],
         outcome=_outcome(version),
     )
 

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from review.stats.agreement import Estimate, share
+from review.stats.intervals import Estimate, share
 
 BINS = 10
 

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
-from review.stats.agreement import Estimate
 from review.stats.calibration import Bin, Passed
+from review.stats.intervals import Estimate
 from review.stats.svg import PLOT, TOP, Axes, Bar, Dot, Frame, Scale, bar_height, percent_axes, percent_frame
 
 STRIP_GAP, STRIP = 12.0, 40.0

@@ -26,8 +26,8 @@ from typing import TypeVar
 import numpy as np
 import numpy.typing as npt
 
-from review.stats.agreement import Estimate, share
 from review.stats.classification import LEAST
+from review.stats.intervals import Estimate, share
 
 ALPHA = 0.05
 POWER = 0.80
@@ -140,7 +140,7 @@ def paired_difference(both: int, only_one: int, only_other: int, neither: int) -
     n = both + only_one + only_other + neither
     one, other = share(both + only_one, n), share(both + only_other, n)
     if one.estimate is None or other.estimate is None:
-        return Estimate(None, None, None, 0)
+        return Estimate.unknown()
     phi, (one_down, one_up), (other_down, other_up) = (
         _phi(both, only_one, only_other, neither),
         _arms(one),
@@ -186,7 +186,7 @@ def bootstrap_macro_f1(
     """
     known = sorted((label for label, count in Counter(expected).items() if count >= least), key=repr)
     if not known:
-        return Estimate(None, None, None, len(expected))
+        return Estimate.unknown(len(expected))
     kinds, numbers = _kinds(known, zip(expected, one, other, strict=True))
     (estimate,) = _differences(numbers.reshape(1, -1), kinds, len(known))
     chance, sizes = np.random.default_rng(seed), [_AT_ONCE] * (resamples // _AT_ONCE) + [resamples % _AT_ONCE]

@@ -7,7 +7,7 @@ from typing import Any
 from django import template
 
 from review.stats import agreement
-from review.stats.agreement import Estimate
+from review.stats.intervals import Estimate
 
 register = template.Library()
 

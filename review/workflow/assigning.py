@@ -34,7 +34,7 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     if state == Ticket.State.HELD:
         _open_all(ticket_pks)
     elif state == Ticket.State.ACCEPTED:
-        begun = set(Decision.objects.standing().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
+        begun = set(Decision.objects.effective().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
         passed = [pk for pk in ticket_pks if pk not in begun]
         routing.withdraw(Assignment.objects.open().filter(ticket__in=passed))
         Ticket.objects.filter(pk__in=passed, sealed=True).update(sealed=False)

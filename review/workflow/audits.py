@@ -10,7 +10,7 @@ from django.utils import timezone
 from classifier.models import AuditDraw, Category, Ticket
 from classifier.models.specialist import digest_of
 from review.models import AccuracyTarget, Audit, Decision, Ledger
-from review.models.certification import KEPT
+from review.models.certification import HELD_OUT_SHARE
 
 EDITED, SEEN = "edited", "seen"
 """Flaws: the text is another one than the model was asked about; nobody gave the label without seeing a suggestion."""
@@ -22,7 +22,7 @@ found = Signal()
 
 def open_for(draws: Sequence[AuditDraw]) -> None:
     """Put down that these are to be audited; part of the transaction that draws. What is put down already stays."""
-    rejudged = AccuracyTarget.current().rejudged_share if draws else 0.0
+    double_check = AccuracyTarget.current().double_check_share if draws else 0.0
     epochs = {draw.epoch_id: draw.epoch for draw in draws}
     rows = [
         Audit(
@@ -30,8 +30,8 @@ def open_for(draws: Sequence[AuditDraw]) -> None:
             epoch_id=draw.epoch_id,
             ticket_id=draw.ticket_pk,
             # The least share is the same for all tickets of the time, so that what is kept is a fair sample of them.
-            kept=draw.number < min(draw.floor, KEPT),
-            rejudged=epochs[draw.epoch_id].draw_again(draw.ticket_pk) < rejudged,
+            held_out=draw.number < min(draw.floor, HELD_OUT_SHARE),
+            double_check=epochs[draw.epoch_id].draw_again(draw.ticket_pk) < double_check,
         )
         for draw in draws
     ]
@@ -44,7 +44,7 @@ def is_rejudged(ticket: Ticket, decision: Decision) -> bool:
     """
     if decision.verdict == Decision.Verdict.CORRECTED:
         return True
-    return Audit.objects.filter(ticket=ticket, rejudged=True).exists()
+    return Audit.objects.filter(ticket=ticket, double_check=True).exists()
 
 
 def judge(ticket_pks: Sequence[int]) -> None:
@@ -92,5 +92,5 @@ def is_or_lies_below(category: int | None, expected: int | None, parents: Mappin
 
 def _labelled_blind(ticket_pks: Collection[int]) -> set[tuple[int, int | None, int | None]]:
     """Of these tickets, with each label that somebody gave who had seen no suggestion, and that stands."""
-    blind = Decision.objects.standing().labelled().filter(ticket__in=ticket_pks, blind=True)
+    blind = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks, blind=True)
     return set(blind.values_list("ticket", "category", "sentiment"))

@@ -19,7 +19,7 @@ from django.utils import timezone
 
 from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
-from review.models.decision import LABELLED, PASSED_ON
+from review.models.decision import LABELLED, SKIPPED_OR_ESCALATED
 from review.workflow import decision_records, leases, routing
 from review.workflow.decision_records import NOTHING, Label, Shown
 
@@ -145,7 +145,7 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) 
     if known := decision_records.known(key, reviewer):
         return [known] if alone else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
     latest = Assignment.objects.of_latest_round().filter(ticket__in=tickets)
-    standing = list(together.standing().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
+    standing = list(together.effective().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
     if not standing:
         raise CannotUndo
     if alone:
@@ -155,7 +155,7 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) 
     decision_records.write(undoings)
     routing.reopen([one.assignment for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
     if alone:
-        if decision.verdict in PASSED_ON:
+        if decision.verdict in SKIPPED_OR_ESCALATED:
             routing.offer(tickets[decision.ticket_id])
         leases.give(reviewer, standing[0].assignment)
     return undoings
@@ -169,7 +169,7 @@ def label_of(row: Decision | Assignment) -> Label:
 
 def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | None:
     """What `undo` would take back next: this person's latest standing decision of the day's work, or before another."""
-    recent = Decision.objects.by(reviewer).standing().filter(created_at__gt=timezone.now() - A_DAYS_WORK)
+    recent = Decision.objects.by(reviewer).effective().filter(created_at__gt=timezone.now() - A_DAYS_WORK)
     if before:
         recent = recent.filter(pk__lt=before.pk)
     return recent.with_labels().order_by("-pk").first()
@@ -177,7 +177,7 @@ def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | Non
 
 def standing_of(ticket: Ticket) -> Decision | None:
     """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
-    labels = Decision.objects.standing().labelled().with_labels().filter(ticket=ticket).select_related("assignment")
+    labels = Decision.objects.effective().labelled().with_labels().filter(ticket=ticket).select_related("assignment")
     return max(labels, key=_weight, default=None)
 
 
@@ -188,7 +188,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 def _wanted(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
     """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
     assignment = Assignment.objects.get(pk=assignment_pk)
-    if assignment.barred_id == reviewer.pk:
+    if assignment.excluded_reviewer_id == reviewer.pk:
         raise TooLate(ticket)
     if assignment.purpose != Assignment.Purpose.REVIEW:
         beside = Assignment.objects.filter(ticket=ticket, reviewer=reviewer, state=Assignment.State.ANSWERED)
@@ -229,7 +229,7 @@ def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> D
 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:
     """Raises CannotUndo where others have gone on from the decision, or its person has."""
-    later = Decision.objects.standing().filter(ticket=ticket, pk__gt=decision.pk)
+    later = Decision.objects.effective().filter(ticket=ticket, pk__gt=decision.pk)
     word_of_a_lead = Q(verdict__in=LABELLED, assignment__lane=Assignment.Lane.LEADS)
     if later.filter(Q(assignment=decision.assignment_id) | word_of_a_lead).exists():
         raise CannotUndo

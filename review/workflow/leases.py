@@ -77,7 +77,8 @@ RETURNING *"""
 # As `_free_for`, in SQL.
 _FREE = """
     state = 'open' AND lane = %(lane)s AND (reviewer_id IS NULL OR leased_until <= %(now)s)
-    AND (barred_id IS NULL OR barred_id <> %(reviewer)s) AND (not_for_id IS NULL OR not_for_id <> %(reviewer)s)
+    AND (excluded_reviewer_id IS NULL OR excluded_reviewer_id <> %(reviewer)s)
+    AND (skipped_by_id IS NULL OR skipped_by_id <> %(reviewer)s)
     AND (purpose = 'review' OR NOT EXISTS (SELECT 1 FROM review_assignment beside
         WHERE beside.ticket_id = s.ticket_id AND beside.reviewer_id = %(reviewer)s AND beside.state = 'answered'))"""
 # A server that breaks down may forget the latest leases, whose assignments are free again then; nobody waits for its
@@ -162,8 +163,8 @@ def left_for(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> Left:
 @transaction.atomic(durable=True)
 def look_again(reviewer: User) -> int:
     """Offer this person again what they skipped and nobody else has answered. Returns how many assignments."""
-    skipped = Assignment.objects.open().filter(not_for=reviewer).select_for_update(skip_locked=True)
-    return Assignment.objects.filter(pk__in=list(skipped.values_list("pk", flat=True))).update(not_for=None)
+    skipped = Assignment.objects.open().filter(skipped_by=reviewer).select_for_update(skip_locked=True)
+    return Assignment.objects.filter(pk__in=list(skipped.values_list("pk", flat=True))).update(skipped_by=None)
 
 
 def _lease(assignment: Assignment, reviewer: User, now: datetime, review_settings: ReviewSettings) -> Assignment:

@@ -29,7 +29,7 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
 def _take_back(ticket: Ticket, by: User) -> None:
     """A person has one assignment of a ticket: the one they answered makes room."""
     assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
-    standing = Decision.objects.by(by).standing().filter(assignment__in=assignments).select_related("assignment")
+    standing = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
     undone = Decision.Verdict.UNDONE
     decision_records.write(
         [

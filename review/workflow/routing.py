@@ -13,7 +13,7 @@ from classifier.models import Ticket
 from classifier.models.outbox import Kind
 from review.models import Assignment, Decision
 from review.models.assignment import AssignmentQuerySet
-from review.models.decision import PASSED_ON
+from review.models.decision import SKIPPED_OR_ESCALATED
 from review.workflow import audits
 
 SEATS_A_ROUND = 3
@@ -28,7 +28,7 @@ def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> Non
     if assignment.purpose not in BY_TWO or _is_word_of_a_lead(assignment, decision):
         settle([decision])
         return
-    others = Decision.objects.standing().labelled().filter(ticket=ticket, purpose__in=BY_TWO)
+    others = Decision.objects.effective().labelled().filter(ticket=ticket, purpose__in=BY_TWO)
     others = others.filter(assignment__round=assignment.round)
     other = others.exclude(assignment=assignment).first()
     if other and not other.same_label(decision):
@@ -112,12 +112,12 @@ def _ask_another(assignment: Assignment) -> None:
     _ask(assignment, SEATS_A_ROUND * assignment.round - 1, purpose=assignment.purpose, lane=Assignment.Lane.AGENTS)
 
 
-_OF_THE_ASKING = ["round", "share", "barred_id", "due_at", "value", "group_id", "received_at", "language"]
+_OF_THE_ASKING = ["round", "share", "excluded_reviewer_id", "due_at", "value", "group_id", "received_at", "language"]
 
 
 def _ask(assignment: Assignment, number: int, **kind: Any) -> None:
     like = {name: getattr(assignment, name) for name in _OF_THE_ASKING}
-    free = {"state": Assignment.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "not_for": None}
+    free = {"state": Assignment.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "skipped_by": None}
     Assignment.objects.update_or_create(ticket_id=assignment.ticket_id, number=number, defaults=like | kind | free)
 
 
@@ -125,7 +125,7 @@ def offer(ticket: Ticket) -> None:
     """Say of each open assignment in nobody's hands to whom it goes, by what stands: not to the latest person who
     skipped the ticket, and to a lead once it was escalated or two people were not the right ones.
     """
-    passed_on = Decision.objects.standing().filter(ticket=ticket, verdict__in=PASSED_ON).order_by("pk")
+    passed_on = Decision.objects.effective().filter(ticket=ticket, verdict__in=SKIPPED_OR_ESCALATED).order_by("pk")
     passed = list(passed_on.values_list("verdict", "assignment", "reviewer"))
     people = {reviewer for _verdict, _assignment, reviewer in passed}
     free = Assignment.objects.free(timezone.now())
@@ -135,4 +135,4 @@ def offer(ticket: Ticket) -> None:
         barred = [reviewer for verdict, one, reviewer in passed if (verdict, one) != escalated]
         to_leads = assignment.purpose == Assignment.Purpose.ADJUDICATION or len(people) > 1 or len(barred) < len(passed)
         lane = Assignment.Lane.LEADS if to_leads else Assignment.Lane.AGENTS
-        free.filter(pk=assignment.pk).update(lane=lane, not_for=barred[-1] if barred else None)
+        free.filter(pk=assignment.pk).update(lane=lane, skipped_by=barred[-1] if barred else None)

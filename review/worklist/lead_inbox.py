@@ -74,7 +74,7 @@ def _referrals(lead: User, pks: list[int]) -> dict[int, Referral]:
         for one in found.values()
         if one.assignment.purpose != Assignment.Purpose.ADJUDICATION
     }
-    acts = Decision.objects.standing().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
+    acts = Decision.objects.effective().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
     for act in acts.select_related("reviewer").order_by("pk"):
         escalated[act.ticket_id].passed_on.append(act)
     return found

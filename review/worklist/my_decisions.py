@@ -85,7 +85,7 @@ def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
 def _entries(rows: Sequence[Any]) -> list[Entry]:
     """With a lead's word where it differs from a label that stands (one query)."""
     doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
-    words = Decision.objects.standing().labelled().with_labels().filter(ticket__in=doubles)
+    words = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
     by_ticket = {word.ticket_id: word for word in words.filter(purpose=Assignment.Purpose.ADJUDICATION)}
     return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
 

@@ -99,4 +99,4 @@ def _undoable(request: HtmxHttpRequest) -> Decision | None:
     pk = request.GET.get(UNDO, "")
     if not pk.isdecimal() or len(pk) > 18:
         return None
-    return Decision.objects.by(request.user).standing().filter(pk=pk, batch__isnull=False).first()
+    return Decision.objects.by(request.user).effective().filter(pk=pk, batch__isnull=False).first()

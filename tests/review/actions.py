@@ -98,7 +98,7 @@ def assert_consistent() -> None:
     in_hand = Counter(Assignment.objects.open().exclude(reviewer=None).values_list("reviewer", flat=True))
     assert max(in_hand.values(), default=0) <= 1, "somebody has two tickets in hand"
     labels: dict[int, list[Decision]] = {}
-    for decision in Decision.objects.standing().labelled():
+    for decision in Decision.objects.effective().labelled():
         labels.setdefault(decision.assignment_id, []).append(decision)
     for assignment in Assignment.objects.all():
         people = [decision.reviewer_id for decision in labels.get(assignment.pk, [])]

@@ -647,7 +647,9 @@ def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Ru
     assert response.headers["Location"] == url_of(result.contender, "answers") + "?" + back
     gold = GoldLabel.objects.get(pk=result.item.gold_id)
     assert (gold.state, gold.note) == ("disputed", "It is about a bill.")
-    assert set(Assignment.objects.filter(ticket=gold.ticket).values_list("barred", "blind")) == {(lea.pk, True)}
+    assert set(Assignment.objects.filter(ticket=gold.ticket).values_list("excluded_reviewer", "blind")) == {
+        (lea.pk, True)
+    }
     content = read(lead, response.headers["Location"])
     assert "Two people are asked anew" in content
     assert "The label is disputed" in plain(content)

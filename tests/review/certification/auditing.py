@@ -33,7 +33,7 @@ def certify(**accuracy_target: Any) -> None:
     """
     configure_review()
     Gate.objects.update(mode=Mode.CERTIFIED)
-    AccuracyTarget.objects.update_or_create(pk=1, defaults={"target": 0.8, "rejudged_share": 0.0} | accuracy_target)
+    AccuracyTarget.objects.update_or_create(pk=1, defaults={"target": 0.8, "double_check_share": 0.0} | accuracy_target)
 
 
 def epoch_now() -> Epoch:

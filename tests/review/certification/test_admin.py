@@ -32,12 +32,12 @@ def test_records_are_read_and_never_changed(site: Client) -> None:
         assert site.get(reverse(f"{name}_changelist")).status_code == 200
         assert site.get(change).status_code == 200
         assert site.get(reverse(f"{name}_add")).status_code == 403
-        assert site.post(change, {"kept": "on"}).status_code == 403
+        assert site.post(change, {"held_out": "on"}).status_code == 403
         assert site.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
 def test_the_promise_is_changed_with_its_history(site: Client, admin: User) -> None:
-    values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "rejudged_share": 0.1}
+    values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "double_check_share": 0.1}
     site.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
     accuracy_target = AccuracyTarget.current()
     assert accuracy_target.target == 0.95

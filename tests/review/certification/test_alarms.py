@@ -135,7 +135,7 @@ def test_leads_are_told_once_by_mail(certified: Certificate, lea: User) -> None:
     (message,) = mail.outbox
     assert message.to == ["lea@example.org"]
     assert "https://tickets.example.org/review/certification/" in message.body
-    assert Alarm.objects.get().told_at
+    assert Alarm.objects.get().emailed_at
 
 
 @pytest.fixture
@@ -176,7 +176,7 @@ def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
     with override_settings(**nobody):
         cycle.run_certification()
     assert "could not be told" in caplog.text
-    assert Alarm.objects.get().told_at is None
+    assert Alarm.objects.get().emailed_at is None
     assert epoch_now().passes_from is None
     alarm_emails.tell()
-    assert Alarm.objects.get().told_at
+    assert Alarm.objects.get().emailed_at

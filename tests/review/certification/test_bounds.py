@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from review.certification.bounds import fewest_clean, share_wrong
 from review.certification.sequential_test import Book, Lot
-from review.stats.agreement import Estimate, share
+from review.stats.intervals import Estimate, share
 
 pytestmark = pytest.mark.once
 

@@ -28,7 +28,7 @@ PROMISE = {
     "accuracy_target-risk": "5",
     "accuracy_target-early_share": "30",
     "accuracy_target-late_share": "5",
-    "accuracy_target-rejudged_share": "10",
+    "accuracy_target-double_check_share": "10",
     "accuracy_target-why": "The new contract.",
 }
 CERTIFIED = {"mode-mode": "certified", "mode-about": "both", "mode-score_threshold": "95"}

@@ -34,12 +34,12 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 @pytest.fixture
 def audited(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     """Audits that are kept, all of them."""
-    monkeypatch.setattr(audits, "KEPT", 1.0)
+    monkeypatch.setattr(audits, "HELD_OUT_SHARE", 1.0)
     certify(early_share=1.0)
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * 2 * ENOUGH)))
     cycle.run_certification()
-    assert Audit.objects.judged().filter(kept=True).count() == 2 * ENOUGH
+    assert Audit.objects.judged().filter(held_out=True).count() == 2 * ENOUGH
 
 
 def another_scorer() -> Scorer:
@@ -70,7 +70,7 @@ def test_a_new_scorer_is_judged_by_the_audits_that_were_kept(audited: None) -> N
     cycle.run_certification()
     ledger = Ledger.objects.get(closed_at=None)
     assert ledger.epoch.scorer == other
-    kept = set(Audit.objects.judged().filter(kept=True))
+    kept = set(Audit.objects.judged().filter(held_out=True))
     assert {one.audit for one in ledger.carried.select_related("audit")} == kept
     assert (ledger.attempt, ledger.risk) == (1, AccuracyTarget.current().risk / 2)
     assert ledger.certificates.filter(ended_at=None).exists(), "at no cost of anybody's time"

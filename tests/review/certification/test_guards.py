@@ -112,7 +112,7 @@ def test_two_who_differ_are_settled_by_a_lead_who_sees_neither_name(ana: User, b
 
 
 def test_agreements_that_were_drawn_are_looked_at_twice(ana: User, ben: User) -> None:
-    certify(rejudged_share=1.0)
+    certify(double_check_share=1.0)
     make_grid()
     arrive(SURE)
     audit(ana, open_audits())
@@ -177,7 +177,7 @@ def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
     audit(ana, open_audits(tickets))
     gold_labels.gather()
     published_examples.publish()
-    kept = set(Audit.objects.filter(kept=True).values_list("ticket", flat=True))
+    kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     learned = set(Example.objects.values_list("ticket", flat=True))
     assert kept
     assert learned
@@ -189,9 +189,9 @@ def test_what_is_kept_is_a_fair_sample_whatever_it_scored() -> None:
     epoch = make_grid()
     arrive(*[SURE, UNSURE] * 100)
     found = Audit.objects.select_related("draw")
-    assert all(one.kept == (one.draw.number < min(one.draw.floor, 0.3)) for one in found)
+    assert all(one.held_out == (one.draw.number < min(one.draw.floor, 0.3)) for one in found)
     assert epoch.audit_share == 0.3
-    kept = [one.draw.value for one in found if one.kept]
+    kept = [one.draw.value for one in found if one.held_out]
     assert 10 < sum(value == SURE for value in kept) < 50
     assert 10 < sum(value == UNSURE for value in kept) < 50
 

@@ -117,7 +117,7 @@ def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
 
 def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * 60)))
-    kept = set(Audit.objects.filter(kept=True).values_list("ticket", flat=True))
+    kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     used = set(scorer_training._judgeable(epoch_now()).values_list("pk", flat=True))
     assert kept
     assert used
@@ -128,7 +128,7 @@ def test_one_that_would_be_certified_less_far_does_not_take_over_a_certificate(i
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
     cycle.run_certification()
     certificate = Ledger.objects.get().certificates.get(ended_at=None)
-    Audit.objects.update(kept=False)
+    Audit.objects.update(held_out=False)
     judged(ana, 80)
     assert improve() is None, "no audit was kept that could certify anything for it"
     certificate.refresh_from_db()

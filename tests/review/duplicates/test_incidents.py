@@ -126,7 +126,7 @@ def test_what_somebody_else_has_in_hand_is_not_offered(agent: Client, ben: User)
     assert reverse("review:take", args=[assignments[0].ticket_id]) not in found
     assert reverse("review:take", args=[assignments[1].ticket_id]) in found
     Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments[1:]]).update(
-        not_for=User.objects.get(username="ana")
+        skipped_by=User.objects.get(username="ana")
     )
     assert "all in somebody's hands" in lines(agent)[0]
 

@@ -341,15 +341,15 @@ def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
     gold_labels.gather()
     label_changes.retire(Category.objects.get(name="Billing"))
     assert not GoldLabel.objects.usable().exists()
-    assert GoldLabel.objects.needing_a_look().count() == 1
+    assert GoldLabel.objects.needing_review().count() == 1
 
 
 def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
     gold_labels.gather()
-    assert not GoldLabel.objects.needing_a_look().exists()
+    assert not GoldLabel.objects.needing_review().exists()
     Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
-    assert GoldLabel.objects.needing_a_look().count() == GoldLabel.objects.usable().count() == 1
+    assert GoldLabel.objects.needing_review().count() == GoldLabel.objects.usable().count() == 1
 
 
 def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:

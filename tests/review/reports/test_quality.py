@@ -11,8 +11,8 @@ from classifier.models import Category, Sentiment, Ticket
 from review.models import Assignment, Decision
 from review.reports import quality
 from review.reports.quality import Report, report
-from review.stats import agreement
-from review.stats.agreement import Estimate
+from review.stats import agreement, intervals
+from review.stats.intervals import Estimate
 from review.workflow import decisions
 from review.workflow.decision_records import Shown
 from tests.factories import configure_review, hold, make_ticket
@@ -71,7 +71,7 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
             (one, other) if axis.name == "Both" else (one[expected[axis.name]], other[expected[axis.name]])
             for one, other in pairs
         ]
-        assert axis.raw == agreement.raw(said), axis.name
+        assert axis.raw == agreement.raw_agreement(said), axis.name
         assert axis.kappa == agreement.kappa(said), axis.name
         assert axis.alpha.estimate == pytest.approx(agreement.alpha(said).estimate), axis.name
 
@@ -102,7 +102,7 @@ def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
     age(days=91)
     say_twice((ana, ben), BILLING, BILLING)
     age_now = figures(report())
-    assert age_now["Both"] == agreement.share(1, 1)
+    assert age_now["Both"] == intervals.share(1, 1)
 
 
 def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -110,12 +110,12 @@ def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: 
     for _time in range(3):
         say_twice((ana, ben), BILLING, BILLING)
     monkeypatch.setattr(quality, "DOUBLES", 3)
-    assert figures(report())["Both"] == agreement.share(3, 3)
+    assert figures(report())["Both"] == intervals.share(3, 3)
 
 
 def test_what_a_lead_chose_is_no_third_label(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
-    assert figures(report())["Both"] == agreement.share(0, 1)
+    assert figures(report())["Both"] == intervals.share(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -149,10 +149,10 @@ def test_categories_that_are_mixed_up_come_first(ana: User, ben: User) -> None:
         say_twice((ana, ben), TECHNICAL, TECHNICAL)
     say_twice((ana, ben), ACCOUNT, ACCOUNT)
     billing, technical = report().categories
-    assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", agreement.share(6, 12), "Technical")
+    assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", intervals.share(6, 12), "Technical")
     assert (technical.name, technical.both, technical.mixed_up_with) == (
         "Technical",
-        agreement.share(12, 18),
+        intervals.share(12, 18),
         "Billing",
     )
 
@@ -173,9 +173,9 @@ def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(an
     for accept in (True, False, False):
         look(ana, blind=True, accept=accept)
     anchoring = report().anchoring
-    assert anchoring.shown == agreement.share(3, 4)
-    assert anchoring.blind == agreement.share(1, 3)
-    assert anchoring.gap == agreement.difference(3, 4, 1, 3)
+    assert anchoring.shown == intervals.share(3, 4)
+    assert anchoring.blind == intervals.share(1, 3)
+    assert anchoring.gap == intervals.difference(3, 4, 1, 3)
     assert anchoring.reading == "No pull can be told from these reviews."
 
 
@@ -255,7 +255,7 @@ def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben:
     say_twice((ana, ben), BILLING, TECHNICAL)
     say_twice((ana, ben), BILLING, BILLING)
     upheld = {agent.name: agent.upheld for agent in report().agents}
-    assert upheld == {"ana": agreement.share(2, 3), "ben": agreement.share(0, 3), "lea": agreement.share(0, 0)}
+    assert upheld == {"ana": intervals.share(2, 3), "ben": intervals.share(0, 3), "lea": intervals.share(0, 0)}
 
 
 def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, lea: User) -> None:

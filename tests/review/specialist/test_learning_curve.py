@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from review.specialist import curve_chart, learning_curve
 from review.specialist.curve_chart import END, Scales
 from review.specialist.learning_curve import Point
-from review.stats.agreement import Estimate
+from review.stats.intervals import Estimate
 from review.stats.svg import LEFT, PLOT, TOP
 
 COUNTS = (50, 100, 200, 400, 800)

@@ -11,7 +11,8 @@ import pytest
 from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
-from review.stats.agreement import Estimate, alpha, difference, kappa, raw, share
+from review.stats.agreement import alpha, kappa, raw_agreement
+from review.stats.intervals import Estimate, difference, share
 
 pytestmark = pytest.mark.once
 
@@ -149,7 +150,7 @@ def test_kappa_is_what_its_definition_says(pairs: Pairs) -> None:
 
 @given(PAIRS)
 def test_no_figure_is_ever_nan_and_each_lies_in_its_interval(pairs: Pairs) -> None:
-    for figure in (raw(pairs), kappa(pairs)):
+    for figure in (raw_agreement(pairs), kappa(pairs)):
         if figure.estimate is not None:
             low, high = interval(figure)
             assert -1 <= low <= figure.estimate + 1e-12
@@ -170,7 +171,7 @@ def test_alpha_knows_neither_order_nor_names(given_units: list[list[str | None]]
 # Where there is nothing, or nothing but agreement
 
 
-@pytest.mark.parametrize("figure", [raw([]), kappa([]), alpha([]), share(0, 0), alpha([("a",), (None,)])])
+@pytest.mark.parametrize("figure", [raw_agreement([]), kappa([]), alpha([]), share(0, 0), alpha([("a",), (None,)])])
 def test_of_nothing_nothing_is_known(figure: Estimate) -> None:
     assert figure == Estimate(None, None, None, 0)
 
@@ -183,7 +184,7 @@ def test_a_difference_from_nothing_is_unknown() -> None:
 def test_of_one_category_only_nothing_is_known_beyond_chance() -> None:
     pairs = [("a", "a")] * 30
     assert kappa(pairs) == alpha(pairs) == Estimate(None, None, None, 30)
-    assert raw(pairs).estimate == 1
+    assert raw_agreement(pairs).estimate == 1
 
 
 def test_perfect_agreement_is_one_and_still_not_certain() -> None:
@@ -243,7 +244,7 @@ def test_intervals_hold_the_truth_as_often_as_they_promise(right: float, n: int)
             np.where(random_numbers.random(n) < right, truth, random_numbers.integers(0, 4, n)) for _who in range(2)
         ]
         pairs = list(zip(*(rater.tolist() for rater in raters), strict=True))
-        held["raw"] += covers(raw(pairs), agree)
+        held["raw"] += covers(raw_agreement(pairs), agree)
         held["kappa"] += covers(kappa(pairs), (agree - 1 / 4) / (3 / 4))
         hits = [int((rater[at::2] == truth[at::2]).sum()) for at, rater in enumerate(raters)]
         held["difference"] += covers(difference(hits[0], n // 2, hits[1], n // 2), 0)
@@ -259,7 +260,7 @@ def covers(figure: Estimate, truth: float) -> bool:
 @settings(max_examples=20)
 @given(PAIRS, st.integers(2, 5))
 def test_more_of_the_same_narrows_an_interval(pairs: Pairs, times: int) -> None:
-    for measure in (raw, kappa):
+    for measure in (raw_agreement, kappa):
         figure, more = measure(pairs), measure(pairs * times)
         assume(figure.estimate is not None)
         assert more.estimate == pytest.approx(figure.estimate)

@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from review.stats.agreement import Estimate, share
 from review.stats.calibration import Curve, Passed, at, aurc, auroc, brier, ece, grid, reliability, risk_coverage
+from review.stats.intervals import Estimate, share
 
 pytestmark = pytest.mark.once
 

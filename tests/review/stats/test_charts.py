@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from review.stats import calibration, charts
-from review.stats.agreement import Estimate, share
+from review.stats.intervals import Estimate, share
 from review.stats.svg import LEFT, PLOT, RIGHT, TOP
 
 BOTTOM = TOP + PLOT

@@ -14,8 +14,8 @@ from statsmodels.stats.contingency_tables import mcnemar as their_mcnemar
 from statsmodels.stats.multitest import multipletests
 from statsmodels.stats.proportion import proportion_confint
 
-from review.stats.agreement import Estimate, share
 from review.stats.classification import macro_f1
+from review.stats.intervals import Estimate, share
 from review.stats.paired_tests import (
     Comparison,
     Verdict,
