@@ -118,7 +118,7 @@ class Stream:
         self.found, self.further = setting.reviewers.blind(self.wrong, rng)
         self.seen = setting.reviewers.shown(self.wrong, rng)
         self.lot = rng.random(count)
-        self.accepted, self.audited, self.kept = (np.zeros(count, bool) for _each in range(3))
+        self.accepted, self.audited, self.held_out = (np.zeros(count, bool) for _each in range(3))
         self.reign = Reign.begun(setting.pools[0], Weights.built_in(), self.history, RISK)
         self.is_false = False
         self.attempts = 0
@@ -154,12 +154,12 @@ class Stream:
         share = np.where(~accepted & (value >= reign.audits_from), 1.0, floor)
         audited = self.lot[turn] < share
         self.accepted[turn], self.audited[turn] = accepted, audited
-        self.kept[turn] = self.lot[turn] < np.minimum(floor, HELD_OUT_SHARE)
+        self.held_out[turn] = self.lot[turn] < np.minimum(floor, HELD_OUT_SHARE)
         shadow = np.full(len(value), np.inf if reign.book.certified else reign.audits_from)
         reign.book.add(Lot(value, share, floor, shadow, audited, self.found[turn]))
 
     def _learnable(self, now: int) -> Bools:
-        return self.labelled[:now] & ~self.kept[:now]
+        return self.labelled[:now] & ~self.held_out[:now]
 
     def _learn(self, now: int) -> None:
         """A new scorer, judged by the audits that were kept from it; it takes over if these bring it as far."""
@@ -167,10 +167,10 @@ class Stream:
 
         self.attempts += 1
         pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]
-        taught, kept = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.kept[:now])
+        taught, kept = np.flatnonzero(self._learnable(now)), np.flatnonzero(self.held_out[:now])
         wrong = np.where(self.audited, self.found, self.seen)
         weights = fit(pool.judged(self.rows[taught], wrong[taught]))
-        recent = self.rows[np.flatnonzero(~self.kept[:now])[-HISTORY:]]
+        recent = self.rows[np.flatnonzero(~self.held_out[:now])[-HISTORY:]]
         reign = Reign.begun(pool, weights, recent, risk_left(RISK, self.attempts))
         reign.book.add(Lot.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
         if Reach.of(reign.book, reign.coverage) >= Reach.of(self.reign.book, self.reign.coverage):

@@ -120,7 +120,7 @@ def _last_alarm() -> datetime:
 
 def _recent_values(epoch: Epoch, scorer: Scorer) -> list[float]:
     """Of the latest tickets that this model answered under this contract and that are no evidence in this epoch."""
-    evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__kept=True)
+    evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__held_out=True)
     said = Prediction.objects.filter(
         language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
