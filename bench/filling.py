@@ -24,7 +24,7 @@ def fill(tickets: int) -> dict[str, float]:
     from django.db import connection
     from django.utils import timezone
 
-    from classifier.models import Encoding, Fold
+    from classifier.models import Encoding, TallyProgress
     from review.models import ReviewSettings
 
     kinds = _examples()
@@ -51,7 +51,7 @@ def fill(tickets: int) -> dict[str, float]:
     Encoding.objects.update_or_create(encoder=_encoder(), defaults={"until": tickets})
     ReviewSettings.objects.update(gathered_until=timezone.now())
     for name in ("tickets", "predictions", "verdicts", "decisions"):
-        Fold.objects.update_or_create(name=name, defaults={"until": tickets, "seen": tickets})
+        TallyProgress.objects.update_or_create(name=name, defaults={"until": tickets, "seen": tickets})
     return seconds
 
 
@@ -67,7 +67,7 @@ def _examples() -> dict[str, Any]:
 
     ReviewSettings.current()
     ReviewSettings.objects.update(blind_share=0, double_share=0)
-    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     found: dict[str, Any] = {}
     for condition, threshold in ((ACCEPTED, 0.0), (HELD, 1.0), (SETTLED, 1.0)):
         Gate.objects.update(threshold=threshold)
@@ -199,6 +199,6 @@ def _catch_up(cursor: Any) -> None:
 def _encoder() -> str:
     from django.conf import settings
 
-    from classifier.embeddings.encoder_files import name_of
+    from classifier.embeddings.encoder_files import encoder_digest
 
-    return name_of(settings.ENCODER_FILE)
+    return encoder_digest(settings.ENCODER_FILE)

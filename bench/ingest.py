@@ -195,7 +195,7 @@ def run(tickets: int, workers: int, threads: int, senders: int, minutes: float, 
 
     from classifier.models import Gate, LanguageModel
 
-    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     texts, key = messages(2 * tickets), _key()
     alone = bare(texts)
     with running(workers, threads) as processes:

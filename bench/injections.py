@@ -39,7 +39,7 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         obedient = model == "obedient"
         name = f"{model} {mode} {len(rows)}"
         language_model = (
-            make_language_model(server, name=name, family=name) if obedient else LanguageModel.objects.embedded()
+            make_language_model(server, name=name, family=name) if obedient else LanguageModel.objects.zero_shot()
         )
         Gate.objects.update(primary=language_model, second_opinion=None, mode=mode)
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)

@@ -24,7 +24,7 @@ class Replay:
         names = sorted({row[axis] for row in rows})
         self.texts = [row["text"] for row in rows]
         self.labels = np.array([names.index(row[axis]) + 1 for row in rows])
-        self.vectors = vector_store.of(self.texts)
+        self.vectors = vector_store.embeddings_for(self.texts)
         draws = np.random.default_rng(0).random(len(rows))
         self.test = np.array(
             [

@@ -78,7 +78,7 @@ def _label(file: Path, most: int) -> None:
     categories = {one.name: one for one in Category.objects.active()}
     texts = [row["text"] for row in rows]
     tones = Bound(Axis.unlearned(), offered(ContractVersion.objects.in_force().terms.sentiments))
-    said = tones.probabilities(vector_store.of(texts), texts).argmax(axis=1)
+    said = tones.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {
         GoldLabel.digest_of(row["text"]): GoldLabel(
@@ -105,7 +105,7 @@ def _train() -> float:
 def _one_ticket(file: Path) -> tuple[float, float, float, float]:
     """Milliseconds for one ticket with everything loaded: median and 95th percentile; and of the encoder alone."""
     from classifier.embeddings import encoder
-    from classifier.inference import asking
+    from classifier.inference import ask_models
     from classifier.models import ContractVersion, LanguageModel
 
     language_model, version = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
@@ -118,7 +118,7 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
         begun = time.perf_counter()
         list(model.encode_pieces([text]))
         between = time.perf_counter()
-        asking.ask(text, language_model, version)
+        ask_models.ask(text, language_model, version)
         bare.append((between - begun) * 1000)
         took.append((time.perf_counter() - between) * 1000)
     return median(took[20:]), quantiles(took[20:], n=20)[-1], median(bare[20:]), quantiles(bare[20:], n=20)[-1]

@@ -11,7 +11,7 @@ from bench.harness import fresh_installation, table
 def main(file: Path, split: str) -> None:
     fresh_installation()
     from classifier.models import Category, Ticket
-    from classifier.models.verdict import current_verdict, with_labels
+    from classifier.models.verdict import current_verdict, with_current_verdicts
     from classifier.pipeline import runner
 
     with gzip.open(file, "rt") as lines:
@@ -24,7 +24,7 @@ def main(file: Path, split: str) -> None:
         pass
     said = {
         ticket.external_id: verdict.prediction.category.name
-        for ticket in with_labels(Ticket.objects.filter(source="bench"))
+        for ticket in with_current_verdicts(Ticket.objects.filter(source="bench"))
         if (verdict := current_verdict(ticket)) and verdict.prediction
     }
     right = sum(said.get(row["id"]) == row["category"] for row in rows)

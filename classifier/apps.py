@@ -9,10 +9,10 @@ class ClassifierConfig(AppConfig):
         from classifier import tasks
         from classifier.database import search
         from classifier.integrations.webhooks import events
-        from classifier.models.outbox import queued
-        from classifier.models.ticket import arrived, moved
+        from classifier.models.outbox import delivery_queued
+        from classifier.models.ticket import state_changed, tickets_arrived
 
-        arrived.connect(tasks.on_arrival)
-        moved.connect(events.on_moved)
-        queued.connect(tasks.on_queued)
+        tickets_arrived.connect(tasks.on_arrival)
+        state_changed.connect(events.on_moved)
+        delivery_queued.connect(tasks.on_queued)
         post_migrate.connect(search.mend_index, sender=self)

@@ -15,9 +15,9 @@ P = ParamSpec("P")
 class Priority(IntEnum):
     """A person who waits goes before a pile that came in at once, and both before what can be done at leisure."""
 
-    PERSON = 50
-    PILE = 0
-    LEISURE = -50
+    INTERACTIVE = 50
+    BULK = 0
+    LOW = -50
 
 
 class Engine(Protocol):

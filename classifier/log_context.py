@@ -12,7 +12,7 @@ _known: ContextVar[Mapping[str, Any]] = ContextVar("about", default={})  # noqa:
 
 
 @contextmanager
-def about(*, tickets: Iterable[int] = (), **facts: Any) -> Iterator[None]:
+def log_fields(*, tickets: Iterable[int] = (), **facts: Any) -> Iterator[None]:
     """Lines that are written within the block name these tickets by their keys, and these `facts`."""
     pks = list(tickets)
     if pks:
@@ -26,6 +26,6 @@ def about(*, tickets: Iterable[int] = (), **facts: Any) -> Iterator[None]:
         _known.reset(token)
 
 
-def known() -> Mapping[str, Any]:
+def current_fields() -> Mapping[str, Any]:
     """What is known now of the work in hand, by name."""
     return _known.get()

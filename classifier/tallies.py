@@ -16,7 +16,7 @@ from django.db import transaction
 from django.db.models import Count, F, Max, Q, QuerySet, Sum
 from django.utils import timezone
 
-from classifier.models import Failure, Fold, Prediction, Tally, Ticket, Verdict
+from classifier.models import Failure, Prediction, Tally, TallyProgress, Ticket, Verdict
 
 SETTLED = timedelta(seconds=30)
 MOST = 5_000
@@ -31,7 +31,7 @@ Counts = dict[tuple[str, ...], float]
 """By what is counted and of what kind, how much of it."""
 
 
-class Source(NamedTuple):
+class CountedTable(NamedTuple):
     """A table whose rows are never changed in what is counted of them, by increasing keys, and the sums over some."""
 
     name: str
@@ -39,20 +39,20 @@ class Source(NamedTuple):
     add_up: Callable[[QuerySet[Any]], Counts]
 
 
-def keep_up(sources: Iterable[Source], *, seconds: float = SECONDS) -> None:
+def update_tallies(sources: Iterable[CountedTable], *, seconds: float = SECONDS) -> None:
     """Count what has come in; what there is no time for now is left to the next turn."""
     until = time.monotonic() + seconds
     for source in sources:
-        while fold(source) and time.monotonic() < until:
+        while count_next_chunk(source) and time.monotonic() < until:
             pass
 
 
-def fold(source: Source, *, most: int = MOST) -> bool:
+def count_next_chunk(source: CountedTable, *, most: int = MOST) -> bool:
     """Count the next rows. Returns whether there are more that can be counted now.
 
     Whoever does the same at the same moment counts nothing twice: the rows belong to who moves the fold on.
     """
-    known, _created = Fold.objects.get_or_create(name=source.name)
+    known, _created = TallyProgress.objects.get_or_create(name=source.name)
     if known.until >= known.seen:
         _look(known, source)
         return False
@@ -69,15 +69,15 @@ def sums() -> dict[tuple[str, ...], float]:
     return {tuple(json.loads(key)): value for key, value in Tally.objects.values_list("key", "value")}
 
 
-def _look(known: Fold, source: Source) -> None:
+def _look(known: TallyProgress, source: CountedTable) -> None:
     latest = source.rows().aggregate(latest=Max("pk"))["latest"] or 0
     if latest > known.until:
-        Fold.objects.filter(pk=known.pk, seen=known.seen).update(seen=latest, seen_at=timezone.now())
+        TallyProgress.objects.filter(pk=known.pk, seen=known.seen).update(seen=latest, seen_at=timezone.now())
 
 
 @transaction.atomic(durable=True)
-def _count(known: Fold, source: Source, upper: int) -> None:
-    if not Fold.objects.filter(pk=known.pk, until=known.until).update(until=upper):
+def _count(known: TallyProgress, source: CountedTable, upper: int) -> None:
+    if not TallyProgress.objects.filter(pk=known.pk, until=known.until).update(until=upper):
         return
     found = source.add_up(source.rows().filter(pk__gt=known.until, pk__lte=upper))
     added = {json.dumps(key): value for key, value in found.items() if value}
@@ -133,8 +133,8 @@ def _judged(verdicts: QuerySet[Verdict]) -> Counts:
 
 
 SOURCES = (
-    Source("tickets", Ticket.objects.all, _received),
-    Source("predictions", Prediction.objects.all, _predicted),
-    Source("failures", Failure.objects.all, _failed),
-    Source("verdicts", Verdict.objects.all, _judged),
+    CountedTable("tickets", Ticket.objects.all, _received),
+    CountedTable("predictions", Prediction.objects.all, _predicted),
+    CountedTable("failures", Failure.objects.all, _failed),
+    CountedTable("verdicts", Verdict.objects.all, _judged),
 )

@@ -21,22 +21,22 @@ ROUTES = (webhook_delivery.ROUTE, write_back.ROUTE)
 
 
 @task()
-def classify() -> None:
+def classify_tickets() -> None:
     """Classify a batch of what waits; where more may wait, the next nudge goes out at once."""
-    runner.work_off(more_waits=nudge)
+    runner.work_off(more_waits=enqueue_classification)
 
 
-@task(priority=Priority.LEISURE)
-def encode() -> None:
+@task(priority=Priority.LOW)
+def embed_tickets() -> None:
     """Store vectors of tickets that came in, for a while."""
-    vector_store.fill()
+    vector_store.embed_new_tickets()
 
 
 @task()
-def deliver() -> None:
+def send_deliveries() -> None:
     """Send a batch of what is owed to others' servers; where more may be due, the next nudge goes out at once."""
     if outbox.work_off(ROUTES):
-        enqueue_once(deliver)
+        enqueue_once(send_deliveries)
 
 
 @task()
@@ -46,40 +46,40 @@ def fetch_mail() -> None:
         enqueue_once(fetch_mail)
 
 
-@task(priority=Priority.LEISURE)
-def expire() -> None:
+@task(priority=Priority.LOW)
+def erase_expired() -> None:
     """Erase tickets whose time is over, for a while."""
     if erasure.expire(settings.RETENTION_DAYS):
-        enqueue_once(expire)
+        enqueue_once(erase_expired)
 
 
-def nudge() -> None:
+def enqueue_classification() -> None:
     """Have what waits classified; one that waits to be begun does for all."""
-    enqueue_once(classify)
+    enqueue_once(classify_tickets)
 
 
 def on_arrival(bulk: bool, **_signal: Any) -> None:
     """Nudge a worker when tickets have come in, before all others where a person waits for one."""
-    enqueue_once(classify if bulk else classify.using(priority=Priority.PERSON))
+    enqueue_once(classify_tickets if bulk else classify_tickets.using(priority=Priority.INTERACTIVE))
 
 
 def on_queued(**_signal: Any) -> None:
     """Nudge a worker when others are to be told of something."""
-    enqueue_once(deliver)
+    enqueue_once(send_deliveries)
 
 
 def sweep() -> None:
     """Take up what a killed process left: nudge if a ticket waits or has no vector; count, and expire."""
     if Ticket.objects.waiting().exists():
-        nudge()
+        enqueue_classification()
     if vector_store.is_behind():
-        enqueue_once(encode)
+        enqueue_once(embed_tickets)
     if outbox.is_due(ROUTES):
-        enqueue_once(deliver)
+        enqueue_once(send_deliveries)
     if Mailbox.objects.due().exists():
         enqueue_once(fetch_mail)
     webhook_delivery.forget_old()
     stored_replies.sweep()
-    tallies.keep_up(tallies.SOURCES)
+    tallies.update_tallies(tallies.SOURCES)
     if erasure.over(settings.RETENTION_DAYS).exists():
-        enqueue_once(expire)
+        enqueue_once(erase_expired)

@@ -5,7 +5,7 @@ class ReviewConfig(AppConfig):
     name = "review"
 
     def ready(self) -> None:
-        from classifier.models.ticket import moved, recounting
+        from classifier.models.ticket import history_requested, state_changed
         from classifier.pipeline.verdict_explanation import vouching
         from classifier.privacy.erasure import erasing
         from review import erasure
@@ -14,9 +14,9 @@ class ReviewConfig(AppConfig):
         from review.workflow import assigning, history
         from review.workflow.audits import found
 
-        moved.connect(assigning.on_moved)
-        moved.connect(tasks.on_moved)
+        state_changed.connect(assigning.on_moved)
+        state_changed.connect(tasks.on_moved)
         found.connect(tasks.on_found)
-        recounting.connect(history.on_recounting)
+        history_requested.connect(history.on_recounting)
         vouching.connect(on_vouching)
         erasing.connect(erasure.on_erasing)

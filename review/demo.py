@@ -14,7 +14,7 @@ import classifier
 from classifier.ingest import storing
 from classifier.management.label_line import line
 from classifier.models import Ticket
-from classifier.models.verdict import current_verdict, with_labels
+from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import runner
 
 INBOX = Path(classifier.__file__).parent / "data" / "inbox.jsonl"
@@ -58,7 +58,7 @@ def classify_inbox() -> None:
 
 def lines() -> Iterator[str]:
     """The demo inbox as it stands, a line a ticket, in the order of arrival."""
-    for ticket in with_labels(Ticket.objects.filter(source=SOURCE)).order_by("pk"):
+    for ticket in with_current_verdicts(Ticket.objects.filter(source=SOURCE)).order_by("pk"):
         verdict = current_verdict(ticket)
         prediction = verdict and verdict.prediction
         category, sentiment = (prediction.category.name, prediction.sentiment.name) if prediction else ("?", "?")

@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Q
 
 from classifier.models import Score, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.privacy import traces
 from classifier.privacy.erasure import change, wipe
 from classifier.privacy.redaction import Wiping
@@ -42,14 +42,14 @@ def _keep_findings(tickets: Sequence[Ticket], wiping: Wiping) -> None:
         scores = scores.exclude(pk__in=awaited)
     became: dict[str, set[str]] = {}
     for ticket in tickets:
-        became.setdefault(digest_of(wiping.wiped(ticket.text)), set()).add(digest_of(ticket.text))
+        became.setdefault(text_digest(wiping.wiped(ticket.text)), set()).add(text_digest(ticket.text))
     for digest, before in became.items():
         scores.filter(digest__in=before).update(digest=digest)
 
 
 def _golds(tickets: Sequence[Ticket], wiping: Wiping) -> list[GoldLabel]:
     """Their gold labels, and others of the very same texts; a copy of one that people were asked about goes along."""
-    digests = {digest_of(text) for text in wiping.texts} if wiping.thorough else set()
+    digests = {text_digest(text) for text in wiping.texts} if wiping.thorough else set()
     golds = list(GoldLabel.objects.filter(Q(ticket__in=tickets) | Q(digest__in=digests)))
     if not golds:
         return []

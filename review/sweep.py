@@ -2,7 +2,7 @@
 
 from classifier.background import enqueue_once
 from classifier.models import Epoch, Mode
-from classifier.tallies import keep_up
+from classifier.tallies import update_tallies
 from review.benchmark.tasks import run_benchmark
 from review.certification.tasks import run_certification_soon
 from review.gold import gold_labels
@@ -23,4 +23,4 @@ def sweep() -> None:
         run_certification_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):
         enqueue_once(run_benchmark, run_pk)
-    keep_up(tallies.SOURCES)
+    update_tallies(tallies.SOURCES)

@@ -68,7 +68,7 @@ def static_files_as_asked_for(settings: Settings) -> None:
 @pytest.fixture(autouse=True)
 def no_examples_of_others() -> None:
     """What another test taught is not in this one's database."""
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
 
 
 @pytest.fixture(scope="session")
@@ -103,7 +103,7 @@ def catalogue(db: None) -> None:
 @pytest.fixture
 def embedded_gate(catalogue: None) -> Gate:
     """The embedded model chosen as primary, not merely standing in, and nobody asked for a second opinion."""
-    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     return Gate.current()
 
 

@@ -6,7 +6,7 @@ from django.conf import settings
 from django.contrib.auth.models import Group, User
 
 from classifier.embeddings import vector_store
-from classifier.embeddings.encoder_files import name_of
+from classifier.embeddings.encoder_files import encoder_digest
 from classifier.learning.vector_space import Floats
 from classifier.models import (
     Category,
@@ -22,7 +22,7 @@ from classifier.models import (
     Vector,
     Verdict,
 )
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
 from classifier.pipeline.gate import epoch_of
 from classifier.pipeline.predict import Outcome
@@ -57,7 +57,7 @@ def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
 
 def _said() -> dict[str, Any]:
     return {
-        "language_model": LanguageModel.objects.embedded(),
+        "language_model": LanguageModel.objects.zero_shot(),
         "contract": ContractVersion.objects.in_force(),
         "category": Category.objects.active().first(),
         "sentiment": Sentiment.objects.active().first(),
@@ -134,19 +134,19 @@ def make_example(
 ) -> Example:
     """A text that models may learn from and be shown, with the label that people settled on."""
     label = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
-    return Example.objects.create(text=text, digest=digest_of(text), group=0, ticket=ticket, **label)
+    return Example.objects.create(text=text, digest=text_digest(text), group=0, ticket=ticket, **label)
 
 
 def make_vector(text: str, values: Floats) -> Vector:
     """As the encoder might have given it for this text."""
     stored = values.astype("float16").tobytes()
-    return Vector.objects.create(digest=digest_of(text), encoder=name_of(settings.ENCODER_FILE), values=stored)
+    return Vector.objects.create(digest=text_digest(text), encoder=encoder_digest(settings.ENCODER_FILE), values=stored)
 
 
 def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
     """One of several tickets about one thing that a model was unsure of; nobody has an assignment before them."""
     tickets = [make_ticket(f"{text}, number {number}") for number in range(6)]
-    vector_store.of([ticket.text for ticket in tickets])
+    vector_store.embeddings_for([ticket.text for ticket in tickets])
     for ticket in tickets:
         said = make_prediction(ticket, confidence=0.3)
         epoch = epoch_of(said.language_model, said.contract, 0.85)

@@ -88,10 +88,10 @@ def test_a_holder_that_stalled_can_neither_renew_nor_release_nor_write(queue: Le
     successor = overtake(queue.model)
     assert leases.renew([late]) == 0
     assert leases.release([late], timedelta(hours=1)) == 0
-    assert late.in_hand.update(available_at=Now()) == 0
+    assert late.still_held.update(available_at=Now()) == 0
     assert is_untouched(successor)
     leases.release([successor])
-    assert late.in_hand.update(available_at=Now()) == 0, "nor once nobody holds it"
+    assert late.still_held.update(available_at=Now()) == 0, "nor once nobody holds it"
 
 
 def test_a_block_that_ends_after_a_stall_frees_nothing(queue: LeasableQuerySet[Any]) -> None:
@@ -102,7 +102,7 @@ def test_a_block_that_ends_after_a_stall_frees_nothing(queue: LeasableQuerySet[A
 
 
 def test_work_that_fails_frees_what_it_held() -> None:
-    with pytest.raises(ZeroDivisionError), leases.hold_alone("training"):
+    with pytest.raises(ZeroDivisionError), leases.hold_named("training"):
         raise ZeroDivisionError
     assert not leases.is_held("training")
 
@@ -114,7 +114,7 @@ def held_until(name: str) -> datetime:
 @pytest.mark.django_db(transaction=True)
 def test_a_lease_is_renewed_for_as_long_as_the_work_lasts(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "DURATION", timedelta(seconds=0.6))
-    with leases.hold_alone("training") as lease:
+    with leases.hold_named("training") as lease:
         assert lease
         wait_until(lambda: RIGHT() > lease.available_at + leases.DURATION)
         assert leases.is_held("training")
@@ -124,7 +124,7 @@ def test_a_lease_is_renewed_for_as_long_as_the_work_lasts(monkeypatch: pytest.Mo
 @pytest.mark.django_db(transaction=True)
 def test_renewal_goes_on_after_its_connection_was_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(leases, "DURATION", timedelta(seconds=1.5))
-    with leases.hold_alone("training") as lease:
+    with leases.hold_named("training") as lease:
         assert lease
         wait_until(lambda: held_until("training") > lease.available_at)
         for _time in range(2):

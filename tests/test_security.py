@@ -66,7 +66,7 @@ def test_refusals_and_failures_are_guarded(
     client.force_login(ana)
     answers = [refused, client.get("/tickets/99/"), client.get(INBOX, headers={"host": "elsewhere.example"})]
     answers.append(client.post(INBOX))
-    monkeypatch.setattr("classifier.web.views.Page.of", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr("classifier.web.views.TicketPage.load", lambda *_, **__: 1 / 0)
     client.raise_request_exception = False
     answers.append(client.get(INBOX))
     assert [answer.status_code for answer in answers] == [403, 404, 400, 405, 500]

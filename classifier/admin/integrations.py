@@ -16,7 +16,7 @@ from classifier.admin.tickets import ReadOnlyAdmin
 from classifier.ingest import mailboxes
 from classifier.integrations.webhooks import events
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Webhook, WriteBack
-from classifier.models.outbox import Kind, every_kind
+from classifier.models.outbox import EventKind, all_event_kinds
 from classifier.security import ssrf
 from classifier.security.secrets_from_env import value_of
 
@@ -41,9 +41,9 @@ def _checked(form: forms.ModelForm, name: str) -> str:
 class WebhookForm(forms.ModelForm):
     kinds = forms.MultipleChoiceField(
         label=_("Events"),
-        choices=[(kind.value, kind.label) for kind in Kind if kind != Kind.TEST],
+        choices=[(kind.value, kind.label) for kind in EventKind if kind != EventKind.TEST],
         widget=forms.CheckboxSelectMultiple,
-        initial=every_kind,
+        initial=all_event_kinds,
     )
 
     def clean_url(self) -> str:
@@ -53,7 +53,7 @@ class WebhookForm(forms.ModelForm):
 @admin.register(Webhook)
 class WebhookAdmin(HistoryAdmin):
     form = WebhookForm
-    list_display = ("name", "active", "secret", "rests_until")
+    list_display = ("name", "active", "secret", "paused_until")
     fields = ("name", "url", "secret_env", "kinds", "active")
     actions = ("send_test",)
 
@@ -76,7 +76,7 @@ class HelpDeskForm(forms.ModelForm):
 @admin.register(HelpDesk)
 class HelpDeskAdmin(HistoryAdmin):
     form = HelpDeskForm
-    list_display = ("name", "kind", "active", "secret", "write_back", "token", "rests_until")
+    list_display = ("name", "kind", "active", "secret", "write_back", "token", "paused_until")
     fieldsets = (
         (None, {"fields": ("name", "kind", "slug", "address", "secret_env", "active")}),
         (

@@ -143,31 +143,31 @@ class GateAdmin(SingletonAdmin):
     fields = (
         *("front", "front_threshold", "primary", "second_opinion"),
         *("mode", "about", "threshold", "score_threshold"),
-        *("front_in_charge", "in_charge", "second_in_charge"),
+        *("active_front", "in_charge", "active_second_opinion"),
     )
-    readonly_fields = ("front_in_charge", "in_charge", "second_in_charge")
+    readonly_fields = ("active_front", "in_charge", "active_second_opinion")
 
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:classifier_gate_change", args=[1]))
 
     @admin.display(description=_("in charge now"))
     def in_charge(self, gate: Gate) -> str:
-        return gate.notice or str(gate.primary_in_charge())
+        return gate.notice or str(gate.active_primary())
 
     @admin.display(description=_("in front now"))
-    def front_in_charge(self, gate: Gate) -> str:
+    def active_front(self, gate: Gate) -> str:
         if gate.front is None:
             return gettext("none chosen")
-        hindrance = gate.front_hindrance
+        hindrance = gate.front_inactive_reason
         return gettext("none: %s") % hindrance if hindrance else str(gate.front)
 
     @admin.display(description=_("second opinion now"))
-    def second_in_charge(self, gate: Gate) -> str:
+    def active_second_opinion(self, gate: Gate) -> str:
         second = gate.second_opinion
         if second is None:
             return gettext("none chosen")
         if variable := second.provider.missing_key:
             return gettext("none: no key in %(variable)s for %(model)s") % {"variable": variable, "model": second}
-        if gate.second_in_charge() is None:
+        if gate.active_second_opinion() is None:
             return gettext("none: %s is of the family of the model in charge") % second
         return str(second)

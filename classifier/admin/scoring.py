@@ -8,9 +8,9 @@ from classifier.models import AuditDraw, Scorer
 
 @admin.register(Scorer)
 class ScorerAdmin(ReadOnlyAdmin):
-    list_display = ("pk", "language_model", "witness", "labels", "in_service", "fitted_at")
-    list_select_related = ("language_model", "witness")
-    list_filter = ("in_service",)
+    list_display = ("pk", "language_model", "specialist_version", "labels", "live", "fitted_at")
+    list_select_related = ("language_model", "specialist_version")
+    list_filter = ("live",)
 
 
 @admin.register(AuditDraw)

@@ -12,8 +12,8 @@ from classifier.models import SpecialistVersion
 
 @admin.register(SpecialistVersion)
 class SpecialistVersionAdmin(ReadOnlyAdmin):
-    list_display = ("__str__", "trained_at", "labels", "in_service")
-    fields = ("trained_at", "seconds", "labels", "data", "in_service", "served_since", "chosen_by", "figures")
+    list_display = ("__str__", "trained_at", "labels", "live")
+    fields = ("trained_at", "seconds", "labels", "data", "live", "live_since", "pinned_by", "figures")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return SpecialistVersion.objects.without_weights().defer("taught").select_related("chosen_by")
+        return SpecialistVersion.objects.without_weights().defer("taught").select_related("pinned_by")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.ingest import storing
 from classifier.models import ContractVersion, Epoch, Erasure, Failure, Prediction, Ticket, Verdict
-from classifier.models.verdict import current_verdict, with_labels
+from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.privacy import erasure
 from classifier.taxonomy import label_changes
 from classifier.web.pagination import BoundedPaginator
@@ -141,7 +141,7 @@ class TicketAdmin(admin.ModelAdmin):
     actions = ("classify_again", "erase")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
-        return with_labels(Ticket.objects.all())
+        return with_current_verdicts(Ticket.objects.all())
 
     def get_readonly_fields(self, request: HttpRequest, obj: Ticket | None = None) -> tuple[str, ...]:
         # What was classified is what the customer wrote.

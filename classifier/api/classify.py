@@ -16,7 +16,7 @@ from classifier.ingest import storing
 from classifier.ingest.storing import AnotherText
 from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, Verdict
 from classifier.models.api_keys import Scope
-from classifier.models.verdict import current_verdict, with_labels
+from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import sync_classification
 from classifier.pipeline.sync_classification import TooLong
 from classifier.pipeline.verdict_summary import verdict_summary
@@ -139,7 +139,9 @@ def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
     """What stands of these tickets now (four queries)."""
     names = Category.objects.paths()
-    tickets = {ticket.pk: ticket for ticket in with_labels(Ticket.objects.all()).defer("text").filter(pk__in=pks)}
+    tickets = {
+        ticket.pk: ticket for ticket in with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks)
+    }
     return [
         {"ticket": stored(tickets[pk])} | _summary(current_verdict(tickets[pk]), names) for pk in pks if pk in tickets
     ]

@@ -13,7 +13,7 @@ from django.http.response import HttpResponseBase
 from classifier.api import stored_replies
 from classifier.api.problems import Problem
 from classifier.api.stored_replies import OtherRequest, UnderWay
-from classifier.models import KeptReply
+from classifier.models import StoredReply
 
 logger = logging.getLogger(__name__)
 
@@ -51,7 +51,7 @@ def once(view: View) -> View:
 
 def finish(request: HttpRequest, response: HttpResponseBase) -> None:
     """Keep the answer; one that says to try again is not worth keeping."""
-    reply: KeptReply | None = getattr(request, "reply", None)
+    reply: StoredReply | None = getattr(request, "reply", None)
     if reply is None:
         return
     try:
@@ -61,7 +61,7 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> None:
         logger.exception("A reply could not be kept.")
 
 
-def _settle(reply: KeptReply, response: HttpResponseBase) -> None:
+def _settle(reply: StoredReply, response: HttpResponseBase) -> None:
     if response.status_code >= 500 or response.status_code in _PASSING or not isinstance(response, HttpResponse):
         stored_replies.forget(reply)
     else:
@@ -69,7 +69,7 @@ def _settle(reply: KeptReply, response: HttpResponseBase) -> None:
         stored_replies.keep(reply, response.status_code, response.content.decode(), headers)
 
 
-def _begin(request: Any, name: str) -> KeptReply:
+def _begin(request: Any, name: str) -> StoredReply:
     if not name or len(name) > 255 or not name.isascii() or not name.isprintable() or " " in name:
         raise Problem(400, f"{HEADER} has 1 to 255 printable ASCII characters and no space.")
     try:
@@ -87,6 +87,6 @@ def _fingerprint(request: HttpRequest) -> str:
     return hashlib.sha256(head + request.body).hexdigest()
 
 
-def _replayed(reply: KeptReply) -> HttpResponse:
+def _replayed(reply: StoredReply) -> HttpResponse:
     headers = reply.headers | {"Idempotent-Replayed": "true"}
     return HttpResponse(reply.content, status=reply.status, headers=headers)

@@ -10,7 +10,7 @@ from ninja import Schema
 
 from classifier.models import Category, Prediction, Ticket
 from classifier.models.ticket import TicketQuerySet
-from classifier.models.verdict import with_labels
+from classifier.models.verdict import with_current_verdicts
 from classifier.text import excerpt
 from classifier.tickets.effective_label import effective_label
 
@@ -83,7 +83,7 @@ def stored(ticket: Ticket) -> dict[str, Any]:
 
 def in_lists(tickets: TicketQuerySet) -> TicketQuerySet:
     """With all that is told of them in lists, of their texts no more than the head."""
-    return with_labels(tickets).defer("text").annotate(head=Left("text", _HEAD))
+    return with_current_verdicts(tickets).defer("text").annotate(head=Left("text", _HEAD))
 
 
 def rows(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
-from classifier.models import ApiKey, KeptReply
+from classifier.models import ApiKey, StoredReply
 
 KEPT = timedelta(days=1)
 LONGEST = timedelta(minutes=5)
@@ -24,7 +24,7 @@ class UnderWay(Exception):
     """The first request of this name has not been answered yet."""
 
 
-def begin(key: ApiKey, name: str, fingerprint: str) -> KeptReply:
+def begin(key: ApiKey, name: str, fingerprint: str) -> StoredReply:
     """The reply that was kept, or a row without a status, to be answered and kept by the caller.
 
     Of two requests at once a constraint lets one begin. Raises UnderWay for the other one, and OtherRequest.
@@ -32,10 +32,10 @@ def begin(key: ApiKey, name: str, fingerprint: str) -> KeptReply:
     for _try in range(_TRIES):
         try:
             with transaction.atomic():
-                return KeptReply.objects.create(key=key, name=name, fingerprint=fingerprint)
+                return StoredReply.objects.create(key=key, name=name, fingerprint=fingerprint)
         except IntegrityError:
-            kept = KeptReply.objects.filter(key=key, name=name).first()
-        if kept is None or KeptReply.objects.filter(_over(), pk=kept.pk).delete()[0]:
+            kept = StoredReply.objects.filter(key=key, name=name).first()
+        if kept is None or StoredReply.objects.filter(_over(), pk=kept.pk).delete()[0]:
             continue
         if kept.fingerprint != fingerprint:
             raise OtherRequest
@@ -45,20 +45,20 @@ def begin(key: ApiKey, name: str, fingerprint: str) -> KeptReply:
     raise UnderWay
 
 
-def keep(reply: KeptReply, status: int, content: str, headers: Mapping[str, str]) -> None:
+def keep(reply: StoredReply, status: int, content: str, headers: Mapping[str, str]) -> None:
     """Keep what was answered."""
-    KeptReply.objects.filter(pk=reply.pk, status=None).update(status=status, content=content, headers=dict(headers))
+    StoredReply.objects.filter(pk=reply.pk, status=None).update(status=status, content=content, headers=dict(headers))
 
 
-def forget(reply: KeptReply) -> None:
+def forget(reply: StoredReply) -> None:
     """The request came to nothing and may be sent again."""
-    KeptReply.objects.filter(pk=reply.pk, status=None).delete()
+    StoredReply.objects.filter(pk=reply.pk, status=None).delete()
 
 
 def sweep() -> None:
     """Delete what nobody will ask for any more, so many at once."""
-    over = KeptReply.objects.filter(_over()).order_by("begun_at").values("pk")[:_SWEPT_AT_ONCE]
-    KeptReply.objects.filter(pk__in=list(over.values_list("pk", flat=True))).delete()
+    over = StoredReply.objects.filter(_over()).order_by("begun_at").values("pk")[:_SWEPT_AT_ONCE]
+    StoredReply.objects.filter(pk__in=list(over.values_list("pk", flat=True))).delete()
 
 
 def _over() -> Q:

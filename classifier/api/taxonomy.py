@@ -66,7 +66,7 @@ def list_models(request: ApiRequest) -> Any:
     gate = Gate.current()
     language_models = LanguageModel.objects.select_related("provider")
     return {
-        "answering": gate.primary_in_charge().name,
+        "answering": gate.active_primary().name,
         "items": [_told(language_model, gate) for language_model in language_models],
     }
 

@@ -30,7 +30,7 @@ from classifier.ingest import storing
 from classifier.ingest.storing import Taken
 from classifier.models import Ticket
 from classifier.models.api_keys import Scope
-from classifier.models.verdict import with_labels
+from classifier.models.verdict import with_current_verdicts
 
 router = Router(tags=["Tickets"])
 
@@ -115,7 +115,7 @@ def list_tickets(request: ApiRequest, response: HttpResponse, wanted: Annotated[
 @router.get("/tickets/{int:pk}", response=TicketOut, summary="Read a ticket", url_name="ticket", **_reads)
 def read_ticket(request: ApiRequest, pk: int) -> Any:
     """With its text, its state and the label that counts."""
-    return ticket_out(get_object_or_404(with_labels(Ticket.objects.all()), pk=pk))
+    return ticket_out(get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk))
 
 
 @router.get("/tickets/{int:pk}/predictions", response=PredictionsOut, summary="What models said of a ticket", **_reads)

@@ -5,7 +5,7 @@ import json
 from collections.abc import Sequence
 from typing import Any, NoReturn
 
-from classifier.contract.types import Answer, Contract, FailureKind, Option, Solved
+from classifier.contract.types import Answer, Contract, FailureKind, FewShotExample, Option
 from classifier.text import storable
 
 KEYS = ("category", "sentiment", "confidence", "reasoning")
@@ -79,7 +79,7 @@ def _schema(categories: list[str], sentiments: list[str]) -> dict[str, Any]:
     }
 
 
-def messages(contract: Contract, text: str, solved: Sequence[Solved] = ()) -> list[dict[str, str]]:
+def messages(contract: Contract, text: str, solved: Sequence[FewShotExample] = ()) -> list[dict[str, str]]:
     """The conversation that asks for one ticket's labels, after those of `solved` ones where there are any.
 
     All texts are quoted, so that nothing in them ends the quote.
@@ -91,14 +91,14 @@ def messages(contract: Contract, text: str, solved: Sequence[Solved] = ()) -> li
     ]
 
 
-def _solved_first(solved: Sequence[Solved]) -> str:
+def _solved_first(solved: Sequence[FewShotExample]) -> str:
     if not solved:
         return ""
     # In one message with the ticket: some endpoints refuse two of the same role in a row.
     return "\n".join([SOLVED_TICKETS, *map(_quoted_with_labels, solved), "", ""])
 
 
-def _quoted_with_labels(one: Solved) -> str:
+def _quoted_with_labels(one: FewShotExample) -> str:
     shown = {"ticket": shorten(one.text, LONGEST_SOLVED), "category": one.category, "sentiment": one.sentiment}
     return json.dumps(shown, ensure_ascii=False)
 

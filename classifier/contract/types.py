@@ -20,7 +20,7 @@ class Option:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Solved:
+class FewShotExample:
     """A text with the labels that people gave it, shown to a model beside the one that it is asked about."""
 
     text: str
@@ -147,15 +147,17 @@ class Question(NamedTuple):
     """A text to label, and the examples to show beside it; models that have learned need none."""
 
     text: str
-    examples: Sequence[Solved] = ()
+    examples: Sequence[FewShotExample] = ()
 
 
-PlacedResult = tuple[int, Answer | ClassifierError]
+IndexedResult = tuple[int, Answer | ClassifierError]
 """A result, and the place of its question among those asked."""
 
 
 class Classifier(Protocol):
-    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+    def answers(
+        self, questions: Iterable[Question], contract: Contract, *, ahead: int
+    ) -> Iterator[list[IndexedResult]]:
         """One result for each question, in order of arrival. A list comes at least every quarter of a second, empty if
         nothing arrived; a local model answers up to `ahead` questions at a time, however long that takes.
 

@@ -25,13 +25,13 @@ _MARKS = string.punctuation
 _SPACES = str.maketrans(dict.fromkeys([*_MARKS, *map(chr, range(32))], " "))
 
 
-def words(typed: str) -> list[str]:
+def search_words(typed: str) -> list[str]:
     """What is looked for of what somebody typed: no character is left that means something to a database."""
     found = storable(typed).translate(_SPACES).split()
     return [word[:LONGEST_WORD] for word in found if any(map(str.isalnum, word))][:MOST_WORDS]
 
 
-def matching(wanted: list[str], using: str) -> RawSQL:
+def matching_tickets(wanted: list[str], using: str) -> RawSQL:
     """Keys of the latest tickets that have all these words, or longer ones that begin so, for `pk__in`."""
     if connections[using].vendor == "sqlite":
         query = " ".join(f'"{word}"*' for word in wanted)

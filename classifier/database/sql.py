@@ -9,7 +9,7 @@ from typing import Any
 from django.db import connection
 
 
-def rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
+def fetch_rows(sql: str, values: Sequence[Any]) -> list[tuple[Any, ...]]:
     """What a statement gives, as the database has it, so for columns that are plain numbers or strings."""
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters(values))

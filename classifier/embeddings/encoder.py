@@ -16,7 +16,7 @@ os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 import onnxruntime
 from tokenizers import Encoding, Tokenizer
 
-from classifier.embeddings.encoder_files import CorruptEncoder, files, name_of
+from classifier.embeddings.encoder_files import CorruptEncoder, encoder_digest, encoder_paths
 
 Floats = npt.NDArray[np.float32]
 
@@ -129,8 +129,8 @@ _loading = threading.Lock()
 
 @lru_cache(maxsize=2)
 def _load(model_file: str, tokenizer_file: str) -> Encoder:
-    model, tokenizer = files(model_file, tokenizer_file)
+    model, tokenizer = encoder_paths(model_file, tokenizer_file)
     try:
-        return Encoder(model, tokenizer, name_of(model_file))
+        return Encoder(model, tokenizer, encoder_digest(model_file))
     except Exception as error:  # the runtimes raise types of their own
         raise CorruptEncoder(f"The encoder cannot be loaded from {model} and {tokenizer}: {error}") from error

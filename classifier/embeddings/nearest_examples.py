@@ -25,7 +25,7 @@ ROUNDING = 1e-5
 """By how much a cosine may come out too small."""
 
 
-class Near(NamedTuple):
+class NearestExample(NamedTuple):
     """The key of an example, and how close it lies: a cosine."""
 
     key: int
@@ -33,7 +33,7 @@ class Near(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Index:
+class ExampleIndex:
     """Keys of examples, and their vectors around the common centre, of shape (n, WIDTH); and as the encoder gave them,
     in half precision.
 
@@ -48,7 +48,7 @@ class Index:
     axes: Floats
     outlines: Floats
 
-    def nearest(self, texts: Floats, most: int) -> list[list[Near]]:
+    def nearest(self, texts: Floats, most: int) -> list[list[NearestExample]]:
         """For each vector the examples nearest to it, nearest first. `texts` as the encoder gave them.
 
         No example is nearer than its outline lets it be, by Cauchy and Schwarz. So those with the nearest outlines say
@@ -61,13 +61,13 @@ class Index:
         bounds = _outlined(found, self.axes) @ self.outlines.T
         return [self._nearest(text, row, most) for text, row in zip(found, bounds, strict=True)]
 
-    def _nearest(self, text: Floats, bounds: Floats, most: int) -> list[Near]:
+    def _nearest(self, text: Floats, bounds: Floats, most: int) -> list[NearestExample]:
         first = np.argpartition(-bounds, most - 1)[:most]
         near_enough = float((self.vectors[first] @ text).min()) - ROUNDING
         places = np.flatnonzero(bounds >= near_enough)
         closeness = self.vectors[places] @ text
         best = np.argsort(-closeness, kind="stable")[:most]
-        return [Near(int(self.keys[places[one]]), float(closeness[one])) for one in best]
+        return [NearestExample(int(self.keys[places[one]]), float(closeness[one])) for one in best]
 
     def closest(self, texts: Floats, centre: Floats) -> Floats:
         """Of each vector the cosine to the nearest example, around a centre of one's own: shape (len(texts),)."""
@@ -78,7 +78,7 @@ class Index:
         return best
 
 
-def index() -> Index:
+def index() -> ExampleIndex:
     """Of this process, brought up to date when examples have changed or got their vectors; that is looked at every half
     minute (a query).
     """
@@ -92,19 +92,19 @@ def index() -> Index:
         return _cache.index
 
 
-def forget() -> None:
+def invalidate_index() -> None:
     """Have the next one look at the table again."""
     _cache.until = 0.0
 
 
-def examples(keys: Iterable[int]) -> dict[int, Example]:
+def examples_by_key(keys: Iterable[int]) -> dict[int, Example]:
     """Those that are still there, with their labels (one query)."""
     return Example.objects.select_related("category", "sentiment").in_bulk(list(keys))
 
 
 @dataclass
 class _Cache:
-    index: Index | None = None
+    index: ExampleIndex | None = None
     stamp: object = None
     until: float = 0.0
 
@@ -113,21 +113,21 @@ _cache = _Cache()
 _loading = Lock()
 
 
-def _load() -> Index:
+def _load() -> ExampleIndex:
     rows = list(Example.objects.order_by("-pk").values_list("pk", "digest")[:MOST])
-    stored = vector_store.stored([digest for _pk, digest in rows])
+    stored = vector_store.stored_embeddings([digest for _pk, digest in rows])
     known = [(pk, digest) for pk, digest in rows if digest in stored]
-    return index_of([pk for pk, _digest in known], [stored[digest] for _pk, digest in known])
+    return build_index([pk for pk, _digest in known], [stored[digest] for _pk, digest in known])
 
 
-def index_of(keys: Sequence[int], found: Sequence[Floats]) -> Index:
+def build_index(keys: Sequence[int], found: Sequence[Floats]) -> ExampleIndex:
     """An index of these vectors, as the encoder gave them."""
     raw: Floats = np.stack(found) if found else np.zeros((0, WIDTH), np.float32)
     centre = centre_of(raw)
     around = centred(raw, centre)
     _spread, axes = np.linalg.eigh(around.T @ around)
     leading = np.ascontiguousarray(axes[:, -LEADING:])
-    return Index(
+    return ExampleIndex(
         keys=np.array(keys, np.int64),
         vectors=around,
         centre=centre,

@@ -10,12 +10,12 @@ from django.conf import settings
 from django.db.models import Max
 
 from classifier.database.batches import chunked
-from classifier.embeddings.encoder_files import name_of
+from classifier.embeddings.encoder_files import encoder_digest
 from classifier.embeddings.readable import readable
 from classifier.learning.vector_space import WIDTH, Floats
 from classifier.leases import leases
 from classifier.models import Encoding, Ticket, Vector
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 
 CHUNK = 500
 BATCH = 64
@@ -23,21 +23,21 @@ SECONDS = 10.0
 """How long one turn of `fill` may take; the next one goes on."""
 
 
-def of(texts: Sequence[str]) -> Floats:
+def embeddings_for(texts: Sequence[str]) -> Floats:
     """Of each text its vector, as the encoder gives it: shape (len(texts), WIDTH). What is not stored yet is encoded
     and stored. Raises CorruptEncoder.
     """
-    digests = [digest_of(text) for text in texts]
-    known = stored(digests)
+    digests = [text_digest(text) for text in texts]
+    known = stored_embeddings(digests)
     missing = {digest: text for digest, text in zip(digests, texts, strict=True) if digest not in known}
     for part in chunked(missing.items(), BATCH):
         known |= _encoded(dict(part))
     return np.stack([known[digest] for digest in digests]) if digests else np.zeros((0, WIDTH), np.float32)
 
 
-def stored(digests: Sequence[str]) -> dict[str, Floats]:
+def stored_embeddings(digests: Sequence[str]) -> dict[str, Floats]:
     """Those of these texts that have a vector, by their digests."""
-    name = name_of(settings.ENCODER_FILE)
+    name = encoder_digest(settings.ENCODER_FILE)
     found: dict[str, Floats] = {}
     for part in chunked(set(digests), CHUNK):
         rows = Vector.objects.filter(digest__in=part, encoder=name).values_list("digest", "values")
@@ -45,11 +45,11 @@ def stored(digests: Sequence[str]) -> dict[str, Floats]:
     return found
 
 
-def fill(seconds: float = SECONDS) -> None:
+def embed_new_tickets(seconds: float = SECONDS) -> None:
     """Encode tickets that have come in since the last time, for so long. Whoever comes second leaves it to the first;
     of one that dies the next goes on with what was not done.
     """
-    encoder = name_of(settings.ENCODER_FILE)
+    encoder = encoder_digest(settings.ENCODER_FILE)
     Encoding.objects.get_or_create(encoder=encoder)
     with leases.hold(Encoding.objects.filter(encoder=encoder)) as held:
         for progress in held:
@@ -61,9 +61,9 @@ def _fill(progress: Encoding, until: float) -> None:
         tickets = list(Ticket.objects.filter(pk__gt=progress.until).order_by("pk").values_list("pk", "text")[:BATCH])
         if not tickets:
             return
-        of([text for _pk, text in tickets])
+        embeddings_for([text for _pk, text in tickets])
         progress.until = tickets[-1][0]
-        if not progress.in_hand.update(until=progress.until):
+        if not progress.still_held.update(until=progress.until):
             return
 
 
@@ -71,7 +71,7 @@ def is_behind() -> bool:
     """Whether tickets wait for their vectors; not while tickets wait for their labels, which come first."""
     if Ticket.objects.waiting().exists():
         return False
-    until = Encoding.objects.filter(encoder=name_of(settings.ENCODER_FILE)).values_list("until", flat=True)
+    until = Encoding.objects.filter(encoder=encoder_digest(settings.ENCODER_FILE)).values_list("until", flat=True)
     latest = Ticket.objects.aggregate(latest=Max("pk"))["latest"] or 0
     return latest > (until.first() or 0)
 

@@ -18,7 +18,7 @@ _LONGEST_LABELS = 400
 _USUAL_CHARACTERS_PER_TOKEN, _USUAL_ANSWER_TOKENS = 4, 60
 
 
-class Purse:
+class BudgetReservation:
     """Money for texts that a model is asked about: set aside before, and what is not spent goes back.
 
     `examples` are the solved tickets that go along with each.
@@ -60,13 +60,13 @@ class Purse:
             Spend.objects.filter(pk=row.pk).update(cost=F("cost") + difference)
 
 
-def expected(language_model: LanguageModel, characters: int) -> Decimal:
+def expected_cost(language_model: LanguageModel, characters: int) -> Decimal:
     """About what one request costs by the prices, with a prompt so long."""
     tokens = characters // _USUAL_CHARACTERS_PER_TOKEN
     return language_model.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_USUAL_ANSWER_TOKENS))
 
 
-def until_tomorrow() -> float:
+def seconds_until_tomorrow() -> float:
     """Seconds until the budgets of the next UTC day."""
     now = datetime.now(UTC)
     return (datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now).total_seconds()

@@ -10,11 +10,11 @@ from django.db.models import Avg
 from django.db.models.functions import Length
 
 from classifier.contract.prompt import LONGEST_SOLVED
-from classifier.contract.types import Option, Solved
+from classifier.contract.types import FewShotExample, Option
 from classifier.database.batches import chunked
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.models import ContractVersion, Example, LanguageModel, Provider
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.security import prompt_injection
 
 logger = logging.getLogger(__name__)
@@ -29,14 +29,14 @@ _SPARE = 4
 _LATEST = 1_000
 
 
-def number_for(language_model: LanguageModel, wanted: int | None = None) -> int:
+def example_count(language_model: LanguageModel, wanted: int | None = None) -> int:
     """How many a model is shown: so many as are wanted, or as its row says; only endpoints are shown any."""
     if language_model.provider.kind != Provider.Kind.CHAT:
         return 0
     return language_model.examples if wanted is None else wanted
 
 
-def beside(texts: Sequence[str], version: ContractVersion, number: int) -> list[Sequence[Solved]]:
+def examples_for(texts: Sequence[str], version: ContractVersion, number: int) -> list[Sequence[FewShotExample]]:
     """For each text the nearest examples whose labels the contract offers, named as it names them, nearest first.
 
     None where they cannot be told: models can answer without.
@@ -51,7 +51,7 @@ def beside(texts: Sequence[str], version: ContractVersion, number: int) -> list[
         return []
 
 
-def length_of(number: int) -> int:
+def prompt_length(number: int) -> int:
     """About how many characters so many examples add to a prompt, by the latest ones (one query)."""
     if not number:
         return 0
@@ -60,24 +60,28 @@ def length_of(number: int) -> int:
     return 0 if average is None else number * (min(int(average), LONGEST_SOLVED) + LABELS_LENGTH)
 
 
-def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Iterator[Sequence[Solved]]:
+def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Iterator[Sequence[FewShotExample]]:
     # More than are shown, for some will be the text itself or have labels that are not offered.
-    found = nearest_examples.index().nearest(vector_store.of(texts), _SPARE * number + 1)
-    known = nearest_examples.examples({near.key for nearest in found for near in nearest})
+    found = nearest_examples.index().nearest(vector_store.embeddings_for(texts), _SPARE * number + 1)
+    known = nearest_examples.examples_by_key({near.key for nearest in found for near in nearest})
     categories, sentiments = _names(version.terms.categories), _names(version.terms.sentiments)
     for text, nearest in zip(texts, found, strict=True):
-        own = digest_of(text)
+        own = text_digest(text)
         others = (known[near.key] for near in nearest if near.key in known and known[near.key].digest != own)
         yield tuple(islice(_named(others, categories, sentiments), number))
 
 
-def _named(examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]) -> Iterator[Solved]:
+def _named(
+    examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]
+) -> Iterator[FewShotExample]:
     for one in examples:
         # A text that gives orders would give them about every ticket that it is shown beside.
         if prompt_injection.speaks_to_the_model(one.text):
             continue
         if one.category_id in categories and one.sentiment_id in sentiments:
-            yield Solved(text=one.text, category=categories[one.category_id], sentiment=sentiments[one.sentiment_id])
+            yield FewShotExample(
+                text=one.text, category=categories[one.category_id], sentiment=sentiments[one.sentiment_id]
+            )
 
 
 def _names(options: Iterable[Option]) -> dict[int, str]:

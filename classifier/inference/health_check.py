@@ -1,7 +1,7 @@
 """Can a model be reached, and how does it answer?"""
 
 from classifier.contract.types import Answer, ClassifierError
-from classifier.inference.asking import ask
+from classifier.inference.ask_models import ask
 from classifier.models import ContractVersion, LanguageModel
 
 TEXT = "Hello, I cannot sign in since this morning. Can you help?"

@@ -9,15 +9,23 @@ from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from itertools import count
 
-from classifier.contract.types import Answer, Classifier, ClassifierError, Contract, PlacedResult, Question, Solved
+from classifier.contract.types import (
+    Answer,
+    Classifier,
+    ClassifierError,
+    Contract,
+    FewShotExample,
+    IndexedResult,
+    Question,
+)
 from classifier.privacy.masking import KINDS, marked, mask
 
 _NUMBERED = re.compile(rf"\[({'|'.join(KINDS)}) (\d{{1,9}})\]", re.IGNORECASE)
 
 
-def answers(
+def masked_answers(
     classifier: Classifier, questions: Iterable[Question], contract: Contract, *, ahead: int
-) -> Iterator[list[PlacedResult]]:
+) -> Iterator[list[IndexedResult]]:
     """The classifier's own answers; it sees no personal data, and what it says is as if it had."""
     pseudonyms: dict[int, Pseudonyms] = {}
 
@@ -30,7 +38,7 @@ def answers(
         yield [(place, pseudonyms.pop(place).unmasked(result)) for place, result in group]
 
 
-def _masked(solved: Iterable[Solved]) -> list[Solved]:
+def _masked(solved: Iterable[FewShotExample]) -> list[FewShotExample]:
     return [replace(one, text=mask(one.text)) for one in solved]
 
 

@@ -15,10 +15,10 @@ from classifier.models.language_models import Learning
 from classifier.security import ssrf
 
 if TYPE_CHECKING:
-    from classifier.inference.backends.embedded import Taught
+    from classifier.inference.backends.embedded import LoadedVersion
 
 
-def of(language_model: LanguageModel) -> Classifier:
+def classifier_for(language_model: LanguageModel) -> Classifier:
     """One object per process and values of the row; of a model that learns, per version. Raises ClassifierError."""
     match language_model.provider.kind, language_model.learning:
         case Provider.Kind.EMBEDDED, Learning.NOTHING:
@@ -49,7 +49,7 @@ def _addresses(host: str, port: int) -> list[str]:
 
 
 def _specialist(language_model: LanguageModel) -> Classifier:
-    serving = list(SpecialistVersion.objects.filter(in_service=True).values_list("pk", "sha256"))
+    serving = list(SpecialistVersion.objects.filter(live=True).values_list("pk", "sha256"))
     words = language_model.learning == Learning.WORDS
     if words and not serving:
         raise ClassifierError(
@@ -66,18 +66,18 @@ def _specialist(language_model: LanguageModel) -> Classifier:
 
 
 @lru_cache(maxsize=2)
-def _taught(version_pk: int, _sha256: str) -> Taught:
+def _taught(version_pk: int, _sha256: str) -> LoadedVersion:
     """A version as it was stored, read once per process and content. Raises ClassifierError."""
-    from classifier.inference.backends.embedded import Taught
+    from classifier.inference.backends.embedded import LoadedVersion
     from classifier.learning.weights import CorruptWeights
 
     try:
         learned = SpecialistVersion.objects.get(pk=version_pk).learned()
     except CorruptWeights as error:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
-    return Taught(version=version_pk, learned=learned, examples=nearest_examples.index)
+    return LoadedVersion(version=version_pk, learned=learned, examples=nearest_examples.index)
 
 
-def forget() -> None:
+def clear_cache() -> None:
     """Have versions read from the table once more."""
     _taught.cache_clear()

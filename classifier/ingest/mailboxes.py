@@ -62,7 +62,7 @@ def _fetch(mailbox: Mailbox) -> bool:
     except (Missing, ssrf.Forbidden, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
         error = str(fault)[:300] or type(fault).__name__
     pause = AFTER_FAULT if error else timedelta() if more else PERIOD
-    mailbox.in_hand.release(pause, checked_at=Now(), error=error)
+    mailbox.still_held.release(pause, checked_at=Now(), error=error)
     return more
 
 

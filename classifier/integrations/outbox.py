@@ -59,7 +59,7 @@ class Route:
         due = self.rows.objects.due().filter(destination=OuterRef("pk"))
         # One probe of the index for each destination; joined, all that is due would be read.
         probe = Exists(due[:1])
-        rested = Q(rests_until=None) | Q(rests_until__lte=Now())
+        rested = Q(paused_until=None) | Q(paused_until__lte=Now())
         return list(destinations.filter(rested, probe, active=True))
 
 
@@ -75,7 +75,7 @@ def work_off(routes: Sequence[Route]) -> bool:
     batches = [_claim(route, destination) for route in routes for destination in route.awake()]
     claimed = [one for batch in batches for one in batch]
     if claimed:
-        with leases.keep(one.row for one in claimed):
+        with leases.renewing(one.row for one in claimed):
             for one, outcome in _sent(claimed):
                 _settle(one, outcome)
     return any(len(batch) == AT_ONCE for batch in batches)
@@ -126,19 +126,19 @@ def _settle(one: _Claimed, outcome: Outcome) -> None:
     row, how = one.row, {"status": outcome.status, "error": outcome.error[:300]}
     if outcome.went:
         how |= one.going.leaves
-        as_sent = row.in_hand.filter(revision=row.revision)
+        as_sent = row.still_held.filter(revision=row.revision)
         if not as_sent.release(state=Outgoing.State.DELIVERED, settled_at=Now(), **how):
             # Asked for again while it was under way.
-            row.in_hand.release(**how)
+            row.still_held.release(**how)
     elif row.attempts > len(PAUSES) or (outcome.status and one.route.is_final(row, outcome.status)):
-        row.in_hand.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **how)
+        row.still_held.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **how)
     else:
         pause = PAUSES[row.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        row.in_hand.release(timedelta(seconds=max(pause, outcome.retry_after)), **how)
+        row.still_held.release(timedelta(seconds=max(pause, outcome.retry_after)), **how)
         if outcome.is_fault:
             _rest(row.destination, max(min(pause, LONGEST_REST), outcome.retry_after))
 
 
 def _rest(destination: Destination, seconds: float) -> None:
     until = Now() + timedelta(seconds=seconds)
-    type(destination)._default_manager.filter(pk=destination.pk).update(rests_until=until)
+    type(destination)._default_manager.filter(pk=destination.pk).update(paused_until=until)

@@ -17,16 +17,16 @@ from django.db import transaction
 from django.db.models.functions import Now
 
 from classifier.leases.heartbeat import beating
-from classifier.models.lease import Leasable, LeasableQuerySet, Lease, Row
+from classifier.models.lease import Leasable, LeasableQuerySet, LeasableT, Lease
 
 DURATION = timedelta(seconds=60)
 
 
 @contextmanager
-def hold(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> Iterator[list[Row]]:
+def hold(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any) -> Iterator[list[LeasableT]]:
     """Acquire rows, renew them for as long as the block runs, and release those that it has not released itself."""
     rows = acquire(*queues, limit=limit, **values)
-    with keep(rows):
+    with renewing(rows):
         try:
             yield rows
         finally:
@@ -34,7 +34,7 @@ def hold(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> Itera
 
 
 @contextmanager
-def hold_alone(name: str) -> Iterator[Lease | None]:
+def hold_named(name: str) -> Iterator[Lease | None]:
     """Hold the lease of this name; None where somebody else does."""
     Lease.objects.get_or_create(name=name)
     with hold(Lease.objects.filter(name=name)) as rows:
@@ -47,7 +47,7 @@ def is_held(name: str) -> bool:
 
 
 @transaction.atomic(durable=True)
-def acquire(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> list[Row]:
+def acquire(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any) -> list[LeasableT]:
     """Take up to `limit` free rows, in the order of the queues, and write `values` to them (at most two queries, and
     one for each queue). Two callers never get the same row.
     """
@@ -57,7 +57,7 @@ def acquire(*queues: LeasableQuerySet[Row], limit: int = 1, **values: Any) -> li
         picked += free[: limit - len(picked)]
     if not picked:
         return []
-    rows: LeasableQuerySet[Row] = LeasableQuerySet(queues[0].model)
+    rows: LeasableQuerySet[LeasableT] = LeasableQuerySet(queues[0].model)
     grant = granted()
     # PostgreSQL has locked what was picked, SQLite the whole database; the condition is what holds everywhere.
     rows.free().filter(pk__in=picked).update(**grant, **values)
@@ -70,7 +70,7 @@ def granted() -> dict[str, Any]:
     return {"owner": uuid4(), "available_at": Now() + DURATION}
 
 
-def keep(rows: Iterable[Leasable]) -> AbstractContextManager[None]:
+def renewing(rows: Iterable[Leasable]) -> AbstractContextManager[None]:
     """Renew the leases on these rows in the background for as long as the block runs."""
     held = list(rows)
     return beating(lambda: renew(held), DURATION)

@@ -84,19 +84,6 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
-            name='Fold',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(max_length=40, unique=True)),
-                ('until', models.BigIntegerField(default=0, help_text='Rows up to this key are counted.')),
-                ('seen', models.BigIntegerField(default=0, help_text='The last key when it was looked at.')),
-                ('seen_at', models.DateTimeField(null=True)),
-            ],
-            options={
-                'ordering': ['name'],
-            },
-        ),
-        migrations.CreateModel(
             name='LanguageModel',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
@@ -169,15 +156,28 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='TallyProgress',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(max_length=40, unique=True)),
+                ('until', models.BigIntegerField(default=0, help_text='Rows up to this key are counted.')),
+                ('seen', models.BigIntegerField(default=0, help_text='The last key when it was looked at.')),
+                ('seen_at', models.DateTimeField(null=True)),
+            ],
+            options={
+                'ordering': ['name'],
+            },
+        ),
+        migrations.CreateModel(
             name='Webhook',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
-                ('rests_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
+                ('paused_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
                 ('url', models.URLField(max_length=500, verbose_name='URL')),
                 ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
-                ('kinds', models.JSONField(default=classifier.models.outbox.every_kind, verbose_name='events')),
+                ('kinds', models.JSONField(default=classifier.models.outbox.all_event_kinds, verbose_name='events')),
             ],
             options={
                 'verbose_name': 'webhook',
@@ -252,7 +252,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('active', models.BooleanField(default=True, verbose_name='active')),
-                ('rests_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
+                ('paused_until', models.DateTimeField(editable=False, help_text='It failed a moment ago, or asked for a pause.', null=True, verbose_name='left alone until')),
                 ('kind', models.CharField(choices=[('zendesk', 'Zendesk'), ('freshdesk', 'Freshdesk'), ('intercom', 'Intercom'), ('zammad', 'Zammad'), ('chatwoot', 'Chatwoot')], max_length=20, verbose_name='kind')),
                 ('slug', models.SlugField(help_text='Part of the address that the desk calls, and the source of its tickets; it stays as it is.', unique=True, verbose_name='short name')),
                 ('secret_env', models.CharField(help_text='Name of the environment variable with the secret that the desk signs with, or sends along.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
@@ -386,7 +386,7 @@ class Migration(migrations.Migration):
                 ('active', models.BooleanField(default=True, verbose_name='active')),
                 ('url', models.URLField(max_length=500, verbose_name='URL')),
                 ('secret_env', models.CharField(help_text='Name of the environment variable that holds the signing secret: whsec_ and then base64.', max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='secret variable')),
-                ('kinds', models.JSONField(default=classifier.models.outbox.every_kind, verbose_name='events')),
+                ('kinds', models.JSONField(default=classifier.models.outbox.all_event_kinds, verbose_name='events')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
@@ -400,23 +400,6 @@ class Migration(migrations.Migration):
                 'get_latest_by': ('history_date', 'history_id'),
             },
             bases=(simple_history.models.HistoricalChanges, models.Model),
-        ),
-        migrations.CreateModel(
-            name='KeptReply',
-            fields=[
-                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='What the request was sent as.', max_length=255)),
-                ('fingerprint', models.CharField(help_text='SHA-256 of method, address and body.', max_length=64)),
-                ('begun_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
-                ('status', models.PositiveSmallIntegerField(null=True)),
-                ('content', models.TextField(blank=True)),
-                ('headers', models.JSONField(default=dict)),
-                ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='classifier.apikey')),
-            ],
-            options={
-                'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(fields=('key', 'name'), name='reply_once_per_key')],
-            },
         ),
         migrations.CreateModel(
             name='HistoricalGate',
@@ -553,13 +536,13 @@ class Migration(migrations.Migration):
                 ('labels', models.PositiveIntegerField(default=0, help_text='Answers that people judged, to fit it on.', verbose_name='labels')),
                 ('tried', models.PositiveIntegerField(default=0, help_text='Answers that people had judged when another was fitted.')),
                 ('figures', models.JSONField(default=dict)),
-                ('in_service', models.BooleanField(default=True)),
+                ('live', models.BooleanField(default=True)),
                 ('fitted_at', models.DateTimeField(auto_now_add=True, verbose_name='fitted')),
                 ('language_model', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='scorers', to='classifier.languagemodel', verbose_name='model')),
             ],
             options={
                 'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('language_model',), name='scorer_one_serves_a_model')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('language_model',), name='scorer_one_serves_a_model')],
             },
         ),
         migrations.CreateModel(
@@ -660,20 +643,20 @@ class Migration(migrations.Migration):
                 ('weights', models.BinaryField(null=True)),
                 ('sha256', models.CharField(blank=True, editable=False, max_length=64)),
                 ('promoted', models.BooleanField(default=False, editable=False, verbose_name='promoted')),
-                ('in_service', models.BooleanField(default=False, editable=False, verbose_name='in service')),
-                ('served_since', models.DateTimeField(editable=False, null=True, verbose_name='in service since')),
-                ('chosen_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
+                ('live', models.BooleanField(default=False, editable=False, verbose_name='live')),
+                ('live_since', models.DateTimeField(editable=False, null=True, verbose_name='live since')),
+                ('pinned_by', models.ForeignKey(editable=False, null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL)),
             ],
             options={
                 'verbose_name': 'version of the specialist',
                 'verbose_name_plural': 'versions of the specialist',
                 'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('in_service', True)), fields=('in_service',), name='specialist_one_serves'), models.CheckConstraint(condition=models.Q(('in_service', False), models.Q(('weights__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='specialist_serves_with_weights')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('live',), name='specialist_one_serves'), models.CheckConstraint(condition=models.Q(('live', False), models.Q(('weights__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='specialist_serves_with_weights')],
             },
         ),
         migrations.AddField(
             model_name='scorer',
-            name='witness',
+            name='specialist_version',
             field=models.ForeignKey(help_text='Whose agreement is a signal; null: of what knows the labels by their descriptions alone.', null=True, on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.specialistversion'),
         ),
         migrations.AddField(
@@ -721,12 +704,29 @@ class Migration(migrations.Migration):
             },
         ),
         migrations.CreateModel(
+            name='StoredReply',
+            fields=[
+                ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
+                ('name', models.CharField(help_text='What the request was sent as.', max_length=255)),
+                ('fingerprint', models.CharField(help_text='SHA-256 of method, address and body.', max_length=64)),
+                ('begun_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
+                ('status', models.PositiveSmallIntegerField(null=True)),
+                ('content', models.TextField(blank=True)),
+                ('headers', models.JSONField(default=dict)),
+                ('key', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='replies', to='classifier.apikey')),
+            ],
+            options={
+                'ordering': ['pk'],
+                'constraints': [models.UniqueConstraint(fields=('key', 'name'), name='reply_once_per_key')],
+            },
+        ),
+        migrations.CreateModel(
             name='Tally',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('key', models.CharField(help_text='What is counted, and of what kind: a JSON list of words.', max_length=300)),
                 ('value', models.FloatField(default=0)),
-                ('fold', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tallies', to='classifier.fold')),
+                ('fold', models.ForeignKey(db_index=False, on_delete=django.db.models.deletion.CASCADE, related_name='tallies', to='classifier.tallyprogress')),
             ],
             options={
                 'ordering': ['fold', 'key'],

@@ -1,7 +1,7 @@
 """The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
 specialist learns, predictions, scores, gate, draws."""
 
-from classifier.models.api_keys import Allowance, ApiKey, KeptReply
+from classifier.models.api_keys import Allowance, ApiKey, StoredReply
 from classifier.models.audit_draw import AuditDraw
 from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel
@@ -17,7 +17,7 @@ from classifier.models.prediction import Failure, Prediction
 from classifier.models.process import ProcessHeartbeat
 from classifier.models.scoring import Score, Scorer
 from classifier.models.specialist import Encoding, Example, SpecialistVersion, Vector
-from classifier.models.tally import Fold, Tally
+from classifier.models.tally import Tally, TallyProgress
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import Ticket
 from classifier.models.verdict import Reason, Verdict
@@ -38,9 +38,9 @@ __all__ = [
     "Event",
     "Example",
     "Failure",
-    "Fold",
+    "TallyProgress",
     "Gate",
-    "KeptReply",
+    "StoredReply",
     "HelpDesk",
     "Lease",
     "Mailbox",

@@ -80,7 +80,7 @@ class Allowance(models.Model):
         return f"{self.used} in {self.window}"
 
 
-class KeptReply(models.Model):
+class StoredReply(models.Model):
     """The first answer to a request with an Idempotency-Key; without a status while that is under way."""
 
     key = models.ForeignKey(ApiKey, models.CASCADE, db_index=False, related_name="replies")

@@ -14,7 +14,7 @@ from classifier.models.contract import ContractVersion
 from classifier.models.taxonomy import Category, Sentiment, _no_separator
 
 
-def plain(text: str) -> str:
+def normalized_text(text: str) -> str:
     """The text as it is compared and kept: forms send other line ends than were stored."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
@@ -48,7 +48,7 @@ class Draft(models.Model):
         return self.name
 
     def clean(self) -> None:
-        self.instructions = plain(self.instructions)
+        self.instructions = normalized_text(self.instructions)
         if self.instructions == INSTRUCTIONS:
             self.instructions = ""
 
@@ -110,17 +110,17 @@ class DraftLabel(models.Model):
         return self.category_id or self.sentiment_id
 
     def clean(self) -> None:
-        self.examples = plain(self.examples)
+        self.examples = normalized_text(self.examples)
         # It is typed into a box that takes several lines, and stands on one in the prompt.
         self.description = " ".join(self.description.splitlines())
 
 
-def base_of(label: Category | Sentiment | DraftLabel, parent: int | None) -> dict[str, Any]:
+def label_snapshot(label: Category | Sentiment | DraftLabel, parent: int | None) -> dict[str, Any]:
     """What a draft keeps of a label, to tell later what it changes itself and what changed elsewhere."""
     return {
         "name": label.name,
         "description": label.description,
-        "examples": plain(label.examples),
+        "examples": normalized_text(label.examples),
         "position": label.position,
         "parent": parent,
     }

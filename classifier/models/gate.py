@@ -149,11 +149,11 @@ class Gate(models.Model):
             "model": self.primary,
         }
 
-    def primary_in_charge(self) -> LanguageModel:
+    def active_primary(self) -> LanguageModel:
         """The chosen primary, or an embedded model while the primary's key is missing (one query then)."""
-        return LanguageModel.objects.standing_in() if self.missing_key else self.primary
+        return LanguageModel.objects.fallback() if self.missing_key else self.primary
 
-    def second_in_charge(self) -> LanguageModel | None:
+    def active_second_opinion(self) -> LanguageModel | None:
         """The chosen second opinion, unless its key is missing or its family is that of the primary in charge."""
         second = self.second_opinion
         if second is None or second.provider.missing_key or not self.is_of_another_family(second):
@@ -162,10 +162,10 @@ class Gate(models.Model):
 
     def is_of_another_family(self, language_model: LanguageModel) -> bool:
         """Than the primary in charge, so that its opinion is a second one."""
-        return language_model.family != self.primary_in_charge().family
+        return language_model.family != self.active_primary().family
 
     @property
-    def front_hindrance(self) -> str:
+    def front_inactive_reason(self) -> str:
         """Why the model chosen to stand in front is not asked; empty where it is (a query of one that learns), and
         where none is chosen.
         """
@@ -174,10 +174,10 @@ class Gate(models.Model):
             return ""
         if variable := front.provider.missing_key:
             return _("%s is missing") % variable
-        if front.learning and not SpecialistVersion.objects.serving():
+        if front.learning and not SpecialistVersion.objects.live_pk():
             return str(_("it has learned nothing yet"))
-        return str(_("it labels every ticket as it is")) if front == self.primary_in_charge() else ""
+        return str(_("it labels every ticket as it is")) if front == self.active_primary() else ""
 
-    def front_in_charge(self) -> LanguageModel | None:
+    def active_front(self) -> LanguageModel | None:
         """The model that is asked before the primary, if one is chosen and nothing keeps it from answering."""
-        return None if self.front_hindrance else self.front
+        return None if self.front_inactive_reason else self.front

@@ -63,7 +63,7 @@ class HelpDesk(Destination):
     )
 
     objects = HelpDeskQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["rests_until"])
+    history = HistoricalRecords(excluded_fields=["paused_until"])
 
     class Meta(Destination.Meta):
         verbose_name = _("help desk")

@@ -87,28 +87,28 @@ class Learning(models.TextChoices):
 
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
-    def embedded(self) -> LanguageModel:
+    def zero_shot(self) -> LanguageModel:
         """The model that needs no key and no labels. Raises LanguageModel.DoesNotExist before the catalogue is
         loaded.
         """
         here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
         return here.filter(learning=Learning.NOTHING).earliest("pk")
 
-    def standing_in(self) -> LanguageModel:
+    def fallback(self) -> LanguageModel:
         """The best model that needs no key: the specialist, once a version of it serves (one query)."""
-        serving = models.Exists(SpecialistVersion.objects.filter(in_service=True))
+        serving = models.Exists(SpecialistVersion.objects.filter(live=True))
         plain, learns = models.Q(learning=Learning.NOTHING), models.Q(serving, learning=Learning.SPECIALIST)
         here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
         return here.order_by("-learning", "pk")[0]
 
-    def answering(self) -> list[LanguageModel]:
+    def with_keys(self) -> list[LanguageModel]:
         """The models whose provider lacks no key; not those behind a local server, which may not be running, nor those
         that would learn and have not.
         """
         language_models = self.select_related("provider").exclude(
             provider__kind=Provider.Kind.CHAT, provider__api_key_env=""
         )
-        if SpecialistVersion.objects.serving() is None:
+        if SpecialistVersion.objects.live_pk() is None:
             language_models = language_models.filter(learning=Learning.NOTHING)
         return [language_model for language_model in language_models if not language_model.provider.missing_key]
 

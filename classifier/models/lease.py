@@ -9,10 +9,10 @@ from django.db import models
 from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
-Row = TypeVar("Row", bound="Leasable")
+LeasableT = TypeVar("LeasableT", bound="Leasable")
 
 
-class LeasableQuerySet(models.QuerySet[Row]):
+class LeasableQuerySet(models.QuerySet[LeasableT]):
     def free(self) -> Self:
         """In nobody's hands, and not put off."""
         return self.filter(available_at__lte=Now())
@@ -33,7 +33,7 @@ class Leasable(models.Model):
         abstract = True
 
     @property
-    def in_hand(self) -> LeasableQuerySet[Self]:
+    def still_held(self) -> LeasableQuerySet[Self]:
         """This row in the database, for as long as no other owner has taken it since it was read."""
         return LeasableQuerySet(type(self)).filter(pk=self.pk, owner=self.owner)
 

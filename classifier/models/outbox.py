@@ -20,7 +20,7 @@ from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.ticket import Ticket
 from classifier.security.secrets_from_env import names_a_variable
 
-queued = Signal()
+delivery_queued = Signal()
 """Sent after the commit that left something to be sent."""
 
 
@@ -29,7 +29,7 @@ class Destination(models.Model):
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     active = models.BooleanField(_("active"), default=True)
-    rests_until = models.DateTimeField(
+    paused_until = models.DateTimeField(
         _("left alone until"), null=True, editable=False, help_text=_("It failed a moment ago, or asked for a pause.")
     )
 
@@ -49,7 +49,7 @@ class OutgoingQuerySet(LeasableQuerySet[Any]):
         """Waiting, and free for a worker to take."""
         return self.waiting().free()
 
-    def ask_again(self) -> int:
+    def requeue(self) -> int:
         """Have these go out once more, however they stand; what is under way meanwhile goes again afterwards. Returns
         how many.
         """
@@ -96,7 +96,7 @@ class Outgoing(Leasable):
         ]
 
 
-class Kind(models.TextChoices):
+class EventKind(models.TextChoices):
     """What events there are."""
 
     CLASSIFIED = "ticket.classified", _("a ticket was classified")
@@ -108,9 +108,9 @@ class Kind(models.TextChoices):
     TEST = "webhook.test", _("a test")
 
 
-def every_kind() -> list[str]:
+def all_event_kinds() -> list[str]:
     """What a webhook may want; a test comes when somebody asks for it."""
-    return [kind.value for kind in Kind if kind != Kind.TEST]
+    return [kind.value for kind in EventKind if kind != EventKind.TEST]
 
 
 class WebhookQuerySet(models.QuerySet["Webhook"]):
@@ -132,10 +132,10 @@ class Webhook(Destination):
         validators=[names_a_variable],
         help_text=_("Name of the environment variable that holds the signing secret: whsec_ and then base64."),
     )
-    kinds = models.JSONField(_("events"), default=every_kind)
+    kinds = models.JSONField(_("events"), default=all_event_kinds)
 
     objects = WebhookQuerySet.as_manager()
-    history = HistoricalRecords(excluded_fields=["rests_until"])
+    history = HistoricalRecords(excluded_fields=["paused_until"])
 
     class Meta(Destination.Meta):
         verbose_name = _("webhook")
@@ -146,7 +146,7 @@ class Event(models.Model):
     """Something that happened, in the words in which others are told; written along with what it tells of."""
 
     uid = models.UUIDField(default=uuid4, unique=True, editable=False)
-    kind = models.CharField(_("kind"), max_length=30, choices=Kind)
+    kind = models.CharField(_("kind"), max_length=30, choices=EventKind)
     created_at = models.DateTimeField(_("when"), default=timezone.now, db_index=True)
     data = models.JSONField(_("data"))
     ticket = models.ForeignKey(Ticket, models.CASCADE, null=True, related_name="+")

@@ -73,10 +73,10 @@ class Prediction(Attempt):
         ]
 
     def __str__(self) -> str:
-        return f"{self.category} | {self.sentiment} ({self.shown_confidence})"
+        return f"{self.category} | {self.sentiment} ({self.displayed_confidence})"
 
     @property
-    def shown_confidence(self) -> str:
+    def displayed_confidence(self) -> str:
         return shown(self.confidence)
 
     def same_label(self, other: Prediction) -> bool:

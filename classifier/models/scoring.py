@@ -14,12 +14,15 @@ from classifier.scoring.signals import Signals
 
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):
-    def serving(self, language_model: LanguageModel) -> Scorer:
+    def live_for(self, language_model: LanguageModel) -> Scorer:
         """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
-        found = self.filter(language_model=language_model, in_service=True).first()
+        found = self.filter(language_model=language_model, live=True).first()
         if found is None:
-            built_in = {"weights": Weights.built_in().as_json(), "witness_id": SpecialistVersion.objects.serving()}
-            found, _created = self.get_or_create(language_model=language_model, in_service=True, defaults=built_in)
+            built_in = {
+                "weights": Weights.built_in().as_json(),
+                "specialist_version_id": SpecialistVersion.objects.live_pk(),
+            }
+            found, _created = self.get_or_create(language_model=language_model, live=True, defaults=built_in)
         return found
 
 
@@ -27,7 +30,7 @@ class Scorer(models.Model):
     """Weights of signals, and the version of the specialist whose word is one of them; frozen once it is fitted."""
 
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="scorers", verbose_name=_("model"))
-    witness = models.ForeignKey(
+    specialist_version = models.ForeignKey(
         SpecialistVersion,
         models.PROTECT,
         null=True,
@@ -38,7 +41,7 @@ class Scorer(models.Model):
     labels = models.PositiveIntegerField(_("labels"), default=0, help_text="Answers that people judged, to fit it on.")
     tried = models.PositiveIntegerField(default=0, help_text="Answers that people had judged when another was fitted.")
     figures = models.JSONField(default=dict)
-    in_service = models.BooleanField(default=True)
+    live = models.BooleanField(default=True)
     fitted_at = models.DateTimeField(_("fitted"), auto_now_add=True)
 
     objects = ScorerQuerySet.as_manager()
@@ -47,7 +50,7 @@ class Scorer(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["language_model"], condition=Q(in_service=True), name="scorer_one_serves_a_model"
+                fields=["language_model"], condition=Q(live=True), name="scorer_one_serves_a_model"
             ),
         ]
 

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 logger = logging.getLogger(__name__)
 
 
-def digest_of(text: str) -> str:
+def text_digest(text: str) -> str:
     """What a text is known by, whichever ticket it stands in."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
@@ -93,9 +93,9 @@ class VersionQuerySet(models.QuerySet["SpecialistVersion"]):
         """The figures alone."""
         return self.defer("weights", "taught")
 
-    def serving(self) -> int | None:
+    def live_pk(self) -> int | None:
         """The key of the one in service, if any has been promoted."""
-        return self.filter(in_service=True).values_list("pk", flat=True).first()
+        return self.filter(live=True).values_list("pk", flat=True).first()
 
 
 class SpecialistVersion(models.Model):
@@ -113,9 +113,9 @@ class SpecialistVersion(models.Model):
     weights = models.BinaryField(null=True, editable=False)
     sha256 = models.CharField(max_length=64, blank=True, editable=False)
     promoted = models.BooleanField(_("promoted"), default=False, editable=False)
-    in_service = models.BooleanField(_("in service"), default=False, editable=False)
-    served_since = models.DateTimeField(_("in service since"), null=True, editable=False)
-    chosen_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
+    live = models.BooleanField(_("live"), default=False, editable=False)
+    live_since = models.DateTimeField(_("live since"), null=True, editable=False)
+    pinned_by = models.ForeignKey(User, models.SET_NULL, null=True, editable=False, related_name="+")
 
     objects = VersionQuerySet.as_manager()
 
@@ -124,9 +124,9 @@ class SpecialistVersion(models.Model):
         verbose_name = _("version of the specialist")
         verbose_name_plural = _("versions of the specialist")
         constraints = [
-            models.UniqueConstraint(fields=["in_service"], condition=Q(in_service=True), name="specialist_one_serves"),
+            models.UniqueConstraint(fields=["live"], condition=Q(live=True), name="specialist_one_serves"),
             models.CheckConstraint(
-                condition=Q(in_service=False) | (Q(weights__isnull=False) & ~Q(sha256="")),
+                condition=Q(live=False) | (Q(weights__isnull=False) & ~Q(sha256="")),
                 name="specialist_serves_with_weights",
             ),
         ]

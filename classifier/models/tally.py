@@ -5,7 +5,7 @@ from __future__ import annotations
 from django.db import models
 
 
-class Fold(models.Model):
+class TallyProgress(models.Model):
     """Up to which row a table has been counted, and which was its last when somebody looked before."""
 
     name = models.CharField(max_length=40, unique=True)
@@ -23,7 +23,7 @@ class Fold(models.Model):
 class Tally(models.Model):
     """One sum over the rows of a table that are counted. Written only by who has moved its fold on."""
 
-    fold = models.ForeignKey(Fold, models.CASCADE, related_name="tallies", db_index=False)
+    fold = models.ForeignKey(TallyProgress, models.CASCADE, related_name="tallies", db_index=False)
     key = models.CharField(max_length=300, help_text="What is counted, and of what kind: a JSON list of words.")
     value = models.FloatField(default=0)
 

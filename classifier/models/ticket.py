@@ -17,18 +17,18 @@ from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.taxonomy import Category, Sentiment
 from classifier.text import excerpt, storable
 
-arrived = Signal()
+tickets_arrived = Signal()
 """Sent after the commit that stored new tickets, with their `ticket_pks` (none where a chunk does not know them) and
 whether they came in `bulk`.
 """
 
-moved = Signal()
+state_changed = Signal()
 """Sent inside the transaction in which the classifier has moved tickets to another state, with `ticket_pks`, `state`.
 
 Who listens writes along with it, or stops it by raising.
 """
 
-recounting = Signal()
+history_requested = Signal()
 """Sent when a `ticket`'s history is told; who listens returns further events of it, as `(kind, event)` pairs."""
 
 
@@ -61,8 +61,8 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
 
     def search(self, typed: str) -> TicketQuerySet:
         """The latest with all these words, or longer ones that begin so; all where nothing typed is a word."""
-        wanted = search.words(typed)
-        return self.filter(pk__in=search.matching(wanted, self.db)) if wanted else self
+        wanted = search.search_words(typed)
+        return self.filter(pk__in=search.matching_tickets(wanted, self.db)) if wanted else self
 
     def count_to(self, most: int = 1_000) -> str:
         """How many there are, as text; counting stops at `most`, so that no page grows with the table."""
@@ -79,14 +79,14 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class TicketPage:
     """Tickets newest first, and the key to go on before; found by key, so the last page costs what the first does."""
 
     tickets: list[Ticket]
     next_before: int | None
 
     @classmethod
-    def of(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> Page:
+    def load(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> TicketPage:
         """The page of tickets whose key is below `before`; whatever is no number means the first page."""
         if before.isdecimal() and len(before) < 19:
             tickets = tickets.filter(pk__lt=int(before))
@@ -177,12 +177,12 @@ class Ticket(Leasable):
         events: list[tuple[str, Any]] = [("prediction", one) for one in predictions]
         events += [("failure", one) for one in failures]
         events += [("verdict", one) for one in verdicts]
-        for _listener, told in recounting.send(Ticket, ticket=self):
+        for _listener, told in history_requested.send(Ticket, ticket=self):
             events += cast("list[tuple[str, Any]]", told)
         return sorted(events, key=lambda event: event[1].created_at)
 
     @property
-    def told_state(self) -> State:
+    def visible_state(self) -> State:
         """As pages tell it: of a sealed ticket not even whether the models' answer had passed."""
         return self.State.HELD if self.sealed else self.State(self.state)
 
@@ -191,4 +191,4 @@ class Ticket(Leasable):
 
 
 def _announce(ticket_pks: Sequence[int], bulk: bool) -> None:
-    arrived.send(Ticket, ticket_pks=list(ticket_pks), bulk=bulk)
+    tickets_arrived.send(Ticket, ticket_pks=list(ticket_pks), bulk=bulk)

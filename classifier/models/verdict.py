@@ -88,7 +88,7 @@ class Verdict(models.Model):
         return self._by_confidence() if self.epoch.mode == Mode.CONFIDENCE else self._by_score()
 
     @property
-    def threshold_then(self) -> str:
+    def required_threshold(self) -> str:
         """What it had to reach, for the ticket's history."""
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         if threshold is None:
@@ -116,13 +116,13 @@ class Verdict(models.Model):
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         return {
             "model": first.language_model,
-            "confidence": first.shown_confidence,
+            "confidence": first.displayed_confidence,
             "score": shown(self.epoch.value(self.score), 3) if self.score else "?",
             "threshold": "" if threshold is None else shown(threshold, 2 if self.epoch.mode == Mode.CONFIDENCE else 3),
         }
 
 
-def with_labels(tickets: TicketQuerySet) -> TicketQuerySet:
+def with_current_verdicts(tickets: TicketQuerySet) -> TicketQuerySet:
     """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
     current = Verdict.objects.current().select_related(
         "prediction__category",

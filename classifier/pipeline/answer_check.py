@@ -82,8 +82,8 @@ def _vouched(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) ->
 
 
 def _testified(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> list[bool]:
-    version = scorer.witness_id if scorer else SpecialistVersion.objects.serving()
-    heard = scoring.witness(version).testify([_without_names(one) for one in answers], terms)
+    version = scorer.specialist_version_id if scorer else SpecialistVersion.objects.live_pk()
+    heard = scoring.specialist_predictor(version).predict([_without_names(one) for one in answers], terms)
     return [
         not heard.foreign[row]
         and _says(heard.category.by_all[row], one.category, terms.categories, ABOVE_CHANCE)

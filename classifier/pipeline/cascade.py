@@ -41,7 +41,7 @@ class Cascade:
 
     def __init__(self, settings: Gate, version: ContractVersion, sink: Sink) -> None:
         self._settings, self._version, self._sink = settings, version, sink
-        self._primary, self._front = settings.primary_in_charge(), settings.front_in_charge()
+        self._primary, self._front = settings.active_primary(), settings.active_front()
         self._epoch = gate.epoch_in_force(settings, version)
         self._front_outcomes: dict[int, Outcome] = {}
         self._answered_in_front: set[int] = set()
@@ -99,7 +99,7 @@ class Cascade:
         """
         answered = [one for one in unsure if isinstance(one.outcome, Prediction)]
         asked = [one for one in answered if not self._sink.is_for_audit(self._epoch, one)]
-        second = self._settings.second_in_charge()
+        second = self._settings.active_second_opinion()
         if second and second != self._front:
             groups = self._sink.label([one.ticket for one in asked], second, self._version)
             return {ticket.pk: outcome for group in groups for ticket, outcome in group}

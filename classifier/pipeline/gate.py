@@ -24,7 +24,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from classifier.models.ticket import moved
+from classifier.models.ticket import state_changed
 from classifier.pipeline import answer_check, audit_sampling
 from classifier.pipeline import scoring as answer_scoring
 from classifier.pipeline.predict import Labelled, Outcome
@@ -54,14 +54,14 @@ def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
 
     Where a threshold is certified it is for the answers as they come out of the whole cascade.
     """
-    language_model = settings.primary_in_charge()
+    language_model = settings.active_primary()
     if settings.mode == Mode.CONFIDENCE:
         return epoch_of(language_model, version, settings.threshold)
-    front = settings.front_in_charge()
+    front = settings.active_front()
     frozen: dict[str, Any] = {
         "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
         "about": settings.about,
-        "scorer": Scorer.objects.serving(language_model),
+        "scorer": Scorer.objects.live_for(language_model),
         "front": front,
         "front_threshold": settings.front_threshold if front else None,
     }
@@ -71,7 +71,7 @@ def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
 def _running(mode: Mode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
     front: LanguageModel | None = frozen.get("front")
     learns = language_model.learning or (front and front.learning)
-    serving = SpecialistVersion.objects.serving() if learns else None
+    serving = SpecialistVersion.objects.live_pk() if learns else None
     parts = [
         mode.value,
         language_model.pk,
@@ -202,4 +202,4 @@ def conclude(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcom
         tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
         if tickets:
             Ticket.objects.filter(pk__in=tickets).update(state=state, owner=None)
-            moved.send(Ticket, ticket_pks=tickets, state=state)
+            state_changed.send(Ticket, ticket_pks=tickets, state=state)

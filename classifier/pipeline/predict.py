@@ -7,7 +7,7 @@ from django.db import transaction
 from django.db.models import Q
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
-from classifier.inference.asking import ask_all
+from classifier.inference.ask_models import ask_all
 from classifier.models import (
     Category,
     ContractVersion,
@@ -38,7 +38,7 @@ def label(
     A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
     asked about again. A failure for want of budget is not stored: nobody was asked.
     """
-    serving = SpecialistVersion.objects.serving() if language_model.learning else None
+    serving = SpecialistVersion.objects.live_pk() if language_model.learning else None
     answered = Prediction.objects.filter(
         ticket__in=tickets, language_model=language_model, contract=version, version=serving
     )

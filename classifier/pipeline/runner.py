@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from classifier.contract.types import FailureKind
 from classifier.embeddings import vector_store
 from classifier.leases import leases
-from classifier.log_context import about
+from classifier.log_context import log_fields
 from classifier.models import ContractVersion, Epoch, Failure, Gate, LanguageModel, Score, Scorer, Ticket
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import claims, gate, predict, scoring
@@ -24,13 +24,13 @@ def work_off(*, more_waits: Callable[[], None] = lambda: None) -> bool:
     `more_waits` is called before the work begins, so that somebody else can take the next batch meanwhile.
     """
     settings = Gate.current()
-    size = settings.primary_in_charge().hand_size
+    size = settings.active_primary().hand_size
     tickets = claims.claim(size)
     more = len(tickets) == size
     if more:
         more_waits()
     if tickets:
-        with leases.keep(tickets), about(tickets=[ticket.pk for ticket in tickets]):
+        with leases.renewing(tickets), log_fields(tickets=[ticket.pk for ticket in tickets]):
             classify(tickets, settings)
     return more
 
@@ -44,14 +44,14 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
         return
     _give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], settings, version)
     Cascade(settings, version, Stored()).run([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS])
-    if settings.primary_in_charge().is_embedded or (settings.front and settings.front.is_embedded):
+    if settings.active_primary().is_embedded or (settings.front and settings.front.is_embedded):
         # Encoded a moment ago: now they are only stored.
-        vector_store.of([ticket.text for ticket in tickets])
+        vector_store.embeddings_for([ticket.text for ticket in tickets])
 
 
 def _give_up(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion) -> None:
     if tickets:
-        labelled = predict.give_up(tickets, settings.primary_in_charge(), version)
+        labelled = predict.give_up(tickets, settings.active_primary(), version)
         epoch = gate.epoch_in_force(settings, version)
         gate.conclude(epoch, gate.weigh(epoch, labelled, version), {})
 

@@ -14,13 +14,13 @@ from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
 from classifier.models import ContractVersion, Prediction, Score, Scorer, SpecialistVersion
 from classifier.models.language_models import Learning
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline.predict import Labelled
 from classifier.scoring.signals import OfAxis, Signals
 
 if TYPE_CHECKING:
-    from classifier.inference.backends.witness import OfAxis as Said
-    from classifier.inference.backends.witness import Witness
+    from classifier.inference.backends.specialist_predictor import LabelProbabilities as Said
+    from classifier.inference.backends.specialist_predictor import SpecialistPredictor
 
 
 class Given(NamedTuple):
@@ -42,7 +42,7 @@ def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -
     fresh = [one for one in labelled if isinstance(one.outcome, Prediction) and one.outcome.pk not in scores]
     if fresh:
         # Whoever else scores the same answers comes to the same figures.
-        known_vectors = vector_store.of([ticket.text for ticket, _said in fresh])
+        known_vectors = vector_store.embeddings_for([ticket.text for ticket, _said in fresh])
         Score.objects.bulk_create(_scored(fresh, scorer, version, known_vectors), ignore_conflicts=True)
         scores |= {score.prediction_id: score for score in known.all()}
     return {ticket.pk: scores[said.pk] for ticket, said in predictions}
@@ -57,7 +57,7 @@ def unstored(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVers
 
 def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
     """The signals of predictions as this scorer sees them, in order; only vectors of the tickets are stored."""
-    return _signals(labelled, scorer, version, vector_store.of([ticket.text for ticket, _said in labelled]))
+    return _signals(labelled, scorer, version, vector_store.embeddings_for([ticket.text for ticket, _said in labelled]))
 
 
 def _of_axis(
@@ -80,16 +80,16 @@ def _of_axis(
 
 
 @lru_cache(maxsize=3)
-def witness(version_pk: int | None) -> Witness:
+def specialist_predictor(version_pk: int | None) -> SpecialistPredictor:
     """The witness that this version of the specialist is, or one that knows the labels by their descriptions alone."""
-    from classifier.inference.backends.witness import Witness
+    from classifier.inference.backends.specialist_predictor import SpecialistPredictor
     from classifier.learning.weights import Learned
 
     if version_pk is None:
         learned = Learned.nothing()
     else:
         learned = SpecialistVersion.objects.get(pk=version_pk).learned_or_nothing()
-    return Witness(settings.ENCODER_FILE, settings.TOKENIZER_FILE, learned)
+    return SpecialistPredictor(settings.ENCODER_FILE, settings.TOKENIZER_FILE, learned)
 
 
 def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion) -> Given:
@@ -112,7 +112,9 @@ def _signals(
     given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
     if not given:
         return []
-    testimony = witness(scorer.witness_id).testify([one.text for one in given], version.terms, known)
+    testimony = specialist_predictor(scorer.specialist_version_id).predict(
+        [one.text for one in given], version.terms, known
+    )
     categories = [option.name for option in version.terms.categories]
     sentiments = [option.name for option in version.terms.sentiments]
     learning = scorer.language_model.learning if scorer.language_model.is_embedded else None
@@ -141,6 +143,6 @@ def _scored(
             prediction=said,
             scorer=scorer,
             signals=signals.as_json(),
-            digest=digest_of(ticket.text),
+            digest=text_digest(ticket.text),
             **weights.probabilities(signals, said.category_id)._asdict(),
         )

@@ -60,7 +60,7 @@ def label(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds
 
 def _work_off(tickets: Sequence[Ticket], gate: Gate) -> None:
     try:
-        with leases.keep(tickets):
+        with leases.renewing(tickets):
             runner.classify(tickets, gate)
     except Exception:
         # Perhaps nobody waits any more who would hear of it.

@@ -70,7 +70,7 @@ def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
     facts = [(_("What decided"), str(mode.label)), (_("Threshold then"), _threshold(mode, threshold))]
     if mode == Mode.CONFIDENCE:
         assert verdict.prediction  # noqa: S101 - whoever asks has seen to it
-        return [*facts, (_("Stated confidence"), verdict.prediction.shown_confidence)]
+        return [*facts, (_("Stated confidence"), verdict.prediction.displayed_confidence)]
     return [*facts, (_("Had to be right"), str(About(verdict.epoch.about).label))]
 
 

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from classifier.database.batches import chunked
 from classifier.models import AuditDraw, Erasure, Event, Example, Failure, Prediction, SpecialistVersion, Ticket, Vector
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.models.ticket import TicketQuerySet
 from classifier.privacy import traces
 from classifier.privacy.redaction import ERASED, Wiping
@@ -140,7 +140,7 @@ def _wipe_said(tickets: Sequence[Ticket], wiping: Wiping) -> None:
 
 def _wipe_learned(tickets: Sequence[Ticket], wiping: Wiping) -> None:
     """What is taught of them, and where they lie. Versions that have learned them already are named."""
-    digests = {digest_of(text) for text in wiping.texts}
+    digests = {text_digest(text) for text in wiping.texts}
     examples = Example.objects.filter(Q(ticket__in=tickets) | Q(digest__in=digests if wiping.thorough else ()))
     keys = list(examples.values_list("pk", flat=True))
     wiping.count("examples", examples.delete()[0])

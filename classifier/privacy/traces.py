@@ -15,7 +15,7 @@ from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
 from classifier.form_recovery import KEPT_INPUT
-from classifier.models import Category, ContractVersion, DraftLabel, KeptReply, Sentiment
+from classifier.models import Category, ContractVersion, DraftLabel, Sentiment, StoredReply
 from classifier.privacy.redaction import Wiping
 
 
@@ -23,7 +23,7 @@ def wipe(ticket_pks: Sequence[int], wiping: Wiping) -> None:
     """What was put aside for a while: replies to be given again, input to be taken up, reports of failed tasks."""
     keys = "|".join(map(str, ticket_pks))
     about_them = Q(content__regex=rf'"(id|ticket)": ?({keys})[^0-9]')
-    replies = KeptReply.objects.filter(about_them | _containing("content", _as_in_json(wiping)))
+    replies = StoredReply.objects.filter(about_them | _containing("content", _as_in_json(wiping)))
     wiping.count("kept replies", replies.update(content="", headers={}))
     wiping.count("sessions", sum(_forget_input(session, wiping) for session in Session.objects.iterator()))
     if apps.is_installed("django_tasks_db"):

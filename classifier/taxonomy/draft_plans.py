@@ -12,14 +12,14 @@ from classifier.contract import prompt
 from classifier.contract.types import Option
 from classifier.models import Category, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy, Keyed
-from classifier.models.draft import base_of, plain
+from classifier.models.draft import label_snapshot, normalized_text
 from classifier.models.taxonomy import paths
 from classifier.taxonomy.label_changes import AnyLabel
 
 
 def own(instructions: str) -> str:
     """Instructions in place of the built-in ones; empty where they are those."""
-    text = plain(instructions)
+    text = normalized_text(instructions)
     return "" if text == prompt.INSTRUCTIONS else text
 
 
@@ -91,9 +91,11 @@ class LabelPlan:
                 self.began[key] = _state(key, row.base)
             if not row.dropped:
                 parent = keys[row.parent_id] if row.parent_id else None
-                self.drafted[key] = _state(key, base_of(row, parent))
+                self.drafted[key] = _state(key, label_snapshot(row, parent))
         active = {label.pk: label for label in labels}
-        self.now = {pk: _state(pk, base_of(label, _active_parent(label, active))) for pk, label in active.items()}
+        self.now = {
+            pk: _state(pk, label_snapshot(label, _active_parent(label, active))) for pk, label in active.items()
+        }
         self.names = full_names(self.drafted)
 
     def changes(self) -> Iterator[str]:

@@ -23,7 +23,7 @@ from django.utils.translation import gettext as _
 from classifier.contract import prompt
 from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate, Sentiment
 from classifier.models.contract import EmptyTaxonomy
-from classifier.models.draft import base_of
+from classifier.models.draft import label_snapshot
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
 from classifier.taxonomy.draft_plans import LabelPlan, Plan, own
@@ -74,7 +74,7 @@ def start(draft: Draft) -> None:
 
 def _copy(draft: Draft, label: AnyLabel, parent: int | None) -> DraftLabel:
     axis = DraftLabel.Axis.CATEGORY if isinstance(label, Category) else DraftLabel.Axis.SENTIMENT
-    base = base_of(label, parent)
+    base = label_snapshot(label, parent)
     values = {name: value for name, value in base.items() if name != "parent"}
     return DraftLabel(draft=draft, axis=axis, base=base, **values)
 

@@ -11,7 +11,7 @@ from simple_history.utils import bulk_update_with_history, update_change_reason
 
 from classifier import tasks
 from classifier.models import Category, DraftLabel, Sentiment, Ticket
-from classifier.models.ticket import TicketQuerySet, moved
+from classifier.models.ticket import TicketQuerySet, state_changed
 
 AnyLabel = Category | Sentiment
 CHUNK = 5_000
@@ -146,8 +146,8 @@ def _reopen(pks: list[int]) -> int:
         .values_list("pk", flat=True)
     )
     Ticket.objects.filter(pk__in=still_open).release(state=Ticket.State.NEW, attempts=0)
-    moved.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
-    transaction.on_commit(tasks.nudge, robust=True)
+    state_changed.send(Ticket, ticket_pks=still_open, state=Ticket.State.NEW)
+    transaction.on_commit(tasks.enqueue_classification, robust=True)
     return len(still_open)
 
 

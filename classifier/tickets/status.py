@@ -41,7 +41,7 @@ class Standing:
         return cls(
             category=category,
             sentiment=sentiment,
-            confidence=label.prediction.shown_confidence,
+            confidence=label.prediction.displayed_confidence,
             reason=_reason(ticket),
             verdict=current_verdict(ticket),
         )

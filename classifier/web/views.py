@@ -20,8 +20,8 @@ from django.views.decorators.http import require_GET, require_http_methods
 from classifier import form_recovery
 from classifier.form_recovery import keeps_input
 from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Verdict
-from classifier.models.ticket import Page
-from classifier.models.verdict import with_labels
+from classifier.models.ticket import TicketPage
+from classifier.models.verdict import with_current_verdicts
 from classifier.pipeline import verdict_explanation
 from classifier.tickets import explanations
 from classifier.tickets.status import Standing, history
@@ -40,7 +40,7 @@ MAY_KNOW_WHY = ("review.set_accuracy_target", "classifier.view_score")
 def inbox(request: HttpRequest) -> HttpResponse:
     state = request.GET.get("state", "")
     tickets = Ticket.objects.in_state(state) if state in Ticket.State.values else Ticket.objects.all()
-    page = Page.of(with_labels(tickets), before=request.GET.get("before", ""))
+    page = TicketPage.load(with_current_verdicts(tickets), before=request.GET.get("before", ""))
     numbers = {value: Ticket.objects.in_state(value).count_to() for value in Ticket.State.values}
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
@@ -95,7 +95,7 @@ def _typed_before(request: HttpRequest) -> dict[str, Any]:
 @require_GET
 @permission_required("classifier.view_ticket", raise_exception=True)
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(with_labels(Ticket.objects.all()), pk=pk)
+    found = get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk)
     whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
     told = history(found)
     context = {

@@ -16,7 +16,7 @@ from django.utils.translation import gettext as _
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.database.batches import chunked
-from classifier.inference.asking import Asking
+from classifier.inference.ask_models import ResultStream
 from classifier.leases import leases
 from review.benchmark import metrics, runs
 from review.benchmark.grading import Judge
@@ -49,7 +49,7 @@ def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) 
 
 def _stop(run: Run, note: str) -> None:
     """Ask no further, unless somebody else works it off by now."""
-    run.in_hand.filter(state=Run.State.RUNNING).update(state=Run.State.STOPPED, note=note[:300])
+    run.still_held.filter(state=Run.State.RUNNING).update(state=Run.State.STOPPED, note=note[:300])
 
 
 @transaction.atomic(durable=True)
@@ -92,7 +92,7 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
             items.append(item)
             yield item.gold.text
 
-    asking = Asking(texts(), contender.language_model, version, examples=contender.examples)
+    asking = ResultStream(texts(), contender.language_model, version, examples=contender.examples)
     for group in asking:
         # Who was not asked for want of money has not failed.
         asked = [(items[place], answer) for place, answer in group if not _is_unpaid(answer)]
@@ -100,7 +100,7 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
             told(contender, result.item, result)
         if len(asked) < len(group):
             _stop(run, str(group[-1][1]))
-        if not run.in_hand.filter(state=Run.State.RUNNING).exists():
+        if not run.still_held.filter(state=Run.State.RUNNING).exists():
             asking.stop()
 
 
@@ -185,4 +185,4 @@ def _finish(run: Run, contenders: Sequence[Contender]) -> None:
             contender.figures = metrics.figures(rows[contender.pk])
             contender.save(update_fields=["figures"])
         finished = {"state": Run.State.FINISHED, "finished_at": timezone.now(), "comparisons": comparisons}
-        run.in_hand.update(**finished)
+        run.still_held.update(**finished)

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference import budget, few_shot
-from classifier.inference.asking import ask_all
+from classifier.inference.ask_models import ask_all
 from classifier.ingest.readers import ticket_rows
 from classifier.models import ContractVersion
 from review.benchmark.grading import Judge
@@ -57,8 +57,8 @@ def _item(name: str, record: ticket_rows.Row | ticket_rows.Rejection, version: C
 
 def estimate(entry: Entry, items: Sequence[Item]) -> Decimal:
     """About what asking will cost: tokens by the length of what is sent, one request for each item."""
-    prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
-    return sum((budget.expected(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
+    prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
+    return sum((budget.expected_cost(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
 
 
 def scored(entry: Entry, items: Sequence[Item], told: Told) -> list[Scored]:

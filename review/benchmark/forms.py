@@ -139,8 +139,8 @@ class StartForm(forms.Form):
         gate = Gate.objects.select_related("primary__provider").first()
         if gate is None:
             return ""
-        language_model = gate.primary_in_charge()
-        shown = f"{language_model.pk}-{few_shot.number_for(language_model)}"
+        language_model = gate.active_primary()
+        shown = f"{language_model.pk}-{few_shot.example_count(language_model)}"
         return shown if shown in self._runners else str(language_model.pk)
 
     def _contracts_to_choose(self) -> Iterable[tuple[str, SafeString]]:
@@ -204,7 +204,7 @@ def _runners() -> dict[str, Runner]:
     runners, solved = {}, Example.objects.exists()
     for language_model in LanguageModel.objects.select_related("provider"):
         runners[str(language_model.pk)] = Runner(language_model)
-        shown = few_shot.number_for(language_model, language_model.examples or USUAL_EXAMPLES)
+        shown = few_shot.example_count(language_model, language_model.examples or USUAL_EXAMPLES)
         if solved and shown and not language_model.provider.missing_key:
             runners[f"{language_model.pk}-{shown}"] = Runner(language_model, shown)
     return runners

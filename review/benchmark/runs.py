@@ -42,7 +42,7 @@ class Entry(NamedTuple):
     @property
     def shown(self) -> int:
         """How many solved tickets it is shown; none where it cannot be shown any."""
-        return few_shot.number_for(self.language_model, self.examples)
+        return few_shot.example_count(self.language_model, self.examples)
 
     @property
     def name(self) -> str:
@@ -110,9 +110,9 @@ def start(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = Non
 def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
     """About what a contender will cost: tokens by the length of what is sent, one request for each item."""
     texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
-    prompt = len(entry.contract.system_prompt) + few_shot.length_of(entry.shown)
+    prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     number: int = texts["number"]
-    return budget.expected(entry.language_model, prompt + int(texts["length"] or 0)) * number
+    return budget.expected_cost(entry.language_model, prompt + int(texts["length"] or 0)) * number
 
 
 def stop(run: Run, note: str = "") -> bool:

@@ -39,7 +39,7 @@ class Tool:
     @property
     def other_in_charge(self) -> LanguageModel | None:
         """Whom the gate asks, where that is somebody else."""
-        asked = self._gate.primary_in_charge()
+        asked = self._gate.active_primary()
         return None if asked.pk == self.contender.language_model_id else asked
 
     def _at(self, step: int) -> Gated:

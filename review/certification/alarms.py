@@ -14,7 +14,7 @@ from django.utils import timezone
 
 from classifier.integrations.webhooks import events
 from classifier.models import AuditDraw, Epoch, Ticket
-from classifier.models.outbox import Kind as Told
+from classifier.models.outbox import EventKind as Told
 from classifier.scoring.signals import Signals
 from review.certification import drift, epoch_opening
 from review.certification.drift import Seen, Watch

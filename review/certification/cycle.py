@@ -17,7 +17,7 @@ def run_certification() -> bool:
     """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
     they may pass by now.
     """
-    with leases.hold_alone("certification") as lease:
+    with leases.hold_named("certification") as lease:
         return lease is not None and _keep(lease)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from django.db import transaction
 
 from classifier.models import Ticket
-from classifier.models.outbox import Kind
+from classifier.models.outbox import EventKind
 from review.certification import alarms
 from review.models import Alarm
 from review.workflow import assigning, routing
@@ -31,5 +31,5 @@ def _ask(ticket_pks: Sequence[int]) -> int:
     pks = list(passed.select_for_update().order_by("pk").values_list("pk", flat=True))
     routing.ask_again(pks)
     assigning.on_moved(pks, Ticket.State.HELD)
-    routing.tell(Kind.REOPENED, pks)
+    routing.tell(EventKind.REOPENED, pks)
     return len(pks)

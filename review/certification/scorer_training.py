@@ -106,10 +106,10 @@ def _judgeable(epoch: Epoch) -> TicketQuerySet:
 def fit(epoch: Epoch, tried: int) -> Candidate | None:
     """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    serving = SpecialistVersion.objects.filter(in_service=True).first()
-    before, now = epoch.scorer, Scorer(language_model=epoch.language_model, witness=serving)
+    serving = SpecialistVersion.objects.filter(live=True).first()
+    before, now = epoch.scorer, Scorer(language_model=epoch.language_model, specialist_version=serving)
     latest = _judgeable(epoch).order_by("-pk").values_list("pk", flat=True)[:MOST]
-    tickets = _unlearned(list(latest), serving, before.witness)
+    tickets = _unlearned(list(latest), serving, before.specialist_version)
     if len(tickets) < FEWEST // 3:
         return None
     judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
@@ -177,7 +177,7 @@ class Reach(NamedTuple):
 def _is_certified_as_far(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
     """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
     # Scores are stored with their scorer; of one that does not take over they go again.
-    scorer.in_service = False
+    scorer.live = False
     scorer.save()
     beginning = epoch_opening.beginning(epoch, scorer)
     ledger.refresh_from_db()
@@ -202,9 +202,7 @@ def _put_in_service(candidate: Candidate, lease: Lease) -> Scorer | None:
     if not leases.renew([lease]):
         return None
     scorer = candidate.scorer
-    Scorer.objects.select_for_update().filter(language_model=scorer.language_model_id, in_service=True).update(
-        in_service=False
-    )
-    scorer.in_service = True
+    Scorer.objects.select_for_update().filter(language_model=scorer.language_model_id, live=True).update(live=False)
+    scorer.live = True
     scorer.save()
     return scorer

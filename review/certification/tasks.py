@@ -7,7 +7,7 @@ from django_tasks import task
 
 from classifier.background import enqueue_once
 from classifier.models import Epoch
-from classifier.tasks import nudge
+from classifier.tasks import enqueue_classification
 from review.certification import cycle
 
 
@@ -15,7 +15,7 @@ from review.certification import cycle
 def run_certification() -> None:
     """Bring the evidence up to date; tickets that a new threshold is about are judged again."""
     if cycle.run_certification():
-        nudge()
+        enqueue_classification()
 
 
 def run_certification_soon() -> None:

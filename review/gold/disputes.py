@@ -14,7 +14,7 @@ from django.db.models import Max
 from django.utils import timezone
 
 from classifier.models import Ticket
-from classifier.models.outbox import Kind
+from classifier.models.outbox import EventKind
 from review.duplicates.groups import groups_of
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel, ReviewSettings
@@ -90,7 +90,7 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
         )
         for number in (first_number, first_number + 1)
     )
-    routing.tell(Kind.REOPENED, [ticket.pk])
+    routing.tell(EventKind.REOPENED, [ticket.pk])
 
 
 @transaction.atomic(durable=True)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models import Category, Sentiment, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.models.ticket import MessageField
 from review.models.certification import Audit
 from review.models.duplicates import DuplicateGroup, Side
@@ -121,7 +121,7 @@ class GoldLabel(models.Model):
 
     @staticmethod
     def digest_of(text: str) -> str:
-        return digest_of(text)
+        return text_digest(text)
 
     @property
     def side(self) -> str:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from django.db.models import Count, QuerySet, Sum
 
-from classifier.tallies import Counts, Source
+from classifier.tallies import CountedTable, Counts
 from review.models import Decision, Result
 
 
@@ -22,6 +22,6 @@ def _measured(results: QuerySet[Result]) -> Counts:
 
 
 SOURCES = (
-    Source("decisions", Decision.objects.all, _decided),
-    Source("results", Result.objects.all, _measured),
+    CountedTable("decisions", Decision.objects.all, _decided),
+    CountedTable("results", Result.objects.all, _measured),
 )

@@ -257,7 +257,7 @@ class Card:
 
     def _of_model(self, prediction: Prediction) -> Opinion:
         label = self._label(prediction.category_id, prediction.sentiment_id)
-        return Opinion(**label, confidence=prediction.shown_confidence, words=prediction.reasoning)
+        return Opinion(**label, confidence=prediction.displayed_confidence, words=prediction.reasoning)
 
     def _of_person(self, decision: Decision) -> Opinion:
         return Opinion(**self._label(decision.category_id, decision.sentiment_id), words=decision.note)

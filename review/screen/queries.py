@@ -8,7 +8,7 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from classifier.database.sql import rows
+from classifier.database.sql import fetch_rows
 from classifier.models import Epoch, Failure, LanguageModel, Prediction, Score, Ticket, Verdict
 
 _SHOWN = ("text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
@@ -85,7 +85,7 @@ def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
     Raises Ticket.DoesNotExist.
     """
     found = ticket(pk)
-    for reason, threshold, fixed, mode, about, category, both, failure, *said in rows(_VERDICT, [pk]):
+    for reason, threshold, fixed, mode, about, category, both, failure, *said in fetch_rows(_VERDICT, [pk]):
         return found, Verdict(
             ticket=found,
             reason=reason,
@@ -123,18 +123,18 @@ def _listed(stored: Any) -> Any:
 
 def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:
     """What the same customer wrote before, latest first; nothing where the customer is not known."""
-    return [Earlier(*row) for row in rows(_EARLIER, [ticket.customer, ticket.pk, most])]
+    return [Earlier(*row) for row in fetch_rows(_EARLIER, [ticket.customer, ticket.pk, most])]
 
 
 def alike(group: int, ticket_pk: int, most: int) -> Alike:
     """What the other tickets of a group of near-duplicates tell, up to so many of them."""
-    return _told(rows(_ALIKE, [group, ticket_pk, most]))
+    return _told(fetch_rows(_ALIKE, [group, ticket_pk, most]))
 
 
 def beside(ticket: Ticket, group: int, most_earlier: int, most_alike: int) -> tuple[list[Earlier], Alike]:
     """Both of these at once."""
     values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
-    found = rows(_BESIDE, values)
+    found = fetch_rows(_BESIDE, values)
     earlier = [Earlier(*row) for row in found if row[0] is not None]
     return earlier, _told([row for row in found if row[0] is None])
 
@@ -147,4 +147,4 @@ def _told(found: list[tuple[Any, ...]]) -> Alike:
 
 def labels() -> list[tuple[Any, ...]]:
     """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
-    return rows(_LABELS, [])
+    return fetch_rows(_LABELS, [])

@@ -8,7 +8,7 @@ from statistics import median
 from django.contrib.auth.models import User
 from django.utils import timezone
 
-from classifier.database.sql import rows
+from classifier.database.sql import fetch_rows
 from review.models import Assignment, Decision
 
 COUNTED = 1_000
@@ -63,7 +63,7 @@ def bar_of(reviewer: User, lane: str) -> Bar:
     """One query, over this person's decisions of the day in the current time zone and no others."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
-    told = rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
+    told = fetch_rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
     ((labels, waiting),) = (numbers for pk, _undoes, _seconds, *numbers in told if pk is None)
     acts = sorted((act[:3] for act in told if act[0] is not None), reverse=True)
     undone = {undoes for _pk, undoes, _seconds in acts}

@@ -8,7 +8,7 @@ from django.db.models.functions import Substr
 
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.models import Example, Ticket, Verdict
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.text import excerpt
 
 MOST = 3
@@ -46,7 +46,7 @@ def _named(ticket: Ticket) -> list[int]:
 
 
 def _by_vector(ticket: Ticket) -> list[int]:
-    found = vector_store.stored([digest_of(ticket.text)])
+    found = vector_store.stored_embeddings([text_digest(ticket.text)])
     # One more than wanted, for the ticket itself may be among them.
     return [
         near.key for vector in found.values() for near in nearest_examples.index().nearest(vector[None], MOST + 1)[0]

@@ -98,8 +98,8 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
     if "back" in request.POST:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
         return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
-    in_hand = Assignment.objects.held_by(request.user).first()
-    return _go_on(request, lane_for(request, in_hand.lane if in_hand else ""), outcome)
+    still_held = Assignment.objects.held_by(request.user).first()
+    return _go_on(request, lane_for(request, still_held.lane if still_held else ""), outcome)
 
 
 @require_POST
@@ -156,8 +156,8 @@ def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @reviews
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
-    in_hand = Assignment.objects.held_by(request.user).filter(blind=False)
-    assignment = get_object_or_404(in_hand.select_related("ticket"), pk=pk)
+    still_held = Assignment.objects.held_by(request.user).filter(blind=False)
+    assignment = get_object_or_404(still_held.select_related("ticket"), pk=pk)
     template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
     context = {
         "assignment": assignment,

@@ -90,7 +90,7 @@ def _examples(taken: Sequence[Seen]) -> list[Typical]:
 
 
 def _learned() -> Axis:
-    serving = SpecialistVersion.objects.filter(in_service=True).values_list("pk", "sha256").first()
+    serving = SpecialistVersion.objects.filter(live=True).values_list("pk", "sha256").first()
     return _axis(*serving) if serving else Axis.unlearned()
 
 

@@ -154,7 +154,7 @@ def _is_confused(one: int, other: int, labels: int) -> bool:
 def _closeness(categories: list[Category]) -> dict[Pair, float]:
     """How alike each two are described, by the cosine of the encoder's vectors."""
     texts = [f"{one.name}: {one.description}" if one.description else one.name for one in categories]
-    places = unit(vector_store.of(texts))
+    places = unit(vector_store.embeddings_for(texts))
     table = places @ places.T
     pairs = combinations(range(len(categories)), 2)
     return {_pair(categories[one].pk, categories[other].pk): float(table[one, other]) for one, other in pairs}

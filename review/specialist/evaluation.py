@@ -48,7 +48,7 @@ def on_benchmark(learned: Learned, lesson: Lesson) -> Marked:
     if not items:
         return Marked(None, [])
     texts = [text for _pk, text, _category, _sentiment in items]
-    found = vector_store.of(texts)
+    found = vector_store.embeddings_for(texts)
     judge, labels = Judge(), lesson.contract.labels
     category = Bound(learned.category, lesson.offered["category"]).probabilities(found, texts)
     sentiment = Bound(learned.sentiment, lesson.offered["sentiment"]).probabilities(found, texts)

@@ -39,7 +39,7 @@ def publish() -> int:
         ]
         changed = ["group", "category", "sentiment", "ticket", "drawn", "changed_at"]
         Example.objects.bulk_create(rows, update_conflicts=True, unique_fields=["digest"], update_fields=changed)
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
     return len(wanted)
 
 

@@ -15,7 +15,7 @@ from classifier.embeddings import nearest_examples, vector_store
 from classifier.learning.heads import Axis, Bound
 from classifier.learning.vector_space import Floats, centre_of, centred
 from classifier.models import ContractVersion, SpecialistVersion, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from review.models import Assignment, Decision, ReviewSettings
 from review.specialist import training_data
 from review.workflow import priority
@@ -70,8 +70,8 @@ def put_in_order() -> int:
 def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
     """Places of the tickets, most instructive first; those without a vector come last."""
     texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
-    digests = {pk: digest_of(text) for pk, text in texts.items()}
-    found = vector_store.stored(list(digests.values()))
+    digests = {pk: text_digest(text) for pk, text in texts.items()}
+    found = vector_store.stored_embeddings(list(digests.values()))
     known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in found]
     unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in found]
     if not known:

@@ -13,7 +13,7 @@ from django.db.models import F, Q
 from classifier.embeddings import vector_store
 from classifier.learning.vector_space import WIDTH, Floats
 from classifier.models import Reason, Ticket, Verdict
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.models.verdict import VerdictQuerySet
 from review.specialist.clusters import READ
 
@@ -68,8 +68,8 @@ def _read(verdicts: VerdictQuerySet) -> Recent:
     )[:MOST]
     seen: list[tuple[str, Seen]] = []
     for pk, text, state, settled, said in rows.iterator(CHUNK):
-        seen.append((digest_of(text), Seen(pk, text[:READ], state, settled or said)))
-    known = vector_store.stored([digest for digest, _one in seen])
+        seen.append((text_digest(text), Seen(pk, text[:READ], state, settled or said)))
+    known = vector_store.stored_embeddings([digest for digest, _one in seen])
     tickets = [one for digest, one in seen if digest in known]
     found = [known[digest] for digest, _one in seen if digest in known]
     stacked = np.array(found, np.float32).reshape(len(found), WIDTH)

@@ -41,9 +41,7 @@ class Serving(NamedTuple):
     @classmethod
     def now(cls) -> Serving | None:
         """One query."""
-        version = (
-            SpecialistVersion.objects.without_weights().select_related("chosen_by").filter(in_service=True).first()
-        )
+        version = SpecialistVersion.objects.without_weights().select_related("pinned_by").filter(live=True).first()
         if version is None:
             return None
         figures = [(str(name), version.figures.get(axis) or {}) for axis, name in AXIS_NAMES.items()]
@@ -101,11 +99,11 @@ def _awaited(last: SpecialistVersion | None, minutes: int) -> str:
 def asked() -> str:
     """In which role what was learned answers, in a sentence (a handful of queries)."""
     gate = Gate.objects.with_models().first()
-    if gate and gate.primary_in_charge().learning:
+    if gate and gate.active_primary().learning:
         return _("It labels every ticket.")
-    if gate and gate.front and gate.front.learning and not gate.front_hindrance:
-        return _("It is asked first: what it is sure of passes, and %s is spared the call.") % gate.primary_in_charge()
-    if gate and (second := gate.second_in_charge()) and second.learning:
+    if gate and gate.front and gate.front.learning and not gate.front_inactive_reason:
+        return _("It is asked first: what it is sure of passes, and %s is spared the call.") % gate.active_primary()
+    if gate and (second := gate.active_second_opinion()) and second.learning:
         return _("It gives the second opinion where the primary is unsure.")
     return _("No model that learns is asked at present; an admin can choose one under Gate.")
 

@@ -15,7 +15,7 @@ from django.db.models import Q
 from django.utils import timezone
 from django.utils.translation import gettext as _
 
-from classifier.inference import specialist_versions
+from classifier.inference import specialist_deployment
 from classifier.learning.novelty import known_from
 from classifier.learning.training import Comparison, Trial, compare, learn
 from classifier.learning.weights import Learned, dump
@@ -103,7 +103,7 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
 
     Raises Busy, TooFew, EmptyTaxonomy, CorruptEncoder.
     """
-    with leases.hold_alone(LEASE) as lease:
+    with leases.hold_named(LEASE) as lease:
         if lease is None:
             raise Busy
         begun = time.monotonic()
@@ -111,7 +111,7 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
         published_examples.publish()
         learned_from = training_data.read()
         told(_("%d labelled examples.") % len(learned_from))
-        serving = SpecialistVersion.objects.filter(in_service=True).first()
+        serving = SpecialistVersion.objects.filter(live=True).first()
         thorough = _is_time_to_be_thorough()
         trials = {
             name: learn(learned_from.examples[name], learned_from.offered[name], thorough=thorough) for name in AXES
@@ -179,12 +179,10 @@ def _stored(
         sha256=hashlib.sha256(weights).hexdigest(),
         promoted=result.promoted,
     )
-    SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, in_service=False).update(
-        weights=None, sha256=""
-    )
-    served = result.promoted and not (serving and serving.chosen_by_id)
+    SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, live=False).update(weights=None, sha256="")
+    served = result.promoted and not (serving and serving.pinned_by_id)
     if served:
-        specialist_versions.put_in_service(version)
+        specialist_deployment.deploy(version)
     label_issues.note(
         version, chain(self_confidence.of_training(learned_from, trials), self_confidence.of_benchmark(result.marked))
     )

@@ -15,7 +15,7 @@ from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.training import Examples
 from classifier.learning.vector_space import WIDTH, Floats, Ints, stood_for
 from classifier.models import ContractVersion, Example, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 
 AXES = ("category", "sentiment")
 COMING = 2_000
@@ -54,7 +54,7 @@ def read() -> Lesson:
     columns = ["pk", "digest", "text", "group", "category", "sentiment", "drawn"]
     rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
-    found = vector_store.of(texts)
+    found = vector_store.embeddings_for(texts)
     keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
     drawn = np.fromiter((row[6] for row in rows), bool)
     weights = stood_for(found, _coming())
@@ -79,7 +79,7 @@ def offered(options: Sequence[Option]) -> list[Offered]:
     """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
     texts = [texts_of(option) for option in options]
     unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
-    places = dict(zip(unique, vector_store.of(unique), strict=True))
+    places = dict(zip(unique, vector_store.embeddings_for(unique), strict=True))
     return [
         Offered(option.keys, prototype(np.stack([places[text] for text in of_option])))
         for option, of_option in zip(options, texts, strict=True)
@@ -89,7 +89,7 @@ def offered(options: Sequence[Option]) -> list[Offered]:
 def _coming() -> Floats:
     """Vectors of the latest tickets that have one."""
     texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:COMING]
-    known = vector_store.stored([digest_of(text) for text in texts])
+    known = vector_store.stored_embeddings([text_digest(text) for text in texts])
     return np.stack(list(known.values())) if known else np.zeros((0, WIDTH), np.float32)
 
 

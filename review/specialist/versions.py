@@ -38,7 +38,7 @@ class Row:
 
     @property
     def may_serve(self) -> bool:
-        return bool(self.version.sha256) and not self.version.in_service
+        return bool(self.version.sha256) and not self.version.live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,9 +83,9 @@ def _compared(kept: Any) -> Compared | None:
 
 
 def _outcome(version: SpecialistVersion) -> str:
-    if version.in_service:
-        return _("in service")
-    if version.served_since:
+    if version.live:
+        return _("live")
+    if version.live_since:
         return _("served before")
     if version.promoted:
         return _("better, but not put in service")

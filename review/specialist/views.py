@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from classifier.inference import specialist_versions
+from classifier.inference import specialist_deployment
 from classifier.models import SpecialistVersion
 from review.http import HtmxHttpRequest
 from review.specialist import status, tasks, versions
@@ -42,9 +42,9 @@ def train_now(request: HtmxHttpRequest) -> HttpResponse:
 def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     version = get_object_or_404(SpecialistVersion.objects.without_weights(), pk=pk)
     try:
-        specialist_versions.put_in_service(version, by=request.user)
+        specialist_deployment.deploy(version, by=request.user)
         messages.success(request, _("Version %s is in service, and stays until you let the best one serve.") % version)
-    except specialist_versions.NotKept:
+    except specialist_deployment.WeightsDiscarded:
         messages.error(request, _("What version %s had learned was not kept; choose another.") % version)
     return redirect("review:specialist")
 
@@ -52,6 +52,6 @@ def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @teaches
 def serve_best(request: HtmxHttpRequest) -> HttpResponse:
-    specialist_versions.let_go()
+    specialist_deployment.unpin()
     messages.success(request, _("The next version that is better will take over."))
     return redirect("review:specialist")

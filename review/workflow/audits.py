@@ -8,7 +8,7 @@ from django.dispatch import Signal
 from django.utils import timezone
 
 from classifier.models import AuditDraw, Category, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from review.models import AccuracyTarget, Audit, Decision, Ledger
 from review.models.certification import HELD_OUT_SHARE
 
@@ -76,7 +76,7 @@ def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None
         audit.flaw = ""
         return
     audit.flaw = "" if unseen else SEEN
-    if digest_of(ticket.text) != score.digest:
+    if text_digest(ticket.text) != score.digest:
         audit.flaw = EDITED
     audit.category_right = not audit.flaw and is_or_lies_below(said.category_id, ticket.category_id, parents)
     audit.sentiment_right = not audit.flaw and said.sentiment_id == ticket.sentiment_id

@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from classifier.database.sql import rows
+from classifier.database.sql import fetch_rows
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from review.models import Assignment, Decision
 
@@ -118,7 +118,7 @@ def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], d
     categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
     marks = {"categories": _marks(categories), "sentiments": _marks(sentiments)}
     held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
-    found = rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
+    found = fetch_rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
     return {one: now for one, now, *_sentiment in found}, {one: now for *_category, one, now in found}
 
 

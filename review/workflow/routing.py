@@ -10,7 +10,7 @@ from django.utils import timezone
 
 from classifier.integrations.webhooks import events
 from classifier.models import Ticket
-from classifier.models.outbox import Kind
+from classifier.models.outbox import EventKind
 from review.models import Assignment, Decision
 from review.models.assignment import AssignmentQuerySet
 from review.models.decision import SKIPPED_OR_ESCALATED
@@ -56,10 +56,10 @@ def settle(decisions: Sequence[Decision]) -> None:
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
         withdraw(Assignment.objects.open().filter(ticket__in=several))
         audits.judge(several)
-    tell(Kind.DECIDED, [decision.ticket_id for decision in decisions])
+    tell(EventKind.DECIDED, [decision.ticket_id for decision in decisions])
 
 
-def tell(kind: Kind, ticket_pks: Sequence[int]) -> None:
+def tell(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell others where these tickets stand now (one query where nobody wants to know)."""
     if ticket_pks and events.listeners().exists():
         events.announce(kind, ticket_pks)
@@ -87,7 +87,7 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
         withdraw(Assignment.objects.open().filter(ticket__in=several, purpose=Assignment.Purpose.ADJUDICATION))
     ask_again(settled)
     audits.judge([ticket_pk for ticket_pk in settled if ticket_pk in several])
-    tell(Kind.REOPENED, settled)
+    tell(EventKind.REOPENED, settled)
 
 
 def ask_again(ticket_pks: Sequence[int]) -> None:

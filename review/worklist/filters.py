@@ -43,9 +43,9 @@ def _languages() -> list[tuple[str, str]]:
 def _assignees(request: HttpRequest) -> Any:
     """Whoever has a ticket, and who is asked for: to have let go meanwhile is no mistake in the address."""
     given = request.GET.get("assignee", "")
-    in_hand = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
+    still_held = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
     wanted = Q(pk=given if given.isdecimal() and len(given) < 19 else None)
-    return User.objects.filter(wanted | Q(pk__in=in_hand.values("reviewer"))).order_by("username")
+    return User.objects.filter(wanted | Q(pk__in=still_held.values("reviewer"))).order_by("username")
 
 
 class AssignmentFilter(FilterSet):
@@ -90,7 +90,9 @@ class AssignmentFilter(FilterSet):
         return any(value not in ("", None) for value in self.form.cleaned_data.values())
 
     def filter_words(self, assignments: AssignmentQuerySet, _name: str, typed: str) -> AssignmentQuerySet:
-        return assignments.filter(ticket__in=Ticket.objects.search(typed)) if search.words(typed) else assignments
+        return (
+            assignments.filter(ticket__in=Ticket.objects.search(typed)) if search.search_words(typed) else assignments
+        )
 
     def filter_reason(self, assignments: AssignmentQuerySet, _name: str, reason: str) -> AssignmentQuerySet:
         return assignments.filter(reason="", blind=True) if reason == BLIND else assignments.filter(reason=reason)

@@ -81,10 +81,10 @@ def _referrals(lead: User, pks: list[int]) -> dict[int, Referral]:
 
 
 def _referral(assignment: Any, answerable: set[int]) -> Referral:
-    in_hand = not assignment.is_free(timezone.now())
+    still_held = not assignment.is_free(timezone.now())
     return Referral(
         assignment=assignment,
         excerpt=excerpt(assignment.beginning, EXCERPT),
-        holder=assignment.reviewer if in_hand else None,
+        holder=assignment.reviewer if still_held else None,
         mine_to_judge=assignment.pk in answerable,
     )

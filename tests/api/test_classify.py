@@ -122,7 +122,7 @@ def test_past_the_deadline_the_work_goes_on_and_the_queue_takes_what_nobody_has_
         release.set()
         threads.submit(connections.close_all).result(10)
         assert lead.client.get(first["url"], headers=lead.headers).json()["state"] != "new"
-        tasks.classify.call()
+        tasks.classify_tickets.call()
         assert lead.client.get(second["url"], headers=lead.headers).json()["state"] != "new"
     assert Prediction.objects.count() == 2
 

@@ -81,7 +81,7 @@ def test_the_client_waits_tries_again_and_does_nothing_twice(
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl is installed")
 def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, key: str, threads: None) -> None:
     """Each block of the page, in a shell, in order."""
-    Gate.objects.update(primary=LanguageModel.objects.embedded(), second_opinion=None)
+    Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     configure_review()
     (assignment,) = hold(make_ticket())
     runs.load_built_in()

@@ -9,7 +9,7 @@ from django.utils import timezone
 
 from classifier import tasks
 from classifier.api import stored_replies
-from classifier.models import KeptReply, Ticket
+from classifier.models import StoredReply, Ticket
 from tests.api.caller import Caller, caller, problem
 from tests.factories import make_user
 
@@ -58,21 +58,21 @@ def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
 
 def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died(lead: Caller) -> None:
     lead.post("/tickets", SENT, Idempotency_Key="one")
-    KeptReply.objects.update(status=None)
+    StoredReply.objects.update(status=None)
     waits = lead.post("/tickets", SENT, Idempotency_Key="one")
     problem(waits, 409, "under-way")
     assert waits["Retry-After"] == "1"
-    KeptReply.objects.update(begun_at=timezone.now() - stored_replies.LONGEST)
+    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.LONGEST)
     assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
 
 
 def test_replies_are_kept_for_a_day(lead: Caller) -> None:
     for name in ("old", "new"):
         lead.post("/tickets", SENT, Idempotency_Key=name)
-    KeptReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.KEPT)
+    StoredReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.KEPT)
     tasks.sweep()
-    assert [reply.name for reply in KeptReply.objects.all()] == ["new"]
-    KeptReply.objects.update(begun_at=timezone.now() - stored_replies.KEPT - timedelta(seconds=1))
+    assert [reply.name for reply in StoredReply.objects.all()] == ["new"]
+    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.KEPT - timedelta(seconds=1))
     assert "Idempotent-Replayed" not in lead.post("/tickets", SENT, Idempotency_Key="new")
 
 
@@ -101,5 +101,5 @@ def test_of_several_at_the_same_moment_one_is_carried_out_and_all_are_counted(
     assert len(answers) == 8
     assert set(answers) <= {200, 201, 409, 429}
     assert answers.count(429) == 1
-    assert Ticket.objects.count() == KeptReply.objects.count() == 1
-    assert KeptReply.objects.get().status in (200, 201)
+    assert Ticket.objects.count() == StoredReply.objects.count() == 1
+    assert StoredReply.objects.get().status in (200, 201)

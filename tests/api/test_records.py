@@ -75,14 +75,14 @@ def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead: Ca
     assert taxonomy["version"] == ContractVersion.objects.in_force().digest
     assert "Billing" in [one["name"] for one in taxonomy["categories"]]
     answer = lead.get("/models")
-    assert answer.json()["answering"] == LanguageModel.objects.embedded().name
+    assert answer.json()["answering"] == LanguageModel.objects.zero_shot().name
     assert len(answer.json()["items"]) == LanguageModel.objects.count()
     assert "http" not in answer.content.decode()
 
 
 def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
     runs.load_built_in()
-    digest, models = snapshots.take().digest, [LanguageModel.objects.embedded().pk]
+    digest, models = snapshots.take().digest, [LanguageModel.objects.zero_shot().pk]
     started = lead.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
     assert started.status_code == 202
     run = Run.objects.get()
@@ -102,7 +102,7 @@ def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
 
 
 def test_without_labels_there_is_nothing_to_run_on(lead: Caller) -> None:
-    told = problem(lead.post("/benchmark/runs", {"models": [LanguageModel.objects.embedded().pk]}), 422)
+    told = problem(lead.post("/benchmark/runs", {"models": [LanguageModel.objects.zero_shot().pk]}), 422)
     assert "label" in told["detail"]
 
 

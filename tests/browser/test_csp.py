@@ -93,7 +93,7 @@ def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
     draft = drafts.begin("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
-    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [LanguageModel.objects.embedded()]))
+    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()]))
     execution.work_off(run.pk)
     return run
 

@@ -8,7 +8,7 @@ from classifier import tasks
 from classifier.embeddings import vector_store
 from classifier.learning.vector_space import Floats
 from classifier.models import Encoding
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import claims
 from tests.background import queued
 from tests.factories import make_ticket
@@ -24,37 +24,37 @@ def nudges() -> list[str]:
 def test_the_sweep_nudges_for_what_waits() -> None:
     make_ticket()
     tasks.sweep()
-    assert nudges() == [tasks.classify.module_path]
+    assert nudges() == [tasks.classify_tickets.module_path]
 
 
 def test_the_sweep_has_vectors_stored_when_nothing_else_is_to_do() -> None:
     ticket = make_ticket()
     claims.claim(1)
     tasks.sweep()
-    assert nudges() == [tasks.encode.module_path]
-    vector_store.fill()
-    assert list(vector_store.stored([digest_of(ticket.text)])) == [digest_of(ticket.text)]
+    assert nudges() == [tasks.embed_tickets.module_path]
+    vector_store.embed_new_tickets()
+    assert list(vector_store.stored_embeddings([text_digest(ticket.text)])) == [text_digest(ticket.text)]
 
 
 def test_the_sweep_leaves_alone_what_is_in_hand() -> None:
     make_ticket()
     claims.claim(1)
-    vector_store.fill()
+    vector_store.embed_new_tickets()
     tasks.sweep()
     assert nudges() == []
 
 
 def test_who_stalled_while_encoding_does_not_set_back_who_went_on(monkeypatch: pytest.MonkeyPatch) -> None:
     make_ticket()
-    encode, successors = vector_store.of, []
+    encode, successors = vector_store.embeddings_for, []
 
     def stall(texts: Sequence[str]) -> Floats:
         successors.append(overtake(Encoding))
-        successors[0].in_hand.update(until=1_000_000)
+        successors[0].still_held.update(until=1_000_000)
         return encode(texts)
 
-    monkeypatch.setattr(vector_store, "of", stall)
-    vector_store.fill()
+    monkeypatch.setattr(vector_store, "embeddings_for", stall)
+    vector_store.embed_new_tickets()
     assert Encoding.objects.get().until == 1_000_000
     assert is_untouched(successors[0])
 
@@ -63,4 +63,4 @@ def test_sweeping_again_adds_no_nudge_to_one_that_waits() -> None:
     make_ticket()
     tasks.sweep()
     tasks.sweep()
-    assert nudges() == [tasks.classify.module_path]
+    assert nudges() == [tasks.classify_tickets.module_path]

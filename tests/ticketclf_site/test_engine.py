@@ -102,7 +102,7 @@ def test_one_that_waits_does_for_all_of_the_same_kind() -> None:
     for _turn in range(3):
         enqueue_once(note, "a")
     enqueue_once(note, "b")
-    enqueue_once(note.using(priority=Priority.PERSON), "a")
+    enqueue_once(note.using(priority=Priority.INTERACTIVE), "a")
     assert sorted((one.args, one.priority) for one in queued()) == [(["a"], 0), (["a"], 50), (["b"], 0)]
 
 
@@ -155,8 +155,8 @@ def _forget_on_postgresql() -> None:
 @on_postgresql
 def test_a_worker_is_woken_and_a_person_goes_first() -> None:
     note.enqueue("pile")
-    note.using(priority=Priority.LEISURE).enqueue("leisure")
-    note.using(priority=Priority.PERSON).enqueue("person")
+    note.using(priority=Priority.LOW).enqueue("leisure")
+    note.using(priority=Priority.INTERACTIVE).enqueue("person")
     note.using(run_after=timezone.now() + timedelta(hours=1)).enqueue("later")
     with working(threads=1):
         wait_until(lambda: len(DONE) == 3)

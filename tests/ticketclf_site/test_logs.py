@@ -18,7 +18,7 @@ from sentry_sdk.envelope import Envelope
 from sentry_sdk.transport import Transport
 
 from classifier.ingest import storing
-from classifier.log_context import about
+from classifier.log_context import log_fields
 from classifier.pipeline import runner
 from tests.conftest import UseServer
 from tests.factories import make_ticket
@@ -124,7 +124,7 @@ def test_lines_name_request_person_task_and_tickets(written: io.StringIO, catalo
     assert line | expected == line
     made = client.get("/", headers={"x-request-id": "no\x20good; DROP"})["X-Request-ID"]
     assert made.isalnum()
-    with about(tickets=range(30), model="small"):
+    with log_fields(tickets=range(30), model="small"):
         logging.getLogger("classifier").warning("Slow")
     logging.getLogger("classifier").warning("Over")
     slow, over = told(written)[-2:]

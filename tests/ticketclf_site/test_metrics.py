@@ -23,7 +23,7 @@ from prometheus_client.parser import text_string_to_metric_families
 import review.reports.tallies
 from classifier import tallies
 from classifier.contract.types import FailureKind
-from classifier.models import ContractVersion, Failure, Fold, LanguageModel, Prediction, Tally, Ticket
+from classifier.models import ContractVersion, Failure, LanguageModel, Prediction, Tally, TallyProgress, Ticket
 from classifier.pipeline import runner
 from classifier.taxonomy import initial_data
 from tests.conftest import UseServer
@@ -54,12 +54,12 @@ class Scraped:
 
 def settle() -> None:
     """As if the last look had been a while ago."""
-    Fold.objects.update(seen_at=timezone.now() - tallies.SETTLED - timedelta(seconds=1))
+    TallyProgress.objects.update(seen_at=timezone.now() - tallies.SETTLED - timedelta(seconds=1))
 
 
 def count_all() -> None:
     for _turn in ("look", "count"):
-        tallies.keep_up([*tallies.SOURCES, *review.reports.tallies.SOURCES])
+        tallies.update_tallies([*tallies.SOURCES, *review.reports.tallies.SOURCES])
         settle()
 
 
@@ -100,23 +100,23 @@ def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
 
 def test_a_row_is_not_counted_before_those_beside_it_can_be_seen(catalogue: None) -> None:
     make_ticket("One")
-    tallies.keep_up(tallies.SOURCES)
-    tallies.keep_up(tallies.SOURCES)
+    tallies.update_tallies(tallies.SOURCES)
+    tallies.update_tallies(tallies.SOURCES)
     assert tallies.sums() == {}
     settle()
     late = make_ticket("Two")
-    tallies.keep_up(tallies.SOURCES)
+    tallies.update_tallies(tallies.SOURCES)
     assert tallies.sums() == {("received",): 1}
-    assert Fold.objects.get(name="tickets").until == late.pk - 1
+    assert TallyProgress.objects.get(name="tickets").until == late.pk - 1
 
 
 def test_of_two_at_once_one_counts(catalogue: None) -> None:
     make_ticket("One")
     (source,) = (one for one in tallies.SOURCES if one.name == "tickets")
-    tallies.fold(source)
+    tallies.count_next_chunk(source)
     settle()
-    stale = Fold.objects.get(name="tickets")
-    tallies.fold(source)
+    stale = TallyProgress.objects.get(name="tickets")
+    tallies.count_next_chunk(source)
     tallies._count(stale, source, stale.seen)
     assert tallies.sums() == {("received",): 1}
 
@@ -130,7 +130,7 @@ class Chunks(TestCase):
     @classmethod
     def setUpTestData(cls) -> None:
         initial_data.load()
-        cls.language_model = LanguageModel.objects.embedded()
+        cls.language_model = LanguageModel.objects.zero_shot()
         cls.contract = ContractVersion.objects.in_force()
 
     @examples(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -148,10 +148,10 @@ class Chunks(TestCase):
                 make_prediction(make_ticket(f"Text {one}"), **said)
             settle()
             for source in tallies.SOURCES:
-                while tallies.fold(source, most=most):
+                while tallies.count_next_chunk(source, most=most):
                     pass
         settle()
-        tallies.keep_up(tallies.SOURCES)
+        tallies.update_tallies(tallies.SOURCES)
         expected = tallies._predicted(Prediction.objects.all()) | tallies._received(Ticket.objects.all())
         assert tallies.sums() == pytest.approx({key: value for key, value in expected.items() if value})
 
@@ -196,7 +196,7 @@ def test_the_dashboard_shows_what_there_is(catalogue: None) -> None:
     make_prediction(make_ticket("One"))
     Failure.objects.create(
         ticket=make_ticket("Two"),
-        language_model=LanguageModel.objects.embedded(),
+        language_model=LanguageModel.objects.zero_shot(),
         contract=ContractVersion.objects.in_force(),
         kind=FailureKind.TIMEOUT,
     )

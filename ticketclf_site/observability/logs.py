@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from pythonjsonlogger.json import JsonFormatter
 
-from classifier.log_context import known
+from classifier.log_context import current_fields
 from ticketclf_site.observability import log_redaction
 
 if TYPE_CHECKING:
@@ -57,7 +57,7 @@ def discreet(record: logging.LogRecord) -> logging.LogRecord:
     error = record.exc_info[1] if record.exc_info else None
     said = {name: getattr(record, name) for name in ("name", "levelname", "levelno", "created", "msecs")}
     own = {name: vars(record)[name] for name in ACCESS if name in vars(record)}
-    facts = {**_task.get(), **found_out.get()(), **known(), **own}
+    facts = {**_task.get(), **found_out.get()(), **current_fields(), **own}
     written = {"msg": log_redaction.line(_message(record)), "exc_text": log_redaction.told(error) if error else None}
     return logging.makeLogRecord(said | written | {"facts": facts})
 

@@ -10,7 +10,7 @@ from uuid import uuid4
 from django.http import HttpRequest
 from django.http.response import HttpResponseBase
 
-from classifier.log_context import about
+from classifier.log_context import log_fields
 from classifier.models import ApiKey
 from ticketclf_site.observability.logs import found_out
 
@@ -33,7 +33,7 @@ class RequestMiddleware:
         request_id = wanted if _WELL_FORMED.fullmatch(wanted) else uuid4().hex
         token = found_out.set(lambda: _who(request))
         try:
-            with about(request=request_id):
+            with log_fields(request=request_id):
                 response = self._get_response(request)
                 _log(request, response, time.perf_counter() - begun)
         finally:

@@ -11,7 +11,7 @@ import sentry_sdk
 from sentry_sdk.integrations.django import DjangoIntegration
 from sentry_sdk.integrations.logging import LoggingIntegration
 
-from classifier.log_context import known
+from classifier.log_context import current_fields
 from ticketclf_site.observability import log_redaction
 
 _PASSED_ON = ("event_id", "timestamp", "level", "platform", "release", "environment", "logger", "sdk", "transaction")
@@ -52,7 +52,7 @@ def scrubbed(event: Any, hint: dict[str, Any]) -> Any:
     if request:
         url = log_redaction.line(str(request.get("url", ""))).split("?", 1)[0]
         told["request"] = {"method": request.get("method"), "url": url}
-    told["tags"] = {name: str(value) for name, value in known().items()}
+    told["tags"] = {name: str(value) for name, value in current_fields().items()}
     return told
 
 

@@ -13,7 +13,7 @@ from procrastinate.contrib.django.utils import connector_params
 from procrastinate.exceptions import ConnectorException
 from procrastinate.jobs import DeleteJobCondition, Job, Status
 
-from classifier.log_context import about
+from classifier.log_context import log_fields
 from ticketclf_site.processes.postgresql import RUN
 from ticketclf_site.processes.sweep import SWEEP_SECONDS, sweep
 from ticketclf_site.processes.threads import Threads
@@ -87,7 +87,7 @@ async def _work(threads: Threads, number: int, stopping: asyncio.Event) -> None:
 
 
 def _call(job: int | None, task: str, args: list[Any], kwargs: dict[str, Any]) -> None:
-    with about(task=str(job), job=task):
+    with log_fields(task=str(job), job=task):
         import_string(task).call(*args, **kwargs)
 
 

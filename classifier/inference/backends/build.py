@@ -9,8 +9,8 @@ from classifier.contract.types import Classifier, ClassifierError, FailureKind, 
 from classifier.security.secrets_from_env import value_of
 
 if TYPE_CHECKING:
-    from classifier.inference.backends.connections import Addresses
-    from classifier.inference.backends.embedded import Taught
+    from classifier.inference.backends.connections import Resolver
+    from classifier.inference.backends.embedded import LoadedVersion
     from classifier.inference.backends.endpoint import Endpoint
 
 # The libraries behind each backend are imported where it is first built: a web process that asks no model loads none.
@@ -20,7 +20,7 @@ _building = Lock()
 
 
 def embedded_model(
-    *, encoder_file: str, tokenizer_file: str, taught: "Taught | None" = None, words: bool = False
+    *, encoder_file: str, tokenizer_file: str, taught: "LoadedVersion | None" = None, words: bool = False
 ) -> Classifier:
     """The embedded model of this process, and of it what was `taught`, or of that the `words` alone.
 
@@ -32,7 +32,7 @@ def embedded_model(
 
 # The plain one, and two versions at a time with their words.
 @lru_cache(maxsize=5)
-def _embedded(encoder_file: str, tokenizer_file: str, taught: "Taught | None", words: bool) -> Classifier:
+def _embedded(encoder_file: str, tokenizer_file: str, taught: "LoadedVersion | None", words: bool) -> Classifier:
     from classifier.embeddings.encoder_files import CorruptEncoder
     from classifier.inference.backends.embedded import EmbeddedClassifier
 
@@ -52,7 +52,7 @@ def chat_model(
     max_in_flight: int,
     json_mode: JsonMode,
     logprobs: bool,
-    addresses: "Addresses",
+    addresses: "Resolver",
 ) -> Classifier:
     """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
     host. Raises ClassifierError without a key.
@@ -77,7 +77,7 @@ def _endpoint(
     model: str,
     timeout: float,
     max_in_flight: int,
-    addresses: "Addresses",
+    addresses: "Resolver",
 ) -> "Endpoint":
     """Shared by all classifiers of one model, so that its bound on requests in flight is one bound."""
     from classifier.inference.backends.endpoint import Endpoint

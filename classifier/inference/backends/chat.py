@@ -17,9 +17,9 @@ from classifier.contract.types import (
     ClassifierError,
     Contract,
     FailureKind,
+    IndexedResult,
     JsonMode,
     LogProbs,
-    PlacedResult,
     Question,
     Usage,
 )
@@ -42,7 +42,9 @@ class ChatClassifier:
         self._finding_out = asyncio.Lock()
         self._looked = False
 
-    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+    def answers(
+        self, questions: Iterable[Question], contract: Contract, *, ahead: int
+    ) -> Iterator[list[IndexedResult]]:
         """As the protocol says. What nobody waits for any more is cancelled."""
         drawn, arrived = enumerate(questions), SimpleQueue[Future[Answer]]()
         pending: dict[Future[Answer], int] = {}

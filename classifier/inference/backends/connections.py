@@ -8,12 +8,12 @@ import httpcore2
 import httpx2
 import openai
 
-Addresses = Callable[[str, int], list[str]]
+Resolver = Callable[[str, int], list[str]]
 """Of a host and a port: where a connection may go. Raises OSError where there is nothing, and whatever refuses."""
 
 
-class Outlet(httpcore2.AsyncNetworkBackend):
-    def __init__(self, addresses: Addresses) -> None:
+class GuardedNetwork(httpcore2.AsyncNetworkBackend):
+    def __init__(self, addresses: Resolver) -> None:
         self._addresses = addresses
         self._network = httpcore2.AnyIOBackend()
 
@@ -44,7 +44,7 @@ class Outlet(httpcore2.AsyncNetworkBackend):
 class _Transport(httpx2.AsyncHTTPTransport):
     """The library's own, on a pool with another network below, which its constructor has no parameter for."""
 
-    def __init__(self, outlet: Outlet) -> None:
+    def __init__(self, outlet: GuardedNetwork) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
             ssl_context=httpx2.create_ssl_context(),
             max_connections=None,
@@ -53,6 +53,6 @@ class _Transport(httpx2.AsyncHTTPTransport):
         )
 
 
-def client(addresses: Addresses) -> httpx2.AsyncClient:
+def http_client(addresses: Resolver) -> httpx2.AsyncClient:
     """For the SDK. It takes no proxy of the environment: that one would look up names itself."""
-    return openai.DefaultAsyncHttpxClient(transport=_Transport(Outlet(addresses)))
+    return openai.DefaultAsyncHttpxClient(transport=_Transport(GuardedNetwork(addresses)))

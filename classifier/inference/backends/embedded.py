@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from classifier.contract.types import Answer, Contract, Evidence, Option, PlacedResult, Question, Usage
+from classifier.contract.types import Answer, Contract, Evidence, IndexedResult, Option, Question, Usage
 from classifier.database.batches import chunked
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats
@@ -25,7 +25,7 @@ from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.weights import Learned
 
 if TYPE_CHECKING:
-    from classifier.embeddings.nearest_examples import Index, Near
+    from classifier.embeddings.nearest_examples import ExampleIndex, NearestExample
 
 WINDOW = 64
 """Texts answered before the first of them is handed out."""
@@ -36,15 +36,15 @@ STRANGE = 0.2
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Taught:
+class LoadedVersion:
     """A version of the specialist: its key, what it learned, and the labelled examples as they are now."""
 
     version: int | None
     learned: Learned
-    examples: Callable[[], Index | None]
+    examples: Callable[[], ExampleIndex | None]
 
     @classmethod
-    def nothing(cls) -> Taught:
+    def nothing(cls) -> LoadedVersion:
         return cls(version=None, learned=Learned.nothing(), examples=lambda: None)
 
 
@@ -58,14 +58,21 @@ class Axes(NamedTuple):
 
 class EmbeddedClassifier:
     def __init__(
-        self, model_file: str = "", tokenizer_file: str = "", *, taught: Taught | None = None, words: bool = False
+        self,
+        model_file: str = "",
+        tokenizer_file: str = "",
+        *,
+        taught: LoadedVersion | None = None,
+        words: bool = False,
     ) -> None:
         self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
-        self._taught = taught or Taught.nothing()
+        self._taught = taught or LoadedVersion.nothing()
         self._words = words
         self._axes = lru_cache(maxsize=8)(self._bind)
 
-    def answers(self, questions: Iterable[Question], contract: Contract, *, ahead: int) -> Iterator[list[PlacedResult]]:
+    def answers(
+        self, questions: Iterable[Question], contract: Contract, *, ahead: int
+    ) -> Iterator[list[IndexedResult]]:
         """As the protocol says. Examples are not looked at: what they could show is learned."""
         axes = self._axes(contract)
         for window in chunked(enumerate(questions), min(ahead, WINDOW)):
@@ -115,11 +122,11 @@ class EmbeddedClassifier:
         """Whether words alone answer: where those are asked, and have learned this axis."""
         return self._words and len(bound.axis.keys) > 0
 
-    def _near(self, vectors: Floats) -> list[list[Near]]:
+    def _near(self, vectors: Floats) -> list[list[NearestExample]]:
         index = self._taught.examples()
         return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
 
-    def _is_known(self, axes: Axes, vectors: Floats, near: Sequence[Sequence[Near]]) -> list[bool]:
+    def _is_known(self, axes: Axes, vectors: Floats, near: Sequence[Sequence[NearestExample]]) -> list[bool]:
         """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
         closest = np.array([row[0].closeness if row else -1.0 for row in near])
         described = (axes.category.centred(vectors) @ axes.prototypes.T).max(axis=1)

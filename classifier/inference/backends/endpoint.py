@@ -48,7 +48,7 @@ class Endpoint:
         model: str,
         timeout: float,
         max_in_flight: int,
-        addresses: connections.Addresses,
+        addresses: connections.Resolver,
     ) -> None:
         self.model = model
         # Known here, not where it is found out: classifiers come and go with the values of a row.
@@ -65,7 +65,7 @@ class Endpoint:
             api_key=api_key or "none",
             timeout=timeout,
             max_retries=0,
-            http_client=connections.client(addresses),
+            http_client=connections.http_client(addresses),
         )
 
     async def complete(self, **parameters: Any) -> Completion:

@@ -23,7 +23,7 @@ def queue(standing: Sequence[Told], desks: Mapping[str, HelpDesk]) -> None:
     if own:
         rows = [WriteBack(destination=desk, ticket_id=ticket) for ticket, desk in own.items()]
         WriteBack.objects.bulk_create(rows, ignore_conflicts=True)
-        WriteBack.objects.filter(ticket__in=own).ask_again()
+        WriteBack.objects.filter(ticket__in=own).requeue()
 
 
 def going(row: WriteBack) -> Going:

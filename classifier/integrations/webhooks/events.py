@@ -13,7 +13,7 @@ from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import payloads
 from classifier.integrations.webhooks.payloads import Told
 from classifier.models import Delivery, Event, HelpDesk, Ticket, Webhook
-from classifier.models.outbox import Kind, queued
+from classifier.models.outbox import EventKind, delivery_queued
 
 
 def listeners() -> QuerySet[Any, Any]:
@@ -25,10 +25,10 @@ def listeners() -> QuerySet[Any, Any]:
 def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     """Follow the classifier, inside its transaction, after all others who do: by then it is known what is sealed."""
     if state != Ticket.State.NEW and listeners().exists():
-        announce(Kind.CLASSIFIED, ticket_pks)
+        announce(EventKind.CLASSIFIED, ticket_pks)
 
 
-def announce(kind: Kind, ticket_pks: Sequence[int]) -> None:
+def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell whoever wants to know where these tickets stand now; part of the transaction that brought them there."""
     webhooks = Webhook.objects.wanting(kind)
     desks = {desk.slug: desk for desk in HelpDesk.objects.writing_back()}
@@ -42,7 +42,7 @@ def announce(kind: Kind, ticket_pks: Sequence[int]) -> None:
     nudge()
 
 
-def tell(kind: Kind, data: dict[str, Any]) -> None:
+def tell(kind: EventKind, data: dict[str, Any]) -> None:
     """Tell of something that is about no single ticket; part of the transaction in which it happens."""
     if webhooks := Webhook.objects.wanting(kind):
         _write([Event(kind=kind, data=data)], webhooks)
@@ -52,24 +52,24 @@ def tell(kind: Kind, data: dict[str, Any]) -> None:
 @transaction.atomic(durable=True)
 def send_test(webhook: Webhook) -> None:
     """An event that says no more than that it arrived."""
-    _write([Event(kind=Kind.TEST, data={"webhook": webhook.name})], [webhook])
+    _write([Event(kind=EventKind.TEST, data={"webhook": webhook.name})], [webhook])
     nudge()
 
 
 @transaction.atomic(durable=True)
 def replay(rows: QuerySet[Any]) -> int:
     """Send these once more, also what was delivered. Returns how many."""
-    number: int = rows.ask_again()  # type: ignore[attr-defined]  # rows of what goes out
+    number: int = rows.requeue()  # type: ignore[attr-defined]  # rows of what goes out
     nudge()
     return number
 
 
 def nudge() -> None:
     """Have a worker look for what is to be sent, once it is there to be seen."""
-    transaction.on_commit(partial(queued.send, Event), robust=True)
+    transaction.on_commit(partial(delivery_queued.send, Event), robust=True)
 
 
-def _event(kind: Kind, one: Told) -> Event:
+def _event(kind: EventKind, one: Told) -> Event:
     return Event(kind=kind, ticket_id=one.ticket, data=one.data())
 
 

@@ -10,7 +10,7 @@ from django.conf import settings
 from django.urls import reverse
 
 from classifier.models import Category, Ticket
-from classifier.models.verdict import with_labels
+from classifier.models.verdict import with_current_verdicts
 from classifier.tickets.effective_label import effective_label
 
 REVIEW = {
@@ -68,5 +68,5 @@ def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
 def tickets(pks: Sequence[int]) -> list[Told]:
     """In the order of their keys (three queries, whatever the number)."""
     names = Category.objects.paths()
-    rows = with_labels(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
+    rows = with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
     return [Told.of(ticket, names) for ticket in rows]

@@ -35,7 +35,7 @@ class Command(BaseCommand):
         say_who_answers(self)
         with ExitStack() as stack:
             texts = self._texts(_opened(file, stack), file, format)
-            while batch := list(islice(texts, settings.primary_in_charge().batch_size)):
+            while batch := list(islice(texts, settings.active_primary().batch_size)):
                 names = Category.objects.paths()
                 for verdict in instant.classify(batch, settings, version):
                     self._print(verdict, verdict_summary(verdict, names), as_json=json)

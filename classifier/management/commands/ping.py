@@ -22,7 +22,7 @@ class Command(BaseCommand):
             raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {_names(language_models)}.")
         needed = {language_model.name for language_model in chosen} if models else set()
         if gate := Gate.objects.first():
-            in_charge = (gate.front_in_charge(), gate.primary_in_charge(), gate.second_in_charge())
+            in_charge = (gate.active_front(), gate.active_primary(), gate.active_second_opinion())
             needed |= {language_model.name for language_model in in_charge if language_model}
             say_who_answers(self)
         answered = {language_model.name for language_model in chosen if self._ping(language_model)}

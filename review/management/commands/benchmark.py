@@ -162,7 +162,7 @@ class Command(BaseCommand):
         for language_model in language_models:
             if language_model.provider.missing_key:
                 self.stdout.write(f"{language_model}: not asked, {language_model.provider.missing_key} is not set")
-        return LanguageModel.objects.answering()
+        return LanguageModel.objects.with_keys()
 
     def _started(self, snapshot: Snapshot, entries: list[runs.Entry]) -> Run:
         try:

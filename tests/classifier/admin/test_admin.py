@@ -128,7 +128,7 @@ def test_who_may_only_look_can_do_nothing(client: Client) -> None:
     User.objects.filter(pk=looker.pk).update(is_staff=True)
     looker.user_permissions.set(Permission.objects.filter(codename__in=["view_category", "view_languagemodel"]))
     client.force_login(looker)
-    billing, language_model = Category.objects.get(name="Billing"), LanguageModel.objects.embedded()
+    billing, language_model = Category.objects.get(name="Billing"), LanguageModel.objects.zero_shot()
     page(client, "category", "change", billing.pk)
     page(client, "languagemodel", "change", language_model.pk)
     for model, action, row in [("category", "retire", billing), ("languagemodel", "ping", language_model)]:
@@ -268,7 +268,7 @@ def test_an_endpoint_without_url_is_refused(site: Client) -> None:
 
 
 def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
-    language_model = LanguageModel.objects.embedded()
+    language_model = LanguageModel.objects.zero_shot()
     Gate.objects.update(second_opinion=None)
     assert (
         site.post(
@@ -284,7 +284,7 @@ def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
         reverse("admin:classifier_languagemodel_change", args=[language_model.pk]),
         language_model_values(language_model, provider=1),
     )
-    assert LanguageModel.objects.embedded() == language_model
+    assert LanguageModel.objects.zero_shot() == language_model
     assert Provider.objects.get(pk=language_model.provider_id).name == "moved"
 
 
@@ -338,7 +338,7 @@ def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
 
 
 def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
-    embedded, primary = LanguageModel.objects.embedded(), LanguageModel.objects.get(name="llama-3.3-70b")
+    embedded, primary = LanguageModel.objects.zero_shot(), LanguageModel.objects.get(name="llama-3.3-70b")
     where = reverse("admin:classifier_gate_change", args=[1])
     values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
     refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
@@ -352,7 +352,7 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Clie
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
 def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "second_opinion": "", "threshold": 0.85}
+    values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "second_opinion": "", "threshold": 0.85}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
     assert Gate.current().front_threshold == 0.95
 
@@ -366,7 +366,7 @@ def test_the_gate_says_why_the_model_in_front_is_not_asked(site: Client) -> None
 
 def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(site: Client) -> None:
     endpoint = page(site, "languagemodel", "change", LanguageModel.objects.get(name="qwen-3-32b").pk)
-    embedded = page(site, "languagemodel", "change", LanguageModel.objects.embedded().pk)
+    embedded = page(site, "languagemodel", "change", LanguageModel.objects.zero_shot().pk)
     assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
     assert ('name="examples"' in embedded, 'name="learning"' in embedded) == (False, True)
 
@@ -415,7 +415,7 @@ def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> No
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
 def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
-    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "second_opinion": "", "front_threshold": 0.95}
+    values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "second_opinion": "", "front_threshold": 0.95}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
     assert Gate.current().threshold == 0.85
 
@@ -437,7 +437,7 @@ def test_pinging_without_a_key_names_the_variable(site: Client) -> None:
 
 
 def test_the_embedded_model_can_be_pinged(site: Client) -> None:
-    language_model = LanguageModel.objects.embedded()
+    language_model = LanguageModel.objects.zero_shot()
     assert f"{capfirst(language_model.name)}: ok, " in act(site, "languagemodel", "ping", language_model)
 
 
@@ -514,7 +514,7 @@ def test_a_ticket_found_by_its_text_external_id_or_customer(site: Client) -> Non
 
 
 def test_the_gates_mode_is_chosen_with_what_it_needs(site: Client) -> None:
-    values = DECIDES | {"primary": LanguageModel.objects.embedded().pk, "threshold": 0.85, "front_threshold": 0.95}
+    values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "threshold": 0.85, "front_threshold": 0.95}
     values |= {"mode": "score", "about": "category", "score_threshold": 0.9}
     site.post(reverse("admin:classifier_gate_change", args=[1]), values)
     gate = Gate.current()

@@ -3,7 +3,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.embeddings.nearest_examples import index_of
+from classifier.embeddings.nearest_examples import build_index
 from classifier.learning.vector_space import WIDTH, Floats, centred
 
 pytestmark = pytest.mark.once
@@ -20,7 +20,7 @@ def vectors(count: int, directions: int, seed: int) -> Floats:
 def test_the_nearest_are_found_without_reading_all(count: int, directions: int, most: int, seed: int) -> None:
     found = vectors(count + 3, directions, seed)
     examples, texts = found[3:], found[:3]
-    index = index_of(range(count), list(examples))
+    index = build_index(range(count), list(examples))
     told = index.nearest(texts, most)
     every = centred(texts, index.centre) @ index.vectors.T
     for near, closeness in zip(told, every, strict=True):

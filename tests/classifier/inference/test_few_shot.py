@@ -12,11 +12,11 @@ from hypothesis import strategies as st
 from pytest_django.fixtures import Settings
 
 from classifier.contract import prompt
-from classifier.contract.types import Answer, Option, Solved
+from classifier.contract.types import Answer, FewShotExample, Option
 from classifier.embeddings import nearest_examples, vector_store
-from classifier.inference import asking
+from classifier.inference import ask_models
 from classifier.models import Category, ContractVersion, Example, LanguageModel, Prediction, Sentiment, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes
 from tests.factories import make_language_model, make_ticket, make_user
@@ -33,20 +33,20 @@ LOGIN = "I forgot my password and cannot log in to my account."
 
 @pytest.fixture(autouse=True)
 def fresh_index() -> None:
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
 
 
 def teach(text: str, category: str = "Technical", sentiment: str = "Negative") -> Example:
     """An example whose vector is there."""
     example = Example.objects.create(
         text=text,
-        digest=digest_of(text),
+        digest=text_digest(text),
         group=1,
         category=Category.objects.get(name=category),
         sentiment=Sentiment.objects.get(name=sentiment),
     )
-    vector_store.of([text])
-    nearest_examples.forget()
+    vector_store.embeddings_for([text])
+    nearest_examples.invalidate_index()
     return example
 
 
@@ -61,7 +61,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
     """What an endpoint is shown with this text: texts, categories, sentiments."""
     with OpenAIServer() as server:
         language_model = primary(server)
-        asked = asking.ask(text, language_model, version or ContractVersion.objects.in_force(), examples=number)
+        asked = ask_models.ask(text, language_model, version or ContractVersion.objects.in_force(), examples=number)
         assert isinstance(asked, Answer)
     assert server.requests[0].ticket == text
     return [list(one.values()) for one in server.requests[0].solved]
@@ -72,7 +72,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=4))
 def test_whatever_strangers_wrote_it_stays_quoted(text: str, texts: list[str]) -> None:
-    shown = [Solved(text=one, category="Billing", sentiment="Negative") for one in texts]
+    shown = [FewShotExample(text=one, category="Billing", sentiment="Negative") for one in texts]
     _system, user = prompt.messages(CONTRACT, text, shown)
     lines = user["content"].split("\n")
     assert json.loads(lines[-1]) == text
@@ -92,7 +92,7 @@ def test_without_solved_tickets_nothing_changes(text: str) -> None:
 
 
 def test_a_long_one_is_shortened() -> None:
-    shown = Solved(text="a" * 50_000 + "the end", category="Billing", sentiment="Negative")
+    shown = FewShotExample(text="a" * 50_000 + "the end", category="Billing", sentiment="Negative")
     content = prompt.messages(CONTRACT, "Hi", [shown] * 3)[-1]["content"]
     assert len(content) < 3 * 900 + 500
     assert "characters left out here" in content
@@ -175,7 +175,7 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="again", family="again")
         restored = ContractVersion.objects.get(pk=earlier.pk).restored()
-        asking.ask("Hello?", language_model, restored, examples=3)
+        ask_models.ask("Hello?", language_model, restored, examples=3)
     then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
 
@@ -184,7 +184,7 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
 @pytest.mark.usefixtures("taught")
 def test_what_is_no_example_any_more_is_not_shown(primary: Use) -> None:
     """Though the index of this process has not noticed yet."""
-    vector_store.of(["Refund my charge."])
+    vector_store.embeddings_for(["Refund my charge."])
     nearest_examples.index()
     Example.objects.filter(text=REFUND).delete()
     assert REFUND not in [text for text, *_labels in shown_beside("Refund my charge.", primary, number=3)]
@@ -206,7 +206,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
     broken = tmp_path / "encoder.onnx"
     broken.write_bytes(b"nothing like it")
     settings.ENCODER_FILE = str(broken)
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
     make_ticket("Refund the second charge, please.")
     with OpenAIServer() as server:
         primary(server, examples=2)
@@ -238,7 +238,11 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
         with OpenAIServer() as server:
             values = {"price_input": 1_000, "daily_budget": 30, "max_tokens": 10}
             language_model = make_language_model(server, name=f"shown {examples}", family="a", **values)
-            list(asking.Asking(["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples))
+            list(
+                ask_models.ResultStream(
+                    ["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples
+                )
+            )
         return len(server.requests)
 
     assert asked(20) < asked(0) < 6

@@ -298,7 +298,7 @@ class TestInTheAdmin:
 
     def test_only_endpoints_are_offered_it(self, site: Client) -> None:
         assert 'name="logprobs"' in self.change(site, LanguageModel.objects.get(name="qwen-3-32b"))
-        assert 'name="logprobs"' not in self.change(site, LanguageModel.objects.embedded())
+        assert 'name="logprobs"' not in self.change(site, LanguageModel.objects.zero_shot())
 
     @pytest.mark.parametrize(("provider", "made"), [("Oxlo", True), ("Embedded", False)])
     def test_a_new_model_is_asked_only_behind_an_endpoint(self, site: Client, provider: str, made: bool) -> None:

@@ -26,7 +26,9 @@ def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: Us
     with OpenAIServer(reply) as server:
         language_model = primary(server, examples=3)
         Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
-        vector_store.of([make_example("My card 4111 1111 1111 1111 was charged, says eve@example.org").text])
+        vector_store.embeddings_for(
+            [make_example("My card 4111 1111 1111 1111 was charged, says eve@example.org").text]
+        )
         make_ticket(TEXT)
         runner.work_off()
         (request,) = server.requests

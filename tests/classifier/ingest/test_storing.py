@@ -17,18 +17,18 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 def nudges() -> list[int]:
     """How urgent each nudge to classify is."""
-    return [one.priority for one in queued("classifier.tasks.classify")]
+    return [one.priority for one in queued("classifier.tasks.classify_tickets")]
 
 
 def test_saving_a_ticket_enqueues_its_classification() -> None:
     make_ticket()
-    assert nudges() == [Priority.PERSON]
+    assert nudges() == [Priority.INTERACTIVE]
 
 
 def test_one_nudge_that_waits_does_for_all() -> None:
     for number in range(5):
         make_ticket(str(number))
-    assert nudges() == [Priority.PERSON]
+    assert nudges() == [Priority.INTERACTIVE]
 
 
 def test_saving_it_again_enqueues_nothing() -> None:
@@ -43,7 +43,9 @@ def test_storing_many_enqueues_once() -> None:
     assert len(nudges()) == 1
 
 
-@pytest.mark.parametrize(("number", "priority"), [(storing.FEW, Priority.PERSON), (storing.FEW + 1, Priority.PILE)])
+@pytest.mark.parametrize(
+    ("number", "priority"), [(storing.FEW, Priority.INTERACTIVE), (storing.FEW + 1, Priority.BULK)]
+)
 def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> None:
     storing.receive_many("import", [{"text": "hello"}] * number)
     assert nudges() == [priority]
@@ -52,7 +54,7 @@ def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> No
 def test_a_person_does_not_wait_behind_the_nudge_of_a_pile() -> None:
     storing.receive_many("import", [{"text": "hello"}] * 100)
     make_ticket()
-    assert sorted(nudges()) == [Priority.PILE, Priority.PERSON]
+    assert sorted(nudges()) == [Priority.BULK, Priority.INTERACTIVE]
 
 
 def test_what_is_rolled_back_is_not_enqueued() -> None:

@@ -297,7 +297,7 @@ def stored(kind: str) -> Ticket:
 
 def write_back() -> None:
     WriteBack.objects.waiting().update(available_at=Now())
-    HelpDesk.objects.update(rests_until=None)
+    HelpDesk.objects.update(paused_until=None)
     outbox.work_off(tasks.ROUTES)
 
 
@@ -338,7 +338,7 @@ def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver,
     answer(assignment, ana)
     write_back()
     assert reviews(receiver) == ["decided"]
-    WriteBack.objects.all().ask_again()
+    WriteBack.objects.all().requeue()
     write_back()
     assert reviews(receiver) == ["decided"]
     assert WriteBack.objects.get().state == WriteBack.State.DELIVERED

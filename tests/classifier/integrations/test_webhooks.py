@@ -24,8 +24,8 @@ from classifier.integrations import http_request, outbox
 from classifier.integrations.webhooks import events, webhook_delivery
 from classifier.integrations.webhooks.payloads import tickets as told
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhook, WriteBack
-from classifier.models.outbox import Kind
-from classifier.models.ticket import moved
+from classifier.models.outbox import EventKind
+from classifier.models.ticket import state_changed
 from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
@@ -70,7 +70,7 @@ def deliver() -> bool:
 def time_passes() -> None:
     """As if every pause were over."""
     Delivery.objects.update(available_at=timezone.now() - timedelta(seconds=1))
-    Webhook.objects.update(rests_until=None)
+    Webhook.objects.update(paused_until=None)
 
 
 def verified(got: Got, secret: str = SECRET) -> bool:
@@ -105,7 +105,7 @@ def test_a_classified_ticket_is_told_without_its_text_and_signed(receiver: Recei
 
 def test_each_webhook_is_told_what_it_wants(receiver: Receiver) -> None:
     make_webhook(receiver, name="all")
-    make_webhook(receiver, name="certificates", kinds=[Kind.GRANTED])
+    make_webhook(receiver, name="certificates", kinds=[EventKind.GRANTED])
     make_webhook(receiver, name="off", active=False)
     happens()
     assert list(Delivery.objects.values_list("destination__name", flat=True)) == ["all"]
@@ -141,12 +141,12 @@ def test_what_is_rolled_back_is_not_told(receiver: Receiver) -> None:
         written.append(Event.objects.count())
         raise ZeroDivisionError
 
-    moved.connect(stops)
+    state_changed.connect(stops)
     try:
         with pytest.raises(ZeroDivisionError):
             happens()
     finally:
-        moved.disconnect(stops)
+        state_changed.disconnect(stops)
     assert written == [1]
     assert not Event.objects.exists()
 
@@ -159,10 +159,10 @@ def test_a_worker_is_nudged_once_it_is_committed(
     make_webhook(receiver)
     with django_capture_on_commit_callbacks(execute=True):
         happens()
-    assert tasks.deliver in nudged
+    assert tasks.send_deliveries in nudged
     nudged.clear()
     tasks.sweep()
-    assert tasks.deliver in nudged, "and a lost nudge is made up for"
+    assert tasks.send_deliveries in nudged, "and a lost nudge is made up for"
 
 
 FAULTS = {
@@ -206,8 +206,8 @@ def test_a_receiver_that_fails_is_left_alone_and_holds_up_nobody_else(receiver: 
         deliver()
         assert len(slow.got) == outbox.AT_ONCE
         failing.refresh_from_db()
-        assert failing.rests_until
-        assert failing.rests_until > timezone.now()
+        assert failing.paused_until
+        assert failing.paused_until > timezone.now()
         for _turn in range(3):
             deliver()
         assert len(receiver.got) == 20
@@ -408,7 +408,7 @@ def make_rows(number: int) -> None:
         desk = HelpDesk.objects.create(name=name, slug=f"desk-{name}", kind="zammad", secret_env="HOOK_SECRET")
         Mailbox.objects.create(name=name, slug=name, host="127.0.0.1", user="u", password_env="NO_SUCH_VARIABLE")
         ticket = make_ticket()
-        event = Event.objects.create(kind=Kind.CLASSIFIED, data={}, ticket=ticket)
+        event = Event.objects.create(kind=EventKind.CLASSIFIED, data={}, ticket=ticket)
         Delivery.objects.create(destination=webhook, event=event)
         WriteBack.objects.create(destination=desk, ticket=ticket)
 

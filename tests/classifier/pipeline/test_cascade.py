@@ -14,7 +14,7 @@ from django.urls import reverse
 
 from classifier.inference.backends.embedded import EmbeddedClassifier
 from classifier.models import Failure, Gate, LanguageModel, Reason, Ticket, Verdict
-from classifier.models.verdict import current_verdict, with_labels
+from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import runner
 from tests.factories import make_language_model, make_ticket, make_user
 from tests.servers import CUT, OpenAIServer, Reply, Request, answer, error, say
@@ -36,7 +36,7 @@ def front(catalogue: None) -> Use:
 
 
 def verdict_of(ticket: Ticket) -> Verdict:
-    verdict = current_verdict(with_labels(Ticket.objects.all()).get(pk=ticket.pk))
+    verdict = current_verdict(with_current_verdicts(Ticket.objects.all()).get(pk=ticket.pk))
     assert verdict
     return verdict
 
@@ -156,7 +156,7 @@ def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkey
     ticket = make_ticket()
     with OpenAIServer() as slow:
         behind = primary(slow)
-        Gate.objects.update(front=LanguageModel.objects.embedded(), front_threshold=0)
+        Gate.objects.update(front=LanguageModel.objects.zero_shot(), front_threshold=0)
         runner.work_off()
     assert verdict_of(ticket).prediction.language_model == behind
 
@@ -191,7 +191,7 @@ def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
-        embedded = LanguageModel.objects.embedded()
+        embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(front=embedded, front_threshold=0)
         runner.work_off()
     assert (slow.requests, verdict_of(ticket).epoch.language_model) == ([], embedded)
@@ -201,10 +201,10 @@ def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> No
     with OpenAIServer() as quick, OpenAIServer() as slow:
         behind = primary(slow)
         front(quick, api_key_env="OPENAI_API_KEY")
-        nobody = [Gate.objects.get(pk=1).front_in_charge()]
+        nobody = [Gate.objects.get(pk=1).active_front()]
         for language_model in (LanguageModel.objects.get(name="specialist"), behind):
             Gate.objects.update(front=language_model)
-            nobody.append(Gate.current().front_in_charge())
+            nobody.append(Gate.current().active_front())
         make_ticket()
         runner.work_off()
     assert nobody == [None, None, None], "for want of a key, of anything learned, and for being the primary"

@@ -76,7 +76,7 @@ def test_a_budget_is_never_overspent_by_many() -> None:
         provider=provider, name="m", family="m", price_per_request=Decimal("0.5")
     )
     terms = ContractVersion.objects.in_force().terms
-    assert sum(at_once(8, lambda: budget.Purse(language_model, terms).set_aside(3))) == 10
+    assert sum(at_once(8, lambda: budget.BudgetReservation(language_model, terms).set_aside(3))) == 10
     assert Spend.objects.get().cost == 10
 
 

@@ -114,8 +114,8 @@ def test_a_text_gets_the_same_answer_stored_or_not(
 ) -> None:
     case, category, reason = CASES[name]
     make_example("The export does nothing when I press the button.", category="Technical")
-    vector_store.of(["The export does nothing when I press the button."])
-    nearest_examples.forget()
+    vector_store.embeddings_for(["The export does nothing when I press the button."])
+    nearest_examples.invalidate_index()
     with ExitStack() as stack:
         models(stack, case)
         (unstored,) = lead.post("/classify", {"text": case.text, "store": False}).json()["results"]

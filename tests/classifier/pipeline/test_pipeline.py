@@ -21,7 +21,7 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from classifier.models.verdict import current_verdict, with_labels
+from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import claims, predict, runner
 from tests.factories import make_ticket
 from tests.servers import CUT, HANG, OpenAIServer, Reply, answer, error, html, raw, say, without_json_schema
@@ -33,7 +33,7 @@ Use = Callable[..., LanguageModel]
 
 def settled(ticket: Ticket) -> Ticket:
     """The ticket as it stands, with its verdict."""
-    return with_labels(Ticket.objects.all()).get(pk=ticket.pk)
+    return with_current_verdicts(Ticket.objects.all()).get(pk=ticket.pk)
 
 
 def verdict_of(ticket: Ticket) -> Verdict:

@@ -87,7 +87,7 @@ def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.SCORE)
     version = ContractVersion.objects.in_force()
     said = make_prediction(make_ticket())
-    scorer = Scorer.objects.serving(said.language_model)
+    scorer = Scorer.objects.live_for(said.language_model)
     first = scoring.of([Labelled(said.ticket, said)], scorer, version)
     again = scoring.of([Labelled(said.ticket, said)], scorer, version)
     assert first == again
@@ -163,7 +163,7 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
 ) -> None:
     version = ContractVersion.objects.in_force()
     said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
-    scorer = Scorer.objects.serving(said[0].language_model)
+    scorer = Scorer.objects.live_for(said[0].language_model)
     with django_assert_max_num_queries(6):
         scoring.of([Labelled(one.ticket, one) for one in said], scorer, version)
     assert Score.objects.count() == 20

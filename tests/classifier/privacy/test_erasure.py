@@ -31,12 +31,12 @@ from classifier.models import (
     Event,
     Example,
     Failure,
-    KeptReply,
     LanguageModel,
     Prediction,
+    StoredReply,
     Ticket,
 )
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import predict
 from classifier.privacy import erasure
 from classifier.privacy.redaction import ERASED
@@ -88,7 +88,7 @@ def settled(person: User) -> Ticket:
     """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
     configure_review(benchmark_share=1.0)
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
-    said = {"language_model": LanguageModel.objects.embedded(), "contract": ContractVersion.objects.in_force()}
+    said = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.in_force()}
     Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
     (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
     answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
@@ -103,7 +103,7 @@ def settled(person: User) -> Ticket:
 
 
 def leave_traces(ticket: Ticket, person: User) -> None:
-    vector_store.of([ticket.text])
+    vector_store.embeddings_for([ticket.text])
     example = make_example(ticket.text, ticket=ticket)
     make_version(weights=b"w", sha256="0" * 64, taught=(example.pk).to_bytes(8, "little") + bytes(16))
     shown = Category.objects.get(name="Billing")
@@ -121,7 +121,7 @@ def leave_traces(ticket: Ticket, person: User) -> None:
     for number, content in enumerate(
         [f'{{"ticket":{ticket.pk},"reasoning":"It names {PLANT}."}}', json.dumps({"excerpt": TEXT})]
     ):
-        KeptReply.objects.create(key=key, name=f"{number}", fingerprint="0" * 64, status=201, content=content)
+        StoredReply.objects.create(key=key, name=f"{number}", fingerprint="0" * 64, status=201, content=content)
     Event.objects.create(kind="ticket.decided", ticket=ticket, data={"ticket": ticket.pk, "external_id": f"{PLANT}-1"})
     if connection.vendor == "sqlite":
         from django_tasks_db.models import DBTaskResult
@@ -191,7 +191,7 @@ def test_names_go_with_the_masked_texts_and_are_found_in_any_case(catalogue: Non
 
 def test_a_copy_that_people_were_asked_about_goes_too(catalogue: None, ana: User, lea: User) -> None:
     configure_review(benchmark_share=1.0)
-    label = GoldLabel(text=TEXT, digest=digest_of(TEXT), category=Category.objects.get(name="Billing"))
+    label = GoldLabel(text=TEXT, digest=text_digest(TEXT), category=Category.objects.get(name="Billing"))
     label.sentiment_id, label.origin = make_example("Any text.").sentiment_id, GoldLabel.Origin.IMPORT
     gold_labels.place([label])
     disputes.dispute(label, lea)
@@ -240,13 +240,13 @@ def test_tickets_whose_time_is_over_are_erased_and_those_that_wait_are_not(catal
         make_verdict(make_prediction(ticket))
         Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.ACCEPTED)
     same = make_example(passed.text)
-    tasks.expire.call()
+    tasks.erase_expired.call()
     assert not Erasure.objects.exists()
     settings.RETENTION_DAYS = 30
     tasks.sweep()
-    assert queued("classifier.tasks.expire")
+    assert queued("classifier.tasks.erase_expired")
     for _turn in range(2):
-        tasks.expire.call()
+        tasks.erase_expired.call()
     assert Example.objects.get() == same
     assert set(Ticket.objects.values_list("pk", "text")) == {
         (passed.pk, ERASED), (waits.pk, waits.text), (young.pk, young.text),

@@ -10,8 +10,8 @@ import pytest
 from classifier.contract import prompt
 from classifier.contract.types import Answer, Contract, Option, Question
 from classifier.embeddings import encoder
-from classifier.inference.backends import witness
-from classifier.inference.backends.embedded import EmbeddedClassifier, Taught
+from classifier.inference.backends import specialist_predictor
+from classifier.inference.backends.embedded import EmbeddedClassifier, LoadedVersion
 from classifier.learning.heads import Axis, Offered
 from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.training import Examples, learn
@@ -63,12 +63,14 @@ def learned() -> Learned:
 
 
 @lru_cache(maxsize=2)
-def frozen(*, taught: bool) -> witness.Witness:
-    return witness.Witness("", "", learned() if taught else Learned.nothing())
+def frozen(*, taught: bool) -> specialist_predictor.SpecialistPredictor:
+    return specialist_predictor.SpecialistPredictor("", "", learned() if taught else Learned.nothing())
 
 
-def asked(*texts: str, taught: bool = False, contract: Contract = CONTRACT) -> witness.Testimony:
-    return frozen(taught=taught).testify(texts, contract)
+def asked(
+    *texts: str, taught: bool = False, contract: Contract = CONTRACT
+) -> specialist_predictor.SpecialistPredictions:
+    return frozen(taught=taught).predict(texts, contract)
 
 
 def test_it_tells_categories_and_sentiments_apart() -> None:
@@ -103,7 +105,7 @@ def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: bool) -> None:
-    version = Taught(version=1, learned=learned(), examples=lambda: None) if taught else Taught.nothing()
+    version = LoadedVersion(version=1, learned=learned(), examples=lambda: None) if taught else LoadedVersion.nothing()
     texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
     groups = EmbeddedClassifier(taught=version).answers(map(Question, texts), CONTRACT, ahead=64)
     answers = [one for group in groups for _place, one in group if isinstance(one, Answer)]

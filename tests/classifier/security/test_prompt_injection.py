@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.contract.types import JsonMode
 from classifier.embeddings import nearest_examples, vector_store
 from classifier.inference import few_shot
-from classifier.inference.backends.witness import Witness
+from classifier.inference.backends.specialist_predictor import SpecialistPredictor
 from classifier.models import (
     AuditDraw,
     Category,
@@ -182,7 +182,7 @@ class TestDictation:
         def broken(_version: object) -> None:
             raise OSError("The encoder's file is gone.")
 
-        monkeypatch.setattr(scoring, "witness", broken)
+        monkeypatch.setattr(scoring, "specialist_predictor", broken)
         terms = ContractVersion.objects.in_force().terms
         said = [answer_check.Said(text, "Billing", "Neutral") for text in ("Wrong billing.", "Where is my invoice?")]
         assert answer_check.dictated(said, terms, None) == [True, False]
@@ -202,16 +202,18 @@ class TestDictation:
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[int | None] = []
-        knows_names = scoring.witness(None)
+        knows_names = scoring.specialist_predictor(None)
 
-        def heard(version_pk: int | None) -> Witness:
+        def heard(version_pk: int | None) -> SpecialistPredictor:
             asked.append(version_pk)
             return knows_names
 
-        monkeypatch.setattr(scoring, "witness", heard)
+        monkeypatch.setattr(scoring, "specialist_predictor", heard)
         version = ContractVersion.objects.in_force()
-        frozen, serving = make_version(), make_version(in_service=True, weights=b"learned", sha256="0" * 64)
-        scorer = Scorer.objects.create(language_model=LanguageModel.objects.embedded(), witness=frozen, weights={})
+        frozen, serving = make_version(), make_version(live=True, weights=b"learned", sha256="0" * 64)
+        scorer = Scorer.objects.create(
+            language_model=LanguageModel.objects.zero_shot(), specialist_version=frozen, weights={}
+        )
         said = [answer_check.Said("My billing is wrong.", "Billing", "Neutral")]
         answer_check.dictated(said, version.terms, scorer)
         answer_check.dictated(said, version.terms, None)
@@ -252,7 +254,7 @@ def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embe
 def test_it_is_never_shown_as_an_example_beside_another_ticket(catalogue: None) -> None:
     for text in (ORDERED, "Which invoice is mine?"):
         make_example(text)
-        vector_store.of([text])
-    nearest_examples.forget()
-    (shown,) = few_shot.beside(["My invoice is wrong, which one is mine?"], ContractVersion.objects.in_force(), 5)
+        vector_store.embeddings_for([text])
+    nearest_examples.invalidate_index()
+    (shown,) = few_shot.examples_for(["My invoice is wrong, which one is mine?"], ContractVersion.objects.in_force(), 5)
     assert [one.text for one in shown] == ["Which invoice is mine?"]

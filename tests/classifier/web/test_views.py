@@ -103,7 +103,7 @@ def test_the_inbox_is_paged_by_key(agent: Client) -> None:
 
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
-    epoch = gate.epoch_of(LanguageModel.objects.embedded(), ContractVersion.objects.in_force(), 0.85)
+    epoch = gate.epoch_of(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), 0.85)
     weighed = [gate.Weighed(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
     gate.conclude(epoch, weighed, {})
 

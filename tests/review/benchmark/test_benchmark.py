@@ -88,7 +88,7 @@ def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(tr
     snapshot = hold_out(12)
     with OpenAIServer(lambda request: error(400, "no such model")) as server:
         run = started(
-            snapshot, make_language_model(server, name="broken", family="a"), LanguageModel.objects.embedded()
+            snapshot, make_language_model(server, name="broken", family="a"), LanguageModel.objects.zero_shot()
         )
         execution.work_off(run.pk)
     run.refresh_from_db()
@@ -138,7 +138,7 @@ def stop_after(run: Run, number: int) -> None:
 
 def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     snapshot = hold_out(6)
-    run = started(snapshot, LanguageModel.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.zero_shot())
     assert list(Run.objects.waiting()) == [run]
     sweep.sweep()
     assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
@@ -179,7 +179,7 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
     training_only = snapshots.take(snapshots.Filters(sides=(Side.BENCHMARK,)))
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="benchmark side"):
-        runs.start(training_only, [Entry(LanguageModel.objects.embedded(), ContractVersion.objects.in_force())])
+        runs.start(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force())])
 
 
 def test_the_estimate_follows_prices_and_lengths() -> None:
@@ -187,7 +187,7 @@ def test_the_estimate_follows_prices_and_lengths() -> None:
     version = ContractVersion.objects.in_force()
     with OpenAIServer(lambda request: answer()) as server:
         dear = make_language_model(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
-    free = runs.estimate(snapshot, Entry(LanguageModel.objects.embedded(), version))
+    free = runs.estimate(snapshot, Entry(LanguageModel.objects.zero_shot(), version))
     tokens = (len(version.system_prompt) + 8 * 6) / 4
     expected = 10 * (tokens * 3 + 60 * 15) / 1_000_000
     assert free == 0
@@ -201,7 +201,7 @@ def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
     in_force = ContractVersion.objects.in_force()
     assert earlier != in_force
     stored = ContractVersion.objects.get(pk=earlier.pk)
-    language_model = LanguageModel.objects.embedded()
+    language_model = LanguageModel.objects.zero_shot()
     run = runs.start(snapshot, [Entry(language_model, stored, "before"), Entry(language_model, in_force)])
     for contender in run.contenders.all():
         assert contender.contract.restored().terms.digest == contender.contract.digest
@@ -263,7 +263,7 @@ def test_changes_against_the_baseline() -> None:
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the number of queries does not depend on the database")
 def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
     snapshot = hold_out(5)
-    run = started(snapshot, LanguageModel.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.zero_shot())
     execution.work_off(run.pk)
     contender = run.contenders.get()
     with django_assert_num_queries(1):

@@ -139,14 +139,14 @@ def test_models_without_a_key_cannot_be_ticked_and_the_variable_is_named(lead: C
 
 
 def choice(**values: Any) -> dict[str, Any]:
-    return {"models": [LanguageModel.objects.embedded().pk], "contracts": ["in-force"], "snapshot": ""} | values
+    return {"models": [LanguageModel.objects.zero_shot().pk], "contracts": ["in-force"], "snapshot": ""} | values
 
 
 def test_what_it_will_cost_is_said_before_it_starts(lead: Client) -> None:
     hold_out(6)
     priced = _language_model("priced")
     LanguageModel.objects.filter(pk=priced.pk).update(price_per_request=Decimal("0.5"))
-    response = lead.post(START, choice(models=[LanguageModel.objects.embedded().pk, priced.pk]))
+    response = lead.post(START, choice(models=[LanguageModel.objects.zero_shot().pk, priced.pk]))
     said = plain(response.content.decode())
     assert "Ask about 6 items?" in said
     assert "embedded-minilm in force nothing, by its prices" in said

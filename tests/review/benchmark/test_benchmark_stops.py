@@ -192,7 +192,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
         run = started(snapshot, make_priced(server))
         erase(*with_tickets(run, 2))
         execution.work_off(run.pk)
-        again = started(snapshot, LanguageModel.objects.embedded())
+        again = started(snapshot, LanguageModel.objects.zero_shot())
     run.refresh_from_db()
     assert (run.state, Underway(run).progress, again.items_count) == ("finished", (4, 4), 4)
     assert run.contenders.get().figures["both"][3] == 4
@@ -237,7 +237,7 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
 
 def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
     snapshot = hold_out(2)
-    run = started(snapshot, LanguageModel.objects.embedded())
+    run = started(snapshot, LanguageModel.objects.zero_shot())
     erase(*with_tickets(run, 2))
     execution.work_off(run.pk)
     run.refresh_from_db()

@@ -164,7 +164,7 @@ def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draf
 def test_several_models_are_measured_each_beside_itself(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
-    embedded = LanguageModel.objects.embedded()
+    embedded = LanguageModel.objects.zero_shot()
     run = run_of(draft, snapshot, language_model, embedded)
     found = draft_comparison.what_if(run)
     assert [(one.draft.language_model, one.in_force.language_model) for one in found] == [
@@ -195,7 +195,7 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
 def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue: None) -> None:
     draft = drafts.begin("Nothing yet", None)
     with pytest.raises(ValidationError, match="asked now"):
-        draft_comparison.entries_for(draft, [LanguageModel.objects.embedded()])
+        draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
 
 
 def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, language_model: LanguageModel) -> None:

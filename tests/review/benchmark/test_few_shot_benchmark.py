@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.django import TestCase
 
 from classifier.embeddings import nearest_examples, vector_store
-from classifier.inference import asking
+from classifier.inference import ask_models
 from classifier.models import Category, ContractVersion, Example, Gate, LanguageModel, Provider, Sentiment
 from classifier.taxonomy import drafts
 from classifier.taxonomy import initial_data as shipped
@@ -38,14 +38,14 @@ BENCHMARK, START = reverse("review:benchmark"), reverse("review:start_run")
 
 @pytest.fixture(autouse=True)
 def fresh_index() -> None:
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
 
 
 def publish() -> None:
     """As it is done before anything is learned: the training side is handed down, and has its vectors."""
     published_examples.publish()
-    vector_store.of(list(Example.objects.values_list("text", flat=True)))
-    nearest_examples.forget()
+    vector_store.embeddings_for(list(Example.objects.values_list("text", flat=True)))
+    nearest_examples.invalidate_index()
 
 
 def place(side: Side, numbers: Sequence[int]) -> None:
@@ -106,7 +106,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
             language_model, _created = LanguageModel.objects.get_or_create(
                 provider=provider, name="here", family="here"
             )
-            list(asking.Asking(texts, language_model, ContractVersion.objects.in_force(), examples=3))
+            list(ask_models.ResultStream(texts, language_model, ContractVersion.objects.in_force(), examples=3))
         return server.requests
 
 
@@ -151,7 +151,7 @@ def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None
 
 
 def test_an_embedded_model_is_shown_none(snapshot: Snapshot) -> None:
-    entry = Entry(LanguageModel.objects.embedded(), ContractVersion.objects.in_force(), examples=5)
+    entry = Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), examples=5)
     assert worked_off(snapshot, [entry]).contenders.get().examples == 0
 
 

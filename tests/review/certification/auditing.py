@@ -9,7 +9,7 @@ from typing import Any
 from django.contrib.auth.models import User
 
 from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
 from classifier.pipeline.predict import Labelled
 from classifier.scoring.signals import OfAxis, Signals
@@ -74,7 +74,7 @@ def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = 
         sentiment=value,
         both=value,
         signals=signals.as_json(),
-        digest=digest_of(prediction.ticket.text),
+        digest=text_digest(prediction.ticket.text),
     )
 
 

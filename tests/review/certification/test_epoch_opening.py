@@ -44,9 +44,11 @@ def audited(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def another_scorer() -> Scorer:
     """One that scores every answer as the first does."""
-    first = Scorer.objects.get(in_service=True)
-    Scorer.objects.update(in_service=False)
-    other = Scorer.objects.create(language_model=first.language_model, weights=first.weights, witness=first.witness)
+    first = Scorer.objects.get(live=True)
+    Scorer.objects.update(live=False)
+    other = Scorer.objects.create(
+        language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
+    )
     known = Score.objects.filter(scorer=first).select_related("prediction__ticket")
     epoch = epoch_now()
     Score.objects.bulk_create(score(epoch, one.prediction, one.both) for one in known)

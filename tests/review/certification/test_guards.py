@@ -256,8 +256,10 @@ def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana:
     cycle.run_certification()
     first = Scorer.objects.get()
     assert epoch_now().passes_from is not None
-    Scorer.objects.update(in_service=False)
-    Scorer.objects.create(language_model=first.language_model, weights=first.weights, witness=first.witness)
+    Scorer.objects.update(live=False)
+    Scorer.objects.create(
+        language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
+    )
     assert epoch_now().passes_from is None
     assert [one.accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
 

@@ -57,7 +57,7 @@ def judged(person: User, number: int) -> None:
 
 
 def improve() -> Scorer | None:
-    with leases.hold_alone("certification") as lease:
+    with leases.hold_named("certification") as lease:
         assert lease
         return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
 
@@ -74,7 +74,7 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
     scorer = improve()
     assert scorer
     assert scorer.labels == 80
-    assert Scorer.objects.get(in_service=True) == scorer
+    assert Scorer.objects.get(live=True) == scorer
     assert epoch_now() != before
     fitted = scorer.fitted()
     agreeing, other = (
@@ -87,14 +87,14 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
 
 def test_a_scorer_that_was_fitted_too_slowly_is_left_to_whoever_went_on(installed: None, ana: User) -> None:
     judged(ana, 80)
-    with leases.hold_alone("certification") as lease:
+    with leases.hold_named("certification") as lease:
         assert lease
         successor = overtake(Lease)
         assert (
             scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
             is None
         )
-    assert not Scorer.objects.filter(in_service=True, labels=80).exists()
+    assert not Scorer.objects.filter(live=True, labels=80).exists()
     assert is_untouched(successor)
 
 

@@ -28,7 +28,7 @@ CHARGED, TWICE = [13, 20], [21, 26]
 @pytest.fixture(autouse=True)
 def plain_desk(catalogue: None) -> None:
     configure_review()
-    nearest_examples.forget()
+    nearest_examples.invalidate_index()
 
 
 def category(name: str) -> Category:
@@ -56,7 +56,7 @@ def links(content: str) -> list[str]:
     return re.findall(r'<a class="beginning" href="([^"]+)"', content)
 
 
-def in_hand(client: Client, *, near: list[Example], **values: Any) -> Assignment:
+def still_held(client: Client, *, near: list[Example], **values: Any) -> Assignment:
     """The assignment of a ticket, whose model named these examples, after the person has been shown it."""
     (assignment,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
     client.get(SCREEN)
@@ -130,7 +130,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent:
             "Refund, please.", category="Billing", sentiment="Positive", ticket=make_ticket("Refund, please.")
         ),
     ]
-    content = similar(agent, in_hand(agent, near=near))
+    content = similar(agent, still_held(agent, near=near))
     assert links(content) == [near[0].ticket.get_absolute_url(), near[2].ticket.get_absolute_url()]
     told = [
         "Charged 2x!", "Billing", "Negative",
@@ -143,7 +143,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent:
 
 
 def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent: Client) -> None:
-    assignment = in_hand(agent, near=[make_example("Solved before.")])
+    assignment = still_held(agent, near=[make_example("Solved before.")])
     content = agent.get(SCREEN).content.decode()
     assert "Solved before." not in content
     assert f'hx-get="{address(assignment)}" hx-trigger="load"' in content
@@ -155,7 +155,7 @@ def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_scrip
 
 
 def test_a_long_text_is_shown_by_its_beginning(agent: Client) -> None:
-    content = similar(agent, in_hand(agent, near=[make_example("word " * 20_000)]))
+    content = similar(agent, still_held(agent, near=[make_example("word " * 20_000)]))
     assert len(content) < 1_500
 
 
@@ -167,7 +167,7 @@ def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_sh
 
 
 def test_a_ticket_is_never_its_own_similar_one(agent: Client) -> None:
-    assignment = in_hand(agent, near=[])
+    assignment = still_held(agent, near=[])
     itself, other = (
         make_example(TEXT, ticket=assignment.ticket),
         make_example("Another.", ticket=make_ticket("Another.")),
@@ -178,7 +178,7 @@ def test_a_ticket_is_never_its_own_similar_one(agent: Client) -> None:
 
 def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent: Client) -> None:
     sealed = make_ticket("Asked about again.", sealed=True)
-    assignment = in_hand(
+    assignment = still_held(
         agent, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
     )
     content = similar(agent, assignment)
@@ -188,7 +188,7 @@ def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent: 
 
 def test_an_example_that_is_gone_is_left_out(agent: Client) -> None:
     gone, there = make_example("Gone."), make_example("Still there.")
-    assignment = in_hand(agent, near=[gone, there])
+    assignment = still_held(agent, near=[gone, there])
     gone.delete()
     content = similar(agent, assignment)
     assert "Still there." in content
@@ -203,7 +203,7 @@ def axis(*shares: float) -> Any:
 
 
 def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Client) -> None:
-    assignment = in_hand(agent, near=[])
+    assignment = still_held(agent, near=[])
     own = make_example(TEXT, ticket=assignment.ticket)
     for example, vector in [
         (own, axis(1)),
@@ -221,15 +221,15 @@ def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
     agent: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_vector(make_example("Solved before.").text, axis(1))
-    assignment = in_hand(agent, near=[])
-    monkeypatch.setattr("classifier.embeddings.vector_store.of", None)
+    assignment = still_held(agent, near=[])
+    monkeypatch.setattr("classifier.embeddings.vector_store.embeddings_for", None)
     monkeypatch.setattr("classifier.embeddings.encoder.load", None)
     assert similar(agent, assignment).strip() == ""
     assert "No solved ticket is known to be near it." in agent.get(address(assignment)).content.decode()
 
 
 def test_only_who_holds_the_ticket_may_ask(agent: Client, ben: User, tom: User) -> None:
-    assignment = in_hand(agent, near=[make_example("Solved before.")])
+    assignment = still_held(agent, near=[make_example("Solved before.")])
     other = Client()
     for person, status in ((ben, 404), (tom, 403)):
         other.force_login(person)
@@ -257,14 +257,14 @@ def test_similar_ones_cost_the_same_whatever_their_number(
     agent: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
-    assignment = in_hand(agent, near=near)
+    assignment = still_held(agent, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
     with django_assert_num_queries(7):
         assert similar(agent, assignment).count("<li>") == number
 
 
 def test_similar_ones_by_vector_cost_one_query_more(agent: Client, django_assert_num_queries: Any) -> None:
-    assignment = in_hand(agent, near=[])
+    assignment = still_held(agent, near=[])
     make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
     assert "Solved before." in similar(agent, assignment)

@@ -56,7 +56,7 @@ def doubted(*texts: str, **values: Any) -> list[Ticket]:
     configure_review()
     tickets = [make_ticket(text) for text in texts]
     hold(*tickets, confidence=0.3, **values)
-    vector_store.of(texts)
+    vector_store.embeddings_for(texts)
     return tickets
 
 
@@ -106,7 +106,7 @@ def test_a_message_cannot_run_anything(lead: Client) -> None:
 def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead: Client) -> None:
     doubted(*INSURANCE[:-1])
     last = make_ticket(INSURANCE[-1])
-    vector_store.of([last.text])
+    vector_store.embeddings_for([last.text])
     verdict = make_verdict(make_prediction(last))
     Verdict.objects.filter(pk=verdict.pk).update(accepted=False, reason=Reason.OUT_OF_TAXONOMY)
     Ticket.objects.filter(pk=last.pk).update(state=Ticket.State.HELD)
@@ -115,7 +115,7 @@ def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead: Client) -> Non
 
 def test_what_a_model_was_sure_of_is_in_no_topic(lead: Client) -> None:
     tickets = [make_ticket(text) for text in INSURANCE]
-    vector_store.of(INSURANCE)
+    vector_store.embeddings_for(INSURANCE)
     for ticket in tickets:
         make_verdict(make_prediction(ticket, confidence=0.95))
     Ticket.objects.update(state=Ticket.State.ACCEPTED)
@@ -127,7 +127,7 @@ def test_nothing_is_told_of_tickets_in_a_blind_review(lead: Client) -> None:
     configure_review(blind_share=1)
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
     hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
-    vector_store.of([ticket.text for ticket in sealed])
+    vector_store.embeddings_for([ticket.text for ticket in sealed])
     (topic,) = lead.get(reverse("review:topics")).context["found"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
     told = page(lead) + page(lead, "topic", topic.pk)
@@ -331,7 +331,7 @@ def test_without_its_encoder_the_page_says_so(lead: Client, settings: Settings) 
 
 
 def serve(learned: bytes, sha256: str = "") -> None:
-    make_version(in_service=True, weights=learned, sha256=sha256 or hashlib.sha256(learned).hexdigest())
+    make_version(live=True, weights=learned, sha256=sha256 or hashlib.sha256(learned).hexdigest())
 
 
 def test_what_the_specialist_has_learned_of_the_others_counts(lead: Client) -> None:
@@ -340,7 +340,7 @@ def test_what_the_specialist_has_learned_of_the_others_counts(lead: Client) -> N
     learned = replace(
         Axis.unlearned(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
-        sums=100 * vector_store.of(INSURANCE).sum(axis=0, keepdims=True),
+        sums=100 * vector_store.embeddings_for(INSURANCE).sum(axis=0, keepdims=True),
         correction=Correction.none(1),
         words=Words([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )

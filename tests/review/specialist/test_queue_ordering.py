@@ -24,7 +24,7 @@ def waiting(texts: list[str]) -> list[Ticket]:
     tickets = [make_ticket(text) for text in texts]
     for ticket in tickets:
         hold(ticket)
-    vector_store.of([ticket.text for ticket in tickets])
+    vector_store.embeddings_for([ticket.text for ticket in tickets])
     return tickets
 
 

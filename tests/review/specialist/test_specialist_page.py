@@ -15,7 +15,7 @@ from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 from django.utils import timezone
 
-from classifier.inference import specialist_versions
+from classifier.inference import specialist_deployment
 from classifier.leases import leases
 from classifier.models import Category, Gate, LanguageModel, Lease, Sentiment, SpecialistVersion
 from classifier.taxonomy import label_changes
@@ -72,7 +72,7 @@ def trained(labels: int = 100, right: int = 60, items: int = 100, **values: Any)
 
 def serving(**values: Any) -> SpecialistVersion:
     version = trained(**values)
-    specialist_versions.put_in_service(version)
+    specialist_deployment.deploy(version)
     return version
 
 
@@ -80,11 +80,11 @@ def course() -> None:
     """Versions enough to see all that the page shows; one but the latest serves, chosen by a person."""
     person, labels = User.objects.earliest("pk"), {key("Billing"): [60, 60, 55], key("Account"): [7, 7, 7]}
     made = [trained(50 * 2**step, 50 + 8 * step, figures={"category": compared(labels)}) for step in range(4)]
-    specialist_versions.put_in_service(made[2], by=person)
+    specialist_deployment.deploy(made[2], by=person)
 
 
-def in_service() -> SpecialistVersion:
-    return SpecialistVersion.objects.get(in_service=True)
+def live_version() -> SpecialistVersion:
+    return SpecialistVersion.objects.get(live=True)
 
 
 class TestBeforeAnythingWasLearned:
@@ -122,7 +122,7 @@ class TestWhatServes:
     def test_it_says_in_which_role_it_is_asked(self, lead: Client) -> None:
         serving()
         assert "It labels every ticket." in words(lead), "it stands in where a key is missing"
-        embedded = LanguageModel.objects.embedded()
+        embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(primary=embedded, second_opinion=None)
         assert "No model that learns is asked" in words(lead)
         Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
@@ -140,7 +140,7 @@ class TestWhatServes:
     def test_a_training_under_way_is_told_and_no_other_begun(self, lead: Client) -> None:
         teaching.place(EVENLY)
         serving()
-        with leases.hold_alone(training.LEASE):
+        with leases.hold_named(training.LEASE):
             told = words(lead)
             assert "A training is under way" in told
             assert "Train now" not in told
@@ -166,7 +166,7 @@ class TestTrainingNow:
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []
         monkeypatch.setattr("os.nice", niceness.append)
-        with leases.hold_alone(training.LEASE):
+        with leases.hold_named(training.LEASE):
             call_command("train", "--yielding")
             assert niceness == [19]
             with pytest.raises(CommandError, match="Somebody else trains"):
@@ -180,13 +180,13 @@ class TestChoosingAVersion:
         told = lead.post(reverse("review:serve_version", args=[earlier.pk]), follow=True).content.decode()
         assert f"Version {earlier} is in service" in plain(told)
         assert "lea chose it" in plain(told)
-        assert in_service() == earlier
-        assert in_service().chosen_by == lea
+        assert live_version() == earlier
+        assert live_version().pinned_by == lea
         told = plain(lead.post(BEST, follow=True).content.decode())
         assert "will take over" in told
         assert "chose it" not in told
-        assert in_service() == earlier, "until a better one comes"
-        assert in_service().chosen_by is None
+        assert live_version() == earlier, "until a better one comes"
+        assert live_version().pinned_by is None
         assert latest.pk != earlier.pk
 
     def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead: Client) -> None:
@@ -199,7 +199,7 @@ class TestChoosingAVersion:
         gone, now = make_version(), serving()
         told = lead.post(reverse("review:serve_version", args=[gone.pk]), follow=True).content.decode()
         assert "was not kept" in plain(told)
-        assert in_service() == now
+        assert live_version() == now
 
     def test_a_version_that_does_not_exist_is_not_found(self, lead: Client) -> None:
         assert lead.post(reverse("review:serve_version", args=[999])).status_code == 404

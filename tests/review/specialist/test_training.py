@@ -8,7 +8,7 @@ from django.core.management import CommandError, call_command
 
 from classifier.contract.types import Answer, ClassifierError, FailureKind
 from classifier.embeddings import vector_store
-from classifier.inference import asking, registry, specialist_versions
+from classifier.inference import ask_models, registry, specialist_deployment
 from classifier.learning.training import Comparison
 from classifier.leases import leases
 from classifier.models import (
@@ -23,7 +23,7 @@ from classifier.models import (
     Ticket,
     Vector,
 )
-from classifier.models.specialist import digest_of
+from classifier.models.specialist import text_digest
 from classifier.pipeline import runner
 from classifier.taxonomy import label_changes
 from review.models import GoldLabel, LabelIssue, ReviewSettings, Side
@@ -39,7 +39,7 @@ EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
 
 def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
     language_model = LanguageModel.objects.get(name=name)
-    return asking.ask(text, language_model, ContractVersion.objects.in_force())
+    return ask_models.ask(text, language_model, ContractVersion.objects.in_force())
 
 
 def answered(text: str, name: str = "specialist") -> Answer:
@@ -70,7 +70,7 @@ def test_it_learns_from_the_training_side_alone() -> None:
 
 def test_what_is_better_goes_into_service() -> None:
     version = train_until_promoted()
-    assert SpecialistVersion.objects.serving() == version.pk
+    assert SpecialistVersion.objects.live_pk() == version.pk
     answer = answered(teaching.message("Technical", "Negative", 77))
     assert (answer.category, answer.sentiment) == ("Technical", "Negative")
     assert answer.version == version.pk
@@ -80,7 +80,7 @@ def test_what_is_no_better_does_not() -> None:
     serving = train_until_promoted()
     result = training.train()
     assert not result.promoted
-    assert SpecialistVersion.objects.serving() == serving.pk
+    assert SpecialistVersion.objects.live_pk() == serving.pk
     assert SpecialistVersion.objects.count() == 2
 
 
@@ -90,8 +90,8 @@ def test_weights_that_were_not_promoted_are_kept_until_the_next_training() -> No
     third = training.train().version
     assert set(SpecialistVersion.objects.usable()) == {first, third}
     assert SpecialistVersion.objects.newest() == third
-    with pytest.raises(specialist_versions.NotKept):
-        specialist_versions.put_in_service(SpecialistVersion.objects.exclude(pk__in=[first.pk, third.pk]).get())
+    with pytest.raises(specialist_deployment.WeightsDiscarded):
+        specialist_deployment.deploy(SpecialistVersion.objects.exclude(pk__in=[first.pk, third.pk]).get())
 
 
 def test_before_anything_is_learned_it_answers_as_the_plain_model_does() -> None:
@@ -118,9 +118,9 @@ def test_words_alone_answer_as_a_family_of_their_own() -> None:
 
 
 def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
-    assert Gate.current().primary_in_charge().name == "embedded-minilm"
+    assert Gate.current().active_primary().name == "embedded-minilm"
     train_until_promoted()
-    assert Gate.current().primary_in_charge().name == "specialist"
+    assert Gate.current().active_primary().name == "specialist"
 
 
 def test_each_version_begins_an_epoch() -> None:
@@ -188,13 +188,13 @@ def test_an_older_version_is_put_in_service_again_and_stays(lea: User) -> None:
     teaching.place({"General": 40}, start=200)
     second = training.train()
     assert second.served
-    specialist_versions.put_in_service(first, by=lea)
+    specialist_deployment.deploy(first, by=lea)
     assert answered("The webhook has a timeout.").version == first.pk
     result = training.train()
     assert result.promoted
     assert not result.served
-    assert SpecialistVersion.objects.serving() == first.pk
-    specialist_versions.let_go()
+    assert SpecialistVersion.objects.live_pk() == first.pk
+    specialist_deployment.unpin()
     assert training.train().served
 
 
@@ -203,7 +203,7 @@ def test_weights_that_changed_in_the_database_answer_nothing() -> None:
     spoilt = bytearray(SpecialistVersion.objects.get(pk=version.pk).weights or b"")
     spoilt[-9] ^= 1
     SpecialistVersion.objects.filter(pk=version.pk).update(weights=bytes(spoilt))
-    registry.forget()
+    registry.clear_cache()
     error = ask("The webhook has a timeout.")
     assert isinstance(error, ClassifierError)
     assert error.kind == FailureKind.BROKEN_MODEL
@@ -223,7 +223,7 @@ def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
 
 def test_two_do_not_train_at_once() -> None:
     teaching.place(EVENLY)
-    with leases.hold_alone(training.LEASE), pytest.raises(training.Busy):
+    with leases.hold_named(training.LEASE), pytest.raises(training.Busy):
         training.train()
     assert training.train().version
     assert not leases.is_held(training.LEASE)
@@ -261,7 +261,7 @@ def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -
     published_examples.publish()
     assert set(training_data.read().examples["category"].weights) == {1}
     texts = [teaching.message("Billing", "Neutral", number) for number in range(100, 120)]
-    vector_store.of([make_ticket(text).text for text in texts])
+    vector_store.embeddings_for([make_ticket(text).text for text in texts])
     learned_from = training_data.read().examples["category"]
     billing = learned_from.labels == Category.objects.get(name="Billing").pk
     assert learned_from.weights[billing].mean() > 1.5 * learned_from.weights[~billing].mean()
@@ -270,7 +270,7 @@ def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -
 
 def test_the_same_labels_give_the_same_version() -> None:
     one = train_until_promoted()
-    SpecialistVersion.objects.update(in_service=False)
+    SpecialistVersion.objects.update(live=False)
     other = training.train().version
     assert other
     assert (one.data, one.sha256) == (other.data, other.sha256)
@@ -340,7 +340,7 @@ def test_tickets_get_their_vectors_in_the_background() -> None:
     assert not vector_store.is_behind(), "labels come first"
     Ticket.objects.update(state=Ticket.State.HELD)
     assert vector_store.is_behind()
-    vector_store.fill()
+    vector_store.embed_new_tickets()
     assert Vector.objects.count() == 3
     assert not vector_store.is_behind()
 
@@ -348,7 +348,7 @@ def test_tickets_get_their_vectors_in_the_background() -> None:
 def test_what_the_embedded_model_has_labelled_has_its_vector(embedded_gate: Gate) -> None:
     ticket = make_ticket("The invoice is wrong")
     runner.work_off()
-    assert digest_of(ticket.text) in vector_store.stored([digest_of(ticket.text)])
+    assert text_digest(ticket.text) in vector_store.stored_embeddings([text_digest(ticket.text)])
 
 
 def test_wins_needs_more_than_a_better_score() -> None:

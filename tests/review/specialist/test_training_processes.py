@@ -35,7 +35,7 @@ def taught(school: Installation, tmp_path: Path) -> Installation:
 
 
 def versions(site: Installation) -> list[tuple[object, ...]]:
-    return site.query("select id, in_service, promoted from classifier_specialistversion order by id")
+    return site.query("select id, live, promoted from classifier_specialistversion order by id")
 
 
 def test_the_worker_trains_when_it_is_due(taught: Installation) -> None:
@@ -60,7 +60,7 @@ def test_a_training_that_is_killed_leaves_what_serves_and_the_next_one_is_whole(
     taught.query("update classifier_lease set available_at = '2020-01-01 00:00:00' where owner is not null")
     taught.run("train")
     assert len(versions(taught)) == len(before) + 1
-    assert taught.query("select count(*) from classifier_specialistversion where in_service") == [(1,)]
+    assert taught.query("select count(*) from classifier_specialistversion where live") == [(1,)]
 
 
 def test_two_trainings_at_once_are_one(taught: Installation) -> None:
@@ -71,4 +71,4 @@ def test_two_trainings_at_once_are_one(taught: Installation) -> None:
     if codes[1]:
         assert any("Somebody else trains just now" in complaint for complaint in complaints)
     assert len(versions(taught)) == codes.count(0)
-    assert taught.query("select count(*) from classifier_specialistversion where in_service") == [(1,)]
+    assert taught.query("select count(*) from classifier_specialistversion where live") == [(1,)]

@@ -9,7 +9,7 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
-from classifier.models.ticket import moved
+from classifier.models.ticket import state_changed
 from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, DuplicateGroup
 from review.workflow import assigning, decisions, leases
@@ -230,12 +230,12 @@ def test_assignments_come_with_the_verdict_or_not_at_all() -> None:
     def refuse(**_signal: object) -> None:
         raise RuntimeError("The listener failed.")
 
-    moved.connect(refuse)
+    state_changed.connect(refuse)
     try:
         with pytest.raises(RuntimeError):
             hold(ticket)
     finally:
-        moved.disconnect(refuse)
+        state_changed.disconnect(refuse)
     assert state(ticket) == "new"
     assert (Assignment.objects.count(), Verdict.objects.count(), DuplicateGroup.objects.count()) == (0, 0, 0)
 
@@ -244,7 +244,7 @@ def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: 
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three")]
     with monkeypatch.context() as before:
         # Who connects again comes last, and whoever tells others has to come after the desk.
-        before.setattr(moved, "receivers", [])
+        before.setattr(state_changed, "receivers", [])
         hold(*tickets)
     assert leases.next_for(ana) is None
     assert assigning.open_missing() == 3

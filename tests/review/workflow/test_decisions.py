@@ -45,7 +45,7 @@ def what_the_model_said(assignment: Assignment) -> Shown:
     return Shown(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
 
 
-def in_hand(person: User) -> Assignment | None:
+def still_held(person: User) -> Assignment | None:
     return Assignment.objects.held_by(person).first()
 
 
@@ -123,7 +123,7 @@ def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: U
     assert leases.next_for(ben) == assignment
     assert answer(assignment, ana).reviewer == ana
     assert now(assignment).reviewer == ana
-    assert in_hand(ben) is None
+    assert still_held(ben) is None
 
 
 def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
@@ -145,7 +145,7 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
     leases.take(ana, first.ticket)
     leases.take(ana, second.ticket)
     answer(first, ana)
-    assert in_hand(ana) == second
+    assert still_held(ana) == second
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
@@ -158,7 +158,7 @@ def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
     with pytest.raises(TooLate) as late:
         act(assignment, ana)
     assert late.value.standing is None
-    assert (now(assignment).lane, in_hand(ben)) == ("agents", assignment)
+    assert (now(assignment).lane, still_held(ben)) == ("agents", assignment)
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -220,7 +220,7 @@ def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben
     decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
-    assert (now(assignment).state, in_hand(ana)) == ("open", assignment)
+    assert (now(assignment).state, still_held(ana)) == ("open", assignment)
     ticket = now(assignment).ticket
     assert (ticket.state, ticket.category, ticket.sentiment) == ("held", None, None)
     assert decisions.standing_of(ticket) is None
@@ -237,7 +237,7 @@ def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana:
         last = decisions.last_of(ana)
         assert last
         undo(last, ana)
-        assert in_hand(ana) == assignment
+        assert still_held(ana) == assignment
     assert decisions.last_of(ana) is None
     assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 3
     assert leases.next_for(ana) == assignments[0]
@@ -257,7 +257,7 @@ def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assig
     leases.let_go(ana)
     leases.next_for(ben)
     assert decisions.undo(decision, ana, key=key) == first
-    assert in_hand(ben) == assignment
+    assert still_held(ben) == assignment
 
 
 def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: Assignment) -> None:
@@ -269,7 +269,7 @@ def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: As
 def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, assignment: Assignment) -> None:
     decision = skip(leases.next_for(ana), ana)
     undo(decision, ana)
-    assert in_hand(ana) == assignment
+    assert still_held(ana) == assignment
     leases.let_go(ana)
     assert leases.next_for(ana) == assignment
 
@@ -277,7 +277,7 @@ def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: Use
 def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, assignment: Assignment) -> None:
     skip(leases.next_for(ana), ana)
     undo(skip(leases.next_for(ben), ben), ben)
-    assert (now(assignment).lane, in_hand(ben)) == ("agents", assignment)
+    assert (now(assignment).lane, still_held(ben)) == ("agents", assignment)
     leases.let_go(ben)
     assert leases.next_for(ana) is None
 
@@ -305,7 +305,7 @@ def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
         undo(decision, ana)
     abandon(assignment)
     undo(decision, ana)
-    assert in_hand(ana) == assignment
+    assert still_held(ana) == assignment
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -349,7 +349,7 @@ def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: 
     assert {state(assignment.ticket) for assignment in assignments[2:]} == {"settled"}
     assert len({decision.batch for decision in made}) == 1
     assert {decision.verdict for decision in made} == {"corrected"}
-    assert in_hand(ben) == assignments[0]
+    assert still_held(ben) == assignments[0]
 
 
 def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None:
@@ -386,7 +386,7 @@ def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
     undone = decisions.undo(made[1], ana, key=key)
     assert {undoing.undoes for undoing in undone} == set(made)
     assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 4
-    assert in_hand(ana) == assignments[0], "what was in hand is not let go for many"
+    assert still_held(ana) == assignments[0], "what was in hand is not let go for many"
     assert Assignment.objects.free(timezone.now()).count() == 3
     assert decisions.undo(made[1], ana, key=key) == undone
     with pytest.raises(CannotUndo):
@@ -516,7 +516,7 @@ def test_a_late_answer_to_one_assignment_lets_go_of_the_other(ana: User, ben: Us
     assert second in two
     assert second != first
     answer(first, ana)
-    assert in_hand(ana) is None
+    assert still_held(ana) is None
     leases.let_go(ben)
     assert leases.next_for(ben) == second
 
@@ -567,7 +567,7 @@ def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
 ) -> None:
     first = answer(leases.next_for(ana), ana)
     undo(first, ana)
-    assert in_hand(ana) == first.assignment
+    assert still_held(ana) == first.assignment
     assert answer(first.assignment, ana).blind, "nothing was revealed yet"
     assert answer(leases.next_for(ben), ben).blind
 
@@ -616,14 +616,14 @@ def test_a_label_is_not_undone_once_a_lead_has_chosen(
 def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
     choice = leases.next_for(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
-    assert (now(choice).lane, in_hand(lea)) == ("leads", choice)
+    assert (now(choice).lane, still_held(lea)) == ("leads", choice)
     assert state(choice.ticket) == "held"
     again = answer(choice, lea, "Account")
     assert decisions.standing_of(choice.ticket) == again
     undo(again, lea)
     leases.let_go(lea)
     undo(disputed[0], ana)
-    assert in_hand(ana) == disputed[0].assignment
+    assert still_held(ana) == disputed[0].assignment
 
 
 @pytest.mark.parametrize("who", [0, 1])
@@ -634,7 +634,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
     made = [answer(leases.next_for(person), person, "Account") for person in people]
     undo(made[who], people[who])
     assert state(two[0].ticket) == "held"
-    assert in_hand(people[who]) == made[who].assignment
+    assert still_held(people[who]) == made[who].assignment
     again = answer(made[who].assignment, people[who], "Billing")
     assert not again.blind, "once it was settled everybody could see what was said"
     assert Assignment.objects.open().get().purpose == "adjudication"
@@ -644,7 +644,7 @@ def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: Use
     made = [answer(leases.next_for(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
-    assert {in_hand(ana), in_hand(ben)} == set(two)
+    assert {still_held(ana), still_held(ben)} == set(two)
     answer(made[1].assignment, ben)
     answer(made[0].assignment, ana)
     assert state(two[0].ticket) == "settled"

@@ -131,7 +131,7 @@ def test_a_row_tells_all_that_is_known(agent: Client, ben: User) -> None:
         "category": "Billing &gt; Refunds",
         "sentiment": "Negative",
         "confidence": "0.62",
-        "model": str(LanguageModel.objects.embedded()),
+        "model": str(LanguageModel.objects.zero_shot()),
         "language": "en",
         "age": "3 hours",
         "due": "in 2 hours",
@@ -179,7 +179,7 @@ def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> No
         {"sentiment": str(sentiment("Negative").pk)},
         {"confidence_min": "0"},
         {"confidence_max": "1"},
-        {"model": str(LanguageModel.objects.embedded().pk)},
+        {"model": str(LanguageModel.objects.zero_shot().pk)},
         {"reason": "unsure"},
     ):
         assert tickets(page(agent, **query)) == [], query
@@ -380,7 +380,7 @@ def many(number: int, **values: Any) -> list[Assignment]:
     same = {
         "category": category("Billing"),
         "sentiment": sentiment("Neutral"),
-        "language_model": LanguageModel.objects.embedded(),
+        "language_model": LanguageModel.objects.zero_shot(),
     }
     assignments = []
     for place, ticket in enumerate(created):

@@ -50,7 +50,7 @@ def _models(offline: bool) -> Iterator[Finding]:
     if gate.missing_key:
         said = f"{gate.missing_key} is not set; an embedded model answers in place of {gate.primary}."
         yield warn("models", said, "Set it where web and workers start, and start them again.")
-    in_charge = [gate.front_in_charge(), gate.primary_in_charge(), gate.second_in_charge()]
+    in_charge = [gate.active_front(), gate.active_primary(), gate.active_second_opinion()]
     for language_model in dict.fromkeys(language_model for language_model in in_charge if language_model):
         yield ok(f"model {language_model}", "not asked.") if offline else _asked(language_model)
 

@@ -18,7 +18,7 @@ from classifier.learning.prototypes import prototype, texts_of
 from classifier.learning.weights import Learned
 
 
-class OfAxis(NamedTuple):
+class LabelProbabilities(NamedTuple):
     """Probabilities of each label for each text, of shape (texts, labels): by all that was learned, and by words alone
     (None where no words were learned).
     """
@@ -27,18 +27,18 @@ class OfAxis(NamedTuple):
     by_words: Floats | None
 
 
-class Testimony(NamedTuple):
+class SpecialistPredictions(NamedTuple):
     """`closeness` is the cosine to the nearest of what is known of the categories, `foreign` whether the language is
     one that the encoder does not read; both of shape (texts,).
     """
 
-    category: OfAxis
-    sentiment: OfAxis
+    category: LabelProbabilities
+    sentiment: LabelProbabilities
     closeness: Floats
     foreign: list[bool]
 
 
-class Witness:
+class SpecialistPredictor:
     """A version of the specialist, frozen: what it says depends on text and contract alone."""
 
     def __init__(self, model_file: str, tokenizer_file: str, learned: Learned) -> None:
@@ -46,14 +46,14 @@ class Witness:
         self._learned = learned
         self._bound = lru_cache(maxsize=8)(self._bind)
 
-    def testify(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> Testimony:
+    def predict(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> SpecialistPredictions:
         """`vectors` are those of the texts as the encoder gives them, where they are known: shape (texts, WIDTH)."""
         category, sentiment = self._bound(contract)
         read = [readable(text) for text in texts]
         if vectors is None:
             vectors = self._encoder.encode(read)
         known = category.centred(vectors) @ category.prototypes.T
-        return Testimony(
+        return SpecialistPredictions(
             category=_said(category, vectors, texts),
             sentiment=_said(sentiment, vectors, texts),
             closeness=np.asarray(known.max(axis=1), np.float32),
@@ -72,6 +72,6 @@ class Witness:
         return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
 
 
-def _said(bound: Bound, vectors: Floats, texts: Sequence[str]) -> OfAxis:
+def _said(bound: Bound, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
     words = bound.by_words(texts) if len(bound.axis.keys) else None
-    return OfAxis(bound.probabilities(vectors, texts), words)
+    return LabelProbabilities(bound.probabilities(vectors, texts), words)

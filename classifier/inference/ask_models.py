@@ -4,17 +4,17 @@ import time
 from collections.abc import Iterable, Iterator, Sequence
 from itertools import repeat
 
-from classifier.contract.types import Answer, ClassifierError, FailureKind, PlacedResult, Question
+from classifier.contract.types import Answer, ClassifierError, FailureKind, IndexedResult, Question
 from classifier.database.batches import chunked
 from classifier.inference import budget, few_shot, pseudonyms, registry
-from classifier.inference.budget import Purse
+from classifier.inference.budget import BudgetReservation
 from classifier.models import ContractVersion, LanguageModel
 
 BESIDE_AT_ONCE = 16
 """Texts whose solved tickets are looked for, and money set aside for, at once, while others wait to be stored."""
 
 
-class Asking:
+class ResultStream:
     """A model asked about many texts, to be iterated over once: lists of results with the places of their texts, in
     order of arrival, empty if nothing arrived for a moment.
 
@@ -34,8 +34,8 @@ class Asking:
         examples: int | None = None,
     ) -> None:
         self._texts, self._language_model, self._version = texts, language_model, version
-        self._number = few_shot.number_for(language_model, examples)
-        self._purse = Purse(language_model, version.terms, examples=self._number)
+        self._number = few_shot.example_count(language_model, examples)
+        self._purse = BudgetReservation(language_model, version.terms, examples=self._number)
         self._without_money: list[int] = []
         self._until: float | None = None
 
@@ -45,7 +45,7 @@ class Asking:
             # So many are under way that they take two turns.
             self._until = time.monotonic() + 2 * self._language_model.timeout
 
-    def __iter__(self) -> Iterator[list[PlacedResult]]:
+    def __iter__(self) -> Iterator[list[IndexedResult]]:
         try:
             for group in self._answers():
                 self._purse.settle([self._language_model.cost(result.usage) for _place, result in group])
@@ -59,14 +59,14 @@ class Asking:
         finally:
             self._purse.close()
 
-    def _answers(self) -> Iterator[list[PlacedResult]]:
+    def _answers(self) -> Iterator[list[IndexedResult]]:
         try:
-            classifier = registry.of(self._language_model)
+            classifier = registry.classifier_for(self._language_model)
         except ClassifierError as error:
             return iter([[(place, error) for place, _text in enumerate(self._texts)]])
         questions, terms, ahead = self._questions(), self._version.terms, self._language_model.hand_size
         if self._language_model.provider.mask and not self._language_model.is_embedded:
-            return pseudonyms.answers(classifier, questions, terms, ahead=ahead)
+            return pseudonyms.masked_answers(classifier, questions, terms, ahead=ahead)
         return classifier.answers(questions, terms, ahead=ahead)
 
     def _questions(self) -> Iterator[Question]:
@@ -74,7 +74,7 @@ class Asking:
         place = 0
         for texts in chunked(self._texts, BESIDE_AT_ONCE):
             affordable = self._purse.set_aside(len(texts))
-            solved = few_shot.beside(texts, self._version, self._number)
+            solved = few_shot.examples_for(texts, self._version, self._number)
             for number, question in enumerate(map(Question, texts, solved or repeat(()))):
                 if self._until:
                     return
@@ -88,10 +88,10 @@ class Asking:
 
 def ask_all(
     texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
-) -> Iterator[list[PlacedResult]]:
+) -> Iterator[list[IndexedResult]]:
     """What the model says of each text, with its place, in order of arrival; an error where the budget ends."""
     left = set(range(len(texts)))
-    for group in Asking(texts, language_model, version, examples=examples):
+    for group in ResultStream(texts, language_model, version, examples=examples):
         left -= {place for place, _result in group}
         if group:
             yield group
@@ -104,7 +104,7 @@ def ask(
 ) -> Answer | ClassifierError:
     """What the model says of one text."""
     return next(
-        result for group in Asking([text], language_model, version, examples=examples) for _place, result in group
+        result for group in ResultStream([text], language_model, version, examples=examples) for _place, result in group
     )
 
 
@@ -112,5 +112,5 @@ def _over_budget(language_model: LanguageModel) -> ClassifierError:
     return ClassifierError(
         f"The daily budget of {language_model.provider} is used up; the ticket waits for the next day.",
         kind=FailureKind.BUDGET,
-        retry_after=budget.until_tomorrow(),
+        retry_after=budget.seconds_until_tomorrow(),
     )

@@ -10,28 +10,28 @@ from django.utils.translation import gettext as _
 from classifier.models import Gate, SpecialistVersion
 
 
-class NotKept(Exception):
+class WeightsDiscarded(Exception):
     """The weights of this version are not there any more; the message says why."""
 
 
 @transaction.atomic
-def put_in_service(version: SpecialistVersion, *, by: User | None = None) -> None:
+def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
     """From now on this version answers; chosen `by` a person it stays until they let go of it. Raises NotKept."""
     _one_at_a_time()
-    SpecialistVersion.objects.filter(in_service=True).exclude(pk=version.pk).update(in_service=False, chosen_by=None)
-    serving = {"in_service": True, "served_since": timezone.now(), "chosen_by": by}
+    SpecialistVersion.objects.filter(live=True).exclude(pk=version.pk).update(live=False, pinned_by=None)
+    serving = {"live": True, "live_since": timezone.now(), "pinned_by": by}
     if not SpecialistVersion.objects.usable().filter(pk=version.pk).update(**serving):
-        raise NotKept(
+        raise WeightsDiscarded(
             _("Version %s was not promoted, and a later training took the place of its weights; choose another.")
             % version
         )
 
 
 @transaction.atomic
-def let_go() -> None:
+def unpin() -> None:
     """The version in service may be replaced again by the next one that is better."""
     _one_at_a_time()
-    SpecialistVersion.objects.filter(in_service=True).update(chosen_by=None)
+    SpecialistVersion.objects.filter(live=True).update(pinned_by=None)
 
 
 def _one_at_a_time() -> None:
