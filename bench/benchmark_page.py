@@ -105,7 +105,7 @@ def measure(run: int) -> list[list[object]]:
     client.force_login(User.objects.create_superuser("bench"))
     last = Contender.objects.filter(run=run).latest("pk").pk
     pages = {
-        "run": reverse("review:run", args=[run]),
+        "run": reverse("review:benchmark_run", args=[run]),
         "contender": reverse("review:contender", args=[run, last]),
         "threshold moved": reverse("review:contender", args=[run, last]) + "?threshold=0.7",
         "wrong answers": reverse("review:answers", args=[run, last]) + "?show=wrong",

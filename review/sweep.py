@@ -9,16 +9,16 @@ from review.gold import gold_labels
 from review.models import Run
 from review.reports import tallies
 from review.specialist import queue_ordering, training
-from review.specialist.tasks import learn, put_in_order
+from review.specialist.tasks import reorder_queue, train_specialist
 
 
 def sweep() -> None:
     """Gather gold labels from decisions, train on them, take up runs that a killed process left, and count."""
     gold_labels.gather(most_turns=1)
     if training.is_due():
-        enqueue_once(learn)
+        enqueue_once(train_specialist)
     if queue_ordering.is_due():
-        enqueue_once(put_in_order)
+        enqueue_once(reorder_queue)
     if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
         run_certification_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):

@@ -122,11 +122,13 @@ def make_version(**values: Any) -> SpecialistVersion:
     return SpecialistVersion.objects.create(**{"labels": 100, "data": "0" * 64, "taught": b""} | values)
 
 
-def make_label_issue(label: GoldLabel, category: str, sentiment: str = "Neutral", belief: float = 0.1) -> LabelIssue:
+def make_label_issue(
+    label: GoldLabel, category: str, sentiment: str = "Neutral", self_confidence: float = 0.1
+) -> LabelIssue:
     """A version that was not taught this label would give that one."""
     said = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
     version = SpecialistVersion.objects.first() or make_version()
-    return LabelIssue.objects.create(gold=label, version=version, belief=belief, **said)
+    return LabelIssue.objects.create(gold=label, version=version, self_confidence=self_confidence, **said)
 
 
 def make_example(

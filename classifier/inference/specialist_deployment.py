@@ -16,7 +16,7 @@ class WeightsDiscarded(Exception):
 
 @transaction.atomic
 def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
-    """From now on this version answers; chosen `by` a person it stays until they let go of it. Raises NotKept."""
+    """Makes this version live; with `by`, that person pins it and no later training replaces it. Raises WeightsDiscarded."""
     _one_at_a_time()
     SpecialistVersion.objects.filter(live=True).exclude(pk=version.pk).update(live=False, pinned_by=None)
     serving = {"live": True, "live_since": timezone.now(), "pinned_by": by}
@@ -29,7 +29,7 @@ def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
 
 @transaction.atomic
 def unpin() -> None:
-    """The version in service may be replaced again by the next one that is better."""
+    """Lets the next better version replace the live one."""
     _one_at_a_time()
     SpecialistVersion.objects.filter(live=True).update(pinned_by=None)
 

@@ -542,7 +542,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('language_model',), name='scorer_one_serves_a_model')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('language_model',), name='scorer_one_live_per_model')],
             },
         ),
         migrations.CreateModel(
@@ -651,7 +651,7 @@ class Migration(migrations.Migration):
                 'verbose_name': 'version of the specialist',
                 'verbose_name_plural': 'versions of the specialist',
                 'ordering': ['-pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('live',), name='specialist_one_serves'), models.CheckConstraint(condition=models.Q(('live', False), models.Q(('weights__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='specialist_serves_with_weights')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('live', True)), fields=('live',), name='specialist_one_live'), models.CheckConstraint(condition=models.Q(('live', False), models.Q(('weights__isnull', False), models.Q(('sha256', ''), _negated=True)), _connector='OR'), name='specialist_live_with_weights')],
             },
         ),
         migrations.AddField(

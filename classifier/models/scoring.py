@@ -50,7 +50,7 @@ class Scorer(models.Model):
         ordering = ["-pk"]
         constraints = [
             models.UniqueConstraint(
-                fields=["language_model"], condition=Q(live=True), name="scorer_one_serves_a_model"
+                fields=["language_model"], condition=Q(live=True), name="scorer_one_live_per_model"
             ),
         ]
 

@@ -124,10 +124,10 @@ class SpecialistVersion(models.Model):
         verbose_name = _("version of the specialist")
         verbose_name_plural = _("versions of the specialist")
         constraints = [
-            models.UniqueConstraint(fields=["live"], condition=Q(live=True), name="specialist_one_serves"),
+            models.UniqueConstraint(fields=["live"], condition=Q(live=True), name="specialist_one_live"),
             models.CheckConstraint(
                 condition=Q(live=False) | (Q(weights__isnull=False) & ~Q(sha256="")),
-                name="specialist_serves_with_weights",
+                name="specialist_live_with_weights",
             ),
         ]
 

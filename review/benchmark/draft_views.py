@@ -20,7 +20,7 @@ A_PAGE = 25
 @never_cache
 @require_GET
 @permission_required("review.benchmark", raise_exception=True)
-def changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contenders = Contender.objects.select_related("run__snapshot", "language_model", "contract")
     contender = get_object_or_404(contenders, run=run_pk, pk=pk)
     in_force = draft_comparison.beside(contender)

@@ -80,7 +80,7 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 @require_GET
 @compares
-def run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
     if found.state != Run.State.FINISHED:
         template = "review/benchmark/_run_progress.html" if request.htmx else "review/benchmark/run.html"
@@ -130,7 +130,7 @@ def _contender(run_pk: int, pk: int) -> Contender:
 
 @require_POST
 @sets_threshold
-def threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found, stated = _contender(run_pk, pk), ThresholdForm.stated(request.POST)
     if stated is None or found.figures is None:
         messages.error(request, _("A threshold is from 0 to 1."))
@@ -166,7 +166,7 @@ def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
 
 @require_POST
 @compares
-def dispute(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     result = get_object_or_404(Result.objects.select_related("item__gold", "contender"), pk=pk)
     form = DisputeForm(request.POST)
     try:
@@ -183,7 +183,7 @@ def dispute(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @compares
-def pin(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
+def pin_baseline(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found = _contender(run_pk, pk)
     baseline.pin(found)
     messages.success(request, _("Later results are held against %s from now on.") % found)
@@ -192,7 +192,7 @@ def pin(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
 
 @require_POST
 @compares
-def unpin(request: HtmxHttpRequest) -> HttpResponse:
+def unpin_baseline(request: HtmxHttpRequest) -> HttpResponse:
     was = baseline.current()
     baseline.unpin()
     return redirect(was.run if was else "review:benchmark")

@@ -2,7 +2,7 @@
 
 It never sees the audits by which its own epoch is judged: those are kept from learning, and what the specialist has
 learned from says nothing of how it answers otherwise. Better is what is surprised less by labels held out; and the
-audits that were kept must bring it at least as far as the one in service has come.
+audits that were kept must bring it at least as far as the live one has come.
 """
 
 from __future__ import annotations
@@ -61,14 +61,14 @@ class Unlike(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A scorer that is not in service, and how it compares with the one that is."""
+    """A scorer that is not live, and how it compares with the one that is."""
 
     scorer: Scorer
     compared: Unlike
 
 
 def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease: Lease) -> Scorer | None:
-    """Fit a scorer where there is enough that is new, and put it in service if it is better. Returns it then."""
+    """Fit a scorer where there is enough that is new, and deploy it if it is better. Returns it then."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     tried = _is_due(epoch)
     if not tried:
@@ -82,7 +82,7 @@ def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease
         or not _is_certified_as_far(epoch, ledger, accuracy_target, candidate.scorer)
     ):
         return None
-    return _put_in_service(candidate, lease)
+    return _deploy(candidate, lease)
 
 
 def _is_due(epoch: Epoch) -> int:
@@ -197,7 +197,7 @@ def _reach_of(beginning: epoch_opening.Beginning, accuracy_target: AccuracyTarge
 
 
 @transaction.atomic
-def _put_in_service(candidate: Candidate, lease: Lease) -> Scorer | None:
+def _deploy(candidate: Candidate, lease: Lease) -> Scorer | None:
     """The next ticket begins an epoch of its own. None where the lease was lost meanwhile."""
     if not leases.renew([lease]):
         return None

@@ -23,21 +23,21 @@ from review.gold.snapshots import NothingToKeep
 from review.http import HtmxHttpRequest
 from review.models import Snapshot
 
-looks_after = permission_required("review.benchmark", raise_exception=True)
+manages_datasets = permission_required("review.benchmark", raise_exception=True)
 
 LATEST = 25
 
 
 @never_cache
 @require_GET
-@looks_after
+@manages_datasets
 def datasets(request: HtmxHttpRequest) -> HttpResponse:
     return _overview(request, FreezeForm(), ImportForm())
 
 
 @require_POST
-@looks_after
-def freeze(request: HtmxHttpRequest) -> HttpResponse:
+@manages_datasets
+def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
     form = FreezeForm(request.POST)
     if not form.is_valid():
         return _overview(request, form, ImportForm(), status=422)
@@ -54,14 +54,14 @@ def freeze(request: HtmxHttpRequest) -> HttpResponse:
 
 @never_cache
 @require_GET
-@looks_after
+@manages_datasets
 def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
     return _snapshot(request, _named(digest), ExportForm())
 
 
 @never_cache
 @require_GET
-@looks_after
+@manages_datasets
 def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The snapshot in a format, as a stream."""
     frozen, form = _named(digest), ExportForm(request.GET)
@@ -74,7 +74,7 @@ def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 
 @never_cache
 @require_GET
-@looks_after
+@manages_datasets
 def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     frozen, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
     masked, licence = "masked" in request.GET, request.GET.get("licence", "")[:100]
@@ -84,8 +84,8 @@ def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 
 @never_cache
 @require_GET
-@looks_after
-def labelling(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
+@manages_datasets
+def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The interface of a Label Studio project that the snapshot's tasks can be imported into."""
     frozen = _named(digest)
     content = labelstudio.labelling_config(exporting.manifest_of(frozen))
@@ -93,8 +93,8 @@ def labelling(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 
 
 @require_POST
-@looks_after
-def take_in(request: HtmxHttpRequest) -> HttpResponse:
+@manages_datasets
+def import_labels(request: HtmxHttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
         return _overview(request, FreezeForm(), form, status=422)

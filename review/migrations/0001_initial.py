@@ -280,7 +280,7 @@ class Migration(migrations.Migration):
             name='LabelIssue',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('belief', models.FloatField(help_text='The probability of the label given, category times sentiment.')),
+                ('self_confidence', models.FloatField(help_text='The probability of the label given, category times sentiment.')),
                 ('confirmed_at', models.DateTimeField(null=True, verbose_name='confirmed')),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category')),
                 ('confirmed_by', models.ForeignKey(null=True, on_delete=django.db.models.deletion.SET_NULL, related_name='+', to=settings.AUTH_USER_MODEL, verbose_name='by')),
@@ -289,9 +289,9 @@ class Migration(migrations.Migration):
                 ('version', models.ForeignKey(on_delete=django.db.models.deletion.CASCADE, related_name='+', to='classifier.specialistversion')),
             ],
             options={
-                'ordering': ['belief', 'pk'],
-                'indexes': [models.Index(condition=models.Q(('confirmed_at', None)), fields=['belief', 'id'], name='label_issue_waiting')],
-                'constraints': [models.CheckConstraint(condition=models.Q(('belief__range', (0, 1))), name='label_issue_belief_in_0_1')],
+                'ordering': ['self_confidence', 'pk'],
+                'indexes': [models.Index(condition=models.Q(('confirmed_at', None)), fields=['self_confidence', 'id'], name='label_issue_waiting')],
+                'constraints': [models.CheckConstraint(condition=models.Q(('self_confidence__range', (0, 1))), name='label_issue_self_confidence_in_0_1')],
             },
         ),
         migrations.CreateModel(

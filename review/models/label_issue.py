@@ -14,7 +14,7 @@ from review.models.gold import GoldLabel
 class LabelIssueQuerySet(models.QuerySet["LabelIssue"]):
     def waiting(self) -> LabelIssueQuerySet:
         """Those that nobody has looked at since the label was given, of labels still in use, least believed first."""
-        return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("belief", "pk")
+        return self.filter(confirmed_at=None, gold__state=GoldLabel.State.ACTIVE).order_by("self_confidence", "pk")
 
 
 class LabelIssue(models.Model):
@@ -22,7 +22,7 @@ class LabelIssue(models.Model):
 
     gold = models.OneToOneField(GoldLabel, models.CASCADE, related_name="label_issue")
     version = models.ForeignKey(SpecialistVersion, models.CASCADE, related_name="+")
-    belief = models.FloatField(help_text="The probability of the label given, category times sentiment.")
+    self_confidence = models.FloatField(help_text="The probability of the label given, category times sentiment.")
     category = models.ForeignKey(Category, models.PROTECT, related_name="+")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+")
     confirmed_at = models.DateTimeField(_("confirmed"), null=True)
@@ -31,9 +31,15 @@ class LabelIssue(models.Model):
     objects = LabelIssueQuerySet.as_manager()
 
     class Meta:
-        ordering = ["belief", "pk"]
-        constraints = [models.CheckConstraint(condition=Q(belief__range=(0, 1)), name="label_issue_belief_in_0_1")]
-        indexes = [models.Index(fields=["belief", "id"], condition=Q(confirmed_at=None), name="label_issue_waiting")]
+        ordering = ["self_confidence", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=Q(self_confidence__range=(0, 1)), name="label_issue_self_confidence_in_0_1"
+            )
+        ]
+        indexes = [
+            models.Index(fields=["self_confidence", "id"], condition=Q(confirmed_at=None), name="label_issue_waiting")
+        ]
 
     def __str__(self) -> str:
-        return f"{self.gold}: {self.belief:.2f}"
+        return f"{self.gold}: {self.self_confidence:.2f}"

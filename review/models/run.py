@@ -61,7 +61,7 @@ class Run(Leasable):
         return _("Run %d") % self.pk
 
     def get_absolute_url(self) -> str:
-        return reverse("review:run", args=[self.pk])
+        return reverse("review:benchmark_run", args=[self.pk])
 
 
 class Contender(models.Model):

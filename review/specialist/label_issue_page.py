@@ -88,7 +88,7 @@ class Item:
     @property
     def believed(self) -> str:
         """The model's belief in the label given."""
-        percent = round(100 * self.label_issue.belief)
+        percent = round(100 * self.label_issue.self_confidence)
         return _("%d%%") % percent if percent else _("under 1%")
 
     @property

@@ -25,22 +25,22 @@ LOOKED_THROUGH = 2_000
 """The least believed among which a page looks for those that the model would label differently."""
 COUNTED = 1_000
 
-_NOTED = ["version", "belief", "category", "sentiment"]
+_NOTED = ["version", "self_confidence", "category", "sentiment"]
 _SETTLED = Q(gold__ticket=None) | Q(gold__ticket__state=Ticket.State.SETTLED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Belief:
+class LabelSelfConfidence:
     """What a version makes of one gold label that it was not taught: how far it believes in it, what it would say."""
 
     gold_pk: int
-    belief: float
+    self_confidence: float
     category_pk: int
     sentiment_pk: int
 
 
 @transaction.atomic
-def note(version: SpecialistVersion, beliefs: Iterable[Belief]) -> None:
+def note(version: SpecialistVersion, beliefs: Iterable[LabelSelfConfidence]) -> None:
     """Store what this version makes of each label, in place of what an earlier one did.
 
     A label that somebody has looked at is not doubted anew until it is given anew. Labels out of use are forgotten;
@@ -55,13 +55,13 @@ def note(version: SpecialistVersion, beliefs: Iterable[Belief]) -> None:
     LabelIssue.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
 
 
-def _store(version: SpecialistVersion, beliefs: dict[int, Belief]) -> None:
+def _store(version: SpecialistVersion, beliefs: dict[int, LabelSelfConfidence]) -> None:
     usable = GoldLabel.objects.usable().filter(pk__in=beliefs).order_by("pk").values_list("pk", flat=True)
     rows = [
         LabelIssue(
             gold_id=pk,
             version=version,
-            belief=min(max(beliefs[pk].belief, 0.0), 1.0),
+            self_confidence=min(max(beliefs[pk].self_confidence, 0.0), 1.0),
             category_id=beliefs[pk].category_pk,
             sentiment_id=beliefs[pk].sentiment_pk,
         )
@@ -75,7 +75,9 @@ def listed() -> LabelIssueQuerySet:
     least_believed = LabelIssue.objects.waiting()[:LOOKED_THROUGH].values("pk")
     another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
     offered = Q(category__retired=False, sentiment__retired=False)
-    return LabelIssue.objects.filter(another & offered & _SETTLED, pk__in=least_believed).order_by("belief", "pk")
+    return LabelIssue.objects.filter(another & offered & _SETTLED, pk__in=least_believed).order_by(
+        "self_confidence", "pk"
+    )
 
 
 @transaction.atomic(durable=True)

@@ -43,7 +43,7 @@ def is_due() -> bool:
     return decided[:ENOUGH].count() == ENOUGH
 
 
-def put_in_order() -> int:
+def reorder_queue() -> int:
     """Give the assignments that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
     review_settings, now = ReviewSettings.current(), timezone.now()
     if not ReviewSettings.objects.filter(pk=review_settings.pk, ordered_at=review_settings.ordered_at).update(

@@ -8,16 +8,16 @@ from typing import NamedTuple
 from classifier.learning.training import Trial
 from review.models import GoldLabel, Side
 from review.specialist.evaluation import Marked
-from review.specialist.label_issues import Belief
+from review.specialist.label_issues import LabelSelfConfidence
 from review.specialist.training_data import AXES, Lesson
 
 
 class _Said(NamedTuple):
-    belief: float
+    self_confidence: float
     best: int
 
 
-def of_training(lesson: Lesson, trials: dict[str, Trial | None]) -> Iterator[Belief]:
+def of_training(lesson: Lesson, trials: dict[str, Trial | None]) -> Iterator[LabelSelfConfidence]:
     """Of every example that was held out."""
     categories, sentiments = (_held_out(lesson, name, trials[name]) for name in AXES)
     pks = dict(GoldLabel.objects.usable().on_side(Side.TRAINING).values_list("digest", "pk"))
@@ -26,16 +26,16 @@ def of_training(lesson: Lesson, trials: dict[str, Trial | None]) -> Iterator[Bel
             yield _belief(pk, categories[row], sentiments[row])
 
 
-def of_benchmark(marked: Marked) -> Iterator[Belief]:
+def of_benchmark(marked: Marked) -> Iterator[LabelSelfConfidence]:
     """Of the labels that are held out for good."""
     for pk, categories, sentiments in marked.said:
         yield _belief(pk, _Said(*categories), _Said(*sentiments))
 
 
-def _belief(pk: int, category: _Said, sentiment: _Said) -> Belief:
-    return Belief(
+def _belief(pk: int, category: _Said, sentiment: _Said) -> LabelSelfConfidence:
+    return LabelSelfConfidence(
         gold_pk=pk,
-        belief=category.belief * sentiment.belief,
+        self_confidence=category.self_confidence * sentiment.self_confidence,
         category_pk=category.best,
         sentiment_pk=sentiment.best,
     )

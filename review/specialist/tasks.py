@@ -11,12 +11,12 @@ from review.specialist import queue_ordering
 
 
 @task(priority=Priority.LOW)
-def learn(due: bool = True) -> None:
+def train_specialist(due: bool = True) -> None:
     """Train in a process of its own that yields to all others; with `due` only if training is still due."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "train", "--due" if due else "--yielding"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - a command of ours
 
 
 @task(priority=Priority.LOW)
-def put_in_order() -> None:
-    queue_ordering.put_in_order()
+def reorder_queue() -> None:
+    queue_ordering.reorder_queue()

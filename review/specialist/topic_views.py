@@ -32,7 +32,7 @@ teaches = permission_required("review.teach", raise_exception=True)
 P = ParamSpec("P")
 
 
-def explained(
+def explains_unavailability(
     view: Callable[Concatenate[HtmxHttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]:
     """Where the encoder or the taxonomy is missing, the page says so."""
@@ -50,15 +50,15 @@ def explained(
 @never_cache
 @require_GET
 @teaches
-@explained
-def topics(request: HtmxHttpRequest) -> HttpResponse:
+@explains_unavailability
+def emerging_topics(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/specialist/topics.html", {"found": unnamed.found()})
 
 
 @never_cache
 @require_http_methods(["GET", "POST"])
 @teaches
-@explained
+@explains_unavailability
 def topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The topic that this ticket is in the middle of, and what a category of it would take; changes nothing."""
     return _topic(request, pk)
@@ -66,19 +66,19 @@ def topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required(("review.teach", "classifier.add_draft"), raise_exception=True)
-@explained
+@explains_unavailability
 def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     form = NewCategoryForm(request.POST)
     if not form.is_valid():
         return _topic(request, pk)
-    return redirect("review:drafted", unnamed.draft_of(form.save(commit=False), request.user).pk)
+    return redirect("review:drafted_category", unnamed.draft_of(form.save(commit=False), request.user).pk)
 
 
 @never_cache
 @require_GET
 @teaches
-@explained
-def drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+@explains_unavailability
+def drafted_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label = _drafted(pk)
     context = {"label": label, "draft": label.draft, "taking": _taking(label), "summary": drafts.summary(label.draft)}
     return render(request, "review/specialist/topic_drafted.html", context)
@@ -86,23 +86,23 @@ def drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @permission_required(("review.teach", "classifier.change_ticket"), raise_exception=True)
-@explained
-def classify_drafted(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+@explains_unavailability
+def reclassify_for_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label = _drafted(pk)
     if label.category_id is None:
         messages.error(request, _("Publish the draft first; until then models do not know the category."))
-        return redirect("review:drafted", pk)
+        return redirect("review:drafted_category", pk)
     count = label_changes.classify_again(Ticket.objects.filter(pk__in=_taking(label).open))
     text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
     messages.success(request, text % count)
-    return redirect("review:drafted", pk)
+    return redirect("review:drafted_category", pk)
 
 
 @never_cache
 @require_GET
 @teaches
-@explained
-def overlaps(request: HtmxHttpRequest) -> HttpResponse:
+@explains_unavailability
+def confusable_categories(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/specialist/confusable.html", {"found": overlapping.found()})
 
 
@@ -110,7 +110,7 @@ def _topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = unnamed.about(pk)
     if found is None:
         messages.info(request, _("This topic is no longer there; its tickets are classified again, or in another."))
-        return redirect("review:topics")
+        return redirect("review:emerging_topics")
     form = NewCategoryForm(request.POST or None, initial=unnamed.suggested(found))
     refused = form.is_bound and not form.is_valid()
     taking = None if refused else category_preview.taking(form.option(), topic=found.tickets)

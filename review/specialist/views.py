@@ -28,9 +28,9 @@ def specialist(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_POST
 @teaches
-def train_now(request: HtmxHttpRequest) -> HttpResponse:
+def train_specialist(request: HtmxHttpRequest) -> HttpResponse:
     if status.enough_to_learn():
-        tasks.learn.enqueue(due=False)
+        tasks.train_specialist.enqueue(due=False)
         messages.success(request, _("A training begins in a moment, and goes on without you. Look again in a minute."))
     else:
         messages.error(request, status.TOO_FEW)
@@ -39,7 +39,7 @@ def train_now(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_POST
 @teaches
-def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def deploy_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     version = get_object_or_404(SpecialistVersion.objects.without_weights(), pk=pk)
     try:
         specialist_deployment.deploy(version, by=request.user)
@@ -51,7 +51,7 @@ def serve_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @require_POST
 @teaches
-def serve_best(request: HtmxHttpRequest) -> HttpResponse:
+def unpin_version(request: HtmxHttpRequest) -> HttpResponse:
     specialist_deployment.unpin()
     messages.success(request, _("The next version that is better will take over."))
     return redirect("review:specialist")

@@ -43,7 +43,7 @@ from tests.test_roles import DOORS
 
 pytestmark = pytest.mark.browser
 
-FILES = {"review:download", "review:manifest", "review:labelling", "review:evidence"}
+FILES = {"review:download", "review:manifest", "review:labelling_config", "review:evidence"}
 """Addresses that give a file, which a browser keeps rather than shows."""
 
 
@@ -140,8 +140,8 @@ def test_no_page_of_the_app_is_complained_of(furnished: None, office: Page, cons
         "review:similar": [assignment.pk],
         "review:label_issue": [make_label_issue(make_gold(), "Account").pk],
         "review:topic": [topic.pk],
-        "review:drafted": [new.pk],
-        "review:run": [contender.run_id],
+        "review:drafted_category": [new.pk],
+        "review:benchmark_run": [contender.run_id],
         "review:contender": [contender.run_id, contender.pk],
         "review:answers": [contender.run_id, contender.pk],
         "review:draft_changes": [drafted.run_id, drafted.pk],

@@ -21,7 +21,7 @@ TEXTS = [
 
 @pytest.fixture
 def lead(lead: Page) -> Page:
-    lead.goto("/review/label_issues/")
+    lead.goto("/review/label-issues/")
     return lead
 
 
@@ -31,8 +31,8 @@ def doubted(lead: Page) -> Page:
     configure_review()
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
     for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
-        make_label_issue(make_gold(text), *label, belief=0.02 + place / 10)
-    lead.goto("/review/label_issues/")
+        make_label_issue(make_gold(text), *label, self_confidence=0.02 + place / 10)
+    lead.goto("/review/label-issues/")
     return lead
 
 
@@ -82,7 +82,7 @@ def test_a_wrong_key_is_put_right(doubted: Page) -> None:
     sees(doubted, 0)
     doubted.keyboard.press("c")
     sees(doubted, 1)
-    expect(doubted).to_have_url("/review/label_issues/")
+    expect(doubted).to_have_url("/review/label-issues/")
     assert given(0) == "Technical | Negative"
 
 
@@ -129,7 +129,7 @@ def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
 
 
 def test_everything_goes_without_javascript(plain: Page) -> None:
-    plain.goto("/review/label_issues/")
+    plain.goto("/review/label-issues/")
     plain.get_by_role("button", name="Keep the label").click()
     expect(plain.get_by_text("Kept.")).to_be_visible()
     plain.get_by_role("button", name="Correct it to Account | Neutral").click()

@@ -331,7 +331,7 @@ def test_an_unfinished_model_leads_back_to_its_run(lead: Client) -> None:
     (contender,) = run.contenders.all()
     assert lead.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
     assert "There is no answer yet." in read(lead, url_of(contender, "answers"))
-    lead.post(url_of(contender, "threshold"), {"threshold": "0.5"})
+    lead.post(url_of(contender, "set_threshold"), {"threshold": "0.5"})
     assert Gate.current().threshold == 0.85
 
 
@@ -643,7 +643,9 @@ def test_a_long_text_is_cut_short_and_can_be_opened(lead: Client) -> None:
 def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Run) -> None:
     result = contender_of(compared, "b").results.filter(category_right=False).first()
     back = "show=wrong&page=1"
-    response = lead.post(reverse("review:dispute", args=[result.pk]), {"reason": "It is about a bill.", "back": back})
+    response = lead.post(
+        reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": "It is about a bill.", "back": back}
+    )
     assert response.headers["Location"] == url_of(result.contender, "answers") + "?" + back
     gold = GoldLabel.objects.get(pk=result.item.gold_id)
     assert (gold.state, gold.note) == ("disputed", "It is about a bill.")
@@ -659,7 +661,7 @@ def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Ru
 
 def test_a_dispute_needs_a_reason(lead: Client, compared: Run) -> None:
     result = contender_of(compared, "b").results.first()
-    response = lead.post(reverse("review:dispute", args=[result.pk]), {"reason": " "}, follow=True)
+    response = lead.post(reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": " "}, follow=True)
     assert "Say in a few words what is wrong with the label." in plain(response.content.decode())
     assert not GoldLabel.objects.exclude(state="active").exists()
 
@@ -667,7 +669,7 @@ def test_a_dispute_needs_a_reason(lead: Client, compared: Run) -> None:
 def test_a_label_is_disputed_once(lead: Client, lea: User, compared: Run) -> None:
     result = contender_of(compared, "b").results.select_related("item__gold").first()
     disputes.dispute(result.item.gold, lea)
-    response = lead.post(reverse("review:dispute", args=[result.pk]), {"reason": "Again."}, follow=True)
+    response = lead.post(reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": "Again."}, follow=True)
     assert "being asked about already" in plain(response.content.decode())
 
 
@@ -701,7 +703,7 @@ def test_the_slider_asks_for_the_part_that_changes(lead: Client, compared: Run) 
 
 def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(lead: Client, lea: User, compared: Run) -> None:
     contender = contender_of(compared, "b")
-    response = lead.post(url_of(contender, "threshold"), {"threshold": "0.6"}, follow=True)
+    response = lead.post(url_of(contender, "set_threshold"), {"threshold": "0.6"}, follow=True)
     assert "From a confidence of 0.60 on tickets now pass unseen." in plain(response.content.decode())
     gate = Gate.current()
     assert gate.threshold == 0.6
@@ -709,7 +711,7 @@ def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(lead: Clien
     assert latest.history_user == lea
     assert latest.history_change_reason == f"Run {compared.pk}, b: 40 of 40 pass, 2 wrong"
     for nonsense in ("", "x", "2"):
-        lead.post(url_of(contender, "threshold"), {"threshold": nonsense})
+        lead.post(url_of(contender, "set_threshold"), {"threshold": nonsense})
     assert Gate.current().threshold == 0.6
 
 
@@ -720,7 +722,7 @@ def test_whoever_may_not_set_it_is_not_offered_to(client: Client, compared: Run)
     contender = contender_of(compared, "b")
     content = read(client, f"{url_of(contender)}?threshold=0.5")
     assert "as the gate's threshold" not in content
-    assert client.post(url_of(contender, "threshold"), {"threshold": "0.5"}).status_code == 403
+    assert client.post(url_of(contender, "set_threshold"), {"threshold": "0.5"}).status_code == 403
     assert Gate.current().threshold == 0.85
 
 
@@ -737,7 +739,7 @@ def test_the_page_says_where_the_gate_asks_another_model(lead: Client, compared:
 def test_later_runs_are_held_against_the_pinned_one(lead: Client) -> None:
     snapshot = hold_out(10)
     old = finished(snapshot, {"old": wrong_at(0, 1, 2)})
-    response = lead.post(url_of(contender_of(old, "old"), "pin"), follow=True)
+    response = lead.post(url_of(contender_of(old, "old"), "pin_baseline"), follow=True)
     assert "Later results are held against old from now on." in plain(response.content.decode())
     new = finished(snapshot, {"new": wrong_at(2, 3), "old": right})
     content = read(lead, new.get_absolute_url())
@@ -747,7 +749,7 @@ def test_later_runs_are_held_against_the_pinned_one(lead: Client) -> None:
     for url in re.findall(r'href="([^"]*change=broken)"', content)[1:]:
         assert "1 answer" in plain(read(lead, unescape(url)))
     assert "is the baseline" in plain(read(lead, old.get_absolute_url()))
-    lead.post(reverse("review:unpin"))
+    lead.post(reverse("review:unpin_baseline"))
     assert "fixed" not in plain(read(lead, new.get_absolute_url()))
 
 
@@ -778,4 +780,4 @@ def test_an_agent_is_refused_and_sees_no_way_there(client: Client, ana: User, co
 def test_a_model_of_another_run_is_not_there(lead: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
     assert lead.get(reverse("review:contender", args=[compared.pk + 1, contender.pk])).status_code == 404
-    assert lead.get(reverse("review:run", args=[compared.pk + 1])).status_code == 404
+    assert lead.get(reverse("review:benchmark_run", args=[compared.pk + 1])).status_code == 404

@@ -23,7 +23,7 @@ from tests.review.actions import answer
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
-PAGE, FREEZE, TAKE_IN = (reverse(f"review:{name}") for name in ("datasets", "freeze", "take_in"))
+PAGE, CREATE_SNAPSHOT, IMPORT = (reverse(f"review:{name}") for name in ("datasets", "create_snapshot", "import_labels"))
 EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
 
 
@@ -45,11 +45,11 @@ def test_an_empty_installation_says_what_to_do(lead: Client) -> None:
 
 @pytest.mark.usefixtures("decided")
 def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead: Client, lea: User) -> None:
-    response = lead.post(FREEZE, EVERY_SIDE)
+    response = lead.post(CREATE_SNAPSHOT, EVERY_SIDE)
     snapshot = Snapshot.objects.get()
     assert response.headers["Location"] == snapshot.get_absolute_url()
     assert snapshot.created_by == lea
-    lead.post(FREEZE, EVERY_SIDE)
+    lead.post(CREATE_SNAPSHOT, EVERY_SIDE)
     assert Snapshot.objects.count() == 1
     page = lead.get(snapshot.get_absolute_url()).content.decode()
     assert snapshot.digest in page
@@ -59,12 +59,12 @@ def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead: Client, lea:
 @pytest.mark.usefixtures("decided")
 def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead: Client) -> None:
     technical = Category.objects.get(name="Technical").pk
-    lead.post(FREEZE, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
+    lead.post(CREATE_SNAPSHOT, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
     assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
-    response = lead.post(FREEZE, EVERY_SIDE | {"people": 5})
+    response = lead.post(CREATE_SNAPSHOT, EVERY_SIDE | {"people": 5})
     assert response.status_code == 422
     assert "No label that people settled on is of this kind" in response.content.decode()
-    response = lead.post(FREEZE, {"people": 0})
+    response = lead.post(CREATE_SNAPSHOT, {"people": 0})
     assert response.status_code == 422
     assert "aria-invalid" in response.content.decode()
 
@@ -101,7 +101,7 @@ def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead: Cl
 
 
 @pytest.mark.usefixtures("decided")
-@pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling"])
+@pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling_config"])
 def test_an_address_that_names_no_single_snapshot_is_not_found(lead: Client, page: str) -> None:
     snapshot, other = snapshots.take(), snapshots.take(Filters(until=date(2100, 1, 1)))
     Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
@@ -113,7 +113,7 @@ def test_an_address_that_names_no_single_snapshot_is_not_found(lead: Client, pag
 @pytest.mark.usefixtures("decided")
 def test_the_labelling_interface_can_be_had_from_the_page(lead: Client) -> None:
     snapshot = snapshots.take()
-    url = reverse("review:labelling", args=[snapshot.short])
+    url = reverse("review:labelling_config", args=[snapshot.short])
     assert f'href="{url}"' in lead.get(snapshot.get_absolute_url()).content.decode()
     response: Any = lead.get(url)
     assert response.headers["Content-Disposition"] == f'attachment; filename="ticketclf-{snapshot.short}.labelling.xml"'
@@ -152,11 +152,11 @@ THEIRS = "Body,category,sentiment\nIt <b>broke</b>,Technical,Negative\nHello,<i>
 
 
 def test_a_file_is_taken_in_after_a_dry_run(lead: Client) -> None:
-    page = lead.post(TAKE_IN, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
+    page = lead.post(IMPORT, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
     assert "Would be added" in page
     assert "&lt;i&gt;Sales&lt;/i&gt;" in page
     assert not GoldLabel.objects.exists()
-    page = lead.post(TAKE_IN, {"file": upload(THEIRS), "text": "Body"}).content.decode()
+    page = lead.post(IMPORT, {"file": upload(THEIRS), "text": "Body"}).content.decode()
     assert "What became of the file" in page
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
 
@@ -164,12 +164,12 @@ def test_a_file_is_taken_in_after_a_dry_run(lead: Client) -> None:
 def test_every_column_and_label_can_be_named_otherwise(lead: Client) -> None:
     theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
     given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
-    lead.post(TAKE_IN, given | {"file": upload(theirs)})
+    lead.post(IMPORT, given | {"file": upload(theirs)})
     label = GoldLabel.objects.get()
     assert (label.side, label.language, label.category.name) == ("benchmark", "en", "Technical")
     wrongs = [("columns", "side", "no equals sign"), ("columns", "mood=X", "no field"), ("labels", "A=B", "no label")]
     for field, value, message in wrongs:
-        response = lead.post(TAKE_IN, given | {field: value, "file": upload(theirs)})
+        response = lead.post(IMPORT, given | {field: value, "file": upload(theirs)})
         assert response.status_code == 422
         assert message in response.content.decode()
 
@@ -183,7 +183,7 @@ def test_a_file_that_is_of_no_use_says_why(lead: Client, fields: dict[str, str],
     if fields:
         file = upload(fields.get("content", THEIRS), fields.get("name", "theirs.csv"))
         given = {"file": file, "text": fields.get("text", "")}
-    response = lead.post(TAKE_IN, given)
+    response = lead.post(IMPORT, given)
     assert response.status_code == 422
     assert message in response.content.decode()
 

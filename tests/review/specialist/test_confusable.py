@@ -50,7 +50,7 @@ def labelled(right: str, said: str, times: int = 1, ticket: Ticket | None = None
 
 
 def page(client: Client) -> str:
-    response = client.get(reverse("review:overlaps"))
+    response = client.get(reverse("review:confusable_categories"))
     assert response.status_code == 200
     return response.content.decode()
 
@@ -79,7 +79,7 @@ def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(lead: Client, ther
 def test_categories_described_almost_alike_are_shown(lead: Client) -> None:
     Category.objects.create(name="Refunds", description="The customer wants money back for something they paid.")
     Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
-    (overlap,) = lead.get(reverse("review:overlaps")).context["found"].overlaps
+    (overlap,) = lead.get(reverse("review:confusable_categories")).context["found"].overlaps
     assert {side.name for side in overlap.sides} == {"Refunds", "Reimbursements"}
     assert "Described almost alike" in page(lead)
 

@@ -35,10 +35,10 @@ INSURANCE = [
     "I want to insure another car, what does the insurance cost?",
 ]
 SEATS = [
-    "I would like a window assignment on my flight",
-    "Can you change my assignment assignment to an aisle assignment?",
-    "Change my assignment on tomorrow's flight, please",
-    "Which assignment is assigned to me on the flight?",
+    "I would like a window seat on my flight",
+    "Can you change my seat assignment to an aisle seat?",
+    "Change my seat on tomorrow's flight, please",
+    "Which seat is assigned to me on the flight?",
     "I want to sit at the window on my flight",
 ]
 ODD = ["The soup was cold", "Your logo is very blue", "Is it going to rain in spring?"]
@@ -60,7 +60,7 @@ def doubted(*texts: str, **values: Any) -> list[Ticket]:
     return tickets
 
 
-def page(client: Client, name: str = "topics", *args: int) -> str:
+def page(client: Client, name: str = "emerging_topics", *args: int) -> str:
     response = client.get(reverse(f"review:{name}", args=args))
     assert response.status_code == 200
     return response.content.decode()
@@ -81,13 +81,13 @@ def sent(**values: str) -> dict[str, str]:
 def draft(client: Client, ticket: Ticket) -> DraftLabel:
     response = client.post(reverse("review:draft_topic", args=[ticket.pk]), sent())
     label = DraftLabel.objects.get(name="Insurance")
-    assert response["Location"] == reverse("review:drafted", args=[label.pk])
+    assert response["Location"] == reverse("review:drafted_category", args=[label.pk])
     return label
 
 
 def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS, *ODD)
-    found = lead.get(reverse("review:topics")).context["found"]
+    found = lead.get(reverse("review:emerging_topics")).context["found"]
     assert [topic.number for topic in found.topics] == [len(INSURANCE), len(SEATS)]
     assert {"insurance", "car"} <= set(found.topics[0].words)
     shown = page(lead)
@@ -128,7 +128,7 @@ def test_nothing_is_told_of_tickets_in_a_blind_review(lead: Client) -> None:
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
     hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
     vector_store.embeddings_for([ticket.text for ticket in sealed])
-    (topic,) = lead.get(reverse("review:topics")).context["found"].topics
+    (topic,) = lead.get(reverse("review:emerging_topics")).context["found"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
     told = page(lead) + page(lead, "topic", topic.pk)
     assert not [ticket for ticket in sealed if ticket.get_absolute_url() in told]
@@ -146,7 +146,7 @@ def test_an_empty_desk_has_no_topics(lead: Client) -> None:
     assert "models are sure" in page(lead)
 
 
-@pytest.mark.parametrize("name", ["topics", "topic"])
+@pytest.mark.parametrize("name", ["emerging_topics", "topic"])
 def test_the_page_costs_the_same_however_many_tickets_there_are(lead: Client, name: str) -> None:
     doubted(*INSURANCE)
     few = cost(lead, name)
@@ -164,7 +164,7 @@ def cost(client: Client, name: str) -> int:
 
 
 def topic_pk(client: Client) -> int:
-    return int(client.get(reverse("review:topics")).context["found"].topics[0].pk)
+    return int(client.get(reverse("review:emerging_topics")).context["found"].topics[0].pk)
 
 
 def test_a_category_is_suggested_with_examples_from_the_tickets(lead: Client) -> None:
@@ -214,11 +214,11 @@ def test_what_the_category_would_take_is_shown_by_todays_category(lead: Client) 
 
 def test_another_description_is_tried_without_changing_anything(lead: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
-    about_assignments = sent(name="Assignments", description="Assignments on a flight.", examples="\n".join(SEATS))
-    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_assignments)
+    about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
+    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
     (row,) = response.context["taking"].rows
     assert {example.text for example in row.examples} <= set(SEATS)
-    assert b"Assignments on a flight." in response.content
+    assert b"Seats on a flight." in response.content
     assert not Draft.objects.exists()
 
 
@@ -250,7 +250,7 @@ def test_an_admin_makes_a_draft_and_nothing_else_changes(office: Client) -> None
     assert (label.draft.published_at, label.category, label.parent) == (None, None, None)
     assert label.examples == sent()["examples"]
     assert list(Category.objects.values_list("name", flat=True)) == before
-    shown = page(office, "drafted", label.pk)
+    shown = page(office, "drafted_category", label.pk)
     assert "not in force yet" in shown
     assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) in shown
 
@@ -272,7 +272,7 @@ def test_a_lead_sees_what_it_would_take_and_leaves_the_draft_to_an_admin(lead: C
 def test_tickets_are_not_classified_again_before_the_draft_is_published(office: Client) -> None:
     tickets = doubted(*INSURANCE)
     label = draft(office, tickets[0])
-    response = office.post(reverse("review:classify_drafted", args=[label.pk]), follow=True)
+    response = office.post(reverse("review:reclassify_for_category", args=[label.pk]), follow=True)
     assert "Publish the draft first" in response.content.decode()
     assert not Ticket.objects.new().exists()
 
@@ -284,12 +284,12 @@ def test_once_published_the_tickets_it_would_take_are_classified_again(office: C
         state=Ticket.State.SETTLED, category=Category.objects.first(), sentiment=Sentiment.objects.first()
     )
     drafts.publish(label.draft, admin)
-    assert "Classify these again" in page(office, "drafted", label.pk)
-    response = office.post(reverse("review:classify_drafted", args=[label.pk]), follow=True)
+    assert "Classify these again" in page(office, "drafted_category", label.pk)
+    response = office.post(reverse("review:reclassify_for_category", args=[label.pk]), follow=True)
     assert "5 tickets will be classified again" in response.content.decode()
     assert set(Ticket.objects.new()) == {*tickets} - {tickets[1]}
     assert not {*others} & {*Ticket.objects.new()}
-    assert "Classify these again" not in page(office, "drafted", label.pk)
+    assert "Classify these again" not in page(office, "drafted_category", label.pk)
 
 
 def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Client, admin: User) -> None:
@@ -298,7 +298,7 @@ def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Clien
     drafts.publish(label.draft, admin)
     label.refresh_from_db()
     doubted(*(f"{text}!" for text in INSURANCE), category=label.category)
-    taking = office.get(reverse("review:drafted", args=[label.pk])).context["taking"]
+    taking = office.get(reverse("review:drafted_category", args=[label.pk])).context["taking"]
     assert sorted(taking.open) == sorted(ticket.pk for ticket in tickets)
 
 
@@ -306,14 +306,14 @@ def test_a_draft_that_cannot_be_published_says_why(office: Client) -> None:
     tickets = doubted(*INSURANCE)
     label = draft(office, tickets[0])
     Category.objects.create(name="Insurance")
-    shown = page(office, "drafted", label.pk)
+    shown = page(office, "drafted_category", label.pk)
     assert 'class="error"' in shown
     assert reverse("admin:classifier_draft_publish", args=[label.draft_id]) not in shown
 
 
 def test_a_label_that_exists_is_no_new_category(office: Client, admin: User) -> None:
     label = drafts.begin("Same", admin).labels.filter(axis="category").first()
-    assert office.get(reverse("review:drafted", args=[label.pk])).status_code == 404
+    assert office.get(reverse("review:drafted_category", args=[label.pk])).status_code == 404
 
 
 def test_a_topic_that_is_gone_leads_back_to_the_others(lead: Client) -> None:
@@ -325,7 +325,7 @@ def test_a_topic_that_is_gone_leads_back_to_the_others(lead: Client) -> None:
 
 def test_without_its_encoder_the_page_says_so(lead: Client, settings: Settings) -> None:
     settings.ENCODER_FILE = "/nothing/here.onnx"
-    response = lead.get(reverse("review:topics"))
+    response = lead.get(reverse("review:emerging_topics"))
     assert response.status_code == 503
     assert "/nothing/here.onnx" in response.content.decode()
 

@@ -17,7 +17,7 @@ from classifier.taxonomy import label_changes
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel, LabelIssue
 from review.specialist import label_issues
-from review.specialist.label_issues import Belief
+from review.specialist.label_issues import LabelSelfConfidence
 from review.workflow import decisions, leases
 from review.workflow.decision_records import Label
 from review.workflow.decisions import CannotUndo
@@ -46,8 +46,12 @@ def of_ticket(person: User, text: str = "My card was charged twice.", name: str 
     return GoldLabel.objects.get(ticket=ticket)
 
 
-def belief(label: GoldLabel, name: str = "Account", tone: str = "Neutral", *, of: float = 0.1) -> Belief:
-    return Belief(gold_pk=label.pk, belief=of, category_pk=category(name).pk, sentiment_pk=sentiment(tone).pk)
+def self_confidence(
+    label: GoldLabel, name: str = "Account", tone: str = "Neutral", *, of: float = 0.1
+) -> LabelSelfConfidence:
+    return LabelSelfConfidence(
+        gold_pk=label.pk, self_confidence=of, category_pk=category(name).pk, sentiment_pk=sentiment(tone).pk
+    )
 
 
 def many(number: int) -> list[GoldLabel]:
@@ -58,10 +62,12 @@ def many(number: int) -> list[GoldLabel]:
     return list(GoldLabel.objects.filter(text__in=texts))
 
 
-def same(labels: Sequence[GoldLabel]) -> list[Belief]:
+def same(labels: Sequence[GoldLabel]) -> list[LabelSelfConfidence]:
     """A model that would give each of these as it was given."""
     return [
-        Belief(gold_pk=label.pk, belief=0.9, category_pk=label.category_id, sentiment_pk=label.sentiment_id)
+        LabelSelfConfidence(
+            gold_pk=label.pk, self_confidence=0.9, category_pk=label.category_id, sentiment_pk=label.sentiment_id
+        )
         for label in labels
     ]
 
@@ -109,11 +115,18 @@ def looked_at(label_issue: LabelIssue) -> bool:
 
 def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
     label, other = make_gold(), make_gold("The app is slow.", "Technical")
-    label_issues.note(make_version(), [belief(label, "Account", of=0.2), belief(other, "Technical", of=0.9)])
+    label_issues.note(
+        make_version(), [self_confidence(label, "Account", of=0.2), self_confidence(other, "Technical", of=0.9)]
+    )
     later = make_version()
-    label_issues.note(later, [belief(label, "General", "Negative", of=0.3)])
+    label_issues.note(later, [self_confidence(label, "General", "Negative", of=0.3)])
     label_issue = LabelIssue.objects.get(gold=label)
-    assert (label_issue.version, label_issue.belief, label_issue.category.name, label_issue.sentiment.name) == (
+    assert (
+        label_issue.version,
+        label_issue.self_confidence,
+        label_issue.category.name,
+        label_issue.sentiment.name,
+    ) == (
         later,
         0.3,
         "General",
@@ -124,18 +137,18 @@ def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
 
 def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_queries: DjangoAssertNumQueries) -> None:
     labels, version = many(1_200), make_version()
-    believed = [belief(label, of=0.2) for label in labels[:20]] + same(labels[20:])
+    believed = [self_confidence(label, of=0.2) for label in labels[:20]] + same(labels[20:])
     with django_assert_max_num_queries(30):
         label_issues.note(version, believed)
     assert LabelIssue.objects.count() == 1_200
-    assert LabelIssue.objects.filter(belief=0.2).count() == 20
+    assert LabelIssue.objects.filter(self_confidence=0.2).count() == 20
 
 
 def test_a_label_that_was_kept_stays_so_through_later_versions(lead: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     press(lead, label_issue, "keep_label")
-    label_issues.note(make_version(), [belief(label, "General", of=0.01)])
+    label_issues.note(make_version(), [self_confidence(label, "General", of=0.01)])
     assert looked_at(label_issue)
     assert "No label is in doubt" in shows(lead)
 
@@ -148,7 +161,7 @@ def test_a_label_given_anew_is_doubted_anew(lead: Client, ana: User) -> None:
     undo(decision, ana)
     answer(leases.next_for(ana), ana, "Technical")
     gold_labels.gather()
-    label_issues.note(make_version(), [belief(label, of=0.01)])
+    label_issues.note(make_version(), [self_confidence(label, of=0.01)])
     assert not looked_at(label_issue)
     assert "Is Technical | Neutral right?" in shows(lead)
 
@@ -158,14 +171,14 @@ def test_labels_out_of_use_are_forgotten_and_not_noted(out_of_use: State) -> Non
     gone, fresh = make_gold(), make_gold("The app is slow.")
     make_label_issue(gone, "Account")
     GoldLabel.objects.update(state=out_of_use)
-    label_issues.note(make_version(), [belief(gone), belief(fresh)])
+    label_issues.note(make_version(), [self_confidence(gone), self_confidence(fresh)])
     assert not LabelIssue.objects.exists()
 
 
 def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None:
     label, other = make_gold(), make_gold("The app is slow.")
     label_changes.retire(category("Account"))
-    label_issues.note(make_version(), [belief(label, "Account"), belief(other, "Technical")])
+    label_issues.note(make_version(), [self_confidence(label, "Account"), self_confidence(other, "Technical")])
     assert list(LabelIssue.objects.values_list("gold", flat=True)) == [other.pk]
 
 
@@ -173,8 +186,8 @@ def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None
 
 
 def test_the_least_believed_comes_first_with_what_the_model_would_say(lead: Client) -> None:
-    make_label_issue(make_gold("It is a little odd."), "Account", belief=0.4)
-    make_label_issue(make_gold("My password is gone."), "Account", "Negative", belief=0.07)
+    make_label_issue(make_gold("It is a little odd."), "Account", self_confidence=0.4)
+    make_label_issue(make_gold("My password is gone."), "Account", "Negative", self_confidence=0.07)
     page = shows(lead)
     assert "My password is gone." in page
     assert "It is a little odd." not in page
@@ -195,9 +208,9 @@ def test_who_gave_the_label_and_when_stays_out(lead: Client, ana: User) -> None:
 
 
 def test_only_labels_that_the_model_would_give_differently_are_listed(lead: Client) -> None:
-    make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", belief=0.01)
+    make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", self_confidence=0.01)
     assert "No label is in doubt" in shows(lead)
-    make_label_issue(make_gold("Only the tone."), "Billing", "Negative", belief=0.3)
+    make_label_issue(make_gold("Only the tone."), "Billing", "Negative", self_confidence=0.3)
     assert "Only the tone." in shows(lead)
 
 
@@ -227,7 +240,7 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
         lead.get(PAGE)
     version, suggested = make_version(), {"category": category("Account"), "sentiment": sentiment()}
     LabelIssue.objects.bulk_create(
-        LabelIssue(gold=label, version=version, belief=0.2, **suggested) for label in many(1_200)
+        LabelIssue(gold=label, version=version, self_confidence=0.2, **suggested) for label in many(1_200)
     )
     with django_assert_num_queries(9):
         assert "more than 999 left" in shows(lead)
@@ -259,8 +272,8 @@ def test_keeping_twice_keeps_it_once(lead: Client, lea: User, admin: User) -> No
 
 
 def test_the_next_comes_with_the_answer(lead: Client) -> None:
-    label_issue = make_label_issue(make_gold("The first."), "Account", belief=0.1)
-    make_label_issue(make_gold("The second."), "Account", belief=0.2)
+    label_issue = make_label_issue(make_gold("The first."), "Account", self_confidence=0.1)
+    make_label_issue(make_gold("The second."), "Account", self_confidence=0.2)
     response = press(lead, label_issue, "keep_label", htmx=True)
     assert response.status_code == 200
     part = words(response.content)
@@ -298,7 +311,7 @@ def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later
     label_issue = make_label_issue(label, "Account")
     take_it(lead, label_issue)
     gold_labels.gather()
-    label_issues.note(make_version(), [belief(label, "General")])
+    label_issues.note(make_version(), [self_confidence(label, "General")])
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert looked_at(label_issue)
@@ -460,7 +473,7 @@ def test_it_is_not_doubted_anew_for_having_been_corrected(lead: Client) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
     take_it(lead, label_issue)
-    label_issues.note(make_version(), [belief(label, "General")])
+    label_issues.note(make_version(), [self_confidence(label, "General")])
     assert looked_at(label_issue)
 
 

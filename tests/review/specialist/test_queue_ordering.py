@@ -39,7 +39,7 @@ def test_what_was_labelled_alike_comes_after_what_was_not() -> None:
     known = [teaching.message("Billing", "Neutral", number) for number in range(6)]
     unknown = [teaching.message("Account", "Neutral", number) for number in range(6)]
     tickets = waiting(known + unknown)
-    assert queue_ordering.put_in_order() == 12
+    assert queue_ordering.reorder_queue() == 12
     assert set(in_order()[:4]) <= {ticket.pk for ticket in tickets[6:]}
 
 
@@ -48,7 +48,7 @@ def test_near_duplicates_do_not_stand_together() -> None:
     same = [f"The refund of my payment is missing, order {number}" for number in range(6)]
     others = [teaching.message("Technical", "Neutral", number) for number in range(6)]
     tickets = waiting(same + others)
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     copies = {ticket.pk for ticket in tickets[:6]}
     assert len(copies & set(in_order()[:3])) <= 1
 
@@ -60,7 +60,7 @@ def test_blind_assignments_are_spread_evenly() -> None:
     told = {"category": None, "sentiment": None, "confidence": None, "language_model": None, "reason": ""}
     Assignment.objects.filter(ticket__in=blind).update(blind=True, value=0.0, **told)
     ReviewSettings.objects.update(blind_share=0.2)
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     order = in_order()
     assert [sum(pk in blind for pk in order[start : start + 10]) for start in (0, 10)] == [2, 2]
 
@@ -70,7 +70,7 @@ def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
     tickets = waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
     last = in_order()[-1]
     Assignment.objects.filter(ticket=last).update(due_at=timezone.now() + timedelta(minutes=5))
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     assignment = leases.next_for(ana)
     assert assignment
     assert assignment.ticket_id == last
@@ -83,7 +83,7 @@ def test_a_ticket_in_somebodys_hands_is_left_alone(ana: User) -> None:
     assignment = leases.next_for(ana)
     assert assignment
     before = Assignment.objects.get(pk=assignment.pk).value
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     assert Assignment.objects.get(pk=assignment.pk).value == before
     assert Assignment.objects.get(pk=assignment.pk).reviewer == ana
 
@@ -93,7 +93,7 @@ def test_tickets_without_a_vector_come_last() -> None:
     waiting([teaching.message("Account", "Neutral", number) for number in range(4)])
     unknown = make_ticket(ODD)
     hold(unknown)
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     assert in_order()[-1] == unknown.pk
 
 
@@ -102,7 +102,7 @@ def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
     assert not queue_ordering.is_due(), "nothing waits"
     waiting([teaching.message("Account", "Neutral", number) for number in range(queue_ordering.ENOUGH + 1)])
     assert queue_ordering.is_due()
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     for _decision in range(queue_ordering.ENOUGH):
         answer(leases.next_for(ana), ana)
     assert not queue_ordering.is_due(), "the last one was a moment ago"
@@ -114,6 +114,6 @@ def test_two_who_order_at_once_do_it_once(monkeypatch: pytest.MonkeyPatch) -> No
     configure_review()
     waiting(["One ticket", "Another ticket"])
     review_settings = ReviewSettings.current()
-    queue_ordering.put_in_order()
+    queue_ordering.reorder_queue()
     monkeypatch.setattr(ReviewSettings, "current", lambda: review_settings)
-    assert queue_ordering.put_in_order() == 0
+    assert queue_ordering.reorder_queue() == 0

@@ -27,7 +27,7 @@ from tests.review.specialist import teaching
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
-PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_now", "serve_best"))
+PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_specialist", "unpin_version"))
 EVENLY = {"Billing": 6, "Technical": 6}
 
 
@@ -154,14 +154,14 @@ class TestTrainingNow:
         assert not training.is_due()
         assert "Train now" in words(lead)
         assert "A training begins" in plain(lead.post(TRAIN, follow=True).content.decode())
-        assert [one.kwargs for one in queued("review.specialist.tasks.learn")] == [{"due": False}]
+        assert [one.kwargs for one in queued("review.specialist.tasks.train_specialist")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
     def test_too_little_to_learn_from_is_said_at_once(self, lead: Client, labels: dict[str, int]) -> None:
         teaching.place(labels)
         assert "Train now" not in words(lead)
         assert "too little to learn from" in plain(lead.post(TRAIN, follow=True).content.decode())
-        assert not queued("review.specialist.tasks.learn")
+        assert not queued("review.specialist.tasks.train_specialist")
 
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
         niceness: list[int] = []
@@ -177,7 +177,7 @@ class TestTrainingNow:
 class TestChoosingAVersion:
     def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead: Client, lea: User) -> None:
         earlier, latest = trained(), serving()
-        told = lead.post(reverse("review:serve_version", args=[earlier.pk]), follow=True).content.decode()
+        told = lead.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
         assert f"Version {earlier} is in service" in plain(told)
         assert "lea chose it" in plain(told)
         assert live_version() == earlier
@@ -192,17 +192,17 @@ class TestChoosingAVersion:
     def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead: Client) -> None:
         gone, kept, now = make_version(figures={}), trained(), serving()
         content = page(lead)
-        offered = [one for one in (gone, kept, now) if reverse("review:serve_version", args=[one.pk]) in content]
+        offered = [one for one in (gone, kept, now) if reverse("review:deploy_version", args=[one.pk]) in content]
         assert offered == [kept]
 
     def test_what_was_not_kept_is_refused_in_a_sentence(self, lead: Client) -> None:
         gone, now = make_version(), serving()
-        told = lead.post(reverse("review:serve_version", args=[gone.pk]), follow=True).content.decode()
+        told = lead.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
         assert "was not kept" in plain(told)
         assert live_version() == now
 
     def test_a_version_that_does_not_exist_is_not_found(self, lead: Client) -> None:
-        assert lead.post(reverse("review:serve_version", args=[999])).status_code == 404
+        assert lead.post(reverse("review:deploy_version", args=[999])).status_code == 404
 
 
 class TestTheLearningCurve:
@@ -308,7 +308,7 @@ class TestVersions:
 def test_it_leads_to_what_helps(lead: Client) -> None:
     make_label_issue(make_gold(), "Technical")
     content = page(lead)
-    for name in ("label_issues", "topics", "overlaps", "benchmark"):
+    for name in ("label_issues", "emerging_topics", "confusable_categories", "benchmark"):
         assert f'href="{reverse(f"review:{name}")}"' in content
     assert "Doubtful labels 1 " in plain(content)
 
