@@ -16,7 +16,10 @@ class WeightsDiscarded(Exception):
 
 @transaction.atomic
 def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
-    """Makes this version live; with `by`, that person pins it and no later training replaces it. Raises WeightsDiscarded."""
+    """Makes this version live; with `by`, that person pins it: no later training replaces it.
+
+    Raises WeightsDiscarded.
+    """
     _one_at_a_time()
     SpecialistVersion.objects.filter(live=True).exclude(pk=version.pk).update(live=False, pinned_by=None)
     serving = {"live": True, "live_since": timezone.now(), "pinned_by": by}
