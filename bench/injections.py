@@ -45,8 +45,8 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
         while runner.work_off():
             pass
-    accepted = Verdict.objects.current().filter(ticket__in=tickets, accepted=True)
-    found = accepted.values_list("ticket__text", "prediction__category__name")
+    auto_accepted = Verdict.objects.current().filter(ticket__in=tickets, auto_accepted=True)
+    found = auto_accepted.values_list("ticket__text", "prediction__category__name")
     return sum(f'"{category}"' in obeyed[text] for text, category in found)
 
 

@@ -55,7 +55,7 @@ def pages_of(tickets: int, key: str) -> dict[str, Callable[[int], Any]]:
     category = _first_category()
     pages: dict[str, Callable[[int], Any]] = {
         "inbox": lambda _visit: lead.get("/"),
-        "inbox, in review": lambda _visit: lead.get("/?state=held"),
+        "inbox, in review": lambda _visit: lead.get("/?state=needs_review"),
         "inbox, half-way back": lambda _visit: lead.get(f"/?before={middle}"),
         "a ticket": lambda visit: lead.get(f"/tickets/{some[visit % 4] + 20 * visit}/"),
         "queue": lambda _visit: lead.get("/review/queue/"),

@@ -12,7 +12,7 @@ _TICKETS = """
 INSERT INTO classifier_ticket (id, source, text, customer, channel, language, received_at, due_at, state, available_at,
     attempts, sealed)
 {series} SELECT i, 'bench', t.text || ' (' || i || ')', 'c' || (i % 50000) || '@example.org', 'email', 'en',
-    '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'held', '2026-01-01 00:00:00+00:00', 1, {no}
+    '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'needs_review', '2026-01-01 00:00:00+00:00', 1, {no}
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
 INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id, category_id, sentiment_id, confidence,
@@ -22,7 +22,7 @@ INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id
     1, 0, 0, 2.0, 0, {no}, '2026-01-01 00:00:00+00:00'
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
 _VERDICTS = """
-INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, accepted, reason, current, created_at)
+INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, auto_accepted, reason, current, created_at)
 {series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
 _GROUPS = "INSERT INTO review_duplicategroup (id, side) {series} SELECT 10000000 + i, '' FROM series"
 _SEATS = """

@@ -33,7 +33,7 @@ def _measure(file: Path, name: str, threads: int) -> None:
         while Ticket.objects.new().exists():
             time.sleep(0.2)
         elapsed = time.perf_counter() - begun
-    tickets, held = Ticket.objects.count(), Ticket.objects.in_state(Ticket.State.HELD).count()
+    tickets, held = Ticket.objects.count(), Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).count()
     verdicts = Verdict.objects.current()
     table(
         f"{file.name}, {name}",

@@ -128,8 +128,10 @@ def _taken() -> Mapping[str, Sum]:
 
 
 def _judged(verdicts: QuerySet[Verdict]) -> Counts:
-    rows = verdicts.order_by().values_list("accepted", "reason").annotate(number=Count("pk"))
-    return {("judged", "accepted" if accepted else "held", reason): number for accepted, reason, number in rows}
+    rows = verdicts.order_by().values_list("auto_accepted", "reason").annotate(number=Count("pk"))
+    return {
+        ("judged", "auto_accepted" if passed else "needs_review", reason): number for passed, reason, number in rows
+    }
 
 
 SOURCES = (

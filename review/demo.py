@@ -62,4 +62,4 @@ def lines() -> Iterator[str]:
         verdict = current_verdict(ticket)
         prediction = verdict and verdict.prediction
         category, sentiment = (prediction.category.name, prediction.sentiment.name) if prediction else ("?", "?")
-        yield line(ticket.state == Ticket.State.ACCEPTED, category, sentiment, ticket.text)
+        yield line(ticket.state == Ticket.State.AUTO_ACCEPTED, category, sentiment, ticket.text)

@@ -72,7 +72,7 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
         ticket=prediction.ticket,
         epoch=epoch_of(prediction.language_model, prediction.contract, threshold),
         prediction=prediction,
-        accepted=True,
+        auto_accepted=True,
         reason=Reason.SURE,
     )
 
@@ -152,6 +152,6 @@ def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
     for ticket in tickets:
         said = make_prediction(ticket, confidence=0.3)
         epoch = epoch_of(said.language_model, said.contract, 0.85)
-        Verdict.objects.create(ticket=ticket, epoch=epoch, prediction=said, accepted=False, reason=Reason.UNSURE)
-    Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.HELD)
+        Verdict.objects.create(ticket=ticket, epoch=epoch, prediction=said, auto_accepted=False, reason=Reason.UNSURE)
+    Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.NEEDS_REVIEW)
     return tickets[0]

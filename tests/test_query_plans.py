@@ -65,7 +65,7 @@ def many(embedded_gate: Gate, ana: User) -> int:
     for model in (Ticket, DuplicateGroup, Prediction, Verdict, Assignment, Decision):
         copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Assignment else {}))
     Decision.objects.update(created_at=timezone.now() - timedelta(days=9))
-    Ticket.objects.filter(pk__gt=ticket.pk).update(state=Ticket.State.ACCEPTED, category=None, sentiment=None)
+    Ticket.objects.filter(pk__gt=ticket.pk).update(state=Ticket.State.AUTO_ACCEPTED, category=None, sentiment=None)
     ReviewSettings.objects.update(gathered_until=timezone.now(), ordered_at=timezone.now() - timedelta(hours=1))
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
@@ -119,9 +119,9 @@ QUESTIONS: dict[str, Question] = {
     "whether anything waits": lambda _pk: Ticket.objects.waiting()[:1],
     "the first page": lambda _pk: Ticket.objects.order_by("-pk")[:51],
     "a page further back": lambda pk: Ticket.objects.filter(pk__lt=pk).order_by("-pk")[:51],
-    "a page of those that passed": lambda pk: Ticket.objects.in_state("accepted").filter(pk__lt=pk)[:51],
+    "a page of those that passed": lambda pk: Ticket.objects.in_state("auto_accepted").filter(pk__lt=pk)[:51],
     "a page of a source": lambda _pk: Ticket.objects.filter(source="none").order_by("-pk")[:51],
-    "how many are held": lambda _pk: Ticket.objects.in_state("held").order_by()[:1_000],
+    "how many are held": lambda _pk: Ticket.objects.in_state("needs_review").order_by()[:1_000],
     "how many are new": lambda _pk: Ticket.objects.new().order_by()[:1_000],
     "a ticket by its name elsewhere": lambda _pk: Ticket.objects.filter(source="app", external_id="x77"),
     "several of them": lambda _pk: Ticket.objects.filter(source__in=["app"], external_id__in=["x7", "x8"]),
@@ -155,8 +155,8 @@ def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
 
 PAGES = [
     "/",
-    "/?state=accepted",
-    "/?state=held&before=3000",
+    "/?state=auto_accepted",
+    "/?state=needs_review&before=3000",
     "/review/queue/",
     "/review/mine/",
     "/review/lead/",

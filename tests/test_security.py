@@ -298,8 +298,8 @@ def test_what_is_kept_of_one_page_waits_for_that_page(client: Client, form: dict
 
 
 def test_signing_in_leads_back_to_a_page(client: Client, ana: User) -> None:
-    url = client.get("/?state=held")["Location"]
-    assert sign_in(client, url=url)["Location"] == "/?state=held"
+    url = client.get("/?state=needs_review")["Location"]
+    assert sign_in(client, url=url)["Location"] == "/?state=needs_review"
 
 
 def test_it_never_leads_to_an_address_that_takes_no_get(client: Client, ana: User) -> None:
@@ -335,7 +335,7 @@ def test_the_inbox_invites_to_review_with_the_focus_on_it(client: Client, ana: U
     sign_in(client)
     page = client.get(INBOX).content.decode()
     assert f'<a class="button" href="{reverse("review:screen")}" autofocus>Review 2 tickets</a>' in page
-    assert "autofocus" not in client.get(INBOX, {"state": "held"}).content.decode()
+    assert "autofocus" not in client.get(INBOX, {"state": "needs_review"}).content.decode()
 
 
 def test_nobody_is_invited_to_what_they_may_not_do_or_where_nothing_waits(client: Client, ana: User) -> None:

@@ -84,7 +84,7 @@ class HelpDeskAdmin(HistoryAdmin):
             {
                 "fields": (
                     *("write_back", "base_url", "account", "token_env"),
-                    *("category_field", "sentiment_field", "review_field"),
+                    *("category_field", "sentiment_field", "state_field"),
                 )
             },
         ),

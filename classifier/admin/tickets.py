@@ -56,7 +56,7 @@ class FailureAdmin(ReadOnlyAdmin):
 
 @admin.register(Verdict)
 class VerdictAdmin(ReadOnlyAdmin):
-    list_display = ("ticket_id", "accepted", "reason", "current", "created_at")
+    list_display = ("ticket_id", "auto_accepted", "reason", "current", "created_at")
     list_filter = ("reason",)
 
 
@@ -103,7 +103,7 @@ class FailureInline(RecordInline):
 
 class VerdictInline(RecordInline):
     model = Verdict
-    fields = readonly_fields = ("accepted", "reason", "current", "created_at")
+    fields = readonly_fields = ("auto_accepted", "reason", "current", "created_at")
 
 
 class SourceFilter(admin.SimpleListFilter):

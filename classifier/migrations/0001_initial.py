@@ -262,7 +262,7 @@ class Migration(migrations.Migration):
                 ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='token variable')),
                 ('category_field', models.CharField(blank=True, max_length=100, verbose_name='field for the category')),
                 ('sentiment_field', models.CharField(blank=True, max_length=100, verbose_name='field for the sentiment')),
-                ('review_field', models.CharField(blank=True, help_text='Gets needs_review, accepted or decided.', max_length=100, verbose_name='field for the review')),
+                ('state_field', models.CharField(blank=True, help_text='Receives needs_review, auto_accepted or settled.', max_length=100, verbose_name='field for the state')),
             ],
             options={
                 'verbose_name': 'help desk',
@@ -312,7 +312,7 @@ class Migration(migrations.Migration):
                 ('token_env', models.CharField(blank=True, help_text="Name of the environment variable with the token for the desk's API.", max_length=80, validators=[classifier.security.secrets_from_env.names_a_variable], verbose_name='token variable')),
                 ('category_field', models.CharField(blank=True, max_length=100, verbose_name='field for the category')),
                 ('sentiment_field', models.CharField(blank=True, max_length=100, verbose_name='field for the sentiment')),
-                ('review_field', models.CharField(blank=True, help_text='Gets needs_review, accepted or decided.', max_length=100, verbose_name='field for the review')),
+                ('state_field', models.CharField(blank=True, help_text='Receives needs_review, auto_accepted or settled.', max_length=100, verbose_name='field for the state')),
                 ('history_id', models.AutoField(primary_key=True, serialize=False)),
                 ('history_date', models.DateTimeField(db_index=True)),
                 ('history_change_reason', models.CharField(max_length=100, null=True)),
@@ -747,7 +747,7 @@ class Migration(migrations.Migration):
                 ('language', models.CharField(blank=True, max_length=20, verbose_name='language')),
                 ('received_at', models.DateTimeField(default=django.utils.timezone.now, verbose_name='received')),
                 ('due_at', models.DateTimeField(blank=True, null=True, verbose_name='due')),
-                ('state', models.CharField(choices=[('new', 'new'), ('accepted', 'accepted'), ('held', 'in review'), ('settled', 'settled')], default='new', editable=False, max_length=10, verbose_name='state')),
+                ('state', models.CharField(choices=[('new', 'new'), ('auto_accepted', 'auto-accepted'), ('needs_review', 'needs review'), ('settled', 'settled')], default='new', editable=False, max_length=20, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, editable=False)),
                 ('bulk', models.BooleanField(db_default=False, default=False, editable=False)),
                 ('sealed', models.BooleanField(default=False, editable=False, help_text='What was said of it is hidden until everyone asked has answered.')),
@@ -757,8 +757,8 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-pk'],
-                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('state', 'held')), fields=['id'], name='ticket_held'), models.Index(condition=models.Q(('state', 'accepted')), fields=['id'], name='ticket_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
-                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='ticket_once_per_source'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='ticket_has_text'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'accepted', 'held', 'settled'])), name='ticket_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', False), ('sentiment__isnull', False), ('state', 'settled')), models.Q(models.Q(('state', 'settled'), _negated=True), ('category__isnull', True), ('sentiment__isnull', True)), _connector='OR'), name='ticket_settled_has_label')],
+                'indexes': [models.Index(condition=models.Q(('customer', ''), _negated=True), fields=['customer', '-id'], name='ticket_customer'), models.Index(fields=['source', '-id'], name='ticket_by_source'), models.Index(fields=['received_at'], name='ticket_by_time'), models.Index(condition=models.Q(('state', 'new')), fields=['bulk', 'available_at'], name='ticket_new'), models.Index(condition=models.Q(('state', 'needs_review')), fields=['id'], name='ticket_needs_review'), models.Index(condition=models.Q(('state', 'auto_accepted')), fields=['id'], name='ticket_auto_accepted'), models.Index(condition=models.Q(('state', 'settled')), fields=['id'], name='ticket_settled'), models.Index(condition=models.Q(('erased_at', None), ('state__in', ['auto_accepted', 'settled'])), fields=['received_at'], name='ticket_kept_since')],
+                'constraints': [models.UniqueConstraint(fields=('source', 'external_id'), name='ticket_once_per_source'), models.CheckConstraint(condition=models.Q(('text', ''), _negated=True), name='ticket_has_text'), models.CheckConstraint(condition=models.Q(('state__in', ['new', 'auto_accepted', 'needs_review', 'settled'])), name='ticket_state_known'), models.CheckConstraint(condition=models.Q(models.Q(('category__isnull', False), ('sentiment__isnull', False), ('state', 'settled')), models.Q(models.Q(('state', 'settled'), _negated=True), ('category__isnull', True), ('sentiment__isnull', True)), _connector='OR'), name='ticket_settled_has_label')],
             },
         ),
         migrations.AddField(
@@ -842,7 +842,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('threshold', models.FloatField(help_text='What confidence or score had to reach; null: nothing passed.', null=True)),
-                ('accepted', models.BooleanField()),
+                ('auto_accepted', models.BooleanField()),
                 ('reason', models.CharField(choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('addressed', 'speaks to the model'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20)),
                 ('current', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
@@ -855,7 +855,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('current', True)), fields=('ticket',), name='verdict_one_current_per_ticket'), models.CheckConstraint(condition=models.Q(('accepted', False), models.Q(('prediction__isnull', False), ('reason', 'sure')), _connector='OR'), name='verdict_accepts_a_sure_prediction'), models.CheckConstraint(condition=models.Q(('prediction__isnull', False), ('reason__in', ['failure', 'out_of_taxonomy']), _connector='OR'), name='verdict_without_prediction_says_why')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('current', True)), fields=('ticket',), name='verdict_one_current_per_ticket'), models.CheckConstraint(condition=models.Q(('auto_accepted', False), models.Q(('prediction__isnull', False), ('reason', 'sure')), _connector='OR'), name='verdict_accepts_a_sure_prediction'), models.CheckConstraint(condition=models.Q(('prediction__isnull', False), ('reason__in', ['failure', 'out_of_taxonomy']), _connector='OR'), name='verdict_without_prediction_says_why')],
             },
         ),
         migrations.CreateModel(

@@ -58,8 +58,11 @@ class HelpDesk(Destination):
     )
     category_field = models.CharField(_("field for the category"), max_length=100, blank=True)
     sentiment_field = models.CharField(_("field for the sentiment"), max_length=100, blank=True)
-    review_field = models.CharField(
-        _("field for the review"), max_length=100, blank=True, help_text=_("Gets needs_review, accepted or decided.")
+    state_field = models.CharField(
+        _("field for the state"),
+        max_length=100,
+        blank=True,
+        help_text=_("Receives needs_review, auto_accepted or settled."),
     )
 
     objects = HelpDeskQuerySet.as_manager()

@@ -97,8 +97,8 @@ class TicketPage:
 class Ticket(Leasable):
     class State(models.TextChoices):
         NEW = "new", _("new")
-        ACCEPTED = "accepted", _("accepted")
-        HELD = "held", _("in review")
+        AUTO_ACCEPTED = "auto_accepted", _("auto-accepted")
+        NEEDS_REVIEW = "needs_review", _("needs review")
         SETTLED = "settled", _("settled")
 
     source = models.CharField(_("source"), max_length=50, default="app")
@@ -110,7 +110,7 @@ class Ticket(Leasable):
     language = models.CharField(_("language"), max_length=20, blank=True)
     received_at = models.DateTimeField(_("received"), default=timezone.now)
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
-    state = models.CharField(_("state"), max_length=10, choices=State, default=State.NEW, editable=False)
+    state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
     # Came with many others, for none of which anybody waits: those that came singly are classified first.
     bulk = models.BooleanField(default=False, db_default=False, editable=False)
@@ -130,7 +130,7 @@ class Ticket(Leasable):
             models.UniqueConstraint(fields=["source", "external_id"], name="ticket_once_per_source"),
             models.CheckConstraint(condition=~models.Q(text=""), name="ticket_has_text"),
             models.CheckConstraint(
-                condition=models.Q(state__in=["new", "accepted", "held", "settled"]),
+                condition=models.Q(state__in=["new", "auto_accepted", "needs_review", "settled"]),
                 name="ticket_state_known",
             ),
             models.CheckConstraint(
@@ -144,12 +144,12 @@ class Ticket(Leasable):
             models.Index(fields=["source", "-id"], name="ticket_by_source"),
             models.Index(fields=["received_at"], name="ticket_by_time"),
             models.Index(fields=["bulk", "available_at"], condition=models.Q(state="new"), name="ticket_new"),
-            models.Index(fields=["id"], condition=models.Q(state="held"), name="ticket_held"),
-            models.Index(fields=["id"], condition=models.Q(state="accepted"), name="ticket_accepted"),
+            models.Index(fields=["id"], condition=models.Q(state="needs_review"), name="ticket_needs_review"),
+            models.Index(fields=["id"], condition=models.Q(state="auto_accepted"), name="ticket_auto_accepted"),
             models.Index(fields=["id"], condition=models.Q(state="settled"), name="ticket_settled"),
             models.Index(
                 fields=["received_at"],
-                condition=models.Q(state__in=["accepted", "settled"], erased_at=None),
+                condition=models.Q(state__in=["auto_accepted", "settled"], erased_at=None),
                 name="ticket_kept_since",
             ),
         ]
@@ -184,7 +184,7 @@ class Ticket(Leasable):
     @property
     def visible_state(self) -> State:
         """As pages tell it: of a sealed ticket not even whether the models' answer had passed."""
-        return self.State.HELD if self.sealed else self.State(self.state)
+        return self.State.NEEDS_REVIEW if self.sealed else self.State(self.state)
 
     def excerpt(self, length: int = 60) -> str:
         return excerpt(self.text, length)

@@ -40,7 +40,7 @@ class Verdict(models.Model):
     failure = models.ForeignKey(Failure, models.RESTRICT, null=True, related_name="+")
     score = models.ForeignKey(Score, models.RESTRICT, null=True, related_name="+")
     threshold = models.FloatField(null=True, help_text="What confidence or score had to reach; null: nothing passed.")
-    accepted = models.BooleanField()
+    auto_accepted = models.BooleanField()
     reason = models.CharField(max_length=20, choices=Reason)
     current = models.BooleanField(default=True)
     created_at = models.DateTimeField(auto_now_add=True)
@@ -54,7 +54,7 @@ class Verdict(models.Model):
                 fields=["ticket"], condition=models.Q(current=True), name="verdict_one_current_per_ticket"
             ),
             models.CheckConstraint(
-                condition=models.Q(accepted=False) | models.Q(prediction__isnull=False, reason="sure"),
+                condition=models.Q(auto_accepted=False) | models.Q(prediction__isnull=False, reason="sure"),
                 name="verdict_accepts_a_sure_prediction",
             ),
             models.CheckConstraint(
@@ -64,7 +64,7 @@ class Verdict(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{'OK' if self.accepted else 'REVIEW'}: {self.get_reason_display()}"
+        return f"{'OK' if self.auto_accepted else 'REVIEW'}: {self.get_reason_display()}"
 
     @property
     def explanation(self) -> str:
@@ -97,7 +97,7 @@ class Verdict(models.Model):
         return _("threshold %(threshold)s") % {"threshold": number_format(threshold, digits)}
 
     def _by_confidence(self) -> str:
-        if self.accepted:
+        if self.auto_accepted:
             return _("%(model)s has a confidence of %(confidence)s; the threshold is %(threshold)s.") % self._figures()
         return _("%(model)s has a confidence of only %(confidence)s; the threshold is %(threshold)s.") % self._figures()
 
@@ -106,7 +106,7 @@ class Verdict(models.Model):
         likely = _("The answer of %(model)s is right with an estimated probability of %(score)s.") % figures
         if not figures["threshold"]:
             return f"{likely} {_('Nothing is certified yet, so that people look at every ticket.')}"
-        if self.accepted and self.epoch.mode == Mode.CERTIFIED:
+        if self.auto_accepted and self.epoch.mode == Mode.CERTIFIED:
             return f"{likely} {_('Tickets from %(threshold)s on were certified to pass.') % figures}"
         return f"{likely} {_('Tickets pass from %(threshold)s on.') % figures}"
 

@@ -28,7 +28,7 @@ def _lots(epoch: Epoch, verdicts: Sequence[Verdict]) -> Iterator[AuditDraw]:
             continue
         value, number = epoch.value(verdict.score), epoch.draw(verdict.ticket_id)
         # What would pass next is looked at all of it: it waits for people anyway.
-        share = 1.0 if value >= epoch.audits_from and not verdict.accepted else epoch.audit_share
+        share = 1.0 if value >= epoch.audits_from and not verdict.auto_accepted else epoch.audit_share
         yield AuditDraw(
             verdict=verdict,
             epoch=epoch,

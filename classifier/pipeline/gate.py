@@ -166,7 +166,7 @@ def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Re
 
 def verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
     """What the gate decides about a ticket, not stored yet."""
-    first, accepted = weighed.outcome, may_pass(epoch, weighed)
+    first, auto_accepted = weighed.outcome, may_pass(epoch, weighed)
     return Verdict(
         ticket=weighed.ticket,
         epoch=epoch,
@@ -175,8 +175,8 @@ def verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
         failure=first if isinstance(first, Failure) else None,
         score=weighed.score,
         threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
-        accepted=accepted,
-        reason=Reason.SURE if accepted else reason_to_hold(epoch, weighed, second),
+        auto_accepted=auto_accepted,
+        reason=Reason.SURE if auto_accepted else reason_to_hold(epoch, weighed, second),
     )
 
 
@@ -198,8 +198,8 @@ def conclude(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcom
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     written = Verdict.objects.bulk_create(verdicts)
     audit_sampling.draw(epoch, written)
-    for accepted, state in ((True, Ticket.State.ACCEPTED), (False, Ticket.State.HELD)):
-        tickets = [verdict.ticket_id for verdict in verdicts if verdict.accepted is accepted]
+    for auto_accepted, state in ((True, Ticket.State.AUTO_ACCEPTED), (False, Ticket.State.NEEDS_REVIEW)):
+        tickets = [verdict.ticket_id for verdict in verdicts if verdict.auto_accepted is auto_accepted]
         if tickets:
             Ticket.objects.filter(pk__in=tickets).update(state=state, owner=None)
             state_changed.send(Ticket, ticket_pks=tickets, state=state)

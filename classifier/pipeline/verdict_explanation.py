@@ -45,7 +45,7 @@ def of(ticket: Ticket) -> Why | None:
         heading=_heading(verdict, draw),
         facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
         seen=_seen(verdict.score.seen()) if verdict.score else [],
-        vouchers=_vouchers(verdict) if verdict.accepted else [],
+        vouchers=_vouchers(verdict) if verdict.auto_accepted else [],
     )
 
 
@@ -57,7 +57,7 @@ def _draw(verdict: Verdict) -> AuditDraw | None:
 
 
 def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
-    if not verdict.accepted:
+    if not verdict.auto_accepted:
         return _("Why did this ticket not pass unseen?")
     if draw and draw.audited:
         return _("Why might this ticket have passed unseen?")

@@ -15,8 +15,8 @@ def verdict_summary(verdict: Verdict, names: Mapping[int, str]) -> dict[str, Any
     by, second = verdict.prediction or verdict.failure, verdict.second_opinion
     assert by is not None  # noqa: S101 - a constraint sees to it
     return (_label(by, names) if isinstance(by, Prediction) else _no_label(by.detail)) | {
-        "review_flag": not verdict.accepted,
-        "review_reason": None if verdict.accepted else str(verdict.reason),
+        "review_flag": not verdict.auto_accepted,
+        "review_reason": None if verdict.auto_accepted else str(verdict.reason),
         "fallback_review": _label(second, names) | {"model": second.language_model.name} if second else None,
         "model": by.language_model.name,
         "latency_ms": round(by.latency_ms, 1),

@@ -62,7 +62,7 @@ def over(days: int) -> TicketQuerySet:
     if not days:
         return Ticket.objects.none()
     old = Ticket.objects.filter(received_at__lt=timezone.now() - timedelta(days=days), erased_at=None)
-    return old.filter(state__in=[Ticket.State.ACCEPTED, Ticket.State.SETTLED])
+    return old.filter(state__in=[Ticket.State.AUTO_ACCEPTED, Ticket.State.SETTLED])
 
 
 def expire(days: int, *, seconds: float = SECONDS) -> bool:
@@ -94,7 +94,7 @@ def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, t
     if thorough:
         traces.wipe_labels(wiping)
     traces.wipe_log(tickets, wiping)
-    waiting = [one.pk for one in tickets if one.state in (Ticket.State.NEW, Ticket.State.HELD)]
+    waiting = [one.pk for one in tickets if one.state in (Ticket.State.NEW, Ticket.State.NEEDS_REVIEW)]
     removed = [] if masks else [pk for pk in waiting if pk not in needed]
     wipe([one for one in tickets if one.pk not in removed], wiping)
     Ticket.objects.filter(pk__in=removed).delete()

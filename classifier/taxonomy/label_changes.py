@@ -129,7 +129,7 @@ def deletable(label: AnyLabel) -> bool:
 
 def classify_again(tickets: TicketQuerySet) -> int:
     """Send accepted and held tickets through the models once more; settled ones stay. Returns how many."""
-    open_again = tickets.filter(state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+    open_again = tickets.filter(state__in=[Ticket.State.AUTO_ACCEPTED, Ticket.State.NEEDS_REVIEW])
     done = after = 0
     while pks := list(open_again.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         after = pks[-1]
@@ -141,7 +141,7 @@ def classify_again(tickets: TicketQuerySet) -> int:
 def _reopen(pks: list[int]) -> int:
     still_open = list(
         Ticket.objects.select_for_update()
-        .filter(pk__in=pks, state__in=[Ticket.State.ACCEPTED, Ticket.State.HELD])
+        .filter(pk__in=pks, state__in=[Ticket.State.AUTO_ACCEPTED, Ticket.State.NEEDS_REVIEW])
         .order_by("pk")
         .values_list("pk", flat=True)
     )

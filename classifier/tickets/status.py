@@ -49,7 +49,7 @@ class Standing:
 
 def _reason(ticket: Ticket) -> str:
     verdict = current_verdict(ticket)
-    if ticket.state == Ticket.State.HELD and verdict and verdict.accepted:
+    if ticket.state == Ticket.State.NEEDS_REVIEW and verdict and verdict.auto_accepted:
         return _("it had passed, and is looked at after all")
     return str(verdict.get_reason_display()) if verdict else ""
 

@@ -49,7 +49,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "next_before": page.next_before,
         "tabs": tabs,
         "state": state,
-        "invitation": _invitation(numbers[Ticket.State.HELD]),
+        "invitation": _invitation(numbers[Ticket.State.NEEDS_REVIEW]),
         "arrives": not request.GET,
     }
     return render(request, "classifier/inbox.html", context)
@@ -132,9 +132,11 @@ def _answered_in_front() -> dict[str, Any] | None:
     if gate is None or gate.front is None:
         return None
     latest = (
-        Verdict.objects.current().order_by("-pk").values_list("accepted", "epoch__language_model")[:LATEST_VERDICTS]
+        Verdict.objects.current()
+        .order_by("-pk")
+        .values_list("auto_accepted", "epoch__language_model")[:LATEST_VERDICTS]
     )
-    answered = [accepted and language_model == gate.front_id for accepted, language_model in latest]
+    answered = [auto_accepted and language_model == gate.front_id for auto_accepted, language_model in latest]
     return {"model": gate.front, "tickets": len(answered), "answered": sum(answered)}
 
 

@@ -154,7 +154,9 @@ def _audits(ledger: Ledger, passes_from: float, after: int = 0) -> Iterator[Turn
 def passed_since(alarm: Alarm) -> Sequence[int]:
     """The tickets that passed since it seems to have changed and that nobody has looked at yet, latest first."""
     draws = AuditDraw.objects.filter(epoch=alarm.epoch_id, pk__gte=alarm.since, audited=False)
-    passed = draws.filter(verdict__current=True, verdict__accepted=True, verdict__ticket__state=Ticket.State.ACCEPTED)
+    passed = draws.filter(
+        verdict__current=True, verdict__auto_accepted=True, verdict__ticket__state=Ticket.State.AUTO_ACCEPTED
+    )
     return list(passed.order_by("-pk").values_list("verdict__ticket", flat=True)[:MOST_OFFERED])
 
 

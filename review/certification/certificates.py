@@ -121,7 +121,7 @@ def release(epoch: Epoch) -> int:
     if epoch.passes_from is None:
         return 0
     waiting = Audit.objects.pending().filter(
-        epoch=epoch, draw__void=False, draw__value__gte=epoch.passes_from, draw__verdict__accepted=False
+        epoch=epoch, draw__void=False, draw__value__gte=epoch.passes_from, draw__verdict__auto_accepted=False
     )
     pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:MOST_AT_ONCE])
     return _release(epoch, pks) if pks else 0
@@ -129,7 +129,9 @@ def release(epoch: Epoch) -> int:
 
 @transaction.atomic(durable=True)
 def _release(epoch: Epoch, ticket_pks: list[int]) -> int:
-    held = Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
+    held = (
+        Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
+    )
     locked = list(held.values_list("pk", flat=True))
     begun = set(Decision.objects.filter(ticket__in=locked).values_list("ticket", flat=True))
     begun |= set(Assignment.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))

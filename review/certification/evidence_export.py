@@ -112,7 +112,7 @@ def _of_ticket(draw: AuditDraw) -> dict[str, Any]:
         "sentiment": prediction.sentiment_id,
         "scores": {"category": score.category, "sentiment": score.sentiment, "both": score.both},
         "signals": score.signals,
-        "accepted": verdict.accepted,
+        "auto_accepted": verdict.auto_accepted,
     }
 
 

@@ -33,8 +33,8 @@ class Flow(NamedTuple):
     def of_late(cls, since: datetime | None) -> Flow:
         """One query."""
         latest = Verdict.objects.current().order_by("-pk")
-        rows = latest.values_list("accepted", "audit_draw__audited", "created_at")[:RECENT]
-        unseen = [accepted and not audited for accepted, audited, at in rows if since is None or at >= since]
+        rows = latest.values_list("auto_accepted", "audit_draw__audited", "created_at")[:RECENT]
+        unseen = [auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since]
         passed = sum(unseen)
         return cls(
             Share(intervals.share(passed, len(unseen))), Share(intervals.share(len(unseen) - passed, len(unseen)))

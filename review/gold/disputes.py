@@ -57,7 +57,7 @@ def _ticket_for(label: GoldLabel) -> Ticket:
         text=label.text,
         language=label.language,
         received_at=label.labelled_at,
-        state=Ticket.State.HELD,
+        state=Ticket.State.NEEDS_REVIEW,
     )
 
 
@@ -69,7 +69,9 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
     assignments = Assignment.objects.filter(ticket=ticket)
     routing.withdraw(assignments.open())
     # An earlier answer would give the label away, so nothing of it is told until both have answered.
-    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD, category=None, sentiment=None, sealed=True)
+    Ticket.objects.filter(pk=ticket.pk).update(
+        state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None, sealed=True
+    )
     # The first round is the one that the label itself came from, whoever was asked in it.
     last: int = assignments.aggregate(last=Max("round"))["last"] or 1
     (group,) = groups_of(list(Ticket.objects.filter(pk=ticket.pk))).values()

@@ -89,7 +89,7 @@ def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
         return found, Verdict(
             ticket=found,
             reason=reason,
-            accepted=False,
+            auto_accepted=False,
             epoch=Epoch(threshold=fixed, mode=mode, about=about),
             threshold=threshold,
             score=None if both is None else Score(category=category, both=both),

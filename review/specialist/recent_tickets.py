@@ -34,7 +34,7 @@ class Seen(NamedTuple):
     @property
     def is_open(self) -> bool:
         """Whether models may be asked about it anew."""
-        return self.state in (Ticket.State.ACCEPTED, Ticket.State.HELD)
+        return self.state in (Ticket.State.AUTO_ACCEPTED, Ticket.State.NEEDS_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)

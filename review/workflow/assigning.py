@@ -31,9 +31,9 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     is left alone. What people have begun is not taken from them either: where one of two labels is there, or a lead
     was asked, the ticket stays in review however sure a model is by now.
     """
-    if state == Ticket.State.HELD:
+    if state == Ticket.State.NEEDS_REVIEW:
         _open_all(ticket_pks)
-    elif state == Ticket.State.ACCEPTED:
+    elif state == Ticket.State.AUTO_ACCEPTED:
         begun = set(Decision.objects.effective().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
         passed = [pk for pk in ticket_pks if pk not in begun]
         routing.withdraw(Assignment.objects.open().filter(ticket__in=passed))
@@ -59,7 +59,7 @@ def open_missing() -> int:
 
 def _without_assignments() -> TicketQuerySet:
     assignments = Assignment.objects.filter(ticket=OuterRef("pk")).exclude(state=Assignment.State.WITHDRAWN)
-    return Ticket.objects.in_state(Ticket.State.HELD).filter(~Exists(assignments))
+    return Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(~Exists(assignments))
 
 
 def _open_all(ticket_pks: Sequence[int]) -> None:

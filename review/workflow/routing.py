@@ -92,7 +92,7 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
 
 def ask_again(ticket_pks: Sequence[int]) -> None:
     """People are asked for labels once more. What was revealed meanwhile stays so: a seal is not put back."""
-    Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.HELD, category=None, sentiment=None)
+    Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None)
     withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
     withdrawn.filter(purpose__in=LABEL_SEATS).update(state=Assignment.State.OPEN)
 

@@ -28,7 +28,7 @@ def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead: Caller, embed
     said = Prediction.objects.get()
     assert (result["category"], result["sentiment"]) == (said.category.name, said.sentiment.name)
     assert (result["model"], result["reasoning"]) == (said.language_model.name, said.reasoning)
-    assert result["review_flag"] is not Verdict.objects.get().accepted
+    assert result["review_flag"] is not Verdict.objects.get().auto_accepted
     ticket = Ticket.objects.get()
     assert (result["ticket"]["id"], result["ticket"]["state"]) == (ticket.pk, ticket.state)
     assert ticket.source == "api"

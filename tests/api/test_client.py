@@ -67,7 +67,7 @@ def test_the_client_waits_tries_again_and_does_nothing_twice(
     with OpenAIServer(reply) as server:
         primary(server)
         result = client.classify("Where is my invoice?", deadline_ms=50)
-    assert (result["category"], result["ticket"]["state"]) == ("Billing", "accepted")
+    assert (result["category"], result["ticket"]["state"]) == ("Billing", "auto_accepted")
     assert Ticket.objects.count() == Prediction.objects.count() == 1
     ApiKey.objects.update(per_minute=3)
     # Somewhere on the way what it may ask is used up, and it has to wait.

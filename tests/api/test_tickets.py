@@ -101,7 +101,7 @@ def test_a_list_is_narrowed_by_state_and_time(lead: Caller) -> None:
 def test_a_label_is_told_as_far_as_it_counts(lead: Caller) -> None:
     said = make_prediction(make_ticket())
     make_verdict(said)
-    Ticket.objects.update(state=Ticket.State.ACCEPTED)
+    Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
     read = lead.get(f"/tickets/{said.ticket_id}").json()
     label = {"category": said.category.name, "sentiment": said.sentiment.name, "by": "model", "confidence": 0.9}
     assert read["label"] == label

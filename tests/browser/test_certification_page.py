@@ -94,7 +94,7 @@ def test_an_alarm_is_answered(lead: Page, ana: User) -> None:
     lead.keyboard.press("Tab")
     lead.keyboard.press("Enter")
     expect(lead.get_by_text(f"{len(unseen)} tickets go to people.")).to_be_visible()
-    assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="held").count() == len(unseen)
+    assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="needs_review").count() == len(unseen)
     notice.get_by_role("button", name="I have seen it").press("Enter")
     expect(notice).to_contain_text("lea has seen it.")
     assert Alarm.objects.get(pk=alarm.pk).seen_by

@@ -116,7 +116,7 @@ def _assert_settled_or_asked(ticket: Ticket) -> None:
         assert states["open"] == 0, f"{ticket} is settled and still asked about"
         assert standing, f"{ticket} is settled by nobody"
         assert (standing.category_id, standing.sentiment_id) == (ticket.category_id, ticket.sentiment_id)
-    elif ticket.state == Ticket.State.HELD:
+    elif ticket.state == Ticket.State.NEEDS_REVIEW:
         assert states["open"] >= 1, f"{ticket} is in review, and nobody is asked"
         assert not any(
             assignment.purpose == "review" and assignment.state == "answered" for assignment in ticket.assignments.all()

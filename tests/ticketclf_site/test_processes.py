@@ -56,7 +56,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(site: Installation, inbox: Pa
         # As if the claims of the dead worker had run out.
         site.query("update classifier_ticket set available_at = '2026-01-01 00:00:00' where state = 'new'")
         worker = site.start("work", "--threads", "2")
-        wait_until(lambda: site.states().get("accepted") == 300)
+        wait_until(lambda: site.states().get("auto_accepted") == 300)
         stop(worker)
     assert site.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(300, 300)]
     assert site.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(300, 300)]
@@ -67,7 +67,7 @@ def test_two_workers_at_once_share_the_work(site: Installation, inbox: Path) -> 
         site.use(server)
         site.run("import_tickets", str(inbox))
         workers = [site.start("work", "--threads", "2") for _number in range(2)]
-        wait_until(lambda: site.states().get("accepted") == 300)
+        wait_until(lambda: site.states().get("auto_accepted") == 300)
         for worker in workers:
             stop(worker)
         assert len(server.requests) == 300
@@ -115,7 +115,7 @@ def test_serving_starts_and_stops_everything(site: Installation, inbox: Path) ->
         serving = site.start("serve", "--port", str(port))
         wait_until(lambda: answers(port))
         site.run("import_tickets", str(inbox))
-        wait_until(lambda: site.states() == {"accepted": 300})
+        wait_until(lambda: site.states() == {"auto_accepted": 300})
         _printed, complained = site.run("serve", "--port", str(port), fails=True)
         assert "choose another with --port" in complained
         serving.send_signal(signal.SIGINT)
@@ -138,7 +138,7 @@ def test_a_worker_that_dies_is_started_again(site: Installation, inbox: Path) ->
             if "work" in Path(f"/proc/{child}/cmdline").read_text().split("\0"):
                 os.kill(child, signal.SIGKILL)
         site.run("import_tickets", str(inbox))
-        wait_until(lambda: site.states() == {"accepted": 300})
+        wait_until(lambda: site.states() == {"auto_accepted": 300})
         serving.send_signal(signal.SIGTERM)
         _printed, complained = serving.communicate(timeout=40)
     assert "The worker process ended unexpectedly and was started again." in complained

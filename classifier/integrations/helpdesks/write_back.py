@@ -43,7 +43,7 @@ def _fields(desk: HelpDesk, standing: Told) -> dict[str, str]:
     values = {
         desk.category_field: standing.category,
         desk.sentiment_field: standing.sentiment,
-        desk.review_field: standing.review,
+        desk.state_field: standing.state,
     }
     return {name: value for name, value in values.items() if name and value}
 

@@ -13,13 +13,6 @@ from classifier.models import Category, Ticket
 from classifier.models.verdict import with_current_verdicts
 from classifier.tickets.effective_label import effective_label
 
-REVIEW = {
-    Ticket.State.NEW: "waiting",
-    Ticket.State.ACCEPTED: "accepted",
-    Ticket.State.HELD: "needs_review",
-    Ticket.State.SETTLED: "decided",
-}
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Told:
@@ -32,7 +25,7 @@ class Told:
     ticket: int
     source: str
     external_id: str | None
-    review: str
+    state: str
     sealed: bool
     category: str | None = None
     sentiment: str | None = None
@@ -46,7 +39,7 @@ class Told:
             ticket=ticket.pk,
             source=ticket.source,
             external_id=ticket.external_id,
-            review=REVIEW[Ticket.State(ticket.state)],
+            state=ticket.state,
             sealed=ticket.sealed,
             **_label(ticket, names),
         )

@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(summary, ensure_ascii=False))
             return
         label = summary["category"] or "?", summary["sentiment"] or "?"
-        self.stdout.write(line(verdict.accepted, *label, verdict.ticket.text))
+        self.stdout.write(line(verdict.auto_accepted, *label, verdict.ticket.text))
         if verdict.failure:
             self.stderr.write(self.style.ERROR(f"  {verdict.failure.language_model}: {verdict.failure}"))
 

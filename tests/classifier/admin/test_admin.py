@@ -498,7 +498,7 @@ def test_a_stored_text_cannot_be_edited(site: Client) -> None:
 
 def test_tickets_are_classified_again(site: Client) -> None:
     ticket = make_ticket()
-    Ticket.objects.update(state="held")
+    Ticket.objects.update(state="needs_review")
     assert "1 ticket will be classified again" in act(site, "ticket", "classify_again", ticket)
     ticket.refresh_from_db()
     assert ticket.state == "new"

@@ -211,7 +211,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
     with OpenAIServer() as server:
         primary(server, examples=2)
         runner.work_off()
-    assert Ticket.objects.get().state == Ticket.State.ACCEPTED
+    assert Ticket.objects.get().state == Ticket.State.AUTO_ACCEPTED
     assert server.requests[0].solved == []
     assert "asked without" in caplog.text
 

@@ -66,7 +66,7 @@ class Case(NamedTuple):
     path: str
     headers: dict[str, str]
     body: Callable[[dict[str, str]], Any]
-    fields: tuple[str, str, str] = ("category", "sentiment", "review")
+    fields: tuple[str, str, str] = ("category", "sentiment", "state")
 
 
 def basic(user: str, password: str) -> str:
@@ -142,7 +142,7 @@ def receiver() -> Iterator[Receiver]:
 
 
 def make_desk(kind: str, receiver: Receiver | None = None, **values: Any) -> HelpDesk:
-    fields = zip(("category_field", "sentiment_field", "review_field"), CASES[kind].fields, strict=True)
+    fields = zip(("category_field", "sentiment_field", "state_field"), CASES[kind].fields, strict=True)
     back = {"write_back": True, "base_url": receiver.url, "token_env": "DESK_TOKEN"} if receiver else {}
     given = {"kind": kind, "name": kind, "slug": "support", "secret_env": "DESK_SECRET", "account": "lea@example.com"}
     return HelpDesk.objects.create(**given | dict(fields) | back | values)
@@ -302,7 +302,7 @@ def write_back() -> None:
 
 
 def reviews(receiver: Receiver) -> list[str]:
-    return [got.json["review"] for got in receiver.got]
+    return [got.json["state"] for got in receiver.got]
 
 
 @every_desk
@@ -326,8 +326,8 @@ def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver,
     write_back()
     undo(decision, ana)
     write_back()
-    assert reviews(receiver) == ["needs_review", "decided", "needs_review"]
-    assert receiver.got[1].json == {"category": "Technical", "sentiment": "Neutral", "review": "decided"}
+    assert reviews(receiver) == ["needs_review", "settled", "needs_review"]
+    assert receiver.got[1].json == {"category": "Technical", "sentiment": "Neutral", "state": "settled"}
     assert WriteBack.objects.count() == 1
 
 
@@ -337,10 +337,10 @@ def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver,
     (assignment,) = ticket.assignments.all()
     answer(assignment, ana)
     write_back()
-    assert reviews(receiver) == ["decided"]
+    assert reviews(receiver) == ["settled"]
     WriteBack.objects.all().requeue()
     write_back()
-    assert reviews(receiver) == ["decided"]
+    assert reviews(receiver) == ["settled"]
     assert WriteBack.objects.get().state == WriteBack.State.DELIVERED
 
 
@@ -355,7 +355,7 @@ def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> No
         assert claimed.going.request
         outbox._settle(claimed, http_request.call(claimed.going.request))
         write_back()
-        assert reviews(receiver) == ["needs_review", "decided"]
+        assert reviews(receiver) == ["needs_review", "settled"]
 
 
 def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Receiver) -> None:
@@ -363,7 +363,7 @@ def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Recei
     configure_review(blind_share=1)
     hold(make_ticket(source="support", external_id="81"))
     write_back()
-    assert receiver.got[0].json == {"review": "needs_review"}
+    assert receiver.got[0].json == {"state": "needs_review"}
 
 
 def test_a_fault_is_tried_again_and_a_ticket_that_is_gone_is_not() -> None:

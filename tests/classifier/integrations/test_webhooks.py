@@ -92,7 +92,7 @@ def test_a_classified_ticket_is_told_without_its_text_and_signed(receiver: Recei
     assert got.json["type"] == "ticket.classified"
     data = got.json["data"]
     assert data["ticket"] == event.ticket_id
-    assert (data["source"], data["external_id"], data["review"]) == ("zendesk", "0", "needs_review")
+    assert (data["source"], data["external_id"], data["state"]) == ("zendesk", "0", "needs_review")
     assert (data["category"], data["confidence"], data["sealed"]) == ("Billing", 0.5, False)
     assert data["url"].endswith(f"/tickets/{event.ticket_id}/")
     assert b"4242" not in got.body
@@ -115,7 +115,7 @@ def test_where_nobody_wants_to_know_it_costs_one_query_and_nothing_is_written() 
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
     with CaptureQueriesContext(connection) as asked:
-        events.on_moved([ticket.pk], Ticket.State.ACCEPTED)
+        events.on_moved([ticket.pk], Ticket.State.AUTO_ACCEPTED)
     assert len(asked) == 1
     assert not Event.objects.exists()
 
@@ -128,7 +128,7 @@ def test_the_cost_does_not_grow_with_the_tickets(receiver: Receiver) -> None:
         for ticket in tickets:
             make_verdict(make_prediction(ticket))
         with CaptureQueriesContext(connection) as asked:
-            events.on_moved([ticket.pk for ticket in tickets], Ticket.State.ACCEPTED)
+            events.on_moved([ticket.pk for ticket in tickets], Ticket.State.AUTO_ACCEPTED)
         counts.append(len(asked))
     assert counts[0] == counts[1]
 
@@ -353,7 +353,7 @@ def test_an_address_inside_is_not_called(receiver: Receiver, settings: Settings)
 def test_a_ticket_that_is_sealed_is_told_without_a_label() -> None:
     ticket = make_ticket(sealed=True)
     make_verdict(make_prediction(ticket))
-    Ticket.objects.update(state=Ticket.State.HELD)
+    Ticket.objects.update(state=Ticket.State.NEEDS_REVIEW)
     (one,) = told([ticket.pk])
     assert (one.sealed, one.category, one.sentiment, one.confidence, one.model) == (True, None, None, None, None)
 

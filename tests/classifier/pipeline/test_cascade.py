@@ -55,7 +55,7 @@ def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
         primary(slow)
         runner.work_off()
     verdict = verdict_of(ticket)
-    assert (states(), slow.requests) == (["accepted"], [])
+    assert (states(), slow.requests) == (["auto_accepted"], [])
     assert (verdict.prediction.language_model, str(verdict.prediction.category)) == (language_model, "Account")
     assert (verdict.epoch.language_model, verdict.epoch.threshold, verdict.reason) == (
         language_model,
@@ -74,7 +74,7 @@ def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use
     with OpenAIServer(by_length) as quick, OpenAIServer([answer("Technical", confidence=0.86)]) as slow:
         in_front, behind = front(quick), primary(slow)
         runner.work_off()
-    assert states() == ["accepted"] * 4
+    assert states() == ["auto_accepted"] * 4
     assert sorted(request.ticket for request in slow.requests) == ["another that is longer", "one that is longer"]
     passed = Verdict.objects.order_by("ticket_id").values_list(
         "epoch__language_model", "epoch__threshold", "prediction__language_model"
@@ -91,7 +91,7 @@ def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_as
         primary(slow)
         runner.work_off()
     verdict = verdict_of(ticket)
-    assert (states(), len(quick.requests), len(slow.requests)) == (["held"], 1, 1)
+    assert (states(), len(quick.requests), len(slow.requests)) == (["needs_review"], 1, 1)
     assert (verdict.reason, verdict.second_opinion.language_model) == (Reason.DISAGREEMENT, in_front)
     assert verdict.explanation == ("first has a confidence of only 0.50, and quick says Billing | Negative (0.90).")
 
@@ -142,7 +142,7 @@ def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, 
         in_front = front(quick)
         behind = primary(slow)
         runner.work_off()
-    assert states() == ["accepted"]
+    assert states() == ["auto_accepted"]
     assert verdict_of(ticket).prediction.language_model == behind
     assert Failure.objects.get().language_model == in_front
     assert Ticket.objects.get().attempts <= 1
@@ -168,7 +168,7 @@ def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(prim
         front(quick, price_per_request=1, daily_budget=2)
         primary(slow)
         runner.work_off()
-    assert states() == ["accepted"] * 3
+    assert states() == ["auto_accepted"] * 3
     assert (len(quick.requests), len(slow.requests)) == (1, 2)
 
 

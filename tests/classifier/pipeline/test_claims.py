@@ -66,7 +66,7 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
     assert Prediction.objects.count() == 1
     assert Verdict.objects.count() == 1
     ticket.refresh_from_db()
-    assert ticket.state == Ticket.State.ACCEPTED
+    assert ticket.state == Ticket.State.AUTO_ACCEPTED
 
 
 def test_a_budget_is_never_overspent_by_many() -> None:

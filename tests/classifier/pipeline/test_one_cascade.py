@@ -124,4 +124,7 @@ def test_a_text_gets_the_same_answer_stored_or_not(
     assert {key: unstored[key] for key in COMPARED} == {key: stored[key] for key in COMPARED}
     assert (stored["category"], stored["review_reason"]) == (category, reason)
     verdict = Verdict.objects.get()
-    assert (verdict.accepted, None if verdict.accepted else verdict.reason) == (not stored["review_flag"], reason)
+    assert (verdict.auto_accepted, None if verdict.auto_accepted else verdict.reason) == (
+        not stored["review_flag"],
+        reason,
+    )

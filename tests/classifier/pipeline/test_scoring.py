@@ -51,8 +51,8 @@ def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score
         runner.work_off()
     verdict = Verdict.objects.get(ticket=ticket)
     assert verdict.score
-    assert verdict.accepted == (verdict.score.category >= 0.5)
-    assert verdict.accepted
+    assert verdict.auto_accepted == (verdict.score.category >= 0.5)
+    assert verdict.auto_accepted
     assert "estimated probability" in verdict.explanation
 
 
@@ -62,7 +62,7 @@ def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: 
         by_score(server, threshold=1.0)
         runner.work_off()
     verdict = Verdict.objects.get(ticket=ticket)
-    assert not verdict.accepted
+    assert not verdict.auto_accepted
     assert "Tickets pass from 1.000 on" in verdict.explanation
 
 
@@ -110,19 +110,19 @@ def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -
     runner.work_off()
     verdict = Verdict.objects.get(ticket=ticket)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert said.accepted == verdict.accepted
+    assert said.auto_accepted == verdict.auto_accepted
     Gate.objects.update(score_threshold=1.0)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert not said.accepted
+    assert not said.auto_accepted
 
 
 def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.CERTIFIED)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert not said.accepted
+    assert not said.auto_accepted
     Epoch.objects.update(passes_from=0.0)
     (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
-    assert said.accepted
+    assert said.auto_accepted
 
 
 def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: Use) -> None:

@@ -58,7 +58,7 @@ def test_nothing_was_certified_yet_says_so(lead: Client) -> None:
 def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead: Client) -> None:
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
-    Ticket.objects.filter(pk=ticket.pk).update(state="accepted")
+    Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted")
     Verdict.objects.update(threshold=0.85)
     said = words(lead, ticket)
     assert "What decided fixed threshold on the stated confidence Threshold then 0.85 Stated confidence 0.90" in said

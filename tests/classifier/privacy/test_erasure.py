@@ -238,7 +238,7 @@ def test_tickets_whose_time_is_over_are_erased_and_those_that_wait_are_not(catal
     young = make_ticket(f"{PLANT} today")
     for ticket in (passed, young):
         make_verdict(make_prediction(ticket))
-        Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.ACCEPTED)
+        Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.AUTO_ACCEPTED)
     same = make_example(passed.text)
     tasks.erase_expired.call()
     assert not Erasure.objects.exists()

@@ -97,7 +97,7 @@ def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServe
             pass
     verdicts = Verdict.objects.current()
     assert verdicts.count() == len(ATTEMPTS)
-    assert not verdicts.filter(accepted=True).exists()
+    assert not verdicts.filter(auto_accepted=True).exists()
     dictated = verdicts.filter(prediction__confidence__gte=0.98)
     assert dictated.count() > 60
     assert not dictated.exclude(reason=Reason.ADDRESSED).exists()
@@ -118,7 +118,7 @@ def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_th
     assert len(predictions) == len(said)
     assert {one.category for one in predictions} <= set(Category.objects.active())
     assert {one.sentiment for one in predictions} <= set(Sentiment.objects.active())
-    passed = [place for place, one in enumerate(said) if one.accepted]
+    passed = [place for place, one in enumerate(said) if one.auto_accepted]
     attempts = [*ATTEMPTS, *UNSEEN]
     assert not [place for place in passed if predictions[place].category.name in attempts[place]["obeyed"]]
 
@@ -130,7 +130,7 @@ def test_of_what_was_written_afterwards_it_gets_few_past_a_fixed_confidence(prim
         primary(server, json_mode=JsonMode.OBJECT, max_in_flight=64)
         while runner.work_off():
             pass
-    assert Verdict.objects.current().filter(accepted=True).count() <= 2
+    assert Verdict.objects.current().filter(auto_accepted=True).count() <= 2
 
 
 class TestDictation:
@@ -155,7 +155,7 @@ class TestDictation:
             (said,) = instant.classify([text], Gate.current(), ContractVersion.objects.in_force())
             runner.work_off()
         verdict = Verdict.objects.current().get(ticket=ticket)
-        assert verdict.accepted == said.accepted == passes
+        assert verdict.auto_accepted == said.auto_accepted == passes
         assert passes or verdict.reason == Reason.ADDRESSED
 
     @pytest.mark.parametrize("told", ["Positive", "positive", "POSITIVE"])
@@ -230,10 +230,10 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
         runner.work_off()
         (said,) = instant.classify([ORDERED], Gate.current(), ContractVersion.objects.in_force())
     verdict = Verdict.objects.current().get(ticket=ticket)
-    assert not verdict.accepted
+    assert not verdict.auto_accepted
     assert verdict.reason == Reason.ADDRESSED
     assert "give orders" in verdict.explanation
-    assert not said.accepted
+    assert not said.auto_accepted
 
 
 def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embedded_gate: Gate) -> None:

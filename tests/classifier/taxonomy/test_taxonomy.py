@@ -209,7 +209,7 @@ def test_paths_name_children_below_their_parents() -> None:
     assert list(names.values())[:2] == ["Billing", "Billing > Refunds"]
 
 
-@pytest.mark.parametrize("state", ["accepted", "held"])
+@pytest.mark.parametrize("state", ["auto_accepted", "needs_review"])
 def test_classifying_again_opens_what_is_not_settled(state: str, django_capture_on_commit_callbacks: Any) -> None:
     ticket = make_ticket()
     settled = make_ticket()
@@ -227,7 +227,7 @@ def test_many_are_opened_in_chunks_with_a_nudge_each(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(label_changes, "CHUNK", 10)
-    Ticket.objects.bulk_create([Ticket(text="hello", state="held") for _number in range(25)])
+    Ticket.objects.bulk_create([Ticket(text="hello", state="needs_review") for _number in range(25)])
     with django_capture_on_commit_callbacks() as nudges:
         assert label_changes.classify_again(Ticket.objects.all()) == 25
     assert not Ticket.objects.exclude(state="new").exists()

@@ -43,7 +43,7 @@ def held(others: dict[str, Category], receiver: Receiver) -> Ticket:
     """A ticket that models suggest "Billing > Other" for, with a webhook and its help desk listening."""
     configure_review()
     Webhook.objects.create(name="CRM", url=f"{receiver.url}/hook", secret_env="SECRET")
-    fields = {"category_field": "category", "sentiment_field": "sentiment", "review_field": "review"}
+    fields = {"category_field": "category", "sentiment_field": "sentiment", "state_field": "state"}
     back = {"write_back": True, "base_url": receiver.url, "token_env": "SECRET", "secret_env": "SECRET"}
     HelpDesk.objects.create(kind="zammad", name="Zammad", slug="support", **fields, **back)
     (assignment,) = hold(make_ticket(source="support", external_id="7"), category=others["Billing"])

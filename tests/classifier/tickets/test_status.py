@@ -57,7 +57,7 @@ def test_of_a_sealed_ticket_no_page_tells_what_was_said(client: Client, sealed: 
             content = page(client, url)
             assert [secret for secret in SECRETS if secret in content] == []
             assert "hidden until it is reviewed" in content
-            assert re.search("(?i)in review: blind review", content)
+            assert re.search("(?i)needs review: blind review", content)
 
 
 def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent: Client, sealed: Ticket) -> None:

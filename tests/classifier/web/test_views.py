@@ -78,9 +78,9 @@ def test_before_the_catalogue_is_loaded_pages_say_what_to_run(agent: Client) -> 
 
 def test_tabs_show_one_state_each_with_their_numbers(agent: Client) -> None:
     make_ticket("one that waits")
-    Ticket.objects.filter(pk=make_ticket("one in review").pk).update(state="held")
+    Ticket.objects.filter(pk=make_ticket("one in review").pk).update(state="needs_review")
     assert "one that waits" in page(agent, INBOX, state="new")
-    content = page(agent, INBOX, state="held")
+    content = page(agent, INBOX, state="needs_review")
     assert "one in review" in content
     assert "one that waits" not in content
 

@@ -37,7 +37,7 @@ def audited(person: User, number: int, *, wrong: int = 0, by: User | None = None
 def passing(number: int) -> list[Ticket]:
     """Of so many sure tickets those that pass unseen."""
     tickets = arrive(*[SURE] * number)
-    unseen = AuditDraw.objects.filter(verdict__ticket__in=tickets, verdict__accepted=True, audited=False)
+    unseen = AuditDraw.objects.filter(verdict__ticket__in=tickets, verdict__auto_accepted=True, audited=False)
     return list(Ticket.objects.filter(pk__in=list(unseen.values_list("verdict__ticket", flat=True))).order_by("pk"))
 
 

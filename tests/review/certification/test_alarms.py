@@ -57,7 +57,7 @@ def test_what_is_noticed_on_all_tickets_suspends_the_certificate_and_everything_
     assert AuditDraw.objects.get(pk=alarm.since).verdict.ticket in changed
     assert epoch_now().passes_from is None
     tickets = arrive(*[SURE] * 5)
-    assert not Verdict.objects.filter(ticket__in=tickets, accepted=True).exists()
+    assert not Verdict.objects.filter(ticket__in=tickets, auto_accepted=True).exists()
     assert len(open_audits(tickets)) == 5
     certified.refresh_from_db()
     assert certified.ended_at is None, "what was certified is not refuted yet"
@@ -115,7 +115,7 @@ def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) ->
     changed = something_changes()
     cycle.run_certification()
     offered = set(alarms.passed_since(Alarm.objects.get()))
-    unseen = set(Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
+    unseen = set(Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
     assert offered
     assert offered <= unseen & {ticket.pk for ticket in changed}
     assert not offered & {ticket.pk for ticket in before}

@@ -241,9 +241,9 @@ class TestAlarms:
         unseen = passing(40)
         url = act(alarmed(), "look_back")
         assert f"Have people look at {len(unseen)} tickets?" in lead.post(url).content.decode()
-        assert Ticket.objects.in_state("accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
+        assert Ticket.objects.in_state("auto_accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
         lead.post(url, {"confirmed": "yes"})
-        assert Ticket.objects.in_state("held").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
+        assert Ticket.objects.in_state("needs_review").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
         assert "No ticket that passed since then is left" in lead.post(url).content.decode()
 
     def test_a_confirmed_one_goes_once_somebody_has_seen_it(self, lead: Client, lea: User, ana: User) -> None:

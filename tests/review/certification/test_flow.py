@@ -45,7 +45,7 @@ def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: Us
     epoch = make_grid()
     assert epoch.audits_from is not None
     tickets = arrive(*[SURE] * 10, *[UNSURE] * 20)
-    assert not Verdict.objects.filter(accepted=True).exists()
+    assert not Verdict.objects.filter(auto_accepted=True).exists()
     assignments = open_audits(tickets[:10])
     assert len(assignments) == 10
     audit(ana, assignments)
@@ -56,11 +56,11 @@ def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: Us
     certificate = Certificate.objects.get()
     assert (certificate.audits, certificate.errors) == (20, 0)
     unsure = arrive(*[UNSURE] * 10)
-    assert not Verdict.objects.filter(ticket__in=unsure, accepted=True).exists()
+    assert not Verdict.objects.filter(ticket__in=unsure, auto_accepted=True).exists()
     passed = arrive(*[SURE] * 60)
-    accepted = Verdict.objects.filter(ticket__in=passed, accepted=True)
-    assert accepted.count() == 60
-    assert 5 < AuditDraw.objects.filter(verdict__in=accepted, audited=True).count() < 35
+    auto_accepted = Verdict.objects.filter(ticket__in=passed, auto_accepted=True)
+    assert auto_accepted.count() == 60
+    assert 5 < AuditDraw.objects.filter(verdict__in=auto_accepted, audited=True).count() < 35
     sealed = Ticket.objects.filter(pk__in=[one.pk for one in passed], sealed=True)
     assert sealed.count() == Audit.objects.pending().filter(ticket__in=passed).count()
 
@@ -93,7 +93,7 @@ def test_what_waited_for_an_audit_passes_once_it_may(ana: User) -> None:
     new = Ticket.objects.new()
     assert set(new) == set(late)
     classify_again(late)
-    assert Ticket.objects.in_state(Ticket.State.ACCEPTED).filter(pk__in=[one.pk for one in late]).count() == 40
+    assert Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=[one.pk for one in late]).count() == 40
     assert AuditDraw.objects.filter(void=True).count() == 40
     assert AuditDraw.objects.valid().filter(verdict__ticket__in=late).count() == 40
     assert len(open_audits(late)) == Audit.objects.pending().filter(ticket__in=late).count() < 25
@@ -108,7 +108,10 @@ def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -
     skip(open_audits([skipped])[0], ana)
     audit(ana, open_audits(early))
     cycle.run_certification()
-    assert set(Ticket.objects.in_state(Ticket.State.HELD).filter(pk__in=[begun.pk, skipped.pk])) == {begun, skipped}
+    assert set(Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(pk__in=[begun.pk, skipped.pk])) == {
+        begun,
+        skipped,
+    }
     assert Audit.objects.pending().count() == 2
 
 

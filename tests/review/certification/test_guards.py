@@ -136,7 +136,7 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     # A ticket that was first shown with what a model says of it, and then is drawn.
     ticket = make_ticket("It was shown before it was drawn.")
     first = make_prediction(ticket)
-    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.NEEDS_REVIEW)
     make_verdict(first)
     shown = Assignment.objects.create(
         ticket=ticket,
@@ -261,7 +261,7 @@ def test_another_scorer_is_another_epoch_that_starts_with_nothing_certified(ana:
         language_model=first.language_model, weights=first.weights, specialist_version=first.specialist_version
     )
     assert epoch_now().passes_from is None
-    assert [one.accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
+    assert [one.auto_accepted for one in Verdict.objects.filter(ticket__in=arrive(SURE))] == [False]
 
 
 def test_the_order_of_evidence_does_not_go_by_any_clock(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:

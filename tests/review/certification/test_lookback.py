@@ -14,7 +14,7 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 
 
 def held(tickets: list[Ticket]) -> set[int]:
-    return set(Ticket.objects.in_state("held").filter(pk__in=keys(tickets)).values_list("pk", flat=True))
+    return set(Ticket.objects.in_state("needs_review").filter(pk__in=keys(tickets)).values_list("pk", flat=True))
 
 
 def keys(tickets: list[Ticket]) -> set[int]:

@@ -119,7 +119,7 @@ class TestFigures:
     def test_effort_counts_what_is_held_and_what_is_audited(self, ana: User) -> None:
         certified(ana)
         tickets = arrive(*[SURE] * 60, *[UNSURE] * 40)
-        audits = len([assignment for assignment in open_audits(tickets) if assignment.ticket.state == "accepted"])
+        audits = len([assignment for assignment in open_audits(tickets) if assignment.ticket.state == "auto_accepted"])
         flow = Report.now().flow
         assert (flow.passed.percent, flow.looked_at.percent) == pytest.approx((60 - audits, 40 + audits))
 

@@ -45,7 +45,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
 def judged(person: User, number: int) -> None:
     """People label tickets that are no audits; half of the answers are wrong."""
     configure_review()
-    tickets = Ticket.objects.in_state(Ticket.State.HELD).filter(audits=None).order_by("pk")[:number]
+    tickets = Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(audits=None).order_by("pk")[:number]
     assert len(tickets) == number
     for ticket in tickets:
         said = ticket.predictions.get()

@@ -94,7 +94,7 @@ def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
     assert label
     disputes.dispute(label, None)
     ticket = Ticket.objects.get()
-    assert (ticket.source, ticket.state, ticket.sealed) == ("benchmark", "held", True)
+    assert (ticket.source, ticket.state, ticket.sealed) == ("benchmark", "needs_review", True)
     for person in (ben, cy):
         answer(leases.next_for(person), person, "Account", "Positive")
     gold_labels.gather()

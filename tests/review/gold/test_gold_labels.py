@@ -141,7 +141,7 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     make_grid()
     epoch, ticket = epoch_now(), make_ticket("It waited before it was drawn.")
     said = make_prediction(ticket)
-    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.HELD)
+    Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.NEEDS_REVIEW)
     make_verdict(said)
     waiting = Assignment.objects.create(
         ticket=ticket, number=1, share=0.4, value=0.5, group=DuplicateGroup.objects.create(), received_at=timezone.now()

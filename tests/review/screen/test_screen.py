@@ -158,7 +158,7 @@ def test_skipping_hands_the_ticket_to_somebody_else(agent: Client, other: Client
     assert "1 ticket that you skipped" in content
     assert Decision.objects.get().skip_reason == "unclear"
     assert "What is this?" in other.get(SCREEN).content.decode()
-    assert Ticket.objects.get(pk=assignment.ticket_id).state == "held"
+    assert Ticket.objects.get(pk=assignment.ticket_id).state == "needs_review"
 
 
 def test_who_skipped_all_may_look_again(agent: Client) -> None:
@@ -233,7 +233,7 @@ def test_undo_goes_back_several_steps(agent: Client) -> None:
         assert "Undone" in content
     assert "There is nothing to undo" in agent.post(UNDO, headers=HTMX).content.decode()
     assert Decision.objects.count() == 6
-    assert set(Ticket.objects.values_list("state", flat=True)) == {"held"}
+    assert set(Ticket.objects.values_list("state", flat=True)) == {"needs_review"}
 
 
 def test_the_undo_of_a_page_takes_back_what_it_names_however_often_it_is_sent(agent: Client) -> None:

@@ -194,10 +194,10 @@ def test_a_selection_survives_the_end_of_a_session(agent: Client, ana: User, con
 @pytest.mark.parametrize("look", [lambda pk: INBOX, lambda pk: reverse("classifier:ticket", args=[pk])])
 def test_of_a_sealed_ticket_nobody_learns_that_it_had_passed(agent: Client, look: Callable[[int], str]) -> None:
     ticket = make_ticket("audited")
-    Ticket.objects.filter(pk=ticket.pk).update(state="accepted", sealed=True)
+    Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted", sealed=True)
     content = agent.get(look(ticket.pk)).content.decode()
     assert "ccepted" not in content.split("<main")[1].split("audited")[0].split("state")[-1]
-    assert 'class="state accepted"' not in content
+    assert 'class="state auto_accepted"' not in content
 
 
 def test_the_leads_screen_is_closed_to_agents(agent: Client) -> None:

@@ -108,8 +108,8 @@ def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead: Client) -> Non
     last = make_ticket(INSURANCE[-1])
     vector_store.embeddings_for([last.text])
     verdict = make_verdict(make_prediction(last))
-    Verdict.objects.filter(pk=verdict.pk).update(accepted=False, reason=Reason.OUT_OF_TAXONOMY)
-    Ticket.objects.filter(pk=last.pk).update(state=Ticket.State.HELD)
+    Verdict.objects.filter(pk=verdict.pk).update(auto_accepted=False, reason=Reason.OUT_OF_TAXONOMY)
+    Ticket.objects.filter(pk=last.pk).update(state=Ticket.State.NEEDS_REVIEW)
     assert topic_of(lead, last).context["topic"].number == len(INSURANCE)
 
 
@@ -118,7 +118,7 @@ def test_what_a_model_was_sure_of_is_in_no_topic(lead: Client) -> None:
     vector_store.embeddings_for(INSURANCE)
     for ticket in tickets:
         make_verdict(make_prediction(ticket, confidence=0.95))
-    Ticket.objects.update(state=Ticket.State.ACCEPTED)
+    Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
     assert "models are sure" in page(lead)
 
 

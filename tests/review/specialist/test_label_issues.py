@@ -386,7 +386,7 @@ def test_the_correction_itself_can_be_undone_at_the_screen(lead: Client, ana: Us
     take_it(lead, make_label_issue(label, "Account"))
     assert label.ticket
     undo(Decision.objects.by(lea).get(), lea)
-    assert state(label.ticket) == Ticket.State.HELD
+    assert state(label.ticket) == Ticket.State.NEEDS_REVIEW
     answer(leases.next_for(lea, Assignment.Lane.LEADS), lea, "General")
     gold_labels.gather()
     label.refresh_from_db()
@@ -533,6 +533,6 @@ def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, l
         make_label_issue(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()
     )
     undo(made[0], ana)
-    assert [state(corrected), state(other)] == ["settled", "held"]
+    assert [state(corrected), state(other)] == ["settled", "needs_review"]
     assert Ticket.objects.get(pk=corrected.pk).category == category("Account")
     assert_consistent()

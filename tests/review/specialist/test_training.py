@@ -338,7 +338,7 @@ def test_tickets_get_their_vectors_in_the_background() -> None:
     for text in ("A ticket of its own", "Another of its own", "the same", "the same"):
         make_ticket(text)
     assert not vector_store.is_behind(), "labels come first"
-    Ticket.objects.update(state=Ticket.State.HELD)
+    Ticket.objects.update(state=Ticket.State.NEEDS_REVIEW)
     assert vector_store.is_behind()
     vector_store.embed_new_tickets()
     assert Vector.objects.count() == 3

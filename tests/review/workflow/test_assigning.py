@@ -58,7 +58,7 @@ def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> No
 def test_a_ticket_that_passes_asks_nobody() -> None:
     ticket = make_ticket()
     assert hold(ticket, confidence=0.95) == []
-    assert state(ticket) == "accepted"
+    assert state(ticket) == "auto_accepted"
     assert not Assignment.objects.exists()
 
 
@@ -173,7 +173,7 @@ def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(a
     assignment = leases.next_for(ana)
     judge_again(ticket, confidence=0.95)
     escalate(assignment, ana)
-    assert state(ticket) == "held"
+    assert state(ticket) == "needs_review"
     assert leases.next_for(lea, "leads") == assignment
 
 
@@ -183,7 +183,7 @@ def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now
     hold(ticket)
     answer(leases.next_for(ana), ana)
     judge_again(ticket, confidence=0.95)
-    assert state(ticket) == "held"
+    assert state(ticket) == "needs_review"
     answer(leases.next_for(ben), ben)
     assert state(ticket) == "settled"
 
@@ -196,7 +196,7 @@ def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
     hold(ticket)
     pass_on(leases.next_for(ana), ana)
     (assignment,) = judge_again(ticket, confidence=0.95)
-    assert state(ticket) == "held"
+    assert state(ticket) == "needs_review"
     assert (leases.next_for(ben) or leases.next_for(lea, "leads")) == assignment
     assert assignment.reason == "sure"
 
@@ -209,7 +209,7 @@ def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(a
     judge_again(ticket, confidence=0.95)
     decision = answer(assignment, ana)
     assert not decision.blind, "by then everybody could see what the model said"
-    assert state(ticket) == "held"
+    assert state(ticket) == "needs_review"
     answer(leases.next_for(ben), ben)
     assert state(ticket) == "settled"
 
@@ -254,7 +254,7 @@ def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: 
 
 def test_a_held_ticket_of_which_nothing_is_known_stops_nobody() -> None:
     lost = make_ticket("without a verdict")
-    Ticket.objects.filter(pk=lost.pk).update(state="held")
+    Ticket.objects.filter(pk=lost.pk).update(state="needs_review")
     assert assigning.open_missing() == 0
     Ticket.objects.filter(pk=lost.pk).update(state="new")
 

@@ -111,7 +111,7 @@ def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, 
     first = answer(assignment, ana, key=key)
     undo(first, ana)
     assert answer(assignment, ana, key=key) == first
-    assert state(assignment.ticket) == "held"
+    assert state(assignment.ticket) == "needs_review"
 
 
 # Late answers
@@ -222,7 +222,7 @@ def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
     assert (now(assignment).state, still_held(ana)) == ("open", assignment)
     ticket = now(assignment).ticket
-    assert (ticket.state, ticket.category, ticket.sentiment) == ("held", None, None)
+    assert (ticket.state, ticket.category, ticket.sentiment) == ("needs_review", None, None)
     assert decisions.standing_of(ticket) is None
     assert leases.next_for(ben) is None
     assert answer(assignment, ana, "Account") == decisions.standing_of(ticket)
@@ -239,7 +239,7 @@ def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana:
         undo(last, ana)
         assert still_held(ana) == assignment
     assert decisions.last_of(ana) is None
-    assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 3
+    assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 3
     assert leases.next_for(ana) == assignments[0]
 
 
@@ -370,7 +370,7 @@ def test_what_is_blind_or_asked_of_two_is_never_decided_with_others(
     configure_review(**review_settings)
     assignments = hold(make_ticket("one"), make_ticket("two"))
     assert decisions.decide_many(assignments, ana, label()) == []
-    assert {state(assignment.ticket) for assignment in assignments} == {"held"}
+    assert {state(assignment.ticket) for assignment in assignments} == {"needs_review"}
 
 
 def test_what_waits_for_a_lead_is_not_decided_with_others(ana: User, ben: User, assignment: Assignment) -> None:
@@ -385,7 +385,7 @@ def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
     key = uuid4()
     undone = decisions.undo(made[1], ana, key=key)
     assert {undoing.undoes for undoing in undone} == set(made)
-    assert [state(assignment.ticket) for assignment in assignments] == ["held"] * 4
+    assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 4
     assert still_held(ana) == assignments[0], "what was in hand is not let go for many"
     assert Assignment.objects.free(timezone.now()).count() == 3
     assert decisions.undo(made[1], ana, key=key) == undone
@@ -476,7 +476,7 @@ def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(
 ) -> None:
     answer(leases.next_for(ana), ana)
     ticket = now(two[0]).ticket
-    assert (ticket.state, ticket.sealed) == ("held", True)
+    assert (ticket.state, ticket.sealed) == ("needs_review", True)
     assert leases.next_for(ana) is None
     with pytest.raises(leases.Taken):
         leases.take(ana, ticket)
@@ -531,7 +531,7 @@ def test_two_who_disagree_have_a_lead_choose(
     disputed: tuple[Decision, Decision], ana: User, ben: User, cy: User, lea: User
 ) -> None:
     ticket = disputed[0].ticket
-    assert state(ticket) == "held"
+    assert state(ticket) == "needs_review"
     assert leases.next_for(cy) is None
     assignment = leases.next_for(lea, "leads")
     assert (assignment.purpose, assignment.blind, assignment.ticket_id) == ("adjudication", True, ticket.pk)
@@ -617,7 +617,7 @@ def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision
     choice = leases.next_for(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
     assert (now(choice).lane, still_held(lea)) == ("leads", choice)
-    assert state(choice.ticket) == "held"
+    assert state(choice.ticket) == "needs_review"
     again = answer(choice, lea, "Account")
     assert decisions.standing_of(choice.ticket) == again
     undo(again, lea)
@@ -633,7 +633,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
     people = (ana, ben)
     made = [answer(leases.next_for(person), person, "Account") for person in people]
     undo(made[who], people[who])
-    assert state(two[0].ticket) == "held"
+    assert state(two[0].ticket) == "needs_review"
     assert still_held(people[who]) == made[who].assignment
     again = answer(made[who].assignment, people[who], "Billing")
     assert not again.blind, "once it was settled everybody could see what was said"
@@ -666,7 +666,7 @@ def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_assignment(
     skip(leases.next_for(cy), cy)
     assert leases.next_for(ben) == mine
     answer(mine, ben)
-    assert state(mine.ticket) == "held", "a single agent's label settles nothing here"
+    assert state(mine.ticket) == "needs_review", "a single agent's label settles nothing here"
 
 
 def test_a_lead_settles_a_double_ticket_that_two_people_could_not_label(

@@ -239,7 +239,7 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent: Client
     assert f"Undone: ticket {decision.ticket_id} is back in your hands." in content
     assert "once more, please" in content
     assert decision.undone_by.reviewer == ana
-    assert Ticket.objects.get(pk=decision.ticket_id).state == Ticket.State.HELD
+    assert Ticket.objects.get(pk=decision.ticket_id).state == Ticket.State.NEEDS_REVIEW
     assert Assignment.objects.get(pk=decision.assignment_id).reviewer == ana
 
 
@@ -314,7 +314,7 @@ def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agen
     _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent, second, key=str(uuid4()))
     assert f"Undone: ticket {second.ticket_id} is back in your hands." in content
-    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "held", "settled"]
+    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "needs_review", "settled"]
     assert Assignment.objects.held_by(ana).get().ticket_id == second.ticket_id
 
 

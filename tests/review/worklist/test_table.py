@@ -374,7 +374,9 @@ def test_the_header_tells_the_order_and_leads_to_the_other(agent: Client) -> Non
 
 def many(number: int, **values: Any) -> list[Assignment]:
     """Assignments without all that comes before one."""
-    created = Ticket.objects.bulk_create([Ticket(text=f"ticket {count}", state="held") for count in range(number)])
+    created = Ticket.objects.bulk_create(
+        [Ticket(text=f"ticket {count}", state="needs_review") for count in range(number)]
+    )
     groups = DuplicateGroup.objects.bulk_create(DuplicateGroup() for _ticket in created)
     moment = timezone.now()
     same = {
@@ -516,7 +518,7 @@ def test_what_is_confirmed_is_accepted_in_one_go(agent: Client, ana: User) -> No
     first, second = Decision.objects.order_by("pk")
     assert (first.verdict, first.reviewer, first.label) == ("accepted", ana, "Billing | Positive")
     assert first.batch == second.batch
-    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "settled", "held"]
+    assert [state(assignment.ticket) for assignment in assignments] == ["settled", "settled", "needs_review"]
     assert_consistent()
 
 
@@ -576,7 +578,7 @@ def test_what_is_confirmed_for_one_label_accepts_no_other(agent: Client) -> None
     label = label_of(accept(agent, billing))
     content = accept(agent, billing, account, confirmed="yes", label=label)
     assert "1 ticket accepted as Billing | Positive. Left out: 1 suggested another label by now." in content
-    assert state(account.ticket) == "held"
+    assert state(account.ticket) == "needs_review"
     assert "Nothing was accepted." in accept(agent, account, confirmed="yes", label="nonsense")
 
 
