@@ -12,7 +12,8 @@ _TICKETS = """
 INSERT INTO classifier_ticket (id, source, text, customer, channel, language, received_at, due_at, state, available_at,
     attempts, sealed)
 {series} SELECT i, 'bench', t.text || ' (' || i || ')', 'c' || (i % 50000) || '@example.org', 'email', 'en',
-    '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'needs_review', '2026-01-01 00:00:00+00:00', 1, {no}
+    '2026-01-01 00:00:00+00:00', CASE WHEN i % 50 = 0 THEN {due} END, 'needs_review', '2026-01-01 00:00:00+00:00', 1,
+    {no}
 FROM series JOIN bench_text t ON t.id = i % {texts}"""
 _PREDICTIONS = """
 INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id, category_id, sentiment_id, confidence,

@@ -128,7 +128,7 @@ def test_a_row_tells_label_confidence_reason_channel_and_age(agent: Client) -> N
     ticket = make_ticket("torn", channel="phone", received_at=timezone.now() - timedelta(hours=3, minutes=20))
     judged(ticket, confidence=0.62)
     content = page(agent, INBOX)
-    for told in ("Billing", "Positive", "0.62", "in review: below the threshold", "phone", "3\xa0hours ago"):
+    for told in ("Billing", "Positive", "0.62", "needs review: below the threshold", "phone", "3\xa0hours ago"):
         assert told in content, told
     assert f'datetime="{ticket.received_at.isoformat()}"' in content
 

@@ -41,7 +41,7 @@ def test_a_decision_and_its_undoing_are_told(ana: User) -> None:
         ("reopened", "Billing", False),
     ]
     decided = Event.objects.get(kind="ticket.decided").data
-    assert (decided["review"], decided["confidence"], decided["model"]) == ("decided", None, None)
+    assert (decided["state"], decided["confidence"], decided["model"]) == ("settled", None, None)
 
 
 def test_no_label_is_told_before_both_have_answered(ana: User, ben: User) -> None:
