@@ -3,7 +3,9 @@
 import gc
 import sys
 from collections.abc import Callable, Iterator
+from concurrent.futures import Executor, Future
 from pathlib import Path
+from typing import Any
 
 import hypothesis
 import pytest
@@ -14,8 +16,10 @@ from pytest_django.fixtures import Settings
 
 from classifier.embeddings import nearest_examples
 from classifier.models import Gate, LanguageModel
+from classifier.pipeline import sync_classification
 from classifier.taxonomy import initial_data as shipped
 from tests import database, factories
+from tests.api.caller import Caller, caller
 from tests.installations import Installation
 from tests.servers import OpenAIServer
 
@@ -91,7 +95,7 @@ def template(tmp_path_factory: pytest.TempPathFactory) -> Installation:
 
 
 @pytest.fixture
-def site(template: Installation, tmp_path: Path) -> Installation:
+def installation(template: Installation, tmp_path: Path) -> Installation:
     return template.copied_to(tmp_path)
 
 
@@ -131,21 +135,51 @@ def lea(roles: None) -> User:
 
 
 @pytest.fixture
-def agent(ana: User) -> Client:
+def agent_client(ana: User) -> Client:
     """Ana's browser."""
     return _signed_in(ana)
 
 
 @pytest.fixture
-def lead(lea: User) -> Client:
+def lead_client(lea: User) -> Client:
     """Lea's browser."""
     return _signed_in(lea)
+
+
+@pytest.fixture
+def admin_client(admin: User) -> Client:
+    """Ada's browser."""
+    return _signed_in(admin)
 
 
 def _signed_in(person: User) -> Client:
     client = Client()
     client.force_login(person)
     return client
+
+
+class InlineExecutor(Executor):
+    """Runs work in the caller's thread, so that it sees the caller's transaction."""
+
+    def submit(self, work: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:
+        future: Future[Any] = Future()
+        try:
+            future.set_result(work(*args, **kwargs))
+        except Exception as error:
+            future.set_exception(error)
+        return future
+
+
+@pytest.fixture
+def inline_classification(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Synchronous classification runs within the test's transaction."""
+    monkeypatch.setattr(sync_classification, "threads", InlineExecutor())
+
+
+@pytest.fixture
+def lead_api(catalogue: None, inline_classification: None, lea: User) -> Caller:
+    """An API client with Lea's key."""
+    return caller(lea)
 
 
 @pytest.fixture

@@ -20,8 +20,8 @@ from tests.servers import OpenAIServer, Reply, Request, say
 KEYS = {"category", "sentiment", "confidence", "reasoning", "review_flag", "fallback_review", "model", "latency_ms"}
 
 
-def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead: Caller, embedded_gate: Gate) -> None:
-    answer = lead.post("/classify", {"text": "My invoice has the wrong tax rate."})
+def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead_api: Caller, embedded_gate: Gate) -> None:
+    answer = lead_api.post("/classify", {"text": "My invoice has the wrong tax rate."})
     assert answer.status_code == 200
     (result,) = answer.json()["results"]
     assert result.keys() >= KEYS
@@ -35,32 +35,32 @@ def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead: Caller, embed
     assert result["error"] is None
 
 
-def test_the_same_external_id_is_asked_about_once(lead: Caller, embedded_gate: Gate) -> None:
+def test_the_same_external_id_is_asked_about_once(lead_api: Caller, embedded_gate: Gate) -> None:
     sent = {"tickets": [{"text": "Where is my parcel?", "external_id": "1"}, {"text": "Refund me", "external_id": "2"}]}
-    first, again = lead.post("/classify", sent), lead.post("/classify", sent)
+    first, again = lead_api.post("/classify", sent), lead_api.post("/classify", sent)
     assert first.json() == again.json()
     assert Ticket.objects.count() == Prediction.objects.count() == 2
     other = {"tickets": [{"text": "New"}, {"text": "?", "external_id": "1"}]}
-    told = problem(lead.post("/classify", other), 409, "other-text")
+    told = problem(lead_api.post("/classify", other), 409, "other-text")
     assert [error["pointer"] for error in told["errors"]] == ["/tickets/1"]
     assert Ticket.objects.count() == 2
 
 
-def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead: Caller, embedded_gate: Gate) -> None:
+def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead_api: Caller, embedded_gate: Gate) -> None:
     text = "My invoice has the wrong tax rate."
-    instant = lead.post("/classify", {"text": text, "store": False}).json()["results"][0]
+    instant = lead_api.post("/classify", {"text": text, "store": False}).json()["results"][0]
     assert not Ticket.objects.exists()
     assert instant.pop("ticket") is None
-    stored = lead.post("/classify", {"text": text}).json()["results"][0]
+    stored = lead_api.post("/classify", {"text": text}).json()["results"][0]
     for name in KEYS - {"latency_ms"}:
         assert stored[name] == instant[name], name
 
 
-def test_what_a_model_failed_at_says_why_and_goes_to_people(lead: Caller, primary: UseServer) -> None:
+def test_what_a_model_failed_at_says_why_and_goes_to_people(lead_api: Caller, primary: UseServer) -> None:
     configure_review()
     with OpenAIServer(lambda request: say("The dog ate my JSON.")) as server:
         primary(server)
-        (result,) = lead.post("/classify", {"text": "Hello"}).json()["results"]
+        (result,) = lead_api.post("/classify", {"text": "Hello"}).json()["results"]
     assert result["error"]
     assert result["category"] is None
     assert result["review_flag"] is True
@@ -81,13 +81,13 @@ def test_what_a_model_failed_at_says_why_and_goes_to_people(lead: Caller, primar
         {"text": "a", "sotre": False},
     ],
 )
-def test_what_makes_no_sense_is_refused_and_stores_nothing(lead: Caller, body: dict[str, object]) -> None:
-    problem(lead.post("/classify", body), 422, "invalid")
+def test_what_makes_no_sense_is_refused_and_stores_nothing(lead_api: Caller, body: dict[str, object]) -> None:
+    problem(lead_api.post("/classify", body), 422, "invalid")
     assert not Ticket.objects.exists()
 
 
 @pytest.fixture
-def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
+def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     """One real thread."""
     with sync_classification.Threads(1) as pool:
         monkeypatch.setattr(sync_classification, "threads", pool)
@@ -127,8 +127,8 @@ def test_past_the_deadline_the_work_goes_on_and_the_queue_takes_what_nobody_has_
     assert Prediction.objects.count() == 2
 
 
-def test_a_ticket_that_waits_is_left_to_who_has_it(lead: Caller) -> None:
+def test_a_ticket_that_waits_is_left_to_who_has_it(lead_api: Caller) -> None:
     make_ticket("Waiting", source="api", external_id="1")
-    answer = lead.post("/classify", {"tickets": [{"text": "Waiting", "external_id": "1"}]})
+    answer = lead_api.post("/classify", {"tickets": [{"text": "Waiting", "external_id": "1"}]})
     assert answer.status_code == 202
     assert Ticket.objects.get().attempts == 0

@@ -37,7 +37,7 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 
 @pytest.fixture
-def threads(inline: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     with sync_classification.Threads(1) as pool:
         monkeypatch.setattr(sync_classification, "threads", pool)
         yield

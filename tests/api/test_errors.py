@@ -15,13 +15,13 @@ DEEP = "[" * 100_000
 @pytest.mark.parametrize(
     "path", ["/api/nothing", "/api/v1/nothing", "/api/v1/tickets/999999", "/api/v1/", "/api/v2/tickets"]
 )
-def test_of_what_is_not_there(lead: Caller, path: str) -> None:
-    problem(lead.client.get(path, headers=lead.headers), 404)
-    assert problem(lead.client.get("/api/nothing"), 404)["instance"] == "/api/nothing"
+def test_of_what_is_not_there(lead_api: Caller, path: str) -> None:
+    problem(lead_api.client.get(path, headers=lead_api.headers), 404)
+    assert problem(lead_api.client.get("/api/nothing"), 404)["instance"] == "/api/nothing"
 
 
-def test_of_a_method_that_is_not_taken(lead: Caller) -> None:
-    answer = lead.client.delete("/api/v1/tickets", headers=lead.headers)
+def test_of_a_method_that_is_not_taken(lead_api: Caller) -> None:
+    answer = lead_api.client.delete("/api/v1/tickets", headers=lead_api.headers)
     problem(answer, 405)
     assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
 
@@ -45,39 +45,39 @@ def test_of_a_method_that_is_not_taken(lead: Caller) -> None:
         ('{"text": "' + "a" * 6_000_000 + '"}', 413),
     ],
 )
-def test_of_a_body_that_makes_no_sense(lead: Caller, body: Any, status: int) -> None:
-    problem(lead.post("/tickets", body), status, "invalid" if status == 422 else "")
+def test_of_a_body_that_makes_no_sense(lead_api: Caller, body: Any, status: int) -> None:
+    problem(lead_api.post("/tickets", body), status, "invalid" if status == 422 else "")
     assert not Ticket.objects.exists()
 
 
-def test_of_a_body_that_is_no_json(lead: Caller) -> None:
-    answer = lead.client.post("/api/v1/tickets", {"text": "a form"}, headers=lead.headers)
+def test_of_a_body_that_is_no_json(lead_api: Caller) -> None:
+    answer = lead_api.client.post("/api/v1/tickets", {"text": "a form"}, headers=lead_api.headers)
     assert "application/json" in problem(answer, 415)["detail"]
 
 
 @pytest.mark.parametrize(
     "path", ["/tickets/9999999999999999999999", "/benchmark/runs/99999999999999999999", "/tickets/-1"]
 )
-def test_of_a_number_that_no_database_has(lead: Caller, path: str) -> None:
-    problem(lead.get(path), 404)
+def test_of_a_number_that_no_database_has(lead_api: Caller, path: str) -> None:
+    problem(lead_api.get(path), 404)
 
 
 def test_of_what_is_no_fault_of_the_callers(
-    lead: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    lead_api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_args: object, **_values: object) -> None:
         raise OperationalError("database is locked")
 
     monkeypatch.setattr("classifier.ingest.storing.receive_each", fails)
     caplog.set_level(logging.ERROR)
-    answer = lead.post("/tickets", {"text": "My very private text"})
+    answer = lead_api.post("/tickets", {"text": "My very private text"})
     problem(answer, 503)
     assert answer["Retry-After"] == "5"
     assert "database is locked" in caplog.text
     assert "very private" not in caplog.text
 
 
-def test_of_an_installation_that_is_not_set_up(lead: Caller) -> None:
+def test_of_an_installation_that_is_not_set_up(lead_api: Caller) -> None:
     Gate.objects.all().delete()
-    problem(lead.post("/classify", {"text": "Hello"}), 503, "not-set-up")
+    problem(lead_api.post("/classify", {"text": "Hello"}), 503, "not-set-up")
     assert not Ticket.objects.exists()

@@ -43,13 +43,13 @@ def test_a_key_is_shown_once_and_only_its_digest_is_stored(
     assert secret not in caplog.text
 
 
-def test_a_revoked_key_is_dead_at_once(admin: User, lead: Caller) -> None:
+def test_a_revoked_key_is_dead_at_once(admin: User, lead_api: Caller) -> None:
     client = Client()
     client.force_login(admin)
-    assert lead.get("/taxonomy").status_code == 200
-    client.post("/admin/classifier/apikey/", {"action": "revoke", "_selected_action": lead.key.pk})
-    problem(lead.get("/taxonomy"), 401)
-    assert client.post(f"/admin/classifier/apikey/{lead.key.pk}/delete/").status_code == 403
+    assert lead_api.get("/taxonomy").status_code == 200
+    client.post("/admin/classifier/apikey/", {"action": "revoke", "_selected_action": lead_api.key.pk})
+    problem(lead_api.get("/taxonomy"), 401)
+    assert client.post(f"/admin/classifier/apikey/{lead_api.key.pk}/delete/").status_code == 403
 
 
 def test_an_admin_who_is_no_superuser_makes_no_key_of_one(admin: User, lea: User, catalogue: None) -> None:
@@ -64,22 +64,22 @@ def test_an_admin_who_is_no_superuser_makes_no_key_of_one(admin: User, lea: User
 
 
 @pytest.mark.parametrize("change", ["expired", "inactive person", "other secret", "no secret", "X-API-Key", "alive"])
-def test_only_a_living_key_opens(lead: Caller, change: str) -> None:
-    headers = lead.headers
+def test_only_a_living_key_opens(lead_api: Caller, change: str) -> None:
+    headers = lead_api.headers
     match change:
         case "expired":
             ApiKey.objects.update(expires_at=timezone.now() - timedelta(seconds=1))
         case "inactive person":
-            User.objects.filter(pk=lead.key.user_id).update(is_active=False)
+            User.objects.filter(pk=lead_api.key.user_id).update(is_active=False)
         case "other secret":
-            headers = {"Authorization": f"Bearer {lead.shown[:-1]}{'a' if lead.shown[-1] != 'a' else 'b'}"}
+            headers = {"Authorization": f"Bearer {lead_api.shown[:-1]}{'a' if lead_api.shown[-1] != 'a' else 'b'}"}
         case "no secret":
-            headers = {"Authorization": f"Bearer tclf_{lead.key.prefix}_"}
+            headers = {"Authorization": f"Bearer tclf_{lead_api.key.prefix}_"}
         case "X-API-Key":
-            headers = {"X-API-Key": lead.shown}
+            headers = {"X-API-Key": lead_api.shown}
         case "alive":
             ApiKey.objects.update(expires_at=timezone.now() + timedelta(minutes=1))
-    answer = lead.client.get("/api/v1/taxonomy", headers=headers)
+    answer = lead_api.client.get("/api/v1/taxonomy", headers=headers)
     if change in ("alive", "X-API-Key"):
         assert answer.status_code == 200
     else:
@@ -94,16 +94,16 @@ def test_a_session_opens_nothing(admin: User, catalogue: None) -> None:
     problem(client.post("/api/v1/tickets", "{}", "application/json"), 401)
 
 
-def test_its_use_is_written_down_at_most_once_a_minute(lead: Caller) -> None:
-    lead.get("/taxonomy")
+def test_its_use_is_written_down_at_most_once_a_minute(lead_api: Caller) -> None:
+    lead_api.get("/taxonomy")
     first = ApiKey.objects.get().last_used_at
     assert first
     with CaptureQueriesContext(connection) as queries:
-        lead.get("/taxonomy")
+        lead_api.get("/taxonomy")
     assert ApiKey.objects.get().last_used_at == first
     assert not any("UPDATE" in query["sql"] and "last_used_at" in query["sql"] for query in queries)
     ApiKey.objects.update(last_used_at=first - timedelta(minutes=2))
-    lead.get("/taxonomy")
+    lead_api.get("/taxonomy")
     again = ApiKey.objects.get().last_used_at
     assert again
     assert again > first - timedelta(minutes=1)

@@ -16,8 +16,8 @@ from tests.factories import make_user
 SENT = {"text": "Where is my invoice?"}
 
 
-def test_sent_again_it_is_answered_as_the_first_time(lead: Caller) -> None:
-    first, again = (lead.post("/tickets", SENT, Idempotency_Key="one") for _time in range(2))
+def test_sent_again_it_is_answered_as_the_first_time(lead_api: Caller) -> None:
+    first, again = (lead_api.post("/tickets", SENT, Idempotency_Key="one") for _time in range(2))
     assert (first.status_code, first.content, first["Location"]) == (
         again.status_code,
         again.content,
@@ -25,55 +25,55 @@ def test_sent_again_it_is_answered_as_the_first_time(lead: Caller) -> None:
     )
     assert ("Idempotent-Replayed" in first, again["Idempotent-Replayed"]) == (False, "true")
     assert Ticket.objects.count() == 1
-    assert lead.post("/tickets", SENT, Idempotency_Key="two").status_code == 201
+    assert lead_api.post("/tickets", SENT, Idempotency_Key="two").status_code == 201
 
 
-def test_a_key_belongs_to_one_request_of_one_caller(lead: Caller) -> None:
-    lead.post("/tickets", SENT, Idempotency_Key="one")
-    told = problem(lead.post("/tickets", {"text": "Another"}, Idempotency_Key="one"), 422, "idempotency-key-reused")
+def test_a_key_belongs_to_one_request_of_one_caller(lead_api: Caller) -> None:
+    lead_api.post("/tickets", SENT, Idempotency_Key="one")
+    told = problem(lead_api.post("/tickets", {"text": "Another"}, Idempotency_Key="one"), 422, "idempotency-key-reused")
     assert "new one" in told["detail"]
-    problem(lead.post("/classify", SENT, Idempotency_Key="one"), 422, "idempotency-key-reused")
-    assert caller(lead.key.user).post("/tickets", SENT, Idempotency_Key="one").status_code == 201
-    problem(lead.post("/tickets", SENT, Idempotency_Key="x" * 256), 400)
-    problem(lead.post("/tickets", SENT, Idempotency_Key="ü"), 400)
+    problem(lead_api.post("/classify", SENT, Idempotency_Key="one"), 422, "idempotency-key-reused")
+    assert caller(lead_api.key.user).post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+    problem(lead_api.post("/tickets", SENT, Idempotency_Key="x" * 256), 400)
+    problem(lead_api.post("/tickets", SENT, Idempotency_Key="ü"), 400)
 
 
 def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
-    lead: Caller, monkeypatch: pytest.MonkeyPatch
+    lead_api: Caller, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fails(*_args: object, **_values: object) -> None:
         raise RuntimeError("a secret of ours")
 
     with monkeypatch.context() as broken:
         broken.setattr("classifier.ingest.storing.receive_each", fails)
-        told = problem(lead.post("/tickets", SENT, Idempotency_Key="one"), 500)
+        told = problem(lead_api.post("/tickets", SENT, Idempotency_Key="one"), 500)
         assert "secret" not in str(told)
-    assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
-    lead.post("/tickets", SENT | {"external_id": "1"})
+    assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+    lead_api.post("/tickets", SENT | {"external_id": "1"})
     other = SENT | {"external_id": "1", "text": "Other"}
-    answers = [lead.post("/tickets", other, Idempotency_Key="two") for _time in range(2)]
+    answers = [lead_api.post("/tickets", other, Idempotency_Key="two") for _time in range(2)]
     assert [answer["Content-Type"] for answer in answers] == ["application/problem+json"] * 2
     assert answers[0].content == answers[1].content
 
 
-def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died(lead: Caller) -> None:
-    lead.post("/tickets", SENT, Idempotency_Key="one")
+def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died(lead_api: Caller) -> None:
+    lead_api.post("/tickets", SENT, Idempotency_Key="one")
     StoredReply.objects.update(status=None)
-    waits = lead.post("/tickets", SENT, Idempotency_Key="one")
+    waits = lead_api.post("/tickets", SENT, Idempotency_Key="one")
     problem(waits, 409, "under-way")
     assert waits["Retry-After"] == "1"
     StoredReply.objects.update(begun_at=timezone.now() - stored_replies.LONGEST)
-    assert lead.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
+    assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
 
 
-def test_replies_are_kept_for_a_day(lead: Caller) -> None:
+def test_replies_are_kept_for_a_day(lead_api: Caller) -> None:
     for name in ("old", "new"):
-        lead.post("/tickets", SENT, Idempotency_Key=name)
+        lead_api.post("/tickets", SENT, Idempotency_Key=name)
     StoredReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.KEPT)
     tasks.sweep()
     assert [reply.name for reply in StoredReply.objects.all()] == ["new"]
     StoredReply.objects.update(begun_at=timezone.now() - stored_replies.KEPT - timedelta(seconds=1))
-    assert "Idempotent-Replayed" not in lead.post("/tickets", SENT, Idempotency_Key="new")
+    assert "Idempotent-Replayed" not in lead_api.post("/tickets", SENT, Idempotency_Key="new")
 
 
 @pytest.mark.django_db(transaction=True)

@@ -18,23 +18,26 @@ LABEL = {"category": "Billing", "sentiment": "Neutral"}
 
 
 @pytest.fixture
-def assignment(lead: Caller) -> Assignment:
+def assignment(lead_api: Caller) -> Assignment:
     configure_review()
     return hold(make_ticket())[0]
 
 
-def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead: Caller, assignment: Assignment) -> None:
-    answer = lead.post("/decisions", LABEL | {"ticket": assignment.ticket_id, "note": "By phone."})
+def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead_api: Caller, assignment: Assignment) -> None:
+    answer = lead_api.post("/decisions", LABEL | {"ticket": assignment.ticket_id, "note": "By phone."})
     assert answer.status_code == 201
     made = Decision.objects.get()
-    assert (made.reviewer, made.label, made.note) == (lead.key.user, "Billing | Neutral", "By phone.")
+    assert (made.reviewer, made.label, made.note) == (lead_api.key.user, "Billing | Neutral", "By phone.")
     assert Ticket.objects.get().state == Ticket.State.SETTLED
-    assert lead.get(f"/tickets/{assignment.ticket_id}").json()["label"] == LABEL | {"by": "people", "confidence": None}
-    assert lead.get(f"/tickets/{assignment.ticket_id}/decisions").json()["items"] == [answer.json()]
-    assert lead.get("/decisions").json()["items"] == [answer.json()]
+    assert lead_api.get(f"/tickets/{assignment.ticket_id}").json()["label"] == LABEL | {
+        "by": "people",
+        "confidence": None,
+    }
+    assert lead_api.get(f"/tickets/{assignment.ticket_id}/decisions").json()["items"] == [answer.json()]
+    assert lead_api.get("/decisions").json()["items"] == [answer.json()]
 
 
-def test_what_the_person_knew_makes_the_difference_between_accepted_and_corrected(lead: Caller, ana: User) -> None:
+def test_what_the_person_knew_makes_the_difference_between_accepted_and_corrected(lead_api: Caller, ana: User) -> None:
     configure_review()
     assignments = hold(make_ticket("One"), make_ticket("Two"))
     said = assignments[0].ticket.predictions.get()
@@ -47,97 +50,97 @@ def test_what_the_person_knew_makes_the_difference_between_accepted_and_correcte
 
 
 def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(
-    lead: Caller, assignment: Assignment, ana: User
+    lead_api: Caller, assignment: Assignment, ana: User
 ) -> None:
-    lead.post("/decisions", LABEL | {"ticket": assignment.ticket_id})
+    lead_api.post("/decisions", LABEL | {"ticket": assignment.ticket_id})
     late = caller(ana).post("/decisions", LABEL | {"ticket": assignment.ticket_id, "sentiment": "Positive"})
     assert "Billing | Neutral" in problem(late, 409, "too-late")["detail"]
-    problem(lead.post("/decisions", LABEL | {"ticket": make_ticket("New").pk}), 409, "too-late")
-    problem(lead.post("/decisions", LABEL | {"ticket": 10**9}), 404)
+    problem(lead_api.post("/decisions", LABEL | {"ticket": make_ticket("New").pk}), 409, "too-late")
+    problem(lead_api.post("/decisions", LABEL | {"ticket": 10**9}), 404)
     assert Decision.objects.count() == 1
 
 
-def test_a_assignment_of_leads_is_not_an_agents_to_answer(assignment: Assignment, ana: User, lead: Caller) -> None:
+def test_a_assignment_of_leads_is_not_an_agents_to_answer(assignment: Assignment, ana: User, lead_api: Caller) -> None:
     Assignment.objects.update(lane=Assignment.Lane.LEADS)
     sent = LABEL | {"ticket": assignment.ticket_id}
     problem(caller(ana).post("/decisions", sent), 409, "too-late")
-    assert lead.post("/decisions", sent).status_code == 201
+    assert lead_api.post("/decisions", sent).status_code == 201
 
 
-def test_a_label_that_is_not_in_the_taxonomy_is_named(lead: Caller, assignment: Assignment) -> None:
+def test_a_label_that_is_not_in_the_taxonomy_is_named(lead_api: Caller, assignment: Assignment) -> None:
     sent = {"ticket": assignment.ticket_id, "category": "Biling", "sentiment": "\0"}
-    told = problem(lead.post("/decisions", sent), 422, "invalid")
+    told = problem(lead_api.post("/decisions", sent), 422, "invalid")
     assert [error["pointer"] for error in told["errors"]] == ["/category", "/sentiment"]
 
 
-def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead: Caller) -> None:
-    taxonomy = lead.get("/taxonomy").json()
+def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead_api: Caller) -> None:
+    taxonomy = lead_api.get("/taxonomy").json()
     assert taxonomy["version"] == ContractVersion.objects.in_force().digest
     assert "Billing" in [one["name"] for one in taxonomy["categories"]]
-    answer = lead.get("/models")
+    answer = lead_api.get("/models")
     assert answer.json()["answering"] == LanguageModel.objects.zero_shot().name
     assert len(answer.json()["items"]) == LanguageModel.objects.count()
     assert "http" not in answer.content.decode()
 
 
-def test_a_run_is_started_and_its_figures_are_read(lead: Caller) -> None:
+def test_a_run_is_started_and_its_figures_are_read(lead_api: Caller) -> None:
     runs.load_built_in()
     digest, models = snapshots.take().digest, [LanguageModel.objects.zero_shot().pk]
-    started = lead.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
+    started = lead_api.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
     assert started.status_code == 202
     run = Run.objects.get()
-    assert (run.created_by, started["Location"]) == (lead.key.user, started.json()["url"])
-    (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
+    assert (run.created_by, started["Location"]) == (lead_api.key.user, started.json()["url"])
+    (contender,) = lead_api.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert (contender["done"], contender["figures"]) == (0, None)
     execution.work_off(run.pk)
-    (contender,) = lead.get(f"/benchmark/runs/{run.pk}").json()["results"]
+    (contender,) = lead_api.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert contender["figures"]["both"]["n"] == contender["done"] == run.items_count
-    assert lead.get("/benchmark/runs").json()["items"][0]["state"] == "finished"
+    assert lead_api.get("/benchmark/runs").json()["items"][0]["state"] == "finished"
     wrongs: list[Any] = [{"models": [10**30]}, {"models": []}, {"models": models, "snapshot": "0" * 12}]
     for wrong in wrongs:
-        problem(lead.post("/benchmark/runs", wrong), 422, "invalid")
+        problem(lead_api.post("/benchmark/runs", wrong), 422, "invalid")
     missing = LanguageModel.objects.exclude(provider__api_key_env="").first()
-    problem(lead.post("/benchmark/runs", {"models": [missing.pk]}), 422, "invalid")
+    problem(lead_api.post("/benchmark/runs", {"models": [missing.pk]}), 422, "invalid")
     assert Run.objects.count() == 1
 
 
-def test_without_labels_there_is_nothing_to_run_on(lead: Caller) -> None:
-    told = problem(lead.post("/benchmark/runs", {"models": [LanguageModel.objects.zero_shot().pk]}), 422)
+def test_without_labels_there_is_nothing_to_run_on(lead_api: Caller) -> None:
+    told = problem(lead_api.post("/benchmark/runs", {"models": [LanguageModel.objects.zero_shot().pk]}), 422)
     assert "label" in told["detail"]
 
 
 @pytest.mark.usefixtures("without_pyarrow")
-def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead: Caller) -> None:
+def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead_api: Caller) -> None:
     make_gold("My invoice is wrong.")
     address = f"/datasets/{snapshots.take().short}/export"
-    told = problem(lead.get(address, format="parquet"), 422, "missing-package")
+    told = problem(lead_api.get(address, format="parquet"), 422, "missing-package")
     assert "pip install pyarrow" in told["detail"]
-    assert lead.get(address, format="csv").getvalue()
+    assert lead_api.get(address, format="csv").getvalue()
 
 
-def test_a_snapshot_is_listed_described_and_streamed(lead: Caller) -> None:
+def test_a_snapshot_is_listed_described_and_streamed(lead_api: Caller) -> None:
     make_gold("Write to jo@example.org about my invoice.")
     snapshot = snapshots.take()
-    (listed,) = lead.get("/datasets").json()["items"]
+    (listed,) = lead_api.get("/datasets").json()["items"]
     assert (listed["digest"], listed["labels"]) == (snapshot.digest, 1)
-    manifest = lead.get(f"/datasets/{snapshot.short}").json()
+    manifest = lead_api.get(f"/datasets/{snapshot.short}").json()
     assert (manifest["snapshot"], manifest["records"]) == (snapshot.digest, 1)
-    answer = lead.get(f"/datasets/{snapshot.short}/export")
+    answer = lead_api.get(f"/datasets/{snapshot.short}/export")
     assert answer.streaming
     assert "example.org" not in json.loads(answer.getvalue())["text"]
-    plain = lead.get(f"/datasets/{snapshot.short}/export", format="csv", masked="false").getvalue().decode()
+    plain = lead_api.get(f"/datasets/{snapshot.short}/export", format="csv", masked="false").getvalue().decode()
     assert "jo@example.org" in plain
-    problem(lead.get(f"/datasets/{snapshot.short}/export", format="exe"), 422, "invalid")
-    problem(lead.get("/datasets/" + "0" * 12), 404)
-    problem(lead.get("/datasets/a"), 422, "invalid")
+    problem(lead_api.get(f"/datasets/{snapshot.short}/export", format="exe"), 422, "invalid")
+    problem(lead_api.get("/datasets/" + "0" * 12), 404)
+    problem(lead_api.get("/datasets/a"), 422, "invalid")
 
 
-def test_the_promise_is_told_with_what_it_stands_on(lead: Caller) -> None:
-    assert lead.get("/certificates/current").json()["stage"] == "fixed"
+def test_the_promise_is_told_with_what_it_stands_on(lead_api: Caller) -> None:
+    assert lead_api.get("/certificates/current").json()["stage"] == "fixed"
     recorded()
     certificate = Certificate.objects.latest("pk")
-    standing = lead.get("/certificates/current").json()
+    standing = lead_api.get("/certificates/current").json()
     assert standing["accuracy_target"]["target"] == AccuracyTarget.current().target
-    listed = lead.get("/certificates").json()["items"]
+    listed = lead_api.get("/certificates").json()["items"]
     assert (listed[0]["id"], listed[0]["audits"]) == (certificate.pk, certificate.audits)
-    assert lead.get("/certificates/alarms").json()["items"]
+    assert lead_api.get("/certificates/alarms").json()["items"]

@@ -14,25 +14,25 @@ from tests.factories import configure_review, hold, make_prediction, make_ticket
 ODD = {"text": "a\0b \ud800 c", "external_id": "\0\udfff", "customer": "\0", "channel": "\0", "language": "\0"}
 
 
-def test_a_ticket_is_stored_once_however_often_it_is_sent(lead: Caller) -> None:
+def test_a_ticket_is_stored_once_however_often_it_is_sent(lead_api: Caller) -> None:
     sent = {"text": "Where is my invoice?", "source": "zendesk", "external_id": "7", "customer": "jo@example.org"}
-    first, again = lead.post("/tickets", sent), lead.post("/tickets", sent)
+    first, again = lead_api.post("/tickets", sent), lead_api.post("/tickets", sent)
     assert (first.status_code, again.status_code) == (201, 200)
     assert first.json() == again.json()
     assert first["Location"] == first.json()["url"]
-    read = lead.get(f"/tickets/{first.json()['id']}").json()
+    read = lead_api.get(f"/tickets/{first.json()['id']}").json()
     assert {name: read[name] for name in sent} == sent
     assert read["state"] == "new"
-    problem(lead.post("/tickets", sent | {"text": "Another text"}), 409, "other-text")
+    problem(lead_api.post("/tickets", sent | {"text": "Another text"}), 409, "other-text")
     assert Ticket.objects.count() == 1
 
 
-def test_tickets_without_an_external_id_are_all_stored(lead: Caller) -> None:
-    assert [lead.post("/tickets", {"text": "Hello"}).status_code for _time in range(2)] == [201, 201]
+def test_tickets_without_an_external_id_are_all_stored(lead_api: Caller) -> None:
+    assert [lead_api.post("/tickets", {"text": "Hello"}).status_code for _time in range(2)] == [201, 201]
     assert Ticket.objects.count() == 2
 
 
-def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead: Caller) -> None:
+def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead_api: Caller) -> None:
     known = make_ticket("One", source="api", external_id="1")
     rows: list[Any] = [
         {"text": "One", "external_id": "1"},
@@ -44,7 +44,7 @@ def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead: C
         {"text": "Three", "due_at": "tomorrow", "tetx": "?"},
         ODD,
     ]
-    answer = lead.post("/tickets/bulk", {"tickets": rows}).json()
+    answer = lead_api.post("/tickets/bulk", {"tickets": rows}).json()
     assert [one["outcome"] for one in answer["results"]] == [
         *("known", "refused", "refused", "refused", "stored", "known", "refused", "stored")
     ]
@@ -57,8 +57,8 @@ def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead: C
     assert Ticket.objects.get(pk=answer["results"][7]["id"]).text == "a\ufffdb \ufffd c"
 
 
-def test_rows_past_the_most_are_refused_together(lead: Caller) -> None:
-    told = problem(lead.post("/tickets/bulk", {"tickets": [{"text": "x"}] * 1_001}), 422, "invalid")
+def test_rows_past_the_most_are_refused_together(lead_api: Caller) -> None:
+    told = problem(lead_api.post("/tickets/bulk", {"tickets": [{"text": "x"}] * 1_001}), 422, "invalid")
     assert told["errors"] == [
         {
             "in": "body",
@@ -69,13 +69,13 @@ def test_rows_past_the_most_are_refused_together(lead: Caller) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_a_list_goes_on_by_cursor_and_misses_nothing(lead: Caller) -> None:
+def test_a_list_goes_on_by_cursor_and_misses_nothing(lead_api: Caller) -> None:
     made = [make_ticket(f"Ticket {number}", source="b" if number % 2 else "a").pk for number in range(7)]
     seen: list[int] = []
     url = "/tickets"
     query: dict[str, Any] = {"limit": 3}
     while True:
-        answer = lead.get(url, **query)
+        answer = lead_api.get(url, **query)
         seen += [one["id"] for one in answer.json()["items"]]
         assert (answer.json()["next"] is None) is ("Link" not in answer)
         if answer.json()["next"] is None:
@@ -83,53 +83,55 @@ def test_a_list_goes_on_by_cursor_and_misses_nothing(lead: Caller) -> None:
         assert f"cursor={answer.json()['next']}" in answer["Link"]
         query["cursor"] = answer.json()["next"]
     assert seen == made[::-1]
-    assert [one["id"] for one in lead.get("/tickets", source="b").json()["items"]] == made[5::-2]
+    assert [one["id"] for one in lead_api.get("/tickets", source="b").json()["items"]] == made[5::-2]
 
 
-def test_a_list_is_narrowed_by_state_and_time(lead: Caller) -> None:
+def test_a_list_is_narrowed_by_state_and_time(lead_api: Caller) -> None:
     configure_review()
     old = make_ticket("Old", received_at=datetime(2020, 1, 1, tzinfo=UTC))
     held = make_ticket("Held")
     hold(held)
-    assert [one["id"] for one in lead.get("/tickets", state="new").json()["items"]] == [old.pk]
-    assert [one["id"] for one in lead.get("/tickets", since="2021-01-01T00:00:00+02:00").json()["items"]] == [held.pk]
+    assert [one["id"] for one in lead_api.get("/tickets", state="new").json()["items"]] == [old.pk]
+    assert [one["id"] for one in lead_api.get("/tickets", since="2021-01-01T00:00:00+02:00").json()["items"]] == [
+        held.pk
+    ]
     for wrong in ({"state": "gone"}, {"since": "2021-01-01"}, {"cursor": "bm8"}, {"cursor": "\0"}, {"limit": 0}):
-        problem(lead.get("/tickets", **wrong), 422, "invalid")
-    assert lead.get("/tickets", source="\0").json()["items"] == []
+        problem(lead_api.get("/tickets", **wrong), 422, "invalid")
+    assert lead_api.get("/tickets", source="\0").json()["items"] == []
 
 
-def test_a_label_is_told_as_far_as_it_counts(lead: Caller) -> None:
+def test_a_label_is_told_as_far_as_it_counts(lead_api: Caller) -> None:
     said = make_prediction(make_ticket())
     make_verdict(said)
     Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
-    read = lead.get(f"/tickets/{said.ticket_id}").json()
+    read = lead_api.get(f"/tickets/{said.ticket_id}").json()
     label = {"category": said.category.name, "sentiment": said.sentiment.name, "by": "model", "confidence": 0.9}
     assert read["label"] == label
-    (told,) = lead.get(f"/tickets/{said.ticket_id}/predictions").json()["items"]
+    (told,) = lead_api.get(f"/tickets/{said.ticket_id}/predictions").json()["items"]
     assert (told["category"], told["reasoning"]) == (said.category.name, "Because.")
 
 
-def test_of_a_sealed_ticket_nothing_is_told_of_what_was_said(lead: Caller) -> None:
+def test_of_a_sealed_ticket_nothing_is_told_of_what_was_said(lead_api: Caller) -> None:
     configure_review(blind_share=1)
     (assignment,) = hold(make_ticket(), reasoning="It is about a secret.")
     assert assignment.ticket.__class__.objects.get().sealed
     for path in ("", "/predictions", "/decisions"):
-        answer = lead.get(f"/tickets/{assignment.ticket_id}{path}")
+        answer = lead_api.get(f"/tickets/{assignment.ticket_id}{path}")
         assert answer.json()["sealed"] is True
         assert "secret" not in answer.content.decode()
         assert answer.json().get("items", []) == []
-    assert lead.get("/tickets").json()["items"][0]["label"] is None
+    assert lead_api.get("/tickets").json()["items"][0]["label"] is None
 
 
-def test_lists_cost_the_same_number_of_queries_however_long_they_are(lead: Caller) -> None:
+def test_lists_cost_the_same_number_of_queries_however_long_they_are(lead_api: Caller) -> None:
     configure_review()
     numbers = {}
     for length, more in ((3, 3), (30, 27)):
-        decisions.decide_many(hold(*[make_ticket(f"{length} {number}") for number in range(more)]), lead.key.user)
-        lead.get("/models")  # its use is written down now, and not again for a minute
+        decisions.decide_many(hold(*[make_ticket(f"{length} {number}") for number in range(more)]), lead_api.key.user)
+        lead_api.get("/models")  # its use is written down now, and not again for a minute
         for path in ("/tickets", "/decisions"):
             with CaptureQueriesContext(connection) as queries:
-                assert len(lead.get(path).json()["items"]) == length
+                assert len(lead_api.get(path).json()["items"]) == length
             numbers[path, length] = len(queries)
     assert numbers["/tickets", 3] == numbers["/tickets", 30] <= 12
     assert numbers["/decisions", 3] == numbers["/decisions", 30] <= 12

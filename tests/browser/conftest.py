@@ -89,13 +89,13 @@ def _session(person: User) -> str:
 
 
 @pytest.fixture
-def page(open_page: OpenPage) -> Page:
+def visitor_page(open_page: OpenPage) -> Page:
     """Of a stranger, as yet."""
     return open_page()
 
 
 @pytest.fixture
-def agent(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
+def agent_page(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
     """Ana at her inbox."""
     page = open_page(ana)
     page.goto("/")
@@ -109,7 +109,7 @@ def plain(open_page: OpenPage, roles: None, catalogue: None, ana: User) -> Page:
 
 
 @pytest.fixture
-def lead(open_page: OpenPage, roles: None, catalogue: None, lea: User) -> Page:
+def lead_page(open_page: OpenPage, roles: None, catalogue: None, lea: User) -> Page:
     """Lea at her inbox."""
     page = open_page(lea)
     page.goto("/")

@@ -43,7 +43,7 @@ def benchmark_runs() -> tuple[Run, Run]:
 
 
 @pytest.fixture
-def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
+def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     """A desk at which everything has happened, and the address of each page there is."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
@@ -101,7 +101,7 @@ def busy(lead: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
 
 
 @pytest.fixture
-def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
+def promised(lead_page: Page, lea: User, ana: User) -> dict[str, str]:
     """A promise that was certified and is suspended, and the address of each page about it."""
     certified(ana, by_category=True)
     unseen = passing(20)[0]
@@ -113,67 +113,69 @@ def promised(lead: Page, lea: User, ana: User) -> dict[str, str]:
     }
 
 
-def test_every_page_is_for_everybody_whatever_the_window(lead: Page, busy: dict[str, str], console: Console) -> None:
+def test_every_page_is_for_everybody_whatever_the_window(
+    lead_page: Page, busy: dict[str, str], console: Console
+) -> None:
     console.forgive("404")
     found = {}
     for name, url in busy.items():
-        lead.goto(url)
-        found[name] = complaints(lead) + too_wide(lead)
+        lead_page.goto(url)
+        found[name] = complaints(lead_page) + too_wide(lead_page)
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_the_pages_of_the_promise_are_for_everybody(lead: Page, promised: dict[str, str]) -> None:
+def test_the_pages_of_the_promise_are_for_everybody(lead_page: Page, promised: dict[str, str]) -> None:
     found = {}
     for name, url in promised.items():
-        lead.goto(url)
-        found[name] = too_wide(lead)
-        for summary in lead.locator("main summary").all():
+        lead_page.goto(url)
+        found[name] = too_wide(lead_page)
+        for summary in lead_page.locator("main summary").all():
             summary.click()
-        found[name] += complaints(lead)
+        found[name] += complaints(lead_page)
     assert {name: said for name, said in found.items() if said} == {}
 
 
-def test_what_opens_on_the_screen_is_for_everybody(lead: Page, busy: dict[str, str]) -> None:
-    lead.goto("/review/")
-    expect(lead.locator("#heading")).to_be_focused()
+def test_what_opens_on_the_screen_is_for_everybody(lead_page: Page, busy: dict[str, str]) -> None:
+    lead_page.goto("/review/")
+    expect(lead_page.locator("#heading")).to_be_focused()
     found = {}
     for key in ("s", "x", "n", "/", "?"):
-        lead.keyboard.press(key)
-        found[key] = complaints(lead, [1280])
-        lead.keyboard.press("Escape")
-        lead.locator("#heading").focus()
+        lead_page.keyboard.press(key)
+        found[key] = complaints(lead_page, [1280])
+        lead_page.keyboard.press("Escape")
+        lead_page.locator("#heading").focus()
     assert {key: said for key, said in found.items() if said} == {}
 
 
-def test_the_way_in_is_for_everybody(page: Page, transactional_db: None) -> None:
-    page.goto("/sign-in/")
-    assert complaints(page) == []
-    page.get_by_label("Username").fill("nobody")
-    page.get_by_label("Password").fill("wrong")
-    page.keyboard.press("Enter")
-    expect(page.get_by_role("alert")).to_be_visible()
-    assert complaints(page) == []
+def test_the_way_in_is_for_everybody(visitor_page: Page, transactional_db: None) -> None:
+    visitor_page.goto("/sign-in/")
+    assert complaints(visitor_page) == []
+    visitor_page.get_by_label("Username").fill("nobody")
+    visitor_page.get_by_label("Password").fill("wrong")
+    visitor_page.keyboard.press("Enter")
+    expect(visitor_page.get_by_role("alert")).to_be_visible()
+    assert complaints(visitor_page) == []
 
 
-def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead: Page, busy: dict[str, str]) -> None:
-    lead.goto("/review/")
-    expect(lead.locator("#heading")).to_be_focused()
+def test_focus_can_be_seen_wherever_tab_leads_on_the_screen(lead_page: Page, busy: dict[str, str]) -> None:
+    lead_page.goto("/review/")
+    expect(lead_page.locator("#heading")).to_be_focused()
     unseen = []
     for _press in range(40):
-        lead.keyboard.press("Tab")
-        outlined = lead.evaluate(
+        lead_page.keyboard.press("Tab")
+        outlined = lead_page.evaluate(
             """() => {
                 const seen = (element) => element && getComputedStyle(element).outlineStyle !== "none";
                 const active = document.activeElement;
                 return active === document.body || seen(active) || seen(active.closest("label"));
             }"""
         )
-        unseen += [] if outlined else [lead.evaluate("document.activeElement.outerHTML.slice(0, 120)")]
+        unseen += [] if outlined else [lead_page.evaluate("document.activeElement.outerHTML.slice(0, 120)")]
     assert unseen == []
 
 
-def test_print_shows_the_message_and_no_controls(lead: Page, busy: dict[str, str]) -> None:
-    lead.goto("/review/")
-    lead.emulate_media(media="print")
-    expect(lead.locator("#card .text")).to_be_visible()
-    expect(lead.locator("#answer")).to_be_hidden()
+def test_print_shows_the_message_and_no_controls(lead_page: Page, busy: dict[str, str]) -> None:
+    lead_page.goto("/review/")
+    lead_page.emulate_media(media="print")
+    expect(lead_page.locator("#card .text")).to_be_visible()
+    expect(lead_page.locator("#answer")).to_be_hidden()

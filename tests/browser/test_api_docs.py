@@ -6,9 +6,9 @@ from playwright.sync_api import Page, expect
 pytestmark = pytest.mark.browser
 
 
-def test_the_page_of_the_api_shows_every_operation_without_a_complaint(page: Page, db: None) -> None:
-    page.goto("/api/v1/docs")
-    expect(page.get_by_text("Classify one text or a batch now")).to_be_visible()
-    expect(page.locator(".opblock")).to_have_count(20)
-    page.get_by_role("button", name="Authorize").click()
-    expect(page.get_by_text("ApiKeyAuth")).to_be_visible()
+def test_the_page_of_the_api_shows_every_operation_without_a_complaint(visitor_page: Page, db: None) -> None:
+    visitor_page.goto("/api/v1/docs")
+    expect(visitor_page.get_by_text("Classify one text or a batch now")).to_be_visible()
+    expect(visitor_page.locator(".opblock")).to_have_count(20)
+    visitor_page.get_by_role("button", name="Authorize").click()
+    expect(visitor_page.get_by_text("ApiKeyAuth")).to_be_visible()

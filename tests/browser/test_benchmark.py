@@ -20,65 +20,65 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def compared(lead: Page) -> Run:
+def compared(lead_page: Page) -> Run:
     return finished(hold_out(40), {"careful": wrong_at(0, 1), "hasty": failing, "perfect": right})
 
 
-def test_a_run_from_the_choice_of_models_to_the_comparison(lead: Page) -> None:
+def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> None:
     hold_out(12)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         make_language_model(server, name="perfect", family="a")
-        lead.get_by_role("link", name="Benchmark").click()
-        expect(lead.get_by_role("checkbox", name=re.compile("gpt-4.1-mini"))).to_be_disabled()
-        lead.get_by_role("checkbox", name=re.compile("perfect")).check()
-        lead.get_by_role("button", name="What will it cost?").click()
-        expect(lead.get_by_role("heading", name="Ask about 12 items?")).to_be_focused()
-        lead.get_by_role("button", name="Start the run").click()
-        expect(lead.get_by_text("0 of 24 answers, 0%")).to_be_visible()
+        lead_page.get_by_role("link", name="Benchmark").click()
+        expect(lead_page.get_by_role("checkbox", name=re.compile("gpt-4.1-mini"))).to_be_disabled()
+        lead_page.get_by_role("checkbox", name=re.compile("perfect")).check()
+        lead_page.get_by_role("button", name="What will it cost?").click()
+        expect(lead_page.get_by_role("heading", name="Ask about 12 items?")).to_be_focused()
+        lead_page.get_by_role("button", name="Start the run").click()
+        expect(lead_page.get_by_text("0 of 24 answers, 0%")).to_be_visible()
         run = Run.objects.get()
-        lead.get_by_role("button", name="Stop").click()
-        expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
-        lead.get_by_role("button", name="Go on").click()
-        expect(lead.get_by_role("heading", name="Running")).to_be_visible()
+        lead_page.get_by_role("button", name="Stop").click()
+        expect(lead_page.get_by_role("heading", name="Stopped")).to_be_visible()
+        lead_page.get_by_role("button", name="Go on").click()
+        expect(lead_page.get_by_role("heading", name="Running")).to_be_visible()
         assert execution.work_off(run.pk)
     # The page looks again by itself, and becomes that of the figures.
-    expect(lead.get_by_role("heading", name="How often they are right")).to_be_visible()
-    expect(lead.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
+    expect(lead_page.get_by_role("heading", name="How often they are right")).to_be_visible()
+    expect(lead_page.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
 
 
-def test_progress_grows_while_one_looks(lead: Page) -> None:
+def test_progress_grows_while_one_looks(lead_page: Page) -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(hold_out(60), make_language_model(server, name="slow", family="a"))
-        lead.goto(run.get_absolute_url())
-        expect(lead.get_by_role("progressbar")).to_have_attribute("value", "0")
+        lead_page.goto(run.get_absolute_url())
+        expect(lead_page.get_by_role("progressbar")).to_have_attribute("value", "0")
 
         def stop(*_one: object) -> None:
             runs.stop(run)
 
         execution.work_off(run.pk, told=stop)
-    expect(lead.get_by_role("heading", name="Stopped")).to_be_visible()
+    expect(lead_page.get_by_role("heading", name="Stopped")).to_be_visible()
     done = Underway(run).progress.done
     assert 0 < done < 60
-    expect(lead.get_by_text(f"{done} of 60 answers")).to_be_visible()
-    expect(lead.get_by_role("button", name="Go on")).to_be_visible()
+    expect(lead_page.get_by_text(f"{done} of 60 answers")).to_be_visible()
+    expect(lead_page.get_by_role("button", name="Go on")).to_be_visible()
 
 
-def test_the_slider_moves_the_figures_and_one_click_saves_them(lead: Page, compared: Run) -> None:
-    lead.goto(url_of(contender_of(compared, "careful")))
-    slider = lead.get_by_role("slider")
+def test_the_slider_moves_the_figures_and_one_click_saves_them(lead_page: Page, compared: Run) -> None:
+    lead_page.goto(url_of(contender_of(compared, "careful")))
+    slider = lead_page.get_by_role("slider")
     expect(slider).to_have_value("0.85")
-    expect(lead.locator("#passes")).to_contain_text("38 tickets of 40 pass unseen")
-    before = lead.locator(".mark").get_attribute("cx")
+    expect(lead_page.locator("#passes")).to_contain_text("38 tickets of 40 pass unseen")
+    before = lead_page.locator(".mark").get_attribute("cx")
     slider.focus()
     for _press in range(25):
-        lead.keyboard.press("ArrowLeft")
-    expect(lead.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
-    expect(lead.locator("#passes")).to_contain_text("2 of them are wrong")
+        lead_page.keyboard.press("ArrowLeft")
+    expect(lead_page.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
+    expect(lead_page.locator("#passes")).to_contain_text("2 of them are wrong")
     expect(slider).to_be_focused()
-    assert lead.locator(".mark").get_attribute("cx") != before
-    expect(lead).to_have_url(re.compile(r"threshold=0\.6$"))
-    lead.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
-    expect(lead.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
+    assert lead_page.locator(".mark").get_attribute("cx") != before
+    expect(lead_page).to_have_url(re.compile(r"threshold=0\.6$"))
+    lead_page.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
+    expect(lead_page.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
     assert Gate.current().threshold == 0.6
     assert Gate.current().history.first().history_user.username == "lea"
 
@@ -96,58 +96,58 @@ def test_without_script_the_slider_is_a_form(compared: Run, open_page: OpenPage,
     assert Gate.current().threshold == 0.6
 
 
-def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead: Page, compared: Run) -> None:
-    lead.goto(url_of(contender_of(compared, "careful")))
-    cell = lead.locator(".matrix td:not(.right) a").first
+def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead_page: Page, compared: Run) -> None:
+    lead_page.goto(url_of(contender_of(compared, "careful")))
+    cell = lead_page.locator(".matrix td:not(.right) a").first
     number = int(cell.inner_text())
     cell.click()
-    expect(lead.locator(".answers > li")).to_have_count(number)
-    lead.get_by_text("Dispute the label").first.click()
-    lead.get_by_label("What is wrong with it?").first.fill("It is about a bill.")
-    lead.keyboard.press("Enter")
-    expect(lead.get_by_text("Two people are asked anew")).to_be_visible()
-    expect(lead.get_by_text("The label is disputed")).to_be_visible()
+    expect(lead_page.locator(".answers > li")).to_have_count(number)
+    lead_page.get_by_text("Dispute the label").first.click()
+    lead_page.get_by_label("What is wrong with it?").first.fill("It is about a bill.")
+    lead_page.keyboard.press("Enter")
+    expect(lead_page.get_by_text("Two people are asked anew")).to_be_visible()
+    expect(lead_page.get_by_text("The label is disputed")).to_be_visible()
     assert GoldLabel.objects.get(state="disputed").note == "It is about a bill."
     assert Assignment.objects.open().count() == 2
 
 
-def test_filters_narrow_the_answers_at_once(lead: Page, compared: Run) -> None:
-    lead.goto(url_of(contender_of(compared, "careful"), "answers"))
-    expect(lead.get_by_text("40 answers", exact=True)).to_be_visible()
-    lead.get_by_label("Answers", exact=True).select_option("wrong")
-    expect(lead.get_by_text("2 answers", exact=True)).to_be_visible()
-    expect(lead.locator(".answers > li")).to_have_count(2)
-    lead.reload()
-    expect(lead.locator(".answers > li")).to_have_count(2)
+def test_filters_narrow_the_answers_at_once(lead_page: Page, compared: Run) -> None:
+    lead_page.goto(url_of(contender_of(compared, "careful"), "answers"))
+    expect(lead_page.get_by_text("40 answers", exact=True)).to_be_visible()
+    lead_page.get_by_label("Answers", exact=True).select_option("wrong")
+    expect(lead_page.get_by_text("2 answers", exact=True)).to_be_visible()
+    expect(lead_page.locator(".answers > li")).to_have_count(2)
+    lead_page.reload()
+    expect(lead_page.locator(".answers > li")).to_have_count(2)
 
 
-def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead: Page, compared: Run) -> None:
-    lead.goto(url_of(contender_of(compared, "careful")))
-    lead.get_by_role("button", name="Pin as the baseline").click()
-    expect(lead.get_by_text("Later results are held against careful from now on.")).to_be_visible()
-    lead.get_by_role("link", name="2 fixed").click()
-    expect(lead.get_by_text("2 answers", exact=True)).to_be_visible()
+def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead_page: Page, compared: Run) -> None:
+    lead_page.goto(url_of(contender_of(compared, "careful")))
+    lead_page.get_by_role("button", name="Pin as the baseline").click()
+    expect(lead_page.get_by_text("Later results are held against careful from now on.")).to_be_visible()
+    lead_page.get_by_role("link", name="2 fixed").click()
+    expect(lead_page.get_by_text("2 answers", exact=True)).to_be_visible()
 
 
-def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead: Page, compared: Run) -> None:
-    lead.goto(url_of(contender_of(compared, "careful")))
-    lead.emulate_media(color_scheme="light")
-    colours = {lead.locator(".curve").evaluate("line => getComputedStyle(line).stroke")}
-    lead.emulate_media(color_scheme="dark")
-    colours.add(lead.locator(".curve").evaluate("line => getComputedStyle(line).stroke"))
+def test_drawings_follow_the_theme_and_need_no_style_of_their_own(lead_page: Page, compared: Run) -> None:
+    lead_page.goto(url_of(contender_of(compared, "careful")))
+    lead_page.emulate_media(color_scheme="light")
+    colours = {lead_page.locator(".curve").evaluate("line => getComputedStyle(line).stroke")}
+    lead_page.emulate_media(color_scheme="dark")
+    colours.add(lead_page.locator(".curve").evaluate("line => getComputedStyle(line).stroke"))
     assert len(colours) == 2
-    assert lead.locator("main [style], main script, main style").count() == 0
+    assert lead_page.locator("main [style], main script, main style").count() == 0
 
 
-def test_no_page_of_many_models_with_long_names_scrolls_sideways(lead: Page) -> None:
+def test_no_page_of_many_models_with_long_names_scrolls_sideways(lead_page: Page) -> None:
     run = finished(hold_out(12), {f"{'long' * 25}-{number}": wrong_at(number) for number in range(10)})
     contender = run.contenders.select_related("run", "language_model").first()
     assert contender
     for url in (run.get_absolute_url(), url_of(contender), url_of(contender, "answers"), "/review/benchmark/"):
-        lead.goto(url)
+        lead_page.goto(url)
         for direction in ("ltr", "rtl"):
-            lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
+            lead_page.evaluate("direction => { document.documentElement.dir = direction }", direction)
             for width in (320, 640, 1280):
-                lead.set_viewport_size({"width": width, "height": 800})
-                over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                lead_page.set_viewport_size({"width": width, "height": 800})
+                over = lead_page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 assert over == 0, (url, direction, width)

@@ -19,55 +19,55 @@ PAGE = "/review/certification/"
 
 
 @pytest.fixture
-def lead(lead: Page) -> Page:
+def lead_page(lead_page: Page) -> Page:
     configure_review()
-    return lead
+    return lead_page
 
 
 def headline(page: Page) -> str:
     return page.locator(".headline").inner_text()
 
 
-def test_from_a_fixed_threshold_to_a_certificate(lead: Page, ana: User) -> None:
-    lead.get_by_role("link", name="AccuracyTarget", exact=True).press("Enter")
-    expect(lead.locator(".headline")).to_contain_text("Nothing is promised.")
-    lead.get_by_role("button", name="Go over to certified").press("Enter")
-    expect(lead.get_by_role("heading", name="Have audits decide what passes unseen?")).to_be_focused()
-    lead.keyboard.press("Tab")
-    expect(lead.get_by_label("Why")).to_be_focused()
-    lead.keyboard.type("We want to know.")
-    lead.keyboard.press("Enter")
-    expect(lead.locator(".headline")).to_have_text("Waiting for 100 tickets to make a start.")
+def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> None:
+    lead_page.get_by_role("link", name="AccuracyTarget", exact=True).press("Enter")
+    expect(lead_page.locator(".headline")).to_contain_text("Nothing is promised.")
+    lead_page.get_by_role("button", name="Go over to certified").press("Enter")
+    expect(lead_page.get_by_role("heading", name="Have audits decide what passes unseen?")).to_be_focused()
+    lead_page.keyboard.press("Tab")
+    expect(lead_page.get_by_label("Why")).to_be_focused()
+    lead_page.keyboard.type("We want to know.")
+    lead_page.keyboard.press("Enter")
+    expect(lead_page.locator(".headline")).to_have_text("Waiting for 100 tickets to make a start.")
     assert Gate.current().mode == "certified"
 
-    lead.get_by_label("At least right, %").last.fill("80")
-    lead.get_by_label("Agreements looked at twice").fill("0")
-    lead.locator("section", has_text="What is promised").get_by_label("Why").fill("A first step.")
-    lead.keyboard.press("Enter")
-    expect(lead.get_by_text("The promise is stated anew.")).to_be_visible()
+    lead_page.get_by_label("At least right, %").last.fill("80")
+    lead_page.get_by_label("Agreements looked at twice").fill("0")
+    lead_page.locator("section", has_text="What is promised").get_by_label("Why").fill("A first step.")
+    lead_page.keyboard.press("Enter")
+    expect(lead_page.get_by_text("The promise is stated anew.")).to_be_visible()
     assert AccuracyTarget.current().target == 0.8
 
     make_grid()
-    lead.reload()
-    needed = int(re.findall(r"about (\d+) more clean audits", headline(lead))[0])
+    lead_page.reload()
+    needed = int(re.findall(r"about (\d+) more clean audits", headline(lead_page))[0])
     audited(ana, needed)
-    lead.reload()
-    expect(lead.locator(".headline")).to_contain_text("at least 80% are right")
-    expect(lead.get_by_role("region", name="Certificates")).to_contain_text("in force")
+    lead_page.reload()
+    expect(lead_page.locator(".headline")).to_contain_text("at least 80% are right")
+    expect(lead_page.get_by_role("region", name="Certificates")).to_contain_text("in force")
 
 
-def test_another_target_is_tried_in_place(lead: Page, ana: User) -> None:
+def test_another_target_is_tried_in_place(lead_page: Page, ana: User) -> None:
     certified(ana)
-    lead.goto(PAGE)
-    expect(lead.locator("#tried .tried")).to_contain_text("At least 80% right")
-    lead.locator("#id_what_if_target").fill("99")
-    lead.keyboard.press("Enter")
-    expect(lead.locator("#tried .tried")).to_contain_text(
+    lead_page.goto(PAGE)
+    expect(lead_page.locator("#tried .tried")).to_contain_text("At least 80% right")
+    lead_page.locator("#id_what_if_target").fill("99")
+    lead_page.keyboard.press("Enter")
+    expect(lead_page.locator("#tried .tried")).to_contain_text(
         "At least 99% right at a risk of 5% would not be certified yet"
     )
-    expect(lead.locator("#tried .serving")).to_contain_text("99%")
-    expect(lead.locator("#id_what_if_target")).to_be_focused()
-    assert lead.url.endswith("?target=99&risk=5")
+    expect(lead_page.locator("#tried .serving")).to_contain_text("99%")
+    expect(lead_page.locator("#id_what_if_target")).to_be_focused()
+    assert lead_page.url.endswith("?target=99&risk=5")
     assert AccuracyTarget.current().target == 0.8
 
 
@@ -82,18 +82,18 @@ def test_without_script_a_target_is_tried_all_the_same(
     expect(page.locator("#tried .tried")).to_contain_text("At least 99% right")
 
 
-def test_an_alarm_is_answered(lead: Page, ana: User) -> None:
+def test_an_alarm_is_answered(lead_page: Page, ana: User) -> None:
     certified(ana)
     unseen = passing(20)
     alarm = alarmed(figures={"audits": 40, "errors": 1})
-    lead.goto(PAGE)
-    notice = lead.get_by_role("region", name="Something may have changed")
+    lead_page.goto(PAGE)
+    notice = lead_page.get_by_role("region", name="Something may have changed")
     expect(notice).to_contain_text("40 of at least 150 audits have been answered")
     notice.get_by_role("button", name="Have people look at them").press("Enter")
-    expect(lead.get_by_role("heading", name=f"Have people look at {len(unseen)} tickets?")).to_be_focused()
-    lead.keyboard.press("Tab")
-    lead.keyboard.press("Enter")
-    expect(lead.get_by_text(f"{len(unseen)} tickets go to people.")).to_be_visible()
+    expect(lead_page.get_by_role("heading", name=f"Have people look at {len(unseen)} tickets?")).to_be_focused()
+    lead_page.keyboard.press("Tab")
+    lead_page.keyboard.press("Enter")
+    expect(lead_page.get_by_text(f"{len(unseen)} tickets go to people.")).to_be_visible()
     assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="needs_review").count() == len(unseen)
     notice.get_by_role("button", name="I have seen it").press("Enter")
     expect(notice).to_contain_text("lea has seen it.")

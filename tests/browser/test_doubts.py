@@ -20,20 +20,20 @@ TEXTS = [
 
 
 @pytest.fixture
-def lead(lead: Page) -> Page:
-    lead.goto("/review/label-issues/")
-    return lead
+def lead_page(lead_page: Page) -> Page:
+    lead_page.goto("/review/label-issues/")
+    return lead_page
 
 
 @pytest.fixture
-def doubted(lead: Page) -> Page:
+def doubted(lead_page: Page) -> Page:
     """Four labels in doubt, the first one believed least."""
     configure_review()
     suggested = [("Technical", "Negative"), ("Account", "Neutral"), ("General", "Neutral"), ("Billing", "Positive")]
     for place, (text, label) in enumerate(zip(TEXTS, suggested, strict=True)):
         make_label_issue(make_gold(text), *label, self_confidence=0.02 + place / 10)
-    lead.goto("/review/label-issues/")
-    return lead
+    lead_page.goto("/review/label-issues/")
+    return lead_page
 
 
 def sees(page: Page, number: int) -> None:
@@ -169,11 +169,11 @@ def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
     assert found == []
 
 
-def test_what_arrived_together_is_for_everybody(agent: Page) -> None:
+def test_what_arrived_together_is_for_everybody(agent_page: Page) -> None:
     configure_review()
     hold(*[make_ticket(f"{TEXTS[2]} The same for everybody in this company, number {place}") for place in range(6)])
-    agent.goto("/review/queue/")
-    expect(agent.get_by_role("heading", name="Arrived together")).to_be_visible()
-    assert check(agent, "queue") == []
-    agent.get_by_role("button", name="Decide the first").press("Enter")
-    expect(agent.locator("#session")).to_contain_text("one of 6 alike")
+    agent_page.goto("/review/queue/")
+    expect(agent_page.get_by_role("heading", name="Arrived together")).to_be_visible()
+    assert check(agent_page, "queue") == []
+    agent_page.get_by_role("button", name="Decide the first").press("Enter")
+    expect(agent_page.locator("#session")).to_contain_text("one of 6 alike")

@@ -18,9 +18,9 @@ HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا"
 
 
 @pytest.fixture
-def lead(lead: Page) -> Page:
+def lead_page(lead_page: Page) -> Page:
     configure_review()
-    return lead
+    return lead_page
 
 
 def differ(one: User, other: User, text: str) -> Ticket:
@@ -32,24 +32,24 @@ def differ(one: User, other: User, text: str) -> Ticket:
     return ticket
 
 
-def test_a_lead_works_through_what_waits(lead: Page, ana: User, ben: User) -> None:
+def test_a_lead_works_through_what_waits(lead_page: Page, ana: User, ben: User) -> None:
     escalate(hold(make_ticket("I will see you in court."))[0], ana)
     differ(ana, ben, "Is it the card or the login?")
-    lead.get_by_role("link", name="Lead", exact=True).click()
-    row = lead.get_by_role("listitem").filter(has_text="I will see you in court.")
+    lead_page.get_by_role("link", name="Lead", exact=True).click()
+    row = lead_page.get_by_role("listitem").filter(has_text="I will see you in court.")
     expect(row).to_contain_text("ana escalated it: Is this a threat?")
     row.get_by_role("button", name="Take this one").press("Enter")
-    expect(lead.locator("#card .text")).to_contain_text("I will see you in court.")
-    expect(lead.locator("#heading")).to_be_focused()
-    lead.keyboard.press("Enter")
+    expect(lead_page.locator("#card .text")).to_contain_text("I will see you in court.")
+    expect(lead_page.locator("#heading")).to_be_focused()
+    lead_page.keyboard.press("Enter")
     # The answer already holds the next one of the lane: two labels, without names.
-    expect(lead.locator("#card .text")).to_contain_text("Is it the card or the login?")
-    expect(lead.locator(".opinion")).to_have_count(2)
-    assert not re.search(r"\b(ana|ben)\b", lead.locator("main").inner_text())
-    lead.get_by_role("button", name="Choose this").first.press("Enter")
-    expect(lead.get_by_text("Nothing is left for you")).to_be_visible()
-    lead.goto("/review/lead/")
-    expect(lead.get_by_text("A ticket comes here when an agent escalates it")).to_be_visible()
+    expect(lead_page.locator("#card .text")).to_contain_text("Is it the card or the login?")
+    expect(lead_page.locator(".opinion")).to_have_count(2)
+    assert not re.search(r"\b(ana|ben)\b", lead_page.locator("main").inner_text())
+    lead_page.get_by_role("button", name="Choose this").first.press("Enter")
+    expect(lead_page.get_by_text("Nothing is left for you")).to_be_visible()
+    lead_page.goto("/review/lead/")
+    expect(lead_page.get_by_text("A ticket comes here when an agent escalates it")).to_be_visible()
     assert set(Ticket.objects.values_list("state", flat=True)) == {"settled"}
     assert Decision.objects.get(purpose="adjudication").reviewer.username == "lea"
 
@@ -65,44 +65,44 @@ def test_without_script_a_lead_does_the_same(catalogue: None, open_page: OpenPag
     assert Ticket.objects.get().state == "settled"
 
 
-def test_an_agent_thinks_again(agent: Page, ana: User) -> None:
+def test_an_agent_thinks_again(agent_page: Page, ana: User) -> None:
     configure_review()
     answer(hold(make_ticket("Where is my refund?"))[0], ana, "Technical")
     answer(hold(make_ticket("Where is my parcel?"))[0], ana, "Technical")
-    agent.get_by_role("link", name="My decisions").click()
-    row = agent.get_by_role("listitem").filter(has_text="Where is my refund?")
+    agent_page.get_by_role("link", name="My decisions").click()
+    row = agent_page.get_by_role("listitem").filter(has_text="Where is my refund?")
     row.get_by_role("button", name="Reopen").press("Enter")
-    expect(agent.get_by_text("is back in your hands")).to_be_visible()
-    expect(agent.locator("#card .text")).to_contain_text("Where is my refund?")
-    expect(agent.locator(".accept")).to_be_visible()
-    agent.goto("/review/mine/?kind=undone")
-    expect(agent.get_by_role("listitem")).to_have_count(1)
+    expect(agent_page.get_by_text("is back in your hands")).to_be_visible()
+    expect(agent_page.locator("#card .text")).to_contain_text("Where is my refund?")
+    expect(agent_page.locator(".accept")).to_be_visible()
+    agent_page.goto("/review/mine/?kind=undone")
+    expect(agent_page.get_by_role("listitem")).to_have_count(1)
     assert Assignment.objects.get(state="open").reviewer == ana
 
 
 @pytest.mark.parametrize("address", ["/review/lead/", "/review/mine/"])
-def test_hostile_text_moves_nothing_out_of_the_page(lead: Page, lea: User, ana: User, address: str) -> None:
+def test_hostile_text_moves_nothing_out_of_the_page(lead_page: Page, lea: User, ana: User, address: str) -> None:
     escalate(hold(make_ticket(HOSTILE))[0], lea)
     answer(hold(make_ticket(HOSTILE))[0], lea, note=HOSTILE)
     differ(lea, ana, HOSTILE)
-    lead.goto(address)
+    lead_page.goto(address)
     for direction in ("ltr", "rtl"):
-        lead.evaluate("direction => { document.documentElement.dir = direction }", direction)
+        lead_page.evaluate("direction => { document.documentElement.dir = direction }", direction)
         for width in (320, 640, 1280):
-            lead.set_viewport_size({"width": width, "height": 800})
-            over = lead.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+            lead_page.set_viewport_size({"width": width, "height": 800})
+            over = lead_page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
             assert over == 0, (direction, width)
 
 
-def test_the_drawing_of_an_interval_needs_no_style_of_its_own(lead: Page, ana: User, ben: User) -> None:
+def test_the_drawing_of_an_interval_needs_no_style_of_its_own(lead_page: Page, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for category in ["Billing", "Technical", "Account"] * 4:
         for assignment, person in zip(hold(make_ticket()), (ana, ben), strict=True):
             answer(assignment, person, category)
-    lead.goto("/review/lead/")
-    drawn = lead.locator(".interval").first
+    lead_page.goto("/review/lead/")
+    drawn = lead_page.locator(".interval").first
     expect(drawn).to_be_visible()
-    assert lead.locator("main [style], main script, main style").count() == 0
+    assert lead_page.locator("main [style], main script, main style").count() == 0
     # At full agreement the figure stands at the right end, and the interval ends there.
     assert drawn.locator("circle").get_attribute("cx") == "100"
     low, width = (int(drawn.locator(".reach").get_attribute(name) or "") for name in ("x", "width"))

@@ -25,69 +25,69 @@ def tab_to(page: Page, role: str, name: str) -> None:
     pytest.fail(f"Tab never reaches {name}")
 
 
-def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent: Page) -> None:
-    agent.keyboard.press("Tab")
-    expect(agent.get_by_role("link", name="Skip to the content")).to_be_focused()
-    tab_to(agent, "link", "New ticket")
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_label("Text")).to_be_focused()
-    agent.keyboard.type("The invoice charges the wrong tax rate, please refund us.")
-    tab_to(agent, "button", "Store the ticket")
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_text("The ticket is stored and waits to be classified.")).to_be_visible()
+def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> None:
+    agent_page.keyboard.press("Tab")
+    expect(agent_page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    tab_to(agent_page, "link", "New ticket")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_label("Text")).to_be_focused()
+    agent_page.keyboard.type("The invoice charges the wrong tax rate, please refund us.")
+    tab_to(agent_page, "button", "Store the ticket")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_text("The ticket is stored and waits to be classified.")).to_be_visible()
     runner.work_off()
     # The page looks again by itself while the ticket is new.
-    expect(agent.get_by_text("Billing").first).to_be_visible(timeout=10_000)
-    expect(agent.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
+    expect(agent_page.get_by_text("Billing").first).to_be_visible(timeout=10_000)
+    expect(agent_page.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
 
 
-def test_a_row_opens_its_ticket_wherever_it_is_clicked(agent: Page) -> None:
+def test_a_row_opens_its_ticket_wherever_it_is_clicked(agent_page: Page) -> None:
     ticket = make_ticket("Where is my refund?")
-    agent.goto("/")
-    agent.locator(".tickets li").click(position={"x": 1200, "y": 10})
-    expect(agent).to_have_url(re.compile(f"{ticket.get_absolute_url()}$"))
+    agent_page.goto("/")
+    agent_page.locator(".tickets li").click(position={"x": 1200, "y": 10})
+    expect(agent_page).to_have_url(re.compile(f"{ticket.get_absolute_url()}$"))
 
 
-def test_a_hostile_ticket_is_only_text(agent: Page) -> None:
+def test_a_hostile_ticket_is_only_text(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
     runner.work_off()
-    agent.goto("/")
-    expect(agent.locator(".excerpt").first).to_contain_text("<img src=x onerror=alert(1)>")
-    agent.goto(ticket.get_absolute_url())
-    expect(agent.locator(".text")).to_contain_text("<script>alert(2)</script>")
+    agent_page.goto("/")
+    expect(agent_page.locator(".excerpt").first).to_contain_text("<img src=x onerror=alert(1)>")
+    agent_page.goto(ticket.get_absolute_url())
+    expect(agent_page.locator(".text")).to_contain_text("<script>alert(2)</script>")
 
 
-def test_what_was_refused_is_still_there_to_be_mended(agent: Page) -> None:
+def test_what_was_refused_is_still_there_to_be_mended(agent_page: Page) -> None:
     first = make_ticket(external_id="A-1")
-    agent.goto("/tickets/new/")
-    agent.get_by_label("Text").fill("one\n\n  two")
-    agent.get_by_label("External id").fill("A-1")
-    agent.get_by_role("button", name="Store the ticket").click()
-    expect(agent.get_by_label("Text")).to_have_value("one\n\n  two")
-    expect(agent.get_by_label("External id")).to_have_accessible_description(re.compile("There is a ticket"))
-    agent.get_by_role("link", name="See it").click()
-    expect(agent).to_have_url(re.compile(f"{first.get_absolute_url()}$"))
+    agent_page.goto("/tickets/new/")
+    agent_page.get_by_label("Text").fill("one\n\n  two")
+    agent_page.get_by_label("External id").fill("A-1")
+    agent_page.get_by_role("button", name="Store the ticket").click()
+    expect(agent_page.get_by_label("Text")).to_have_value("one\n\n  two")
+    expect(agent_page.get_by_label("External id")).to_have_accessible_description(re.compile("There is a ticket"))
+    agent_page.get_by_role("link", name="See it").click()
+    expect(agent_page).to_have_url(re.compile(f"{first.get_absolute_url()}$"))
 
 
-def test_the_longest_ticket_can_be_sent_in_any_script(agent: Page) -> None:
+def test_the_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
     lines = ["字" * 63] * (LONGEST_TICKET // 64)
-    agent.goto("/tickets/new/")
-    agent.get_by_label("Text").evaluate("(area, text) => { area.value = text }", "\n".join(lines))
-    agent.get_by_role("button", name="Store the ticket").click()
-    expect(agent.get_by_text("The ticket is stored")).to_be_visible()
+    agent_page.goto("/tickets/new/")
+    agent_page.get_by_label("Text").evaluate("(area, text) => { area.value = text }", "\n".join(lines))
+    agent_page.get_by_role("button", name="Store the ticket").click()
+    expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
     assert Ticket.objects.get().text.split("\n") == lines
 
 
-def test_pages_need_no_script_and_no_inline_style(agent: Page) -> None:
+def test_pages_need_no_script_and_no_inline_style(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
     runner.work_off()
     for url in ("/", "/tickets/new/", ticket.get_absolute_url(), "/models/"):
-        agent.goto(url)
-        assert agent.locator("script, style, [style], [onclick], [onload]").count() == 0, url
+        agent_page.goto(url)
+        assert agent_page.locator("script, style, [style], [onclick], [onload]").count() == 0, url
 
 
-def test_signing_out_leaves_nothing_open(agent: Page) -> None:
-    agent.get_by_role("button", name="Sign out").click()
-    expect(agent.get_by_role("heading", name="Sign in")).to_be_visible()
-    agent.goto("/")
-    expect(agent.get_by_role("heading", name="Sign in")).to_be_visible()
+def test_signing_out_leaves_nothing_open(agent_page: Page) -> None:
+    agent_page.get_by_role("button", name="Sign out").click()
+    expect(agent_page.get_by_role("heading", name="Sign in")).to_be_visible()
+    agent_page.goto("/")
+    expect(agent_page.get_by_role("heading", name="Sign in")).to_be_visible()

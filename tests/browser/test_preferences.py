@@ -11,34 +11,34 @@ from tests.factories import configure_review, hold, make_ticket
 pytestmark = pytest.mark.browser
 
 
-def test_a_key_that_is_typed_over_another_works_at_the_screen(agent: Page) -> None:
+def test_a_key_that_is_typed_over_another_works_at_the_screen(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
-    agent.goto("/review/preferences/")
-    agent.get_by_label("Sentiment 3").click()
-    agent.keyboard.type("k")
-    expect(agent.get_by_label("Sentiment 3")).to_have_value("k")
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_text("The keys are saved.")).to_be_visible()
-    agent.goto("/review/")
-    expect(agent.locator("#heading")).to_be_focused()
-    agent.keyboard.press("k")
-    agent.keyboard.press("Enter")
-    expect(agent.locator("#outcome")).to_contain_text("Billing")
+    agent_page.goto("/review/preferences/")
+    agent_page.get_by_label("Sentiment 3").click()
+    agent_page.keyboard.type("k")
+    expect(agent_page.get_by_label("Sentiment 3")).to_have_value("k")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_text("The keys are saved.")).to_be_visible()
+    agent_page.goto("/review/")
+    expect(agent_page.locator("#heading")).to_be_focused()
+    agent_page.keyboard.press("k")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.locator("#outcome")).to_contain_text("Billing")
     assert Decision.objects.get().sentiment.name == "Negative"
 
 
-def test_what_is_wrong_with_a_key_is_said_beside_it(agent: Page) -> None:
-    agent.goto("/review/preferences/")
-    agent.get_by_label("Skip").fill("u")
-    agent.get_by_role("button", name="Save").click()
-    expect(agent.get_by_role("alert")).to_be_visible()
-    expect(agent.get_by_label("Skip")).to_have_accessible_description(re.compile("also the key of “Undo”"))
-    expect(agent.get_by_label("Undo")).to_have_accessible_description(re.compile("also the key of “Skip”"))
+def test_what_is_wrong_with_a_key_is_said_beside_it(agent_page: Page) -> None:
+    agent_page.goto("/review/preferences/")
+    agent_page.get_by_label("Skip").fill("u")
+    agent_page.get_by_role("button", name="Save").click()
+    expect(agent_page.get_by_role("alert")).to_be_visible()
+    expect(agent_page.get_by_label("Skip")).to_have_accessible_description(re.compile("also the key of “Undo”"))
+    expect(agent_page.get_by_label("Undo")).to_have_accessible_description(re.compile("also the key of “Skip”"))
 
 
-def test_the_page_speaks_the_language_that_is_chosen(agent: Page) -> None:
-    agent.goto("/review/preferences/")
-    agent.get_by_label("Language of these pages").select_option("Deutsch")
-    agent.get_by_role("button", name="Change the language").click()
-    expect(agent.locator("html")).to_have_attribute("lang", "de")
+def test_the_page_speaks_the_language_that_is_chosen(agent_page: Page) -> None:
+    agent_page.goto("/review/preferences/")
+    agent_page.get_by_label("Language of these pages").select_option("Deutsch")
+    agent_page.get_by_role("button", name="Change the language").click()
+    expect(agent_page.locator("html")).to_have_attribute("lang", "de")

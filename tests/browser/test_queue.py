@@ -44,88 +44,88 @@ def tab_to(page: Page, control: Locator, *, key: str = "Tab") -> None:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(agent: Page) -> None:
-    press = agent.keyboard.press
-    tab_to(agent, agent.get_by_role("link", name="Queue", exact=True))
+def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(agent_page: Page) -> None:
+    press = agent_page.keyboard.press
+    tab_to(agent_page, agent_page.get_by_role("link", name="Queue", exact=True))
     press("Enter")
-    words = agent.get_by_label("Words")
-    tab_to(agent, words)
-    agent.keyboard.type("refund")
-    expect(rows(agent)).to_have_count(3)
+    words = agent_page.get_by_label("Words")
+    tab_to(agent_page, words)
+    agent_page.keyboard.type("refund")
+    expect(rows(agent_page)).to_have_count(3)
     expect(words).to_be_focused()
-    expect(agent).to_have_url(re.compile(r"/review/queue/\?q=refund$"))
-    expect(agent.get_by_role("status").filter(has_text="3 reviews wait")).to_be_visible()
+    expect(agent_page).to_have_url(re.compile(r"/review/queue/\?q=refund$"))
+    expect(agent_page.get_by_role("status").filter(has_text="3 reviews wait")).to_be_visible()
 
-    confidence = agent.get_by_role("link", name="Confidence")
-    tab_to(agent, confidence)
+    confidence = agent_page.get_by_role("link", name="Confidence")
+    tab_to(agent_page, confidence)
     press("Enter")
-    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+    expect(agent_page.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
     expect(confidence).to_be_focused()
     press("Enter")
-    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "descending")
-    expect(rows(agent).first).to_contain_text(REFUNDS[2])
+    expect(agent_page.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "descending")
+    expect(rows(agent_page).first).to_contain_text(REFUNDS[2])
 
     for place in range(2):
-        tab_to(agent, rows(agent).nth(place).get_by_role("checkbox"))
+        tab_to(agent_page, rows(agent_page).nth(place).get_by_role("checkbox"))
         press("Space")
     press("Enter")
-    expect(agent.get_by_role("heading", level=1)).to_have_text("Accept 2 tickets as Billing | Positive?")
-    tab_to(agent, agent.get_by_role("button", name="Accept as Billing | Positive"))
+    expect(agent_page.get_by_role("heading", level=1)).to_have_text("Accept 2 tickets as Billing | Positive?")
+    tab_to(agent_page, agent_page.get_by_role("button", name="Accept as Billing | Positive"))
     press("Enter")
-    expect(agent.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
-    expect(rows(agent)).to_have_count(1)
+    expect(agent_page.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
+    expect(rows(agent_page)).to_have_count(1)
     expect(words).to_have_value("refund")
 
-    undo = agent.get_by_role("button", name="Undo: ask")
-    tab_to(agent, undo)
+    undo = agent_page.get_by_role("button", name="Undo: ask")
+    tab_to(agent_page, undo)
     press("Enter")
-    expect(agent.get_by_text("2 decisions are undone.")).to_be_visible()
-    expect(rows(agent)).to_have_count(3)
+    expect(agent_page.get_by_text("2 decisions are undone.")).to_be_visible()
+    expect(rows(agent_page)).to_have_count(3)
     expect(undo).to_have_count(0)
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_filter_and_the_pages_by_keyboard_leave_the_focus_where_it_is(agent: Page) -> None:
-    press = agent.keyboard.press
-    agent.goto("/review/queue/")
-    following = agent.locator("#page-next")
-    tab_to(agent, following)
+def test_a_filter_and_the_pages_by_keyboard_leave_the_focus_where_it_is(agent_page: Page) -> None:
+    press = agent_page.keyboard.press
+    agent_page.goto("/review/queue/")
+    following = agent_page.locator("#page-next")
+    tab_to(agent_page, following)
     press("Enter")
-    expect(agent.get_by_text("Page 2 of 2")).to_be_visible()
+    expect(agent_page.get_by_text("Page 2 of 2")).to_be_visible()
     expect(following).to_be_focused()
-    expect(rows(agent)).to_have_count(9)
-    agent.go_back()
-    expect(agent.get_by_text("Page 1 of 2")).to_be_visible()
-    expect(rows(agent)).to_have_count(25)
+    expect(rows(agent_page)).to_have_count(9)
+    agent_page.go_back()
+    expect(agent_page.get_by_text("Page 1 of 2")).to_be_visible()
+    expect(rows(agent_page)).to_have_count(25)
 
-    reason = agent.get_by_label("Reason")
-    tab_to(agent, reason)
-    agent.keyboard.type("two")
-    expect(rows(agent)).to_have_count(1)
+    reason = agent_page.get_by_label("Reason")
+    tab_to(agent_page, reason)
+    agent_page.keyboard.type("two")
+    expect(rows(agent_page)).to_have_count(1)
     expect(reason).to_be_focused()
-    expect(agent).to_have_url(re.compile(r"/review/queue/\?reason=disagreement$"))
-    agent.reload()
-    expect(rows(agent)).to_have_count(1)
+    expect(agent_page).to_have_url(re.compile(r"/review/queue/\?reason=disagreement$"))
+    agent_page.reload()
+    expect(rows(agent_page)).to_have_count(1)
     expect(reason).to_have_value("disagreement")
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_sorted_table_stays_sorted_when_it_is_filtered(agent: Page) -> None:
-    agent.goto("/review/queue/")
-    agent.get_by_role("link", name="Confidence").click()
-    expect(agent).to_have_url(re.compile(r"sort=confidence"))
-    agent.get_by_label("Language").select_option("en")
-    expect(agent).to_have_url(re.compile(r"language=en"))
-    expect(agent).to_have_url(re.compile(r"sort=confidence"))
-    expect(rows(agent).first).to_contain_text(REFUNDS[0])
-    expect(agent.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
+def test_a_sorted_table_stays_sorted_when_it_is_filtered(agent_page: Page) -> None:
+    agent_page.goto("/review/queue/")
+    agent_page.get_by_role("link", name="Confidence").click()
+    expect(agent_page).to_have_url(re.compile(r"sort=confidence"))
+    agent_page.get_by_label("Language").select_option("en")
+    expect(agent_page).to_have_url(re.compile(r"language=en"))
+    expect(agent_page).to_have_url(re.compile(r"sort=confidence"))
+    expect(rows(agent_page).first).to_contain_text(REFUNDS[0])
+    expect(agent_page.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_row_is_taken_from_the_table(agent: Page) -> None:
-    agent.goto("/review/queue/?q=printer")
-    agent.get_by_role("button", name="Review ticket").press("Enter")
-    expect(agent.locator("#card .text")).to_contain_text("Is it the printer")
+def test_a_row_is_taken_from_the_table(agent_page: Page) -> None:
+    agent_page.goto("/review/queue/?q=printer")
+    agent_page.get_by_role("button", name="Review ticket").press("Enter")
+    expect(agent_page.locator("#card .text")).to_contain_text("Is it the printer")
 
 
 @pytest.mark.usefixtures("waiting")
@@ -154,16 +154,16 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_different_suggestions_are_refused_with_a_way_on(agent: Page) -> None:
-    agent.goto("/review/queue/?sort=confidence")
+def test_different_suggestions_are_refused_with_a_way_on(agent_page: Page) -> None:
+    agent_page.goto("/review/queue/?sort=confidence")
     for text in (REFUNDS[0], "Is it the printer"):
-        rows(agent).filter(has_text=text).get_by_role("checkbox").check()
-    agent.get_by_role("button", name="Accept the selected").click()
-    expect(agent.get_by_role("heading", level=1)).to_have_text("These do not share a suggestion")
-    agent.get_by_role("button", name="Go on with this 1: Technical | Positive").click()
-    expect(agent.get_by_role("heading", level=1)).to_have_text("Accept 1 ticket as Technical | Positive?")
-    agent.get_by_role("link", name="Back to the queue").click()
-    expect(agent).to_have_url(re.compile(r"/review/queue/\?sort=confidence$"))
+        rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
+    agent_page.get_by_role("button", name="Accept the selected").click()
+    expect(agent_page.get_by_role("heading", level=1)).to_have_text("These do not share a suggestion")
+    agent_page.get_by_role("button", name="Go on with this 1: Technical | Positive").click()
+    expect(agent_page.get_by_role("heading", level=1)).to_have_text("Accept 1 ticket as Technical | Positive?")
+    agent_page.get_by_role("link", name="Back to the queue").click()
+    expect(agent_page).to_have_url(re.compile(r"/review/queue/\?sort=confidence$"))
     assert not Decision.objects.exists()
 
 
@@ -173,38 +173,38 @@ def check(page: Page, where: str) -> list[str]:
 
 
 @pytest.mark.usefixtures("waiting")
-def test_every_state_of_the_pages_is_for_everybody(agent: Page, ben: User) -> None:
+def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) -> None:
     hostile, taken = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
     leases.take(ben, taken.ticket)
     found = []
     for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):
-        agent.goto(f"/review/queue/{query}")
-        found += check(agent, query)
-    agent.goto("/review/queue/?sort=confidence")
-    agent.get_by_role("button", name="Accept all on this page that can be").click()
-    found += check(agent, "several groups")
-    agent.goto("/review/queue/?sort=confidence")
+        agent_page.goto(f"/review/queue/{query}")
+        found += check(agent_page, query)
+    agent_page.goto("/review/queue/?sort=confidence")
+    agent_page.get_by_role("button", name="Accept all on this page that can be").click()
+    found += check(agent_page, "several groups")
+    agent_page.goto("/review/queue/?sort=confidence")
     # Somebody else takes it after it was shown here.
     leases.take(ben, Assignment.objects.get(ticket__text=REFUNDS[0]).ticket)
     for text in ("<script>alert(2)</script>", REFUNDS[0]):
-        rows(agent).filter(has_text=text).get_by_role("checkbox").check()
-    agent.get_by_role("button", name="Accept the selected").click()
-    expect(agent.get_by_role("heading", name="Left out")).to_be_visible()
-    found += check(agent, "one group and what is left out")
-    agent.get_by_role("button", name="Accept as Billing | Positive").click()
-    expect(agent.get_by_role("button", name="Undo: ask")).to_be_visible()
-    found += check(agent, "done")
+        rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
+    agent_page.get_by_role("button", name="Accept the selected").click()
+    expect(agent_page.get_by_role("heading", name="Left out")).to_be_visible()
+    found += check(agent_page, "one group and what is left out")
+    agent_page.get_by_role("button", name="Accept as Billing | Positive").click()
+    expect(agent_page.get_by_role("button", name="Undo: ask")).to_be_visible()
+    found += check(agent_page, "done")
     assert found == []
     assert hostile.ticket_id == Decision.objects.get().ticket_id
 
 
 @pytest.mark.usefixtures("waiting")
-def test_a_table_left_open_while_the_session_ended_leads_to_signing_in_and_back(agent: Page) -> None:
-    agent.goto("/review/queue/")
-    agent.context.clear_cookies()
-    agent.get_by_role("link", name="Confidence").click()
-    expect(agent.get_by_role("heading", name="Sign in")).to_be_visible()
-    agent.get_by_label("Username").fill("ana")
-    agent.get_by_label("Password").fill(PASSWORD)
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_role("heading", name="Queue")).to_be_visible()
+def test_a_table_left_open_while_the_session_ended_leads_to_signing_in_and_back(agent_page: Page) -> None:
+    agent_page.goto("/review/queue/")
+    agent_page.context.clear_cookies()
+    agent_page.get_by_role("link", name="Confidence").click()
+    expect(agent_page.get_by_role("heading", name="Sign in")).to_be_visible()
+    agent_page.get_by_label("Username").fill("ana")
+    agent_page.get_by_label("Password").fill(PASSWORD)
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_role("heading", name="Queue")).to_be_visible()

@@ -17,9 +17,9 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def review_settings(agent: Page) -> Page:
+def review_settings(agent_page: Page) -> Page:
     six_wait()
-    return agent
+    return agent_page
 
 
 def test_a_morning_by_keyboard_alone(review_settings: Page) -> None:
@@ -112,21 +112,21 @@ def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None
     assert Ticket.objects.filter(state="settled").count() == 1
 
 
-def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent: Page, console: Console) -> None:
+def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent_page: Page, console: Console) -> None:
     console.forgive("422")
     configure_review(blind_share=1)
     hold(make_ticket("Only the message is here."), reasoning="Surely a secret.")
-    start(agent)
-    expect(agent.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
-    assert "Surely a secret" not in agent.content()
-    assert agent.locator("input:checked").count() == 0
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_text("Choose a category.")).to_be_visible()
-    agent.keyboard.press("1")
-    agent.keyboard.press("w")
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_text("Nothing is left for you")).to_be_visible()
-    assert "Surely a secret" not in agent.content()
+    start(agent_page)
+    expect(agent_page.get_by_text("Blind review: decide from the message alone.")).to_be_visible()
+    assert "Surely a secret" not in agent_page.content()
+    assert agent_page.locator("input:checked").count() == 0
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_text("Choose a category.")).to_be_visible()
+    agent_page.keyboard.press("1")
+    agent_page.keyboard.press("w")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_text("Nothing is left for you")).to_be_visible()
+    assert "Surely a secret" not in agent_page.content()
     assert Decision.objects.get().blind is True
 
 
@@ -185,26 +185,26 @@ def marks(page: Page) -> list[str]:
     return list(page.locator("#card .text mark").evaluate_all(seen))
 
 
-def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent: Page) -> None:
+def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
     hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
-    start(agent)
-    toggle = agent.get_by_role("button", name="Marked words")
+    start(agent_page)
+    toggle = agent_page.get_by_role("button", name="Marked words")
     expect(toggle).to_have_attribute("aria-pressed", "true")
-    assert marks(agent) == ["charged", "twice"]
-    agent.keyboard.press("h")
+    assert marks(agent_page) == ["charged", "twice"]
+    agent_page.keyboard.press("h")
     expect(toggle).to_have_attribute("aria-pressed", "false")
-    assert marks(agent) == []
-    agent.keyboard.press("Enter")
-    expect(agent.locator("#card .text")).to_have_text("something quite different")
-    assert marks(agent) == []
-    agent.reload()
+    assert marks(agent_page) == []
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.locator("#card .text")).to_have_text("something quite different")
+    assert marks(agent_page) == []
+    agent_page.reload()
     expect(toggle).to_have_attribute("aria-pressed", "false")
-    assert marks(agent) == []
-    agent.keyboard.press("h")
+    assert marks(agent_page) == []
+    agent_page.keyboard.press("h")
     expect(toggle).to_have_attribute("aria-pressed", "true")
-    assert marks(agent) == ["quite"]
+    assert marks(agent_page) == ["quite"]
 
 
 def beside_solved(solved: int) -> Ticket:
@@ -221,32 +221,32 @@ def beside_solved(solved: int) -> Ticket:
 SIMILAR = "**/review/similar/**"
 
 
-def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent: Page) -> None:
+def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent_page: Page) -> None:
     beside_solved(3)
     held_back: list[Route] = []
-    agent.route(SIMILAR, lambda route: held_back.append(route))
-    with agent.expect_request(SIMILAR):
-        start(agent)
+    agent_page.route(SIMILAR, lambda route: held_back.append(route))
+    with agent_page.expect_request(SIMILAR):
+        start(agent_page)
     controls = [".text", ".facts", ".accept", "#find", "summary >> nth=0", "input[name=sentiment] >> nth=0", ".similar"]
 
     def places() -> list[object]:
-        return [agent.locator(f"#card {control}").bounding_box() for control in controls]
+        return [agent_page.locator(f"#card {control}").bounding_box() for control in controls]
 
     before = places()
-    expect(agent.locator(".similar li")).to_have_count(0)
+    expect(agent_page.locator(".similar li")).to_have_count(0)
     held_back.pop().continue_()
-    expect(agent.locator(".similar").get_by_role("link")).to_have_count(3)
+    expect(agent_page.locator(".similar").get_by_role("link")).to_have_count(3)
     assert places() == before
-    expect(agent.locator("#heading")).to_be_focused()
-    agent.get_by_role("link", name="Charged 1 times.").click()
-    expect(agent.locator("article .text")).to_have_text("Charged 1 times.")
+    expect(agent_page.locator("#heading")).to_be_focused()
+    agent_page.get_by_role("link", name="Charged 1 times.").click()
+    expect(agent_page.locator("article .text")).to_have_text("Charged 1 times.")
 
 
-def test_where_nothing_is_near_the_message_has_all_the_room(agent: Page) -> None:
+def test_where_nothing_is_near_the_message_has_all_the_room(agent_page: Page) -> None:
     beside_solved(0)
-    start(agent)
-    expect(agent.locator(".similar")).to_have_count(1)
-    expect(agent.locator(".similar")).to_be_hidden()
+    start(agent_page)
+    expect(agent_page.locator(".similar")).to_have_count(1)
+    expect(agent_page.locator(".similar")).to_be_hidden()
 
 
 def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_settings: Page) -> None:

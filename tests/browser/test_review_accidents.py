@@ -21,9 +21,9 @@ SIMILAR = "**/review/similar/**"
 
 
 @pytest.fixture
-def review_settings(agent: Page) -> Page:
+def review_settings(agent_page: Page) -> Page:
     six_wait()
-    return agent
+    return agent_page
 
 
 def two_opinions() -> None:
@@ -113,26 +113,26 @@ def test_without_script_enter_records_what_was_typed_and_no_opinion(plain: Page)
     assert labels() == ["Account"]
 
 
-def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent: Page) -> None:
+def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent_page: Page) -> None:
     two_opinions()
-    without_single_keys(agent)
-    agent.goto("/review/")
-    agent.get_by_label("Neutral").check()
-    agent.get_by_label("Account").check()
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_text("Nothing is left for you")).to_be_visible()
+    without_single_keys(agent_page)
+    agent_page.goto("/review/")
+    agent_page.get_by_label("Neutral").check()
+    agent_page.get_by_label("Account").check()
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_text("Nothing is left for you")).to_be_visible()
     assert labels() == ["Account"]
 
 
-def test_enter_on_what_is_no_category_sends_nothing(agent: Page) -> None:
+def test_enter_on_what_is_no_category_sends_nothing(agent_page: Page) -> None:
     two_opinions()
-    start(agent)
-    agent.keyboard.press("/")
-    agent.keyboard.type("zzzz")
-    expect(agent.get_by_text("No category is like that.")).to_be_visible()
-    agent.keyboard.press("Enter")
-    expect(agent.locator("#find")).to_be_focused()
-    agent.keyboard.press("Escape")
+    start(agent_page)
+    agent_page.keyboard.press("/")
+    agent_page.keyboard.type("zzzz")
+    expect(agent_page.get_by_text("No category is like that.")).to_be_visible()
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.locator("#find")).to_be_focused()
+    agent_page.keyboard.press("Escape")
     assert verdicts() == []
 
 
@@ -262,23 +262,23 @@ def test_it_is_said_when_somebody_else_may_take_the_ticket(review_settings: Page
     assert verdicts() == ["corrected"]
 
 
-def test_looking_again_for_work_moves_nothing_until_there_is_some(agent: Page) -> None:
+def test_looking_again_for_work_moves_nothing_until_there_is_some(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("The only one."))
-    agent.clock.install()
-    start(agent)
-    agent.keyboard.press("Enter")
-    expect(agent.get_by_role("heading", name="Nothing is left for you")).to_be_focused()
-    expect(agent.get_by_text("This page looks again by itself.")).to_be_visible()
-    undo = agent.get_by_role("button", name="Undo")
+    agent_page.clock.install()
+    start(agent_page)
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.get_by_role("heading", name="Nothing is left for you")).to_be_focused()
+    expect(agent_page.get_by_text("This page looks again by itself.")).to_be_visible()
+    undo = agent_page.get_by_role("button", name="Undo")
     undo.focus()
-    with agent.expect_response("**/review/"):
-        agent.clock.run_for(21_000)
+    with agent_page.expect_response("**/review/"):
+        agent_page.clock.run_for(21_000)
     expect(undo).to_be_focused()
     hold(make_ticket("One more."))
-    agent.clock.run_for(21_000)
-    expect(agent.locator("#card .text")).to_have_text("One more.")
-    expect(agent.locator("#heading")).to_be_focused()
+    agent_page.clock.run_for(21_000)
+    expect(agent_page.locator("#card .text")).to_have_text("One more.")
+    expect(agent_page.locator("#heading")).to_be_focused()
 
 
 def test_without_script_one_looks_again_oneself(plain: Page) -> None:
@@ -290,28 +290,28 @@ def test_without_script_one_looks_again_oneself(plain: Page) -> None:
     expect(plain.locator("#card .text")).to_have_text(TEXTS[0])
 
 
-def test_an_error_has_the_focus_and_moves_nothing(agent: Page, console: Console) -> None:
+def test_an_error_has_the_focus_and_moves_nothing(agent_page: Page, console: Console) -> None:
     console.forgive("422")
     configure_review(blind_share=1)
     parent = Category.objects.create(name="Much " * 15)
     for number in range(5):
         Category.objects.create(name=f"alike {number} " + "and long " * 5, parent=parent)
     hold(make_ticket("Only the message is here."))
-    start(agent)
+    start(agent_page)
     controls = ["#card .text", ".accept", "#find", "summary", "input[name=sentiment]"]
 
     def places() -> object:
         """From the top of the page: what is long is scrolled to."""
         tops = "selectors => selectors.map(one => scrollY + document.querySelector(one).getBoundingClientRect().top)"
-        return agent.evaluate(tops, controls)
+        return agent_page.evaluate(tops, controls)
 
     before = places()
-    agent.locator("#find").fill("alike")
-    agent.evaluate("document.activeElement.blur()")
-    agent.keyboard.press("w")
-    agent.keyboard.press("Enter")
-    expect(agent.locator(".errors")).to_be_focused()
-    expect(agent.locator(".errors")).to_contain_text("alike 4")
+    agent_page.locator("#find").fill("alike")
+    agent_page.evaluate("document.activeElement.blur()")
+    agent_page.keyboard.press("w")
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.locator(".errors")).to_be_focused()
+    expect(agent_page.locator(".errors")).to_contain_text("alike 4")
     assert places() == before
 
 

@@ -10,10 +10,10 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def review_settings(agent: Page) -> Page:
+def review_settings(agent_page: Page) -> Page:
     Category.objects.filter(name="Account").update(description="Owners, assignments and whoever signs in.")
     six_wait()
-    return agent
+    return agent_page
 
 
 def chosen(page: Page) -> str:

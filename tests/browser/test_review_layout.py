@@ -18,12 +18,12 @@ COVERED = """element => {
 
 
 @pytest.fixture
-def two_opinions(agent: Page) -> Page:
+def two_opinions(agent_page: Page) -> Page:
     """One ticket, which two models see differently."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     hold(make_ticket("They differ about this."), category=billing, second=technical)
-    return agent
+    return agent_page
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (360, 800), (1280, 800)])
@@ -47,23 +47,23 @@ def nested() -> None:
     Category.objects.bulk_create([Category(name=f"Return no. {number}", parent=middle) for number in range(500)])
 
 
-def test_long_names_leave_the_buttons_in_sight(agent: Page) -> None:
+def test_long_names_leave_the_buttons_in_sight(agent_page: Page) -> None:
     nested()
     configure_review()
     hold(make_ticket("Where do I send it?"))
-    start(agent)
-    assert agent.evaluate("scrollY") == 0
-    box = agent.locator(".accept").bounding_box()
+    start(agent_page)
+    assert agent_page.evaluate("scrollY") == 0
+    box = agent_page.locator(".accept").bounding_box()
     assert box
     assert box["y"] + box["height"] <= 800
-    choice = agent.locator("label", has_text="Return no. 1").first
+    choice = agent_page.locator("label", has_text="Return no. 1").first
     expect(choice).to_have_attribute(
         "title", "Everything that customers ask about > Orders, deliveries and returns > Return no. 1"
     )
     name = choice.locator("span")
     expect(name).to_have_text("Return no. 1")
     assert name.evaluate("element => element.scrollWidth <= element.clientWidth")
-    assert complaints(agent) + too_wide(agent) == []
+    assert complaints(agent_page) + too_wide(agent_page) == []
 
 
 def top(locator: Locator) -> float:
@@ -72,25 +72,25 @@ def top(locator: Locator) -> float:
     return box["y"]
 
 
-def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_read(agent: Page) -> None:
+def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_read(agent_page: Page) -> None:
     configure_review()
     hold(make_ticket("Something else altogether."), confidence=0.01)
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02)
-    agent.set_viewport_size({"width": 360, "height": 800})
-    start(agent)
-    before = top(agent.locator("#outcome")), top(agent.locator("#card"))
-    agent.keyboard.press("Enter")
-    expect(agent.locator(".incident")).to_be_visible()
-    agent.evaluate("scrollTo(0, 0)")
-    assert (top(agent.locator("#outcome")), top(agent.locator("#card"))) == before
-    agent.keyboard.press("Enter")
-    offered = agent.get_by_role("link", name="8 more like it wait")
+    agent_page.set_viewport_size({"width": 360, "height": 800})
+    start(agent_page)
+    before = top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))
+    agent_page.keyboard.press("Enter")
+    expect(agent_page.locator(".incident")).to_be_visible()
+    agent_page.evaluate("scrollTo(0, 0)")
+    assert (top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))) == before
+    agent_page.keyboard.press("Enter")
+    offered = agent_page.get_by_role("link", name="8 more like it wait")
     expect(offered).to_be_visible()
-    agent.evaluate("scrollTo(0, 0)")
+    agent_page.evaluate("scrollTo(0, 0)")
     expect(offered).to_be_in_viewport(ratio=1)
-    assert (top(agent.locator("#outcome")), top(agent.locator("#card"))) == before
-    said = agent.locator("#outcome p").first.bounding_box()
+    assert (top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))) == before
+    said = agent_page.locator("#outcome p").first.bounding_box()
     assert said
     assert said["width"] > 150
 

@@ -24,14 +24,14 @@ def sign_in(page: Page, name: str = "ana", password: str = PASSWORD) -> None:
     page.keyboard.press("Enter")
 
 
-def test_signing_in_and_one_key_lead_to_work(page: Page, roles: None, catalogue: None, ana: User) -> None:
+def test_signing_in_and_one_key_lead_to_work(visitor_page: Page, roles: None, catalogue: None, ana: User) -> None:
     configure_review()
     hold(make_ticket("The first one."), make_ticket("The second one."))
-    page.goto("/")
-    sign_in(page)
-    expect(page.get_by_role("link", name="Review 2 tickets")).to_be_focused()
-    page.keyboard.press("Enter")
-    expect(page).to_have_url("/review/")
+    visitor_page.goto("/")
+    sign_in(visitor_page)
+    expect(visitor_page.get_by_role("link", name="Review 2 tickets")).to_be_focused()
+    visitor_page.keyboard.press("Enter")
+    expect(visitor_page).to_have_url("/review/")
 
 
 def type_a_ticket(page: Page) -> None:
@@ -54,11 +54,11 @@ def finds_what_was_typed(page: Page) -> None:
     assert Ticket.objects.get().text == TYPED.strip()
 
 
-def test_a_session_that_ended_while_typing_loses_nothing(agent: Page) -> None:
-    type_a_ticket(agent)
-    expect(agent.get_by_label("Username")).to_be_focused()
-    sign_in(agent)
-    finds_what_was_typed(agent)
+def test_a_session_that_ended_while_typing_loses_nothing(agent_page: Page) -> None:
+    type_a_ticket(agent_page)
+    expect(agent_page.get_by_label("Username")).to_be_focused()
+    sign_in(agent_page)
+    finds_what_was_typed(agent_page)
 
 
 def test_nor_does_it_without_script(catalogue: None, open_page: OpenPage, ana: User) -> None:
@@ -71,87 +71,87 @@ def test_nor_does_it_without_script(catalogue: None, open_page: OpenPage, ana: U
     finds_what_was_typed(page)
 
 
-def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent: Page) -> None:
-    type_a_ticket(agent)
-    sign_in(agent, password="slip")
-    expect(agent.get_by_role("alert")).to_be_visible()
-    sign_in(agent)
-    finds_what_was_typed(agent)
+def test_a_slip_of_the_password_meanwhile_loses_nothing_either(agent_page: Page) -> None:
+    type_a_ticket(agent_page)
+    sign_in(agent_page, password="slip")
+    expect(agent_page.get_by_role("alert")).to_be_visible()
+    sign_in(agent_page)
+    finds_what_was_typed(agent_page)
 
 
-def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent: Page, ben: User) -> None:
-    type_a_ticket(agent)
-    sign_in(agent, name="ben")
-    expect(agent.get_by_label("Text")).to_have_value("")
-    agent.goto("/tickets/new/")
-    expect(agent.get_by_label("Text")).to_have_value("")
+def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent_page: Page, ben: User) -> None:
+    type_a_ticket(agent_page)
+    sign_in(agent_page, name="ben")
+    expect(agent_page.get_by_label("Text")).to_have_value("")
+    agent_page.goto("/tickets/new/")
+    expect(agent_page.get_by_label("Text")).to_have_value("")
 
 
-def test_signing_in_again_in_another_tab_loses_nothing(agent: Page) -> None:
+def test_signing_in_again_in_another_tab_loses_nothing(agent_page: Page) -> None:
     """The form's own token is worthless by then."""
-    agent.goto("/tickets/new/")
-    agent.get_by_label("Text").fill("typed before")
+    agent_page.goto("/tickets/new/")
+    agent_page.get_by_label("Text").fill("typed before")
     Session.objects.all().delete()
-    other = agent.context.new_page()
+    other = agent_page.context.new_page()
     other.goto("/sign-in/")
     sign_in(other)
     expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
-    agent.get_by_role("button", name="Store the ticket").click()
-    expect(agent.get_by_label("Text")).to_have_value("typed before")
-    agent.get_by_role("button", name="Store the ticket").click()
-    expect(agent.get_by_text("The ticket is stored")).to_be_visible()
+    agent_page.get_by_role("button", name="Store the ticket").click()
+    expect(agent_page.get_by_label("Text")).to_have_value("typed before")
+    agent_page.get_by_role("button", name="Store the ticket").click()
+    expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
 
 
 @pytest.mark.parametrize("door", ["/sign-in/", "/admin/login/"])
 def test_too_many_failures_are_told_in_a_plain_sentence(
-    page: Page, roles: None, catalogue: None, ana: User, console: Console, door: str
+    visitor_page: Page, roles: None, catalogue: None, ana: User, console: Console, door: str
 ) -> None:
     console.forgive("429")
-    page.goto(door)
+    visitor_page.goto(door)
     for _time in range(8):
-        with page.expect_navigation():
-            sign_in(page, password="wrong")
-    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
-    expect(page.get_by_text("Try again in 10 minutes")).to_be_visible()
-    page.get_by_role("link", name="Back to signing in").click()
-    sign_in(page)
-    expect(page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+        with visitor_page.expect_navigation():
+            sign_in(visitor_page, password="wrong")
+    expect(visitor_page.get_by_role("heading", name="Too many attempts")).to_be_visible()
+    expect(visitor_page.get_by_text("Try again in 10 minutes")).to_be_visible()
+    visitor_page.get_by_role("link", name="Back to signing in").click()
+    sign_in(visitor_page)
+    expect(visitor_page.get_by_role("heading", name="Too many attempts")).to_be_visible()
     for attempt in AccessAttempt.objects.all():
         AccessAttempt.objects.update(attempt_time=attempt.attempt_time - timedelta(minutes=10))
-    page.get_by_role("link", name="Back to signing in").click()
-    sign_in(page)
-    expect(page.get_by_role("heading", name="Inbox")).to_be_visible()
+    visitor_page.get_by_role("link", name="Back to signing in").click()
+    sign_in(visitor_page)
+    expect(visitor_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 
-def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent: Page) -> None:
+def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent_page: Page) -> None:
     """On a real authenticator as the browser has them, under the site's own policy: the console stays silent."""
-    devices = agent.context.new_cdp_session(agent)
+    devices = agent_page.context.new_cdp_session(agent_page)
     devices.send("WebAuthn.enable")
     options = {"protocol": "ctap2", "transport": "internal", "hasResidentKey": True, "hasUserVerification": True}
     options |= {"isUserVerified": True, "automaticPresenceSimulation": True}
     devices.send("WebAuthn.addVirtualAuthenticator", {"options": options})
-    agent.get_by_role("link", name="ana").click()
-    agent.get_by_role("link", name="Second factor").click()
-    agent.get_by_role("link", name="Add", exact=True).click()
-    agent.get_by_label("Password").fill(PASSWORD)
-    agent.get_by_role("button", name="Confirm").click()
-    agent.get_by_label("Passwordless").check()
-    agent.get_by_role("button", name="Add").click()
-    expect(agent.get_by_role("heading", name="Recovery Codes")).to_be_visible()
-    agent.get_by_role("button", name="Sign out").click()
-    agent.get_by_role("button", name="With a passkey").click()
-    expect(agent.get_by_role("heading", name="Inbox")).to_be_visible()
+    agent_page.get_by_role("link", name="ana").click()
+    agent_page.get_by_role("link", name="Second factor").click()
+    agent_page.get_by_role("link", name="Add", exact=True).click()
+    agent_page.get_by_label("Password").fill(PASSWORD)
+    agent_page.get_by_role("button", name="Confirm").click()
+    agent_page.get_by_label("Passwordless").check()
+    agent_page.get_by_role("button", name="Add").click()
+    expect(agent_page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
+    agent_page.get_by_role("button", name="Sign out").click()
+    agent_page.get_by_role("button", name="With a passkey").click()
+    expect(agent_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 
-def test_the_pages_of_an_account_are_for_everybody(agent: Page) -> None:
+def test_the_pages_of_an_account_are_for_everybody(agent_page: Page) -> None:
     paths = ["second-factor/totp/activate/", "second-factor/", "second-factor/webauthn/", "password/", "sessions/"]
     found = []
     for path in paths:
-        agent.goto(f"/account/{path}")
-        if agent.get_by_role("heading", name="Confirm Access").count():
-            found += complaints(agent, [360])
-            agent.get_by_label("Password").fill(PASSWORD)
-            agent.get_by_role("button", name="Confirm").click()
-        expect(agent).to_have_url(f"/account/{path}")
-        found += [f"{path}: {one}" for one in [*complaints(agent, [360]), *too_wide(agent)]]
+        agent_page.goto(f"/account/{path}")
+        if agent_page.get_by_role("heading", name="Confirm Access").count():
+            found += complaints(agent_page, [360])
+            agent_page.get_by_label("Password").fill(PASSWORD)
+            agent_page.get_by_role("button", name="Confirm").click()
+        expect(agent_page).to_have_url(f"/account/{path}")
+        found += [f"{path}: {one}" for one in [*complaints(agent_page, [360]), *too_wide(agent_page)]]
     assert found == []

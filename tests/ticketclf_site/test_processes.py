@@ -30,68 +30,68 @@ def stop(process: "subprocess.Popen[str]") -> None:
     process.communicate(timeout=40)
 
 
-def test_setting_up_twice_changes_nothing(site: Installation) -> None:
+def test_setting_up_twice_changes_nothing(installation: Installation) -> None:
     before = (
-        site.query("select count(*) from classifier_category"),
-        site.query("select count(*) from review_goldlabel"),
+        installation.query("select count(*) from classifier_category"),
+        installation.query("select count(*) from review_goldlabel"),
     )
-    site.run("setup")
+    installation.run("setup")
     after = (
-        site.query("select count(*) from classifier_category"),
-        site.query("select count(*) from review_goldlabel"),
+        installation.query("select count(*) from classifier_category"),
+        installation.query("select count(*) from review_goldlabel"),
     )
     assert before == after == ([(4,)], [(5,)])
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(site: Installation, inbox: Path) -> None:
+def test_a_killed_worker_loses_and_doubles_nothing(installation: Installation, inbox: Path) -> None:
     with OpenAIServer(delay=0.1) as server:
-        site.use(server)
-        site.run("import_tickets", str(inbox))
-        worker = site.start("work", "--threads", "2")
+        installation.use(server)
+        installation.run("import_tickets", str(inbox))
+        worker = installation.start("work", "--threads", "2")
         wait_until(lambda: len(server.requests) > 60)
         worker.send_signal(signal.SIGKILL)
         worker.communicate()
-        done = site.query("select count(*) from classifier_prediction")[0][0]
+        done = installation.query("select count(*) from classifier_prediction")[0][0]
         assert 0 < done < 300  # type: ignore[operator]
         # As if the claims of the dead worker had run out.
-        site.query("update classifier_ticket set available_at = '2026-01-01 00:00:00' where state = 'new'")
-        worker = site.start("work", "--threads", "2")
-        wait_until(lambda: site.states().get("auto_accepted") == 300)
+        installation.query("update classifier_ticket set available_at = '2026-01-01 00:00:00' where state = 'new'")
+        worker = installation.start("work", "--threads", "2")
+        wait_until(lambda: installation.states().get("auto_accepted") == 300)
         stop(worker)
-    assert site.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(300, 300)]
-    assert site.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(300, 300)]
+    assert installation.query("select count(*), count(distinct ticket_id) from classifier_prediction") == [(300, 300)]
+    assert installation.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(300, 300)]
 
 
-def test_two_workers_at_once_share_the_work(site: Installation, inbox: Path) -> None:
+def test_two_workers_at_once_share_the_work(installation: Installation, inbox: Path) -> None:
     with OpenAIServer(delay=0.02) as server:
-        site.use(server)
-        site.run("import_tickets", str(inbox))
-        workers = [site.start("work", "--threads", "2") for _number in range(2)]
-        wait_until(lambda: site.states().get("auto_accepted") == 300)
+        installation.use(server)
+        installation.run("import_tickets", str(inbox))
+        workers = [installation.start("work", "--threads", "2") for _number in range(2)]
+        wait_until(lambda: installation.states().get("auto_accepted") == 300)
         for worker in workers:
             stop(worker)
         assert len(server.requests) == 300
-    assert site.query("select count(*) from classifier_prediction") == [(300,)]
+    assert installation.query("select count(*) from classifier_prediction") == [(300,)]
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(site: Installation, inbox: Path) -> None:
+def test_a_full_disk_is_told_and_nothing_is_lost(installation: Installation, inbox: Path) -> None:
     # SQLite's own limit on pages gives the very error of a full disk.
-    pages = site.query("pragma page_count")[0][0]
-    settings = site.folder / "full_disk_settings.py"
+    pages = installation.query("pragma page_count")[0][0]
+    settings = installation.folder / "full_disk_settings.py"
     settings.write_text(
         "from ticketclf_site.settings import *\n"
         f"SQLITE_OPTIONS['init_command'] += 'PRAGMA max_page_count={pages};'\n"
         "DATABASES['default']['OPTIONS'] = SQLITE_OPTIONS\n"
     )
-    site.environment |= {"DJANGO_SETTINGS_MODULE": "full_disk_settings", "PYTHONPATH": str(site.folder)}
-    _printed, complained = site.run("import_tickets", str(inbox), fails=True)
+    installation.environment |= {"DJANGO_SETTINGS_MODULE": "full_disk_settings", "PYTHONPATH": str(installation.folder)}
+    _printed, complained = installation.run("import_tickets", str(inbox), fails=True)
     assert "database or disk is full" in complained
     assert "mend it, then run again" in complained
     assert "Traceback" not in complained
-    site.environment.pop("DJANGO_SETTINGS_MODULE")
-    printed, _complained = site.run("import_tickets", str(inbox))
+    installation.environment.pop("DJANGO_SETTINGS_MODULE")
+    printed, _complained = installation.run("import_tickets", str(inbox))
     assert "300 stored" in printed
-    assert site.states() == {"new": 300}
+    assert installation.states() == {"new": 300}
 
 
 def free_port() -> int:
@@ -108,15 +108,15 @@ def answers(port: int) -> bool:
         return False
 
 
-def test_serving_starts_and_stops_everything(site: Installation, inbox: Path) -> None:
+def test_serving_starts_and_stops_everything(installation: Installation, inbox: Path) -> None:
     port = free_port()
     with OpenAIServer() as server:
-        site.use(server)
-        serving = site.start("serve", "--port", str(port))
+        installation.use(server)
+        serving = installation.start("serve", "--port", str(port))
         wait_until(lambda: answers(port))
-        site.run("import_tickets", str(inbox))
-        wait_until(lambda: site.states() == {"auto_accepted": 300})
-        _printed, complained = site.run("serve", "--port", str(port), fails=True)
+        installation.run("import_tickets", str(inbox))
+        wait_until(lambda: installation.states() == {"auto_accepted": 300})
+        _printed, complained = installation.run("serve", "--port", str(port), fails=True)
         assert "choose another with --port" in complained
         serving.send_signal(signal.SIGINT)
         printed, _complained = serving.communicate(timeout=40)
@@ -128,25 +128,25 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_worker_that_dies_is_started_again(site: Installation, inbox: Path) -> None:
+def test_a_worker_that_dies_is_started_again(installation: Installation, inbox: Path) -> None:
     port = free_port()
     with OpenAIServer() as server:
-        site.use(server)
-        serving = site.start("serve", "--port", str(port))
+        installation.use(server)
+        serving = installation.start("serve", "--port", str(port))
         wait_until(lambda: answers(port))
         for child in children(serving.pid):
             if "work" in Path(f"/proc/{child}/cmdline").read_text().split("\0"):
                 os.kill(child, signal.SIGKILL)
-        site.run("import_tickets", str(inbox))
-        wait_until(lambda: site.states() == {"auto_accepted": 300})
+        installation.run("import_tickets", str(inbox))
+        wait_until(lambda: installation.states() == {"auto_accepted": 300})
         serving.send_signal(signal.SIGTERM)
         _printed, complained = serving.communicate(timeout=40)
     assert "The worker process ended unexpectedly and was started again." in complained
 
 
-def test_nothing_is_left_running_when_the_supervisor_is_killed(site: Installation) -> None:
+def test_nothing_is_left_running_when_the_supervisor_is_killed(installation: Installation) -> None:
     port = free_port()
-    serving = site.start("serve", "--port", str(port))
+    serving = installation.start("serve", "--port", str(port))
     wait_until(lambda: answers(port))
     left = children(serving.pid)
     serving.kill()
@@ -184,16 +184,16 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
         ("TICKETCLF_WORKER_THREADS", "0", "at least 1"),
     ],
 )
-def test_a_misspelt_setting_stops_the_start(site: Installation, variable: str, value: str, said: str) -> None:
-    site.environment[variable] = value
-    _printed, complained = site.run("check", fails=True)
+def test_a_misspelt_setting_stops_the_start(installation: Installation, variable: str, value: str, said: str) -> None:
+    installation.environment[variable] = value
+    _printed, complained = installation.run("check", fails=True)
     assert said in complained
 
 
-def test_an_unanswering_model_is_exact_in_ping(site: Installation) -> None:
-    _printed, complained = site.run("ping", "llama-3.3-70b", fails=True)
+def test_an_unanswering_model_is_exact_in_ping(installation: Installation) -> None:
+    _printed, complained = installation.run("ping", "llama-3.3-70b", fails=True)
     assert "No answer from llama-3.3-70b" in complained
     with OpenAIServer([answer()], required_key="other") as server:
-        site.use(server)
-        printed, _complained = site.run("ping", "local", fails=True)
+        installation.use(server)
+        printed, _complained = installation.run("ping", "local", fails=True)
     assert "wrong_key: 401" in printed

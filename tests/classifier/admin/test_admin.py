@@ -31,21 +31,21 @@ PAGES = ["category", "sentiment", "provider", "languagemodel", "ticket", *RECORD
 
 
 @pytest.fixture
-def site(client: Client, admin: User) -> Client:
+def admin_client(client: Client, admin: User) -> Client:
     client.force_login(admin)
     return client
 
 
-def act(site: Client, model: str, action: str, *objects: Any, **values: Any) -> str:
+def act(admin_client: Client, model: str, action: str, *objects: Any, **values: Any) -> str:
     """Run an admin action on rows of a list; the text of the page that follows."""
     data = {"action": action, "_selected_action": [row.pk for row in objects]} | values
-    response = site.post(reverse(f"admin:classifier_{model}_changelist"), data, follow=True)
+    response = admin_client.post(reverse(f"admin:classifier_{model}_changelist"), data, follow=True)
     assert response.status_code == 200
     return response.content.decode()
 
 
-def page(site: Client, model: str, name: str = "changelist", *args: object) -> str:
-    response = site.get(reverse(f"admin:classifier_{model}_{name}", args=args))
+def page(admin_client: Client, model: str, name: str = "changelist", *args: object) -> str:
+    response = admin_client.get(reverse(f"admin:classifier_{model}_{name}", args=args))
     assert response.status_code == 200
     return response.content.decode()
 
@@ -66,20 +66,20 @@ def make_rows(numbers: range) -> None:
 
 
 @pytest.mark.parametrize("model", PAGES)
-def test_a_list_costs_the_same_at_3_and_at_30_rows(site: Client, model: str) -> None:
+def test_a_list_costs_the_same_at_3_and_at_30_rows(admin_client: Client, model: str) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
-            page(site, model)
+            page(admin_client, model)
         return len(queries)
 
     make_rows(range(3))
-    page(site, model)
+    page(admin_client, model)
     few = cost()
     make_rows(range(3, 30))
     assert cost() == few
 
 
-def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(site: Client) -> None:
+def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(admin_client: Client) -> None:
     make_rows(range(8))
     one, many = make_prediction(make_ticket()).ticket, make_ticket()
     for language_model in LanguageModel.objects.all():
@@ -87,35 +87,41 @@ def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(site: Clien
 
     def cost(ticket: Ticket) -> int:
         with CaptureQueriesContext(connection) as queries:
-            page(site, "ticket", "change", ticket.pk)
+            page(admin_client, "ticket", "change", ticket.pk)
         return len(queries)
 
     cost(one)
     assert cost(one) == cost(many)
 
 
-def test_a_list_counts_no_further_than_a_person_pages(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_list_counts_no_further_than_a_person_pages(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BoundedPaginator, "MOST", 20)
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(25)])
-    assert "20 tickets" in page(site, "ticket")
+    assert "20 tickets" in page(admin_client, "ticket")
 
 
 @pytest.mark.parametrize("model", RECORDS)
-def test_records_are_read_and_never_changed(site: Client, model: str) -> None:
+def test_records_are_read_and_never_changed(admin_client: Client, model: str) -> None:
     make_rows(range(1))
     row = {name: LanguageModel._meta.apps.get_model("classifier", name) for name in RECORDS}[model].objects.first()
-    page(site, model, "change", row.pk)
+    page(admin_client, model, "change", row.pk)
     for name, args in [("add", []), ("change", [row.pk]), ("delete", [row.pk])]:
-        assert site.post(reverse(f"admin:classifier_{model}_{name}", args=args), {"post": "yes"}).status_code == 403
+        assert (
+            admin_client.post(reverse(f"admin:classifier_{model}_{name}", args=args), {"post": "yes"}).status_code
+            == 403
+        )
 
 
 @pytest.mark.parametrize("model", KEPT)
-def test_the_history_is_shown_and_takes_nothing_back(site: Client, model: str) -> None:
+def test_the_history_is_shown_and_takes_nothing_back(admin_client: Client, model: str) -> None:
     row = LanguageModel._meta.apps.get_model("classifier", model).objects.first()
     version = row.history.earliest().pk
-    page(site, model, "history", row.pk)
-    assert 'value="Revert"' not in page(site, model, "simple_history", row.pk, version)
-    assert site.post(reverse(f"admin:classifier_{model}_simple_history", args=[row.pk, version])).status_code == 403
+    page(admin_client, model, "history", row.pk)
+    assert 'value="Revert"' not in page(admin_client, model, "simple_history", row.pk, version)
+    assert (
+        admin_client.post(reverse(f"admin:classifier_{model}_simple_history", args=[row.pk, version])).status_code
+        == 403
+    )
 
 
 def test_a_stranger_sees_nothing(client: Client, tom: User) -> None:
@@ -136,151 +142,153 @@ def test_who_may_only_look_can_do_nothing(client: Client) -> None:
     assert Category.objects.active().filter(name="Billing").exists()
 
 
-def test_merging_asks_where_to_and_says_what_moves(site: Client) -> None:
+def test_merging_asks_where_to_and_says_what_moves(admin_client: Client) -> None:
     billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
     make_prediction(make_ticket(), category=billing)
-    asked = act(site, "category", "merge", billing)
+    asked = act(admin_client, "category", "merge", billing)
     assert "1 prediction<" in asked
     assert " style=" not in asked
     assert "<script>" not in asked
-    assert "Billing is merged into General" in act(site, "category", "merge", billing, into=general.pk)
+    assert "Billing is merged into General" in act(admin_client, "category", "merge", billing, into=general.pk)
     billing.refresh_from_db()
     assert billing.merged_into == general
 
 
-def test_merging_offers_full_names_for_two_may_share_the_last_part(site: Client) -> None:
+def test_merging_offers_full_names_for_two_may_share_the_last_part(admin_client: Client) -> None:
     for name in ("Technical", "Account"):
         Category.objects.create(name="Other", parent=Category.objects.get(name=name))
-    asked = act(site, "category", "merge", Category.objects.get(name="Billing"))
+    asked = act(admin_client, "category", "merge", Category.objects.get(name="Billing"))
     assert "Technical &gt; Other" in asked
     assert "Account &gt; Other" in asked
 
 
-def test_several_are_merged_at_once_and_who_cannot_be_says_why(site: Client) -> None:
+def test_several_are_merged_at_once_and_who_cannot_be_says_why(admin_client: Client) -> None:
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     child = Category.objects.create(name="Refunds", parent=billing)
-    done = act(site, "category", "merge", billing, technical, into=child.pk)
+    done = act(admin_client, "category", "merge", billing, technical, into=child.pk)
     assert "Technical is merged into Refunds" in done
     assert "Refunds stands below Billing" in done
     assert Category.objects.active().filter(name="Billing").exists()
 
 
-def test_sentiments_merge_on_the_same_page(site: Client) -> None:
+def test_sentiments_merge_on_the_same_page(admin_client: Client) -> None:
     neutral, negative = Sentiment.objects.get(name="Neutral"), Sentiment.objects.get(name="Negative")
-    assert "Neutral is merged into Negative" in act(site, "sentiment", "merge", neutral, into=negative.pk)
+    assert "Neutral is merged into Negative" in act(admin_client, "sentiment", "merge", neutral, into=negative.pk)
 
 
-def test_a_label_is_retired_and_restored_by_actions_alone(site: Client) -> None:
+def test_a_label_is_retired_and_restored_by_actions_alone(admin_client: Client) -> None:
     billing = Category.objects.get(name="Billing")
-    assert "Billing is retired" in act(site, "category", "retire", billing)
-    assert "Billing is in use again" in act(site, "category", "restore", billing)
+    assert "Billing is retired" in act(admin_client, "category", "retire", billing)
+    assert "Billing is in use again" in act(admin_client, "category", "restore", billing)
     values = {"name": "Billing", "description": "", "examples": "", "position": 1, "parent": "", "retired": "on"}
-    site.post(reverse("admin:classifier_category_change", args=[billing.pk]), values)
+    admin_client.post(reverse("admin:classifier_category_change", args=[billing.pk]), values)
     assert Category.objects.active().filter(name="Billing").exists()
 
 
-def test_a_merged_label_is_not_brought_back_through_its_history(site: Client) -> None:
+def test_a_merged_label_is_not_brought_back_through_its_history(admin_client: Client) -> None:
     billing = Category.objects.get(name="Billing")
     version = billing.history.earliest().pk
     label_changes.merge(billing, Category.objects.get(name="General"))
     values = {"name": "Billing", "description": "", "examples": "", "position": 1, "parent": ""}
-    site.post(reverse("admin:classifier_category_simple_history", args=[billing.pk, version]), values)
+    admin_client.post(reverse("admin:classifier_category_simple_history", args=[billing.pk, version]), values)
     assert not Category.objects.active().filter(name="Billing").exists()
 
 
-def test_a_category_is_not_put_below_a_retired_one(site: Client) -> None:
+def test_a_category_is_not_put_below_a_retired_one(admin_client: Client) -> None:
     parent = Category.objects.create(name="Old")
     label_changes.retire(parent)
     values = {"name": "Billing", "description": "", "examples": "", "position": 9, "parent": parent.pk}
-    response = site.post(reverse("admin:classifier_category_add"), values)
+    response = admin_client.post(reverse("admin:classifier_category_add"), values)
     assert "Old is retired; restore it first" in response.content.decode()
     assert Category.objects.filter(name="Billing").count() == 1
 
 
-def test_the_list_is_a_tree_however_long(site: Client) -> None:
+def test_the_list_is_a_tree_however_long(admin_client: Client) -> None:
     parents = [Category.objects.create(name=f"P{number}", position=9) for number in range(110)]
     Category.objects.bulk_create(Category(name="C", parent=parent, position=500) for parent in parents)
-    content = page(site, "category")
+    content = page(admin_client, "category")
     places = [content.index(f">{name}<") for name in ("P0", "P0 &gt; C", "P109", "P109 &gt; C", "P99 &gt; C")]
     assert places == sorted(places)
 
 
-def test_a_refusal_is_a_sentence(site: Client) -> None:
+def test_a_refusal_is_a_sentence(admin_client: Client) -> None:
     everything = Category.objects.all()
-    assert "is the last one" in act(site, "category", "retire", *everything)
+    assert "is the last one" in act(admin_client, "category", "retire", *everything)
     assert Category.objects.active().count() == 1
 
 
-def test_a_label_in_use_has_no_delete_page(site: Client) -> None:
+def test_a_label_in_use_has_no_delete_page(admin_client: Client) -> None:
     used, unused = Category.objects.all()[:2]
     make_prediction(make_ticket(), category=used)
-    assert site.get(reverse("admin:classifier_category_delete", args=[used.pk])).status_code == 403
-    assert site.get(reverse("admin:classifier_category_delete", args=[unused.pk])).status_code == 200
-    assert "1 prediction; it can be retired or merged, not deleted." in page(site, "category", "change", used.pk)
+    assert admin_client.get(reverse("admin:classifier_category_delete", args=[used.pk])).status_code == 403
+    assert admin_client.get(reverse("admin:classifier_category_delete", args=[unused.pk])).status_code == 200
+    assert "1 prediction; it can be retired or merged, not deleted." in page(
+        admin_client, "category", "change", used.pk
+    )
 
 
-def test_a_selection_of_labels_is_not_deleted(site: Client) -> None:
-    assert 'value="delete_selected"' not in page(site, "category")
-    act(site, "category", "delete_selected", *Category.objects.all(), post="yes")
+def test_a_selection_of_labels_is_not_deleted(admin_client: Client) -> None:
+    assert 'value="delete_selected"' not in page(admin_client, "category")
+    act(admin_client, "category", "delete_selected", *Category.objects.all(), post="yes")
     assert Category.objects.count() == 4
 
 
-def test_changes_of_the_taxonomy_are_in_the_history(site: Client, admin: User) -> None:
+def test_changes_of_the_taxonomy_are_in_the_history(admin_client: Client, admin: User) -> None:
     billing = Category.objects.get(name="Billing")
     values = {"name": "Payments", "description": "Money.", "examples": "", "position": 1, "parent": ""}
-    response = site.post(reverse("admin:classifier_category_change", args=[billing.pk]), values, follow=True)
+    response = admin_client.post(reverse("admin:classifier_category_change", args=[billing.pk]), values, follow=True)
     assert "under a new contract" in response.content.decode()
     record = billing.history.latest()
     assert (record.name, record.history_user) == ("Payments", admin)
-    assert site.get(reverse("admin:classifier_category_history", args=[billing.pk])).status_code == 200
+    assert admin_client.get(reverse("admin:classifier_category_history", args=[billing.pk])).status_code == 200
 
 
-def test_a_name_twice_under_one_parent_is_a_field_error(site: Client) -> None:
+def test_a_name_twice_under_one_parent_is_a_field_error(admin_client: Client) -> None:
     values = {"name": "Billing", "description": "", "examples": "", "position": 9, "parent": ""}
-    response = site.post(reverse("admin:classifier_category_add"), values)
+    response = admin_client.post(reverse("admin:classifier_category_add"), values)
     assert "There is a category of this name here already" in response.content.decode()
 
 
-def test_the_key_of_a_provider_is_named_and_never_shown(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_key_of_a_provider_is_named_and_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     page = reverse("admin:classifier_provider_changelist")
-    assert "missing OXLO_API_KEY" in site.get(page).content.decode()
+    assert "missing OXLO_API_KEY" in admin_client.get(page).content.decode()
     monkeypatch.setenv("OXLO_API_KEY", "sk-very-secret")
-    content = site.get(page).content.decode()
+    content = admin_client.get(page).content.decode()
     assert "missing OXLO_API_KEY" not in content
     assert "sk-very-secret" not in content
 
 
-def test_the_page_of_a_provider_says_what_it_cost_today(site: Client) -> None:
+def test_the_page_of_a_provider_says_what_it_cost_today(admin_client: Client) -> None:
     provider = Provider.objects.get(name="OpenAI")
     Spend.objects.create(provider=provider, day=timezone.now().date(), cost="1.25")
     Spend.objects.create(provider=provider, day="2020-01-01", cost="7")
-    content = page(site, "provider", "change", provider.pk)
+    content = page(admin_client, "provider", "change", provider.pk)
     assert "1.2500" in content
     assert "missing OPENAI_API_KEY" in content
-    assert "1.2500" in page(site, "provider")
+    assert "1.2500" in page(admin_client, "provider")
 
 
-def test_an_endpoint_without_url_is_refused(site: Client) -> None:
+def test_an_endpoint_without_url_is_refused(admin_client: Client) -> None:
     provider = Provider.objects.get(name="OpenAI")
     values = {"name": "OpenAI", "base_url": "", "api_key_env": "OPENAI_API_KEY"}
-    response = site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    response = admin_client.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
     assert "An endpoint needs a base URL" in response.content.decode()
 
 
-def test_the_model_that_stands_in_for_missing_keys_stays(site: Client) -> None:
+def test_the_model_that_stands_in_for_missing_keys_stays(admin_client: Client) -> None:
     language_model = LanguageModel.objects.zero_shot()
     Gate.objects.update(second_opinion=None)
     assert (
-        site.post(
+        admin_client.post(
             reverse("admin:classifier_languagemodel_delete", args=[language_model.pk]), {"post": "yes"}
         ).status_code
         == 403
     )
     data = {"action": "delete_selected", "_selected_action": [language_model.pk], "post": "yes"}
-    assert site.post(reverse("admin:classifier_languagemodel_changelist"), data).status_code == 403
+    assert admin_client.post(reverse("admin:classifier_languagemodel_changelist"), data).status_code == 403
     values = {"name": "moved", "kind": "chat", "base_url": "http://127.0.0.1:9/v1", "api_key_env": ""}
-    site.post(reverse("admin:classifier_provider_change", args=[language_model.provider_id]), values)
-    site.post(
+    admin_client.post(reverse("admin:classifier_provider_change", args=[language_model.provider_id]), values)
+    admin_client.post(
         reverse("admin:classifier_languagemodel_change", args=[language_model.pk]),
         language_model_values(language_model, provider=1),
     )
@@ -300,50 +308,50 @@ def language_model_values(language_model: LanguageModel, **values: object) -> di
     return {name: "" if value is None else value for name, value in (sent | values).items()}
 
 
-def test_another_model_has_the_json_mode_found_out_again(site: Client) -> None:
+def test_another_model_has_the_json_mode_found_out_again(admin_client: Client) -> None:
     language_model = LanguageModel.objects.get(name="qwen-3-32b")
     language_model.remember(JsonMode.OBJECT)
     where = reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
-    site.post(where, language_model_values(language_model, timeout=12.5))
+    admin_client.post(where, language_model_values(language_model, timeout=12.5))
     language_model.refresh_from_db()
     assert (language_model.timeout, language_model.json_mode) == (12.5, "json_object")
-    site.post(where, language_model_values(language_model, name="qwen-4"))
+    admin_client.post(where, language_model_values(language_model, name="qwen-4"))
     language_model.refresh_from_db()
     assert (language_model.name, language_model.json_mode) == ("qwen-4", "unknown")
 
 
-def test_a_key_typed_in_place_of_its_variable_is_refused(site: Client) -> None:
+def test_a_key_typed_in_place_of_its_variable_is_refused(admin_client: Client) -> None:
     provider = Provider.objects.get(name="OpenAI")
     values = {"name": "OpenAI", "kind": "chat", "base_url": provider.base_url, "api_key_env": "sk-abc123"}
-    response = site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    response = admin_client.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
     assert "not the secret itself" in response.content.decode()
 
 
-def test_another_base_url_has_the_json_mode_found_out_again(site: Client) -> None:
+def test_another_base_url_has_the_json_mode_found_out_again(admin_client: Client) -> None:
     provider = Provider.objects.get(name="Local server")
     provider.language_models.update(json_mode="json_object")
     values = {"name": provider.name, "kind": "chat", "base_url": "http://127.0.0.1:9999/v1", "api_key_env": ""}
-    site.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
+    admin_client.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
     assert provider.language_models.get().json_mode == "unknown"
 
 
-def test_the_second_opinion_comes_from_another_family(site: Client) -> None:
+def test_the_second_opinion_comes_from_another_family(admin_client: Client) -> None:
     primary = LanguageModel.objects.get(name="llama-3.3-70b")
     values = DECIDES | {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
-    response = site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    response = admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert "another family" in response.content.decode()
     values["second_opinion"] = LanguageModel.objects.get(name="qwen-3-32b").pk
-    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert Gate.current().threshold == 0.9
 
 
-def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Client, admin: User) -> None:
+def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(admin_client: Client, admin: User) -> None:
     embedded, primary = LanguageModel.objects.zero_shot(), LanguageModel.objects.get(name="llama-3.3-70b")
     where = reverse("admin:classifier_gate_change", args=[1])
     values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
-    refused = site.post(where, values | {"front_threshold": 0.9}).content.decode()
+    refused = admin_client.post(where, values | {"front_threshold": 0.9}).content.decode()
     assert "another one than the primary" in refused
-    site.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
+    admin_client.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
     gate = Gate.current()
     assert (gate.front, gate.front_threshold) == (embedded, 0.9)
     record = gate.history.latest()
@@ -351,22 +359,22 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(site: Clie
 
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
-def test_a_threshold_in_front_outside_0_1_is_refused(site: Client, threshold: str) -> None:
+def test_a_threshold_in_front_outside_0_1_is_refused(admin_client: Client, threshold: str) -> None:
     values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "second_opinion": "", "threshold": 0.85}
-    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
+    admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
     assert Gate.current().front_threshold == 0.95
 
 
-def test_the_gate_says_why_the_model_in_front_is_not_asked(site: Client) -> None:
+def test_the_gate_says_why_the_model_in_front_is_not_asked(admin_client: Client) -> None:
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
-    assert "none: it has learned nothing yet" in page(site, "gate", "change", 1)
+    assert "none: it has learned nothing yet" in page(admin_client, "gate", "change", 1)
     Gate.objects.update(front=LanguageModel.objects.get(name="qwen-3-32b"))
-    assert "none: OXLO_API_KEY is missing" in page(site, "gate", "change", 1)
+    assert "none: OXLO_API_KEY is missing" in page(admin_client, "gate", "change", 1)
 
 
-def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(site: Client) -> None:
-    endpoint = page(site, "languagemodel", "change", LanguageModel.objects.get(name="qwen-3-32b").pk)
-    embedded = page(site, "languagemodel", "change", LanguageModel.objects.zero_shot().pk)
+def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(admin_client: Client) -> None:
+    endpoint = page(admin_client, "languagemodel", "change", LanguageModel.objects.get(name="qwen-3-32b").pk)
+    embedded = page(admin_client, "languagemodel", "change", LanguageModel.objects.zero_shot().pk)
     assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
     assert ('name="examples"' in embedded, 'name="learning"' in embedded) == (False, True)
 
@@ -380,110 +388,114 @@ def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(si
     ],
 )
 def test_a_new_model_that_mixes_both_up_is_refused(
-    site: Client, provider: str, values: dict[str, object], refusal: str
+    admin_client: Client, provider: str, values: dict[str, object], refusal: str
 ) -> None:
     sent = language_model_values(LanguageModel.objects.get(name="qwen-3-32b"), name="new", **values)
     sent["provider"] = Provider.objects.get(name__startswith=provider).pk
-    content = site.post(reverse("admin:classifier_languagemodel_add"), sent).content.decode()
+    content = admin_client.post(reverse("admin:classifier_languagemodel_add"), sent).content.decode()
     assert refusal in content
     assert not LanguageModel.objects.filter(name="new").exists()
 
 
-def test_the_gate_is_one_row_that_says_who_is_in_charge(site: Client) -> None:
-    response = site.get(reverse("admin:classifier_gate_changelist"), follow=True)
+def test_the_gate_is_one_row_that_says_who_is_in_charge(admin_client: Client) -> None:
+    response = admin_client.get(reverse("admin:classifier_gate_changelist"), follow=True)
     content = response.content.decode()
     assert response.redirect_chain == [(reverse("admin:classifier_gate_change", args=[1]), 302)]
     assert "No key in OXLO_API_KEY: the embedded model answers in place of llama-3.3-70b" in content
     assert "none: no key in OXLO_API_KEY for kimi-k2.6" in content
-    assert site.get(reverse("admin:classifier_gate_add")).status_code == 403
-    assert site.post(reverse("admin:classifier_gate_delete", args=[1]), {"post": "yes"}).status_code == 403
+    assert admin_client.get(reverse("admin:classifier_gate_add")).status_code == 403
+    assert admin_client.post(reverse("admin:classifier_gate_delete", args=[1]), {"post": "yes"}).status_code == 403
 
 
-def test_the_gate_names_both_models_once_their_keys_are_set(site: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_gate_names_both_models_once_their_keys_are_set(
+    admin_client: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("OXLO_API_KEY", "sk-very-secret")
-    content = page(site, "gate", "change", 1)
+    content = page(admin_client, "gate", "change", 1)
     assert '<div class="readonly">llama-3.3-70b</div>' in content
     assert '<div class="readonly">kimi-k2.6</div>' in content
 
 
-def test_an_embedded_gate_lacks_nothing(site: Client, embedded_gate: Gate) -> None:
-    content = page(site, "gate", "change", 1)
+def test_an_embedded_gate_lacks_nothing(admin_client: Client, embedded_gate: Gate) -> None:
+    content = page(admin_client, "gate", "change", 1)
     assert f'<div class="readonly">{embedded_gate.primary}</div>' in content
     assert '<div class="readonly">none chosen</div>' in content
     assert "No key in" not in content
 
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high"])
-def test_a_threshold_outside_0_1_is_refused(site: Client, threshold: str) -> None:
+def test_a_threshold_outside_0_1_is_refused(admin_client: Client, threshold: str) -> None:
     values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "second_opinion": "", "front_threshold": 0.95}
-    site.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
+    admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values | {"threshold": threshold})
     assert Gate.current().threshold == 0.85
 
 
-def test_pinging_shows_the_latency_or_the_exact_error(site: Client, primary: Callable[..., LanguageModel]) -> None:
+def test_pinging_shows_the_latency_or_the_exact_error(
+    admin_client: Client, primary: Callable[..., LanguageModel]
+) -> None:
     with OpenAIServer() as server:
         language_model = primary(server)
-        assert "First: ok" in act(site, "languagemodel", "ping", language_model)
+        assert "First: ok" in act(admin_client, "languagemodel", "ping", language_model)
     with OpenAIServer([error(401, "bad key")]) as server:
         Provider.objects.filter(pk=language_model.provider_id).update(base_url=server.base_url)
-        assert "wrong_key: 401" in act(site, "languagemodel", "ping", language_model)
+        assert "wrong_key: 401" in act(admin_client, "languagemodel", "ping", language_model)
 
 
-def test_pinging_without_a_key_names_the_variable(site: Client) -> None:
+def test_pinging_without_a_key_names_the_variable(admin_client: Client) -> None:
     assert (
         "OXLO_API_KEY"
-        in act(site, "languagemodel", "ping", LanguageModel.objects.get(name="kimi-k2.6")).split("no_key")[1]
+        in act(admin_client, "languagemodel", "ping", LanguageModel.objects.get(name="kimi-k2.6")).split("no_key")[1]
     )
 
 
-def test_the_embedded_model_can_be_pinged(site: Client) -> None:
+def test_the_embedded_model_can_be_pinged(admin_client: Client) -> None:
     language_model = LanguageModel.objects.zero_shot()
-    assert f"{capfirst(language_model.name)}: ok, " in act(site, "languagemodel", "ping", language_model)
+    assert f"{capfirst(language_model.name)}: ok, " in act(admin_client, "languagemodel", "ping", language_model)
 
 
-def add_ticket(site: Client, text: str, **values: str) -> Any:
+def add_ticket(admin_client: Client, text: str, **values: str) -> Any:
     sent = {"text": text, "source": "app", "received_at_0": "2026-01-01", "received_at_1": "10:00:00"} | values
-    return site.post(reverse("admin:classifier_ticket_add"), sent)
+    return admin_client.post(reverse("admin:classifier_ticket_add"), sent)
 
 
 @pytest.mark.parametrize(
     "text", ["", "   \n ", "x" * (LONGEST_TICKET + 1), "nul \0 byte"], ids=["empty", "blank", "too long", "nul"]
 )
-def test_a_text_that_is_no_ticket_is_a_field_error(site: Client, text: str) -> None:
-    response = add_ticket(site, text)
+def test_a_text_that_is_no_ticket_is_a_field_error(admin_client: Client, text: str) -> None:
+    response = add_ticket(admin_client, text)
     assert list(response.context["adminform"].errors) == ["text"]
     assert not Ticket.objects.exists()
 
 
-def test_a_ticket_added_is_new_whatever_the_form_says(site: Client) -> None:
-    add_ticket(site, "first line\r\nsecond", external_id="X-1", customer="kim", state="settled")
-    add_ticket(site, "no external id")
-    add_ticket(site, "again no external id")
+def test_a_ticket_added_is_new_whatever_the_form_says(admin_client: Client) -> None:
+    add_ticket(admin_client, "first line\r\nsecond", external_id="X-1", customer="kim", state="settled")
+    add_ticket(admin_client, "no external id")
+    add_ticket(admin_client, "again no external id")
     first, *others = Ticket.objects.order_by("pk")
     assert (first.text, first.external_id, first.state) == ("first line\nsecond", "X-1", "new")
     assert [ticket.external_id for ticket in others] == [None, None]
 
 
-def test_a_second_ticket_of_one_external_id_is_refused(site: Client) -> None:
-    add_ticket(site, "first", external_id="X-1")
-    assert add_ticket(site, "second", external_id="X-1").status_code == 200
+def test_a_second_ticket_of_one_external_id_is_refused(admin_client: Client) -> None:
+    add_ticket(admin_client, "first", external_id="X-1")
+    assert add_ticket(admin_client, "second", external_id="X-1").status_code == 200
     assert Ticket.objects.get().text == "first"
 
 
-def test_the_page_of_a_ticket_tells_what_was_said_of_it(site: Client) -> None:
+def test_the_page_of_a_ticket_tells_what_was_said_of_it(admin_client: Client) -> None:
     prediction = make_prediction(make_ticket(), reasoning="It speaks of money.")
     make_verdict(prediction)
     asked = {"ticket": prediction.ticket, "language_model": prediction.language_model, "contract": prediction.contract}
     Failure.objects.create(**asked, kind="timeout", detail="No answer in time.")
-    content = page(site, "ticket", "change", prediction.ticket_id)
+    content = page(admin_client, "ticket", "change", prediction.ticket_id)
     for part in ("It speaks of money.", "No answer in time.", "confident enough"):
         assert part in content
-    listed = page(site, "ticket")
+    listed = page(admin_client, "ticket")
     assert f"{prediction.category} | {prediction.sentiment} (0.90)" in listed
     assert "confident enough" in listed
 
 
-def test_a_stored_text_cannot_be_edited(site: Client) -> None:
+def test_a_stored_text_cannot_be_edited(admin_client: Client) -> None:
     ticket = make_ticket("as it came")
     values = {"text": "changed", "received_at_0": "2026-01-01", "received_at_1": "10:00:00", "channel": "chat"}
     empty = {
@@ -491,31 +503,31 @@ def test_a_stored_text_cannot_be_edited(site: Client) -> None:
         for name in ("predictions", "failures", "verdicts")
         for key in ("TOTAL_FORMS", "INITIAL_FORMS")
     }
-    site.post(reverse("admin:classifier_ticket_change", args=[ticket.pk]), values | empty)
+    admin_client.post(reverse("admin:classifier_ticket_change", args=[ticket.pk]), values | empty)
     ticket.refresh_from_db()
     assert (ticket.text, ticket.channel) == ("as it came", "chat")
 
 
-def test_tickets_are_classified_again(site: Client) -> None:
+def test_tickets_are_classified_again(admin_client: Client) -> None:
     ticket = make_ticket()
     Ticket.objects.update(state="needs_review")
-    assert "1 ticket will be classified again" in act(site, "ticket", "classify_again", ticket)
+    assert "1 ticket will be classified again" in act(admin_client, "ticket", "classify_again", ticket)
     ticket.refresh_from_db()
     assert ticket.state == "new"
 
 
-def test_a_ticket_found_by_its_text_external_id_or_customer(site: Client) -> None:
+def test_a_ticket_found_by_its_text_external_id_or_customer(admin_client: Client) -> None:
     make_ticket("the printer smokes", external_id="X-1", customer="kim@example.org")
     make_ticket("all is well")
     for query in ("smokes", "X-1", "kim@example.org"):
-        content = site.get(reverse("admin:classifier_ticket_changelist"), {"q": query}).content.decode()
+        content = admin_client.get(reverse("admin:classifier_ticket_changelist"), {"q": query}).content.decode()
         assert "the printer smokes" in content
         assert "all is well" not in content
 
 
-def test_the_gates_mode_is_chosen_with_what_it_needs(site: Client) -> None:
+def test_the_gates_mode_is_chosen_with_what_it_needs(admin_client: Client) -> None:
     values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "threshold": 0.85, "front_threshold": 0.95}
     values |= {"mode": "score", "about": "category", "score_threshold": 0.9}
-    site.post(reverse("admin:classifier_gate_change", args=[1]), values)
+    admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values)
     gate = Gate.current()
     assert (gate.mode, gate.about, gate.score_threshold) == ("score", "category", 0.9)

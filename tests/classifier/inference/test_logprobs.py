@@ -287,24 +287,24 @@ class TestAskingForThem:
 
 
 @pytest.mark.django_db
+@pytest.mark.usefixtures("catalogue")
 class TestInTheAdmin:
-    @pytest.fixture
-    def site(self, client: Client, admin: Any, catalogue: None) -> Client:
-        client.force_login(admin)
-        return client
+    def change(self, admin_client: Client, language_model: LanguageModel) -> str:
+        return admin_client.get(
+            reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
+        ).content.decode()
 
-    def change(self, site: Client, language_model: LanguageModel) -> str:
-        return site.get(reverse("admin:classifier_languagemodel_change", args=[language_model.pk])).content.decode()
-
-    def test_only_endpoints_are_offered_it(self, site: Client) -> None:
-        assert 'name="logprobs"' in self.change(site, LanguageModel.objects.get(name="qwen-3-32b"))
-        assert 'name="logprobs"' not in self.change(site, LanguageModel.objects.zero_shot())
+    def test_only_endpoints_are_offered_it(self, admin_client: Client) -> None:
+        assert 'name="logprobs"' in self.change(admin_client, LanguageModel.objects.get(name="qwen-3-32b"))
+        assert 'name="logprobs"' not in self.change(admin_client, LanguageModel.objects.zero_shot())
 
     @pytest.mark.parametrize(("provider", "made"), [("Oxlo", True), ("Embedded", False)])
-    def test_a_new_model_is_asked_only_behind_an_endpoint(self, site: Client, provider: str, made: bool) -> None:
+    def test_a_new_model_is_asked_only_behind_an_endpoint(
+        self, admin_client: Client, provider: str, made: bool
+    ) -> None:
         values = {"provider": Provider.objects.get(name__startswith=provider).pk, "name": "new", "family": "f"}
         values |= {"extra": "{}", "timeout": 30, "max_in_flight": 4, "examples": 0, "json_mode": "unknown"}
         values |= {"price_per_request": 0, "price_input": 0, "price_output": 0, "logprobs": "on"}
-        content = site.post(reverse("admin:classifier_languagemodel_add"), values).content.decode()
+        content = admin_client.post(reverse("admin:classifier_languagemodel_add"), values).content.decode()
         assert LanguageModel.objects.filter(name="new", logprobs=True).exists() is made
         assert ("Only endpoints are asked for log-probabilities." in content) is not made

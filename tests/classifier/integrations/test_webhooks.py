@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import User
 from django.db import connection
 from django.test import Client
 from django.test.utils import CaptureQueriesContext
@@ -225,7 +224,7 @@ def test_who_is_gone_is_told_nothing_any_more() -> None:
         assert not happens()
 
 
-def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receiver, site: Client) -> None:
+def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receiver, admin_client: Client) -> None:
     receiver.answers[0] = Reply(status=500)
     make_webhook(receiver)
     happens()
@@ -236,9 +235,9 @@ def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receive
         tries += 1
     assert tries == 12
     receiver.answers = [Reply(status=200)]
-    replay(site)
+    replay(admin_client)
     deliver()
-    replay(site)
+    replay(admin_client)
     deliver()
     assert Delivery.objects.get().state == Delivery.State.DELIVERED
     assert len(receiver.got) == 14, "also what was delivered"
@@ -367,37 +366,31 @@ def test_what_is_old_is_forgotten(receiver: Receiver) -> None:
     assert Event.objects.count() == Delivery.objects.count() == 1
 
 
-@pytest.fixture
-def site(client: Client, admin: User) -> Client:
-    client.force_login(admin)
-    return client
-
-
-def replay(site: Client) -> None:
+def replay(admin_client: Client) -> None:
     values = {"action": "replay", "_selected_action": [row.pk for row in Delivery.objects.all()]}
-    assert site.post(reverse("admin:classifier_delivery_changelist"), values, follow=True).status_code == 200
+    assert admin_client.post(reverse("admin:classifier_delivery_changelist"), values, follow=True).status_code == 200
 
 
-def test_a_test_event_is_sent_from_the_admin(receiver: Receiver, site: Client) -> None:
+def test_a_test_event_is_sent_from_the_admin(receiver: Receiver, admin_client: Client) -> None:
     webhook = make_webhook(receiver, kinds=[])
     values = {"action": "send_test", "_selected_action": [webhook.pk]}
-    site.post(reverse("admin:classifier_webhook_changelist"), values, follow=True)
+    admin_client.post(reverse("admin:classifier_webhook_changelist"), values, follow=True)
     deliver()
     assert receiver.got[0].json["type"] == "webhook.test"
     assert verified(receiver.got[0])
 
 
-def test_the_admin_makes_a_webhook_and_refuses_one_inside(site: Client, settings: Settings) -> None:
+def test_the_admin_makes_a_webhook_and_refuses_one_inside(admin_client: Client, settings: Settings) -> None:
     add = reverse("admin:classifier_webhook_add")
     values = {"name": "CRM", "url": "http://127.0.0.1:9/x", "secret_env": "HOOK_SECRET", "kinds": ["ticket.decided"]}
     values["active"] = "on"
     settings.INTERNAL_HOSTS = []
-    assert "TICKETCLF_INTERNAL_HOSTS" in site.post(add, values).content.decode()
+    assert "TICKETCLF_INTERNAL_HOSTS" in admin_client.post(add, values).content.decode()
     settings.INTERNAL_HOSTS = ["127.0.0.1"]
-    assert "not the secret itself" in site.post(add, values | {"secret_env": SECRET}).content.decode()
-    own = site.post(add, values | {"secret_env": "TICKETCLF_SECRET_KEY"}).content.decode()
+    assert "not the secret itself" in admin_client.post(add, values | {"secret_env": SECRET}).content.decode()
+    own = admin_client.post(add, values | {"secret_env": "TICKETCLF_SECRET_KEY"}).content.decode()
     assert "is of this installation itself" in own
-    assert site.post(add, values).status_code == 302
+    assert admin_client.post(add, values).status_code == 302
     assert Webhook.objects.get().kinds == ["ticket.decided"]
 
 
@@ -414,19 +407,19 @@ def make_rows(number: int) -> None:
 
 
 @pytest.mark.parametrize("model", ["webhook", "helpdesk", "mailbox", "delivery", "writeback", "event"])
-def test_lists_in_the_admin_show_no_secret_and_cost_the_same_however_long(site: Client, model: str) -> None:
+def test_lists_in_the_admin_show_no_secret_and_cost_the_same_however_long(admin_client: Client, model: str) -> None:
     make_rows(1)
-    site.get(reverse(f"admin:classifier_{model}_changelist"))
+    admin_client.get(reverse(f"admin:classifier_{model}_changelist"))
     counts = []
     for _more in range(2):
         with CaptureQueriesContext(connection) as asked:
-            page = site.get(reverse(f"admin:classifier_{model}_changelist")).content.decode()
+            page = admin_client.get(reverse(f"admin:classifier_{model}_changelist")).content.decode()
         counts.append(len(asked))
         assert SECRET not in page
         make_rows(4)
     assert counts[0] == counts[1]
     (one,) = apps.get_model("classifier", model)._default_manager.all()[:1]
-    assert site.get(reverse(f"admin:classifier_{model}_change", args=[one.pk])).status_code == 200
+    assert admin_client.get(reverse(f"admin:classifier_{model}_change", args=[one.pk])).status_code == 200
     if model == "mailbox":
         assert "missing NO_SUCH_VARIABLE" in page
 

@@ -110,7 +110,7 @@ def models(catalogue: None) -> Callable[[ExitStack, Case], list[LanguageModel]]:
 
 @pytest.mark.parametrize("name", CASES)
 def test_a_text_gets_the_same_answer_stored_or_not(
-    lead: Caller, models: Callable[[ExitStack, Case], list[LanguageModel]], name: str
+    lead_api: Caller, models: Callable[[ExitStack, Case], list[LanguageModel]], name: str
 ) -> None:
     case, category, reason = CASES[name]
     make_example("The export does nothing when I press the button.", category="Technical")
@@ -118,9 +118,9 @@ def test_a_text_gets_the_same_answer_stored_or_not(
     nearest_examples.invalidate_index()
     with ExitStack() as stack:
         models(stack, case)
-        (unstored,) = lead.post("/classify", {"text": case.text, "store": False}).json()["results"]
+        (unstored,) = lead_api.post("/classify", {"text": case.text, "store": False}).json()["results"]
         assert not Ticket.objects.exists()
-        (stored,) = lead.post("/classify", {"text": case.text}).json()["results"]
+        (stored,) = lead_api.post("/classify", {"text": case.text}).json()["results"]
     assert {key: unstored[key] for key in COMPARED} == {key: stored[key] for key in COMPARED}
     assert (stored["category"], stored["review_reason"]) == (category, reason)
     verdict = Verdict.objects.get()

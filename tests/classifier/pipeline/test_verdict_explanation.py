@@ -26,9 +26,9 @@ def words(client: Client, ticket: Ticket) -> str:
     return html.unescape(" ".join(re.sub(r"<[^>]*>", " ", content).split()))
 
 
-def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead: Client, ana: User) -> None:
+def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead_client: Client, ana: User) -> None:
     certified(ana)
-    said = words(lead, passing(20)[0])
+    said = words(lead_client, passing(20)[0])
     assert "Why did this ticket pass unseen?" in said
     assert "A certificate of" in said
     assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
@@ -38,49 +38,49 @@ def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead: Client, 
     assert "Second family, category: the same label." in said
 
 
-def test_a_certificate_that_ended_since_is_still_the_one_of_that_time(lead: Client, ana: User) -> None:
+def test_a_certificate_that_ended_since_is_still_the_one_of_that_time(lead_client: Client, ana: User) -> None:
     certificate = certified(ana)
     ticket = passing(20)[0]
     certificates.end(certificate, Certificate.End.CHANGED)
-    assert "was in force" in words(lead, ticket)
+    assert "was in force" in words(lead_client, ticket)
 
 
-def test_nothing_was_certified_yet_says_so(lead: Client) -> None:
+def test_nothing_was_certified_yet_says_so(lead_client: Client) -> None:
     certify()
     make_grid()
     ticket = next(one for one in arrive(*[UNSURE] * 20) if not one.verdicts.get().audit_draw.audited)
-    said = words(lead, ticket)
+    said = words(lead_client, ticket)
     assert "Why did this ticket not pass unseen?" in said
     assert "Threshold then nothing was certified yet" in said
     assert "not certified yet nothing was certified yet" in said, "the history says so too"
 
 
-def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead: Client) -> None:
+def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead_client: Client) -> None:
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
     Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted")
     Verdict.objects.update(threshold=0.85)
-    said = words(lead, ticket)
+    said = words(lead_client, ticket)
     assert "What decided fixed threshold on the stated confidence Threshold then 0.85 Stated confidence 0.90" in said
 
 
-def test_a_sealed_ticket_tells_nothing(lead: Client, ana: User) -> None:
+def test_a_sealed_ticket_tells_nothing(lead_client: Client, ana: User) -> None:
     certified(ana)
     arrive(*[SURE] * 30)
     sealed = open_audits()[0].ticket
-    said = words(lead, sealed)
+    said = words(lead_client, sealed)
     assert "Why" not in said
     assert "Probability" not in said
     assert verdict_explanation.of(Ticket.objects.get(pk=sealed.pk)) is None
 
 
-def test_an_audited_ticket_tells_it_once_people_have_answered(lead: Client, ana: User) -> None:
+def test_an_audited_ticket_tells_it_once_people_have_answered(lead_client: Client, ana: User) -> None:
     certified(ana)
     arrive(*[SURE] * 30)
     assignment = open_audits()[0]
     said = assignment.ticket.predictions.get()
     answer(assignment, ana, said.category.name, said.sentiment.name)
-    told = words(lead, assignment.ticket)
+    told = words(lead_client, assignment.ticket)
     assert "Why might this ticket have passed unseen?" in told
     assert re.search(r"Lot for an audit drawn: 0\.\d{3} is below its probability of", told)
 
@@ -92,7 +92,7 @@ def test_agents_are_not_told(client: Client, ana: User) -> None:
     assert "Why did" not in words(client, ticket)
 
 
-def test_a_ticket_without_an_answer_has_nothing_to_tell(lead: Client) -> None:
+def test_a_ticket_without_an_answer_has_nothing_to_tell(lead_client: Client) -> None:
     configure_review()
     assert verdict_explanation.of(make_ticket()) is None
     (assignment,) = hold(make_ticket())
@@ -100,6 +100,6 @@ def test_a_ticket_without_an_answer_has_nothing_to_tell(lead: Client) -> None:
 
 
 @pytest.mark.parametrize("mode", list(Mode))
-def test_the_page_of_the_models_says_what_decides(lead: Client, mode: Mode) -> None:
+def test_the_page_of_the_models_says_what_decides(lead_client: Client, mode: Mode) -> None:
     Gate.objects.update(mode=mode)
-    assert str(mode.label).capitalize() in lead.get("/models/").content.decode()
+    assert str(mode.label).capitalize() in lead_client.get("/models/").content.decode()

@@ -19,12 +19,6 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 
 @pytest.fixture
-def site(client: Client, admin: User) -> Client:
-    client.force_login(admin)
-    return client
-
-
-@pytest.fixture
 def draft(catalogue: None, admin: User) -> Draft:
     return drafts.begin("Finer billing", admin)
 
@@ -33,8 +27,8 @@ def address(name: str, *args: object) -> str:
     return reverse(f"admin:classifier_draft_{name}", args=args)
 
 
-def page(site: Client, draft: Draft) -> str:
-    response = site.get(address("change", draft.pk))
+def page(admin_client: Client, draft: Draft) -> str:
+    response = admin_client.get(address("change", draft.pk))
     assert response.status_code == 200
     return response.content.decode()
 
@@ -59,21 +53,21 @@ def sent(draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values
     return form
 
 
-def save(site: Client, draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values: Any) -> str:
+def save(admin_client: Client, draft: Draft, labels: dict[str, dict[str, Any]] | None = None, **values: Any) -> str:
     where = address("change", draft.pk)
-    response = site.post(where, sent(draft, labels, **values) | {"_continue": "Save"}, follow=True)
+    response = admin_client.post(where, sent(draft, labels, **values) | {"_continue": "Save"}, follow=True)
     assert response.status_code == 200
     draft.refresh_from_db()
     return response.content.decode()
 
 
-def publish(site: Client, draft: Draft) -> Any:
-    return site.post(address("publish", draft.pk), follow=True)
+def publish(admin_client: Client, draft: Draft) -> Any:
+    return admin_client.post(address("publish", draft.pk), follow=True)
 
 
-def test_adding_copies_the_taxonomy_and_leads_to_its_page(site: Client, admin: User) -> None:
+def test_adding_copies_the_taxonomy_and_leads_to_its_page(admin_client: Client, admin: User) -> None:
     Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
-    response = site.post(address("add"), {"name": "Next"}, follow=True)
+    response = admin_client.post(address("add"), {"name": "Next"}, follow=True)
     draft = Draft.objects.get()
     assert response.redirect_chain == [(address("change", draft.pk), 302)]
     assert (draft.name, draft.created_by, draft.labels.count()) == ("Next", admin, 8)
@@ -83,26 +77,26 @@ def test_adding_copies_the_taxonomy_and_leads_to_its_page(site: Client, admin: U
     assert "publishing changes nothing yet" in content
 
 
-def test_adding_asks_for_a_name_of_its_own_and_for_a_taxonomy(site: Client, draft: Draft) -> None:
-    assert "already exists" in site.post(address("add"), {"name": draft.name}).content.decode()
+def test_adding_asks_for_a_name_of_its_own_and_for_a_taxonomy(admin_client: Client, draft: Draft) -> None:
+    assert "already exists" in admin_client.post(address("add"), {"name": draft.name}).content.decode()
     draft.labels.all().delete()
     Category.objects.all().delete()
-    refused = site.post(address("add"), {"name": "Another"})
+    refused = admin_client.post(address("add"), {"name": "Another"})
     assert "needs at least one active category" in refused.content.decode()
     assert Draft.objects.count() == 1
 
 
-def test_the_page_shows_the_built_in_instructions_and_nothing_inline(site: Client, draft: Draft) -> None:
-    content = page(site, draft)
+def test_the_page_shows_the_built_in_instructions_and_nothing_inline(admin_client: Client, draft: Draft) -> None:
+    content = page(admin_client, draft)
     assert escape("Answer with one JSON object that has exactly these keys:") in content
     assert " style=" not in content
     assert "<script>" not in content
 
 
-def test_labels_are_edited_added_and_dropped_on_one_page(site: Client, draft: Draft) -> None:
+def test_labels_are_edited_added_and_dropped_on_one_page(admin_client: Client, draft: Draft) -> None:
     parent = draft.labels.get(name="Billing").pk
     content = save(
-        site,
+        admin_client,
         draft,
         {
             "Billing": {"name": "Payments", "description": "All about\r\nmoney."},
@@ -133,74 +127,76 @@ def test_labels_are_edited_added_and_dropped_on_one_page(site: Client, draft: Dr
     }
 
 
-def test_saving_a_page_as_it_is_changes_nothing(site: Client, draft: Draft) -> None:
-    assert "publishing changes nothing yet" in save(site, draft)
+def test_saving_a_page_as_it_is_changes_nothing(admin_client: Client, draft: Draft) -> None:
+    assert "publishing changes nothing yet" in save(admin_client, draft)
     assert drafts.contract_of(draft) == ContractVersion.objects.in_force()
 
 
-def test_names_are_exchanged_in_one_go(site: Client, draft: Draft) -> None:
-    content = save(site, draft, {"Billing": {"name": "General"}, "General": {"name": "Billing"}})
+def test_names_are_exchanged_in_one_go(admin_client: Client, draft: Draft) -> None:
+    content = save(admin_client, draft, {"Billing": {"name": "General"}, "General": {"name": "Billing"}})
     assert "Billing is renamed: General." in content
     assert "General is renamed: Billing." in content
 
 
-def test_a_dropped_label_gives_up_its_name_in_the_same_go(site: Client, draft: Draft) -> None:
-    save(site, draft, {"Billing": {"dropped": "on"}, "General": {"name": "Billing"}})
+def test_a_dropped_label_gives_up_its_name_in_the_same_go(admin_client: Client, draft: Draft) -> None:
+    save(admin_client, draft, {"Billing": {"dropped": "on"}, "General": {"name": "Billing"}})
     assert draft.labels.filter(name="Billing").count() == 2
 
 
 @pytest.mark.parametrize("axis", ["category", "sentiment"])
-def test_a_name_twice_in_one_place_is_a_field_error(site: Client, draft: Draft, axis: str) -> None:
+def test_a_name_twice_in_one_place_is_a_field_error(admin_client: Client, draft: Draft, axis: str) -> None:
     name = {"category": "Billing", "sentiment": "Neutral"}[axis]
     other = {"category": "General", "sentiment": "Positive"}[axis]
-    assert "There is a label of this name here already" in save(site, draft, {other: {"name": name}})
+    assert "There is a label of this name here already" in save(admin_client, draft, {other: {"name": name}})
     assert draft.labels.filter(name=other).exists()
 
 
 @pytest.mark.parametrize("name", ["A > B", " ", "two\nlines", "x" * 81])
-def test_a_name_that_is_none_is_refused(site: Client, draft: Draft, name: str) -> None:
-    content = save(site, draft, {"Billing": {"name": name}})
+def test_a_name_that_is_none_is_refused(admin_client: Client, draft: Draft, name: str) -> None:
+    content = save(admin_client, draft, {"Billing": {"name": name}})
     assert "Please correct the error" in content
     assert draft.labels.filter(name="Billing").exists()
 
 
-def test_a_parent_is_one_of_the_same_draft(site: Client, draft: Draft) -> None:
+def test_a_parent_is_one_of_the_same_draft(admin_client: Client, draft: Draft) -> None:
     other = drafts.begin("Another", None)
     for parent in (other.labels.get(name="General").pk, draft.labels.get(name="Billing").pk, "x", 10**30):
-        assert "Please correct the error" in save(site, draft, {"Billing": {"parent": parent}})
+        assert "Please correct the error" in save(admin_client, draft, {"Billing": {"parent": parent}})
     assert "Billing is moved: General &gt; Billing." in save(
-        site, draft, {"Billing": {"parent": draft.labels.get(name="General").pk}}
+        admin_client, draft, {"Billing": {"parent": draft.labels.get(name="General").pk}}
     )
 
 
-def test_a_row_of_another_draft_is_not_touched(site: Client, draft: Draft) -> None:
+def test_a_row_of_another_draft_is_not_touched(admin_client: Client, draft: Draft) -> None:
     other = drafts.begin("Another", None)
     form = sent(draft, {"Billing": {"name": "Payments"}})
     foreign = other.labels.get(name="Billing").pk
     form = {key: foreign if re.fullmatch(r"labels-0-id", key) else value for key, value in form.items()}
-    site.post(address("change", draft.pk), form)
+    admin_client.post(address("change", draft.pk), form)
     assert other.labels.filter(name="Billing").exists()
 
 
-def test_a_circle_is_told_and_not_published(site: Client, draft: Draft) -> None:
+def test_a_circle_is_told_and_not_published(admin_client: Client, draft: Draft) -> None:
     rows = {name: draft.labels.get(name=name).pk for name in ("Billing", "General")}
-    content = save(site, draft, {"Billing": {"parent": rows["General"]}, "General": {"parent": rows["Billing"]}})
+    content = save(
+        admin_client, draft, {"Billing": {"parent": rows["General"]}, "General": {"parent": rows["Billing"]}}
+    )
     assert "This draft cannot be published as it is" in content
     assert "Billing cannot stand below itself." in content
-    publish(site, draft)
+    publish(admin_client, draft)
     draft.refresh_from_db()
     assert draft.published_at is None
 
 
-def test_publishing_lists_the_changes_and_asks_first(site: Client, draft: Draft, admin: User) -> None:
-    save(site, draft, {"Billing": {"name": "Payments"}}, instructions="Label it.")
-    assert address("publish", draft.pk) in page(site, draft)
-    asked = site.get(address("publish", draft.pk)).content.decode()
+def test_publishing_lists_the_changes_and_asks_first(admin_client: Client, draft: Draft, admin: User) -> None:
+    save(admin_client, draft, {"Billing": {"name": "Payments"}}, instructions="Label it.")
+    assert address("publish", draft.pk) in page(admin_client, draft)
+    asked = admin_client.get(address("publish", draft.pk)).content.decode()
     assert "Billing is renamed: Payments." in asked
     assert '<input type="submit" value="Publish">' in asked
     assert " style=" not in asked
     assert Category.objects.filter(name="Billing").exists()
-    done = publish(site, draft).content.decode()
+    done = publish(admin_client, draft).content.decode()
     assert "Finer billing is published." in done
     assert "under a new contract" in done
     record = Category.objects.get(name="Payments").history.latest()
@@ -208,13 +204,13 @@ def test_publishing_lists_the_changes_and_asks_first(site: Client, draft: Draft,
     assert Gate.current().instructions == "Label it."
 
 
-def test_what_changed_since_stands_in_place_of_the_question(site: Client, draft: Draft) -> None:
-    save(site, draft, {"Billing": {"name": "Payments"}})
+def test_what_changed_since_stands_in_place_of_the_question(admin_client: Client, draft: Draft) -> None:
+    save(admin_client, draft, {"Billing": {"name": "Payments"}})
     label_changes.retire(Category.objects.get(name="Billing"))
     for content in (
-        page(site, draft),
-        site.get(address("publish", draft.pk)).content.decode(),
-        publish(site, draft).content.decode(),
+        page(admin_client, draft),
+        admin_client.get(address("publish", draft.pk)).content.decode(),
+        publish(admin_client, draft).content.decode(),
     ):
         assert "The taxonomy or the instructions changed since this draft began." in content
         assert "Billing is retired." in content
@@ -226,58 +222,60 @@ def test_what_changed_since_stands_in_place_of_the_question(site: Client, draft:
     assert draft.published_at is None
 
 
-def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(site: Client, draft: Draft, admin: User) -> None:
-    save(site, draft, {"Billing": {"name": "Payments"}})
-    assert address("restart", draft.pk) not in page(site, draft)
+def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(
+    admin_client: Client, draft: Draft, admin: User
+) -> None:
+    save(admin_client, draft, {"Billing": {"name": "Payments"}})
+    assert address("restart", draft.pk) not in page(admin_client, draft)
     label_changes.retire(Category.objects.get(name="Technical"))
-    response = site.post(address("restart", draft.pk), follow=True)
+    response = admin_client.post(address("restart", draft.pk), follow=True)
     again = Draft.objects.get(name="Finer billing (2)")
     assert response.redirect_chain == [(address("change", again.pk), 302)]
     assert again.created_by == admin
     assert "publishing changes nothing yet" in response.content.decode()
-    assert "Billing is renamed: Payments." in page(site, draft)
-    assert site.get(address("restart", draft.pk)).status_code == 405
+    assert "Billing is renamed: Payments." in page(admin_client, draft)
+    assert admin_client.get(address("restart", draft.pk)).status_code == 405
 
 
-def test_a_draft_without_sentiments_is_told(site: Client, draft: Draft) -> None:
+def test_a_draft_without_sentiments_is_told(admin_client: Client, draft: Draft) -> None:
     every = {name: {"dropped": "on"} for name in Sentiment.objects.values_list("name", flat=True)}
-    assert "at least one category and one sentiment" in save(site, draft, every)
+    assert "at least one category and one sentiment" in save(admin_client, draft, every)
 
 
-def test_a_published_draft_is_to_be_read(site: Client, draft: Draft) -> None:
-    save(site, draft, {"Billing": {"name": "Payments"}})
+def test_a_published_draft_is_to_be_read(admin_client: Client, draft: Draft) -> None:
+    save(admin_client, draft, {"Billing": {"name": "Payments"}})
     form = sent(draft)
-    publish(site, draft)
-    content = page(site, draft)
+    publish(admin_client, draft)
+    content = page(admin_client, draft)
     assert "Publishing has changed this:" in content
     assert "Billing is renamed: Payments." in content
     assert 'name="_save"' not in content
     assert address("publish", draft.pk) not in content
-    assert site.post(address("change", draft.pk), form).status_code == 403
-    assert site.post(address("delete", draft.pk), {"post": "yes"}).status_code == 403
+    assert admin_client.post(address("change", draft.pk), form).status_code == 403
+    assert admin_client.post(address("delete", draft.pk), {"post": "yes"}).status_code == 403
     # Asking again is no harm.
-    assert publish(site, draft).status_code == 200
+    assert publish(admin_client, draft).status_code == 200
     assert Category.objects.get(name="Payments").history.count() == 2
 
 
-def test_a_draft_may_be_deleted_and_takes_nothing_with_it(site: Client, draft: Draft) -> None:
-    assert site.post(address("delete", draft.pk), {"post": "yes"}).status_code == 302
+def test_a_draft_may_be_deleted_and_takes_nothing_with_it(admin_client: Client, draft: Draft) -> None:
+    assert admin_client.post(address("delete", draft.pk), {"post": "yes"}).status_code == 302
     assert not Draft.objects.exists()
     assert Category.objects.active().count() == 4
 
 
-def test_a_label_merged_while_a_draft_holds_both(site: Client, draft: Draft) -> None:
+def test_a_label_merged_while_a_draft_holds_both(admin_client: Client, draft: Draft) -> None:
     billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
     data = {"action": "merge", "_selected_action": [billing.pk], "into": general.pk}
-    merged = site.post(reverse("admin:classifier_category_changelist"), data, follow=True).content.decode()
+    merged = admin_client.post(reverse("admin:classifier_category_changelist"), data, follow=True).content.decode()
     assert "Billing is merged into General" in merged
-    assert "Billing is retired." in page(site, draft)
+    assert "Billing is retired." in page(admin_client, draft)
 
 
-def test_the_page_offers_to_measure_the_draft(site: Client, draft: Draft) -> None:
-    assert f'{reverse("review:benchmark")}?draft={draft.pk}"' in page(site, draft)
+def test_the_page_offers_to_measure_the_draft(admin_client: Client, draft: Draft) -> None:
+    assert f'{reverse("review:benchmark")}?draft={draft.pk}"' in page(admin_client, draft)
     drafts.publish(draft, None)
-    assert "?draft=" not in page(site, draft)
+    assert "?draft=" not in page(admin_client, draft)
 
 
 # Who may
@@ -324,30 +322,30 @@ def test_drafts_are_for_staff(client: Client, draft: Draft, lea: User) -> None:
     assert draft.published_at is None
 
 
-def test_there_is_nothing_to_publish_of_no_draft(site: Client) -> None:
-    assert site.get(address("publish", 99)).status_code == 404
+def test_there_is_nothing_to_publish_of_no_draft(admin_client: Client) -> None:
+    assert admin_client.get(address("publish", 99)).status_code == 404
 
 
 # What it costs
 
 
-def test_the_page_costs_the_same_at_4_and_at_40_categories(site: Client, draft: Draft) -> None:
+def test_the_page_costs_the_same_at_4_and_at_40_categories(admin_client: Client, draft: Draft) -> None:
     def cost(of: Draft) -> int:
         with CaptureQueriesContext(connection) as queries:
-            page(site, of)
+            page(admin_client, of)
         return len(queries)
 
-    page(site, draft)
+    page(admin_client, draft)
     few = cost(draft)
     parent = Category.objects.get(name="Billing")
     Category.objects.bulk_create(Category(name=f"C{number}", parent=parent) for number in range(36))
     assert cost(drafts.begin("Many", draft.created_by)) == few
 
 
-def test_the_list_costs_the_same_at_2_and_at_20_drafts(site: Client, admin: User) -> None:
+def test_the_list_costs_the_same_at_2_and_at_20_drafts(admin_client: Client, admin: User) -> None:
     def cost() -> int:
         with CaptureQueriesContext(connection) as queries:
-            site.get(address("changelist"))
+            admin_client.get(address("changelist"))
         return len(queries)
 
     for number in range(2):

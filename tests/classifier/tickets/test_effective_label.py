@@ -60,23 +60,23 @@ def sent(receiver: Receiver) -> list[str]:
 
 
 def test_webhooks_help_desks_and_the_api_name_the_full_path(
-    held: Ticket, others: dict[str, Category], receiver: Receiver, lead: Caller, ana: User
+    held: Ticket, others: dict[str, Category], receiver: Receiver, lead_api: Caller, ana: User
 ) -> None:
     assert sent(receiver) == ["Billing > Other"] * 2
-    assert lead.get(f"/tickets/{held.pk}").json()["label"]["category"] == "Billing > Other"
-    assert lead.get(f"/tickets/{held.pk}/predictions").json()["items"][0]["category"] == "Billing > Other"
+    assert lead_api.get(f"/tickets/{held.pk}").json()["label"]["category"] == "Billing > Other"
+    assert lead_api.get(f"/tickets/{held.pk}/predictions").json()["items"][0]["category"] == "Billing > Other"
     label = Label(others["Technical"], Sentiment.objects.get(name="Neutral"))
     decisions.decide(held.assignments.get(), ana, label, key=uuid4())
     assert sent(receiver) == ["Technical > Other"] * 2
-    (row,) = lead.get("/tickets").json()["items"]
+    (row,) = lead_api.get("/tickets").json()["items"]
     assert (row["label"]["category"], row["label"]["by"]) == ("Technical > Other", "people")
-    assert lead.get("/decisions").json()["items"][0]["category"] == "Technical > Other"
+    assert lead_api.get("/decisions").json()["items"][0]["category"] == "Technical > Other"
 
 
-def test_classifying_at_once_names_the_full_path(others: dict[str, Category], lead: Caller, tmp_path: Path) -> None:
+def test_classifying_at_once_names_the_full_path(others: dict[str, Category], lead_api: Caller, tmp_path: Path) -> None:
     with OpenAIServer([answer("Technical > Other")]) as server:
         Gate.objects.update(primary=make_language_model(server, name="first", family="first"), second_opinion=None)
-        (unstored,) = lead.post("/classify", {"text": "Hello?", "store": False}).json()["results"]
+        (unstored,) = lead_api.post("/classify", {"text": "Hello?", "store": False}).json()["results"]
         path, printed = tmp_path / "texts.txt", StringIO()
         path.write_text("Hello?\n")
         call_command("classify", str(path), json=True, stdout=printed)

@@ -18,7 +18,7 @@ CHARGED, TWICE, AGAIN = [13, 20], [21, 26], [34, 41]
 
 
 @pytest.fixture
-def agent(client: Client, ana: User) -> Client:
+def agent_client(client: Client, ana: User) -> Client:
     configure_review()
     client.force_login(ana)
     return client
@@ -34,40 +34,40 @@ def other_language_model() -> LanguageModel:
     return LanguageModel.objects.exclude(pk=LanguageModel.objects.zero_shot().pk)[0]
 
 
-def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent: Client) -> None:
+def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     make_prediction(ticket, language_model=other_language_model(), words=[[9, 12]])
     hold(ticket, words=[TWICE, CHARGED, AGAIN])
-    about, _history = parts(agent, ticket)
+    about, _history = parts(agent_client, ticket)
     assert (
         "&lt;b&gt;I&lt;/b&gt; was <mark>charged</mark> <mark>twice</mark>, again <mark>charged</mark>.</div>" in about
     )
     assert f"the words that carried the answer of {LanguageModel.objects.zero_shot()}" in about
 
 
-def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent: Client) -> None:
+def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket)
-    page = "".join(parts(agent, ticket))
+    page = "".join(parts(agent_client, ticket))
     assert "<mark>" not in page
     assert "carried" not in page
 
 
-def test_each_prediction_of_the_history_shows_its_own_words_once(agent: Client) -> None:
+def test_each_prediction_of_the_history_shows_its_own_words_once(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket, words=[CHARGED, TWICE, AGAIN])
     make_prediction(ticket, language_model=other_language_model(), words=[[0, 3]])
-    _about, history = parts(agent, ticket)
+    _about, history = parts(agent_client, ticket)
     told = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
     assert [words for words in told if words] == [["charged", "twice"], ["&lt;b&gt;"]]
 
 
-def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent: Client) -> None:
+def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent_client: Client) -> None:
     near, nearest, ticket = make_ticket("Near."), make_ticket("Nearest."), make_ticket(TEXT)
     examples = [make_example("Nearest.", ticket=nearest), make_example("Imported."), make_example("Near.", ticket=near)]
     itself = make_example(TEXT, ticket=ticket)
     hold(ticket, near=[itself.pk, *(example.pk for example in examples), 999_999])
-    _about, history = parts(agent, ticket)
+    _about, history = parts(agent_client, ticket)
     (told,) = re.findall(r"Nearest labelled tickets: (.*?)</p>", history)
     assert re.findall(r'<a href="(.*?)">(.*?)</a>', told) == [
         (nearest.get_absolute_url(), f"#{nearest.pk}"),
@@ -75,7 +75,7 @@ def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent: Client) -
     ]
 
 
-def test_the_nearest_of_all_predictions_cost_one_query(agent: Client, django_assert_num_queries: Any) -> None:
+def test_the_nearest_of_all_predictions_cost_one_query(agent_client: Client, django_assert_num_queries: Any) -> None:
     near = [make_example(f"Near {number}.", ticket=make_ticket(f"Near {number}.")) for number in range(3)]
     plain, grounded = make_ticket(TEXT), make_ticket(f"{TEXT} Again.")
     language_models = list(LanguageModel.objects.all()[:3])
@@ -84,36 +84,36 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent: Client, django_ass
         make_prediction(grounded, language_model=language_model, near=[example.pk], words=[CHARGED])
     # Session, person, the ticket, its verdicts, four of its history, gate.
     with django_assert_num_queries(11):
-        parts(agent, plain)
+        parts(agent_client, plain)
     with django_assert_num_queries(12):
-        assert parts(agent, grounded)[1].count("Nearest labelled tickets") == 3
+        assert parts(agent_client, grounded)[1].count("Nearest labelled tickets") == 3
 
 
-def test_the_version_of_the_specialist_that_answered_is_told(agent: Client) -> None:
+def test_the_version_of_the_specialist_that_answered_is_told(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     version = make_version()
     hold(ticket, version=version)
     make_prediction(ticket, language_model=other_language_model())
-    _about, history = parts(agent, ticket)
+    _about, history = parts(agent_client, ticket)
     assert history.count("of the specialist") == 1
     assert f"version {version.pk} of the specialist" in history
 
 
-def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent: Client) -> None:
+def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent_client: Client) -> None:
     configure_review(blind_share=1)
     near = make_ticket("Near.")
     ticket = make_ticket(TEXT)
     version = make_version()
     hold(ticket, words=[CHARGED], near=[make_example("Near.", ticket=near).pk], version=version)
-    page = "".join(parts(agent, ticket))
+    page = "".join(parts(agent_client, ticket))
     for secret in ("<mark>", "carried", "Nearest", near.get_absolute_url(), "of the specialist"):
         assert secret not in page, secret
 
 
-def test_what_is_to_be_classified_again_is_marked_no_more(agent: Client) -> None:
+def test_what_is_to_be_classified_again_is_marked_no_more(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket, words=[CHARGED], category=Category.objects.get(name="Billing"))
     label_changes.classify_again(Ticket.objects.all())
-    about, history = parts(agent, ticket)
+    about, history = parts(agent_client, ticket)
     assert "<mark>" not in about
     assert "<mark>" in history

@@ -60,14 +60,14 @@ def test_of_a_sealed_ticket_no_page_tells_what_was_said(client: Client, sealed: 
             assert re.search("(?i)needs review: blind review", content)
 
 
-def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent: Client, sealed: Ticket) -> None:
-    content = page(agent, sealed.get_absolute_url())
+def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent_client: Client, sealed: Ticket) -> None:
+    content = page(agent_client, sealed.get_absolute_url())
     assert "so that nobody is swayed" in content
     history = content.split("<h2>History</h2>")[1]
     assert re.findall(r"<strong>(\w+)</strong>: an answer, hidden for now", history) == ["ben", "ana"]
 
 
-def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent: Client) -> None:
+def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent_client: Client) -> None:
     configure_review(blind_share=1)
     alike: dict[str, Any] = {"text": "The same.", "received_at": timezone.now()}
     (sure,) = hold(make_ticket(pk=1_001, **alike), confidence=0.84)
@@ -79,32 +79,32 @@ def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent: Client
     )
 
     def source(ticket: Ticket) -> str:
-        content = page(agent, ticket.get_absolute_url()).replace(str(ticket.pk), "")
+        content = page(agent_client, ticket.get_absolute_url()).replace(str(ticket.pk), "")
         return re.sub(r'name="csrfmiddlewaretoken" value="\w+"', "", content)
 
     assert source(sure.ticket) == source(torn.ticket)
 
 
-def test_a_settled_ticket_shows_what_people_say_not_the_model(agent: Client, ben: User) -> None:
+def test_a_settled_ticket_shows_what_people_say_not_the_model(agent_client: Client, ben: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket(), confidence=0.62)
     decided(assignment, ben, "Account")
-    row = page(agent, INBOX)
+    row = page(agent_client, INBOX)
     assert "Account</span>" in row
     assert "Negative</span>" in row
     assert "Billing" not in row
     assert "0.62" not in row
-    about, history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")
+    about, history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")
     assert "Account</span>" in about
     assert "Billing" not in about
     assert "Billing | Positive (0.62)" in history
 
 
-def test_a_seal_is_broken_once_everybody_has_answered(agent: Client, ben: User) -> None:
+def test_a_seal_is_broken_once_everybody_has_answered(agent_client: Client, ben: User) -> None:
     configure_review(blind_share=1)
     (assignment,) = hold(make_ticket(), confidence=0.62)
     decided(assignment, ben, "Account", note="An owner writes.")
-    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     for told in (
         "Billing | Positive (0.62)",
         "labelled",
@@ -117,14 +117,14 @@ def test_a_seal_is_broken_once_everybody_has_answered(agent: Client, ben: User) 
     assert "corrected" not in history
 
 
-def test_history_tells_who_decided_what_and_why(agent: Client, ana: User, ben: User, lea: User) -> None:
+def test_history_tells_who_decided_what_and_why(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     shown = Shown(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
     decisions.escalate(assignment, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
     decided(assignment, lea, "Account", shown=shown)
-    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
     for told in (
         "ana: skipped: I do not read this language",
@@ -134,34 +134,34 @@ def test_history_tells_who_decided_what_and_why(agent: Client, ana: User, ben: U
         assert told in plain, told
 
 
-def test_history_keeps_what_was_undone_and_marks_it(agent: Client, ben: User) -> None:
+def test_history_keeps_what_was_undone_and_marks_it(agent_client: Client, ben: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     decision = decided(assignment, ben, "Account")
     decisions.undo(decision, ben, key=uuid4())
-    history = page(agent, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
+    history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     assert re.search("<s>corrected.*Account.*</s>.*undone later", history)
     assert "undid the decision of" in history
 
 
-def test_a_long_history_costs_no_more_queries(agent: Client, ben: User, django_assert_num_queries: Any) -> None:
+def test_a_long_history_costs_no_more_queries(agent_client: Client, ben: User, django_assert_num_queries: Any) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     for _time in range(10):
         decisions.undo(decided(assignment, ben, "Account"), ben, key=uuid4())
     # Session, user, two of permissions, ticket, verdict with its answers, three of history, decisions, gate.
     with django_assert_num_queries(11):
-        assert page(agent, assignment.ticket.get_absolute_url()).count("undone later") == 10
+        assert page(agent_client, assignment.ticket.get_absolute_url()).count("undone later") == 10
 
 
-def test_a_ticket_in_review_can_be_taken_from_its_page(agent: Client, tom: User) -> None:
+def test_a_ticket_in_review_can_be_taken_from_its_page(agent_client: Client, tom: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     take = f'action="{reverse("review:take", args=[assignment.ticket_id])}"'
-    assert take in page(agent, assignment.ticket.get_absolute_url())
+    assert take in page(agent_client, assignment.ticket.get_absolute_url())
     tom.user_permissions.add(Permission.objects.get(codename="view_ticket"))
     decided(assignment, User.objects.get(username="ana"), "Account")
-    assert take not in page(agent, assignment.ticket.get_absolute_url())
-    agent.force_login(tom)
+    assert take not in page(agent_client, assignment.ticket.get_absolute_url())
+    agent_client.force_login(tom)
     (other,) = hold(make_ticket())
-    assert "Review this ticket" not in page(agent, other.ticket.get_absolute_url())
+    assert "Review this ticket" not in page(agent_client, other.ticket.get_absolute_url())

@@ -27,14 +27,14 @@ INBOX, NEW, MODELS = reverse("classifier:inbox"), reverse("classifier:new_ticket
 
 
 @pytest.fixture
-def agent(client: Client, ana: User) -> Client:
+def agent_client(client: Client, ana: User) -> Client:
     configure_review()
     client.force_login(ana)
     return client
 
 
-def page(agent: Client, url: str, **query: Any) -> str:
-    response = agent.get(url, query)
+def page(agent_client: Client, url: str, **query: Any) -> str:
+    response = agent_client.get(url, query)
     assert response.status_code == 200
     return response.content.decode()
 
@@ -53,50 +53,50 @@ def test_a_stranger_without_a_role_is_refused(client: Client, tom: User, url: st
 
 
 @pytest.mark.parametrize("url", [INBOX, MODELS, "/tickets/1/"])
-def test_pages_that_only_show_take_no_post(agent: Client, url: str) -> None:
-    assert agent.post(url).status_code == 405
+def test_pages_that_only_show_take_no_post(agent_client: Client, url: str) -> None:
+    assert agent_client.post(url).status_code == 405
 
 
-def test_an_empty_inbox_says_what_to_do(agent: Client) -> None:
-    assert "There is no ticket yet" in page(agent, INBOX)
+def test_an_empty_inbox_says_what_to_do(agent_client: Client) -> None:
+    assert "There is no ticket yet" in page(agent_client, INBOX)
 
 
-def test_every_page_says_which_key_is_missing(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_page_says_which_key_is_missing(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     ticket = make_ticket()
     for url in (INBOX, NEW, MODELS, ticket.get_absolute_url()):
-        assert "No key in OXLO_API_KEY: the embedded model answers" in page(agent, url)
+        assert "No key in OXLO_API_KEY: the embedded model answers" in page(agent_client, url)
     monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
-    content = page(agent, MODELS)
+    content = page(agent_client, MODELS)
     assert "the embedded model answers" not in content
     assert "sk-secret" not in content
 
 
-def test_before_the_catalogue_is_loaded_pages_say_what_to_run(agent: Client) -> None:
+def test_before_the_catalogue_is_loaded_pages_say_what_to_run(agent_client: Client) -> None:
     Gate.objects.all().delete()
-    assert "manage.py setup" in page(agent, INBOX)
+    assert "manage.py setup" in page(agent_client, INBOX)
 
 
-def test_tabs_show_one_state_each_with_their_numbers(agent: Client) -> None:
+def test_tabs_show_one_state_each_with_their_numbers(agent_client: Client) -> None:
     make_ticket("one that waits")
     Ticket.objects.filter(pk=make_ticket("one in review").pk).update(state="needs_review")
-    assert "one that waits" in page(agent, INBOX, state="new")
-    content = page(agent, INBOX, state="needs_review")
+    assert "one that waits" in page(agent_client, INBOX, state="new")
+    content = page(agent_client, INBOX, state="needs_review")
     assert "one in review" in content
     assert "one that waits" not in content
 
 
 @pytest.mark.parametrize("query", [{"state": "nonsense"}, {"before": "x"}, {"before": "9" * 40}, {"before": "-1"}])
-def test_a_mangled_address_shows_the_inbox(agent: Client, query: dict[str, str]) -> None:
+def test_a_mangled_address_shows_the_inbox(agent_client: Client, query: dict[str, str]) -> None:
     make_ticket("still here")
-    assert "still here" in page(agent, INBOX, **query)
+    assert "still here" in page(agent_client, INBOX, **query)
 
 
-def test_the_inbox_is_paged_by_key(agent: Client) -> None:
+def test_the_inbox_is_paged_by_key(agent_client: Client) -> None:
     tickets = Ticket.objects.bulk_create([Ticket(text=f"ticket no. {number}") for number in range(60)])
-    first = page(agent, INBOX)
+    first = page(agent_client, INBOX)
     assert "ticket no. 59" in first
     assert f"before={tickets[10].pk}" in first
-    second = page(agent, INBOX, before=str(tickets[10].pk))
+    second = page(agent_client, INBOX, before=str(tickets[10].pk))
     assert "ticket no. 9<" in second
     assert "Earlier tickets" not in second
 
@@ -110,48 +110,48 @@ def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
 
 @pytest.mark.parametrize("number", [10, 1_000])
 def test_the_inbox_costs_the_same_whatever_its_length(
-    agent: Client, number: int, django_assert_num_queries: Any
+    agent_client: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(number)])
     judged(*Ticket.objects.all()[:50], confidence=0.4)
     # Session, user, permissions, five counts, page, verdicts, gate.
     with django_assert_num_queries(12):
-        assert page(agent, INBOX).count("below the threshold") == min(number, 50)
+        assert page(agent_client, INBOX).count("below the threshold") == min(number, 50)
 
 
-def test_counting_stops_before_it_costs(agent: Client) -> None:
+def test_counting_stops_before_it_costs(agent_client: Client) -> None:
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(1_000)])
-    assert page(agent, INBOX).count(">999+<") == 2  # all, and new
+    assert page(agent_client, INBOX).count(">999+<") == 2  # all, and new
 
 
-def test_a_row_tells_label_confidence_reason_channel_and_age(agent: Client) -> None:
+def test_a_row_tells_label_confidence_reason_channel_and_age(agent_client: Client) -> None:
     ticket = make_ticket("torn", channel="phone", received_at=timezone.now() - timedelta(hours=3, minutes=20))
     judged(ticket, confidence=0.62)
-    content = page(agent, INBOX)
+    content = page(agent_client, INBOX)
     for told in ("Billing", "Positive", "0.62", "needs review: below the threshold", "phone", "3\xa0hours ago"):
         assert told in content, told
     assert f'datetime="{ticket.received_at.isoformat()}"' in content
 
 
-def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent: Client) -> None:
+def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent_client: Client) -> None:
     ticket = make_ticket()
     judged(ticket)
-    assert "0.90" in page(agent, INBOX)
+    assert "0.90" in page(agent_client, INBOX)
     label_changes.classify_again(Ticket.objects.all())
-    row = page(agent, INBOX)
+    row = page(agent_client, INBOX)
     assert "waiting to be classified" in row
     assert "0.90" not in row
-    content = page(agent, ticket.get_absolute_url())
+    content = page(agent_client, ticket.get_absolute_url())
     verdict, history = content.split("<h2>History</h2>")
     assert "waiting to be classified" in verdict
     assert "confident" not in verdict
     assert "confident enough" in history
 
 
-def test_a_stored_ticket_waits_for_no_model(agent: Client, primary: Any) -> None:
+def test_a_stored_ticket_waits_for_no_model(agent_client: Client, primary: Any) -> None:
     with OpenAIServer() as server:
         primary(server)
-        response = agent.post(NEW, {"text": "My printer smokes.", "external_id": ""}, follow=True)
+        response = agent_client.post(NEW, {"text": "My printer smokes.", "external_id": ""}, follow=True)
         assert server.requests == []
     ticket = Ticket.objects.get()
     assert (ticket.source, ticket.external_id, ticket.state) == ("app", None, "new")
@@ -168,23 +168,23 @@ def test_a_stored_ticket_waits_for_no_model(agent: Client, primary: Any) -> None
         ("x" * (LONGEST_TICKET + 1), "a ticket may have 1,048,576"),
     ],
 )
-def test_a_text_that_cannot_be_taken_is_told_why(agent: Client, text: str, said: str) -> None:
-    content = agent.post(NEW, {"text": text}).content.decode()
+def test_a_text_that_cannot_be_taken_is_told_why(agent_client: Client, text: str, said: str) -> None:
+    content = agent_client.post(NEW, {"text": text}).content.decode()
     assert said in content
     assert not Ticket.objects.exists()
 
 
-def test_a_megabyte_is_taken_and_shown_in_part(agent: Client) -> None:
-    agent.post(NEW, {"text": "x" * LONGEST_TICKET})
+def test_a_megabyte_is_taken_and_shown_in_part(agent_client: Client) -> None:
+    agent_client.post(NEW, {"text": "x" * LONGEST_TICKET})
     ticket = Ticket.objects.get()
     assert len(ticket.text) == LONGEST_TICKET
-    assert "Show the 1,028,576 characters that follow" in page(agent, ticket.get_absolute_url())
-    assert "x" * LONGEST_TICKET in page(agent, ticket.get_absolute_url(), whole="")
+    assert "Show the 1,028,576 characters that follow" in page(agent_client, ticket.get_absolute_url())
+    assert "x" * LONGEST_TICKET in page(agent_client, ticket.get_absolute_url(), whole="")
 
 
-def test_an_external_id_is_taken_once(agent: Client) -> None:
+def test_an_external_id_is_taken_once(agent_client: Client) -> None:
     first = make_ticket(external_id="A-1")
-    content = agent.post(NEW, {"text": "again", "external_id": "A-1"}).content.decode()
+    content = agent_client.post(NEW, {"text": "again", "external_id": "A-1"}).content.decode()
     assert "There is a ticket with this external id already" in content
     assert first.get_absolute_url() in content
     assert "again" in content
@@ -192,13 +192,13 @@ def test_an_external_id_is_taken_once(agent: Client) -> None:
 
 @pytest.mark.usefixtures("roles")
 @pytest.mark.django_db(transaction=True)
-def test_an_external_id_taken_at_this_moment_is_refused_too(agent: Client) -> None:
+def test_an_external_id_taken_at_this_moment_is_refused_too(agent_client: Client) -> None:
     def somebody_else_is_faster(**_signal: object) -> None:
         pre_save.disconnect(somebody_else_is_faster, sender=Ticket)
         make_ticket("the faster one", external_id="A-1")
 
     pre_save.connect(somebody_else_is_faster, sender=Ticket)
-    content = agent.post(NEW, {"text": "the slower one", "external_id": "A-1"}).content.decode()
+    content = agent_client.post(NEW, {"text": "the slower one", "external_id": "A-1"}).content.decode()
     assert Ticket.objects.get().text == "the faster one"
     assert Ticket.objects.get().get_absolute_url() in content
     assert "the slower one" in content
@@ -207,14 +207,14 @@ def test_an_external_id_taken_at_this_moment_is_refused_too(agent: Client) -> No
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="only SQLite lets a test fill its disk")
 @pytest.mark.usefixtures("roles")
 @pytest.mark.django_db(transaction=True)
-def test_a_full_disk_loses_no_text(agent: Client) -> None:
+def test_a_full_disk_loses_no_text(agent_client: Client) -> None:
     text = "Do not lose this. " * 5_000
     with connection.cursor() as cursor:
         cursor.execute("VACUUM")  # pages freed by earlier tests would still take the text
         pages = cursor.execute("PRAGMA page_count").fetchone()[0]
         cursor.execute(f"PRAGMA max_page_count = {pages}")
     try:
-        response = agent.post(NEW, {"text": text})
+        response = agent_client.post(NEW, {"text": text})
     finally:
         with connection.cursor() as cursor:
             cursor.execute("PRAGMA max_page_count = 1073741823")
@@ -226,8 +226,8 @@ def test_a_full_disk_loses_no_text(agent: Client) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_more_than_the_server_reads_is_told_the_limit(agent: Client) -> None:
-    response = agent.post(NEW, {"text": "x" * 6_000_000})
+def test_more_than_the_server_reads_is_told_the_limit(agent_client: Client) -> None:
+    response = agent_client.post(NEW, {"text": "x" * 6_000_000})
     assert response.status_code == 400
     assert f"{LONGEST_TICKET:,} characters" in response.content.decode()
 
@@ -247,68 +247,70 @@ def test_the_page_of_last_resort_asks_no_database(rf: RequestFactory, django_ass
     assert "What you sent may not be stored" in response.content.decode()
 
 
-def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent: Client) -> None:
-    agent.post(NEW, {"text": "one\r\ntwo\r\n\r\nthree"})
+def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent_client: Client) -> None:
+    agent_client.post(NEW, {"text": "one\r\ntwo\r\n\r\nthree"})
     assert Ticket.objects.get().text == "one\ntwo\n\nthree"
 
 
-def test_a_hostile_text_is_only_text(agent: Client) -> None:
+def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
     ticket = make_ticket("<script>alert(1)</script> =1+1 \x00")
     for url in (INBOX, ticket.get_absolute_url()):
-        content = page(agent, url)
+        content = page(agent_client, url)
         assert "&lt;script&gt;alert(1)&lt;/script&gt;" in content
         assert "<script>" not in content
 
 
-def test_a_ticket_page_tells_why_it_passed(agent: Client, primary: Any) -> None:
+def test_a_ticket_page_tells_why_it_passed(agent_client: Client, primary: Any) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer(confidence=0.9)]) as server:
         primary(server)
         runner.work_off()
-    content = page(agent, ticket.get_absolute_url())
+    content = page(agent_client, ticket.get_absolute_url())
     assert "first has a confidence of 0.90; the threshold is 0.85." in content
     assert "400 + 40 tokens" in content
     assert 'http-equiv="refresh"' not in content
 
 
-def test_a_ticket_page_shows_both_opinions_and_failures(agent: Client, primary: Any, second_opinion: Any) -> None:
+def test_a_ticket_page_shows_both_opinions_and_failures(
+    agent_client: Client, primary: Any, second_opinion: Any
+) -> None:
     torn, failed = make_ticket("torn"), make_ticket("failed")
     replies = {"torn": answer("Billing", confidence=0.4), "failed": say("its last words")}
     with OpenAIServer(lambda request: replies[request.ticket]) as first, OpenAIServer([answer("Account")]) as second:
         primary(first)
         second_opinion(second)
         runner.work_off()
-    content = page(agent, torn.get_absolute_url())
+    content = page(agent_client, torn.get_absolute_url())
     assert "two models disagree" in content
     assert "Second opinion, second: Account | Negative" in content
-    content = page(agent, failed.get_absolute_url())
+    content = page(agent_client, failed.get_absolute_url())
     assert "broken_json" in content
     assert "its last words" in content
 
 
-def test_history_tells_day_requests_and_cost_in_plain_figures(agent: Client) -> None:
+def test_history_tells_day_requests_and_cost_in_plain_figures(agent_client: Client) -> None:
     ticket = make_ticket()
     make_prediction(ticket, requests=2, input_tokens=1_412, cost=Decimal("0.00000012"), reasoning="<b>Because</b>")
-    content = page(agent, ticket.get_absolute_url())
+    content = page(agent_client, ticket.get_absolute_url())
     assert timezone.localtime().strftime("%b %Y") in content.split("<h2>History</h2>")[1]
     for told in ("2 requests", "1,412", "cost 0.00000012", "&lt;b&gt;Because&lt;/b&gt;"):
         assert told in content, told
 
 
-def test_there_is_a_page_for_what_is_not_there(agent: Client) -> None:
-    response = agent.get("/tickets/999999/")
+def test_there_is_a_page_for_what_is_not_there(agent_client: Client) -> None:
+    response = agent_client.get("/tickets/999999/")
     assert response.status_code == 404
     assert "There is no such page" in response.content.decode()
 
 
-def test_the_models_page_lists_the_catalogue(lead: Client) -> None:
-    content = page(lead, MODELS)
+def test_the_models_page_lists_the_catalogue(lead_client: Client) -> None:
+    content = page(lead_client, MODELS)
     for language_model in LanguageModel.objects.all():
         assert language_model.name in content
     assert "OPENAI_API_KEY is missing" in content
 
 
-def test_the_models_page_tells_roles_prices_and_spend(lead: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_models_page_tells_roles_prices_and_spend(lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
     oxlo = Gate.current().primary.provider
     Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
@@ -317,20 +319,22 @@ def test_the_models_page_tells_roles_prices_and_spend(lead: Client, monkeypatch:
     )
     Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
-    content = page(lead, MODELS)
+    content = page(lead_client, MODELS)
     for told in ("OXLO_API_KEY is set", "labels every ticket", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
         assert told in content, told
     assert "77.125" not in content
 
 
-def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent: Client) -> None:
-    content = page(agent, MODELS)
+def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent_client: Client) -> None:
+    content = page(agent_client, MODELS)
     assert "labels every ticket" in content
     assert "Spent today" not in content
     assert "https://" not in content.split("<main")[1]
 
 
-def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_assert_max_num_queries: Any) -> None:
+def test_failures_are_counted_by_model_and_kind_for_a_day(
+    agent_client: Client, django_assert_max_num_queries: Any
+) -> None:
     about = {
         "ticket": make_ticket(),
         "language_model": Gate.current().primary,
@@ -341,16 +345,16 @@ def test_failures_are_counted_by_model_and_kind_for_a_day(agent: Client, django_
     old = Failure.objects.create(kind=FailureKind.REFUSED, detail="No.", **about)
     Failure.objects.filter(pk=old.pk).update(created_at=timezone.now() - timedelta(days=2))
     with django_assert_max_num_queries(11):
-        content = page(agent, MODELS)
+        content = page(agent_client, MODELS)
     assert "llama-3.3-70b: timeout, 2" in content
     assert "llama-3.3-70b: cut_off, 1" in content
     assert "refused" not in content
 
 
-def test_only_who_may_change_models_is_led_to_the_admin(agent: Client, admin: User) -> None:
-    assert "/admin/" not in page(agent, MODELS)
-    agent.force_login(admin)
-    content = page(agent, MODELS)
+def test_only_who_may_change_models_is_led_to_the_admin(agent_client: Client, admin: User) -> None:
+    assert "/admin/" not in page(agent_client, MODELS)
+    agent_client.force_login(admin)
+    content = page(agent_client, MODELS)
     for model, pk in (
         ("gate", 1),
         ("provider", Provider.objects.first().pk),
@@ -359,9 +363,9 @@ def test_only_who_may_change_models_is_led_to_the_admin(agent: Client, admin: Us
         assert reverse(f"admin:classifier_{model}_change", args=[pk]) in content
 
 
-def test_navigation_says_where_one_is(agent: Client) -> None:
+def test_navigation_says_where_one_is(agent_client: Client) -> None:
     for url in (INBOX, NEW, MODELS):
-        assert f'<a href="{url}" aria-current="page">' in page(agent, url)
+        assert f'<a href="{url}" aria-current="page">' in page(agent_client, url)
 
 
 def test_signing_in_leads_to_the_inbox(client: Client, ana: User) -> None:

@@ -129,8 +129,8 @@ def one_more() -> Snapshot:
 # Starting one
 
 
-def test_models_without_a_key_cannot_be_ticked_and_the_variable_is_named(lead: Client) -> None:
-    content = read(lead, BENCHMARK)
+def test_models_without_a_key_cannot_be_ticked_and_the_variable_is_named(lead_client: Client) -> None:
+    content = read(lead_client, BENCHMARK)
     boxes = dict(re.findall(r'<input type="checkbox" name="models" ([^>]*)>\s*<span>(.*?)</label>', content))
     told = {plain(name): attributes for attributes, name in boxes.items()}
     assert next(value for name, value in told.items() if name.startswith(EMBEDDED)).endswith(" checked")
@@ -142,11 +142,11 @@ def choice(**values: Any) -> dict[str, Any]:
     return {"models": [LanguageModel.objects.zero_shot().pk], "contracts": ["in-force"], "snapshot": ""} | values
 
 
-def test_what_it_will_cost_is_said_before_it_starts(lead: Client) -> None:
+def test_what_it_will_cost_is_said_before_it_starts(lead_client: Client) -> None:
     hold_out(6)
     priced = _language_model("priced")
     LanguageModel.objects.filter(pk=priced.pk).update(price_per_request=Decimal("0.5"))
-    response = lead.post(START, choice(models=[LanguageModel.objects.zero_shot().pk, priced.pk]))
+    response = lead_client.post(START, choice(models=[LanguageModel.objects.zero_shot().pk, priced.pk]))
     said = plain(response.content.decode())
     assert "Ask about 6 items?" in said
     assert "embedded-minilm in force nothing, by its prices" in said
@@ -156,10 +156,10 @@ def test_what_it_will_cost_is_said_before_it_starts(lead: Client) -> None:
 
 
 def test_what_was_shown_is_what_runs(
-    lead: Client, lea: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    lead_client: Client, lea: User, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     snapshot = hold_out(6)
-    content = lead.post(START, choice()).content.decode()
+    content = lead_client.post(START, choice()).content.decode()
     form = content.split('action="/review/benchmark/start/"')[1].split("</form>")[0]
     sent: dict[str, list[str]] = {}
     for name, value in re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)"', form):
@@ -167,7 +167,7 @@ def test_what_was_shown_is_what_runs(
     # A label that comes in between is no part of what was shown.
     one_more()
     with django_capture_on_commit_callbacks(execute=True):
-        response = lead.post(START, sent | {"confirmed": "yes"})
+        response = lead_client.post(START, sent | {"confirmed": "yes"})
     run = Run.objects.get()
     assert response.headers["Location"] == run.get_absolute_url()
     assert (run.snapshot, run.items_count, run.created_by, run.state) == (snapshot, 6, lea, "running")
@@ -175,59 +175,59 @@ def test_what_was_shown_is_what_runs(
     assert [one.args for one in queued("review.benchmark.tasks.run_benchmark")] == [[run.pk]]
 
 
-def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead: Client) -> None:
+def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead_client: Client) -> None:
     hold_out(6)
     with OpenAIServer(PERFECT) as server:
         language_model = make_language_model(server, name="perfect", family="a")
-        response = lead.post(START, choice(models=[language_model.pk], confirmed="yes"))
+        response = lead_client.post(START, choice(models=[language_model.pk], confirmed="yes"))
         assert execution.work_off(Run.objects.get().pk)
-    said = plain(read(lead, response.headers["Location"]))
+    said = plain(read(lead_client, response.headers["Location"]))
     assert "perfect 100.0% (61.0 to 100.0)" in said
     assert "One model alone: there is nothing to rank." in said
 
 
-def test_several_contracts_are_compared_by_naming_them(lead: Client, catalogue: None) -> None:
+def test_several_contracts_are_compared_by_naming_them(lead_client: Client, catalogue: None) -> None:
     hold_out(6)
     earlier = ContractVersion.objects.in_force()
     Category.objects.create(name="Complaint")
-    response = lead.post(START, choice(contracts=["in-force", str(earlier.pk)]))
+    response = lead_client.post(START, choice(contracts=["in-force", str(earlier.pk)]))
     assert f"embedded-minilm {earlier} nothing" in plain(response.content.decode())
-    lead.post(START, choice(contracts=["in-force", str(earlier.pk)], confirmed="yes"))
+    lead_client.post(START, choice(contracts=["in-force", str(earlier.pk)], confirmed="yes"))
     run = Run.objects.get()
     assert [str(one) for one in run.contenders.all()] == [EMBEDDED, f"{EMBEDDED} ({earlier})"]
     assert run.contenders.last().contract == earlier
 
 
-def test_a_draft_is_measured_beside_what_is_in_force(lead: Client, lea: User) -> None:
+def test_a_draft_is_measured_beside_what_is_in_force(lead_client: Client, lea: User) -> None:
     hold_out(3)
     draft = drafts.begin("Finer words", lea)
-    content = read(lead, f"{BENCHMARK}?draft={draft.pk}")
+    content = read(lead_client, f"{BENCHMARK}?draft={draft.pk}")
     assert re.search(rf'value="draft-{draft.pk}"[^>]* checked', content)
     both = choice(contracts=["in-force", f"draft-{draft.pk}"], confirmed="yes")
-    response = lead.post(START, both)
+    response = lead_client.post(START, both)
     assert response.status_code == 422
     assert "Under Finer words models would be asked what they are asked already." in plain(response.content.decode())
     draft.instructions = "Label this ticket with care."
     draft.save()
-    lead.post(START, both)
+    lead_client.post(START, both)
     assert [str(one) for one in Run.objects.get().contenders.all()] == [EMBEDDED, f"{EMBEDDED} (Finer words)"]
 
 
-def test_a_models_page_leads_from_a_draft_to_what_it_would_change(lead: Client) -> None:
+def test_a_models_page_leads_from_a_draft_to_what_it_would_change(lead_client: Client) -> None:
     run = finished(hold_out(3), {"a": right, "b": right})
     one, other = contender_of(run, "a"), contender_of(run, "b")
     drafted = ContractVersion.objects.create(digest="1" * 64, system_prompt="Say.", answer_schema={})
     Contender.objects.filter(pk=other.pk).update(
         language_model=one.language_model, contract=drafted, label="Finer words"
     )
-    assert url_of(other, "draft_changes") in read(lead, url_of(other))
-    assert "What it would change" not in read(lead, url_of(one))
+    assert url_of(other, "draft_changes") in read(lead_client, url_of(other))
+    assert "What it would change" not in read(lead_client, url_of(one))
 
 
-def test_a_contract_of_which_too_little_is_known_is_not_offered(lead: Client) -> None:
+def test_a_contract_of_which_too_little_is_known_is_not_offered(lead_client: Client) -> None:
     old = ContractVersion.objects.create(digest="0" * 64, system_prompt="Say.", answer_schema={})
-    assert str(old) not in read(lead, BENCHMARK)
-    assert lead.post(START, choice(contracts=[str(old.pk)])).status_code == 422
+    assert str(old) not in read(lead_client, BENCHMARK)
+    assert lead_client.post(START, choice(contracts=[str(old.pk)])).status_code == 422
 
 
 @pytest.mark.parametrize(
@@ -239,46 +239,46 @@ def test_a_contract_of_which_too_little_is_known_is_not_offered(lead: Client) ->
         ({"snapshot": "nonsense"}, "Select a valid choice"),
     ],
 )
-def test_what_makes_no_sense_is_said_beside_the_form(lead: Client, changed: dict[str, Any], said: str) -> None:
+def test_what_makes_no_sense_is_said_beside_the_form(lead_client: Client, changed: dict[str, Any], said: str) -> None:
     hold_out(3)
-    response = lead.post(START, choice(**changed) | {"confirmed": "yes"})
+    response = lead_client.post(START, choice(**changed) | {"confirmed": "yes"})
     assert response.status_code == 422
     assert said in plain(response.content.decode())
     assert not Run.objects.exists()
 
 
-def test_a_model_without_a_key_is_not_taken(lead: Client) -> None:
+def test_a_model_without_a_key_is_not_taken(lead_client: Client) -> None:
     hold_out(3)
     keyless = LanguageModel.objects.get(name="gpt-4.1-mini")
-    assert lead.post(START, choice(models=[keyless.pk]) | {"confirmed": "yes"}).status_code == 422
+    assert lead_client.post(START, choice(models=[keyless.pk]) | {"confirmed": "yes"}).status_code == 422
 
 
-def test_without_any_label_the_page_says_where_labels_come_from(lead: Client) -> None:
-    response = lead.post(START, choice())
+def test_without_any_label_the_page_says_where_labels_come_from(lead_client: Client) -> None:
+    response = lead_client.post(START, choice())
     assert response.status_code == 422
     assert "There is no label to measure with yet" in plain(response.content.decode())
 
 
-def test_without_labels_to_choose_from_the_page_says_so(lead: Client) -> None:
+def test_without_labels_to_choose_from_the_page_says_so(lead_client: Client) -> None:
     Sentiment.objects.update(retired=True)
-    assert "at least one active category and one active sentiment" in plain(read(lead, BENCHMARK))
-    assert lead.post(START, choice()).status_code == 422
+    assert "at least one active category and one active sentiment" in plain(read(lead_client, BENCHMARK))
+    assert lead_client.post(START, choice()).status_code == 422
 
 
-def test_a_snapshot_can_be_named_in_the_address(lead: Client) -> None:
+def test_a_snapshot_can_be_named_in_the_address(lead_client: Client) -> None:
     first, _second = hold_out(3), one_more()
-    content = read(lead, f"{BENCHMARK}?snapshot={first.digest}")
+    content = read(lead_client, f"{BENCHMARK}?snapshot={first.digest}")
     assert len(re.findall(r"<option value=\"\w{12}\"", content)) == 2
-    content = read(lead, f"{BENCHMARK}?snapshot={first.short}")
+    content = read(lead_client, f"{BENCHMARK}?snapshot={first.short}")
     assert f'<option value="{first.short}" selected>' in content
 
 
 # Watching it
 
 
-def test_progress_is_shown_and_looked_at_again(lead: Client) -> None:
+def test_progress_is_shown_and_looked_at_again(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("slow"))
-    content = read(lead, run.get_absolute_url())
+    content = read(lead_client, run.get_absolute_url())
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in content
     assert "0 of 4 answers, 0%" in plain(content)
     (item, *_rest) = runs.held_out(run.snapshot)
@@ -286,60 +286,60 @@ def test_progress_is_shown_and_looked_at_again(lead: Client) -> None:
     Result.objects.create(
         contender=run.contenders.get(), item=item, category_right=False, sentiment_right=False, **result
     )
-    part = read(lead, run.get_absolute_url(), **{"hx-request": "true"})
+    part = read(lead_client, run.get_absolute_url(), **{"hx-request": "true"})
     assert part.startswith('<section id="progress"')
     assert 'hx-trigger="every 2s"' in part
     assert '<progress max="4" value="1"' in part
     assert "slow 1 of 4 0 0.2500" in plain(part)
 
 
-def test_who_watches_gets_the_figures_as_soon_as_they_are_there(lead: Client) -> None:
+def test_who_watches_gets_the_figures_as_soon_as_they_are_there(lead_client: Client) -> None:
     run = finished(hold_out(3), {"a": right})
-    response = lead.get(run.get_absolute_url(), headers={"hx-request": "true"})
+    response = lead_client.get(run.get_absolute_url(), headers={"hx-request": "true"})
     assert response.headers["HX-Refresh"] == "true"
-    assert "refresh" not in read(lead, run.get_absolute_url()).split("<title>")[0]
+    assert "refresh" not in read(lead_client, run.get_absolute_url()).split("<title>")[0]
 
 
 def test_a_run_is_stopped_and_gone_on_with(
-    lead: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
+    lead_client: Client, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks
 ) -> None:
     run = started(hold_out(4), _language_model("slow"))
-    lead.post(reverse("review:stop_run", args=[run.pk]))
-    said = read(lead, run.get_absolute_url())
+    lead_client.post(reverse("review:stop_run", args=[run.pk]))
+    said = read(lead_client, run.get_absolute_url())
     assert "Somebody stopped it." in said
     assert "refresh" not in said.split("<title>")[0]
     assert "hx-trigger" not in said
     with django_capture_on_commit_callbacks(execute=True):
-        lead.post(reverse("review:resume_run", args=[run.pk]))
+        lead_client.post(reverse("review:resume_run", args=[run.pk]))
     run.refresh_from_db()
     assert run.state == "running"
     assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
-    lead.post(reverse("review:resume_run", args=[run.pk]))
+    lead_client.post(reverse("review:resume_run", args=[run.pk]))
     assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
 
 
-def test_the_page_says_why_a_run_has_stopped(lead: Client) -> None:
+def test_the_page_says_why_a_run_has_stopped(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("dear"))
     Run.objects.update(state="stopped", note="The daily budget of dear's is used up <b>today</b>.")
-    content = read(lead, run.get_absolute_url())
+    content = read(lead_client, run.get_absolute_url())
     assert "is used up &lt;b&gt;today" in content
     assert "Go on" in content
 
 
-def test_an_unfinished_model_leads_back_to_its_run(lead: Client) -> None:
+def test_an_unfinished_model_leads_back_to_its_run(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("slow"))
     (contender,) = run.contenders.all()
-    assert lead.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
-    assert "There is no answer yet." in read(lead, url_of(contender, "answers"))
-    lead.post(url_of(contender, "set_threshold"), {"threshold": "0.5"})
+    assert lead_client.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
+    assert "There is no answer yet." in read(lead_client, url_of(contender, "answers"))
+    lead_client.post(url_of(contender, "set_threshold"), {"threshold": "0.5"})
     assert Gate.current().threshold == 0.85
 
 
-def test_runs_are_listed_with_how_far_they_are(lead: Client) -> None:
+def test_runs_are_listed_with_how_far_they_are(lead_client: Client) -> None:
     snapshot = hold_out(4)
     finished(snapshot, {"a": right, "b": right})
     started(snapshot, _language_model("slow"))
-    newest, oldest = rows_of(read(lead, BENCHMARK), "runs")
+    newest, oldest = rows_of(read(lead_client, BENCHMARK), "runs")
     assert re.match(r"Run \d+ running 0% slow 4", newest)
     assert re.match(r"Run \d+ finished a , b 4", oldest)
 
@@ -353,8 +353,8 @@ def compared(db: None, catalogue: None) -> Run:
     return finished(hold_out(40), {"b": wrong_at(0, 1), "c": failing, "a": right})
 
 
-def test_the_figures_are_those_that_are_kept(lead: Client, compared: Run) -> None:
-    content = read(lead, compared.get_absolute_url())
+def test_the_figures_are_those_that_are_kept(lead_client: Client, compared: Run) -> None:
+    content = read(lead_client, compared.get_absolute_url())
     first, second, third = rows_of(content, "accuracy")
     assert first.startswith("a among the best 100.0% (91.2 to 100.0) 100.0% (91.2 to 100.0) 100.0%")
     assert second.startswith("b among the best 95.0% (83.5 to 98.6) 95.0% (83.5 to 98.6) 100.0%")
@@ -370,8 +370,8 @@ def test_the_figures_are_those_that_are_kept(lead: Client, compared: Run) -> Non
     assert "In all it cost 0.1200." in plain(content)
 
 
-def test_no_ranking_is_made_up(lead: Client, compared: Run) -> None:
-    content = read(lead, compared.get_absolute_url())
+def test_no_ranking_is_made_up(lead_client: Client, compared: Run) -> None:
+    content = read(lead_client, compared.get_absolute_url())
     told = plain(content.split('class="verdict"')[1].split("</section>")[0])
     assert "between these, the items do not tell which is better: a , b ." in told
     verdicts = [plain(one) for one in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
@@ -383,9 +383,9 @@ def test_no_ranking_is_made_up(lead: Client, compared: Run) -> None:
     ]
 
 
-def test_what_is_alike_is_not_asked_for_in_any_number(lead: Client) -> None:
+def test_what_is_alike_is_not_asked_for_in_any_number(lead_client: Client) -> None:
     run = finished(hold_out(5), {"a": right, "b": right})
-    assert "a and b are right equally often on these 5 items." in plain(read(lead, run.get_absolute_url()))
+    assert "a and b are right equally often on these 5 items." in plain(read(lead_client, run.get_absolute_url()))
 
 
 def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> None:
@@ -433,67 +433,67 @@ def test_the_kept_grid_says_what_counting_says(step: int) -> None:
 
 @pytest.mark.parametrize("items", [3, 12])
 def test_queries_do_not_depend_on_how_many_items_there_are(
-    lead: Client, items: int, django_assert_num_queries: DjangoAssertNumQueries
+    lead_client: Client, items: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     snapshot = hold_out(items)
     baseline.pin(contender_of(finished(snapshot, {"old": failing}), "old"))
     run = finished(snapshot, {"a": right, "b": wrong_at(0), "c": failing})
-    lead.get(run.get_absolute_url())
+    lead_client.get(run.get_absolute_url())
     # Session, person with permissions, the gate's notice; run, contenders, threshold, baseline, changes, what is alike
     # to the contract's examples.
     with django_assert_num_queries(11):
-        lead.get(run.get_absolute_url())
+        lead_client.get(run.get_absolute_url())
     contender = contender_of(run, "b")
     with django_assert_num_queries(9):
-        lead.get(url_of(contender))
+        lead_client.get(url_of(contender))
     with django_assert_num_queries(9):
-        lead.get(url_of(contender, "answers"))
+        lead_client.get(url_of(contender, "answers"))
 
 
-def test_models_of_one_name_are_told_apart_by_their_providers(lead: Client) -> None:
+def test_models_of_one_name_are_told_apart_by_their_providers(lead_client: Client) -> None:
     snapshot = hold_out(3)
     run, under_way = (
         finished(snapshot, {"a": right, "b": failing, "c": failing}),
         started(snapshot, _language_model("d")),
     )
     LanguageModel.objects.filter(name="b").update(name="a")
-    content = plain(read(lead, run.get_absolute_url()))
+    content = plain(read(lead_client, run.get_absolute_url()))
     assert "a (a's) and a (b's) cannot be told apart on these 3 items" in content
     assert " c 0.0%" in content
-    assert "a (a's) , a (b's) , c" in plain(read(lead, BENCHMARK))
-    assert "d's" not in read(lead, under_way.get_absolute_url())
+    assert "a (a's) , a (b's) , c" in plain(read(lead_client, BENCHMARK))
+    assert "d's" not in read(lead_client, under_way.get_absolute_url())
 
 
-def test_what_a_contract_gives_away_is_said_before_and_after(lead: Client) -> None:
+def test_what_a_contract_gives_away_is_said_before_and_after(lead_client: Client) -> None:
     snapshot = hold_out(3)
     given_away = "The examples of the contract in force give %s away"
-    assert "away" not in plain(lead.post(START, choice()).content.decode())
+    assert "away" not in plain(lead_client.post(START, choice()).content.decode())
     texts = [item.gold.text for item in runs.held_out(snapshot).select_related("gold")]
     Category.objects.filter(name="Billing").update(examples=f"{texts[0]}\nNothing like it.")
-    assert given_away % "1 item" in plain(lead.post(START, choice()).content.decode())
-    assert given_away % "1 item" in plain(read(lead, finished(snapshot, {"a": right}).get_absolute_url()))
+    assert given_away % "1 item" in plain(lead_client.post(START, choice()).content.decode())
+    assert given_away % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
     Category.objects.filter(name="Account").update(examples=texts[1])
-    assert given_away % "2 items" in plain(lead.post(START, choice()).content.decode())
+    assert given_away % "2 items" in plain(lead_client.post(START, choice()).content.decode())
     # What came later is no part of what was measured.
     later = "One that came later: the lift is stuck between two floors."
     one_more()
     Category.objects.filter(name="Account").update(examples=later)
-    assert given_away % "1 item" in plain(read(lead, finished(snapshot, {"a": right}).get_absolute_url()))
+    assert given_away % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
 
 
-def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead: Client) -> None:
+def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead_client: Client) -> None:
     run = finished(hold_out(1), {"a": right, "c": failing})
-    content = read(lead, run.get_absolute_url())
+    content = read(lead_client, run.get_absolute_url())
     assert "Unknown for want of items:" in content
     for name in ("a", "c"):
-        page = plain(read(lead, url_of(contender_of(run, name))))
+        page = plain(read(lead_client, url_of(contender_of(run, name))))
         assert "Macro-F1 of 0 classes unknown" in page
-        assert read(lead, url_of(contender_of(run, name), "answers"))
+        assert read(lead_client, url_of(contender_of(run, name), "answers"))
     assert "It gave no valid answer, so no threshold would let anything pass." in page
-    assert "Nothing: every answer is right." in plain(read(lead, url_of(contender_of(run, "a"))))
+    assert "Nothing: every answer is right." in plain(read(lead_client, url_of(contender_of(run, "a"))))
 
 
-def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixed_up(lead: Client) -> None:
+def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixed_up(lead_client: Client) -> None:
     snapshot = hold_out(3)
     made = Category.objects.bulk_create(Category(name=f"Category {n}") for n in range(model_report.MOST_CLASSES + 2))
     pks = [one.pk for one in made]
@@ -509,16 +509,16 @@ def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixe
     assert matrix.columns[-1] == "others"
     assert "Category 0" in matrix.columns
     assert sum(cell.number for row in matrix.rows for cell in row.cells) == sum(row.support for row in matrix.rows)
-    content = read(lead, url_of(contender))
+    content = read(lead_client, url_of(contender))
     assert content.count('<table class="matrix">') == 2
     assert "2 labels that are mixed up less often stand under" in plain(content)
     assert content.count("<li><a") == model_report.MOST_CONFUSED
 
 
-def test_drawings_are_in_points_whatever_the_language(lead: Client, compared: Run) -> None:
+def test_drawings_are_in_points_whatever_the_language(lead_client: Client, compared: Run) -> None:
     german = {"accept-language": "de"}
-    content = read(lead, compared.get_absolute_url(), **german) + read(
-        lead, url_of(contender_of(compared, "b")), **german
+    content = read(lead_client, compared.get_absolute_url(), **german) + read(
+        lead_client, url_of(contender_of(compared, "b")), **german
     )
     placed = re.findall(r' (?:cx|cy|x|y|x1|x2|y1|y2|r|width|height|viewBox|value)="([^"]*)"', content)
     assert len(placed) > 50
@@ -526,8 +526,8 @@ def test_drawings_are_in_points_whatever_the_language(lead: Client, compared: Ru
     assert '<html lang="de"' in content
 
 
-def test_drawings_have_words_for_those_who_do_not_see_them(lead: Client, compared: Run) -> None:
-    content = read(lead, url_of(contender_of(compared, "b")))
+def test_drawings_have_words_for_those_who_do_not_see_them(lead_client: Client, compared: Run) -> None:
+    content = read(lead_client, url_of(contender_of(compared, "b")))
     for name in ("risk", "reliability"):
         assert f'role="img" aria-labelledby="{name}-title {name}-text"' in content
         assert f'<title id="{name}-title">' in content
@@ -537,14 +537,14 @@ def test_drawings_have_words_for_those_who_do_not_see_them(lead: Client, compare
 # Its answers
 
 
-def test_each_cell_leads_to_as_many_answers_as_it_says(lead: Client, compared: Run) -> None:
+def test_each_cell_leads_to_as_many_answers_as_it_says(lead_client: Client, compared: Run) -> None:
     for name in ("a", "b", "c"):
         contender = contender_of(compared, name)
-        content = read(lead, url_of(contender))
+        content = read(lead_client, url_of(contender))
         cells = re.findall(r'<td class="shade[^"]*"><a href="([^"]+)">(\d+)</a>', content)
         assert cells
         for url, number in cells:
-            assert plain(read(lead, unescape(url))).count("Expected ") - number_of_filters == int(number), url
+            assert plain(read(lead_client, unescape(url))).count("Expected ") - number_of_filters == int(number), url
         assert sum(int(number) for _url, number in cells) == 2 * 40
 
 
@@ -584,32 +584,32 @@ def test_a_finer_label_counts_where_it_was_expected_and_not_where_it_was_answere
     assert not model_answers.answers(contender, Wanted(said_category=str(finer.pk)), None)
 
 
-def test_what_makes_no_sense_in_an_address_narrows_nothing(lead: Client, compared: Run) -> None:
+def test_what_makes_no_sense_in_an_address_narrows_nothing(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"), "answers")
     for query in ("show=x&category=99999999999999999999&failure=x&page=x", "change=fixed&said_category=none%00"):
-        assert "40 answers" in plain(read(lead, f"{url}?{query}"))
+        assert "40 answers" in plain(read(lead_client, f"{url}?{query}"))
 
 
-def test_answers_are_paged_and_a_part_can_be_asked_for(lead: Client, compared: Run) -> None:
+def test_answers_are_paged_and_a_part_can_be_asked_for(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"), "answers")
-    assert read(lead, url).count('class="what"') == 25
-    assert read(lead, f"{url}?page=2").count('class="what"') == 15
-    part = read(lead, f"{url}?show=wrong", **{"hx-request": "true"})
+    assert read(lead_client, url).count('class="what"') == 25
+    assert read(lead_client, f"{url}?page=2").count('class="what"') == 15
+    part = read(lead_client, f"{url}?show=wrong", **{"hx-request": "true"})
     assert part.startswith('<div id="answers" ')
     assert "2 answers" in part.split('hx-swap-oob="innerHTML"')[1]
 
 
-def test_an_answer_stands_beside_what_was_expected(lead: Client, compared: Run) -> None:
-    wrong = read(lead, url_of(contender_of(compared, "b"), "answers") + "?show=wrong")
+def test_an_answer_stands_beside_what_was_expected(lead_client: Client, compared: Run) -> None:
+    wrong = read(lead_client, url_of(contender_of(compared, "b"), "answers") + "?show=wrong")
     item = contender_of(compared, "b").results.filter(category_right=False).first().item
     name = compared.snapshot.names("categories")[item.category]
     assert f"Expected {name} missed" in plain(wrong)
     assert "Answered As expected confidence 0.60 Reasoning It says so." in plain(wrong)
-    failed = plain(read(lead, url_of(contender_of(compared, "c"), "answers") + "?failure=timeout"))
+    failed = plain(read(lead_client, url_of(contender_of(compared, "c"), "answers") + "?failure=timeout"))
     assert "Failed timeout It took too long." in failed
 
 
-def test_hostile_words_are_only_text(lead: Client) -> None:
+def test_hostile_words_are_only_text(lead_client: Client) -> None:
     hostile = "<img src=x onerror=alert(1)>"
     snapshot = hold_out(2)
     GoldLabel.objects.filter(pk=snapshot.items.first().gold_id).update(text=hostile * 100)
@@ -623,15 +623,15 @@ def test_hostile_words_are_only_text(lead: Client) -> None:
     run = finished(snapshot, {hostile: say, "b": right})
     contender = contender_of(run, hostile)
     for url in (run.get_absolute_url(), url_of(contender), url_of(contender, "answers"), BENCHMARK):
-        content = read(lead, url)
+        content = read(lead_client, url)
         assert "<img src=x" not in content, url
         assert "&lt;img src=x" in content, url
 
 
-def test_a_long_text_is_cut_short_and_can_be_opened(lead: Client) -> None:
+def test_a_long_text_is_cut_short_and_can_be_opened(lead_client: Client) -> None:
     snapshot = hold_out(1)
     GoldLabel.objects.update(text="a" * model_answers.SHOWN + "b" * model_answers.LONGEST_TEXT)
-    content = read(lead, url_of(contender_of(finished(snapshot, {"a": right}), "a"), "answers"))
+    content = read(lead_client, url_of(contender_of(finished(snapshot, {"a": right}), "a"), "answers"))
     assert "a" * model_answers.SHOWN + "</div>" in content
     assert "The rest of the text" in content
     assert f"… and {model_answers.SHOWN} characters more" in content
@@ -640,10 +640,10 @@ def test_a_long_text_is_cut_short_and_can_be_opened(lead: Client) -> None:
 # Disputing
 
 
-def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Run) -> None:
+def test_a_wrong_answer_leads_to_a_dispute(lead_client: Client, lea: User, compared: Run) -> None:
     result = contender_of(compared, "b").results.filter(category_right=False).first()
     back = "show=wrong&page=1"
-    response = lead.post(
+    response = lead_client.post(
         reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": "It is about a bill.", "back": back}
     )
     assert response.headers["Location"] == url_of(result.contender, "answers") + "?" + back
@@ -652,58 +652,64 @@ def test_a_wrong_answer_leads_to_a_dispute(lead: Client, lea: User, compared: Ru
     assert set(Assignment.objects.filter(ticket=gold.ticket).values_list("excluded_reviewer", "blind")) == {
         (lea.pk, True)
     }
-    content = read(lead, response.headers["Location"])
+    content = read(lead_client, response.headers["Location"])
     assert "Two people are asked anew" in content
     assert "The label is disputed" in plain(content)
     assert content.count("Dispute the label") == 1
     assert f"Ticket {gold.ticket_id}" in content
 
 
-def test_a_dispute_needs_a_reason(lead: Client, compared: Run) -> None:
+def test_a_dispute_needs_a_reason(lead_client: Client, compared: Run) -> None:
     result = contender_of(compared, "b").results.first()
-    response = lead.post(reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": " "}, follow=True)
+    response = lead_client.post(
+        reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": " "}, follow=True
+    )
     assert "Say in a few words what is wrong with the label." in plain(response.content.decode())
     assert not GoldLabel.objects.exclude(state="active").exists()
 
 
-def test_a_label_is_disputed_once(lead: Client, lea: User, compared: Run) -> None:
+def test_a_label_is_disputed_once(lead_client: Client, lea: User, compared: Run) -> None:
     result = contender_of(compared, "b").results.select_related("item__gold").first()
     disputes.dispute(result.item.gold, lea)
-    response = lead.post(reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": "Again."}, follow=True)
+    response = lead_client.post(
+        reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": "Again."}, follow=True
+    )
     assert "being asked about already" in plain(response.content.decode())
 
 
 # The threshold
 
 
-def test_the_tool_says_what_would_pass_and_how_much_of_it_wrong(lead: Client, compared: Run) -> None:
+def test_the_tool_says_what_would_pass_and_how_much_of_it_wrong(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"))
-    at_gate = plain(read(lead, url))
+    at_gate = plain(read(lead_client, url))
     assert (
         "0.85 : 38 tickets of 40 pass unseen: 95.0% (83.5 to 98.6). 0 of them are wrong: 0.0% (0.0 to 9.2)." in at_gate
     )
     assert "2 wait for people." in at_gate
     assert "This is the gate's threshold." in at_gate
-    content = read(lead, f"{url}?threshold=0.6")
+    content = read(lead_client, f"{url}?threshold=0.6")
     assert "40 tickets of 40 pass unseen: 100.0% (91.2 to 100.0). 2 of them are wrong: 5.0% (1.4 to 16.5)." in plain(
         content
     )
     assert "Save 0.60 as the gate's threshold" in content
-    assert "Nothing passes unseen" in plain(read(lead, f"{url}?threshold=1"))
+    assert "Nothing passes unseen" in plain(read(lead_client, f"{url}?threshold=1"))
     for nonsense in ("x", "2", "-1", "nan", "1e999"):
-        assert 'value="0.85"' in read(lead, f"{url}?threshold={nonsense}")
+        assert 'value="0.85"' in read(lead_client, f"{url}?threshold={nonsense}")
 
 
-def test_the_slider_asks_for_the_part_that_changes(lead: Client, compared: Run) -> None:
-    part = read(lead, url_of(contender_of(compared, "b")) + "?threshold=0.6", **{"hx-request": "true"})
+def test_the_slider_asks_for_the_part_that_changes(lead_client: Client, compared: Run) -> None:
+    part = read(lead_client, url_of(contender_of(compared, "b")) + "?threshold=0.6", **{"hx-request": "true"})
     assert "<h1" not in part
     assert 'id="slider"' not in part
     assert "40 tickets of 40 pass unseen" in plain(part.split('hx-swap-oob="innerHTML"')[1])
 
 
-def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(lead: Client, lea: User, compared: Run) -> None:
+def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(
+    lead_client: Client, lea: User, compared: Run
+) -> None:
     contender = contender_of(compared, "b")
-    response = lead.post(url_of(contender, "set_threshold"), {"threshold": "0.6"}, follow=True)
+    response = lead_client.post(url_of(contender, "set_threshold"), {"threshold": "0.6"}, follow=True)
     assert "From a confidence of 0.60 on tickets now pass unseen." in plain(response.content.decode())
     gate = Gate.current()
     assert gate.threshold == 0.6
@@ -711,7 +717,7 @@ def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(lead: Clien
     assert latest.history_user == lea
     assert latest.history_change_reason == f"Run {compared.pk}, b: 40 of 40 pass, 2 wrong"
     for nonsense in ("", "x", "2"):
-        lead.post(url_of(contender, "set_threshold"), {"threshold": nonsense})
+        lead_client.post(url_of(contender, "set_threshold"), {"threshold": nonsense})
     assert Gate.current().threshold == 0.6
 
 
@@ -726,31 +732,33 @@ def test_whoever_may_not_set_it_is_not_offered_to(client: Client, compared: Run)
     assert Gate.current().threshold == 0.85
 
 
-def test_the_page_says_where_the_gate_asks_another_model(lead: Client, compared: Run) -> None:
+def test_the_page_says_where_the_gate_asks_another_model(lead_client: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
-    assert f"The gate asks {EMBEDDED}, of which these figures say nothing." in plain(read(lead, url_of(contender)))
+    assert f"The gate asks {EMBEDDED}, of which these figures say nothing." in plain(
+        read(lead_client, url_of(contender))
+    )
     Gate.objects.update(primary=contender.language_model)
-    assert "of which these figures say nothing" not in read(lead, url_of(contender))
+    assert "of which these figures say nothing" not in read(lead_client, url_of(contender))
 
 
 # The baseline
 
 
-def test_later_runs_are_held_against_the_pinned_one(lead: Client) -> None:
+def test_later_runs_are_held_against_the_pinned_one(lead_client: Client) -> None:
     snapshot = hold_out(10)
     old = finished(snapshot, {"old": wrong_at(0, 1, 2)})
-    response = lead.post(url_of(contender_of(old, "old"), "pin_baseline"), follow=True)
+    response = lead_client.post(url_of(contender_of(old, "old"), "pin_baseline"), follow=True)
     assert "Later results are held against old from now on." in plain(response.content.decode())
     new = finished(snapshot, {"new": wrong_at(2, 3), "old": right})
-    content = read(lead, new.get_absolute_url())
+    content = read(lead_client, new.get_absolute_url())
     first, second = rows_of(content, "accuracy")
     assert "3 fixed , 0 broken of 10" in first
     assert "2 fixed , 1 broken of 10" in second
     for url in re.findall(r'href="([^"]*change=broken)"', content)[1:]:
-        assert "1 answer" in plain(read(lead, unescape(url)))
-    assert "is the baseline" in plain(read(lead, old.get_absolute_url()))
-    lead.post(reverse("review:unpin_baseline"))
-    assert "fixed" not in plain(read(lead, new.get_absolute_url()))
+        assert "1 answer" in plain(read(lead_client, unescape(url)))
+    assert "is the baseline" in plain(read(lead_client, old.get_absolute_url()))
+    lead_client.post(reverse("review:unpin_baseline"))
+    assert "fixed" not in plain(read(lead_client, new.get_absolute_url()))
 
 
 def test_changes_are_those_of_the_labels_that_both_snapshots_hold() -> None:
@@ -777,7 +785,7 @@ def test_an_agent_is_refused_and_sees_no_way_there(client: Client, ana: User, co
     assert BENCHMARK not in read(client, "/")
 
 
-def test_a_model_of_another_run_is_not_there(lead: Client, compared: Run) -> None:
+def test_a_model_of_another_run_is_not_there(lead_client: Client, compared: Run) -> None:
     contender = contender_of(compared, "b")
-    assert lead.get(reverse("review:contender", args=[compared.pk + 1, contender.pk])).status_code == 404
-    assert lead.get(reverse("review:benchmark_run", args=[compared.pk + 1])).status_code == 404
+    assert lead_client.get(reverse("review:contender", args=[compared.pk + 1, contender.pk])).status_code == 404
+    assert lead_client.get(reverse("review:benchmark_run", args=[compared.pk + 1])).status_code == 404

@@ -264,7 +264,7 @@ gold.place(
 
 
 @pytest.mark.once
-def test_a_killed_run_goes_on_and_pays_for_little_twice(site: Installation) -> None:
+def test_a_killed_run_goes_on_and_pays_for_little_twice(installation: Installation) -> None:
     slow: set[str] = set()
 
     def reply(request: Request) -> Reply:
@@ -272,22 +272,24 @@ def test_a_killed_run_goes_on_and_pays_for_little_twice(site: Installation) -> N
         return replace(answer(), delay=20 if request.ticket in slow and len(server.requests) < 60 else 0.05)
 
     with OpenAIServer(reply) as server:
-        site.use(server, IN_FLIGHT)
-        site.query("update classifier_languagemodel set timeout = 30, price_per_request = 0.01 where name = 'local'")
-        site.run("shell", "-c", LABELS)
-        command = site.start("benchmark", "--model", "local", "--quiet")
+        installation.use(server, IN_FLIGHT)
+        installation.query(
+            "update classifier_languagemodel set timeout = 30, price_per_request = 0.01 where name = 'local'"
+        )
+        installation.run("shell", "-c", LABELS)
+        command = installation.start("benchmark", "--model", "local", "--quiet")
         wait_until(lambda: len(server.requests) >= 60)
         command.send_signal(signal.SIGKILL)
         command.communicate()
         asked = len(server.requests)
-        ((stored, cost),) = site.query("select count(*), sum(cost) from review_result")
-        ((counted,),) = site.query("select sum(cost) from classifier_spend")
+        ((stored, cost),) = installation.query("select count(*), sum(cost) from review_result")
+        ((counted,),) = installation.query("select sum(cost) from classifier_spend")
         assert asked - UNDER_WAY <= stored <= asked  # type: ignore[operator]
         # SQLite adds in floating point, and what is counted in another order.
         assert round(counted, 6) >= round(cost, 6) > 0  # type: ignore[call-overload]
         # As if the lease of the dead process had run out.
-        site.query("update review_run set available_at = '2026-01-01 00:00:00'")
-        site.run("benchmark", "--resume", "1", "--quiet")
-        ((items,),) = site.query("select items_count from review_run where state = 'finished'")
+        installation.query("update review_run set available_at = '2026-01-01 00:00:00'")
+        installation.run("benchmark", "--resume", "1", "--quiet")
+        ((items,),) = installation.query("select items_count from review_run where state = 'finished'")
         assert asked_again(server) <= UNDER_WAY
-    assert site.query("select count(*), count(distinct item_id) from review_result") == [(items, items)]
+    assert installation.query("select count(*), count(distinct item_id) from review_result") == [(items, items)]

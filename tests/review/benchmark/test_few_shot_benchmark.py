@@ -184,19 +184,19 @@ def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot
 # The form
 
 
-def offered(lead: Client) -> dict[str, str]:
+def offered(lead_client: Client) -> dict[str, str]:
     """What can be ticked, by what it says; and the attributes of its box."""
-    content = lead.get(BENCHMARK).content.decode()
+    content = lead_client.get(BENCHMARK).content.decode()
     boxes = re.findall(r'<input type="checkbox" name="models" ([^>]*)> <span>(.*?)</label>', content)
     return {" ".join(unescape(re.sub(r"<[^>]*>", "", said)).split()): attributes for attributes, said in boxes}
 
 
-def test_each_endpoint_is_offered_once_more_with_solved_tickets(lead: Client, snapshot: Snapshot) -> None:
+def test_each_endpoint_is_offered_once_more_with_solved_tickets(lead_client: Client, snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         make_language_model(server, name="plain", family="a")
         shown = make_language_model(server, name="shown", family="b", examples=3)
     Gate.objects.update(primary=shown, second_opinion=None)
-    boxes = offered(lead)
+    boxes = offered(lead_client)
     assert {said for said in boxes if said.startswith(("plain", "shown"))} == {
         *("plain plain's", "plain with 5 solved tickets", "shown shown's", "shown with 3 solved tickets"),
     }
@@ -206,11 +206,11 @@ def test_each_endpoint_is_offered_once_more_with_solved_tickets(lead: Client, sn
     assert not any("solved" in said for said in boxes if said.startswith("embedded"))
 
 
-def test_without_solved_tickets_there_is_nothing_to_offer(lead: Client) -> None:
-    assert not any("solved" in said for said in offered(lead))
+def test_without_solved_tickets_there_is_nothing_to_offer(lead_client: Client) -> None:
+    assert not any("solved" in said for said in offered(lead_client))
 
 
-def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead: Client, snapshot: Snapshot) -> None:
+def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead_client: Client, snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a")
         sent = {
@@ -218,12 +218,12 @@ def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead: Client, sna
             "contracts": "in-force",
             "snapshot": snapshot.short,
         }
-        asked = lead.post(START, sent).content.decode()
+        asked = lead_client.post(START, sent).content.decode()
         assert asked.count("with 5 solved tickets") == 1
-        lead.post(START, sent | {"confirmed": "yes"})
+        lead_client.post(START, sent | {"confirmed": "yes"})
         run = Run.objects.get()
         execution.work_off(run.pk)
-    content = lead.get(run.get_absolute_url()).content.decode()
+    content = lead_client.get(run.get_absolute_url()).content.decode()
     assert "<bdi>m</bdi>" in content
     assert "<bdi>m (5 solved tickets)</bdi>" in content
 

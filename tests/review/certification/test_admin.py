@@ -15,7 +15,7 @@ RECORDS = [AuditDraw, Scorer, Alarm, Audit, Certificate, Ledger]
 
 
 @pytest.fixture
-def site(client: Client, admin: User, ana: User) -> Client:
+def admin_client(client: Client, admin: User, ana: User) -> Client:
     certified(ana)
     passing(5)
     alarmed()
@@ -23,23 +23,23 @@ def site(client: Client, admin: User, ana: User) -> Client:
     return client
 
 
-def test_records_are_read_and_never_changed(site: Client) -> None:
+def test_records_are_read_and_never_changed(admin_client: Client) -> None:
     for model in RECORDS:
         name = f"admin:{model._meta.app_label}_{model._meta.model_name}"
         row = model._default_manager.order_by("pk").last()
         assert row, model
         change = reverse(f"{name}_change", args=[row.pk])
-        assert site.get(reverse(f"{name}_changelist")).status_code == 200
-        assert site.get(change).status_code == 200
-        assert site.get(reverse(f"{name}_add")).status_code == 403
-        assert site.post(change, {"held_out": "on"}).status_code == 403
-        assert site.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
+        assert admin_client.get(reverse(f"{name}_changelist")).status_code == 200
+        assert admin_client.get(change).status_code == 200
+        assert admin_client.get(reverse(f"{name}_add")).status_code == 403
+        assert admin_client.post(change, {"held_out": "on"}).status_code == 403
+        assert admin_client.post(reverse(f"{name}_delete", args=[row.pk]), {"post": "yes"}).status_code == 403
 
 
-def test_the_promise_is_changed_with_its_history(site: Client, admin: User) -> None:
+def test_the_promise_is_changed_with_its_history(admin_client: Client, admin: User) -> None:
     values = {"target": 0.95, "risk": 0.05, "early_share": 0.3, "late_share": 0.05, "double_check_share": 0.1}
-    site.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
+    admin_client.post(reverse("admin:review_accuracytarget_change", args=[1]), values)
     accuracy_target = AccuracyTarget.current()
     assert accuracy_target.target == 0.95
     assert accuracy_target.history.latest().history_user == admin
-    assert site.get(reverse("admin:review_accuracytarget_add")).status_code == 403
+    assert admin_client.get(reverse("admin:review_accuracytarget_add")).status_code == 403

@@ -49,106 +49,106 @@ def act(alarm: Alarm, name: str) -> str:
 
 
 class TestStages:
-    def test_a_fixed_threshold_promises_nothing(self, lead: Client) -> None:
-        said = words(lead)
+    def test_a_fixed_threshold_promises_nothing(self, lead_client: Client) -> None:
+        said = words(lead_client)
         assert "tickets pass if the model says that it is 85% sure. Nothing is promised." in said
         assert "Go over to certified" in said
 
-    def test_a_fixed_threshold_on_the_score_promises_nothing_either(self, lead: Client) -> None:
+    def test_a_fixed_threshold_on_the_score_promises_nothing_either(self, lead_client: Client) -> None:
         Gate.objects.update(mode=Mode.SCORE, score_threshold=0.9)
-        assert "tickets pass unseen whose score is 0.90 or more. Nothing is promised." in words(lead)
+        assert "tickets pass unseen whose score is 0.90 or more. Nothing is promised." in words(lead_client)
 
-    def test_before_any_ticket_it_waits_for_a_hundred(self, lead: Client) -> None:
+    def test_before_any_ticket_it_waits_for_a_hundred(self, lead_client: Client) -> None:
         certify()
-        assert "Waiting for 100 tickets to make a start." in words(lead)
+        assert "Waiting for 100 tickets to make a start." in words(lead_client)
 
-    def test_it_says_how_many_tickets_are_missing(self, lead: Client) -> None:
+    def test_it_says_how_many_tickets_are_missing(self, lead_client: Client) -> None:
         certify()
         arrive(*[SURE] * 40)
-        assert "Waiting for 60 tickets to make a start." in words(lead)
+        assert "Waiting for 60 tickets to make a start." in words(lead_client)
 
-    def test_it_says_how_many_clean_audits_are_missing(self, lead: Client, ana: User) -> None:
+    def test_it_says_how_many_clean_audits_are_missing(self, lead_client: Client, ana: User) -> None:
         begun(target=0.97)
-        before = words(lead)
+        before = words(lead_client)
         audited(ana, 20)
-        after = words(lead)
+        after = words(lead_client)
         needed = [
             int(re.findall(r"Not certified yet: about (\d+) more clean audits", said)[0]) for said in (before, after)
         ]
         assert needed[0] - needed[1] == 20
 
-    def test_audits_that_wait_are_told_and_not_held_against_it(self, lead: Client) -> None:
+    def test_audits_that_wait_are_told_and_not_held_against_it(self, lead_client: Client) -> None:
         begun(target=0.97)
-        before = words(lead)
+        before = words(lead_client)
         arrive(*[SURE] * 30)
-        after = words(lead)
+        after = words(lead_client)
         assert "30 audits wait for an answer." in after
         assert before.split("Not certified yet")[1][:40] == after.split("Not certified yet")[1][:40]
 
-    def test_a_certificate_is_told_in_one_sentence(self, lead: Client, ana: User) -> None:
+    def test_a_certificate_is_told_in_one_sentence(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        said = words(lead)
+        said = words(lead_client)
         assert "of the tickets that pass unseen at least 80% are right; the risk that this is wrong is at most" in said
         assert "It stands on 20 blind audits, 0 of which found an error." in said
 
-    def test_what_passes_is_counted_since_the_certificate(self, lead: Client, ana: User) -> None:
+    def test_what_passes_is_counted_since_the_certificate(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = len(passing(100))
-        assert f"Pass unseen {unseen}.0%" in words(lead)
-        assert f"People look at {100 - unseen}.0%" in words(lead)
+        assert f"Pass unseen {unseen}.0%" in words(lead_client)
+        assert f"People look at {100 - unseen}.0%" in words(lead_client)
 
-    def test_an_alarm_suspends_it(self, lead: Client, ana: User) -> None:
+    def test_an_alarm_suspends_it(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = len(passing(50))
         alarmed(figures={"audits": 40, "errors": 1})
-        said = words(lead)
+        said = words(lead_client)
         assert "Suspended: something may have changed (the second family agrees less often)." in said
         assert "40 of at least 150 audits have been answered, 1 of which found an error." in said
         assert f"{unseen} tickets passed since then that nobody has looked at." in said
 
-    def test_a_confirmed_alarm_revokes_it_until_there_is_another(self, lead: Client, ana: User) -> None:
+    def test_a_confirmed_alarm_revokes_it_until_there_is_another(self, lead_client: Client, ana: User) -> None:
         certificate = certified(ana)
         passing(20)
         alarmed(state="confirmed", closed_at=certificate.granted_at)
         certificates.end(certificate, Certificate.End.ALARM)
-        said = words(lead)
+        said = words(lead_client)
         assert "Revoked: audits found that the promise did not hold any more." in said
         assert "Something has changed" in said
 
 
 class TestFigures:
-    def test_errors_are_told_with_their_interval(self, lead: Client, ana: User, ben: User) -> None:
+    def test_errors_are_told_with_their_interval(self, lead_client: Client, ana: User, ben: User) -> None:
         begun(target=0.97)
         audited(ana, 40, wrong=2, by=ben)
-        said = words(lead)
+        said = words(lead_client)
         assert "Wrong among those that would pass next, estimated 5.0% (1.4 to 16.5)" in said
         assert "Category 95.0% (83.5 to 98.6) Sentiment 100.0%" in said
         assert "Estimated from 40 audits" in said
 
-    def test_certificates_and_alarms_are_listed_newest_first_page_by_page(self, lead: Client, ana: User) -> None:
+    def test_certificates_and_alarms_are_listed_newest_first_page_by_page(self, lead_client: Client, ana: User) -> None:
         certificate = certified(ana)
         passing(20)
         for number in range(25):
             alarmed(state="cleared", closed_at=certificate.granted_at, figures={"audits": 100 + number, "errors": 0})
-        first = words(lead)
+        first = words(lead_client)
         assert first.index(" 124 0 Audits found nothing") < first.index(" 105 0 Audits found nothing")
         assert " 104 0 " not in first
         oldest = Alarm.objects.order_by("-pk")[19].pk
-        assert " 104 0 " in words(lead, f"{PAGE}?alarms_before={oldest}")
+        assert " 104 0 " in words(lead_client, f"{PAGE}?alarms_before={oldest}")
         assert "in force 80% 0.600 40% 20 0 –" in first
 
-    def test_nonsense_in_the_address_does_no_harm(self, lead: Client) -> None:
+    def test_nonsense_in_the_address_does_no_harm(self, lead_client: Client) -> None:
         begun()
         for name, value in product(
             ["before", "alarms_before", "target", "risk"], ["", "x", "-1", "9" * 30, "nan", "inf"]
         ):
             asked = {"target": "99", "risk": "5"} | {name: value}
-            assert lead.get(PAGE, asked).status_code == 200, asked
+            assert lead_client.get(PAGE, asked).status_code == 200, asked
 
-    def test_the_same_number_of_queries_whatever_there_is(self, lead: Client, ana: User) -> None:
+    def test_the_same_number_of_queries_whatever_there_is(self, lead_client: Client, ana: User) -> None:
         def asked() -> int:
             with CaptureQueriesContext(connection) as captured:
-                words(lead)
+                words(lead_client)
             return len(captured)
 
         certified(ana, by_category=True)
@@ -163,26 +163,28 @@ class TestFigures:
 
 
 class TestTryingOut:
-    def test_another_target_is_tried_by_a_plain_form(self, lead: Client, ana: User) -> None:
+    def test_another_target_is_tried_by_a_plain_form(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        said = words(lead, f"{PAGE}?target=99&risk=5")
+        said = words(lead_client, f"{PAGE}?target=99&risk=5")
         assert "At least 99% right at a risk of 5% would not be certified yet" in said
         assert re.search(r"80% promised yes 0\.600 40%", said)
         assert AccuracyTarget.current().target == 0.8
 
-    def test_htmx_gets_the_part_alone(self, lead: Client, ana: User) -> None:
+    def test_htmx_gets_the_part_alone(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        content = lead.get(PAGE, {"target": "70", "risk": "5"}, headers={"hx-request": "true"}).content.decode()
+        content = lead_client.get(PAGE, {"target": "70", "risk": "5"}, headers={"hx-request": "true"}).content.decode()
         assert content.startswith('<div id="tried">')
         assert "At least 70% right at a risk of 5% would be certified now" in plain(content)
 
-    def test_there_is_nothing_to_try_before_audits(self, lead: Client) -> None:
-        assert "Nothing is recorded yet that a target could be tried on" in words(lead, f"{PAGE}?target=99&risk=5")
+    def test_there_is_nothing_to_try_before_audits(self, lead_client: Client) -> None:
+        assert "Nothing is recorded yet that a target could be tried on" in words(
+            lead_client, f"{PAGE}?target=99&risk=5"
+        )
 
 
 class TestStating:
-    def test_who_and_why_stand_in_the_history(self, lead: Client, lea: User) -> None:
-        assert lead.post(STATE, PROMISE)["Location"] == PAGE
+    def test_who_and_why_stand_in_the_history(self, lead_client: Client, lea: User) -> None:
+        assert lead_client.post(STATE, PROMISE)["Location"] == PAGE
         accuracy_target = AccuracyTarget.current()
         assert (accuracy_target.target, accuracy_target.risk, accuracy_target.by_category) == (0.98, 0.05, False)
         entry = accuracy_target.history.first()
@@ -197,62 +199,62 @@ class TestStating:
             {"accuracy_target-why": ""},
         ],
     )
-    def test_it_says_what_is_wrong_and_saves_nothing(self, lead: Client, wrong: dict[str, str]) -> None:
-        response = lead.post(STATE, PROMISE | wrong)
+    def test_it_says_what_is_wrong_and_saves_nothing(self, lead_client: Client, wrong: dict[str, str]) -> None:
+        response = lead_client.post(STATE, PROMISE | wrong)
         assert response.status_code == 422
         assert "Nothing is saved. See below." in response.content.decode()
         assert AccuracyTarget.current().target == 0.97
 
-    def test_another_target_ends_what_was_certified(self, lead: Client, ana: User) -> None:
+    def test_another_target_ends_what_was_certified(self, lead_client: Client, ana: User) -> None:
         certified(ana)
-        lead.post(STATE, PROMISE)
+        lead_client.post(STATE, PROMISE)
         cycle.run_certification()
         assert Certificate.objects.get().ended_by == "changed"
-        assert "Not certified yet" in words(lead)
+        assert "Not certified yet" in words(lead_client)
 
-    def test_going_over_to_certified_is_asked_twice(self, lead: Client, lea: User) -> None:
-        asked = lead.post(MODE, CERTIFIED)
+    def test_going_over_to_certified_is_asked_twice(self, lead_client: Client, lea: User) -> None:
+        asked = lead_client.post(MODE, CERTIFIED)
         assert asked.status_code == 200
         assert "Until the first certificate every ticket goes to people" in asked.content.decode()
         assert "aria-invalid" not in asked.content.decode()
         assert Gate.current().mode == Mode.CONFIDENCE
-        refused = lead.post(MODE, CERTIFIED | {"confirmed": "yes"})
+        refused = lead_client.post(MODE, CERTIFIED | {"confirmed": "yes"})
         assert refused.status_code == 422
         assert "aria-invalid" in refused.content.decode()
-        assert lead.post(MODE, CERTIFIED | {"confirmed": "yes", "mode-why": "To be sure."})["Location"] == PAGE
+        assert lead_client.post(MODE, CERTIFIED | {"confirmed": "yes", "mode-why": "To be sure."})["Location"] == PAGE
         gate = Gate.current()
         assert gate.mode == Mode.CERTIFIED
         entry = gate.history.first()
         assert (entry.history_user, entry.history_change_reason) == (lea, "To be sure.")
 
-    def test_a_fixed_threshold_on_the_score_is_set_at_once(self, lead: Client) -> None:
+    def test_a_fixed_threshold_on_the_score_is_set_at_once(self, lead_client: Client) -> None:
         values = {"mode-mode": "score", "mode-about": "category", "mode-score_threshold": "90", "mode-why": "Trial."}
-        assert lead.post(MODE, values)["Location"] == PAGE
+        assert lead_client.post(MODE, values)["Location"] == PAGE
         gate = Gate.current()
         assert (gate.mode, gate.about, gate.score_threshold) == ("score", "category", 0.9)
 
-    def test_what_is_no_mode_is_refused(self, lead: Client) -> None:
-        assert lead.post(MODE, {"mode-mode": "luck"}).status_code == 422
+    def test_what_is_no_mode_is_refused(self, lead_client: Client) -> None:
+        assert lead_client.post(MODE, {"mode-mode": "luck"}).status_code == 422
 
 
 class TestAlarms:
-    def test_people_look_at_what_passed_once_that_was_confirmed(self, lead: Client, ana: User) -> None:
+    def test_people_look_at_what_passed_once_that_was_confirmed(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = passing(40)
         url = act(alarmed(), "look_back")
-        assert f"Have people look at {len(unseen)} tickets?" in lead.post(url).content.decode()
+        assert f"Have people look at {len(unseen)} tickets?" in lead_client.post(url).content.decode()
         assert Ticket.objects.in_state("auto_accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
-        lead.post(url, {"confirmed": "yes"})
+        lead_client.post(url, {"confirmed": "yes"})
         assert Ticket.objects.in_state("needs_review").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
-        assert "No ticket that passed since then is left" in lead.post(url).content.decode()
+        assert "No ticket that passed since then is left" in lead_client.post(url).content.decode()
 
-    def test_a_confirmed_one_goes_once_somebody_has_seen_it(self, lead: Client, lea: User, ana: User) -> None:
+    def test_a_confirmed_one_goes_once_somebody_has_seen_it(self, lead_client: Client, lea: User, ana: User) -> None:
         certificate = certified(ana)
         passing(10)
         alarm = alarmed(state="confirmed", closed_at=certificate.granted_at)
-        assert "I have seen it" in words(lead)
-        assert lead.post(act(alarm, "acknowledge"))["Location"] == PAGE
-        assert "I have seen it" not in words(lead)
+        assert "I have seen it" in words(lead_client)
+        assert lead_client.post(act(alarm, "acknowledge"))["Location"] == PAGE
+        assert "I have seen it" not in words(lead_client)
         alarm.refresh_from_db()
         assert alarm.seen_by == lea
 
@@ -269,38 +271,40 @@ class TestWhoMay:
             assert client.get(PAGE, headers={"hx-request": "true"}).status_code == 403
             assert [client.post(url).status_code for url in posts] == [403] * 4
 
-    def test_reading_changes_nothing_and_the_page_takes_no_post(self, lead: Client, ana: User) -> None:
+    def test_reading_changes_nothing_and_the_page_takes_no_post(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         passing(5)
         alarm = alarmed()
         gets = [STATE, MODE, act(alarm, "look_back"), act(alarm, "acknowledge")]
-        assert [lead.get(url).status_code for url in gets] == [405] * 4
-        assert lead.post(PAGE).status_code == 405
+        assert [lead_client.get(url).status_code for url in gets] == [405] * 4
+        assert lead_client.post(PAGE).status_code == 405
 
-    def test_the_navigation_leads_there_whoever_may_promise(self, lead: Client, client: Client, ana: User) -> None:
+    def test_the_navigation_leads_there_whoever_may_promise(
+        self, lead_client: Client, client: Client, ana: User
+    ) -> None:
         link = f'href="{PAGE}"'
-        assert link in lead.get("/").content.decode()
+        assert link in lead_client.get("/").content.decode()
         client.force_login(ana)
         assert link not in client.get("/").content.decode()
 
-    def test_without_a_gate_it_leads_to_the_models(self, lead: Client) -> None:
+    def test_without_a_gate_it_leads_to_the_models(self, lead_client: Client) -> None:
         Gate.objects.all().delete()
-        assert lead.get(PAGE)["Location"] == reverse("classifier:models")
+        assert lead_client.get(PAGE)["Location"] == reverse("classifier:models")
 
 
 class TestEvidence:
     def test_the_numbers_on_the_page_are_those_of_the_exported_evidence(
-        self, lead: Client, ana: User, ben: User
+        self, lead_client: Client, ana: User, ben: User
     ) -> None:
         certified(ana)
         audited(ana, 30, wrong=2, by=ben)
         cycle.run_certification()
-        written = lead.get(reverse("review:evidence")).getvalue().decode()
+        written = lead_client.get(reverse("review:evidence")).getvalue().decode()
         lines = [json.loads(line) for line in written.splitlines()]
         granted = [line for line in lines if line["kind"] == "certificate"][-1]
         found = next(one for one in recount(lines) if one.certificate == granted["certificate"])
         assert found.agrees
-        said = words(lead)
+        said = words(lead_client)
         assert f"It stands on {found.counted_audits} blind audits" in said
         answered = [
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)

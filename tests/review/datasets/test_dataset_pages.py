@@ -37,110 +37,110 @@ def content(response: Any) -> bytes:
     return b"".join(response.streaming_content) if response.streaming else response.content
 
 
-def test_an_empty_installation_says_what_to_do(lead: Client) -> None:
-    page = lead.get(PAGE).content.decode()
+def test_an_empty_installation_says_what_to_do(lead_client: Client) -> None:
+    page = lead_client.get(PAGE).content.decode()
     assert "There is no label yet" in page
     assert "No snapshot has been taken yet" in page
 
 
 @pytest.mark.usefixtures("decided")
-def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead: Client, lea: User) -> None:
-    response = lead.post(CREATE_SNAPSHOT, EVERY_SIDE)
+def test_freezing_leads_to_the_snapshot_and_twice_to_the_same(lead_client: Client, lea: User) -> None:
+    response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE)
     snapshot = Snapshot.objects.get()
     assert response.headers["Location"] == snapshot.get_absolute_url()
     assert snapshot.created_by == lea
-    lead.post(CREATE_SNAPSHOT, EVERY_SIDE)
+    lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE)
     assert Snapshot.objects.count() == 1
-    page = lead.get(snapshot.get_absolute_url()).content.decode()
+    page = lead_client.get(snapshot.get_absolute_url()).content.decode()
     assert snapshot.digest in page
-    assert snapshot.short in lead.get(PAGE).content.decode()
+    assert snapshot.short in lead_client.get(PAGE).content.decode()
 
 
 @pytest.mark.usefixtures("decided")
-def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead: Client) -> None:
+def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead_client: Client) -> None:
     technical = Category.objects.get(name="Technical").pk
-    lead.post(CREATE_SNAPSHOT, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
+    lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"categories": [technical], "since": "2020-01-01", "languages": ""})
     assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
-    response = lead.post(CREATE_SNAPSHOT, EVERY_SIDE | {"people": 5})
+    response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"people": 5})
     assert response.status_code == 422
     assert "No label that people settled on is of this kind" in response.content.decode()
-    response = lead.post(CREATE_SNAPSHOT, {"people": 0})
+    response = lead_client.post(CREATE_SNAPSHOT, {"people": 0})
     assert response.status_code == 422
     assert "aria-invalid" in response.content.decode()
 
 
 @pytest.mark.usefixtures("decided", "without_pyarrow")
-def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_formats(lead: Client) -> None:
+def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_formats(lead_client: Client) -> None:
     url = reverse("review:download", args=[snapshots.take().short])
-    refused = lead.get(url, {"format": "hf"})
+    refused = lead_client.get(url, {"format": "hf"})
     assert refused.status_code == 422
     assert "Hugging Face dataset needs the package pyarrow: run “make data”" in refused.content.decode()
-    in_german = lead.get(url, {"format": "parquet"}, headers={"Accept-Language": "de"}).content.decode()
+    in_german = lead_client.get(url, {"format": "parquet"}, headers={"Accept-Language": "de"}).content.decode()
     assert "Parquet braucht das Paket pyarrow: Führen Sie „make data“" in in_german
-    assert content(lead.get(url, {"format": "csv"}))
+    assert content(lead_client.get(url, {"format": "csv"}))
 
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("format", FORMATS)
-def test_every_format_can_be_fetched(lead: Client, format: str) -> None:
+def test_every_format_can_be_fetched(lead_client: Client, format: str) -> None:
     snapshot = snapshots.take()
     url = reverse("review:download", args=[snapshot.short])
-    response: Any = lead.get(url, {"format": format, "masked": "on", "licence": "MIT"})
+    response: Any = lead_client.get(url, {"format": format, "masked": "on", "licence": "MIT"})
     assert response.headers["Content-Disposition"].startswith(f'attachment; filename="ticketclf-{snapshot.short}.')
     expected = exporting.stream(snapshot, FORMATS[format], masked=True, licence="MIT")
     assert content(response) == b"".join(expected)
 
 
 @pytest.mark.usefixtures("decided")
-def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead: Client) -> None:
+def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead_client: Client) -> None:
     snapshot = snapshots.take()
-    assert lead.get(reverse("review:download", args=[snapshot.short]), {"format": "xls"}).status_code == 422
-    response: Any = lead.get(reverse("review:manifest", args=[snapshot.short]), {"licence": "MIT"})
+    assert lead_client.get(reverse("review:download", args=[snapshot.short]), {"format": "xls"}).status_code == 422
+    response: Any = lead_client.get(reverse("review:manifest", args=[snapshot.short]), {"licence": "MIT"})
     assert json.loads(content(response))["licence"] == "MIT"
-    assert lead.get(reverse("review:snapshot", args=["ffff"])).status_code == 404
+    assert lead_client.get(reverse("review:snapshot", args=["ffff"])).status_code == 404
 
 
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling_config"])
-def test_an_address_that_names_no_single_snapshot_is_not_found(lead: Client, page: str) -> None:
+def test_an_address_that_names_no_single_snapshot_is_not_found(lead_client: Client, page: str) -> None:
     snapshot, other = snapshots.take(), snapshots.take(Filters(until=date(2100, 1, 1)))
     Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
     for digest in (snapshot.digest[:1], snapshot.short):
-        assert lead.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404
-    assert lead.get(reverse(f"review:{page}", args=[snapshot.digest]), {"format": "jsonl"}).status_code == 200
+        assert lead_client.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404
+    assert lead_client.get(reverse(f"review:{page}", args=[snapshot.digest]), {"format": "jsonl"}).status_code == 200
 
 
 @pytest.mark.usefixtures("decided")
-def test_the_labelling_interface_can_be_had_from_the_page(lead: Client) -> None:
+def test_the_labelling_interface_can_be_had_from_the_page(lead_client: Client) -> None:
     snapshot = snapshots.take()
     url = reverse("review:labelling_config", args=[snapshot.short])
-    assert f'href="{url}"' in lead.get(snapshot.get_absolute_url()).content.decode()
-    response: Any = lead.get(url)
+    assert f'href="{url}"' in lead_client.get(snapshot.get_absolute_url()).content.decode()
+    response: Any = lead_client.get(url)
     assert response.headers["Content-Disposition"] == f'attachment; filename="ticketclf-{snapshot.short}.labelling.xml"'
     assert '<Choice value="Technical"' in content(response).decode()
 
 
 @pytest.mark.usefixtures("decided")
-def test_the_manifest_counts_what_the_format_holds(lead: Client) -> None:
+def test_the_manifest_counts_what_the_format_holds(lead_client: Client) -> None:
     runs.load_built_in()
     snapshot = snapshots.take()
     url = reverse("review:manifest", args=[snapshot.short])
-    whole, chat = (json.loads(content(lead.get(url, {"format": name}))) for name in ("csv", "openai"))
+    whole, chat = (json.loads(content(lead_client.get(url, {"format": name}))) for name in ("csv", "openai"))
     assert whole["records"] == sum(whole["sides"].values()) == 7
     assert chat["records"] == whole["sides"].get("training", 7)
 
 
 @pytest.mark.usefixtures("decided")
 def test_what_was_erased_since_is_told_and_costs_no_more_queries(
-    lead: Client, django_assert_max_num_queries: Any
+    lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
     snapshot = snapshots.take()
-    assert "Erased since" not in lead.get(snapshot.get_absolute_url()).content.decode()
+    assert "Erased since" not in lead_client.get(snapshot.get_absolute_url()).content.decode()
     erasure.erase(Ticket.objects.filter(text="=1+1"))
     with django_assert_max_num_queries(10):
-        page = lead.get(snapshot.get_absolute_url()).content.decode()
+        page = lead_client.get(snapshot.get_absolute_url()).content.decode()
     assert "Erased since" in page
-    response = lead.get(reverse("review:download", args=[snapshot.short]), {"format": "jsonl"})
+    response = lead_client.get(reverse("review:download", args=[snapshot.short]), {"format": "jsonl"})
     assert [json.loads(line)["text"] for line in content(response).splitlines()] == ["<script>alert(1)</script> broke"]
 
 
@@ -151,25 +151,25 @@ def upload(text: str, name: str = "theirs.csv") -> SimpleUploadedFile:
 THEIRS = "Body,category,sentiment\nIt <b>broke</b>,Technical,Negative\nHello,<i>Sales</i>,Neutral\n"
 
 
-def test_a_file_is_taken_in_after_a_dry_run(lead: Client) -> None:
-    page = lead.post(IMPORT, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
+def test_a_file_is_taken_in_after_a_dry_run(lead_client: Client) -> None:
+    page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body", "dry_run": "on"}).content.decode()
     assert "Would be added" in page
     assert "&lt;i&gt;Sales&lt;/i&gt;" in page
     assert not GoldLabel.objects.exists()
-    page = lead.post(IMPORT, {"file": upload(THEIRS), "text": "Body"}).content.decode()
+    page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body"}).content.decode()
     assert "What became of the file" in page
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
 
 
-def test_every_column_and_label_can_be_named_otherwise(lead: Client) -> None:
+def test_every_column_and_label_can_be_named_otherwise(lead_client: Client) -> None:
     theirs = "Body,category,sentiment,Split,Lang\nIt broke,Tech,Negative,test,en\n"
     given = {"text": "Body", "columns": "side = Split\n\nlanguage=Lang", "labels": "Tech = Technical"}
-    lead.post(IMPORT, given | {"file": upload(theirs)})
+    lead_client.post(IMPORT, given | {"file": upload(theirs)})
     label = GoldLabel.objects.get()
     assert (label.side, label.language, label.category.name) == ("benchmark", "en", "Technical")
     wrongs = [("columns", "side", "no equals sign"), ("columns", "mood=X", "no field"), ("labels", "A=B", "no label")]
     for field, value, message in wrongs:
-        response = lead.post(IMPORT, given | {field: value, "file": upload(theirs)})
+        response = lead_client.post(IMPORT, given | {field: value, "file": upload(theirs)})
         assert response.status_code == 422
         assert message in response.content.decode()
 
@@ -178,21 +178,21 @@ def test_every_column_and_label_can_be_named_otherwise(lead: Client) -> None:
     ("fields", "message"),
     [({}, "required"), ({"text": "Nowhere"}, "Nowhere"), ({"name": "x.parquet", "content": "PAR1cut"}, "damaged")],
 )
-def test_a_file_that_is_of_no_use_says_why(lead: Client, fields: dict[str, str], message: str) -> None:
+def test_a_file_that_is_of_no_use_says_why(lead_client: Client, fields: dict[str, str], message: str) -> None:
     given: dict[str, Any] = {}
     if fields:
         file = upload(fields.get("content", THEIRS), fields.get("name", "theirs.csv"))
         given = {"file": file, "text": fields.get("text", "")}
-    response = lead.post(IMPORT, given)
+    response = lead_client.post(IMPORT, given)
     assert response.status_code == 422
     assert message in response.content.decode()
 
 
-def test_the_page_costs_the_same_however_many_labels(lead: Client, django_assert_num_queries: Any) -> None:
+def test_the_page_costs_the_same_however_many_labels(lead_client: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
     snapshots.take()
     with django_assert_num_queries(16):
-        lead.get(PAGE)
+        lead_client.get(PAGE)
 
 
 # The admin

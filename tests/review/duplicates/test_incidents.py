@@ -48,46 +48,46 @@ def lines(client: Client) -> list[str]:
     return [html.unescape(" ".join(re.sub(r"<[^>]*>", " ", row).split())) for row in rows]
 
 
-def test_a_burst_is_one_line_with_its_size_and_its_text(agent: Client) -> None:
+def test_a_burst_is_one_line_with_its_size_and_its_text(agent_client: Client) -> None:
     burst(CHARGE, 6)
-    (line,) = lines(agent)
+    (line,) = lines(agent_client)
     assert line.startswith("6 alike My card was charged twice for the same invoice")
     assert "the first now" in line
 
 
-def test_the_largest_comes_first(agent: Client) -> None:
+def test_the_largest_comes_first(agent_client: Client) -> None:
     burst(CHARGE, 5)
     burst(LOGIN, 7)
-    assert [line[:7] for line in lines(agent)] == ["7 alike", "5 alike"]
+    assert [line[:7] for line in lines(agent_client)] == ["7 alike", "5 alike"]
 
 
-def test_no_more_than_five_are_shown(agent: Client) -> None:
+def test_no_more_than_five_are_shown(agent_client: Client) -> None:
     subjects = ["invoices", "passwords", "printers", "exports", "colleagues", "holidays"]
     for subject in subjects:
         burst(f"{subject} " * 3 + f"and nothing but {subject} {subject} went {subject} wrong, number {{number}}", 5)
-    assert len(lines(agent)) == 5
+    assert len(lines(agent_client)) == 5
 
 
-def test_four_are_no_burst(agent: Client) -> None:
+def test_four_are_no_burst(agent_client: Client) -> None:
     burst(CHARGE, 4)
-    assert section(agent) == ""
+    assert section(agent_client) == ""
 
 
-def test_what_arrived_earlier_is_no_burst(agent: Client) -> None:
+def test_what_arrived_earlier_is_no_burst(agent_client: Client) -> None:
     burst(CHARGE, 5, timezone.now() - timedelta(hours=25))
-    assert section(agent) == ""
+    assert section(agent_client) == ""
     burst(LOGIN, 5, timezone.now() - timedelta(hours=23))
-    (line,) = lines(agent)
+    (line,) = lines(agent_client)
     assert "the first 23" in line
 
 
-def test_what_is_decided_does_not_count(agent: Client, ben: User) -> None:
+def test_what_is_decided_does_not_count(agent_client: Client, ben: User) -> None:
     first, *_others = burst(CHARGE, 5)
-    assert section(agent)
+    assert section(agent_client)
     skip(first, ben)
-    assert section(agent), "somebody else is still asked"
-    decide_at_screen(agent, first.ticket)
-    assert section(agent) == ""
+    assert section(agent_client), "somebody else is still asked"
+    decide_at_screen(agent_client, first.ticket)
+    assert section(agent_client) == ""
 
 
 def decide_at_screen(client: Client, ticket: Ticket) -> str:
@@ -103,115 +103,115 @@ def decide_at_screen(client: Client, ticket: Ticket) -> str:
     return response.content.decode()
 
 
-def test_deciding_the_first_leads_to_one_decision_for_all(agent: Client) -> None:
+def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) -> None:
     burst(CHARGE, 6)
-    url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent))
+    url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent_client))
     assert url
-    said = decide_at_screen(agent, Ticket.objects.get(pk=url[2]))
+    said = decide_at_screen(agent_client, Ticket.objects.get(pk=url[2]))
     assert "5 more like it wait: decide them together" in said
     alike = re.search(r'href="([^"]*/alike/\d+/)"', said)
     assert alike
-    page = agent.get(alike[1]).content.decode()
-    agent.post(alike[1], {"assignment": re.findall(r'name="assignment" value="(\d+)"', page)})
+    page = agent_client.get(alike[1]).content.decode()
+    agent_client.post(alike[1], {"assignment": re.findall(r'name="assignment" value="(\d+)"', page)})
     assert Decision.objects.count() == 6
     assert set(Ticket.objects.values_list("state", flat=True)) == {"settled"}
-    assert section(agent) == ""
+    assert section(agent_client) == ""
     assert_consistent()
 
 
-def test_what_somebody_else_has_in_hand_is_not_offered(agent: Client, ben: User) -> None:
+def test_what_somebody_else_has_in_hand_is_not_offered(agent_client: Client, ben: User) -> None:
     assignments = burst(CHARGE, 5)
     leases.take(ben, assignments[0].ticket)
-    found = section(agent)
+    found = section(agent_client)
     assert reverse("review:take", args=[assignments[0].ticket_id]) not in found
     assert reverse("review:take", args=[assignments[1].ticket_id]) in found
     Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments[1:]]).update(
         skipped_by=User.objects.get(username="ana")
     )
-    assert "all in somebody's hands" in lines(agent)[0]
+    assert "all in somebody's hands" in lines(agent_client)[0]
 
 
-def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent: Client) -> None:
+def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent_client: Client) -> None:
     assignments = burst(CHARGE, 6)
     Assignment.objects.filter(pk=assignments[0].pk).update(**HIDDEN)
-    (line,) = lines(agent)
+    (line,) = lines(agent_client)
     assert line.startswith("6 alike")
-    assert reverse("review:take", args=[assignments[1].ticket_id]) in section(agent)
+    assert reverse("review:take", args=[assignments[1].ticket_id]) in section(agent_client)
 
 
-def test_nothing_that_a_model_said_is_told(agent: Client) -> None:
+def test_nothing_that_a_model_said_is_told(agent_client: Client) -> None:
     configure_review(blind_share=1)
     billing = Category.objects.get(name="Billing")
     billing.name = "Zanzibar"
     billing.save()
     tickets = [make_ticket(CHARGE.format(number=place)) for place in range(5)]
     hold(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
-    found = section(agent)
+    found = section(agent_client)
     assert "5 alike" in found
     assert not re.search("Zanzibar|secret|0.43", found)
 
 
-def test_a_ticket_that_two_people_are_asked_about_counts_once(agent: Client) -> None:
+def test_a_ticket_that_two_people_are_asked_about_counts_once(agent_client: Client) -> None:
     configure_review(double_share=1)
     burst(CHARGE, 4)
     assert Assignment.objects.open().count() == 8
-    assert section(agent) == ""
+    assert section(agent_client) == ""
 
 
-def test_a_hostile_text_is_only_text(agent: Client) -> None:
+def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
     burst(HOSTILE, 5)
-    assert "&lt;img src=x" in section(agent)
-    assert "<img" not in section(agent)
+    assert "&lt;img src=x" in section(agent_client)
+    assert "<img" not in section(agent_client)
 
 
-def test_it_costs_two_queries_however_many_wait(agent: Client) -> None:
-    agent.get(QUEUE)
+def test_it_costs_two_queries_however_many_wait(agent_client: Client) -> None:
+    agent_client.get(QUEUE)
     with CaptureQueriesContext(
         connection,
     ) as none:
-        agent.get(QUEUE)
+        agent_client.get(QUEUE)
     burst(CHARGE, 5)
     with CaptureQueriesContext(connection) as few:
-        agent.get(QUEUE)
+        agent_client.get(QUEUE)
     burst(LOGIN, 40)
     with CaptureQueriesContext(connection) as many:
-        agent.get(QUEUE)
+        agent_client.get(QUEUE)
     assert len(many) == len(few)
     about_alike = [one["sql"] for one in many if '"group_id"' in one["sql"] and "COUNT(DISTINCT" in one["sql"]]
     assert len(about_alike) == 1
     assert len(none) <= len(few)
 
 
-def test_only_so_many_of_the_latest_are_looked_through(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_so_many_of_the_latest_are_looked_through(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("review.duplicates.incidents.LOOKED_THROUGH", 6)
     burst(CHARGE, 5, timezone.now() - timedelta(hours=2))
-    assert section(agent)
+    assert section(agent_client)
     burst(LOGIN, 5)
-    (line,) = lines(agent)
+    (line,) = lines(agent_client)
     assert "single sign-on" in line
 
 
 # The review screen
 
 
-def test_the_screen_says_that_a_ticket_is_one_of_many(agent: Client) -> None:
+def test_the_screen_says_that_a_ticket_is_one_of_many(agent_client: Client) -> None:
     burst(CHARGE, 5)
-    assert "one of 5 alike" in agent.get(SCREEN).content.decode()
+    assert "one of 5 alike" in agent_client.get(SCREEN).content.decode()
 
 
-def test_the_screen_says_nothing_of_few(agent: Client) -> None:
+def test_the_screen_says_nothing_of_few(agent_client: Client) -> None:
     burst(CHARGE, 4)
-    page = agent.get(SCREEN).content.decode()
+    page = agent_client.get(SCREEN).content.decode()
     assert "My card" in page
     assert 'class="incident"' not in page
 
 
-def test_the_screen_says_nothing_where_a_review_is_blind(agent: Client) -> None:
+def test_the_screen_says_nothing_where_a_review_is_blind(agent_client: Client) -> None:
     burst(CHARGE, 9)
     first = leases.next_for(User.objects.get(username="ana"))
     assert first
-    assert 'class="incident"' in agent.get(SCREEN).content.decode()
+    assert 'class="incident"' in agent_client.get(SCREEN).content.decode()
     Assignment.objects.filter(pk=first.pk).update(**HIDDEN)
-    page = agent.get(SCREEN).content.decode()
+    page = agent_client.get(SCREEN).content.decode()
     assert "Blind review" in page
     assert 'class="incident"' not in page

@@ -13,49 +13,49 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 URL = reverse("review:preferences")
 
 
-def shown(agent: Client) -> dict[str, str]:
+def shown(agent_client: Client) -> dict[str, str]:
     """The form as it stands in the page, as a browser would send it."""
-    form = agent.get(URL).context["form"]
+    form = agent_client.get(URL).context["form"]
     values = {field.name: field.value() for field in form}
     return {name: str(value) for name, value in values.items() if value not in (None, False)}
 
 
-def errors(agent: Client, **changes: str) -> dict[str, list[str]]:
-    response = agent.post(URL, shown(agent) | changes)
+def errors(agent_client: Client, **changes: str) -> dict[str, list[str]]:
+    response = agent_client.post(URL, shown(agent_client) | changes)
     assert response.status_code == 200
     assert "Nothing is saved" in response.content.decode()
     return dict(response.context["form"].errors)
 
 
-def test_every_action_has_a_name_and_a_field(agent: Client) -> None:
-    content = agent.get(URL).content.decode()
+def test_every_action_has_a_name_and_a_field(agent_client: Client) -> None:
+    content = agent_client.get(URL).content.decode()
     for action in shortcuts.DEFAULTS.keys() - shortcuts.FIXED:
         assert f'name="{action}"' in content, action
         assert name_of(action) in content, action
     assert len({name_of(action) for action in shortcuts.DEFAULTS}) == len(shortcuts.DEFAULTS)
 
 
-def test_saving_what_is_there_stores_no_difference(agent: Client, ana: User) -> None:
-    assert agent.post(URL, shown(agent)).status_code == 302
+def test_saving_what_is_there_stores_no_difference(agent_client: Client, ana: User) -> None:
+    assert agent_client.post(URL, shown(agent_client)).status_code == 302
     assert Preferences.objects.get(user=ana).changed_keys == {}
     assert Preferences.of(ana).active == shortcuts.DEFAULTS
 
 
-def test_a_changed_key_is_stored_in_lower_case_and_shown(agent: Client, ana: User) -> None:
-    response = agent.post(URL, shown(agent) | {"skip": "K", "undo": "é"}, follow=True)
+def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, ana: User) -> None:
+    response = agent_client.post(URL, shown(agent_client) | {"skip": "K", "undo": "é"}, follow=True)
     assert "The keys are saved." in response.content.decode()
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "k", "undo": "é"}
-    assert shown(agent)["skip"] == "k"
+    assert shown(agent_client)["skip"] == "k"
     assert Preferences.of(ana).active["skip"] == "k"
 
 
-def test_two_keys_can_be_swapped_in_one_go(agent: Client, ana: User) -> None:
-    agent.post(URL, shown(agent) | {"skip": "x", "escalate": "s"})
+def test_two_keys_can_be_swapped_in_one_go(agent_client: Client, ana: User) -> None:
+    agent_client.post(URL, shown(agent_client) | {"skip": "x", "escalate": "s"})
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "x", "escalate": "s"}
 
 
-def test_a_key_of_two_actions_is_refused_beside_both(agent: Client) -> None:
-    found = errors(agent, skip="X")
+def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> None:
+    found = errors(agent_client, skip="X")
     assert found == {
         "skip": ["“x” is also the key of “Escalate”."],
         "escalate": ["“x” is also the key of “Skip”."],
@@ -63,64 +63,64 @@ def test_a_key_of_two_actions_is_refused_beside_both(agent: Client) -> None:
     assert not Preferences.objects.exists()
 
 
-def test_what_was_refused_stands_there_to_be_mended(agent: Client) -> None:
-    content = agent.post(URL, shown(agent) | {"skip": "x", "note": "k"}).content.decode()
+def test_what_was_refused_stands_there_to_be_mended(agent_client: Client) -> None:
+    content = agent_client.post(URL, shown(agent_client) | {"skip": "x", "note": "k"}).content.decode()
     assert 'name="note" value="k"' in content
     assert 'aria-describedby="id_skip_error"' in content
     assert 'id="id_skip_error"' in content
 
 
 @pytest.mark.parametrize("typed", [" ", "ab", "\t", "\u200b"])
-def test_what_is_no_single_character_is_refused(agent: Client, typed: str) -> None:
-    assert set(errors(agent, skip=typed)) == {"skip"}
+def test_what_is_no_single_character_is_refused(agent_client: Client, typed: str) -> None:
+    assert set(errors(agent_client, skip=typed)) == {"skip"}
 
 
-def test_an_empty_field_is_the_original_key(agent: Client, ana: User) -> None:
-    agent.post(URL, shown(agent) | {"skip": "k"})
-    agent.post(URL, shown(agent) | {"skip": ""})
+def test_an_empty_field_is_the_original_key(agent_client: Client, ana: User) -> None:
+    agent_client.post(URL, shown(agent_client) | {"skip": "k"})
+    agent_client.post(URL, shown(agent_client) | {"skip": ""})
     assert Preferences.objects.get(user=ana).changed_keys == {}
 
 
-def test_a_key_that_is_taken_leaves_no_room_for_the_original_one(agent: Client) -> None:
-    agent.post(URL, shown(agent) | {"skip": "k", "undo": "s"})
-    assert set(errors(agent, skip="")) == {"skip", "undo"}
+def test_a_key_that_is_taken_leaves_no_room_for_the_original_one(agent_client: Client) -> None:
+    agent_client.post(URL, shown(agent_client) | {"skip": "k", "undo": "s"})
+    assert set(errors(agent_client, skip="")) == {"skip", "undo"}
 
 
-def test_single_keys_can_be_turned_off_and_on(agent: Client, ana: User) -> None:
-    form = shown(agent) | {"skip": "k"}
+def test_single_keys_can_be_turned_off_and_on(agent_client: Client, ana: User) -> None:
+    form = shown(agent_client) | {"skip": "k"}
     del form["keys_on"]
-    agent.post(URL, form)
+    agent_client.post(URL, form)
     assert Preferences.of(ana).active == {}
-    assert "keys_on" not in shown(agent)
-    agent.post(URL, shown(agent) | {"keys_on": "on"})
+    assert "keys_on" not in shown(agent_client)
+    agent_client.post(URL, shown(agent_client) | {"keys_on": "on"})
     assert Preferences.of(ana).active["skip"] == "k"
 
 
-def test_all_keys_can_be_reset(agent: Client, ana: User) -> None:
-    agent.post(URL, {"skip": "k"})
-    response = agent.post(URL, shown(agent) | {"skip": "not read", "reset": "yes"}, follow=True)
+def test_all_keys_can_be_reset(agent_client: Client, ana: User) -> None:
+    agent_client.post(URL, {"skip": "k"})
+    response = agent_client.post(URL, shown(agent_client) | {"skip": "not read", "reset": "yes"}, follow=True)
     assert "the original ones again" in response.content.decode()
     assert Preferences.of(ana).active == shortcuts.DEFAULTS
 
 
-def test_nobody_changes_the_keys_of_another(agent: Client, ana: User, ben: User) -> None:
-    agent.post(URL, shown(agent) | {"skip": "k"})
+def test_nobody_changes_the_keys_of_another(agent_client: Client, ana: User, ben: User) -> None:
+    agent_client.post(URL, shown(agent_client) | {"skip": "k"})
     assert Preferences.of(ben).active == shortcuts.DEFAULTS
-    agent.force_login(ben)
-    agent.post(URL, {"reset": "yes"})
+    agent_client.force_login(ben)
+    agent_client.post(URL, {"reset": "yes"})
     assert Preferences.of(ana).active["skip"] == "k"
 
 
-def test_a_field_that_no_action_has_changes_nothing(agent: Client, ana: User) -> None:
-    agent.post(URL, shown(agent) | {"submit": "k", "made_up": "y"})
+def test_a_field_that_no_action_has_changes_nothing(agent_client: Client, ana: User) -> None:
+    agent_client.post(URL, shown(agent_client) | {"submit": "k", "made_up": "y"})
     assert Preferences.objects.get(user=ana).changed_keys == {}
 
 
-def test_the_language_is_changed_for_this_browser(agent: Client) -> None:
-    content = agent.get(URL).content.decode()
+def test_the_language_is_changed_for_this_browser(agent_client: Client) -> None:
+    content = agent_client.get(URL).content.decode()
     assert '<option value="en" lang="en" selected>English</option>' in content
     assert '<option value="de" lang="de">Deutsch</option>' in content
-    response = agent.post(reverse("set_language"), {"language": "de", "next": URL})
+    response = agent_client.post(reverse("set_language"), {"language": "de", "next": URL})
     assert response["Location"] == URL
-    assert '<html lang="de"' in agent.get(URL).content.decode()
+    assert '<html lang="de"' in agent_client.get(URL).content.decode()
     assert '<html lang="en"' in Client().get(reverse("login")).content.decode()

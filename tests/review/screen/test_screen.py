@@ -29,9 +29,9 @@ def other(ben: User) -> Client:
     return client
 
 
-def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here(agent: Client) -> None:
+def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here(agent_client: Client) -> None:
     hold(make_ticket("My card was charged twice."), category=category("Billing"), confidence=0.62)
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     for told in ("My card was charged twice.", "0.62", "Because.", "below the threshold", "1 left"):
         assert told in content, told
     answer = fields(content)
@@ -39,11 +39,11 @@ def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here
     assert answer["sentiment"] == str(Sentiment.objects.active()[0].pk)
 
 
-def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent: Client, ana: User) -> None:
+def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent_client: Client, ana: User) -> None:
     first, second = make_ticket("the doubtful one"), make_ticket("quite another matter")
     hold(first, confidence=0.2)
     hold(second, confidence=0.7)
-    content = send(agent, shown(agent))
+    content = send(agent_client, shown(agent_client))
     assert "quite another matter" in content
     assert "the doubtful one" not in content
     assert "<html" not in content
@@ -58,9 +58,9 @@ def test_accepting_takes_one_round_trip_that_holds_the_next_ticket(agent: Client
     assert (first.state, first.category, first.sentiment) == ("settled", decision.category, decision.sentiment)
 
 
-def test_another_label_is_a_correction(agent: Client) -> None:
+def test_another_label_is_a_correction(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket(), category=category("Billing"))
-    send(agent, shown(agent), category=str(category("Account").pk), note="It is the sign-in.")
+    send(agent_client, shown(agent_client), category=str(category("Account").pk), note="It is the sign-in.")
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category, decision.note) == (
         "corrected",
@@ -70,10 +70,10 @@ def test_another_label_is_a_correction(agent: Client) -> None:
     assert Ticket.objects.get(pk=assignment.ticket_id).category == category("Account")
 
 
-def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent: Client) -> None:
+def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent_client: Client) -> None:
     hold(make_ticket("one"), confidence=0.2)
     hold(make_ticket("two"), confidence=0.7)
-    response = agent.post(DECIDE, shown(agent), follow=True)
+    response = agent_client.post(DECIDE, shown(agent_client), follow=True)
     assert response.redirect_chain == [(SCREEN, 302)]
     content = response.content.decode()
     assert "<html" in content
@@ -84,13 +84,13 @@ def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent: Client) -
 @pytest.mark.parametrize(
     ("typed", "found"), [("VPN", "Technical > Network > VPN"), ("network > vpn", "Technical > Network > VPN")]
 )
-def test_a_nested_category_is_found_by_part_of_its_name(agent: Client, typed: str, found: str) -> None:
+def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, typed: str, found: str) -> None:
     network = Category.objects.create(name="Network", parent=category("Technical"))
     vpn = Category.objects.create(name="VPN", parent=network)
     hold(make_ticket())
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert f'<option value="{found.replace(">", "&gt;")}">' in content
-    send(agent, fields(content), category="other", other=typed)
+    send(agent_client, fields(content), category="other", other=typed)
     assert Decision.objects.get().category == vpn
 
 
@@ -109,51 +109,53 @@ def test_a_nested_category_is_found_by_part_of_its_name(agent: Client, typed: st
         ({"opinion": "junk"}, "Enter a valid value"),
     ],
 )
-def test_what_cannot_be_taken_is_told_and_stays_in_the_form(agent: Client, changes: dict[str, str], said: str) -> None:
+def test_what_cannot_be_taken_is_told_and_stays_in_the_form(
+    agent_client: Client, changes: dict[str, str], said: str
+) -> None:
     hold(make_ticket("still here"))
-    answer = shown(agent) | {"note": "kept"} | changes
-    response = agent.post(DECIDE, answer, headers=HTMX)
+    answer = shown(agent_client) | {"note": "kept"} | changes
+    response = agent_client.post(DECIDE, answer, headers=HTMX)
     content = response.content.decode()
     assert response.status_code == 422
     assert said in content
     assert "still here" in content
     assert ">kept</textarea>" in content
     assert not Decision.objects.exists()
-    assert send(agent, shown(agent))
+    assert send(agent_client, shown(agent_client))
 
 
-def test_a_category_retired_meanwhile_is_refused(agent: Client) -> None:
+def test_a_category_retired_meanwhile_is_refused(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Billing"))
-    answer = shown(agent)
+    answer = shown(agent_client)
     Category.objects.filter(name="Billing").update(retired=True)
-    response = agent.post(DECIDE, answer, headers=HTMX)
+    response = agent_client.post(DECIDE, answer, headers=HTMX)
     assert response.status_code == 422
     assert not Decision.objects.exists()
 
 
-def test_of_500_categories_nine_have_a_key_and_a_decision_stays_small(agent: Client) -> None:
+def test_of_500_categories_nine_have_a_key_and_a_decision_stays_small(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"Category no. {number}", position=number) for number in range(500)])
     hold(make_ticket("one " * 60), make_ticket("two " * 60))
-    page = agent.get(SCREEN).content.decode()
+    page = agent_client.get(SCREEN).content.decode()
     assert page.count("<option") == 504
-    content = send(agent, fields(page), category="other", other="Category no. 444")
+    content = send(agent_client, fields(page), category="other", other="Category no. 444")
     assert Decision.objects.get().category.name == "Category no. 444"
     assert content.count('name="category"') == 10
     assert len(content.encode()) < 15_000
 
 
-def test_a_suggestion_without_a_key_is_chosen_too(agent: Client) -> None:
+def test_a_suggestion_without_a_key_is_chosen_too(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"First no. {number}", position=0) for number in range(9)])
     hold(make_ticket(), category=category("General"))
-    answer = shown(agent)
+    answer = shown(agent_client)
     assert (answer["category"], answer["other"]) == ("other", "General")
-    send(agent, answer)
+    send(agent_client, answer)
     assert Decision.objects.get().verdict == "accepted"
 
 
-def test_skipping_hands_the_ticket_to_somebody_else(agent: Client, other: Client) -> None:
+def test_skipping_hands_the_ticket_to_somebody_else(agent_client: Client, other: Client) -> None:
     (assignment,) = hold(make_ticket("What is this?"))
-    content = send(agent, shown(agent), skip="unclear")
+    content = send(agent_client, shown(agent_client), skip="unclear")
     assert "Nothing is left for you" in content
     assert "1 ticket that you skipped" in content
     assert Decision.objects.get().skip_reason == "unclear"
@@ -161,102 +163,102 @@ def test_skipping_hands_the_ticket_to_somebody_else(agent: Client, other: Client
     assert Ticket.objects.get(pk=assignment.ticket_id).state == "needs_review"
 
 
-def test_who_skipped_all_may_look_again(agent: Client) -> None:
+def test_who_skipped_all_may_look_again(agent_client: Client) -> None:
     hold(make_ticket("What is this?"))
-    send(agent, shown(agent), skip="unclear")
-    assert "What is this?" in agent.post(reverse("review:look_again"), follow=True).content.decode()
+    send(agent_client, shown(agent_client), skip="unclear")
+    assert "What is this?" in agent_client.post(reverse("review:look_again"), follow=True).content.decode()
 
 
-def of_leads(agent: Client, *texts: str) -> None:
+def of_leads(agent_client: Client, *texts: str) -> None:
     """Tickets that wait for a lead."""
     for text in texts:
         hold(make_ticket(text))
-        send(agent, shown(agent), escalate="yes", why="Legal threat.")
+        send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
 
 
-def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent: Client, lead: Client) -> None:
-    of_leads(agent, "What is this?")
+def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent_client: Client, lead_client: Client) -> None:
+    of_leads(agent_client, "What is this?")
     hold(make_ticket("of the agents"))
-    content = send(lead, shown(lead, WORK), skip="unclear")
+    content = send(lead_client, shown(lead_client, WORK), skip="unclear")
     (form,) = re.findall(r"<form[^>]*look-again.*?</form>", content, re.DOTALL)
-    response = lead.post(
+    response = lead_client.post(
         reverse("review:look_again"), dict(re.findall(r'name="(\w+)" value="(\w+)"', form)), follow=True
     )
     assert response.redirect_chain == [(WORK, 302)]
     assert "What is this?" in response.content.decode()
 
 
-def test_who_may_not_work_for_the_leads_is_not_led_there(agent: Client) -> None:
-    assert agent.post(reverse("review:look_again"), {"lane": "leads"})["Location"] == SCREEN
+def test_who_may_not_work_for_the_leads_is_not_led_there(agent_client: Client) -> None:
+    assert agent_client.post(reverse("review:look_again"), {"lane": "leads"})["Location"] == SCREEN
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
 def test_a_lead_signed_out_meanwhile_comes_back_to_what_waits_for_leads(
-    agent: Client, lead: Client, lea: User, headers: dict[str, str]
+    agent_client: Client, lead_client: Client, lea: User, headers: dict[str, str]
 ) -> None:
-    of_leads(agent, "I will sue you.", "You will hear from me.")
-    answer = shown(lead, WORK)
-    lead.cookies.clear()
-    response = lead.post(DECIDE, answer | {"note": "typed"}, headers=headers)
+    of_leads(agent_client, "I will sue you.", "You will hear from me.")
+    answer = shown(lead_client, WORK)
+    lead_client.cookies.clear()
+    response = lead_client.post(DECIDE, answer | {"note": "typed"}, headers=headers)
     assert response["HX-Redirect" if headers else "Location"] == f"{SIGN_IN}?next={WORK}"
-    response = lead.post(f"{SIGN_IN}?next={WORK}", {"username": "lea", "password": PASSWORD}, follow=True)
+    response = lead_client.post(f"{SIGN_IN}?next={WORK}", {"username": "lea", "password": PASSWORD}, follow=True)
     assert response.redirect_chain == [(WORK, 302)]
     content = response.content.decode()
     assert f'href="{WORK}"' in content.split("Throw it away")[0].split("<button")[-1]
     form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', content.split('class="form paper"')[1]))
-    response = lead.post(DECIDE, form, follow=True)
+    response = lead_client.post(DECIDE, form, follow=True)
     assert response.redirect_chain == [(WORK, 302)]
     assert "You will hear from me." in response.content.decode()
     assert Decision.objects.get(reviewer=lea).note == "typed"
 
 
-def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent: Client, lead: Client) -> None:
+def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, lead_client: Client) -> None:
     hold(make_ticket("I will sue you."))
-    content = send(agent, shown(agent), escalate="yes", why="Legal threat.")
+    content = send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
     assert "is with a lead" in content
     assert "Nothing is left for you" in content
-    page = lead.get(WORK).content.decode()
+    page = lead_client.get(WORK).content.decode()
     for told in ("I will sue you.", "Legal threat.", "ana"):
         assert told in page, told
-    send(lead, fields(page))
+    send(lead_client, fields(page))
     assert Ticket.objects.get().state == "settled"
 
 
-def test_undo_goes_back_several_steps(agent: Client) -> None:
+def test_undo_goes_back_several_steps(agent_client: Client) -> None:
     for number, confidence in enumerate((0.1, 0.2, 0.3)):
         hold(make_ticket(f"{'abc'[number]} ticket, {'xyz'[number] * 9}"), confidence=confidence)
     for _number in range(3):
-        send(agent, shown(agent))
+        send(agent_client, shown(agent_client))
     for text in ("c ticket", "b ticket", "a ticket"):
-        content = agent.post(UNDO, headers=HTMX).content.decode()
+        content = agent_client.post(UNDO, headers=HTMX).content.decode()
         assert f">{text}" in content
         assert "Undone" in content
-    assert "There is nothing to undo" in agent.post(UNDO, headers=HTMX).content.decode()
+    assert "There is nothing to undo" in agent_client.post(UNDO, headers=HTMX).content.decode()
     assert Decision.objects.count() == 6
     assert set(Ticket.objects.values_list("state", flat=True)) == {"needs_review"}
 
 
-def test_the_undo_of_a_page_takes_back_what_it_names_however_often_it_is_sent(agent: Client) -> None:
+def test_the_undo_of_a_page_takes_back_what_it_names_however_often_it_is_sent(agent_client: Client) -> None:
     hold(make_ticket("one of them"), make_ticket("quite another"))
-    content = send(agent, shown(agent))
+    content = send(agent_client, shown(agent_client))
     undo = dict(re.findall(r'name="(decision|key)" value="([^"]*)"', content.split('id="outcome"')[1]))
-    send(agent, fields(content))
+    send(agent_client, fields(content))
     for _time in range(2):
-        agent.post(UNDO, undo, headers=HTMX)
+        agent_client.post(UNDO, undo, headers=HTMX)
     assert Decision.objects.filter(verdict="undone").count() == 1
     assert Decision.objects.get(verdict="undone").undoes_id == int(undo["decision"])
 
 
-def test_nobody_undoes_what_another_decided(agent: Client, other: Client) -> None:
+def test_nobody_undoes_what_another_decided(agent_client: Client, other: Client) -> None:
     hold(make_ticket())
-    send(agent, shown(agent))
+    send(agent_client, shown(agent_client))
     decision = Decision.objects.get()
     assert other.post(UNDO, {"decision": str(decision.pk)}, headers=HTMX).status_code == 404
     assert "nothing to undo" in other.post(UNDO, headers=HTMX).content.decode()
     assert Ticket.objects.get().state == "settled"
 
 
-def test_two_models_that_differ_stand_side_by_side_without_names(agent: Client) -> None:
+def test_two_models_that_differ_stand_side_by_side_without_names(agent_client: Client) -> None:
     tickets = [make_ticket(f"number {word}") for word in ("one", "two", "three", "four", "five", "six")]
     # Which stands first is drawn, and keys of tickets differ from run to run.
     desks = (configure_review(seed=f"seed {number}") for number in range(100))
@@ -268,7 +270,7 @@ def test_two_models_that_differ_stand_side_by_side_without_names(agent: Client) 
     hold(*tickets, category=category("Billing"), second=category("Technical"))
     orders = set()
     for _ticket in tickets:
-        content = agent.get(SCREEN).content.decode()
+        content = agent_client.get(SCREEN).content.decode()
         opinions = re.findall(r'<div class="opinion">.*?<span class="label">(\w+)', content, re.DOTALL)
         assert sorted(opinions) == ["Billing", "Technical"]
         card = content.split('<article id="card"')[1].split("</article>")[0]
@@ -278,7 +280,7 @@ def test_two_models_that_differ_stand_side_by_side_without_names(agent: Client) 
         answer = fields(content)
         assert "category" not in answer
         assert "sentiment" in answer
-        send(agent, answer, opinion=re.findall(r'name="opinion" value="([^"]+)"', content)[0])
+        send(agent_client, answer, opinion=re.findall(r'name="opinion" value="([^"]+)"', content)[0])
         decision = Decision.objects.latest("pk")
         assert decision.category.name == opinions[0]
         assert decision.second_first is (opinions[0] == "Technical")
@@ -293,7 +295,7 @@ def source(client: Client, url: str = SCREEN) -> str:
     return re.sub(r'name="(csrfmiddlewaretoken|key|showing|kept)" value="[^"]*"', "", content)
 
 
-def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent: Client) -> None:
+def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent_client: Client) -> None:
     configure_review(blind_share=1)
     received = timezone.now() - timedelta(hours=2)
     pages = []
@@ -302,54 +304,62 @@ def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent:
         ticket = make_ticket("Which is it?", pk=77, received_at=received)
         hold(ticket, category=category(name), confidence=confidence, reasoning=f"Surely {name}.")
         Assignment.objects.update(id=77)
-        pages.append(source(agent))
+        pages.append(source(agent_client))
     assert pages[0] == pages[1]
     assert "Blind review" in pages[0]
     assert "Surely" not in pages[0]
-    assert "category" not in fields(agent.get(SCREEN).content.decode())
+    assert "category" not in fields(agent_client.get(SCREEN).content.decode())
 
 
 @pytest.mark.parametrize("reveal", [True, False])
-def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(agent: Client, reveal: bool) -> None:
+def test_the_model_is_heard_after_a_blind_answer_only_where_the_desk_says_so(
+    agent_client: Client, reveal: bool
+) -> None:
     configure_review(blind_share=1, reveal=reveal)
     hold(make_ticket(), category=category("Billing"))
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
-    content = send(agent, shown(agent), **labels)
+    content = send(agent_client, shown(agent_client), **labels)
     assert ("The model said Billing" in content) is reveal
     decision = Decision.objects.get()
     assert (decision.blind, decision.verdict, decision.prediction.category) == (True, "corrected", category("Billing"))
 
 
-def test_a_lead_sees_two_labels_that_differ_without_names(agent: Client, other: Client, lead: Client) -> None:
+def test_a_lead_sees_two_labels_that_differ_without_names(
+    agent_client: Client, other: Client, lead_client: Client
+) -> None:
     configure_review(double_share=1)
     hold(make_ticket("Torn."), category=category("General"))
     sentiment = str(Sentiment.objects.active()[0].pk)
-    for client, name in ((agent, "Billing"), (other, "Technical")):
+    for client, name in ((agent_client, "Billing"), (other, "Technical")):
         send(client, shown(client), category=str(category(name).pk), sentiment=sentiment)
-    content = lead.get(WORK).content.decode()
+    content = lead_client.get(WORK).content.decode()
     card = content.split('<article id="card"')[1].split("</article>")[0]
     assert "Two agents labelled this" in card
     assert sorted(re.findall(r'<span class="label">(\w+)', card)) == ["Billing", "Technical"]
     assert not re.search(r"\bana\b|\bben\b", card)
-    assert agent.get(WORK).status_code == 403
-    send(lead, fields(content), category=str(category("Technical").pk))
+    assert agent_client.get(WORK).status_code == 403
+    send(lead_client, fields(content), category=str(category("Technical").pk))
     ticket = Ticket.objects.get()
     assert (ticket.state, ticket.category) == ("settled", category("Technical"))
 
 
-def test_a_double_click_decides_once(agent: Client) -> None:
+def test_a_double_click_decides_once(agent_client: Client) -> None:
     hold(make_ticket("one of them"), make_ticket("quite another"))
-    answer = shown(agent)
-    assert send(agent, answer).count('<article id="card"') == send(agent, answer).count('<article id="card"') == 1
+    answer = shown(agent_client)
+    assert (
+        send(agent_client, answer).count('<article id="card"')
+        == send(agent_client, answer).count('<article id="card"')
+        == 1
+    )
     assert Decision.objects.count() == 1
 
 
-def test_the_back_button_and_a_second_tab_are_told_what_was_answered(agent: Client) -> None:
+def test_the_back_button_and_a_second_tab_are_told_what_was_answered(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Billing"))
-    first, second = shown(agent), shown(agent)
+    first, second = shown(agent_client), shown(agent_client)
     assert first["key"] != second["key"]
-    send(agent, first)
-    assert "You have answered ticket" in send(agent, second)
+    send(agent_client, first)
+    assert "You have answered ticket" in send(agent_client, second)
     assert Decision.objects.count() == 1
 
 
@@ -357,25 +367,25 @@ def abandoned() -> None:
     Assignment.objects.update(leased_until=timezone.now() - timedelta(seconds=1))
 
 
-def test_a_late_answer_counts_while_nobody_else_has_answered(agent: Client, other: Client, ana: User) -> None:
+def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Client, other: Client, ana: User) -> None:
     hold(make_ticket("slow"))
-    answer = shown(agent)
+    answer = shown(agent_client)
     abandoned()
     late = shown(other)
     assert "slow" in other.get(SCREEN).content.decode()
-    send(agent, answer)
+    send(agent_client, answer)
     assert Decision.objects.get().reviewer == ana
     assert "ana was faster" in send(other, late)
     assert Decision.objects.count() == 1
 
 
-def test_an_answer_after_another_is_told_politely_and_goes_on(agent: Client, other: Client) -> None:
+def test_an_answer_after_another_is_told_politely_and_goes_on(agent_client: Client, other: Client) -> None:
     hold(make_ticket("slow"), category=category("Billing"))
-    answer = shown(agent)
+    answer = shown(agent_client)
     abandoned()
     send(other, shown(other), category=str(category("Account").pk))
     hold(make_ticket("the next one"))
-    content = send(agent, answer)
+    content = send(agent_client, answer)
     assert "ben was faster" in content
     assert "Account" in content
     assert "Your answer was not recorded" in content
@@ -390,16 +400,18 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent: Client, oth
     ],
 )
 def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
-    agent: Client, other: Client, act: dict[str, str], lost: str
+    agent_client: Client, other: Client, act: dict[str, str], lost: str
 ) -> None:
     (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
-    late = shown(agent)
+    late = shown(agent_client)
     abandoned()
     theirs = shown(other)
-    told = send(agent, late, **act)
+    told = send(agent_client, late, **act)
     assert f"Somebody else has ticket {assignment.ticket_id} in hand by now. {lost}" in told
     send(other, theirs)
-    assert f"ben was faster: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(agent, late, **act)
+    assert f"ben was faster: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(
+        agent_client, late, **act
+    )
     told = send(other, shown_again(other, theirs), **act)
     assert f"You have answered ticket {assignment.ticket_id} already: Billing | Positive. {lost}" in told
     assert "Your answer" not in told
@@ -411,68 +423,68 @@ def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
     return answer | {"key": str(uuid4())}
 
 
-def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent: Client, other: Client) -> None:
+def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent_client: Client, other: Client) -> None:
     configure_review(double_share=1)
     first = hold(make_ticket("slow"))[0]
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
-    late = shown(agent)
+    late = shown(agent_client)
     abandoned()
     other.post(reverse("review:take", args=[first.ticket_id]))
     send(other, shown(other), **labels)
     assert Assignment.objects.get(pk=first.pk).state == "answered"
-    told = send(agent, late, skip="unclear")
+    told = send(agent_client, late, skip="unclear")
     assert f"Somebody else has answered ticket {first.ticket_id} meanwhile. Your skip was not recorded." in told
     assert "Account" not in told.split('id="outcome"')[1]
 
 
-def test_an_answer_given_out_to_another_person_is_refused(agent: Client, other: Client) -> None:
+def test_an_answer_given_out_to_another_person_is_refused(agent_client: Client, other: Client) -> None:
     hold(make_ticket())
-    answer = shown(agent)
+    answer = shown(agent_client)
     assert "was for somebody else" in send(other, answer)
-    assert "was for somebody else" in send(agent, answer | {"showing": "forged"})
+    assert "was for somebody else" in send(agent_client, answer | {"showing": "forged"})
     assert not Decision.objects.exists()
 
 
-def test_two_agents_never_see_the_same_ticket(agent: Client, other: Client) -> None:
+def test_two_agents_never_see_the_same_ticket(agent_client: Client, other: Client) -> None:
     hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
-    assert shown(agent)["showing"] != shown(other)["showing"]
+    assert shown(agent_client)["showing"] != shown(other)["showing"]
     assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
-    assert "Nothing is left" in _lead_page(agent, other)
+    assert "Nothing is left" in _lead_page(agent_client, other)
 
 
-def _lead_page(agent: Client, other: Client) -> str:
-    send(agent, shown(agent))
-    return str(agent.get(SCREEN).content.decode())
+def _lead_page(agent_client: Client, other: Client) -> str:
+    send(agent_client, shown(agent_client))
+    return str(agent_client.get(SCREEN).content.decode())
 
 
-def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent: Client, other: Client) -> None:
+def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent_client: Client, other: Client) -> None:
     (assignment,) = hold(make_ticket())
-    shown(agent)
+    shown(agent_client)
     Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
-    assert agent.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 204
+    assert agent_client.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 204
     assert Assignment.objects.filter(leased_until__gt=timezone.now() + timedelta(minutes=5)).exists()
     assert other.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 409
-    assert agent.post(KEEP, {"assignment": "x"}).status_code == 409
+    assert agent_client.post(KEEP, {"assignment": "x"}).status_code == 409
 
 
-def test_a_ticket_is_taken_from_a_list(agent: Client, other: Client) -> None:
+def test_a_ticket_is_taken_from_a_list(agent_client: Client, other: Client) -> None:
     hold(make_ticket("urgent", due_at=timezone.now()))
     (wanted,) = hold(make_ticket("just this one, please"))
-    response = agent.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
+    response = agent_client.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
     assert "just this one, please" in response.content.decode()
     response = other.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
     assert "cannot be had now" in response.content.decode()
 
 
-def test_near_duplicates_are_counted_and_offered_after_a_decision(agent: Client) -> None:
+def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: Client) -> None:
     tickets = [make_ticket(f"I was charged twice for order {number}, please refund me.") for number in range(4)]
     hold(*tickets, category=category("Billing"))
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert "3 more wait" in content
-    content = send(agent, fields(content))
+    content = send(agent_client, fields(content))
     assert "3 more like it wait" in content
     assert reverse("review:alike", args=[Decision.objects.get().pk]) in content
-    assert "1 was decided as Billing" in agent.get(SCREEN).content.decode()
+    assert "1 was decided as Billing" in agent_client.get(SCREEN).content.decode()
     assert Decision.objects.count() == 1
 
 
@@ -487,107 +499,109 @@ def alike_of(client: Client) -> str:
     return reverse("review:alike", args=[Decision.objects.get().pk])
 
 
-def test_near_duplicates_that_stay_ticked_get_the_same_label(agent: Client) -> None:
+def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Client) -> None:
     _first, second, third, fourth = near_duplicates(4)
     stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
-    url = alike_of(agent)
-    content = agent.get(url).content.decode()
+    url = alike_of(agent_client)
+    content = agent_client.get(url).content.decode()
     assert "3 tickets are like the one you decided" in content
     assert [int(pk) for pk in re.findall(r'name="assignment" value="(\d+)"', content)] == [
         second.pk,
         third.pk,
         fourth.pk,
     ]
-    told = agent.post(url, {"assignment": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
+    told = agent_client.post(url, {"assignment": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
     assert "2 tickets accepted as Billing" in told
     assert Decision.objects.filter(batch__isnull=False).count() == 2
     assert set(Assignment.objects.open()) == {fourth, stranger}
 
 
-def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent: Client, other: Client) -> None:
+def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Client, other: Client) -> None:
     assignments = near_duplicates(3)
-    url = alike_of(agent)
+    url = alike_of(agent_client)
     other.post(reverse("review:take", args=[assignments[2].ticket_id]))
-    content = agent.get(url).content.decode()
+    content = agent_client.get(url).content.decode()
     assert "1 ticket is like the one you decided" in content
     assert "Left out: 1 in somebody else's hands" in unescape(content)
     told = unescape(
-        agent.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
+        agent_client.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
     )
     assert "1 ticket accepted as Billing" in told
     assert "Left out: 1 in somebody else's hands." in told
     assert "Nothing was accepted. Left out: 1 in somebody else's hands." in unescape(
-        agent.post(url, {"assignment": [assignments[2].pk]}, follow=True).content.decode()
+        agent_client.post(url, {"assignment": [assignments[2].pk]}, follow=True).content.decode()
     )
 
 
-def test_nothing_is_offered_after_a_blind_review(agent: Client) -> None:
+def test_nothing_is_offered_after_a_blind_review(agent_client: Client) -> None:
     configure_review(blind_share=1)
     assignments = near_duplicates(1)
     configure_review()
     waiting = near_duplicates(2)
     Assignment.objects.filter(pk=assignments[0].pk).update(value=9)
     labels = {"category": str(category("Billing").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
-    send(agent, shown(agent) | labels)
+    send(agent_client, shown(agent_client) | labels)
     url = reverse("review:alike", args=[Decision.objects.get().pk])
-    assert agent.get(url).status_code == 404
-    assert agent.post(url, {"assignment": [assignment.pk for assignment in waiting]}).status_code == 404
+    assert agent_client.get(url).status_code == 404
+    assert agent_client.post(url, {"assignment": [assignment.pk for assignment in waiting]}).status_code == 404
 
 
-def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent: Client) -> None:
+def test_the_customers_earlier_tickets_are_shown_with_their_labels(agent_client: Client) -> None:
     earlier = make_ticket("My invoice is wrong.", customer="c@example.org")
     hold(earlier, category=category("Billing"))
-    send(agent, shown(agent))
+    send(agent_client, shown(agent_client))
     make_ticket("somebody else's", customer="d@example.org")
     hold(make_ticket("And now I cannot sign in.", customer="c@example.org"))
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert earlier.get_absolute_url() in content
     assert "My invoice is wrong." in content
     assert "somebody else" not in content
 
 
-def test_a_persons_own_keys_stand_on_the_screen(agent: Client, ana: User) -> None:
+def test_a_persons_own_keys_stand_on_the_screen(agent_client: Client, ana: User) -> None:
     Preferences.objects.create(user=ana, changed_keys={"skip": "k"})
     hold(make_ticket())
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert "Skip <kbd>k</kbd>" in content
     Preferences.objects.update(keys_on=False)
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert 'data-keys="{}"' in content
     assert "Skip</summary>" in content
 
 
-def test_every_action_with_a_key_is_on_the_screen(agent: Client) -> None:
+def test_every_action_with_a_key_is_on_the_screen(agent_client: Client) -> None:
     """A key that finds no control would do nothing."""
     Category.objects.bulk_create([Category(name=f"More {number}", position=90) for number in range(9)])
     Sentiment.objects.bulk_create([Sentiment(name=f"More {number}", position=90) for number in range(9)])
     hold(*[make_ticket("alike, alike, alike and alike") for _number in range(3)], second=category("Technical"))
-    content = send(agent, shown(agent), opinion=f"{category('Billing').pk}-{Sentiment.objects.active()[0].pk}")
-    page = agent.get(SCREEN).content.decode()
+    content = send(
+        agent_client, shown(agent_client), opinion=f"{category('Billing').pk}-{Sentiment.objects.active()[0].pk}"
+    )
+    page = agent_client.get(SCREEN).content.decode()
     there = set(re.findall(r'data-action="(\w+)"', content + page))
     assert there == set(shortcuts.DEFAULTS)
 
 
-def test_a_hostile_text_is_only_text(agent: Client) -> None:
+def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
     hold(make_ticket('<script>alert(1)</script>"><img src=x onerror=alert(2)>', customer="<b>me</b>", channel="<i>"))
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     for harmful in ("<script>alert", "<img src=x", "<b>me", "<i>"):
         assert harmful not in content
     assert "&lt;script&gt;alert(1)" in content
 
 
-def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent: Client) -> None:
+def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket("x" * 30_000))
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert "Show the 10000 characters that follow" in content or "Show the 10,000 characters that follow" in content
     assert f"{assignment.ticket.get_absolute_url()}?whole" in content
 
 
 @pytest.mark.parametrize("number", [10, 1_000])
 def test_a_decision_costs_the_same_however_many_wait(
-    agent: Client, number: int, django_assert_max_num_queries: Any
+    agent_client: Client, number: int, django_assert_max_num_queries: Any
 ) -> None:
     hold(*Ticket.objects.bulk_create([Ticket(text=f"ticket {number}", customer="c") for number in range(number)]))
-    answer = shown(agent)
+    answer = shown(agent_client)
     with django_assert_max_num_queries(36):
-        send(agent, answer)
+        send(agent_client, answer)

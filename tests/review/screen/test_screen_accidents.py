@@ -34,126 +34,130 @@ def differing(one: User, other: User) -> Ticket:
 
 
 def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
-    agent: Client, ana: User, ben: User
+    agent_client: Client, ana: User, ben: User
 ) -> None:
     cy, dan = (User.objects.create_user(name) for name in ("cy", "dan"))
     differing(cy, dan)
     hold(make_ticket("a threat, perhaps"))
-    late = shown(agent)
+    late = shown(agent_client)
     abandon(Assignment.objects.get(reviewer=ana, state="open"))
     escalate(leases.next_for(ben), ben)
-    content = send(agent, late)
+    content = send(agent_client, late)
     assert "labelled twice" not in content
     assert "Nothing is left for you" in content
     assert not Decision.objects.filter(purpose="adjudication").exists()
-    undone = agent.post(UNDO, {"decision": decisions.last_of(ana).pk, "key": uuid4()}, headers=HTMX)
+    undone = agent_client.post(UNDO, {"decision": decisions.last_of(ana).pk, "key": uuid4()}, headers=HTMX)
     assert "labelled twice" not in undone.content.decode()
 
 
-def test_the_page_of_an_agent_never_leads_to_where_they_may_not_work(agent: Client, ana: User, ben: User) -> None:
+def test_the_page_of_an_agent_never_leads_to_where_they_may_not_work(
+    agent_client: Client, ana: User, ben: User
+) -> None:
     (assignment,) = hold(make_ticket())
     decision = answer(assignment, ana)
     Assignment.objects.filter(pk=assignment.pk).update(lane="leads")
-    response = agent.post(reverse("review:reopen", args=[decision.pk]), {"key": uuid4()})
+    response = agent_client.post(reverse("review:reopen", args=[decision.pk]), {"key": uuid4()})
     assert response.headers["Location"] == SCREEN
 
 
-def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent: Client) -> None:
+def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
     hold(ticket, confidence=0.1)
     hold(make_ticket("quite another matter"), confidence=0.8)
-    given = shown(agent)
+    given = shown(agent_client)
     Assignment.objects.filter(ticket=ticket).delete()
-    content = send(agent, given)
+    content = send(agent_client, given)
     assert "That ticket was erased meanwhile. Your answer was not recorded." in content
     assert "quite another matter" in content
     assert not Decision.objects.exists()
 
 
-def test_an_erased_text_is_not_asked_about(agent: Client) -> None:
+def test_an_erased_text_is_not_asked_about(agent_client: Client) -> None:
     ticket = make_ticket("mine alone")
     hold(ticket)
-    given = shown(agent)
+    given = shown(agent_client)
     erasure.erase(Ticket.objects.filter(pk=ticket.pk))
-    assert agent.post(DECIDE, given, headers=HTMX).status_code == 200
+    assert agent_client.post(DECIDE, given, headers=HTMX).status_code == 200
 
 
-def test_what_was_noted_goes_to_the_lead_with_the_reason(agent: Client) -> None:
+def test_what_was_noted_goes_to_the_lead_with_the_reason(agent_client: Client) -> None:
     hold(make_ticket())
-    send(agent, shown(agent), escalate="yes", why="Is this a threat?", note="He wrote twice today.")
+    send(agent_client, shown(agent_client), escalate="yes", why="Is this a threat?", note="He wrote twice today.")
     assert Decision.objects.get().note == "Is this a threat?\nHe wrote twice today."
 
 
-def test_reason_and_note_that_are_too_long_together_are_told(agent: Client) -> None:
+def test_reason_and_note_that_are_too_long_together_are_told(agent_client: Client) -> None:
     hold(make_ticket())
-    sent = shown(agent) | {"escalate": "yes", "why": "x" * 1_500, "note": "y" * 1_500}
-    response = agent.post(DECIDE, sent, headers=HTMX)
+    sent = shown(agent_client) | {"escalate": "yes", "why": "x" * 1_500, "note": "y" * 1_500}
+    response = agent_client.post(DECIDE, sent, headers=HTMX)
     assert response.status_code == 422
     assert "too long together: at most 2000 characters" in response.content.decode()
     assert not Decision.objects.exists()
 
 
-def test_undo_goes_on_to_what_can_be_undone(agent: Client, ana: User, ben: User, lea: User) -> None:
+def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     (first,) = hold(make_ticket("one that stands alone"))
     earlier = answer(first, ana)
     decided = differing(ana, ben)
     answer(Assignment.objects.get(ticket=decided, purpose="adjudication"), lea)
     hold(make_ticket("what is in hand"))
-    agent.get(SCREEN)
+    agent_client.get(SCREEN)
     stuck = decisions.last_of(ana)
-    content = agent.post(UNDO, {"decision": stuck.pk, "key": uuid4()}, headers=HTMX).content.decode()
+    content = agent_client.post(UNDO, {"decision": stuck.pk, "key": uuid4()}, headers=HTMX).content.decode()
     assert "This cannot be undone" in content
     assert f'name="decision" value="{earlier.pk}"' in content
-    content = agent.post(UNDO, {"decision": earlier.pk, "key": uuid4()}, headers=HTMX).content.decode()
+    content = agent_client.post(UNDO, {"decision": earlier.pk, "key": uuid4()}, headers=HTMX).content.decode()
     assert "is back in your hands" in content
 
 
-def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent: Client, ana: User, ben: User) -> None:
+def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: Client, ana: User, ben: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
     answer(leases.next_for(ana), ana)
-    late = shown(agent)
+    late = shown(agent_client)
     assignment = Assignment.objects.get(reviewer=ana, state="open")
     abandon(assignment)
     answer(assignment, ben)
-    content = send(agent, late)
+    content = send(agent_client, late)
     assert "Your answer was not recorded." in content
     assert f'name="decision" value="{Decision.objects.get(reviewer=ana).pk}"' in content
 
 
-def test_while_nothing_is_left_the_page_stays_as_it_is(agent: Client, ana: User) -> None:
+def test_while_nothing_is_left_the_page_stays_as_it_is(agent_client: Client, ana: User) -> None:
     hold(make_ticket())
     answer(leases.next_for(ana), ana)
-    assert agent.get(SCREEN, headers=HTMX).status_code == 204
+    assert agent_client.get(SCREEN, headers=HTMX).status_code == 204
     hold(make_ticket("there is one"))
-    assert "there is one" in agent.get(SCREEN, headers=HTMX).content.decode()
+    assert "there is one" in agent_client.get(SCREEN, headers=HTMX).content.decode()
 
 
-def test_near_duplicates_are_offered_without_a_script_too(agent: Client) -> None:
+def test_near_duplicates_are_offered_without_a_script_too(agent_client: Client) -> None:
     hold(*(make_ticket(f"The export of my invoices fails since the morning ({n})") for n in range(3)))
-    response = agent.post(DECIDE, shown(agent), follow=True)
+    response = agent_client.post(DECIDE, shown(agent_client), follow=True)
     assert "2 more like it wait: decide them together" in response.content.decode()
 
 
-def test_a_form_that_could_not_be_taken_stays_where_it_was(agent: Client) -> None:
+def test_a_form_that_could_not_be_taken_stays_where_it_was(agent_client: Client) -> None:
     hold(make_ticket())
-    response = agent.post(DECIDE, shown(agent) | {"escalate": "yes", "why": ""}, headers=HTMX)
+    response = agent_client.post(DECIDE, shown(agent_client) | {"escalate": "yes", "why": ""}, headers=HTMX)
     assert response.status_code == 422
     assert '<details name="drawer" open>' in response.content.decode()
 
 
-def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent: Client) -> None:
+def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent_client: Client) -> None:
     hold(make_ticket())
-    agent.get(SCREEN)
+    agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=timezone.now() - timedelta(seconds=40))
-    mistaken = agent.post(DECIDE, shown(agent) | {"category": "other", "other": "nothing like it"}, headers=HTMX)
-    send(agent, fields(mistaken.content.decode()) | {"category": str(category("Billing").pk)})
+    mistaken = agent_client.post(
+        DECIDE, shown(agent_client) | {"category": "other", "other": "nothing like it"}, headers=HTMX
+    )
+    send(agent_client, fields(mistaken.content.decode()) | {"category": str(category("Billing").pk)})
     assert Decision.objects.get().seconds == pytest.approx(40, abs=10)
 
 
-def test_who_takes_a_ticket_over_or_back_begins_anew(agent: Client, ana: User, ben: User) -> None:
+def test_who_takes_a_ticket_over_or_back_begins_anew(agent_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     long_ago = timezone.now() - timedelta(minutes=30)
-    agent.get(SCREEN)
+    agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=long_ago)
     abandon(assignment)
     decision = answer(leases.next_for(ben), ben)
@@ -163,42 +167,42 @@ def test_who_takes_a_ticket_over_or_back_begins_anew(agent: Client, ana: User, b
     assert (Assignment.objects.get().taken_at or long_ago) > long_ago
 
 
-def test_the_language_of_a_text_is_told_where_browsers_know_it(agent: Client) -> None:
+def test_the_language_of_a_text_is_told_where_browsers_know_it(agent_client: Client) -> None:
     for language, told in (("de-AT", ' lang="de-AT"'), ('x" onload="', ""), ("", "")):
         hold(make_ticket(f"text {language}", language=language), confidence=0.1)
-        content = agent.get(SCREEN).content.decode()
+        content = agent_client.get(SCREEN).content.decode()
         tag = content.split('<div class="text"')[1].split(">")[0]
         assert told in tag
         assert ("lang=" in tag) == bool(told)
-        send(agent, fields(content))
+        send(agent_client, fields(content))
 
 
 @pytest.mark.parametrize("confirm", [False, True])
-def test_a_selection_survives_the_end_of_a_session(agent: Client, ana: User, confirm: bool) -> None:
+def test_a_selection_survives_the_end_of_a_session(agent_client: Client, ana: User, confirm: bool) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), category=category("Billing"))
-    agent.logout()
+    agent_client.logout()
     sent: dict[str, object] = {
         "assignment": [assignment.pk for assignment in assignments],
         "back": "q=o",
         "kept": form_recovery.token(ana),
     }
-    response = agent.post(ACCEPT, sent | ({"confirmed": "yes", "label": "1-1"} if confirm else {}))
+    response = agent_client.post(ACCEPT, sent | ({"confirmed": "yes", "label": "1-1"} if confirm else {}))
     assert response.headers["Location"].endswith(f"?next={QUEUE}")
-    agent.post(reverse("login"), {"username": "ana", "password": PASSWORD})
-    content = agent.get(QUEUE).content.decode()
+    agent_client.post(reverse("login"), {"username": "ana", "password": PASSWORD})
+    content = agent_client.get(QUEUE).content.decode()
     assert "Accept 2 tickets as Billing" in content
     assert not Decision.objects.exists()
-    assert "Accept 2 tickets" not in agent.get(QUEUE).content.decode(), "it is taken once"
+    assert "Accept 2 tickets" not in agent_client.get(QUEUE).content.decode(), "it is taken once"
 
 
 @pytest.mark.parametrize("look", [lambda pk: INBOX, lambda pk: reverse("classifier:ticket", args=[pk])])
-def test_of_a_sealed_ticket_nobody_learns_that_it_had_passed(agent: Client, look: Callable[[int], str]) -> None:
+def test_of_a_sealed_ticket_nobody_learns_that_it_had_passed(agent_client: Client, look: Callable[[int], str]) -> None:
     ticket = make_ticket("audited")
     Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted", sealed=True)
-    content = agent.get(look(ticket.pk)).content.decode()
+    content = agent_client.get(look(ticket.pk)).content.decode()
     assert "ccepted" not in content.split("<main")[1].split("audited")[0].split("state")[-1]
     assert 'class="state auto_accepted"' not in content
 
 
-def test_the_leads_screen_is_closed_to_agents(agent: Client) -> None:
-    assert agent.get(WORK).status_code == 403
+def test_the_leads_screen_is_closed_to_agents(agent_client: Client) -> None:
+    assert agent_client.get(WORK).status_code == 403

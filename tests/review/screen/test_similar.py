@@ -66,55 +66,55 @@ def still_held(client: Client, *, near: list[Example], **values: Any) -> Assignm
 # Words
 
 
-def test_the_words_that_carried_the_suggestion_are_marked_in_the_text(agent: Client) -> None:
+def test_the_words_that_carried_the_suggestion_are_marked_in_the_text(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE, CHARGED])
-    assert message(agent) == "&lt;i&gt;I&lt;/i&gt; was <mark>charged</mark> <mark>twice</mark>."
+    assert message(agent_client) == "&lt;i&gt;I&lt;/i&gt; was <mark>charged</mark> <mark>twice</mark>."
 
 
-def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent: Client) -> None:
+def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent_client: Client) -> None:
     hold(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
-    shown = message(agent)
+    shown = message(agent_client)
     assert re.findall("<mark>(.*?)</mark>", shown) == ["xx"]
     assert "Show the 10" in shown
 
 
-def test_where_two_models_agree_the_words_of_the_one_that_is_shown_are_marked(agent: Client) -> None:
+def test_where_two_models_agree_the_words_of_the_one_that_is_shown_are_marked(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
-    assert "<mark>twice</mark>" in message(agent)
+    assert "<mark>twice</mark>" in message(agent_client)
 
 
-def test_where_two_models_differ_no_mark_tells_whose_answer_is_whose(agent: Client) -> None:
+def test_where_two_models_differ_no_mark_tells_whose_answer_is_whose(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
-    assert "<mark>" not in agent.get(SCREEN).content.decode()
+    assert "<mark>" not in agent_client.get(SCREEN).content.decode()
 
 
-def test_in_a_blind_review_nothing_is_marked(agent: Client) -> None:
+def test_in_a_blind_review_nothing_is_marked(agent_client: Client) -> None:
     configure_review(blind_share=1)
     hold(make_ticket(TEXT), words=[TWICE])
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert "charged twice." in content
     assert "<mark>" not in content
 
 
 def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
-    agent: Client, ana: User, ben: User, lea: User
+    agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
     first, second = hold(make_ticket(TEXT), words=[TWICE], near=[make_example("Solved before.").pk])
     tone = Sentiment.objects.get(name="Neutral")
     decisions.decide(first, ana, Label(category("Billing"), tone), key=uuid4())
     decisions.decide(second, ben, Label(category("Technical"), tone), key=uuid4())
-    agent.force_login(lea)
-    content = agent.get(WORK).content.decode()
+    agent_client.force_login(lea)
+    content = agent_client.get(WORK).content.decode()
     assert "Two agents labelled this" in content
     assert "<mark>" not in content
     assert "similar" not in content
-    assert agent.get(address(Assignment.objects.open().get())).status_code == 404
+    assert agent_client.get(address(Assignment.objects.open().get())).status_code == 404
 
 
-def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen(agent: Client) -> None:
+def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen(agent_client: Client) -> None:
     hold(make_ticket())
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assert "<dt><kbd>h</kbd></dt>" in content
     assert "Marked words <kbd>h</kbd>" in content
 
@@ -122,7 +122,7 @@ def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen
 # What is near
 
 
-def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent: Client) -> None:
+def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_client: Client) -> None:
     near = [
         make_example("Charged 2x!", category="Billing", sentiment="Negative", ticket=make_ticket("Charged 2x!")),
         make_example("<b>Imported</b> without a ticket.", category="General", sentiment="Neutral"),
@@ -130,7 +130,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent:
             "Refund, please.", category="Billing", sentiment="Positive", ticket=make_ticket("Refund, please.")
         ),
     ]
-    content = similar(agent, still_held(agent, near=near))
+    content = similar(agent_client, still_held(agent_client, near=near))
     assert links(content) == [near[0].ticket.get_absolute_url(), near[2].ticket.get_absolute_url()]
     told = [
         "Charged 2x!", "Billing", "Negative",
@@ -142,55 +142,55 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent:
     assert "<html" not in content
 
 
-def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent: Client) -> None:
-    assignment = still_held(agent, near=[make_example("Solved before.")])
-    content = agent.get(SCREEN).content.decode()
+def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent_client: Client) -> None:
+    assignment = still_held(agent_client, near=[make_example("Solved before.")])
+    content = agent_client.get(SCREEN).content.decode()
     assert "Solved before." not in content
     assert f'hx-get="{address(assignment)}" hx-trigger="load"' in content
     assert f'<noscript><a href="{address(assignment)}">' in content
-    page = agent.get(address(assignment)).content.decode()
+    page = agent_client.get(address(assignment)).content.decode()
     assert "<html" in page
     assert "Solved before." in page
     assert f'href="{SCREEN}"' in page
 
 
-def test_a_long_text_is_shown_by_its_beginning(agent: Client) -> None:
-    content = similar(agent, still_held(agent, near=[make_example("word " * 20_000)]))
+def test_a_long_text_is_shown_by_its_beginning(agent_client: Client) -> None:
+    content = similar(agent_client, still_held(agent_client, near=[make_example("word " * 20_000)]))
     assert len(content) < 1_500
 
 
-def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_shown(agent: Client) -> None:
+def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_shown(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
-    agent.get(SCREEN)
+    agent_client.get(SCREEN)
     assignment.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
-    assert "Solved before." in similar(agent, assignment)
+    assert "Solved before." in similar(agent_client, assignment)
 
 
-def test_a_ticket_is_never_its_own_similar_one(agent: Client) -> None:
-    assignment = still_held(agent, near=[])
+def test_a_ticket_is_never_its_own_similar_one(agent_client: Client) -> None:
+    assignment = still_held(agent_client, near=[])
     itself, other = (
         make_example(TEXT, ticket=assignment.ticket),
         make_example("Another.", ticket=make_ticket("Another.")),
     )
     assignment.ticket.predictions.update(near=[itself.pk, other.pk])
-    assert links(similar(agent, assignment)) == [other.ticket.get_absolute_url()]
+    assert links(similar(agent_client, assignment)) == [other.ticket.get_absolute_url()]
 
 
-def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent: Client) -> None:
+def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent_client: Client) -> None:
     sealed = make_ticket("Asked about again.", sealed=True)
     assignment = still_held(
-        agent, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
+        agent_client, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
     )
-    content = similar(agent, assignment)
+    content = similar(agent_client, assignment)
     assert "Asked about again." not in content
     assert "Solved before." in content
 
 
-def test_an_example_that_is_gone_is_left_out(agent: Client) -> None:
+def test_an_example_that_is_gone_is_left_out(agent_client: Client) -> None:
     gone, there = make_example("Gone."), make_example("Still there.")
-    assignment = still_held(agent, near=[gone, there])
+    assignment = still_held(agent_client, near=[gone, there])
     gone.delete()
-    content = similar(agent, assignment)
+    content = similar(agent_client, assignment)
     assert "Still there." in content
     assert content.count("<li>") == 1
 
@@ -202,8 +202,8 @@ def axis(*shares: float) -> Any:
     return vector
 
 
-def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Client) -> None:
-    assignment = still_held(agent, near=[])
+def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent_client: Client) -> None:
+    assignment = still_held(agent_client, near=[])
     own = make_example(TEXT, ticket=assignment.ticket)
     for example, vector in [
         (own, axis(1)),
@@ -213,74 +213,76 @@ def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent: Cli
         (make_example("near"), axis(1, 0.8)),
     ]:
         make_vector(example.text, vector)
-    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent, assignment))
+    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent_client, assignment))
     assert found == ["nearest", "near", "far"]
 
 
 def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
-    agent: Client, monkeypatch: pytest.MonkeyPatch
+    agent_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_vector(make_example("Solved before.").text, axis(1))
-    assignment = still_held(agent, near=[])
+    assignment = still_held(agent_client, near=[])
     monkeypatch.setattr("classifier.embeddings.vector_store.embeddings_for", None)
     monkeypatch.setattr("classifier.embeddings.encoder.load", None)
-    assert similar(agent, assignment).strip() == ""
-    assert "No solved ticket is known to be near it." in agent.get(address(assignment)).content.decode()
+    assert similar(agent_client, assignment).strip() == ""
+    assert "No solved ticket is known to be near it." in agent_client.get(address(assignment)).content.decode()
 
 
-def test_only_who_holds_the_ticket_may_ask(agent: Client, ben: User, tom: User) -> None:
-    assignment = still_held(agent, near=[make_example("Solved before.")])
+def test_only_who_holds_the_ticket_may_ask(agent_client: Client, ben: User, tom: User) -> None:
+    assignment = still_held(agent_client, near=[make_example("Solved before.")])
     other = Client()
     for person, status in ((ben, 404), (tom, 403)):
         other.force_login(person)
         assert other.get(address(assignment), headers=HTMX).status_code == status
-    assert agent.get(reverse("review:similar", args=[assignment.pk + 1]), headers=HTMX).status_code == 404
+    assert agent_client.get(reverse("review:similar", args=[assignment.pk + 1]), headers=HTMX).status_code == 404
     Assignment.objects.filter(pk=assignment.pk).update(reviewer=ben)
-    assert agent.get(address(assignment), headers=HTMX).status_code == 404
+    assert agent_client.get(address(assignment), headers=HTMX).status_code == 404
 
 
 @pytest.mark.parametrize("shares", [{"blind_share": 1}, {"double_share": 1}])
 def test_where_labels_are_asked_blind_nobody_may_ask_and_no_place_is_kept(
-    agent: Client, shares: dict[str, float]
+    agent_client: Client, shares: dict[str, float]
 ) -> None:
     configure_review(**shares)
     hold(make_ticket(TEXT), near=[make_example("Solved before.").pk])
-    content = agent.get(SCREEN).content.decode()
+    content = agent_client.get(SCREEN).content.decode()
     assignment = Assignment.objects.get(reviewer__username="ana")
     assert "similar" not in content
     for headers in ({}, HTMX):
-        assert agent.get(address(assignment), headers=headers).status_code == 404
+        assert agent_client.get(address(assignment), headers=headers).status_code == 404
 
 
 @pytest.mark.parametrize("number", [1, 3])
 def test_similar_ones_cost_the_same_whatever_their_number(
-    agent: Client, number: int, django_assert_num_queries: Any
+    agent_client: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
-    assignment = still_held(agent, near=near)
+    assignment = still_held(agent_client, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
     with django_assert_num_queries(7):
-        assert similar(agent, assignment).count("<li>") == number
+        assert similar(agent_client, assignment).count("<li>") == number
 
 
-def test_similar_ones_by_vector_cost_one_query_more(agent: Client, django_assert_num_queries: Any) -> None:
-    assignment = still_held(agent, near=[])
+def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django_assert_num_queries: Any) -> None:
+    assignment = still_held(agent_client, near=[])
     make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
-    assert "Solved before." in similar(agent, assignment)
+    assert "Solved before." in similar(agent_client, assignment)
     # The vector of the text; the examples at hand are looked at again after half a minute.
     with django_assert_num_queries(8):
-        similar(agent, assignment)
+        similar(agent_client, assignment)
 
 
-def test_the_round_trip_of_a_decision_looks_for_nothing_near(agent: Client, django_assert_max_num_queries: Any) -> None:
+def test_the_round_trip_of_a_decision_looks_for_nothing_near(
+    agent_client: Client, django_assert_max_num_queries: Any
+) -> None:
     near = [make_example(f"Solved {one}.").pk for one in range(3)]
     tickets = Ticket.objects.bulk_create([Ticket(text=f"{TEXT} {number}") for number in range(3)])
     hold(*tickets, near=near, words=[TWICE])
-    page = agent.get(SCREEN)
+    page = agent_client.get(SCREEN)
     labels = {"category": page.context["card"].chosen.category, "sentiment": page.context["card"].chosen.sentiment}
     answer = {"key": str(uuid4()), "showing": page.context["card"].token, "lane": "agents"} | labels
     with django_assert_max_num_queries(36) as asked:
-        content = agent.post(reverse("review:decide"), answer, headers=HTMX).content.decode()
+        content = agent_client.post(reverse("review:decide"), answer, headers=HTMX).content.decode()
     assert "<mark>twice</mark>" in content
     assert not [query["sql"] for query in asked.captured_queries if "classifier_example" in query["sql"]]

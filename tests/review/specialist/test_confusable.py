@@ -55,13 +55,13 @@ def page(client: Client) -> str:
     return response.content.decode()
 
 
-def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead: Client) -> None:
+def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead_client: Client) -> None:
     ticket = make_ticket()
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 1)
     labelled("Account", "Billing", 1, ticket=ticket)
     labelled("Billing", "Billing", 5)
-    shown = page(lead)
+    shown = page(lead_client)
     assert "Taken for each other in 5 of 10 labels (50%)." in shown
     assert "people: Account; the model: Billing" in shown
     assert ticket.get_absolute_url() in shown
@@ -69,48 +69,50 @@ def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead: Cl
 
 
 @pytest.mark.parametrize(("there", "back", "right"), [(9, 0, 0), (9, 1, 0), (2, 2, 90)])
-def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(lead: Client, there: int, back: int, right: int) -> None:
+def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(
+    lead_client: Client, there: int, back: int, right: int
+) -> None:
     labelled("Billing", "Account", there)
     labelled("Account", "Billing", back)
     labelled("Billing", "Billing", right)
-    assert NONE in page(lead)
+    assert NONE in page(lead_client)
 
 
-def test_categories_described_almost_alike_are_shown(lead: Client) -> None:
+def test_categories_described_almost_alike_are_shown(lead_client: Client) -> None:
     Category.objects.create(name="Refunds", description="The customer wants money back for something they paid.")
     Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
-    (overlap,) = lead.get(reverse("review:confusable_categories")).context["found"].overlaps
+    (overlap,) = lead_client.get(reverse("review:confusable_categories")).context["found"].overlaps
     assert {side.name for side in overlap.sides} == {"Refunds", "Reimbursements"}
-    assert "Described almost alike" in page(lead)
+    assert "Described almost alike" in page(lead_client)
 
 
-def test_the_categories_that_come_along_do_not_overlap(lead: Client) -> None:
-    assert NONE in page(lead)
+def test_the_categories_that_come_along_do_not_overlap(lead_client: Client) -> None:
+    assert NONE in page(lead_client)
 
 
-def test_a_category_and_one_below_it_are_meant_to_overlap(lead: Client) -> None:
+def test_a_category_and_one_below_it_are_meant_to_overlap(lead_client: Client) -> None:
     Category.objects.create(name="Billing again", parent=category("Billing"), description="")
     Category.objects.filter(name="Billing again").update(description=category("Billing").description)
     labelled("Billing", "Billing again", 4)
     labelled("Billing again", "Billing", 4)
-    assert NONE in page(lead)
+    assert NONE in page(lead_client)
 
 
-def test_what_a_model_said_of_a_sealed_ticket_is_not_told(lead: Client) -> None:
+def test_what_a_model_said_of_a_sealed_ticket_is_not_told(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 1)
     labelled("Account", "Billing", 1, ticket=make_ticket(sealed=True))
-    assert NONE in page(lead)
+    assert NONE in page(lead_client)
 
 
-def test_labels_out_of_use_do_not_count(lead: Client) -> None:
+def test_labels_out_of_use_do_not_count(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 3)
     Category.objects.filter(name="Account").update(retired=True)
-    assert NONE in page(lead)
+    assert NONE in page(lead_client)
     Category.objects.filter(name="Account").update(retired=False)
     GoldLabel.objects.update(state=GoldLabel.State.DISPUTED)
-    assert NONE in page(lead)
+    assert NONE in page(lead_client)
 
 
 def test_an_admin_is_led_to_the_merge_that_the_admin_site_has(office: Client) -> None:
@@ -127,23 +129,23 @@ def test_an_admin_is_led_to_the_merge_that_the_admin_site_has(office: Client) ->
     assert not category("Billing").retired
 
 
-def test_a_lead_is_told_who_can_merge(lead: Client) -> None:
+def test_a_lead_is_told_who_can_merge(lead_client: Client) -> None:
     labelled("Billing", "Account", 3)
     labelled("Account", "Billing", 3)
-    shown = page(lead)
+    shown = page(lead_client)
     assert "An admin can merge" in shown
     assert "_selected_action" not in shown
 
 
-def test_the_page_costs_the_same_however_many_labels_there_are(lead: Client) -> None:
+def test_the_page_costs_the_same_however_many_labels_there_are(lead_client: Client) -> None:
     labelled("Billing", "Account", 2)
     labelled("Account", "Billing", 2)
-    page(lead)
+    page(lead_client)
     with CaptureQueriesContext(connection) as few:
-        page(lead)
+        page(lead_client)
     for one, other in (("Billing", "Account"), ("Technical", "General"), ("General", "Billing")):
         labelled(one, other, 20)
         labelled(other, one, 20)
     with CaptureQueriesContext(connection) as many:
-        page(lead)
+        page(lead_client)
     assert len(many) == len(few)

@@ -85,73 +85,73 @@ def draft(client: Client, ticket: Ticket) -> DraftLabel:
     return label
 
 
-def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead: Client) -> None:
+def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS, *ODD)
-    found = lead.get(reverse("review:emerging_topics")).context["found"]
+    found = lead_client.get(reverse("review:emerging_topics")).context["found"]
     assert [topic.number for topic in found.topics] == [len(INSURANCE), len(SEATS)]
     assert {"insurance", "car"} <= set(found.topics[0].words)
-    shown = page(lead)
+    shown = page(lead_client)
     assert "3 are in no topic" in shown
     assert reverse("review:topic", args=[found.topics[0].pk]) in shown
     assert tickets[0].get_absolute_url() in shown
     assert ODD[0] not in shown
 
 
-def test_a_message_cannot_run_anything(lead: Client) -> None:
+def test_a_message_cannot_run_anything(lead_client: Client) -> None:
     doubted(*(f"<script>alert(1)</script> {text}" for text in INSURANCE))
-    assert "<script>alert" not in page(lead)
-    assert "&lt;script&gt;alert(1)" in page(lead)
+    assert "<script>alert" not in page(lead_client)
+    assert "&lt;script&gt;alert(1)" in page(lead_client)
 
 
-def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead: Client) -> None:
+def test_a_ticket_that_no_label_fits_belongs_to_a_topic_too(lead_client: Client) -> None:
     doubted(*INSURANCE[:-1])
     last = make_ticket(INSURANCE[-1])
     vector_store.embeddings_for([last.text])
     verdict = make_verdict(make_prediction(last))
     Verdict.objects.filter(pk=verdict.pk).update(auto_accepted=False, reason=Reason.OUT_OF_TAXONOMY)
     Ticket.objects.filter(pk=last.pk).update(state=Ticket.State.NEEDS_REVIEW)
-    assert topic_of(lead, last).context["topic"].number == len(INSURANCE)
+    assert topic_of(lead_client, last).context["topic"].number == len(INSURANCE)
 
 
-def test_what_a_model_was_sure_of_is_in_no_topic(lead: Client) -> None:
+def test_what_a_model_was_sure_of_is_in_no_topic(lead_client: Client) -> None:
     tickets = [make_ticket(text) for text in INSURANCE]
     vector_store.embeddings_for(INSURANCE)
     for ticket in tickets:
         make_verdict(make_prediction(ticket, confidence=0.95))
     Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
-    assert "models are sure" in page(lead)
+    assert "models are sure" in page(lead_client)
 
 
-def test_nothing_is_told_of_tickets_in_a_blind_review(lead: Client) -> None:
+def test_nothing_is_told_of_tickets_in_a_blind_review(lead_client: Client) -> None:
     doubted(*INSURANCE)
     configure_review(blind_share=1)
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
     hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
     vector_store.embeddings_for([ticket.text for ticket in sealed])
-    (topic,) = lead.get(reverse("review:emerging_topics")).context["found"].topics
+    (topic,) = lead_client.get(reverse("review:emerging_topics")).context["found"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
-    told = page(lead) + page(lead, "topic", topic.pk)
+    told = page(lead_client) + page(lead_client, "topic", topic.pk)
     assert not [ticket for ticket in sealed if ticket.get_absolute_url() in told]
     assert "Technical" not in told
-    assert topic_of(lead, sealed[0]).status_code == 302
+    assert topic_of(lead_client, sealed[0]).status_code == 302
 
 
-def test_tickets_without_a_vector_are_said_to_be_missing(lead: Client) -> None:
+def test_tickets_without_a_vector_are_said_to_be_missing(lead_client: Client) -> None:
     doubted(*INSURANCE)
     hold(make_ticket("Nobody has read this one yet"), confidence=0.3)
-    assert "1 more is still to be read" in page(lead)
+    assert "1 more is still to be read" in page(lead_client)
 
 
-def test_an_empty_desk_has_no_topics(lead: Client) -> None:
-    assert "models are sure" in page(lead)
+def test_an_empty_desk_has_no_topics(lead_client: Client) -> None:
+    assert "models are sure" in page(lead_client)
 
 
 @pytest.mark.parametrize("name", ["emerging_topics", "topic"])
-def test_the_page_costs_the_same_however_many_tickets_there_are(lead: Client, name: str) -> None:
+def test_the_page_costs_the_same_however_many_tickets_there_are(lead_client: Client, name: str) -> None:
     doubted(*INSURANCE)
-    few = cost(lead, name)
+    few = cost(lead_client, name)
     doubted(*INSURANCE * 10, *SEATS * 5)
-    assert cost(lead, name) <= few
+    assert cost(lead_client, name) <= few
 
 
 def cost(client: Client, name: str) -> int:
@@ -167,24 +167,24 @@ def topic_pk(client: Client) -> int:
     return int(client.get(reverse("review:emerging_topics")).context["found"].topics[0].pk)
 
 
-def test_a_category_is_suggested_with_examples_from_the_tickets(lead: Client) -> None:
+def test_a_category_is_suggested_with_examples_from_the_tickets(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
-    form = topic_of(lead, tickets[0]).context["form"]
+    form = topic_of(lead_client, tickets[0]).context["form"]
     assert "insurance" in form["name"].value().lower()
     assert "car" in form["description"].value()
     assert set(form["examples"].value().splitlines()) <= set(INSURANCE)
 
 
-def test_addresses_are_masked_in_the_examples(lead: Client) -> None:
+def test_addresses_are_masked_in_the_examples(lead_client: Client) -> None:
     tickets = doubted(*(f"{text}. Write to bob@example.org" for text in INSURANCE))
-    examples = topic_of(lead, tickets[0]).context["form"]["examples"].value()
+    examples = topic_of(lead_client, tickets[0]).context["form"]["examples"].value()
     assert "[email]" in examples
     assert "bob@" not in examples
 
 
-def test_no_example_gives_away_what_models_are_measured_with(lead: Client) -> None:
+def test_no_example_gives_away_what_models_are_measured_with(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
-    held_out = topic_of(lead, tickets[0]).context["form"]["examples"].value().splitlines()[0]
+    held_out = topic_of(lead_client, tickets[0]).context["form"]["examples"].value().splitlines()[0]
     label = GoldLabel(
         text=held_out,
         digest=GoldLabel.digest_of(held_out),
@@ -193,29 +193,29 @@ def test_no_example_gives_away_what_models_are_measured_with(lead: Client) -> No
         origin=GoldLabel.Origin.IMPORT,
     )
     gold_labels.place([label], {label.digest: Side.BENCHMARK})
-    examples = topic_of(lead, tickets[0]).context["form"]["examples"].value().splitlines()
+    examples = topic_of(lead_client, tickets[0]).context["form"]["examples"].value().splitlines()
     assert examples
     assert held_out not in examples
 
 
-def test_what_the_category_would_take_is_shown_by_todays_category(lead: Client) -> None:
+def test_what_the_category_would_take_is_shown_by_todays_category(lead_client: Client) -> None:
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     tickets = doubted(*INSURANCE[:4], category=billing)
     tickets += doubted(*INSURANCE[4:], category=technical)
     doubted(*SEATS, category=technical)
-    taking = topic_of(lead, tickets[0]).context["taking"]
+    taking = topic_of(lead_client, tickets[0]).context["taking"]
     rows = {row.name: row for row in taking.rows}
     assert (rows["Billing"].taken, rows["Billing"].tickets) == (4, 4)
     assert rows["Technical"].tickets == 7
     assert {example.text for example in rows["Technical"].examples[:2]} == set(INSURANCE[4:])
     assert taking.of_topic == len(INSURANCE)
-    assert "4 of 4" in page(lead, "topic", tickets[0].pk)
+    assert "4 of 4" in page(lead_client, "topic", tickets[0].pk)
 
 
-def test_another_description_is_tried_without_changing_anything(lead: Client) -> None:
+def test_another_description_is_tried_without_changing_anything(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
     about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
-    response = lead.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
+    response = lead_client.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
     (row,) = response.context["taking"].rows
     assert {example.text for example in row.examples} <= set(SEATS)
     assert b"Seats on a flight." in response.content
@@ -262,10 +262,10 @@ def test_a_second_draft_of_the_same_name_is_another_one(office: Client) -> None:
     assert Draft.objects.open().count() == 2
 
 
-def test_a_lead_sees_what_it_would_take_and_leaves_the_draft_to_an_admin(lead: Client) -> None:
+def test_a_lead_sees_what_it_would_take_and_leaves_the_draft_to_an_admin(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
-    assert reverse("review:draft_topic", args=[tickets[0].pk]) not in page(lead, "topic", tickets[0].pk)
-    assert lead.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent()).status_code == 403
+    assert reverse("review:draft_topic", args=[tickets[0].pk]) not in page(lead_client, "topic", tickets[0].pk)
+    assert lead_client.post(reverse("review:draft_topic", args=[tickets[0].pk]), sent()).status_code == 403
     assert not Draft.objects.exists()
 
 
@@ -316,16 +316,16 @@ def test_a_label_that_exists_is_no_new_category(office: Client, admin: User) -> 
     assert office.get(reverse("review:drafted_category", args=[label.pk])).status_code == 404
 
 
-def test_a_topic_that_is_gone_leads_back_to_the_others(lead: Client) -> None:
+def test_a_topic_that_is_gone_leads_back_to_the_others(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     Ticket.objects.update(state=Ticket.State.NEW)
-    response = lead.get(reverse("review:topic", args=[tickets[0].pk]), follow=True)
+    response = lead_client.get(reverse("review:topic", args=[tickets[0].pk]), follow=True)
     assert "no longer there" in response.content.decode()
 
 
-def test_without_its_encoder_the_page_says_so(lead: Client, settings: Settings) -> None:
+def test_without_its_encoder_the_page_says_so(lead_client: Client, settings: Settings) -> None:
     settings.ENCODER_FILE = "/nothing/here.onnx"
-    response = lead.get(reverse("review:emerging_topics"))
+    response = lead_client.get(reverse("review:emerging_topics"))
     assert response.status_code == 503
     assert "/nothing/here.onnx" in response.content.decode()
 
@@ -334,9 +334,9 @@ def serve(learned: bytes, sha256: str = "") -> None:
     make_version(live=True, weights=learned, sha256=sha256 or hashlib.sha256(learned).hexdigest())
 
 
-def test_what_the_specialist_has_learned_of_the_others_counts(lead: Client) -> None:
+def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
-    before = topic_of(lead, tickets[0]).context["taking"].of_topic
+    before = topic_of(lead_client, tickets[0]).context["taking"].of_topic
     learned = replace(
         Axis.unlearned(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
@@ -345,10 +345,10 @@ def test_what_the_specialist_has_learned_of_the_others_counts(lead: Client) -> N
         words=Words([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )
     serve(dump(Learned(category=learned, sentiment=Axis.unlearned(), known_from=-1.0)))
-    assert topic_of(lead, tickets[0]).context["taking"].of_topic < before == len(INSURANCE)
+    assert topic_of(lead_client, tickets[0]).context["taking"].of_topic < before == len(INSURANCE)
 
 
-def test_weights_that_cannot_be_read_leave_the_descriptions(lead: Client) -> None:
+def test_weights_that_cannot_be_read_leave_the_descriptions(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     serve(b"these are no weights", sha256="0" * 64)
-    assert topic_of(lead, tickets[0]).context["taking"].of_topic == len(INSURANCE)
+    assert topic_of(lead_client, tickets[0]).context["taking"].of_topic == len(INSURANCE)

@@ -144,26 +144,26 @@ def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_qu
     assert LabelIssue.objects.filter(self_confidence=0.2).count() == 20
 
 
-def test_a_label_that_was_kept_stays_so_through_later_versions(lead: Client, ana: User) -> None:
+def test_a_label_that_was_kept_stays_so_through_later_versions(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    press(lead, label_issue, "keep_label")
+    press(lead_client, label_issue, "keep_label")
     label_issues.note(make_version(), [self_confidence(label, "General", of=0.01)])
     assert looked_at(label_issue)
-    assert "No label is in doubt" in shows(lead)
+    assert "No label is in doubt" in shows(lead_client)
 
 
-def test_a_label_given_anew_is_doubted_anew(lead: Client, ana: User) -> None:
+def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    press(lead, label_issue, "keep_label")
+    press(lead_client, label_issue, "keep_label")
     (decision,) = Decision.objects.all()
     undo(decision, ana)
     answer(leases.next_for(ana), ana, "Technical")
     gold_labels.gather()
     label_issues.note(make_version(), [self_confidence(label, of=0.01)])
     assert not looked_at(label_issue)
-    assert "Is Technical | Neutral right?" in shows(lead)
+    assert "Is Technical | Neutral right?" in shows(lead_client)
 
 
 @pytest.mark.parametrize("out_of_use", [State.RETIRED, State.DISPUTED, State.WITHDRAWN])
@@ -185,10 +185,10 @@ def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None
 # The page
 
 
-def test_the_least_believed_comes_first_with_what_the_model_would_say(lead: Client) -> None:
+def test_the_least_believed_comes_first_with_what_the_model_would_say(lead_client: Client) -> None:
     make_label_issue(make_gold("It is a little odd."), "Account", self_confidence=0.4)
     make_label_issue(make_gold("My password is gone."), "Account", "Negative", self_confidence=0.07)
-    page = shows(lead)
+    page = shows(lead_client)
     assert "My password is gone." in page
     assert "It is a little odd." not in page
     assert "Is Billing | Neutral right?" in page
@@ -197,61 +197,61 @@ def test_the_least_believed_comes_first_with_what_the_model_would_say(lead: Clie
     assert "2 left" in page
 
 
-def test_who_gave_the_label_and_when_stays_out(lead: Client, ana: User) -> None:
+def test_who_gave_the_label_and_when_stays_out(lead_client: Client, ana: User) -> None:
     ana.username = "zanzibar"
     ana.save()
     label_issue = make_label_issue(of_ticket(ana), "Account")
-    content = lead.get(PAGE).content.decode().split("<main")[1]
+    content = lead_client.get(PAGE).content.decode().split("<main")[1]
     assert "zanzibar" not in content
     assert "<time" not in content
     assert f"{label_issue.gold.labelled_at:%Y-%m}" not in content
 
 
-def test_only_labels_that_the_model_would_give_differently_are_listed(lead: Client) -> None:
+def test_only_labels_that_the_model_would_give_differently_are_listed(lead_client: Client) -> None:
     make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", self_confidence=0.01)
-    assert "No label is in doubt" in shows(lead)
+    assert "No label is in doubt" in shows(lead_client)
     make_label_issue(make_gold("Only the tone."), "Billing", "Negative", self_confidence=0.3)
-    assert "Only the tone." in shows(lead)
+    assert "Only the tone." in shows(lead_client)
 
 
-def test_a_hostile_text_is_only_text(lead: Client) -> None:
+def test_a_hostile_text_is_only_text(lead_client: Client) -> None:
     make_label_issue(make_gold("<script>alert(1)</script>"), "Account")
-    assert "<script>alert(1)" not in lead.get(PAGE).content.decode()
-    assert "<script>alert(1)" in shows(lead)
+    assert "<script>alert(1)" not in lead_client.get(PAGE).content.decode()
+    assert "<script>alert(1)" in shows(lead_client)
 
 
-def test_a_very_long_text_is_cut_short_and_says_so(lead: Client) -> None:
+def test_a_very_long_text_is_cut_short_and_says_so(lead_client: Client) -> None:
     make_label_issue(make_gold("long " * 5_000), "Account")
-    assert "… and 5,000 characters more" in shows(lead)
+    assert "… and 5,000 characters more" in shows(lead_client)
 
 
-def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead: Client, ana: User) -> None:
+def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead_client: Client, ana: User) -> None:
     make_label_issue(of_ticket(ana), "Account")
     undo(Decision.objects.get(), ana)
-    assert "No label is in doubt" in shows(lead)
+    assert "No label is in doubt" in shows(lead_client)
 
 
 def test_the_page_costs_the_same_however_many_labels_there_are(
-    lead: Client, django_assert_num_queries: DjangoAssertNumQueries
+    lead_client: Client, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     make_label_issue(make_gold(), "Account")
-    lead.get(PAGE)
+    lead_client.get(PAGE)
     with django_assert_num_queries(9):
-        lead.get(PAGE)
+        lead_client.get(PAGE)
     version, suggested = make_version(), {"category": category("Account"), "sentiment": sentiment()}
     LabelIssue.objects.bulk_create(
         LabelIssue(gold=label, version=version, self_confidence=0.2, **suggested) for label in many(1_200)
     )
     with django_assert_num_queries(9):
-        assert "more than 999 left" in shows(lead)
+        assert "more than 999 left" in shows(lead_client)
 
 
 # Keeping
 
 
-def test_a_label_that_is_kept_is_not_shown_again(lead: Client, lea: User) -> None:
+def test_a_label_that_is_kept_is_not_shown_again(lead_client: Client, lea: User) -> None:
     label_issue = make_label_issue(make_gold(), "Account")
-    page = words(press(lead, label_issue, "keep_label").content)
+    page = words(press(lead_client, label_issue, "keep_label").content)
     assert "Kept." in page
     assert "No label is in doubt" in page
     label_issue.refresh_from_db()
@@ -259,22 +259,22 @@ def test_a_label_that_is_kept_is_not_shown_again(lead: Client, lea: User) -> Non
     assert label_issue.gold.category.name == "Billing"
 
 
-def test_keeping_twice_keeps_it_once(lead: Client, lea: User, admin: User) -> None:
+def test_keeping_twice_keeps_it_once(lead_client: Client, lea: User, admin: User) -> None:
     label_issue = make_label_issue(make_gold(), "Account")
-    seen = token(lead, label_issue)
-    press(lead, label_issue, "keep_label", seen=seen)
+    seen = token(lead_client, label_issue)
+    press(lead_client, label_issue, "keep_label", seen=seen)
     first = LabelIssue.objects.get()
-    lead.force_login(admin)
-    page = words(press(lead, label_issue, "keep_label", seen=seen).content)
+    lead_client.force_login(admin)
+    page = words(press(lead_client, label_issue, "keep_label", seen=seen).content)
     assert "Nothing was changed" in page
     assert LabelIssue.objects.get().confirmed_at == first.confirmed_at
     assert LabelIssue.objects.get().confirmed_by == lea
 
 
-def test_the_next_comes_with_the_answer(lead: Client) -> None:
+def test_the_next_comes_with_the_answer(lead_client: Client) -> None:
     label_issue = make_label_issue(make_gold("The first."), "Account", self_confidence=0.1)
     make_label_issue(make_gold("The second."), "Account", self_confidence=0.2)
-    response = press(lead, label_issue, "keep_label", htmx=True)
+    response = press(lead_client, label_issue, "keep_label", htmx=True)
     assert response.status_code == 200
     part = words(response.content)
     assert "<html" not in response.content.decode()
@@ -287,10 +287,12 @@ def test_the_next_comes_with_the_answer(lead: Client) -> None:
 # Correcting what a ticket taught
 
 
-def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(lead: Client, ana: User, lea: User) -> None:
+def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(
+    lead_client: Client, ana: User, lea: User
+) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account", "Negative")
-    page = words(take_it(lead, label_issue).content)
+    page = words(take_it(lead_client, label_issue).content)
     assert "Now it is Account | Negative." in page
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name, label.state) == ("Account", "Negative", State.ACTIVE)
@@ -305,47 +307,49 @@ def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(lead: C
 
 
 def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later_versions(
-    lead: Client, ana: User
+    lead_client: Client, ana: User
 ) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    take_it(lead, label_issue)
+    take_it(lead_client, label_issue)
     gold_labels.gather()
     label_issues.note(make_version(), [self_confidence(label, "General")])
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert looked_at(label_issue)
-    assert "No label is in doubt" in shows(lead)
+    assert "No label is in doubt" in shows(lead_client)
 
 
-def test_any_other_label_can_be_chosen(lead: Client, ana: User) -> None:
+def test_any_other_label_can_be_chosen(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     sent: dict[str, Any] = {"category": category("General").pk, "sentiment": sentiment("Positive").pk}
-    press(lead, make_label_issue(label, "Account"), "correct_label", **sent)
+    press(lead_client, make_label_issue(label, "Account"), "correct_label", **sent)
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name) == ("General", "Positive")
     assert_consistent()
 
 
-def test_choosing_the_label_that_was_given_keeps_it(lead: Client, ana: User) -> None:
+def test_choosing_the_label_that_was_given_keeps_it(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    press(lead, label_issue, "correct_label", category=label.category_id, sentiment=label.sentiment_id)
+    press(lead_client, label_issue, "correct_label", category=label.category_id, sentiment=label.sentiment_id)
     assert Decision.objects.count() == 1
     assert looked_at(label_issue)
 
 
 @pytest.mark.parametrize("sent", [{}, {"category": "7777777", "sentiment": "x"}])
-def test_a_label_that_is_not_offered_is_refused(lead: Client, ana: User, sent: dict[str, Any]) -> None:
+def test_a_label_that_is_not_offered_is_refused(lead_client: Client, ana: User, sent: dict[str, Any]) -> None:
     label_issue = make_label_issue(of_ticket(ana), "Account")
-    assert "Choose a category and a sentiment." in words(press(lead, label_issue, "correct_label", **sent).content)
+    assert "Choose a category and a sentiment." in words(
+        press(lead_client, label_issue, "correct_label", **sent).content
+    )
     assert Decision.objects.count() == 1
     assert not looked_at(label_issue)
 
 
-def test_whoever_gave_the_label_can_correct_it(lead: Client, lea: User) -> None:
+def test_whoever_gave_the_label_can_correct_it(lead_client: Client, lea: User) -> None:
     label = of_ticket(lea)
-    take_it(lead, make_label_issue(label, "Account"))
+    take_it(lead_client, make_label_issue(label, "Account"))
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert [(one.verdict, one.reviewer) for one in Decision.objects.order_by("pk")] == [
@@ -356,24 +360,24 @@ def test_whoever_gave_the_label_can_correct_it(lead: Client, lea: User) -> None:
     assert_consistent()
 
 
-def test_a_label_can_be_corrected_again_and_again(lead: Client, ana: User) -> None:
+def test_a_label_can_be_corrected_again_and_again(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     for name in ("Account", "General", "Billing", "Technical"):
-        press(lead, label_issue, "correct_label", category=category(name).pk, sentiment=sentiment().pk)
+        press(lead_client, label_issue, "correct_label", category=category(name).pk, sentiment=sentiment().pk)
         label.refresh_from_db()
         assert label.category.name == name
     assert_consistent()
 
 
-def test_of_two_people_who_agreed_neither_is_heard_against_it(lead: Client, ana: User, ben: User) -> None:
+def test_of_two_people_who_agreed_neither_is_heard_against_it(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
     for person in (ana, ben):
         answer(leases.next_for(person), person, "Billing")
     gold_labels.gather()
-    take_it(lead, make_label_issue(GoldLabel.objects.get(), "Account"))
+    take_it(lead_client, make_label_issue(GoldLabel.objects.get(), "Account"))
     label = GoldLabel.objects.get()
     assert (label.category.name, label.origin, label.people) == ("Account", "decision", 1)
     with pytest.raises(CannotUndo):
@@ -381,9 +385,9 @@ def test_of_two_people_who_agreed_neither_is_heard_against_it(lead: Client, ana:
     assert_consistent()
 
 
-def test_the_correction_itself_can_be_undone_at_the_screen(lead: Client, ana: User, lea: User) -> None:
+def test_the_correction_itself_can_be_undone_at_the_screen(lead_client: Client, ana: User, lea: User) -> None:
     label = of_ticket(ana)
-    take_it(lead, make_label_issue(label, "Account"))
+    take_it(lead_client, make_label_issue(label, "Account"))
     assert label.ticket
     undo(Decision.objects.by(lea).get(), lea)
     assert state(label.ticket) == Ticket.State.NEEDS_REVIEW
@@ -394,42 +398,42 @@ def test_the_correction_itself_can_be_undone_at_the_screen(lead: Client, ana: Us
     assert_consistent()
 
 
-def test_a_corrected_ticket_still_counts_once_among_those_alike(lead: Client, ana: User) -> None:
+def test_a_corrected_ticket_still_counts_once_among_those_alike(lead_client: Client, ana: User) -> None:
     text = "My card was charged twice for the same invoice of this month, please refund it. Order {}"
-    take_it(lead, make_label_issue(of_ticket(ana, text.format(1)), "Account"))
+    take_it(lead_client, make_label_issue(of_ticket(ana, text.format(1)), "Account"))
     hold(make_ticket(text.format(2)))
-    assert "1 was decided as Account | Neutral" in shows(lead, reverse("review:screen"))
+    assert "1 was decided as Account | Neutral" in shows(lead_client, reverse("review:screen"))
 
 
-def test_correcting_twice_decides_once(lead: Client, ana: User) -> None:
+def test_correcting_twice_decides_once(lead_client: Client, ana: User) -> None:
     label_issue = make_label_issue(of_ticket(ana), "Account")
-    seen = token(lead, label_issue)
+    seen = token(lead_client, label_issue)
     for _time in range(2):
-        take_it(lead, label_issue, seen=seen)
+        take_it(lead_client, label_issue, seen=seen)
     assert Decision.objects.count() == 2
     assert_consistent()
 
 
-def test_who_comes_second_changes_nothing(lead: Client, ana: User, admin: User) -> None:
+def test_who_comes_second_changes_nothing(lead_client: Client, ana: User, admin: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    seen = token(lead, label_issue)
-    press(lead, label_issue, "keep_label", seen=seen)
-    lead.force_login(admin)
-    assert "somebody has looked at that label meanwhile" in words(take_it(lead, label_issue, seen=seen).content)
+    seen = token(lead_client, label_issue)
+    press(lead_client, label_issue, "keep_label", seen=seen)
+    lead_client.force_login(admin)
+    assert "somebody has looked at that label meanwhile" in words(take_it(lead_client, label_issue, seen=seen).content)
     label.refresh_from_db()
     assert label.category.name == "Billing"
     assert Decision.objects.count() == 1
 
 
-def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead: Client, ana: User) -> None:
+def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead_client: Client, ana: User) -> None:
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
-    seen = token(lead, label_issue)
+    seen = token(lead_client, label_issue)
     undo(Decision.objects.get(), ana)
     answer(leases.next_for(ana), ana, "Technical")
     gold_labels.gather()
-    assert "Nothing was changed" in words(press(lead, label_issue, "keep_label", seen=seen).content)
+    assert "Nothing was changed" in words(press(lead_client, label_issue, "keep_label", seen=seen).content)
     assert not looked_at(label_issue)
 
 
@@ -455,10 +459,10 @@ def test_of_two_who_answer_at_once_one_is_heard(ana: User, lea: User, admin: Use
 # Correcting what came as a text alone
 
 
-def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead: Client, lea: User) -> None:
+def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead_client: Client, lea: User) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account", "Negative")
-    take_it(lead, label_issue)
+    take_it(lead_client, label_issue)
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name) == ("Account", "Negative")
     assert (label.note, label.origin, label.state) == ("was Billing | Neutral", "decision", State.ACTIVE)
@@ -469,10 +473,10 @@ def test_a_label_without_a_ticket_is_corrected_itself_and_tells_what_it_was(lead
     assert not Ticket.objects.exists()
 
 
-def test_it_is_not_doubted_anew_for_having_been_corrected(lead: Client) -> None:
+def test_it_is_not_doubted_anew_for_having_been_corrected(lead_client: Client) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
-    take_it(lead, label_issue)
+    take_it(lead_client, label_issue)
     label_issues.note(make_version(), [self_confidence(label, "General")])
     assert looked_at(label_issue)
 
@@ -489,39 +493,39 @@ def test_a_label_merged_away_after_it_was_chosen_answers_by_its_successor(lea: U
 # Second thoughts, and no thoughts
 
 
-def test_what_was_kept_by_mistake_can_be_looked_at_again(lead: Client) -> None:
+def test_what_was_kept_by_mistake_can_be_looked_at_again(lead_client: Client) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
-    page = press(lead, label_issue, "keep_label", htmx=True).content.decode()
+    page = press(lead_client, label_issue, "keep_label", htmx=True).content.decode()
     again = reverse("review:label_issue", args=[label_issue.pk])
     assert again in page
-    assert "This label has been looked at." in shows(lead, again)
-    take_it(lead, label_issue)
+    assert "This label has been looked at." in shows(lead_client, again)
+    take_it(lead_client, label_issue)
     label.refresh_from_db()
     assert label.category.name == "Account"
 
 
-def test_whoever_cannot_tell_has_two_people_asked(lead: Client, ana: User, ben: User) -> None:
+def test_whoever_cannot_tell_has_two_people_asked(lead_client: Client, ana: User, ben: User) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
-    assert "Two people are asked" in words(press(lead, label_issue, "dispute_label").content)
+    assert "Two people are asked" in words(press(lead_client, label_issue, "dispute_label").content)
     label.refresh_from_db()
     assert label.state == State.DISPUTED
-    assert lead.get(reverse("review:label_issue", args=[label_issue.pk])).status_code == 404
+    assert lead_client.get(reverse("review:label_issue", args=[label_issue.pk])).status_code == 404
     for person in (ana, ben):
         answer(leases.next_for(person), person, "Billing")
     gold_labels.gather()
     label.refresh_from_db()
     assert label.state == State.ACTIVE
-    assert "No label is in doubt" in shows(lead)
+    assert "No label is in doubt" in shows(lead_client)
 
 
-def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead: Client, lea: User) -> None:
+def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead_client: Client, lea: User) -> None:
     label_issue = make_label_issue(make_gold(), "Account")
-    seen = token(lead, label_issue)
-    press(lead, label_issue, "dispute_label", seen=seen)
+    seen = token(lead_client, label_issue)
+    press(lead_client, label_issue, "dispute_label", seen=seen)
     for act in ("keep_label", "dispute_label"):
-        assert "Nothing was changed" in words(press(lead, label_issue, act, seen=seen).content)
+        assert "Nothing was changed" in words(press(lead_client, label_issue, act, seen=seen).content)
 
 
 def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, lea: User) -> None:

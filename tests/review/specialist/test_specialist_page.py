@@ -88,79 +88,79 @@ def live_version() -> SpecialistVersion:
 
 
 class TestBeforeAnythingWasLearned:
-    def test_it_says_what_will_happen_and_after_how_many_labels(self, lead: Client) -> None:
+    def test_it_says_what_will_happen_and_after_how_many_labels(self, lead_client: Client) -> None:
         configure_review(benchmark_share=0.25)
-        told = words(lead)
+        told = words(lead_client)
         assert "after 20 labels to learn from, of at least two categories" in told
         assert "25% of what people label is held out" in told
         assert "after 20 more labels" in told
         assert "Versions" not in told
 
-    def test_it_counts_down(self, lead: Client) -> None:
+    def test_it_counts_down(self, lead_client: Client) -> None:
         teaching.place({"Billing": 3})
         teaching.place({"Technical": 5}, side=Side.BENCHMARK)
-        assert "after 17 more labels" in words(lead)
+        assert "after 17 more labels" in words(lead_client)
 
-    def test_labels_of_one_category_are_not_enough(self, lead: Client) -> None:
+    def test_labels_of_one_category_are_not_enough(self, lead_client: Client) -> None:
         teaching.place({"Billing": 25})
-        assert "once two categories have labels" in words(lead)
+        assert "once two categories have labels" in words(lead_client)
 
 
 class TestWhatServes:
-    def test_it_names_the_version_its_labels_and_how_it_tells_each_axis(self, lead: Client) -> None:
+    def test_it_names_the_version_its_labels_and_how_it_tells_each_axis(self, lead_client: Client) -> None:
         version = serving(labels=1_234)
-        told = words(lead)
+        told = words(lead_client)
         assert f"Version {version} is in service" in told
         assert "learned from 1,234 labels" in told
         assert "Category Descriptions moved towards their examples, with a correction by all of them" in told
         assert "Sentiment Nothing new was better, so it is as it was before" in told
 
-    def test_it_says_when_no_version_was_better(self, lead: Client) -> None:
+    def test_it_says_when_no_version_was_better(self, lead_client: Client) -> None:
         trained(promoted=False)
-        assert "Nothing that was learned is in service" in words(lead)
+        assert "Nothing that was learned is in service" in words(lead_client)
 
-    def test_it_says_in_which_role_it_is_asked(self, lead: Client) -> None:
+    def test_it_says_in_which_role_it_is_asked(self, lead_client: Client) -> None:
         serving()
-        assert "It labels every ticket." in words(lead), "it stands in where a key is missing"
+        assert "It labels every ticket." in words(lead_client), "it stands in where a key is missing"
         embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(primary=embedded, second_opinion=None)
-        assert "No model that learns is asked" in words(lead)
+        assert "No model that learns is asked" in words(lead_client)
         Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
-        assert f"It is asked first: what it is sure of passes, and {embedded} is spared the call." in words(lead)
+        assert f"It is asked first: what it is sure of passes, and {embedded} is spared the call." in words(lead_client)
 
-    def test_the_next_training_is_told(self, lead: Client) -> None:
+    def test_the_next_training_is_told(self, lead_client: Client) -> None:
         serving(labels=1_000)
-        assert "after 50 more labels" in words(lead)
+        assert "after 50 more labels" in words(lead_client)
         teaching.place({"Billing": 26, "Technical": 26})
-        assert "once 3 minutes have passed" in words(lead)
+        assert "once 3 minutes have passed" in words(lead_client)
         SpecialistVersion.objects.update(trained_at=timezone.now() - timedelta(hours=1))
         teaching.place({"Account": 50})
-        assert "A training is due" in words(lead)
+        assert "A training is due" in words(lead_client)
 
-    def test_a_training_under_way_is_told_and_no_other_begun(self, lead: Client) -> None:
+    def test_a_training_under_way_is_told_and_no_other_begun(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
         serving()
         with leases.hold_named(training.LEASE):
-            told = words(lead)
+            told = words(lead_client)
             assert "A training is under way" in told
             assert "Train now" not in told
             Lease.objects.update(available_at=Now())
-            assert "Train now" in words(lead), "whoever trained has died"
+            assert "Train now" in words(lead_client), "whoever trained has died"
 
 
 class TestTrainingNow:
-    def test_a_worker_is_told_to_train_whether_or_not_it_is_due(self, lead: Client) -> None:
+    def test_a_worker_is_told_to_train_whether_or_not_it_is_due(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
         assert not training.is_due()
-        assert "Train now" in words(lead)
-        assert "A training begins" in plain(lead.post(TRAIN, follow=True).content.decode())
+        assert "Train now" in words(lead_client)
+        assert "A training begins" in plain(lead_client.post(TRAIN, follow=True).content.decode())
         assert [one.kwargs for one in queued("review.specialist.tasks.train_specialist")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
-    def test_too_little_to_learn_from_is_said_at_once(self, lead: Client, labels: dict[str, int]) -> None:
+    def test_too_little_to_learn_from_is_said_at_once(self, lead_client: Client, labels: dict[str, int]) -> None:
         teaching.place(labels)
-        assert "Train now" not in words(lead)
-        assert "too little to learn from" in plain(lead.post(TRAIN, follow=True).content.decode())
+        assert "Train now" not in words(lead_client)
+        assert "too little to learn from" in plain(lead_client.post(TRAIN, follow=True).content.decode())
         assert not queued("review.specialist.tasks.train_specialist")
 
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -175,74 +175,74 @@ class TestTrainingNow:
 
 
 class TestChoosingAVersion:
-    def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead: Client, lea: User) -> None:
+    def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead_client: Client, lea: User) -> None:
         earlier, latest = trained(), serving()
-        told = lead.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
+        told = lead_client.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
         assert f"Version {earlier} is in service" in plain(told)
         assert "lea chose it" in plain(told)
         assert live_version() == earlier
         assert live_version().pinned_by == lea
-        told = plain(lead.post(BEST, follow=True).content.decode())
+        told = plain(lead_client.post(BEST, follow=True).content.decode())
         assert "will take over" in told
         assert "chose it" not in told
         assert live_version() == earlier, "until a better one comes"
         assert live_version().pinned_by is None
         assert latest.pk != earlier.pk
 
-    def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead: Client) -> None:
+    def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead_client: Client) -> None:
         gone, kept, now = make_version(figures={}), trained(), serving()
-        content = page(lead)
+        content = page(lead_client)
         offered = [one for one in (gone, kept, now) if reverse("review:deploy_version", args=[one.pk]) in content]
         assert offered == [kept]
 
-    def test_what_was_not_kept_is_refused_in_a_sentence(self, lead: Client) -> None:
+    def test_what_was_not_kept_is_refused_in_a_sentence(self, lead_client: Client) -> None:
         gone, now = make_version(), serving()
-        told = lead.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
+        told = lead_client.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
         assert "was not kept" in plain(told)
         assert live_version() == now
 
-    def test_a_version_that_does_not_exist_is_not_found(self, lead: Client) -> None:
-        assert lead.post(reverse("review:deploy_version", args=[999])).status_code == 404
+    def test_a_version_that_does_not_exist_is_not_found(self, lead_client: Client) -> None:
+        assert lead_client.post(reverse("review:deploy_version", args=[999])).status_code == 404
 
 
 class TestTheLearningCurve:
-    def test_each_version_has_its_point_and_its_row(self, lead: Client) -> None:
+    def test_each_version_has_its_point_and_its_row(self, lead_client: Client) -> None:
         for labels, right in ((20, 40), (40, 50)):
             trained(labels, right)
-        content = page(lead)
+        content = page(lead_client)
         assert content.count('class="dot"') == 4, "two versions, two axes"
         assert 'class="law"' not in content
-        later, earlier = rows(lead, "measured")
+        later, earlier = rows(lead_client, "measured")
         assert "40 50.0% (40.4 to 59.6)" in later
         assert "20 40.0%" in earlier
         assert "Not enough to tell yet what the next 100 labels will bring" in plain(content)
 
-    def test_it_says_what_the_next_labels_are_expected_to_bring(self, lead: Client) -> None:
+    def test_it_says_what_the_next_labels_are_expected_to_bring(self, lead_client: Client) -> None:
         for labels in (50, 100, 200, 400):
             trained(labels, round(5_000 * (1 - 2 * labels**-0.4)), 5_000)
-        assert 'class="law"' in page(lead)
-        found = re.findall(r"about ([\d.]+) percentage points, between ([\d.]+) and (\d+\.\d)", words(lead))
+        assert 'class="law"' in page(lead_client)
+        found = re.findall(r"about ([\d.]+) percentage points, between ([\d.]+) and (\d+\.\d)", words(lead_client))
         assert len(found) == 2
         gain, low, high = map(float, found[0])
         assert low < gain < high
         assert gain == pytest.approx(100 * (2 * 400**-0.4 - 2 * 500**-0.4), abs=0.3)
 
-    def test_a_curve_that_is_flat_promises_nothing(self, lead: Client) -> None:
+    def test_a_curve_that_is_flat_promises_nothing(self, lead_client: Client) -> None:
         for labels in (50, 100, 200, 400):
             trained(labels, 60)
-        assert "may bring nothing, and at most" in words(lead)
+        assert "may bring nothing, and at most" in words(lead_client)
 
-    def test_without_a_benchmark_side_there_is_no_curve(self, lead: Client) -> None:
+    def test_without_a_benchmark_side_there_is_no_curve(self, lead_client: Client) -> None:
         trained(items=0)
-        assert "Nothing to measure with yet" in words(lead)
-        assert "<svg" not in page(lead).split("</h1>")[1]
+        assert "Nothing to measure with yet" in words(lead_client)
+        assert "<svg" not in page(lead_client).split("</h1>")[1]
 
 
 class TestLabelByLabel:
-    def test_who_needs_most_comes_first_and_hears_what(self, lead: Client) -> None:
+    def test_who_needs_most_comes_first_and_hears_what(self, lead_client: Client) -> None:
         labels = {key("Billing"): [60, 60, 55], key("Technical"): [40, 40, 8], key("Account"): [7, 7, 7]}
         trained(figures={"category": compared(labels)})
-        told = rows(lead, "category")
+        told = rows(lead_client, "category")
         order = [next(name for name in ("General", "Account", "Technical", "Billing") if name in row) for row in told]
         assert order[-3:] == ["Account", "Technical", "Billing"]
         assert "No label yet" in told[0]
@@ -251,32 +251,32 @@ class TestLabelByLabel:
         assert told[-1].startswith("Billing 60 91.7%")
         assert told[-1].endswith("nothing")
 
-    def test_where_only_a_part_is_held_out_more_labels_are_needed(self, lead: Client) -> None:
+    def test_where_only_a_part_is_held_out_more_labels_are_needed(self, lead_client: Client) -> None:
         labels = {key("Billing"): [4_000, 800, 700], key("Account"): [30, 6, 5]}
         trained(figures={"category": compared(labels)})
-        assert "Account 30 too few to tell Needs 20 more labels" in " ".join(rows(lead, "category"))
+        assert "Account 30 too few to tell Needs 20 more labels" in " ".join(rows(lead_client, "category"))
 
-    def test_what_was_merged_counts_for_its_successor(self, lead: Client) -> None:
+    def test_what_was_merged_counts_for_its_successor(self, lead_client: Client) -> None:
         labels = {key("Billing"): [20, 20, 15], key("Technical"): [30, 30, 20]}
         trained(figures={"category": compared(labels)})
         label_changes.merge(Category.objects.get(name="Technical"), Category.objects.get(name="Billing"))
-        told = rows(lead, "category")
+        told = rows(lead_client, "category")
         assert "Billing 50 70.0%" in told[-1]
         assert not any("Technical" in row for row in told)
 
-    def test_sentiments_have_a_table_of_their_own(self, lead: Client) -> None:
+    def test_sentiments_have_a_table_of_their_own(self, lead_client: Client) -> None:
         neutral = str(Sentiment.objects.get(name="Neutral").pk)
         trained(figures={"sentiment": compared({neutral: [30, 30, 24]})})
-        assert "Neutral 30 80.0%" in " ".join(rows(lead, "sentiment"))
-        assert "Nothing could be learned of it yet" in words(lead), "of categories"
+        assert "Neutral 30 80.0%" in " ".join(rows(lead_client, "sentiment"))
+        assert "Nothing could be learned of it yet" in words(lead_client), "of categories"
 
 
 class TestVersions:
-    def test_each_tells_before_and_after_gain_and_outcome(self, lead: Client) -> None:
+    def test_each_tells_before_and_after_gain_and_outcome(self, lead_client: Client) -> None:
         served = serving(seconds=12.34, data="abcdef12" + "0" * 56)
         poor = make_version(figures={"category": compared(wins=False, gain=-0.01), "sentiment": compared(items=0)})
         serving()
-        latest, middle, first = rows(lead, "versions")
+        latest, middle, first = rows(lead_client, "versions")
         assert "In service" in latest
         assert middle.startswith(str(poor))
         assert "-0.010, noise 0.016 not compared unknown No better than what served" in middle
@@ -284,41 +284,41 @@ class TestVersions:
         assert "abcdef12 12.3 55.0% → 61.0% +0.031, noise 0.016" in first
         assert "60.0% / 60.0% Served before" in first
 
-    def test_the_list_is_paged_by_key(self, lead: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_the_list_is_paged_by_key(self, lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(versions, "SIZE", 2)
         made = [str(make_version()) for _time in range(5)]
         seen, url = [], PAGE
         while url:
-            found = rows(lead, "versions", url)
+            found = rows(lead_client, "versions", url)
             assert len(found) <= 2
             seen += [row.split()[0] for row in found]
-            following = re.search(r'rel="next" href="([^"#]*)#versions"', page(lead, url))
+            following = re.search(r'rel="next" href="([^"#]*)#versions"', page(lead_client, url))
             url = PAGE + following[1] if following else ""
         assert seen == made[::-1]
 
     @pytest.mark.parametrize("before", ["x", "-1", "9" * 30, "²"])
-    def test_an_address_that_makes_no_sense_shows_the_first_page(self, lead: Client, before: str) -> None:
+    def test_an_address_that_makes_no_sense_shows_the_first_page(self, lead_client: Client, before: str) -> None:
         make_version()
-        assert len(rows(lead, "versions", f"{PAGE}?before={before}")) == 1
+        assert len(rows(lead_client, "versions", f"{PAGE}?before={before}")) == 1
 
-    def test_before_the_first_there_is_none(self, lead: Client) -> None:
-        assert "None before this one" in words(lead, f"{PAGE}?before={make_version().pk}")
+    def test_before_the_first_there_is_none(self, lead_client: Client) -> None:
+        assert "None before this one" in words(lead_client, f"{PAGE}?before={make_version().pk}")
 
 
-def test_it_leads_to_what_helps(lead: Client) -> None:
+def test_it_leads_to_what_helps(lead_client: Client) -> None:
     make_label_issue(make_gold(), "Technical")
-    content = page(lead)
+    content = page(lead_client)
     for name in ("label_issues", "emerging_topics", "confusable_categories", "benchmark"):
         assert f'href="{reverse(f"review:{name}")}"' in content
     assert "Doubtful labels 1 " in plain(content)
 
 
-def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead: Client) -> None:
+def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead_client: Client) -> None:
     labels = {key("Billing"): [60, 60, 55], key("Account"): [7, 7, 7]}
 
     def asked() -> list[str]:
         with CaptureQueriesContext(connection) as captured:
-            page(lead)
+            page(lead_client)
         return [query["sql"] for query in captured]
 
     teaching.place(EVENLY)
@@ -333,9 +333,9 @@ def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead: Client) ->
     assert not [sql for sql in after if '"taught"' in sql and not sql.endswith("LIMIT 1")]
 
 
-def test_the_navigation_leads_there_whoever_may_teach(lead: Client, client: Client, ana: User) -> None:
+def test_the_navigation_leads_there_whoever_may_teach(lead_client: Client, client: Client, ana: User) -> None:
     link = f'href="{PAGE}"'
-    assert link in lead.get("/").content.decode()
+    assert link in lead_client.get("/").content.decode()
     client.force_login(ana)
     assert link not in client.get("/").content.decode()
 

@@ -34,8 +34,8 @@ def taught(school: Installation, tmp_path: Path) -> Installation:
     return school.copied_to(tmp_path)
 
 
-def versions(site: Installation) -> list[tuple[object, ...]]:
-    return site.query("select id, live, promoted from classifier_specialistversion order by id")
+def versions(installation: Installation) -> list[tuple[object, ...]]:
+    return installation.query("select id, live, promoted from classifier_specialistversion order by id")
 
 
 def test_the_worker_trains_when_it_is_due(taught: Installation) -> None:

@@ -66,44 +66,46 @@ def rows(content: str, heading: str) -> list[str]:
 # What waits
 
 
-def test_an_escalated_ticket_is_there_with_who_and_why(lead: Client, ana: User) -> None:
+def test_an_escalated_ticket_is_there_with_who_and_why(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "I will see you in court.")
     Assignment.objects.update(
         received_at=timezone.now() - timedelta(hours=3), due_at=timezone.now() + timedelta(minutes=31)
     )
-    (row,) = rows(shows(lead), "escalated")
+    (row,) = rows(shows(lead_client), "escalated")
     assert "I will see you in court." in row
     assert "ana escalated it: Is this a threat?" in row
     assert f"Ticket {ticket.pk}, 3 hours ago, due 30 minutes from now" in row
     assert "Take this one" in row
 
 
-def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(lead: Client, ana: User, ben: User) -> None:
+def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(
+    lead_client: Client, ana: User, ben: User
+) -> None:
     (assignment,) = hold(make_ticket("Ei ymmärrä."))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4())
-    assert rows(shows(lead), "escalated") == []
+    assert rows(shows(lead_client), "escalated") == []
     skip(assignment, ben, note="Finnish?")
-    (row,) = rows(shows(lead), "escalated")
+    (row,) = rows(shows(lead_client), "escalated")
     assert "ana skipped it: I do not read this language" in row
     assert "ben skipped it: I cannot tell what it is about. Finnish?" in row
 
 
-def test_what_was_taken_back_is_no_reason_any_more(lead: Client, ana: User, ben: User) -> None:
+def test_what_was_taken_back_is_no_reason_any_more(lead_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     undo(skip(assignment, ana), ana)
     leases.let_go(ana)
     for person in (ben, make_user("cara", "Agent")):
         skip(assignment, person)
-    (row,) = rows(shows(lead), "escalated")
+    (row,) = rows(shows(lead_client), "escalated")
     assert "ben skipped it" in row
     assert "cara skipped it" in row
     assert "ana" not in row
 
 
-def test_a_disagreement_tells_neither_who_nor_what(lead: Client, ana: User, ben: User) -> None:
+def test_a_disagreement_tells_neither_who_nor_what(lead_client: Client, ana: User, ben: User) -> None:
     """A lead who gave one of the labels would know the other's by it."""
     differ(ana, ben)
-    content = shows(lead)
+    content = shows(lead_client)
     (row,) = rows(content, "differing")
     assert "Which of the two?" in row
     assert "Take this one" in row
@@ -112,7 +114,7 @@ def test_a_disagreement_tells_neither_who_nor_what(lead: Client, ana: User, ben:
         assert secret not in part, secret
 
 
-def test_who_skipped_it_before_others_labelled_it_is_not_told(lead: Client, ana: User, ben: User) -> None:
+def test_who_skipped_it_before_others_labelled_it_is_not_told(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     first, second = hold(ticket)
@@ -120,104 +122,104 @@ def test_who_skipped_it_before_others_labelled_it_is_not_told(lead: Client, ana:
     skip(first, cara)
     answer(first, ana, "Billing")
     answer(second, ben, "Technical")
-    assert "cara" not in section(shows(lead), "differing")
+    assert "cara" not in section(shows(lead_client), "differing")
 
 
-def test_the_oldest_come_first(lead: Client, ana: User) -> None:
+def test_the_oldest_come_first(lead_client: Client, ana: User) -> None:
     for age in (1, 5, 3):
         ticket = hand_up(ana, f"{age} days old")
         Assignment.objects.filter(ticket=ticket).update(received_at=timezone.now() - timedelta(days=age))
-    assert [row.split(" days old")[0] for row in rows(shows(lead), "escalated")] == ["5", "3", "1"]
+    assert [row.split(" days old")[0] for row in rows(shows(lead_client), "escalated")] == ["5", "3", "1"]
 
 
 def test_no_more_are_shown_and_counted_than_the_page_holds(
-    lead: Client, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
+    lead_client: Client, ana: User, ben: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(lead_inbox, "SHOWN", 2)
     monkeypatch.setattr(lead_inbox, "COUNTED", 5)
     for number in range(3):
         hand_up(ana, f"escalated {number}")
     differ(ana, ben)
-    content = shows(lead)
+    content = shows(lead_client)
     assert section(content, "escalated").startswith("Passed on by agents 3 ")
     assert len(rows(content, "escalated")) == 2
     assert "The oldest of each kind are shown" in content
     hand_up(ana, "one more")
-    assert section(shows(lead), "escalated").startswith("Passed on by agents 4+ ")
+    assert section(shows(lead_client), "escalated").startswith("Passed on by agents 4+ ")
 
 
-def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead: Client, ana: User) -> None:
+def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket("<script>alert(1)</script>"))
     decisions.escalate(assignment, ana, note="<img src=x onerror=alert(2)>", key=uuid4())
-    content = shows(lead)
+    content = shows(lead_client)
     assert "<script>alert" not in content
     assert "<img src=x" not in content
 
 
-def test_an_answered_one_is_gone(lead: Client, ana: User, lea: User) -> None:
+def test_an_answered_one_is_gone(lead_client: Client, ana: User, lea: User) -> None:
     hand_up(ana, "Please decide.")
     answer(Assignment.objects.get(), lea)
-    assert rows(shows(lead), "escalated") == []
-    assert "Work through them" not in shows(lead)
+    assert rows(shows(lead_client), "escalated") == []
+    assert "Work through them" not in shows(lead_client)
 
 
 # Taking one
 
 
-def test_taking_one_leads_to_the_leads_screen_with_it(lead: Client, ana: User) -> None:
+def test_taking_one_leads_to_the_leads_screen_with_it(lead_client: Client, ana: User) -> None:
     hand_up(ana, "not this one")
     ticket = hand_up(ana, "but this one")
-    part = shows(lead).split("but this one")[1]
+    part = shows(lead_client).split("but this one")[1]
     action, value = re.search(r'action="([^"]*)".*?name="lane" value="([^"]*)"', part, re.DOTALL).groups()
     assert action == reverse("review:take", args=[ticket.pk])
-    response = lead.post(action, {"lane": value}, follow=True)
+    response = lead_client.post(action, {"lane": value}, follow=True)
     assert response.redirect_chain == [(WORK, 302)]
     assert "but this one" in response.content.decode()
 
 
-def test_the_way_to_all_of_them_is_on_the_page(lead: Client, ana: User) -> None:
+def test_the_way_to_all_of_them_is_on_the_page(lead_client: Client, ana: User) -> None:
     hand_up(ana, "Please decide.")
-    assert f'href="{WORK}">Work through them' in shows(lead)
+    assert f'href="{WORK}">Work through them' in shows(lead_client)
 
 
-def test_what_another_lead_has_in_hand_is_not_offered(lead: Client, ana: User) -> None:
+def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
     leases.take(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
-    (row,) = rows(shows(lead), "escalated")
+    (row,) = rows(shows(lead_client), "escalated")
     assert "leo has it in hand" in row
     assert "Take this one" not in row
     Assignment.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
-    assert "Take this one" in rows(shows(lead), "escalated")[0]
+    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
 
 
-def test_what_a_lead_has_in_hand_already_is_still_offered(lead: Client, ana: User, lea: User) -> None:
+def test_what_a_lead_has_in_hand_already_is_still_offered(lead_client: Client, ana: User, lea: User) -> None:
     leases.take(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
-    assert "Take this one" in rows(shows(lead), "escalated")[0]
+    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
 
 
-def test_a_lead_does_not_choose_between_their_own_label_and_anothers(lead: Client, lea: User, ben: User) -> None:
+def test_a_lead_does_not_choose_between_their_own_label_and_anothers(lead_client: Client, lea: User, ben: User) -> None:
     differ(lea, ben)
-    (row,) = rows(shows(lead), "differing")
+    (row,) = rows(shows(lead_client), "differing")
     assert "You have had a say of it: for another lead" in row
     assert "Take this one" not in row
 
 
-def test_a_lead_may_take_what_they_escalated_themselves(lead: Client, lea: User) -> None:
+def test_a_lead_may_take_what_they_escalated_themselves(lead_client: Client, lea: User) -> None:
     hand_up(lea, "I want to think about it.")
-    assert "Take this one" in rows(shows(lead), "escalated")[0]
+    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
 
 
 # Figures
 
 
-def test_the_page_says_in_words_how_far_people_agree(lead: Client, ana: User, ben: User) -> None:
+def test_the_page_says_in_words_how_far_people_agree(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     for number in range(20):
         first, second = hold(make_ticket())
         said = "Technical" if number % 2 else "Billing"
         answer(first, ana, said)
         answer(second, ben, "Account" if number < 2 else said)
-    part = section(shows(lead), "agreement")
+    part = section(shows(lead_client), "agreement")
     assert "20 tickets of the last 90 days were labelled by two people each" in part
     assert "Category 90% (70 to 97) 0.82 (0.45 to 0.95)" in part
     assert "(0.58 to 1.00) reliable" in part
@@ -225,30 +227,30 @@ def test_the_page_says_in_words_how_far_people_agree(lead: Client, ana: User, be
     assert "Billing 10 90% (60 to 98) Account" in part
 
 
-def test_the_page_says_how_much_the_suggestion_pulls(lead: Client, ana: User) -> None:
+def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: User) -> None:
     for blind, category in ((0, "Billing"), (0, "Billing"), (1, "Technical"), (1, "Billing")):
         configure_review(blind_share=blind)
         ticket = make_ticket()
         (assignment,) = hold(ticket, **label("Billing")._asdict())
         shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
-    part = section(shows(lead), "anchoring")
+    part = section(shows(lead_client), "anchoring")
     assert "people say what the model says in 100% of 2 reviews; blind, in 50% of 2." in part
     assert "The difference is 50 points (-27 to 91). No pull can be told from these reviews." in part
     assert "Labels confirmed for many tickets at once are left out" in part
 
 
-def test_the_page_lists_agents_with_their_pace(lead: Client, ana: User) -> None:
+def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
     answer(assignment, ana, shown=Shown(since=since))
     hand_up(ana, "Please decide.")
-    part = section(shows(lead), "agents")
+    part = section(shows(lead_client), "agents")
     assert "ana 2 12 0% 50% 0% 0% 50% – now" in part
 
 
-def test_an_empty_page_says_what_will_be_there_and_when(lead: Client) -> None:
-    content = shows(lead)
+def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> None:
+    content = shows(lead_client)
     assert "A ticket comes here when an agent escalates it" in section(content, "escalated")
     assert "A ticket comes here when two people have labelled it" in section(content, "differing")
     assert "once both have answered, it is told here how far they agree" in section(content, "agreement")
@@ -262,16 +264,16 @@ def test_an_empty_page_says_what_will_be_there_and_when(lead: Client) -> None:
 
 @pytest.mark.parametrize("number", [1, 6])
 def test_the_number_of_queries_does_not_depend_on_how_much_waits(
-    lead: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
+    lead_client: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(number):
         hand_up(ana, "Please decide.")
         differ(ana, ben)
-    lead.get(LEAD)
+    lead_client.get(LEAD)
     # Of every page session, person, permissions, gate; four of what waits; the latest decisions, those on
     # double tickets, leads' words, names of people.
     with django_assert_num_queries(13):
-        lead.get(LEAD)
+        lead_client.get(LEAD)
 
 
 def test_an_agent_and_a_stranger_are_refused(client: Client, ana: User, tom: User) -> None:
@@ -284,5 +286,5 @@ def test_who_is_not_signed_in_is_led_to_sign_in(client: Client) -> None:
     assert client.get(LEAD).status_code == 302
 
 
-def test_nothing_is_sent_to_this_page(lead: Client) -> None:
-    assert lead.post(LEAD).status_code == 405
+def test_nothing_is_sent_to_this_page(lead_client: Client) -> None:
+    assert lead_client.post(LEAD).status_code == 405

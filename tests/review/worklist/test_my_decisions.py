@@ -52,12 +52,12 @@ def reopen(client: Client, decision: Decision, query: str = "", **sent: str) -> 
 # The list
 
 
-def test_the_page_lists_what_a_person_said_latest_first(agent: Client, ana: User) -> None:
+def test_the_page_lists_what_a_person_said_latest_first(agent_client: Client, ana: User) -> None:
     decide(ana, "the first ticket", note="It is in their contract.")
     decide(ana, "the second ticket", category="Technical")
     decisions.skip(hold(make_ticket("the third ticket"))[0], ana, SkipReason.LANGUAGE, key=uuid4())
     escalate(hold(make_ticket("the fourth ticket"))[0], ana)
-    fourth, third, second, first = entries(shows(agent))
+    fourth, third, second, first = entries(shows(agent_client))
     assert "the fourth ticket Escalated Is this a threat?" in fourth
     assert "the third ticket Skipped: I do not read this language" in third
     assert "the second ticket Corrected Technical Neutral" in second
@@ -65,26 +65,26 @@ def test_the_page_lists_what_a_person_said_latest_first(agent: Client, ana: User
     assert all("Reopen" in row for row in (first, second, third, fourth))
 
 
-def test_the_page_says_what_will_be_there(agent: Client) -> None:
-    assert "None yet. What you decide on the review screen is listed here" in shows(agent)
-    assert "None." in shows(agent, f"{MINE}?kind=skipped")
+def test_the_page_says_what_will_be_there(agent_client: Client) -> None:
+    assert "None yet. What you decide on the review screen is listed here" in shows(agent_client)
+    assert "None." in shows(agent_client, f"{MINE}?kind=skipped")
 
 
-def test_others_decisions_are_not_there(agent: Client, ben: User) -> None:
+def test_others_decisions_are_not_there(agent_client: Client, ben: User) -> None:
     decide(ben, "of somebody else")
-    assert "of somebody else" not in shows(agent)
+    assert "of somebody else" not in shows(agent_client)
 
 
-def test_a_hostile_ticket_is_only_text(agent: Client, ana: User) -> None:
+def test_a_hostile_ticket_is_only_text(agent_client: Client, ana: User) -> None:
     decide(ana, "<script>alert(1)</script>", note="<b>bold</b>")
-    content = shows(agent)
+    content = shows(agent_client)
     assert "&lt;script&gt;alert(1)" in content
     assert "<b>bold" not in content
 
 
-def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent: Client, ana: User) -> None:
+def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent_client: Client, ana: User) -> None:
     undo(decide(ana), ana)
-    content = shows(agent)
+    content = shows(agent_client)
     (row,) = entries(content)
     assert "undone later" in row
     assert "Reopen" not in row
@@ -106,7 +106,7 @@ def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent: Client, ana
         ),
     ],
 )
-def test_each_tab_has_its_kind(agent: Client, ana: User, kind: str, found: list[str]) -> None:
+def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, found: list[str]) -> None:
     decide(ana, "shown and accepted")
     decide(ana, "shown and corrected", category="Technical")
     configure_review(blind_share=1)
@@ -115,7 +115,7 @@ def test_each_tab_has_its_kind(agent: Client, ana: User, kind: str, found: list[
     skip(hold(make_ticket("passed on"))[0], ana)
     escalate(hold(make_ticket("handed up"))[0], ana)
     undo(decide(ana, "taken back", category="General"), ana)
-    rows = entries(shows(agent, f"{MINE}?kind={kind}"))
+    rows = entries(shows(agent_client, f"{MINE}?kind={kind}"))
     if kind == "corrected":
         found = ["taken back", *found]
     assert len(rows) == len(found)
@@ -127,7 +127,7 @@ def test_each_tab_has_its_kind(agent: Client, ana: User, kind: str, found: list[
 
 
 def test_a_label_of_a_sealed_ticket_tells_nothing_that_a_model_or_another_said(
-    agent: Client, ana: User, ben: User
+    agent_client: Client, ana: User, ben: User
 ) -> None:
     """Nor does the tab in which it stands: accepted would mean that the model says the same."""
     configure_review(double_share=1)
@@ -135,40 +135,42 @@ def test_a_label_of_a_sealed_ticket_tells_nothing_that_a_model_or_another_said(
     other = Assignment.objects.open().get(ticket=decision.ticket)
     answer(other, ben, "Account", note="Ben thinks otherwise.")
     assert Ticket.objects.get().sealed
-    content = shows(agent)
+    content = shows(agent_client)
     (row,) = entries(content)
     assert "Labelled Billing Neutral" in row
     for secret in ("Accepted Billing", "A secret of the model", "0.5", "Account", "Ben thinks", "ben"):
         assert secret not in content.split('<ol class="record">')[1], secret
-    assert entries(shows(agent, f"{MINE}?kind=accepted")) == []
-    assert entries(shows(agent, f"{MINE}?kind=corrected")) == []
-    assert len(entries(shows(agent, f"{MINE}?kind=blind"))) == 1
+    assert entries(shows(agent_client, f"{MINE}?kind=accepted")) == []
+    assert entries(shows(agent_client, f"{MINE}?kind=corrected")) == []
+    assert len(entries(shows(agent_client, f"{MINE}?kind=blind"))) == 1
 
 
-def test_a_ticket_that_is_sealed_later_hides_an_earlier_verdict_too(agent: Client, ana: User) -> None:
+def test_a_ticket_that_is_sealed_later_hides_an_earlier_verdict_too(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
     Ticket.objects.filter(pk=decision.ticket_id).update(sealed=True)
-    (row,) = entries(shows(agent))
+    (row,) = entries(shows(agent_client))
     assert "Labelled Billing" in row
-    assert entries(shows(agent, f"{MINE}?kind=accepted")) == []
+    assert entries(shows(agent_client, f"{MINE}?kind=accepted")) == []
 
 
-def test_a_blind_review_is_told_to_have_been_one(agent: Client, ana: User) -> None:
+def test_a_blind_review_is_told_to_have_been_one(agent_client: Client, ana: User) -> None:
     configure_review(blind_share=1)
     decide(ana)
-    (row,) = entries(shows(agent))
+    (row,) = entries(shows(agent_client))
     assert "Labelled Billing Neutral blind: suggestions were hidden" in row
 
 
-def test_a_lead_who_chose_otherwise_is_told_once_they_have(agent: Client, ana: User, ben: User, lea: User) -> None:
+def test_a_lead_who_chose_otherwise_is_told_once_they_have(
+    agent_client: Client, ana: User, ben: User, lea: User
+) -> None:
     configure_review(double_share=1)
     tickets = [decide(ana, "overruled").ticket, decide(ana, "upheld").ticket]
     for ticket in tickets:
         answer(Assignment.objects.open().get(ticket=ticket), ben, "Account")
-    assert "A lead chose" not in shows(agent)
+    assert "A lead chose" not in shows(agent_client)
     for ticket, chosen in zip(tickets, ("Account", "Billing"), strict=True):
         answer(Assignment.objects.open().get(ticket=ticket), lea, chosen)
-    upheld, overruled = entries(shows(agent))
+    upheld, overruled = entries(shows(agent_client))
     assert "A lead chose Account | Neutral." in overruled
     assert "A lead chose" not in upheld
 
@@ -177,14 +179,14 @@ def test_a_lead_who_chose_otherwise_is_told_once_they_have(agent: Client, ana: U
 
 
 def test_the_list_goes_on_by_key_without_gap_or_repetition(
-    agent: Client, ana: User, monkeypatch: pytest.MonkeyPatch
+    agent_client: Client, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(my_decisions, "SIZE", 2)
     for number in range(5):
         decide(ana, f"ticket number {number}")
     url, seen = MINE, []
     while url:
-        content = shows(agent, url)
+        content = shows(agent_client, url)
         seen += re.findall(r"ticket number (\d)", content)
         following = re.search(r'rel="next" href="([^"]*)"', content)
         url = MINE + following[1] if following else ""
@@ -192,49 +194,49 @@ def test_the_list_goes_on_by_key_without_gap_or_repetition(
 
 
 def test_a_tab_looks_through_so_many_decisions_and_offers_to_look_further(
-    agent: Client, ana: User, monkeypatch: pytest.MonkeyPatch
+    agent_client: Client, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     decide(ana, "the one that was corrected", category="Technical")
     for _time in range(3):
         decide(ana)
     monkeypatch.setattr(my_decisions, "LOOKED_THROUGH", 3)
-    content = shows(agent, f"{MINE}?kind=corrected")
+    content = shows(agent_client, f"{MINE}?kind=corrected")
     assert entries(content) == []
     assert "None among the latest decisions." in content
     following = re.search(r'rel="next" href="([^"]*)"', content)
     assert following
-    (row,) = entries(shows(agent, MINE + following[1].replace("&amp;", "&")))
+    (row,) = entries(shows(agent_client, MINE + following[1].replace("&amp;", "&")))
     assert "the one that was corrected" in row
 
 
 @pytest.mark.parametrize("before", ["", "x", "-1", "9" * 30, "²"])
-def test_whatever_is_no_key_means_the_first_page(agent: Client, ana: User, before: str) -> None:
+def test_whatever_is_no_key_means_the_first_page(agent_client: Client, ana: User, before: str) -> None:
     decide(ana)
-    assert len(entries(shows(agent, f"{MINE}?before={before}"))) == 1
+    assert len(entries(shows(agent_client, f"{MINE}?before={before}"))) == 1
 
 
 @pytest.mark.parametrize("number", [1, 12])
 def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
-    agent: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
+    agent_client: Client, ana: User, ben: User, number: int, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     configure_review(double_share=1)
     for _time in range(number):
         decision = decide(ana)
         answer(Assignment.objects.open().get(ticket=decision.ticket), ben, "Billing")
-    agent.get(MINE)
+    agent_client.get(MINE)
     # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
     # what leads chose.
     with django_assert_num_queries(8):
-        agent.get(MINE)
+        agent_client.get(MINE)
 
 
 # Reopening
 
 
-def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent: Client, ana: User) -> None:
+def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client: Client, ana: User) -> None:
     decision = decide(ana, "once more, please")
     decide(ana)
-    target, content = reopen(agent, decision, key=str(uuid4()))
+    target, content = reopen(agent_client, decision, key=str(uuid4()))
     assert target == SCREEN
     assert f"Undone: ticket {decision.ticket_id} is back in your hands." in content
     assert "once more, please" in content
@@ -243,43 +245,43 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent: Client
     assert Assignment.objects.get(pk=decision.assignment_id).reviewer == ana
 
 
-def test_the_form_of_the_page_reopens(agent: Client, ana: User) -> None:
+def test_the_form_of_the_page_reopens(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
-    action, key = re.search(r'action="(/review/mine/[^"]*)".*?name="key" value="([^"]*)"', shows(agent)).groups()
-    assert agent.post(action, {"key": key}).status_code == 302
+    action, key = re.search(r'action="(/review/mine/[^"]*)".*?name="key" value="([^"]*)"', shows(agent_client)).groups()
+    assert agent_client.post(action, {"key": key}).status_code == 302
     assert str(decision.undone_by.key) == key
 
 
-def test_the_form_knows_the_tab_to_come_back_to(agent: Client, ana: User) -> None:
+def test_the_form_knows_the_tab_to_come_back_to(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
     assert f'action="{reverse("review:reopen", args=[decision.pk])}?kind=accepted"' in shows(
-        agent, f"{MINE}?kind=accepted"
+        agent_client, f"{MINE}?kind=accepted"
     )
 
 
-def test_each_row_has_a_key_of_its_own(agent: Client, ana: User) -> None:
+def test_each_row_has_a_key_of_its_own(agent_client: Client, ana: User) -> None:
     """One key for all would take the second reopening for the first, sent again."""
     decide(ana)
     decide(ana)
-    assert len(set(re.findall(r'name="key" value="([^"]*)"', shows(agent)))) == 2
+    assert len(set(re.findall(r'name="key" value="([^"]*)"', shows(agent_client)))) == 2
 
 
-def test_reopening_twice_by_a_double_click_undoes_once(agent: Client, ana: User) -> None:
+def test_reopening_twice_by_a_double_click_undoes_once(agent_client: Client, ana: User) -> None:
     decision, key = decide(ana), str(uuid4())
     for _click in range(2):
-        target, content = reopen(agent, decision, key=key)
+        target, content = reopen(agent_client, decision, key=key)
         assert target == SCREEN
     assert Decision.objects.filter(verdict="undone").count() == 1
 
 
 def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
-    agent: Client, ana: User, ben: User, lea: User
+    agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
     decision = decide(ana)
     answer(Assignment.objects.open().get(ticket=decision.ticket), ben, "Account")
     answer(Assignment.objects.open().get(ticket=decision.ticket), lea, "Account")
-    target, content = reopen(agent, decision, "?kind=blind", key=str(uuid4()))
+    target, content = reopen(agent_client, decision, "?kind=blind", key=str(uuid4()))
     assert target == f"{MINE}?kind=blind"
     assert "This cannot be undone: others have gone on from it meanwhile." in content
     assert not Decision.objects.filter(verdict="undone").exists()
@@ -309,25 +311,25 @@ def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea
     assert "is back in your hands" in content
 
 
-def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent: Client, ana: User) -> None:
+def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     _first, second, _third = decisions.decide_many(assignments, ana)
-    _target, content = reopen(agent, second, key=str(uuid4()))
+    _target, content = reopen(agent_client, second, key=str(uuid4()))
     assert f"Undone: ticket {second.ticket_id} is back in your hands." in content
     assert [state(assignment.ticket) for assignment in assignments] == ["settled", "needs_review", "settled"]
     assert Assignment.objects.held_by(ana).get().ticket_id == second.ticket_id
 
 
-def test_without_a_key_it_works_all_the_same(agent: Client, ana: User) -> None:
-    assert reopen(agent, decide(ana), key="nonsense")[0] == SCREEN
+def test_without_a_key_it_works_all_the_same(agent_client: Client, ana: User) -> None:
+    assert reopen(agent_client, decide(ana), key="nonsense")[0] == SCREEN
 
 
 # Who may
 
 
-def test_somebody_elses_decision_is_not_there_to_be_reopened(agent: Client, ben: User) -> None:
+def test_somebody_elses_decision_is_not_there_to_be_reopened(agent_client: Client, ben: User) -> None:
     decision = decide(ben)
-    assert agent.post(reverse("review:reopen", args=[decision.pk])).status_code == 404
+    assert agent_client.post(reverse("review:reopen", args=[decision.pk])).status_code == 404
     assert not Decision.objects.filter(verdict="undone").exists()
 
 
@@ -342,6 +344,6 @@ def test_who_is_not_signed_in_is_led_to_sign_in(client: Client) -> None:
     assert client.get(MINE).status_code == 302
 
 
-def test_reopening_takes_more_than_following_a_link(agent: Client, ana: User) -> None:
-    assert agent.get(reverse("review:reopen", args=[decide(ana).pk])).status_code == 405
-    assert agent.post(MINE).status_code == 405
+def test_reopening_takes_more_than_following_a_link(agent_client: Client, ana: User) -> None:
+    assert agent_client.get(reverse("review:reopen", args=[decide(ana).pk])).status_code == 405
+    assert agent_client.post(MINE).status_code == 405

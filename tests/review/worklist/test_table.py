@@ -34,8 +34,8 @@ SORTABLE = ["confidence", "age"]
 ON_SQLITE = connection.vendor == "sqlite"
 
 
-def page(agent: Client, **query: Any) -> str:
-    return read(agent.get(QUEUE, query))
+def page(agent_client: Client, **query: Any) -> str:
+    return read(agent_client.get(QUEUE, query))
 
 
 def read(response: Any) -> str:
@@ -110,19 +110,19 @@ def test_only_who_reviews_sees_the_queue(client: Client, tom: User) -> None:
     assert client.post(ACCEPT).status_code == 403
 
 
-def test_the_queue_is_looked_at_and_accepting_is_sent(agent: Client) -> None:
-    assert agent.post(QUEUE).status_code == 405
-    assert agent.get(ACCEPT).status_code == 405
+def test_the_queue_is_looked_at_and_accepting_is_sent(agent_client: Client) -> None:
+    assert agent_client.post(QUEUE).status_code == 405
+    assert agent_client.get(ACCEPT).status_code == 405
 
 
-def test_a_row_tells_all_that_is_known(agent: Client, ben: User) -> None:
+def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
     moment = timezone.now()
     times = {"received_at": moment - timedelta(hours=3, minutes=2), "due_at": moment + timedelta(hours=2, minutes=1)}
     ticket = make_ticket("I was <b>charged</b> twice", language="en", **times)
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     hold(ticket, confidence=0.628, category=child, sentiment=sentiment("Negative"))
     leases.take(ben, ticket)
-    (row,) = rows(page(agent))
+    (row,) = rows(page(agent_client))
     assert escape("I was <b>charged</b> twice") in row
     assert f'href="{ticket.get_absolute_url()}"' in row
     told = {column: cell(row, column) for column in COLUMNS}
@@ -139,39 +139,39 @@ def test_a_row_tells_all_that_is_known(agent: Client, ben: User) -> None:
     }
 
 
-def test_a_late_ticket_says_so(agent: Client) -> None:
+def test_a_late_ticket_says_so(agent_client: Client) -> None:
     hold(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
-    assert cell(rows(page(agent))[0], "due") == "20 minutes late"
+    assert cell(rows(page(agent_client))[0], "due") == "20 minutes late"
 
 
-def test_a_lease_that_ran_out_is_nobody_s(agent: Client, ben: User) -> None:
+def test_a_lease_that_ran_out_is_nobody_s(agent_client: Client, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     leases.next_for(ben)
     abandon(assignment)
-    (row,) = rows(page(agent))
+    (row,) = rows(page(agent_client))
     assert cell(row, "assignee") == ""
     assert 'type="checkbox"' in row
 
 
-def test_a_megabyte_of_text_is_an_excerpt(agent: Client) -> None:
+def test_a_megabyte_of_text_is_an_excerpt(agent_client: Client) -> None:
     hold(make_ticket("long " * 200_000))
-    assert len(page(agent)) < 40_000
+    assert len(page(agent_client)) < 40_000
 
 
-def test_only_agents_open_assignments_are_listed(agent: Client, ana: User, ben: User) -> None:
+def test_only_agents_open_assignments_are_listed(agent_client: Client, ana: User, ben: User) -> None:
     open_one, answered, escalated = (hold(make_ticket(f"number {number}"))[0] for number in range(3))
     answer(answered, ben)
     escalate(escalated, ben)
-    assert tickets(page(agent)) == [open_one.ticket_id]
+    assert tickets(page(agent_client)) == [open_one.ticket_id]
 
 
-def test_an_empty_queue_says_so(agent: Client) -> None:
-    assert "No review waits." in page(agent)
+def test_an_empty_queue_says_so(agent_client: Client) -> None:
+    assert "No review waits." in page(agent_client)
 
 
-def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> None:
+def test_a_blind_review_tells_no_label_and_is_found_by_none(agent_client: Client) -> None:
     assignment = blind_assignment(category=category("Account"), sentiment=sentiment("Negative"), confidence=0.31)
-    (row,) = rows(page(agent))
+    (row,) = rows(page(agent_client))
     assert cell(row, "reason") == "blind review"
     assert [cell(row, column) for column in ("category", "sentiment", "confidence", "model", "select")] == [""] * 5
     for query in (
@@ -182,32 +182,32 @@ def test_a_blind_review_tells_no_label_and_is_found_by_none(agent: Client) -> No
         {"model": str(LanguageModel.objects.zero_shot().pk)},
         {"reason": "unsure"},
     ):
-        assert tickets(page(agent, **query)) == [], query
-    assert tickets(page(agent, reason="blind")) == [assignment.ticket_id]
+        assert tickets(page(agent_client, **query)) == [], query
+    assert tickets(page(agent_client, reason="blind")) == [assignment.ticket_id]
 
 
-def test_a_row_leads_to_the_review_of_its_ticket(agent: Client, ana: User) -> None:
+def test_a_row_leads_to_the_review_of_its_ticket(agent_client: Client, ana: User) -> None:
     hold(make_ticket("one"), make_ticket("another"))
-    chosen = tickets(page(agent))[1]
-    take = re.findall(r'formaction="([^"]+)"', rows(page(agent))[1])[0]
-    response = agent.post(take, follow=True)
+    chosen = tickets(page(agent_client))[1]
+    take = re.findall(r'formaction="([^"]+)"', rows(page(agent_client))[1])[0]
+    response = agent_client.post(take, follow=True)
     assert response.redirect_chain == [(reverse("review:screen"), 302)]
     assert Assignment.objects.held_by(ana).get().ticket_id == chosen
-    assert cell(rows(page(agent))[1], "assignee") == "ana"
+    assert cell(rows(page(agent_client))[1], "assignee") == "ana"
 
 
-def test_labels_that_are_retired_keep_their_names(agent: Client) -> None:
+def test_labels_that_are_retired_keep_their_names(agent_client: Client) -> None:
     hold(make_ticket(), category=category("Account"), sentiment=sentiment("Negative"))
     Category.objects.filter(name="Account").update(retired=True)
     Sentiment.objects.filter(name="Negative").update(retired=True)
-    (row,) = rows(page(agent))
+    (row,) = rows(page(agent_client))
     assert (cell(row, "category"), cell(row, "sentiment")) == ("Account", "Negative")
 
 
 # Filters
 
 
-def test_each_filter_finds_what_it_says(agent: Client, ana: User) -> None:
+def test_each_filter_finds_what_it_says(agent_client: Client, ana: User) -> None:
     assignments = varied()
     child, soon, torn, account, old, negative, blind = assignments
     leases.take(ana, old.ticket)
@@ -233,24 +233,24 @@ def test_each_filter_finds_what_it_says(agent: Client, ana: User) -> None:
         "none": ({"language": "fr", "reason": "disagreement"}, []),
     }
     for name, (query, found) in wanted.items():
-        assert sorted(tickets(page(agent, **query))) == sorted(pks(*found)), name
+        assert sorted(tickets(page(agent_client, **query))) == sorted(pks(*found)), name
 
 
-def test_a_parent_category_finds_its_children_too(agent: Client) -> None:
+def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     grandchild = Category.objects.create(name="Late", parent=child)
     Category.objects.create(name="Billing more", parent=None)
     assignments = [hold(make_ticket(one.name), category=one)[0] for one in (category("Billing"), child, grandchild)]
     hold(make_ticket("other"), category=category("Account"))
-    assert sorted(tickets(page(agent, category=str(category("Billing").pk)))) == sorted(pks(*assignments))
-    assert tickets(page(agent, category=str(grandchild.pk))) == pks(assignments[2])
-    assert "Billing &gt; Refunds &gt; Late</option>" in page(agent)
+    assert sorted(tickets(page(agent_client, category=str(category("Billing").pk)))) == sorted(pks(*assignments))
+    assert tickets(page(agent_client, category=str(grandchild.pk))) == pks(assignments[2])
+    assert "Billing &gt; Refunds &gt; Late</option>" in page(agent_client)
 
 
-def test_only_languages_and_people_that_are_there_are_offered(agent: Client, ana: User, ben: User) -> None:
+def test_only_languages_and_people_that_are_there_are_offered(agent_client: Client, ana: User, ben: User) -> None:
     varied()
     leases.next_for(ben)
-    content = page(agent)
+    content = page(agent_client)
     offered = {name: re.findall(r'<option value="([^"]*)"', form) for name, form in selects(content).items()}
     assert offered["language"] == ["", "de", "en", "fr"]
     assert offered["assignee"] == ["", "nobody", str(ben.pk)]
@@ -260,16 +260,16 @@ def selects(content: str) -> dict[str, str]:
     return dict(re.findall(r'<select[^>]*name="(\w+)"[^>]*>(.*?)</select>', content, re.DOTALL))
 
 
-def test_somebody_who_has_nothing_in_hand_any_more_is_no_mistake(agent: Client, ben: User) -> None:
+def test_somebody_who_has_nothing_in_hand_any_more_is_no_mistake(agent_client: Client, ben: User) -> None:
     hold(make_ticket())
-    content = page(agent, assignee=str(ben.pk))
+    content = page(agent_client, assignee=str(ben.pk))
     assert tickets(content) == []
     assert f'<option value="{ben.pk}" selected>ben</option>' in content
 
 
-def test_the_form_shows_what_is_filtered_by(agent: Client) -> None:
+def test_the_form_shows_what_is_filtered_by(agent_client: Client) -> None:
     varied()
-    content = page(agent, q='"quoted" words', reason="unsure", confidence_min="0.5", language="fr")
+    content = page(agent_client, q='"quoted" words', reason="unsure", confidence_min="0.5", language="fr")
     assert 'value="&quot;quoted&quot; words"' in content
     assert '<option value="unsure" selected>' in content
     assert 'value="0.5"' in content
@@ -310,36 +310,36 @@ def test_the_form_shows_what_is_filtered_by(agent: Client) -> None:
         {"per_page": "100000"},
     ],
 )
-def test_a_mangled_address_shows_the_queue(agent: Client, query: dict[str, Any]) -> None:
+def test_a_mangled_address_shows_the_queue(agent_client: Client, query: dict[str, Any]) -> None:
     (assignment,) = hold(make_ticket())
-    assert tickets(page(agent, **query)) == [assignment.ticket_id]
+    assert tickets(page(agent_client, **query)) == [assignment.ticket_id]
 
 
-def test_a_value_that_makes_no_sense_is_told_in_the_form(agent: Client) -> None:
+def test_a_value_that_makes_no_sense_is_told_in_the_form(agent_client: Client) -> None:
     hold(make_ticket())
-    assert "Ensure this value is less than or equal to 1" in page(agent, confidence_min="7")
-    assert "is not one of the available choices" in page(agent, reason="because")
+    assert "Ensure this value is less than or equal to 1" in page(agent_client, confidence_min="7")
+    assert "is not one of the available choices" in page(agent_client, reason="because")
 
 
 # Order
 
 
-def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent: Client) -> None:
+def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent_client: Client) -> None:
     assignments = varied()
-    assert tickets(page(agent)) == pks(*assignments)
-    assert "In the order of work" in page(agent)
+    assert tickets(page(agent_client)) == pks(*assignments)
+    assert "In the order of work" in page(agent_client)
 
 
 @pytest.mark.parametrize("column", SORTABLE)
-def test_confidence_and_age_sort_both_ways_and_what_is_empty_comes_last(agent: Client, column: str) -> None:
+def test_confidence_and_age_sort_both_ways_and_what_is_empty_comes_last(agent_client: Client, column: str) -> None:
     assignments = varied()
-    up, down = rows(page(agent, sort=column)), rows(page(agent, sort=f"-{column}"))
+    up, down = rows(page(agent_client, sort=column)), rows(page(agent_client, sort=f"-{column}"))
     values = [[cell(row, column) for row in listed] for listed in (up, down)]
     there = [[value for value in listed if value and value != "blind review"] for listed in values]
     assert values[0][: len(there[0])] == there[0], "what is empty comes last"
     assert values[1][: len(there[1])] == there[1], "what is empty comes last"
     assert list(dict.fromkeys(there[0])) == list(dict.fromkeys(reversed(there[1])))
-    empty = [tickets(page(agent, sort=sort))[len(there[0]) :] for sort in (column, f"-{column}")]
+    empty = [tickets(page(agent_client, sort=sort))[len(there[0]) :] for sort in (column, f"-{column}")]
     assert empty[0] == empty[1] == [pk for pk in pks(*by_value(assignments)) if pk in empty[0]]
 
 
@@ -350,18 +350,18 @@ def by_value(assignments: list[Assignment]) -> list[Assignment]:
     )
 
 
-def test_sorting_goes_by_the_value_itself(agent: Client) -> None:
+def test_sorting_goes_by_the_value_itself(agent_client: Client) -> None:
     child, soon, torn, account, old, negative, blind = varied()
-    assert tickets(page(agent, sort="confidence"))[:6] == pks(torn, account, old, negative, soon, child)
-    assert tickets(page(agent, sort="-confidence"))[:6] == pks(child, soon, negative, old, account, torn)
-    assert tickets(page(agent, sort="-age"))[:2] == pks(old, negative)
-    assert tickets(page(agent, sort="age"))[-2:] == pks(negative, old)
-    assert tickets(page(agent, sort="-confidence"))[-1:] == pks(blind)
+    assert tickets(page(agent_client, sort="confidence"))[:6] == pks(torn, account, old, negative, soon, child)
+    assert tickets(page(agent_client, sort="-confidence"))[:6] == pks(child, soon, negative, old, account, torn)
+    assert tickets(page(agent_client, sort="-age"))[:2] == pks(old, negative)
+    assert tickets(page(agent_client, sort="age"))[-2:] == pks(negative, old)
+    assert tickets(page(agent_client, sort="-confidence"))[-1:] == pks(blind)
 
 
-def test_the_header_tells_the_order_and_leads_to_the_other(agent: Client) -> None:
+def test_the_header_tells_the_order_and_leads_to_the_other(agent_client: Client) -> None:
     hold(make_ticket())
-    content = page(agent, sort="-age", reason="unsure", page="1")
+    content = page(agent_client, sort="-age", reason="unsure", page="1")
     header = re.findall(r"<th[^>]*of-age.*?</th>", content, re.DOTALL)[0]
     assert 'aria-sort="descending"' in header
     assert "?sort=age&amp;reason=unsure" in header
@@ -398,59 +398,59 @@ def many(number: int, **values: Any) -> list[Assignment]:
     return Assignment.objects.bulk_create(assignments)
 
 
-def test_pages_hold_every_ticket_once(agent: Client) -> None:
+def test_pages_hold_every_ticket_once(agent_client: Client) -> None:
     assignments = many(60)
     for sort in ("", "age", "-confidence"):
-        listed = [pk for number in (1, 2, 3) for pk in tickets(page(agent, sort=sort, page=str(number)))]
+        listed = [pk for number in (1, 2, 3) for pk in tickets(page(agent_client, sort=sort, page=str(number)))]
         assert sorted(listed) == sorted(pks(*assignments)), sort
-        assert [len(tickets(page(agent, sort=sort, page=str(number)))) for number in (1, 2, 3)] == [25, 25, 10]
+        assert [len(tickets(page(agent_client, sort=sort, page=str(number)))) for number in (1, 2, 3)] == [25, 25, 10]
 
 
-def test_a_page_beyond_the_end_is_the_last(agent: Client) -> None:
+def test_a_page_beyond_the_end_is_the_last(agent_client: Client) -> None:
     many(30)
-    content = page(agent, page="77")
+    content = page(agent_client, page="77")
     assert "Page 2 of 2" in content
     assert len(tickets(content)) == 5
 
 
-def test_pages_keep_the_filters_and_the_order(agent: Client) -> None:
+def test_pages_keep_the_filters_and_the_order(agent_client: Client) -> None:
     many(30)
-    following = re.findall(r'id="page-next"[^>]*href="([^"]+)"', page(agent, sort="-age", q="ticket"))[0]
+    following = re.findall(r'id="page-next"[^>]*href="([^"]+)"', page(agent_client, sort="-age", q="ticket"))[0]
     assert following == "?sort=-age&amp;q=ticket&amp;page=2"
 
 
-def test_counting_stops_before_it_costs(agent: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_stops_before_it_costs(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     many(40)
-    assert "40 reviews wait" in page(agent)
+    assert "40 reviews wait" in page(agent_client)
     monkeypatch.setattr(listing, "MOST", 30)
     monkeypatch.setattr("review.worklist.views.MOST", 30)
     for query in ({}, {"age": "under-1h"}):
-        content = page(agent, **query)
+        content = page(agent_client, **query)
         assert "30 reviews or more wait" in content
         assert "Page 1 of 2" in content
 
 
 @pytest.mark.parametrize("query", [{}, {"sort": "-confidence"}, {"sort": "age"}, {"reason": "unsure"}])
-def test_the_queue_costs_the_same_whatever_its_length(agent: Client, query: dict[str, str]) -> None:
+def test_the_queue_costs_the_same_whatever_its_length(agent_client: Client, query: dict[str, str]) -> None:
     costs = []
     for more in (10, 990):
         many(more, due_at=timezone.now(), reason="unsure")
         with CaptureQueriesContext(connection) as asked:
-            content = page(agent, **query)
+            content = page(agent_client, **query)
         costs.append(len(asked))
     assert len(tickets(content)) == 25
     # Of its own: categories, sentiments, models, languages, who has what; desk, counts and rows of the two parts.
     assert costs[0] == costs[1] <= 17
 
 
-def test_no_page_sorts_the_table(agent: Client) -> None:
+def test_no_page_sorts_the_table(agent_client: Client) -> None:
     """Every order is that of an index, so a million rows are read no more than a thousand."""
     many(1_500)
     with connection.cursor() as cursor:
         cursor.execute("ANALYZE")
     for sort in ("", *(f"{way}{column}" for way in ("", "-") for column in SORTABLE)):
         with CaptureQueriesContext(connection) as asked:
-            page(agent, sort=sort, page="30")
+            page(agent_client, sort=sort, page="30")
         pages = [one["sql"] for one in asked if re.search(r"AS .beginning.*LIMIT 25", one["sql"])]
         assert pages
         for rows_of_page in pages:
@@ -474,9 +474,9 @@ def sorts_nothing(plan: str) -> bool:
 # What htmx gets
 
 
-def test_htmx_gets_the_table_alone(agent: Client) -> None:
+def test_htmx_gets_the_table_alone(agent_client: Client) -> None:
     many(30)
-    response = agent.get(QUEUE, {"sort": "-age", "reason": "", "q": "ticket", "page": "2"}, headers=HTMX)
+    response = agent_client.get(QUEUE, {"sort": "-age", "reason": "", "q": "ticket", "page": "2"}, headers=HTMX)
     content = response.content.decode()
     assert "<html" not in content
     assert content.lstrip().startswith('<form id="queue-table"')
@@ -489,31 +489,35 @@ def test_htmx_gets_the_table_alone(agent: Client) -> None:
 # Accepting
 
 
-def accept(agent: Client, *assignments: Assignment, **more: Any) -> str:
-    return read(agent.post(ACCEPT, {"assignment": [assignment.pk for assignment in assignments], **more}, follow=True))
+def accept(agent_client: Client, *assignments: Assignment, **more: Any) -> str:
+    return read(
+        agent_client.post(ACCEPT, {"assignment": [assignment.pk for assignment in assignments], **more}, follow=True)
+    )
 
 
 def label_of(content: str) -> str:
     return str(re.findall(r'name="label" value="([^"]+)"', content)[0])
 
 
-def confirm(agent: Client, *assignments: Assignment, **more: Any) -> str:
+def confirm(agent_client: Client, *assignments: Assignment, **more: Any) -> str:
     """What is sent from the page that shows what will become of these."""
-    return accept(agent, *assignments, confirmed="yes", **{"label": label_of(accept(agent, *assignments))} | more)
+    return accept(
+        agent_client, *assignments, confirmed="yes", **{"label": label_of(accept(agent_client, *assignments))} | more
+    )
 
 
-def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent: Client) -> None:
+def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent_client: Client) -> None:
     assignments = hold(make_ticket("first one"), make_ticket("second <one>"))
-    content = accept(agent, *assignments)
+    content = accept(agent_client, *assignments)
     assert "Accept 2 tickets as Billing | Positive?" in content
     assert "first one" in content
     assert "second &lt;one&gt;" in content
     assert not Decision.objects.exists()
 
 
-def test_what_is_confirmed_is_accepted_in_one_go(agent: Client, ana: User) -> None:
+def test_what_is_confirmed_is_accepted_in_one_go(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
-    content = confirm(agent, *assignments[:2])
+    content = confirm(agent_client, *assignments[:2])
     assert "2 tickets accepted as Billing | Positive." in content
     first, second = Decision.objects.order_by("pk")
     assert (first.verdict, first.reviewer, first.label) == ("accepted", ana, "Billing | Positive")
@@ -522,75 +526,75 @@ def test_what_is_confirmed_is_accepted_in_one_go(agent: Client, ana: User) -> No
     assert_consistent()
 
 
-def test_what_was_accepted_can_be_undone_in_one_go(agent: Client) -> None:
+def test_what_was_accepted_can_be_undone_in_one_go(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    form = confirm(agent, *assignments).split('<form class="undo"')[1].split("</form>")[0]
+    form = confirm(agent_client, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
-    content = read(agent.post(UNDO, fields, follow=True))
+    content = read(agent_client.post(UNDO, fields, follow=True))
     assert "2 decisions are undone." in content
     assert tickets(content) == pks(*assignments)
     assert_consistent()
-    assert "Undo: ask" not in page(agent, undo=fields["decision"])
-    assert "This cannot be undone" in read(agent.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
+    assert "Undo: ask" not in page(agent_client, undo=fields["decision"])
+    assert "This cannot be undone" in read(agent_client.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
 
 
-def test_only_one_s_own_can_be_undone_here(agent: Client, ben: User) -> None:
+def test_only_one_s_own_can_be_undone_here(agent_client: Client, ben: User) -> None:
     decision = answer(hold(make_ticket())[0], ben)
-    assert "Undo: ask" not in page(agent, undo=str(decision.pk))
+    assert "Undo: ask" not in page(agent_client, undo=str(decision.pk))
 
 
-def test_a_double_click_accepts_once_and_can_still_be_undone(agent: Client) -> None:
+def test_a_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    label = label_of(accept(agent, *assignments))
+    label = label_of(accept(agent_client, *assignments))
     for expected in ("2 tickets accepted as Billing | Positive.", "Nothing was accepted. Left out: 2 answered by you"):
-        content = accept(agent, *assignments, confirmed="yes", label=label)
+        content = accept(agent_client, *assignments, confirmed="yes", label=label)
         assert expected in content
         assert "Undo: ask" in content
     assert Decision.objects.count() == 2
 
 
-def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent: Client) -> None:
+def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     blind_assignment()
-    shown = re.findall(r'name="shown" value="(\d+)"', page(agent))
+    shown = re.findall(r'name="shown" value="(\d+)"', page(agent_client))
     assert sorted(map(int, shown)) == [assignment.pk for assignment in assignments]
-    content = agent.post(ACCEPT, {"shown": shown, "all": "yes"}).content.decode()
+    content = agent_client.post(ACCEPT, {"shown": shown, "all": "yes"}).content.decode()
     assert "Accept 2 tickets as Billing | Positive?" in content
 
 
-def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent: Client) -> None:
+def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent_client: Client) -> None:
     billing = hold(make_ticket("one"), make_ticket("two"))
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     refunds = hold(make_ticket("three"), category=child)
-    content = accept(agent, *refunds, *billing)
+    content = accept(agent_client, *refunds, *billing)
     assert "These do not share a suggestion" in content
     groups = re.findall(r"<h2>(.*?)</h2>", content)
     assert groups == ["Billing | Positive", "Billing &gt; Refunds | Positive"]
     assert not Decision.objects.exists()
     second_form = content.split('class="paper"><form')[2]
     chosen = re.findall(r'name="assignment" value="(\d+)"', second_form)
-    content = agent.post(ACCEPT, {"assignment": chosen}).content.decode()
+    content = agent_client.post(ACCEPT, {"assignment": chosen}).content.decode()
     assert "Accept 1 ticket as Billing &gt; Refunds | Positive?" in content
 
 
-def test_what_is_confirmed_for_one_label_accepts_no_other(agent: Client) -> None:
+def test_what_is_confirmed_for_one_label_accepts_no_other(agent_client: Client) -> None:
     billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
-    label = label_of(accept(agent, billing))
-    content = accept(agent, billing, account, confirmed="yes", label=label)
+    label = label_of(accept(agent_client, billing))
+    content = accept(agent_client, billing, account, confirmed="yes", label=label)
     assert "1 ticket accepted as Billing | Positive. Left out: 1 suggested another label by now." in content
     assert state(account.ticket) == "needs_review"
-    assert "Nothing was accepted." in accept(agent, account, confirmed="yes", label="nonsense")
+    assert "Nothing was accepted." in accept(agent_client, account, confirmed="yes", label="nonsense")
 
 
-def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent: Client) -> None:
+def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket())
-    label = label_of(accept(agent, assignment))
+    label = label_of(accept(agent_client, assignment))
     judge_again(assignment.ticket, category=category("Account"))
-    assert "suggested another label by now" in accept(agent, assignment, confirmed="yes", label=label)
+    assert "suggested another label by now" in accept(agent_client, assignment, confirmed="yes", label=label)
     assert not Decision.objects.exists()
 
 
-def test_what_is_left_out_is_told_with_the_reason(agent: Client, ana: User, ben: User) -> None:
+def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: User, ben: User) -> None:
     fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
     configure_review(double_share=1)
     double = hold(make_ticket("asks two"))[0]
@@ -605,7 +609,7 @@ def test_what_is_left_out_is_told_with_the_reason(agent: Client, ana: User, ben:
     Assignment.objects.filter(pk=retired.pk).update(category=account)
     Category.objects.filter(pk=account.pk).update(retired=True)
     everything = (fine, mine, gone, lead, held, failed, retired, double, blind)
-    content = accept(agent, *everything)
+    content = accept(agent_client, *everything)
     assert "Accept 1 ticket as Billing | Positive?" in content
     left_out = dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", content.split("Left out</h2>")[1], re.DOTALL))
     assert {why: [int(pk) for pk in re.findall(r"/tickets/(\d+)/", links)] for why, links in left_out.items()} == {
@@ -617,48 +621,48 @@ def test_what_is_left_out_is_told_with_the_reason(agent: Client, ana: User, ben:
         "Suggested a label that is not offered any more": pks(retired),
         "To be reviewed blind, one by one": pks(double, blind),
     }
-    confirm(agent, *everything)
+    confirm(agent_client, *everything)
     assert Decision.objects.filter(batch__isnull=False).values_list("ticket", flat=True).get() == fine.ticket_id
     assert_consistent()
 
 
-def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent: Client, ana: User, ben: User) -> None:
+def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent_client: Client, ana: User, ben: User) -> None:
     own, abandoned = hold(make_ticket("one"), make_ticket("two"))
     leases.take(ana, own.ticket)
     leases.take(ben, abandoned.ticket)
     abandon(abandoned)
-    assert "2 tickets accepted as Billing | Positive." in confirm(agent, own, abandoned)
+    assert "2 tickets accepted as Billing | Positive." in confirm(agent_client, own, abandoned)
 
 
-def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent: Client) -> None:
+def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent_client: Client) -> None:
     assignments = many(203)
-    content = accept(agent, *assignments)
+    content = accept(agent_client, *assignments)
     assert "Accept 200 tickets" in content
     assert "At most 200 are accepted at once: 3 more of your selection are left" in content
-    assert "200 tickets accepted as Billing | Neutral." in confirm(agent, *assignments)
+    assert "200 tickets accepted as Billing | Neutral." in confirm(agent_client, *assignments)
     assert Assignment.objects.open().count() == 3
 
 
-def test_nothing_selected_is_said(agent: Client) -> None:
+def test_nothing_selected_is_said(agent_client: Client) -> None:
     for sent in ({}, {"assignment": ["x", "", "-1", "9" * 30]}, {"assignment": [999_999]}, {"all": "yes"}):
-        response = agent.post(ACCEPT, sent, follow=True)
+        response = agent_client.post(ACCEPT, sent, follow=True)
         assert "Select tickets first." in response.content.decode(), sent
 
 
-def test_one_comes_back_to_where_one_was(agent: Client) -> None:
+def test_one_comes_back_to_where_one_was(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    content = page(agent, sort="-age", reason="unsure", undo="7")
+    content = page(agent_client, sort="-age", reason="unsure", undo="7")
     back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
-    content = accept(agent, assignments[0], back=back)
+    content = accept(agent_client, assignments[0], back=back)
     assert f'href="{QUEUE}?sort=-age&amp;reason=unsure"' in content
     sent = {"assignment": assignments[0].pk, "label": label_of(content), "confirmed": "yes", "back": back}
-    response = agent.post(ACCEPT, sent)
+    response = agent_client.post(ACCEPT, sent)
     assert response["Location"] == f"{QUEUE}?sort=-age&reason=unsure&undo={Decision.objects.get().pk}"
 
 
 @pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "\r\nX: y", "a=\x00", "%ff=%ff"])
-def test_nobody_is_led_elsewhere(agent: Client, back: str) -> None:
-    response = agent.post(ACCEPT, {"back": back})
+def test_nobody_is_led_elsewhere(agent_client: Client, back: str) -> None:
+    response = agent_client.post(ACCEPT, {"back": back})
     assert response["Location"].startswith(QUEUE)
 
 
