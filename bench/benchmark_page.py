@@ -21,7 +21,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     from review.benchmark import baseline, execution
     from review.benchmark import runs as benchmark_module
     from review.gold import snapshots
-    from review.gold.snapshots import Filters
+    from review.gold.snapshots import SnapshotFilters
     from review.models import Contender, DuplicateGroup, GoldLabel, Side
 
     chance = random.Random(seed)  # noqa: S311 - rows that repeat
@@ -40,7 +40,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
         )
         for text in messages(items)
     )
-    snapshot = snapshots.take(Filters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
+    snapshot = snapshots.create_snapshot(SnapshotFilters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
     version = ContractVersion.objects.in_force()
     language_models = _language_models(models)
     runs = [

@@ -22,8 +22,8 @@ def run(items: int, models: int, delay: float) -> None:
     from review.models import Side
 
     labels = _labels(items)
-    gold_labels.place(labels, {label.digest: Side.BENCHMARK for label in labels})
-    snapshot = snapshots.take(snapshots.Filters(origins=("import",)))
+    gold_labels.add_gold_labels(labels, {label.digest: Side.BENCHMARK for label in labels})
+    snapshot = snapshots.create_snapshot(snapshots.SnapshotFilters(origins=("import",)))
     rows = []
     for name, in_flight in (("64 in flight in all", IN_FLIGHT // models), ("64 in flight each", IN_FLIGHT)):
         with model_server(delay=delay) as base_url:

@@ -61,7 +61,7 @@ def pages_of(tickets: int, key: str) -> dict[str, Callable[[int], Any]]:
         "queue": lambda _visit: lead.get("/review/queue/"),
         "queue, filtered": lambda _visit: lead.get(f"/review/queue/?category={category}"),
         "queue, searched": lambda visit: lead.get(f"/review/queue/?search=invoice+{visit}"),
-        "own decisions": lambda _visit: lead.get("/review/mine/"),
+        "own decisions": lambda _visit: lead.get("/review/my-decisions/"),
         "lead's page": lambda _visit: lead.get("/review/lead/"),
         "models": lambda _visit: lead.get("/models/"),
         "accuracy_target": lambda _visit: lead.get("/review/certification/"),

@@ -77,7 +77,7 @@ class Replay:
         drawn, pool, count = pool[:blind], pool[blind:], count - blind
         from classifier.learning.heads import Bound
         from classifier.learning.vector_space import centre_of, centred
-        from review.workflow.priority import most_instructive
+        from review.workflow.priority import most_informative_first
 
         pool = pool[:5_000]
         shares = np.sort(
@@ -86,5 +86,7 @@ class Replay:
         centre = centre_of(self.vectors[pool])
         found = centred(self.vectors[pool], centre)
         known = found @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
-        chosen = most_instructive(found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count)
+        chosen = most_informative_first(
+            found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count
+        )
         return np.concatenate([drawn, pool[chosen[:count]]])

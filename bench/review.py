@@ -56,7 +56,7 @@ class Agent:
 
     def accept(self) -> None:
         """One decision; what came back is the next ticket."""
-        fields = dict(re.findall(r'name="(key|showing)" value="([^"]*)"', self._page.split('id="answer"')[1]))
+        fields = dict(re.findall(r'name="(key|display_token)" value="([^"]*)"', self._page.split('id="answer"')[1]))
         fields |= dict(re.findall(r'name="(category|sentiment)" value="(\d+)" checked', self._page))
         ticket = re.search(r'id="heading"[^>]*>([^<]+)', self._page)
         assert ticket

@@ -92,7 +92,7 @@ def _label(file: Path, most: int) -> None:
     }
     for start in range(0, len(labels), 1_000):
         part = list(labels.values())[start : start + 1_000]
-        gold_labels.place(part, dict.fromkeys((one.digest for one in part), Side.TRAINING))
+        gold_labels.add_gold_labels(part, dict.fromkeys((one.digest for one in part), Side.TRAINING))
 
 
 def _train() -> float:

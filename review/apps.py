@@ -12,11 +12,11 @@ class ReviewConfig(AppConfig):
         from review.certification import tasks
         from review.certification.verdict_certificate import on_vouching
         from review.workflow import assigning, history
-        from review.workflow.audits import found
+        from review.workflow.audits import findings_changed
 
         state_changed.connect(assigning.on_moved)
         state_changed.connect(tasks.on_moved)
-        found.connect(tasks.on_found)
+        findings_changed.connect(tasks.on_found)
         history_requested.connect(history.on_recounting)
         vouching.connect(on_vouching)
         erasing.connect(erasure.on_erasing)

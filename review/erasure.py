@@ -13,7 +13,7 @@ from classifier.privacy import traces
 from classifier.privacy.erasure import change, wipe
 from classifier.privacy.redaction import Wiping
 from review.gold.disputes import SOURCE
-from review.gold.gold_labels import forget
+from review.gold.gold_labels import remove_from_index
 from review.models import Audit, Band, Decision, GoldLabel, LabelIssue, Result, ReviewSettings, SnapshotItem
 
 
@@ -74,6 +74,6 @@ def _wipe_golds(golds: Sequence[GoldLabel], wiping: Wiping) -> None:
             gold.state = GoldLabel.State.RETIRED
     GoldLabel.objects.bulk_update(golds, ["text", "note", "digest", "state"])
     if not wiping.masks:
-        forget(golds)
+        remove_from_index(golds)
         LabelIssue.objects.filter(gold__in=golds).delete()
     wiping.count("gold labels", len(golds))

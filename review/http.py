@@ -14,7 +14,7 @@ class HtmxHttpRequest(HttpRequest):
     user: User
 
 
-def key_of(request: HttpRequest) -> UUID:
+def answer_key(request: HttpRequest) -> UUID:
     """The key of an answer, made here where the page sent none that is one."""
     try:
         return UUID(request.POST.get("key", ""))

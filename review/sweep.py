@@ -14,7 +14,7 @@ from review.specialist.tasks import reorder_queue, train_specialist
 
 def sweep() -> None:
     """Gather gold labels from decisions, train on them, take up runs that a killed process left, and count."""
-    gold_labels.gather(most_turns=1)
+    gold_labels.collect_from_decisions(most_turns=1)
     if training.is_due():
         enqueue_once(train_specialist)
     if queue_ordering.is_due():

@@ -19,20 +19,20 @@ urlpatterns = [
     path("", screen_views.screen, name="screen"),
     path("decide/", screen_views.decide, name="decide"),
     path("undo/", screen_views.undo, name="undo"),
-    path("keep/", screen_views.keep, name="keep"),
-    path("look-again/", screen_views.look_again, name="look_again"),
+    path("renew-lease/", screen_views.renew_lease, name="renew_lease"),
+    path("reoffer-skipped/", screen_views.reoffer_skipped, name="reoffer_skipped"),
     path("take/<int:pk>/", screen_views.take, name="take"),
-    path("alike/<int:pk>/", screen_views.alike, name="alike"),
+    path("duplicates/<int:pk>/", screen_views.duplicates, name="duplicates"),
     path("similar/<int:pk>/", screen_views.similar, name="similar"),
     # /review/queue/
     path("queue/", worklist_views.queue, name="queue"),
-    path("queue/accept/", worklist_views.accept, name="accept"),
-    # /review/mine/
-    path("mine/", my_decisions_views.mine, name="mine"),
-    path("mine/<int:pk>/reopen/", my_decisions_views.reopen, name="reopen"),
+    path("queue/bulk-accept/", worklist_views.bulk_accept, name="bulk_accept"),
+    # /review/my-decisions/
+    path("my-decisions/", my_decisions_views.my_decisions_page, name="my_decisions"),
+    path("my-decisions/<int:pk>/reopen/", my_decisions_views.reopen, name="reopen"),
     # /review/lead/
     path("lead/", reports_views.lead, name="lead"),
-    path("lead/work/", screen_views.work, name="work"),
+    path("lead/screen/", screen_views.lead_screen, name="lead_screen"),
     # /review/certification/
     path("certification/", certification_views.certification, name="certification"),
     path("certification/evidence/", certification_views.evidence, name="evidence"),

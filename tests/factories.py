@@ -113,7 +113,7 @@ def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sen
         sentiment=Sentiment.objects.get(name=sentiment),
         origin=GoldLabel.Origin.IMPORT,
     )
-    gold_labels.place([label])
+    gold_labels.add_gold_labels([label])
     return label
 
 

@@ -149,7 +149,7 @@ def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
         review.sweep.sweep()
 
     sweep()
-    for work in (sweep, gold_labels.gather, training.is_due):
+    for work in (sweep, gold_labels.collect_from_decisions, training.is_due):
         assert asked_by(work) == {}
 
 
@@ -158,7 +158,7 @@ PAGES = [
     "/?state=auto_accepted",
     "/?state=needs_review&before=3000",
     "/review/queue/",
-    "/review/mine/",
+    "/review/my-decisions/",
     "/review/lead/",
     "/review/certification/",
     "/models/",

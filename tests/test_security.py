@@ -323,7 +323,7 @@ def test_a_part_of_a_page_is_never_swapped_for_the_sign_in_page(
     client: Client, headers: dict[str, str], back: str
 ) -> None:
     for ask in (client.get, client.post):
-        response = ask(reverse("review:keep"), headers={"hx-request": "true"} | headers)
+        response = ask(reverse("review:renew_lease"), headers={"hx-request": "true"} | headers)
         assert response.status_code == 200
         assert response["HX-Redirect"] == f"{SIGN_IN}?next={back}"
         assert response.content == b""

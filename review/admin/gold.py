@@ -102,7 +102,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
             obj.save(update_fields=["note"])
             return
         obj.digest, obj.origin = GoldLabel.digest_of(obj.text), GoldLabel.Origin.ADMIN
-        gold_labels.place([obj])
+        gold_labels.add_gold_labels([obj])
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
@@ -135,7 +135,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
     def _take_back(self, request: HttpRequest, queryset: QuerySet[GoldLabel], **then: Any) -> int:
         """How many were disputed, and are not any more."""
         by = cast(User, request.user)
-        return sum(disputes.take_back(label, by, **then) for label in queryset.filter(state=State.DISPUTED))
+        return sum(disputes.withdraw_dispute(label, by, **then) for label in queryset.filter(state=State.DISPUTED))
 
     def _tell(self, request: HttpRequest, text: str) -> None:
         self.message_user(request, text, messages.SUCCESS)

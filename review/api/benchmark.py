@@ -22,7 +22,7 @@ from review.benchmark import progress, tasks
 from review.benchmark.progress import Underway
 from review.benchmark.runs import MOST_CONTENDERS, Entry, NothingToRun
 from review.gold import snapshots
-from review.gold.snapshots import NothingToKeep
+from review.gold.snapshots import EmptySnapshot
 from review.models import Contender, Run, Snapshot
 
 router = Router(tags=["Benchmark"])
@@ -120,9 +120,9 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
         for language_model in _language_models(body)
     ]
     try:
-        snapshot = _snapshot(body.snapshot) if body.snapshot else snapshots.take(by=request.user)
+        snapshot = _snapshot(body.snapshot) if body.snapshot else snapshots.create_snapshot(by=request.user)
         run = tasks.start_benchmark(snapshot, entries, by=request.user)
-    except NothingToKeep:
+    except EmptySnapshot:
         raise Problem(422, "There is no label to measure with yet: decide some tickets, or import labels.") from None
     except NothingToRun as error:
         raise Problem(422, str(error)) from None

@@ -100,7 +100,7 @@ def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query(
 def _snapshot(digest: str) -> Snapshot:
     """Raises Http404."""
     try:
-        return snapshots.named(digest)
+        return snapshots.find_snapshot(digest)
     except Snapshot.DoesNotExist as error:
         raise Http404 from error
 

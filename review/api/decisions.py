@@ -102,7 +102,7 @@ def create_decision(request: ApiRequest, body: DecisionIn) -> Any:
     ticket = get_object_or_404(Ticket.objects.defer("text"), pk=body.ticket)
     try:
         made = external_decisions.decide(
-            ticket, request.user, _label(body), seen=body.seen, key=_key(request), note=body.note.strip()
+            ticket, request.user, _label(body), suggestion_shown=body.seen, key=_key(request), note=body.note.strip()
         )
     except TooLate as late:
         raise Problem(409, _too_late(late), slug="too-late") from None

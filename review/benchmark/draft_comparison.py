@@ -36,7 +36,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
 def given_away(contract: ContractVersion) -> list[GoldLabel]:
     """Held-out labels whose texts stand among the examples of a contract, or nearly: it is flattered by them."""
     axes = (contract.options.get(axis, ()) for axis in ("categories", "sentiments"))
-    return gold_labels.leaks(
+    return gold_labels.leaked_labels(
         text for labels in axes for _pk, _name, _description, examples in labels for text in examples
     )
 

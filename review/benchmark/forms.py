@@ -162,9 +162,9 @@ class StartForm(forms.Form):
         values = self.cleaned_data
         try:
             entries = self._entries()
-            snapshot = self._snapshots.get(values["snapshot"]) or snapshots.take(by=by)
+            snapshot = self._snapshots.get(values["snapshot"]) or snapshots.create_snapshot(by=by)
             items = runs.check(snapshot, entries)
-        except snapshots.NothingToKeep:
+        except snapshots.EmptySnapshot:
             self.add_error(None, _("There is no label to measure with yet: decide some tickets, or import labels."))
         except runs.NothingToRun as error:
             self.add_error(None, str(error))

@@ -83,7 +83,7 @@ def load_built_in() -> None:
     with transaction.atomic():
         stored = set(GoldLabel.objects.filter(digest__in=fresh).values_list("digest", flat=True))
         missing = [label for digest, label in fresh.items() if digest not in stored]
-        gold_labels.place(missing, dict.fromkeys(fresh, Side.BENCHMARK))
+        gold_labels.add_gold_labels(missing, dict.fromkeys(fresh, Side.BENCHMARK))
 
 
 def check(snapshot: Snapshot, entries: Sequence[Entry]) -> int:

@@ -20,7 +20,7 @@ from review.certification import certificates, evidence_ledger
 from review.certification.evidence_ledger import Terms
 from review.certification.sequential_test import grid_of
 from review.models import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger
-from review.workflow.audits import is_or_lies_below
+from review.workflow.audits import is_same_or_below
 
 FEWEST_SCORES, MOST_SCORES = 100, 500
 """Tickets whose scores make the grid."""
@@ -161,7 +161,7 @@ def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
 
 
 def _is_right(said: Prediction, ticket: Ticket, about: str, parents: dict[int, int | None]) -> bool:
-    category = is_or_lies_below(said.category_id, ticket.category_id, parents)
+    category = is_same_or_below(said.category_id, ticket.category_id, parents)
     return category and (about == About.CATEGORY or said.sentiment_id == ticket.sentiment_id)
 
 

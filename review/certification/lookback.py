@@ -29,7 +29,7 @@ def _ask(ticket_pks: Sequence[int]) -> int:
     """What has moved on meanwhile is left alone, and so is what is sealed: people are asked about it already."""
     passed = Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
     pks = list(passed.select_for_update().order_by("pk").values_list("pk", flat=True))
-    routing.ask_again(pks)
+    routing.return_to_review(pks)
     assigning.on_moved(pks, Ticket.State.NEEDS_REVIEW)
-    routing.tell(EventKind.REOPENED, pks)
+    routing.announce(EventKind.REOPENED, pks)
     return len(pks)

@@ -36,7 +36,7 @@ from classifier.scoring.scorer import Judged, Weights
 from review.certification import epoch_opening, evidence_ledger
 from review.certification.sequential_test import Book, Floats, Lot, risk_left
 from review.models import AccuracyTarget, Audit, Ledger
-from review.workflow.audits import is_or_lies_below
+from review.workflow.audits import is_same_or_below
 
 FEWEST, GROWTH = 300, 1.5
 """Answers that people judged, before the first scorer is fitted; and the growth after which there is another."""
@@ -157,7 +157,7 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
     return Judged(
         signals=signals,
         categories=[one.category_id for _ticket, one in pairs],
-        category_right=[is_or_lies_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],
+        category_right=[is_same_or_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],
         sentiment_right=[one.sentiment_id == ticket.sentiment_id for ticket, one in pairs],
     )
 

@@ -14,7 +14,7 @@ from review.datasets.exporting import MissingPackage, check_available
 from review.datasets.formats.registry import FORMATS
 from review.datasets.parsing import REQUIRED
 from review.datasets.record import Record
-from review.gold.snapshots import Filters
+from review.gold.snapshots import SnapshotFilters
 from review.models import GoldLabel, Side
 
 LARGEST_UPLOAD = 200 * 1024 * 1024
@@ -52,13 +52,13 @@ class FreezeForm(forms.Form):
         assert isinstance(field, forms.TypedMultipleChoiceField)  # noqa: S101 - as it stands above
         field.choices = list(names.items())
 
-    def filters(self) -> Filters:
+    def filters(self) -> SnapshotFilters:
         values: dict[str, Any] = dict(self.cleaned_data)
         for name in ("sources", "languages"):
             values[name] = tuple(part.strip() for part in values[name].split(",") if part.strip())
         for name in ("sides", "categories", "sentiments", "origins"):
             values[name] = tuple(values[name])
-        return Filters(**values)
+        return SnapshotFilters(**values)
 
 
 class ExportForm(forms.Form):

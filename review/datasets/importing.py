@@ -96,7 +96,7 @@ def _add(fresh: dict[str, _Numbered], report: Report, *, dry_run: bool) -> None:
     report.added += len(fresh)
     if not dry_run:
         stated = {digest: one.side for digest, one in fresh.items() if one.side}
-        gold_labels.place([one.label for one in fresh.values()], stated)
+        gold_labels.add_gold_labels([one.label for one in fresh.values()], stated)
 
 
 class _Names:

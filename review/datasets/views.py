@@ -19,7 +19,7 @@ from review.datasets.importing import NoSuchLabel
 from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset
 from review.gold import counts, snapshots
-from review.gold.snapshots import NothingToKeep
+from review.gold.snapshots import EmptySnapshot
 from review.http import HtmxHttpRequest
 from review.models import Snapshot
 
@@ -42,8 +42,8 @@ def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
     if not form.is_valid():
         return _overview(request, form, ImportForm(), status=422)
     try:
-        snapshot = snapshots.take(form.filters(), by=request.user)
-    except NothingToKeep:
+        snapshot = snapshots.create_snapshot(form.filters(), by=request.user)
+    except EmptySnapshot:
         messages.error(request, _("No label that people settled on is of this kind."))
         return _overview(request, form, ImportForm(), status=422)
     except EmptyTaxonomy as error:
@@ -114,7 +114,7 @@ def import_labels(request: HtmxHttpRequest) -> HttpResponse:
 
 def _overview(request: HtmxHttpRequest, freeze: FreezeForm, take_in: ImportForm, *, status: int = 200) -> HttpResponse:
     latest = Snapshot.objects.select_related("created_by")[:LATEST]
-    context = {"holdings": counts.counted(), "snapshots": latest, "freeze": freeze, "take_in": take_in}
+    context = {"holdings": counts.count_gold_labels(), "snapshots": latest, "freeze": freeze, "take_in": take_in}
     return render(request, "review/datasets/datasets.html", context, status=status)
 
 
@@ -128,7 +128,7 @@ def _snapshot(request: HtmxHttpRequest, frozen: Snapshot, form: ExportForm, *, s
 def _named(digest: str) -> Snapshot:
     """Raises Http404."""
     try:
-        return snapshots.named(digest)
+        return snapshots.find_snapshot(digest)
     except Snapshot.DoesNotExist as error:
         raise Http404 from error
 

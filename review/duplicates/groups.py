@@ -23,7 +23,7 @@ MOST_COMPARED = 32
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Kind:
+class GroupingRule:
     """What is grouped. A text that is at least as similar as `covered` to one that represents a group represents it
     no better.
     """
@@ -34,13 +34,13 @@ class Kind:
     covered: float
 
 
-TICKETS = Kind(model=Ticket, field="ticket", bands=minhash.BANDS, covered=minhash.ALIKE)
+TICKETS = GroupingRule(model=Ticket, field="ticket", bands=minhash.BANDS, covered=minhash.MIN_SIMILARITY)
 """All are alike to the first of the group, so small steps never lead from one text to quite another."""
-GOLD_LABELS = Kind(model=GoldLabel, field="gold", bands=minhash.MOST_BANDS, covered=1.0)
+GOLD_LABELS = GroupingRule(model=GoldLabel, field="gold", bands=minhash.MOST_BANDS, covered=1.0)
 """What is alike to any of a group belongs to it, so that near-duplicates never stand on different sides."""
 
 
-class Near(NamedTuple):
+class NearbyGroup(NamedTuple):
     """A duplicate group, and how similar one of its texts is."""
 
     group: DuplicateGroup
@@ -58,7 +58,7 @@ class _Representative:
 class DuplicateIndex:
     """Finds the groups of some texts, among stored ones and those placed before them."""
 
-    def __init__(self, kind: Kind, texts: Iterable[str]) -> None:
+    def __init__(self, kind: GroupingRule, texts: Iterable[str]) -> None:
         self._kind = kind
         self._shingles = {text: minhash.shingles(text) for text in texts}
         self._bands = {text: minhash.bands(shingles, kind.bands) for text, shingles in self._shingles.items()}
@@ -76,26 +76,26 @@ class DuplicateIndex:
         for pk, value, _group, owner in bands:
             self._by_band.setdefault(value, []).append((pk, representatives[owner]))
 
-    def near(self, text: str) -> list[Near]:
+    def near(self, text: str) -> list[NearbyGroup]:
         """The groups with a near-duplicate of this text, nearest first, the oldest of equals; each by the first
         near-duplicate in order of shared bands.
         """
         shared = Counter(other for value in self._bands[text] for _pk, other in self._by_band.get(value, ()))
-        found: dict[int, Near] = {}
+        found: dict[int, NearbyGroup] = {}
         compared = 0
         for other, _number in shared.most_common():
             if id(other.group) not in found and compared < MOST_COMPARED:
                 compared += 1
                 similarity = minhash.similarity(self._shingles[text], other.shingles)
-                if similarity >= minhash.ALIKE:
-                    found[id(other.group)] = Near(other.group, similarity)
+                if similarity >= minhash.MIN_SIMILARITY:
+                    found[id(other.group)] = NearbyGroup(other.group, similarity)
         return sorted(found.values(), key=lambda near: (-near.similarity, near.group.pk or float("inf")))
 
-    def place(self, owner: Ticket | GoldLabel, near: Sequence[Near], side: str = "") -> DuplicateGroup:
+    def place(self, owner: Ticket | GoldLabel, near: Sequence[NearbyGroup], side: str = "") -> DuplicateGroup:
         """The nearest of these groups, or a new one on this side where there is none."""
         if not near:
             self._opened.append(DuplicateGroup(side=side))
-        group, similarity = near[0] if near else Near(self._opened[-1], 0.0)
+        group, similarity = near[0] if near else NearbyGroup(self._opened[-1], 0.0)
         if similarity < self._kind.covered:
             self.represent(owner, group)
         return group
@@ -128,7 +128,7 @@ class DuplicateIndex:
             )
 
 
-def groups_of(tickets: Sequence[Ticket]) -> dict[int, int]:
+def duplicate_groups_for(tickets: Sequence[Ticket]) -> dict[int, int]:
     """By ticket, its duplicate group; one that had none is placed."""
     assignments = Assignment.objects.filter(ticket__in=tickets)
     known: dict[int, Any] = dict(assignments.order_by().values_list("ticket", "group"))
@@ -140,14 +140,14 @@ def groups_of(tickets: Sequence[Ticket]) -> dict[int, int]:
     return known | {ticket: group.pk for ticket, group in placed.items()}
 
 
-def _stored(kind: Kind, values: Collection[int]) -> Iterable[tuple[int, int, int, int]]:
+def _stored(kind: GroupingRule, values: Collection[int]) -> Iterable[tuple[int, int, int, int]]:
     """Key, value, group and owner of the bands with these values, oldest first."""
     bands = Band.objects.filter(**{f"{kind.field}__isnull": False}).order_by("pk")
     for part in chunked(values, CHUNK):
         yield from bands.filter(value__in=part).values_list("pk", "value", "group", kind.field)
 
 
-def _texts(kind: Kind, pks: Collection[int]) -> Iterable[tuple[int, str]]:
+def _texts(kind: GroupingRule, pks: Collection[int]) -> Iterable[tuple[int, str]]:
     texts = kind.model._default_manager.order_by()
     for part in chunked(pks, CHUNK):
         yield from texts.filter(pk__in=part).values_list("pk", Left("text", minhash.READ_CHARACTERS))

@@ -39,7 +39,7 @@ class Incident:
     free: int | None
 
 
-def now_waiting(reviewer: User) -> list[Incident]:
+def waiting_incidents(reviewer: User) -> list[Incident]:
     """The largest ones first, as this person sees them (two queries, or one where there is none)."""
     rows: list[Any] = list(_bursts(reviewer, timezone.now()).values_list(*_MADE_OF_LATEST, named=True))
     shown = {row.free or row.first for row in rows}
@@ -55,7 +55,7 @@ def now_waiting(reviewer: User) -> list[Incident]:
     ]
 
 
-def latest(now: datetime) -> AssignmentQuerySet:
+def recent_assignments(now: datetime) -> AssignmentQuerySet:
     """What bursts are looked for among: the latest that wait, in the order of an index."""
     waiting = Assignment.objects.in_lane(Assignment.Lane.AGENTS).open().filter(received_at__gt=now - TOGETHER)
     return waiting.order_by("-received_at", "-pk")[:LOOKED_THROUGH]
@@ -67,7 +67,7 @@ def _bursts(reviewer: User, now: datetime) -> Any:
     """
     mine = Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now)
     free = mine & ~Q(skipped_by=reviewer) & ~Q(excluded_reviewer=reviewer)
-    bursts = Assignment.objects.filter(pk__in=latest(now).values("pk")).order_by().values("group")
+    bursts = Assignment.objects.filter(pk__in=recent_assignments(now).values("pk")).order_by().values("group")
     return (
         bursts.annotate(
             tickets=Count("ticket", distinct=True),

@@ -15,7 +15,7 @@ import numpy.typing as npt
 BANDS, MOST_BANDS, ROWS = 4, 16, 3
 SHINGLE = 5
 READ_CHARACTERS = 2_000
-ALIKE = 0.6
+MIN_SIMILARITY = 0.6
 """From this Jaccard similarity on, two texts count as near-duplicates."""
 
 _PLACES = np.arange(0, 8 * SHINGLE, 8, dtype=np.uint64)
@@ -61,6 +61,6 @@ def similarity(one: frozenset[int], other: frozenset[int]) -> float:
     return shared / (len(one) + len(other) - shared)
 
 
-def are_alike(one: frozenset[int], other: frozenset[int]) -> bool:
+def are_near_duplicates(one: frozenset[int], other: frozenset[int]) -> bool:
     """Whether two texts, by their shingles, are near-duplicates."""
-    return similarity(one, other) >= ALIKE
+    return similarity(one, other) >= MIN_SIMILARITY

@@ -13,7 +13,7 @@ MOST = 100_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Holdings:
+class GoldLabelCounts:
     """Usable labels by side, and by state those that are not; `to_look_at` have a label that the taxonomy changed.
 
     Every number is counted up to MOST.
@@ -30,7 +30,7 @@ class Holdings:
         return self.benchmark + self.training
 
 
-def counted() -> Holdings:
+def count_gold_labels() -> GoldLabelCounts:
     """One query for each number."""
     usable, active = GoldLabel.objects.usable(), GoldLabel.objects.filter(state=State.ACTIVE)
     out_of_use = {
@@ -38,7 +38,7 @@ def counted() -> Holdings:
         for state in State
         if state != State.ACTIVE
     }
-    return Holdings(
+    return GoldLabelCounts(
         benchmark=usable.on_side(Side.BENCHMARK).count_to(MOST),
         training=usable.on_side(Side.TRAINING).count_to(MOST),
         neither=active.filter(group=None).count_to(MOST),

@@ -15,11 +15,11 @@ from django.utils import timezone
 
 from classifier.models import Ticket
 from classifier.models.outbox import EventKind
-from review.duplicates.groups import groups_of
+from review.duplicates.groups import duplicate_groups_for
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel, ReviewSettings
 from review.workflow import audits, decision_records, decisions, priority, routing
-from review.workflow.decision_records import NOTHING
+from review.workflow.decision_records import NOTHING_PRESENTED
 
 State = GoldLabel.State
 
@@ -65,7 +65,7 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
     """Two assignments that `by` never gets; of what they come to, the label keeps the share with which it was chosen
     once.
     """
-    review_settings, ticket = ReviewSettings.current(), decision_records.locked(ticket.pk)
+    review_settings, ticket = ReviewSettings.current(), decision_records.lock_ticket(ticket.pk)
     assignments = Assignment.objects.filter(ticket=ticket)
     routing.withdraw(assignments.open())
     # An earlier answer would give the label away, so nothing of it is told until both have answered.
@@ -74,8 +74,8 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
     )
     # The first round is the one that the label itself came from, whoever was asked in it.
     last: int = assignments.aggregate(last=Max("round"))["last"] or 1
-    (group,) = groups_of(list(Ticket.objects.filter(pk=ticket.pk))).values()
-    first_number = routing.SEATS_A_ROUND * last + 1
+    (group,) = duplicate_groups_for(list(Ticket.objects.filter(pk=ticket.pk))).values()
+    first_number = routing.ASSIGNMENTS_PER_ROUND * last + 1
     Assignment.objects.bulk_create(
         Assignment(
             ticket=ticket,
@@ -85,18 +85,18 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
             blind=True,
             share=share,
             excluded_reviewer=by,
-            value=priority.drawn(review_settings.draw(ticket.pk, "place")),
+            value=priority.random_value(review_settings.draw(ticket.pk, "place")),
             group_id=group,
             received_at=timezone.now(),
             language=ticket.language,
         )
         for number in (first_number, first_number + 1)
     )
-    routing.tell(EventKind.REOPENED, [ticket.pk])
+    routing.announce(EventKind.REOPENED, [ticket.pk])
 
 
 @transaction.atomic(durable=True)
-def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
+def withdraw_dispute(label: GoldLabel, by: User, **then: Any) -> bool:
     """Ask nobody any more, and give the label these values, by which it is disputed no longer. Whether it was.
 
     Where both have answered meanwhile, it is what they say.
@@ -106,8 +106,8 @@ def take_back(label: GoldLabel, by: User, **then: Any) -> bool:
     label = GoldLabel.objects.select_for_update(of=("self",)).select_related("ticket").get(pk=label.pk)
     if label.state != State.DISPUTED:
         return False
-    if label.ticket and decision_records.locked(label.ticket.pk).state == Ticket.State.SETTLED:
-        gold_labels.follow([label.ticket.pk])
+    if label.ticket and decision_records.lock_ticket(label.ticket.pk).state == Ticket.State.SETTLED:
+        gold_labels.sync_tickets([label.ticket.pk])
     elif label.ticket:
         _stop_asking(label.ticket, by)
     GoldLabel.objects.filter(pk=label.pk).update(**then)
@@ -118,16 +118,16 @@ def _stop_asking(ticket: Ticket, by: User) -> None:
     """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
     answered = Decision.objects.effective().labelled().filter(assignment__in=assignments).select_related("assignment")
-    undone, shown = Decision.Verdict.UNDONE, NOTHING
-    decision_records.write(
+    undone, shown = Decision.Verdict.UNDONE, NOTHING_PRESENTED
+    decision_records.write_decisions(
         [
-            decision_records.decision(ticket, one.assignment, by, undone, shown, key=uuid4(), undoes=one)
+            decision_records.build_decision(ticket, one.assignment, by, undone, shown, key=uuid4(), undoes=one)
             for one in answered
         ]
     )
     routing.withdraw(assignments)
-    if before := decisions.standing_of(ticket):
+    if before := decisions.final_decision(ticket):
         routing.settle([before])
-        audits.judge([ticket.pk])
+        audits.update_findings([ticket.pk])
     elif ticket.source == SOURCE:
         ticket.delete()

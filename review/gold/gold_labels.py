@@ -28,7 +28,7 @@ _SAID = ["predicted_category_id", "predicted_sentiment_id", "predicted_confidenc
 _FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
 
 
-def gather(most_turns: int | None = None) -> int:
+def collect_from_decisions(most_turns: int | None = None) -> int:
     """Bring gold labels up to what has been decided since the last time. Returns how many tickets were looked at.
 
     It may run at any time, and twice at once: what it finds done already it leaves alone. Very many decisions take
@@ -39,7 +39,7 @@ def gather(most_turns: int | None = None) -> int:
         review_settings, now = ReviewSettings.current(), timezone.now()
         decisions = _made_since(review_settings.gathered_until)
         for tickets in chunked(dict.fromkeys(ticket for ticket, _at in decisions), CHUNK):
-            follow(tickets)
+            sync_tickets(tickets)
             looked_at += len(tickets)
         until = now if len(decisions) < TURN else min(decisions[-1][1] + OVERLAP, now)
         ReviewSettings.objects.filter(pk=review_settings.pk).update(gathered_until=until)
@@ -57,7 +57,7 @@ def _made_since(then: datetime | None) -> list[tuple[int, datetime]]:
 
 
 @transaction.atomic
-def follow(ticket_pks: Sequence[int]) -> None:
+def sync_tickets(ticket_pks: Sequence[int]) -> None:
     """Make the gold labels of these tickets what people say of them now."""
     _lock()
     tickets = Ticket.objects.filter(pk__in=ticket_pks).select_related("category", "sentiment").order_by("pk")
@@ -73,7 +73,7 @@ def follow(ticket_pks: Sequence[int]) -> None:
 
 
 @transaction.atomic
-def place(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
+def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
     """Store new gold labels, each on the side of its near-duplicates, or else on the one that its hash draws.
 
     `sides` says by digest where texts without near-duplicates go. A text with near-duplicates on both sides goes to
@@ -94,7 +94,7 @@ def place(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
     index.save_bands()
 
 
-def leaks(texts: Iterable[str]) -> list[GoldLabel]:
+def leaked_labels(texts: Iterable[str]) -> list[GoldLabel]:
     """Benchmark labels that are near-duplicates of one of these texts (the examples of a contract, say), which would
     give them away.
     """
@@ -105,11 +105,11 @@ def leaks(texts: Iterable[str]) -> list[GoldLabel]:
     return [
         label
         for label in GoldLabel.objects.on_side(Side.BENCHMARK).filter(group__in=groups)
-        if any(minhash.are_alike(minhash.shingles(label.text), one) for one in shown)
+        if any(minhash.are_near_duplicates(minhash.shingles(label.text), one) for one in shown)
     ]
 
 
-def forget(erased: Sequence[GoldLabel]) -> None:
+def remove_from_index(erased: Sequence[GoldLabel]) -> None:
     """Find no group by these labels any more, but by others of it; part of a transaction that has locked the desk."""
     Band.objects.filter(gold__in=erased).delete()
     others = GoldLabel.objects.exclude(digest__startswith="erased:").filter(bands=None)
@@ -192,7 +192,7 @@ def _add(labels: Sequence[GoldLabel]) -> None:
         twin = stored.get(label.digest) or fresh.setdefault(label.digest, label)
         if (twin.category_id, twin.sentiment_id) != (label.category_id, label.sentiment_id):
             _contradict(twin, label)
-    place(list(fresh.values()))
+    add_gold_labels(list(fresh.values()))
 
 
 def _contradict(twin: GoldLabel, label: GoldLabel) -> None:

@@ -27,12 +27,12 @@ FEWEST_CHARACTERS = 12
 """Of a digest, to name a snapshot by in an address."""
 
 
-class NothingToKeep(Exception):
+class EmptySnapshot(Exception):
     """No gold label is of the kind that was asked for."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Filters:
+class SnapshotFilters:
     """Which gold labels; what is empty does not narrow.
 
     Labels go by key, and a category stands for all below it; `people` are the fewest who must agree.
@@ -76,7 +76,7 @@ class Filters:
         return told
 
 
-ALL = Filters()
+NO_FILTERS = SnapshotFilters()
 
 
 def _with_all_below(categories: Sequence[int]) -> set[int]:
@@ -88,7 +88,7 @@ def _with_all_below(categories: Sequence[int]) -> set[int]:
     return found
 
 
-def named(beginning: str) -> Snapshot:
+def find_snapshot(beginning: str) -> Snapshot:
     """The one snapshot whose digest begins so.
 
     Raises Snapshot.DoesNotExist, also for fewer than FEWEST_CHARACTERS and where several begin so.
@@ -99,12 +99,12 @@ def named(beginning: str) -> Snapshot:
     return found[0]
 
 
-def take(filters: Filters = ALL, *, by: User | None = None) -> Snapshot:
+def create_snapshot(filters: SnapshotFilters = NO_FILTERS, *, by: User | None = None) -> Snapshot:
     """Freeze the usable gold labels of this kind, as they stand after all that was decided so far.
 
     The same content under the same contract and filters gives the same snapshot. Raises NothingToKeep, EmptyTaxonomy.
     """
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     for _try in range(MOST_TRIES - 1):
         # Somebody has changed a label meanwhile, or frozen the same.
         with suppress(_Changed, IntegrityError):
@@ -117,7 +117,7 @@ class _Changed(Exception):
 
 
 @transaction.atomic
-def _frozen(filters: Filters, by: User | None) -> Snapshot:
+def _frozen(filters: SnapshotFilters, by: User | None) -> Snapshot:
     """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
     rows, contract = _rows(filters), ContractVersion.objects.in_force()
     names = {
@@ -153,7 +153,7 @@ _COLUMNS = {
 }
 
 
-def _rows(filters: Filters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
+def _rows(filters: SnapshotFilters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
     """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
     training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
     labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
@@ -172,14 +172,14 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash)
         content.update(_bytes(values))
         counts.update((("category", values[0]), ("sentiment", values[1]), ("side", values[2]), ("origin", values[3])))
     if not counts:
-        raise NothingToKeep
+        raise EmptySnapshot
     of_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("category", "sentiment", "side", "origin")}
     for (kind, value), number in sorted(counts.items(), key=lambda one: (one[0][0], str(one[0][1]))):
         of_kind[kind][str(value)] = number
     return content.hexdigest(), of_kind
 
 
-def _opening(names: dict[str, Any], contract: ContractVersion, filters: Filters) -> hashlib._Hash:
+def _opening(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
     """What a snapshot is named by besides its items: two that a manifest tells apart never share a name."""
     told = names | {"contract": contract.digest, "filters": filters.told()}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode())

@@ -27,7 +27,7 @@ _ACTS = {
 }
 
 
-def name_of(action: str) -> str:
+def action_name(action: str) -> str:
     """What an action is called in the page."""
     if action in shortcuts.FIXED:
         return _("Accept or save")
@@ -73,7 +73,7 @@ class KeysForm(forms.Form):
             self.changed_keys = shortcuts.checked(wanted)
         except shortcuts.Clash as clash:
             for action, other in (clash.actions, clash.actions[::-1]):
-                said = {"key": clash.key, "other": name_of(other)}
+                said = {"key": clash.key, "other": action_name(other)}
                 self.add_error(action, _("“%(key)s” is also the key of “%(other)s”.") % said)
 
     def save(self, user: User) -> None:
@@ -86,4 +86,4 @@ def _key_field(action: str) -> forms.CharField:
     typed = forms.TextInput(
         attrs={"class": "key", "autocapitalize": "none", "autocomplete": "off", "spellcheck": "false"}
     )
-    return forms.CharField(label=name_of(action), required=False, max_length=1, strip=False, widget=typed)
+    return forms.CharField(label=action_name(action), required=False, max_length=1, strip=False, widget=typed)

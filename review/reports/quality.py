@@ -41,7 +41,7 @@ BOUNDS = {
 """What the page says of how far these figures reach."""
 
 
-class Row(NamedTuple):
+class DecisionRow(NamedTuple):
     """A decision, as far as the figures need it. Only of a label anybody asks for `category` and `sentiment`."""
 
     pk: int
@@ -64,11 +64,11 @@ class Row(NamedTuple):
         return self.category, self.sentiment
 
 
-Pair = tuple[Row, Row]
+Pair = tuple[DecisionRow, DecisionRow]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
+class AgreementFigures:
     """How far people agree on a part of the label: in plain numbers, and beyond what chance gives."""
 
     name: str
@@ -90,7 +90,7 @@ class Axis:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfCategory:
+class CategoryAgreement:
     """Of the tickets that one of two people gave this category, the share that both gave it; and what else was said."""
 
     name: str
@@ -118,7 +118,7 @@ class Anchoring:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Agent:
+class AgentActivity:
     """What one person did lately. The shares are of all their decisions and sum up to 1.
 
     Labels given blind are a share of their own: whether they are the model's says nothing of accepting, and might be
@@ -133,56 +133,56 @@ class Agent:
     blind: float
     skipped: float
     escalated: float
-    upheld: Estimate
+    lead_agreed: Estimate
     last_seen: datetime
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class QualityReport:
     pairs: int
-    axes: list[Axis]
-    categories: list[OfCategory]
+    axes: list[AgreementFigures]
+    categories: list[CategoryAgreement]
     anchoring: Anchoring
-    agents: list[Agent]
+    agents: list[AgentActivity]
 
 
-def report() -> Report:
+def quality_report() -> QualityReport:
     """All figures of the lead's page (five queries)."""
     pairs = _pairs(
         _latest(Decision.objects.filter(purpose=Assignment.Purpose.DOUBLE, assignment__round=1), DOUBLES_LOOKED_THROUGH)
     )
     latest = _latest(Decision.objects.all(), LATEST)
-    return Report(
+    return QualityReport(
         pairs=len(pairs),
         axes=_axes(pairs),
         categories=_by_category(pairs),
         anchoring=_anchoring(latest),
-        agents=_agents(latest, _upheld(pairs)),
+        agents=_agents(latest, _lead_agreed(pairs)),
     )
 
 
-def _latest(decisions: DecisionQuerySet, most: int) -> list[Row]:
+def _latest(decisions: DecisionQuerySet, most: int) -> list[DecisionRow]:
     """The latest of these, in the order of an index, so that no more than `most` rows are read."""
-    return [Row(*row) for row in decisions.order_by("-pk").values_list(*Row._fields)[:most]]
+    return [DecisionRow(*row) for row in decisions.order_by("-pk").values_list(*DecisionRow._fields)[:most]]
 
 
-def _standing(rows: Sequence[Row], days: int) -> list[Row]:
+def _standing(rows: Sequence[DecisionRow], days: int) -> list[DecisionRow]:
     """What was decided within so many days and not undone. An undoing comes later, and so is among the latest too."""
     undone, since = {row.undoes for row in rows}, timezone.now() - timedelta(days=days)
     return [row for row in rows if row.verdict != Act.UNDONE and row.pk not in undone and row.created_at > since]
 
 
-def _pairs(rows: Sequence[Row]) -> list[Pair]:
+def _pairs(rows: Sequence[DecisionRow]) -> list[Pair]:
     """Labels that two people gave blind, latest ticket first; of each pair first who answered last."""
-    by_ticket: dict[int, list[Row]] = {}
+    by_ticket: dict[int, list[DecisionRow]] = {}
     for row in _standing(rows, DAYS):
         if row.verdict in LABELLED and row.blind:
             by_ticket.setdefault(row.ticket, []).append(row)
     return [(labels[0], labels[1]) for labels in by_ticket.values() if len(labels) == 2][:DOUBLES]
 
 
-def _axes(pairs: Sequence[Pair]) -> list[Axis]:
-    parts: list[tuple[str, Callable[[Row], object]]] = [
+def _axes(pairs: Sequence[Pair]) -> list[AgreementFigures]:
+    parts: list[tuple[str, Callable[[DecisionRow], object]]] = [
         (_("Category"), lambda row: row.category),
         (_("Sentiment"), lambda row: row.sentiment),
         (_("Both"), lambda row: row.label),
@@ -190,12 +190,12 @@ def _axes(pairs: Sequence[Pair]) -> list[Axis]:
     return [_axis(name, [(part(one), part(other)) for one, other in pairs]) for name, part in parts]
 
 
-def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> Axis:
+def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures:
     figures = {"raw": agreement.raw_agreement(pairs), "kappa": agreement.kappa(pairs), "alpha": agreement.alpha(pairs)}
-    return Axis(name=name, **figures)
+    return AgreementFigures(name=name, **figures)
 
 
-def _by_category(pairs: Sequence[Pair]) -> list[OfCategory]:
+def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
     """Where people agree least comes first (one query)."""
     said: dict[int, Counter[int]] = {}
     for one, other in pairs:
@@ -208,14 +208,14 @@ def _by_category(pairs: Sequence[Pair]) -> list[OfCategory]:
     return sorted(found, key=lambda one: (one.both.estimate, one.name))[:MOST_CATEGORIES]
 
 
-def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> OfCategory:
+def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> CategoryAgreement:
     """`others` is what was said beside this category, itself included, and how often."""
     mixed_up = [names[other] for other, _number in others.most_common(2) if other != pk]
     both = intervals.share(others[pk], others.total())
-    return OfCategory(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
+    return CategoryAgreement(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
 
 
-def _anchoring(rows: Sequence[Row]) -> Anchoring:
+def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
     """Of single reviews. Of those decided many at once nobody looked at each, and a second look at what was first
     reviewed blind is neither kind.
     """
@@ -231,31 +231,31 @@ def _anchoring(rows: Sequence[Row]) -> Anchoring:
     )
 
 
-def _agents(rows: Sequence[Row], upheld: dict[int, Estimate]) -> list[Agent]:
+def _agents(rows: Sequence[DecisionRow], lead_agreed: dict[int, Estimate]) -> list[AgentActivity]:
     """Whoever decided something lately, by name (one query)."""
-    by_person: dict[int, list[Row]] = {}
+    by_person: dict[int, list[DecisionRow]] = {}
     for row in _standing(rows, AGENT_DAYS):
         by_person.setdefault(row.reviewer, []).append(row)
     names = User.objects.filter(pk__in=by_person).order_by("username").values_list("pk", "username")
-    return [_agent(name, by_person[pk], upheld.get(pk, intervals.share(0, 0))) for pk, name in names]
+    return [_agent(name, by_person[pk], lead_agreed.get(pk, intervals.share(0, 0))) for pk, name in names]
 
 
-def _agent(name: str, work: Sequence[Row], upheld: Estimate) -> Agent:
+def _agent(name: str, work: Sequence[DecisionRow], lead_agreed: Estimate) -> AgentActivity:
     """`work` is what one person did, latest first."""
     kinds = Counter("blind" if row.blind and row.verdict in LABELLED else row.verdict for row in work)
     seconds = [row.seconds for row in work if row.seconds is not None and row.verdict in LABELLED]
     shares = {kind: kinds[kind] / len(work) for kind in ("accepted", "corrected", "blind", "skipped", "escalated")}
-    return Agent(
+    return AgentActivity(
         name=name,
         decisions=len(work),
         seconds=median(seconds) if seconds else None,
-        upheld=upheld,
+        lead_agreed=lead_agreed,
         last_seen=work[0].created_at,
         **shares,
     )
 
 
-def _upheld(pairs: Sequence[Pair]) -> dict[int, Estimate]:
+def _lead_agreed(pairs: Sequence[Pair]) -> dict[int, Estimate]:
     """By person, how often a lead chose their label where it differed from another's (one query)."""
     differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
     words = (
@@ -265,4 +265,4 @@ def _upheld(pairs: Sequence[Pair]) -> dict[int, Estimate]:
     for ticket, *label in words.values_list("ticket", "category", "sentiment"):
         for answer in differing[ticket]:
             chosen.setdefault(answer.reviewer, []).append(answer.label == tuple(label))
-    return {pk: intervals.share(sum(upheld), len(upheld)) for pk, upheld in chosen.items()}
+    return {pk: intervals.share(sum(lead_agreed), len(lead_agreed)) for pk, lead_agreed in chosen.items()}

@@ -17,5 +17,9 @@ from review.worklist import lead_inbox
 @require_GET
 @permission_required("review.adjudicate", raise_exception=True)
 def lead(request: HtmxHttpRequest) -> HttpResponse:
-    context = {"waiting": lead_inbox.waiting_for(request.user), "report": quality.report(), "bounds": quality.BOUNDS}
+    context = {
+        "inbox": lead_inbox.load_inbox(request.user),
+        "report": quality.quality_report(),
+        "bounds": quality.BOUNDS,
+    }
     return render(request, "review/worklist/lead.html", context)

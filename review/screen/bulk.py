@@ -22,7 +22,7 @@ from review.workflow.excerpts import excerpt_of, with_excerpts
 MOST_CHOSEN = 1_000
 
 
-class Hindrance(TextChoices):
+class Exclusion(TextChoices):
     """Why an assignment is not decided in bulk."""
 
     MINE = "mine", gettext_lazy("answered by you already")
@@ -36,22 +36,22 @@ class Hindrance(TextChoices):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Group:
+class LabelGroup:
     """Assignments that would get one label; `name` is that label in full."""
 
     label: Label
     name: str
-    chosen: list[Assignment]
+    selected: list[Assignment]
 
     @property
     def assignments(self) -> list[Assignment]:
         """As many as are decided at once."""
-        return self.chosen[:MOST_AT_ONCE]
+        return self.selected[:MOST_AT_ONCE]
 
     @property
     def over(self) -> int:
         """How many are left for another time."""
-        return len(self.chosen) - len(self.assignments)
+        return len(self.selected) - len(self.assignments)
 
     @property
     def token(self) -> str:
@@ -68,23 +68,23 @@ class Group:
 class Preview:
     """What accepting would do. More than one group is refused: one confirmation is for one label."""
 
-    groups: list[Group]
-    left_out: dict[Hindrance, list[Assignment]]
+    groups: list[LabelGroup]
+    left_out: dict[Exclusion, list[Assignment]]
 
     @property
-    def group(self) -> Group | None:
+    def group(self) -> LabelGroup | None:
         """The one there is; None where there is none, or more."""
         return self.groups[0] if len(self.groups) == 1 else None
 
     def confirmed(self, token: str) -> Preview:
         """Of this no more than what somebody has seen and confirmed, which was one label."""
-        others = [assignment for group in self.groups if group.token != token for assignment in group.chosen]
-        left_out = self.left_out | {Hindrance.CHANGED: others} if others else self.left_out
+        others = [assignment for group in self.groups if group.token != token for assignment in group.selected]
+        left_out = self.left_out | {Exclusion.CHANGED: others} if others else self.left_out
         return replace(self, groups=[group for group in self.groups if group.token == token], left_out=left_out)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Accepted:
+class BulkResult:
     """What became of it: how many, in a sentence, and the decision by which all of it can be undone."""
 
     number: int
@@ -92,7 +92,7 @@ class Accepted:
     undoable: Decision | None
 
 
-def chosen(pks: Iterable[str]) -> list[Assignment]:
+def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
     """Assignments by the keys that a form sent, each once; whatever names none is passed over (one query)."""
     wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
     assignments = with_excerpts(Assignment.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
@@ -100,23 +100,23 @@ def chosen(pks: Iterable[str]) -> list[Assignment]:
     return [found[pk] for pk in wanted if pk in found]
 
 
-def alike(group: int) -> list[Assignment]:
+def waiting_duplicates(group: int) -> list[Assignment]:
     """Near-duplicates that wait, as many as are decided at once (one query)."""
     assignments = with_excerpts(Assignment.objects.for_bulk().filter(group=group))
     return list(assignments.select_related("category", "sentiment")[:MOST_AT_ONCE])
 
 
-def hindrance(assignment: Assignment, reviewer: User, now: datetime) -> Hindrance | None:
+def exclusion_for(assignment: Assignment, reviewer: User, now: datetime) -> Exclusion | None:
     """Why this person cannot decide the assignment in bulk, whatever its suggestion is; None where they can."""
     if assignment.state != Assignment.State.OPEN:
-        return Hindrance.MINE if assignment.reviewer_id == reviewer.pk else Hindrance.GONE
+        return Exclusion.MINE if assignment.reviewer_id == reviewer.pk else Exclusion.GONE
     if assignment.lane != Assignment.Lane.AGENTS:
-        return Hindrance.LEAD
+        return Exclusion.LEAD
     if assignment.blind:
-        return Hindrance.BLIND
+        return Exclusion.BLIND
     if assignment.category_id is None:
-        return Hindrance.UNLABELLED
-    return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Hindrance.IN_HAND
+        return Exclusion.UNLABELLED
+    return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Exclusion.IN_HAND
 
 
 def _own_label(assignment: Assignment) -> Label | None:
@@ -133,35 +133,35 @@ def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | No
     The assignments come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
     """
     options, now = Options.current(), timezone.now()
-    groups: dict[tuple[int, int], Group] = {}
-    left_out: dict[Hindrance, list[Assignment]] = {}
+    groups: dict[tuple[int, int], LabelGroup] = {}
+    left_out: dict[Exclusion, list[Assignment]] = {}
     for assignment in assignments:
-        hindered, own = hindrance(assignment, reviewer, now), label or _own_label(assignment)
+        hindered, own = exclusion_for(assignment, reviewer, now), label or _own_label(assignment)
         if hindered or own is None:
-            left_out.setdefault(hindered or Hindrance.RETIRED, []).append(assignment)
+            left_out.setdefault(hindered or Exclusion.RETIRED, []).append(assignment)
         else:
             name = f"{options.category_name(own.category.pk)} | {own.sentiment.name}"
             key = (own.category.pk, own.sentiment.pk)
-            groups.setdefault(key, Group(label=own, name=name, chosen=[])).chosen.append(assignment)
-    return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.chosen)), left_out=left_out)
+            groups.setdefault(key, LabelGroup(label=own, name=name, selected=[])).selected.append(assignment)
+    return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.selected)), left_out=left_out)
 
 
-def accept(previewed: Preview, reviewer: User) -> Accepted:
+def accept(previewed: Preview, reviewer: User) -> BulkResult:
     """Decide the assignments of the one group; what somebody else was faster with is left out, too."""
     group, left_out = previewed.group, dict(previewed.left_out)
     made = decisions.decide_many(group.assignments, reviewer, group.label) if group else []
     decided = {decision.assignment_id for decision in made}
     if group and (missed := [assignment for assignment in group.assignments if assignment.pk not in decided]):
-        left_out[Hindrance.GONE] = [*left_out.get(Hindrance.GONE, []), *missed]
-    mine = [assignment.pk for assignment in left_out.get(Hindrance.MINE, [])]
-    return Accepted(
+        left_out[Exclusion.GONE] = [*left_out.get(Exclusion.GONE, []), *missed]
+    mine = [assignment.pk for assignment in left_out.get(Exclusion.MINE, [])]
+    return BulkResult(
         number=len(made),
-        text=_told(len(made), group.name if group else "", left_out),
+        text=_summary(len(made), group.name if group else "", left_out),
         undoable=made[0] if made else _batch_of(mine, reviewer),
     )
 
 
-def _told(number: int, label: str, left_out: dict[Hindrance, list[Assignment]]) -> str:
+def _summary(number: int, label: str, left_out: dict[Exclusion, list[Assignment]]) -> str:
     accepted = ngettext(
         "%(number)d ticket accepted as %(label)s.", "%(number)d tickets accepted as %(label)s.", number
     ) % {"number": number, "label": label}

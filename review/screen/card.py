@@ -17,9 +17,9 @@ from classifier.models import Prediction, Ticket, Verdict
 from review.duplicates.incidents import FEWEST
 from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
-from review.screen.display_token import Showing, second_first
+from review.screen.display_token import DisplayToken, second_first
 from review.screen.label_options import Option, Options
-from review.screen.queries import Alike, Earlier
+from review.screen.queries import Duplicates, EarlierTicket
 
 SHOWN_CHARACTERS = 20_000
 MOST_EARLIER, MOST_ALIKE = 3, 100
@@ -47,7 +47,7 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Chosen:
+class Selection:
     """What is selected: keys of labels, what was typed to find a category, notes."""
 
     category: int | None = None
@@ -68,15 +68,15 @@ class Card:
     review_settings: ReviewSettings
     options: Options
     keys: dict[str, str]
-    given: Chosen | None = None
+    given: Selection | None = None
     key: UUID = field(default_factory=uuid4)
 
     @cached_property
     def _read(self) -> tuple[Ticket, Verdict | None]:
         """Of a ticket that people are asked about independently, what models said is not even read."""
         if self.independent:
-            return queries.ticket(self.assignment.ticket_id), None
-        return queries.ticket_with_verdict(self.assignment.ticket_id)
+            return queries.fetch_ticket(self.assignment.ticket_id), None
+        return queries.fetch_ticket_with_verdict(self.assignment.ticket_id)
 
     @property
     def ticket(self) -> Ticket:
@@ -102,9 +102,9 @@ class Card:
 
     @cached_property
     def token(self) -> str:
-        return Showing.of(
-            self.assignment, self.reviewer, self.verdict, self.review_settings, alone=not self.alike.waiting
-        ).token()
+        return DisplayToken.for_assignment(
+            self.assignment, self.reviewer, self.verdict, self.review_settings, has_no_duplicates=not self.alike.waiting
+        ).sign()
 
     @property
     def adjudicates(self) -> bool:
@@ -178,7 +178,7 @@ class Card:
         return self._choices(self.options.sentiments, self.chosen.sentiment)
 
     @cached_property
-    def chosen(self) -> Chosen:
+    def chosen(self) -> Selection:
         """What was given with an answer that could not be taken, else what all opinions agree on."""
         if self.given:
             return self.given
@@ -186,7 +186,7 @@ class Card:
         sentiments = {opinion.sentiment_pk for opinion in self.opinions}
         category = categories.pop() if len(categories) == 1 else None
         has_key = any(option.pk == category for option in self.options.by_key)
-        return Chosen(
+        return Selection(
             category=category if has_key else None,
             other="" if has_key else self.options.category_name(category, offered=True),
             sentiment=sentiments.pop() if len(sentiments) == 1 else None,
@@ -197,18 +197,18 @@ class Card:
         return list(SkipReason.choices)
 
     @cached_property
-    def _beside(self) -> tuple[list[Earlier], Alike]:
+    def _beside(self) -> tuple[list[EarlierTicket], Duplicates]:
         """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
         if self.assignment.blind:
-            return queries.earlier_of(self.ticket, MOST_EARLIER), Alike(0, [])
-        return queries.beside(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_ALIKE)
+            return queries.earlier_tickets(self.ticket, MOST_EARLIER), Duplicates(0, [])
+        return queries.earlier_and_duplicates(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_ALIKE)
 
     @property
-    def earlier(self) -> list[Earlier]:
+    def earlier(self) -> list[EarlierTicket]:
         return self._beside[0]
 
     @property
-    def alike(self) -> Alike:
+    def alike(self) -> Duplicates:
         return self._beside[1]
 
     @property

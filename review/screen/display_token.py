@@ -1,10 +1,9 @@
-"""What a person was shown, sealed into the page, so that the decision records it whatever happens meanwhile."""
+"""What a person was shown, signed into the page, so that the decision records it whatever happens meanwhile."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
 
 from django.contrib.auth.models import User
 from django.core import signing
@@ -12,86 +11,75 @@ from django.utils import timezone
 
 from classifier.models import Prediction, Verdict
 from review.models import Assignment, ReviewSettings
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 
 _SALT = "review.screen.display_token"
 
+PredictionKeys = tuple[int, int, int]
+"""The keys of a prediction, its category and its sentiment."""
 
-Answer = tuple[int, int, int]
-"""A prediction, its category and its sentiment, by their keys."""
 
-
-class NotShown(Exception):
-    """The page was not given out by this server, or to somebody else."""
+class InvalidToken(Exception):
+    """This server did not issue the token, or issued it to another person."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Showing:
-    """An assignment shown to a person. Of a blind one it names no prediction: the page's source tells nothing either.
-
-    `ticket` is 0 in a page from before an upgrade that added it.
-    """
+class DisplayToken:
+    """An assignment as one person saw it. For a blind one it names no prediction: it must not leak into the page."""
 
     assignment: int
+    ticket: int
     reviewer: int
     since: float
-    prediction: Answer | None = None
-    second_opinion: Answer | None = None
+    has_no_duplicates: bool
+    """No near-duplicate was waiting that could get the same label."""
+    prediction: PredictionKeys | None = None
+    second_opinion: PredictionKeys | None = None
     second_first: bool = False
-    ticket: int = 0
-    alone: bool = False
-    """Nothing like it waited that could be given the same label."""
 
     @classmethod
-    def of(
+    def for_assignment(
         cls,
         assignment: Assignment,
         reviewer: User,
         verdict: Verdict | None,
         review_settings: ReviewSettings,
         *,
-        alone: bool = False,
-    ) -> Showing:
-        shown: dict[str, Any] = {}
-        if verdict and not assignment.blind:
-            shown = {
-                "prediction": _answer(verdict.prediction),
-                "second_opinion": _answer(verdict.second_opinion),
-                "second_first": second_first(assignment, review_settings),
-            }
-        where: dict[str, Any] = {"assignment": assignment.pk, "ticket": assignment.ticket_id, "alone": alone}
-        since = (assignment.taken_at or timezone.now()).timestamp()
-        return cls(**where, reviewer=reviewer.pk, since=since, **shown)
-
-    @classmethod
-    def read(cls, token: str, reviewer: User) -> Showing:
-        """Raises NotShown."""
-        try:
-            values = signing.loads(token, salt=_SALT)
-        except signing.BadSignature as error:
-            raise NotShown from error
-        showing = cls(**dict(zip(cls.__slots__, values, strict=False)))
-        if showing.reviewer != reviewer.pk:
-            raise NotShown
-        return showing
-
-    def token(self) -> str:
-        """For a hidden field."""
-        return signing.dumps([getattr(self, name) for name in self.__slots__], salt=_SALT)
-
-    def asked(self) -> Assignment:
-        """The assignment by its keys alone. Raises Assignment.DoesNotExist where the page does not say of which ticket
-        it is.
-        """
-        return (
-            Assignment(pk=self.assignment, ticket_id=self.ticket)
-            if self.ticket
-            else Assignment.objects.get(pk=self.assignment)
+        has_no_duplicates: bool = False,
+    ) -> DisplayToken:
+        visible = verdict if not assignment.blind else None
+        return cls(
+            assignment=assignment.pk,
+            ticket=assignment.ticket_id,
+            reviewer=reviewer.pk,
+            since=(assignment.taken_at or timezone.now()).timestamp(),
+            has_no_duplicates=has_no_duplicates,
+            prediction=_keys(visible.prediction) if visible else None,
+            second_opinion=_keys(visible.second_opinion) if visible else None,
+            second_first=bool(visible) and second_first(assignment, review_settings),
         )
 
-    def shown(self) -> Shown:
-        """As a decision records it; the predictions are there by their keys and labels only."""
-        return Shown(
+    @classmethod
+    def parse(cls, token: str, reviewer: User) -> DisplayToken:
+        """Raises InvalidToken."""
+        try:
+            display_token = cls(**dict(zip(cls.__slots__, signing.loads(token, salt=_SALT), strict=True)))
+        except (signing.BadSignature, ValueError) as error:
+            raise InvalidToken from error
+        if display_token.reviewer != reviewer.pk:
+            raise InvalidToken
+        return display_token
+
+    def sign(self) -> str:
+        return signing.dumps([getattr(self, name) for name in self.__slots__], salt=_SALT)
+
+    def assignment_stub(self) -> Assignment:
+        """The assignment with its keys only, without a query."""
+        return Assignment(pk=self.assignment, ticket_id=self.ticket)
+
+    def presented(self) -> Presented:
+        """For the decision; the predictions hold only their keys and labels."""
+        return Presented(
             prediction=_prediction(self.prediction),
             second_opinion=_prediction(self.second_opinion),
             second_first=self.second_first,
@@ -100,16 +88,16 @@ class Showing:
 
 
 def second_first(assignment: Assignment, review_settings: ReviewSettings) -> bool:
-    """Which of two answers stands first is drawn, so that nobody learns whose is whose."""
+    """Whether the second of two answers is listed first: drawn at random, so nobody learns which model is which."""
     return review_settings.draw(assignment.ticket_id, "order") < 0.5
 
 
-def _answer(prediction: Prediction | None) -> Answer | None:
+def _keys(prediction: Prediction | None) -> PredictionKeys | None:
     return (prediction.pk, prediction.category_id, prediction.sentiment_id) if prediction else None
 
 
-def _prediction(answer: Answer | None) -> Prediction | None:
-    if answer is None:
+def _prediction(keys: PredictionKeys | None) -> Prediction | None:
+    if keys is None:
         return None
-    pk, category, sentiment = answer
+    pk, category, sentiment = keys
     return Prediction(pk=pk, category_id=category, sentiment_id=sentiment)

@@ -10,8 +10,8 @@ from django.utils.translation import gettext as _
 from classifier.models import Category, Sentiment
 from review.models import SkipReason
 from review.models.decision import LONGEST_NOTE
-from review.screen.card import Chosen
-from review.screen.label_options import Options, Unknown
+from review.screen.card import Selection
+from review.screen.label_options import CategoryNotFound, Options
 from review.workflow.decision_records import Label
 
 OTHER = "other"
@@ -22,7 +22,7 @@ class AnswerForm(forms.Form):
     """A label, a reason to skip, or a note for a lead: whichever button was pressed."""
 
     key = forms.UUIDField()
-    showing = forms.CharField(max_length=1_000)
+    display_token = forms.CharField(max_length=1_000)
     skip = forms.ChoiceField(choices=SkipReason.choices, required=False)
     escalate = forms.CharField(required=False)
     opinion = forms.RegexField(r"^\d{1,18}-\d{1,18}\Z", required=False)
@@ -75,7 +75,7 @@ class AnswerForm(forms.Form):
     def _found(self, typed: str) -> str:
         try:
             return str(self._options.find(typed).pk)
-        except Unknown as several:
+        except CategoryNotFound as several:
             if str(several):
                 self.add_error("category", _("“%(typed)s” could be %(names)s.") % {"typed": typed, "names": several})
             elif typed:
@@ -88,10 +88,10 @@ class AnswerForm(forms.Form):
             self.add_error("sentiment", _("Choose a sentiment."))
         return found
 
-    def chosen(self) -> Chosen:
+    def chosen(self) -> Selection:
         """What was sent, so that it stands in the form again with what is wrong about it."""
         category, sentiment = self.data.get("category", ""), self.data.get("sentiment", "")
-        return Chosen(
+        return Selection(
             category=int(category) if category.isdecimal() else None,
             other=self.data.get("other", "") if category == OTHER else "",
             sentiment=int(sentiment) if sentiment.isdecimal() else None,

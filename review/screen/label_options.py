@@ -26,7 +26,7 @@ class _Node(NamedTuple):
     parent_id: int | None
 
 
-class Unknown(Exception):
+class CategoryNotFound(Exception):
     """No category, or more than one, goes by what was typed; the message says which."""
 
 
@@ -40,7 +40,7 @@ class Options:
     @classmethod
     def current(cls) -> Options:
         """Active categories in reading order of their tree, and sentiments in theirs (one query)."""
-        rows = queries.labels()
+        rows = queries.active_labels()
         nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]
         sentiments = [(pk, name) for axis, pk, name, _parent in rows if axis == "sentiment"]
         return cls(
@@ -87,7 +87,7 @@ class Options:
         exact = [option for option in self.categories if option.name.casefold() == wanted]
         found = exact or [option for option in self.categories if wanted and wanted in option.name.casefold()]
         if len(found) != 1:
-            raise Unknown(", ".join(option.name for option in found[:5]))
+            raise CategoryNotFound(", ".join(option.name for option in found[:5]))
         return found[0]
 
 

@@ -53,7 +53,7 @@ SELECT axis, id, name, parent_id FROM (
 ) AS label ORDER BY axis, position, name"""
 
 
-class Earlier(NamedTuple):
+class EarlierTicket(NamedTuple):
     """An earlier ticket of the same customer: how it begins, and what people settled on, if they have."""
 
     pk: int
@@ -67,24 +67,24 @@ class Earlier(NamedTuple):
         return Ticket(pk=self.pk).get_absolute_url()
 
 
-class Alike(NamedTuple):
+class Duplicates(NamedTuple):
     """Near-duplicates of a ticket: how many could be decided with it, and how often which label was given."""
 
     waiting: int
     decided: list[tuple[str, int]]
 
 
-def ticket(pk: int) -> Ticket:
+def fetch_ticket(pk: int) -> Ticket:
     """The ticket alone. Raises Ticket.DoesNotExist."""
     return Ticket.objects.only(*_SHOWN).get(pk=pk)
 
 
-def ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
+def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
     """The ticket, and what the gate says of it with what models said, as far as a screen shows it (two queries).
 
     Raises Ticket.DoesNotExist.
     """
-    found = ticket(pk)
+    found = fetch_ticket(pk)
     for reason, threshold, fixed, mode, about, category, both, failure, *said in fetch_rows(_VERDICT, [pk]):
         return found, Verdict(
             ticket=found,
@@ -121,30 +121,32 @@ def _listed(stored: Any) -> Any:
     return json.loads(stored) if isinstance(stored, str) else stored
 
 
-def earlier_of(ticket: Ticket, most: int) -> list[Earlier]:
+def earlier_tickets(ticket: Ticket, most: int) -> list[EarlierTicket]:
     """What the same customer wrote before, latest first; nothing where the customer is not known."""
-    return [Earlier(*row) for row in fetch_rows(_EARLIER, [ticket.customer, ticket.pk, most])]
+    return [EarlierTicket(*row) for row in fetch_rows(_EARLIER, [ticket.customer, ticket.pk, most])]
 
 
-def alike(group: int, ticket_pk: int, most: int) -> Alike:
+def duplicates_of(group: int, ticket_pk: int, most: int) -> Duplicates:
     """What the other tickets of a group of near-duplicates tell, up to so many of them."""
     return _told(fetch_rows(_ALIKE, [group, ticket_pk, most]))
 
 
-def beside(ticket: Ticket, group: int, most_earlier: int, most_alike: int) -> tuple[list[Earlier], Alike]:
+def earlier_and_duplicates(
+    ticket: Ticket, group: int, most_earlier: int, most_alike: int
+) -> tuple[list[EarlierTicket], Duplicates]:
     """Both of these at once."""
     values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
     found = fetch_rows(_BESIDE, values)
-    earlier = [Earlier(*row) for row in found if row[0] is not None]
+    earlier = [EarlierTicket(*row) for row in found if row[0] is not None]
     return earlier, _told([row for row in found if row[0] is None])
 
 
-def _told(found: list[tuple[Any, ...]]) -> Alike:
+def _told(found: list[tuple[Any, ...]]) -> Duplicates:
     labels = [f"{category} | {sentiment}" for *_ticket, state, category, sentiment in found if state != "open"]
     counts = {label: labels.count(label) for label in labels}
-    return Alike(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
+    return Duplicates(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
 
 
-def labels() -> list[tuple[Any, ...]]:
+def active_labels() -> list[tuple[Any, ...]]:
     """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
     return fetch_rows(_LABELS, [])

@@ -35,20 +35,20 @@ UNION ALL SELECT id, undoes_id, seconds, NULL, NULL
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Bar:
+class SessionStats:
     """How many tickets wait, or more than that; how many the person labelled today, and how long the latest took.
 
     Both are counted up to a limit.
     """
 
-    left: int
-    more: bool
+    waiting: int
+    capped: bool
     done_today: int
-    seconds: float | None
+    median_seconds: float | None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Upheld:
+class LeadAgreement:
     """Of n labels that differed from another person's, in how many a lead chose this person's."""
 
     n: int
@@ -59,7 +59,7 @@ class Upheld:
         return None if self.share is None else round(100 * self.share)
 
 
-def bar_of(reviewer: User, lane: str) -> Bar:
+def session_stats_for(reviewer: User, lane: str) -> SessionStats:
     """One query, over this person's decisions of the day in the current time zone and no others."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
@@ -68,15 +68,15 @@ def bar_of(reviewer: User, lane: str) -> Bar:
     acts = sorted((act[:3] for act in told if act[0] is not None), reverse=True)
     undone = {undoes for _pk, undoes, _seconds in acts}
     measured = [seconds for pk, _undoes, seconds in acts if seconds is not None and pk not in undone]
-    return Bar(
-        left=min(waiting, COUNTED - 1),
-        more=waiting == COUNTED,
+    return SessionStats(
+        waiting=min(waiting, COUNTED - 1),
+        capped=waiting == COUNTED,
         done_today=labels or 0,
-        seconds=median(measured[:LATEST]) if measured else None,
+        median_seconds=median(measured[:LATEST]) if measured else None,
     )
 
 
-def upheld(reviewer: User) -> Upheld:
+def lead_agreement(reviewer: User) -> LeadAgreement:
     """How a lead judged this person's double labels that differed from the other's (two queries)."""
     latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
     doubles = (
@@ -85,4 +85,4 @@ def upheld(reviewer: User) -> Upheld:
     labels = {label.ticket_id: label for label in doubles.order_by("-pk")[:DOUBLES]}
     words = Decision.objects.effective().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
     same = [word.same_label(labels[word.ticket_id]) for word in words]
-    return Upheld(n=len(same), share=sum(same) / len(same) if same else None)
+    return LeadAgreement(n=len(same), share=sum(same) / len(same) if same else None)

@@ -15,7 +15,7 @@ MOST = 3
 EXCERPT = 200
 
 
-class Similar(NamedTuple):
+class SimilarTicket(NamedTuple):
     """A labelled example: how it begins, what people settled on, and where its ticket is, if it came with one."""
 
     excerpt: str
@@ -24,7 +24,7 @@ class Similar(NamedTuple):
     url: str
 
 
-def nearest_to(ticket: Ticket) -> list[Similar]:
+def similar_tickets(ticket: Ticket) -> list[SimilarTicket]:
     """The nearest examples, nearest first: those that a model named, else those by the text's stored vector.
 
     Nothing is encoded here: of a text without a vector nothing is known. Never the ticket itself, nor one of which
@@ -53,8 +53,8 @@ def _by_vector(ticket: Ticket) -> list[int]:
     ]
 
 
-def _shown(example: Example) -> Similar:
-    return Similar(
+def _shown(example: Example) -> SimilarTicket:
+    return SimilarTicket(
         excerpt=excerpt(vars(example)["beginning"], EXCERPT),
         category=example.category.name,
         sentiment=example.sentiment.name,

@@ -12,14 +12,14 @@ from django.utils.translation import ngettext
 from classifier.models import Ticket
 from review.models import Assignment, Decision, ReviewSettings, SkipReason
 from review.screen import queries
-from review.screen.display_token import Showing
+from review.screen.display_token import DisplayToken
 from review.screen.forms import AnswerForm
 from review.workflow import decisions
 from review.workflow.decisions import CannotUndo, TooLate
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class AnswerOutcome:
     """What became of an answer, in a sentence; and what can be done about it."""
 
     text: str
@@ -35,22 +35,22 @@ class Outcome:
         return ngettext(one, more, self.alike) % number
 
 
-def answer(reviewer: User, form: AnswerForm, showing: Showing) -> Outcome:
+def submit_answer(reviewer: User, form: AnswerForm, display_token: DisplayToken) -> AnswerOutcome:
     """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome.
 
     Raises Ticket.DoesNotExist or Assignment.DoesNotExist where the ticket is gone.
     """
-    assignment = showing.asked()
+    assignment = display_token.assignment_stub()
     try:
-        decision = _write(assignment, reviewer, form, showing)
+        decision = _write(assignment, reviewer, form, display_token)
     except TooLate as late:
-        return refused(reviewer, _too_late(late, assignment, reviewer, form))
-    return outcome_of(decision, alone=showing.alone)
+        return refusal(reviewer, _too_late(late, assignment, reviewer, form))
+    return outcome_of(decision, has_no_duplicates=display_token.has_no_duplicates)
 
 
-def _write(assignment: Assignment, reviewer: User, form: AnswerForm, showing: Showing) -> Decision:
+def _write(assignment: Assignment, reviewer: User, form: AnswerForm, display_token: DisplayToken) -> Decision:
     values = form.cleaned_data
-    shown, key, note = showing.shown(), values["key"], values["note"]
+    shown, key, note = display_token.presented(), values["key"], values["note"]
     if values["skip"]:
         return decisions.skip(assignment, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
     if values["escalate"]:
@@ -59,42 +59,42 @@ def _write(assignment: Assignment, reviewer: User, form: AnswerForm, showing: Sh
     return decisions.decide(assignment, reviewer, form.label, shown=shown, key=key, note=note)
 
 
-def outcome_of(decision: Decision, *, alone: bool = False) -> Outcome:
+def outcome_of(decision: Decision, *, has_no_duplicates: bool = False) -> AnswerOutcome:
     """What is said of a decision that was just made, or of the latest one when the page opens.
 
-    `alone`: it is known that nothing like its ticket waits.
+    `single`: it is known that nothing like its ticket waits.
     """
     number = {"number": decision.ticket_id, "label": decision.label}
     match decision.verdict:
         case Decision.Verdict.SKIPPED:
-            return Outcome(text=_("Ticket %(number)d is passed on.") % number, undoable=decision)
+            return AnswerOutcome(text=_("Ticket %(number)d is passed on.") % number, undoable=decision)
         case Decision.Verdict.ESCALATED:
-            return Outcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
+            return AnswerOutcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
     text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
-    if not (alone or decision.blind):
-        alike = queries.alike(decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
-    return Outcome(text=text + _reveal(decision), undoable=decision, alike=alike)
+    if not (has_no_duplicates or decision.blind):
+        alike = queries.duplicates_of(decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
+    return AnswerOutcome(text=text + _reveal(decision), undoable=decision, alike=alike)
 
 
-def refused(reviewer: User, text: str, before: Decision | None = None) -> Outcome:
+def refusal(reviewer: User, text: str, before: Decision | None = None) -> AnswerOutcome:
     """Why nothing was done; what was decided last, or before that decision, can be undone all the same."""
-    return Outcome(text=text, done=False, undoable=decisions.last_of(reviewer, before=before))
+    return AnswerOutcome(text=text, done=False, undoable=decisions.latest_decision(reviewer, before=before))
 
 
-def undo(decision: Decision | None, reviewer: User, key: UUID, *, alone: bool = False) -> Outcome:
-    """Take a decision back, with what was decided in one go with it or `alone`, or say why that is not possible."""
+def undo(decision: Decision | None, reviewer: User, key: UUID, *, single: bool = False) -> AnswerOutcome:
+    """Take a decision back, with what was decided in one go with it or `single`, or say why that is not possible."""
     if decision is None:
-        return Outcome(text=_("There is nothing to undo."), done=False)
+        return AnswerOutcome(text=_("There is nothing to undo."), done=False)
     try:
-        undone = decisions.undo(decision, reviewer, key=key, alone=alone)
+        undone = decisions.undo(decision, reviewer, key=key, single=single)
     except CannotUndo:
         text = _("This cannot be undone: others have gone on from it meanwhile.")
-        return refused(reviewer, text, before=decision)
-    if undone[0].batch and not alone:
+        return refusal(reviewer, text, before=decision)
+    if undone[0].batch and not single:
         text = ngettext("%d decision is undone.", "%d decisions are undone.", len(undone)) % len(undone)
     else:
         text = _("Undone: ticket %d is back in your hands.") % undone[0].ticket_id
-    return Outcome(text=text, undoable=decisions.last_of(reviewer))
+    return AnswerOutcome(text=text, undoable=decisions.latest_decision(reviewer))
 
 
 def _reveal(decision: Decision) -> str:

@@ -21,20 +21,20 @@ from django.views.decorators.vary import vary_on_headers
 
 from classifier import form_recovery
 from classifier.models import Ticket
-from review.http import HtmxHttpRequest, key_of
+from review.http import HtmxHttpRequest, answer_key
 from review.models import Assignment, Decision
 from review.screen import bulk, session_stats, submit
-from review.screen.card import Card, Chosen
-from review.screen.display_token import NotShown, Showing
+from review.screen.card import Card, Selection
+from review.screen.display_token import DisplayToken, InvalidToken
 from review.screen.forms import AnswerForm
 from review.screen.label_options import Options
-from review.screen.similar import nearest_to
-from review.screen.submit import Outcome
-from review.screen.workspace import Workplace
+from review.screen.similar import similar_tickets
+from review.screen.submit import AnswerOutcome
+from review.screen.workspace import Workspace
 from review.workflow import decisions, leases
 
 Lane = Assignment.Lane
-PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:work"}
+PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:lead_screen"}
 
 reviews = permission_required("review.add_decision", raise_exception=True)
 adjudicates = permission_required("review.adjudicate", raise_exception=True)
@@ -63,7 +63,7 @@ def screen(request: HtmxHttpRequest) -> HttpResponse:
 @vary_on_headers("HX-Request")
 @require_GET
 @adjudicates
-def work(request: HtmxHttpRequest) -> HttpResponse:
+def lead_screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.LEADS)
 
 
@@ -72,20 +72,20 @@ def work(request: HtmxHttpRequest) -> HttpResponse:
 @reviews
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
-        showing = Showing.read(request.POST.get("showing", ""), request.user)
-    except NotShown:
-        return _go_on(request, _lane(request), submit.refused(request.user, _("That answer was for somebody else.")))
-    place = Workplace.of(request.user)
-    form = AnswerForm(request.POST, options=place.options)
+        display_token = DisplayToken.parse(request.POST.get("display_token", ""), request.user)
+    except InvalidToken:
+        return _go_on(request, _lane(request), submit.refusal(request.user, _("That answer was for somebody else.")))
+    workspace = Workspace.load(request.user)
+    form = AnswerForm(request.POST, options=workspace.options)
     try:
         if not form.is_valid():
-            assignment = Assignment.objects.get(pk=showing.assignment)
-            return _render(request, _lane(request), place, assignment, given=form.chosen(), status=422)
-        outcome = submit.answer(request.user, form, showing)
+            assignment = Assignment.objects.get(pk=display_token.assignment)
+            return _render(request, _lane(request), workspace, assignment, given=form.chosen(), status=422)
+        outcome = submit.submit_answer(request.user, form, display_token)
     except (Ticket.DoesNotExist, Assignment.DoesNotExist):
         text = _("That ticket was erased meanwhile. Your answer was not recorded.")
-        outcome = submit.refused(request.user, text)
-    return _go_on(request, _lane(request), outcome, place)
+        outcome = submit.refusal(request.user, text)
+    return _go_on(request, _lane(request), outcome, workspace)
 
 
 @require_POST
@@ -93,8 +93,8 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
 def undo(request: HtmxHttpRequest) -> HttpResponse:
     """The decision named, else the person's latest one; what was decided in the queue's table leads back there."""
     pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
-    decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.last_of(request.user)
-    outcome = submit.undo(decision, request.user, key_of(request))
+    decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.latest_decision(request.user)
+    outcome = submit.undo(decision, request.user, answer_key(request))
     if "back" in request.POST:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
         return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
@@ -104,17 +104,17 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 
 @require_POST
 @reviews
-def keep(request: HtmxHttpRequest) -> HttpResponse:
+def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
     """Renew the lease; 409 tells the page that somebody else may take the ticket now."""
     assignment = request.POST.get("assignment", "")
-    kept = assignment.isdecimal() and leases.keep(request.user, int(assignment))
+    kept = assignment.isdecimal() and leases.renew(request.user, int(assignment))
     return HttpResponse(status=204 if kept else 409)
 
 
 @require_POST
 @reviews
-def look_again(request: HtmxHttpRequest) -> HttpResponse:
-    leases.look_again(request.user)
+def reoffer_skipped(request: HtmxHttpRequest) -> HttpResponse:
+    leases.reoffer_skipped(request.user)
     return redirect(PAGES[_lane(request)])
 
 
@@ -124,8 +124,8 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """This very ticket, from a list."""
     ticket, lane = get_object_or_404(Ticket, pk=pk), _lane(request)
     try:
-        leases.take(request.user, ticket, lane)
-    except leases.Taken:
+        leases.lease_ticket(request.user, ticket, lane)
+    except leases.NotAvailable:
         messages.error(request, _("Ticket %d cannot be had now: somebody has it, or nobody is asked.") % pk)
         return redirect("review:lead" if lane == Lane.LEADS else "review:queue")
     return redirect(PAGES[lane])
@@ -133,20 +133,22 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 @require_http_methods(["GET", "POST"])
 @reviews
-def alike(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
     # A blind review is one of a kind.
     mine = Decision.objects.by(request.user).effective().labelled().filter(blind=False)
     decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
-    group, label = decision.assignment.group_id, decisions.label_of(decision)
+    group, label = decision.assignment.group_id, decisions.label_from(decision)
     if request.method == "POST":
         ticked = [
-            assignment for assignment in bulk.chosen(request.POST.getlist("assignment")) if assignment.group_id == group
+            assignment
+            for assignment in bulk.selected_assignments(request.POST.getlist("assignment"))
+            if assignment.group_id == group
         ]
         accepted = bulk.accept(bulk.preview(ticked, request.user, label), request.user)
         (messages.success if accepted.number else messages.error)(request, accepted.text)
         return redirect(PAGES[Lane.AGENTS])
-    preview = bulk.preview(bulk.alike(group), request.user, label)
+    preview = bulk.preview(bulk.waiting_duplicates(group), request.user, label)
     return render(request, "review/screen/alike.html", {"decision": decision, "preview": preview})
 
 
@@ -161,7 +163,7 @@ def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
     context = {
         "assignment": assignment,
-        "similar": nearest_to(assignment.ticket),
+        "similar": similar_tickets(assignment.ticket),
         "page": PAGES[lane_for(request, assignment.lane)],
     }
     return render(request, template, context)
@@ -181,31 +183,33 @@ def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
 def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> HttpResponse:
     """An answer whose sender had been signed out, once more before it counts."""
     try:
-        showing = Showing.read(answer.get("showing", ""), request.user)
-    except NotShown:
+        display_token = DisplayToken.parse(answer.get("display_token", ""), request.user)
+    except InvalidToken:
         return redirect(PAGES[lane])
     form = AnswerForm(answer, options=Options.current())
-    ticket = get_object_or_404(Ticket, assignments=showing.assignment)
+    ticket = get_object_or_404(Ticket, assignments=display_token.assignment)
     context = {"answer": answer.items(), "ticket": ticket, "form": form, "sendable": form.is_valid()}
     return render(request, "review/screen/signed_out.html", context | {"page": PAGES[lane]})
 
 
 def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
-    place = Workplace.of(request.user)
-    assignment = leases.next_for(request.user, lane, place.review_settings)
+    workspace = Workspace.load(request.user)
+    assignment = leases.lease_next(request.user, lane, workspace.review_settings)
     if request.htmx and not assignment:
         # The page asks again and again while nothing is left: it stays as it is, with what may be undone.
         return HttpResponse(status=204)
-    last = None if request.htmx else decisions.last_of(request.user)
-    return _render(request, lane, place, assignment, outcome=submit.outcome_of(last) if last else None)
+    last = None if request.htmx else decisions.latest_decision(request.user)
+    return _render(request, lane, workspace, assignment, outcome=submit.outcome_of(last) if last else None)
 
 
-def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, place: Workplace | None = None) -> HttpResponse:
+def _go_on(
+    request: HtmxHttpRequest, lane: Lane, outcome: AnswerOutcome, workspace: Workspace | None = None
+) -> HttpResponse:
     """The next ticket in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
     if request.htmx:
-        place = place or Workplace.of(request.user)
+        workspace = workspace or Workspace.load(request.user)
         return _render(
-            request, lane, place, leases.next_for(request.user, lane, place.review_settings), outcome=outcome
+            request, lane, workspace, leases.lease_next(request.user, lane, workspace.review_settings), outcome=outcome
         )
     if not outcome.done:
         messages.error(request, outcome.text)
@@ -215,34 +219,35 @@ def _go_on(request: HtmxHttpRequest, lane: Lane, outcome: Outcome, place: Workpl
 def _render(
     request: HtmxHttpRequest,
     lane: Lane,
-    place: Workplace,
+    workspace: Workspace,
     assignment: Assignment | None,
     *,
-    given: Chosen | None = None,
-    outcome: Outcome | None = None,
+    given: Selection | None = None,
+    outcome: AnswerOutcome | None = None,
     status: int = 200,
 ) -> HttpResponse:
     """The page with this assignment's ticket, or the parts of it that change with a ticket."""
     reviewer = request.user
     context: dict[str, Any] = {
-        "card": assignment and Card(assignment, reviewer, place.review_settings, place.options, place.keys, given),
-        "keys": place.keys,
+        "card": assignment
+        and Card(assignment, reviewer, workspace.review_settings, workspace.options, workspace.keys, given),
+        "keys": workspace.keys,
         "lane": lane,
         "page": PAGES[lane],
         "outcome": outcome,
         "undo_key": uuid4(),
-        "bar": session_stats.bar_of(reviewer, lane),
+        "stats": session_stats.session_stats_for(reviewer, lane),
         "swapped": bool(request.htmx),
     }
     if assignment is None:
-        context["left"] = leases.left_for(reviewer, lane)
+        context["unavailable"] = leases.unavailable_work(reviewer, lane)
     if request.htmx:
         return HttpResponse("".join(_parts(request, context).values()), status=status)
     context |= _parts(request, context) | {
-        "upheld": session_stats.upheld(reviewer),
-        "options": place.options,
+        "lead_agreement": session_stats.lead_agreement(reviewer),
+        "options": workspace.options,
         "guidelines": Options.guidelines(),
-        "keys_json": json.dumps(place.keys),
+        "keys_json": json.dumps(workspace.keys),
     }
     return render(request, "review/screen/screen.html", context, status=status)
 

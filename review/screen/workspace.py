@@ -15,14 +15,14 @@ SELECT d.*, p.changed_keys, p.keys_on FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
-class Workplace(NamedTuple):
+class Workspace(NamedTuple):
     review_settings: ReviewSettings
     keys: dict[str, str]
     """The person's key of each action; none where single keys are turned off."""
     options: Options
 
     @classmethod
-    def of(cls, reviewer: User) -> Workplace:
+    def load(cls, reviewer: User) -> Workspace:
         """Two queries."""
         for review_settings in ReviewSettings.objects.raw(_DESK, [reviewer.pk]):
             keys = _preferences(

@@ -157,9 +157,9 @@ def suggested(topic: Topic) -> dict[str, str]:
 
 
 def _not_given_away(examples: list[str]) -> list[str]:
-    if not gold_labels.leaks(examples):
+    if not gold_labels.leaked_labels(examples):
         return examples
-    return [example for example in examples if not gold_labels.leaks([example])]
+    return [example for example in examples if not gold_labels.leaked_labels([example])]
 
 
 @transaction.atomic

@@ -153,11 +153,11 @@ def _looked_at(label_issue: LabelIssue, by: User) -> None:
 
 
 def _decide_anew(ticket_pk: int, by: User, label: Label) -> bool:
-    ticket = decision_records.locked(ticket_pk)
+    ticket = decision_records.lock_ticket(ticket_pk)
     if ticket.state != Ticket.State.SETTLED:
         return False
     relabelling.relabel(ticket, by, label)
-    gold_labels.follow([ticket_pk])
+    gold_labels.sync_tickets([ticket_pk])
     return True
 
 

@@ -63,7 +63,7 @@ def reorder_queue() -> int:
     # Where a blind one stands was drawn; the draw is what it keeps.
     drawn = sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
     lowest = min(value for _pk, _ticket, value in shown)
-    _revalue(priority.merged(priority.merged(instructive, [pk for _draw, pk in drawn]), audits), lowest)
+    _revalue(priority.interleave(priority.interleave(instructive, [pk for _draw, pk in drawn]), audits), lowest)
     return len(shown) + len(blind) + len(audits)
 
 
@@ -80,7 +80,9 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
     label_issues = _label_issues(rows, [texts[ticket_pks[place]] for place in known])
     centre = centre_of(rows)
     places = centred(rows, centre)
-    ordered = priority.most_instructive(places, label_issues, nearest_examples.index().closest(places, centre), FIRST)
+    ordered = priority.most_informative_first(
+        places, label_issues, nearest_examples.index().closest(places, centre), FIRST
+    )
     return [known[place] for place in ordered] + unknown
 
 

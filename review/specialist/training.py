@@ -107,7 +107,7 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
         if lease is None:
             raise Busy
         begun = time.monotonic()
-        gold_labels.gather()
+        gold_labels.collect_from_decisions()
         published_examples.publish()
         learned_from = training_data.read()
         told(_("%d labelled examples.") % len(learned_from))

@@ -8,7 +8,7 @@ from django.db.models import Exists, OuterRef, Q
 
 from classifier.models import AuditDraw, Category, Prediction, Reason, Sentiment, Ticket, Verdict
 from classifier.models.ticket import TicketQuerySet
-from review.duplicates.groups import groups_of
+from review.duplicates.groups import duplicate_groups_for
 from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import audits, priority, routing
 from review.workflow.priority import Signals
@@ -41,7 +41,7 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
         drawn = AuditDraw.objects.filter(verdict__ticket__in=passed, verdict__current=True, audited=True)
         _open_all(list(drawn.values_list("verdict__ticket", flat=True)))
         if begun:
-            routing.ask_again(list(begun))
+            routing.return_to_review(list(begun))
             _open_all(sorted(begun))
 
 
@@ -74,7 +74,7 @@ def _open(ticket_pks: Sequence[int]) -> int:
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
     verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
     judged = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
-    groups, values = groups_of([verdict.ticket for verdict in judged.values()]), _values(judged.values())
+    groups, values = duplicate_groups_for([verdict.ticket for verdict in judged.values()]), _values(judged.values())
     known = _known_assignments(judged)
     drawn = [
         assignment
@@ -101,7 +101,7 @@ def _open(ticket_pks: Sequence[int]) -> int:
     Assignment.objects.bulk_update(asked, _REFRESHED)
     Assignment.objects.bulk_create(drawn)
     Ticket.objects.filter(pk__in=hidden).update(sealed=True)
-    audits.open_for([verdict.audit_draw for verdict in judged.values() if _is_audited(verdict)])
+    audits.create_audits([verdict.audit_draw for verdict in judged.values() if _is_audited(verdict)])
     return len(judged)
 
 
@@ -146,7 +146,7 @@ def _is_audited(verdict: Verdict) -> bool:
 def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
     """What the gate has drawn is audited; of the rest the desk draws its own."""
     ticket = verdict.ticket
-    draw = drawn_for(review_settings, ticket.pk)
+    draw = draw_purpose(review_settings, ticket.pk)
     if _is_audited(verdict):
         draw = Draw(Assignment.Purpose.AUDIT, True, verdict.audit_draw.share)
     return [
@@ -163,7 +163,7 @@ def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment
     ]
 
 
-def drawn_for(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
+def draw_purpose(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
     """Two labels of one ticket are independent only if nobody saw a suggestion, so double labelling is blind too."""
     if review_settings.draw(ticket_pk, "double") < review_settings.double_share:
         return Draw(Assignment.Purpose.DOUBLE, True, review_settings.double_share)
@@ -179,9 +179,9 @@ def _describe(assignment: Assignment, verdict: Verdict, value: float, review_set
     if assignment.blind:
         audited = assignment.purpose == Assignment.Purpose.AUDIT
         assignment.value = (
-            priority.audited(verdict.pk)
+            priority.audit_value(verdict.pk)
             if audited
-            else priority.drawn(review_settings.draw(assignment.ticket_id, "place"))
+            else priority.random_value(review_settings.draw(assignment.ticket_id, "place"))
         )
         assignment.reason, assignment.confidence = "", None
         assignment.category, assignment.sentiment, assignment.language_model = None, None, None
@@ -196,7 +196,7 @@ def _values(verdicts: Any) -> dict[int, float]:
     suggested = {verdict.prediction.category_id for verdict in verdicts if verdict.prediction}
     waiting = {pk: Assignment.objects.open().filter(lane=Assignment.Lane.AGENTS, category=pk) for pk in suggested}
     counts = {pk: assignments.count_to(priority.RARE) for pk, assignments in waiting.items()}
-    return {verdict.ticket_id: priority.value(_signals(verdict, counts)) for verdict in verdicts}
+    return {verdict.ticket_id: priority.review_value(_signals(verdict, counts)) for verdict in verdicts}
 
 
 def _signals(verdict: Verdict, waiting: dict[int, int]) -> Signals:

@@ -16,11 +16,11 @@ EDITED, SEEN = "edited", "seen"
 """Flaws: the text is another one than the model was asked about; nobody gave the label without seeing a suggestion."""
 
 
-found = Signal()
+findings_changed = Signal()
 """Sent inside the transaction in which people's findings have changed, with the keys of the `ticket_pks`."""
 
 
-def open_for(draws: Sequence[AuditDraw]) -> None:
+def create_audits(draws: Sequence[AuditDraw]) -> None:
     """Put down that these are to be audited; part of the transaction that draws. What is put down already stays."""
     double_check = AccuracyTarget.current().double_check_share if draws else 0.0
     epochs = {draw.epoch_id: draw.epoch for draw in draws}
@@ -38,7 +38,7 @@ def open_for(draws: Sequence[AuditDraw]) -> None:
     Audit.objects.bulk_create(rows, ignore_conflicts=True)
 
 
-def is_rejudged(ticket: Ticket, decision: Decision) -> bool:
+def needs_second_label(ticket: Ticket, decision: Decision) -> bool:
     """Whether another person is to judge the ticket as well: where the first says something else than the model, and
     where it was drawn beforehand.
     """
@@ -47,7 +47,7 @@ def is_rejudged(ticket: Ticket, decision: Decision) -> bool:
     return Audit.objects.filter(ticket=ticket, double_check=True).exists()
 
 
-def judge(ticket_pks: Sequence[int]) -> None:
+def update_findings(ticket_pks: Sequence[int]) -> None:
     """Make the findings of these tickets' audits what people have settled on; part of a transaction that holds them.
 
     What stood on a finding that has changed is counted once more.
@@ -64,7 +64,7 @@ def judge(ticket_pks: Sequence[int]) -> None:
         if before != (audit.category_right, audit.sentiment_right, audit.flaw):
             audit.save(update_fields=["category_right", "sentiment_right", "flaw", "judged_at"])
             Ledger.objects.filter(epoch=audit.epoch_id, closed_at=None, until__gte=audit.draw_id).update(until=0)
-    found.send(Audit, ticket_pks=ticket_pks)
+    findings_changed.send(Audit, ticket_pks=ticket_pks)
 
 
 def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:
@@ -78,12 +78,12 @@ def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None
     audit.flaw = "" if unseen else SEEN
     if text_digest(ticket.text) != score.digest:
         audit.flaw = EDITED
-    audit.category_right = not audit.flaw and is_or_lies_below(said.category_id, ticket.category_id, parents)
+    audit.category_right = not audit.flaw and is_same_or_below(said.category_id, ticket.category_id, parents)
     audit.sentiment_right = not audit.flaw and said.sentiment_id == ticket.sentiment_id
     audit.judged_at = audit.judged_at or timezone.now()
 
 
-def is_or_lies_below(category: int | None, expected: int | None, parents: Mapping[int, int | None]) -> bool:
+def is_same_or_below(category: int | None, expected: int | None, parents: Mapping[int, int | None]) -> bool:
     """A finer category than the expected one is as right as that itself."""
     while category is not None and category != expected:
         category = parents.get(category)

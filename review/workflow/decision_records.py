@@ -28,7 +28,7 @@ class Label(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Shown:
+class Presented:
     """What a person saw when they answered. Of a blind review `prediction` and `second_opinion` are None."""
 
     prediction: Prediction | None = None
@@ -37,10 +37,10 @@ class Shown:
     since: datetime | None = None
 
 
-NOTHING = Shown()
+NOTHING_PRESENTED = Presented()
 
 
-def locked(ticket_pk: int) -> Ticket:
+def lock_ticket(ticket_pk: int) -> Ticket:
     """The ticket, which nobody else changes from now on; without its text, which may be long.
 
     Raises Ticket.DoesNotExist.
@@ -48,19 +48,19 @@ def locked(ticket_pk: int) -> Ticket:
     return Ticket.objects.select_for_update().defer("text").get(pk=ticket_pk)
 
 
-def locked_all(ticket_pks: Any) -> dict[int, Ticket]:
+def lock_tickets(ticket_pks: Any) -> dict[int, Ticket]:
     """The same for several, by key; of a list or a query of keys."""
     rows = Ticket.objects.select_for_update().defer("text").filter(pk__in=ticket_pks).order_by("pk")
     return {ticket.pk: ticket for ticket in rows}
 
 
-def known(key: UUID, reviewer: User) -> Decision | None:
+def decision_for_key(key: UUID, reviewer: User) -> Decision | None:
     """What this person's answer of this key has become, if it was sent before."""
     return Decision.objects.filter(key=key, reviewer=reviewer).first()
 
 
-def decision(
-    ticket: Ticket, assignment: Assignment, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+def build_decision(
+    ticket: Ticket, assignment: Assignment, reviewer: User, verdict: Act, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
     """One that is not written yet. It is blind only while the ticket is sealed: later anybody may have looked."""
     seconds = None
@@ -82,16 +82,16 @@ def decision(
     )
 
 
-def labelled(
-    ticket: Ticket, assignment: Assignment, reviewer: User, label: Label, shown: Shown, *, key: UUID, **values: Any
+def build_label_decision(
+    ticket: Ticket, assignment: Assignment, reviewer: User, label: Label, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
     """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
-    return decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+    return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
 
 
-def write_labels(decisions: Sequence[Decision]) -> None:
+def write_label_decisions(decisions: Sequence[Decision]) -> None:
     """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
     if not decisions:
         return
@@ -99,10 +99,10 @@ def write_labels(decisions: Sequence[Decision]) -> None:
     for one in decisions:
         one.category_id = categories.get(one.category_id, one.category_id)
         one.sentiment_id = sentiments.get(one.sentiment_id, one.sentiment_id)
-    write(decisions)
+    write_decisions(decisions)
 
 
-def write(decisions: Sequence[Decision]) -> None:
+def write_decisions(decisions: Sequence[Decision]) -> None:
     """The one place where decisions are written; those that give a label come by `write_labels`."""
     Decision.objects.bulk_create(decisions)
 
@@ -126,7 +126,7 @@ def _marks(values: Collection[object]) -> str:
     return ", ".join(["%s"] * len(values))
 
 
-def predictions_of(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
+def current_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
     """By ticket, what the gate's current verdict rests on."""
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
     return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}

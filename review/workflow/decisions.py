@@ -21,13 +21,13 @@ from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, SKIPPED_OR_ESCALATED
 from review.workflow import decision_records, leases, routing
-from review.workflow.decision_records import NOTHING, Label, Shown
+from review.workflow.decision_records import NOTHING_PRESENTED, Label, Presented
 
 Act = Decision.Verdict
 Verb = TypeVar("Verb", bound=Callable[..., Decision])
 MOST_AT_ONCE = 200
 """Tickets that one confirmation decides."""
-A_DAYS_WORK = timedelta(hours=12)
+WORKDAY = timedelta(hours=12)
 
 
 class TooLate(Exception):
@@ -38,14 +38,14 @@ class TooLate(Exception):
 
     def __init__(self, ticket: Ticket) -> None:
         super().__init__(f"#{ticket.pk} is not asked about any more")
-        self.ticket, self.standing = ticket, None if ticket.sealed else standing_of(ticket)
+        self.ticket, self.standing = ticket, None if ticket.sealed else final_decision(ticket)
 
 
 class CannotUndo(Exception):
     """Others have built on the decision meanwhile, or it was undone already."""
 
 
-def sent_once(verb: Verb) -> Verb:
+def idempotent(verb: Verb) -> Verb:
     """A verb whose answer, sent again, changes nothing and gives the decision it made.
 
     That is looked up only where the verb is refused, for nearly every answer comes once. It begins anew where the same
@@ -57,7 +57,7 @@ def sent_once(verb: Verb) -> Verb:
         try:
             return verb(assignment, reviewer, *args, key=key, **kwargs)
         except (TooLate, IntegrityError) as refusal:
-            if known := decision_records.known(key, reviewer):
+            if known := decision_records.decision_for_key(key, reviewer):
                 return known
             if isinstance(refusal, TooLate):
                 raise
@@ -66,41 +66,55 @@ def sent_once(verb: Verb) -> Verb:
     return cast(Verb, refused_or_done)
 
 
-@sent_once
+@idempotent
 @transaction.atomic(durable=True)
 def decide(
-    assignment: Assignment, reviewer: User, label: Label, *, shown: Shown = NOTHING, key: UUID, note: str = ""
+    assignment: Assignment,
+    reviewer: User,
+    label: Label,
+    *,
+    shown: Presented = NOTHING_PRESENTED,
+    key: UUID,
+    note: str = "",
 ) -> Decision:
     """Record a label for an assignment, and settle the ticket where it is the last that was wanted. Raises TooLate."""
-    ticket = decision_records.locked(assignment.ticket_id)
-    assignment = _wanted(ticket, assignment.pk, reviewer)
+    ticket = decision_records.lock_ticket(assignment.ticket_id)
+    assignment = _open_assignment(ticket, assignment.pk, reviewer)
     swayed = shown.prediction is not None
     if assignment.blind:
-        shown = replace(shown, prediction=decision_records.predictions_of([ticket.pk]).get(ticket.pk))
-    decision = decision_records.labelled(ticket, assignment, reviewer, label, shown, key=key, note=note)
+        shown = replace(shown, prediction=decision_records.current_predictions([ticket.pk]).get(ticket.pk))
+    decision = decision_records.build_label_decision(ticket, assignment, reviewer, label, shown, key=key, note=note)
     # An assignment that became blind while somebody had it in hand does not make them forget what they saw.
     decision.blind = decision.blind and not swayed
-    decision_records.write_labels([decision])
+    decision_records.write_label_decisions([decision])
     if assignment.purpose != Assignment.Purpose.REVIEW:
         # Whoever answers late may have the ticket's other assignment in hand by now.
         Assignment.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
-    _answered([assignment], reviewer)
+    _mark_answered([assignment], reviewer)
     routing.follow_up(ticket, assignment, decision)
     return decision
 
 
-@sent_once
+@idempotent
 @transaction.atomic(durable=True)
 def skip(
-    assignment: Assignment, reviewer: User, reason: SkipReason, *, shown: Shown = NOTHING, key: UUID, note: str = ""
+    assignment: Assignment,
+    reviewer: User,
+    reason: SkipReason,
+    *,
+    shown: Presented = NOTHING_PRESENTED,
+    key: UUID,
+    note: str = "",
 ) -> Decision:
     """Pass a ticket on to somebody else; once two people were not the right ones, a lead gets it. Raises TooLate."""
     return _pass_on(assignment, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
 
 
-@sent_once
+@idempotent
 @transaction.atomic(durable=True)
-def escalate(assignment: Assignment, reviewer: User, *, note: str, shown: Shown = NOTHING, key: UUID) -> Decision:
+def escalate(
+    assignment: Assignment, reviewer: User, *, note: str, shown: Presented = NOTHING_PRESENTED, key: UUID
+) -> Decision:
     """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
     return _pass_on(assignment, reviewer, Act.ESCALATED, shown, key=key, note=note)
 
@@ -112,70 +126,72 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
     Only assignments whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch,
     and are undone together.
     """
-    tickets = decision_records.locked_all([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
+    tickets = decision_records.lock_tickets([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
     free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(
         pk__in=[assignment.pk for assignment in assignments]
     )
     if label is None:
         free = free.filter(category__retired=False, sentiment__retired=False)
     wanted = list(free.filter(ticket__in=tickets).select_related("category", "sentiment"))
-    predictions, batch = decision_records.predictions_of(list(tickets)), uuid4()
+    predictions, batch = decision_records.current_predictions(list(tickets)), uuid4()
     decisions = []
     for assignment in wanted:
-        ticket, own = tickets[assignment.ticket_id], label or label_of(assignment)
-        shown = Shown(prediction=predictions.get(ticket.pk))
-        decisions.append(decision_records.labelled(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch))
-    decision_records.write_labels(decisions)
-    _answered(wanted, reviewer)
+        ticket, own = tickets[assignment.ticket_id], label or label_from(assignment)
+        shown = Presented(prediction=predictions.get(ticket.pk))
+        decisions.append(
+            decision_records.build_label_decision(ticket, assignment, reviewer, own, shown, key=uuid4(), batch=batch)
+        )
+    decision_records.write_label_decisions(decisions)
+    _mark_answered(wanted, reviewer)
     routing.settle(decisions)
     return decisions
 
 
-@leases.once_more
+@leases.retry_on_conflict
 @transaction.atomic(durable=True)
-def undo(decision: Decision, reviewer: User, *, key: UUID, alone: bool = False) -> list[Decision]:
+def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False) -> list[Decision]:
     """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since, or
-    `alone`; the assignment of a single one is in hand again.
+    `single`; the assignment of a single one is in hand again.
 
     Sent again it changes nothing. Raises CannotUndo.
     """
-    mine, alone = Decision.objects.by(reviewer), alone or not decision.batch
-    together = mine.filter(pk=decision.pk) if alone else mine.filter(batch=decision.batch)
-    tickets = decision_records.locked_all(together.values("ticket"))
-    if known := decision_records.known(key, reviewer):
-        return [known] if alone else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
+    mine, single = Decision.objects.by(reviewer), single or not decision.batch
+    together = mine.filter(pk=decision.pk) if single else mine.filter(batch=decision.batch)
+    tickets = decision_records.lock_tickets(together.values("ticket"))
+    if known := decision_records.decision_for_key(key, reviewer):
+        return [known] if single else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
     latest = Assignment.objects.of_latest_round().filter(ticket__in=tickets)
     standing = list(together.effective().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
     if not standing:
         raise CannotUndo
-    if alone:
+    if single:
         _check_undoable(tickets[decision.ticket_id], standing[0])
     keys = {decision.pk: key}
     undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
-    decision_records.write(undoings)
+    decision_records.write_decisions(undoings)
     routing.reopen([one.assignment for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
-    if alone:
+    if single:
         if decision.verdict in SKIPPED_OR_ESCALATED:
-            routing.offer(tickets[decision.ticket_id])
-        leases.give(reviewer, standing[0].assignment)
+            routing.route_free_assignments(tickets[decision.ticket_id])
+        leases.hand_over(reviewer, standing[0].assignment)
     return undoings
 
 
-def label_of(row: Decision | Assignment) -> Label:
+def label_from(row: Decision | Assignment) -> Label:
     """The label of a decision that gave one, or of an assignment that suggests one."""
     assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
     return Label(row.category, row.sentiment)
 
 
-def last_of(reviewer: User, *, before: Decision | None = None) -> Decision | None:
+def latest_decision(reviewer: User, *, before: Decision | None = None) -> Decision | None:
     """What `undo` would take back next: this person's latest standing decision of the day's work, or before another."""
-    recent = Decision.objects.by(reviewer).effective().filter(created_at__gt=timezone.now() - A_DAYS_WORK)
+    recent = Decision.objects.by(reviewer).effective().filter(created_at__gt=timezone.now() - WORKDAY)
     if before:
         recent = recent.filter(pk__lt=before.pk)
     return recent.with_labels().order_by("-pk").first()
 
 
-def standing_of(ticket: Ticket) -> Decision | None:
+def final_decision(ticket: Ticket) -> Decision | None:
     """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
     labels = Decision.objects.effective().labelled().with_labels().filter(ticket=ticket).select_related("assignment")
     return max(labels, key=_weight, default=None)
@@ -185,7 +201,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
     return decision.assignment.round, decision.purpose == Assignment.Purpose.ADJUDICATION, decision.pk
 
 
-def _wanted(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
+def _open_assignment(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
     """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
     assignment = Assignment.objects.get(pk=assignment_pk)
     if assignment.excluded_reviewer_id == reviewer.pk:
@@ -197,34 +213,36 @@ def _wanted(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
     withdrawn = assignment.state == Assignment.State.WITHDRAWN and assignment.purpose != Assignment.Purpose.ADJUDICATION
     if withdrawn and ticket.state != Ticket.State.SETTLED:
         # The models have let it pass meanwhile; what a person says of it counts all the same.
-        routing.ask_again([ticket.pk])
+        routing.return_to_review([ticket.pk])
     elif assignment.state != Assignment.State.OPEN:
         raise TooLate(ticket)
     return assignment
 
 
 def _pass_on(
-    assignment: Assignment, reviewer: User, verdict: Act, shown: Shown, *, key: UUID, **values: Any
+    assignment: Assignment, reviewer: User, verdict: Act, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
-    ticket = decision_records.locked(assignment.ticket_id)
-    assignment = _wanted(ticket, assignment.pk, reviewer)
+    ticket = decision_records.lock_ticket(assignment.ticket_id)
+    assignment = _open_assignment(ticket, assignment.pk, reviewer)
     if assignment.reviewer_id != reviewer.pk and not assignment.is_free(timezone.now()):
         raise TooLate(ticket)
-    decision = decision_records.decision(ticket, assignment, reviewer, verdict, shown, key=key, **values)
-    decision_records.write([decision])
+    decision = decision_records.build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **values)
+    decision_records.write_decisions([decision])
     Assignment.objects.filter(pk=assignment.pk).update(reviewer=None, leased_until=None)
-    routing.offer(ticket)
+    routing.route_free_assignments(ticket)
     return decision
 
 
-def _answered(assignments: Sequence[Assignment], reviewer: User) -> None:
+def _mark_answered(assignments: Sequence[Assignment], reviewer: User) -> None:
     answered = Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments])
     answered.update(state=Assignment.State.ANSWERED, reviewer=reviewer, leased_until=None)
 
 
 def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:
     values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
-    return decision_records.decision(ticket, decision.assignment, reviewer, Act.UNDONE, NOTHING, key=key, **values)
+    return decision_records.build_decision(
+        ticket, decision.assignment, reviewer, Act.UNDONE, NOTHING_PRESENTED, key=key, **values
+    )
 
 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:

@@ -8,22 +8,28 @@ from django.utils import timezone
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.workflow import decision_records, decisions
-from review.workflow.decision_records import NOTHING, Label, Shown
+from review.workflow.decision_records import NOTHING_PRESENTED, Label, Presented
 from review.workflow.decisions import TooLate
 
 
-def decide(ticket: Ticket, reviewer: User, label: Label, *, seen: bool, key: UUID, note: str = "") -> Decision:
+def decide(
+    ticket: Ticket, reviewer: User, label: Label, *, suggestion_shown: bool, key: UUID, note: str = ""
+) -> Decision:
     """Record a label for the assignment of this ticket that the person may answer, in hand or free.
 
-    `seen` says that they knew what the model had said. Sent again with its key it changes nothing. Raises TooLate,
+    `suggestion_shown`: they saw what the model said. Sending a key again changes nothing. Raises TooLate,
     also where nobody is asked about the ticket or somebody else is at it.
     """
     assignment = _assignment(ticket, reviewer)
     if assignment is None:
-        if known := decision_records.known(key, reviewer):
+        if known := decision_records.decision_for_key(key, reviewer):
             return known
         raise TooLate(ticket)
-    shown = Shown(prediction=decision_records.predictions_of([ticket.pk]).get(ticket.pk)) if seen else NOTHING
+    shown = (
+        Presented(prediction=decision_records.current_predictions([ticket.pk]).get(ticket.pk))
+        if suggestion_shown
+        else NOTHING_PRESENTED
+    )
     return decisions.decide(assignment, reviewer, label, shown=shown, key=key, note=note)
 
 

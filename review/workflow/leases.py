@@ -21,20 +21,20 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-class Taken(Exception):
+class NotAvailable(Exception):
     """The ticket cannot be had: another person has it in hand, or nobody is asked any more."""
 
 
-class Left(NamedTuple):
+class UnavailableWork(NamedTuple):
     """Why somebody gets nothing while tickets wait: how many are in others' hands, and how many this person skipped
     or has answered for already, both counted up to a limit.
     """
 
-    in_other_hands: int
-    not_for_me: int
+    leased_to_others: int
+    skipped_or_answered: int
 
 
-def once_more(verb: Callable[P, T]) -> Callable[P, T]:
+def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
     """A verb that begins anew where the same person was faster in another tab, which a constraint tells."""
 
     @wraps(verb)
@@ -47,8 +47,8 @@ def once_more(verb: Callable[P, T]) -> Callable[P, T]:
     return begun_anew
 
 
-@once_more
-def next_for(
+@retry_on_conflict
+def lease_next(
     reviewer: User, lane: str = Assignment.Lane.AGENTS, review_settings: ReviewSettings | None = None
 ) -> Assignment | None:
     """The assignment that this person has in hand, else the next of the lane, taken for the time of a lease.
@@ -119,9 +119,9 @@ def _free_for(reviewer: User, lane: str, now: datetime) -> AssignmentQuerySet:
     return free.select_for_update(of=("self",))
 
 
-@once_more
+@retry_on_conflict
 @transaction.atomic(durable=True)
-def take(reviewer: User, ticket: Ticket, lane: str = Assignment.Lane.AGENTS) -> Assignment:
+def lease_ticket(reviewer: User, ticket: Ticket, lane: str = Assignment.Lane.AGENTS) -> Assignment:
     """This very ticket for this person, who lets go of what was in hand. Raises Taken."""
     assignments = (
         Assignment.objects.in_lane(lane).open().filter(ticket=ticket).select_for_update(of=("self",)).order_by("number")
@@ -130,11 +130,11 @@ def take(reviewer: User, ticket: Ticket, lane: str = Assignment.Lane.AGENTS) -> 
     # Of a double click the second waits for the first, and then has the assignment.
     assignment = mine.first() or assignments.free(timezone.now()).answerable_by(reviewer).first() or mine.first()
     if assignment is None:
-        raise Taken
-    return give(reviewer, assignment)
+        raise NotAvailable
+    return hand_over(reviewer, assignment)
 
 
-def give(reviewer: User, assignment: Assignment) -> Assignment:
+def hand_over(reviewer: User, assignment: Assignment) -> Assignment:
     """Put an assignment into this person's hands in place of what was there; part of a transaction that has locked
     it.
     """
@@ -142,26 +142,26 @@ def give(reviewer: User, assignment: Assignment) -> Assignment:
     return _lease(assignment, reviewer, timezone.now(), ReviewSettings.current())
 
 
-def keep(reviewer: User, assignment_pk: int) -> bool:
+def renew(reviewer: User, assignment_pk: int) -> bool:
     """Begin the lease anew while its person still works on it; whether the assignment was in hand."""
     until = timezone.now() + ReviewSettings.current().lease
     return bool(Assignment.objects.held_by(reviewer).filter(pk=assignment_pk).update(leased_until=until))
 
 
-def let_go(reviewer: User) -> None:
+def release(reviewer: User) -> None:
     """Give back what this person has in hand."""
     _free(Assignment.objects.held_by(reviewer))
 
 
-def left_for(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> Left:
+def unavailable_work(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> UnavailableWork:
     """What waits although this person gets nothing (two counts)."""
     waiting = Assignment.objects.in_lane(lane).open()
     in_hands = waiting.filter(reviewer__isnull=False, leased_until__gt=timezone.now()).count_to()
-    return Left(in_hands, max(waiting.count_to() - in_hands, 0))
+    return UnavailableWork(in_hands, max(waiting.count_to() - in_hands, 0))
 
 
 @transaction.atomic(durable=True)
-def look_again(reviewer: User) -> int:
+def reoffer_skipped(reviewer: User) -> int:
     """Offer this person again what they skipped and nobody else has answered. Returns how many assignments."""
     skipped = Assignment.objects.open().filter(skipped_by=reviewer).select_for_update(skip_locked=True)
     return Assignment.objects.filter(pk__in=list(skipped.values_list("pk", flat=True))).update(skipped_by=None)

@@ -29,28 +29,28 @@ NEIGHBOURS = 20
 """Of a ticket, by whose nearness it counts as typical."""
 
 
-def drawn(draw: float) -> float:
+def random_value(draw: float) -> float:
     """The value of a blind assignment, from a number in [0, 1): its place tells nothing, and lies among those of
     others.
     """
     return 0.5 * draw
 
 
-def audited(turn: int) -> float:
+def audit_value(turn: int) -> float:
     """The value of an audit, by its turn: the first comes first, for evidence is taken in the order of the draws. It
     tells nothing of what a model said.
     """
     return 0.5 * (1 - turn / 2**52)
 
 
-def value(signals: Signals) -> float:
+def review_value(signals: Signals) -> float:
     """In [0, 1]: half for doubt, 0.3 for models that disagree, 0.2 for a rare suggestion."""
     doubt = 1.0 if signals.confidence is None else 1.0 - signals.confidence
     rarity = 1.0 - min(signals.waiting_alike, RARE) / RARE
     return 0.5 * doubt + 0.3 * signals.disagreement + 0.2 * rarity
 
 
-def most_instructive(vectors: Floats, label_issues: Floats, closeness: Floats, first: int) -> list[int]:
+def most_informative_first(vectors: Floats, label_issues: Floats, closeness: Floats, first: int) -> list[int]:
     """The order in which answers teach most: what is typical of many, unlike what is labelled or comes before it, and
     in doubt. Near-duplicates of one that comes before go to the end.
 
@@ -91,7 +91,7 @@ def _typical(vectors: Floats) -> Floats:
     return np.clip(found, 0.0, 1.0)
 
 
-def merged(ordered: Sequence[int], drawn_ones: Sequence[int]) -> list[int]:
+def interleave(ordered: Sequence[int], drawn_ones: Sequence[int]) -> list[int]:
     """Two orders in one, each spread evenly over the whole, so that of every part people get the same share of each."""
     places = [((number + 0.5) / len(ordered), 0, one) for number, one in enumerate(ordered)]
     places += [((number + 0.5) / len(drawn_ones), 1, one) for number, one in enumerate(drawn_ones)]

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.workflow import audits, decision_records, routing
-from review.workflow.decision_records import NOTHING, Label
+from review.workflow.decision_records import NOTHING_PRESENTED, Label
 
 
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
@@ -19,10 +19,12 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
     taken back; what others said stays as it stands.
     """
     _take_back(ticket, by)
-    decision = decision_records.labelled(ticket, _assignment(ticket, by), by, label, NOTHING, key=uuid4())
-    decision_records.write_labels([decision])
+    decision = decision_records.build_label_decision(
+        ticket, _assignment(ticket, by), by, label, NOTHING_PRESENTED, key=uuid4()
+    )
+    decision_records.write_label_decisions([decision])
     routing.settle([decision])
-    audits.judge([ticket.pk])
+    audits.update_findings([ticket.pk])
     return decision
 
 
@@ -31,9 +33,11 @@ def _take_back(ticket: Ticket, by: User) -> None:
     assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
     standing = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
     undone = Decision.Verdict.UNDONE
-    decision_records.write(
+    decision_records.write_decisions(
         [
-            decision_records.decision(ticket, one.assignment, by, undone, NOTHING, key=uuid4(), undoes=one)
+            decision_records.build_decision(
+                ticket, one.assignment, by, undone, NOTHING_PRESENTED, key=uuid4(), undoes=one
+            )
             for one in standing
         ]
     )
@@ -46,7 +50,7 @@ def _assignment(ticket: Ticket, by: User) -> Assignment:
     assert last  # noqa: S101 - a ticket that people have settled has the assignment of whoever did
     return Assignment.objects.create(
         ticket=ticket,
-        number=routing.SEATS_A_ROUND * last.round + 1,
+        number=routing.ASSIGNMENTS_PER_ROUND * last.round + 1,
         round=last.round + 1,
         lane=Assignment.Lane.LEADS,
         state=Assignment.State.ANSWERED,

@@ -16,24 +16,24 @@ from review.models.assignment import AssignmentQuerySet
 from review.models.decision import SKIPPED_OR_ESCALATED
 from review.workflow import audits
 
-SEATS_A_ROUND = 3
+ASSIGNMENTS_PER_ROUND = 3
 """Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
-LABEL_SEATS = [Assignment.Purpose.REVIEW, Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
-BY_TWO = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
+LABELLING_PURPOSES = [Assignment.Purpose.REVIEW, Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
+TWO_PERSON_PURPOSES = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 """What two people may be asked for, who do not know of each other."""
 
 
 def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> None:
     """Settle the ticket, wait for the other of two labels, or have a lead choose between two that differ."""
-    if assignment.purpose not in BY_TWO or _is_word_of_a_lead(assignment, decision):
+    if assignment.purpose not in TWO_PERSON_PURPOSES or _is_word_of_a_lead(assignment, decision):
         settle([decision])
         return
-    others = Decision.objects.effective().labelled().filter(ticket=ticket, purpose__in=BY_TWO)
+    others = Decision.objects.effective().labelled().filter(ticket=ticket, purpose__in=TWO_PERSON_PURPOSES)
     others = others.filter(assignment__round=assignment.round)
     other = others.exclude(assignment=assignment).first()
     if other and not other.same_label(decision):
         _ask_a_lead(assignment)
-    elif other or (assignment.purpose == Assignment.Purpose.AUDIT and not audits.is_rejudged(ticket, decision)):
+    elif other or (assignment.purpose == Assignment.Purpose.AUDIT and not audits.needs_second_label(ticket, decision)):
         settle([decision])
     elif assignment.purpose == Assignment.Purpose.AUDIT:
         _ask_another(assignment)
@@ -55,11 +55,11 @@ def settle(decisions: Sequence[Decision]) -> None:
         )
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
         withdraw(Assignment.objects.open().filter(ticket__in=several))
-        audits.judge(several)
-    tell(EventKind.DECIDED, [decision.ticket_id for decision in decisions])
+        audits.update_findings(several)
+    announce(EventKind.DECIDED, [decision.ticket_id for decision in decisions])
 
 
-def tell(kind: EventKind, ticket_pks: Sequence[int]) -> None:
+def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell others where these tickets stand now (one query where nobody wants to know)."""
     if ticket_pks and events.listeners().exists():
         events.announce(kind, ticket_pks)
@@ -83,25 +83,25 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
     open_again = {"state": Assignment.State.OPEN, "reviewer": None, "leased_until": None}
     Assignment.objects.filter(pk__in=seen).update(**open_again, blind=False)
     Assignment.objects.filter(pk__in=unseen).update(**open_again)
-    if several := [assignment.ticket_id for assignment in assignments if assignment.purpose in BY_TWO]:
+    if several := [assignment.ticket_id for assignment in assignments if assignment.purpose in TWO_PERSON_PURPOSES]:
         withdraw(Assignment.objects.open().filter(ticket__in=several, purpose=Assignment.Purpose.ADJUDICATION))
-    ask_again(settled)
-    audits.judge([ticket_pk for ticket_pk in settled if ticket_pk in several])
-    tell(EventKind.REOPENED, settled)
+    return_to_review(settled)
+    audits.update_findings([ticket_pk for ticket_pk in settled if ticket_pk in several])
+    announce(EventKind.REOPENED, settled)
 
 
-def ask_again(ticket_pks: Sequence[int]) -> None:
+def return_to_review(ticket_pks: Sequence[int]) -> None:
     """People are asked for labels once more. What was revealed meanwhile stays so: a seal is not put back."""
     Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None)
     withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
-    withdrawn.filter(purpose__in=LABEL_SEATS).update(state=Assignment.State.OPEN)
+    withdrawn.filter(purpose__in=LABELLING_PURPOSES).update(state=Assignment.State.OPEN)
 
 
 def _ask_a_lead(assignment: Assignment) -> None:
     """Open the assignment of the one who chooses between two labels, as blind to the model as those who gave them."""
     _ask(
         assignment,
-        SEATS_A_ROUND * assignment.round,
+        ASSIGNMENTS_PER_ROUND * assignment.round,
         purpose=Assignment.Purpose.ADJUDICATION,
         lane=Assignment.Lane.LEADS,
     )
@@ -109,7 +109,12 @@ def _ask_a_lead(assignment: Assignment) -> None:
 
 def _ask_another(assignment: Assignment) -> None:
     """Open an assignment beside one that was answered, for somebody else who knows nothing of that."""
-    _ask(assignment, SEATS_A_ROUND * assignment.round - 1, purpose=assignment.purpose, lane=Assignment.Lane.AGENTS)
+    _ask(
+        assignment,
+        ASSIGNMENTS_PER_ROUND * assignment.round - 1,
+        purpose=assignment.purpose,
+        lane=Assignment.Lane.AGENTS,
+    )
 
 
 _OF_THE_ASKING = ["round", "share", "excluded_reviewer_id", "due_at", "value", "group_id", "received_at", "language"]
@@ -121,7 +126,7 @@ def _ask(assignment: Assignment, number: int, **kind: Any) -> None:
     Assignment.objects.update_or_create(ticket_id=assignment.ticket_id, number=number, defaults=like | kind | free)
 
 
-def offer(ticket: Ticket) -> None:
+def route_free_assignments(ticket: Ticket) -> None:
     """Say of each open assignment in nobody's hands to whom it goes, by what stands: not to the latest person who
     skipped the ticket, and to a lead once it was escalated or two people were not the right ones.
     """

@@ -15,7 +15,7 @@ MOST = 1_000
 """Counting stops here, and paging with it: the cost is the same however many wait."""
 
 
-class InOrder:
+class ChainedQuerysets:
     """Querysets one after the other, sliced as one: each walks along its own index, so that no page sorts the queue."""
 
     def __init__(self, *parts: AssignmentQuerySet) -> None:
@@ -45,19 +45,19 @@ class QueuePaginator(Paginator):
         super().__init__(rows, PAGE)
 
 
-def by_arrival(assignments: AssignmentQuerySet, *, descending: bool) -> InOrder:
+def by_arrival(assignments: AssignmentQuerySet, *, descending: bool) -> ChainedQuerysets:
     """By when they came in."""
-    return InOrder(assignments.order_by(*(("-received_at", "-id") if descending else ("received_at", "id"))))
+    return ChainedQuerysets(assignments.order_by(*(("-received_at", "-id") if descending else ("received_at", "id"))))
 
 
-def by_priority(assignments: AssignmentQuerySet, soon: datetime) -> InOrder:
+def by_priority(assignments: AssignmentQuerySet, soon: datetime) -> ChainedQuerysets:
     """The order of work: what is due by `soon`, the most urgent first, then what is worth most."""
     urgent, others = assignments.filter(due_at__lte=soon), assignments.exclude(due_at__lte=soon)
-    return InOrder(urgent.order_by("due_at", "id"), others.order_by("-value", "id"))
+    return ChainedQuerysets(urgent.order_by("due_at", "id"), others.order_by("-value", "id"))
 
 
-def by_confidence(assignments: AssignmentQuerySet, *, descending: bool) -> InOrder:
+def by_confidence(assignments: AssignmentQuerySet, *, descending: bool) -> ChainedQuerysets:
     """By the model's confidence; assignments without one come last, those worth most first."""
     known = assignments.filter(confidence__gte=0)
     order = ("-confidence", "-id") if descending else ("confidence", "id")
-    return InOrder(known.order_by(*order), assignments.filter(confidence=None).order_by("-value", "id"))
+    return ChainedQuerysets(known.order_by(*order), assignments.filter(confidence=None).order_by("-value", "id"))

@@ -40,7 +40,7 @@ KINDS: dict[str, tuple[Promise, Q]] = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Entry:
+class DecisionEntry:
     """One decision, without what its person is not to learn yet. `key` names the undoing that its form asks for."""
 
     decision: Decision
@@ -53,14 +53,14 @@ class Entry:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class DecisionPage:
     """`next_before` is the key to go on before; None at the end."""
 
-    entries: list[Entry]
+    entries: list[DecisionEntry]
     next_before: int | None
 
     @classmethod
-    def of(cls, reviewer: User, *, kind: str = "", before: str = "") -> Record:
+    def load(cls, reviewer: User, *, kind: str = "", before: str = "") -> DecisionPage:
         """The decisions of this kind whose key is below `before`; what is neither means all, and the first page."""
         everything = Decision.objects.by(reviewer).order_by("-pk")
         if before.isdecimal() and len(before) < 19:
@@ -82,7 +82,7 @@ def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
     return list(rows.annotate(beginning=beginning, undone=Q(undone_by__isnull=False))[:most])
 
 
-def _entries(rows: Sequence[Any]) -> list[Entry]:
+def _entries(rows: Sequence[Any]) -> list[DecisionEntry]:
     """With a lead's word where it differs from a label that stands (one query)."""
     doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
     words = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
@@ -90,10 +90,10 @@ def _entries(rows: Sequence[Any]) -> list[Entry]:
     return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
 
 
-def _entry(row: Any, word: Decision | None) -> Entry:
+def _entry(row: Any, word: Decision | None) -> DecisionEntry:
     overruled = word and row.category_id and not row.undone and not row.same_label(word)
     untold = row.category_id and (row.blind or row.ticket.sealed)
-    return Entry(
+    return DecisionEntry(
         decision=row,
         excerpt=excerpt(row.beginning, EXCERPT),
         said=_("labelled") if untold else str(row.get_verdict_display()),

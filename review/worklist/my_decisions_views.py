@@ -11,12 +11,12 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from review.http import HtmxHttpRequest, key_of
+from review.http import HtmxHttpRequest, answer_key
 from review.models import Assignment, Decision
 from review.screen import submit
 from review.screen.views import PAGES, lane_for
 from review.worklist import my_decisions
-from review.worklist.my_decisions import Record
+from review.worklist.my_decisions import DecisionPage
 
 reviews = permission_required("review.add_decision", raise_exception=True)
 
@@ -24,10 +24,10 @@ reviews = permission_required("review.add_decision", raise_exception=True)
 @never_cache
 @require_GET
 @reviews
-def mine(request: HtmxHttpRequest) -> HttpResponse:
+def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     context = {
-        "record": Record.of(request.user, kind=kind, before=request.GET.get("before", "")),
+        "record": DecisionPage.load(request.user, kind=kind, before=request.GET.get("before", "")),
         "tabs": [("", _("All")), *((name, label) for name, (label, _wanted) in my_decisions.KINDS.items())],
         "kind": kind,
     }
@@ -39,10 +39,10 @@ def mine(request: HtmxHttpRequest) -> HttpResponse:
 def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Undo this one decision, whatever was decided with it, and go on with its ticket; or say why not."""
     decision = get_object_or_404(Decision.objects.by(request.user), pk=pk)
-    outcome = submit.undo(decision, request.user, key_of(request), alone=True)
+    outcome = submit.undo(decision, request.user, answer_key(request), single=True)
     if not outcome.done:
         messages.error(request, outcome.text)
-        return redirect(reverse("review:mine", query=request.GET))
+        return redirect(reverse("review:my_decisions", query=request.GET))
     messages.success(request, outcome.text)
     return redirect(
         PAGES[lane_for(request, Assignment.objects.values_list("lane", flat=True).get(pk=decision.assignment_id))]

@@ -21,9 +21,9 @@ from review.models import Assignment, ReviewSettings
 from review.models.assignment import AssignmentQuerySet
 from review.screen import bulk
 from review.workflow.excerpts import excerpt_of, with_excerpts
-from review.worklist.listing import InOrder, by_arrival, by_confidence, by_priority
+from review.worklist.listing import ChainedQuerysets, by_arrival, by_confidence, by_priority
 
-Ordered = tuple[InOrder, bool]
+Ordered = tuple[ChainedQuerysets, bool]
 
 
 class ActionColumn(Column):
@@ -90,7 +90,7 @@ class AssignmentTable(django_tables2.Table):
         return by_arrival(self.assignments, descending=not descending), True
 
     def render_select(self, value: int, record: Assignment) -> SafeString | str:
-        if bulk.hindrance(record, self.reviewer, self.now):
+        if bulk.exclusion_for(record, self.reviewer, self.now):
             return ""
         return format_html(
             '<input type="hidden" name="shown" value="{0}"><input type="checkbox" name="assignment" value="{0}" '

@@ -36,7 +36,7 @@ UNDO = "undo"
 @require_GET
 @reviews
 def queue(request: HtmxHttpRequest) -> HttpResponse:
-    if selection := form_recovery.take(request, "review:accept"):
+    if selection := form_recovery.take(request, "review:bulk_accept"):
         return _preview(request, selection)
     filters = AssignmentFilter(request)
     table = AssignmentTable(filters.qs, request.user, filters.category_names)
@@ -47,14 +47,18 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
             render(request, "review/worklist/_queue_table.html", context | {"swapped": True}),
             _queue_url(_stated(request.GET)),
         )
-    context |= {"undoable": _undoable(request), "undo_key": uuid4(), "incidents": incidents.now_waiting(request.user)}
+    context |= {
+        "undoable": _undoable(request),
+        "undo_key": uuid4(),
+        "incidents": incidents.waiting_incidents(request.user),
+    }
     return render(request, "review/worklist/queue.html", context)
 
 
 @form_recovery.keeps_input("review:queue")
 @require_POST
 @reviews
-def accept(request: HtmxHttpRequest) -> HttpResponse:
+def bulk_accept(request: HtmxHttpRequest) -> HttpResponse:
     """Show what would become of the selection, or do it where that was confirmed."""
     if "confirmed" not in request.POST:
         return _preview(request, request.POST)
@@ -75,7 +79,7 @@ def _preview(request: HtmxHttpRequest, selection: QueryDict) -> HttpResponse:
 
 
 def _selected(selection: QueryDict) -> list[Assignment]:
-    return bulk.chosen(selection.getlist("shown" if "all" in selection else "assignment"))
+    return bulk.selected_assignments(selection.getlist("shown" if "all" in selection else "assignment"))
 
 
 def _back(selection: QueryDict) -> QueryDict:

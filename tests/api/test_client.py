@@ -85,7 +85,7 @@ def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, ke
     configure_review()
     (assignment,) = hold(make_ticket())
     runs.load_built_in()
-    snapshots.take()
+    snapshots.create_snapshot()
     page = (ROOT / "docs" / "api.md").read_text()
     blocks = re.findall(r"```sh\n(.*?)```", page, re.DOTALL)
     given = (

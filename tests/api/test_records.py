@@ -85,7 +85,7 @@ def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead_api
 
 def test_a_run_is_started_and_its_figures_are_read(lead_api: Caller) -> None:
     runs.load_built_in()
-    digest, models = snapshots.take().digest, [LanguageModel.objects.zero_shot().pk]
+    digest, models = snapshots.create_snapshot().digest, [LanguageModel.objects.zero_shot().pk]
     started = lead_api.post("/benchmark/runs", {"models": models, "snapshot": digest[:12]})
     assert started.status_code == 202
     run = Run.objects.get()
@@ -112,7 +112,7 @@ def test_without_labels_there_is_nothing_to_run_on(lead_api: Caller) -> None:
 @pytest.mark.usefixtures("without_pyarrow")
 def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead_api: Caller) -> None:
     make_gold("My invoice is wrong.")
-    address = f"/datasets/{snapshots.take().short}/export"
+    address = f"/datasets/{snapshots.create_snapshot().short}/export"
     told = problem(lead_api.get(address, format="parquet"), 422, "missing-package")
     assert "pip install pyarrow" in told["detail"]
     assert lead_api.get(address, format="csv").getvalue()
@@ -120,7 +120,7 @@ def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead_api: Cal
 
 def test_a_snapshot_is_listed_described_and_streamed(lead_api: Caller) -> None:
     make_gold("Write to jo@example.org about my invoice.")
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     (listed,) = lead_api.get("/datasets").json()["items"]
     assert (listed["digest"], listed["labels"]) == (snapshot.digest, 1)
     manifest = lead_api.get(f"/datasets/{snapshot.short}").json()

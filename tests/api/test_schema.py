@@ -43,7 +43,7 @@ def key(catalogue: None, admin: User) -> str:
     configure_review()
     hold(make_ticket())
     make_gold()
-    snapshots.take()
+    snapshots.create_snapshot()
     return caller(admin, per_minute=0).shown
 
 

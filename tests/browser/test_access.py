@@ -29,7 +29,7 @@ HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
 def settle(ticket: Ticket, reviewer: User) -> Decision:
     """As if decided at the screen, with a suggestion of the model in sight."""
     (assignment,) = Assignment.objects.open().filter(ticket=ticket)
-    return decisions.decide(assignment, reviewer, decisions.label_of(assignment), key=uuid4())
+    return decisions.decide(assignment, reviewer, decisions.label_from(assignment), key=uuid4())
 
 
 def benchmark_runs() -> tuple[Run, Run]:
@@ -37,7 +37,7 @@ def benchmark_runs() -> tuple[Run, Run]:
     runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
     entries = [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force())]
-    first, second = (runs.start(snapshots.take(), entries) for _time in range(2))
+    first, second = (runs.start(snapshots.create_snapshot(), entries) for _time in range(2))
     execution.work_off(first.pk)
     return first, second
 
@@ -79,11 +79,11 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "screen": "/review/",
         "similar": f"/review/similar/{hostile.pk}/",
         "queue": "/review/queue/",
-        "my decisions": "/review/mine/",
+        "my decisions": "/review/my-decisions/",
         "specialist": "/review/specialist/",
         "doubtful labels": "/review/label-issues/",
         "lead": "/review/lead/",
-        "lead's screen": "/review/lead/work/",
+        "lead's screen": "/review/lead/screen/",
         "preferences": "/review/preferences/",
         "benchmark": "/review/benchmark/",
         "run": ended.get_absolute_url(),

@@ -93,7 +93,9 @@ def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
     draft = drafts.begin("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
-    run = runs.start(snapshots.take(), draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()]))
+    run = runs.start(
+        snapshots.create_snapshot(), draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
+    )
     execution.work_off(run.pk)
     return run
 
@@ -136,7 +138,7 @@ def test_no_page_of_the_app_is_complained_of(furnished: None, office: Page, cons
     topic, new = make_topic(), emerging_topics.draft_of(DraftLabel(name="Insurance"), User.objects.get(username="ada"))
     ones: dict[str, list[object]] = {
         "classifier:ticket": [Ticket.objects.last().pk],
-        "review:alike": [Decision.objects.get().pk],
+        "review:duplicates": [Decision.objects.get().pk],
         "review:similar": [assignment.pk],
         "review:label_issue": [make_label_issue(make_gold(), "Account").pk],
         "review:topic": [topic.pk],

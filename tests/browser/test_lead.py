@@ -75,12 +75,12 @@ def test_an_agent_thinks_again(agent_page: Page, ana: User) -> None:
     expect(agent_page.get_by_text("is back in your hands")).to_be_visible()
     expect(agent_page.locator("#card .text")).to_contain_text("Where is my refund?")
     expect(agent_page.locator(".accept")).to_be_visible()
-    agent_page.goto("/review/mine/?kind=undone")
+    agent_page.goto("/review/my-decisions/?kind=undone")
     expect(agent_page.get_by_role("listitem")).to_have_count(1)
     assert Assignment.objects.get(state="open").reviewer == ana
 
 
-@pytest.mark.parametrize("address", ["/review/lead/", "/review/mine/"])
+@pytest.mark.parametrize("address", ["/review/lead/", "/review/my-decisions/"])
 def test_hostile_text_moves_nothing_out_of_the_page(lead_page: Page, lea: User, ana: User, address: str) -> None:
     escalate(hold(make_ticket(HOSTILE))[0], lea)
     answer(hold(make_ticket(HOSTILE))[0], lea, note=HOSTILE)

@@ -175,7 +175,7 @@ def check(page: Page, where: str) -> list[str]:
 @pytest.mark.usefixtures("waiting")
 def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) -> None:
     hostile, taken = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
-    leases.take(ben, taken.ticket)
+    leases.lease_ticket(ben, taken.ticket)
     found = []
     for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):
         agent_page.goto(f"/review/queue/{query}")
@@ -185,7 +185,7 @@ def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) 
     found += check(agent_page, "several groups")
     agent_page.goto("/review/queue/?sort=confidence")
     # Somebody else takes it after it was shown here.
-    leases.take(ben, Assignment.objects.get(ticket__text=REFUNDS[0]).ticket)
+    leases.lease_ticket(ben, Assignment.objects.get(ticket__text=REFUNDS[0]).ticket)
     for text in ("<script>alert(2)</script>", REFUNDS[0]):
         rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
     agent_page.get_by_role("button", name="Accept the selected").click()

@@ -15,7 +15,7 @@ from tests.factories import PASSWORD, configure_review, hold, make_ticket
 pytestmark = pytest.mark.browser
 
 DECIDE = "**/review/decide/"
-KEEP = "**/review/keep/"
+RENEW_LEASE = "**/review/renew-lease/"
 UNDO = "**/review/undo/"
 SIMILAR = "**/review/similar/**"
 
@@ -235,13 +235,13 @@ def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_settings: Pa
     review_settings.on("request", lambda request: kept.append(request) if request.url.endswith("/keep/") else None)
     start(review_settings)
     review_settings.keyboard.press("n")
-    with review_settings.expect_response(KEEP) as answered:
+    with review_settings.expect_response(RENEW_LEASE) as answered:
         review_settings.clock.run_for(61_000)
     assert answered.value.status == 204
     review_settings.clock.run_for(180_000)
     assert len(kept) == 1
     review_settings.mouse.move(200, 200)
-    with review_settings.expect_response(KEEP):
+    with review_settings.expect_response(RENEW_LEASE):
         review_settings.clock.run_for(60_000)
 
 

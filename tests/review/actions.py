@@ -24,18 +24,18 @@ def label(category: str = "Billing", sentiment: str = "Neutral") -> Label:
 
 
 def answer(assignment: Assignment | None, person: User, *of_label: str, **values: Any) -> Decision:
-    return decisions.decide(_there(assignment), person, label(*of_label), **{"key": uuid4()} | values)
+    return decisions.decide(_existing(assignment), person, label(*of_label), **{"key": uuid4()} | values)
 
 
 def skip(assignment: Assignment | None, person: User, **values: Any) -> Decision:
-    return decisions.skip(_there(assignment), person, SkipReason.UNCLEAR, **{"key": uuid4()} | values)
+    return decisions.skip(_existing(assignment), person, SkipReason.UNCLEAR, **{"key": uuid4()} | values)
 
 
 def escalate(assignment: Assignment | None, person: User, **values: Any) -> Decision:
-    return decisions.escalate(_there(assignment), person, note="Is this a threat?", **{"key": uuid4()} | values)
+    return decisions.escalate(_existing(assignment), person, note="Is this a threat?", **{"key": uuid4()} | values)
 
 
-def _there(assignment: Assignment | None) -> Assignment:
+def _existing(assignment: Assignment | None) -> Assignment:
     assert assignment, "there is nothing to answer"
     return assignment
 
@@ -55,9 +55,9 @@ def ask_models_again(*tickets: Ticket) -> None:
     label_changes.classify_again(Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]))
 
 
-def now(assignment: Assignment | None) -> Assignment:
+def reload(assignment: Assignment | None) -> Assignment:
     """The assignment as it stands."""
-    return Assignment.objects.select_related("ticket").get(pk=_there(assignment).pk)
+    return Assignment.objects.select_related("ticket").get(pk=_existing(assignment).pk)
 
 
 def state(ticket: Ticket) -> str:
@@ -66,7 +66,7 @@ def state(ticket: Ticket) -> str:
 
 def abandon(*assignments: Assignment | None) -> None:
     """As if the leases had run out."""
-    Assignment.objects.filter(pk__in=[_there(assignment).pk for assignment in assignments]).update(
+    Assignment.objects.filter(pk__in=[_existing(assignment).pk for assignment in assignments]).update(
         leased_until=timezone.now() - timedelta(seconds=1)
     )
 
@@ -112,7 +112,7 @@ def assert_consistent() -> None:
 def _assert_settled_or_asked(ticket: Ticket) -> None:
     states = Counter(assignment.state for assignment in ticket.assignments.all())
     if ticket.state == Ticket.State.SETTLED:
-        standing = decisions.standing_of(ticket)
+        standing = decisions.final_decision(ticket)
         assert states["open"] == 0, f"{ticket} is settled and still asked about"
         assert standing, f"{ticket} is settled by nobody"
         assert (standing.category_id, standing.sentiment_id) == (ticket.category_id, ticket.sentiment_id)

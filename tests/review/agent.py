@@ -18,7 +18,7 @@ def work(name: str, *, hold: bool) -> None:
     from tests.review.actions import answer
 
     person = User.objects.get(username=name)
-    while assignment := leases.next_for(person):
+    while assignment := leases.lease_next(person):
         print(assignment.pk, flush=True)
         if hold:
             time.sleep(600)

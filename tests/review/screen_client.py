@@ -7,8 +7,8 @@ from django.urls import reverse
 
 from classifier.models import Category
 
-SCREEN, WORK = reverse("review:screen"), reverse("review:work")
-DECIDE, UNDO, KEEP = reverse("review:decide"), reverse("review:undo"), reverse("review:keep")
+SCREEN, WORK = reverse("review:screen"), reverse("review:lead_screen")
+DECIDE, UNDO, RENEW_LEASE = reverse("review:decide"), reverse("review:undo"), reverse("review:renew_lease")
 HTMX = {"HX-Request": "true"}
 
 

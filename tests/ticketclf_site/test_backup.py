@@ -98,7 +98,7 @@ def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -
     configure_review()
     assignments = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
     answer(assignments[0], ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert (GoldLabel.objects.filter(ticket__isnull=False).count(), Decision.objects.count()) == (1, 1)
     return rows()
 

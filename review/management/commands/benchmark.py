@@ -145,8 +145,8 @@ class Command(BaseCommand):
 
     def _snapshot(self, digest: str | None) -> Snapshot:
         try:
-            return Snapshot.objects.get(digest__startswith=digest) if digest else snapshots.take()
-        except snapshots.NothingToKeep as error:
+            return Snapshot.objects.get(digest__startswith=digest) if digest else snapshots.create_snapshot()
+        except snapshots.EmptySnapshot as error:
             message = "There is no item to compare on; `manage.py setup` loads the built-in ones."
             raise CommandError(message) from error
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:

@@ -15,7 +15,7 @@ from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest
 from review.datasets.writing import passes_through, written
 from review.gold import snapshots
-from review.gold.snapshots import ALL, Filters
+from review.gold.snapshots import NO_FILTERS, SnapshotFilters
 from review.models import GoldLabel, Side, Snapshot
 
 _CARRIES_ITS_MANIFEST = {"hf"}
@@ -92,7 +92,7 @@ class Command(BaseCommand):
 
     def _snapshot(self, options: dict[str, Any]) -> Snapshot:
         filters = self._filters(options)
-        if options["snapshot"] and filters != ALL:
+        if options["snapshot"] and filters != NO_FILTERS:
             narrows = ", ".join(filters.told())
             raise CommandError(
                 f"A snapshot is written as it was taken, and cannot be narrowed ({narrows}): "
@@ -101,16 +101,16 @@ class Command(BaseCommand):
         try:
             if options["snapshot"]:
                 return Snapshot.objects.get(digest__startswith=options["snapshot"])
-            return snapshots.take(filters)
+            return snapshots.create_snapshot(filters)
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
             raise CommandError(f"There is not one snapshot whose digest begins with {options['snapshot']}.") from error
-        except snapshots.NothingToKeep as error:
+        except snapshots.EmptySnapshot as error:
             raise CommandError("No label that people settled on is of this kind; nothing was written.") from error
         except EmptyTaxonomy as error:
             raise CommandError(str(error)) from error
 
-    def _filters(self, options: dict[str, Any]) -> Filters:
-        return Filters(
+    def _filters(self, options: dict[str, Any]) -> SnapshotFilters:
+        return SnapshotFilters(
             sides=(options["side"],) if options["side"] else tuple(Side.values),
             corrected=options["corrected"],
             since=options["since"],

@@ -92,8 +92,8 @@ def settled(person: User) -> Ticket:
     Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
     (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
     answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
-    gold_labels.gather()
-    snapshot = snapshots.take()
+    gold_labels.collect_from_decisions()
+    snapshot = snapshots.create_snapshot()
     run = Run.objects.create(snapshot=snapshot, items_count=1)
     contender = Contender.objects.create(run=run, **said)
     item = snapshot.items.get(gold__ticket=ticket)
@@ -155,7 +155,7 @@ def test_nothing_of_a_person_is_left_in_any_table(catalogue: None, ana: User) ->
     assert not Ticket.objects.filter(pk=waiting.pk).exists()
     others.refresh_from_db()
     assert others.text == "Mine is well."
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get(ticket=ticket).state == GoldLabel.State.RETIRED
     with pytest.raises(CommandError, match="no such ticket"):
         told("--customer", CUSTOMER)
@@ -193,7 +193,7 @@ def test_a_copy_that_people_were_asked_about_goes_too(catalogue: None, ana: User
     configure_review(benchmark_share=1.0)
     label = GoldLabel(text=TEXT, digest=text_digest(TEXT), category=Category.objects.get(name="Billing"))
     label.sentiment_id, label.origin = make_example("Any text.").sentiment_id, GoldLabel.Origin.IMPORT
-    gold_labels.place([label])
+    gold_labels.add_gold_labels([label])
     disputes.dispute(label, lea)
     ticket = make_ticket(TEXT, customer=CUSTOMER)
     told("--ticket", str(ticket.pk))
@@ -225,7 +225,7 @@ def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_w
     judged, awaited = open_audits(arrive(SURE, SURE))
     audit(ana, [judged])
     erasure.erase(Ticket.objects.filter(pk__in=[judged.ticket_id, awaited.ticket_id]))
-    audits.judge([judged.ticket_id])
+    audits.update_findings([judged.ticket_id])
     (assignment,) = open_audits()
     audit(ana, [assignment])
     found = dict(Audit.objects.values_list("ticket", "category_right"))

@@ -14,7 +14,7 @@ from django.utils import timezone
 from classifier.models import Category, Sentiment, Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
-from review.workflow.decision_records import Label, Shown
+from review.workflow.decision_records import Label, Presented
 from tests.factories import configure_review, hold, make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
@@ -120,7 +120,7 @@ def test_a_seal_is_broken_once_everybody_has_answered(agent_client: Client, ben:
 def test_history_tells_who_decided_what_and_why(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
-    shown = Shown(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
+    shown = Presented(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
     decisions.skip(assignment, ana, SkipReason.LANGUAGE, key=uuid4(), shown=shown)
     decisions.escalate(assignment, ben, note="<b>Legal</b> should\nlook.", key=uuid4(), shown=shown)
     decided(assignment, lea, "Account", shown=shown)

@@ -49,8 +49,8 @@ def hold_out(number: int, **values: Any) -> Snapshot:
                 **values,
             )
         )
-    gold_labels.place(fresh)
-    return snapshots.take()
+    gold_labels.add_gold_labels(fresh)
+    return snapshots.create_snapshot()
 
 
 def _sentiment(name: str) -> Any:
@@ -173,10 +173,10 @@ def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
 def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
     configure_review(benchmark_share=0)
     runs.load_built_in()
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     with pytest.raises(NothingToRun, match="at least one model"):
         runs.start(snapshot, [])
-    training_only = snapshots.take(snapshots.Filters(sides=(Side.BENCHMARK,)))
+    training_only = snapshots.create_snapshot(snapshots.SnapshotFilters(sides=(Side.BENCHMARK,)))
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="benchmark side"):
         runs.start(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force())])

@@ -122,8 +122,8 @@ def one_more() -> Snapshot:
     """What is held out now, with one more label."""
     text = "One that came later: the lift is stuck between two floors."
     values = {"category": Category.objects.earliest("pk"), "sentiment": Sentiment.objects.earliest("pk")}
-    gold_labels.place([GoldLabel(text=text, digest=GoldLabel.digest_of(text), origin="import", **values)])
-    return snapshots.take()
+    gold_labels.add_gold_labels([GoldLabel(text=text, digest=GoldLabel.digest_of(text), origin="import", **values)])
+    return snapshots.create_snapshot()
 
 
 # Starting one

@@ -56,8 +56,8 @@ def snapshot(catalogue: None) -> Snapshot:
         )
         for text, (category, _before, _after) in TEXTS.items()
     ]
-    gold_labels.place(labels, {label.digest: Side.BENCHMARK for label in labels})
-    return snapshots.take()
+    gold_labels.add_gold_labels(labels, {label.digest: Side.BENCHMARK for label in labels})
+    return snapshots.create_snapshot()
 
 
 @pytest.fixture

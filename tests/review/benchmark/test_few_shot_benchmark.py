@@ -50,7 +50,7 @@ def publish() -> None:
 
 def place(side: Side, numbers: Sequence[int]) -> None:
     fresh = labels([message(number) for number in numbers])
-    gold_labels.place(fresh, {label.digest: side for label in fresh})
+    gold_labels.add_gold_labels(fresh, {label.digest: side for label in fresh})
 
 
 @pytest.fixture
@@ -60,7 +60,7 @@ def snapshot(catalogue: None) -> Snapshot:
     place(Side.BENCHMARK, range(4))
     place(Side.TRAINING, range(10, 18))
     publish()
-    return snapshots.take()
+    return snapshots.create_snapshot()
 
 
 def worked_off(snapshot: Snapshot, entries: Sequence[Entry]) -> Run:
@@ -90,7 +90,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
         GoldLabel.objects.all().delete()
         texts = list(dict.fromkeys(_changed(message(seed), changes, upper) for seed, changes, upper in arrivals))
         for start in range(0, len(texts), batch):
-            gold_labels.place(labels(texts[start : start + batch]))
+            gold_labels.add_gold_labels(labels(texts[start : start + batch]))
         publish()
         held_out = [minhash.shingles(label.text) for label in GoldLabel.objects.all() if label.side == Side.BENCHMARK]
         taught = sum(label.side == Side.TRAINING for label in GoldLabel.objects.all())
@@ -98,7 +98,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
             shown = [minhash.shingles(one["ticket"]) for one in request.solved]
             assert len(shown) >= min(3, taught - 1), "or there would be nothing to give away"
             for one in shown:
-                assert all(minhash.similarity(one, other) < minhash.ALIKE for other in held_out)
+                assert all(minhash.similarity(one, other) < minhash.MIN_SIMILARITY for other in held_out)
 
     def asked(self, texts: list[str]) -> list[Request]:
         with OpenAIServer() as server:
@@ -125,7 +125,9 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
     version = ContractVersion.objects.in_force()
     with OpenAIServer(shown_helps) as server:
         language_model = make_language_model(server, name="m", family="a")
-        run = worked_off(snapshots.take(), [Entry(language_model, version), Entry(language_model, version, examples=3)])
+        run = worked_off(
+            snapshots.create_snapshot(), [Entry(language_model, version), Entry(language_model, version, examples=3)]
+        )
     without, beside = run.contenders.order_by("pk")
     assert (str(without), str(beside)) == ("m", "m (3 solved tickets)")
     assert (without.examples, beside.examples) == (0, 3)

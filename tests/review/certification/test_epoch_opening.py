@@ -13,7 +13,7 @@ from classifier.taxonomy import label_changes
 from review.certification import cycle, epoch_opening
 from review.models import AccuracyTarget, Audit, CarriedAudit, Certificate, Ledger
 from review.workflow import audits
-from review.workflow.audits import is_or_lies_below
+from review.workflow.audits import is_same_or_below
 from tests.review.certification.auditing import (
     ENOUGH,
     SPREAD,
@@ -120,6 +120,6 @@ def test_a_finer_answer_than_the_expected_one_is_right() -> None:
     parent = Category.objects.get(name="Billing")
     child = Category.objects.create(name="Refunds", parent=parent, position=90)
     parents = dict(Category.objects.values_list("pk", "parent"))
-    assert is_or_lies_below(child.pk, parent.pk, parents)
-    assert not is_or_lies_below(parent.pk, child.pk, parents)
-    assert not is_or_lies_below(parent.pk, None, parents)
+    assert is_same_or_below(child.pk, parent.pk, parents)
+    assert not is_same_or_below(parent.pk, child.pk, parents)
+    assert not is_same_or_below(parent.pk, None, parents)

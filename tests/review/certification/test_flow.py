@@ -104,7 +104,7 @@ def test_what_somebody_has_begun_to_audit_stays_an_audit(ana: User, ben: User) -
     make_grid()
     early = arrive(*[SURE] * ENOUGH)
     begun, skipped = arrive(*[SURE] * 2)
-    leases.take(ben, begun)
+    leases.lease_ticket(ben, begun)
     skip(open_audits([skipped])[0], ana)
     audit(ana, open_audits(early))
     cycle.run_certification()
@@ -124,7 +124,7 @@ def test_an_audit_that_is_corrected_can_take_the_certificate_away(ana: User, lea
     certificate = Certificate.objects.get()
     for ticket in tickets[:10]:
         with transaction.atomic():
-            relabel(decision_records.locked(ticket.pk), lea, label("Account"))
+            relabel(decision_records.lock_ticket(ticket.pk), lea, label("Account"))
     cycle.run_certification()
     certificate.refresh_from_db()
     assert certificate.ended_by == Certificate.End.CORRECTED

@@ -19,7 +19,7 @@ from review.models import Assignment, Audit, Certificate, Decision, DuplicateGro
 from review.specialist import published_examples
 from review.workflow import audits
 from review.workflow.audits import EDITED, SEEN
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 from tests.factories import configure_review, make_prediction, make_ticket, make_verdict
 from tests.review.actions import answer, escalate, skip, undo
 from tests.review.certification.auditing import (
@@ -152,7 +152,7 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     gate.conclude(epoch, gate.weigh(epoch, [Labelled(ticket, first)], epoch.contract.restored()), {})
     shown.refresh_from_db()
     assert (shown.purpose, shown.blind) == (Assignment.Purpose.AUDIT, True)
-    answer(shown, ana, first.category.name, first.sentiment.name, shown=Shown(prediction=first))
+    answer(shown, ana, first.category.name, first.sentiment.name, shown=Presented(prediction=first))
     assert not Decision.objects.get().blind
     found = Audit.objects.get(ticket=ticket)
     assert (found.category_right, found.flaw) == (False, SEEN)
@@ -175,7 +175,7 @@ def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
     configure_review(benchmark_share=0)
     tickets = arrive(*[SURE] * 40)
     audit(ana, open_audits(tickets))
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     published_examples.publish()
     kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     learned = set(Example.objects.values_list("ticket", flat=True))

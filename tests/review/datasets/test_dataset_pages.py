@@ -16,7 +16,7 @@ from review.benchmark import runs
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
 from review.gold import gold_labels, snapshots
-from review.gold.snapshots import Filters
+from review.gold.snapshots import SnapshotFilters
 from review.models import Assignment, GoldLabel, Snapshot
 from tests.factories import hold, make_ticket
 from tests.review.actions import answer
@@ -71,7 +71,7 @@ def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead_client: Clie
 
 @pytest.mark.usefixtures("decided", "without_pyarrow")
 def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_formats(lead_client: Client) -> None:
-    url = reverse("review:download", args=[snapshots.take().short])
+    url = reverse("review:download", args=[snapshots.create_snapshot().short])
     refused = lead_client.get(url, {"format": "hf"})
     assert refused.status_code == 422
     assert "Hugging Face dataset needs the package pyarrow: run “make data”" in refused.content.decode()
@@ -83,7 +83,7 @@ def test_without_pyarrow_the_page_says_what_to_install_and_gives_the_other_forma
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("format", FORMATS)
 def test_every_format_can_be_fetched(lead_client: Client, format: str) -> None:
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     url = reverse("review:download", args=[snapshot.short])
     response: Any = lead_client.get(url, {"format": format, "masked": "on", "licence": "MIT"})
     assert response.headers["Content-Disposition"].startswith(f'attachment; filename="ticketclf-{snapshot.short}.')
@@ -93,7 +93,7 @@ def test_every_format_can_be_fetched(lead_client: Client, format: str) -> None:
 
 @pytest.mark.usefixtures("decided")
 def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead_client: Client) -> None:
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     assert lead_client.get(reverse("review:download", args=[snapshot.short]), {"format": "xls"}).status_code == 422
     response: Any = lead_client.get(reverse("review:manifest", args=[snapshot.short]), {"licence": "MIT"})
     assert json.loads(content(response))["licence"] == "MIT"
@@ -103,7 +103,7 @@ def test_an_unknown_format_is_refused_and_the_manifest_can_be_had_alone(lead_cli
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("page", ["snapshot", "download", "manifest", "labelling_config"])
 def test_an_address_that_names_no_single_snapshot_is_not_found(lead_client: Client, page: str) -> None:
-    snapshot, other = snapshots.take(), snapshots.take(Filters(until=date(2100, 1, 1)))
+    snapshot, other = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(until=date(2100, 1, 1)))
     Snapshot.objects.filter(pk=other.pk).update(digest=snapshot.short + "0" * 52)
     for digest in (snapshot.digest[:1], snapshot.short):
         assert lead_client.get(reverse(f"review:{page}", args=[digest]), {"format": "jsonl"}).status_code == 404
@@ -112,7 +112,7 @@ def test_an_address_that_names_no_single_snapshot_is_not_found(lead_client: Clie
 
 @pytest.mark.usefixtures("decided")
 def test_the_labelling_interface_can_be_had_from_the_page(lead_client: Client) -> None:
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     url = reverse("review:labelling_config", args=[snapshot.short])
     assert f'href="{url}"' in lead_client.get(snapshot.get_absolute_url()).content.decode()
     response: Any = lead_client.get(url)
@@ -123,7 +123,7 @@ def test_the_labelling_interface_can_be_had_from_the_page(lead_client: Client) -
 @pytest.mark.usefixtures("decided")
 def test_the_manifest_counts_what_the_format_holds(lead_client: Client) -> None:
     runs.load_built_in()
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     url = reverse("review:manifest", args=[snapshot.short])
     whole, chat = (json.loads(content(lead_client.get(url, {"format": name}))) for name in ("csv", "openai"))
     assert whole["records"] == sum(whole["sides"].values()) == 7
@@ -134,7 +134,7 @@ def test_the_manifest_counts_what_the_format_holds(lead_client: Client) -> None:
 def test_what_was_erased_since_is_told_and_costs_no_more_queries(
     lead_client: Client, django_assert_max_num_queries: Any
 ) -> None:
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     assert "Erased since" not in lead_client.get(snapshot.get_absolute_url()).content.decode()
     erasure.erase(Ticket.objects.filter(text="=1+1"))
     with django_assert_max_num_queries(10):
@@ -190,7 +190,7 @@ def test_a_file_that_is_of_no_use_says_why(lead_client: Client, fields: dict[str
 
 def test_the_page_costs_the_same_however_many_labels(lead_client: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
-    snapshots.take()
+    snapshots.create_snapshot()
     with django_assert_num_queries(16):
         lead_client.get(PAGE)
 
@@ -258,8 +258,8 @@ def test_the_label_itself_is_not_edited_by_hand(ada: Client) -> None:
 @pytest.mark.parametrize("query", ["", "?side=benchmark", "?side=none", "?look=wanted", "?q=invoice"])
 def test_the_list_narrows(ada: Client, query: str) -> None:
     runs.load_built_in()
-    gold_labels.gather()
-    snapshots.take()
+    gold_labels.collect_from_decisions()
+    snapshots.create_snapshot()
     response = ada.get(reverse(LABELS) + query)
     assert response.status_code == 200
     assert "Export or import" in response.content.decode()

@@ -33,7 +33,7 @@ def decided(ana: User, catalogue: None) -> None:
     configure_review(benchmark_share=0.5)
     for text in TEXTS:
         answer(hold(make_ticket(text, language="en"), confidence=0.4)[0], ana, "Account", "Negative")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
 
 
 def forget() -> None:
@@ -60,10 +60,10 @@ def bring(*rows: dict[str, Any]) -> None:
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "hf", "labelstudio", "spacy"])
 def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None:
     path = export(tmp_path, format)
-    before = list(exporting.records_of(snapshots.take()))
+    before = list(exporting.records_of(snapshots.create_snapshot()))
     forget()
     call_command("import_dataset", str(path))
-    assert list(exporting.records_of(snapshots.take())) == before
+    assert list(exporting.records_of(snapshots.create_snapshot())) == before
     again = tmp_path / "again"
     call_command("export_dataset", format="jsonl", output=again)
     assert [json.loads(line)["text"] for line in again.read_text().splitlines()] == [one.text for one in before]
@@ -87,7 +87,7 @@ def test_the_same_snapshot_exports_byte_for_byte_the_same(tmp_path: Path, ana: U
     snapshot = Snapshot.objects.get()
     answer(hold(make_ticket("something new"))[0], ana, "Billing")
     Category.objects.filter(name="Account").update(name="Accounts", description="Changed.")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     after = {format: export(tmp_path, format, snapshot=snapshot.short).read_bytes() for format in FORMATS}
     assert after == before
 
@@ -117,7 +117,7 @@ def test_personal_data_is_masked_on_request_and_not_to_be_found_by_its_digest(tm
 @pytest.mark.usefixtures("decided")
 @pytest.mark.parametrize("narrowed", [{"side": "training"}, {"corrected": True}, {"category": ["Account"]}])
 def test_a_snapshot_is_not_narrowed_on_its_way_out(tmp_path: Path, narrowed: Any) -> None:
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     with pytest.raises(CommandError, match="leave out --snapshot to take a new one, or the filters"):
         export(tmp_path, "jsonl", snapshot=snapshot.short, **narrowed)
     assert not list(tmp_path.iterdir())
@@ -149,8 +149,8 @@ def test_what_was_erased_since_is_left_out_and_told(tmp_path: Path, ana: User, c
     configure_review(benchmark_share=0)
     for text in (*TEXTS, "Forget me, please."):
         answer(hold(make_ticket(text))[0], ana, "Account", "Negative")
-    gold_labels.gather()
-    snapshot = snapshots.take()
+    gold_labels.collect_from_decisions()
+    snapshot = snapshots.create_snapshot()
     erasure.erase(Ticket.objects.filter(text="Forget me, please."))
     erasure.erase(Ticket.objects.filter(text=TEXTS[2]), masks=True)
     for format in FORMATS:

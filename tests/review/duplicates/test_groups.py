@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from classifier.models import Ticket
 from review.duplicates import groups as duplicate_groups
 from review.duplicates import minhash
-from review.duplicates.groups import groups_of
-from review.duplicates.minhash import ALIKE, bands, shingles, similarity
+from review.duplicates.groups import duplicate_groups_for
+from review.duplicates.minhash import MIN_SIMILARITY, bands, shingles, similarity
 from review.models import Assignment, Band
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import judge_again
@@ -72,7 +72,7 @@ def test_whatever_was_sent_has_shingles(text: str) -> None:
     ],
 )
 def test_the_same_complaint_in_slightly_other_words_is_alike(one: str, other: str) -> None:
-    assert of(one, other) >= ALIKE
+    assert of(one, other) >= MIN_SIMILARITY
 
 
 @pytest.mark.parametrize(
@@ -85,7 +85,7 @@ def test_the_same_complaint_in_slightly_other_words_is_alike(one: str, other: st
     ],
 )
 def test_different_complaints_are_not_alike(one: str, other: str) -> None:
-    assert of(one, other) < ALIKE / 2
+    assert of(one, other) < MIN_SIMILARITY / 2
 
 
 def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever() -> None:
@@ -142,7 +142,7 @@ def test_every_ticket_is_alike_to_the_first_of_its_group_so_small_steps_lead_now
     tickets = [make_ticket(text) for text in drifting]
     hold(*tickets)
     for ticket, first in zip(tickets, groups(tickets), strict=True):
-        assert of(ticket.text, tickets[first].text) >= ALIKE
+        assert of(ticket.text, tickets[first].text) >= MIN_SIMILARITY
     assert len(set(groups(tickets))) > 1
 
 
@@ -165,7 +165,7 @@ def test_only_the_first_ticket_represents_its_group_so_a_burst_costs_no_more_tha
 @pytest.mark.usefixtures("review_settings")
 def test_a_band_that_many_groups_share_leads_to_the_latest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_groups, "MOST_A_BAND", 2)
-    monkeypatch.setattr(minhash, "ALIKE", 0.99)
+    monkeypatch.setattr(minhash, "MIN_SIMILARITY", 0.99)
     monkeypatch.setattr(duplicate_groups, "TICKETS", replace(duplicate_groups.TICKETS, covered=0.99))
     tickets = [make_ticket(f"{OUTAGE} {name}") for name in ("Amy", "Bob", "Cecilia", "Dominic")]
     for ticket in tickets:
@@ -182,7 +182,7 @@ def test_grouping_takes_the_same_queries_for_one_ticket_and_for_many() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(number)]
         with CaptureQueriesContext(connection) as captured:
-            groups_of(tickets)
+            duplicate_groups_for(tickets)
         return len(captured)
 
     hold(make_ticket(OUTAGE))

@@ -97,7 +97,7 @@ def decide_at_screen(client: Client, ticket: Ticket) -> str:
     sent = {name: html.unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', form)}
     chosen = re.findall(r'name="(category|sentiment)" value="(\d+)" checked', form)
     sent |= dict(chosen)
-    wanted = {name: sent[name] for name in ("key", "showing", "lane", "category", "sentiment")}
+    wanted = {name: sent[name] for name in ("key", "display_token", "lane", "category", "sentiment")}
     response = client.post(reverse("review:decide"), wanted, headers={"hx-request": "true"})
     assert response.status_code == 200
     return response.content.decode()
@@ -109,7 +109,7 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
     assert url
     said = decide_at_screen(agent_client, Ticket.objects.get(pk=url[2]))
     assert "5 more like it wait: decide them together" in said
-    alike = re.search(r'href="([^"]*/alike/\d+/)"', said)
+    alike = re.search(r'href="([^"]*/duplicates/\d+/)"', said)
     assert alike
     page = agent_client.get(alike[1]).content.decode()
     agent_client.post(alike[1], {"assignment": re.findall(r'name="assignment" value="(\d+)"', page)})
@@ -121,7 +121,7 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
 
 def test_what_somebody_else_has_in_hand_is_not_offered(agent_client: Client, ben: User) -> None:
     assignments = burst(CHARGE, 5)
-    leases.take(ben, assignments[0].ticket)
+    leases.lease_ticket(ben, assignments[0].ticket)
     found = section(agent_client)
     assert reverse("review:take", args=[assignments[0].ticket_id]) not in found
     assert reverse("review:take", args=[assignments[1].ticket_id]) in found
@@ -208,7 +208,7 @@ def test_the_screen_says_nothing_of_few(agent_client: Client) -> None:
 
 def test_the_screen_says_nothing_where_a_review_is_blind(agent_client: Client) -> None:
     burst(CHARGE, 9)
-    first = leases.next_for(User.objects.get(username="ana"))
+    first = leases.lease_next(User.objects.get(username="ana"))
     assert first
     assert 'class="incident"' in agent_client.get(SCREEN).content.decode()
     Assignment.objects.filter(pk=first.pk).update(**HIDDEN)

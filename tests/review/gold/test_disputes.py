@@ -14,7 +14,7 @@ from review.reports import quality
 from review.screen import bulk
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo
-from review.workflow.leases import Taken
+from review.workflow.leases import NotAvailable
 from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import answer, assert_consistent, skip, state, undo
 
@@ -33,7 +33,7 @@ def of_ticket(ana: User, catalogue: None) -> GoldLabel:
     """Ana has labelled it Account."""
     configure_review()
     answer(hold(make_ticket())[0], ana, "Account")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     return GoldLabel.objects.get()
 
 
@@ -43,25 +43,25 @@ def test_two_others_are_asked_blindly_and_their_label_counts(
     disputes.dispute(of_ticket, lea, "Is it not billing?")
     assert GoldLabel.objects.get().state == State.DISPUTED
     assert not GoldLabel.objects.usable().exists()
-    assert leases.next_for(ana) is None, "she has answered already"
+    assert leases.lease_next(ana) is None, "she has answered already"
     for person in (ben, cy):
-        assignment = leases.next_for(person)
+        assignment = leases.lease_next(person)
         assert assignment
         assert assignment.blind
         answer(assignment, person, "Billing")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name, label.people, label.note) == (State.ACTIVE, "Billing", 2, "")
-    assert decisions.standing_of(of_ticket.ticket or make_ticket()).category.name == "Billing"
+    assert decisions.final_decision(of_ticket.ticket or make_ticket()).category.name == "Billing"
     assert_consistent()
 
 
 def test_where_they_differ_a_lead_chooses(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
     disputes.dispute(of_ticket, None)
-    answer(leases.next_for(ben), ben, "Billing")
-    answer(leases.next_for(cy), cy, "Technical")
-    answer(leases.next_for(lea, "leads"), lea, "Technical")
-    gold_labels.gather()
+    answer(leases.lease_next(ben), ben, "Billing")
+    answer(leases.lease_next(cy), cy, "Technical")
+    answer(leases.lease_next(lea, "leads"), lea, "Technical")
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get().category.name == "Technical"
     assert_consistent()
 
@@ -71,8 +71,8 @@ def test_it_can_be_disputed_again(of_ticket: GoldLabel, lea: User) -> None:
         disputes.dispute(GoldLabel.objects.get(), None)
         people = [make_user(f"agent{round_number}{number}", "Agent") for number in (1, 2)]
         for person in people:
-            answer(leases.next_for(person), person, category)
-        gold_labels.gather()
+            answer(leases.lease_next(person), person, category)
+        gold_labels.collect_from_decisions()
         assert GoldLabel.objects.get().category.name == category
     assert Assignment.objects.values_list("number", flat=True).order_by("number").last() == 8
     assert_consistent()
@@ -96,8 +96,8 @@ def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
     ticket = Ticket.objects.get()
     assert (ticket.source, ticket.state, ticket.sealed) == ("benchmark", "needs_review", True)
     for person in (ben, cy):
-        answer(leases.next_for(person), person, "Account", "Positive")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, "Account", "Positive")
+    gold_labels.collect_from_decisions()
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name, label.state) == ("Account", "Positive", State.ACTIVE)
     assert state(ticket) == "settled"
@@ -123,15 +123,15 @@ def test_nobody_sees_the_label_in_doubt(of_ticket: GoldLabel, ben: User, client:
 def test_disputes_do_not_count_as_a_sample_of_how_people_agree(of_ticket: GoldLabel, ben: User, cy: User) -> None:
     disputes.dispute(of_ticket, None)
     for person, category in ((ben, "Billing"), (cy, "Technical")):
-        answer(leases.next_for(person), person, category)
-    assert all(axis.raw.n == 0 for axis in quality.report().axes)
+        answer(leases.lease_next(person), person, category)
+    assert all(axis.raw.n == 0 for axis in quality.quality_report().axes)
 
 
 def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, cy: User) -> None:
     disputes.dispute(of_ticket, None)
     for person in (ben, cy):
-        answer(leases.next_for(person), person, "Account", "Negative")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, "Account", "Negative")
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get().sentiment == Sentiment.objects.get(name="Negative")
 
 
@@ -140,17 +140,17 @@ def test_the_sentiment_may_be_in_doubt_as_well(of_ticket: GoldLabel, ben: User, 
 
 def test_the_disputer_is_never_asked_whatever_others_do(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
     disputes.dispute(of_ticket, lea)
-    skip(leases.next_for(ben), ben)
-    leases.look_again(ben)
-    leases.look_again(lea)
-    assert leases.next_for(lea) is None
-    with pytest.raises(Taken):
-        leases.take(lea, of_ticket.ticket or make_ticket())
-    answer(leases.next_for(ben), ben, "Billing")
-    answer(leases.next_for(cy), cy, "Technical")
-    assert leases.next_for(lea, "leads") is None, "the choice between the two is not hers either"
+    skip(leases.lease_next(ben), ben)
+    leases.reoffer_skipped(ben)
+    leases.reoffer_skipped(lea)
+    assert leases.lease_next(lea) is None
+    with pytest.raises(NotAvailable):
+        leases.lease_ticket(lea, of_ticket.ticket or make_ticket())
+    answer(leases.lease_next(ben), ben, "Billing")
+    answer(leases.lease_next(cy), cy, "Technical")
+    assert leases.lease_next(lea, "leads") is None, "the choice between the two is not hers either"
     lou = make_user("lou", "Lead")
-    answer(leases.next_for(lou, "leads"), lou, "Technical")
+    answer(leases.lease_next(lou, "leads"), lou, "Technical")
     assert_consistent()
 
 
@@ -159,10 +159,10 @@ def test_a_ticket_of_a_dispute_that_goes_to_the_leads_does_not_come_to_the_dispu
 ) -> None:
     disputes.dispute(of_ticket, lea)
     for person in (ben, cy):
-        skip(leases.next_for(person), person)
+        skip(leases.lease_next(person), person)
     assert set(Assignment.objects.open().values_list("lane", flat=True)) == {"leads"}
-    assert leases.next_for(lea, "leads") is None
-    assert leases.next_for(make_user("lou", "Lead"), "leads")
+    assert leases.lease_next(lea, "leads") is None
+    assert leases.lease_next(make_user("lou", "Lead"), "leads")
 
 
 def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
@@ -174,7 +174,7 @@ def test_a_list_neither_gives_it_to_the_disputer_nor_accepts_it_for_many(
     client.post(take)
     assignments = list(Assignment.objects.open())
     assert [assignment.reviewer for assignment in assignments] == [None, None]
-    previewed = bulk.preview(bulk.chosen(str(assignment.pk) for assignment in assignments), lea)
+    previewed = bulk.preview(bulk.selected_assignments(str(assignment.pk) for assignment in assignments), lea)
     assert not previewed.groups
     assert bulk.accept(previewed, lea).number == 0
     client.force_login(ben)
@@ -190,14 +190,14 @@ def test_an_upheld_label_keeps_where_it_came_from(ana: User, ben: User, cy: User
     (assignment,) = hold(make_ticket())
     Assignment.objects.update(share=0.095)
     answer(assignment, ana, "Account")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     before = GoldLabel.objects.get()
     assert (before.origin, before.share) == ("blind", 0.095)
     disputes.dispute(before, None)
     for person in (ben, cy):
-        answer(leases.next_for(person), person, "Account")
+        answer(leases.lease_next(person), person, "Account")
     for _again in range(2):
-        gold_labels.gather()
+        gold_labels.collect_from_decisions()
         label = GoldLabel.objects.get()
         assert (label.state, label.origin, label.share, label.people) == (State.ACTIVE, "blind", 0.095, 3)
 
@@ -210,10 +210,10 @@ def test_a_built_in_label_stays_built_in_though_a_lead_has_corrected_it(ben: Use
     GoldLabel.objects.filter(pk=label.pk).update(share=0.3)
     disputes.dispute(label, None)
     for person, category in ((ben, "Account"), (cy, "Technical")):
-        answer(leases.next_for(person), person, category)
-    answer(leases.next_for(lea, "leads"), lea, "Account")
+        answer(leases.lease_next(person), person, category)
+    answer(leases.lease_next(lea, "leads"), lea, "Account")
     for _again in range(2):
-        gold_labels.gather()
+        gold_labels.collect_from_decisions()
         label.refresh_from_db()
         assert (label.state, label.origin, label.share) == (State.ACTIVE, "built_in", 0.3)
         assert (label.category.name, label.people) == ("Account", 2)
@@ -239,8 +239,8 @@ def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
     admin: Client, of_ticket: GoldLabel, ben: User, cy: User, action: str, then: str
 ) -> None:
     disputes.dispute(of_ticket, None, "Is it not billing?")
-    answer(leases.next_for(ben), ben, "Billing")
-    leases.next_for(cy)
+    answer(leases.lease_next(ben), ben, "Billing")
+    leases.lease_next(cy)
     act(admin, action, of_ticket)
     ticket = Ticket.objects.get()
     assert (ticket.state, ticket.category and ticket.category.name, ticket.sealed) == ("settled", "Account", False)
@@ -248,7 +248,7 @@ def test_an_admin_takes_a_dispute_back_and_what_stood_stands_again(
     for _again in range(2):
         label = GoldLabel.objects.get()
         assert (label.state, label.category.name, label.origin, label.people) == (then, "Account", "decision", 1)
-        gold_labels.gather()
+        gold_labels.collect_from_decisions()
     assert_consistent()
 
 
@@ -260,14 +260,14 @@ def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
     label = GoldLabel.objects.earliest("pk")
     before = GoldLabel.objects.filter(pk=label.pk).values().get()
     disputes.dispute(label, None)
-    answer(leases.next_for(ben), ben, "Account")
+    answer(leases.lease_next(ben), ben, "Account")
     act(admin, "put_back", label)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.filter(pk=label.pk).values().get() == before
     assert not Ticket.objects.exists()
-    assert leases.next_for(cy) is None
+    assert leases.lease_next(cy) is None
     disputes.dispute(label, None)
-    assert leases.next_for(ben), "it can be disputed once more"
+    assert leases.lease_next(ben), "it can be disputed once more"
 
 
 def test_where_both_have_answered_it_is_their_label_that_comes_back(
@@ -275,7 +275,7 @@ def test_where_both_have_answered_it_is_their_label_that_comes_back(
 ) -> None:
     disputes.dispute(of_ticket, None)
     for person in (ben, cy):
-        answer(leases.next_for(person), person, "Billing")
+        answer(leases.lease_next(person), person, "Billing")
     act(admin, "put_back", of_ticket)
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name, label.people) == (State.ACTIVE, "Billing", 2)
@@ -284,6 +284,6 @@ def test_where_both_have_answered_it_is_their_label_that_comes_back(
 
 def test_what_is_not_settled_any_more_is_asked_about_already(of_ticket: GoldLabel, ana: User) -> None:
     undo(Decision.objects.get(), ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     with pytest.raises(CannotDispute):
         disputes.dispute(of_ticket, None)

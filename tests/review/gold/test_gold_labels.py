@@ -79,7 +79,7 @@ def message(seed: int, words: int = 12) -> str:
 def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User) -> None:
     ticket = settled("Where is my invoice?", ana, "Account", "Neutral", language="en", source="mail")
     decision = Decision.objects.get()
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.text, label.category.name, label.sentiment.name) == (ticket.text, "Account", "Neutral")
     assert (label.origin, label.people, label.share) == (Origin.DECISION, 1, 1.0)
@@ -90,9 +90,9 @@ def test_a_decision_becomes_a_gold_label_that_says_where_it_comes_from(ana: User
 
 def test_the_text_stays_as_it_was(ana: User) -> None:
     ticket = settled("as it was", ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     Ticket.objects.filter(pk=ticket.pk).update(text="as it is now")
-    gold_labels.follow([ticket.pk])
+    gold_labels.sync_tickets([ticket.pk])
     assert GoldLabel.objects.get().text == "as it was"
 
 
@@ -100,8 +100,8 @@ def test_two_people_who_agree_blindly_count_as_two(ana: User, ben: User) -> None
     configure_review(double_share=1)
     hold(make_ticket())
     for person in (ana, ben):
-        answer(leases.next_for(person), person, "Account")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, "Account")
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 1.0)
 
@@ -111,9 +111,9 @@ def test_a_label_that_a_lead_chose_keeps_the_share_by_which_two_were_asked(ana: 
     hold(make_ticket())
     Assignment.objects.update(share=0.05)
     for person, category in ((ana, "Account"), (ben, "Technical")):
-        answer(leases.next_for(person), person, category)
-    answer(leases.next_for(lea, "leads"), lea, "Account")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, category)
+    answer(leases.lease_next(lea, "leads"), lea, "Account")
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.origin, label.people, label.share) == (Origin.BLIND, 2, 0.05)
 
@@ -128,7 +128,7 @@ def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(an
     audit(ana, [first], wrong=1)
     audit(ben, open_audits([first.ticket]))
     audit(lea, list(Assignment.objects.open().filter(purpose=Assignment.Purpose.ADJUDICATION)))
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     found = {pk: said for pk, *said in GoldLabel.objects.values_list("ticket", "origin", "share")}
     shares = dict(AuditDraw.objects.filter(audited=True).values_list("verdict__ticket", "share"))
     assert len(found) == len(others) + 1
@@ -160,46 +160,46 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
 def test_what_is_not_settled_is_not_gold(ana: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
-    answer(leases.next_for(ana), ana, "Account")
-    gold_labels.gather()
+    answer(leases.lease_next(ana), ana, "Account")
+    gold_labels.collect_from_decisions()
     assert not GoldLabel.objects.exists()
 
 
 def test_undoing_withdraws_it_and_a_new_decision_brings_it_back(ana: User) -> None:
     ticket = settled("It is slow.", ana, "Account")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     undo(Decision.objects.get(), ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get().state == State.WITHDRAWN
     answer(Assignment.objects.get(ticket=ticket), ana, "Technical")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name) == (State.ACTIVE, "Technical")
 
 
 def test_gathering_again_changes_nothing(ana: User) -> None:
     settled("It is slow.", ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     before = list(GoldLabel.objects.values())
-    assert gold_labels.gather() == 1, "the latest decisions are looked at once more"
+    assert gold_labels.collect_from_decisions() == 1, "the latest decisions are looked at once more"
     assert list(GoldLabel.objects.values()) == before
 
 
 def test_what_an_admin_retired_stays_so(ana: User) -> None:
     ticket = settled("It is slow.", ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     GoldLabel.objects.update(state=State.RETIRED)
-    gold_labels.follow([ticket.pk])
+    gold_labels.sync_tickets([ticket.pk])
     assert GoldLabel.objects.get().state == State.RETIRED
 
 
 def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: User) -> None:
     for _time in range(2):
         settled("Cancel my plan.", ana, "Account")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get().state == State.ACTIVE
     settled("Cancel my plan.", ana, "Billing")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label = GoldLabel.objects.get()
     assert (label.state, label.category.name) == (State.CONTRADICTED, "Account")
     assert "Billing" in label.note
@@ -209,12 +209,12 @@ def test_the_same_text_is_kept_once_and_not_believed_where_people_differ(ana: Us
 
 
 def test_a_share_of_the_labels_is_held_out_and_stays_where_it_is() -> None:
-    gold_labels.place(labels([message(seed) for seed in range(300)]))
+    gold_labels.add_gold_labels(labels([message(seed) for seed in range(300)]))
     sides = dict(GoldLabel.objects.values_list("pk", "group__side"))
     held_out = sum(side == "benchmark" for side in sides.values()) / len(sides)
     assert 0.2 < held_out < 0.4, "the desk holds out 0.3"
     ReviewSettings.objects.update(benchmark_share=1)
-    gold_labels.place(labels([message(seed) for seed in range(300, 340)]))
+    gold_labels.add_gold_labels(labels([message(seed) for seed in range(300, 340)]))
     assert {**dict(GoldLabel.objects.values_list("pk", "group__side")), **sides} == dict(
         GoldLabel.objects.values_list("pk", "group__side")
     )
@@ -224,10 +224,10 @@ def test_near_duplicates_stand_on_one_side_whatever_is_drawn() -> None:
     """However the later ones would be drawn, they go where the first is."""
     first, second = message(1), message(2)
     configure_review(benchmark_share=1)
-    gold_labels.place(labels([first]))
+    gold_labels.add_gold_labels(labels([first]))
     configure_review(benchmark_share=0)
-    gold_labels.place(labels([second]))
-    gold_labels.place(labels([first + " please", second + " please", "Hello, " + first]))
+    gold_labels.add_gold_labels(labels([second]))
+    gold_labels.add_gold_labels(labels([first + " please", second + " please", "Hello, " + first]))
     sides = {label.text: label.side for label in GoldLabel.objects.all()}
     assert sides[first + " please"] == sides["Hello, " + first] == "benchmark"
     assert sides[second + " please"] == "training"
@@ -241,10 +241,10 @@ def test_a_text_that_is_alike_to_both_sides_stands_on_neither() -> None:
     left = f"{shared} Could you call Maria about it before noon, because her boss is waiting for these figures?"
     right = f"{shared} By the way, when does the invoice for July arrive? Accounting keeps asking me for a copy."
     configure_review(benchmark_share=1)
-    gold_labels.place(labels([left]))
+    gold_labels.add_gold_labels(labels([left]))
     configure_review(benchmark_share=0)
-    gold_labels.place(labels([right]))
-    gold_labels.place(labels([shared]))
+    gold_labels.add_gold_labels(labels([right]))
+    gold_labels.add_gold_labels(labels([shared]))
     assert {label.text: label.side for label in GoldLabel.objects.all()} == {
         left: "benchmark",
         right: "training",
@@ -257,18 +257,18 @@ def test_when_an_erased_text_represented_its_duplicate_group_another_one_takes_o
     """All of them differ in a number only, so the first represents the group alone."""
     configure_review(benchmark_share=0)
     first = settled(f"{message(1)} order 1", ana)
-    gold_labels.gather()
-    gold_labels.place(labels([f"{message(1)} order 2"]), {})
+    gold_labels.collect_from_decisions()
+    gold_labels.add_gold_labels(labels([f"{message(1)} order 2"]), {})
     assert set(GoldLabel.objects.exclude(bands=None).values_list("ticket", flat=True)) == {first.pk}
     erasure.erase(Ticket.objects.filter(pk=first.pk))
     configure_review(benchmark_share=1)
-    gold_labels.place(labels([f"{message(1)} order 3"]))
+    gold_labels.add_gold_labels(labels([f"{message(1)} order 3"]))
     assert GoldLabel.objects.get(text__endswith="order 3").side == "training"
 
 
 def test_placing_more_of_a_burst_stores_no_more_of_it_in_the_index() -> None:
     burst = [f"{message(1, 30)} {message(seed, 4)}" for seed in range(2, 60)]
-    gold_labels.place(labels(burst))
+    gold_labels.add_gold_labels(labels(burst))
     assert DuplicateGroup.objects.count() == 1
     assert max(Counter(Band.objects.values_list("value", flat=True)).values()) <= groups.MOST_OF_A_GROUP
 
@@ -276,9 +276,9 @@ def test_placing_more_of_a_burst_stores_no_more_of_it_in_the_index() -> None:
 def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
     configure_review(benchmark_share=0)
     texts = [message(1), message(2)]
-    gold_labels.place(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
+    gold_labels.add_gold_labels(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
     alike = texts[0] + " please"
-    gold_labels.place(labels([alike]), {GoldLabel.digest_of(alike): "training"})
+    gold_labels.add_gold_labels(labels([alike]), {GoldLabel.digest_of(alike): "training"})
     assert {label.side for label in GoldLabel.objects.all()} == {"benchmark"}
 
 
@@ -298,11 +298,11 @@ class NoTextStandsOnBothSides(TestCase):
         for start in range(0, len(texts), batch):
             fresh = labels(texts[start : start + batch])
             known = set(GoldLabel.objects.values_list("digest", flat=True))
-            gold_labels.place([label for label in fresh if label.digest not in known])
+            gold_labels.add_gold_labels([label for label in fresh if label.digest not in known])
         on_a_side = [label for label in GoldLabel.objects.all() if label.side]
         shingles = {label.pk: minhash.shingles(label.text) for label in on_a_side}
         for one, other in combinations(on_a_side, 2):
-            if minhash.similarity(shingles[one.pk], shingles[other.pk]) >= minhash.ALIKE:
+            if minhash.similarity(shingles[one.pk], shingles[other.pk]) >= minhash.MIN_SIMILARITY:
                 assert one.side == other.side, f"{one.text} | {other.text}"
 
 
@@ -318,7 +318,7 @@ def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: N
     configure_review(benchmark_share=0.5)
     for seed in range(6):
         versions = [message(seed) + f" version {number}" for number in range(4)]
-        outcomes = at_once([partial(gold_labels.place, labels([text])) for text in versions])
+        outcomes = at_once([partial(gold_labels.add_gold_labels, labels([text])) for text in versions])
         assert outcomes == [None] * 4
         sides = GoldLabel.objects.filter(text__in=versions).values_list("group__side", flat=True)
         assert len(set(sides)) == 1, list(sides)
@@ -329,7 +329,7 @@ def test_alike_texts_that_come_at_the_same_moment_stand_on_one_side(catalogue: N
 
 def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     Category.objects.filter(name="Account").update(name="Accounts")
     label_changes.merge(Category.objects.get(name="Billing"), Category.objects.get(name="Accounts"))
     label = GoldLabel.objects.usable().get()
@@ -338,7 +338,7 @@ def test_a_merged_label_carries_over_and_a_renamed_one_too(ana: User) -> None:
 
 def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label_changes.retire(Category.objects.get(name="Billing"))
     assert not GoldLabel.objects.usable().exists()
     assert GoldLabel.objects.needing_review().count() == 1
@@ -346,7 +346,7 @@ def test_a_retired_label_is_out_of_use_and_wants_a_look(ana: User) -> None:
 
 def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
     settled("Where is my invoice?", ana, "Billing")
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert not GoldLabel.objects.needing_review().exists()
     Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
     assert GoldLabel.objects.needing_review().count() == GoldLabel.objects.usable().count() == 1
@@ -354,20 +354,20 @@ def test_a_split_category_wants_a_look_and_stays_in_use(ana: User) -> None:
 
 def test_examples_of_a_contract_that_give_an_item_away_are_found() -> None:
     configure_review(benchmark_share=1)
-    gold_labels.place(labels([message(1), message(2)]))
-    leaking = gold_labels.leaks([message(1) + " please", message(3)])
+    gold_labels.add_gold_labels(labels([message(1), message(2)]))
+    leaking = gold_labels.leaked_labels([message(1) + " please", message(3)])
     assert [label.text for label in leaking] == [message(1)]
 
 
 def test_a_duplicate_group_holds_all_gold_labels_that_are_alike() -> None:
-    gold_labels.place(labels([message(1), message(1) + " please", message(2)]))
+    gold_labels.add_gold_labels(labels([message(1), message(1) + " please", message(2)]))
     assert sorted(group.gold_labels.count() for group in DuplicateGroup.objects.all()) == [1, 2]
 
 
 def test_abandoned_work_leaves_no_gold(ana: User) -> None:
     hold(make_ticket())
-    abandon(leases.next_for(ana))
-    assert gold_labels.gather() == 0
+    abandon(leases.lease_next(ana))
+    assert gold_labels.collect_from_decisions() == 0
 
 
 @pytest.mark.django_db(transaction=True)
@@ -376,7 +376,7 @@ def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> N
     assignments = hold(*(make_ticket(message(seed)) for seed in range(gold_labels.CHUNK + 50)))
     for start in range(0, len(assignments), decisions.MOST_AT_ONCE):
         decisions.decide_many(assignments[start : start + decisions.MOST_AT_ONCE], ana)
-    assert gold_labels.gather() == GoldLabel.objects.count() == gold_labels.CHUNK + 50
+    assert gold_labels.collect_from_decisions() == GoldLabel.objects.count() == gold_labels.CHUNK + 50
 
 
 def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -386,10 +386,10 @@ def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: 
     for number, decision in enumerate(Decision.objects.order_by("pk")):
         Decision.objects.filter(pk=decision.pk).update(created_at=timezone.now() - timedelta(hours=5 - number))
     monkeypatch.setattr(gold_labels, "TURN", 2)
-    gathered = [gold_labels.gather(most_turns=1) and GoldLabel.objects.count() for _turn in range(4)]
+    gathered = [gold_labels.collect_from_decisions(most_turns=1) and GoldLabel.objects.count() for _turn in range(4)]
     assert gathered == [2, 3, 4, 5], "the last of a turn is looked at once more"
-    assert gold_labels.gather() == 1
+    assert gold_labels.collect_from_decisions() == 1
     GoldLabel.objects.all().delete()
     ReviewSettings.objects.update(gathered_until=None)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     assert GoldLabel.objects.count() == 5, "without a bound it takes as many turns as there are"

@@ -11,7 +11,7 @@ from classifier.models import Category, Gate
 from classifier.taxonomy import label_changes
 from review.benchmark import runs
 from review.gold import gold_labels, snapshots
-from review.gold.snapshots import Filters, NothingToKeep
+from review.gold.snapshots import EmptySnapshot, SnapshotFilters
 from review.models import GoldLabel, Snapshot, SnapshotItem
 from review.workflow import decisions
 from tests.factories import configure_review, hold, make_ticket
@@ -32,7 +32,7 @@ def decide(*texts: str, by: User, category: str = "Account") -> None:
 
 def test_it_holds_the_labels_as_they_stand(ana: User) -> None:
     decide("Where is my invoice?", "The export is slow.", by=ana)
-    snapshot = snapshots.take(by=ana)
+    snapshot = snapshots.create_snapshot(by=ana)
     assert snapshot.items_count == snapshot.items.count() == 2
     assert snapshot.created_by == ana
     item = snapshot.items.first()
@@ -44,23 +44,25 @@ def test_it_holds_the_labels_as_they_stand(ana: User) -> None:
 
 def test_the_same_content_is_the_same_snapshot(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
-    first = snapshots.take()
-    assert snapshots.take(Filters(people=1)) == first
+    first = snapshots.create_snapshot()
+    assert snapshots.create_snapshot(SnapshotFilters(people=1)) == first
     decide("The export is slow.", by=ana)
-    assert snapshots.take() != first
+    assert snapshots.create_snapshot() != first
     assert Snapshot.objects.count() == 2
 
 
 def test_another_contract_or_other_filters_make_another_snapshot(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
-    first, narrowed = snapshots.take(), snapshots.take(Filters(languages=("en",)))
+    first, narrowed = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(languages=("en",)))
     assert (first.filters, narrowed.filters) == ({}, {"languages": "en"})
-    assert snapshots.take(Filters(sources=("mail", "web"))) == snapshots.take(Filters(sources=("web", "mail")))
+    assert snapshots.create_snapshot(SnapshotFilters(sources=("mail", "web"))) == snapshots.create_snapshot(
+        SnapshotFilters(sources=("web", "mail"))
+    )
     Gate.objects.update_or_create(pk=1, defaults={"instructions": "Be quick."})
-    later = snapshots.take()
+    later = snapshots.create_snapshot()
     assert later.contract.system_prompt != first.contract.system_prompt
     assert "Be quick." in later.contract.system_prompt
-    assert snapshots.take() == later
+    assert snapshots.create_snapshot() == later
 
 
 def test_a_category_stands_for_all_below_it(ana: User) -> None:
@@ -69,77 +71,77 @@ def test_a_category_stands_for_all_below_it(ana: User) -> None:
     Category.objects.create(name="Webhooks", parent=api)
     for category in ("Technical", "API", "Webhooks", "Account"):
         decide(f"A ticket that is about {category}", by=ana, category=category)
-    taken = snapshots.take(Filters(categories=(technical.pk,)))
+    taken = snapshots.create_snapshot(SnapshotFilters(categories=(technical.pk,)))
     names = taken.names("categories")
     assert {names[item.category] for item in taken.items.all()} == {
         "Technical",
         "Technical > API",
         "Technical > API > Webhooks",
     }
-    assert snapshots.take(Filters(categories=(api.pk,))).items_count == 2
+    assert snapshots.create_snapshot(SnapshotFilters(categories=(api.pk,))).items_count == 2
 
 
 def test_it_goes_by_the_beginning_of_its_digest_if_that_is_long_enough_and_its_own(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
-    first, twin = snapshots.take(), snapshots.take(Filters(languages=("en",)))
-    assert snapshots.named(first.short) == snapshots.named(first.digest) == first
+    first, twin = snapshots.create_snapshot(), snapshots.create_snapshot(SnapshotFilters(languages=("en",)))
+    assert snapshots.find_snapshot(first.short) == snapshots.find_snapshot(first.digest) == first
     Snapshot.objects.filter(pk=twin.pk).update(digest=first.short + "0" * 52)
     for beginning in (first.digest[:11], first.short, "0" * 12, ""):
         with pytest.raises(Snapshot.DoesNotExist):
-            snapshots.named(beginning)
+            snapshots.find_snapshot(beginning)
 
 
 def test_what_comes_later_does_not_reach_into_it(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     before = list(SnapshotItem.objects.values()), snapshot.labels
     Category.objects.filter(name="Account").update(name="Accounts")
     label_changes.merge(Category.objects.get(name="Accounts"), Category.objects.get(name="Billing"))
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     snapshot.refresh_from_db()
     assert (list(SnapshotItem.objects.values()), snapshot.labels) == before
-    assert snapshots.take() != snapshot
+    assert snapshots.create_snapshot() != snapshot
 
 
 @pytest.mark.parametrize(
     ("filters", "kept"),
     [
-        (Filters(corrected=True), 1),
-        (Filters(origins=("built_in",)), 5),
-        (Filters(origins=("import",)), 0),
-        (Filters(people=2), 0),
-        (Filters(languages=("en",)), 2),
-        (Filters(sources=("mail",)), 2),
-        (Filters(since=(timezone.now() + timedelta(days=2)).date()), 0),
-        (Filters(until=(timezone.now() + timedelta(days=2)).date()), 7),
-        (Filters(sides=()), 0),
+        (SnapshotFilters(corrected=True), 1),
+        (SnapshotFilters(origins=("built_in",)), 5),
+        (SnapshotFilters(origins=("import",)), 0),
+        (SnapshotFilters(people=2), 0),
+        (SnapshotFilters(languages=("en",)), 2),
+        (SnapshotFilters(sources=("mail",)), 2),
+        (SnapshotFilters(since=(timezone.now() + timedelta(days=2)).date()), 0),
+        (SnapshotFilters(until=(timezone.now() + timedelta(days=2)).date()), 7),
+        (SnapshotFilters(sides=()), 0),
     ],
 )
-def test_filters_narrow(ana: User, filters: Filters, kept: int) -> None:
+def test_filters_narrow(ana: User, filters: SnapshotFilters, kept: int) -> None:
     runs.load_built_in()
     decide("Where is my invoice?", by=ana)
     ticket = make_ticket("The export is slow.", language="en", source="mail")
     (assignment,) = hold(ticket)
     decisions.decide_many([assignment], ana)
     if not kept:
-        with pytest.raises(NothingToKeep):
-            snapshots.take(filters)
+        with pytest.raises(EmptySnapshot):
+            snapshots.create_snapshot(filters)
     else:
-        assert snapshots.take(filters).items_count == kept
+        assert snapshots.create_snapshot(filters).items_count == kept
 
 
 def test_the_training_side_comes_first() -> None:
     runs.load_built_in()
     configure_review(benchmark_share=0)
-    gold_labels.place([_label("one"), _label("two")])
-    sides = list(snapshots.take().items.values_list("side", flat=True))
+    gold_labels.add_gold_labels([_label("one"), _label("two")])
+    sides = list(snapshots.create_snapshot().items.values_list("side", flat=True))
     assert sides == ["training"] * 2 + ["benchmark"] * 5
 
 
 def test_what_is_out_of_use_is_not_kept() -> None:
     runs.load_built_in()
     GoldLabel.objects.filter(category__name="Billing").update(state=GoldLabel.State.RETIRED)
-    assert snapshots.take().items_count == 4
+    assert snapshots.create_snapshot().items_count == 4
 
 
 def _label(text: str) -> GoldLabel:
@@ -152,7 +154,7 @@ def _label(text: str) -> GoldLabel:
 @pytest.mark.django_db(transaction=True)
 def test_two_people_who_freeze_the_same_at_once_get_the_same(catalogue: None) -> None:
     runs.load_built_in()
-    taken = at_once([snapshots.take] * 4)
+    taken = at_once([snapshots.create_snapshot] * 4)
     assert taken == [Snapshot.objects.get()] * 4
     assert SnapshotItem.objects.count() == 5
 
@@ -168,6 +170,6 @@ def test_a_label_that_changes_while_it_is_frozen_is_read_once_more(monkeypatch: 
         return keep(*given)
 
     monkeypatch.setattr(snapshots, "_keep", meddling)
-    snapshot = snapshots.take()
+    snapshot = snapshots.create_snapshot()
     monkeypatch.undo()
-    assert snapshots.take() == snapshot == Snapshot.objects.get()
+    assert snapshots.create_snapshot() == snapshot == Snapshot.objects.get()

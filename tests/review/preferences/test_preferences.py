@@ -6,7 +6,7 @@ from django.test import Client
 from django.urls import reverse
 
 from review.models import Preferences, shortcuts
-from review.preferences.forms import name_of
+from review.preferences.forms import action_name
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -31,8 +31,8 @@ def test_every_action_has_a_name_and_a_field(agent_client: Client) -> None:
     content = agent_client.get(URL).content.decode()
     for action in shortcuts.DEFAULTS.keys() - shortcuts.FIXED:
         assert f'name="{action}"' in content, action
-        assert name_of(action) in content, action
-    assert len({name_of(action) for action in shortcuts.DEFAULTS}) == len(shortcuts.DEFAULTS)
+        assert action_name(action) in content, action
+    assert len({action_name(action) for action in shortcuts.DEFAULTS}) == len(shortcuts.DEFAULTS)
 
 
 def test_saving_what_is_there_stores_no_difference(agent_client: Client, ana: User) -> None:

@@ -10,11 +10,11 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Category, Sentiment, Ticket
 from review.models import Assignment, Decision
 from review.reports import quality
-from review.reports.quality import Report, report
+from review.reports.quality import QualityReport, quality_report
 from review.stats import agreement, intervals
 from review.stats.intervals import Estimate
 from review.workflow import decisions
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, skip, undo
 
@@ -43,7 +43,7 @@ def look(person: User, *, blind: bool, accept: bool) -> Decision:
     (assignment,) = hold(
         ticket, category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Negative")
     )
-    shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
+    shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
     return answer(assignment, person, *(BILLING if accept else TECHNICAL), shown=shown)
 
 
@@ -52,7 +52,7 @@ def age(days: float) -> None:
     Decision.objects.update(created_at=timezone.now() - timedelta(days=days))
 
 
-def figures(found: Report) -> dict[str, Estimate]:
+def figures(found: QualityReport) -> dict[str, Estimate]:
     return {axis.name: axis.raw for axis in found.axes}
 
 
@@ -63,7 +63,7 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
     for one, other in pairs:
         say_twice((ana, ben), one, other)
-    found = report()
+    found = quality_report()
     assert found.pairs == 10
     expected = {"Category": 0, "Sentiment": 1}
     for axis in found.axes:
@@ -79,13 +79,13 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
 def test_a_ticket_that_one_person_labelled_so_far_is_no_pair(ana: User) -> None:
     configure_review(double_share=1)
     answer(hold(make_ticket())[0], ana)
-    assert report().pairs == 0
+    assert quality_report().pairs == 0
 
 
 def test_a_label_that_was_undone_makes_no_pair(ana: User, ben: User) -> None:
     say_twice((ana, ben), BILLING, BILLING)
     undo(Decision.objects.get(reviewer=ben), ben)
-    assert report().pairs == 0
+    assert quality_report().pairs == 0
 
 
 def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User, ben: User) -> None:
@@ -94,14 +94,14 @@ def test_a_label_given_after_the_other_was_told_is_no_independent_one(ana: User,
     answer(Assignment.objects.open().get(ticket=ticket), ben, *BILLING)
     ticket.refresh_from_db()
     assert ticket.state == Ticket.State.SETTLED
-    assert report().pairs == 0
+    assert quality_report().pairs == 0
 
 
 def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
     say_twice((ana, ben), BILLING, TECHNICAL)
     age(days=91)
     say_twice((ana, ben), BILLING, BILLING)
-    age_now = figures(report())
+    age_now = figures(quality_report())
     assert age_now["Both"] == intervals.share(1, 1)
 
 
@@ -110,12 +110,12 @@ def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: 
     for _time in range(3):
         say_twice((ana, ben), BILLING, BILLING)
     monkeypatch.setattr(quality, "DOUBLES", 3)
-    assert figures(report())["Both"] == intervals.share(3, 3)
+    assert figures(quality_report())["Both"] == intervals.share(3, 3)
 
 
 def test_what_a_lead_chose_is_no_third_label(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
-    assert figures(report())["Both"] == intervals.share(0, 1)
+    assert figures(quality_report())["Both"] == intervals.share(0, 1)
 
 
 @pytest.mark.parametrize(
@@ -131,13 +131,13 @@ def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differ
         say_twice((ana, ben), BILLING, BILLING)
     for _time in range(differing):
         say_twice((ana, ben), BILLING, TECHNICAL)
-    assert report().axes[0].reading == reading
+    assert quality_report().axes[0].reading == reading
 
 
 @pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "not to be relied on")])
 def test_the_limits_of_the_reading_are_krippendorffs(value: float, reading: str) -> None:
     unknown = Estimate(None, None, None, 50)
-    axis = quality.Axis(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
+    axis = quality.AgreementFigures(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
     assert axis.reading == reading
 
 
@@ -148,7 +148,7 @@ def test_categories_that_are_mixed_up_come_first(ana: User, ben: User) -> None:
         say_twice((ana, ben), BILLING, BILLING)
         say_twice((ana, ben), TECHNICAL, TECHNICAL)
     say_twice((ana, ben), ACCOUNT, ACCOUNT)
-    billing, technical = report().categories
+    billing, technical = quality_report().categories
     assert (billing.name, billing.both, billing.mixed_up_with) == ("Billing", intervals.share(6, 12), "Technical")
     assert (technical.name, technical.both, technical.mixed_up_with) == (
         "Technical",
@@ -161,7 +161,7 @@ def test_a_nested_category_goes_by_its_full_name(ana: User, ben: User) -> None:
     Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
     for _time in range(10):
         say_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
-    assert [(one.name, one.mixed_up_with) for one in report().categories] == [("Technical > VPN", "")]
+    assert [(one.name, one.mixed_up_with) for one in quality_report().categories] == [("Technical > VPN", "")]
 
 
 # Shown and blind
@@ -172,7 +172,7 @@ def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(an
         look(ana, blind=False, accept=accept)
     for accept in (True, False, False):
         look(ana, blind=True, accept=accept)
-    anchoring = report().anchoring
+    anchoring = quality_report().anchoring
     assert anchoring.shown == intervals.share(3, 4)
     assert anchoring.blind == intervals.share(1, 3)
     assert anchoring.gap == intervals.difference(3, 4, 1, 3)
@@ -183,19 +183,19 @@ def test_a_pull_that_is_certain_is_called_one(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=True)
         look(ana, blind=True, accept=False)
-    assert report().anchoring.reading == "The suggestion pulls people towards it."
+    assert quality_report().anchoring.reading == "The suggestion pulls people towards it."
 
 
 def test_contradiction_is_called_so(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=False)
         look(ana, blind=True, accept=True)
-    assert report().anchoring.reading == "People rather contradict a suggestion that they see."
+    assert quality_report().anchoring.reading == "People rather contradict a suggestion that they see."
 
 
 def test_without_reviews_of_both_kinds_nothing_is_said_of_a_pull(ana: User) -> None:
     look(ana, blind=False, accept=True)
-    assert report().anchoring.reading == ""
+    assert quality_report().anchoring.reading == ""
 
 
 def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
@@ -206,7 +206,7 @@ def test_only_single_looks_at_a_suggestion_count(ana: User, ben: User) -> None:
     undo(look(ana, blind=False, accept=True), ana)
     configure_review()
     answer(hold(make_ticket())[0], ana)
-    assert report().anchoring.shown.n == report().anchoring.blind.n == 0
+    assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
 def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -> None:
@@ -214,14 +214,14 @@ def test_a_second_look_at_a_blind_review_is_neither_shown_nor_blind(ana: User) -
     undo(first, ana)
     assignment = Assignment.objects.open().get(ticket=first.ticket)
     assert assignment.blind is False
-    answer(assignment, ana, *BILLING, shown=Shown(prediction=first.prediction))
-    assert report().anchoring.shown.n == report().anchoring.blind.n == 0
+    answer(assignment, ana, *BILLING, shown=Presented(prediction=first.prediction))
+    assert quality_report().anchoring.shown.n == quality_report().anchoring.blind.n == 0
 
 
 def test_looks_of_long_ago_are_left_out(ana: User) -> None:
     look(ana, blind=False, accept=True)
     age(days=91)
-    assert report().anchoring.shown.n == 0
+    assert quality_report().anchoring.shown.n == 0
 
 
 # Agents
@@ -240,12 +240,12 @@ def test_an_agents_figures_are_those_of_the_week(ana: User, ben: User) -> None:
     Decision.objects.filter(verdict="accepted").update(seconds=4)
     Decision.objects.filter(verdict="corrected").update(seconds=9)
     Decision.objects.filter(verdict__in=["skipped", "escalated"]).update(seconds=600)
-    (agent,) = report().agents
+    (agent,) = quality_report().agents
     assert (agent.name, agent.decisions, agent.seconds) == ("ana", 6, 4)
     shares = (agent.accepted, agent.corrected, agent.blind, agent.skipped, agent.escalated)
     assert shares == pytest.approx((2 / 6, 1 / 6, 1 / 6, 1 / 6, 1 / 6))
     assert agent.last_seen == Decision.objects.get(verdict="escalated").created_at
-    assert agent.upheld.n == 0
+    assert agent.lead_agreed.n == 0
 
 
 def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
@@ -254,21 +254,21 @@ def test_an_agent_is_upheld_as_often_as_a_lead_chose_their_label(ana: User, ben:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, ACCOUNT)
     say_twice((ana, ben), BILLING, TECHNICAL)
     say_twice((ana, ben), BILLING, BILLING)
-    upheld = {agent.name: agent.upheld for agent in report().agents}
-    assert upheld == {"ana": intervals.share(2, 3), "ben": intervals.share(0, 3), "lea": intervals.share(0, 0)}
+    lead_agreed = {agent.name: agent.lead_agreed for agent in quality_report().agents}
+    assert lead_agreed == {"ana": intervals.share(2, 3), "ben": intervals.share(0, 3), "lea": intervals.share(0, 0)}
 
 
 def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     undo(Decision.objects.get(reviewer=lea), lea)
-    assert {agent.upheld.n for agent in report().agents} == {0}
+    assert {agent.lead_agreed.n for agent in quality_report().agents} == {0}
 
 
 # Whatever there is
 
 
 def test_of_nothing_a_report_says_nothing() -> None:
-    found = report()
+    found = quality_report()
     assert (found.pairs, found.categories, found.agents) == (0, [], [])
     assert {axis.raw.estimate for axis in found.axes} == {None}
 
@@ -280,13 +280,13 @@ def test_the_number_of_queries_does_not_depend_on_how_much_there_is(
         ticket = say_twice((ana, ben), BILLING, TECHNICAL)
     adjudicate(ticket, lea, BILLING)
     with django_assert_num_queries(5):
-        report()
+        quality_report()
 
 
 def test_no_more_rows_are_read_than_the_bounds_say(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(quality, "LATEST", 2)
     for _time in range(3):
         look(ana, blind=False, accept=True)
-    found = report()
+    found = quality_report()
     assert found.anchoring.shown.n == 2
     assert found.agents[0].decisions == 2

@@ -15,7 +15,7 @@ from django.utils import timezone
 from classifier.models import Category, LanguageModel, Sentiment, Ticket
 from review.models import Assignment, Decision, Preferences, shortcuts
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
-from tests.review.screen_client import DECIDE, HTMX, KEEP, SCREEN, UNDO, WORK, category, fields, send, shown
+from tests.review.screen_client import DECIDE, HTMX, RENEW_LEASE, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
@@ -166,7 +166,7 @@ def test_skipping_hands_the_ticket_to_somebody_else(agent_client: Client, other:
 def test_who_skipped_all_may_look_again(agent_client: Client) -> None:
     hold(make_ticket("What is this?"))
     send(agent_client, shown(agent_client), skip="unclear")
-    assert "What is this?" in agent_client.post(reverse("review:look_again"), follow=True).content.decode()
+    assert "What is this?" in agent_client.post(reverse("review:reoffer_skipped"), follow=True).content.decode()
 
 
 def of_leads(agent_client: Client, *texts: str) -> None:
@@ -180,16 +180,16 @@ def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent_client: Cl
     of_leads(agent_client, "What is this?")
     hold(make_ticket("of the agents"))
     content = send(lead_client, shown(lead_client, WORK), skip="unclear")
-    (form,) = re.findall(r"<form[^>]*look-again.*?</form>", content, re.DOTALL)
+    (form,) = re.findall(r"<form[^>]*reoffer-skipped.*?</form>", content, re.DOTALL)
     response = lead_client.post(
-        reverse("review:look_again"), dict(re.findall(r'name="(\w+)" value="(\w+)"', form)), follow=True
+        reverse("review:reoffer_skipped"), dict(re.findall(r'name="(\w+)" value="(\w+)"', form)), follow=True
     )
     assert response.redirect_chain == [(WORK, 302)]
     assert "What is this?" in response.content.decode()
 
 
 def test_who_may_not_work_for_the_leads_is_not_led_there(agent_client: Client) -> None:
-    assert agent_client.post(reverse("review:look_again"), {"lane": "leads"})["Location"] == SCREEN
+    assert agent_client.post(reverse("review:reoffer_skipped"), {"lane": "leads"})["Location"] == SCREEN
 
 
 @pytest.mark.parametrize("headers", [{}, HTMX])
@@ -292,7 +292,7 @@ def test_two_models_that_differ_stand_side_by_side_without_names(agent_client: C
 def source(client: Client, url: str = SCREEN) -> str:
     """The page without what differs from one showing to the next: tokens and keys."""
     content = client.get(url).content.decode()
-    return re.sub(r'name="(csrfmiddlewaretoken|key|showing|kept)" value="[^"]*"', "", content)
+    return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|kept)" value="[^"]*"', "", content)
 
 
 def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent_client: Client) -> None:
@@ -441,13 +441,13 @@ def test_an_answer_given_out_to_another_person_is_refused(agent_client: Client, 
     hold(make_ticket())
     answer = shown(agent_client)
     assert "was for somebody else" in send(other, answer)
-    assert "was for somebody else" in send(agent_client, answer | {"showing": "forged"})
+    assert "was for somebody else" in send(agent_client, answer | {"display_token": "forged"})
     assert not Decision.objects.exists()
 
 
 def test_two_agents_never_see_the_same_ticket(agent_client: Client, other: Client) -> None:
     hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
-    assert shown(agent_client)["showing"] != shown(other)["showing"]
+    assert shown(agent_client)["display_token"] != shown(other)["display_token"]
     assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
     assert "Nothing is left" in _lead_page(agent_client, other)
 
@@ -461,10 +461,10 @@ def test_keeping_renews_the_lease_and_says_when_it_is_lost(agent_client: Client,
     (assignment,) = hold(make_ticket())
     shown(agent_client)
     Assignment.objects.update(leased_until=timezone.now() + timedelta(seconds=5))
-    assert agent_client.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 204
+    assert agent_client.post(RENEW_LEASE, {"assignment": str(assignment.pk)}).status_code == 204
     assert Assignment.objects.filter(leased_until__gt=timezone.now() + timedelta(minutes=5)).exists()
-    assert other.post(KEEP, {"assignment": str(assignment.pk)}).status_code == 409
-    assert agent_client.post(KEEP, {"assignment": "x"}).status_code == 409
+    assert other.post(RENEW_LEASE, {"assignment": str(assignment.pk)}).status_code == 409
+    assert agent_client.post(RENEW_LEASE, {"assignment": "x"}).status_code == 409
 
 
 def test_a_ticket_is_taken_from_a_list(agent_client: Client, other: Client) -> None:
@@ -483,7 +483,7 @@ def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: 
     assert "3 more wait" in content
     content = send(agent_client, fields(content))
     assert "3 more like it wait" in content
-    assert reverse("review:alike", args=[Decision.objects.get().pk]) in content
+    assert reverse("review:duplicates", args=[Decision.objects.get().pk]) in content
     assert "1 was decided as Billing" in agent_client.get(SCREEN).content.decode()
     assert Decision.objects.count() == 1
 
@@ -496,7 +496,7 @@ def near_duplicates(number: int) -> list[Assignment]:
 def alike_of(client: Client) -> str:
     """The address of what is offered after the first ticket was answered."""
     send(client, shown(client))
-    return reverse("review:alike", args=[Decision.objects.get().pk])
+    return reverse("review:duplicates", args=[Decision.objects.get().pk])
 
 
 def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Client) -> None:
@@ -541,7 +541,7 @@ def test_nothing_is_offered_after_a_blind_review(agent_client: Client) -> None:
     Assignment.objects.filter(pk=assignments[0].pk).update(value=9)
     labels = {"category": str(category("Billing").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}
     send(agent_client, shown(agent_client) | labels)
-    url = reverse("review:alike", args=[Decision.objects.get().pk])
+    url = reverse("review:duplicates", args=[Decision.objects.get().pk])
     assert agent_client.get(url).status_code == 404
     assert agent_client.post(url, {"assignment": [assignment.pk for assignment in waiting]}).status_code == 404
 

@@ -20,7 +20,7 @@ from tests.review.actions import abandon, answer, escalate, undo
 from tests.review.screen_client import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
-QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:accept"), reverse("classifier:inbox")
+QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:bulk_accept"), reverse("classifier:inbox")
 
 
 def differing(one: User, other: User) -> Ticket:
@@ -41,12 +41,12 @@ def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
     hold(make_ticket("a threat, perhaps"))
     late = shown(agent_client)
     abandon(Assignment.objects.get(reviewer=ana, state="open"))
-    escalate(leases.next_for(ben), ben)
+    escalate(leases.lease_next(ben), ben)
     content = send(agent_client, late)
     assert "labelled twice" not in content
     assert "Nothing is left for you" in content
     assert not Decision.objects.filter(purpose="adjudication").exists()
-    undone = agent_client.post(UNDO, {"decision": decisions.last_of(ana).pk, "key": uuid4()}, headers=HTMX)
+    undone = agent_client.post(UNDO, {"decision": decisions.latest_decision(ana).pk, "key": uuid4()}, headers=HTMX)
     assert "labelled twice" not in undone.content.decode()
 
 
@@ -102,7 +102,7 @@ def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben
     answer(Assignment.objects.get(ticket=decided, purpose="adjudication"), lea)
     hold(make_ticket("what is in hand"))
     agent_client.get(SCREEN)
-    stuck = decisions.last_of(ana)
+    stuck = decisions.latest_decision(ana)
     content = agent_client.post(UNDO, {"decision": stuck.pk, "key": uuid4()}, headers=HTMX).content.decode()
     assert "This cannot be undone" in content
     assert f'name="decision" value="{earlier.pk}"' in content
@@ -112,7 +112,7 @@ def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben
 
 def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: Client, ana: User, ben: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
-    answer(leases.next_for(ana), ana)
+    answer(leases.lease_next(ana), ana)
     late = shown(agent_client)
     assignment = Assignment.objects.get(reviewer=ana, state="open")
     abandon(assignment)
@@ -124,7 +124,7 @@ def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: C
 
 def test_while_nothing_is_left_the_page_stays_as_it_is(agent_client: Client, ana: User) -> None:
     hold(make_ticket())
-    answer(leases.next_for(ana), ana)
+    answer(leases.lease_next(ana), ana)
     assert agent_client.get(SCREEN, headers=HTMX).status_code == 204
     hold(make_ticket("there is one"))
     assert "there is one" in agent_client.get(SCREEN, headers=HTMX).content.decode()
@@ -160,7 +160,7 @@ def test_who_takes_a_ticket_over_or_back_begins_anew(agent_client: Client, ana: 
     agent_client.get(SCREEN)
     Assignment.objects.update(taken_at=long_ago)
     abandon(assignment)
-    decision = answer(leases.next_for(ben), ben)
+    decision = answer(leases.lease_next(ben), ben)
     assert (Assignment.objects.get().taken_at or long_ago) > long_ago
     Assignment.objects.update(taken_at=long_ago)
     undo(decision, ben)

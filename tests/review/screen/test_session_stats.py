@@ -10,7 +10,7 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review.models import Assignment, Decision
 from review.screen import session_stats
-from review.screen.session_stats import bar_of, upheld
+from review.screen.session_stats import lead_agreement, session_stats_for
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, skip, undo
 
@@ -24,8 +24,8 @@ def decide(reviewer: User, *, seconds: float | None = None) -> Decision:
 
 
 def pace_of(reviewer: User) -> tuple[int, float | None]:
-    bar = bar_of(reviewer, "agents")
-    return bar.done_today, bar.seconds
+    bar = session_stats_for(reviewer, "agents")
+    return bar.done_today, bar.median_seconds
 
 
 def test_nobody_has_done_anything_at_first(ana: User) -> None:
@@ -57,8 +57,8 @@ def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatc
 def test_what_waits_in_the_lane_is_counted(ana: User) -> None:
     assignments = [hold(make_ticket())[0] for _ticket in range(3)]
     escalate(assignments[0], ana)
-    agents, leads = bar_of(ana, "agents"), bar_of(ana, "leads")
-    assert (agents.left, agents.more, leads.left) == (2, False, 1)
+    agents, leads = session_stats_for(ana, "agents"), session_stats_for(ana, "leads")
+    assert (agents.waiting, agents.capped, leads.waiting) == (2, False, 1)
 
 
 def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -68,8 +68,8 @@ def test_counting_stops_at_a_limit(ana: User, monkeypatch: pytest.MonkeyPatch) -
     assert pace_of(ana)[0] == 2
     for _time in range(3):
         hold(make_ticket())
-    bar = bar_of(ana, "agents")
-    assert (bar.left, bar.more) == (1, True)
+    bar = session_stats_for(ana, "agents")
+    assert (bar.waiting, bar.capped) == (1, True)
 
 
 def test_the_day_begins_at_midnight_where_people_are(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -119,21 +119,21 @@ def adjudicate(ticket: Ticket, lead: User, category: str) -> Decision:
 def test_nothing_is_upheld_before_a_lead_has_spoken(ana: User, ben: User) -> None:
     double(ana, ben, "Billing", "Technical")
     double(ana, ben, "Billing", "Billing")
-    assert (upheld(ana).n, upheld(ana).share, upheld(ana).percent) == (0, None, None)
+    assert (lead_agreement(ana).n, lead_agreement(ana).share, lead_agreement(ana).percent) == (0, None, None)
 
 
 def test_a_person_is_upheld_where_a_lead_chose_their_label(ana: User, ben: User, lea: User) -> None:
     adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
     adjudicate(double(ana, ben, "Account", "Technical"), lea, "Account")
     adjudicate(double(ben, ana, "Billing", "Technical"), lea, "General")
-    assert (upheld(ana).n, upheld(ana).percent) == (3, 67)
-    assert (upheld(ben).n, upheld(ben).percent) == (3, 0)
+    assert (lead_agreement(ana).n, lead_agreement(ana).percent) == (3, 67)
+    assert (lead_agreement(ben).n, lead_agreement(ben).percent) == (3, 0)
 
 
 def test_a_word_that_was_taken_back_does_not_count(ana: User, ben: User, lea: User) -> None:
     word = adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
     undo(word, lea)
-    assert upheld(ana).n == 0
+    assert lead_agreement(ana).n == 0
 
 
 def test_only_the_latest_double_labels_are_looked_at(
@@ -142,9 +142,9 @@ def test_only_the_latest_double_labels_are_looked_at(
     for chosen in ("Technical", "Billing", "Billing"):
         adjudicate(double(ana, ben, "Billing", "Technical"), lea, chosen)
     monkeypatch.setattr(session_stats, "DOUBLES", 2)
-    assert (upheld(ana).n, upheld(ana).percent) == (2, 100)
+    assert (lead_agreement(ana).n, lead_agreement(ana).percent) == (2, 100)
     monkeypatch.setattr(session_stats, "LOOKED_THROUGH", 1)
-    assert upheld(ana).n == 1
+    assert lead_agreement(ana).n == 1
 
 
 def test_what_leads_upheld_costs_two_queries(
@@ -153,4 +153,4 @@ def test_what_leads_upheld_costs_two_queries(
     for _time in range(3):
         adjudicate(double(ana, ben, "Billing", "Technical"), lea, "Billing")
     with django_assert_num_queries(2):
-        upheld(ana)
+        lead_agreement(ana)

@@ -19,7 +19,7 @@ from tests.factories import configure_review, hold, make_example, make_ticket, m
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-SCREEN, WORK = reverse("review:screen"), reverse("review:work")
+SCREEN, WORK = reverse("review:screen"), reverse("review:lead_screen")
 HTMX = {"HX-Request": "true"}
 TEXT = "<i>I</i> was charged twice."
 CHARGED, TWICE = [13, 20], [21, 26]
@@ -281,7 +281,7 @@ def test_the_round_trip_of_a_decision_looks_for_nothing_near(
     hold(*tickets, near=near, words=[TWICE])
     page = agent_client.get(SCREEN)
     labels = {"category": page.context["card"].chosen.category, "sentiment": page.context["card"].chosen.sentiment}
-    answer = {"key": str(uuid4()), "showing": page.context["card"].token, "lane": "agents"} | labels
+    answer = {"key": str(uuid4()), "display_token": page.context["card"].token, "lane": "agents"} | labels
     with django_assert_max_num_queries(36) as asked:
         content = agent_client.post(reverse("review:decide"), answer, headers=HTMX).content.decode()
     assert "<mark>twice</mark>" in content

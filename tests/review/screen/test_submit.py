@@ -12,7 +12,7 @@ from review.models import Assignment
 from review.screen import submit
 from review.workflow import decisions, leases
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import answer, escalate, now
+from tests.review.actions import answer, escalate, reload
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
@@ -20,25 +20,25 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 def test_the_model_is_not_heard_while_another_label_is_awaited(ana: User, ben: User) -> None:
     configure_review(double_share=1, reveal=True)
     hold(make_ticket())
-    first = leases.next_for(ana)
+    first = leases.lease_next(ana)
     assert first
-    assert "The model said" not in submit.outcome_of(answer(first, ana, "Account"), alone=True).text
-    second = leases.next_for(ben)
+    assert "The model said" not in submit.outcome_of(answer(first, ana, "Account"), has_no_duplicates=True).text
+    second = leases.lease_next(ben)
     assert second
-    assert "The model said" in submit.outcome_of(answer(second, ben, "Account"), alone=True).text
+    assert "The model said" in submit.outcome_of(answer(second, ben, "Account"), has_no_duplicates=True).text
 
 
 def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User, lea: User, client: Client) -> None:
     configure_review()
     hold(make_ticket("one"), make_ticket("two"))
-    escalate(leases.next_for(ana), ana)
-    assignment = leases.next_for(lea, "leads")
+    escalate(leases.lease_next(ana), ana)
+    assignment = leases.lease_next(lea, "leads")
     answer(assignment, lea)
     client.force_login(lea)
     response = client.post(reverse("review:undo"), {"key": uuid4()})
-    assert response.headers["Location"] == reverse("review:work")
+    assert response.headers["Location"] == reverse("review:lead_screen")
     client.get(response.headers["Location"])
-    assert Assignment.objects.held_by(lea).get() == now(assignment)
+    assert Assignment.objects.held_by(lea).get() == reload(assignment)
 
 
 def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(ana: User) -> None:
@@ -57,7 +57,7 @@ def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
     """Without the decision's name it is the latest one that is meant, which by then is another."""
     configure_review()
     hold(make_ticket("one"), make_ticket("two"))
-    first, second = (answer(leases.next_for(ana), ana) for _number in range(2))
+    first, second = (answer(leases.lease_next(ana), ana) for _number in range(2))
     key = uuid4()
     for decision in (second, first):
         told = submit.undo(decision, ana, key).text

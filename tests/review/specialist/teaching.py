@@ -45,5 +45,5 @@ def place(counts: Mapping[str, int], *, side: str = Side.TRAINING, start: int = 
                     origin=GoldLabel.Origin.IMPORT,
                 )
             )
-    gold_labels.place(labels, {label.digest: side for label in labels})
+    gold_labels.add_gold_labels(labels, {label.digest: side for label in labels})
     return labels

@@ -192,7 +192,7 @@ def test_no_example_gives_away_what_models_are_measured_with(lead_client: Client
         sentiment=Sentiment.objects.get(name="Neutral"),
         origin=GoldLabel.Origin.IMPORT,
     )
-    gold_labels.place([label], {label.digest: Side.BENCHMARK})
+    gold_labels.add_gold_labels([label], {label.digest: Side.BENCHMARK})
     examples = topic_of(lead_client, tickets[0]).context["form"]["examples"].value().splitlines()
     assert examples
     assert held_out not in examples

@@ -42,7 +42,7 @@ def of_ticket(person: User, text: str = "My card was charged twice.", name: str 
     """A gold label that somebody's decision made."""
     ticket = make_ticket(text)
     answer(hold(ticket)[0], person, name)
-    gold_labels.follow([ticket.pk])
+    gold_labels.sync_tickets([ticket.pk])
     return GoldLabel.objects.get(ticket=ticket)
 
 
@@ -159,8 +159,8 @@ def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> N
     press(lead_client, label_issue, "keep_label")
     (decision,) = Decision.objects.all()
     undo(decision, ana)
-    answer(leases.next_for(ana), ana, "Technical")
-    gold_labels.gather()
+    answer(leases.lease_next(ana), ana, "Technical")
+    gold_labels.collect_from_decisions()
     label_issues.note(make_version(), [self_confidence(label, of=0.01)])
     assert not looked_at(label_issue)
     assert "Is Technical | Neutral right?" in shows(lead_client)
@@ -301,7 +301,7 @@ def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(
     assert (first.reviewer, first.category.name) == (ana, "Billing")
     assert (second.reviewer, second.category.name, second.verdict, second.blind) == (lea, "Account", "corrected", False)
     assert label.ticket
-    assert decisions.standing_of(label.ticket) == second
+    assert decisions.final_decision(label.ticket) == second
     assert looked_at(label_issue)
     assert_consistent()
 
@@ -312,7 +312,7 @@ def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     take_it(lead_client, label_issue)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     label_issues.note(make_version(), [self_confidence(label, "General")])
     label.refresh_from_db()
     assert label.category.name == "Account"
@@ -375,8 +375,8 @@ def test_of_two_people_who_agreed_neither_is_heard_against_it(lead_client: Clien
     ticket = make_ticket()
     hold(ticket)
     for person in (ana, ben):
-        answer(leases.next_for(person), person, "Billing")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, "Billing")
+    gold_labels.collect_from_decisions()
     take_it(lead_client, make_label_issue(GoldLabel.objects.get(), "Account"))
     label = GoldLabel.objects.get()
     assert (label.category.name, label.origin, label.people) == ("Account", "decision", 1)
@@ -391,8 +391,8 @@ def test_the_correction_itself_can_be_undone_at_the_screen(lead_client: Client, 
     assert label.ticket
     undo(Decision.objects.by(lea).get(), lea)
     assert state(label.ticket) == Ticket.State.NEEDS_REVIEW
-    answer(leases.next_for(lea, Assignment.Lane.LEADS), lea, "General")
-    gold_labels.gather()
+    answer(leases.lease_next(lea, Assignment.Lane.LEADS), lea, "General")
+    gold_labels.collect_from_decisions()
     label.refresh_from_db()
     assert (label.category.name, label.state) == ("General", State.ACTIVE)
     assert_consistent()
@@ -431,8 +431,8 @@ def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead_clie
     label_issue = make_label_issue(label, "Account")
     seen = token(lead_client, label_issue)
     undo(Decision.objects.get(), ana)
-    answer(leases.next_for(ana), ana, "Technical")
-    gold_labels.gather()
+    answer(leases.lease_next(ana), ana, "Technical")
+    gold_labels.collect_from_decisions()
     assert "Nothing was changed" in words(press(lead_client, label_issue, "keep_label", seen=seen).content)
     assert not looked_at(label_issue)
 
@@ -513,8 +513,8 @@ def test_whoever_cannot_tell_has_two_people_asked(lead_client: Client, ana: User
     assert label.state == State.DISPUTED
     assert lead_client.get(reverse("review:label_issue", args=[label_issue.pk])).status_code == 404
     for person in (ana, ben):
-        answer(leases.next_for(person), person, "Billing")
-    gold_labels.gather()
+        answer(leases.lease_next(person), person, "Billing")
+    gold_labels.collect_from_decisions()
     label.refresh_from_db()
     assert label.state == State.ACTIVE
     assert "No label is in doubt" in shows(lead_client)
@@ -532,7 +532,7 @@ def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, l
     assignments = hold(make_ticket("The first of two in one go"), make_ticket("Something else, second in one go"))
     made = decisions.decide_many(assignments, ana, Label(category("Billing"), sentiment()))
     corrected, other = (one.ticket for one in made)
-    gold_labels.follow([corrected.pk])
+    gold_labels.sync_tickets([corrected.pk])
     assert label_issues.correct(
         make_label_issue(GoldLabel.objects.get(ticket=corrected), "Account"), lea, category("Account"), sentiment()
     )

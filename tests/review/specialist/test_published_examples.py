@@ -41,7 +41,7 @@ class LeakTest(TestCase):
         for batch in batches:
             texts = {GoldLabel.digest_of(text): text for text in (message(*one) for one in batch)}
             known = set(GoldLabel.objects.values_list("digest", flat=True))
-            gold_labels.place(
+            gold_labels.add_gold_labels(
                 [
                     GoldLabel(text=text, digest=digest, origin=GoldLabel.Origin.IMPORT, **given_label)
                     for digest, text in texts.items()
@@ -56,6 +56,6 @@ class LeakTest(TestCase):
         held_out = GoldLabel.objects.on_side(Side.BENCHMARK).values_list("text", flat=True)
         for text in held_out:
             own = minhash.shingles(text)
-            assert all(minhash.similarity(own, other) < minhash.ALIKE for other in taught)
+            assert all(minhash.similarity(own, other) < minhash.MIN_SIMILARITY for other in taught)
         usable = GoldLabel.objects.usable().on_side(Side.TRAINING).count()
         assert Example.objects.count() == usable

@@ -71,7 +71,7 @@ def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
     last = in_order()[-1]
     Assignment.objects.filter(ticket=last).update(due_at=timezone.now() + timedelta(minutes=5))
     queue_ordering.reorder_queue()
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     assert assignment
     assert assignment.ticket_id == last
     assert len(tickets) == 5
@@ -80,7 +80,7 @@ def test_a_ticket_that_is_due_still_comes_first(ana: User) -> None:
 def test_a_ticket_in_somebodys_hands_is_left_alone(ana: User) -> None:
     configure_review()
     waiting([teaching.message("Account", "Neutral", number) for number in range(5)])
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     assert assignment
     before = Assignment.objects.get(pk=assignment.pk).value
     queue_ordering.reorder_queue()
@@ -104,7 +104,7 @@ def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
     assert queue_ordering.is_due()
     queue_ordering.reorder_queue()
     for _decision in range(queue_ordering.ENOUGH):
-        answer(leases.next_for(ana), ana)
+        answer(leases.lease_next(ana), ana)
     assert not queue_ordering.is_due(), "the last one was a moment ago"
     ReviewSettings.objects.update(ordered_at=timezone.now() - timedelta(minutes=2))
     assert queue_ordering.is_due()

@@ -21,7 +21,7 @@ from tests.review.actions import (
     escalate,
     judge_again,
     label,
-    now,
+    reload,
     skip,
     state,
     undo,
@@ -118,10 +118,10 @@ def test_double_labelling_opens_two_blind_assignments() -> None:
 def test_while_models_are_asked_again_people_go_on_and_their_answer_counts(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     ask_models_again(ticket)
     assert state(ticket) == "new"
-    assert leases.next_for(ana) == assignment
+    assert leases.lease_next(ana) == assignment
     answer(assignment, ana, "Account")
     assert state(ticket) == "settled"
     hold(ticket, language_model=Prediction.objects.get().language_model, contract=_another_contract())
@@ -140,7 +140,7 @@ def _another_contract() -> object:
 def test_tickets_held_again_are_still_asked_about_by_the_same_assignment_in_the_same_hands(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket, confidence=0.3)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     (again,) = judge_again(ticket, confidence=0.6, category=Category.objects.get(name="General"))
     assert (again, again.reviewer) == (assignment, ana)
     assert (again.confidence, again.category.name) == (0.6, "General")
@@ -150,17 +150,17 @@ def test_a_ticket_that_passes_after_all_is_asked_about_no_more(ana: User) -> Non
     configure_review(blind_share=1)
     ticket = make_ticket()
     hold(ticket)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     assert judge_again(ticket, confidence=0.95) == []
-    assert (now(assignment).state, now(assignment).reviewer) == ("withdrawn", None)
-    assert not now(assignment).ticket.sealed
-    assert leases.next_for(ana) is None
+    assert (reload(assignment).state, reload(assignment).reviewer) == ("withdrawn", None)
+    assert not reload(assignment).ticket.sealed
+    assert leases.lease_next(ana) is None
 
 
 def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     judge_again(ticket, confidence=0.95)
     answer(assignment, ana, "Technical")
     ticket.refresh_from_db()
@@ -170,21 +170,21 @@ def test_an_answer_to_a_ticket_that_has_passed_meanwhile_counts_and_settles(ana:
 def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(ana: User, lea: User) -> None:
     ticket = make_ticket()
     hold(ticket)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     judge_again(ticket, confidence=0.95)
     escalate(assignment, ana)
     assert state(ticket) == "needs_review"
-    assert leases.next_for(lea, "leads") == assignment
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
-    answer(leases.next_for(ana), ana)
+    answer(leases.lease_next(ana), ana)
     judge_again(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
-    answer(leases.next_for(ben), ben)
+    answer(leases.lease_next(ben), ben)
     assert state(ticket) == "settled"
 
 
@@ -194,10 +194,10 @@ def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
 ) -> None:
     ticket = make_ticket()
     hold(ticket)
-    pass_on(leases.next_for(ana), ana)
+    pass_on(leases.lease_next(ana), ana)
     (assignment,) = judge_again(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
-    assert (leases.next_for(ben) or leases.next_for(lea, "leads")) == assignment
+    assert (leases.lease_next(ben) or leases.lease_next(lea, "leads")) == assignment
     assert assignment.reason == "sure"
 
 
@@ -205,12 +205,12 @@ def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(a
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     judge_again(ticket, confidence=0.95)
     decision = answer(assignment, ana)
     assert not decision.blind, "by then everybody could see what the model said"
     assert state(ticket) == "needs_review"
-    answer(leases.next_for(ben), ben)
+    answer(leases.lease_next(ben), ben)
     assert state(ticket) == "settled"
 
 
@@ -218,8 +218,8 @@ def test_a_choice_whose_label_was_taken_back_is_not_asked_for_again(ana: User, b
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
-    answer(leases.next_for(ana), ana, "Billing")
-    undo(answer(leases.next_for(ben), ben, "Account"), ben)
+    answer(leases.lease_next(ana), ana, "Billing")
+    undo(answer(leases.lease_next(ben), ben, "Account"), ben)
     assignments = judge_again(ticket)
     assert [assignment.purpose for assignment in assignments] == ["double"]
 
@@ -246,10 +246,10 @@ def test_tickets_held_before_there_was_a_desk_are_found(ana: User, monkeypatch: 
         # Who connects again comes last, and whoever tells others has to come after the desk.
         before.setattr(state_changed, "receivers", [])
         hold(*tickets)
-    assert leases.next_for(ana) is None
+    assert leases.lease_next(ana) is None
     assert assigning.open_missing() == 3
     assert assigning.open_missing() == 0
-    assert leases.next_for(ana)
+    assert leases.lease_next(ana)
 
 
 def test_a_held_ticket_of_which_nothing_is_known_stops_nobody() -> None:
@@ -278,7 +278,7 @@ def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
     assert not label_changes.deletable(account)
     label_changes.merge(account, billing)
     decision.refresh_from_db()
-    assert decision.category == now(waiting).category == now(done).ticket.category == billing
+    assert decision.category == reload(waiting).category == reload(done).ticket.category == billing
     assert label_changes.deletable(account), "nothing refers to it any more"
 
 
@@ -288,7 +288,7 @@ def test_sentiments_are_moved_too(ana: User) -> None:
     decision = answer(done, ana, "Account", "Neutral")
     label_changes.merge(neutral, positive)
     decision.refresh_from_db()
-    assert decision.sentiment == now(waiting).sentiment == now(done).ticket.sentiment == positive
+    assert decision.sentiment == reload(waiting).sentiment == reload(done).ticket.sentiment == positive
 
 
 @pytest.mark.parametrize("by", ["suggestion", "decision"])
@@ -306,7 +306,7 @@ def test_a_retired_label_stays_where_it_is_and_is_no_longer_accepted_unread(ana:
     waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
     answer(done, ana, "Account")
     label_changes.retire(account)
-    assert now(done).ticket.category == now(waiting).category == account
+    assert reload(done).ticket.category == reload(waiting).category == account
     assert decisions.decide_many([waiting], ana) == []
     assert [decision.category.name for decision in decisions.decide_many([waiting], ana, label("Billing"))] == [
         "Billing"

@@ -22,7 +22,7 @@ from classifier.taxonomy import label_changes
 from review.models import Assignment, Decision, ReviewSettings
 from review.workflow import decisions, leases
 from review.workflow.decisions import CannotUndo, TooLate
-from review.workflow.leases import Taken
+from review.workflow.leases import NotAvailable
 from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import (
     abandon,
@@ -32,7 +32,7 @@ from tests.review.actions import (
     escalate,
     judge_again,
     label,
-    now,
+    reload,
     skip,
     state,
     undo,
@@ -67,7 +67,7 @@ def failures(results: list[object], *expected: type[Exception]) -> list[object]:
 
 def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
     hold(*tickets(10))
-    got = at_once([partial(leases.next_for, agent) for agent in agents])
+    got = at_once([partial(leases.lease_next, agent) for agent in agents])
     assert failures(got) == []
     assignments = [assignment.pk for assignment in got if assignment]
     assert len(assignments) == len(set(assignments)) == 10
@@ -78,7 +78,7 @@ def test_sixteen_agents_empty_the_queue_and_every_ticket_is_decided_once(agents:
 
     def work(agent: User) -> list[int]:
         answered = []
-        while assignment := leases.next_for(agent):
+        while assignment := leases.lease_next(agent):
             answered.append(assignment.pk)
             answer(assignment, agent)
         return answered
@@ -106,12 +106,12 @@ class Whim:
             try:
                 act()
                 done[act.__name__] += 1
-            except (TooLate, CannotUndo, Taken) as refused:
+            except (TooLate, CannotUndo, NotAvailable) as refused:
                 done[type(refused).__name__] += 1
         return done
 
     def next(self) -> Assignment | None:
-        assignment = leases.next_for(self.person, self.lane)
+        assignment = leases.lease_next(self.person, self.lane)
         if assignment:
             self.seen.append(assignment)
             if self.choose.random() < 0.2:
@@ -127,7 +127,7 @@ class Whim:
             self.choose.choice([skip, escalate])(assignment, self.person)
 
     def undo(self) -> None:
-        if last := decisions.last_of(self.person):
+        if last := decisions.latest_decision(self.person):
             undo(last, self.person)
 
     def late(self) -> None:
@@ -137,10 +137,10 @@ class Whim:
 
     def take(self) -> None:
         assignment = self.choose.choice(list(Assignment.objects.all()))
-        leases.take(self.person, assignment.ticket, self.lane)
+        leases.lease_ticket(self.person, assignment.ticket, self.lane)
 
     def leave(self) -> None:
-        self.choose.choice([leases.let_go, leases.look_again])(self.person)
+        self.choose.choice([leases.release, leases.reoffer_skipped])(self.person)
 
 
 def test_whatever_sixteen_people_do_at_random_no_decision_is_lost_or_doubled(agents: list[User]) -> None:
@@ -162,9 +162,9 @@ def finish(people: list[User]) -> None:
     while Assignment.objects.open().exists():
         before = Decision.objects.count()
         for person in people:
-            leases.look_again(person)
+            leases.reoffer_skipped(person)
             for lane in Assignment.Lane.values:
-                if assignment := leases.next_for(person, lane):
+                if assignment := leases.lease_next(person, lane):
                     answer(assignment, person)
         assert Decision.objects.count() > before, "tickets wait, and nobody gets them"
 
@@ -172,7 +172,7 @@ def finish(people: list[User]) -> None:
 @pytest.mark.parametrize("act", [answer, skip, escalate])
 def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act: Callable[..., Decision]) -> None:
     hold(*tickets(1))
-    assignment, key = leases.next_for(ana), uuid4()
+    assignment, key = leases.lease_next(ana), uuid4()
     made = at_once([partial(act, assignment, ana, key=key) for _time in range(8)])
     assert failures(made) == []
     assert len({decision.pk for decision in made}) == 1
@@ -181,7 +181,7 @@ def test_the_same_answer_sent_many_times_at_once_is_one_decision(ana: User, act:
 
 def test_the_same_undoing_sent_many_times_at_once_is_one(ana: User) -> None:
     hold(*tickets(1))
-    decision, key = answer(leases.next_for(ana), ana), uuid4()
+    decision, key = answer(leases.lease_next(ana), ana), uuid4()
     made = at_once([partial(decisions.undo, decision, ana, key=key) for _time in range(8)])
     assert failures(made) == []
     assert len({undoing.pk for (undoing,) in made}) == 1
@@ -189,7 +189,7 @@ def test_the_same_undoing_sent_many_times_at_once_is_one(ana: User) -> None:
 
 def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
     hold(*tickets(1))
-    decision = answer(leases.next_for(ana), ana)
+    decision = answer(leases.lease_next(ana), ana)
     made = at_once([partial(undo, decision, ana) for _time in range(4)])
     assert failures(made, CannotUndo) == []
     assert sum(isinstance(one, CannotUndo) for one in made) == 3
@@ -198,20 +198,20 @@ def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
 @pytest.mark.parametrize("waiting", [1, 10])
 def test_a_person_in_many_tabs_has_one_ticket(ana: User, waiting: int) -> None:
     hold(*tickets(waiting))
-    got = at_once([partial(leases.next_for, ana) for _tab in range(8)])
+    got = at_once([partial(leases.lease_next, ana) for _tab in range(8)])
     assert failures(got) == []
     assert len({assignment.pk for assignment in got}) == 1
 
 
 def test_a_person_who_takes_a_ticket_twice_at_once_has_it(ana: User) -> None:
     (assignment,) = hold(*tickets(1))
-    assert at_once([partial(leases.take, ana, assignment.ticket) for _click in range(6)]) == [assignment] * 6
+    assert at_once([partial(leases.lease_ticket, ana, assignment.ticket) for _click in range(6)]) == [assignment] * 6
 
 
 def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> None:
     for round_ in range(5):
         assignments = hold(make_ticket(f"one {round_}"), make_ticket(f"two {round_}"))
-        got = at_once([partial(leases.take, ana, assignment.ticket) for assignment in assignments])
+        got = at_once([partial(leases.lease_ticket, ana, assignment.ticket) for assignment in assignments])
         assert failures(got) == []
         assert Assignment.objects.held_by(ana).get() in assignments
 
@@ -219,8 +219,8 @@ def test_a_person_who_takes_two_tickets_at_once_has_one_of_them(ana: User) -> No
 def test_undoing_in_one_tab_and_going_on_in_another_leaves_one_ticket_in_hand(ana: User) -> None:
     hold(*tickets(10))
     for _round in range(5):
-        decision = answer(leases.next_for(ana), ana)
-        undone, got = at_once([partial(undo, decision, ana), partial(leases.next_for, ana)])
+        decision = answer(leases.lease_next(ana), ana)
+        undone, got = at_once([partial(undo, decision, ana), partial(leases.lease_next, ana)])
         assert failures([undone, got]) == []
         assert Assignment.objects.held_by(ana).count() == 1
 
@@ -237,7 +237,7 @@ def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_perso
     Assignment.objects.filter(ticket=first.ticket).update(value=2)
     Assignment.objects.filter(pk=following.pk).update(value=1)
     skip(first, make_user("cyd"))
-    assert leases.next_for(ana) == first
+    assert leases.lease_next(ana) == first
     at_it, asked = threading.Event(), threading.Event()
 
     def held_up(execute: Callable[..., object], sql: str, parameters: Any, *arguments: object) -> object:
@@ -255,7 +255,7 @@ def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_perso
 
     def ask() -> Assignment | None:
         assert at_it.wait(5)
-        assignment = leases.next_for(ben)
+        assignment = leases.lease_next(ben)
         asked.set()
         return assignment
 
@@ -264,20 +264,20 @@ def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_perso
     taken = connection.vendor == "postgresql" and claimed == "before"
     assert got == (second if taken else following)
     assert Assignment.objects.held_by(ben).get() == got
-    assert (now(second).lane, now(second).reviewer) == (("agents", ben) if taken else ("leads", None))
-    assert leases.next_for(lea, "leads") == first
+    assert (reload(second).lane, reload(second).reviewer) == (("agents", ben) if taken else ("leads", None))
+    assert leases.lease_next(lea, "leads") == first
     answer(first, lea)
     if not taken:
-        assert leases.next_for(lea, "leads") is None, "a lead's word is the last"
+        assert leases.lease_next(lea, "leads") is None, "a lead's word is the last"
 
 
 def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_label(ana: User, ben: User) -> None:
     for _round in range(5):
         (ticket,) = tickets(1)
         (assignment,) = hold(ticket)
-        leases.take(ana, ticket)
+        leases.lease_ticket(ana, ticket)
         abandon(assignment)
-        leases.take(ben, ticket)
+        leases.lease_ticket(ben, ticket)
         made = at_once([partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")])
         (decision,) = (one for one in made if isinstance(one, Decision))
         (late,) = (one for one in made if isinstance(one, TooLate))
@@ -306,7 +306,7 @@ def test_a_person_and_the_models_at_once_lose_nothing(ana: User) -> None:
             [partial(answer, assignment, ana, "Account"), partial(judge_again, ticket, confidence=confidence)]
         )
         assert failures(results) == []
-        assert (state(ticket), now(assignment).ticket.category.name) == ("settled", "Account")
+        assert (state(ticket), reload(assignment).ticket.category.name) == ("settled", "Account")
 
 
 def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
@@ -317,14 +317,14 @@ def test_labels_are_merged_while_agents_go_on(agents: list[User]) -> None:
 
     def work(agent: User) -> None:
         for _ticket in range(6):
-            assignment = leases.next_for(agent)
+            assignment = leases.lease_next(agent)
             assert assignment, "tickets wait, and nothing is left"
             decisions.decide(assignment, agent, chosen, key=uuid4())
 
     results = at_once([*(partial(work, agent) for agent in agents[:8]), partial(label_changes.merge, account, billing)])
     assert failures(results) == []
     assert set(Decision.objects.values_list("category__name", flat=True)) == {"Billing"}
-    assert {now(assignment).ticket.category for assignment in Assignment.objects.all()} == {billing}
+    assert {reload(assignment).ticket.category for assignment in Assignment.objects.all()} == {billing}
 
 
 def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(ana: User) -> None:
@@ -345,7 +345,9 @@ def test_a_merge_waits_for_an_answer_that_is_being_written_and_takes_it_along(an
         label_changes.merge(account, billing)
 
     assert failures(at_once([decide, merge])) == []
-    assert Decision.objects.get().category == now(assignment).ticket.category == now(assignment).category == billing
+    assert (
+        Decision.objects.get().category == reload(assignment).ticket.category == reload(assignment).category == billing
+    )
 
 
 def test_many_who_open_the_desk_first_open_one() -> None:
@@ -389,6 +391,6 @@ def test_a_ticket_of_a_process_that_was_killed_comes_back_by_itself(ana: User, b
     with start("ana", "hold") as process:
         assert process.stdout.readline() == f"{assignment.pk}\n"
         process.kill()
-    assert leases.next_for(ben) is None
+    assert leases.lease_next(ben) is None
     abandon(assignment)
-    assert leases.next_for(ben) == assignment
+    assert leases.lease_next(ben) == assignment

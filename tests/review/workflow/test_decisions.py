@@ -14,10 +14,10 @@ from django.utils import timezone
 from classifier.models import Category, Prediction, Verdict
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions, leases
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 from review.workflow.decisions import CannotUndo, TooLate
 from tests.factories import configure_review, hold, make_ticket, make_user
-from tests.review.actions import abandon, answer, assert_consistent, escalate, label, now, skip, state, undo
+from tests.review.actions import abandon, answer, assert_consistent, escalate, label, reload, skip, state, undo
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
@@ -41,8 +41,8 @@ def assignment(catalogue: None) -> Assignment:
     return hold(make_ticket())[0]
 
 
-def what_the_model_said(assignment: Assignment) -> Shown:
-    return Shown(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
+def what_the_model_said(assignment: Assignment) -> Presented:
+    return Presented(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
 
 
 def still_held(person: User) -> Assignment | None:
@@ -54,11 +54,15 @@ def still_held(person: User) -> Assignment | None:
 
 def test_an_answer_settles_the_ticket_with_its_label(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana, "Account", "Negative", note="Looks like a bot.")
-    ticket = now(assignment).ticket
+    ticket = reload(assignment).ticket
     assert (ticket.state, ticket.category.name, ticket.sentiment.name) == ("settled", "Account", "Negative")
-    assert (now(assignment).state, now(assignment).reviewer, now(assignment).leased_until) == ("answered", ana, None)
+    assert (reload(assignment).state, reload(assignment).reviewer, reload(assignment).leased_until) == (
+        "answered",
+        ana,
+        None,
+    )
     assert (decision.reviewer, decision.purpose, decision.note) == (ana, "review", "Looks like a bot.")
-    assert decisions.standing_of(ticket) == decision
+    assert decisions.final_decision(ticket) == decision
 
 
 def test_saying_what_the_model_said_is_accepting_and_anything_else_correcting(ana: User) -> None:
@@ -76,7 +80,7 @@ def test_a_decision_keeps_what_was_shown_and_how_long_it_took(ana: User) -> None
     first, second = Prediction.objects.order_by("pk")
     since = timezone.now() - timedelta(seconds=9)
     decision = answer(
-        assignment, ana, shown=Shown(prediction=first, second_opinion=second, second_first=True, since=since)
+        assignment, ana, shown=Presented(prediction=first, second_opinion=second, second_first=True, since=since)
     )
     assert (decision.prediction, decision.second_opinion, decision.second_first) == (first, second, True)
     assert decision.seconds == pytest.approx(9, abs=5)
@@ -84,7 +88,7 @@ def test_a_decision_keeps_what_was_shown_and_how_long_it_took(ana: User) -> None
 
 
 def test_a_clock_that_was_set_back_makes_no_negative_time(ana: User, assignment: Assignment) -> None:
-    assert answer(assignment, ana, shown=Shown(since=timezone.now() + timedelta(hours=1))).seconds == 0
+    assert answer(assignment, ana, shown=Presented(since=timezone.now() + timedelta(hours=1))).seconds == 0
 
 
 def test_the_same_answer_sent_again_is_one_decision(ana: User, assignment: Assignment) -> None:
@@ -101,7 +105,7 @@ def test_the_same_passing_on_sent_again_is_one_decision(
 ) -> None:
     key = uuid4()
     first = act(assignment, ana, key=key)
-    leases.next_for(ben)
+    leases.lease_next(ben)
     assert act(assignment, ana, key=key) == first
     assert Decision.objects.count() == 1
 
@@ -118,20 +122,20 @@ def test_an_answer_sent_again_after_it_was_undone_does_not_come_back(ana: User, 
 
 
 def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: User, assignment: Assignment) -> None:
-    leases.next_for(ana)
+    leases.lease_next(ana)
     abandon(assignment)
-    assert leases.next_for(ben) == assignment
+    assert leases.lease_next(ben) == assignment
     assert answer(assignment, ana).reviewer == ana
-    assert now(assignment).reviewer == ana
+    assert reload(assignment).reviewer == ana
     assert still_held(ben) is None
 
 
 def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
     ana: User, ben: User, assignment: Assignment
 ) -> None:
-    leases.next_for(ana)
+    leases.lease_next(ana)
     abandon(assignment)
-    leases.next_for(ben)
+    leases.lease_next(ben)
     decision = answer(assignment, ana, "Account")
     with pytest.raises(TooLate) as late:
         answer(assignment, ben, "Billing")
@@ -142,8 +146,8 @@ def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
 
 def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
-    leases.take(ana, first.ticket)
-    leases.take(ana, second.ticket)
+    leases.lease_ticket(ana, first.ticket)
+    leases.lease_ticket(ana, second.ticket)
     answer(first, ana)
     assert still_held(ana) == second
 
@@ -152,13 +156,13 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
 def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
-    leases.next_for(ana)
+    leases.lease_next(ana)
     abandon(assignment)
-    leases.next_for(ben)
+    leases.lease_next(ben)
     with pytest.raises(TooLate) as late:
         act(assignment, ana)
     assert late.value.standing is None
-    assert (now(assignment).lane, still_held(ben)) == ("agents", assignment)
+    assert (reload(assignment).lane, still_held(ben)) == ("agents", assignment)
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -175,21 +179,21 @@ def test_what_is_answered_is_answered(
 
 
 def test_what_is_skipped_goes_to_somebody_else(ana: User, ben: User, assignment: Assignment) -> None:
-    leases.next_for(ana)
+    leases.lease_next(ana)
     decision = skip(assignment, ana, note="I do not know our partners.")
     assert (decision.verdict, decision.skip_reason) == ("skipped", "unclear")
     assert (decision.category, decision.note) == (None, "I do not know our partners.")
-    assert leases.next_for(ana) is None
-    assert leases.next_for(ben) == assignment
+    assert leases.lease_next(ana) is None
+    assert leases.lease_next(ben) == assignment
 
 
 def test_what_two_people_skipped_goes_to_a_lead(
     ana: User, ben: User, cy: User, lea: User, assignment: Assignment
 ) -> None:
-    skip(leases.next_for(ana), ana)
-    skip(leases.next_for(ben), ben)
-    assert leases.next_for(cy) is None
-    assert leases.next_for(lea, "leads") == assignment
+    skip(leases.lease_next(ana), ana)
+    skip(leases.lease_next(ben), ben)
+    assert leases.lease_next(cy) is None
+    assert leases.lease_next(lea, "leads") == assignment
     answer(assignment, lea)
     assert state(assignment.ticket) == "settled"
 
@@ -197,20 +201,20 @@ def test_what_two_people_skipped_goes_to_a_lead(
 def test_an_escalated_ticket_goes_to_a_lead_with_its_note(
     ana: User, ben: User, lea: User, assignment: Assignment
 ) -> None:
-    decision = escalate(leases.next_for(ana), ana)
+    decision = escalate(leases.lease_next(ana), ana)
     assert (decision.verdict, decision.note) == ("escalated", "Is this a threat?")
-    assert leases.next_for(ben) is None
-    assert leases.next_for(lea, "leads") == assignment
+    assert leases.lease_next(ben) is None
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 def test_between_two_leads_a_skipped_ticket_goes_to_the_other(ana: User, lea: User, assignment: Assignment) -> None:
     leo = make_user("leo", "Lead")
     escalate(assignment, ana)
-    skip(leases.next_for(lea, "leads"), lea)
-    assert leases.next_for(lea, "leads") is None
-    skip(leases.next_for(leo, "leads"), leo)
-    assert leases.next_for(leo, "leads") is None
-    assert leases.next_for(lea, "leads") == assignment
+    skip(leases.lease_next(lea, "leads"), lea)
+    assert leases.lease_next(lea, "leads") is None
+    skip(leases.lease_next(leo, "leads"), leo)
+    assert leases.lease_next(leo, "leads") is None
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 # Undoing one's own
@@ -220,27 +224,27 @@ def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben
     decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
-    assert (now(assignment).state, still_held(ana)) == ("open", assignment)
-    ticket = now(assignment).ticket
+    assert (reload(assignment).state, still_held(ana)) == ("open", assignment)
+    ticket = reload(assignment).ticket
     assert (ticket.state, ticket.category, ticket.sentiment) == ("needs_review", None, None)
-    assert decisions.standing_of(ticket) is None
-    assert leases.next_for(ben) is None
-    assert answer(assignment, ana, "Account") == decisions.standing_of(ticket)
+    assert decisions.final_decision(ticket) is None
+    assert leases.lease_next(ben) is None
+    assert answer(assignment, ana, "Account") == decisions.final_decision(ticket)
 
 
 def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _assignment in assignments[:2]:
-        answer(leases.next_for(ana), ana)
-    skip(leases.next_for(ana), ana)
+        answer(leases.lease_next(ana), ana)
+    skip(leases.lease_next(ana), ana)
     for assignment in reversed(assignments):
-        last = decisions.last_of(ana)
+        last = decisions.latest_decision(ana)
         assert last
         undo(last, ana)
         assert still_held(ana) == assignment
-    assert decisions.last_of(ana) is None
+    assert decisions.latest_decision(ana) is None
     assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 3
-    assert leases.next_for(ana) == assignments[0]
+    assert leases.lease_next(ana) == assignments[0]
 
 
 def test_an_undone_decision_cannot_be_undone_again(ana: User, assignment: Assignment) -> None:
@@ -254,8 +258,8 @@ def test_an_undone_decision_cannot_be_undone_again(ana: User, assignment: Assign
 def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assignment: Assignment) -> None:
     decision, key = answer(assignment, ana), uuid4()
     first = decisions.undo(decision, ana, key=key)
-    leases.let_go(ana)
-    leases.next_for(ben)
+    leases.release(ana)
+    leases.lease_next(ben)
     assert decisions.undo(decision, ana, key=key) == first
     assert still_held(ben) == assignment
 
@@ -267,32 +271,32 @@ def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: As
 
 
 def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, assignment: Assignment) -> None:
-    decision = skip(leases.next_for(ana), ana)
+    decision = skip(leases.lease_next(ana), ana)
     undo(decision, ana)
     assert still_held(ana) == assignment
-    leases.let_go(ana)
-    assert leases.next_for(ana) == assignment
+    leases.release(ana)
+    assert leases.lease_next(ana) == assignment
 
 
 def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, assignment: Assignment) -> None:
-    skip(leases.next_for(ana), ana)
-    undo(skip(leases.next_for(ben), ben), ben)
-    assert (now(assignment).lane, still_held(ben)) == ("agents", assignment)
-    leases.let_go(ben)
-    assert leases.next_for(ana) is None
+    skip(leases.lease_next(ana), ana)
+    undo(skip(leases.lease_next(ben), ben), ben)
+    assert (reload(assignment).lane, still_held(ben)) == ("agents", assignment)
+    leases.release(ben)
+    assert leases.lease_next(ana) is None
 
 
 def test_an_undone_escalation_takes_the_ticket_from_the_leads(ana: User, lea: User, assignment: Assignment) -> None:
-    undo(escalate(leases.next_for(ana), ana), ana)
-    assert leases.next_for(lea, "leads") is None
-    assert leases.next_for(ana) == assignment
+    undo(escalate(leases.lease_next(ana), ana), ana)
+    assert leases.lease_next(lea, "leads") is None
+    assert leases.lease_next(ana) == assignment
 
 
 def test_a_leads_answer_undone_is_in_the_leads_hands_again(ana: User, lea: User, assignment: Assignment) -> None:
     escalate(assignment, ana)
-    undo(answer(leases.next_for(lea, "leads"), lea), lea)
-    assert now(assignment).lane == "leads"
-    assert leases.next_for(lea, "leads") == assignment
+    undo(answer(leases.lease_next(lea, "leads"), lea), lea)
+    assert reload(assignment).lane == "leads"
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
@@ -300,7 +304,7 @@ def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
     ana: User, ben: User, lea: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     decision = act(assignment, ana)
-    assert leases.next_for(ben) or leases.next_for(lea, "leads")
+    assert leases.lease_next(ben) or leases.lease_next(lea, "leads")
     with pytest.raises(CannotUndo):
         undo(decision, ana)
     abandon(assignment)
@@ -322,8 +326,8 @@ def test_passing_on_cannot_be_undone_once_another_has_had_a_say(
 
 def test_what_came_before_ones_own_later_word_on_the_ticket_is_not_undone(ana: User, assignment: Assignment) -> None:
     first = skip(assignment, ana)
-    leases.look_again(ana)
-    answer(leases.next_for(ana), ana)
+    leases.reoffer_skipped(ana)
+    answer(leases.lease_next(ana), ana)
     with pytest.raises(CannotUndo):
         undo(first, ana)
     assert state(assignment.ticket) == "settled"
@@ -331,9 +335,9 @@ def test_what_came_before_ones_own_later_word_on_the_ticket_is_not_undone(ana: U
 
 def test_only_the_days_work_is_undone_without_being_named(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
-    assert decisions.last_of(ana) == decision
+    assert decisions.latest_decision(ana) == decision
     Decision.objects.update(created_at=timezone.now() - timedelta(hours=13))
-    assert decisions.last_of(ana) is None
+    assert decisions.latest_decision(ana) is None
 
 
 # Many at once
@@ -341,9 +345,9 @@ def test_only_the_days_work_is_undone_without_being_named(ana: User, assignment:
 
 def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: User, ben: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(6)))
-    leases.take(ben, assignments[0].ticket)
+    leases.lease_ticket(ben, assignments[0].ticket)
     answer(assignments[1], ben)
-    leases.take(ana, assignments[2].ticket)
+    leases.lease_ticket(ana, assignments[2].ticket)
     made = decisions.decide_many(assignments, ana, label("Account"))
     assert {decision.assignment for decision in made} == set(assignments[2:])
     assert {state(assignment.ticket) for assignment in assignments[2:]} == {"settled"}
@@ -360,7 +364,7 @@ def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None
         (billing[0], "Billing", "accepted"),
         (account[0], "Account", "accepted"),
     }
-    assert now(account[0]).ticket.category.name == "Account"
+    assert reload(account[0]).ticket.category.name == "Account"
 
 
 @pytest.mark.parametrize("review_settings", [{"blind_share": 1}, {"double_share": 1}])
@@ -380,7 +384,7 @@ def test_what_waits_for_a_lead_is_not_decided_with_others(ana: User, ben: User, 
 
 def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(4)))
-    leases.take(ana, assignments[0].ticket)
+    leases.lease_ticket(ana, assignments[0].ticket)
     made = decisions.decide_many(assignments[1:], ana)
     key = uuid4()
     undone = decisions.undo(made[1], ana, key=key)
@@ -424,30 +428,30 @@ def test_a_blind_answer_is_compared_with_what_was_hidden(
     decision = answer(blind, ana, chosen, "Positive")
     assert (decision.blind, decision.verdict) == (True, verdict)
     assert decision.prediction == Prediction.objects.get(ticket=blind.ticket_id)
-    assert not now(blind).ticket.sealed
+    assert not reload(blind).ticket.sealed
 
 
 def test_a_skipped_blind_ticket_comes_back_to_others_and_then_to_a_lead(
     ana: User, ben: User, lea: User, blind: Assignment
 ) -> None:
     for person in (ana, ben):
-        assert leases.take(person, blind.ticket) == blind
+        assert leases.lease_ticket(person, blind.ticket) == blind
         assert skip(blind, person).blind
-        assert now(blind).blind
-        assert now(blind).ticket.sealed
-    assert leases.next_for(lea, "leads") == blind
+        assert reload(blind).blind
+        assert reload(blind).ticket.sealed
+    assert leases.lease_next(lea, "leads") == blind
     assert answer(blind, lea).blind
 
 
 def test_a_second_look_at_a_blind_ticket_is_not_blind_once_it_was_settled(ana: User, blind: Assignment) -> None:
     undo(answer(blind, ana), ana)
-    assert not now(blind).blind
+    assert not reload(blind).blind
     assert not answer(blind, ana).blind
 
 
 def test_an_undone_skip_of_a_blind_ticket_leaves_it_blind(ana: User, blind: Assignment) -> None:
     undo(skip(blind, ana), ana)
-    assert now(blind).blind
+    assert reload(blind).blind
     assert answer(blind, ana).blind
 
 
@@ -464,29 +468,29 @@ def two(catalogue: None) -> list[Assignment]:
 def test_two_different_people_are_asked_and_who_has_one_assignment_does_not_get_the_other(
     ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
-    first = leases.next_for(ana)
-    assert leases.take(ana, first.ticket) == first
-    second = leases.next_for(ben)
+    first = leases.lease_next(ana)
+    assert leases.lease_ticket(ana, first.ticket) == first
+    second = leases.lease_next(ben)
     assert {first, second} == set(two)
-    assert leases.next_for(cy) is None
+    assert leases.lease_next(cy) is None
 
 
 def test_after_one_answer_the_ticket_waits_for_the_second_and_is_sealed(
     ana: User, ben: User, two: list[Assignment]
 ) -> None:
-    answer(leases.next_for(ana), ana)
-    ticket = now(two[0]).ticket
+    answer(leases.lease_next(ana), ana)
+    ticket = reload(two[0]).ticket
     assert (ticket.state, ticket.sealed) == ("needs_review", True)
-    assert leases.next_for(ana) is None
-    with pytest.raises(leases.Taken):
-        leases.take(ana, ticket)
-    assert leases.next_for(ben) == two[1]
+    assert leases.lease_next(ana) is None
+    with pytest.raises(leases.NotAvailable):
+        leases.lease_ticket(ana, ticket)
+    assert leases.lease_next(ben) == two[1]
 
 
 def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Assignment]) -> None:
     for person in (ana, ben):
-        assert answer(leases.next_for(person), person, "Account").blind
-    ticket = now(two[0]).ticket
+        assert answer(leases.lease_next(person), person, "Account").blind
+    ticket = reload(two[0]).ticket
     assert (ticket.state, ticket.category.name, ticket.sealed) == ("settled", "Account", False)
     assert Assignment.objects.count() == 2
 
@@ -494,7 +498,7 @@ def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Assignm
 def test_who_is_late_for_one_of_two_is_not_told_what_the_first_said(
     ana: User, ben: User, two: list[Assignment]
 ) -> None:
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     answer(assignment, ana)
     with pytest.raises(TooLate) as late:
         answer(assignment, ben)
@@ -509,22 +513,22 @@ def test_nobody_answers_both(ana: User, ben: User, two: list[Assignment]) -> Non
 
 
 def test_a_late_answer_to_one_assignment_lets_go_of_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
-    first = leases.next_for(ana)
+    first = leases.lease_next(ana)
     abandon(first)
-    assert leases.next_for(ben) == first
-    second = leases.take(ana, first.ticket)
+    assert leases.lease_next(ben) == first
+    second = leases.lease_ticket(ana, first.ticket)
     assert second in two
     assert second != first
     answer(first, ana)
     assert still_held(ana) is None
-    leases.let_go(ben)
-    assert leases.next_for(ben) == second
+    leases.release(ben)
+    assert leases.lease_next(ben) == second
 
 
 @pytest.fixture
 def disputed(ana: User, ben: User, two: list[Assignment]) -> tuple[Decision, Decision]:
     """What Ana and Ben said of one ticket: not the same."""
-    return answer(leases.next_for(ana), ana, "Billing"), answer(leases.next_for(ben), ben, "Account")
+    return answer(leases.lease_next(ana), ana, "Billing"), answer(leases.lease_next(ben), ben, "Account")
 
 
 def test_two_who_disagree_have_a_lead_choose(
@@ -532,14 +536,14 @@ def test_two_who_disagree_have_a_lead_choose(
 ) -> None:
     ticket = disputed[0].ticket
     assert state(ticket) == "needs_review"
-    assert leases.next_for(cy) is None
-    assignment = leases.next_for(lea, "leads")
+    assert leases.lease_next(cy) is None
+    assignment = leases.lease_next(lea, "leads")
     assert (assignment.purpose, assignment.blind, assignment.ticket_id) == ("adjudication", True, ticket.pk)
-    assert now(assignment).ticket.sealed
+    assert reload(assignment).ticket.sealed
     decision = answer(assignment, lea, "Account")
-    settled = now(assignment).ticket
+    settled = reload(assignment).ticket
     assert (settled.state, settled.category.name, settled.sealed) == ("settled", "Account", False)
-    assert decisions.standing_of(settled) == decision
+    assert decisions.final_decision(settled) == decision
 
 
 def test_who_gave_one_of_two_labels_does_not_choose_between_them(
@@ -547,29 +551,29 @@ def test_who_gave_one_of_two_labels_does_not_choose_between_them(
 ) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
     for person in (ana, ben):
-        assert leases.next_for(person, "leads") is None
-        with pytest.raises(leases.Taken):
-            leases.take(person, choice.ticket, "leads")
+        assert leases.lease_next(person, "leads") is None
+        with pytest.raises(leases.NotAvailable):
+            leases.lease_ticket(person, choice.ticket, "leads")
         with pytest.raises(TooLate):
             answer(choice, person)
 
 
 def test_a_lead_may_skip_a_choice_and_it_stays_with_the_leads(disputed: tuple[Decision, Decision], lea: User) -> None:
-    choice = leases.next_for(lea, "leads")
+    choice = leases.lease_next(lea, "leads")
     skip(choice, lea)
-    assert (now(choice).lane, now(choice).state) == ("leads", "open")
-    leases.look_again(lea)
-    assert leases.next_for(lea, "leads") == choice
+    assert (reload(choice).lane, reload(choice).state) == ("leads", "open")
+    leases.reoffer_skipped(lea)
+    assert leases.lease_next(lea, "leads") == choice
 
 
 def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
     ana: User, ben: User, two: list[Assignment]
 ) -> None:
-    first = answer(leases.next_for(ana), ana)
+    first = answer(leases.lease_next(ana), ana)
     undo(first, ana)
     assert still_held(ana) == first.assignment
     assert answer(first.assignment, ana).blind, "nothing was revealed yet"
-    assert answer(leases.next_for(ben), ben).blind
+    assert answer(leases.lease_next(ben), ben).blind
 
 
 @pytest.mark.parametrize("who", [0, 1])
@@ -578,7 +582,7 @@ def test_either_label_can_be_undone_while_a_choice_is_awaited(
 ) -> None:
     person = (ana, ben)[who]
     undo(disputed[who], person)
-    assert leases.next_for(lea, "leads") is None
+    assert leases.lease_next(lea, "leads") is None
     assert Assignment.objects.get(purpose="adjudication").state == "withdrawn"
     assert answer(disputed[who].assignment, person, ("Account", "Billing")[who]).blind
     assert state(disputed[who].ticket) == "settled"
@@ -590,13 +594,13 @@ def test_a_dispute_that_comes_up_again_is_for_a_lead_again(
     choice = Assignment.objects.get(purpose="adjudication")
     undo(disputed[1], ben)
     answer(disputed[1].assignment, ben, "General")
-    assert leases.next_for(lea, "leads") == choice
+    assert leases.lease_next(lea, "leads") == choice
 
 
 def test_a_label_is_not_undone_while_a_lead_has_the_choice_in_hand(
     disputed: tuple[Decision, Decision], ana: User, lea: User
 ) -> None:
-    choice = leases.next_for(lea, "leads")
+    choice = leases.lease_next(lea, "leads")
     with pytest.raises(CannotUndo):
         undo(disputed[0], ana)
     answer(choice, lea)
@@ -606,7 +610,7 @@ def test_a_label_is_not_undone_while_a_lead_has_the_choice_in_hand(
 def test_a_label_is_not_undone_once_a_lead_has_chosen(
     disputed: tuple[Decision, Decision], ana: User, ben: User, lea: User
 ) -> None:
-    answer(leases.next_for(lea, "leads"), lea, "Billing")
+    answer(leases.lease_next(lea, "leads"), lea, "Billing")
     for decision, person in zip(disputed, (ana, ben), strict=True):
         with pytest.raises(CannotUndo):
             undo(decision, person)
@@ -614,14 +618,14 @@ def test_a_label_is_not_undone_once_a_lead_has_chosen(
 
 
 def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
-    choice = leases.next_for(lea, "leads")
+    choice = leases.lease_next(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
-    assert (now(choice).lane, still_held(lea)) == ("leads", choice)
+    assert (reload(choice).lane, still_held(lea)) == ("leads", choice)
     assert state(choice.ticket) == "needs_review"
     again = answer(choice, lea, "Account")
-    assert decisions.standing_of(choice.ticket) == again
+    assert decisions.final_decision(choice.ticket) == again
     undo(again, lea)
-    leases.let_go(lea)
+    leases.release(lea)
     undo(disputed[0], ana)
     assert still_held(ana) == disputed[0].assignment
 
@@ -631,7 +635,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
     ana: User, ben: User, two: list[Assignment], who: int
 ) -> None:
     people = (ana, ben)
-    made = [answer(leases.next_for(person), person, "Account") for person in people]
+    made = [answer(leases.lease_next(person), person, "Account") for person in people]
     undo(made[who], people[who])
     assert state(two[0].ticket) == "needs_review"
     assert still_held(people[who]) == made[who].assignment
@@ -641,7 +645,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
 
 
 def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: User, two: list[Assignment]) -> None:
-    made = [answer(leases.next_for(person), person, "Account") for person in (ana, ben)]
+    made = [answer(leases.lease_next(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
     assert {still_held(ana), still_held(ben)} == set(two)
@@ -653,18 +657,18 @@ def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: Use
 def test_a_skipped_double_ticket_offers_neither_assignment_to_the_one_who_skipped(
     ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
-    skip(leases.next_for(ana), ana)
-    assert leases.next_for(ana) is None
-    assert {leases.next_for(ben), leases.next_for(cy)} == set(two)
+    skip(leases.lease_next(ana), ana)
+    assert leases.lease_next(ana) is None
+    assert {leases.lease_next(ben), leases.lease_next(cy)} == set(two)
 
 
 def test_a_skip_does_not_take_a_double_ticket_from_who_has_its_other_assignment(
     ana: User, ben: User, cy: User, two: list[Assignment]
 ) -> None:
-    mine = leases.next_for(ben)
-    skip(leases.next_for(ana), ana)
-    skip(leases.next_for(cy), cy)
-    assert leases.next_for(ben) == mine
+    mine = leases.lease_next(ben)
+    skip(leases.lease_next(ana), ana)
+    skip(leases.lease_next(cy), cy)
+    assert leases.lease_next(ben) == mine
     answer(mine, ben)
     assert state(mine.ticket) == "needs_review", "a single agent's label settles nothing here"
 
@@ -673,23 +677,23 @@ def test_a_lead_settles_a_double_ticket_that_two_people_could_not_label(
     ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
     for person in (ana, ben):
-        skip(leases.next_for(person), person)
-    decision = answer(leases.next_for(lea, "leads"), lea)
+        skip(leases.lease_next(person), person)
+    decision = answer(leases.lease_next(lea, "leads"), lea)
     assert state(two[0].ticket) == "settled"
     undo(decision, lea)
-    assert {assignment.state for assignment in map(now, two)} == {"open"}
-    answer(leases.next_for(lea, "leads"), lea)
+    assert {assignment.state for assignment in map(reload, two)} == {"open"}
+    answer(leases.lease_next(lea, "leads"), lea)
 
 
 def test_a_leads_word_on_an_escalated_double_ticket_stands_against_the_label_that_was_there(
     ana: User, ben: User, lea: User, two: list[Assignment]
 ) -> None:
-    first = answer(leases.next_for(ana), ana, "Billing")
-    escalate(leases.next_for(ben), ben)
-    word = answer(leases.next_for(lea, "leads"), lea, "Account")
-    ticket = now(two[0]).ticket
+    first = answer(leases.lease_next(ana), ana, "Billing")
+    escalate(leases.lease_next(ben), ben)
+    word = answer(leases.lease_next(lea, "leads"), lea, "Account")
+    ticket = reload(two[0]).ticket
     assert (ticket.state, ticket.category.name) == ("settled", "Account")
-    assert decisions.standing_of(ticket) == word
+    assert decisions.final_decision(ticket) == word
     with pytest.raises(CannotUndo):
         undo(first, ana)
 
@@ -718,7 +722,7 @@ def test_a_decision_costs_the_same_however_many_wait(ana: User, waiting: int) ->
     assert queries(lambda: undo(made[0], ana)) == 13
     assert queries(lambda: skip(assignments[1], ana)) == 7
     assert queries(lambda: decisions.decide_many(assignments[2:6], ana, chosen)) == 8
-    assert queries(lambda: decisions.last_of(ana)) == 1
+    assert queries(lambda: decisions.latest_decision(ana)) == 1
 
 
 def test_many_cost_as_few_queries_as_two(ana: User) -> None:

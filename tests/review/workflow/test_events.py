@@ -57,7 +57,7 @@ def test_a_label_in_dispute_is_told_no_longer(ana: User, lea: User) -> None:
     make_webhook()
     (assignment,) = asked()
     answer(assignment, ana)
-    gold_labels.gather()
+    gold_labels.collect_from_decisions()
     disputes.dispute(GoldLabel.objects.get(ticket=assignment.ticket), lea)
     assert events(assignment.ticket)[-1] == ("reopened", None, True)
 

@@ -12,9 +12,9 @@ from django.utils import timezone
 from classifier.models import Category
 from review.models import Assignment
 from review.workflow import leases
-from review.workflow.leases import Left, Taken
+from review.workflow.leases import NotAvailable, UnavailableWork
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import abandon, answer, assert_consistent, escalate, now, skip
+from tests.review.actions import abandon, answer, assert_consistent, escalate, reload, skip
 
 pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
@@ -39,7 +39,7 @@ def minutes_left(assignment: Assignment | None) -> float:
 
 def all_in_turn(*people: User) -> list[Assignment]:
     """What these people get one after the other; each keeps what they got."""
-    return [assignment for assignment in map(leases.next_for, people) if assignment]
+    return [assignment for assignment in map(leases.lease_next, people) if assignment]
 
 
 def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None:
@@ -70,200 +70,200 @@ def test_how_soon_is_soon_is_set_at_the_desk(ana: User) -> None:
     hold(make_ticket("one"), confidence=0.1)
     (due_in_an_hour,) = hold(make_ticket("two", due_at=due(60)), confidence=0.8)
     configure_review(urgent_minutes=61)
-    assert leases.next_for(ana) == due_in_an_hour
+    assert leases.lease_next(ana) == due_in_an_hour
 
 
 def test_nobody_gets_what_another_has_in_hand(ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
-    assert leases.next_for(ana) == assignment
-    assert leases.next_for(ben) is None
+    assert leases.lease_next(ana) == assignment
+    assert leases.lease_next(ben) is None
 
 
 def test_asking_again_gives_the_same_ticket_for_another_lease(ana: User) -> None:
     hold(make_ticket("one"), make_ticket("two"))
-    first = leases.next_for(ana)
+    first = leases.lease_next(ana)
     Assignment.objects.filter(pk=first.pk).update(leased_until=due(1))
-    second = leases.next_for(ana)
+    second = leases.lease_next(ana)
     assert second == first
     assert minutes_left(second) > 9
 
 
 def test_a_ticket_that_somebody_leaves_comes_back_by_itself(ana: User, ben: User) -> None:
     hold(make_ticket())
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     abandon(assignment)
-    assert leases.next_for(ben) == assignment
-    assert now(assignment).reviewer == ben
-    assert leases.next_for(ana) is None
+    assert leases.lease_next(ben) == assignment
+    assert reload(assignment).reviewer == ben
+    assert leases.lease_next(ana) is None
 
 
 def test_a_lease_that_ran_out_is_still_mine_while_nobody_else_has_come(ana: User, ben: User) -> None:
     hold(make_ticket())
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     abandon(assignment)
-    assert leases.next_for(ana) == assignment
-    assert leases.next_for(ben) is None
+    assert leases.lease_next(ana) == assignment
+    assert leases.lease_next(ben) is None
 
 
 def test_a_lease_lasts_as_long_as_it_is_set(ana: User) -> None:
     configure_review(lease_minutes=3)
     hold(make_ticket())
-    assert 2.9 < minutes_left(leases.next_for(ana)) <= 3
+    assert 2.9 < minutes_left(leases.lease_next(ana)) <= 3
 
 
 def test_who_still_works_on_it_keeps_it(ana: User, ben: User) -> None:
     hold(make_ticket())
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     abandon(assignment)
-    assert leases.keep(ana, assignment.pk)
-    assert leases.next_for(ben) is None
+    assert leases.renew(ana, assignment.pk)
+    assert leases.lease_next(ben) is None
 
 
 def test_what_another_has_taken_over_cannot_be_kept(ana: User, ben: User) -> None:
     hold(make_ticket())
-    assignment = leases.next_for(ana)
+    assignment = leases.lease_next(ana)
     abandon(assignment)
-    leases.next_for(ben)
-    assert not leases.keep(ana, assignment.pk)
-    assert now(assignment).reviewer == ben
+    leases.lease_next(ben)
+    assert not leases.renew(ana, assignment.pk)
+    assert reload(assignment).reviewer == ben
 
 
 def test_what_is_given_back_is_there_for_others_at_once(ana: User, ben: User) -> None:
     hold(make_ticket())
-    assignment = leases.next_for(ana)
-    leases.let_go(ana)
-    assert leases.next_for(ben) == assignment
+    assignment = leases.lease_next(ana)
+    leases.release(ana)
+    assert leases.lease_next(ben) == assignment
 
 
 def test_a_certain_ticket_can_be_taken_and_what_was_in_hand_goes_back(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
-    assert leases.next_for(ana) == first
-    assert leases.take(ana, second.ticket) == second
-    assert leases.next_for(ana) == second
-    assert leases.next_for(ben) == first
+    assert leases.lease_next(ana) == first
+    assert leases.lease_ticket(ana, second.ticket) == second
+    assert leases.lease_next(ana) == second
+    assert leases.lease_next(ben) == first
 
 
 def test_taking_what_one_has_begins_its_lease_anew(ana: User) -> None:
     (assignment,) = hold(make_ticket())
-    leases.take(ana, assignment.ticket)
+    leases.lease_ticket(ana, assignment.ticket)
     abandon(assignment)
-    assert minutes_left(leases.take(ana, assignment.ticket)) > 9
+    assert minutes_left(leases.lease_ticket(ana, assignment.ticket)) > 9
 
 
 def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
-    leases.take(ana, first.ticket)
-    leases.take(ben, second.ticket)
-    with pytest.raises(Taken):
-        leases.take(ana, second.ticket)
-    assert leases.next_for(ana) == first
+    leases.lease_ticket(ana, first.ticket)
+    leases.lease_ticket(ben, second.ticket)
+    with pytest.raises(NotAvailable):
+        leases.lease_ticket(ana, second.ticket)
+    assert leases.lease_next(ana) == first
     abandon(second)
-    assert leases.take(ana, second.ticket) == second
+    assert leases.lease_ticket(ana, second.ticket) == second
 
 
 def test_what_is_answered_cannot_be_taken(ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     answer(assignment, ana)
-    with pytest.raises(Taken):
-        leases.take(ben, assignment.ticket)
+    with pytest.raises(NotAvailable):
+        leases.lease_ticket(ben, assignment.ticket)
 
 
 def test_agents_do_not_get_what_waits_for_a_lead(ana: User, ben: User, lea: User) -> None:
     (assignment,) = hold(make_ticket())
-    escalate(leases.next_for(ana), ana)
-    assert leases.next_for(ben) is None
-    with pytest.raises(Taken):
-        leases.take(ben, assignment.ticket)
-    assert leases.next_for(lea, "leads") == assignment
+    escalate(leases.lease_next(ana), ana)
+    assert leases.lease_next(ben) is None
+    with pytest.raises(NotAvailable):
+        leases.lease_ticket(ben, assignment.ticket)
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 def test_who_changes_lanes_lets_go_of_what_was_in_hand(ana: User, lea: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
-    escalate(leases.next_for(ana), ana)
-    assert leases.next_for(lea) == second
-    assert leases.next_for(lea, "leads") == first
-    assert now(second).reviewer is None
-    assert leases.next_for(lea) == second
-    assert now(first).reviewer is None
+    escalate(leases.lease_next(ana), ana)
+    assert leases.lease_next(lea) == second
+    assert leases.lease_next(lea, "leads") == first
+    assert reload(second).reviewer is None
+    assert leases.lease_next(lea) == second
+    assert reload(first).reviewer is None
 
 
 def test_nothing_is_left_where_nothing_waits(ana: User) -> None:
-    assert leases.next_for(ana) is None
-    assert leases.left_for(ana) == Left(0, 0)
+    assert leases.lease_next(ana) is None
+    assert leases.unavailable_work(ana) == UnavailableWork(0, 0)
 
 
 def test_what_others_have_and_what_i_passed_on_is_told_apart_when_nothing_is_left_for_me(ana: User, ben: User) -> None:
     hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _ticket in range(2):
-        skip(leases.next_for(ana), ana)
-    leases.next_for(ben)
-    answer(leases.next_for(ana), ana)
-    assert leases.next_for(ana) is None
-    assert leases.left_for(ana) == Left(in_other_hands=1, not_for_me=1)
+        skip(leases.lease_next(ana), ana)
+    leases.lease_next(ben)
+    answer(leases.lease_next(ana), ana)
+    assert leases.lease_next(ana) is None
+    assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=1, skipped_or_answered=1)
 
 
 def test_an_abandoned_ticket_that_i_passed_on_is_in_nobodys_hands(ana: User, ben: User) -> None:
     hold(make_ticket())
-    skip(leases.next_for(ana), ana)
-    abandon(leases.next_for(ben))
-    assert leases.next_for(ana) is None
-    assert leases.left_for(ana) == Left(in_other_hands=0, not_for_me=1)
+    skip(leases.lease_next(ana), ana)
+    abandon(leases.lease_next(ben))
+    assert leases.lease_next(ana) is None
+    assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
 
 
 def test_the_other_of_two_assignments_is_told_as_not_for_me(ana: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
-    answer(leases.next_for(ana), ana)
-    assert leases.next_for(ana) is None
-    assert leases.left_for(ana) == Left(in_other_hands=0, not_for_me=1)
-    assert leases.look_again(ana) == 0
+    answer(leases.lease_next(ana), ana)
+    assert leases.lease_next(ana) is None
+    assert leases.unavailable_work(ana) == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
+    assert leases.reoffer_skipped(ana) == 0
 
 
 def test_a_single_agent_can_look_again_at_what_they_skipped(ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     for _assignment in assignments:
-        skip(leases.next_for(ana), ana)
-    assert leases.next_for(ana) is None
-    assert leases.look_again(ana) == 2
-    assert leases.look_again(ana) == 0
+        skip(leases.lease_next(ana), ana)
+    assert leases.lease_next(ana) is None
+    assert leases.reoffer_skipped(ana) == 2
+    assert leases.reoffer_skipped(ana) == 0
     for assignment in assignments:
-        assert leases.next_for(ana) == assignment
+        assert leases.lease_next(ana) == assignment
         answer(assignment, ana)
 
 
 def test_skipping_twice_alone_is_no_reason_to_ask_a_lead(ana: User) -> None:
     (assignment,) = hold(make_ticket())
-    skip(leases.next_for(ana), ana)
-    leases.look_again(ana)
-    skip(leases.next_for(ana), ana)
-    assert now(assignment).lane == "agents"
+    skip(leases.lease_next(ana), ana)
+    leases.reoffer_skipped(ana)
+    skip(leases.lease_next(ana), ana)
+    assert reload(assignment).lane == "agents"
 
 
 def test_looking_again_offers_me_what_i_skipped_and_nobody_what_others_skipped(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     skip(first, ana)
     skip(second, ben)
-    leases.look_again(ana)
-    assert (leases.next_for(ana), leases.next_for(ben)) == (first, None)
+    leases.reoffer_skipped(ana)
+    assert (leases.lease_next(ana), leases.lease_next(ben)) == (first, None)
 
 
 def test_a_lead_who_skips_gets_something_else_and_can_look_again(ana: User, lea: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     for _assignment in (first, second):
-        escalate(leases.next_for(ana), ana)
-    skip(leases.next_for(lea, "leads"), lea)
-    assert leases.next_for(lea, "leads") == second
+        escalate(leases.lease_next(ana), ana)
+    skip(leases.lease_next(lea, "leads"), lea)
+    assert leases.lease_next(lea, "leads") == second
     answer(second, lea)
-    assert leases.next_for(lea, "leads") is None
-    assert leases.left_for(lea, "leads") == Left(in_other_hands=0, not_for_me=1)
-    assert leases.look_again(lea) == 1
-    assert leases.next_for(lea, "leads") == first
+    assert leases.lease_next(lea, "leads") is None
+    assert leases.unavailable_work(lea, "leads") == UnavailableWork(leased_to_others=0, skipped_or_answered=1)
+    assert leases.reoffer_skipped(lea) == 1
+    assert leases.lease_next(lea, "leads") == first
 
 
 def test_a_lead_may_look_at_what_they_escalated_themselves(lea: User) -> None:
     (assignment,) = hold(make_ticket())
-    escalate(leases.next_for(lea), lea)
-    assert leases.next_for(lea, "leads") == assignment
+    escalate(leases.lease_next(lea), lea)
+    assert leases.lease_next(lea, "leads") == assignment
 
 
 def test_counts_stop_at_a_limit() -> None:
@@ -274,7 +274,7 @@ def test_counts_stop_at_a_limit() -> None:
 
 def test_a_person_has_one_ticket_in_hand_and_a_ticket_is_in_one_persons_hands(ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    leases.next_for(ana)
+    leases.lease_next(ana)
     with pytest.raises(IntegrityError), transaction.atomic():
         Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments]).update(reviewer=ana)
 
@@ -288,12 +288,12 @@ def queries(work: object, *arguments: object) -> int:
 @pytest.mark.parametrize("waiting", [10, 1_000])
 def test_the_next_ticket_costs_two_queries_however_many_wait(ana: User, ben: User, waiting: int) -> None:
     hold(*(make_ticket(f"number {number}") for number in range(waiting)))
-    leases.next_for(ben)
-    assert queries(leases.next_for, ana) == 2, "desk, claim"
-    assert queries(leases.next_for, ana) == 2, "desk, in hand"
-    assert queries(leases.keep, ana, 1) == 2
-    assert queries(leases.left_for, ana) == 2
-    assert queries(leases.look_again, ben) == 1
+    leases.lease_next(ben)
+    assert queries(leases.lease_next, ana) == 2, "desk, claim"
+    assert queries(leases.lease_next, ana) == 2, "desk, in hand"
+    assert queries(leases.renew, ana, 1) == 2
+    assert queries(leases.unavailable_work, ana) == 2
+    assert queries(leases.reoffer_skipped, ben) == 1
 
 
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite waits for no disk")
@@ -302,10 +302,10 @@ def test_nothing_but_a_lease_may_be_forgotten(ana: User, ben: User) -> None:
     """What comes after a lease waits for the disk, and so does what a lease is a part of."""
     hold(make_ticket(), make_ticket())
     with CaptureQueriesContext(connection) as asked:
-        assert leases.next_for(ana)
+        assert leases.lease_next(ana)
     assert "synchronous_commit" in asked.captured_queries[-1]["sql"]
     with transaction.atomic():
-        assert leases.next_for(ben)
+        assert leases.lease_next(ben)
         assert synchronous() == "on"
     assert synchronous() == "on"
 

@@ -4,7 +4,15 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.workflow.priority import RARE, Floats, Signals, drawn, merged, most_instructive, value
+from review.workflow.priority import (
+    RARE,
+    Floats,
+    Signals,
+    interleave,
+    most_informative_first,
+    random_value,
+    review_value,
+)
 
 signals = st.builds(
     Signals,
@@ -16,33 +24,37 @@ signals = st.builds(
 
 @given(signals)
 def test_a_value_is_between_0_and_1(one: Signals) -> None:
-    assert 0 <= value(one) <= 1
+    assert 0 <= review_value(one) <= 1
 
 
 @given(signals, st.floats(0, 1))
 def test_the_less_sure_the_model_the_more_an_answer_is_worth(one: Signals, confidence: float) -> None:
     other = one._replace(confidence=confidence)
     if (1.0 if one.confidence is None else 1 - one.confidence) >= 1 - confidence:
-        assert value(one) >= value(other)
+        assert review_value(one) >= review_value(other)
 
 
 @given(signals)
 def test_models_that_disagree_make_it_worth_more(one: Signals) -> None:
-    assert value(one._replace(disagreement=True)) > value(one._replace(disagreement=False))
+    assert review_value(one._replace(disagreement=True)) > review_value(one._replace(disagreement=False))
 
 
 @given(signals)
 def test_a_rare_suggestion_makes_it_worth_more(one: Signals) -> None:
-    assert value(one._replace(waiting_alike=0)) > value(one._replace(waiting_alike=RARE))
+    assert review_value(one._replace(waiting_alike=0)) > review_value(one._replace(waiting_alike=RARE))
 
 
 def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
-    assert value(Signals(None, False, 0)) == value(Signals(0.0, False, 0)) > value(Signals(0.4, False, 0))
+    assert (
+        review_value(Signals(None, False, 0))
+        == review_value(Signals(0.0, False, 0))
+        > review_value(Signals(0.4, False, 0))
+    )
 
 
 def test_a_blind_assignment_stands_among_others_that_are_doubtful() -> None:
-    assert drawn(0.0) == value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
-    assert drawn(0.999) < value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
+    assert random_value(0.0) == review_value(Signals(confidence=1.0, disagreement=False, waiting_alike=RARE))
+    assert random_value(0.999) < review_value(Signals(confidence=0.0, disagreement=False, waiting_alike=RARE))
 
 
 def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:
@@ -52,25 +64,27 @@ def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:
 
 @given(st.integers(1, 40), st.integers(0, 50), st.integers(0, 99))
 def test_everything_that_waits_has_one_place(count: int, first: int, seed: int) -> None:
-    order = most_instructive(cloud(count, seed), np.full(count, 0.5, np.float32), np.zeros(count, np.float32), first)
+    order = most_informative_first(
+        cloud(count, seed), np.full(count, 0.5, np.float32), np.zeros(count, np.float32), first
+    )
     assert sorted(order) == list(range(count))
 
 
 def test_what_is_in_doubt_comes_first() -> None:
     label_issues = np.array([0.1] * 15 + [0.9] + [0.1] * 14, np.float32)
-    assert most_instructive(cloud(30), label_issues, np.zeros(30, np.float32), 30)[0] == 15
+    assert most_informative_first(cloud(30), label_issues, np.zeros(30, np.float32), 30)[0] == 15
 
 
 def test_what_is_like_a_labelled_one_comes_last() -> None:
     closeness = np.array([0.0] * 29 + [1.0], np.float32)
-    assert most_instructive(cloud(30), np.full(30, 0.5, np.float32), closeness, 30)[-1] == 29
+    assert most_informative_first(cloud(30), np.full(30, 0.5, np.float32), closeness, 30)[-1] == 29
 
 
 def test_what_is_typical_comes_before_what_is_odd() -> None:
     crowd = cloud(1, 1) + 0.2 * cloud(20, 2)
     found = np.vstack([crowd, cloud(1, 3)])
     found = np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
-    order = most_instructive(found, np.full(21, 0.5, np.float32), np.zeros(21, np.float32), 21)
+    order = most_informative_first(found, np.full(21, 0.5, np.float32), np.zeros(21, np.float32), 21)
     assert order[0] != 20
 
 
@@ -78,7 +92,7 @@ def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
     others = cloud(10) + cloud(1, 7)
     others /= np.linalg.norm(others, axis=1, keepdims=True)
     found = np.vstack([others, np.repeat(others[:1], 5, axis=0)])
-    order = most_instructive(found, np.full(15, 0.5, np.float32), np.zeros(15, np.float32), 15)
+    order = most_informative_first(found, np.full(15, 0.5, np.float32), np.zeros(15, np.float32), 15)
     copies = {0, 10, 11, 12, 13, 14}
     assert len(copies & set(order[:10])) == 1
     assert set(order[10:]) < copies
@@ -86,7 +100,7 @@ def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
 
 @given(st.integers(0, 60), st.integers(0, 60))
 def test_two_orders_are_spread_evenly_over_one(one: int, other: int) -> None:
-    both = merged(range(one), range(100, 100 + other))
+    both = interleave(range(one), range(100, 100 + other))
     assert [place for place in both if place < 100] == list(range(one))
     assert [place for place in both if place >= 100] == list(range(100, 100 + other))
     half = both[: len(both) // 2]

@@ -6,7 +6,7 @@ import pytest
 from django.db import IntegrityError, transaction
 
 from review.models import Assignment, ReviewSettings
-from review.workflow.assigning import drawn_for
+from review.workflow.assigning import draw_purpose
 from tests.factories import configure_review, hold, make_ticket
 
 TICKETS = range(1, 2_001)
@@ -36,7 +36,7 @@ def test_a_share_is_a_share_and_a_lease_lasts(wrong: dict[str, float]) -> None:
 
 @pytest.mark.parametrize(("blind", "double"), [(0.1, 0.05), (0.5, 0.5), (0.02, 0.3)])
 def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
-    draws = [drawn_for(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
+    draws = [draw_purpose(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
     assert is_about(sum(draw.purpose == Assignment.Purpose.DOUBLE for draw in draws), double)
     assert is_about(
         sum(draw.purpose == Assignment.Purpose.REVIEW and draw.blind for draw in draws), blind * (1 - double)
@@ -46,7 +46,7 @@ def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
 
 def test_every_draw_tells_with_which_probability_it_came_out() -> None:
     review_settings = ReviewSettings(blind_share=0.1, double_share=0.05, seed="seed")
-    draws = [drawn_for(review_settings, pk) for pk in TICKETS]
+    draws = [draw_purpose(review_settings, pk) for pk in TICKETS]
     told = {(draw.purpose, draw.blind): draw.share for draw in draws}
     assert told == {
         (Assignment.Purpose.DOUBLE, True): pytest.approx(0.05),
@@ -57,7 +57,7 @@ def test_every_draw_tells_with_which_probability_it_came_out() -> None:
 
 def test_the_same_seed_draws_the_same_and_another_one_something_else() -> None:
     def drawn(seed: str) -> list[bool]:
-        return [drawn_for(ReviewSettings(blind_share=0.5, double_share=0, seed=seed), pk).blind for pk in TICKETS]
+        return [draw_purpose(ReviewSettings(blind_share=0.5, double_share=0, seed=seed), pk).blind for pk in TICKETS]
 
     assert drawn("one") == drawn("one")
     assert is_about(sum(a == b for a, b in zip(drawn("one"), drawn("another"), strict=True)), 0.5)
@@ -74,7 +74,7 @@ def test_draws_for_different_purposes_know_nothing_of_each_other() -> None:
     [(0, 0, ("review", False)), (1, 0, ("review", True)), (0, 1, ("double", True)), (1, 1, ("double", True))],
 )
 def test_a_share_of_none_is_none_and_of_all_is_all(blind: float, double: float, all_are: tuple[str, bool]) -> None:
-    draws = [drawn_for(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
+    draws = [draw_purpose(ReviewSettings(blind_share=blind, double_share=double, seed="seed"), pk) for pk in TICKETS]
     assert {(str(draw.purpose), draw.blind, draw.share) for draw in draws} == {(*all_are, 1.0)}
 
 
@@ -83,7 +83,7 @@ def test_what_is_drawn_is_what_is_opened() -> None:
     review_settings = configure_review(blind_share=0.4, double_share=0.3)
     assignments = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
     for assignment in assignments:
-        assert (assignment.purpose, assignment.blind, assignment.share) == drawn_for(
+        assert (assignment.purpose, assignment.blind, assignment.share) == draw_purpose(
             review_settings, assignment.ticket_id
         )
     assert len({(assignment.purpose, assignment.blind) for assignment in assignments}) == 3

@@ -14,14 +14,14 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review.models import Assignment, SkipReason
 from review.workflow import decisions, leases
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 from review.worklist import lead_inbox
 from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import answer, escalate, label, skip, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
-LEAD, WORK = reverse("review:lead"), reverse("review:work")
+LEAD, WORK = reverse("review:lead"), reverse("review:lead_screen")
 
 
 def hand_up(reviewer: User, text: str) -> Ticket:
@@ -93,7 +93,7 @@ def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(
 def test_what_was_taken_back_is_no_reason_any_more(lead_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     undo(skip(assignment, ana), ana)
-    leases.let_go(ana)
+    leases.release(ana)
     for person in (ben, make_user("cara", "Agent")):
         skip(assignment, person)
     (row,) = rows(shows(lead_client), "escalated")
@@ -184,7 +184,7 @@ def test_the_way_to_all_of_them_is_on_the_page(lead_client: Client, ana: User) -
 
 def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
-    leases.take(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
+    leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead_client), "escalated")
     assert "leo has it in hand" in row
     assert "Take this one" not in row
@@ -193,7 +193,7 @@ def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: 
 
 
 def test_what_a_lead_has_in_hand_already_is_still_offered(lead_client: Client, ana: User, lea: User) -> None:
-    leases.take(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
+    leases.lease_ticket(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
     assert "Take this one" in rows(shows(lead_client), "escalated")[0]
 
 
@@ -232,7 +232,7 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: U
         configure_review(blind_share=blind)
         ticket = make_ticket()
         (assignment,) = hold(ticket, **label("Billing")._asdict())
-        shown = Shown() if blind else Shown(prediction=ticket.predictions.get())
+        shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
     part = section(shows(lead_client), "anchoring")
     assert "people say what the model says in 100% of 2 reviews; blind, in 50% of 2." in part
@@ -243,7 +243,7 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: U
 def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -> None:
     (assignment,) = hold(make_ticket())
     since = timezone.now() - timedelta(seconds=12)
-    answer(assignment, ana, shown=Shown(since=since))
+    answer(assignment, ana, shown=Presented(since=since))
     hand_up(ana, "Please decide.")
     part = section(shows(lead_client), "agents")
     assert "ana 2 12 0% 50% 0% 0% 50% – now" in part

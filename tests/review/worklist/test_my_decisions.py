@@ -12,21 +12,21 @@ from pytest_django import DjangoAssertNumQueries
 from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.workflow import decisions
-from review.workflow.decision_records import Shown
+from review.workflow.decision_records import Presented
 from review.worklist import my_decisions
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, label, skip, state, undo
 
 pytestmark = pytest.mark.usefixtures("plain_desk")
 
-MINE, SCREEN, WORK = reverse("review:mine"), reverse("review:screen"), reverse("review:work")
+MINE, SCREEN, WORK = reverse("review:my_decisions"), reverse("review:screen"), reverse("review:lead_screen")
 
 
 def decide(reviewer: User, text: str = "Where is my refund?", category: str = "Billing", **values: str) -> Decision:
     """A label for a ticket of which the model says Billing, and shows it where the desk lets it."""
     ticket = make_ticket(text)
     assignment = hold(ticket, **label("Billing")._asdict(), reasoning="A secret of the model.")[0]
-    shown = Shown() if assignment.blind else Shown(prediction=ticket.predictions.get())
+    shown = Presented() if assignment.blind else Presented(prediction=ticket.predictions.get())
     return answer(assignment, reviewer, category, shown=shown, **values)
 
 
@@ -247,7 +247,7 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client:
 
 def test_the_form_of_the_page_reopens(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
-    action, key = re.search(r'action="(/review/mine/[^"]*)".*?name="key" value="([^"]*)"', shows(agent_client)).groups()
+    action, key = re.search(r'action="(/review/my-decisions/[^"]*)".*?"key" value="([^"]*)"', shows(agent_client)).groups()
     assert agent_client.post(action, {"key": key}).status_code == 302
     assert str(decision.undone_by.key) == key
 

@@ -27,7 +27,7 @@ from tests.review.actions import abandon, answer, assert_consistent, escalate, j
 
 pytestmark = [pytest.mark.usefixtures("plain_desk"), pytest.mark.postgresql]
 
-QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:accept"), reverse("review:undo")
+QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:bulk_accept"), reverse("review:undo")
 HTMX = {"HX-Request": "true"}
 COLUMNS = ["reason", "category", "sentiment", "confidence", "model", "language", "age", "due", "assignee"]
 SORTABLE = ["confidence", "age"]
@@ -121,7 +121,7 @@ def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
     ticket = make_ticket("I was <b>charged</b> twice", language="en", **times)
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     hold(ticket, confidence=0.628, category=child, sentiment=sentiment("Negative"))
-    leases.take(ben, ticket)
+    leases.lease_ticket(ben, ticket)
     (row,) = rows(page(agent_client))
     assert escape("I was <b>charged</b> twice") in row
     assert f'href="{ticket.get_absolute_url()}"' in row
@@ -146,7 +146,7 @@ def test_a_late_ticket_says_so(agent_client: Client) -> None:
 
 def test_a_lease_that_ran_out_is_nobody_s(agent_client: Client, ben: User) -> None:
     (assignment,) = hold(make_ticket())
-    leases.next_for(ben)
+    leases.lease_next(ben)
     abandon(assignment)
     (row,) = rows(page(agent_client))
     assert cell(row, "assignee") == ""
@@ -210,7 +210,7 @@ def test_labels_that_are_retired_keep_their_names(agent_client: Client) -> None:
 def test_each_filter_finds_what_it_says(agent_client: Client, ana: User) -> None:
     assignments = varied()
     child, soon, torn, account, old, negative, blind = assignments
-    leases.take(ana, old.ticket)
+    leases.lease_ticket(ana, old.ticket)
     last = LanguageModel.objects.last()
     wanted: dict[str, tuple[dict[str, Any], Iterable[Assignment]]] = {
         "reason": ({"reason": "disagreement"}, [torn]),
@@ -249,7 +249,7 @@ def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
 
 def test_only_languages_and_people_that_are_there_are_offered(agent_client: Client, ana: User, ben: User) -> None:
     varied()
-    leases.next_for(ben)
+    leases.lease_next(ben)
     content = page(agent_client)
     offered = {name: re.findall(r'<option value="([^"]*)"', form) for name, form in selects(content).items()}
     assert offered["language"] == ["", "de", "en", "fr"]
@@ -603,7 +603,7 @@ def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: Use
     answer(mine, ana)
     answer(gone, ben)
     escalate(lead, ben)
-    leases.take(ben, held.ticket)
+    leases.lease_ticket(ben, held.ticket)
     Assignment.objects.filter(pk=failed.pk).update(category=None, sentiment=None, reason="failure")
     account = category("Account")
     Assignment.objects.filter(pk=retired.pk).update(category=account)
@@ -628,8 +628,8 @@ def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: Use
 
 def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent_client: Client, ana: User, ben: User) -> None:
     own, abandoned = hold(make_ticket("one"), make_ticket("two"))
-    leases.take(ana, own.ticket)
-    leases.take(ben, abandoned.ticket)
+    leases.lease_ticket(ana, own.ticket)
+    leases.lease_ticket(ben, abandoned.ticket)
     abandon(abandoned)
     assert "2 tickets accepted as Billing | Positive." in confirm(agent_client, own, abandoned)
 
@@ -669,13 +669,15 @@ def test_nobody_is_led_elsewhere(agent_client: Client, back: str) -> None:
 def test_the_same_preview_serves_one_label_for_many(ana: User, ben: User) -> None:
     assignments = [*hold(make_ticket("one")), *hold(make_ticket("two"), category=category("Account"))]
     held = hold(make_ticket("three"))[0]
-    leases.take(ben, held.ticket)
+    leases.lease_ticket(ben, held.ticket)
     label = Label(category("General"), sentiment("Neutral"))
-    preview = bulk.preview(bulk.chosen(str(assignment.pk) for assignment in [*assignments, held]), ana, label)
+    preview = bulk.preview(
+        bulk.selected_assignments(str(assignment.pk) for assignment in [*assignments, held]), ana, label
+    )
     assert preview.group
     assert preview.group.name == "General | Neutral"
     assert preview.group.assignments == assignments
-    assert preview.left_out == {bulk.Hindrance.IN_HAND: [held]}
+    assert preview.left_out == {bulk.Exclusion.IN_HAND: [held]}
     accepted = bulk.accept(preview, ana)
     assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 in somebody else's hands.")
     assert {decision.verdict for decision in Decision.objects.all()} == {"corrected"}
