@@ -219,7 +219,7 @@ def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the
         raise RuntimeError("the machine is gone")
 
     with monkeypatch.context() as patched:
-        patched.setattr(audits, "open_for", crash)
+        patched.setattr(audits, "create_audits", crash)
         with pytest.raises(RuntimeError, match="gone"):
             arrive(SURE)
     assert not AuditDraw.objects.exists()

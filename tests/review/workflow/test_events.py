@@ -68,7 +68,7 @@ def test_a_decision_costs_one_query_more_where_nobody_is_told(ana: User, monkeyp
     (assignment,) = asked()
     with CaptureQueriesContext(connection) as with_it:
         answer(assignment, ana)
-    monkeypatch.setattr(routing, "tell", lambda *_given: None)
+    monkeypatch.setattr(routing, "announce", lambda *_given: None)
     (assignment,) = asked()
     with CaptureQueriesContext(connection) as without:
         answer(assignment, ana)
