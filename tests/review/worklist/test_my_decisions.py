@@ -247,7 +247,9 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client:
 
 def test_the_form_of_the_page_reopens(agent_client: Client, ana: User) -> None:
     decision = decide(ana)
-    action, key = re.search(r'action="(/review/my-decisions/[^"]*)".*?"key" value="([^"]*)"', shows(agent_client)).groups()
+    action, key = re.search(
+        r'action="(/review/my-decisions/[^"]*)".*?"key" value="([^"]*)"', shows(agent_client)
+    ).groups()
     assert agent_client.post(action, {"key": key}).status_code == 302
     assert str(decision.undone_by.key) == key
 
