@@ -187,7 +187,7 @@ def _key() -> str:
     from classifier.models.api_keys import Scope
 
     person, _created = User.objects.get_or_create(username="review_settings", defaults={"is_superuser": True})
-    return keys.make("bench", person, [Scope.TICKETS_WRITE], per_minute=0)[1]
+    return keys.create_key("bench", person, [Scope.TICKETS_WRITE], per_minute=0)[1]
 
 
 def run(tickets: int, workers: int, threads: int, senders: int, minutes: float, per_second: float) -> None:

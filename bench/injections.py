@@ -52,12 +52,12 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
 
 def main(files: list[Path]) -> None:
     fresh_installation()
-    from classifier.security.prompt_injection import speaks_to_the_model
+    from classifier.security.prompt_injection import is_suspected_injection
 
     found = []
     for name in LISTS:
         rows = attempts(name)
-        recognised = sum(speaks_to_the_model(row["text"]) for row in rows)
+        recognised = sum(is_suspected_injection(row["text"]) for row in rows)
         ways = [(mode, model) for model in ("obedient", "embedded") for mode in ("confidence", "score")]
         found.append([name, len(rows), recognised, *(passed(rows, *way) for way in ways)])
     heads = ["attempts", "number", "recognised"]
@@ -76,12 +76,12 @@ def ordinary(file: Path) -> list[object]:
     from classifier.contract.types import Option
     from classifier.models import ContractVersion
     from classifier.pipeline import answer_check
-    from classifier.security.prompt_injection import speaks_to_the_model
+    from classifier.security.prompt_injection import is_suspected_injection
 
     with gzip.open(file, "rt") as lines:
         rows = [json.loads(line) for line in lines]
     begun = time.perf_counter()
-    taken = sum(speaks_to_the_model(row["text"]) for row in rows)
+    taken = sum(is_suspected_injection(row["text"]) for row in rows)
     each = (time.perf_counter() - begun) / len(rows) * 1e6
     said = [answer_check.Said(row["text"], row["category"], "") for row in rows if row["category"]]
     names = sorted({one.category for one in said})

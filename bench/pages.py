@@ -155,7 +155,7 @@ def _key() -> str:
     from classifier.models.api_keys import Scope
 
     person = User.objects.get(username="agent0")
-    return keys.make("bench", person, [Scope.TICKETS_READ, Scope.TICKETS_WRITE], per_minute=0)[1]
+    return keys.create_key("bench", person, [Scope.TICKETS_READ, Scope.TICKETS_WRITE], per_minute=0)[1]
 
 
 def _sweep() -> None:

@@ -1,6 +1,6 @@
 """What somebody typed is kept while they sign in again, for a session may end while a form is open.
 
-A form says with `{% kept_token %}` to whom it was given. Where it comes back without a session, to a view that
+A form says with `{% form_token %}` to whom it was given. Where it comes back without a session, to a view that
 `keeps_input`, its fields wait for that person; the page that signing in leads to takes them.
 """
 
@@ -18,50 +18,50 @@ from classifier.text import LONGEST_TICKET
 
 V = TypeVar("V", bound=Callable[..., Any])
 
-TOKEN = "kept"  # noqa: S105 - the name of the hidden field
-MOST_CHARACTERS = LONGEST_TICKET + 20_000
-KEPT_INPUT = "kept_input"
+TOKEN_FIELD = "form_token"  # noqa: S105 - the name of the hidden field
+MAX_CHARACTERS = LONGEST_TICKET + 20_000
+SESSION_KEY = "recovered_form"
 
 
-def keeps_input(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
+def recoverable(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
     """Marks a view whose posted fields are kept, with the name of the page that takes them after signing in, or with
     what tells that name from the fields.
     """
 
     def mark(view: V) -> V:
-        view.kept_for = page  # type: ignore[attr-defined]  # a mark for the middleware
+        view.recovery_page = page  # type: ignore[attr-defined]  # a mark for the middleware
         return view
 
     return mark
 
 
-def token(user: Any) -> str:
+def form_token(user: Any) -> str:
     """Says that this server gave a form to this person; good for as long as a session may last."""
     return _signer().sign(str(user.pk))
 
 
-def keep(request: HttpRequest) -> bool:
+def save_form(request: HttpRequest) -> bool:
     """Put the fields of a form aside for the person it was given to. Returns whether there is such a person, who may
     not be another than the one signed in, and whether the fields are not too long.
     """
-    fields = {name: values for name, values in request.POST.lists() if name not in (TOKEN, "csrfmiddlewaretoken")}
-    person = _person(request.POST.get(TOKEN, ""))
+    fields = {name: values for name, values in request.POST.lists() if name not in (TOKEN_FIELD, "csrfmiddlewaretoken")}
+    person = _person(request.POST.get(TOKEN_FIELD, ""))
     theirs = request.user.pk is None or str(request.user.pk) == person
-    if not person or not theirs or _size(fields) > MOST_CHARACTERS or not request.resolver_match:
+    if not person or not theirs or _size(fields) > MAX_CHARACTERS or not request.resolver_match:
         return False
-    request.session[KEPT_INPUT] = {"view": request.resolver_match.view_name, "person": person, "fields": fields}
+    request.session[SESSION_KEY] = {"view": request.resolver_match.view_name, "person": person, "fields": fields}
     return True
 
 
-def take(request: HttpRequest, view_name: str) -> QueryDict | None:
+def restore_form(request: HttpRequest, view_name: str) -> QueryDict | None:
     """The fields that the person now signed in had posted to this view, once; those of another are thrown away."""
-    kept = request.session.get(KEPT_INPUT)
+    kept = request.session.get(SESSION_KEY)
     if not kept:
         return None
     mine = kept["person"] == str(request.user.pk)
     if mine and kept["view"] != view_name:
         return None
-    del request.session[KEPT_INPUT]
+    del request.session[SESSION_KEY]
     return _fields(kept["fields"]) if mine else None
 
 

@@ -12,12 +12,12 @@ from classifier.embeddings import vector_store
 from classifier.ingest import mailboxes
 from classifier.integrations import outbox
 from classifier.integrations.helpdesks import write_back
-from classifier.integrations.webhooks import webhook_delivery
+from classifier.integrations.webhooks import delivery
 from classifier.models import Mailbox, Ticket
 from classifier.pipeline import runner
 from classifier.privacy import erasure
 
-ROUTES = (webhook_delivery.ROUTE, write_back.ROUTE)
+ROUTES = (delivery.ROUTE, write_back.ROUTE)
 
 
 @task()
@@ -35,7 +35,7 @@ def embed_tickets() -> None:
 @task()
 def send_deliveries() -> None:
     """Send a batch of what is owed to others' servers; where more may be due, the next nudge goes out at once."""
-    if outbox.work_off(ROUTES):
+    if outbox.send_due(ROUTES):
         enqueue_once(send_deliveries)
 
 
@@ -49,7 +49,7 @@ def fetch_mail() -> None:
 @task(priority=Priority.LOW)
 def erase_expired() -> None:
     """Erase tickets whose time is over, for a while."""
-    if erasure.expire(settings.RETENTION_DAYS):
+    if erasure.erase_expired(settings.RETENTION_DAYS):
         enqueue_once(erase_expired)
 
 
@@ -78,8 +78,8 @@ def sweep() -> None:
         enqueue_once(send_deliveries)
     if Mailbox.objects.due().exists():
         enqueue_once(fetch_mail)
-    webhook_delivery.forget_old()
-    stored_replies.sweep()
+    delivery.delete_old()
+    stored_replies.delete_expired()
     tallies.update_tallies(tallies.SOURCES)
-    if erasure.over(settings.RETENTION_DAYS).exists():
+    if erasure.expired_tickets(settings.RETENTION_DAYS).exists():
         enqueue_once(erase_expired)

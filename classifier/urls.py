@@ -13,5 +13,5 @@ urlpatterns = [
     # /models/
     path("models/", views.models, name="models"),
     # /hooks/
-    path("hooks/<slug:slug>/", helpdesks_views.hook, name="hook"),
+    path("hooks/<slug:slug>/", helpdesks_views.receive_event, name="helpdesk_event"),
 ]

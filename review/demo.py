@@ -37,7 +37,7 @@ def create_people() -> dict[str, str]:
 def fill_inbox() -> None:
     """Store the demo tickets, once each, as having come in over the last days."""
     now = timezone.now()
-    storing.receive_many(
+    storing.store_many(
         SOURCE, [_row(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text]
     )
 

@@ -89,7 +89,7 @@ DOORS = {
 }
 
 
-SIGNED = {"classifier:hook"}
+SIGNED = {"classifier:helpdesk_event"}
 """Where machines knock, which show by a signature who they are: see the tests of help desks."""
 
 

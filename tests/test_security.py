@@ -187,9 +187,14 @@ def test_what_is_stored_of_failures_goes_when_somebody_signs_in_later(client: Cl
 def form(client: Client, ana: User) -> dict[str, str]:
     """The form of a new ticket as Ana typed it, whose session has ended since."""
     client.force_login(ana)
-    (token,) = re.findall('name="kept" value="([^"]+)"', client.get(NEW).content.decode())
+    (token,) = re.findall('name="form_token" value="([^"]+)"', client.get(NEW).content.decode())
     Session.objects.all().delete()
-    return {"text": "one\r\n\r\n  two 字", "customer": "c@example.org", "due_at": "2027-01-01T10:00", "kept": token}
+    return {
+        "text": "one\r\n\r\n  two 字",
+        "customer": "c@example.org",
+        "due_at": "2027-01-01T10:00",
+        "form_token": token,
+    }
 
 
 def test_what_was_typed_is_there_after_signing_in_again(client: Client, form: dict[str, str]) -> None:
@@ -211,7 +216,7 @@ def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben
     client.post(NEW, form)
     sign_in(client, name="ben")
     assert "字" not in client.get(NEW).content.decode()
-    assert "kept_input" not in client.session
+    assert form_recovery.SESSION_KEY not in client.session
     client.force_login(User.objects.get(username="ana"))
     assert "字" not in client.get(NEW).content.decode()
 
@@ -219,10 +224,10 @@ def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben
 @pytest.mark.parametrize(
     "spoil",
     [
-        lambda form: form.pop("kept"),
-        lambda form: form.update(kept="1:forged:token"),
-        lambda form: form.update(kept=TimestampSigner(salt="another form").sign("1")),
-        lambda form: form.update(text="x" * (form_recovery.MOST_CHARACTERS + 1)),
+        lambda form: form.pop("form_token"),
+        lambda form: form.update(form_token="1:forged:token"),
+        lambda form: form.update(form_token=TimestampSigner(salt="another form").sign("1")),
+        lambda form: form.update(text="x" * (form_recovery.MAX_CHARACTERS + 1)),
     ],
     ids=["no token", "a forged token", "a token for something else", "too long"],
 )
@@ -254,15 +259,15 @@ def test_the_longest_ticket_is_kept(client: Client, form: dict[str, str]) -> Non
 
 def test_neither_tokens_nor_files_are_kept(client: Client, form: dict[str, str]) -> None:
     client.post(NEW, form | {"csrfmiddlewaretoken": "x"})
-    assert set(client.session["kept_input"]["fields"]) == {"text", "customer", "due_at"}
+    assert set(client.session[form_recovery.SESSION_KEY]["fields"]) == {"text", "customer", "due_at"}
 
 
 def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]) -> None:
-    answer = {"category": "3", "note": "typed", "kept": form["kept"]}
+    answer = {"category": "3", "note": "typed", "form_token": form["form_token"]}
     response = client.post(reverse("review:decide"), answer, headers={"hx-request": "true"})
     assert response["HX-Redirect"] == f"{SIGN_IN}?next={reverse('review:screen')}"
     sign_in(client)
-    assert form_recovery.take(client.get(INBOX).wsgi_request, "review:decide").dict() == {
+    assert form_recovery.restore_form(client.get(INBOX).wsgi_request, "review:decide").dict() == {
         "category": "3",
         "note": "typed",
     }
@@ -271,7 +276,7 @@ def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]
 def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more(ana: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
-    stale = {"text": "typed before", "kept": form_recovery.token(ana), "csrfmiddlewaretoken": "x" * 64}
+    stale = {"text": "typed before", "form_token": form_recovery.form_token(ana), "csrfmiddlewaretoken": "x" * 64}
     assert client.post(NEW, stale)["Location"] == NEW
     assert client.get(NEW).context["form"]["text"].value() == "typed before"
     assert not Ticket.objects.exists()
@@ -280,18 +285,18 @@ def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more
 def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ben)
-    response = client.post(NEW, {"text": "typed before", "kept": form_recovery.token(ana)})
+    response = client.post(NEW, {"text": "typed before", "form_token": form_recovery.form_token(ana)})
     assert response.status_code == 403
     assert "This form is out of date" in response.content.decode()
-    assert "kept_input" not in client.session
+    assert form_recovery.SESSION_KEY not in client.session
 
 
 def test_what_is_kept_of_one_page_waits_for_that_page(client: Client, form: dict[str, str], ana: User) -> None:
     client.post(NEW, form)
     sign_in(client)
     request = client.get(INBOX).wsgi_request
-    assert form_recovery.take(request, "review:decide") is None
-    assert form_recovery.take(request, "classifier:new_ticket").get("customer") == "c@example.org"
+    assert form_recovery.restore_form(request, "review:decide") is None
+    assert form_recovery.restore_form(request, "classifier:new_ticket").get("customer") == "c@example.org"
 
 
 # Where signing in leads

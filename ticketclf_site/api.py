@@ -17,7 +17,7 @@ Every request bears a key, made in the admin under *API keys*: `Authorization: B
 """
 
 api = NinjaAPI(title="ticketclf", version="1", description=DESCRIPTION, urls_namespace="api", parser=JsonParser())
-problems.install(api)
+problems.add_problem_handlers(api)
 for part in (classify, tickets, taxonomy, decisions, benchmark, datasets, certificates):
     api.add_router("", part.router)
 

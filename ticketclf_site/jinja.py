@@ -21,8 +21,8 @@ def environment(*, autoescape: bool, **options: Any) -> Environment:
     made = Environment(autoescape=True, **options)
     made.globals |= {
         "_": _translated,
-        "kept_field": form_recovery.TOKEN,
-        "kept_token": form_recovery.token,
+        "form_token_field": form_recovery.TOKEN_FIELD,
+        "form_token": form_recovery.form_token,
         "url": _url,
     }
     made.filters |= {"ago": naturaltime, "marked": marked, "parted": _parted, "shortened": _shortened}

@@ -55,7 +55,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     def save_model(self, request: Any, obj: ApiKey, form: Any, change: bool) -> None:
         if not change:
             obj.created_by = request.user
-            request.shown_key = keys.draw(obj)
+            request.shown_key = keys.assign_secret(obj)
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: Any, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:

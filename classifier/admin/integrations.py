@@ -18,22 +18,22 @@ from classifier.integrations.webhooks import events
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Webhook, WriteBack
 from classifier.models.outbox import EventKind, all_event_kinds
 from classifier.security import ssrf
-from classifier.security.secrets_from_env import value_of
+from classifier.security.secrets_from_env import secret_or_empty
 
 
 def _stands(variable: str) -> str:
     """Whether a secret is there, seen from where this page is made."""
     if not variable:
         return gettext("none needed")
-    return gettext("set") if value_of(variable) else gettext("missing %s") % variable
+    return gettext("set") if secret_or_empty(variable) else gettext("missing %s") % variable
 
 
 def _checked(form: forms.ModelForm, name: str) -> str:
     url: str = form.cleaned_data[name]
     try:
         if url and name in form.changed_data:
-            ssrf.check(url)
-    except ssrf.Forbidden as error:
+            ssrf.check_url(url)
+    except ssrf.ForbiddenAddress as error:
         raise forms.ValidationError(str(error)) from error
     return url
 
@@ -96,7 +96,7 @@ class HelpDeskAdmin(HistoryAdmin):
 
     @admin.display(description=_("address for the desk to call"))
     def address(self, desk: HelpDesk) -> str:
-        return settings.SITE_URL + reverse("classifier:hook", args=[desk.slug]) if desk.slug else "–"
+        return settings.SITE_URL + reverse("classifier:helpdesk_event", args=[desk.slug]) if desk.slug else "–"
 
     @admin.display(description=_("secret"))
     def secret(self, desk: HelpDesk) -> str:
@@ -113,7 +113,7 @@ class MailboxForm(forms.ModelForm):
         try:
             if values.get("host") and values.get("port") and {"host", "port"}.intersection(self.changed_data):
                 ssrf.check_host(values["host"], values["port"])
-        except ssrf.Forbidden as error:
+        except ssrf.ForbiddenAddress as error:
             self.add_error("host", str(error))
         return values
 
@@ -134,7 +134,7 @@ class MailboxAdmin(HistoryAdmin):
 
     @admin.action(description=_("Look into it now"), permissions=["change"])
     def look_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:
-        mailboxes.look_soon([mailbox.pk for mailbox in chosen])
+        mailboxes.fetch_soon([mailbox.pk for mailbox in chosen])
         self.message_user(request, gettext("A worker looks into it within a quarter of a minute."))
 
 
@@ -149,7 +149,7 @@ class OutgoingAdmin(ReadOnlyAdmin):
 
     @admin.action(description=_("Send once more"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
-        number = events.replay(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
+        number = events.resend(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
         self.message_user(request, ngettext("%d is sent once more.", "%d are sent once more.", number) % number)
 
 

@@ -30,8 +30,8 @@ class ProviderForm(forms.ModelForm):
         url: str = self.cleaned_data["base_url"]
         try:
             if url and "base_url" in self.changed_data:
-                ssrf.check(url)
-        except ssrf.Forbidden as error:
+                ssrf.check_url(url)
+        except ssrf.ForbiddenAddress as error:
             raise forms.ValidationError(str(error)) from error
         return url
 

@@ -122,7 +122,7 @@ class SourceFilter(admin.SimpleListFilter):
 class TicketAdminForm(forms.ModelForm):
     def clean_text(self) -> str:
         # Browsers send every line break of a text area as two characters.
-        return storing.checked_text(self.cleaned_data["text"].replace("\r\n", "\n"))
+        return storing.validated_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
         return self.cleaned_data["external_id"] or None

@@ -8,7 +8,7 @@ from ninja.security import HttpBearer
 
 from classifier.api import keys, rate_limits
 from classifier.api.problems import MEDIA_TYPE, SCHEMA, Problem
-from classifier.api.rate_limits import Allowed
+from classifier.api.rate_limits import RateLimitStatus
 from classifier.models import ApiKey
 from classifier.models.api_keys import Scope
 
@@ -18,7 +18,7 @@ class ApiRequest(HttpRequest):
 
     auth: ApiKey
     user: User
-    allowed: Allowed | None
+    allowed: RateLimitStatus | None
 
 
 class ApiKeyAuth(HttpBearer):
@@ -37,11 +37,11 @@ class ApiKeyAuth(HttpBearer):
         return found
 
     def authenticate(self, request: Any, token: str) -> ApiKey | None:
-        key = keys.find(token)
+        key = keys.find_by_token(token)
         if key is None:
             return None
         request.auth, request.user = key, key.user
-        request.allowed = rate_limits.take(key)
+        request.allowed = rate_limits.count_request(key)
         _check_allowance(request.allowed)
         if self.scope.value not in key.scopes:
             raise Problem(403, f"This key lacks the scope {self.scope.value}.", slug="missing-scope")
@@ -51,7 +51,7 @@ class ApiKeyAuth(HttpBearer):
         return key
 
 
-def _check_allowance(allowed: Allowed | None) -> None:
+def _check_allowance(allowed: RateLimitStatus | None) -> None:
     if allowed and not allowed.granted:
         raise Problem(
             429,
@@ -61,7 +61,7 @@ def _check_allowance(allowed: Allowed | None) -> None:
         )
 
 
-def needs(scope: Scope, permission: str, **more: Any) -> dict[str, Any]:
+def requires(scope: Scope, permission: str, **more: Any) -> dict[str, Any]:
     """Arguments of an operation: who may call it, as the schema says too, and that any error is a problem.
 
     `more` goes into the schema as well.

@@ -7,13 +7,13 @@ from django.http import HttpResponse
 from ninja import Router, Schema, Status
 from pydantic import Field, model_validator
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import In, Text, TicketIn
-from classifier.api.idempotency import PARAMETER, once
-from classifier.api.payloads import OTHER_TEXT, Stored, stored
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.fields import RequestSchema, TicketIn, TicketText
+from classifier.api.idempotency import PARAMETER, idempotent
+from classifier.api.payloads import TEXT_CONFLICT, StoredTicket, stored_ticket
 from classifier.api.problems import Problem
 from classifier.ingest import storing
-from classifier.ingest.storing import AnotherText
+from classifier.ingest.storing import TextConflict
 from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, Verdict
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import current_verdict, with_current_verdicts
@@ -23,21 +23,24 @@ from classifier.pipeline.verdict_summary import verdict_summary
 
 router = Router(tags=["Classify"])
 
-MOST = 64
-DEADLINE_MS, SHORTEST_MS, LONGEST_MS = 10_000, 50, 60_000
+MAX_TEXTS = 64
+DEADLINE_MS, MIN_DEADLINE_MS, MAX_DEADLINE_MS = 10_000, 50, 60_000
 
 
 _REASONS = f"One of {', '.join(reason for reason in Reason.values if reason != Reason.SURE)}; null without a review."
 
 
-class ClassifyIn(In):
+class ClassifyIn(RequestSchema):
     """One `text`, or up to 64 `tickets`."""
 
-    text: Text | None = Field(None, examples=["My invoice #9922 has the wrong tax rate."])
-    tickets: list[TicketIn] | None = Field(None, min_length=1, max_length=MOST)
+    text: TicketText | None = Field(None, examples=["My invoice #9922 has the wrong tax rate."])
+    tickets: list[TicketIn] | None = Field(None, min_length=1, max_length=MAX_TEXTS)
     store: bool = Field(True, description="False: only answer, and store nothing.")
     deadline_ms: int = Field(
-        DEADLINE_MS, ge=SHORTEST_MS, le=LONGEST_MS, description="Past it the work goes on, and the answer is 202."
+        DEADLINE_MS,
+        ge=MIN_DEADLINE_MS,
+        le=MAX_DEADLINE_MS,
+        description="Past it the work goes on, and the answer is 202.",
     )
 
     @model_validator(mode="after")
@@ -54,7 +57,7 @@ class ClassifyIn(In):
         return self.deadline_ms / 1_000
 
 
-class Opinion(Schema):
+class SecondOpinion(Schema):
     """What a second model said."""
 
     category: str
@@ -64,7 +67,7 @@ class Opinion(Schema):
     model: str
 
 
-class Classified(Schema):
+class Classification(Schema):
     """What a model said of a text; all null while that is not known yet. `error` tells why there is no label.
 
     `review_flag` is true where a person should look, or will: `review_reason` says why, and `fallback_review` is a
@@ -77,27 +80,27 @@ class Classified(Schema):
     reasoning: str | None = None
     review_flag: bool | None = None
     review_reason: str | None = Field(None, description=_REASONS)
-    fallback_review: Opinion | None = None
+    fallback_review: SecondOpinion | None = None
     model: str | None = None
     latency_ms: float | None = None
     error: str | None = None
-    ticket: Stored | None = Field(None, description="Null where nothing is stored.")
+    ticket: StoredTicket | None = Field(None, description="Null where nothing is stored.")
 
 
 class ClassifyOut(Schema):
     """One result a text, in order."""
 
-    results: list[Classified]
+    results: list[Classification]
 
 
 @router.post(
     "/classify",
     response={200: ClassifyOut, 202: ClassifyOut},
     summary="Classify one text or a batch now",
-    **needs(Scope.CLASSIFY, "classifier.add_ticket", parameters=[PARAMETER]),
+    **requires(Scope.CLASSIFY, "classifier.add_ticket", parameters=[PARAMETER]),
 )
-@once
-def classify(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> Any:
+@idempotent
+def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> Any:
     """The texts are stored as tickets, each once per source and external id, and go to people where the gate says so.
     202 tells that some are not done by the deadline: they go on in the background, and `ticket.url` tells of them.
 
@@ -128,12 +131,12 @@ def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[d
     return [verdict_summary(verdict, names) for verdict in verdicts]
 
 
-def _received(given: Sequence[TicketIn]) -> list[storing.Taken]:
+def _received(given: Sequence[TicketIn]) -> list[storing.IngestResult]:
     try:
-        return storing.receive_each([one.row() for one in given], claimed=True)
-    except AnotherText as others:
-        errors = [{"in": "body", "pointer": f"/tickets/{place}", "detail": OTHER_TEXT} for place in others.places]
-        raise Problem(409, f"{OTHER_TEXT} Nothing is stored.", slug="other-text", errors=errors) from None
+        return storing.store_each([one.row() for one in given], claimed=True)
+    except TextConflict as others:
+        errors = [{"in": "body", "pointer": f"/tickets/{place}", "detail": TEXT_CONFLICT} for place in others.places]
+        raise Problem(409, f"{TEXT_CONFLICT} Nothing is stored.", slug="other-text", errors=errors) from None
 
 
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
@@ -143,7 +146,9 @@ def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
         ticket.pk: ticket for ticket in with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks)
     }
     return [
-        {"ticket": stored(tickets[pk])} | _summary(current_verdict(tickets[pk]), names) for pk in pks if pk in tickets
+        {"ticket": stored_ticket(tickets[pk])} | _summary(current_verdict(tickets[pk]), names)
+        for pk in pks
+        if pk in tickets
     ]
 
 

@@ -7,7 +7,7 @@ from django.core.exceptions import ValidationError
 from ninja import Schema
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator, ConfigDict, Field
 
-from classifier.ingest.storing import checked_text
+from classifier.ingest.storing import validated_text
 from classifier.text import LONGEST_TICKET, storable
 
 
@@ -17,7 +17,7 @@ def _storable(value: Any) -> Any:
 
 def _text(value: str) -> str:
     try:
-        return checked_text(value)
+        return validated_text(value)
     except ValidationError as error:
         raise ValueError(error.message) from error
 
@@ -28,31 +28,31 @@ def _moment(value: datetime) -> datetime:
     return value.astimezone(UTC)
 
 
-String = Annotated[str, BeforeValidator(_storable)]
+StorableString = Annotated[str, BeforeValidator(_storable)]
 """Without what no database stores: NUL and lone surrogates become U+FFFD."""
 
-Text = Annotated[String, AfterValidator(_text), Field(min_length=1, max_length=LONGEST_TICKET)]
-Moment = Annotated[AwareDatetime, AfterValidator(_moment)]
+TicketText = Annotated[StorableString, AfterValidator(_text), Field(min_length=1, max_length=LONGEST_TICKET)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_moment)]
 """With its zone; given on in UTC."""
 
 
-class In(Schema):
+class RequestSchema(Schema):
     """What comes in; a name that is not known is an error, for it may be a known one misspelt."""
 
     model_config = ConfigDict(extra="forbid")
 
 
-class TicketIn(In):
+class TicketIn(RequestSchema):
     """A message as it came. The same source and external id are the same ticket."""
 
-    text: Text = Field(examples=["My invoice #9922 has the wrong tax rate."])
-    source: String = Field("api", min_length=1, max_length=50, examples=["zendesk"])
-    external_id: String | None = Field(None, min_length=1, max_length=200, examples=["35436"])
-    customer: String = Field("", max_length=254, examples=["jo@example.org"])
-    channel: String = Field("", max_length=40, examples=["email"])
-    language: String = Field("", max_length=20, examples=["en"])
-    received_at: Moment | None = Field(None, description="With its zone. Left out: now.")
-    due_at: Moment | None = None
+    text: TicketText = Field(examples=["My invoice #9922 has the wrong tax rate."])
+    source: StorableString = Field("api", min_length=1, max_length=50, examples=["zendesk"])
+    external_id: StorableString | None = Field(None, min_length=1, max_length=200, examples=["35436"])
+    customer: StorableString = Field("", max_length=254, examples=["jo@example.org"])
+    channel: StorableString = Field("", max_length=40, examples=["email"])
+    language: StorableString = Field("", max_length=20, examples=["en"])
+    received_at: UtcDatetime | None = Field(None, description="With its zone. Left out: now.")
+    due_at: UtcDatetime | None = None
 
     def row(self) -> dict[str, Any]:
         """Keyword arguments of a Ticket."""

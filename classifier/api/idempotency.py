@@ -12,7 +12,7 @@ from django.http.response import HttpResponseBase
 
 from classifier.api import stored_replies
 from classifier.api.problems import Problem
-from classifier.api.stored_replies import OtherRequest, UnderWay
+from classifier.api.stored_replies import KeyReused, RequestInProgress
 from classifier.models import StoredReply
 
 logger = logging.getLogger(__name__)
@@ -32,7 +32,7 @@ _KEPT_HEADERS = ("Location", "Retry-After")
 _PASSING = {408, 425, 429}
 
 
-def once(view: View) -> View:
+def idempotent(view: View) -> View:
     """A view whose answer is kept where the request has an Idempotency-Key; `finish` does that when it is there."""
 
     @wraps(view)
@@ -49,7 +49,7 @@ def once(view: View) -> View:
     return cast(View, kept)
 
 
-def finish(request: HttpRequest, response: HttpResponseBase) -> None:
+def store_reply(request: HttpRequest, response: HttpResponseBase) -> None:
     """Keep the answer; one that says to try again is not worth keeping."""
     reply: StoredReply | None = getattr(request, "reply", None)
     if reply is None:
@@ -63,10 +63,10 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> None:
 
 def _settle(reply: StoredReply, response: HttpResponseBase) -> None:
     if response.status_code >= 500 or response.status_code in _PASSING or not isinstance(response, HttpResponse):
-        stored_replies.forget(reply)
+        stored_replies.discard(reply)
     else:
         headers = {name: response[name] for name in (*_KEPT_HEADERS, "Content-Type") if name in response}
-        stored_replies.keep(reply, response.status_code, response.content.decode(), headers)
+        stored_replies.complete(reply, response.status_code, response.content.decode(), headers)
 
 
 def _begin(request: Any, name: str) -> StoredReply:
@@ -74,10 +74,10 @@ def _begin(request: Any, name: str) -> StoredReply:
         raise Problem(400, f"{HEADER} has 1 to 255 printable ASCII characters and no space.")
     try:
         return stored_replies.begin(request.auth, name, _fingerprint(request))
-    except OtherRequest:
+    except KeyReused:
         used = f"This {HEADER} was used for another request; take a new one for each thing to be done."
         raise Problem(422, used, slug="idempotency-key-reused") from None
-    except UnderWay:
+    except RequestInProgress:
         waits = "The first request with this Idempotency-Key is still under way; ask again in a moment."
         raise Problem(409, waits, slug="under-way", headers={"Retry-After": "1"}) from None
 

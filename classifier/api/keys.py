@@ -20,7 +20,7 @@ _NOTED = timedelta(minutes=1)
 """The use of a key is written down at most so often."""
 
 
-def make(
+def create_key(
     name: str,
     user: User,
     scopes: Iterable[str],
@@ -31,19 +31,19 @@ def make(
 ) -> tuple[ApiKey, str]:
     """A new key, and what to send along with requests: it cannot be had again."""
     key = ApiKey(name=name, user=user, scopes=list(scopes), expires_at=expires_at, per_minute=per_minute, created_by=by)
-    shown = draw(key)
+    shown = assign_secret(key)
     key.save(force_insert=True)
     return key, shown
 
 
-def draw(key: ApiKey) -> str:
+def assign_secret(key: ApiKey) -> str:
     """Give a key that is not stored yet its prefix and digest; returns what to send along with requests."""
     secret = secrets.token_urlsafe(32)
     key.prefix, key.digest = secrets.token_hex(6), _digest(secret)
     return f"tclf_{key.prefix}_{secret}"
 
 
-def find(shown: str) -> ApiKey | None:
+def find_by_token(shown: str) -> ApiKey | None:
     """The usable key that this is, with its person; notes that it was used (a second query at most once a minute)."""
     parts = _SHOWN.fullmatch(shown)
     prefix, secret = parts.groups() if parts else ("", "")

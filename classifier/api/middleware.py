@@ -6,8 +6,8 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 
 from classifier.api import problems
-from classifier.api.idempotency import finish
-from classifier.api.rate_limits import WINDOW, Allowed
+from classifier.api.idempotency import store_reply
+from classifier.api.rate_limits import WINDOW_SECONDS, RateLimitStatus
 
 PREFIX = "/api/"
 
@@ -24,14 +24,14 @@ class ApiMiddleware:
             return response
         if response.status_code >= 400 and response.get("Content-Type") != problems.MEDIA_TYPE:
             assert isinstance(response, HttpResponse)  # noqa: S101 - no error is streamed
-            response = problems.of_response(request, response)
-        finish(request, response)
+            response = problems.problem_response(request, response)
+        store_reply(request, response)
         if allowed := getattr(request, "allowed", None):
             _tell(response, allowed)
         return response
 
 
-def _tell(response: HttpResponseBase, allowed: Allowed) -> None:
+def _tell(response: HttpResponseBase, allowed: RateLimitStatus) -> None:
     """The header fields of draft-ietf-httpapi-ratelimit-headers."""
-    response["RateLimit-Policy"] = f'"key";q={allowed.limit};w={WINDOW}'
+    response["RateLimit-Policy"] = f'"key";q={allowed.limit};w={WINDOW_SECONDS}'
     response["RateLimit"] = f'"key";r={allowed.left};t={allowed.seconds}'

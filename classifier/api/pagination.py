@@ -15,17 +15,17 @@ from classifier.api.problems import Problem
 Row = TypeVar("Row", bound=Model)
 Out = TypeVar("Out")
 
-MOST = 200
+MAX_PAGE_SIZE = 200
 
 
-class Turn(Schema):
+class PageParams(Schema):
     """Where a list goes on, and how far."""
 
     cursor: str = Field("", max_length=100, description="`next` of the page before; empty: the first page.")
-    limit: int = Field(50, ge=1, le=MOST, description="Rows on a page.")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Rows on a page.")
 
 
-Turned = Annotated[Turn, Query()]
+PageQuery = Annotated[PageParams, Query()]
 
 
 class Page(Schema, Generic[Out]):
@@ -35,10 +35,10 @@ class Page(Schema, Generic[Out]):
     next: str | None = None
 
 
-def page(
+def paginate(
     request: HttpRequest,
     response: HttpResponse,
-    turn: Turn,
+    turn: PageParams,
     rows: QuerySet[Row],
     tell: Callable[[Sequence[Row]], list[Any]],
 ) -> dict[str, Any]:

@@ -14,11 +14,11 @@ from classifier.models.verdict import with_current_verdicts
 from classifier.text import excerpt
 from classifier.tickets.effective_label import effective_label
 
-OTHER_TEXT = "There is a ticket of this source and external id, and its text is another one."
+TEXT_CONFLICT = "There is a ticket of this source and external id, and its text is another one."
 _HEAD, _EXCERPT = 1_000, 120
 
 
-class Label(Schema):
+class LabelOut(Schema):
     """Of a settled ticket what people said, else what models said; of one that is held it is a suggestion."""
 
     category: str
@@ -27,7 +27,7 @@ class Label(Schema):
     confidence: float | None = None
 
 
-class TicketRow(Schema):
+class TicketSummary(Schema):
     """A ticket in a list. `excerpt` is how its text begins; `label` is null where there is none, or none to be told."""
 
     id: int
@@ -42,10 +42,10 @@ class TicketRow(Schema):
     due_at: datetime | None
     state: str
     sealed: bool
-    label: Label | None
+    label: LabelOut | None
 
 
-class TicketOut(TicketRow):
+class TicketOut(TicketSummary):
     text: str
 
 
@@ -62,7 +62,7 @@ class PredictionOut(Schema):
     created_at: datetime
 
 
-class Stored(Schema):
+class StoredTicket(Schema):
     """A ticket that is stored now."""
 
     id: int
@@ -72,21 +72,21 @@ class Stored(Schema):
     state: str
 
 
-def url_of(ticket_pk: int) -> str:
+def ticket_url(ticket_pk: int) -> str:
     return reverse("api:ticket", args=[ticket_pk])
 
 
-def stored(ticket: Ticket) -> dict[str, Any]:
+def stored_ticket(ticket: Ticket) -> dict[str, Any]:
     told = ("source", "external_id", "state")
-    return {"id": ticket.pk, "url": url_of(ticket.pk)} | {name: getattr(ticket, name) for name in told}
+    return {"id": ticket.pk, "url": ticket_url(ticket.pk)} | {name: getattr(ticket, name) for name in told}
 
 
-def in_lists(tickets: TicketQuerySet) -> TicketQuerySet:
+def for_list(tickets: TicketQuerySet) -> TicketQuerySet:
     """With all that is told of them in lists, of their texts no more than the head."""
     return with_current_verdicts(tickets).defer("text").annotate(head=Left("text", _HEAD))
 
 
-def rows(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
+def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
     names = Category.objects.paths()
     return [_row(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
 
@@ -116,7 +116,7 @@ def _row(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
     told = ("source", "external_id", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
     return {
         "id": ticket.pk,
-        "url": url_of(ticket.pk),
+        "url": ticket_url(ticket.pk),
         "label": _label(ticket, names),
         **{name: getattr(ticket, name) for name in told},
     }

@@ -81,7 +81,7 @@ class Problem(Exception):
         return HttpResponse(content, MEDIA_TYPE, self.status, headers=dict(self.headers))
 
 
-def of_response(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def problem_response(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     """The problem in place of a page of Django's that tells of an error."""
     status = response.status_code
     headers = {name: value for name, value in response.items() if name in ("Allow", "Retry-After")}
@@ -89,7 +89,7 @@ def of_response(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     return Problem(status, detail, headers=headers).response(request)
 
 
-def install(api: NinjaAPI) -> None:
+def add_problem_handlers(api: NinjaAPI) -> None:
     """Have the API answer with problems; what is no error of the caller's is logged by Django, and told by nobody."""
     for kind, of in _HANDLERS.items():
         api.add_exception_handler(kind, partial(_answer, of))
@@ -109,10 +109,10 @@ def _of_field(one: Mapping[str, Any]) -> dict[str, str]:
     if place == "body":
         # The first part is what our code calls the body.
         path = path[1:]
-    return {"in": str(place), "pointer": "".join(f"/{part}" for part in path), "detail": told(one)}
+    return {"in": str(place), "pointer": "".join(f"/{part}" for part in path), "detail": field_message(one)}
 
 
-def told(error: Mapping[str, Any]) -> str:
+def field_message(error: Mapping[str, Any]) -> str:
     """What is wrong with a field, in words of pydantic or ours."""
     return str(error["msg"]).removeprefix("Value error, ")
 

@@ -9,18 +9,18 @@ from django.utils import timezone
 
 from classifier.models import ApiKey, StoredReply
 
-KEPT = timedelta(days=1)
-LONGEST = timedelta(minutes=5)
+RETENTION = timedelta(days=1)
+MAX_REQUEST_TIME = timedelta(minutes=5)
 """No request takes longer: one that is still under way then was left by a process that died."""
 _SWEPT_AT_ONCE = 1_000
 _TRIES = 3
 
 
-class OtherRequest(Exception):
+class KeyReused(Exception):
     """Something else was sent under this name before."""
 
 
-class UnderWay(Exception):
+class RequestInProgress(Exception):
     """The first request of this name has not been answered yet."""
 
 
@@ -38,24 +38,24 @@ def begin(key: ApiKey, name: str, fingerprint: str) -> StoredReply:
         if kept is None or StoredReply.objects.filter(_over(), pk=kept.pk).delete()[0]:
             continue
         if kept.fingerprint != fingerprint:
-            raise OtherRequest
+            raise KeyReused
         if kept.status is not None:
             return kept
         break
-    raise UnderWay
+    raise RequestInProgress
 
 
-def keep(reply: StoredReply, status: int, content: str, headers: Mapping[str, str]) -> None:
+def complete(reply: StoredReply, status: int, content: str, headers: Mapping[str, str]) -> None:
     """Keep what was answered."""
     StoredReply.objects.filter(pk=reply.pk, status=None).update(status=status, content=content, headers=dict(headers))
 
 
-def forget(reply: StoredReply) -> None:
+def discard(reply: StoredReply) -> None:
     """The request came to nothing and may be sent again."""
     StoredReply.objects.filter(pk=reply.pk, status=None).delete()
 
 
-def sweep() -> None:
+def delete_expired() -> None:
     """Delete what nobody will ask for any more, so many at once."""
     over = StoredReply.objects.filter(_over()).order_by("begun_at").values("pk")[:_SWEPT_AT_ONCE]
     StoredReply.objects.filter(pk__in=list(over.values_list("pk", flat=True))).delete()
@@ -63,4 +63,4 @@ def sweep() -> None:
 
 def _over() -> Q:
     now = timezone.now()
-    return Q(begun_at__lt=now - KEPT) | Q(begun_at__lt=now - LONGEST, status=None)
+    return Q(begun_at__lt=now - RETENTION) | Q(begun_at__lt=now - MAX_REQUEST_TIME, status=None)

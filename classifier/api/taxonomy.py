@@ -4,14 +4,14 @@ from typing import Any
 
 from ninja import Router, Schema
 
-from classifier.api.authentication import ApiRequest, needs
+from classifier.api.authentication import ApiRequest, requires
 from classifier.models import ContractVersion, Gate, LanguageModel
 from classifier.models.api_keys import Scope
 
 router = Router(tags=["Taxonomy and models"])
 
 
-class Option(Schema):
+class LabelOption(Schema):
     """A label that models and people choose; a category by its full name, "parent > child"."""
 
     name: str
@@ -23,8 +23,8 @@ class TaxonomyOut(Schema):
     """`version` is the SHA-256 of all that models are told and asked, and changes with it."""
 
     version: str
-    categories: list[Option]
-    sentiments: list[Option]
+    categories: list[LabelOption]
+    sentiments: list[LabelOption]
 
 
 class ModelOut(Schema):
@@ -51,7 +51,7 @@ class ModelsOut(Schema):
     "/taxonomy",
     response=TaxonomyOut,
     summary="The labels that there are",
-    **needs(Scope.TAXONOMY_READ, "classifier.view_ticket"),
+    **requires(Scope.TAXONOMY_READ, "classifier.view_ticket"),
 )
 def read_taxonomy(request: ApiRequest) -> Any:
     """As they are in force."""
@@ -60,7 +60,9 @@ def read_taxonomy(request: ApiRequest) -> Any:
     return {"version": version.digest, "categories": terms.categories, "sentiments": terms.sentiments}
 
 
-@router.get("/models", response=ModelsOut, summary="The models", **needs(Scope.MODELS_READ, "classifier.view_ticket"))
+@router.get(
+    "/models", response=ModelsOut, summary="The models", **requires(Scope.MODELS_READ, "classifier.view_ticket")
+)
 def list_models(request: ApiRequest) -> Any:
     """Without what it takes to reach them."""
     gate = Gate.current()

@@ -8,44 +8,46 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema, Status
 from pydantic import Field, WithJsonSchema
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import In, Moment, String, TicketIn
-from classifier.api.idempotency import PARAMETER, once
-from classifier.api.pagination import Page, Turned, page
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.fields import RequestSchema, StorableString, TicketIn, UtcDatetime
+from classifier.api.idempotency import PARAMETER, idempotent
+from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.payloads import (
-    OTHER_TEXT,
+    TEXT_CONFLICT,
     PredictionOut,
-    Stored,
+    StoredTicket,
     TicketOut,
-    TicketRow,
-    in_lists,
+    TicketSummary,
+    for_list,
     predictions_out,
-    rows,
-    stored,
+    stored_ticket,
     ticket_out,
-    url_of,
+    ticket_summaries,
+    ticket_url,
 )
-from classifier.api.problems import Problem, told
+from classifier.api.problems import Problem, field_message
 from classifier.ingest import storing
-from classifier.ingest.storing import Taken
+from classifier.ingest.storing import IngestResult
 from classifier.models import Ticket
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import with_current_verdicts
 
 router = Router(tags=["Tickets"])
 
-MOST = 1_000
-_reads = needs(Scope.TICKETS_READ, "classifier.view_ticket")
-_writes = needs(Scope.TICKETS_WRITE, "classifier.add_ticket", parameters=[PARAMETER])
+MAX_BULK_ROWS = 1_000
+_reads = requires(Scope.TICKETS_READ, "classifier.view_ticket")
+_writes = requires(Scope.TICKETS_WRITE, "classifier.add_ticket", parameters=[PARAMETER])
 
 
-class TicketsIn(In):
+class BulkTicketsIn(RequestSchema):
     tickets: list[Annotated[Any, WithJsonSchema(TicketIn.model_json_schema())]] = Field(
-        min_length=1, max_length=MOST, description=f"1 to {MOST:,}; those that are wrong do not hinder the others."
+        min_length=1,
+        max_length=MAX_BULK_ROWS,
+        description=f"1 to {MAX_BULK_ROWS:,}; those that are wrong do not hinder the others.",
     )
 
 
-class RowOut(Schema):
+class BulkRowResult(Schema):
     """What became of a row, by its place from 0: "stored", "known" (it stood there already) or "refused"."""
 
     index: int
@@ -55,19 +57,19 @@ class RowOut(Schema):
     errors: list[dict[str, str]] | None = None
 
 
-class TicketsOut(Schema):
+class BulkTicketsOut(Schema):
     stored: int
     known: int
     refused: int
-    results: list[RowOut]
+    results: list[BulkRowResult]
 
 
-class Wanted(Schema):
+class TicketFilter(Schema):
     """Which tickets; what is left out does not narrow."""
 
     state: Ticket.State | None = None
-    source: String | None = Field(None, max_length=50)
-    since: Moment | None = Field(None, description="Received then or later; a moment with its zone.")
+    source: StorableString | None = Field(None, max_length=50)
+    since: UtcDatetime | None = Field(None, description="Received then or later; a moment with its zone.")
 
 
 class PredictionsOut(Schema):
@@ -77,25 +79,27 @@ class PredictionsOut(Schema):
     items: list[PredictionOut]
 
 
-@router.post("/tickets", response={201: Stored, 200: Stored}, summary="Store a ticket", url_name="tickets", **_writes)
-@once
+@router.post(
+    "/tickets", response={201: StoredTicket, 200: StoredTicket}, summary="Store a ticket", url_name="tickets", **_writes
+)
+@idempotent
 def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -> Any:
     """201 for a new ticket, 200 for one that stood there already, 409 where its text was another one. It is classified
     in the background: read it, or be told by a webhook.
     """
-    (taken,) = storing.receive_each([body.row()])
+    (taken,) = storing.store_each([body.row()])
     if not taken.same:
-        raise Problem(409, OTHER_TEXT, slug="other-text")
-    response["Location"] = url_of(taken.ticket.pk)
-    return Status(201 if taken.fresh else 200, stored(taken.ticket))
+        raise Problem(409, TEXT_CONFLICT, slug="other-text")
+    response["Location"] = ticket_url(taken.ticket.pk)
+    return Status(201 if taken.fresh else 200, stored_ticket(taken.ticket))
 
 
-@router.post("/tickets/bulk", response=TicketsOut, summary="Store many tickets", **_writes)
-@once
-def create_tickets(request: ApiRequest, body: TicketsIn) -> Any:
+@router.post("/tickets/bulk", response=BulkTicketsOut, summary="Store many tickets", **_writes)
+@idempotent
+def create_tickets(request: ApiRequest, body: BulkTicketsIn) -> Any:
     """Each row is stored, known or refused on its own; `results` says which, in the order of the rows."""
     checked = [_checked(row) for row in body.tickets]
-    taken = iter(storing.receive_each([one.row() for one in checked if isinstance(one, TicketIn)]))
+    taken = iter(storing.store_each([one.row() for one in checked if isinstance(one, TicketIn)]))
     results = [
         {"index": index} | (_outcome(next(taken)) if isinstance(one, TicketIn) else _refused(one))
         for index, one in enumerate(checked)
@@ -104,12 +108,14 @@ def create_tickets(request: ApiRequest, body: TicketsIn) -> Any:
     return {**dict(zip(("stored", "known", "refused"), numbers, strict=True)), "results": results}
 
 
-@router.get("/tickets", response=Page[TicketRow], summary="List tickets", url_name="tickets", **_reads)
-def list_tickets(request: ApiRequest, response: HttpResponse, wanted: Annotated[Wanted, Query()], turn: Turned) -> Any:
+@router.get("/tickets", response=Page[TicketSummary], summary="List tickets", url_name="tickets", **_reads)
+def list_tickets(
+    request: ApiRequest, response: HttpResponse, wanted: Annotated[TicketFilter, Query()], turn: PageQuery
+) -> Any:
     """Newest first, without their texts."""
     named = {"state": wanted.state, "source": wanted.source, "received_at__gte": wanted.since}
     tickets = Ticket.objects.filter(**{name: value for name, value in named.items() if value is not None})
-    return page(request, response, turn, in_lists(tickets), rows)
+    return paginate(request, response, turn, for_list(tickets), ticket_summaries)
 
 
 @router.get("/tickets/{int:pk}", response=TicketOut, summary="Read a ticket", url_name="ticket", **_reads)
@@ -134,13 +140,13 @@ def _checked(row: Any) -> TicketIn | list[dict[str, str]]:
         return TicketIn.model_validate(row)
     except pydantic.ValidationError as error:
         found = error.errors(include_url=False, include_input=False)
-        return [{"pointer": "".join(f"/{part}" for part in one["loc"]), "detail": told(one)} for one in found]
+        return [{"pointer": "".join(f"/{part}" for part in one["loc"]), "detail": field_message(one)} for one in found]
 
 
-def _outcome(taken: Taken) -> dict[str, Any]:
+def _outcome(taken: IngestResult) -> dict[str, Any]:
     if not taken.same:
-        return _refused([{"pointer": "/external_id", "detail": OTHER_TEXT}])
-    return {"outcome": "stored" if taken.fresh else "known", "id": taken.ticket.pk, "url": url_of(taken.ticket.pk)}
+        return _refused([{"pointer": "/external_id", "detail": TEXT_CONFLICT}])
+    return {"outcome": "stored" if taken.fresh else "known", "id": taken.ticket.pk, "url": ticket_url(taken.ticket.pk)}
 
 
 def _refused(errors: list[dict[str, str]]) -> dict[str, Any]:

@@ -76,7 +76,7 @@ def _named(
 ) -> Iterator[FewShotExample]:
     for one in examples:
         # A text that gives orders would give them about every ticket that it is shown beside.
-        if prompt_injection.speaks_to_the_model(one.text):
+        if prompt_injection.is_suspected_injection(one.text):
             continue
         if one.category_id in categories and one.sentiment_id in sentiments:
             yield FewShotExample(

@@ -18,7 +18,7 @@ from classifier.contract.types import (
     IndexedResult,
     Question,
 )
-from classifier.privacy.masking import KINDS, marked, mask
+from classifier.privacy.masking import KINDS, mask, replace_personal_data
 
 _NUMBERED = re.compile(rf"\[({'|'.join(KINDS)}) (\d{{1,9}})\]", re.IGNORECASE)
 
@@ -50,7 +50,7 @@ class Pseudonyms:
         self._numbers = {kind: count(1) for kind in KINDS}
         self._marks: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
-        self.masked = marked(text, self._mark)
+        self.masked = replace_personal_data(text, self._mark)
 
     def unmasked(self, result: Answer | ClassifierError) -> Answer | ClassifierError:
         """What a model said, with the data where it wrote their marks."""

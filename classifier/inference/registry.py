@@ -43,8 +43,8 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
 def _addresses(host: str, port: int) -> list[str]:
     """Raises ClassifierError for a host inside that nobody allowed; OSError."""
     try:
-        return ssrf.addresses(host, port)
-    except ssrf.Forbidden as error:
+        return ssrf.allowed_addresses(host, port)
+    except ssrf.ForbiddenAddress as error:
         raise ClassifierError(str(error), kind=FailureKind.REJECTED, permanent=True) from error
 
 

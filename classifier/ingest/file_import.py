@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.dateparse import parse_date, parse_datetime
 
 from classifier.ingest import storing
-from classifier.ingest.readers.ticket_rows import Rejection, Row
+from classifier.ingest.readers.ticket_records import RejectedRecord, TicketRecord
 from classifier.models import Ticket
 
 CHUNK = 1_000
@@ -22,7 +22,7 @@ _LENGTHS = {
 
 
 @dataclass(slots=True)
-class Tally:
+class ImportCounts:
     """How an import went so far."""
 
     stored: int = 0
@@ -30,24 +30,26 @@ class Tally:
     rejected: int = 0
 
 
-class Aside(Protocol):
+class RejectsFile(Protocol):
     """Where rejected rows are written, a JSON object a line."""
 
     def write(self, line: str, /) -> object: ...
 
 
-class BadValue(Exception):
+class InvalidValue(Exception):
     """A value that a ticket cannot have; the message says what to do."""
 
 
-def import_records(source: str, records: Iterable[Row | Rejection], rejects: Aside) -> Iterator[Tally]:
+def import_records(
+    source: str, records: Iterable[TicketRecord | RejectedRecord], rejects: RejectsFile
+) -> Iterator[ImportCounts]:
     """Store what can be stored, chunk by chunk; yields the tally after each, when it is safely in the database."""
-    tally = Tally()
+    tally = ImportCounts()
     chunk: list[dict[str, Any]] = []
     for record in records:
         try:
             chunk.append(_ticket(record))
-        except BadValue as error:
+        except InvalidValue as error:
             tally.rejected += 1
             _write_aside(record, str(error), rejects)
         if len(chunk) == CHUNK:
@@ -56,22 +58,22 @@ def import_records(source: str, records: Iterable[Row | Rejection], rejects: Asi
     yield _store(source, chunk, tally)
 
 
-def _store(source: str, chunk: list[dict[str, Any]], tally: Tally) -> Tally:
-    received = storing.receive_many(source, chunk)
+def _store(source: str, chunk: list[dict[str, Any]], tally: ImportCounts) -> ImportCounts:
+    received = storing.store_many(source, chunk)
     tally.stored += received.stored
     tally.known += received.known
     return tally
 
 
-def _write_aside(record: Row | Rejection, reason: str, rejects: Aside) -> None:
-    raw = record.raw if isinstance(record, Rejection) else record.values
+def _write_aside(record: TicketRecord | RejectedRecord, reason: str, rejects: RejectsFile) -> None:
+    raw = record.raw if isinstance(record, RejectedRecord) else record.values
     rejects.write(json.dumps({"record": record.number, "reason": reason, "raw": raw}, ensure_ascii=False) + "\n")
 
 
-def _ticket(record: Row | Rejection) -> dict[str, Any]:
+def _ticket(record: TicketRecord | RejectedRecord) -> dict[str, Any]:
     """Keyword arguments of a Ticket. Raises BadValue."""
-    if isinstance(record, Rejection):
-        raise BadValue(record.reason)
+    if isinstance(record, RejectedRecord):
+        raise InvalidValue(record.reason)
     values = record.values
     ticket: dict[str, Any] = {"text": values["text"], "external_id": _short("external_id", values.get("external_id"))}
     for name in ("customer", "channel", "language"):
@@ -85,7 +87,7 @@ def _ticket(record: Row | Rejection) -> dict[str, Any]:
 
 def _short(name: str, value: str | None) -> str | None:
     if value is not None and len(value) > _LENGTHS[name]:
-        raise BadValue(f"{name} has {len(value)} characters, at most {_LENGTHS[name]} can be kept: shorten it.")
+        raise InvalidValue(f"{name} has {len(value)} characters, at most {_LENGTHS[name]} can be kept: shorten it.")
     return value
 
 
@@ -96,9 +98,9 @@ def _moment(name: str, value: str) -> datetime:
         if moment is None and (day := parse_date(value)):
             moment = datetime(day.year, day.month, day.day)  # noqa: DTZ001 - made aware below
     except ValueError as error:
-        raise BadValue(f"{name} {value!r} is no date: {error}.") from error
+        raise InvalidValue(f"{name} {value!r} is no date: {error}.") from error
     if moment is None:
-        raise BadValue(
+        raise InvalidValue(
             f"{name} {value!r} is no date and time as in 2026-01-31T14:05:00Z: write it so, or map no column."
         )
     return moment if timezone.is_aware(moment) else timezone.make_aware(moment)

@@ -28,7 +28,7 @@ class _SecureClient(_Client):
         return ssl.create_default_context().wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
 
 
-class Box(BaseMailBox):
+class ImapFolder(BaseMailBox):
     """The open folder of a mailbox; `with` closes it. Raises Forbidden, OSError and the errors of imap-tools."""
 
     def __init__(self, mailbox: Mailbox, password: str) -> None:

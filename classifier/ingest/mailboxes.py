@@ -20,22 +20,22 @@ from django.utils.translation import gettext as _
 from imap_tools import ImapToolsError, MailboxLoginError, MailMessage
 
 from classifier.ingest import message_text, storing
-from classifier.ingest.imap import Box
+from classifier.ingest.imap import ImapFolder
 from classifier.leases import leases
 from classifier.models import Mailbox, Ticket
 from classifier.security import ssrf
-from classifier.security.secrets_from_env import Missing, needed
+from classifier.security.secrets_from_env import MissingSecret, require_secret
 from classifier.text import LONGEST_TICKET, storable
 
 logger = logging.getLogger(__name__)
 
-PERIOD, AFTER_FAULT = timedelta(seconds=60), timedelta(minutes=5)
+POLL_INTERVAL, RETRY_INTERVAL = timedelta(seconds=60), timedelta(minutes=5)
 CHUNK = 20
-MOST_AT_ONCE = 200
-MOST_BYTES = 2_097_152
+MAX_PER_FETCH = 200
+MAX_MESSAGE_BYTES = 2_097_152
 """Of a message so much is fetched: its text comes before what is attached."""
 BULK = {"bulk", "junk", "list", "auto_reply"}
-OLDEST = timedelta(days=3_650)
+MAX_AGE = timedelta(days=3_650)
 
 
 def fetch_due() -> bool:
@@ -48,7 +48,7 @@ def fetch_due() -> bool:
     return more
 
 
-def look_soon(mailbox_pks: Sequence[int]) -> None:
+def fetch_soon(mailbox_pks: Sequence[int]) -> None:
     """Have a worker look into these without waiting for their turn; one that is being looked into waits for it."""
     Mailbox.objects.filter(pk__in=mailbox_pks, owner=None).release()
 
@@ -59,28 +59,28 @@ def _fetch(mailbox: Mailbox) -> bool:
         more = _take_in(mailbox)
     except MailboxLoginError:
         error = _("The server refuses this user and password; look at %s.") % mailbox.password_env
-    except (Missing, ssrf.Forbidden, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
+    except (MissingSecret, ssrf.ForbiddenAddress, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
         error = str(fault)[:300] or type(fault).__name__
-    pause = AFTER_FAULT if error else timedelta() if more else PERIOD
+    pause = RETRY_INTERVAL if error else timedelta() if more else POLL_INTERVAL
     mailbox.still_held.release(pause, checked_at=Now(), error=error)
     return more
 
 
 def _take_in(mailbox: Mailbox) -> bool:
     """Whether there are more messages than are taken at a time."""
-    with Box(mailbox, needed(mailbox.password_env)) as box:
+    with ImapFolder(mailbox, require_secret(mailbox.password_env)) as box:
         unseen = box.unseen()
-        taken = unseen[:MOST_AT_ONCE]
+        taken = unseen[:MAX_PER_FETCH]
         for start in range(0, len(taken), CHUNK):
             uids = taken[start : start + CHUNK]
-            _store(mailbox, [box.peek(uid, MOST_BYTES) for uid in uids])
+            _store(mailbox, [box.peek(uid, MAX_MESSAGE_BYTES) for uid in uids])
             box.mark_seen(uids)
     return len(unseen) > len(taken)
 
 
 def _store(mailbox: Mailbox, messages: Sequence[bytes]) -> None:
     rows = [row for message in messages if (row := _readable(mailbox, message))]
-    received = storing.receive_many(mailbox.source, rows)
+    received = storing.store_many(mailbox.source, rows)
     Mailbox.objects.filter(pk=mailbox.pk).update(
         stored=F("stored") + received.stored, skipped=F("skipped") + len(messages) - len(rows)
     )
@@ -88,14 +88,14 @@ def _store(mailbox: Mailbox, messages: Sequence[bytes]) -> None:
 
 def _readable(mailbox: Mailbox, raw: bytes) -> dict[str, Any] | None:
     try:
-        return ticket_of(raw)
+        return ticket_fields(raw)
     except Exception as fault:
         # Strangers write these. The text of the error may quote them, so only its kind is told.
         logger.warning("A message in %s cannot be read (%s) and is skipped.", mailbox.slug, type(fault).__name__)
         return None
 
 
-def ticket_of(raw: bytes) -> dict[str, Any] | None:
+def ticket_fields(raw: bytes) -> dict[str, Any] | None:
     """Keyword arguments of Ticket; None of what a machine has sent, and of what says nothing.
 
     The plain text goes before HTML; what repeats an earlier message is left out, and so is what is attached.
@@ -103,8 +103,10 @@ def ticket_of(raw: bytes) -> dict[str, Any] | None:
     message = MailMessage.from_bytes(raw)
     if _is_automatic(message):
         return None
-    body = message_text.without_quotes(storable(message.text) or message_text.from_html(storable(message.html)))
-    text = message_text.message(storable(message.subject), body)[:LONGEST_TICKET]
+    body = message_text.without_quoted_reply(
+        storable(message.text) or message_text.html_to_text(storable(message.html))
+    )
+    text = message_text.with_subject(storable(message.subject), body)[:LONGEST_TICKET]
     if not text.strip():
         return None
     return {
@@ -135,4 +137,4 @@ def _sent_at(message: MailMessage) -> datetime:
     """When it says it was sent, unless that cannot be."""
     now, at = timezone.now(), message.date
     at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at if now - OLDEST < at <= now else now
+    return at if now - MAX_AGE < at <= now else now

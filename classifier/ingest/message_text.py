@@ -24,7 +24,7 @@ _FORWARDED = "forward|weitergeleitet|weiterleitung|transféré|réexpédié|reen
 _FORWARD = re.compile(rf"^-.*(?:{_FORWARDED})|^[^:]*(?:{_FORWARDED})[^:]*:$", re.IGNORECASE | re.MULTILINE)
 
 
-def from_html(html: str) -> str:
+def html_to_text(html: str) -> str:
     """The text that a reader sees: a line for each block, a space between cells, `>` before what a reply quotes."""
     html = re.sub(r"\s+", " ", _LONG_TAG.sub(" ", html))
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
@@ -39,27 +39,27 @@ def from_html(html: str) -> str:
             page.begin(element)
         else:
             page.end(element)
-    return tidy(re.sub("[ \xa0]+", " ", "".join(page.parts)))
+    return tidy_lines(re.sub("[ \xa0]+", " ", "".join(page.parts)))
 
 
-def tidy(text: str) -> str:
+def tidy_lines(text: str) -> str:
     """Lines without blanks around them, and never more than one empty line in a row."""
     lines = "\n".join(line.strip() for line in text.replace("\r\n", "\n").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
-def without_quotes(text: str) -> str:
+def without_quoted_reply(text: str) -> str:
     """Without the earlier message that a reply repeats; all of it where nothing else is there.
 
     What stands above, between and below quoted lines stays, and so does a message that is passed on.
     """
-    text = tidy(text)
+    text = tidy_lines(text)
     lines = text.split("\n")
     own = [line for line in _around_quote(lines) if not line.startswith(">")]
-    return tidy("\n".join(own)) or text
+    return tidy_lines("\n".join(own)) or text
 
 
-def message(subject: str, body: str) -> str:
+def with_subject(subject: str, body: str) -> str:
     """Subject and body as one text; a subject that the body begins with is said once."""
     subject, body = " ".join(subject.split()), body.strip()
     return body if not subject or body.startswith(subject) else f"{subject}\n\n{body}".strip()

@@ -12,11 +12,11 @@ from classifier.leases import leases
 from classifier.models import Ticket
 from classifier.text import LONGEST_TICKET, storable
 
-FEW = 20
+INTERACTIVE_MAX = 20
 """More than so many tickets at once have come in bulk, and let those that come singly go first."""
 
 
-def checked_text(text: str) -> str:
+def validated_text(text: str) -> str:
     """The text as it will be stored. Raises ValidationError where it is empty or too long."""
     text = storable(text)
     if not text.strip():
@@ -38,12 +38,12 @@ class Received:
 
 
 @transaction.atomic(durable=True)
-def receive_many(source: str, rows: Sequence[dict[str, Any]]) -> Received:
+def store_many(source: str, rows: Sequence[dict[str, Any]]) -> Received:
     """Store a chunk of tickets, each once per source and external id; rows are keyword arguments of Ticket.
 
     Of a chunk that is large nobody waits for a single one.
     """
-    bulk = len(rows) > FEW
+    bulk = len(rows) > INTERACTIVE_MAX
     named = {row["external_id"]: row for row in reversed(rows) if row.get("external_id")}
     nameless = [row for row in rows if not row.get("external_id")]
     known = set(Ticket.objects.filter(source=source, external_id__in=named).values_list("external_id", flat=True))
@@ -53,7 +53,7 @@ def receive_many(source: str, rows: Sequence[dict[str, Any]]) -> Received:
     return Received(stored=len(fresh), known=len(rows) - len(fresh))
 
 
-class Taken(NamedTuple):
+class IngestResult(NamedTuple):
     """A row that came in: its ticket, whether it is a new one, and whether its text is what was stored before."""
 
     ticket: Ticket
@@ -61,7 +61,7 @@ class Taken(NamedTuple):
     same: bool
 
 
-class AnotherText(Exception):
+class TextConflict(Exception):
     """Rows whose source and external id belong to tickets of another text, by their places."""
 
     def __init__(self, places: Sequence[int]) -> None:
@@ -69,7 +69,7 @@ class AnotherText(Exception):
         self.places = places
 
 
-def receive_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[Taken]:
+def store_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
     """Store rows (keyword arguments of Ticket), each once per source and external id; what became of each, in order.
 
     With `claimed` the caller classifies the new ones and has them in hand already, for a lease; then rows of another
@@ -83,8 +83,8 @@ def receive_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> li
 
 
 @transaction.atomic(durable=True)
-def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[Taken]:
-    state: dict[str, Any] = {"bulk": not claimed and len(rows) > FEW}
+def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
+    state: dict[str, Any] = {"bulk": not claimed and len(rows) > INTERACTIVE_MAX}
     if claimed:
         state |= leases.granted() | {"attempts": 1}
     tickets = _known(rows)
@@ -99,9 +99,9 @@ def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[Taken]:
             fresh.append(ticket)
             if name[1]:
                 tickets[name] = ticket
-        taken.append(Taken(ticket, fresh=not known, same=ticket.text == text))
+        taken.append(IngestResult(ticket, fresh=not known, same=ticket.text == text))
     if claimed and (others := [place for place, one in enumerate(taken) if not one.same]):
-        raise AnotherText(others)
+        raise TextConflict(others)
     # In one order everywhere, so that two that bring the same tickets wait for each other only one way round.
     Ticket.objects.bulk_create(sorted(fresh, key=lambda ticket: (ticket.source, ticket.external_id or "")))
     return taken

@@ -15,7 +15,7 @@ _BUSY = {408, 425, 429}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Outcome:
+class HttpResult:
     """The answer's status, or None where there was none, and what went wrong; `retry_after` in seconds."""
 
     status: int | None = None
@@ -32,22 +32,22 @@ class Outcome:
         return self.status is None or self.status >= 500 or self.status in _BUSY
 
 
-def call(request: Request) -> Outcome:
+def send(request: Request) -> HttpResult:
     """Only the status counts; the body is not read."""
     try:
         with ssrf.open_url(request, TIMEOUT) as response:
-            return Outcome(status=response.status)
+            return HttpResult(status=response.status)
     except HTTPError as refusal:
         with refusal:
-            return Outcome(
+            return HttpResult(
                 status=refusal.code,
                 error=f"{refusal.code} {refusal.reason}",
                 retry_after=retry_after(refusal.headers) or 0.0,
             )
-    except ssrf.Forbidden as refused:
-        return Outcome(error=str(refused))
+    except ssrf.ForbiddenAddress as refused:
+        return HttpResult(error=str(refused))
     except (OSError, http.client.HTTPException) as fault:
-        return Outcome(error=f"{type(fault).__name__}: {fault}")
+        return HttpResult(error=f"{type(fault).__name__}: {fault}")
     except ValueError:
         # The library quotes the header that it refuses.
-        return Outcome(error="A secret or token has characters that no header may have; look at its variable.")
+        return HttpResult(error="A secret or token has characters that no header may have; look at its variable.")

@@ -1,7 +1,7 @@
 """The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
 specialist learns, predictions, scores, gate, draws."""
 
-from classifier.models.api_keys import Allowance, ApiKey, StoredReply
+from classifier.models.api_keys import ApiKey, RateLimitCounter, StoredReply
 from classifier.models.audit_draw import AuditDraw
 from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel
@@ -24,7 +24,7 @@ from classifier.models.verdict import Reason, Verdict
 
 __all__ = [
     "About",
-    "Allowance",
+    "RateLimitCounter",
     "ApiKey",
     "AuditDraw",
     "Category",

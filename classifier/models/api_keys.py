@@ -69,7 +69,7 @@ class ApiKey(models.Model):
         return f"{self.name} ({self.prefix})"
 
 
-class Allowance(models.Model):
+class RateLimitCounter(models.Model):
     """How many requests a key has made in the latest of its windows: one row a key, shared by all web processes."""
 
     key = models.OneToOneField(ApiKey, models.CASCADE, primary_key=True, related_name="allowance")

@@ -8,7 +8,7 @@ from simple_history.models import HistoricalRecords
 
 from classifier.models.outbox import Destination, Outgoing
 from classifier.models.ticket import Ticket
-from classifier.security.secrets_from_env import names_a_variable
+from classifier.security.secrets_from_env import validate_variable_name
 
 
 class HelpDeskQuerySet(models.QuerySet["HelpDesk"]):
@@ -36,7 +36,7 @@ class HelpDesk(Destination):
     secret_env = models.CharField(
         _("secret variable"),
         max_length=80,
-        validators=[names_a_variable],
+        validators=[validate_variable_name],
         help_text=_("Name of the environment variable with the secret that the desk signs with, or sends along."),
     )
     write_back = models.BooleanField(_("write back"), default=False)
@@ -53,7 +53,7 @@ class HelpDesk(Destination):
         _("token variable"),
         max_length=80,
         blank=True,
-        validators=[names_a_variable],
+        validators=[validate_variable_name],
         help_text=_("Name of the environment variable with the token for the desk's API."),
     )
     category_field = models.CharField(_("field for the category"), max_length=100, blank=True)

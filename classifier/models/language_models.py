@@ -13,7 +13,7 @@ from simple_history.models import HistoricalRecords
 
 from classifier.contract.types import JsonMode, Usage
 from classifier.models.specialist import SpecialistVersion
-from classifier.security.secrets_from_env import names_a_variable, value_of
+from classifier.security.secrets_from_env import secret_or_empty, validate_variable_name
 
 
 class Provider(models.Model):
@@ -30,7 +30,7 @@ class Provider(models.Model):
         _("key variable"),
         max_length=80,
         blank=True,
-        validators=[names_a_variable],
+        validators=[validate_variable_name],
         help_text=_(
             "Name of the environment variable that holds the key; the key itself is never stored. Empty: no key."
         ),
@@ -75,7 +75,7 @@ class Provider(models.Model):
     @property
     def missing_key(self) -> str:
         """The variable that has to be set before this provider can be asked; empty where nothing is missing."""
-        return "" if not self.api_key_env or value_of(self.api_key_env) else self.api_key_env
+        return "" if not self.api_key_env or secret_or_empty(self.api_key_env) else self.api_key_env
 
 
 class Learning(models.TextChoices):

@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
 from classifier.models.lease import Leasable, LeasableQuerySet
-from classifier.security.secrets_from_env import names_a_variable
+from classifier.security.secrets_from_env import validate_variable_name
 
 
 class MailboxQuerySet(LeasableQuerySet["Mailbox"]):
@@ -36,7 +36,7 @@ class Mailbox(Leasable):
     password_env = models.CharField(
         _("password variable"),
         max_length=80,
-        validators=[names_a_variable],
+        validators=[validate_variable_name],
         help_text=_("Name of the environment variable that holds the password; the password itself is never stored."),
     )
     folder = models.CharField(_("folder"), max_length=200, default="INBOX")

@@ -18,7 +18,7 @@ from simple_history.models import HistoricalRecords
 
 from classifier.models.lease import Leasable, LeasableQuerySet
 from classifier.models.ticket import Ticket
-from classifier.security.secrets_from_env import names_a_variable
+from classifier.security.secrets_from_env import validate_variable_name
 
 delivery_queued = Signal()
 """Sent after the commit that left something to be sent."""
@@ -129,7 +129,7 @@ class Webhook(Destination):
     secret_env = models.CharField(
         _("secret variable"),
         max_length=80,
-        validators=[names_a_variable],
+        validators=[validate_variable_name],
         help_text=_("Name of the environment variable that holds the signing secret: whsec_ and then base64."),
     )
     kinds = models.JSONField(_("events"), default=all_event_kinds)

@@ -41,7 +41,7 @@ def dictated(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) ->
     """Of each answer whether it may have been told to the model by the text. `scorer` is the one that decides; without
     one the specialist in service vouches, which is asked for where somebody has to (one query).
     """
-    found = [prompt_injection.speaks_to_the_model(one.text) for one in answers]
+    found = [prompt_injection.is_suspected_injection(one.text) for one in answers]
     doubtful = [place for place, one in enumerate(answers) if not found[place] and is_doubtful(one)]
     for place, vouched in zip(doubtful, _vouched([answers[place] for place in doubtful], terms, scorer), strict=True):
         found[place] = not vouched
@@ -66,7 +66,7 @@ def is_doubtful(said: Said) -> bool:
     return (
         _is_named(said.category, said.text)
         or _is_named(said.sentiment, said.text)
-        or prompt_injection.may_speak_to_the_model(said.text)
+        or prompt_injection.may_be_injection(said.text)
     )
 
 

@@ -81,7 +81,7 @@ def _running(mode: Mode, language_model: LanguageModel, version: ContractVersion
     ]
     if mode == Mode.CERTIFIED:
         # Of which tickets a threshold is certified.
-        parts.append(prompt_injection.EDITION)
+        parts.append(prompt_injection.DETECTOR_VERSION)
     key = ":".join(str(part) for part in parts)
     values = {"language_model": language_model, "contract": version, "version_id": serving, "mode": mode, **frozen}
     epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)

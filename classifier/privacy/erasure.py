@@ -25,7 +25,7 @@ from classifier.models import AuditDraw, Erasure, Event, Example, Failure, Predi
 from classifier.models.specialist import text_digest
 from classifier.models.ticket import TicketQuerySet
 from classifier.privacy import traces
-from classifier.privacy.redaction import ERASED, Wiping
+from classifier.privacy.redaction import ERASED, Redaction
 
 CHUNK = 100
 SECONDS = 10.0
@@ -37,7 +37,7 @@ and returns the keys of those tickets whose rows have to stay.
 """
 
 
-def of_customer(name: str, *, any_case: bool = False) -> TicketQuerySet:
+def tickets_of_customer(name: str, *, any_case: bool = False) -> TicketQuerySet:
     """What a customer has written; without `any_case` by an index."""
     return Ticket.objects.filter(customer__iexact=name) if any_case else Ticket.objects.filter(customer=name)
 
@@ -51,13 +51,13 @@ def erase(tickets: QuerySet[Ticket], *, masks: bool = False, by: User | None = N
     record = Erasure.objects.create(kind=Erasure.Kind.MASKED if masks else Erasure.Kind.ERASED, by=by)
     for some in chunked(pks, CHUNK):
         wiping = _erase(some, record, masks=masks)
-        traces.wipe(some, wiping)
+        traces.redact_traces(some, wiping)
         _note(record, wiping)
-    traces.compact()
+    traces.compact_search_index()
     return record
 
 
-def over(days: int) -> TicketQuerySet:
+def expired_tickets(days: int) -> TicketQuerySet:
     """Tickets that came more than so many days ago and wait for nobody, by an index; 0 days: none."""
     if not days:
         return Ticket.objects.none()
@@ -65,14 +65,14 @@ def over(days: int) -> TicketQuerySet:
     return old.filter(state__in=[Ticket.State.AUTO_ACCEPTED, Ticket.State.SETTLED])
 
 
-def expire(days: int, *, seconds: float = SECONDS) -> bool:
+def erase_expired(days: int, *, seconds: float = SECONDS) -> bool:
     """Erase tickets whose time is over, for so long. Returns whether there are more.
 
     Labels of the same texts that came from elsewhere, and examples that the taxonomy shows, have a time of their own.
     """
     until = time.monotonic() + seconds
     record: Erasure | None = None
-    while pks := list(over(days).order_by("received_at").values_list("pk", flat=True)[:CHUNK]):
+    while pks := list(expired_tickets(days).order_by("received_at").values_list("pk", flat=True)[:CHUNK]):
         record = record or Erasure.objects.create(kind=Erasure.Kind.EXPIRED)
         _erase(pks, record, thorough=False)
         if time.monotonic() > until:
@@ -81,10 +81,10 @@ def expire(days: int, *, seconds: float = SECONDS) -> bool:
 
 
 @transaction.atomic(durable=True)
-def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, thorough: bool = True) -> Wiping:
+def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, thorough: bool = True) -> Redaction:
     tickets = list(Ticket.objects.select_for_update().filter(pk__in=ticket_pks).order_by("pk"))
     names = {one.customer for one in tickets if one.customer}
-    wiping = Wiping([one.text for one in tickets], names, masks, thorough)
+    wiping = Redaction([one.text for one in tickets], names, masks, thorough)
     drawn = AuditDraw.objects.filter(verdict__ticket__in=tickets)
     needed: set[int] = {pk for pk in drawn.values_list("verdict__ticket_id", flat=True) if pk}
     answers: list[Any] = erasing.send(Ticket, tickets=tickets, wiping=wiping)
@@ -92,25 +92,25 @@ def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, t
     _wipe_said(tickets, wiping)
     _wipe_learned(tickets, wiping)
     if thorough:
-        traces.wipe_labels(wiping)
-    traces.wipe_log(tickets, wiping)
+        traces.redact_labels(wiping)
+    traces.redact_admin_log(tickets, wiping)
     waiting = [one.pk for one in tickets if one.state in (Ticket.State.NEW, Ticket.State.NEEDS_REVIEW)]
     removed = [] if masks else [pk for pk in waiting if pk not in needed]
-    wipe([one for one in tickets if one.pk not in removed], wiping)
+    redact_tickets([one for one in tickets if one.pk not in removed], wiping)
     Ticket.objects.filter(pk__in=removed).delete()
     wiping.count("tickets removed", len(removed))
     _note(record, wiping)
     return wiping
 
 
-def wipe(tickets: Sequence[Ticket], wiping: Wiping) -> None:
+def redact_tickets(tickets: Sequence[Ticket], wiping: Redaction) -> None:
     """The rows of these tickets stay, and say nothing of whose they are."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
-    change(rows, wiping, "text")
+    redact_columns(rows, wiping, "text")
     rows.update(customer="", external_id=None, erased_at=None if wiping.masks else timezone.now())
 
 
-def change(rows: QuerySet[Any], wiping: Wiping, *names: str) -> None:
+def redact_columns(rows: QuerySet[Any], wiping: Redaction, *names: str) -> None:
     """Wipe these columns of all rows that have anything in them."""
     filled = rows.filter(reduce(or_, (~Q(**{name: ""}) for name in names)))
     kind = str(rows.model._meta.verbose_name_plural)
@@ -126,19 +126,19 @@ def change(rows: QuerySet[Any], wiping: Wiping, *names: str) -> None:
     wiping.count(kind, len(found))
 
 
-def _wipe_said(tickets: Sequence[Ticket], wiping: Wiping) -> None:
+def _wipe_said(tickets: Sequence[Ticket], wiping: Redaction) -> None:
     """What models said, which quotes the text; where its words stood is nowhere any more."""
     predictions = Prediction.objects.filter(ticket__in=tickets)
-    change(predictions, wiping, "reasoning")
+    redact_columns(predictions, wiping, "reasoning")
     predictions.exclude(words=[]).update(words=[])
-    change(Failure.objects.filter(ticket__in=tickets), wiping, "detail", "reply")
+    redact_columns(Failure.objects.filter(ticket__in=tickets), wiping, "detail", "reply")
     events = list(Event.objects.filter(ticket__in=tickets))
     for event in events:
         event.data = event.data | {"external_id": None}
     Event.objects.bulk_update(events, ["data"], batch_size=CHUNK)
 
 
-def _wipe_learned(tickets: Sequence[Ticket], wiping: Wiping) -> None:
+def _wipe_learned(tickets: Sequence[Ticket], wiping: Redaction) -> None:
     """What is taught of them, and where they lie. Versions that have learned them already are named."""
     digests = {text_digest(text) for text in wiping.texts}
     examples = Example.objects.filter(Q(ticket__in=tickets) | Q(digest__in=digests if wiping.thorough else ()))
@@ -152,7 +152,7 @@ def _wipe_learned(tickets: Sequence[Ticket], wiping: Wiping) -> None:
                 wiping.remains.add(f"specialist version {version.pk} has learned from them; train it anew")
 
 
-def _note(record: Erasure, wiping: Wiping) -> None:
+def _note(record: Erasure, wiping: Redaction) -> None:
     """Put down what was done since the last note."""
     for name, number in wiping.counts.items():
         record.counts[name] = record.counts.get(name, 0) + number

@@ -13,7 +13,7 @@ from itertools import accumulate
 
 KINDS = ("email", "phone", "card", "iban", "ip")
 
-Place = tuple[int, int, str]
+PersonalDataSpan = tuple[int, int, str]
 """Where something begins and ends, and of which kind it is."""
 
 # A mark counts as part of a word: what stands against one is judged the same when the text is masked again.
@@ -33,18 +33,18 @@ def mask(text: str) -> str:
     return text
 
 
-def marked(text: str, mark: Callable[[str, str], str]) -> str:
+def replace_personal_data(text: str, mark: Callable[[str, str], str]) -> str:
     """The text with what `mark` says of each kind and value in the place of such, in the order of the text."""
-    found = places(text)
+    found = find_personal_data(text)
     return _replaced(text, ((start, end, mark(kind, text[start:end])) for start, end, kind in found))
 
 
-def places(text: str) -> list[Place]:
+def find_personal_data(text: str) -> list[PersonalDataSpan]:
     """Where personal data stands in the text, in order, no two in the same place.
 
     One kind after the other is looked for in what the ones before have left, with their marks in it.
     """
-    found: list[Place] = []
+    found: list[PersonalDataSpan] = []
     left = plain = _plain(text)
     for kind, look in _LOOKS:
         if fresh := list(look(left)):
@@ -53,7 +53,7 @@ def places(text: str) -> list[Place]:
     return found
 
 
-def _in_original(spans: Sequence[tuple[int, int]], found: Sequence[Place]) -> Iterator[tuple[int, int]]:
+def _in_original(spans: Sequence[tuple[int, int]], found: Sequence[PersonalDataSpan]) -> Iterator[tuple[int, int]]:
     """Spans of the text with marks, as those of the text without: nothing that is found reaches into a mark."""
     longer, passed = 0, 0
     for start, end in spans:

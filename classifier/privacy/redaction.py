@@ -17,7 +17,7 @@ _ELSEWHERE = 40
 
 
 @dataclass
-class Wiping:
+class Redaction:
     """The texts of some tickets and the names of who wrote them. `masks` says that only personal data goes, `thorough`
     that the very same texts and pieces of them go from wherever else they are.
 

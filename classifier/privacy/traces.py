@@ -14,12 +14,12 @@ from django.contrib.sessions.models import Session
 from django.db import connection
 from django.db.models import Model, Q, QuerySet
 
-from classifier.form_recovery import KEPT_INPUT
+from classifier.form_recovery import SESSION_KEY
 from classifier.models import Category, ContractVersion, DraftLabel, Sentiment, StoredReply
-from classifier.privacy.redaction import Wiping
+from classifier.privacy.redaction import Redaction
 
 
-def wipe(ticket_pks: Sequence[int], wiping: Wiping) -> None:
+def redact_traces(ticket_pks: Sequence[int], wiping: Redaction) -> None:
     """What was put aside for a while: replies to be given again, input to be taken up, reports of failed tasks."""
     keys = "|".join(map(str, ticket_pks))
     about_them = Q(content__regex=rf'"(id|ticket)": ?({keys})[^0-9]')
@@ -32,7 +32,7 @@ def wipe(ticket_pks: Sequence[int], wiping: Wiping) -> None:
         wiping.count("tracebacks", failed.update(traceback=""))
 
 
-def wipe_labels(wiping: Wiping) -> None:
+def redact_labels(wiping: Redaction) -> None:
     """Examples of labels and drafts that quote one of the texts, in their history and in contracts too."""
     gone: set[str] = set()
     labels: tuple[Any, ...] = (Category.objects, Sentiment.objects, DraftLabel.objects)
@@ -50,7 +50,7 @@ def wipe_labels(wiping: Wiping) -> None:
         _wipe_contracts(line.strip(), wiping)
 
 
-def wipe_log(tickets: Sequence[Model], wiping: Wiping) -> None:
+def redact_admin_log(tickets: Sequence[Model], wiping: Redaction) -> None:
     """The admin's log names rows by what they say."""
     if tickets:
         kind = ContentType.objects.get_for_model(type(tickets[0]))
@@ -61,14 +61,14 @@ def wipe_log(tickets: Sequence[Model], wiping: Wiping) -> None:
         wiping.count("entries of the log", len(entries))
 
 
-def compact() -> None:
+def compact_search_index() -> None:
     """On SQLite the index of words keeps removed ones until it is written anew; PostgreSQL's vacuum sees to its own."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO classifier_ticket_search(classifier_ticket_search) VALUES ('optimize')")
 
 
-def _wipe_contracts(line: str, wiping: Wiping) -> None:
+def _wipe_contracts(line: str, wiping: Redaction) -> None:
     """A contract keeps the digest that it is named by, though its wording is another now; so it is named."""
     quoted, instead = json.dumps(line, ensure_ascii=False), json.dumps(wiping.wiped(line), ensure_ascii=False)
     for version in ContractVersion.objects.filter(system_prompt__contains=quoted):
@@ -87,18 +87,18 @@ def _replaced(value: Any, text: str, instead: str) -> Any:
     return instead if value == text else value
 
 
-def _forget_input(session: Session, wiping: Wiping) -> bool:
+def _forget_input(session: Session, wiping: Redaction) -> bool:
     """Whether somebody's form was kept there that quotes one of them."""
     values = session.get_decoded()
-    kept = json.dumps(values.get(KEPT_INPUT, {}), ensure_ascii=False)
+    kept = json.dumps(values.get(SESSION_KEY, {}), ensure_ascii=False)
     if not any(piece in kept for piece in _as_in_json(wiping)):
         return False
-    del values[KEPT_INPUT]
+    del values[SESSION_KEY]
     Session.objects.filter(pk=session.pk).update(session_data=SessionStore().encode(values))
     return True
 
 
-def _as_in_json(wiping: Wiping) -> list[str]:
+def _as_in_json(wiping: Redaction) -> list[str]:
     """How the texts begin, as they stand in JSON of either kind."""
     return [json.dumps(one, ensure_ascii=ascii)[1:-1] for one in wiping.beginnings for ascii in (False, True)]
 

@@ -17,36 +17,36 @@ import re
 from collections.abc import Iterator
 from urllib.parse import unquote
 
-from classifier.security.prompt_injection_patterns import HINTS, OF_LINES, OF_TEXTS, plain
+from classifier.security.prompt_injection_patterns import HINTS, LINE_PATTERNS, TEXT_PATTERNS, normalized
 
-EDITION = 2
+DETECTOR_VERSION = 2
 """Raised with every change of what is found: a threshold that was certified before is of other tickets."""
 
 
-def speaks_to_the_model(text: str) -> bool:
+def is_suspected_injection(text: str) -> bool:
     """Whether the text addresses whoever labels it, openly or in disguise."""
     return any(_found(view) for view in _views(text))
 
 
-def may_speak_to_the_model(text: str) -> bool:
+def may_be_injection(text: str) -> bool:
     """Whether it uses words in which one could, or hides something: that is no sign of it yet."""
     return any(HINTS.search(" ".join(view.split())) for view in _views(text)) or _hides_something(text)
 
 
 def _found(view: str) -> bool:
     line = " ".join(view.split())
-    return any(sign.is_in(line) for sign in OF_TEXTS) or any(sign.is_in(view) for sign in OF_LINES)
+    return any(sign.is_in(line) for sign in TEXT_PATTERNS) or any(sign.is_in(view) for sign in LINE_PATTERNS)
 
 
 def _views(text: str) -> Iterator[str]:
     """The text in small letters without accents and disguises, then what it says where it is in code."""
     if not text.isascii() and (tagged := _TAGS.findall(text)):
-        yield plain("".join(chr(ord(one) - 0xE0000) for one in tagged))
-    as_read = plain(text)
+        yield normalized("".join(chr(ord(one) - 0xE0000) for one in tagged))
+    as_read = normalized(text)
     yield as_read
     yield from _undisguised(as_read)
     for decoded in _decoded(text):
-        view = plain(decoded)
+        view = normalized(decoded)
         yield view
         yield from _undisguised(view)
 

@@ -10,7 +10,7 @@ from typing import NamedTuple
 _UNSEEN = {"Mn", "Cf"}
 
 
-def plain(text: str) -> str:
+def normalized(text: str) -> str:
     """The text in small letters, without accents and without characters that nobody sees."""
     if text.isascii():
         return text.lower()
@@ -19,7 +19,7 @@ def plain(text: str) -> str:
     return unicodedata.normalize("NFC", kept).lower()
 
 
-class Sign(NamedTuple):
+class InjectionPattern(NamedTuple):
     """A pattern, and the words of which one has to be there, so that most texts are done without trying it."""
 
     words: tuple[str, ...]
@@ -29,10 +29,12 @@ class Sign(NamedTuple):
         return any(word in text for word in self.words) and bool(self.pattern.search(text))
 
 
-def _sign(words: str, *patterns: str) -> Sign:
+def _sign(words: str, *patterns: str) -> InjectionPattern:
     """Patterns are written as the text is read: in small letters, without accents."""
     joined = "|".join(f"(?:{pattern})" for pattern in patterns)
-    return Sign(tuple(plain(word) for word in words.split()), re.compile(_composed(joined), re.MULTILINE))
+    return InjectionPattern(
+        tuple(normalized(word) for word in words.split()), re.compile(_composed(joined), re.MULTILINE)
+    )
 
 
 def _composed(pattern: str) -> str:
@@ -159,7 +161,7 @@ _ENGLISH = [
         r"\bapprove this ticket\b|\bmust pass automatically\b",
     ),
 ]
-OF_LINES = [
+LINE_PATTERNS = [
     _sign(
         "system assistant human user developer label output response instruction end begin operator bot model",
         r"^\W{0,4}(?:bot|model|ai|llm)\W{0,3}:",
@@ -234,7 +236,7 @@ _FOREIGN = [
         r"классифицируй|(?:分类为|归类为|に分類して|로 분류)|صنف هذ",
     ),
 ]
-OF_TEXTS = [*_SHAPED, *_ENGLISH, *_FOREIGN]
+TEXT_PATTERNS = [*_SHAPED, *_ENGLISH, *_FOREIGN]
 HINTS = re.compile(
     "|".join(
         (

@@ -11,7 +11,7 @@ _OWN = ("TICKETCLF_", "DATABASE_URL", "PGPASS")
 """What this installation itself is opened with: a row must not have it sent elsewhere."""
 
 
-def names_a_variable(name: str) -> None:
+def validate_variable_name(name: str) -> None:
     """Raises ValidationError for what is no name of a variable, or of one that no row may use."""
     if not _NAME.fullmatch(name):
         raise ValidationError(_("The name of an environment variable, not the secret itself."))
@@ -19,17 +19,17 @@ def names_a_variable(name: str) -> None:
         raise ValidationError(_("%s is of this installation itself; take another name.") % name)
 
 
-class Missing(Exception):
+class MissingSecret(Exception):
     """The sentence names the variable that has to be set."""
 
 
-def value_of(variable: str) -> str:
+def secret_or_empty(variable: str) -> str:
     """The secret in this variable; empty where there is none, or none that a row may use."""
     return "" if not variable or variable.startswith(_OWN) else os.environ.get(variable, "").strip()
 
 
-def needed(variable: str) -> str:
+def require_secret(variable: str) -> str:
     """The same. Raises Missing."""
-    if value := value_of(variable):
+    if value := secret_or_empty(variable):
         return value
-    raise Missing(_("The environment variable %s is not set where workers run.") % (variable or "–"))
+    raise MissingSecret(_("The environment variable %s is not set where workers run.") % (variable or "–"))

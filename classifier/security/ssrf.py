@@ -24,11 +24,11 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
-class Forbidden(Exception):
+class ForbiddenAddress(Exception):
     """The sentence says what is refused and which setting would allow it."""
 
 
-def check(url: str) -> None:
+def check_url(url: str) -> None:
     """Raises Forbidden for what is no address of the web, or leads inside. A name that does not resolve passes: there
     is nothing to reach yet, and each call looks again.
     """
@@ -36,19 +36,19 @@ def check(url: str) -> None:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise Forbidden(_("%(url)s is no address of the web.") % {"url": url}) from error
+        raise ForbiddenAddress(_("%(url)s is no address of the web.") % {"url": url}) from error
     if parts.scheme not in _PORTS or not host:
-        raise Forbidden(_("%(url)s does not begin with http:// or https:// and a host.") % {"url": url})
+        raise ForbiddenAddress(_("%(url)s does not begin with http:// or https:// and a host.") % {"url": url})
     check_host(host, port or _PORTS[parts.scheme])
 
 
 def check_host(host: str, port: int) -> None:
     """The same of a server that speaks another protocol."""
     with suppress(OSError):
-        addresses(host, port)
+        allowed_addresses(host, port)
 
 
-def addresses(host: str, port: int) -> list[str]:
+def allowed_addresses(host: str, port: int) -> list[str]:
     """Where a connection may go. Raises Forbidden if any address of the host is inside and not allowed; OSError if
     there is none.
     """
@@ -58,8 +58,8 @@ def addresses(host: str, port: int) -> list[str]:
         raise OSError(f"{host!r} is no name of a host") from error
     result = list(dict.fromkeys(str(info[4][0]) for info in found))
     for spelled in result:
-        if is_inside(spelled) and not _allowed(host, port, spelled):
-            raise Forbidden(
+        if is_internal(spelled) and not _allowed(host, port, spelled):
+            raise ForbiddenAddress(
                 _(
                     "%(host)s is at %(address)s, inside the network, where requests are not allowed to go. "
                     "If they should be, name %(host)s:%(port)s in TICKETCLF_INTERNAL_HOSTS."
@@ -72,7 +72,7 @@ def addresses(host: str, port: int) -> list[str]:
 def connect(host: str, port: int, timeout: float | None) -> socket.socket:
     """A connection to an address that was looked at. Raises Forbidden and OSError; `timeout` in seconds, each try."""
     fault: OSError | None = None
-    for address in addresses(host, port):
+    for address in allowed_addresses(host, port):
         try:
             return socket.create_connection((address, port), timeout)
         except OSError as error:
@@ -86,11 +86,13 @@ def open_url(request: urllib.request.Request, timeout: float) -> Any:
     Raises Forbidden, `urllib.error.HTTPError` for every status that is not 2xx, and OSError.
     """
     if request.type not in _PORTS:
-        raise Forbidden(_("%(url)s does not begin with http:// or https:// and a host.") % {"url": request.full_url})
+        raise ForbiddenAddress(
+            _("%(url)s does not begin with http:// or https:// and a host.") % {"url": request.full_url}
+        )
     return _opener.open(request, timeout=timeout)
 
 
-def is_inside(spelled: str) -> bool:
+def is_internal(spelled: str) -> bool:
     """Whether an address is anything but one of the public internet, an IPv4 address inside an IPv6 one included."""
     return any(_is_inside(address) for address in _meanings(spelled))
 

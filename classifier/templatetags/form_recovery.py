@@ -10,8 +10,10 @@ register = template.Library()
 
 
 @register.simple_tag(takes_context=True)
-def kept_token(context: dict[str, Any]) -> SafeString:
+def form_token(context: dict[str, Any]) -> SafeString:
     """For a form whose view `keeps_input`, beside `csrf_token`."""
     return format_html(
-        '<input type="hidden" name="{}" value="{}">', form_recovery.TOKEN, form_recovery.token(context["request"].user)
+        '<input type="hidden" name="{}" value="{}">',
+        form_recovery.TOKEN_FIELD,
+        form_recovery.form_token(context["request"].user),
     )

@@ -18,7 +18,7 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_GET, require_http_methods
 
 from classifier import form_recovery
-from classifier.form_recovery import keeps_input
+from classifier.form_recovery import recoverable
 from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Verdict
 from classifier.models.ticket import TicketPage
 from classifier.models.verdict import with_current_verdicts
@@ -64,7 +64,7 @@ def _invitation(held: str) -> str:
 
 @require_http_methods(["GET", "POST"])
 @permission_required("classifier.add_ticket", raise_exception=True)
-@keeps_input("classifier:new_ticket")
+@recoverable("classifier:new_ticket")
 def new_ticket(request: HttpRequest) -> HttpResponse:
     form = TicketForm(request.POST or None, initial=_typed_before(request))
     status = 200
@@ -86,7 +86,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
 
 def _typed_before(request: HttpRequest) -> dict[str, Any]:
     """What was sent after the session had ended, to stand in the form again."""
-    if request.method == "POST" or not (typed := form_recovery.take(request, "classifier:new_ticket")):
+    if request.method == "POST" or not (typed := form_recovery.restore_form(request, "classifier:new_ticket")):
         return {}
     messages.warning(request, _("You were signed out. Here is what you typed; it is not stored yet."))
     return typed.dict()

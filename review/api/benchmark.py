@@ -10,10 +10,10 @@ from django.urls import reverse
 from ninja import Router, Schema
 from pydantic import Field
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import In
-from classifier.api.idempotency import PARAMETER, once
-from classifier.api.pagination import Page, Turned, page
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.fields import RequestSchema
+from classifier.api.idempotency import PARAMETER, idempotent
+from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.problems import Problem
 from classifier.models import ContractVersion, LanguageModel
 from classifier.models.api_keys import Scope
@@ -27,17 +27,17 @@ from review.models import Contender, Run, Snapshot
 
 router = Router(tags=["Benchmark"])
 
-_reads = needs(Scope.BENCHMARK_READ, "review.benchmark")
+_reads = requires(Scope.BENCHMARK_READ, "review.benchmark")
 
 
-class RunIn(In):
+class RunIn(RequestSchema):
     """Models by their ids, under the contract in force. Without a snapshot one is taken of the labels as they stand."""
 
     models: list[int] = Field(min_length=1, max_length=MOST_CONTENDERS)
     snapshot: str | None = Field(None, pattern=DIGEST, description="The digest, or its first 12 characters or more.")
 
 
-class RunRow(Schema):
+class RunSummary(Schema):
     id: int
     url: str
     snapshot: str
@@ -49,7 +49,7 @@ class RunRow(Schema):
     note: str
 
 
-class Estimate(Schema):
+class EstimateOut(Schema):
     """A figure with the ends of its 95% interval, and the number that it rests on."""
 
     estimate: float | None
@@ -63,9 +63,9 @@ class Figures(Schema):
 
     n: int
     answered: int
-    category: Estimate
-    sentiment: Estimate
-    both: Estimate
+    category: EstimateOut
+    sentiment: EstimateOut
+    both: EstimateOut
     macro_f1: dict[str, float | None]
     brier: float | None
     ece: float | None
@@ -86,14 +86,14 @@ class ContenderOut(Schema):
     figures: Figures | None
 
 
-class RunOut(RunRow):
+class RunOut(RunSummary):
     results: list[ContenderOut]
 
 
-@router.get("/benchmark/runs", response=Page[RunRow], summary="List benchmark runs", url_name="runs", **_reads)
-def list_runs(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+@router.get("/benchmark/runs", response=Page[RunSummary], summary="List benchmark runs", url_name="runs", **_reads)
+def list_runs(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
     """Newest first."""
-    return page(request, response, turn, Run.objects.select_related("snapshot"), _rows)
+    return paginate(request, response, turn, Run.objects.select_related("snapshot"), _rows)
 
 
 @router.get("/benchmark/runs/{int:pk}", response=RunOut, summary="A benchmark run", url_name="run", **_reads)
@@ -106,12 +106,12 @@ def read_run(request: ApiRequest, pk: int) -> Any:
 
 @router.post(
     "/benchmark/runs",
-    response={202: RunRow},
+    response={202: RunSummary},
     summary="Start a benchmark run",
     url_name="runs",
-    **needs(Scope.BENCHMARK_WRITE, "review.benchmark", parameters=[PARAMETER]),
+    **requires(Scope.BENCHMARK_WRITE, "review.benchmark", parameters=[PARAMETER]),
 )
-@once
+@idempotent
 def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
     """It runs in the background, and may cost what the providers of the models ask for it."""
     entries = [

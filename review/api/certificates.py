@@ -7,15 +7,15 @@ from typing import Any
 from django.http import HttpResponse
 from ninja import Router, Schema
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.pagination import Page, Turned, page
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.models.api_keys import Scope
 from review.certification.status import Standing
 from review.models import Alarm, Certificate
 
 router = Router(tags=["Certificates"])
 
-_reads = needs(Scope.CERTIFICATES_READ, "review.view_certificate")
+_reads = requires(Scope.CERTIFICATES_READ, "review.view_certificate")
 
 
 class AccuracyTargetOut(Schema):
@@ -47,7 +47,7 @@ class AlarmOut(Schema):
     closed_at: datetime | None
 
 
-class StandingOut(Schema):
+class CertificationStatusOut(Schema):
     """`stage` is "fixed" (nothing is promised), "waiting", "uncertified", "certified", "suspended" or "revoked".
 
     The certificate is the one in force or suspended; `needed` is about how many clean audits the next step takes.
@@ -61,7 +61,7 @@ class StandingOut(Schema):
     needed: int | None
 
 
-@router.get("/certificates/current", response=StandingOut, summary="Where the promise stands", **_reads)
+@router.get("/certificates/current", response=CertificationStatusOut, summary="Where the promise stands", **_reads)
 def read_standing(request: ApiRequest) -> Any:
     """What is promised, certified and in doubt now."""
     standing = Standing.now()
@@ -76,15 +76,15 @@ def read_standing(request: ApiRequest) -> Any:
 
 
 @router.get("/certificates", response=Page[CertificateOut], summary="List certificates", **_reads)
-def list_certificates(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+def list_certificates(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
     """All that were granted, newest first."""
-    return page(request, response, turn, Certificate.objects.select_related("ledger"), _certificates)
+    return paginate(request, response, turn, Certificate.objects.select_related("ledger"), _certificates)
 
 
 @router.get("/certificates/alarms", response=Page[AlarmOut], summary="List alarms", **_reads)
-def list_alarms(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+def list_alarms(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
     """All that were raised, newest first."""
-    return page(request, response, turn, Alarm.objects.all(), list)
+    return paginate(request, response, turn, Alarm.objects.all(), list)
 
 
 def _certificates(found: Sequence[Certificate]) -> list[dict[str, Any]]:

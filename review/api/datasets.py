@@ -10,9 +10,9 @@ from django.http.response import HttpResponseBase
 from ninja import Path, Query, Router, Schema
 from pydantic import Field
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import String
-from classifier.api.pagination import Page, Turned, page
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.fields import StorableString
+from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.problems import Problem
 from classifier.models.api_keys import Scope
 from review.datasets import exporting
@@ -26,10 +26,10 @@ router = Router(tags=["Datasets"])
 DIGEST = f"^[0-9a-f]{{{snapshots.FEWEST_CHARACTERS},64}}$"
 Digest = Annotated[str, Path(pattern=DIGEST, description="The digest, or its first 12 characters or more.")]
 FormatName = StrEnum("FormatName", {name: name for name in FORMATS})  # type: ignore[misc]  # one name for each format
-_reads = needs(Scope.DATASETS_READ, "review.benchmark")
+_reads = requires(Scope.DATASETS_READ, "review.benchmark")
 
 
-class SnapshotRow(Schema):
+class SnapshotSummary(Schema):
     digest: str
     created_at: datetime
     labels: int
@@ -59,18 +59,18 @@ class ManifestOut(Schema):
     licence: str
 
 
-class Wanted(Schema):
+class ExportOptions(Schema):
     """How to write the file; `masked` takes personal data out of the texts."""
 
     format: FormatName = Field(FormatName["jsonl"])
     masked: bool = True
-    licence: String = Field("", max_length=100)
+    licence: StorableString = Field("", max_length=100)
 
 
-@router.get("/datasets", response=Page[SnapshotRow], summary="List snapshots of labels", **_reads)
-def list_snapshots(request: ApiRequest, response: HttpResponse, turn: Turned) -> Any:
+@router.get("/datasets", response=Page[SnapshotSummary], summary="List snapshots of labels", **_reads)
+def list_snapshots(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
     """Newest first."""
-    return page(request, response, turn, Snapshot.objects.all(), _rows)
+    return paginate(request, response, turn, Snapshot.objects.all(), _rows)
 
 
 @router.get("/datasets/{digest}", response=ManifestOut, summary="The manifest of a snapshot", **_reads)
@@ -82,9 +82,9 @@ def read_manifest(request: ApiRequest, digest: Digest) -> Any:
 @router.get(
     "/datasets/{digest}/export",
     summary="A snapshot as a file",
-    **needs(Scope.DATASETS_READ, "review.benchmark"),
+    **requires(Scope.DATASETS_READ, "review.benchmark"),
 )
-def export(request: ApiRequest, digest: Digest, wanted: Annotated[Wanted, Query()]) -> HttpResponseBase:
+def export(request: ApiRequest, digest: Digest, wanted: Annotated[ExportOptions, Query()]) -> HttpResponseBase:
     """A stream in one of seven formats, the same bytes each time, until a ticket of it is erased."""
     snapshot, format = _snapshot(digest), FORMATS[wanted.format.value]
     try:

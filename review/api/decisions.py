@@ -10,10 +10,10 @@ from django.shortcuts import get_object_or_404
 from ninja import Query, Router, Schema
 from pydantic import Field
 
-from classifier.api.authentication import ApiRequest, needs
-from classifier.api.fields import In, Moment, String
-from classifier.api.idempotency import HEADER, PARAMETER, once
-from classifier.api.pagination import Page, Turned, page
+from classifier.api.authentication import ApiRequest, requires
+from classifier.api.fields import RequestSchema, StorableString, UtcDatetime
+from classifier.api.idempotency import HEADER, PARAMETER, idempotent
+from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.api.problems import Problem
 from classifier.models import Category, Sentiment, Ticket
 from classifier.models.api_keys import Scope
@@ -25,18 +25,18 @@ from review.workflow.decisions import TooLate
 
 router = Router(tags=["Decisions"])
 
-_reads = needs(Scope.DECISIONS_READ, "review.view_decision")
+_reads = requires(Scope.DECISIONS_READ, "review.view_decision")
 _KEYS = UUID("8a3bb4d7-9d3e-4f0c-9a53-0d5ab0a5d3a1")
 """From an Idempotency-Key to the key of a decision."""
 
 
-class DecisionIn(In):
+class DecisionIn(RequestSchema):
     """Labels go by their full names, as the taxonomy lists them."""
 
     ticket: int = Field(ge=1, le=2**63 - 1)
-    category: String = Field(max_length=500, examples=["Billing"])
-    sentiment: String = Field(max_length=80, examples=["Negative"])
-    note: String = Field("", max_length=LONGEST_NOTE)
+    category: StorableString = Field(max_length=500, examples=["Billing"])
+    sentiment: StorableString = Field(max_length=80, examples=["Negative"])
+    note: StorableString = Field("", max_length=LONGEST_NOTE)
     seen: bool = Field(False, description="Whether the person knew what the model had said before they answered.")
 
 
@@ -63,19 +63,19 @@ class DecisionsOut(Schema):
     items: list[DecisionOut]
 
 
-class Wanted(Schema):
-    since: Moment | None = Field(None, description="Made then or later; a moment with its zone.")
+class DecisionFilter(Schema):
+    since: UtcDatetime | None = Field(None, description="Made then or later; a moment with its zone.")
 
 
 @router.get("/decisions", response=Page[DecisionOut], summary="List decisions", url_name="decisions", **_reads)
 def list_decisions(
-    request: ApiRequest, response: HttpResponse, wanted: Annotated[Wanted, Query()], turn: Turned
+    request: ApiRequest, response: HttpResponse, wanted: Annotated[DecisionFilter, Query()], turn: PageQuery
 ) -> Any:
     """Newest first, without those on tickets that are sealed."""
     found = Decision.objects.filter(ticket__sealed=False).with_labels()
     if wanted.since:
         found = found.filter(created_at__gte=wanted.since)
-    return page(request, response, turn, found, _told)
+    return paginate(request, response, turn, found, _told)
 
 
 @router.get("/tickets/{int:pk}/decisions", response=DecisionsOut, summary="What people said of a ticket", **_reads)
@@ -92,9 +92,9 @@ def list_decisions_of(request: ApiRequest, pk: int) -> Any:
     response={201: DecisionOut},
     summary="Decide about a ticket",
     url_name="decisions",
-    **needs(Scope.DECISIONS_WRITE, "review.add_decision", parameters=[PARAMETER]),
+    **requires(Scope.DECISIONS_WRITE, "review.add_decision", parameters=[PARAMETER]),
 )
-@once
+@idempotent
 def create_decision(request: ApiRequest, body: DecisionIn) -> Any:
     """In the name of the person whom the key acts as. 409 where nobody is asked about the ticket, any more or yet, or
     somebody else has it in hand.

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference import budget, few_shot
 from classifier.inference.ask_models import ask_all
-from classifier.ingest.readers import ticket_rows
+from classifier.ingest.readers import ticket_records
 from classifier.models import ContractVersion
 from review.benchmark.grading import Judge
 from review.benchmark.metrics import Scored
@@ -35,17 +35,19 @@ Told = Callable[[Item, Scored, str], None]
 def read(file: Any, version: ContractVersion) -> list[Item]:
     """All that an open file holds. Raises CannotMeasure."""
     try:
-        format = ticket_rows.sniff_format(file.name, file.peek(4096)[:4096])
-        records = list(ticket_rows.read(file, format=format))
-    except ticket_rows.UnreadableFile as error:
+        format = ticket_records.sniff_format(file.name, file.peek(4096)[:4096])
+        records = list(ticket_records.read_tickets(file, format=format))
+    except ticket_records.UnreadableFile as error:
         raise CannotMeasure(f"{file.name}: {error}") from error
     if not records:
         raise CannotMeasure("There is no item to compare on in this file.")
     return [_item(file.name, record, version) for record in records]
 
 
-def _item(name: str, record: ticket_rows.Row | ticket_rows.Rejection, version: ContractVersion) -> Item:
-    if isinstance(record, ticket_rows.Rejection):
+def _item(
+    name: str, record: ticket_records.TicketRecord | ticket_records.RejectedRecord, version: ContractVersion
+) -> Item:
+    if isinstance(record, ticket_records.RejectedRecord):
         raise CannotMeasure(f"{name}, record {record.number}: {record.reason}")
     category, sentiment = record.values.get("category"), record.values.get("sentiment")
     for value, known in ((category, version.labels.categories), (sentiment, version.labels.sentiments)):

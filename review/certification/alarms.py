@@ -104,7 +104,7 @@ def _raise(ledger: Ledger, kind: Alarm.Kind, *, since: int, at: int, figures: di
     """From now on nothing passes."""
     alarm = Alarm.objects.create(epoch_id=ledger.epoch_id, kind=kind, since=since, at=at, figures=figures)
     Epoch.objects.filter(pk=ledger.epoch_id).update(passes_from=None)
-    events.tell(Told.ALARM, {"alarm": alarm.pk, "kind": alarm.kind, "model": ledger.epoch.language_model.name})
+    events.publish(Told.ALARM, {"alarm": alarm.pk, "kind": alarm.kind, "model": ledger.epoch.language_model.name})
     return alarm
 
 

@@ -54,7 +54,7 @@ def _certify(ledger: Ledger, book: Book) -> None:
             errors=errors,
             until=_last_draw(ledger),
         )
-        events.tell(EventKind.GRANTED, _told(granted))
+        events.publish(EventKind.GRANTED, _told(granted))
 
 
 def _last_draw(ledger: Ledger) -> int:
@@ -78,7 +78,7 @@ def end(certificate: Certificate, reason: Certificate.End) -> None:
     """From now on it is not in force; others are told, unless one that lets more pass takes its place."""
     in_force = Certificate.objects.filter(pk=certificate.pk, ended_at=None)
     if in_force.update(ended_at=timezone.now(), ended_by=reason) and reason != Certificate.End.EXTENDED:
-        events.tell(EventKind.REVOKED, {**_told(certificate), "reason": reason.value})
+        events.publish(EventKind.REVOKED, {**_told(certificate), "reason": reason.value})
 
 
 def _told(certificate: Certificate) -> dict[str, Any]:

@@ -13,7 +13,7 @@ from django.utils.dateparse import parse_datetime
 from django.utils.translation import gettext as _
 
 from classifier.database.batches import chunked
-from classifier.ingest.readers.columns import listed
+from classifier.ingest.readers.columns import quoted_list
 from classifier.models import Category, Sentiment
 from classifier.models.taxonomy import SEPARATOR, paths
 from classifier.text import LONGEST_TICKET, storable
@@ -111,7 +111,7 @@ class _Names:
         self._categories = _moved_along(followed, now) | followed | now
         self._sentiments = _successors({pk: one.name for pk, one in sentiments.items()}, sentiments) | moods
         if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
-            told = {"missing": listed(missing), "known": listed([*now, *moods])}
+            told = {"missing": quoted_list(missing), "known": quoted_list([*now, *moods])}
             raise NoSuchLabel(_("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % told)
         self._categories |= {old: self._categories[new] for old, new in others.items() if new in self._categories}
         self._sentiments |= {old: self._sentiments[new] for old, new in others.items() if new in self._sentiments}

@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-from classifier.ingest.readers.columns import Refused, listed
-from classifier.ingest.readers.ticket_rows import COLUMNS
+from classifier.ingest.readers.columns import InvalidRecord, quoted_list
+from classifier.ingest.readers.ticket_records import COLUMNS
 from classifier.text import LONGEST_TICKET, storable
 from review.datasets.record import Record
 
@@ -22,7 +22,7 @@ _SIDES = {"training": "training", "benchmark": "benchmark", "train": "training",
 _FLAGS = {"true": True, "1": True, "false": False, "0": False}
 
 
-class NoColumn(Refused):
+class NoColumn(InvalidRecord):
     """A column that a record needs is not among those there are."""
 
 
@@ -39,12 +39,12 @@ def columns_of(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, st
         candidates = usual if wanted is None else (wanted, wanted.casefold())
         column = next((by_name[name] for name in candidates if name in by_name), None)
         if wanted and column is None:
-            raise NoColumn(f"No column is called {wanted!r} (for {field}); the columns are {listed(names)}.")
+            raise NoColumn(f"No column is called {wanted!r} (for {field}); the columns are {quoted_list(names)}.")
         if column is not None and wanted != "":
             columns[field] = column
     if missing := [field for field in REQUIRED if field not in columns]:
         raise NoColumn(
-            f"No column is known to hold the {' or the '.join(missing)}; the columns are {listed(names)}. "
+            f"No column is known to hold the {' or the '.join(missing)}; the columns are {quoted_list(names)}. "
             f"Map {'each' if len(missing) > 1 else 'it'} to one of them, as in {missing[0]}=COLUMN."
         )
     return columns
@@ -64,7 +64,7 @@ def record_of(values: Mapping[str, Any]) -> Record:
     }
     for field in REQUIRED:
         if field not in parsed:
-            raise Refused(f"The {field} is empty: fill it in, or leave the record out.")
+            raise InvalidRecord(f"The {field} is empty: fill it in, or leave the record out.")
     if "key" not in parsed:
         parsed["key"] = hashlib.sha256(parsed["text"].encode()).hexdigest()
     return Record(**parsed)
@@ -74,9 +74,9 @@ def _text(field: str, value: Any) -> str:
     if type(value) is not str:
         raise _wrong(field, value, "a string")
     if value.isspace():
-        raise Refused("The text is empty: fill it in, or leave the record out.")
+        raise InvalidRecord("The text is empty: fill it in, or leave the record out.")
     if len(value) > LONGEST_TICKET:
-        raise Refused(f"The text has {len(value):,} characters: shorten it to {LONGEST_TICKET:,}.")
+        raise InvalidRecord(f"The text has {len(value):,} characters: shorten it to {LONGEST_TICKET:,}.")
     return storable(value)
 
 
@@ -84,14 +84,14 @@ def _string(field: str, value: Any) -> str:
     if type(value) is not str:
         raise _wrong(field, value, "a string")
     if len(value) > LONGEST_STRING:
-        raise Refused(f"The {field} has {len(value):,} characters: shorten it to {LONGEST_STRING:,}.")
+        raise InvalidRecord(f"The {field} has {len(value):,} characters: shorten it to {LONGEST_STRING:,}.")
     return storable(value)
 
 
 def _label(field: str, value: Any) -> str:
     label = _string(field, str(value) if type(value) is int else value).strip()
     if not label:
-        raise Refused(f"The {field} is empty: fill it in, or leave the record out.")
+        raise InvalidRecord(f"The {field} is empty: fill it in, or leave the record out.")
     return label
 
 
@@ -153,9 +153,9 @@ def _moment(field: str, value: Any) -> str:
         raise _wrong(field, value, "a moment such as 2026-01-31T12:00:00+00:00") from None
 
 
-def _wrong(field: str, value: Any, expected: str) -> Refused:
+def _wrong(field: str, value: Any, expected: str) -> InvalidRecord:
     shown = repr(value[:60] if isinstance(value, str | bytes) else value)[:80]
-    return Refused(f"The {field} is not {expected} ({shown}): correct it, or map {field} to another column.")
+    return InvalidRecord(f"The {field} is not {expected} ({shown}): correct it, or map {field} to another column.")
 
 
 _PARSERS: Mapping[str, Callable[[str, Any], Any]] = {

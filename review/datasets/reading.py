@@ -12,8 +12,8 @@ from importlib import import_module
 from itertools import chain
 from typing import IO, Any, BinaryIO, cast
 
-from classifier.ingest.readers.columns import Refused, listed
-from classifier.ingest.readers.ticket_rows import UnreadableFile
+from classifier.ingest.readers.columns import InvalidRecord, quoted_list
+from classifier.ingest.readers.ticket_records import UnreadableFile
 from review.datasets.files import json_objects, tables
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.parsing import NoColumn, columns_of, record_of
@@ -25,7 +25,7 @@ _HEAD = 64 * 1024
 _PATIENCE = 100  # records that may lack a column before the file is said to
 
 Values = Mapping[str, Any]
-Rows = Iterable[Values | Refused]
+Rows = Iterable[Values | InvalidRecord]
 
 
 def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterator[Record | Rejected]:
@@ -37,7 +37,7 @@ def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterat
     """
     if unknown := mapping.keys() - set(Record._fields):
         raise UnreadableDataset(
-            f"There is no field {listed(sorted(unknown))} to map; there are {listed(Record._fields)}."
+            f"There is no field {quoted_list(sorted(unknown))} to map; there are {quoted_list(Record._fields)}."
         )
     try:
         for number, values in enumerate(_fitted(_rows(stream, name), mapping), 1):
@@ -94,26 +94,28 @@ def _is_table(name: str) -> bool:
     return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
-def _fitted(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | Refused]:
+def _fitted(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | InvalidRecord]:
     """The rows by the record's fields.
 
     Raises UnreadableDataset if columns are missing and none of the first _PATIENCE rows has what a record needs.
     """
     known = lru_cache(maxsize=64)(lambda names: columns_of(names, mapping))
     every = (_by_field(row, known) for row in rows)
-    first: list[Values | Refused] = []
+    first: list[Values | InvalidRecord] = []
     for values in every:
         first.append(values)
-        if not isinstance(values, Refused) or len(first) == _PATIENCE:
+        if not isinstance(values, InvalidRecord) or len(first) == _PATIENCE:
             break
     missing = next((values for values in first if isinstance(values, NoColumn)), None)
-    if missing and isinstance(first[-1], Refused):
+    if missing and isinstance(first[-1], InvalidRecord):
         raise UnreadableDataset(str(missing)) from missing
     yield from chain(first, every)
 
 
-def _by_field(row: Values | Refused, known: Callable[[tuple[str, ...]], dict[str, str]]) -> Values | Refused:
-    if isinstance(row, Refused):
+def _by_field(
+    row: Values | InvalidRecord, known: Callable[[tuple[str, ...]], dict[str, str]]
+) -> Values | InvalidRecord:
+    if isinstance(row, InvalidRecord):
         return row
     try:
         return {field: row[column] for field, column in known(tuple(row)).items()}
@@ -121,10 +123,10 @@ def _by_field(row: Values | Refused, known: Callable[[tuple[str, ...]], dict[str
         return missing
 
 
-def _record(number: int, values: Values | Refused) -> Record | Rejected:
+def _record(number: int, values: Values | InvalidRecord) -> Record | Rejected:
     try:
-        if isinstance(values, Refused):
+        if isinstance(values, InvalidRecord):
             raise values
         return record_of(values)
-    except Refused as refusal:
+    except InvalidRecord as refusal:
         return Rejected(number, str(refusal))

@@ -67,7 +67,7 @@ def lead_screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.LEADS)
 
 
-@form_recovery.keeps_input(_page_of_form)
+@form_recovery.recoverable(_page_of_form)
 @require_POST
 @reviews
 def decide(request: HtmxHttpRequest) -> HttpResponse:
@@ -175,7 +175,7 @@ def _lane(request: HtmxHttpRequest) -> Lane:
 
 
 def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
-    if answer := form_recovery.take(request, "review:decide"):
+    if answer := form_recovery.restore_form(request, "review:decide"):
         return _offer_to_send(request, lane, answer)
     return _show_next(request, lane)
 

@@ -61,8 +61,8 @@ def settle(decisions: Sequence[Decision]) -> None:
 
 def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell others where these tickets stand now (one query where nobody wants to know)."""
-    if ticket_pks and events.listeners().exists():
-        events.announce(kind, ticket_pks)
+    if ticket_pks and events.subscribers().exists():
+        events.publish_tickets(kind, ticket_pks)
 
 
 def withdraw(assignments: AssignmentQuerySet) -> None:

@@ -36,7 +36,7 @@ UNDO = "undo"
 @require_GET
 @reviews
 def queue(request: HtmxHttpRequest) -> HttpResponse:
-    if selection := form_recovery.take(request, "review:bulk_accept"):
+    if selection := form_recovery.restore_form(request, "review:bulk_accept"):
         return _preview(request, selection)
     filters = AssignmentFilter(request)
     table = AssignmentTable(filters.qs, request.user, filters.category_names)
@@ -55,7 +55,7 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
     return render(request, "review/worklist/queue.html", context)
 
 
-@form_recovery.keeps_input("review:queue")
+@form_recovery.recoverable("review:queue")
 @require_POST
 @reviews
 def bulk_accept(request: HtmxHttpRequest) -> HttpResponse:

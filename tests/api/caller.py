@@ -34,7 +34,7 @@ class Caller(NamedTuple):
 
 def caller(user: User, *scopes: str, **values: Any) -> Caller:
     """With all scopes where none is named; as a server would, errors of ours are answered with 500."""
-    key, shown = keys.make("test", user, scopes or Scope.values, **values)
+    key, shown = keys.create_key("test", user, scopes or Scope.values, **values)
     return Caller(key, shown, Client(raise_request_exception=False))
 
 

@@ -46,7 +46,7 @@ def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @pytest.fixture
 def key(catalogue: None) -> str:
-    return keys.make("test", make_user("lia", "Lead"), Scope.values)[1]
+    return keys.create_key("test", make_user("lia", "Lead"), Scope.values)[1]
 
 
 def test_the_client_waits_tries_again_and_does_nothing_twice(

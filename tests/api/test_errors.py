@@ -68,7 +68,7 @@ def test_of_what_is_no_fault_of_the_callers(
     def fails(*_args: object, **_values: object) -> None:
         raise OperationalError("database is locked")
 
-    monkeypatch.setattr("classifier.ingest.storing.receive_each", fails)
+    monkeypatch.setattr("classifier.ingest.storing.store_each", fails)
     caplog.set_level(logging.ERROR)
     answer = lead_api.post("/tickets", {"text": "My very private text"})
     problem(answer, 503)

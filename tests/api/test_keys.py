@@ -112,7 +112,7 @@ def test_its_use_is_written_down_at_most_once_a_minute(lead_api: Caller) -> None
 def test_the_command_prints_a_key_that_works(lea: User, catalogue: None) -> None:
     printed = StringIO()
     call_command("api_key", "Nightly", user="lea", scopes=["taxonomy:read", "models:read"], days=30, stdout=printed)
-    key = keys.find(printed.getvalue().strip())
+    key = keys.find_by_token(printed.getvalue().strip())
     assert key
     assert (key.name, key.user, key.scopes) == ("Nightly", lea, ["taxonomy:read", "models:read"])
     assert key.expires_at

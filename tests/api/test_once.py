@@ -45,7 +45,7 @@ def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
         raise RuntimeError("a secret of ours")
 
     with monkeypatch.context() as broken:
-        broken.setattr("classifier.ingest.storing.receive_each", fails)
+        broken.setattr("classifier.ingest.storing.store_each", fails)
         told = problem(lead_api.post("/tickets", SENT, Idempotency_Key="one"), 500)
         assert "secret" not in str(told)
     assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
@@ -62,17 +62,17 @@ def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died
     waits = lead_api.post("/tickets", SENT, Idempotency_Key="one")
     problem(waits, 409, "under-way")
     assert waits["Retry-After"] == "1"
-    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.LONGEST)
+    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.MAX_REQUEST_TIME)
     assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
 
 
 def test_replies_are_kept_for_a_day(lead_api: Caller) -> None:
     for name in ("old", "new"):
         lead_api.post("/tickets", SENT, Idempotency_Key=name)
-    StoredReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.KEPT)
+    StoredReply.objects.filter(name="old").update(begun_at=timezone.now() - stored_replies.RETENTION)
     tasks.sweep()
     assert [reply.name for reply in StoredReply.objects.all()] == ["new"]
-    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.KEPT - timedelta(seconds=1))
+    StoredReply.objects.update(begun_at=timezone.now() - stored_replies.RETENTION - timedelta(seconds=1))
     assert "Idempotent-Replayed" not in lead_api.post("/tickets", SENT, Idempotency_Key="new")
 
 

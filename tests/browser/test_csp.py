@@ -65,7 +65,7 @@ def furnished(transactional_db: None, catalogue: None, admin: User) -> None:
     Assignment.objects.all().delete()
     runs.load_built_in()
     Group.objects.create(name="Some")
-    keys.make("Help desk", admin, ["classify"])
+    keys.create_key("Help desk", admin, ["classify"])
     TOTP.activate(make_user("protected"), generate_totp_secret())
     SocialAccount.objects.create(user=User.objects.get(username="protected"), provider="sso", uid="42")
     Erasure.objects.create(kind=Erasure.Kind.ERASED, remains=["snapshot f799cd88bcbd"])

@@ -25,14 +25,14 @@ class SignInMiddleware(LoginRequiredMiddleware):
         if not super().process_view(request, view_func, *args):
             return redirect("mfa_index") if lacks_second_factor(request) else None
         if request.method == "POST" and _page_of(request, view_func):
-            form_recovery.keep(request)
+            form_recovery.save_form(request)
         return _lead(request, redirect_to_login(_back(request, view_func)).url)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
     """A form from before its person signed in again, in another tab, is offered once more; any other is refused."""
     page = _page_of(request, request.resolver_match.func) if request.resolver_match else None
-    if not page or not form_recovery.keep(request):
+    if not page or not form_recovery.save_form(request):
         return stock_csrf_failure(request, reason)
     if request.user.is_authenticated:
         return _lead(request, resolve_url(page))
@@ -41,7 +41,7 @@ def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
 
 def _page_of(request: HttpRequest, view: Any) -> str | None:
     """The name of the page that takes what is kept of this view's input; none where nothing is kept."""
-    page: str | Callable[[HttpRequest], str] | None = getattr(view, "kept_for", None)
+    page: str | Callable[[HttpRequest], str] | None = getattr(view, "recovery_page", None)
     return page(request) if callable(page) else page
 
 

@@ -6,7 +6,7 @@ from threading import Lock
 from typing import TYPE_CHECKING, Any
 
 from classifier.contract.types import Classifier, ClassifierError, FailureKind, JsonMode
-from classifier.security.secrets_from_env import value_of
+from classifier.security.secrets_from_env import secret_or_empty
 
 if TYPE_CHECKING:
     from classifier.inference.backends.connections import Resolver
@@ -57,7 +57,7 @@ def chat_model(
     """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
     host. Raises ClassifierError without a key.
     """
-    api_key = value_of(api_key_env)
+    api_key = secret_or_empty(api_key_env)
     if api_key_env and not api_key:
         raise ClassifierError(
             f"The environment variable {api_key_env} is not set; {model} cannot be asked without it.",

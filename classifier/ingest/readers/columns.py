@@ -17,7 +17,7 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 }
 
 
-class Refused(Exception):
+class InvalidRecord(Exception):
     """One record cannot be read; the message is the reason."""
 
 
@@ -30,16 +30,16 @@ def columns_of(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, st
         candidates = usual if wanted is None else (wanted, wanted.casefold())
         column = next((by_name[name] for name in candidates if name in by_name), "")
         if wanted and not column:
-            raise Refused(f"No column is called {wanted!r} (for {field}); the columns are {listed(names)}.")
+            raise InvalidRecord(f"No column is called {wanted!r} (for {field}); the columns are {quoted_list(names)}.")
         if column:
             columns[field] = column
     if "text" not in columns:
-        raise Refused(f"No column is known to hold the text; map it to one of {listed(names)}.")
+        raise InvalidRecord(f"No column is known to hold the text; map it to one of {quoted_list(names)}.")
     if columns.get("subject") == columns["text"]:
         del columns["subject"]
     return columns
 
 
-def listed(names: Iterable[str]) -> str:
+def quoted_list(names: Iterable[str]) -> str:
     listed = ", ".join(repr(name) for name in names)
     return listed if len(listed) <= 1_000 else f"{listed[:1_000]}…"

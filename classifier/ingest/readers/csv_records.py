@@ -6,13 +6,13 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from itertools import chain
 
-from classifier.ingest.readers.columns import Refused
-from classifier.ingest.readers.text_lines import MAX_RECORD, CutShort
+from classifier.ingest.readers.columns import InvalidRecord
+from classifier.ingest.readers.text_lines import MAX_RECORD, DamagedFile
 
 _REREADINGS = 4  # times over that a file may be read again after broken quotes: hostile ones must end
 
 
-class Table:
+class CsvRecords:
     """The records of a CSV file and the line each begins on; broken quotes spoil a record, never the rest."""
 
     def __init__(self, lines: Iterator[str], delimiter: str, number: int) -> None:
@@ -26,7 +26,7 @@ class Table:
         # The limit is the whole process's: it is only ever raised, since another thread may be reading too.
         csv.field_size_limit(max(csv.field_size_limit(), 2 * MAX_RECORD))
 
-    def __iter__(self) -> Iterator[tuple[int, str, list[str] | Refused]]:
+    def __iter__(self) -> Iterator[tuple[int, str, list[str] | InvalidRecord]]:
         held = self._held
         done = False
         while not done:
@@ -44,7 +44,7 @@ class Table:
                 yield self._number, raw, self._refusal(error)
                 self._number += len(held)
                 held.clear()
-            except CutShort as cut:
+            except DamagedFile as cut:
                 cut.number, cut.raw = self._number, "".join(held) + cut.raw
                 raise
 
@@ -63,11 +63,11 @@ class Table:
     def _next_again(self) -> str | None:
         return self._again.popleft() if self._again else None
 
-    def _refusal(self, error: csv.Error) -> Refused:
+    def _refusal(self, error: csv.Error) -> InvalidRecord:
         last = self._number + len(self._held) - 1
         lines = f"line {last}" if last == self._number else f"lines {self._number} to {last}"
         cure = f"close every quote, double those inside a quoted cell, keep to {MAX_RECORD:,} characters"
-        return Refused(f"No record can be made of {lines} ({error}): {cure}.")
+        return InvalidRecord(f"No record can be made of {lines} ({error}): {cure}.")
 
     def _give_back(self) -> list[str]:
         """The lines of the broken record; from the first that could begin another, they are read again."""

@@ -31,7 +31,7 @@ class UnreadableFile(Exception):
     """Nothing of the file can be read. The message is fit for users and says what to do."""
 
 
-class CutShort(Exception):
+class DamagedFile(Exception):
     """The file breaks off within the record `raw`, on line `number`."""
 
     number = 1
@@ -68,9 +68,9 @@ def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
                 chunk = unzip.unused_data if unzip.eof else unzip.unconsumed_tail
         yield unzip.flush()
     except zlib.error as error:
-        raise CutShort(f"The compressed file is damaged from here on ({error}): fetch it again.") from error
+        raise DamagedFile(f"The compressed file is damaged from here on ({error}): fetch it again.") from error
     if not unzip.eof:
-        raise CutShort("The compressed file ends early, and what follows here is missing: fetch it again.")
+        raise DamagedFile("The compressed file ends early, and what follows here is missing: fetch it again.")
 
 
 def _texts(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
@@ -141,7 +141,7 @@ def _lines(texts: Iterable[str]) -> Iterator[str]:
             if piece and size <= MAX_RECORD:
                 held.append(piece)
                 size += len(piece)
-    except CutShort as cut:
+    except DamagedFile as cut:
         cut.number, cut.raw = number, "".join(held)
         raise
     if held:

@@ -22,7 +22,7 @@ class NotAnEvent(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Message:
+class InboundMessage:
     """The first message of a ticket; `body` is HTML where `is_html`, `received_at` None where the desk does not say."""
 
     external_id: str
@@ -36,7 +36,7 @@ class Message:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Access:
+class ApiAccess:
     """Where a desk's API is, and who calls."""
 
     base_url: str
@@ -52,38 +52,38 @@ class Access:
         )
 
 
-class Desk(Protocol):
+class HelpDeskAdapter(Protocol):
     """One module per desk has these three."""
 
     def is_signed(self, headers: Mapping[str, str], body: bytes, secret: str) -> bool:
         """Whether it comes from whoever knows the secret, and is no replay where the desk says when it was sent."""
 
-    def read(self, payload: Mapping[str, Any]) -> Message | None:
+    def parse_event(self, payload: Mapping[str, Any]) -> InboundMessage | None:
         """What a customer wrote; None of events that are about something else. Raises NotAnEvent."""
 
-    def write(self, access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+    def update_request(self, access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
         """The request that sets these fields of a ticket, and no others."""
 
 
-def same(given: str, expected: str) -> bool:
+def equal_constant_time(given: str, expected: str) -> bool:
     """Compared in constant time."""
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
-def digest(secret: str, body: bytes, algorithm: str) -> bytes:
+def hmac_digest(secret: str, body: bytes, algorithm: str) -> bytes:
     return hmac.new(secret.encode(), body, algorithm).digest()
 
 
 def is_signed_by_hub(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
     """As GitHub has begun it and others do it: `X-Hub-Signature: sha1=…`."""
-    return same(headers.get("X-Hub-Signature", ""), "sha1=" + digest(secret, body, "sha1").hex())
+    return equal_constant_time(headers.get("X-Hub-Signature", ""), "sha1=" + hmac_digest(secret, body, "sha1").hex())
 
 
 def is_recent(moment: datetime | None) -> bool:
     return moment is not None and abs(time.time() - moment.timestamp()) <= TOLERANCE
 
 
-def moment(value: Any) -> datetime | None:
+def parse_time(value: Any) -> datetime | None:
     """A time as desks write it: ISO 8601, or seconds since 1970. None where it is neither."""
     try:
         if isinstance(value, (int, float)) or (isinstance(value, str) and value.isdecimal()):
@@ -94,32 +94,32 @@ def moment(value: Any) -> datetime | None:
     return at if at.tzinfo else at.replace(tzinfo=UTC)
 
 
-def part(payload: Any, *names: str) -> Any:
+def value_at(payload: Any, *names: str) -> Any:
     """What stands under these names, one in the other; None where there is nothing."""
     for name in names:
         payload = payload.get(name) if isinstance(payload, Mapping) else None
     return payload
 
 
-def words(payload: Any, *names: str) -> str:
+def text_at(payload: Any, *names: str) -> str:
     """The same as text; empty where it is none, nor a number."""
-    value = part(payload, *names)
+    value = value_at(payload, *names)
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
-def needed(payload: Any, *names: str) -> str:
+def required_text_at(payload: Any, *names: str) -> str:
     """The same. Raises NotAnEvent where it is missing."""
-    if value := words(payload, *names):
+    if value := text_at(payload, *names):
         return value
     raise NotAnEvent(f"{'.'.join(names)} is missing")
 
 
-def basic(user: str, password: str) -> str:
+def basic_auth(user: str, password: str) -> str:
     """The value of an Authorization header."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
-def password(authorization: str) -> str:
+def basic_auth_password(authorization: str) -> str:
     """Out of such a value; empty where there is none."""
     try:
         return base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode().partition(":")[2]
@@ -127,6 +127,6 @@ def password(authorization: str) -> str:
         return ""
 
 
-def quoted(part: str) -> str:
+def quote_segment(part: str) -> str:
     """Part of a path."""
     return quote(part, safe="")

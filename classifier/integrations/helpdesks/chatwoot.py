@@ -10,16 +10,16 @@ from typing import Any
 from urllib.request import Request
 
 from classifier.integrations.helpdesks.base import (
-    Access,
-    Message,
-    digest,
+    ApiAccess,
+    InboundMessage,
+    equal_constant_time,
+    hmac_digest,
     is_recent,
-    moment,
-    needed,
-    part,
-    quoted,
-    same,
-    words,
+    parse_time,
+    quote_segment,
+    required_text_at,
+    text_at,
+    value_at,
 )
 
 CREATED = "message_created"
@@ -27,34 +27,34 @@ CREATED = "message_created"
 
 def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
     at = headers.get("X-Chatwoot-Timestamp", "")
-    expected = "sha256=" + digest(secret, f"{at}.".encode() + body, "sha256").hex()
-    return same(headers.get("X-Chatwoot-Signature", ""), expected) and is_recent(moment(at))
+    expected = "sha256=" + hmac_digest(secret, f"{at}.".encode() + body, "sha256").hex()
+    return equal_constant_time(headers.get("X-Chatwoot-Signature", ""), expected) and is_recent(parse_time(at))
 
 
-def read(payload: Mapping[str, Any]) -> Message | None:
+def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
     """A conversation's first message that a customer wrote: later ones find the conversation stored."""
-    if needed(payload, "event") != CREATED or words(payload, "message_type") != "incoming":
+    if required_text_at(payload, "event") != CREATED or text_at(payload, "message_type") != "incoming":
         return None
-    if part(payload, "private") is True:
+    if value_at(payload, "private") is True:
         return None
-    conversation = part(payload, "conversation")
-    more = part(conversation, "additional_attributes")
-    return Message(
-        external_id=needed(conversation, "id"),
-        subject=words(more, "mail_subject"),
-        body=words(payload, "content"),
-        customer=words(payload, "sender", "email") or words(payload, "sender", "id"),
-        channel=words(conversation, "channel").removeprefix("Channel::").lower(),
-        language=words(more, "browser_language"),
-        received_at=moment(part(payload, "created_at")),
+    conversation = value_at(payload, "conversation")
+    more = value_at(conversation, "additional_attributes")
+    return InboundMessage(
+        external_id=required_text_at(conversation, "id"),
+        subject=text_at(more, "mail_subject"),
+        body=text_at(payload, "content"),
+        customer=text_at(payload, "sender", "email") or text_at(payload, "sender", "id"),
+        channel=text_at(conversation, "channel").removeprefix("Channel::").lower(),
+        language=text_at(more, "browser_language"),
+        received_at=parse_time(value_at(payload, "created_at")),
     )
 
 
-def write(access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
     """Before version 4.18 Chatwoot does not know `merge`, and drops the attributes that are not named."""
     return access.request(
         "POST",
-        f"/api/v1/accounts/{quoted(access.account)}/conversations/{quoted(external_id)}/custom_attributes",
+        f"/api/v1/accounts/{quote_segment(access.account)}/conversations/{quote_segment(external_id)}/custom_attributes",
         {"custom_attributes": dict(fields), "merge": True},
         {"api_access_token": access.token},
     )

@@ -11,43 +11,43 @@ from typing import Any
 from urllib.request import Request
 
 from classifier.integrations.helpdesks.base import (
-    Access,
-    Message,
+    ApiAccess,
+    InboundMessage,
     NotAnEvent,
-    basic,
-    moment,
-    needed,
-    part,
-    password,
-    quoted,
-    same,
-    words,
+    basic_auth,
+    basic_auth_password,
+    equal_constant_time,
+    parse_time,
+    quote_segment,
+    required_text_at,
+    text_at,
+    value_at,
 )
 
 
 def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    return same(password(headers.get("Authorization", "")), secret)
+    return equal_constant_time(basic_auth_password(headers.get("Authorization", "")), secret)
 
 
-def read(payload: Mapping[str, Any]) -> Message | None:
-    ticket = part(payload, "freshdesk_webhook")
+def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
+    ticket = value_at(payload, "freshdesk_webhook")
     if not isinstance(ticket, Mapping):
         raise NotAnEvent("freshdesk_webhook is missing")
-    return Message(
-        external_id=needed(ticket, "ticket_id"),
-        subject=words(ticket, "ticket_subject"),
-        body=words(ticket, "ticket_description"),
+    return InboundMessage(
+        external_id=required_text_at(ticket, "ticket_id"),
+        subject=text_at(ticket, "ticket_subject"),
+        body=text_at(ticket, "ticket_description"),
         is_html=True,
-        customer=words(ticket, "ticket_contact_email") or words(ticket, "ticket_requester_email"),
-        channel=words(ticket, "ticket_source").lower(),
-        received_at=moment(words(ticket, "ticket_created_at")),
+        customer=text_at(ticket, "ticket_contact_email") or text_at(ticket, "ticket_requester_email"),
+        channel=text_at(ticket, "ticket_source").lower(),
+        received_at=parse_time(text_at(ticket, "ticket_created_at")),
     )
 
 
-def write(access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
     return access.request(
         "PUT",
-        f"/api/v2/tickets/{quoted(external_id)}",
+        f"/api/v2/tickets/{quote_segment(external_id)}",
         {"custom_fields": dict(fields)},
-        {"Authorization": basic(access.token, "X")},
+        {"Authorization": basic_auth(access.token, "X")},
     )

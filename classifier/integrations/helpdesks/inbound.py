@@ -6,28 +6,28 @@ from typing import Any
 from django.utils import timezone
 
 from classifier.ingest import message_text, storing
-from classifier.integrations.helpdesks.base import Message, NotAnEvent
-from classifier.integrations.helpdesks.registry import DESKS
+from classifier.integrations.helpdesks.base import InboundMessage, NotAnEvent
+from classifier.integrations.helpdesks.registry import ADAPTERS
 from classifier.models import HelpDesk, Ticket
 from classifier.text import LONGEST_TICKET, storable
 
 
-def receive(desk: HelpDesk, payload: Any) -> bool:
+def store_event(desk: HelpDesk, payload: Any) -> bool:
     """Store what a customer wrote. Returns whether the event was about that, and had any text. Raises NotAnEvent."""
     if not isinstance(payload, Mapping):
         raise NotAnEvent("it is no JSON object")
-    message = DESKS[desk.kind].read(payload)
+    message = ADAPTERS[desk.kind].parse_event(payload)
     row = _ticket(message) if message else None
     if row is None:
         return False
-    storing.receive_many(desk.slug, [row])
+    storing.store_many(desk.slug, [row])
     return True
 
 
-def _ticket(message: Message) -> dict[str, Any] | None:
+def _ticket(message: InboundMessage) -> dict[str, Any] | None:
     """Keyword arguments of Ticket, cut to what its fields take; None where nothing was written."""
-    body = message_text.from_html(message.body) if message.is_html else message_text.tidy(message.body)
-    text = message_text.message(message.subject, body)[:LONGEST_TICKET]
+    body = message_text.html_to_text(message.body) if message.is_html else message_text.tidy_lines(message.body)
+    text = message_text.with_subject(message.subject, body)[:LONGEST_TICKET]
     if len(message.external_id) > _length("external_id"):
         raise NotAnEvent("the ticket's id is too long")
     if not text.strip():

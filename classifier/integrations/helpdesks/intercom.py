@@ -10,14 +10,14 @@ from typing import Any
 from urllib.request import Request
 
 from classifier.integrations.helpdesks.base import (
-    Access,
-    Message,
+    ApiAccess,
+    InboundMessage,
     is_signed_by_hub,
-    moment,
-    needed,
-    part,
-    quoted,
-    words,
+    parse_time,
+    quote_segment,
+    required_text_at,
+    text_at,
+    value_at,
 )
 
 CREATED = "conversation.user.created"
@@ -27,30 +27,30 @@ VERSION = "2.11"
 is_signed = is_signed_by_hub
 
 
-def read(payload: Mapping[str, Any]) -> Message | None:
+def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
     """The message is the conversation's `source`; what no person wrote is none."""
-    if needed(payload, "topic") != CREATED:
+    if required_text_at(payload, "topic") != CREATED:
         return None
-    item = part(payload, "data", "item")
+    item = value_at(payload, "data", "item")
     # What it was called before version 2.0 of the API, which an app may still be set to.
-    source = part(item, "source") or part(item, "conversation_message")
-    if words(source, "author", "type") not in PEOPLE:
+    source = value_at(item, "source") or value_at(item, "conversation_message")
+    if text_at(source, "author", "type") not in PEOPLE:
         return None
-    return Message(
-        external_id=needed(item, "id"),
-        subject=words(source, "subject"),
-        body=words(source, "body"),
+    return InboundMessage(
+        external_id=required_text_at(item, "id"),
+        subject=text_at(source, "subject"),
+        body=text_at(source, "body"),
         is_html=True,
-        customer=words(source, "author", "email") or words(source, "author", "id"),
-        channel=words(source, "type"),
-        received_at=moment(part(item, "created_at")),
+        customer=text_at(source, "author", "email") or text_at(source, "author", "id"),
+        channel=text_at(source, "type"),
+        received_at=parse_time(value_at(item, "created_at")),
     )
 
 
-def write(access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
     return access.request(
         "PUT",
-        f"/conversations/{quoted(external_id)}",
+        f"/conversations/{quote_segment(external_id)}",
         {"custom_attributes": dict(fields)},
         {"Authorization": f"Bearer {access.token}", "Intercom-Version": VERSION},
     )

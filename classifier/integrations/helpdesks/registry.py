@@ -1,9 +1,9 @@
 """Help desks: tickets come from them by webhooks, and what becomes of these is written back. One module each."""
 
 from classifier.integrations.helpdesks import chatwoot, freshdesk, intercom, zammad, zendesk
-from classifier.integrations.helpdesks.base import Desk
+from classifier.integrations.helpdesks.base import HelpDeskAdapter
 
-DESKS: dict[str, Desk] = {
+ADAPTERS: dict[str, HelpDeskAdapter] = {
     "zendesk": zendesk,
     "freshdesk": freshdesk,
     "intercom": intercom,

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from classifier.integrations.helpdesks.base import Access
-from classifier.integrations.helpdesks.registry import DESKS
-from classifier.integrations.outbox import Going, Route
+from classifier.integrations.helpdesks.base import ApiAccess
+from classifier.integrations.helpdesks.registry import ADAPTERS
+from classifier.integrations.outbox import OutboxRoute, OutgoingRequest
 from classifier.integrations.webhooks import payloads
-from classifier.integrations.webhooks.payloads import Told
+from classifier.integrations.webhooks.payloads import TicketPayload
 from classifier.models import HelpDesk, WriteBack
 from classifier.security import secrets_from_env
 
 GONE = (404, 410)
 
 
-def queue(standing: Sequence[Told], desks: Mapping[str, HelpDesk]) -> None:
+def queue_updates(standing: Sequence[TicketPayload], desks: Mapping[str, HelpDesk]) -> None:
     """Have it written, for those of these tickets that came from one of these desks, by their short names; part of the
     transaction that brought the tickets there.
     """
@@ -26,19 +26,21 @@ def queue(standing: Sequence[Told], desks: Mapping[str, HelpDesk]) -> None:
         WriteBack.objects.filter(ticket__in=own).requeue()
 
 
-def going(row: WriteBack) -> Going:
+def build_request(row: WriteBack) -> OutgoingRequest:
     """The request that makes the desk's fields say how the ticket stands; none where they do. Raises Missing."""
     desk: HelpDesk = row.destination
-    token = secrets_from_env.needed(desk.token_env)
-    (standing,) = payloads.tickets([row.ticket_id])
+    token = secrets_from_env.require_secret(desk.token_env)
+    (standing,) = payloads.ticket_payloads([row.ticket_id])
     fields = _fields(desk, standing)
     if fields == row.written or not fields:
-        return Going(None)
-    access = Access(base_url=desk.base_url, account=desk.account, token=token)
-    return Going(DESKS[desk.kind].write(access, standing.external_id or "", fields), {"written": fields})
+        return OutgoingRequest(None)
+    access = ApiAccess(base_url=desk.base_url, account=desk.account, token=token)
+    return OutgoingRequest(
+        ADAPTERS[desk.kind].update_request(access, standing.external_id or "", fields), {"written": fields}
+    )
 
 
-def _fields(desk: HelpDesk, standing: Told) -> dict[str, str]:
+def _fields(desk: HelpDesk, standing: TicketPayload) -> dict[str, str]:
     """By the desk's names; what is not known stays as it is there."""
     values = {
         desk.category_field: standing.category,
@@ -48,9 +50,9 @@ def _fields(desk: HelpDesk, standing: Told) -> dict[str, str]:
     return {name: value for name, value in values.items() if name and value}
 
 
-def is_final(_row: WriteBack, status: int) -> bool:
+def is_gone(_row: WriteBack, status: int) -> bool:
     """The ticket is there no more."""
     return status in GONE
 
 
-ROUTE = Route(rows=WriteBack, going=going, is_final=is_final)
+ROUTE = OutboxRoute(rows=WriteBack, going=build_request, is_final=is_gone)

@@ -9,42 +9,42 @@ from typing import Any
 from urllib.request import Request
 
 from classifier.integrations.helpdesks.base import (
-    Access,
-    Message,
+    ApiAccess,
+    InboundMessage,
     is_signed_by_hub,
-    moment,
-    needed,
-    part,
-    quoted,
-    words,
+    parse_time,
+    quote_segment,
+    required_text_at,
+    text_at,
+    value_at,
 )
 
 is_signed = is_signed_by_hub
 
 
-def read(payload: Mapping[str, Any]) -> Message | None:
+def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
     """The ticket's first article, if a customer wrote it."""
-    ticket, article = part(payload, "ticket"), part(payload, "article")
-    external_id, first = needed(ticket, "id"), words(ticket, "article_count") in ("", "0", "1")
-    if words(article, "sender") != "Customer" or not first or part(article, "internal") is True:
+    ticket, article = value_at(payload, "ticket"), value_at(payload, "article")
+    external_id, first = required_text_at(ticket, "id"), text_at(ticket, "article_count") in ("", "0", "1")
+    if text_at(article, "sender") != "Customer" or not first or value_at(article, "internal") is True:
         return None
-    if part(article, "preferences", "is-auto-response") is True:
+    if value_at(article, "preferences", "is-auto-response") is True:
         return None
-    return Message(
+    return InboundMessage(
         external_id=external_id,
-        subject=words(ticket, "title"),
-        body=words(article, "body"),
-        is_html=words(article, "content_type").startswith("text/html"),
-        customer=words(ticket, "customer", "email"),
-        channel=words(article, "type"),
-        received_at=moment(words(article, "created_at")),
+        subject=text_at(ticket, "title"),
+        body=text_at(article, "body"),
+        is_html=text_at(article, "content_type").startswith("text/html"),
+        customer=text_at(ticket, "customer", "email"),
+        channel=text_at(article, "type"),
+        received_at=parse_time(text_at(article, "created_at")),
     )
 
 
-def write(access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
     return access.request(
         "PUT",
-        f"/api/v1/tickets/{quoted(external_id)}",
+        f"/api/v1/tickets/{quote_segment(external_id)}",
         dict(fields),
         {"Authorization": f"Token token={access.token}"},
     )

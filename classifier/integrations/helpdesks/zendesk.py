@@ -11,16 +11,16 @@ from typing import Any
 from urllib.request import Request
 
 from classifier.integrations.helpdesks.base import (
-    Access,
-    Message,
-    basic,
-    digest,
+    ApiAccess,
+    InboundMessage,
+    basic_auth,
+    equal_constant_time,
+    hmac_digest,
     is_recent,
-    moment,
-    needed,
-    quoted,
-    same,
-    words,
+    parse_time,
+    quote_segment,
+    required_text_at,
+    text_at,
 )
 
 CREATED = "zen:event-type:ticket.created"
@@ -28,29 +28,29 @@ CREATED = "zen:event-type:ticket.created"
 
 def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
     at = headers.get("X-Zendesk-Webhook-Signature-Timestamp", "")
-    expected = base64.b64encode(digest(secret, at.encode() + body, "sha256")).decode()
-    return same(headers.get("X-Zendesk-Webhook-Signature", ""), expected) and is_recent(moment(at))
+    expected = base64.b64encode(hmac_digest(secret, at.encode() + body, "sha256")).decode()
+    return equal_constant_time(headers.get("X-Zendesk-Webhook-Signature", ""), expected) and is_recent(parse_time(at))
 
 
-def read(payload: Mapping[str, Any]) -> Message | None:
-    if needed(payload, "type") != CREATED:
+def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
+    if required_text_at(payload, "type") != CREATED:
         return None
-    return Message(
-        external_id=needed(payload, "detail", "id"),
-        subject=words(payload, "detail", "subject"),
-        body=words(payload, "detail", "description"),
-        customer=words(payload, "detail", "requester_id"),
-        channel=words(payload, "detail", "via", "channel"),
-        received_at=moment(words(payload, "detail", "created_at")),
+    return InboundMessage(
+        external_id=required_text_at(payload, "detail", "id"),
+        subject=text_at(payload, "detail", "subject"),
+        body=text_at(payload, "detail", "description"),
+        customer=text_at(payload, "detail", "requester_id"),
+        channel=text_at(payload, "detail", "via", "channel"),
+        received_at=parse_time(text_at(payload, "detail", "created_at")),
     )
 
 
-def write(access: Access, external_id: str, fields: Mapping[str, str]) -> Request:
+def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
     """Fields are named by their numbers."""
     values = [{"id": int(name) if name.isdecimal() else name, "value": value} for name, value in fields.items()]
     return access.request(
         "PUT",
-        f"/api/v2/tickets/{quoted(external_id)}.json",
+        f"/api/v2/tickets/{quote_segment(external_id)}.json",
         {"ticket": {"custom_fields": values}},
-        {"Authorization": basic(f"{access.account}/token", access.token)},
+        {"Authorization": basic_auth(f"{access.account}/token", access.token)},
     )

@@ -11,65 +11,65 @@ from django.db.models import QuerySet
 
 from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import payloads
-from classifier.integrations.webhooks.payloads import Told
+from classifier.integrations.webhooks.payloads import TicketPayload
 from classifier.models import Delivery, Event, HelpDesk, Ticket, Webhook
 from classifier.models.outbox import EventKind, delivery_queued
 
 
-def listeners() -> QuerySet[Any, Any]:
+def subscribers() -> QuerySet[Any, Any]:
     """Keys of whoever may want to be told of tickets: where there is none, nothing else needs to be asked."""
     webhooks, desks = Webhook.objects.active().order_by(), HelpDesk.objects.writing_back().order_by()
     return webhooks.values_list("pk").union(desks.values_list("pk"))
 
 
-def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
+def on_tickets_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     """Follow the classifier, inside its transaction, after all others who do: by then it is known what is sealed."""
-    if state != Ticket.State.NEW and listeners().exists():
-        announce(EventKind.CLASSIFIED, ticket_pks)
+    if state != Ticket.State.NEW and subscribers().exists():
+        publish_tickets(EventKind.CLASSIFIED, ticket_pks)
 
 
-def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
+def publish_tickets(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell whoever wants to know where these tickets stand now; part of the transaction that brought them there."""
     webhooks = Webhook.objects.wanting(kind)
     desks = {desk.slug: desk for desk in HelpDesk.objects.writing_back()}
     if not ticket_pks or not (webhooks or desks):
         return
-    standing = payloads.tickets(ticket_pks)
+    standing = payloads.ticket_payloads(ticket_pks)
     if webhooks:
         _write([_event(kind, one) for one in standing], webhooks)
     if desks:
-        write_back.queue(standing, desks)
-    nudge()
+        write_back.queue_updates(standing, desks)
+    wake_sender()
 
 
-def tell(kind: EventKind, data: dict[str, Any]) -> None:
+def publish(kind: EventKind, data: dict[str, Any]) -> None:
     """Tell of something that is about no single ticket; part of the transaction in which it happens."""
     if webhooks := Webhook.objects.wanting(kind):
         _write([Event(kind=kind, data=data)], webhooks)
-        nudge()
+        wake_sender()
 
 
 @transaction.atomic(durable=True)
 def send_test(webhook: Webhook) -> None:
     """An event that says no more than that it arrived."""
     _write([Event(kind=EventKind.TEST, data={"webhook": webhook.name})], [webhook])
-    nudge()
+    wake_sender()
 
 
 @transaction.atomic(durable=True)
-def replay(rows: QuerySet[Any]) -> int:
+def resend(rows: QuerySet[Any]) -> int:
     """Send these once more, also what was delivered. Returns how many."""
     number: int = rows.requeue()  # type: ignore[attr-defined]  # rows of what goes out
-    nudge()
+    wake_sender()
     return number
 
 
-def nudge() -> None:
+def wake_sender() -> None:
     """Have a worker look for what is to be sent, once it is there to be seen."""
     transaction.on_commit(partial(delivery_queued.send, Event), robust=True)
 
 
-def _event(kind: EventKind, one: Told) -> Event:
+def _event(kind: EventKind, one: TicketPayload) -> Event:
     return Event(kind=kind, ticket_id=one.ticket, data=one.data())
 
 

@@ -15,7 +15,7 @@ from classifier.tickets.effective_label import effective_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Told:
+class TicketPayload:
     """A ticket as others are told of it; `category` (its full path) and the rest are None where there is none, or it is
     sealed.
 
@@ -33,7 +33,7 @@ class Told:
     model: str | None = None
 
     @classmethod
-    def of(cls, ticket: Ticket, names: Mapping[int, str]) -> Told:
+    def of(cls, ticket: Ticket, names: Mapping[int, str]) -> TicketPayload:
         """Of a ticket that came `with_labels`; `names` are the paths of the categories by key."""
         return cls(
             ticket=ticket.pk,
@@ -58,8 +58,8 @@ def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
     return named | ({"confidence": by.confidence, "model": by.language_model.name} if by else {})
 
 
-def tickets(pks: Sequence[int]) -> list[Told]:
+def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
     """In the order of their keys (three queries, whatever the number)."""
     names = Category.objects.paths()
     rows = with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
-    return [Told.of(ticket, names) for ticket in rows]
+    return [TicketPayload.of(ticket, names) for ticket in rows]

@@ -32,5 +32,7 @@ class Command(BaseCommand):
         if not (days is None or 1 <= days <= 36_500) or not 0 <= per_minute <= 1_000_000:
             raise CommandError("Days are 1 to 36500, requests a minute 0 to 1000000.")
         expires_at = timezone.now() + timedelta(days=days) if days else None
-        _key, shown = keys.make(options["name"], user, options["scopes"], expires_at=expires_at, per_minute=per_minute)
+        _key, shown = keys.create_key(
+            options["name"], user, options["scopes"], expires_at=expires_at, per_minute=per_minute
+        )
         self.stdout.write(shown)

@@ -8,7 +8,7 @@ from typing import Any, BinaryIO
 
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.ingest.readers import ticket_rows
+from classifier.ingest.readers import ticket_records
 from classifier.management.label_line import line
 from classifier.management.notices import say_who_answers
 from classifier.models import Category, ContractVersion, Gate, Verdict
@@ -23,7 +23,7 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", default="-", help="lines, CSV or JSON lines; - is standard input")
         parser.add_argument(
-            "--format", choices=[str(format) for format in ticket_rows.Format], help="found out by default"
+            "--format", choices=[str(format) for format in ticket_records.Format], help="found out by default"
         )
         parser.add_argument("--json", action="store_true", help="one JSON object a line")
 
@@ -42,13 +42,13 @@ class Command(BaseCommand):
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
         try:
-            chosen = ticket_rows.Format(format) if format else ticket_rows.sniff_format(name, _head(stream))
-            for record in ticket_rows.read(stream, format=chosen):
-                if isinstance(record, ticket_rows.Rejection):
+            chosen = ticket_records.Format(format) if format else ticket_records.sniff_format(name, _head(stream))
+            for record in ticket_records.read_tickets(stream, format=chosen):
+                if isinstance(record, ticket_records.RejectedRecord):
                     self.stderr.write(self.style.ERROR(f"{name}, record {record.number}: {record.reason}"))
                 else:
                     yield record.values["text"] or ""
-        except ticket_rows.UnreadableFile as error:
+        except ticket_records.UnreadableFile as error:
             raise CommandError(f"{name}: {error}") from error
 
     def _print(self, verdict: Verdict, summary: dict[str, Any], *, as_json: bool) -> None:

@@ -49,4 +49,4 @@ class Command(BaseCommand):
 def _meant(customer: str | None, ticket: int | None, any_case: bool) -> QuerySet[Ticket]:
     if customer is None:
         return Ticket.objects.filter(pk=ticket or 0)
-    return erasure.of_customer(customer, any_case=any_case)
+    return erasure.tickets_of_customer(customer, any_case=any_case)

@@ -7,8 +7,8 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import DatabaseError
 from tqdm import tqdm
 
-from classifier.ingest.file_import import Tally, import_records
-from classifier.ingest.readers import ticket_rows
+from classifier.ingest.file_import import ImportCounts, import_records
+from classifier.ingest.readers import ticket_records
 from classifier.management.notices import say_who_answers
 
 
@@ -27,10 +27,10 @@ class Command(BaseCommand):
             action="append",
             default=[],
             metavar="FIELD=COLUMN",
-            help=f"fields: {', '.join(ticket_rows.COLUMNS)}",
+            help=f"fields: {', '.join(ticket_records.COLUMNS)}",
         )
         parser.add_argument(
-            "--format", choices=[str(format) for format in ticket_rows.Format], help="found out by default"
+            "--format", choices=[str(format) for format in ticket_records.Format], help="found out by default"
         )
         parser.add_argument("--encoding", help="found out by default")
         parser.add_argument("--delimiter", help="of CSV; found out by default")
@@ -39,7 +39,7 @@ class Command(BaseCommand):
     def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
         say_who_answers(self)
         rejects = rejects or file.with_name(f"{file.name}.rejected.jsonl")
-        tally = Tally()
+        tally = ImportCounts()
         try:
             with ExitStack() as stack:
                 stream = stack.enter_context(file.open("rb"))
@@ -50,7 +50,7 @@ class Command(BaseCommand):
                     bar.set_postfix(stored=tally.stored, rejected=tally.rejected)
         except OSError as error:
             raise CommandError(f"{error.filename}: {error.strerror}.") from error
-        except ticket_rows.UnreadableFile as error:
+        except ticket_records.UnreadableFile as error:
             raise CommandError(f"{file}: {error}") from error
         except KeyboardInterrupt:
             raise CommandError(f"Stopped. {tally.stored} tickets are stored; run this again for the rest.") from None
@@ -62,18 +62,18 @@ class Command(BaseCommand):
 
     def _records(
         self, stream: BinaryIO, file: Path, options: dict[str, Any]
-    ) -> Iterator[ticket_rows.Row | ticket_rows.Rejection]:
+    ) -> Iterator[ticket_records.TicketRecord | ticket_records.RejectedRecord]:
         head = stream.read(4096)
         stream.seek(0)
-        return ticket_rows.read(
+        return ticket_records.read_tickets(
             stream,
-            format=ticket_rows.Format(options["format"] or ticket_rows.sniff_format(file.name, head)),
+            format=ticket_records.Format(options["format"] or ticket_records.sniff_format(file.name, head)),
             mapping=_mapping(options["map"]),
             encoding=options["encoding"],
             delimiter=options["delimiter"],
         )
 
-    def _report(self, tally: Tally, rejects: Path) -> None:
+    def _report(self, tally: ImportCounts, rejects: Path) -> None:
         self.stdout.write(f"{tally.stored} stored, {tally.known} known already, {tally.rejected} rejected")
         if tally.rejected:
             self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))

@@ -9,8 +9,8 @@ import zlib
 from collections.abc import Iterator, Mapping
 from typing import IO, Any, BinaryIO
 
-from classifier.ingest.readers.columns import Refused
-from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, open_lines
+from classifier.ingest.readers.columns import InvalidRecord
+from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, DamagedFile, open_lines
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats import labelstudio, openai_chat, spacy_textcat
 
@@ -20,7 +20,7 @@ _SPACE = "\ufeff \t\r\n"
 _decoder = json.JSONDecoder()
 
 
-def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
+def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
     """The objects of JSON lines. Raises UnreadableDataset for one document over many lines, UnreadableFile."""
     started = False
     try:
@@ -33,24 +33,24 @@ def lines(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
                 )
             started = True
             yield _line(line)
-    except CutShort as cut:
+    except DamagedFile as cut:
         raise UnreadableDataset(str(cut)) from cut
 
 
-def _line(line: str) -> Mapping[str, Any] | Refused:
+def _line(line: str) -> Mapping[str, Any] | InvalidRecord:
     if len(line) > MAX_RECORD:
-        return Refused(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
+        return InvalidRecord(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
     if not line.isascii() and UNDECODED.search(line):
-        return Refused("Some bytes do not fit the encoding: save the file as UTF-8.")
+        return InvalidRecord("Some bytes do not fit the encoding: save the file as UTF-8.")
     try:
         return _row(_decoder.decode(line))
     except json.JSONDecodeError as error:
-        return Refused(f"The line is not JSON ({error.msg}, at character {error.pos + 1}): correct it.")
+        return InvalidRecord(f"The line is not JSON ({error.msg}, at character {error.pos + 1}): correct it.")
     except (ValueError, RecursionError) as error:
-        return Refused(f"The JSON cannot be read ({error}): write one flat object on each line.")
+        return InvalidRecord(f"The JSON cannot be read ({error}): write one flat object on each line.")
 
 
-def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | Refused]:
+def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | InvalidRecord]:
     """The objects of a JSON array, one at a time. Raises UnreadableDataset where it breaks off or is no JSON."""
     text = _Text(_texts(stream, encoding))
     text.take("[")
@@ -85,7 +85,7 @@ class _Text:
             raise _broken(f"{expected!r} is expected before {self._shown(self._at)}" if found else "")
         self._at += 1
 
-    def item(self) -> Mapping[str, Any] | Refused:
+    def item(self) -> Mapping[str, Any] | InvalidRecord:
         """Reads one value as a row. Raises UnreadableDataset where there is none."""
         self.mark()
         while True:
@@ -131,9 +131,9 @@ def _texts(stream: IO[bytes], encoding: str) -> Iterator[str]:
         raise UnreadableDataset(f"The compressed file is damaged ({error}): fetch it again.") from error
 
 
-def _row(item: Any) -> Mapping[str, Any] | Refused:
+def _row(item: Any) -> Mapping[str, Any] | InvalidRecord:
     if type(item) is not dict:
-        return Refused("There is no JSON object: write one object a record.")
+        return InvalidRecord("There is no JSON object: write one object a record.")
     try:
         if isinstance(item.get("messages"), list):
             return openai_chat.row(item)
@@ -141,6 +141,6 @@ def _row(item: Any) -> Mapping[str, Any] | Refused:
             return spacy_textcat.row(item)
         if isinstance(item.get("data"), dict) and ("annotations" in item or "predictions" in item):
             return labelstudio.row(item)
-    except Refused as refusal:
+    except InvalidRecord as refusal:
         return refusal
     return item

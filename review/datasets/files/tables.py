@@ -5,9 +5,9 @@ from collections.abc import Iterator, Mapping
 from itertools import chain
 from typing import Any, BinaryIO
 
-from classifier.ingest.readers.columns import Refused, listed
-from classifier.ingest.readers.csv_records import Table, sniff_delimiter
-from classifier.ingest.readers.text_lines import UNDECODED, CutShort, open_lines
+from classifier.ingest.readers.columns import InvalidRecord, quoted_list
+from classifier.ingest.readers.csv_records import CsvRecords, sniff_delimiter
+from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, open_lines
 from review.datasets.files.errors import UnreadableDataset
 from review.datasets.formats.csv_columns import COLUMNS, restored
 
@@ -15,7 +15,7 @@ _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
 """What stands in no line that names columns, but in files that are no text."""
 
 
-def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
+def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | InvalidRecord]:
     """The rows of a table whose first line names the columns; encoding and delimiter are found out.
 
     Raises UnreadableDataset where that line is of no use or no text, or the compressed file breaks off, and
@@ -30,7 +30,7 @@ def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
             raise UnreadableDataset(
                 "The file is no text, and of no kind that is known: give CSV or JSON lines in UTF-8, or an export."
             )
-        table = Table(chain((first,), lines), sniff_delimiter(first), number)
+        table = CsvRecords(chain((first,), lines), sniff_delimiter(first), number)
         records = iter(table)
         names = _names(next(records)[2])
         table.width = len(names)
@@ -38,26 +38,26 @@ def rows(stream: BinaryIO) -> Iterator[Mapping[str, Any] | Refused]:
         ours = set(COLUMNS) <= set(names)
         for _, raw, cells in records:
             yield _row(names, raw, cells, ours)
-    except CutShort as cut:
+    except DamagedFile as cut:
         raise UnreadableDataset(str(cut)) from cut
 
 
-def _names(cells: list[str] | Refused) -> list[str]:
-    if isinstance(cells, Refused):
+def _names(cells: list[str] | InvalidRecord) -> list[str]:
+    if isinstance(cells, InvalidRecord):
         raise UnreadableDataset(f"The first line, which names the columns, cannot be read. {cells}")
     names = [name.strip() for name in cells]
     folded = [name.casefold() for name in names if name]
     if twice := [name for name in dict.fromkeys(folded) if folded.count(name) > 1]:
-        raise UnreadableDataset(f"The first line names {listed(twice)} more than once: rename one of them.")
+        raise UnreadableDataset(f"The first line names {quoted_list(twice)} more than once: rename one of them.")
     return names
 
 
-def _row(names: list[str], raw: str, cells: list[str] | Refused, ours: bool) -> Mapping[str, Any] | Refused:
-    if isinstance(cells, Refused):
+def _row(names: list[str], raw: str, cells: list[str] | InvalidRecord, ours: bool) -> Mapping[str, Any] | InvalidRecord:
+    if isinstance(cells, InvalidRecord):
         return cells
     if not raw.isascii() and UNDECODED.search(raw):
-        return Refused("Some bytes do not fit the encoding: save the file as UTF-8.")
+        return InvalidRecord("Some bytes do not fit the encoding: save the file as UTF-8.")
     if any(cell.strip() for cell in cells[len(names) :]):
-        return Refused(f"The record has {len(cells)} cells, not {len(names)}: quote what holds a delimiter.")
+        return InvalidRecord(f"The record has {len(cells)} cells, not {len(names)}: quote what holds a delimiter.")
     cells += [""] * (len(names) - len(cells))
     return dict(zip(names, map(restored, cells) if ours else cells, strict=False))

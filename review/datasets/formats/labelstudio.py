@@ -10,7 +10,7 @@ from itertools import count
 from typing import Any
 from xml.sax.saxutils import quoteattr
 
-from classifier.ingest.readers.columns import Refused
+from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import batches
 from review.datasets.formats.jsonl import encoded
 from review.datasets.formats.labels import category_names, sentiment_names
@@ -82,7 +82,7 @@ def row(task: dict[str, Any]) -> dict[str, Any]:
     """
     done = [annotation for annotation in _objects(task.get("annotations")) if not annotation.get("was_cancelled")]
     if not done:
-        raise Refused("Nobody has annotated the task: label it, or leave it out.")
+        raise InvalidRecord("Nobody has annotated the task: label it, or leave it out.")
     latest = max(enumerate(done), key=lambda numbered: (_moment(numbered[1]), numbered[0]))[1]
     guesses = [guess for guess in _objects(task.get("predictions")) if guess.get("result")]
     guessed: dict[str, Any] = {
@@ -110,6 +110,6 @@ def _chosen(annotation: dict[str, Any]) -> dict[str, str]:
             continue
         name = str(result.get("from_name"))
         if len(choices) != 1 or not isinstance(choices[0], str) or name in chosen:
-            raise Refused(f"The annotation does not give a single choice for {name!r}: choose one.")
+            raise InvalidRecord(f"The annotation does not give a single choice for {name!r}: choose one.")
         chosen[name] = choices[0]
     return chosen

@@ -19,7 +19,7 @@ from typing import Any
 
 from classifier.contract.prompt import messages, shorten
 from classifier.contract.types import Contract
-from classifier.ingest.readers.columns import Refused
+from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import batches
 from review.datasets.formats.jsonl import encoded
 from review.datasets.record import Manifest, Record
@@ -66,15 +66,15 @@ def row(line: dict[str, Any]) -> dict[str, Any]:
     spoken = [message for message in line["messages"] if isinstance(message, dict)]
     users = [message.get("content") for message in spoken if message.get("role") == "user"]
     if not users or not isinstance(users[-1], str):
-        raise Refused("The conversation has no user's message that is a string: correct it.")
+        raise InvalidRecord("The conversation has no user's message that is a string: correct it.")
     if not spoken[-1:] or spoken[-1].get("role") != "assistant":
-        raise Refused("The conversation does not end with an answer of the assistant: add the labels.")
+        raise InvalidRecord("The conversation does not end with an answer of the assistant: add the labels.")
     try:
         answer = json.loads(str(spoken[-1].get("content")))
     except (ValueError, RecursionError):
         answer = None
     if type(answer) is not dict:
-        raise Refused("The last answer is not a JSON object with the labels: correct it.")
+        raise InvalidRecord("The last answer is not a JSON object with the labels: correct it.")
     return {**answer, "text": _unquoted(users[-1])}
 
 

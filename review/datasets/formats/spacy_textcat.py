@@ -8,7 +8,7 @@
 from collections.abc import Iterable, Iterator
 from typing import Any
 
-from classifier.ingest.readers.columns import Refused
+from classifier.ingest.readers.columns import InvalidRecord
 from review.datasets.formats.batching import batches
 from review.datasets.formats.jsonl import encoded
 from review.datasets.formats.labels import category_names
@@ -37,6 +37,6 @@ def row(line: dict[str, Any]) -> dict[str, Any]:
     """The text, the one category that is right, and what `meta` says. Raises Refused for none or several."""
     right = [name for name, score in line["cats"].items() if isinstance(score, int | float) and score > 0.5]
     if len(right) != 1:
-        raise Refused(f"{len(right) or 'No'} categories of `cats` are above 0.5: give just one of them 1.")
+        raise InvalidRecord(f"{len(right) or 'No'} categories of `cats` are above 0.5: give just one of them 1.")
     meta = line.get("meta")
     return {**(meta if isinstance(meta, dict) else {}), "text": line.get("text"), "category": right[0]}

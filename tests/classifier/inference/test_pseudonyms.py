@@ -67,7 +67,7 @@ def test_there_is_always_a_way_back(text: str) -> None:
     one = Pseudonyms(text)
     assert one.back(one.masked) == text
     assert masking.mask(one.masked) == one.masked
-    assert masking.marked(text, lambda kind, _value: f"[{kind}]") == masking.mask(text)
+    assert masking.replace_personal_data(text, lambda kind, _value: f"[{kind}]") == masking.mask(text)
 
 
 @pytest.mark.once

@@ -15,7 +15,7 @@ from pytest_django.fixtures import Settings
 
 from classifier import tasks
 from classifier.ingest import mailboxes, storing
-from classifier.ingest.imap import Box
+from classifier.ingest.imap import ImapFolder
 from classifier.leases import leases
 from classifier.models import Mailbox, Ticket
 from tests.mail_server import PASSWORD, USER, MailServer
@@ -91,7 +91,7 @@ def test_what_was_stored_when_a_worker_died_is_stored_once(
 ) -> None:
     server.deliver(message(), message(name="two"))
     with monkeypatch.context() as killed:
-        killed.setattr(Box, "mark_seen", _killed)
+        killed.setattr(ImapFolder, "mark_seen", _killed)
         with pytest.raises(KeyboardInterrupt):
             fetch()
     assert Ticket.objects.count() == 2
@@ -105,7 +105,7 @@ def test_nothing_is_marked_before_it_is_stored(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message())
-    monkeypatch.setattr(storing, "receive_many", _killed)
+    monkeypatch.setattr(storing, "store_many", _killed)
     with pytest.raises(KeyboardInterrupt):
         fetch()
     assert server.seen() == [False]
@@ -118,7 +118,7 @@ def _killed(*_given: Any) -> None:
 def test_more_than_a_turn_takes_is_left_for_the_next(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailboxes, "MOST_AT_ONCE", 2)
+    monkeypatch.setattr(mailboxes, "MAX_PER_FETCH", 2)
     monkeypatch.setattr(mailboxes, "CHUNK", 1)
     server.deliver(*[message(name=str(number)) for number in range(3)])
     assert fetch()
@@ -149,7 +149,7 @@ def test_machines_make_no_tickets_and_are_counted(
 
 
 def parsed(made: EmailMessage | bytes) -> dict[str, Any]:
-    row = mailboxes.ticket_of(made if isinstance(made, bytes) else made.as_bytes())
+    row = mailboxes.ticket_fields(made if isinstance(made, bytes) else made.as_bytes())
     assert row
     return row
 
@@ -215,7 +215,7 @@ def test_whatever_strangers_send_stops_nothing(server: MailServer, mailbox: Mail
 def test_a_large_message_is_read_as_far_as_it_goes(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(mailboxes, "MOST_BYTES", 5_000)
+    monkeypatch.setattr(mailboxes, "MAX_MESSAGE_BYTES", 5_000)
     made = message("What I want to say.")
     made.add_attachment(b"\0" * 50_000, maintype="application", subtype="octet-stream", filename="dump")
     server.deliver(made)
@@ -254,7 +254,7 @@ def test_two_workers_do_not_look_into_one_mailbox_at_once(server: MailServer, ma
     with leases.hold(Mailbox.objects.due()) as held:
         assert held == [mailbox]
         mailboxes.fetch_due()
-        mailboxes.look_soon([mailbox.pk])
+        mailboxes.fetch_soon([mailbox.pk])
         mailboxes.fetch_due()
         assert not Ticket.objects.exists(), "who has it in hand keeps it"
 
@@ -263,13 +263,13 @@ def test_a_mailbox_that_was_taken_over_meanwhile_is_left_to_whoever_has_it(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message())
-    receive, successors = storing.receive_many, []
+    receive, successors = storing.store_many, []
 
     def stall(*rows: Any) -> Any:
         successors.append(overtake(Mailbox))
         return receive(*rows)
 
-    monkeypatch.setattr(storing, "receive_many", stall)
+    monkeypatch.setattr(storing, "store_many", stall)
     fetch()
     assert is_untouched(successors[0])
     assert now(mailbox).checked_at is None

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from classifier.ingest.message_text import from_html, without_quotes
+from classifier.ingest.message_text import html_to_text, without_quoted_reply
 
 pytestmark = pytest.mark.once
 
@@ -40,7 +40,7 @@ HTML = [
 
 @pytest.mark.parametrize(("html", "text"), HTML)
 def test_html_becomes_what_a_reader_sees(html: str, text: str) -> None:
-    assert from_html(html) == text
+    assert html_to_text(html) == text
 
 
 OLD = "> My invoice is wrong.\n> I am furious."
@@ -57,16 +57,16 @@ REPLIES = [
     "Thanks!\n\n-----Original Message-----\nFrom: Help\nSent: Monday\nTo: Ann\nSubject: Invoice\n\nIt is wrong.",
     "Thanks!\n\n-----Ursprüngliche Nachricht-----\nVon: Hilfe\nGesendet: Montag\nAn: Ann\nBetreff: Rechnung\n\nFalsch.",
     "Thanks!\n\nFrom: Help <help@example.com>\nSent: Monday, 4 May 2026\nTo: Ann\nSubject: Invoice\n\nIt is wrong.",
-    from_html(
+    html_to_text(
         "<p>Thanks!<div class=gmail_quote>On Mon, Help wrote:<blockquote class=gmail_quote>Wrong!</blockquote></div>"
     ),
-    from_html("Thanks!<br><blockquote type=cite><div>On 4 May 2026, at 10:00, Help wrote:</div>Wrong!</blockquote>"),
+    html_to_text("Thanks!<br><blockquote type=cite><div>On 4 May 2026, at 10:00, Help wrote:</div>Wrong!</blockquote>"),
 ]
 
 
 @pytest.mark.parametrize("reply", REPLIES)
 def test_a_reply_is_what_is_new_in_it(reply: str) -> None:
-    assert without_quotes(reply) == "Thanks!"
+    assert without_quoted_reply(reply) == "Thanks!"
 
 
 KEPT = [
@@ -84,12 +84,12 @@ KEPT = [
 
 @pytest.mark.parametrize("text", KEPT)
 def test_words_of_a_customer_are_never_lost(text: str) -> None:
-    assert without_quotes(text) == text
+    assert without_quoted_reply(text) == text
 
 
 def test_answers_between_quoted_lines_stay() -> None:
     text = "On 4 May 2026, Help <help@example.com> wrote:\n> Which one?\nThe blue.\n> Since when?\nToday.\n\nAnn"
-    assert without_quotes(text) == "The blue.\nToday.\n\nAnn"
+    assert without_quoted_reply(text) == "The blue.\nToday.\n\nAnn"
 
 
 @pytest.mark.parametrize(
@@ -99,5 +99,5 @@ def test_answers_between_quoted_lines_stay() -> None:
 )
 def test_no_text_keeps_a_worker_busy(text: str) -> None:
     begun = time.process_time()
-    without_quotes(from_html(text) if text.startswith("<") else text)
+    without_quoted_reply(html_to_text(text) if text.startswith("<") else text)
     assert time.process_time() - begun < 20

@@ -14,15 +14,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.ingest.readers.ticket_rows import (
+from classifier.ingest.readers.ticket_records import (
     MAX_RAW,
     MAX_RECORD,
     MAX_TEXT,
     Format,
-    Rejection,
-    Row,
+    RejectedRecord,
+    TicketRecord,
     UnreadableFile,
-    read,
+    read_tickets,
     sniff_format,
 )
 
@@ -43,32 +43,32 @@ def trickle(pieces: Iterator[bytes]) -> BinaryIO:
     return cast(BinaryIO, Trickle(pieces))
 
 
-def outcome(data: bytes | str, format: Format, **options: Any) -> list[Row | Rejection]:
+def outcome(data: bytes | str, format: Format, **options: Any) -> list[TicketRecord | RejectedRecord]:
     raw = data if isinstance(data, bytes) else data.encode()
-    return list(read(io.BytesIO(raw), format=format, **options))
+    return list(read_tickets(io.BytesIO(raw), format=format, **options))
 
 
 def texts(data: bytes | str, format: Format, **options: Any) -> list[str | None]:
     results = outcome(data, format, **options)
-    assert [result for result in results if isinstance(result, Rejection)] == []
-    return [result.values["text"] for result in results if isinstance(result, Row)]
+    assert [result for result in results if isinstance(result, RejectedRecord)] == []
+    return [result.values["text"] for result in results if isinstance(result, TicketRecord)]
 
 
 def values(data: bytes | str, format: Format, **options: Any) -> dict[str, str | None]:
     [row] = outcome(data, format, **options)
-    assert isinstance(row, Row), row
+    assert isinstance(row, TicketRecord), row
     return row.values
 
 
-def refusal(data: bytes | str, format: Format, **options: Any) -> Rejection:
+def refusal(data: bytes | str, format: Format, **options: Any) -> RejectedRecord:
     [rejection] = outcome(data, format, **options)
-    assert isinstance(rejection, Rejection), rejection
+    assert isinstance(rejection, RejectedRecord), rejection
     return rejection
 
 
-def brief(results: list[Row | Rejection]) -> list[tuple[int, str | None]]:
+def brief(results: list[TicketRecord | RejectedRecord]) -> list[tuple[int, str | None]]:
     """Line and text of each row, line and None of each rejection."""
-    return [(result.number, result.values["text"] if isinstance(result, Row) else None) for result in results]
+    return [(result.number, result.values["text"] if isinstance(result, TicketRecord) else None) for result in results]
 
 
 def as_csv(rows: list[list[str]], delimiter: str = ",") -> str:
@@ -185,7 +185,7 @@ def test_in_json_lines_a_missing_key_spoils_its_record_only() -> None:
     data = '{"note": "a"}\n{"id": 1}\n{"note": "b"}\n'
     first, second, third = outcome(data, JSONL, mapping={"text": "note"})
     assert brief([first, third]) == [(1, "a"), (3, "b")]
-    assert isinstance(second, Rejection)
+    assert isinstance(second, RejectedRecord)
     assert second.reason == "No column is called 'note' (for text); the columns are 'id'."
     assert second.raw == '{"id": 1}\n'
 
@@ -362,14 +362,14 @@ def test_lines_may_end_as_on_old_macs() -> None:
 
 def test_missing_cells_are_none_as_long_as_there_is_a_text() -> None:
     first, second = outcome("id,text,customer,channel\n1,Hello\n2\n", CSV)
-    assert isinstance(first, Row)
+    assert isinstance(first, TicketRecord)
     assert first.values == {"external_id": "1", "text": "Hello", "customer": None, "channel": None}
-    assert second == Rejection(number=3, reason="The record has 1 cells of 4 and no text: complete it.", raw="2\n")
+    assert second == RejectedRecord(number=3, reason="The record has 1 cells of 4 and no text: complete it.", raw="2\n")
 
 
 def test_too_many_cells_are_refused_unless_they_are_empty() -> None:
     first, second = outcome("id,text\n1,Hello, you\n2,Hello,, \n", CSV)
-    assert isinstance(first, Rejection)
+    assert isinstance(first, RejectedRecord)
     assert first.reason == "The record has 3 cells, not 2: quote what holds a delimiter."
     assert first.raw == "1,Hello, you\n"
     assert brief([second]) == [(3, "Hello")]
@@ -379,10 +379,10 @@ def test_a_quote_that_is_never_closed_spoils_its_own_record_only() -> None:
     rows = [f"{number},Hello {number}" for number in range(1, 30_001)]
     rows[4] = '5,"Hello'
     results = outcome("\n".join(["id,text", *rows]), CSV)
-    [broken] = [result for result in results if isinstance(result, Rejection)]
+    [broken] = [result for result in results if isinstance(result, RejectedRecord)]
     assert (broken.number, broken.raw) == (6, '5,"Hello\n')
     assert "close every quote" in broken.reason
-    assert [row.values["external_id"] for row in results if isinstance(row, Row)] == [
+    assert [row.values["external_id"] for row in results if isinstance(row, TicketRecord)] == [
         str(number) for number in range(1, 30_001) if number != 5
     ]
 
@@ -390,17 +390,17 @@ def test_a_quote_that_is_never_closed_spoils_its_own_record_only() -> None:
 def test_nor_does_it_swallow_more_than_a_record_may_hold() -> None:
     ordinary = [f"{number},{'x' * 1_000}\n" for number in range(2 * MAX_RECORD // 1_000)]
     results = outcome("".join(["id,text\n", '0,"never closed\n', *ordinary]), CSV)
-    assert isinstance(results[0], Rejection)
+    assert isinstance(results[0], RejectedRecord)
     assert results[0].raw == '0,"never closed\n'
     assert len(results) == len(ordinary) + 1
-    assert all(isinstance(result, Row) for result in results[1:])
+    assert all(isinstance(result, TicketRecord) for result in results[1:])
 
 
 def test_open_quotes_all_over_a_long_file_spoil_their_own_records_only() -> None:
     rows = [f"{number},{'x' * 10_000}\n" for number in range(2_500)]
     rows[::100] = ['0,"open\n'] * 25
     results = outcome("".join(["id,text\n", *rows]), CSV)
-    broken = [result for result in results if isinstance(result, Rejection)]
+    broken = [result for result in results if isinstance(result, RejectedRecord)]
     assert [rejection.raw for rejection in broken] == ['0,"open\n'] * 25
     assert len(results) == 2_500
 
@@ -419,14 +419,14 @@ def test_the_rest_of_a_record_that_was_cut_is_no_ticket() -> None:
     data = 'text,id\nHello,1\n"Dear all,\nplease help\n\nyours\nBen'
     first, second = outcome(data, CSV)
     assert brief([first]) == [(2, "Hello")]
-    assert isinstance(second, Rejection)
+    assert isinstance(second, RejectedRecord)
     assert (second.number, second.raw) == (3, '"Dear all,\nplease help\n\nyours\nBen')
 
 
 @pytest.mark.parametrize("record", ['1,"He said "hi" twice"\n', '1,"He said \\"hi\\" twice"\n'])
 def test_a_quote_that_is_not_doubled_spoils_its_own_record_only(record: str) -> None:
     first, second = outcome(f"id,text\n{record}2,Hello\n", CSV)
-    assert isinstance(first, Rejection)
+    assert isinstance(first, RejectedRecord)
     assert (first.number, first.raw) == (2, record)
     assert "double those inside" in first.reason
     assert brief([second]) == [(3, "Hello")]
@@ -439,10 +439,10 @@ def test_quotes_within_a_cell_without_quotes_stay() -> None:
 def test_a_file_full_of_broken_quotes_is_done_with_before_long() -> None:
     lines = ['a","b\n'] * 100_000  # each opens a quote that the next one closes and opens again, up to the end
     results = outcome("".join(["id,text\n", *lines]), CSV)
-    assert all(isinstance(result, Rejection) for result in results)
+    assert all(isinstance(result, RejectedRecord) for result in results)
     numbers = [result.number for result in results]
     assert numbers == sorted(set(numbers))
-    assert "to 100001" in cast(Rejection, results[-1]).reason
+    assert "to 100001" in cast(RejectedRecord, results[-1]).reason
 
 
 def test_a_broken_header_makes_the_table_unreadable() -> None:
@@ -486,14 +486,14 @@ def test_a_line_that_is_no_object_spoils_itself_only(line: str, reason: str) -> 
     good = '{"text": "Hello"}'
     first, second, third = outcome(f"{good}\n{line}\n\n{good}\n", JSONL)
     assert brief([first, third]) == [(1, "Hello"), (4, "Hello")]
-    assert second == Rejection(number=2, reason=reason, raw=f"{line}\n"[:MAX_RAW])
+    assert second == RejectedRecord(number=2, reason=reason, raw=f"{line}\n"[:MAX_RAW])
 
 
 def test_a_file_cut_in_the_middle_keeps_what_came_before() -> None:
     whole = "".join(json.dumps({"text": f"Hello {number}"}) + "\n" for number in range(100))
     *rows, last = outcome(whole[:-9], JSONL)
     assert brief(rows) == [(number + 1, f"Hello {number}") for number in range(99)]
-    assert isinstance(last, Rejection)
+    assert isinstance(last, RejectedRecord)
     assert (last.number, last.raw) == (100, '{"text": "He')
 
 
@@ -528,7 +528,7 @@ def test_it_does_not_matter_where_the_stream_is_parted(encoding: str, size: int)
     expected = ["Grüße – 50 €", "naïve\r\nçok", "last é"]
     data = as_csv([["id", "text"], *(["1", text] for text in expected)]).encode(encoding)
     pieces = (data[at : at + size] for at in range(0, len(data), size))
-    rows = cast(list[Row], list(read(trickle(pieces), format=CSV)))
+    rows = cast(list[TicketRecord], list(read_tickets(trickle(pieces), format=CSV)))
     assert [row.values["text"] for row in rows] == expected
 
 
@@ -550,7 +550,7 @@ def test_a_last_letter_of_windows_1252_is_not_taken_for_half_a_character() -> No
 def test_broken_bytes_in_utf_8_spoil_their_record_only(before: str) -> None:
     data = before.encode() + b"caf\xe9\n" + "Ende über\n".encode()
     *_, broken, last = outcome(data, LINES)
-    assert isinstance(broken, Rejection)
+    assert isinstance(broken, RejectedRecord)
     assert broken.reason == "Some bytes do not fit the encoding: name the right one, or save as UTF-8."
     assert broken.raw == "caf\\xe9\n"
     assert brief([last]) == [(broken.number + 1, "Ende über")]
@@ -558,14 +558,14 @@ def test_broken_bytes_in_utf_8_spoil_their_record_only(before: str) -> None:
 
 def test_broken_bytes_in_a_cell_that_is_not_read_are_refused_as_well() -> None:
     first, second = outcome("id,text,note\n1,Grüße,".encode() + b"\xff\n" + "2,Öl,x\n".encode(), CSV)
-    assert isinstance(first, Rejection)
+    assert isinstance(first, RejectedRecord)
     assert brief([second]) == [(3, "Öl")]
 
 
 def test_bytes_that_windows_1252_does_not_know_are_refused() -> None:
     first, second = outcome(b"caf\xe9\n\xe9\x81\n", LINES)
     assert brief([first]) == [(1, "café")]
-    assert isinstance(second, Rejection)
+    assert isinstance(second, RejectedRecord)
     assert second.raw == "é\\x81\n"
 
 
@@ -576,7 +576,7 @@ def test_a_rejected_record_stays_within_the_limit_however_it_is_shown() -> None:
 def test_a_broken_end_of_utf_16_is_refused() -> None:
     first, second = outcome("one\ntwo".encode("utf-16") + b"x", LINES)
     assert brief([first]) == [(1, "one")]
-    assert isinstance(second, Rejection)
+    assert isinstance(second, RejectedRecord)
 
 
 @pytest.mark.parametrize("encoding", ["cp1251", "koi8-r", "shift_jis", "utf-16-le", "utf-8"])
@@ -586,7 +586,7 @@ def test_a_given_encoding_is_taken(encoding: str) -> None:
 
 def test_a_given_utf_8_still_drops_the_mark() -> None:
     pieces = (bytes((byte,)) for byte in "\ufefftext\nHello\n".encode())
-    assert brief(list(read(trickle(pieces), format=CSV, encoding="UTF-8"))) == [(2, "Hello")]
+    assert brief(list(read_tickets(trickle(pieces), format=CSV, encoding="UTF-8"))) == [(2, "Hello")]
 
 
 @pytest.mark.parametrize("encoding", ["utf-9", "rot13", "base64", "undefined", "idna", "a\0b", "\udcff"])
@@ -625,10 +625,10 @@ def test_a_broken_compressed_file_gives_what_came_before(format: Format, end: by
     whole = gzip.compress((head + "".join(body.removeprefix(head).format(line) for line in lines)).encode())
     data = whole[: len(whole) // 2] if end is None else whole + end
     *rows, last = outcome(data, format)
-    assert isinstance(last, Rejection)
+    assert isinstance(last, RejectedRecord)
     assert word in last.reason
     assert last.number == len(rows) + (2 if format is CSV else 1)
-    assert [row.values["text"] for row in cast(list[Row], rows)] == lines[: len(rows)]
+    assert [row.values["text"] for row in cast(list[TicketRecord], rows)] == lines[: len(rows)]
     assert len(rows) > 2_000 if end is None else len(rows) == 5_000
 
 
@@ -636,7 +636,7 @@ def test_the_record_at_which_a_compressed_file_breaks_off_is_kept_whole() -> Non
     text = 'id,text\n1,Hello\n2,"a long\n' + os.urandom(40_000).hex() + '"\n'
     rows = outcome(gzip.compress(text.encode())[:-10_000], CSV)
     assert brief(rows) == [(2, "Hello"), (3, None)]
-    assert cast(Rejection, rows[1]).raw == text[16 : 16 + MAX_RAW]
+    assert cast(RejectedRecord, rows[1]).raw == text[16 : 16 + MAX_RAW]
 
 
 # Streams
@@ -645,7 +645,7 @@ def test_the_record_at_which_a_compressed_file_breaks_off_is_kept_whole() -> Non
 def test_rows_come_while_the_pipe_is_still_open() -> None:
     reading, writing = os.pipe()
     with os.fdopen(reading, "rb") as stream, os.fdopen(writing, "wb", buffering=0) as pipe:
-        rows = read(stream, format=LINES)
+        rows = read_tickets(stream, format=LINES)
         for text in ("Hello", "Grüße"):
             pipe.write(f"{text}\n".encode())
             assert brief([next(rows)])[0][1] == text
@@ -653,7 +653,7 @@ def test_rows_come_while_the_pipe_is_still_open() -> None:
 
 def test_the_stream_is_left_open() -> None:
     stream = io.BytesIO(b"Hello\n")
-    assert len(list(read(stream, format=LINES))) == 1
+    assert len(list(read_tickets(stream, format=LINES))) == 1
     assert not stream.closed
 
 
@@ -661,7 +661,7 @@ def peak_memory(pieces: Iterator[bytes], format: Format) -> int:
     """Bytes in use at the highest point of reading; the results are dropped."""
     tracemalloc.start()
     try:
-        for _ in read(trickle(pieces), format=format):
+        for _ in read_tickets(trickle(pieces), format=format):
             pass
         return tracemalloc.get_traced_memory()[1]
     finally:
@@ -690,8 +690,8 @@ def test_so_does_a_line_without_an_end(format: Format, head: bytes) -> None:
 
 def test_a_line_without_an_end_is_refused_and_the_next_one_read() -> None:
     pieces = chain((b'{"text": "',), repeat(b"x" * 100_000, 100), (b'"}\n{"text": "Hello"}\n',))
-    first, second = read(trickle(pieces), format=JSONL)
-    assert isinstance(first, Rejection)
+    first, second = read_tickets(trickle(pieces), format=JSONL)
+    assert isinstance(first, RejectedRecord)
     assert first.reason == "The line has more than 4,194,304 characters: shorten it."
     assert first.raw == '{"text": "' + "x" * (MAX_RAW - 10)
     assert brief([second]) == [(2, "Hello")]
@@ -747,7 +747,7 @@ def test_whatever_the_bytes_each_record_is_a_row_or_a_reason(
     numbers = [result.number for result in results]
     assert numbers == sorted(set(numbers))
     for result in results:
-        said = [result.reason, result.raw] if isinstance(result, Rejection) else result.values.values()
+        said = [result.reason, result.raw] if isinstance(result, RejectedRecord) else result.values.values()
         assert "\0" not in "".join(value.encode().decode() for value in said if value)
 
 
@@ -755,7 +755,7 @@ def test_whatever_the_bytes_each_record_is_a_row_or_a_reason(
 def test_no_line_of_a_table_is_lost(lines: list[str]) -> None:
     results = outcome("".join(f"{line}\n" for line in ["id,text", *lines]), CSV)
     found = "".join(
-        result.raw if isinstance(result, Rejection) else "".join(value or "" for value in result.values.values())
+        result.raw if isinstance(result, RejectedRecord) else "".join(value or "" for value in result.values.values())
         for result in results
     )
     for letter in "123abcdefgx":

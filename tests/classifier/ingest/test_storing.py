@@ -44,15 +44,16 @@ def test_storing_many_enqueues_once() -> None:
 
 
 @pytest.mark.parametrize(
-    ("number", "priority"), [(storing.FEW, Priority.INTERACTIVE), (storing.FEW + 1, Priority.BULK)]
+    ("number", "priority"),
+    [(storing.INTERACTIVE_MAX, Priority.INTERACTIVE), (storing.INTERACTIVE_MAX + 1, Priority.BULK)],
 )
 def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> None:
-    storing.receive_many("import", [{"text": "hello"}] * number)
+    storing.store_many("import", [{"text": "hello"}] * number)
     assert nudges() == [priority]
 
 
 def test_a_person_does_not_wait_behind_the_nudge_of_a_pile() -> None:
-    storing.receive_many("import", [{"text": "hello"}] * 100)
+    storing.store_many("import", [{"text": "hello"}] * 100)
     make_ticket()
     assert sorted(nudges()) == [Priority.BULK, Priority.INTERACTIVE]
 
@@ -82,7 +83,7 @@ def test_the_database_refuses_an_empty_text() -> None:
 @pytest.mark.parametrize("text", ["", " \n\t", "x" * (LONGEST_TICKET + 1)])
 def test_a_text_that_is_empty_or_too_long_is_refused(text: str) -> None:
     with pytest.raises(ValidationError):
-        storing.checked_text(text)
+        storing.validated_text(text)
 
 
 def test_whatever_the_door_no_unstorable_character_gets_in() -> None:

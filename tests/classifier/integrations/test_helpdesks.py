@@ -298,7 +298,7 @@ def stored(kind: str) -> Ticket:
 def write_back() -> None:
     WriteBack.objects.waiting().update(available_at=Now())
     HelpDesk.objects.update(paused_until=None)
-    outbox.work_off(tasks.ROUTES)
+    outbox.send_due(tasks.ROUTES)
 
 
 def reviews(receiver: Receiver) -> list[str]:
@@ -353,7 +353,7 @@ def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> No
         assert outbox._hindrance(claimed) == ""
         answer(assignment, ana)
         assert claimed.going.request
-        outbox._settle(claimed, http_request.call(claimed.going.request))
+        outbox._settle(claimed, http_request.send(claimed.going.request))
         write_back()
         assert reviews(receiver) == ["needs_review", "settled"]
 

@@ -20,8 +20,9 @@ from pytest_django.fixtures import DjangoCaptureOnCommitCallbacks, Settings
 
 from classifier import tasks
 from classifier.integrations import http_request, outbox
-from classifier.integrations.webhooks import events, webhook_delivery
-from classifier.integrations.webhooks.payloads import tickets as told
+from classifier.integrations.webhooks import events
+from classifier.integrations.webhooks.delivery import ROUTE, delete_old, signed_request
+from classifier.integrations.webhooks.payloads import ticket_payloads as told
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhook, WriteBack
 from classifier.models.outbox import EventKind
 from classifier.models.ticket import state_changed
@@ -63,7 +64,7 @@ def happens(number: int = 1) -> list[Event]:
 
 
 def deliver() -> bool:
-    return outbox.work_off(tasks.ROUTES)
+    return outbox.send_due(tasks.ROUTES)
 
 
 def time_passes() -> None:
@@ -114,7 +115,7 @@ def test_where_nobody_wants_to_know_it_costs_one_query_and_nothing_is_written() 
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
     with CaptureQueriesContext(connection) as asked:
-        events.on_moved([ticket.pk], Ticket.State.AUTO_ACCEPTED)
+        events.on_tickets_moved([ticket.pk], Ticket.State.AUTO_ACCEPTED)
     assert len(asked) == 1
     assert not Event.objects.exists()
 
@@ -127,7 +128,7 @@ def test_the_cost_does_not_grow_with_the_tickets(receiver: Receiver) -> None:
         for ticket in tickets:
             make_verdict(make_prediction(ticket))
         with CaptureQueriesContext(connection) as asked:
-            events.on_moved([ticket.pk for ticket in tickets], Ticket.State.AUTO_ACCEPTED)
+            events.on_tickets_moved([ticket.pk for ticket in tickets], Ticket.State.AUTO_ACCEPTED)
         counts.append(len(asked))
     assert counts[0] == counts[1]
 
@@ -203,14 +204,14 @@ def test_a_receiver_that_fails_is_left_alone_and_holds_up_nobody_else(receiver: 
         make_webhook(receiver, name="another")
         happens(20)
         deliver()
-        assert len(slow.got) == outbox.AT_ONCE
+        assert len(slow.got) == outbox.BATCH_SIZE
         failing.refresh_from_db()
         assert failing.paused_until
         assert failing.paused_until > timezone.now()
         for _turn in range(3):
             deliver()
         assert len(receiver.got) == 20
-        assert len(slow.got) == outbox.AT_ONCE
+        assert len(slow.got) == outbox.BATCH_SIZE
 
 
 def test_who_is_gone_is_told_nothing_any_more() -> None:
@@ -267,10 +268,10 @@ def _killed(*_given: Any) -> None:
 def test_a_worker_that_was_too_slow_changes_nothing_any_more(receiver: Receiver) -> None:
     webhook = make_webhook(receiver)
     happens()
-    (late,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    (late,) = outbox._claim(ROUTE, webhook)
     time_passes()
     deliver()
-    outbox._settle(late, http_request.Outcome(error="500", status=500))
+    outbox._settle(late, http_request.HttpResult(error="500", status=500))
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.status, delivery.error) == (Delivery.State.DELIVERED, 204, "")
 
@@ -278,13 +279,13 @@ def test_a_worker_that_was_too_slow_changes_nothing_any_more(receiver: Receiver)
 def test_a_worker_that_was_too_slow_is_not_taken_for_one_that_sends_it_once_more(receiver: Receiver) -> None:
     webhook = make_webhook(receiver)
     happens()
-    (late,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    (late,) = outbox._claim(ROUTE, webhook)
     time_passes()
     deliver()
-    events.replay(Delivery.objects.all())
-    (successor,) = outbox._claim(webhook_delivery.ROUTE, webhook)
+    events.resend(Delivery.objects.all())
+    (successor,) = outbox._claim(ROUTE, webhook)
     assert successor.row.attempts == late.row.attempts
-    outbox._settle(late, http_request.Outcome(error="500", status=500))
+    outbox._settle(late, http_request.HttpResult(error="500", status=500))
     assert is_untouched(successor.row)
 
 
@@ -293,13 +294,13 @@ def test_what_is_asked_for_while_it_is_under_way_goes_once_more(receiver: Receiv
     happens()
     asked: list[int] = []
 
-    def going(delivery: Delivery) -> outbox.Going:
+    def going(delivery: Delivery) -> outbox.OutgoingRequest:
         if not asked:
-            asked.append(events.replay(Delivery.objects.all()))
+            asked.append(events.resend(Delivery.objects.all()))
             assert not Delivery.objects.due().exists(), "nobody else takes it meanwhile"
-        return webhook_delivery.going(delivery)
+        return signed_request(delivery)
 
-    outbox.work_off([replace(webhook_delivery.ROUTE, going=going)])
+    outbox.send_due([replace(ROUTE, going=going)])
     assert Delivery.objects.get().state == Delivery.State.WAITING
     deliver()
     assert Delivery.objects.get().state == Delivery.State.DELIVERED
@@ -362,7 +363,7 @@ def test_what_is_old_is_forgotten(receiver: Receiver) -> None:
     happens(2)
     deliver()
     Event.objects.filter(pk=Event.objects.first().pk).update(created_at=timezone.now() - timedelta(days=31))
-    webhook_delivery.forget_old()
+    delete_old()
     assert Event.objects.count() == Delivery.objects.count() == 1
 
 

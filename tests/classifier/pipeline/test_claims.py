@@ -49,7 +49,7 @@ def test_no_ticket_is_claimed_twice() -> None:
 
 
 def test_who_came_singly_goes_before_a_pile_that_came_earlier() -> None:
-    storing.receive_many("import", [{"text": f"row {number}"} for number in range(5_000)])
+    storing.store_many("import", [{"text": f"row {number}"} for number in range(5_000)])
     person = make_ticket("I wait for an answer")
     batch = claims.claim(64)
     assert batch[0] == person
@@ -82,7 +82,7 @@ def test_a_budget_is_never_overspent_by_many() -> None:
 
 def test_the_same_import_by_two_stores_each_ticket_once() -> None:
     rows = [{"text": "hello", "external_id": str(number)} for number in range(50)]
-    at_once(4, lambda: storing.receive_many("import", rows))
+    at_once(4, lambda: storing.store_many("import", rows))
     assert Ticket.objects.count() == 50
 
 

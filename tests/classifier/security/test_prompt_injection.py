@@ -27,7 +27,7 @@ from classifier.models import (
 )
 from classifier.pipeline import answer_check, gate, instant, runner, scoring
 from classifier.pipeline.predict import Labelled
-from classifier.security.prompt_injection import may_speak_to_the_model, speaks_to_the_model
+from classifier.security.prompt_injection import is_suspected_injection, may_be_injection
 from review.models import Assignment
 from tests.conftest import UseServer
 from tests.factories import (
@@ -68,13 +68,13 @@ def obey(request: Request) -> Reply:
 @pytest.mark.once
 def test_about_half_of_what_was_written_after_the_patterns_is_recognised_by_its_words_alone() -> None:
     assert not {attempt["text"] for attempt in ATTEMPTS} & {attempt["text"] for attempt in UNSEEN}
-    assert sum(speaks_to_the_model(attempt["text"]) for attempt in UNSEEN) >= 0.4 * len(UNSEEN)
+    assert sum(is_suspected_injection(attempt["text"]) for attempt in UNSEEN) >= 0.4 * len(UNSEEN)
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("text", ORDINARY)
 def test_customers_who_write_to_people_are_not_taken_for_it(text: str) -> None:
-    assert not speaks_to_the_model(text)
+    assert not is_suspected_injection(text)
 
 
 @pytest.mark.once
@@ -83,8 +83,8 @@ def test_customers_who_write_to_people_are_not_taken_for_it(text: str) -> None:
 )
 def test_the_longest_ticket_is_read_in_a_moment(unit: str) -> None:
     text, begun = unit * (200_000 // len(unit)), time.process_time()
-    speaks_to_the_model(text)
-    may_speak_to_the_model(text)
+    is_suspected_injection(text)
+    may_be_injection(text)
     assert time.process_time() - begun < 3
 
 

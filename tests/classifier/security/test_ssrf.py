@@ -89,21 +89,21 @@ def port() -> Iterator[int]:
 
 @pytest.mark.parametrize("host", INSIDE)
 def test_no_spelling_of_an_address_inside_is_let_through(nowhere: None, host: str) -> None:
-    with pytest.raises(ssrf.Forbidden, match="TICKETCLF_INTERNAL_HOSTS"):
-        ssrf.check(f"http://{host}/hook")
+    with pytest.raises(ssrf.ForbiddenAddress, match="TICKETCLF_INTERNAL_HOSTS"):
+        ssrf.check_url(f"http://{host}/hook")
 
 
 @pytest.mark.parametrize("host", OUTSIDE)
 def test_addresses_of_the_internet_are(nowhere: None, host: str) -> None:
-    ssrf.check(f"https://{host}/hook")
+    ssrf.check_url(f"https://{host}/hook")
 
 
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://1.1.1.1/", "gopher://1.1.1.1", "//1.1.1.1", "http://", ""]
 )
 def test_only_addresses_of_the_web_are(nowhere: None, url: str) -> None:
-    with pytest.raises(ssrf.Forbidden):
-        ssrf.check(url)
+    with pytest.raises(ssrf.ForbiddenAddress):
+        ssrf.check_url(url)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_the_setting_allows_what_it_names_and_no_more(settings: Settings, entry:
     if allowed:
         ssrf.check_host(host, 8000)
     else:
-        with pytest.raises(ssrf.Forbidden):
+        with pytest.raises(ssrf.ForbiddenAddress):
             ssrf.check_host(host, 8000)
 
 
@@ -141,8 +141,8 @@ def test_a_broken_network_in_the_setting_stops_the_start(monkeypatch: pytest.Mon
 def test_a_name_with_one_address_inside_is_refused(nowhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
     both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("1.1.1.1", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: both)
-    with pytest.raises(ssrf.Forbidden, match=r"10\.0\.0\.1"):
-        ssrf.check("https://rebound.example/")
+    with pytest.raises(ssrf.ForbiddenAddress, match=r"10\.0\.0\.1"):
+        ssrf.check_url("https://rebound.example/")
 
 
 def test_the_connection_goes_to_the_address_that_was_looked_at(
@@ -173,9 +173,9 @@ def test_redirects_are_not_followed_and_proxies_not_asked(monkeypatch: pytest.Mo
 
 def test_a_call_inside_is_refused_before_it_is_made(nowhere: None, port: int) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/body")  # noqa: S310 - our own server
-    with pytest.raises(ssrf.Forbidden):
+    with pytest.raises(ssrf.ForbiddenAddress):
         ssrf.open_url(request, 2)
-    with pytest.raises(ssrf.Forbidden):
+    with pytest.raises(ssrf.ForbiddenAddress):
         ssrf.open_url(urllib.request.Request("file:///etc/hostname"), 2)  # noqa: S310 - refused, as it says
 
 

@@ -54,7 +54,7 @@ def sent(receiver: Receiver) -> list[str]:
     """The categories that webhook and help desk have been told, in that order."""
     receiver.got.clear()
     WriteBack.objects.waiting().update(available_at=timezone.now())
-    outbox.work_off(tasks.ROUTES)
+    outbox.send_due(tasks.ROUTES)
     by_path = sorted((got.json for got in receiver.got), key=lambda told: "type" not in told)
     return [(told.get("data") or told)["category"] for told in by_path]
 

@@ -184,7 +184,7 @@ def test_a_selection_survives_the_end_of_a_session(agent_client: Client, ana: Us
     sent: dict[str, object] = {
         "assignment": [assignment.pk for assignment in assignments],
         "back": "q=o",
-        "kept": form_recovery.token(ana),
+        "form_token": form_recovery.form_token(ana),
     }
     response = agent_client.post(ACCEPT, sent | ({"confirmed": "yes", "label": "1-1"} if confirm else {}))
     assert response.headers["Location"].endswith(f"?next={QUEUE}")

@@ -12,26 +12,28 @@ from django.utils.translation import gettext as _
 from standardwebhooks import Webhook as Signer
 from standardwebhooks.webhooks import EmptyWebhookSecretError
 
-from classifier.integrations.outbox import Going, Route
+from classifier.integrations.outbox import OutboxRoute, OutgoingRequest
 from classifier.models import Delivery, Event, Webhook, WriteBack
-from classifier.security.secrets_from_env import Missing, needed
+from classifier.security.secrets_from_env import MissingSecret, require_secret
 
-KEPT = timedelta(days=30)
+RETENTION = timedelta(days=30)
 """What was delivered, or given up, can be looked at and sent once more for so long."""
 MOST_FORGOTTEN = 1_000
 GONE = 410
 
 
-def going(delivery: Delivery) -> Going:
+def signed_request(delivery: Delivery) -> OutgoingRequest:
     """The event, signed now. Raises Missing."""
     webhook, body = delivery.destination, delivery.event.body()
-    secret = needed(webhook.secret_env)
+    secret = require_secret(webhook.secret_env)
     try:
         signature = _signature(secret, delivery.event.name, body)
     except (ValueError, EmptyWebhookSecretError) as error:
-        raise Missing(_("%s holds no signing secret: it is whsec_ and then base64.") % webhook.secret_env) from error
+        raise MissingSecret(
+            _("%s holds no signing secret: it is whsec_ and then base64.") % webhook.secret_env
+        ) from error
     headers = {"Content-Type": "application/json", "User-Agent": "ticketclf", **signature}
-    return Going(Request(webhook.url, body, headers, method="POST"))  # noqa: S310 - the way out looks at it
+    return OutgoingRequest(Request(webhook.url, body, headers, method="POST"))  # noqa: S310 - the way out looks at it
 
 
 def _signature(secret: str, event_id: str, body: bytes) -> dict[str, str]:
@@ -46,20 +48,20 @@ def _signature(secret: str, event_id: str, body: bytes) -> dict[str, str]:
     }
 
 
-def is_final(delivery: Delivery, status: int) -> bool:
+def is_gone(delivery: Delivery, status: int) -> bool:
     """A receiver that is gone for good is told nothing any more."""
     if status == GONE:
         Webhook.objects.filter(pk=delivery.destination_id).update(active=False)
     return status == GONE
 
 
-ROUTE = Route(rows=Delivery, going=going, is_final=is_final)
+ROUTE = OutboxRoute(rows=Delivery, going=signed_request, is_final=is_gone)
 
 
 @transaction.atomic(durable=True)
-def forget_old() -> None:
+def delete_old() -> None:
     """Remove what is that old, a bounded number at a time: events with their deliveries, and settled write-backs."""
-    then = timezone.now() - KEPT
+    then = timezone.now() - RETENTION
     _remove(Event.objects.filter(created_at__lt=then).order_by("created_at"))
     _remove(WriteBack.objects.filter(settled_at__lt=then).exclude(state=WriteBack.State.WAITING).order_by("settled_at"))
 

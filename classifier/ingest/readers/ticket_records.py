@@ -14,9 +14,9 @@ from functools import lru_cache
 from itertools import chain
 from typing import Any, BinaryIO, TypeVar
 
-from classifier.ingest.readers.columns import COLUMNS, Refused, columns_of, listed
-from classifier.ingest.readers.csv_records import Table, sniff_delimiter
-from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, CutShort, UnreadableFile, open_lines
+from classifier.ingest.readers.columns import COLUMNS, InvalidRecord, columns_of, quoted_list
+from classifier.ingest.readers.csv_records import CsvRecords, sniff_delimiter
+from classifier.ingest.readers.text_lines import MAX_RECORD, UNDECODED, DamagedFile, UnreadableFile, open_lines
 from classifier.text import LONGEST_TICKET, storable
 
 __all__ = [
@@ -25,10 +25,10 @@ __all__ = [
     "MAX_RECORD",
     "MAX_TEXT",
     "Format",
-    "Rejection",
-    "Row",
+    "RejectedRecord",
+    "TicketRecord",
     "UnreadableFile",
-    "read",
+    "read_tickets",
     "sniff_format",
 ]
 
@@ -59,7 +59,7 @@ _SUFFIXES = {
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class TicketRecord:
     """One ticket: the line it begins on, from 1, and its values by ticket field; there always is a text.
 
     The text comes as it stands, under its subject and a blank line where the file has one. Other values are
@@ -71,7 +71,7 @@ class Row:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Rejection:
+class RejectedRecord:
     """A record that gives no ticket: the line it begins on, what to do about it, and how it starts (MAX_RAW).
 
     Bytes that do not fit the encoding are shown as \\xNN.
@@ -91,7 +91,7 @@ def sniff_format(name: str, head: bytes) -> Format:
     try:
         lines = open_lines(io.BytesIO(head), None)
         line = next((line for line in lines if not line.isspace()), "")
-    except CutShort as cut:
+    except DamagedFile as cut:
         line = cut.raw
     except UnreadableFile:
         return Format.LINES
@@ -100,14 +100,14 @@ def sniff_format(name: str, head: bytes) -> Format:
     return Format.CSV if _is_header(line) else Format.LINES
 
 
-def read(
+def read_tickets(
     stream: BinaryIO,
     *,
     format: Format,
     mapping: Mapping[str, str] = {},
     encoding: str | None = None,
     delimiter: str | None = None,
-) -> Iterator[Row | Rejection]:
+) -> Iterator[TicketRecord | RejectedRecord]:
     """The tickets of a file, and the records that give none, in order. The stream is left open.
 
     `mapping` says which column holds a ticket field (a key of COLUMNS); "" leaves the field out. Encoding (by
@@ -124,13 +124,13 @@ def read(
                 yield from _rows(_numbered(_unless_document(lines)), _object_reader(mapping))
             case Format.CSV:
                 yield from _csv_rows(lines, mapping, delimiter)
-    except CutShort as cut:
+    except DamagedFile as cut:
         yield _rejection(cut.number, str(cut), cut.raw)
 
 
 def _check_arguments(mapping: Mapping[str, str], delimiter: str | None) -> None:
     if unknown := mapping.keys() - COLUMNS.keys():
-        raise UnreadableFile(f"There is no field {listed(sorted(unknown))}; map one of {listed(COLUMNS)}.")
+        raise UnreadableFile(f"There is no field {quoted_list(sorted(unknown))}; map one of {quoted_list(COLUMNS)}.")
     if delimiter is not None and (len(delimiter) != 1 or delimiter in '"\r\n'):
         raise UnreadableFile(f"{delimiter!r} cannot part cells: give one character, such as a comma.")
 
@@ -139,24 +139,24 @@ def _check_arguments(mapping: Mapping[str, str], delimiter: str | None) -> None:
 
 
 def _rows(
-    records: Iterable[tuple[int, str, _T | Refused]], values_of: Callable[[_T], Values]
-) -> Iterator[Row | Rejection]:
+    records: Iterable[tuple[int, str, _T | InvalidRecord]], values_of: Callable[[_T], Values]
+) -> Iterator[TicketRecord | RejectedRecord]:
     for number, raw, record in records:
         try:
-            if isinstance(record, Refused):
+            if isinstance(record, InvalidRecord):
                 raise record
             if not raw.isascii() and UNDECODED.search(raw):
-                raise Refused("Some bytes do not fit the encoding: name the right one, or save as UTF-8.")
+                raise InvalidRecord("Some bytes do not fit the encoding: name the right one, or save as UTF-8.")
             values = values_of(record)
-        except Refused as refusal:
+        except InvalidRecord as refusal:
             yield _rejection(number, str(refusal), raw)
         else:
-            yield Row(number=number, values=values)
+            yield TicketRecord(number=number, values=values)
 
 
-def _rejection(number: int, reason: str, raw: str) -> Rejection:
+def _rejection(number: int, reason: str, raw: str) -> RejectedRecord:
     shown = UNDECODED.sub(lambda mark: f"\\x{ord(mark[0]) - 0xDC00:02x}", raw[:MAX_RAW])
-    return Rejection(number=number, reason=reason, raw=shown[:MAX_RAW])
+    return RejectedRecord(number=number, reason=reason, raw=shown[:MAX_RAW])
 
 
 def _checked(values: Values) -> Values:
@@ -166,16 +166,16 @@ def _checked(values: Values) -> Values:
         text = f"{subject}\n\n{text}" if text.strip() else subject
         values["text"] = text
     if not text or text.isspace():
-        raise Refused("The text is empty: give the ticket a text.")
+        raise InvalidRecord("The text is empty: give the ticket a text.")
     if len(text) > MAX_TEXT:
-        raise Refused(f"The text has {len(text):,} characters: shorten it to {MAX_TEXT:,}.")
+        raise InvalidRecord(f"The text has {len(text):,} characters: shorten it to {MAX_TEXT:,}.")
     return values
 
 
-def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, str | Refused]]:
+def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, str | InvalidRecord]]:
     for number, line in enumerate(lines, 1):
         if len(line) > MAX_RECORD:
-            yield number, line, Refused(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
+            yield number, line, InvalidRecord(f"The line has more than {MAX_RECORD:,} characters: shorten it.")
         elif not line.isspace():
             yield number, line, line
 
@@ -227,11 +227,11 @@ def _object(line: str) -> dict[str, Any]:
         record, end = _JSON.raw_decode(text)
     except json.JSONDecodeError as error:
         place = f"{error.msg}, at character {error.pos + 1}"
-        raise Refused(f"The line is not JSON ({place}): correct it.") from error
+        raise InvalidRecord(f"The line is not JSON ({place}): correct it.") from error
     except RecursionError as error:
-        raise Refused("The JSON is nested too deeply: write one flat object on each line.") from error
+        raise InvalidRecord("The JSON is nested too deeply: write one flat object on each line.") from error
     if end != len(text) or type(record) is not dict:
-        raise Refused("The line is not one JSON object: write one object, and nothing else, on each line.")
+        raise InvalidRecord("The line is not one JSON object: write one object, and nothing else, on each line.")
     return record
 
 
@@ -242,25 +242,27 @@ def _value(field: str, value: object) -> str | None:
         return None
     if type(value) is _Number and field != "text":
         return str(value)
-    raise Refused(f"The {field} is not a string: correct it, or map the {field} to another key.")
+    raise InvalidRecord(f"The {field} is not a string: correct it, or map the {field} to another key.")
 
 
 # CSV
 
 
-def _csv_rows(lines: Iterator[str], mapping: Mapping[str, str], delimiter: str | None) -> Iterator[Row | Rejection]:
+def _csv_rows(
+    lines: Iterator[str], mapping: Mapping[str, str], delimiter: str | None
+) -> Iterator[TicketRecord | RejectedRecord]:
     number, first = next(((n, line) for n, line in enumerate(lines, 1) if not line.isspace()), (0, ""))
     if not first:
         return
-    table = Table(chain((first,), lines), delimiter or sniff_delimiter(first), number)
+    table = CsvRecords(chain((first,), lines), delimiter or sniff_delimiter(first), number)
     records = iter(table)
     _, _, header = next(records)
-    if isinstance(header, Refused):
+    if isinstance(header, InvalidRecord):
         raise UnreadableFile(f"The first line, which names the columns, cannot be read. {header}")
     table.width = len(header)
     try:
         values_of = _cells_reader([name.strip() for name in header], mapping)
-    except Refused as refusal:
+    except InvalidRecord as refusal:
         raise UnreadableFile(f"The first line must name the columns. {refusal}") from refusal
     yield from _rows(records, values_of)
 
@@ -269,7 +271,7 @@ def _is_header(line: str) -> bool:
     try:
         names = next(csv.reader((line,), delimiter=sniff_delimiter(line), strict=True), [])
         columns_of(names, {})
-    except (csv.Error, Refused):
+    except (csv.Error, InvalidRecord):
         return False
     # "Text, please" is a sentence; a table has no spaces around its names.
     return names == ["text"] or (len(names) > 1 and all(name == name.strip() for name in names))
@@ -278,7 +280,7 @@ def _is_header(line: str) -> bool:
 def _cells_reader(names: list[str], mapping: Mapping[str, str]) -> Callable[[list[str]], Values]:
     folded = [name.casefold() for name in names if name]
     if twice := [name for name in dict.fromkeys(folded) if folded.count(name) > 1]:
-        raise Refused(f"It names {listed(twice)} more than once: rename one of them.")
+        raise InvalidRecord(f"It names {quoted_list(twice)} more than once: rename one of them.")
     at = {field: names.index(column) for field, column in columns_of(names, mapping).items()}
     text_at = at.pop("text")
     others = list(at.items())
@@ -287,10 +289,10 @@ def _cells_reader(names: list[str], mapping: Mapping[str, str]) -> Callable[[lis
     def values_of(cells: list[str]) -> Values:
         if len(cells) < width:
             if len(cells) <= text_at:
-                raise Refused(f"The record has {len(cells)} cells of {width} and no text: complete it.")
+                raise InvalidRecord(f"The record has {len(cells)} cells of {width} and no text: complete it.")
             cells += [""] * (width - len(cells))
         elif any(cell.strip() for cell in cells[width:]):
-            raise Refused(f"The record has {len(cells)} cells, not {width}: quote what holds a delimiter.")
+            raise InvalidRecord(f"The record has {len(cells)} cells, not {width}: quote what holds a delimiter.")
         values: Values = {field: cells[place].strip() or None for field, place in others}
         values["text"] = cells[text_at]
         return _checked(values)
