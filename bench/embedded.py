@@ -26,7 +26,7 @@ def main(tickets: int, rounds: int) -> None:
         encoded = len(texts) / (time.perf_counter() - begun)
         Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
         begun = time.perf_counter()
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
         classified = len(texts) / (time.perf_counter() - begun)
         rows.append([f"{encoded:.0f}", f"{classified:.0f}", f"{classified / encoded:.2f}"])

@@ -74,7 +74,7 @@ def _examples() -> dict[str, Any]:
         ticket = Ticket.objects.create(
             text=f"Where is my invoice? {condition}", external_id=condition, customer=f"{len(found)}@example.org"
         )
-        runner.work_off()
+        runner.classify_next_batch()
         found[condition] = ticket
     Gate.objects.update(threshold=0.85)
     assignment = Assignment.objects.select_related("ticket").get(ticket=found[SETTLED])

@@ -43,7 +43,7 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         )
         Gate.objects.update(primary=language_model, second_opinion=None, mode=mode)
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
     auto_accepted = Verdict.objects.current().filter(ticket__in=tickets, auto_accepted=True)
     found = auto_accepted.values_list("ticket__text", "prediction__category__name")
@@ -75,7 +75,7 @@ def ordinary(file: Path) -> list[object]:
     from classifier.contract.prompt import contract_for
     from classifier.contract.types import Option
     from classifier.models import ContractVersion
-    from classifier.pipeline import answer_check
+    from classifier.pipeline import injection_check
     from classifier.security.prompt_injection import is_suspected_injection
 
     with gzip.open(file, "rt") as lines:
@@ -83,11 +83,14 @@ def ordinary(file: Path) -> list[object]:
     begun = time.perf_counter()
     taken = sum(is_suspected_injection(row["text"]) for row in rows)
     each = (time.perf_counter() - begun) / len(rows) * 1e6
-    said = [answer_check.Said(row["text"], row["category"], "") for row in rows if row["category"]]
+    said = [injection_check.LabelledText(row["text"], row["category"], "") for row in rows if row["category"]]
     names = sorted({one.category for one in said})
     sentiments = ContractVersion.objects.in_force().terms.sentiments
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
-    doubtful, held = sum(map(answer_check.is_doubtful, said)), sum(answer_check.dictated(said, terms, None))
+    doubtful, held = (
+        sum(map(injection_check.needs_confirmation, said)),
+        sum(injection_check.suspected_injections(said, terms, None)),
+    )
     shares = [f"{number / len(said):.1%}" for number in (doubtful, held)]
     return [file.name, len(rows), taken, f"{each:.0f}", len(said), *shares]
 

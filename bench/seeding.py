@@ -24,13 +24,13 @@ INSERT INTO classifier_prediction (id, ticket_id, language_model_id, contract_id
 FROM series JOIN bench_category c ON c.id = i % {categories} JOIN bench_sentiment s ON s.id = i % {sentiments}"""
 _VERDICTS = """
 INSERT INTO classifier_verdict (ticket_id, epoch_id, prediction_id, auto_accepted, reason, current, created_at)
-{series} SELECT i, {epoch}, i, {no}, 'unsure', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
+{series} SELECT i, {epoch}, i, {no}, 'below_threshold', {yes}, '2026-01-01 00:00:00+00:00' FROM series"""
 _GROUPS = "INSERT INTO review_duplicategroup (id, side) {series} SELECT 10000000 + i, '' FROM series"
 _SEATS = """
 INSERT INTO review_assignment (ticket_id, number, round, purpose, lane, state, blind, share, created_at, due_at, value,
     group_id, received_at, language, reason, category_id, sentiment_id, confidence, language_model_id)
 {series} SELECT t.id, 1, 1, 'review', 'agents', 'open', {no}, 0.9, t.received_at, t.due_at,
-    0.5 * (1 - p.confidence), 10000000 + t.id, t.received_at, 'en', 'unsure', p.category_id, p.sentiment_id,
+    0.5 * (1 - p.confidence), 10000000 + t.id, t.received_at, 'en', 'below_threshold', p.category_id, p.sentiment_id,
     p.confidence, p.language_model_id
 FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON p.ticket_id = i"""
 CHUNK = 100_000
@@ -71,7 +71,7 @@ def _values() -> dict[str, object]:
     return {
         "language_model": language_model.pk,
         "contract": version.pk,
-        "epoch": gate.epoch_of(language_model, version, 0.85).pk,
+        "epoch": gate.confidence_epoch(language_model, version, 0.85).pk,
         "texts": len(texts),
         "categories": len(labels["category"]),
         "sentiments": len(labels["sentiment"]),

@@ -20,7 +20,7 @@ def main(file: Path, split: str) -> None:
     Category.objects.update(retired=True)
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
     Ticket.objects.bulk_create([Ticket(source="bench", external_id=row["id"], text=row["text"]) for row in rows])
-    while runner.work_off():
+    while runner.classify_next_batch():
         pass
     said = {
         ticket.external_id: verdict.prediction.category.name

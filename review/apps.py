@@ -6,7 +6,7 @@ class ReviewConfig(AppConfig):
 
     def ready(self) -> None:
         from classifier.models.ticket import history_requested, state_changed
-        from classifier.pipeline.verdict_explanation import vouching
+        from classifier.pipeline.verdict_explanation import explaining
         from classifier.privacy.erasure import erasing
         from review import erasure
         from review.certification import tasks
@@ -18,5 +18,5 @@ class ReviewConfig(AppConfig):
         state_changed.connect(tasks.on_moved)
         findings_changed.connect(tasks.on_found)
         history_requested.connect(history.on_recounting)
-        vouching.connect(on_vouching)
+        explaining.connect(on_vouching)
         erasing.connect(erasure.on_erasing)

@@ -12,7 +12,7 @@ from django.utils import timezone
 
 import classifier
 from classifier.ingest import storing
-from classifier.management.label_line import line
+from classifier.management.label_line import label_line
 from classifier.models import Ticket
 from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import runner
@@ -52,7 +52,7 @@ def _row(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
 
 def classify_inbox() -> None:
     """Classify what waits, here and now rather than by a worker."""
-    while runner.work_off():
+    while runner.classify_next_batch():
         pass
 
 
@@ -62,4 +62,4 @@ def lines() -> Iterator[str]:
         verdict = current_verdict(ticket)
         prediction = verdict and verdict.prediction
         category, sentiment = (prediction.category.name, prediction.sentiment.name) if prediction else ("?", "?")
-        yield line(ticket.state == Ticket.State.AUTO_ACCEPTED, category, sentiment, ticket.text)
+        yield label_line(ticket.state == Ticket.State.AUTO_ACCEPTED, category, sentiment, ticket.text)

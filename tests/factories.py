@@ -24,8 +24,8 @@ from classifier.models import (
 )
 from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
-from classifier.pipeline.gate import epoch_of
-from classifier.pipeline.predict import Outcome
+from classifier.pipeline.gate import confidence_epoch
+from classifier.pipeline.predict import PredictionOutcome
 from review.gold import gold_labels
 from review.models import Assignment, GoldLabel, LabelIssue, ReviewSettings
 from tests.servers import OpenAIServer
@@ -70,10 +70,10 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
     """The gate lets the prediction pass."""
     return Verdict.objects.create(
         ticket=prediction.ticket,
-        epoch=epoch_of(prediction.language_model, prediction.contract, threshold),
+        epoch=confidence_epoch(prediction.language_model, prediction.contract, threshold),
         prediction=prediction,
         auto_accepted=True,
-        reason=Reason.SURE,
+        reason=Reason.CONFIDENT,
     )
 
 
@@ -91,14 +91,16 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
     """
     said = _said() | {"confidence": confidence} | values
     predictions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
-    seconds: dict[int, Outcome] = {}
+    seconds: dict[int, PredictionOutcome] = {}
     if second:
         others = LanguageModel.objects.exclude(pk__in=tickets[0].predictions.values("language_model"))
         said |= {"language_model": others.first(), "category": second}
         opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
         seconds = {opinion.ticket_id: opinion for opinion in opinions}
-    weighed = [gate.Weighed(prediction.ticket, prediction, None) for prediction in predictions]
-    gate.conclude(epoch_of(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds)
+    weighed = [gate.ScoredOutcome(prediction.ticket, prediction, None) for prediction in predictions]
+    gate.record_verdicts(
+        confidence_epoch(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds
+    )
     return list(
         Assignment.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number")
     )
@@ -151,7 +153,9 @@ def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
     vector_store.embeddings_for([ticket.text for ticket in tickets])
     for ticket in tickets:
         said = make_prediction(ticket, confidence=0.3)
-        epoch = epoch_of(said.language_model, said.contract, 0.85)
-        Verdict.objects.create(ticket=ticket, epoch=epoch, prediction=said, auto_accepted=False, reason=Reason.UNSURE)
+        epoch = confidence_epoch(said.language_model, said.contract, 0.85)
+        Verdict.objects.create(
+            ticket=ticket, epoch=epoch, prediction=said, auto_accepted=False, reason=Reason.BELOW_THRESHOLD
+        )
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.NEEDS_REVIEW)
     return tickets[0]

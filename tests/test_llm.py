@@ -46,7 +46,7 @@ def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: LanguageM
     Ticket.objects.bulk_create([Ticket(text=text) for text in texts])
     deadline = time.monotonic() + 120
     while Ticket.objects.new().exists() and time.monotonic() < deadline:
-        runner.work_off()
+        runner.classify_next_batch()
     assert Verdict.objects.current().count() == len(texts)
     assert Prediction.objects.count() + Failure.objects.filter(permanent=True).count() == len(texts)
     local.refresh_from_db()

@@ -59,7 +59,7 @@ def many(embedded_gate: Gate, ana: User) -> int:
     configure_review()
     Gate.objects.update(threshold=1.0)
     ticket = make_ticket("Where is my invoice?", customer="a@example.org")
-    runner.work_off()
+    runner.classify_next_batch()
     assignment, said = Assignment.objects.select_related("ticket").get(), Prediction.objects.get()
     decisions.decide(assignment, ana, Label(said.category, said.sentiment), key=uuid4())
     for model in (Ticket, DuplicateGroup, Prediction, Verdict, Assignment, Decision):

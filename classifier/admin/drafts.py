@@ -194,7 +194,7 @@ class DraftAdmin(admin.ModelAdmin):
             super().save_model(request, obj, form, change)
             return
         obj.created_by = cast(User, request.user)
-        drafts.start(obj)
+        drafts.store_with_copy(obj)
 
     def response_add(self, request: HttpRequest, obj: Draft, post_url_continue: str | None = None) -> HttpResponse:
         text = gettext("The draft is as the taxonomy is now. Edit it below; nothing changes until it is published.")

@@ -18,7 +18,7 @@ from classifier.models import Category, ContractVersion, Gate, Reason, Ticket, V
 from classifier.models.api_keys import Scope
 from classifier.models.verdict import current_verdict, with_current_verdicts
 from classifier.pipeline import sync_classification
-from classifier.pipeline.sync_classification import TooLong
+from classifier.pipeline.sync_classification import DeadlineExceeded
 from classifier.pipeline.verdict_summary import verdict_summary
 
 router = Router(tags=["Classify"])
@@ -27,7 +27,9 @@ MAX_TEXTS = 64
 DEADLINE_MS, MIN_DEADLINE_MS, MAX_DEADLINE_MS = 10_000, 50, 60_000
 
 
-_REASONS = f"One of {', '.join(reason for reason in Reason.values if reason != Reason.SURE)}; null without a review."
+_REASONS = (
+    f"One of {', '.join(reason for reason in Reason.values if reason != Reason.CONFIDENT)}; null without a review."
+)
 
 
 class ClassifyIn(RequestSchema):
@@ -113,7 +115,7 @@ def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse
     tickets = _received(body.given())
     fresh = list({one.ticket.pk: one.ticket for one in tickets if one.fresh}.values())
     if fresh:
-        sync_classification.classify(fresh, gate, seconds=body.seconds)
+        sync_classification.classify_tickets(fresh, gate, seconds=body.seconds)
     results = _results([one.ticket.pk for one in tickets])
     if all(one["ticket"]["state"] != Ticket.State.NEW for one in results):
         return Status(200, {"results": results})
@@ -123,8 +125,10 @@ def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse
 
 def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
     try:
-        verdicts = sync_classification.label([one.text for one in body.given()], gate, version, seconds=body.seconds)
-    except TooLong:
+        verdicts = sync_classification.classify_texts(
+            [one.text for one in body.given()], gate, version, seconds=body.seconds
+        )
+    except DeadlineExceeded:
         late = f"There was no answer within {body.deadline_ms:,} ms. Allow more, or store the text and ask later."
         raise Problem(504, late, slug="deadline") from None
     names = Category.objects.paths()

@@ -5,6 +5,6 @@ from classifier.text import excerpt
 EXCERPT = 44
 
 
-def line(auto_accepted: bool, category: str, sentiment: str, text: str) -> str:
+def label_line(auto_accepted: bool, category: str, sentiment: str, text: str) -> str:
     """As in `[OK] Technical | Negative | My SAML SSO stopped working after the weeken...`."""
     return f"[{'OK' if auto_accepted else 'REVIEW'}] {category} | {sentiment} | {excerpt(text, EXCERPT)}"

@@ -5,7 +5,7 @@ from django.core.management.base import BaseCommand
 from classifier.models import Gate
 
 
-def say_who_answers(command: BaseCommand) -> None:
+def warn_of_fallback_model(command: BaseCommand) -> None:
     """Warn where the embedded model stands in for one whose key is missing."""
     gate = Gate.objects.select_related("primary__provider").first()
     if gate and gate.notice:

@@ -843,7 +843,7 @@ class Migration(migrations.Migration):
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('threshold', models.FloatField(help_text='What confidence or score had to reach; null: nothing passed.', null=True)),
                 ('auto_accepted', models.BooleanField()),
-                ('reason', models.CharField(choices=[('sure', 'confident enough'), ('unsure', 'below the threshold'), ('unproven', 'not certified yet'), ('disagreement', 'two models disagree'), ('addressed', 'speaks to the model'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20)),
+                ('reason', models.CharField(choices=[('confident', 'confident enough'), ('below_threshold', 'below the threshold'), ('not_certified', 'not certified yet'), ('disagreement', 'two models disagree'), ('prompt_injection', 'possible prompt injection'), ('out_of_taxonomy', 'answer outside the taxonomy'), ('failure', 'no valid answer')], max_length=20)),
                 ('current', models.BooleanField(default=True)),
                 ('created_at', models.DateTimeField(auto_now_add=True)),
                 ('epoch', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='verdicts', to='classifier.epoch')),
@@ -855,7 +855,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['pk'],
-                'constraints': [models.UniqueConstraint(condition=models.Q(('current', True)), fields=('ticket',), name='verdict_one_current_per_ticket'), models.CheckConstraint(condition=models.Q(('auto_accepted', False), models.Q(('prediction__isnull', False), ('reason', 'sure')), _connector='OR'), name='verdict_accepts_a_sure_prediction'), models.CheckConstraint(condition=models.Q(('prediction__isnull', False), ('reason__in', ['failure', 'out_of_taxonomy']), _connector='OR'), name='verdict_without_prediction_says_why')],
+                'constraints': [models.UniqueConstraint(condition=models.Q(('current', True)), fields=('ticket',), name='verdict_one_current_per_ticket'), models.CheckConstraint(condition=models.Q(('auto_accepted', False), models.Q(('prediction__isnull', False), ('reason', 'confident')), _connector='OR'), name='verdict_accepts_a_confident_prediction'), models.CheckConstraint(condition=models.Q(('prediction__isnull', False), ('reason__in', ['failure', 'out_of_taxonomy']), _connector='OR'), name='verdict_without_prediction_says_why')],
             },
         ),
         migrations.CreateModel(

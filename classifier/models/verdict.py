@@ -16,11 +16,11 @@ from classifier.models.ticket import Ticket, TicketQuerySet
 class Reason(models.TextChoices):
     """Why a ticket passed, or waits for a person."""
 
-    SURE = "sure", _("confident enough")
-    UNSURE = "unsure", _("below the threshold")
-    UNPROVEN = "unproven", _("not certified yet")
+    CONFIDENT = "confident", _("confident enough")
+    BELOW_THRESHOLD = "below_threshold", _("below the threshold")
+    NOT_CERTIFIED = "not_certified", _("not certified yet")
     DISAGREEMENT = "disagreement", _("two models disagree")
-    ADDRESSED = "addressed", _("speaks to the model")
+    PROMPT_INJECTION = "prompt_injection", _("possible prompt injection")
     OUT_OF_TAXONOMY = "out_of_taxonomy", _("answer outside the taxonomy")
     FAILURE = "failure", _("no valid answer")
 
@@ -54,8 +54,8 @@ class Verdict(models.Model):
                 fields=["ticket"], condition=models.Q(current=True), name="verdict_one_current_per_ticket"
             ),
             models.CheckConstraint(
-                condition=models.Q(auto_accepted=False) | models.Q(prediction__isnull=False, reason="sure"),
-                name="verdict_accepts_a_sure_prediction",
+                condition=models.Q(auto_accepted=False) | models.Q(prediction__isnull=False, reason="confident"),
+                name="verdict_accepts_a_confident_prediction",
             ),
             models.CheckConstraint(
                 condition=models.Q(prediction__isnull=False) | models.Q(reason__in=["failure", "out_of_taxonomy"]),
@@ -71,7 +71,7 @@ class Verdict(models.Model):
         """Why the ticket passed or waits, in a sentence."""
         if self.prediction is None:
             return str(self.failure.detail) if self.failure else ""
-        if self.reason == Reason.ADDRESSED:
+        if self.reason == Reason.PROMPT_INJECTION:
             return str(
                 _(
                     "The text may have dictated the answer: it seems to give orders to whoever labels it, or might, and"

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from classifier.models import AuditDraw, Epoch, Mode, Verdict
 
 
-def draw(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
+def draw_audits(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
     """Log the lot of each of these new verdicts, in order; part of a transaction that holds the epoch's row.
 
     Where the grid of thresholds is not made yet, or the epoch has ended meanwhile, there is nothing to draw for; a
@@ -18,10 +18,10 @@ def draw(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
     tickets = [verdict.ticket_id for verdict in verdicts]
     earlier = AuditDraw.objects.valid().filter(epoch=epoch, verdict__ticket__in=tickets)
     drawn = set(earlier.values_list("verdict__ticket", flat=True))
-    AuditDraw.objects.bulk_create(_lots(epoch, [one for one in verdicts if one.ticket_id not in drawn]))
+    AuditDraw.objects.bulk_create(_draws(epoch, [one for one in verdicts if one.ticket_id not in drawn]))
 
 
-def _lots(epoch: Epoch, verdicts: Sequence[Verdict]) -> Iterator[AuditDraw]:
+def _draws(epoch: Epoch, verdicts: Sequence[Verdict]) -> Iterator[AuditDraw]:
     assert epoch.audits_from is not None  # noqa: S101 - whoever draws has seen to it
     for verdict in verdicts:
         if verdict.score is None:

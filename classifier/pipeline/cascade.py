@@ -9,8 +9,8 @@ from typing import Protocol
 
 from classifier.models import ContractVersion, Epoch, Gate, LanguageModel, Mode, Prediction, Score, Scorer, Ticket
 from classifier.pipeline import gate
-from classifier.pipeline.gate import Weighed
-from classifier.pipeline.predict import Labelled, Outcome
+from classifier.pipeline.gate import ScoredOutcome
+from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 logger = logging.getLogger(__name__)
 
@@ -20,19 +20,19 @@ class Sink(Protocol):
 
     def label(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
-    ) -> Iterator[list[Labelled]]:
+    ) -> Iterator[list[TicketOutcome]]:
         """What the model says of each ticket, in groups as they come."""
 
-    def postpones(self, labelled: Labelled) -> bool:
+    def postpones(self, labelled: TicketOutcome) -> bool:
         """Whether the primary is asked about this ticket another time, so that there is no verdict now."""
 
-    def score(self, labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+    def score(self, labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
         """The scores of predictions, by ticket."""
 
-    def is_for_audit(self, epoch: Epoch, weighed: Weighed) -> bool:
+    def is_for_audit(self, epoch: Epoch, weighed: ScoredOutcome) -> bool:
         """Whether people look at it without being shown what models say, so that no other needs to be asked."""
 
-    def conclude(self, epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+    def conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
         """Reach verdicts; `seconds` are the second opinions by ticket, where there are any."""
 
 
@@ -42,20 +42,20 @@ class Cascade:
     def __init__(self, settings: Gate, version: ContractVersion, sink: Sink) -> None:
         self._settings, self._version, self._sink = settings, version, sink
         self._primary, self._front = settings.active_primary(), settings.active_front()
-        self._epoch = gate.epoch_in_force(settings, version)
-        self._front_outcomes: dict[int, Outcome] = {}
+        self._epoch = gate.current_epoch(settings, version)
+        self._front_outcomes: dict[int, PredictionOutcome] = {}
         self._answered_in_front: set[int] = set()
 
     def run(self, tickets: Sequence[Ticket]) -> None:
         """Bring these tickets to verdicts, but for those that the sink postpones."""
-        unsure: list[Weighed] = []
+        unsure: list[ScoredOutcome] = []
         for group in chain(self._ask_front(tickets), self._ask_primary(tickets)):
-            passing = [weighed for weighed in group if gate.may_pass(self._epoch, weighed)]
+            passing = [weighed for weighed in group if gate.may_auto_accept(self._epoch, weighed)]
             self._conclude(self._epoch, passing, {})
             unsure += [weighed for weighed in group if weighed not in passing]
         self._conclude(self._epoch, unsure, self._second_opinions(unsure))
 
-    def _ask_front(self, tickets: Sequence[Ticket]) -> Iterator[list[Weighed]]:
+    def _ask_front(self, tickets: Sequence[Ticket]) -> Iterator[list[ScoredOutcome]]:
         """What the model in front is sure of, where a score is to decide as it does of the primary's answers.
 
         By its stated confidence alone it passes at once, by a threshold of its own.
@@ -64,7 +64,7 @@ class Cascade:
             return
         by_confidence, epoch = self._epoch.mode == Mode.CONFIDENCE, self._epoch
         if by_confidence:
-            epoch = gate.epoch_of(self._front, self._version, self._settings.front_threshold)
+            epoch = gate.confidence_epoch(self._front, self._version, self._settings.front_threshold)
         for group in self._labelled_in_front(tickets, self._front):
             self._front_outcomes |= {ticket.pk: outcome for ticket, outcome in group}
             # What may have been dictated to it is left to the primary.
@@ -75,23 +75,23 @@ class Cascade:
             else:
                 yield sure
 
-    def _labelled_in_front(self, tickets: Sequence[Ticket], front: LanguageModel) -> Iterator[list[Labelled]]:
+    def _labelled_in_front(self, tickets: Sequence[Ticket], front: LanguageModel) -> Iterator[list[TicketOutcome]]:
         try:
             yield from self._sink.label(tickets, front, self._version)
         except Exception:
             # The primary can answer, whatever is wrong with the model that would spare it the call.
             logger.exception("%s failed in front; the primary is asked.", front)
 
-    def _is_confident(self, labelled: Labelled) -> bool:
+    def _is_confident(self, labelled: TicketOutcome) -> bool:
         outcome = labelled.outcome
         return isinstance(outcome, Prediction) and outcome.confidence >= self._settings.front_threshold
 
-    def _ask_primary(self, tickets: Sequence[Ticket]) -> Iterator[list[Weighed]]:
+    def _ask_primary(self, tickets: Sequence[Ticket]) -> Iterator[list[ScoredOutcome]]:
         left = [ticket for ticket in tickets if ticket.pk not in self._answered_in_front]
         for group in self._sink.label(left, self._primary, self._version):
             yield self._weigh(self._epoch, (one for one in group if not self._sink.postpones(one)))
 
-    def _second_opinions(self, unsure: Sequence[Weighed]) -> dict[int, Outcome]:
+    def _second_opinions(self, unsure: Sequence[ScoredOutcome]) -> dict[int, PredictionOutcome]:
         """What a second model says of the tickets that the first labelled without being sure.
 
         Where there is none but the model in front, it is what that one has said already, if it was not the first. Of a
@@ -108,9 +108,9 @@ class Cascade:
         others = {one.ticket.pk for one in asked} - self._answered_in_front
         return {pk: outcome for pk, outcome in self._front_outcomes.items() if pk in others}
 
-    def _weigh(self, epoch: Epoch, labelled: Iterable[Labelled]) -> list[Weighed]:
-        return gate.weigh(epoch, list(labelled), self._version, scoring=self._sink.score)
+    def _weigh(self, epoch: Epoch, labelled: Iterable[TicketOutcome]) -> list[ScoredOutcome]:
+        return gate.score_outcomes(epoch, list(labelled), self._version, scoring=self._sink.score)
 
-    def _conclude(self, epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+    def _conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
         if weighed:
             self._sink.conclude(epoch, weighed, seconds)

@@ -16,7 +16,7 @@ def claim(limit: int) -> list[Ticket]:
     return leases.acquire(*queues, limit=limit, attempts=F("attempts") + 1)
 
 
-def put_off(tickets: Sequence[Ticket], seconds: float, *, attempted: bool) -> None:
+def postpone(tickets: Sequence[Ticket], seconds: float, *, attempted: bool) -> None:
     """Give tickets back, to be taken up after so many seconds; without `attempted` the turn does not count."""
     attempts = F("attempts") if attempted else F("attempts") - 1
     leases.release(tickets, timedelta(seconds=seconds), attempts=attempts)

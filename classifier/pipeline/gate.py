@@ -25,38 +25,38 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import state_changed
-from classifier.pipeline import answer_check, audit_sampling
+from classifier.pipeline import audit_sampling, injection_check
 from classifier.pipeline import scoring as answer_scoring
-from classifier.pipeline.predict import Labelled, Outcome
+from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 from classifier.security import prompt_injection
 
 
-class Weighed(NamedTuple):
+class ScoredOutcome(NamedTuple):
     """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text may have
     told the model what to say: then people look.
     """
 
     ticket: Ticket
-    outcome: Outcome
+    outcome: PredictionOutcome
     score: Score | None
     dictated: bool = False
 
 
-def epoch_of(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
+def confidence_epoch(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
     """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
     each version.
     """
-    return _running(Mode.CONFIDENCE, language_model, version, {"threshold": threshold})
+    return _running_epoch(Mode.CONFIDENCE, language_model, version, {"threshold": threshold})
 
 
-def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
+def current_epoch(settings: Gate, version: ContractVersion) -> Epoch:
     """The epoch of the primary in charge, in the gate's mode; begun if it is new.
 
     Where a threshold is certified it is for the answers as they come out of the whole cascade.
     """
     language_model = settings.active_primary()
     if settings.mode == Mode.CONFIDENCE:
-        return epoch_of(language_model, version, settings.threshold)
+        return confidence_epoch(language_model, version, settings.threshold)
     front = settings.active_front()
     frozen: dict[str, Any] = {
         "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
@@ -65,10 +65,12 @@ def epoch_in_force(settings: Gate, version: ContractVersion) -> Epoch:
         "front": front,
         "front_threshold": settings.front_threshold if front else None,
     }
-    return _running(Mode(settings.mode), language_model, version, frozen)
+    return _running_epoch(Mode(settings.mode), language_model, version, frozen)
 
 
-def _running(mode: Mode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]) -> Epoch:
+def _running_epoch(
+    mode: Mode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]
+) -> Epoch:
     front: LanguageModel | None = frozen.get("front")
     learns = language_model.learning or (front and front.learning)
     serving = SpecialistVersion.objects.live_pk() if learns else None
@@ -97,7 +99,7 @@ def set_threshold(threshold: float, *, by: User, reason: str) -> None:
 
     Raises ValidationError where it is not from 0 to 1.
     """
-    _set({"threshold": threshold}, by=by, reason=reason)
+    _update_gate({"threshold": threshold}, by=by, reason=reason)
 
 
 @transaction.atomic(durable=True)
@@ -107,10 +109,10 @@ def set_mode(mode: Mode, *, about: About, score_threshold: float, by: User, reas
 
     Raises ValidationError where that is none, or the threshold on the score is not from 0 to 1.
     """
-    _set({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
+    _update_gate({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
 
 
-def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
+def _update_gate(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate = Gate.objects.select_for_update().get(pk=1)
     for name, value in values.items():
         setattr(gate, name, value)
@@ -120,31 +122,35 @@ def _set(values: dict[str, Any], *, by: User, reason: str) -> None:
     gate.save(update_fields=list(values))
 
 
-Scoring = Callable[[Sequence[Labelled], Scorer, ContractVersion], dict[int, Score]]
+ScoreFunction = Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]]
 """Gives predictions their scores, by ticket."""
 
 
-def weigh(
-    epoch: Epoch, labelled: Sequence[Labelled], version: ContractVersion, *, scoring: Scoring = answer_scoring.of
-) -> list[Weighed]:
+def score_outcomes(
+    epoch: Epoch,
+    labelled: Sequence[TicketOutcome],
+    version: ContractVersion,
+    *,
+    scoring: ScoreFunction = answer_scoring.stored_scores,
+) -> list[ScoredOutcome]:
     """Each outcome with its score, where one decides.
 
     What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
     """
-    dictated = answer_check.of(labelled, version, epoch.scorer)
+    dictated = injection_check.suspected_tickets(labelled, version, epoch.scorer)
     others = [one for one in labelled if one.ticket.pk not in dictated]
     found = scoring(others, epoch.scorer, version) if epoch.scorer else {}
-    return [Weighed(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
+    return [ScoredOutcome(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
 
 
-def may_pass(epoch: Epoch, weighed: Weighed) -> bool:
+def may_auto_accept(epoch: Epoch, weighed: ScoredOutcome) -> bool:
     """As things stand; where a threshold is certified the verdict has the last word."""
     outcome, score = weighed.outcome, weighed.score
     value = epoch.value(score) if score else None
     return isinstance(outcome, Prediction) and not weighed.dictated and epoch.lets_pass(outcome.confidence, value)
 
 
-def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
+def is_for_audit(epoch: Epoch, weighed: ScoredOutcome) -> bool:
     """Whether people look at it in any case without being shown what models say, so that no other needs to be asked."""
     if epoch.audits_from is None or weighed.score is None:
         return False
@@ -152,21 +158,23 @@ def is_for_audit(epoch: Epoch, weighed: Weighed) -> bool:
     return value >= epoch.audits_from or epoch.draw(weighed.ticket.pk) < epoch.audit_share
 
 
-def reason_to_hold(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Reason:
+def review_reason(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcome | None) -> Reason:
     """Why a ticket that may not pass waits for a person."""
     first = weighed.outcome
     if isinstance(first, Failure):
         return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
     if weighed.dictated:
-        return Reason.ADDRESSED
+        return Reason.PROMPT_INJECTION
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
-    return Reason.UNPROVEN if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.UNSURE
+    return (
+        Reason.NOT_CERTIFIED if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.BELOW_THRESHOLD
+    )
 
 
-def verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
+def decide(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcome | None) -> Verdict:
     """What the gate decides about a ticket, not stored yet."""
-    first, auto_accepted = weighed.outcome, may_pass(epoch, weighed)
+    first, auto_accepted = weighed.outcome, may_auto_accept(epoch, weighed)
     return Verdict(
         ticket=weighed.ticket,
         epoch=epoch,
@@ -176,12 +184,12 @@ def verdict(epoch: Epoch, weighed: Weighed, second: Outcome | None) -> Verdict:
         score=weighed.score,
         threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
         auto_accepted=auto_accepted,
-        reason=Reason.SURE if auto_accepted else reason_to_hold(epoch, weighed, second),
+        reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, weighed, second),
     )
 
 
 @transaction.atomic(durable=True)
-def conclude(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
+def record_verdicts(epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
     """Write verdicts and move their tickets on; a ticket that somebody else has taken or moved meanwhile is left as it
     is. `seconds` are the second opinions by ticket, where there are any.
 
@@ -194,10 +202,10 @@ def conclude(epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcom
     still_new = {ticket.pk for ticket in held if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
     if epoch.mode == Mode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    verdicts = [verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
+    verdicts = [decide(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     written = Verdict.objects.bulk_create(verdicts)
-    audit_sampling.draw(epoch, written)
+    audit_sampling.draw_audits(epoch, written)
     for auto_accepted, state in ((True, Ticket.State.AUTO_ACCEPTED), (False, Ticket.State.NEEDS_REVIEW)):
         tickets = [verdict.ticket_id for verdict in verdicts if verdict.auto_accepted is auto_accepted]
         if tickets:

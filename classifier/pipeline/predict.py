@@ -20,19 +20,19 @@ from classifier.models import (
 )
 from classifier.models.contract import Labels
 
-Outcome = Prediction | Failure
+PredictionOutcome = Prediction | Failure
 
 
-class Labelled(NamedTuple):
+class TicketOutcome(NamedTuple):
     """A ticket and what became of asking: a stored prediction, or a failure."""
 
     ticket: Ticket
-    outcome: Outcome
+    outcome: PredictionOutcome
 
 
-def label(
+def predict(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
-) -> Iterator[list[Labelled]]:
+) -> Iterator[list[TicketOutcome]]:
     """Ask a model about tickets and store what it says; yields groups as they are stored.
 
     A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
@@ -44,23 +44,23 @@ def label(
     )
     known = {p.ticket_id: p for p in answered}
     if known:
-        yield [Labelled(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
-    for group in _asked([ticket for ticket in tickets if ticket.pk not in known], language_model, version):
-        yield _record(language_model, version, group)
+        yield [TicketOutcome(ticket, known[ticket.pk]) for ticket in tickets if ticket.pk in known]
+    for group in _answers([ticket for ticket in tickets if ticket.pk not in known], language_model, version):
+        yield _store(language_model, version, group)
 
 
-def label_unstored(
+def predict_unstored(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
-) -> Iterator[list[Labelled]]:
+) -> Iterator[list[TicketOutcome]]:
     """The same for tickets that are stored nowhere: predictions and failures are not stored either."""
-    for group in _asked(tickets, language_model, version):
+    for group in _answers(tickets, language_model, version):
         yield [
-            Labelled(ticket, _outcome(ticket, language_model, version, result, version.labels))
+            TicketOutcome(ticket, _outcome(ticket, language_model, version, result, version.labels))
             for ticket, result in group
         ]
 
 
-def _asked(
+def _answers(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
 ) -> Iterator[list[tuple[Ticket, Answer | ClassifierError]]]:
     if tickets:
@@ -68,7 +68,7 @@ def _asked(
             yield [(tickets[place], result) for place, result in group]
 
 
-def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[Labelled]:
+def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[TicketOutcome]:
     """A stored failure for each of these tickets, whose turns have all ended without a result (a worker that died)."""
     if not tickets:
         return []
@@ -77,13 +77,13 @@ def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: C
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
-    return _record(language_model, version, [(ticket, error) for ticket in tickets])
+    return _store(language_model, version, [(ticket, error) for ticket in tickets])
 
 
 @transaction.atomic(durable=True)
-def _record(
+def _store(
     language_model: LanguageModel, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
-) -> list[Labelled]:
+) -> list[TicketOutcome]:
     tickets = [ticket.pk for ticket, _result in results]
     # Whoever else answers the same tickets waits here, and then finds them answered.
     present = dict(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", "text"))
@@ -93,9 +93,11 @@ def _record(
         answered, ticket__in=tickets, language_model=language_model, contract=version
     )
     stored = {p.ticket_id: p for p in predictions}
-    labels = Labels(_labels_now(Category, version.labels.categories), _labels_now(Sentiment, version.labels.sentiments))
+    labels = Labels(
+        _current_labels(Category, version.labels.categories), _current_labels(Sentiment, version.labels.sentiments)
+    )
     labelled = [
-        Labelled(ticket, stored.get(ticket.pk) or _outcome(ticket, language_model, version, result, labels))
+        TicketOutcome(ticket, stored.get(ticket.pk) or _outcome(ticket, language_model, version, result, labels))
         for ticket, result in results
         # Of a text that was erased meanwhile nothing is kept, for what was said may quote it.
         if present.get(ticket.pk) == ticket.text
@@ -108,7 +110,7 @@ def _record(
     return labelled
 
 
-def _labels_now(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
+def _current_labels(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
     """The keys behind a contract's names, as they stand now: a label merged meanwhile answers by its successor."""
     successors = dict(
         model._default_manager.select_for_update(no_key=True)
@@ -125,7 +127,7 @@ def _outcome(
     version: ContractVersion,
     result: Answer | ClassifierError,
     labels: Labels,
-) -> Outcome:
+) -> PredictionOutcome:
     if isinstance(result, ClassifierError):
         return _failure(ticket, language_model, version, result)
     if result.category not in labels.categories or result.sentiment not in labels.sentiments:

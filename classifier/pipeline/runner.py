@@ -11,14 +11,14 @@ from classifier.models import ContractVersion, Epoch, Failure, Gate, LanguageMod
 from classifier.models.contract import EmptyTaxonomy
 from classifier.pipeline import claims, gate, predict, scoring
 from classifier.pipeline.cascade import Cascade
-from classifier.pipeline.gate import Weighed
-from classifier.pipeline.predict import Labelled, Outcome
+from classifier.pipeline.gate import ScoredOutcome
+from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 MOST_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
-def work_off(*, more_waits: Callable[[], None] = lambda: None) -> bool:
+def classify_next_batch(*, more_waits: Callable[[], None] = lambda: None) -> bool:
     """Classify one batch of waiting tickets. Returns whether more may be waiting.
 
     `more_waits` is called before the work begins, so that somebody else can take the next batch meanwhile.
@@ -31,19 +31,19 @@ def work_off(*, more_waits: Callable[[], None] = lambda: None) -> bool:
         more_waits()
     if tickets:
         with leases.renewing(tickets), log_fields(tickets=[ticket.pk for ticket in tickets]):
-            classify(tickets, settings)
+            classify_claimed(tickets, settings)
     return more
 
 
-def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
+def classify_claimed(tickets: Sequence[Ticket], settings: Gate) -> None:
     """Bring claimed tickets to a verdict, or put them off where their model cannot answer now."""
     try:
         version = ContractVersion.objects.in_force()
     except EmptyTaxonomy:
-        claims.put_off(tickets, leases.DURATION.total_seconds(), attempted=False)
+        claims.postpone(tickets, leases.DURATION.total_seconds(), attempted=False)
         return
     _give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], settings, version)
-    Cascade(settings, version, Stored()).run([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS])
+    Cascade(settings, version, StoringSink()).run([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS])
     if settings.active_primary().is_embedded or (settings.front and settings.front.is_embedded):
         # Encoded a moment ago: now they are only stored.
         vector_store.embeddings_for([ticket.text for ticket in tickets])
@@ -52,19 +52,19 @@ def classify(tickets: Sequence[Ticket], settings: Gate) -> None:
 def _give_up(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion) -> None:
     if tickets:
         labelled = predict.give_up(tickets, settings.active_primary(), version)
-        epoch = gate.epoch_in_force(settings, version)
-        gate.conclude(epoch, gate.weigh(epoch, labelled, version), {})
+        epoch = gate.current_epoch(settings, version)
+        gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, version), {})
 
 
-class Stored:
+class StoringSink:
     """Everything that is said of tickets is stored, and what their model cannot answer now is put off."""
 
     def label(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
-    ) -> Iterator[list[Labelled]]:
-        return predict.label(tickets, language_model, version)
+    ) -> Iterator[list[TicketOutcome]]:
+        return predict.predict(tickets, language_model, version)
 
-    def postpones(self, labelled: Labelled) -> bool:
+    def postpones(self, labelled: TicketOutcome) -> bool:
         ticket, failure = labelled
         if not isinstance(failure, Failure) or failure.permanent:
             return False
@@ -72,14 +72,14 @@ class Stored:
         if not unpaid and ticket.attempts >= MOST_ATTEMPTS:
             return False
         pause = min(FIRST_PAUSE * 3 ** (ticket.attempts - 1), LONGEST_PAUSE) * random.uniform(0.75, 1.25)  # noqa: S311 - jitter
-        claims.put_off([ticket], max(pause, failure.retry_after or 0), attempted=not unpaid)
+        claims.postpone([ticket], max(pause, failure.retry_after or 0), attempted=not unpaid)
         return True
 
-    def score(self, labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
-        return scoring.of(labelled, scorer, version)
+    def score(self, labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+        return scoring.stored_scores(labelled, scorer, version)
 
-    def is_for_audit(self, epoch: Epoch, weighed: Weighed) -> bool:
+    def is_for_audit(self, epoch: Epoch, weighed: ScoredOutcome) -> bool:
         return gate.is_for_audit(epoch, weighed)
 
-    def conclude(self, epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
-        gate.conclude(epoch, weighed, seconds)
+    def conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
+        gate.record_verdicts(epoch, weighed, seconds)

@@ -15,7 +15,7 @@ from classifier.learning.vector_space import Floats
 from classifier.models import ContractVersion, Prediction, Score, Scorer, SpecialistVersion
 from classifier.models.language_models import Learning
 from classifier.models.specialist import text_digest
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring.signals import OfAxis, Signals
 
 if TYPE_CHECKING:
@@ -34,7 +34,7 @@ class Given(NamedTuple):
     in_front: bool
 
 
-def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+def stored_scores(labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
     """By ticket the scores of its prediction, stored once each; none where there is a failure instead."""
     predictions = [(ticket, said) for ticket, said in labelled if isinstance(said, Prediction)]
     known = Score.objects.filter(scorer=scorer, prediction__in=[said.pk for _ticket, said in predictions])
@@ -48,19 +48,19 @@ def of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -
     return {ticket.pk: scores[said.pk] for ticket, said in predictions}
 
 
-def unstored(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+def unstored_scores(labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
     """The same for predictions that are stored nowhere; neither their scores nor vectors are stored."""
     predictions = [one for one in labelled if isinstance(one.outcome, Prediction)]
     scored = _scored(predictions, scorer, version, None)
     return {ticket.pk: score for (ticket, _said), score in zip(predictions, scored, strict=True)}
 
 
-def seen_of(labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> list[Signals]:
+def signals_for(labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> list[Signals]:
     """The signals of predictions as this scorer sees them, in order; only vectors of the tickets are stored."""
     return _signals(labelled, scorer, version, vector_store.embeddings_for([ticket.text for ticket, _said in labelled]))
 
 
-def _of_axis(
+def _axis_signals(
     said: Said, row: int, names: Sequence[str], label: str, logprob: float | None, learning: str | None
 ) -> OfAxis:
     """`learning` is that of the model that answered, where it is an embedded one."""
@@ -106,7 +106,7 @@ def _given(text: str, said: Prediction, scorer: Scorer, version: ContractVersion
 
 
 def _signals(
-    labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion, known: Floats | None
+    labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion, known: Floats | None
 ) -> list[Signals]:
     """The signals of each prediction; of one by a model of the witness's own family its agreement says nothing."""
     given = [_given(ticket.text, said, scorer, version) for ticket, said in labelled if isinstance(said, Prediction)]
@@ -121,8 +121,10 @@ def _signals(
     return [
         Signals(
             confidence=one.confidence,
-            category=_of_axis(testimony.category, row, categories, one.category, one.logprobs.category, learning),
-            sentiment=_of_axis(testimony.sentiment, row, sentiments, one.sentiment, one.logprobs.sentiment, learning),
+            category=_axis_signals(testimony.category, row, categories, one.category, one.logprobs.category, learning),
+            sentiment=_axis_signals(
+                testimony.sentiment, row, sentiments, one.sentiment, one.logprobs.sentiment, learning
+            ),
             closeness=float(testimony.closeness[row]),
             length=len(one.text),
             foreign=testimony.foreign[row],
@@ -133,7 +135,7 @@ def _signals(
 
 
 def _scored(
-    predictions: Sequence[Labelled], scorer: Scorer, version: ContractVersion, known: Floats | None
+    predictions: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion, known: Floats | None
 ) -> Iterator[Score]:
     """In order; `known` are the vectors of their texts, where those are known already."""
     weights = scorer.fitted()

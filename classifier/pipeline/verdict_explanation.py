@@ -14,14 +14,14 @@ from django.utils.translation import gettext as _
 from classifier.models import About, AuditDraw, Mode, Score, Ticket, Verdict
 from classifier.scoring.signals import OfAxis, Signals
 
-vouching = Signal()
+explaining = Signal()
 """Sent when it is told why a `verdict` let its ticket pass; who listens returns sentences on what vouched for that."""
 
 DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Why:
+class VerdictExplanation:
     """`facts` are pairs of what is told and how it was; `seen` are sentences about the answer."""
 
     heading: str
@@ -30,7 +30,7 @@ class Why:
     vouchers: list[str]
 
 
-def of(ticket: Ticket) -> Why | None:
+def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
     """Of the current verdict; None where there is none, nothing was answered, or the ticket is sealed (one query, and
     those of whoever is `vouching`).
     """
@@ -41,7 +41,7 @@ def of(ticket: Ticket) -> Why | None:
     if verdict is None or verdict.prediction is None:
         return None
     draw = _draw(verdict)
-    return Why(
+    return VerdictExplanation(
         heading=_heading(verdict, draw),
         facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
         seen=_seen(verdict.score.seen()) if verdict.score else [],
@@ -141,4 +141,4 @@ def _short(value: float) -> str:
 
 
 def _vouchers(verdict: Verdict) -> list[str]:
-    return [sentence for _listener, told in vouching.send(Verdict, verdict=verdict) for sentence in told or ()]
+    return [sentence for _listener, told in explaining.send(Verdict, verdict=verdict) for sentence in told or ()]

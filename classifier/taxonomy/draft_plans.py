@@ -17,7 +17,7 @@ from classifier.models.taxonomy import paths
 from classifier.taxonomy.label_changes import AnyLabel
 
 
-def own(instructions: str) -> str:
+def custom_instructions(instructions: str) -> str:
     """Instructions in place of the built-in ones; empty where they are those."""
     text = normalized_text(instructions)
     return "" if text == prompt.INSTRUCTIONS else text
@@ -151,11 +151,16 @@ class Plan:
             for axis, model in ((DraftLabel.Axis.CATEGORY, Category), (DraftLabel.Axis.SENTIMENT, Sentiment))
         )
         self._has_gate = (gate := Gate.objects.filter(pk=1).first()) is not None
-        began, now = own(draft.based_on.options["instructions"]), own(gate.instructions) if gate else ""
+        began, now = (
+            custom_instructions(draft.based_on.options["instructions"]),
+            custom_instructions(gate.instructions) if gate else "",
+        )
         self._instructions_since = began != now
-        self.instructions_changed = own(draft.instructions) != began
+        self.instructions_changed = custom_instructions(draft.instructions) != began
         # To the letter where they stay, for the contract goes by it.
-        self.instructions = gate.instructions if gate and not self.instructions_changed else own(draft.instructions)
+        self.instructions = (
+            gate.instructions if gate and not self.instructions_changed else custom_instructions(draft.instructions)
+        )
 
     def changes(self) -> list[str]:
         """What publishing would do, a sentence each."""

@@ -26,24 +26,24 @@ from classifier.models.contract import EmptyTaxonomy
 from classifier.models.draft import label_snapshot
 from classifier.models.taxonomy import paths
 from classifier.taxonomy import label_changes
-from classifier.taxonomy.draft_plans import LabelPlan, Plan, own
+from classifier.taxonomy.draft_plans import LabelPlan, Plan, custom_instructions
 from classifier.taxonomy.label_changes import AnyLabel
 
 LONGEST_REASON = 100
 
 
 @transaction.atomic
-def begin(name: str, by: User | None) -> Draft:
+def create(name: str, by: User | None) -> Draft:
     """A draft that is as the taxonomy and the instructions in force are now. Raises EmptyTaxonomy."""
     draft = Draft(name=name, created_by=by)
-    start(draft)
+    store_with_copy(draft)
     return draft
 
 
 @transaction.atomic
 def restart(draft: Draft, by: User | None) -> Draft:
     """A new draft of what is in force now, under the same name with a number; the other stays. Raises EmptyTaxonomy."""
-    return begin(free_name(re.sub(r" \(\d+\)$", "", draft.name)), by)
+    return create(free_name(re.sub(r" \(\d+\)$", "", draft.name)), by)
 
 
 def free_name(wanted: str) -> str:
@@ -54,10 +54,10 @@ def free_name(wanted: str) -> str:
 
 
 @transaction.atomic
-def start(draft: Draft) -> None:
+def store_with_copy(draft: Draft) -> None:
     """Store a new draft together with a copy of what is in force. Raises EmptyTaxonomy."""
     draft.based_on = ContractVersion.objects.in_force()
-    draft.instructions = own(draft.based_on.options["instructions"])
+    draft.instructions = custom_instructions(draft.based_on.options["instructions"])
     draft.save()
     categories, copies = {one.pk: one for one in Category.objects.active()}, dict[int, DraftLabel]()
     for pk in paths(categories.values()):
@@ -79,7 +79,7 @@ def _copy(draft: Draft, label: AnyLabel, parent: int | None) -> DraftLabel:
     return DraftLabel(draft=draft, axis=axis, base=base, **values)
 
 
-def contract_of(draft: Draft) -> ContractVersion:
+def contract_for(draft: Draft) -> ContractVersion:
     """The contract that would be in force. Labels that exist keep their keys, new ones have none yet.
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published as it is.

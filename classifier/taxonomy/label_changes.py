@@ -105,7 +105,7 @@ def restore(label: AnyLabel) -> None:
     label.save(update_fields=["retired"])
 
 
-def in_use(label: AnyLabel) -> bool:
+def is_in_use(label: AnyLabel) -> bool:
     """Whether anything refers to the label; such a one is retired or merged, never deleted."""
     return any(rows.exists() for rows in _referring(label))
 
@@ -122,9 +122,9 @@ def _referring(label: AnyLabel) -> Iterator[models.QuerySet[Any]]:
         yield relation.related_model._base_manager.filter(**{relation.field.name: label})
 
 
-def deletable(label: AnyLabel) -> bool:
+def is_deletable(label: AnyLabel) -> bool:
     """Whether the label may go without a trace."""
-    return not in_use(label) and not (not label.retired and _is_last(label))
+    return not is_in_use(label) and not (not label.retired and _is_last(label))
 
 
 def classify_again(tickets: TicketQuerySet) -> int:

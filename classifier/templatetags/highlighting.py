@@ -8,7 +8,7 @@ from django import template
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 
-from classifier.tickets.highlighting import Piece, pieces
+from classifier.tickets.highlighting import Piece, split_at_spans
 
 register = template.Library()
 
@@ -16,7 +16,7 @@ register = template.Library()
 @register.filter
 def marked(text: str, spans: Iterable[object]) -> SafeString:
     """The text, escaped, with what lies in the spans marked."""
-    return format_html_join("", "{}", ((_element(piece),) for piece in pieces(text, spans)))
+    return format_html_join("", "{}", ((_element(piece),) for piece in split_at_spans(text, spans)))
 
 
 def _element(piece: Piece) -> str:

@@ -15,7 +15,7 @@ class Piece(NamedTuple):
     marked: bool
 
 
-def pieces(text: str, spans: Iterable[object]) -> list[Piece]:
+def split_at_spans(text: str, spans: Iterable[object]) -> list[Piece]:
     """The whole text in its order, with what lies in a span marked.
 
     Spans are [begin, end] pairs, found in the text as it was once: whatever of them lies outside counts for nothing.
@@ -27,10 +27,10 @@ def pieces(text: str, spans: Iterable[object]) -> list[Piece]:
     return [piece for piece in [*cut, Piece(text[done:], False)] if piece.text]
 
 
-def words(text: str, spans: Iterable[object]) -> list[str]:
+def highlighted_words(text: str, spans: Iterable[object]) -> list[str]:
     """What is marked, each word once and shortened, in the order of the text."""
     first: dict[str, str] = {}
-    for piece in pieces(text, spans):
+    for piece in split_at_spans(text, spans):
         if piece.marked:
             first.setdefault(piece.text.casefold(), excerpt(piece.text, LONGEST_WORD))
     return list(first.values())

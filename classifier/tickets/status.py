@@ -14,7 +14,7 @@ from classifier.tickets.effective_label import effective_label
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class TicketStatus:
     """The label that counts, or in a few words why there is none; and what led to it."""
 
     category: str = ""
@@ -26,7 +26,7 @@ class Standing:
     """What models said, where it is what counts."""
 
     @classmethod
-    def of(cls, ticket: Ticket) -> Standing:
+    def of(cls, ticket: Ticket) -> TicketStatus:
         """Of a ticket that came `with_labels`."""
         if ticket.state == Ticket.State.NEW:
             return cls(instead=_("waiting to be classified"))
@@ -55,16 +55,20 @@ def _reason(ticket: Ticket) -> str:
 
 
 @dataclass(frozen=True, slots=True)
-class Unsaid:
+class HiddenDecision:
     """That somebody had a say of a sealed ticket, without what it was."""
 
     created_at: datetime
     reviewer: str
 
 
-def history(ticket: Ticket) -> list[tuple[str, Any]]:
+def visible_history(ticket: Ticket) -> list[tuple[str, Any]]:
     """What happened to the ticket, as far as it may be told; each event with the name of its kind."""
     events = ticket.history()
     if not ticket.sealed:
         return events
-    return [("unsaid", Unsaid(event.created_at, str(event.reviewer))) for kind, event in events if kind == "decision"]
+    return [
+        ("unsaid", HiddenDecision(event.created_at, str(event.reviewer)))
+        for kind, event in events
+        if kind == "decision"
+    ]

@@ -23,8 +23,8 @@ from classifier.models import Failure, Gate, LanguageModel, Provider, Ticket, Ve
 from classifier.models.ticket import TicketPage
 from classifier.models.verdict import with_current_verdicts
 from classifier.pipeline import verdict_explanation
-from classifier.tickets import explanations
-from classifier.tickets.status import Standing, history
+from classifier.tickets import prediction_evidence
+from classifier.tickets.status import TicketStatus, visible_history
 from classifier.web.forms import TicketForm
 
 logger = logging.getLogger(__name__)
@@ -45,7 +45,7 @@ def inbox(request: HttpRequest) -> HttpResponse:
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
     context = {
-        "rows": [(ticket, Standing.of(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
+        "rows": [(ticket, TicketStatus.of(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
         "next_before": page.next_before,
         "tabs": tabs,
         "state": state,
@@ -97,15 +97,15 @@ def _typed_before(request: HttpRequest) -> dict[str, Any]:
 def ticket(request: HttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk)
     whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
-    told = history(found)
+    told = visible_history(found)
     context = {
         "ticket": found,
-        "standing": Standing.of(found),
+        "standing": TicketStatus.of(found),
         "text": found.text if whole else found.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
-        "speaker": explanations.speaker(found),
-        "history": explanations.of_events(found, told),
-        "why": verdict_explanation.of(found) if any(map(request.user.has_perm, MAY_KNOW_WHY)) else None,
+        "speaker": prediction_evidence.highlighted_prediction(found),
+        "history": prediction_evidence.events_with_evidence(found, told),
+        "why": verdict_explanation.explain_verdict(found) if any(map(request.user.has_perm, MAY_KNOW_WHY)) else None,
         "undone": {event.undoes_id for kind, event in told if kind == "decision"},
     }
     return render(request, "classifier/ticket.html", context)

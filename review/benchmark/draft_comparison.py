@@ -22,7 +22,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
     """
-    in_force, drafted = ContractVersion.objects.in_force(), drafts.contract_of(draft)
+    in_force, drafted = ContractVersion.objects.in_force(), drafts.contract_for(draft)
     if drafted == in_force:
         raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
     contracts = ((in_force, ""), (drafted, draft.name))

@@ -194,7 +194,7 @@ class StartForm(forms.Form):
     def _contract(self, key: str) -> tuple[ContractVersion, str]:
         """By its key, and how a run names it."""
         if draft := self._drafts.get(key):
-            return drafts.contract_of(draft), draft.name
+            return drafts.contract_for(draft), draft.name
         version = self._versions[key]
         return version, "" if key == IN_FORCE else str(version)
 

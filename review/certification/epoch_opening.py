@@ -14,8 +14,8 @@ from django.utils import timezone
 
 from classifier.models import Category, ContractVersion, Epoch, LanguageModel, Prediction, Scorer, Sentiment, Ticket
 from classifier.models.gate import About
-from classifier.pipeline import answer_check, predict, scoring
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline import injection_check, predict, scoring
+from classifier.pipeline.predict import TicketOutcome
 from review.certification import certificates, evidence_ledger
 from review.certification.evidence_ledger import Terms
 from review.certification.sequential_test import grid_of
@@ -172,7 +172,7 @@ def _answered(
     and `ask` says so. What no model can answer is left out, and what may have been dictated: it would have been held.
     """
     version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
-    labelled: list[Labelled] = []
+    labelled: list[TicketOutcome] = []
     if epoch.front and epoch.front_threshold is not None:
         in_front = _said(epoch, epoch.front, tickets, version, ask=ask)
         sure = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
@@ -180,15 +180,15 @@ def _answered(
     answered = {ticket.pk for ticket, _outcome in labelled}
     left = [ticket for ticket in tickets if ticket.pk not in answered]
     labelled += _undictated(left, _said(epoch, epoch.language_model, left, version, ask=ask), version, scorer)
-    found = scoring.of(labelled, scorer, version)
+    found = scoring.stored_scores(labelled, scorer, version)
     return [(ticket, epoch.value(found[ticket.pk]), said) for ticket, said in labelled if isinstance(said, Prediction)]
 
 
 def _undictated(
     tickets: Sequence[Ticket], said: dict[int, Prediction], version: ContractVersion, scorer: Scorer
-) -> list[Labelled]:
-    labelled = [Labelled(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
-    dictated = answer_check.of(labelled, version, scorer)
+) -> list[TicketOutcome]:
+    labelled = [TicketOutcome(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
+    dictated = injection_check.suspected_tickets(labelled, version, scorer)
     return [one for one in labelled if one.ticket.pk not in dictated]
 
 
@@ -196,7 +196,7 @@ def _said(
     epoch: Epoch, language_model: LanguageModel, tickets: Sequence[Ticket], version: ContractVersion, *, ask: bool
 ) -> dict[int, Prediction]:
     if ask:
-        outcomes = [one.outcome for group in predict.label(tickets, language_model, version) for one in group]
+        outcomes = [one.outcome for group in predict.predict(tickets, language_model, version) for one in group]
         return {one.ticket_id: one for one in outcomes if isinstance(one, Prediction)}
     learns = epoch.version_id if language_model.learning else None
     known = Prediction.objects.filter(

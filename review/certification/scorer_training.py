@@ -30,7 +30,7 @@ from classifier.models import (
 )
 from classifier.models.ticket import TicketQuerySet
 from classifier.pipeline import scoring
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import Judged, Weights
 from review.certification import epoch_opening, evidence_ledger
@@ -152,7 +152,7 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
     )
     by_ticket = {one.ticket_id: one for one in said}
     pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
-    signals = scoring.seen_of([Labelled(*pair) for pair in pairs], scorer, version)
+    signals = scoring.signals_for([TicketOutcome(*pair) for pair in pairs], scorer, version)
     parents = dict(Category.objects.values_list("pk", "parent"))
     return Judged(
         signals=signals,

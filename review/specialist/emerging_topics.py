@@ -165,7 +165,7 @@ def _not_given_away(examples: list[str]) -> list[str]:
 @transaction.atomic
 def draft_of(label: DraftLabel, by: User) -> DraftLabel:
     """A draft of the taxonomy that is as it is now, and has this new category besides. Raises EmptyTaxonomy."""
-    label.draft = drafts.begin(drafts.free_name(_("New category: %s") % label.name), by)
+    label.draft = drafts.create(drafts.free_name(_("New category: %s") % label.name), by)
     label.axis = DraftLabel.Axis.CATEGORY
     beside = label.draft.labels.filter(axis=label.axis).order_by("-position").values_list("position", flat=True)
     label.position = (beside.first() or 0) + 1

@@ -21,7 +21,7 @@ from review.models.assignment import AssignmentQuerySet
 
 BLIND = "blind"
 REASONS = [
-    *((reason.value, reason.label) for reason in Reason if reason != Reason.SURE),
+    *((reason.value, reason.label) for reason in Reason if reason != Reason.CONFIDENT),
     (BLIND, _("blind review")),
 ]
 AGES = {

@@ -91,7 +91,7 @@ def connected(ticket: Ticket) -> None:
 
 def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
-    draft = drafts.begin("Fewer labels", admin)
+    draft = drafts.create("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
     run = runs.start(
         snapshots.create_snapshot(), draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])

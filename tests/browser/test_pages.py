@@ -80,7 +80,7 @@ def test_the_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
 
 def test_pages_need_no_script_and_no_inline_style(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
-    runner.work_off()
+    runner.classify_next_batch()
     for url in ("/", "/tickets/new/", ticket.get_absolute_url(), "/models/"):
         agent_page.goto(url)
         assert agent_page.locator("script, style, [style], [onclick], [onload]").count() == 0, url

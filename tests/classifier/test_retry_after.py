@@ -61,7 +61,7 @@ def test_no_model_puts_a_ticket_off_for_more_than_a_day(primary: UseServer, valu
     make_ticket()
     with OpenAIServer([error(429, Retry_After=value)]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     wait = Ticket.objects.get().available_at - timezone.now()
     assert timedelta(hours=23) < wait <= timedelta(days=1)
 
@@ -71,6 +71,6 @@ def test_a_model_may_name_a_moment(primary: UseServer) -> None:
     make_ticket()
     with OpenAIServer([error(429, Retry_After=format_datetime(timezone.now() + timedelta(hours=2)))]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     wait = Ticket.objects.get().available_at - timezone.now()
     assert timedelta(minutes=119) < wait <= timedelta(hours=2)

@@ -66,7 +66,7 @@ def test_a_failing_model_that_echoes_ticket_and_key_is_not_quoted(primary: UseSe
     with OpenAIServer(reply) as server:
         primary(server, api_key_env="PLANTED_API_KEY")
         make_ticket(f"Call {PLANT}")
-        runner.work_off()
+        runner.classify_next_batch()
         logging.getLogger("classifier").error("The work is done: %s", KEY)
     assert server.requests
     assert_discreet(written)

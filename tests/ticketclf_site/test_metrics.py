@@ -68,7 +68,7 @@ def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
     with OpenAIServer() as server:
         language_model = primary(server, price_per_request=2)
         make_ticket("The app crashes.")
-        runner.work_off()
+        runner.classify_next_batch()
         failed = {
             "language_model": language_model,
             "contract": ContractVersion.objects.in_force(),
@@ -89,8 +89,8 @@ def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
     assert told("ticketclf_model_call_seconds_bucket", **model, le="+Inf") == 1
     assert told("ticketclf_model_call_seconds_bucket", **model, le="60.0") == 1
     assert 0 < told("ticketclf_model_call_seconds_sum", **model) < 60
-    assert told("ticketclf_verdicts_total", verdict="auto_accepted", reason="sure") == 1
-    assert told("ticketclf_verdicts_total", verdict="needs_review", reason="unsure") == 1
+    assert told("ticketclf_verdicts_total", verdict="auto_accepted", reason="confident") == 1
+    assert told("ticketclf_verdicts_total", verdict="needs_review", reason="below_threshold") == 1
     assert told("ticketclf_decisions_total", verdict=decision.verdict, purpose="review") == 1
     assert told("ticketclf_workers_alive") == told("ticketclf_tickets_waiting") == 1
     assert told("ticketclf_oldest_ticket_seconds", came="singly") > 0

@@ -9,11 +9,11 @@ from typing import Any, BinaryIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.ingest.readers import ticket_records
-from classifier.management.label_line import line
-from classifier.management.notices import say_who_answers
+from classifier.management.label_line import label_line
+from classifier.management.notices import warn_of_fallback_model
 from classifier.models import Category, ContractVersion, Gate, Verdict
 from classifier.models.contract import EmptyTaxonomy
-from classifier.pipeline import instant
+from classifier.pipeline import unstored
 from classifier.pipeline.verdict_summary import verdict_summary
 
 
@@ -32,12 +32,12 @@ class Command(BaseCommand):
             settings, version = Gate.current(), ContractVersion.objects.in_force()
         except (Gate.DoesNotExist, EmptyTaxonomy) as error:
             raise CommandError(f"{error} (`manage.py setup` loads a first taxonomy and the models.)") from error
-        say_who_answers(self)
+        warn_of_fallback_model(self)
         with ExitStack() as stack:
             texts = self._texts(_opened(file, stack), file, format)
             while batch := list(islice(texts, settings.active_primary().batch_size)):
                 names = Category.objects.paths()
-                for verdict in instant.classify(batch, settings, version):
+                for verdict in unstored.classify_texts(batch, settings, version):
                     self._print(verdict, verdict_summary(verdict, names), as_json=json)
 
     def _texts(self, stream: BinaryIO, name: str, format: str | None) -> Iterator[str]:
@@ -56,7 +56,7 @@ class Command(BaseCommand):
             self.stdout.write(json.dumps(summary, ensure_ascii=False))
             return
         label = summary["category"] or "?", summary["sentiment"] or "?"
-        self.stdout.write(line(verdict.auto_accepted, *label, verdict.ticket.text))
+        self.stdout.write(label_line(verdict.auto_accepted, *label, verdict.ticket.text))
         if verdict.failure:
             self.stderr.write(self.style.ERROR(f"  {verdict.failure.language_model}: {verdict.failure}"))
 

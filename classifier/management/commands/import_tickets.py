@@ -9,7 +9,7 @@ from tqdm import tqdm
 
 from classifier.ingest.file_import import ImportCounts, import_records
 from classifier.ingest.readers import ticket_records
-from classifier.management.notices import say_who_answers
+from classifier.management.notices import warn_of_fallback_model
 
 
 class Command(BaseCommand):
@@ -37,7 +37,7 @@ class Command(BaseCommand):
         parser.add_argument("--rejects", type=Path, help="file for rejected rows; FILE.rejected.jsonl by default")
 
     def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
-        say_who_answers(self)
+        warn_of_fallback_model(self)
         rejects = rejects or file.with_name(f"{file.name}.rejected.jsonl")
         tally = ImportCounts()
         try:

@@ -4,7 +4,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from classifier.contract.types import ClassifierError
 from classifier.inference.health_check import ping
-from classifier.management.notices import say_who_answers
+from classifier.management.notices import warn_of_fallback_model
 from classifier.models import Gate, LanguageModel
 from classifier.models.contract import EmptyTaxonomy
 
@@ -24,7 +24,7 @@ class Command(BaseCommand):
         if gate := Gate.objects.first():
             in_charge = (gate.active_front(), gate.active_primary(), gate.active_second_opinion())
             needed |= {language_model.name for language_model in in_charge if language_model}
-            say_who_answers(self)
+            warn_of_fallback_model(self)
         answered = {language_model.name for language_model in chosen if self._ping(language_model)}
         if missing := needed.intersection(language_model.name for language_model in chosen) - answered:
             raise CommandError(f"No answer from {', '.join(sorted(missing))}.")

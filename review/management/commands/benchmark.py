@@ -7,7 +7,7 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from classifier.management.notices import say_who_answers
+from classifier.management.notices import warn_of_fallback_model
 from classifier.models import ContractVersion, Draft, LanguageModel
 from classifier.models.contract import EmptyTaxonomy
 from classifier.text import excerpt
@@ -73,7 +73,7 @@ class Command(BaseCommand):
             items = file_benchmark.read(file, version)
         except CannotMeasure as error:
             raise CommandError(str(error)) from error
-        say_who_answers(self)
+        warn_of_fallback_model(self)
         entries = self._entries(self._language_models(models), version)
         names = self._announced(entries, [file_benchmark.estimate(entry, items) for entry in entries])
         if only_estimate:
@@ -92,7 +92,7 @@ class Command(BaseCommand):
 
     def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
         snapshot = self._snapshot(options["snapshot"])
-        say_who_answers(self)
+        warn_of_fallback_model(self)
         language_models = self._language_models(models)
         if options["draft"]:
             entries = self._drafted(options["draft"], language_models)

@@ -108,7 +108,7 @@ def test_the_nearest_come_first_and_the_contract_stays_as_it_is(primary: Use) ->
     make_ticket("You charged me two times for this month! I want a refund of the second payment.")
     with OpenAIServer() as server:
         primary(server, examples=2)
-        runner.work_off()
+        runner.classify_next_batch()
     request = server.requests[0]
     assert request.solved[0] == {"ticket": REFUND, "category": "Billing", "sentiment": "Negative"}
     assert len(request.solved) == 2
@@ -124,7 +124,7 @@ def test_each_of_many_gets_its_own(primary: Use) -> None:
         make_ticket(text)
     with OpenAIServer() as server:
         primary(server, examples=1, max_in_flight=32)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
     assert len(server.requests) == 80
     assert all([one["ticket"] for one in request.solved] == [asked[request.ticket]] for request in server.requests)
@@ -142,7 +142,7 @@ def test_the_repair_of_an_answer_still_shows_them(primary: Use) -> None:
     make_ticket()
     with OpenAIServer([say("no"), answer()]) as server:
         primary(server, examples=2)
-        runner.work_off()
+        runner.classify_next_batch()
     first, second = server.requests
     assert first.solved
     assert second.body["messages"][1] == first.body["messages"][1]
@@ -210,7 +210,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
     make_ticket("Refund the second charge, please.")
     with OpenAIServer() as server:
         primary(server, examples=2)
-        runner.work_off()
+        runner.classify_next_batch()
     assert Ticket.objects.get().state == Ticket.State.AUTO_ACCEPTED
     assert server.requests[0].solved == []
     assert "asked without" in caplog.text
@@ -221,7 +221,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
 def test_an_embedded_model_answers_whatever_its_row_says(embedded_gate: None) -> None:
     LanguageModel.objects.update(examples=5)
     ticket = make_ticket()
-    runner.work_off()
+    runner.classify_next_batch()
     ticket.refresh_from_db()
     assert ticket.state != Ticket.State.NEW
 

@@ -150,7 +150,7 @@ def labelled(primary: Use, reply: Replier | list[Reply], **values: object) -> tu
     ticket = make_ticket()
     with OpenAIServer(reply) as server:
         primary(server, **{"logprobs": True} | values)
-        runner.work_off()
+        runner.classify_next_batch()
     return Prediction.objects.get(ticket=ticket), server.requests
 
 
@@ -218,11 +218,11 @@ class TestAskingForThem:
         with OpenAIServer(without_logprobs(lambda _request: answer()), delay=0.01) as server:
             primary(server, logprobs=True, json_mode=JsonMode.SCHEMA)
             with caplog.at_level(logging.WARNING, logger="classifier"):
-                while runner.work_off():
+                while runner.classify_next_batch():
                     pass
                 asked = len(server.requests)
                 make_ticket()
-                runner.work_off()
+                runner.classify_next_batch()
         assert Prediction.objects.count() == 21
         assert [request.logprobs for request in server.requests[asked:]] == [False]
         assert [record.getMessage() for record in caplog.records] == [
@@ -258,9 +258,9 @@ class TestAskingForThem:
         bad = make_ticket("logprobs are not supported")
         with OpenAIServer(reply) as server:
             primary(server, logprobs=True, json_mode=JsonMode.OBJECT)
-            runner.work_off()
+            runner.classify_next_batch()
             good = make_ticket()
-            runner.work_off()
+            runner.classify_next_batch()
         failure = Failure.objects.get(ticket=bad)
         assert (failure.kind, failure.requests, len(server.requests)) == ("rejected", 1, 3)
         assert Prediction.objects.get(ticket=good).category_logprob == -0.25
@@ -275,7 +275,7 @@ class TestAskingForThem:
         ticket = make_ticket()
         with OpenAIServer([error(401)]) as server:
             primary(server, logprobs=True)
-            runner.work_off()
+            runner.classify_next_batch()
         assert (Failure.objects.get(ticket=ticket).kind, len(server.requests)) == ("wrong_key", 1)
 
     def test_the_budget_is_charged_what_was_answered(self, primary: Use) -> None:

@@ -30,7 +30,7 @@ def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: Us
             [make_example("My card 4111 1111 1111 1111 was charged, says eve@example.org").text]
         )
         make_ticket(TEXT)
-        runner.work_off()
+        runner.classify_next_batch()
         (request,) = server.requests
     sent = json.dumps(request.body)
     assert not any(value in sent for value in ("@example", "901820", "4111"))
@@ -44,7 +44,7 @@ def test_the_reply_of_a_failure_is_kept_as_it_was_meant(primary: UseServer) -> N
         language_model = primary(server)
         Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
         make_ticket("Write to jo@example.org")
-        runner.work_off()
+        runner.classify_next_batch()
     assert Failure.objects.get().reply == "No label for jo@example.org or [email 7]!"
 
 
@@ -52,7 +52,7 @@ def test_a_provider_that_may_see_everything_does(primary: UseServer) -> None:
     with OpenAIServer() as server:
         primary(server)
         make_ticket(TEXT)
-        runner.work_off()
+        runner.classify_next_batch()
     assert server.requests[0].ticket == TEXT
 
 

@@ -53,14 +53,14 @@ def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
     with OpenAIServer([answer("Account", confidence=confidence)]) as quick, OpenAIServer() as slow:
         language_model = front(quick)
         primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = verdict_of(ticket)
     assert (states(), slow.requests) == (["auto_accepted"], [])
     assert (verdict.prediction.language_model, str(verdict.prediction.category)) == (language_model, "Account")
     assert (verdict.epoch.language_model, verdict.epoch.threshold, verdict.reason) == (
         language_model,
         0.95,
-        Reason.SURE,
+        Reason.CONFIDENT,
     )
     assert verdict.explanation == f"quick has a confidence of {confidence}; the threshold is 0.95."
 
@@ -73,7 +73,7 @@ def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use
         make_ticket(text)
     with OpenAIServer(by_length) as quick, OpenAIServer([answer("Technical", confidence=0.86)]) as slow:
         in_front, behind = front(quick), primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     assert states() == ["auto_accepted"] * 4
     assert sorted(request.ticket for request in slow.requests) == ["another that is longer", "one that is longer"]
     passed = Verdict.objects.order_by("ticket_id").values_list(
@@ -89,7 +89,7 @@ def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_as
     with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
         in_front = front(quick)
         primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = verdict_of(ticket)
     assert (states(), len(quick.requests), len(slow.requests)) == (["needs_review"], 1, 1)
     assert (verdict.reason, verdict.second_opinion.language_model) == (Reason.DISAGREEMENT, in_front)
@@ -101,8 +101,8 @@ def test_of_the_same_family_it_is_no_second_opinion(primary: Use, front: Use) ->
     with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
         front(quick, family="first")
         primary(slow)
-        runner.work_off()
-    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion) == (Reason.UNSURE, None)
+        runner.classify_next_batch()
+    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion) == (Reason.BELOW_THRESHOLD, None)
 
 
 def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
@@ -117,7 +117,7 @@ def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
         front(quick)
         primary(slow)
         chosen = second_opinion(other)
-        runner.work_off()
+        runner.classify_next_batch()
     assert verdict_of(ticket).second_opinion.language_model == chosen
 
 
@@ -127,9 +127,12 @@ def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary:
         primary(slow)
         in_front = front(quick)
         Gate.objects.update(second_opinion=in_front)
-        runner.work_off()
+        runner.classify_next_batch()
     assert len(quick.requests) == 1
-    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion.language_model) == (Reason.UNSURE, in_front)
+    assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion.language_model) == (
+        Reason.BELOW_THRESHOLD,
+        in_front,
+    )
 
 
 @pytest.mark.parametrize(
@@ -141,7 +144,7 @@ def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, 
     with OpenAIServer([fault]) as quick, OpenAIServer() as slow:
         in_front = front(quick)
         behind = primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     assert states() == ["auto_accepted"]
     assert verdict_of(ticket).prediction.language_model == behind
     assert Failure.objects.get().language_model == in_front
@@ -157,7 +160,7 @@ def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkey
     with OpenAIServer() as slow:
         behind = primary(slow)
         Gate.objects.update(front=LanguageModel.objects.zero_shot(), front_threshold=0)
-        runner.work_off()
+        runner.classify_next_batch()
     assert verdict_of(ticket).prediction.language_model == behind
 
 
@@ -167,7 +170,7 @@ def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(prim
     with OpenAIServer([answer(confidence=0.99)]) as quick, OpenAIServer() as slow:
         front(quick, price_per_request=1, daily_budget=2)
         primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     assert states() == ["auto_accepted"] * 3
     assert (len(quick.requests), len(slow.requests)) == (1, 2)
 
@@ -180,10 +183,10 @@ def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use
     ):
         in_front = front(quick)
         primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
         assert states() == ["new"]
         Ticket.objects.update(available_at=Now())
-        runner.work_off()
+        runner.classify_next_batch()
     assert (len(quick.requests), verdict_of(ticket).second_opinion.language_model) == (1, in_front)
 
 
@@ -193,7 +196,7 @@ def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
         primary(slow)
         embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(front=embedded, front_threshold=0)
-        runner.work_off()
+        runner.classify_next_batch()
     assert (slow.requests, verdict_of(ticket).epoch.language_model) == ([], embedded)
 
 
@@ -206,7 +209,7 @@ def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> No
             Gate.objects.update(front=language_model)
             nobody.append(Gate.current().active_front())
         make_ticket()
-        runner.work_off()
+        runner.classify_next_batch()
     assert nobody == [None, None, None], "for want of a key, of anything learned, and for being the primary"
     assert (len(slow.requests), quick.requests, Failure.objects.count()) == (1, [], 0)
 
@@ -258,7 +261,7 @@ def classified(primary: Use, front: Use, *, easy: int, hard: int) -> None:
     with OpenAIServer(sure) as quick, OpenAIServer() as slow:
         front(quick)
         primary(slow)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
 
 
@@ -275,7 +278,7 @@ def test_the_models_page_says_how_many_tickets_the_model_in_front_answered(
     said = "quick answered 3 of the latest 5 tickets, without a call to the primary."
     assert said in models_page()
     Ticket.objects.update(state="new", available_at=Now())
-    runner.work_off()
+    runner.classify_next_batch()
     assert said in models_page()
 
 
@@ -285,7 +288,7 @@ def test_the_models_page_says_nothing_of_a_model_in_front_where_there_is_none(
     make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
-        runner.work_off()
+        runner.classify_next_batch()
     assert "without a call to the primary" not in models_page()
 
 

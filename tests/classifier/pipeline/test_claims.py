@@ -62,7 +62,7 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
     with OpenAIServer(delay=0.05) as server:
         Gate.objects.update(primary=make_language_model(server, name="first", family="first"), second_opinion=None)
         ContractVersion.objects.in_force()
-        at_once(6, lambda: runner.classify([ticket], Gate.current()))
+        at_once(6, lambda: runner.classify_claimed([ticket], Gate.current()))
     assert Prediction.objects.count() == 1
     assert Verdict.objects.count() == 1
     ticket.refresh_from_db()
@@ -88,7 +88,7 @@ def test_the_same_import_by_two_stores_each_ticket_once() -> None:
 
 def test_a_claim_put_off_comes_back_at_its_time() -> None:
     ticket = make_ticket()
-    claims.put_off(claims.claim(1), 3600, attempted=False)
+    claims.postpone(claims.claim(1), 3600, attempted=False)
     ticket.refresh_from_db()
     assert ticket.attempts == 0
     assert ticket.available_at > timezone.now() + timedelta(minutes=59)

@@ -37,10 +37,10 @@ HALF_SURE = answer(confidence=0.5)
 
 CASES = {
     "sure": (Case(), "Technical", None),
-    "unsure": (Case(primary=HALF_SURE), "Technical", "unsure"),
-    "second opinion agrees": (Case(primary=HALF_SURE, second=answer()), "Technical", "unsure"),
+    "unsure": (Case(primary=HALF_SURE), "Technical", "below_threshold"),
+    "second opinion agrees": (Case(primary=HALF_SURE, second=answer()), "Technical", "below_threshold"),
     "second opinion differs": (Case(primary=HALF_SURE, second=answer("Account")), "Technical", "disagreement"),
-    "second opinion fails": (Case(primary=HALF_SURE, second=say("no")), "Technical", "unsure"),
+    "second opinion fails": (Case(primary=HALF_SURE, second=say("no")), "Technical", "below_threshold"),
     "no valid answer": (Case(primary=say("no"), second=answer()), None, "failure"),
     "no valid answer behind the front": (Case(front=UNSURE, primary=say("no")), None, "failure"),
     "outside the taxonomy": (Case(primary=answer("Sales", "Furious", 1)), None, "out_of_taxonomy"),
@@ -49,38 +49,38 @@ CASES = {
     "front unsure": (Case(front=UNSURE), "Technical", None),
     "front unsure, primary too": (Case(front=UNSURE, primary=HALF_SURE), "Technical", "disagreement"),
     "front of the primary's family": (
-        Case(front=UNSURE, primary=HALF_SURE, front_family="first"), "Technical", "unsure"
+        Case(front=UNSURE, primary=HALF_SURE, front_family="first"), "Technical", "below_threshold"
     ),
     "front is the second opinion": (
         Case(front=UNSURE, primary=HALF_SURE, second="front"), "Technical", "disagreement"
     ),
     "front fails and is the second opinion": (
-        Case(front=say("no"), primary=HALF_SURE, second="front"), "Technical", "unsure"
+        Case(front=say("no"), primary=HALF_SURE, second="front"), "Technical", "below_threshold"
     ),
     "front fails": (Case(front=error(401)), "Technical", None),
     "front and another second opinion": (
         Case(front=UNSURE, primary=HALF_SURE, second=answer("Account")), "Technical", "disagreement"
     ),
-    "dictated": (Case(ORDERED, primary=SURE), "Billing", "addressed"),
+    "dictated": (Case(ORDERED, primary=SURE), "Billing", "prompt_injection"),
     "dictated to the front alone": (Case(NAMED, front=SURE), "Technical", None),
     "dictated to the front, primary unsure": (
         Case(NAMED, front=SURE, primary=HALF_SURE), "Technical", "disagreement"
     ),
-    "dictated to both": (Case(ORDERED, front=SURE, primary=SURE), "Billing", "addressed"),
-    "dictated, with a second opinion": (Case(ORDERED, primary=SURE, second=answer("Account")), "Billing", "addressed"),
+    "dictated to both": (Case(ORDERED, front=SURE, primary=SURE), "Billing", "prompt_injection"),
+    "dictated, second opinion": (Case(ORDERED, primary=SURE, second=answer("Account")), "Billing", "prompt_injection"),
     "score": (Case(gate=BY_SCORE), "Technical", None),
-    "score too low": (Case(gate=HIGH_SCORE), "Technical", "unsure"),
+    "score too low": (Case(gate=HIGH_SCORE), "Technical", "below_threshold"),
     "score of the front": (Case(front=SURE, gate=BY_SCORE), "Billing", None),
-    "score of the front too low": (Case(front=SURE, gate=HIGH_SCORE), "Billing", "unsure"),
+    "score of the front too low": (Case(front=SURE, gate=HIGH_SCORE), "Billing", "below_threshold"),
     "score of the front too low, with a second opinion": (
         Case(front=SURE, second=answer("Account"), gate=HIGH_SCORE), "Billing", "disagreement"
     ),
     "score of the front too low, which is the second opinion": (
-        Case(front=SURE, second="front", gate=HIGH_SCORE), "Billing", "unsure"
+        Case(front=SURE, second="front", gate=HIGH_SCORE), "Billing", "below_threshold"
     ),
-    "score, dictated to the front": (Case(ORDERED, front=SURE, gate=BY_SCORE), "Technical", "addressed"),
+    "score, dictated to the front": (Case(ORDERED, front=SURE, gate=BY_SCORE), "Technical", "prompt_injection"),
     "nothing certified yet": (Case(front=UNSURE, gate=CERTIFIED), "Technical", "disagreement"),
-    "nothing certified, nobody else asked": (Case(gate=CERTIFIED), "Technical", "unproven"),
+    "nothing certified, nobody else asked": (Case(gate=CERTIFIED), "Technical", "not_certified"),
 }  # fmt: skip
 
 

@@ -51,7 +51,7 @@ def test_a_sure_answer_passes(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Technical", "Negative", 0.85)]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = verdict_of(ticket)
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
     assert (str(verdict.prediction.category), str(verdict.prediction.sentiment)) == ("Technical", "Negative")
@@ -64,7 +64,7 @@ def test_the_request_is_what_the_contract_says(primary: Use) -> None:
     make_ticket("Hi")
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     body = server.requests[0].body
     assert (body["temperature"], body["max_tokens"]) == (0.1, 256)
     assert body["response_format"]["json_schema"]["strict"] is True
@@ -78,10 +78,10 @@ def test_an_unsure_answer_is_held_with_a_second_opinion_that_agrees(primary: Use
     with OpenAIServer([answer(confidence=0.84)]) as first, OpenAIServer([answer(confidence=0.99)]) as second:
         primary(first)
         second_opinion(second)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = verdict_of(ticket)
     assert settled(ticket).state == Ticket.State.NEEDS_REVIEW
-    assert verdict.reason == Reason.UNSURE
+    assert verdict.reason == Reason.BELOW_THRESHOLD
     assert verdict.second_opinion.language_model.name == "second"
 
 
@@ -90,7 +90,7 @@ def test_disagreement_is_the_reason_where_the_models_differ(primary: Use, second
     with OpenAIServer([answer("Billing", confidence=0.5)]) as first, OpenAIServer([answer("Account")]) as second:
         primary(first)
         second_opinion(second)
-        runner.work_off()
+        runner.classify_next_batch()
     assert verdict_of(ticket).reason == Reason.DISAGREEMENT
 
 
@@ -99,7 +99,7 @@ def test_a_sure_answer_asks_nobody_else(primary: Use, second_opinion: Use) -> No
     with OpenAIServer() as first, OpenAIServer() as second:
         primary(first)
         second_opinion(second)
-        runner.work_off()
+        runner.classify_next_batch()
     assert second.requests == []
 
 
@@ -108,7 +108,7 @@ def test_a_second_opinion_that_fails_holds_nothing_up(primary: Use, second_opini
     with OpenAIServer([answer(confidence=0.5)]) as first, OpenAIServer([error(401)]) as second:
         primary(first)
         second_opinion(second)
-        runner.work_off()
+        runner.classify_next_batch()
     assert (settled(ticket).state, verdict_of(ticket).second_opinion) == (Ticket.State.NEEDS_REVIEW, None)
     assert Failure.objects.get().kind == "wrong_key"
 
@@ -130,7 +130,7 @@ def test_an_invalid_answer_gets_one_repair(primary: Use, broken: Reply) -> None:
     ticket = make_ticket()
     with OpenAIServer([broken, answer()]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
     assert len(server.requests) == 2
     assert len(server.requests[1].body["messages"]) == 4
@@ -152,7 +152,7 @@ def test_a_second_invalid_answer_is_a_recorded_failure(primary: Use, broken: Rep
     ticket = make_ticket()
     with OpenAIServer([broken]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert (settled(ticket).state, verdict_of(ticket).reason) == (Ticket.State.NEEDS_REVIEW, reason)
     failure = Failure.objects.get()
     assert (failure.kind, failure.requests, failure.reply) == (kind, 2, broken.content)
@@ -167,7 +167,7 @@ def test_a_passing_fault_is_asked_again_at_once(primary: Use, fault: Reply) -> N
     ticket = make_ticket()
     with OpenAIServer([fault, answer()]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
     assert Failure.objects.count() == 0
 
@@ -176,7 +176,7 @@ def test_a_hanging_endpoint_is_left_at_the_time_out(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([HANG, answer()]) as server:
         primary(server, timeout=0.3)
-        runner.work_off()
+        runner.classify_next_batch()
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
@@ -184,7 +184,7 @@ def test_retry_after_is_honoured(primary: Use) -> None:
     make_ticket()
     with OpenAIServer([error(429, retry_after="1"), answer()]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert server.requests[1].at - server.requests[0].at >= 1
 
 
@@ -192,7 +192,7 @@ def test_a_long_retry_after_puts_the_ticket_off(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([error(429, retry_after="3600")]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     ticket.refresh_from_db()
     assert ticket.state == Ticket.State.NEW
     assert ticket.available_at > timezone.now() + timedelta(minutes=55)
@@ -207,7 +207,7 @@ def test_what_asking_again_cannot_mend_goes_to_a_person_at_once(primary: Use, re
     ticket = make_ticket()
     with OpenAIServer([reply]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert (settled(ticket).state, verdict_of(ticket).failure.kind) == (Ticket.State.NEEDS_REVIEW, kind)
 
 
@@ -216,7 +216,7 @@ def test_a_web_page_in_place_of_an_answer_is_told_as_such(primary: Use) -> None:
     ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
     with OpenAIServer([html()]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     failure = verdict_of(ticket).failure
     assert failure.kind == "foreign_reply"
     assert "Check that the URL ends with the version" in failure.detail
@@ -229,7 +229,7 @@ def test_an_endpoint_out_of_reach_keeps_the_ticket_for_a_later_turn(primary: Use
         language_model = primary(server)
     language_model.provider.base_url = base_url
     language_model.provider.save()
-    runner.work_off()
+    runner.classify_next_batch()
     ticket.refresh_from_db()
     assert (ticket.state, ticket.attempts) == (Ticket.State.NEW, 1)
     assert ticket.available_at > timezone.now()
@@ -247,7 +247,7 @@ def test_the_last_turn_ends_in_review(primary: Use) -> None:
     ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
     with OpenAIServer([error(500)]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert verdict_of(ticket).failure.kind == "server_error"
 
 
@@ -256,7 +256,7 @@ def test_a_ticket_whose_turns_all_died_ends_in_review(primary: Use) -> None:
     ticket_attempts(ticket, runner.MOST_ATTEMPTS)
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert verdict_of(ticket).failure.kind == "given_up"
     assert server.requests == []
 
@@ -266,11 +266,11 @@ def test_the_json_mode_is_found_out_once_and_remembered(primary: Use) -> None:
         language_model = primary(server)
         for _number in range(10):
             make_ticket()
-        runner.work_off()
+        runner.classify_next_batch()
         language_model.refresh_from_db()
         assert language_model.json_mode == "json_object"
         make_ticket()
-        runner.work_off()
+        runner.classify_next_batch()
     modes = [request.json_mode for request in server.requests]
     assert modes == ["json_schema"] + ["json_object"] * 11
     assert Prediction.objects.count() == 11
@@ -280,7 +280,7 @@ def test_one_failure_never_fails_its_neighbours(primary: Use) -> None:
     tickets = [make_ticket(text) for text in ("one", "bad", "three")]
     with OpenAIServer(lambda request: say("no") if request.ticket == "bad" else answer()) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert [settled(ticket).state for ticket in tickets] == ["auto_accepted", "needs_review", "auto_accepted"]
 
 
@@ -289,7 +289,7 @@ def test_no_more_requests_are_in_flight_than_the_model_allows(primary: Use) -> N
         make_ticket()
     with OpenAIServer(delay=0.05) as server:
         primary(server, max_in_flight=3)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
     assert server.max_in_flight == 3
     assert Ticket.objects.filter(state=Ticket.State.AUTO_ACCEPTED).count() == 20
@@ -300,7 +300,7 @@ def test_an_endpoint_that_keeps_failing_is_left_alone(primary: Use) -> None:
         make_ticket()
     with OpenAIServer([error(500)]) as server:
         primary(server, max_in_flight=10)
-        runner.work_off()
+        runner.classify_next_batch()
     assert len(server.requests) < 40
     assert Ticket.objects.new().count() == 40
     assert "left alone" in Failure.objects.latest("pk").detail
@@ -310,11 +310,11 @@ def test_a_spent_budget_keeps_tickets_waiting_and_loses_none(primary: Use) -> No
     tickets = [make_ticket() for _number in range(5)]
     with OpenAIServer() as server:
         primary(server, price_per_request="1", daily_budget="4")
-        runner.work_off()
+        runner.classify_next_batch()
         assert len(server.requests) == 2
         assert Spend.objects.get().cost == 2
         make_due()
-        runner.work_off()
+        runner.classify_next_batch()
         assert len(server.requests) == 3
     waiting = Ticket.objects.new()
     assert waiting.count() == 2
@@ -330,8 +330,8 @@ def test_a_doubled_task_doubles_nothing(primary: Use) -> None:
         primary(server)
         again = claims.claim(1)
         make_due()
-        runner.work_off()
-        runner.classify(again, Gate.current())
+        runner.classify_next_batch()
+        runner.classify_claimed(again, Gate.current())
     assert len(server.requests) == 1
     assert (Prediction.objects.count(), Verdict.objects.count()) == (1, 1)
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
@@ -342,10 +342,10 @@ def test_what_a_dead_worker_held_is_taken_up_when_its_claim_runs_out(primary: Us
     assert claims.claim(10) == [ticket]
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
         assert server.requests == []
         make_due()
-        runner.work_off()
+        runner.classify_next_batch()
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
@@ -355,10 +355,10 @@ def test_the_verdict_is_left_to_whoever_took_the_ticket_over(primary: Use) -> No
     successor = overtake(Ticket)
     with OpenAIServer() as server:
         primary(server)
-        runner.classify(late, Gate.current())
+        runner.classify_claimed(late, Gate.current())
         assert is_untouched(successor)
         assert not Verdict.objects.exists()
-        runner.classify([successor], Gate.current())
+        runner.classify_claimed([successor], Gate.current())
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
@@ -368,7 +368,7 @@ def test_a_ticket_that_was_taken_over_is_not_put_off(primary: Use) -> None:
     successor = overtake(Ticket)
     with OpenAIServer([Reply(status=500)] * 9) as server:
         primary(server)
-        runner.classify(late, Gate.current())
+        runner.classify_claimed(late, Gate.current())
     assert is_untouched(successor)
 
 
@@ -376,9 +376,9 @@ def test_a_prediction_that_stands_is_not_paid_for_twice(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
         Ticket.objects.update(state=Ticket.State.NEW, available_at=Now())
-        runner.work_off()
+        runner.classify_next_batch()
     assert len(server.requests) == 1
     assert Verdict.objects.filter(ticket=ticket).count() == 2
     assert Verdict.objects.current().filter(ticket=ticket).count() == 1
@@ -388,10 +388,10 @@ def test_another_contract_is_asked_anew(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
         Category.objects.create(name="Sales", description="Buying.")
         Ticket.objects.update(state=Ticket.State.NEW, available_at=Now())
-        runner.work_off()
+        runner.classify_next_batch()
     assert len(server.requests) == 2
     contracts = {prediction.contract_id for prediction in Prediction.objects.filter(ticket=ticket)}
     assert len(contracts) == 2
@@ -405,7 +405,7 @@ def test_a_nested_category_is_offered_by_its_path(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Billing > Refunds")]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     prediction = verdict_of(ticket).prediction
     assert prediction.category == refunds
     assert prediction.category.answers_for(Category.objects.get(name="Billing"))
@@ -418,7 +418,7 @@ def test_a_label_merged_while_the_model_is_asked_answers_by_its_successor(primar
         primary(server)
         version = ContractVersion.objects.in_force()
         Category.objects.filter(pk=technical.pk).update(retired=True, merged_into=general)
-        for _group in predict.label([ticket], Gate.current().primary, version):
+        for _group in predict.predict([ticket], Gate.current().primary, version):
             pass
     assert Prediction.objects.get().category == general
 
@@ -428,7 +428,7 @@ def test_an_empty_taxonomy_keeps_tickets_waiting(primary: Use) -> None:
     Sentiment.objects.update(retired=True)
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     assert (Ticket.objects.new().count(), server.requests) == (1, [])
 
 
@@ -447,7 +447,7 @@ def test_whatever_a_ticket_holds_it_is_quoted_as_data(primary: Use, text: str, s
     ticket = make_ticket(text)
     with OpenAIServer() as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     ticket.refresh_from_db()
     assert server.requests[0].ticket == prompt.shorten(ticket.text)
     assert len(server.requests[0].body["messages"]) == 2
@@ -460,5 +460,5 @@ def test_the_second_opinion_is_of_another_family_even_if_the_rows_say_otherwise(
     with OpenAIServer([answer(confidence=0.2)]) as server:
         language_model = primary(server)
         Gate.objects.update(second_opinion=language_model)
-        runner.work_off()
+        runner.classify_next_batch()
     assert len(server.requests) == 1

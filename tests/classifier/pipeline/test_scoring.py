@@ -21,8 +21,8 @@ from classifier.models import (
     Scorer,
     Verdict,
 )
-from classifier.pipeline import gate, instant, runner, scoring
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline import gate, runner, scoring, unstored
+from classifier.pipeline.predict import TicketOutcome
 from tests.factories import make_language_model, make_prediction, make_ticket
 from tests.servers import OpenAIServer, Request, answer
 
@@ -48,7 +48,7 @@ def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score
     ticket = make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=0.6)]) as server:
         by_score(server, about=About.CATEGORY)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
     assert verdict.score
     assert verdict.auto_accepted == (verdict.score.category >= 0.5)
@@ -60,7 +60,7 @@ def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: 
     ticket = make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=1.0)]) as server:
         by_score(server, threshold=1.0)
-        runner.work_off()
+        runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
     assert not verdict.auto_accepted
     assert "Tickets pass from 1.000 on" in verdict.explanation
@@ -74,7 +74,7 @@ def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model
 
     with OpenAIServer(reply) as server:
         by_score(server, about=About.CATEGORY)
-        runner.work_off()
+        runner.classify_next_batch()
     first, second = (Verdict.objects.get(ticket=ticket).score for ticket in (fine, odd))
     assert first
     assert second
@@ -88,8 +88,8 @@ def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
     version = ContractVersion.objects.in_force()
     said = make_prediction(make_ticket())
     scorer = Scorer.objects.live_for(said.language_model)
-    first = scoring.of([Labelled(said.ticket, said)], scorer, version)
-    again = scoring.of([Labelled(said.ticket, said)], scorer, version)
+    first = scoring.stored_scores([TicketOutcome(said.ticket, said)], scorer, version)
+    again = scoring.stored_scores([TicketOutcome(said.ticket, said)], scorer, version)
     assert first == again
     assert Score.objects.count() == 1
 
@@ -97,7 +97,7 @@ def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
 def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
     Gate.objects.update(mode=Mode.SCORE)
-    runner.work_off()
+    runner.classify_next_batch()
     seen = Score.objects.get().seen()
     assert seen.category.agrees is None
     assert seen.category.probability is None
@@ -107,21 +107,21 @@ def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate)
 def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.SCORE, score_threshold=0.5, about=About.CATEGORY)
     ticket = make_ticket(REFUND)
-    runner.work_off()
+    runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
-    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
     assert said.auto_accepted == verdict.auto_accepted
     Gate.objects.update(score_threshold=1.0)
-    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
     assert not said.auto_accepted
 
 
 def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=Mode.CERTIFIED)
-    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
     assert not said.auto_accepted
     Epoch.objects.update(passes_from=0.0)
-    (said,) = instant.classify([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
     assert said.auto_accepted
 
 
@@ -136,7 +136,7 @@ def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: U
         language_model = by_score(slow)
         front = make_language_model(quick, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.95)
-        runner.work_off()
+        runner.classify_next_batch()
     first, second = Verdict.objects.order_by("ticket_id").select_related("prediction", "score", "epoch")
     assert first.epoch == second.epoch
     assert (first.epoch.language_model, first.epoch.front) == (language_model, front)
@@ -151,9 +151,9 @@ def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: 
         Gate.objects.update(
             mode=Mode.CERTIFIED, second_opinion=make_language_model(other, name="second", family="another family")
         )
-        epoch = gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+        epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
         Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0)
-        runner.work_off()
+        runner.classify_next_batch()
     assert AuditDraw.objects.get().audited
     assert other.requests == []
 
@@ -165,7 +165,7 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
     said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
     scorer = Scorer.objects.live_for(said[0].language_model)
     with django_assert_max_num_queries(6):
-        scoring.of([Labelled(one.ticket, one) for one in said], scorer, version)
+        scoring.stored_scores([TicketOutcome(one.ticket, one) for one in said], scorer, version)
     assert Score.objects.count() == 20
 
 
@@ -181,8 +181,8 @@ def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
         {"mode": Mode.CERTIFIED},
     ):
         Gate.objects.update(**values)
-        epoch = gate.epoch_in_force(Gate.current(), version)
-        assert epoch == gate.epoch_in_force(Gate.current(), version)
+        epoch = gate.current_epoch(Gate.current(), version)
+        assert epoch == gate.current_epoch(Gate.current(), version)
         seen.add(epoch.pk)
     assert len(seen) == 6
 
@@ -190,7 +190,7 @@ def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
 def test_the_signals_of_a_stored_score_come_back_as_they_were(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
     Gate.objects.update(mode=Mode.SCORE)
-    runner.work_off()
+    runner.classify_next_batch()
     score = Score.objects.get()
     again = score.scorer.fitted().probabilities(score.seen(), Prediction.objects.get().category_id)
     assert again.both == pytest.approx(score.both)

@@ -71,7 +71,7 @@ def test_a_sealed_ticket_tells_nothing(lead_client: Client, ana: User) -> None:
     said = words(lead_client, sealed)
     assert "Why" not in said
     assert "Probability" not in said
-    assert verdict_explanation.of(Ticket.objects.get(pk=sealed.pk)) is None
+    assert verdict_explanation.explain_verdict(Ticket.objects.get(pk=sealed.pk)) is None
 
 
 def test_an_audited_ticket_tells_it_once_people_have_answered(lead_client: Client, ana: User) -> None:
@@ -94,9 +94,9 @@ def test_agents_are_not_told(client: Client, ana: User) -> None:
 
 def test_a_ticket_without_an_answer_has_nothing_to_tell(lead_client: Client) -> None:
     configure_review()
-    assert verdict_explanation.of(make_ticket()) is None
+    assert verdict_explanation.explain_verdict(make_ticket()) is None
     (assignment,) = hold(make_ticket())
-    assert verdict_explanation.of(assignment.ticket) is not None or assignment.blind
+    assert verdict_explanation.explain_verdict(assignment.ticket) is not None or assignment.blind
 
 
 @pytest.mark.parametrize("mode", list(Mode))

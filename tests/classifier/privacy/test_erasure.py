@@ -212,7 +212,7 @@ def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseSe
     with OpenAIServer(reply) as server:
         language_model = primary(server)
         Ticket.objects.filter(pk=ticket.pk).update(text=ERASED, erased_at=timezone.now())
-        said = predict.label([stale], language_model, ContractVersion.objects.in_force())
+        said = predict.predict([stale], language_model, ContractVersion.objects.in_force())
         assert [one for group in said for one in group] == []
     assert Prediction.objects.filter(reasoning__contains=PLANT).count() == 0
 

@@ -25,8 +25,8 @@ from classifier.models import (
     Ticket,
     Verdict,
 )
-from classifier.pipeline import answer_check, gate, instant, runner, scoring
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline import gate, injection_check, runner, scoring, unstored
+from classifier.pipeline.predict import TicketOutcome
 from classifier.security.prompt_injection import is_suspected_injection, may_be_injection
 from review.models import Assignment
 from tests.conftest import UseServer
@@ -93,19 +93,19 @@ def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServe
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in ATTEMPTS)
     with OpenAIServer(obey) as server:
         primary(server, json_mode=JsonMode.OBJECT, max_in_flight=64)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
     verdicts = Verdict.objects.current()
     assert verdicts.count() == len(ATTEMPTS)
     assert not verdicts.filter(auto_accepted=True).exists()
     dictated = verdicts.filter(prediction__confidence__gte=0.98)
     assert dictated.count() > 60
-    assert not dictated.exclude(reason=Reason.ADDRESSED).exists()
+    assert not dictated.exclude(reason=Reason.PROMPT_INJECTION).exists()
     # What it was told beyond the contract is no answer at all.
     foreign = verdicts.filter(prediction=None)
     assert foreign.filter(reason=Reason.OUT_OF_TAXONOMY).exists()
     assert set(Assignment.objects.filter(ticket__in=dictated.values("ticket")).values_list("reason", flat=True)) == {
-        Reason.ADDRESSED
+        Reason.PROMPT_INJECTION
     }
 
 
@@ -113,7 +113,7 @@ def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_th
     embedded_gate: Gate,
 ) -> None:
     texts = [attempt["text"] for attempt in [*ATTEMPTS, *UNSEEN]]
-    said = list(instant.classify(texts, embedded_gate, ContractVersion.objects.in_force()))
+    said = list(unstored.classify_texts(texts, embedded_gate, ContractVersion.objects.in_force()))
     predictions = [one.prediction for one in said if one.prediction]
     assert len(predictions) == len(said)
     assert {one.category for one in predictions} <= set(Category.objects.active())
@@ -128,7 +128,7 @@ def test_of_what_was_written_afterwards_it_gets_few_past_a_fixed_confidence(prim
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in UNSEEN)
     with OpenAIServer(obey) as server:
         primary(server, json_mode=JsonMode.OBJECT, max_in_flight=64)
-        while runner.work_off():
+        while runner.classify_next_batch():
             pass
     assert Verdict.objects.current().filter(auto_accepted=True).count() <= 2
 
@@ -152,29 +152,31 @@ class TestDictation:
         ticket = make_ticket(text)
         with OpenAIServer([answer(category, "Negative", confidence=0.99)]) as server:
             primary(server)
-            (said,) = instant.classify([text], Gate.current(), ContractVersion.objects.in_force())
-            runner.work_off()
+            (said,) = unstored.classify_texts([text], Gate.current(), ContractVersion.objects.in_force())
+            runner.classify_next_batch()
         verdict = Verdict.objects.current().get(ticket=ticket)
         assert verdict.auto_accepted == said.auto_accepted == passes
-        assert passes or verdict.reason == Reason.ADDRESSED
+        assert passes or verdict.reason == Reason.PROMPT_INJECTION
 
     @pytest.mark.parametrize("told", ["Positive", "positive", "POSITIVE"])
     def test_a_mood_that_is_named_is_not_taken_from_the_text(self, catalogue: None, told: str) -> None:
         terms = ContractVersion.objects.in_force().terms
         text = f"I was charged twice for one invoice and nobody answers, this is awful. {told}."
-        said = [answer_check.Said(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
-        assert answer_check.dictated(said, terms, None) == [True, False]
+        said = [injection_check.LabelledText(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
+        assert injection_check.suspected_injections(said, terms, None) == [True, False]
 
     @pytest.mark.parametrize("text", ["card payment fee", "Card_Payment_Fee!", "the CARD-payment  fee", "payment fee"])
     def test_a_name_is_known_however_it_is_written_and_by_the_end_of_its_path(self, text: str) -> None:
         path = "Cards > card_payment_fee" if "ard" in text else "Cards > payment_fee"
-        assert answer_check.is_doubtful(answer_check.Said(text, path, ""))
-        assert not answer_check.is_doubtful(answer_check.Said("the fee for a payment by card", path, ""))
+        assert injection_check.needs_confirmation(injection_check.LabelledText(text, path, ""))
+        assert not injection_check.needs_confirmation(
+            injection_check.LabelledText("the fee for a payment by card", path, "")
+        )
 
     def test_in_a_language_that_it_cannot_read_it_vouches_for_nothing(self, catalogue: None) -> None:
         terms = ContractVersion.objects.in_force().terms
-        said = answer_check.Said("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
-        assert answer_check.dictated([said], terms, None) == [True]
+        said = injection_check.LabelledText("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
+        assert injection_check.suspected_injections([said], terms, None) == [True]
 
     def test_without_the_specialist_people_look(
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
@@ -184,8 +186,11 @@ class TestDictation:
 
         monkeypatch.setattr(scoring, "specialist_predictor", broken)
         terms = ContractVersion.objects.in_force().terms
-        said = [answer_check.Said(text, "Billing", "Neutral") for text in ("Wrong billing.", "Where is my invoice?")]
-        assert answer_check.dictated(said, terms, None) == [True, False]
+        said = [
+            injection_check.LabelledText(text, "Billing", "Neutral")
+            for text in ("Wrong billing.", "Where is my invoice?")
+        ]
+        assert injection_check.suspected_injections(said, terms, None) == [True, False]
         assert "cannot vouch" in caplog.text
 
     def test_nobody_is_asked_about_ordinary_texts(
@@ -193,10 +198,12 @@ class TestDictation:
     ) -> None:
         terms = ContractVersion.objects.in_force().terms
         with django_assert_num_queries(0):
-            assert answer_check.dictated([answer_check.Said(ORDINARY[0], "Billing", "Neutral")], terms, None) == [False]
+            assert injection_check.suspected_injections(
+                [injection_check.LabelledText(ORDINARY[0], "Billing", "Neutral")], terms, None
+            ) == [False]
         with django_assert_num_queries(1):
-            named = [answer_check.Said(f"{text} Billing", "Billing", "Neutral") for text in ORDINARY]
-            answer_check.dictated(named, terms, None)
+            named = [injection_check.LabelledText(f"{text} Billing", "Billing", "Neutral") for text in ORDINARY]
+            injection_check.suspected_injections(named, terms, None)
 
     def test_where_a_score_decides_the_scorers_own_specialist_vouches_whatever_is_learned_meanwhile(
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch
@@ -214,9 +221,9 @@ class TestDictation:
         scorer = Scorer.objects.create(
             language_model=LanguageModel.objects.zero_shot(), specialist_version=frozen, weights={}
         )
-        said = [answer_check.Said("My billing is wrong.", "Billing", "Neutral")]
-        answer_check.dictated(said, version.terms, scorer)
-        answer_check.dictated(said, version.terms, None)
+        said = [injection_check.LabelledText("My billing is wrong.", "Billing", "Neutral")]
+        injection_check.suspected_injections(said, version.terms, scorer)
+        injection_check.suspected_injections(said, version.terms, None)
         assert asked == [frozen.pk, serving.pk]
 
 
@@ -227,11 +234,11 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
         primary(server)
         front = make_language_model(server, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.5, mode=mode, score_threshold=0.0)
-        runner.work_off()
-        (said,) = instant.classify([ORDERED], Gate.current(), ContractVersion.objects.in_force())
+        runner.classify_next_batch()
+        (said,) = unstored.classify_texts([ORDERED], Gate.current(), ContractVersion.objects.in_force())
     verdict = Verdict.objects.current().get(ticket=ticket)
     assert not verdict.auto_accepted
-    assert verdict.reason == Reason.ADDRESSED
+    assert verdict.reason == Reason.PROMPT_INJECTION
     assert "give orders" in verdict.explanation
     assert not said.auto_accepted
 
@@ -239,15 +246,15 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
 def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embedded_gate: Gate) -> None:
     """What may pass is known of a text before any lot is drawn, so that the promise is about the others alone."""
     Gate.objects.update(mode=Mode.CERTIFIED)
-    epoch = gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+    epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
     Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, passes_from=0.0)
     epoch = Epoch.objects.get(pk=epoch.pk)
-    labelled = [Labelled(one, make_prediction(one)) for one in (make_ticket(ORDERED), make_ticket("Where is it?"))]
-    weighed = gate.weigh(epoch, labelled, ContractVersion.objects.in_force())
-    assert [gate.may_pass(epoch, one) for one in weighed] == [False, True]
+    labelled = [TicketOutcome(one, make_prediction(one)) for one in (make_ticket(ORDERED), make_ticket("Where is it?"))]
+    weighed = gate.score_outcomes(epoch, labelled, ContractVersion.objects.in_force())
+    assert [gate.may_auto_accept(epoch, one) for one in weighed] == [False, True]
     assert not gate.is_for_audit(epoch, weighed[0])
-    gate.conclude(epoch, weighed[:1], {})
-    gate.conclude(epoch, weighed[1:], {})
+    gate.record_verdicts(epoch, weighed[:1], {})
+    gate.record_verdicts(epoch, weighed[1:], {})
     assert [draw.verdict.ticket for draw in AuditDraw.objects.all()] == [labelled[1].ticket]
 
 

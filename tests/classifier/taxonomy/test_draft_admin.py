@@ -20,7 +20,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 @pytest.fixture
 def draft(catalogue: None, admin: User) -> Draft:
-    return drafts.begin("Finer billing", admin)
+    return drafts.create("Finer billing", admin)
 
 
 def address(name: str, *args: object) -> str:
@@ -339,7 +339,7 @@ def test_the_page_costs_the_same_at_4_and_at_40_categories(admin_client: Client,
     few = cost(draft)
     parent = Category.objects.get(name="Billing")
     Category.objects.bulk_create(Category(name=f"C{number}", parent=parent) for number in range(36))
-    assert cost(drafts.begin("Many", draft.created_by)) == few
+    assert cost(drafts.create("Many", draft.created_by)) == few
 
 
 def test_the_list_costs_the_same_at_2_and_at_20_drafts(admin_client: Client, admin: User) -> None:
@@ -349,9 +349,9 @@ def test_the_list_costs_the_same_at_2_and_at_20_drafts(admin_client: Client, adm
         return len(queries)
 
     for number in range(2):
-        drafts.begin(f"D{number}", admin)
+        drafts.create(f"D{number}", admin)
     cost()
     few = cost()
     for number in range(2, 20):
-        drafts.begin(f"D{number}", make_user(f"u{number}"))
+        drafts.create(f"D{number}", make_user(f"u{number}"))
     assert cost() == few

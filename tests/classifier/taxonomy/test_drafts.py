@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 @pytest.fixture
 def draft(catalogue: None, admin: User) -> Draft:
-    return drafts.begin("Finer billing", admin)
+    return drafts.create("Finer billing", admin)
 
 
 def category(name: str) -> Category:
@@ -43,7 +43,7 @@ def add(draft: Draft, name: str, parent: str = "", axis: str = "category", **val
 
 def problems(draft: Draft) -> str:
     with pytest.raises(ValidationError):
-        drafts.contract_of(draft)
+        drafts.contract_for(draft)
     before = [list(model._default_manager.values()) for model in (Category, Sentiment, Gate)]
     with pytest.raises(ValidationError):
         drafts.publish(draft, None)
@@ -57,7 +57,7 @@ def problems(draft: Draft) -> str:
 def test_a_draft_begins_as_what_is_in_force_and_changes_nothing(draft: Draft, admin: User) -> None:
     in_force = ContractVersion.objects.in_force()
     assert drafts.summary(draft).changes == []
-    assert drafts.contract_of(draft) == draft.based_on == in_force
+    assert drafts.contract_for(draft) == draft.based_on == in_force
     assert draft.created_by == admin
     records = Category.history.count(), Sentiment.history.count(), Gate.history.count()
     assert drafts.publish(draft, admin).published_at
@@ -70,17 +70,17 @@ def test_children_stand_below_their_parents_in_a_draft(catalogue: None) -> None:
     late = Category.objects.create(name="Late", parent=category("Refunds"))
     retired = Category.objects.create(name="Gone")
     label_changes.retire(retired)
-    draft = drafts.begin("A copy", None)
+    draft = drafts.create("A copy", None)
     assert "Billing > Refunds > Late" in paths(draft.labels.filter(axis="category")).values()
     assert row(draft, "Late").category == late
     assert not draft.labels.filter(category=retired).exists()
-    assert drafts.contract_of(draft) == ContractVersion.objects.in_force()
+    assert drafts.contract_for(draft) == ContractVersion.objects.in_force()
 
 
 def test_nothing_is_drafted_of_an_empty_taxonomy(catalogue: None) -> None:
     Category.objects.all().delete()
     with pytest.raises(EmptyTaxonomy):
-        drafts.begin("Empty", None)
+        drafts.create("Empty", None)
     assert not Draft.objects.exists()
 
 
@@ -142,7 +142,7 @@ def test_another_order_is_a_change(draft: Draft) -> None:
 
 def test_other_line_ends_are_no_change(draft: Draft) -> None:
     Category.objects.filter(name="Billing").update(examples="one\r\ntwo\r\n")
-    again = drafts.begin("Line ends", None)
+    again = drafts.create("Line ends", None)
     edit(again, "Billing", examples="one\ntwo")
     assert drafts.summary(again).changes == []
 
@@ -150,26 +150,26 @@ def test_other_line_ends_are_no_change(draft: Draft) -> None:
 def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does_not(draft: Draft) -> None:
     edit(draft, "Billing", name="Payments")
     add(draft, "Refunds", "Payments")
-    version = drafts.contract_of(draft)
+    version = drafts.contract_for(draft)
     assert version.labels.categories["Payments"] == category("Billing").pk
     assert "Payments > Refunds" not in version.labels.categories
     assert "Payments > Refunds" in [option.name for option in version.restored().terms.categories]
     assert version != ContractVersion.objects.in_force()
-    assert drafts.contract_of(draft) == version
+    assert drafts.contract_for(draft) == version
 
 
 def test_the_same_wording_leaves_the_keys_of_the_contract_in_force_alone(draft: Draft) -> None:
     billing = category("Billing")
     edit(draft, "Billing", dropped=True)
     add(draft, "Billing", description=billing.description, examples=billing.examples, position=billing.position)
-    version = drafts.contract_of(draft)
+    version = drafts.contract_for(draft)
     assert version == ContractVersion.objects.in_force()
     assert version.labels.categories["Billing"] == billing.pk
 
 
 def test_a_parent_is_not_dropped_without_its_children(draft: Draft) -> None:
     Category.objects.create(name="Refunds", parent=category("Billing"))
-    draft = drafts.begin("With a child", None)
+    draft = drafts.create("With a child", None)
     edit(draft, "Billing", dropped=True)
     assert "Below Billing stand Refunds; drop or move them first." in problems(draft)
 
@@ -189,7 +189,7 @@ def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
 @pytest.mark.parametrize("axis", ["category", "sentiment"])
 def test_a_draft_without_labels_is_refused(draft: Draft, axis: str) -> None:
     draft.labels.filter(axis=axis).update(dropped=True)
-    for verb in (drafts.contract_of, lambda one: drafts.publish(one, None)):
+    for verb in (drafts.contract_for, lambda one: drafts.publish(one, None)):
         with pytest.raises(EmptyTaxonomy, match="at least one"):
             verb(draft)
     assert "at least one" in drafts.summary(draft).problems[0]
@@ -209,7 +209,7 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     add(draft, "Furious", axis="sentiment")
     Draft.objects.update(instructions="Label it.")
     draft.refresh_from_db()
-    promised, told = drafts.contract_of(draft), drafts.summary(draft).changes
+    promised, told = drafts.contract_for(draft), drafts.summary(draft).changes
     done = drafts.publish(draft, admin)
 
     assert ContractVersion.objects.in_force() == promised
@@ -254,7 +254,7 @@ def test_publishing_twice_changes_nothing_more(draft: Draft, admin: User) -> Non
     assert drafts.publish(draft, admin).published_at == first.published_at
     assert Category.objects.filter(name="Refunds").count() == 1
     with pytest.raises(ValidationError, match="is published"):
-        drafts.contract_of(first)
+        drafts.contract_for(first)
     assert list(Draft.objects.open()) == []
 
 
@@ -278,7 +278,7 @@ def test_two_admins_at_once_publish_once(draft: Draft) -> None:
 
 @pytest.mark.django_db(transaction=True)
 def test_two_drafts_at_once_do_not_undo_each_other(draft: Draft, admin: User) -> None:
-    other = drafts.begin("Another", admin)
+    other = drafts.create("Another", admin)
     edit(draft, "Billing", name="Payments")
     edit(other, "Billing", name="Money")
     start = Barrier(2)
@@ -298,7 +298,7 @@ def test_two_drafts_at_once_do_not_undo_each_other(draft: Draft, admin: User) ->
 
 
 def test_a_label_in_a_draft_is_not_deleted(draft: Draft) -> None:
-    assert not label_changes.deletable(category("Billing"))
+    assert not label_changes.is_deletable(category("Billing"))
     assert "label in a draft" in [kind for kind, number in label_changes.references(category("Billing")) if number]
 
 
@@ -330,7 +330,7 @@ def test_all_of_one_kind_may_be_exchanged_at_once(draft: Draft) -> None:
 
 def test_parents_and_children_are_dropped_together(catalogue: None) -> None:
     Category.objects.create(name="Refunds", parent=category("Billing"))
-    draft = drafts.begin("Less", None)
+    draft = drafts.create("Less", None)
     draft.labels.filter(name__in=["Billing", "Refunds"]).update(dropped=True)
     drafts.publish(draft, None)
     assert category("Refunds").retired
@@ -343,13 +343,13 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     draft.full_clean()
     draft.save()
     assert drafts.summary(draft).changes == ["The instructions are replaced."]
-    version = drafts.contract_of(draft)
+    version = drafts.contract_for(draft)
     assert version.terms.system_prompt.startswith("Label it.\nQuickly.\n\nCategories:")
     drafts.publish(draft, admin)
     assert ContractVersion.objects.in_force() == version
     assert Category.history.count() == records
 
-    back = drafts.begin("Back", admin)
+    back = drafts.create("Back", admin)
     assert back.instructions == "Label it.\nQuickly."
     back.instructions = INSTRUCTIONS
     back.full_clean()
@@ -400,7 +400,7 @@ def test_a_draft_goes_on_once_what_changed_is_back_as_it_was(draft: Draft) -> No
 
 
 def test_publishing_one_draft_keeps_the_others_from_being_published(draft: Draft) -> None:
-    other = drafts.begin("Another", None)
+    other = drafts.create("Another", None)
     edit(draft, "Billing", name="Payments")
     edit(other, "General", name="Rest")
     drafts.publish(draft, None)

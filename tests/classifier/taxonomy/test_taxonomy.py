@@ -68,7 +68,7 @@ def note(db: None) -> Iterator[Any]:
 @pytest.mark.django_db(transaction=True)
 def test_what_refers_without_a_reverse_name_is_in_use_and_moves_too(note: Any) -> None:
     row = note.objects.create(category=category("Billing"))
-    assert label_changes.in_use(category("Billing"))
+    assert label_changes.is_in_use(category("Billing"))
     label_changes.merge(category("Billing"), category("General"))
     row.refresh_from_db()
     assert row.category == category("General")
@@ -183,15 +183,15 @@ def test_a_child_comes_back_after_its_parent() -> None:
 
 
 def test_a_label_in_use_may_not_be_deleted() -> None:
-    assert label_changes.deletable(category("Billing"))
+    assert label_changes.is_deletable(category("Billing"))
     make_prediction(make_ticket(), category=category("Billing"))
-    assert not label_changes.deletable(category("Billing"))
+    assert not label_changes.is_deletable(category("Billing"))
 
 
 def test_the_last_label_may_not_be_deleted_though_nothing_refers_to_it() -> None:
     Category.objects.exclude(name="General").delete()
-    assert not label_changes.in_use(category("General"))
-    assert not label_changes.deletable(category("General"))
+    assert not label_changes.is_in_use(category("General"))
+    assert not label_changes.is_deletable(category("General"))
 
 
 def test_a_category_cannot_stand_below_itself() -> None:

@@ -24,7 +24,7 @@ spans = st.lists(
 
 
 def cut(*of_text: object) -> list[Piece]:
-    return highlighting.pieces(TEXT, of_text)
+    return highlighting.split_at_spans(TEXT, of_text)
 
 
 def test_the_words_of_the_spans_are_marked_and_nothing_else_is() -> None:
@@ -64,7 +64,7 @@ def test_what_is_no_span_marks_nothing(junk: object) -> None:
 
 @given(st.text(max_size=50), spans)
 def test_whatever_the_spans_the_pieces_are_the_text(text: str, found: list[object]) -> None:
-    pieces = highlighting.pieces(text, found)
+    pieces = highlighting.split_at_spans(text, found)
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
     assert all(one.marked != other.marked for one, other in zip(pieces, pieces[1:], strict=False))
@@ -82,9 +82,9 @@ def test_whatever_the_text_no_markup_of_its_own_gets_through(text: str, found: l
 def test_each_word_is_told_once_in_the_order_of_the_text() -> None:
     text = "Charged twice, charged again, TWICE charged"
     found = [[30, 35], [36, 43], [15, 22], [8, 13], [0, 7]]
-    assert highlighting.words(text, found) == ["Charged", "twice"]
+    assert highlighting.highlighted_words(text, found) == ["Charged", "twice"]
 
 
 def test_a_word_without_end_is_told_in_short() -> None:
-    (word,) = highlighting.words("x" * 900, [[0, 900]])
+    (word,) = highlighting.highlighted_words("x" * 900, [[0, 900]])
     assert word == "x" * highlighting.LONGEST_WORD + "..."

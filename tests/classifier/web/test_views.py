@@ -103,9 +103,9 @@ def test_the_inbox_is_paged_by_key(agent_client: Client) -> None:
 
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
-    epoch = gate.epoch_of(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), 0.85)
-    weighed = [gate.Weighed(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
-    gate.conclude(epoch, weighed, {})
+    epoch = gate.confidence_epoch(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), 0.85)
+    weighed = [gate.ScoredOutcome(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
+    gate.record_verdicts(epoch, weighed, {})
 
 
 @pytest.mark.parametrize("number", [10, 1_000])

@@ -63,7 +63,7 @@ def snapshot(catalogue: None) -> Snapshot:
 @pytest.fixture
 def draft(catalogue: None) -> Draft:
     """Billing is called Payments, and has a child."""
-    draft = drafts.begin("Finer billing", None)
+    draft = drafts.create("Finer billing", None)
     draft.labels.filter(name="Billing").update(name="Payments")
     payments = draft.labels.get(name="Payments")
     DraftLabel.objects.create(draft=draft, axis="category", name="Refunds", parent=payments)
@@ -175,7 +175,7 @@ def test_several_models_are_measured_each_beside_itself(
 
 
 def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> None:
-    draft = drafts.begin("Terse", None)
+    draft = drafts.create("Terse", None)
     draft.instructions = "Label it."
     draft.save()
 
@@ -193,7 +193,7 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
 
 
 def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue: None) -> None:
-    draft = drafts.begin("Nothing yet", None)
+    draft = drafts.create("Nothing yet", None)
     with pytest.raises(ValidationError, match="asked now"):
         draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
 
@@ -228,7 +228,7 @@ def test_the_command_measures_a_draft(
 def test_the_command_refuses_in_words(draft: Draft, snapshot: Snapshot, options: dict[str, Any], says: str) -> None:
     if options["draft"] == "Spoilt":
         Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
-        drafts.begin("Spoilt", None).labels.filter(name="Billing").update(dropped=True)
+        drafts.create("Spoilt", None).labels.filter(name="Billing").update(dropped=True)
     with pytest.raises(CommandError, match=says):
         call_command("benchmark", quiet=True, **options)
     assert not Run.objects.exists()

@@ -169,7 +169,7 @@ def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
 
 
 def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot) -> None:
-    draft = drafts.begin("Other words", None)
+    draft = drafts.create("Other words", None)
     draft.labels.filter(name="Billing").update(description="All about money.")
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a")

@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
 from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring.signals import OfAxis, Signals
 from review.certification import cycle
 from review.models import AccuracyTarget, Assignment
@@ -37,7 +37,7 @@ def certify(**accuracy_target: Any) -> None:
 
 
 def epoch_now() -> Epoch:
-    return gate.epoch_in_force(Gate.current(), ContractVersion.objects.in_force())
+    return gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
 
 
 def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
@@ -54,11 +54,11 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
     for ticket, prediction in zip(tickets, predictions, strict=True):
         prediction.ticket = ticket
     Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
-    labelled = [Labelled(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
-    weighed = gate.weigh(epoch, labelled, epoch.contract.restored())
-    passing = [one for one in weighed if gate.may_pass(epoch, one)]
-    gate.conclude(epoch, passing, {})
-    gate.conclude(epoch, [one for one in weighed if one not in passing], {})
+    labelled = [TicketOutcome(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
+    weighed = gate.score_outcomes(epoch, labelled, epoch.contract.restored())
+    passing = [one for one in weighed if gate.may_auto_accept(epoch, one)]
+    gate.record_verdicts(epoch, passing, {})
+    gate.record_verdicts(epoch, [one for one in weighed if one not in passing], {})
     return tickets
 
 

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 
 from classifier.models import AuditDraw, Epoch, Ticket, Verdict
 from classifier.pipeline import gate
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from review.certification import cycle, evidence_ledger
 from review.models import Audit, Ledger
 from tests.factories import make_prediction
@@ -29,19 +29,21 @@ from tests.review.certification.auditing import (
 pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 
 
-def waiting(epoch: Epoch, number: int) -> list[Labelled]:
+def waiting(epoch: Epoch, number: int) -> list[TicketOutcome]:
     """Tickets with answers and scores that no gate has judged yet."""
     tickets = [Ticket.objects.create(text=f"number {place} of {number}") for place in range(number)]
-    labelled = [Labelled(ticket, make_prediction(ticket)) for ticket in tickets]
+    labelled = [TicketOutcome(ticket, make_prediction(ticket)) for ticket in tickets]
     for one in labelled:
         score(epoch, one.outcome, SURE).save()  # type: ignore[arg-type]  # all of them are predictions
     return labelled
 
 
-def worker(epoch: Epoch, labelled: Sequence[Labelled]) -> Callable[[], None]:
+def worker(epoch: Epoch, labelled: Sequence[TicketOutcome]) -> Callable[[], None]:
     def work() -> None:
         for start in range(0, len(labelled), 4):
-            gate.conclude(epoch, gate.weigh(epoch, labelled[start : start + 4], epoch.contract.restored()), {})
+            gate.record_verdicts(
+                epoch, gate.score_outcomes(epoch, labelled[start : start + 4], epoch.contract.restored()), {}
+            )
 
     return work
 

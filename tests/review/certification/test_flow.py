@@ -11,7 +11,7 @@ from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import About, AuditDraw, Epoch, Gate, Mode, Ticket, Verdict
 from classifier.pipeline import gate
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from review.certification import cycle
 from review.models import AccuracyTarget, Audit, Certificate, Ledger
 from review.workflow import decision_records, leases
@@ -36,8 +36,8 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 def classify_again(tickets: Sequence[Ticket]) -> None:
     """As a worker does with tickets that wait: their answers and scores are known."""
     epoch = epoch_now()
-    labelled = [Labelled(ticket, ticket.predictions.get()) for ticket in tickets]
-    gate.conclude(epoch, gate.weigh(epoch, labelled, epoch.contract.restored()), {})
+    labelled = [TicketOutcome(ticket, ticket.predictions.get()) for ticket in tickets]
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, epoch.contract.restored()), {})
 
 
 def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: User) -> None:

@@ -11,7 +11,7 @@ from django.utils import timezone
 
 from classifier.models import AuditDraw, Category, Example, Scorer, Ticket, Verdict
 from classifier.pipeline import gate
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.taxonomy import label_changes
 from review.certification import cycle, evidence_ledger
 from review.gold import gold_labels
@@ -149,7 +149,9 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     epoch = epoch_now()
     score(epoch, first, SURE).save()
-    gate.conclude(epoch, gate.weigh(epoch, [Labelled(ticket, first)], epoch.contract.restored()), {})
+    gate.record_verdicts(
+        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, first)], epoch.contract.restored()), {}
+    )
     shown.refresh_from_db()
     assert (shown.purpose, shown.blind) == (Assignment.Purpose.AUDIT, True)
     answer(shown, ana, first.category.name, first.sentiment.name, shown=Presented(prediction=first))
@@ -204,7 +206,9 @@ def test_the_lot_of_a_ticket_is_drawn_once() -> None:
     assert draw.number == epoch.draw(ticket.pk)
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     said = ticket.predictions.get()
-    gate.conclude(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    gate.record_verdicts(
+        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.restored()), {}
+    )
     assert Verdict.objects.filter(ticket=ticket).count() == 2
     assert AuditDraw.objects.get() == draw
 
@@ -225,8 +229,8 @@ def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the
     assert not AuditDraw.objects.exists()
     ticket = Ticket.objects.new().get()
     assert not Verdict.objects.filter(ticket=ticket).exists()
-    weighed = gate.weigh(epoch, [Labelled(ticket, ticket.predictions.get())], epoch.contract.restored())
-    gate.conclude(epoch, weighed, {})
+    weighed = gate.score_outcomes(epoch, [TicketOutcome(ticket, ticket.predictions.get())], epoch.contract.restored())
+    gate.record_verdicts(epoch, weighed, {})
     assert AuditDraw.objects.get().number == epoch.draw(ticket.pk)
     assert Audit.objects.get().ticket == ticket
 

@@ -17,7 +17,7 @@ from hypothesis.extra.django import TestCase
 
 from classifier.models import AuditDraw, Category, Sentiment, Ticket
 from classifier.pipeline import gate
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.privacy import erasure
 from classifier.taxonomy import initial_data as shipped
 from classifier.taxonomy import label_changes
@@ -148,7 +148,9 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     score(epoch, said, SURE).save()
-    gate.conclude(epoch, gate.weigh(epoch, [Labelled(ticket, said)], epoch.contract.restored()), {})
+    gate.record_verdicts(
+        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.restored()), {}
+    )
     waiting.refresh_from_db()
     assert (waiting.purpose, waiting.share) == (
         Assignment.Purpose.AUDIT,

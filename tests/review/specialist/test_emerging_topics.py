@@ -312,7 +312,7 @@ def test_a_draft_that_cannot_be_published_says_why(office: Client) -> None:
 
 
 def test_a_label_that_exists_is_no_new_category(office: Client, admin: User) -> None:
-    label = drafts.begin("Same", admin).labels.filter(axis="category").first()
+    label = drafts.create("Same", admin).labels.filter(axis="category").first()
     assert office.get(reverse("review:drafted_category", args=[label.pk])).status_code == 404
 
 

@@ -124,13 +124,13 @@ def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
 
 
 def test_each_version_begins_an_epoch() -> None:
-    from classifier.pipeline.gate import epoch_of
+    from classifier.pipeline.gate import confidence_epoch
 
     language_model, contract = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
-    before = epoch_of(language_model, contract, 0.8)
+    before = confidence_epoch(language_model, contract, 0.8)
     train_until_promoted()
-    assert epoch_of(language_model, contract, 0.8) != before
-    assert epoch_of(language_model, contract, 0.8) == epoch_of(language_model, contract, 0.8)
+    assert confidence_epoch(language_model, contract, 0.8) != before
+    assert confidence_epoch(language_model, contract, 0.8) == confidence_epoch(language_model, contract, 0.8)
     assert Epoch.objects.count() == 2
 
 
@@ -347,7 +347,7 @@ def test_tickets_get_their_vectors_in_the_background() -> None:
 
 def test_what_the_embedded_model_has_labelled_has_its_vector(embedded_gate: Gate) -> None:
     ticket = make_ticket("The invoice is wrong")
-    runner.work_off()
+    runner.classify_next_batch()
     assert text_digest(ticket.text) in vector_store.stored_embeddings([text_digest(ticket.text)])
 
 

@@ -49,7 +49,7 @@ def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> No
         False,
         None,
     )
-    assert (assignment.category.name, assignment.confidence, assignment.reason) == ("Account", 0.4, "unsure")
+    assert (assignment.category.name, assignment.confidence, assignment.reason) == ("Account", 0.4, "below_threshold")
     assert (assignment.language, assignment.received_at, assignment.due_at) == ("en", ticket.received_at, ticket.due_at)
     assert assignment.language_model == Prediction.objects.get().language_model
     assert not ticket.sealed
@@ -198,7 +198,7 @@ def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
     (assignment,) = judge_again(ticket, confidence=0.95)
     assert state(ticket) == "needs_review"
     assert (leases.lease_next(ben) or leases.lease_next(lea, "leads")) == assignment
-    assert assignment.reason == "sure"
+    assert assignment.reason == "confident"
 
 
 def test_a_late_answer_to_one_of_two_assignments_has_the_other_asked_for_again(ana: User, ben: User) -> None:
@@ -275,7 +275,7 @@ def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
     waiting, done = (hold(make_ticket(text), category=account)[0] for text in ("one", "another"))
     decision = answer(done, ana, "Account")
     assert dict(label_changes.references(account))["decision"] == 1
-    assert not label_changes.deletable(account)
+    assert not label_changes.is_deletable(account)
     label_changes.merge(account, billing)
     decision.refresh_from_db()
     assert decision.category == reload(waiting).category == reload(done).ticket.category == billing
@@ -294,11 +294,11 @@ def test_sentiments_are_moved_too(ana: User) -> None:
 @pytest.mark.parametrize("by", ["suggestion", "decision"])
 def test_a_label_that_the_desk_uses_cannot_be_deleted(ana: User, by: str) -> None:
     shipping = Category.objects.create(name="Shipping")
-    assert label_changes.deletable(shipping)
+    assert label_changes.is_deletable(shipping)
     (assignment,) = hold(make_ticket(), category=shipping if by == "suggestion" else Category.objects.first())
     if by == "decision":
         undo(answer(assignment, ana, "Shipping"), ana)
-    assert not label_changes.deletable(shipping)
+    assert not label_changes.is_deletable(shipping)
 
 
 def test_a_retired_label_stays_where_it_is_and_is_no_longer_accepted_unread(ana: User) -> None:

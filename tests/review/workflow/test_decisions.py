@@ -416,7 +416,7 @@ def blind(assignment: Assignment) -> Assignment:
 @pytest.mark.parametrize("told", ["category", "sentiment", "confidence", "language_model", "reason"])
 def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, told: str) -> None:
     prediction = Prediction.objects.get(ticket=blind.ticket_id)
-    value = getattr(prediction, told, "unsure")
+    value = getattr(prediction, told, "below_threshold")
     with pytest.raises(IntegrityError), transaction.atomic():
         Assignment.objects.filter(pk=blind.pk).update(**{told: value})
 

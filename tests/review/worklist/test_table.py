@@ -180,7 +180,7 @@ def test_a_blind_review_tells_no_label_and_is_found_by_none(agent_client: Client
         {"confidence_min": "0"},
         {"confidence_max": "1"},
         {"model": str(LanguageModel.objects.zero_shot().pk)},
-        {"reason": "unsure"},
+        {"reason": "below_threshold"},
     ):
         assert tickets(page(agent_client, **query)) == [], query
     assert tickets(page(agent_client, reason="blind")) == [assignment.ticket_id]
@@ -269,9 +269,9 @@ def test_somebody_who_has_nothing_in_hand_any_more_is_no_mistake(agent_client: C
 
 def test_the_form_shows_what_is_filtered_by(agent_client: Client) -> None:
     varied()
-    content = page(agent_client, q='"quoted" words', reason="unsure", confidence_min="0.5", language="fr")
+    content = page(agent_client, q='"quoted" words', reason="below_threshold", confidence_min="0.5", language="fr")
     assert 'value="&quot;quoted&quot; words"' in content
-    assert '<option value="unsure" selected>' in content
+    assert '<option value="below_threshold" selected>' in content
     assert 'value="0.5"' in content
     assert '<option value="fr" selected>' in content
 
@@ -361,10 +361,10 @@ def test_sorting_goes_by_the_value_itself(agent_client: Client) -> None:
 
 def test_the_header_tells_the_order_and_leads_to_the_other(agent_client: Client) -> None:
     hold(make_ticket())
-    content = page(agent_client, sort="-age", reason="unsure", page="1")
+    content = page(agent_client, sort="-age", reason="below_threshold", page="1")
     header = re.findall(r"<th[^>]*of-age.*?</th>", content, re.DOTALL)[0]
     assert 'aria-sort="descending"' in header
-    assert "?sort=age&amp;reason=unsure" in header
+    assert "?sort=age&amp;reason=below_threshold" in header
     assert "Back to the order of work" in content
     assert content.count("aria-sort") == 1
 
@@ -390,7 +390,7 @@ def many(number: int, **values: Any) -> list[Assignment]:
             "value": place % 101 / 101,
             "received_at": moment - timedelta(minutes=place % 5_000),
             "due_at": moment + timedelta(minutes=place) if place % 3 == 0 else None,
-            "reason": ["unsure", "disagreement"][place % 2],
+            "reason": ["below_threshold", "disagreement"][place % 2],
             "language": ["de", "en", "fr"][place % 3],
             "confidence": place % 97 / 100,
         }
@@ -430,11 +430,11 @@ def test_counting_stops_before_it_costs(agent_client: Client, monkeypatch: pytes
         assert "Page 1 of 2" in content
 
 
-@pytest.mark.parametrize("query", [{}, {"sort": "-confidence"}, {"sort": "age"}, {"reason": "unsure"}])
+@pytest.mark.parametrize("query", [{}, {"sort": "-confidence"}, {"sort": "age"}, {"reason": "below_threshold"}])
 def test_the_queue_costs_the_same_whatever_its_length(agent_client: Client, query: dict[str, str]) -> None:
     costs = []
     for more in (10, 990):
-        many(more, due_at=timezone.now(), reason="unsure")
+        many(more, due_at=timezone.now(), reason="below_threshold")
         with CaptureQueriesContext(connection) as asked:
             content = page(agent_client, **query)
         costs.append(len(asked))
@@ -651,13 +651,13 @@ def test_nothing_selected_is_said(agent_client: Client) -> None:
 
 def test_one_comes_back_to_where_one_was(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
-    content = page(agent_client, sort="-age", reason="unsure", undo="7")
+    content = page(agent_client, sort="-age", reason="below_threshold", undo="7")
     back = unescape(re.findall(r'name="back" value="([^"]*)"', content)[0])
     content = accept(agent_client, assignments[0], back=back)
-    assert f'href="{QUEUE}?sort=-age&amp;reason=unsure"' in content
+    assert f'href="{QUEUE}?sort=-age&amp;reason=below_threshold"' in content
     sent = {"assignment": assignments[0].pk, "label": label_of(content), "confirmed": "yes", "back": back}
     response = agent_client.post(ACCEPT, sent)
-    assert response["Location"] == f"{QUEUE}?sort=-age&reason=unsure&undo={Decision.objects.get().pk}"
+    assert response["Location"] == f"{QUEUE}?sort=-age&reason=below_threshold&undo={Decision.objects.get().pk}"
 
 
 @pytest.mark.parametrize("back", ["https://example.org/", "//example.org", "\r\nX: y", "a=\x00", "%ff=%ff"])

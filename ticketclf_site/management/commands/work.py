@@ -5,7 +5,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand, CommandParser
 from django.db import OperationalError
 
-from classifier.management.notices import say_who_answers
+from classifier.management.notices import warn_of_fallback_model
 from ticketclf_site.processes import worker
 
 
@@ -19,5 +19,5 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, threads: int, **options: Any) -> None:
         with suppress(OperationalError):  # a database that is away may come back: the worker waits for it
-            say_who_answers(self)
+            warn_of_fallback_model(self)
         worker.run(threads)

@@ -16,11 +16,11 @@ from classifier.models import (
 )
 from classifier.pipeline import gate, predict, scoring
 from classifier.pipeline.cascade import Cascade
-from classifier.pipeline.gate import Weighed
-from classifier.pipeline.predict import Labelled, Outcome
+from classifier.pipeline.gate import ScoredOutcome
+from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 
-def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> list[Verdict]:
+def classify_texts(texts: Sequence[str], settings: Gate, version: ContractVersion) -> list[Verdict]:
     """One verdict a text, in order, none of them stored. Each model is asked about the whole sequence at once, so give
     it in batches.
 
@@ -28,12 +28,12 @@ def classify(texts: Sequence[str], settings: Gate, version: ContractVersion) -> 
     """
     # Keys that no stored ticket has.
     tickets = [Ticket(pk=-place, text=text) for place, text in enumerate(texts, start=1)]
-    sink = Unstored(version)
+    sink = MemorySink(version)
     Cascade(settings, version, sink).run(tickets)
     return [sink.verdicts[ticket.pk] for ticket in tickets]
 
 
-class Unstored:
+class MemorySink:
     """Verdicts by ticket; neither they nor what led to them is stored."""
 
     def __init__(self, version: ContractVersion) -> None:
@@ -42,21 +42,21 @@ class Unstored:
 
     def label(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
-    ) -> Iterator[list[Labelled]]:
-        for group in predict.label_unstored(tickets, language_model, version):
+    ) -> Iterator[list[TicketOutcome]]:
+        for group in predict.predict_unstored(tickets, language_model, version):
             for _ticket, outcome in group:
                 if isinstance(outcome, Prediction):
                     outcome.sentiment = self._sentiments[outcome.sentiment_id]
             yield group
 
-    def postpones(self, labelled: Labelled) -> bool:
+    def postpones(self, labelled: TicketOutcome) -> bool:
         return False
 
-    def score(self, labelled: Sequence[Labelled], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
-        return scoring.unstored(labelled, scorer, version)
+    def score(self, labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+        return scoring.unstored_scores(labelled, scorer, version)
 
-    def is_for_audit(self, epoch: Epoch, weighed: Weighed) -> bool:
+    def is_for_audit(self, epoch: Epoch, weighed: ScoredOutcome) -> bool:
         return False
 
-    def conclude(self, epoch: Epoch, weighed: Sequence[Weighed], seconds: dict[int, Outcome]) -> None:
-        self.verdicts |= {one.ticket.pk: gate.verdict(epoch, one, seconds.get(one.ticket.pk)) for one in weighed}
+    def conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
+        self.verdicts |= {one.ticket.pk: gate.decide(epoch, one, seconds.get(one.ticket.pk)) for one in weighed}

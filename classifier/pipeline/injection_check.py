@@ -21,7 +21,7 @@ from classifier.contract.types import Contract, Option
 from classifier.learning.vector_space import Floats
 from classifier.models import ContractVersion, Prediction, Scorer, SpecialistVersion
 from classifier.pipeline import scoring
-from classifier.pipeline.predict import Labelled
+from classifier.pipeline.predict import TicketOutcome
 from classifier.security import prompt_injection
 
 logger = logging.getLogger(__name__)
@@ -29,7 +29,7 @@ logger = logging.getLogger(__name__)
 ABOVE_CHANCE = 2.0
 
 
-class Said(NamedTuple):
+class LabelledText(NamedTuple):
     """A text and the labels that a model gave it, by name (empty where they are not offered)."""
 
     text: str
@@ -37,31 +37,34 @@ class Said(NamedTuple):
     sentiment: str
 
 
-def dictated(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> list[bool]:
+def suspected_injections(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
     """Of each answer whether it may have been told to the model by the text. `scorer` is the one that decides; without
     one the specialist in service vouches, which is asked for where somebody has to (one query).
     """
     found = [prompt_injection.is_suspected_injection(one.text) for one in answers]
-    doubtful = [place for place, one in enumerate(answers) if not found[place] and is_doubtful(one)]
-    for place, vouched in zip(doubtful, _vouched([answers[place] for place in doubtful], terms, scorer), strict=True):
+    doubtful = [place for place, one in enumerate(answers) if not found[place] and needs_confirmation(one)]
+    for place, vouched in zip(doubtful, _confirmed([answers[place] for place in doubtful], terms, scorer), strict=True):
         found[place] = not vouched
     return found
 
 
-def of(labelled: Sequence[Labelled], version: ContractVersion, scorer: Scorer | None) -> set[int]:
+def suspected_tickets(labelled: Sequence[TicketOutcome], version: ContractVersion, scorer: Scorer | None) -> set[int]:
     """The tickets whose predictions may have been told to the model by their texts."""
     categories = {pk: name for name, pk in version.labels.categories.items()}
     sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
     answered = [
-        (ticket.pk, Said(ticket.text, categories.get(said.category_id, ""), sentiments.get(said.sentiment_id, "")))
+        (
+            ticket.pk,
+            LabelledText(ticket.text, categories.get(said.category_id, ""), sentiments.get(said.sentiment_id, "")),
+        )
         for ticket, said in labelled
         if isinstance(said, Prediction)
     ]
-    found = dictated([said for _ticket, said in answered], version.terms, scorer)
+    found = suspected_injections([said for _ticket, said in answered], version.terms, scorer)
     return {ticket for (ticket, _said), yes in zip(answered, found, strict=True) if yes}
 
 
-def is_doubtful(said: Said) -> bool:
+def needs_confirmation(said: LabelledText) -> bool:
     """Whether somebody has to vouch for this answer: the text names its label, or might speak to the model."""
     return (
         _is_named(said.category, said.text)
@@ -70,52 +73,52 @@ def is_doubtful(said: Said) -> bool:
     )
 
 
-def _vouched(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> Iterable[bool]:
+def _confirmed(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> Iterable[bool]:
     if not answers:
         return []
     try:
-        return _testified(answers, terms, scorer)
+        return _confirmed_by_specialist(answers, terms, scorer)
     except Exception:
         # Whatever is wrong with the specialist, people can look.
         logger.exception("The specialist cannot vouch for answers; their tickets wait for people.")
         return [False] * len(answers)
 
 
-def _testified(answers: Sequence[Said], terms: Contract, scorer: Scorer | None) -> list[bool]:
+def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
     version = scorer.specialist_version_id if scorer else SpecialistVersion.objects.live_pk()
     heard = scoring.specialist_predictor(version).predict([_without_names(one) for one in answers], terms)
     return [
         not heard.foreign[row]
-        and _says(heard.category.by_all[row], one.category, terms.categories, ABOVE_CHANCE)
+        and _predicts(heard.category.by_all[row], one.category, terms.categories, ABOVE_CHANCE)
         # People seldom say what their mood is called: who does may ask for it.
         and (
             not _is_named(one.sentiment, one.text)
-            or _says(heard.sentiment.by_all[row], one.sentiment, terms.sentiments)
+            or _predicts(heard.sentiment.by_all[row], one.sentiment, terms.sentiments)
         )
         for row, one in enumerate(answers)
     ]
 
 
-def _says(shares: Floats, label: str, options: Sequence[Option], above_chance: float = 1.0) -> bool:
+def _predicts(shares: Floats, label: str, options: Sequence[Option], above_chance: float = 1.0) -> bool:
     """Whether this label is the most probable one, and so many times as probable as by chance, or a half."""
     best = int(shares.argmax())
     return options[best].name == label and float(shares[best]) >= min(above_chance / len(options), 0.5)
 
 
 def _is_named(label: str, text: str) -> bool:
-    return bool(label) and bool(_name_of(label).search(text))
+    return bool(label) and bool(_name_pattern(label).search(text))
 
 
-def _without_names(said: Said) -> str:
+def _without_names(said: LabelledText) -> str:
     text = said.text
     for label in (said.category, said.sentiment):
         if label:
-            text = _name_of(label).sub(" ", text)
+            text = _name_pattern(label).sub(" ", text)
     return text
 
 
 @lru_cache(maxsize=2_048)
-def _name_of(label: str) -> re.Pattern[str]:
+def _name_pattern(label: str) -> re.Pattern[str]:
     """The label as one would write it: the whole path or its end, with anything between the words."""
     ways = [re.findall(r"\w+", part.replace("_", " ")) for part in (label, label.rsplit(" > ", 1)[-1])]
     named = "|".join(r"[\W_]{1,3}".join(map(re.escape, words)) for words in ways if words)

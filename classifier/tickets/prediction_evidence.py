@@ -10,13 +10,13 @@ from classifier.models.verdict import current_verdict
 from classifier.tickets import highlighting
 
 
-class Grounds(NamedTuple):
+class Evidence(NamedTuple):
     words: list[str]
     near: list[Ticket]
     """Nearest first; known by their keys alone."""
 
 
-def speaker(ticket: Ticket) -> Prediction | None:
+def highlighted_prediction(ticket: Ticket) -> Prediction | None:
     """The prediction whose words are marked in the text: what the current verdict rests on, while that may be told.
 
     Of a ticket that came `with_labels`.
@@ -26,16 +26,16 @@ def speaker(ticket: Ticket) -> Prediction | None:
     return None if hidden or verdict is None else verdict.prediction
 
 
-def of_events(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Grounds | None]]:
+def events_with_evidence(ticket: Ticket, events: Sequence[tuple[str, Any]]) -> list[tuple[str, Any, Evidence | None]]:
     """Each event of the ticket's history, a prediction with what it stands on (one query for all of them)."""
     keys = {key for kind, event in events if kind == "prediction" for key in event.near}
     near = _tickets(keys, ticket) if keys else {}
-    return [(kind, event, _grounds(event, ticket, near) if kind == "prediction" else None) for kind, event in events]
+    return [(kind, event, _evidence(event, ticket, near) if kind == "prediction" else None) for kind, event in events]
 
 
-def _grounds(prediction: Prediction, ticket: Ticket, near: dict[int, int]) -> Grounds:
+def _evidence(prediction: Prediction, ticket: Ticket, near: dict[int, int]) -> Evidence:
     tickets = dict.fromkeys(near[key] for key in prediction.near if key in near)
-    return Grounds(highlighting.words(ticket.text, prediction.words), [Ticket(pk=pk) for pk in tickets])
+    return Evidence(highlighting.highlighted_words(ticket.text, prediction.words), [Ticket(pk=pk) for pk in tickets])
 
 
 def _tickets(keys: Iterable[int], but_not: Ticket) -> dict[int, int]:
