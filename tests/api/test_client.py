@@ -38,8 +38,8 @@ def copied(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    with sync_classification.Threads(1) as pool:
-        monkeypatch.setattr(sync_classification, "threads", pool)
+    with sync_classification.ConnectedThreadPool(1) as pool:
+        monkeypatch.setattr(sync_classification, "thread_pool", pool)
         yield
         pool.submit(connections.close_all)
 

@@ -35,7 +35,7 @@ def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> No
     tab_to(agent_page, "button", "Store the ticket")
     agent_page.keyboard.press("Enter")
     expect(agent_page.get_by_text("The ticket is stored and waits to be classified.")).to_be_visible()
-    runner.work_off()
+    runner.classify_next_batch()
     # The page looks again by itself while the ticket is new.
     expect(agent_page.get_by_text("Billing").first).to_be_visible(timeout=10_000)
     expect(agent_page.get_by_text("No key in OXLO_API_KEY")).to_be_visible()
@@ -50,7 +50,7 @@ def test_a_row_opens_its_ticket_wherever_it_is_clicked(agent_page: Page) -> None
 
 def test_a_hostile_ticket_is_only_text(agent_page: Page) -> None:
     ticket = make_ticket(HOSTILE)
-    runner.work_off()
+    runner.classify_next_batch()
     agent_page.goto("/")
     expect(agent_page.locator(".excerpt").first).to_contain_text("<img src=x onerror=alert(1)>")
     agent_page.goto(ticket.get_absolute_url())

@@ -129,7 +129,7 @@ def test_labels_are_edited_added_and_dropped_on_one_page(admin_client: Client, d
 
 def test_saving_a_page_as_it_is_changes_nothing(admin_client: Client, draft: Draft) -> None:
     assert "publishing changes nothing yet" in save(admin_client, draft)
-    assert drafts.contract_of(draft) == ContractVersion.objects.in_force()
+    assert drafts.contract_for(draft) == ContractVersion.objects.in_force()
 
 
 def test_names_are_exchanged_in_one_go(admin_client: Client, draft: Draft) -> None:
@@ -159,7 +159,7 @@ def test_a_name_that_is_none_is_refused(admin_client: Client, draft: Draft, name
 
 
 def test_a_parent_is_one_of_the_same_draft(admin_client: Client, draft: Draft) -> None:
-    other = drafts.begin("Another", None)
+    other = drafts.create("Another", None)
     for parent in (other.labels.get(name="General").pk, draft.labels.get(name="Billing").pk, "x", 10**30):
         assert "Please correct the error" in save(admin_client, draft, {"Billing": {"parent": parent}})
     assert "Billing is moved: General &gt; Billing." in save(
@@ -168,7 +168,7 @@ def test_a_parent_is_one_of_the_same_draft(admin_client: Client, draft: Draft) -
 
 
 def test_a_row_of_another_draft_is_not_touched(admin_client: Client, draft: Draft) -> None:
-    other = drafts.begin("Another", None)
+    other = drafts.create("Another", None)
     form = sent(draft, {"Billing": {"name": "Payments"}})
     foreign = other.labels.get(name="Billing").pk
     form = {key: foreign if re.fullmatch(r"labels-0-id", key) else value for key, value in form.items()}

@@ -264,7 +264,7 @@ def test_a_ticket_page_tells_why_it_passed(agent_client: Client, primary: Any) -
     ticket = make_ticket()
     with OpenAIServer([answer(confidence=0.9)]) as server:
         primary(server)
-        runner.work_off()
+        runner.classify_next_batch()
     content = page(agent_client, ticket.get_absolute_url())
     assert "first has a confidence of 0.90; the threshold is 0.85." in content
     assert "400 + 40 tokens" in content
@@ -279,7 +279,7 @@ def test_a_ticket_page_shows_both_opinions_and_failures(
     with OpenAIServer(lambda request: replies[request.ticket]) as first, OpenAIServer([answer("Account")]) as second:
         primary(first)
         second_opinion(second)
-        runner.work_off()
+        runner.classify_next_batch()
     content = page(agent_client, torn.get_absolute_url())
     assert "two models disagree" in content
     assert "Second opinion, second: Account | Negative" in content

@@ -200,7 +200,7 @@ def test_several_contracts_are_compared_by_naming_them(lead_client: Client, cata
 
 def test_a_draft_is_measured_beside_what_is_in_force(lead_client: Client, lea: User) -> None:
     hold_out(3)
-    draft = drafts.begin("Finer words", lea)
+    draft = drafts.create("Finer words", lea)
     content = read(lead_client, f"{BENCHMARK}?draft={draft.pk}")
     assert re.search(rf'value="draft-{draft.pk}"[^>]* checked', content)
     both = choice(contracts=["in-force", f"draft-{draft.pk}"], confirmed="yes")

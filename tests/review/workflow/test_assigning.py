@@ -279,7 +279,7 @@ def test_merging_moves_what_is_suggested_decided_and_settled(ana: User) -> None:
     label_changes.merge(account, billing)
     decision.refresh_from_db()
     assert decision.category == reload(waiting).category == reload(done).ticket.category == billing
-    assert label_changes.deletable(account), "nothing refers to it any more"
+    assert label_changes.is_deletable(account), "nothing refers to it any more"
 
 
 def test_sentiments_are_moved_too(ana: User) -> None:
