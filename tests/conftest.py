@@ -173,7 +173,7 @@ class InlineExecutor(Executor):
 @pytest.fixture
 def inline_classification(monkeypatch: pytest.MonkeyPatch) -> None:
     """Synchronous classification runs within the test's transaction."""
-    monkeypatch.setattr(sync_classification, "threads", InlineExecutor())
+    monkeypatch.setattr(sync_classification, "thread_pool", InlineExecutor())
 
 
 @pytest.fixture

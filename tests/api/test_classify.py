@@ -90,7 +90,7 @@ def test_what_makes_no_sense_is_refused_and_stores_nothing(lead_api: Caller, bod
 def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Iterator[ThreadPoolExecutor]:
     """One real thread."""
     with sync_classification.ConnectedThreadPool(1) as pool:
-        monkeypatch.setattr(sync_classification, "threads", pool)
+        monkeypatch.setattr(sync_classification, "thread_pool", pool)
         yield pool
         pool.submit(connections.close_all)
 
