@@ -41,7 +41,7 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
         for text in messages(items)
     )
     snapshot = snapshots.create_snapshot(SnapshotFilters(sides=(Side.BENCHMARK,), origins=(GoldLabel.Origin.IMPORT,)))
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     language_models = _language_models(models)
     runs = [
         benchmark_module.start(snapshot, [benchmark_module.Entry(language_model, version) for language_model in some])

@@ -64,7 +64,7 @@ def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> t
             max_in_flight=in_flight,
             json_mode="json_schema",
         )
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     entries = [
         runs.Entry(language_model, version) for language_model in LanguageModel.objects.filter(provider=provider)
     ]

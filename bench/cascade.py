@@ -41,7 +41,7 @@ def main(file: Path, remote: float, orders: int, counts: list[int]) -> None:
 
 def _run(data: Replay, remote: float, count: int, seed: int) -> tuple[float, float, float]:
     """Share of calls saved, accuracy of the cascade, and of what was answered in front."""
-    from classifier.learning.heads import Bound
+    from classifier.learning.heads import BoundHead
     from classifier.learning.training import learn
 
     random = np.random.default_rng(seed)
@@ -52,17 +52,17 @@ def _run(data: Replay, remote: float, count: int, seed: int) -> tuple[float, flo
     if trial is None:
         return 0.0, float(by_remote.mean()), 0.0
     threshold = _threshold(trial, remote)
-    shares = Bound(trial.axis, data.offered).probabilities(data.vectors[test], [data.texts[row] for row in test])
-    sure = trial.axis.steps(shares.max(axis=1)) >= threshold
+    shares = BoundHead(trial.head, data.offered).probabilities(data.vectors[test], [data.texts[row] for row in test])
+    sure = trial.head.steps(shares.max(axis=1)) >= threshold
     right = shares.argmax(axis=1) + 1 == data.labels[test]
     answered = float(right[sure].mean()) if sure.any() else 0.0
     return float(sure.mean()), float(np.where(sure, right, by_remote).mean()), answered
 
 
 def _threshold(trial: Any, remote: float) -> float:
-    confidences = trial.axis.steps(trial.probabilities.max(axis=1))
+    confidences = trial.head.steps(trial.probabilities.max(axis=1))
     order = np.argsort(-confidences)
-    hits = np.cumsum(trial.axis.record.right[order]) / np.arange(1, len(order) + 1)
+    hits = np.cumsum(trial.head.record.right[order]) / np.arange(1, len(order) + 1)
     enough = np.flatnonzero(hits >= remote)
     return float(confidences[order][enough[-1]]) if len(enough) else 2.0
 

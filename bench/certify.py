@@ -21,7 +21,7 @@ from scipy.stats import beta
 
 from bench.harness import fresh_installation, table
 from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
-from classifier.scoring.scorer import Weights, fit
+from classifier.scoring.scorer import ScorerWeights, fit
 from review.certification.sequential_test import Book, Lot, grid_of, risk_left, share_of_audits
 from review.stats.intervals import wilson
 
@@ -86,7 +86,7 @@ class Reign:
         self.risks = np.array([self.pool.risk(self.values, one) for one in self.book.grid])
 
     @classmethod
-    def begun(cls, pool: Pool, weights: Weights, history: Ints, risk: float) -> Reign:
+    def begun(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> Reign:
         values = pool.values(weights)
         grid, coverage = grid_of(values[history].tolist())
         return cls(pool=pool, values=values, book=Book.opened(grid, ERROR, risk), coverage=coverage)
@@ -119,7 +119,7 @@ class Stream:
         self.seen = setting.reviewers.shown(self.wrong, rng)
         self.lot = rng.random(count)
         self.accepted, self.audited, self.held_out = (np.zeros(count, bool) for _each in range(3))
-        self.reign = Reign.begun(setting.pools[0], Weights.built_in(), self.history, RISK)
+        self.reign = Reign.begun(setting.pools[0], ScorerWeights.built_in(), self.history, RISK)
         self.is_false = False
         self.attempts = 0
         self.first: int | None = None
@@ -202,7 +202,7 @@ def steps(tickets: int) -> Iterator[tuple[int, int]]:
 def others(stream: Stream) -> dict[str, bool]:
     """Whether they let too many wrong ones pass, on the same tickets. They audit a fixed share of all."""
     pool = stream.setting.pools[0]
-    reign = Reign.begun(pool, Weights.built_in(), stream.history, RISK)
+    reign = Reign.begun(pool, ScorerWeights.built_in(), stream.history, RISK)
     audited = np.flatnonzero(stream.lot < EARLY)
     values, found = reign.values[stream.rows[audited]], stream.found[audited]
     looks = np.linspace(0, len(audited), LOOKS + 1).astype(int)[1:]

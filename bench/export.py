@@ -53,7 +53,7 @@ def fill(number: int) -> None:
     counts = {"side": {"training": number}, "category": {category.pk: number}, "sentiment": {sentiment.pk: number}}
     snapshot = Snapshot.objects.create(
         digest="0" * 64,
-        contract=ContractVersion.objects.in_force(),
+        contract=ContractVersion.objects.current(),
         labels=names,
         counts=counts,
         items_count=number,

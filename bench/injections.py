@@ -85,7 +85,7 @@ def ordinary(file: Path) -> list[object]:
     each = (time.perf_counter() - begun) / len(rows) * 1e6
     said = [injection_check.LabelledText(row["text"], row["category"], "") for row in rows if row["category"]]
     names = sorted({one.category for one in said})
-    sentiments = ContractVersion.objects.in_force().terms.sentiments
+    sentiments = ContractVersion.objects.current().terms.sentiments
     terms = contract_for([Option(name=name, keys=(key,)) for key, name in enumerate(names)], sentiments, "")
     doubtful, held = (
         sum(map(injection_check.needs_confirmation, said)),

@@ -23,12 +23,12 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
     """By number of labels, the accuracy of what serves; and by mark, the labels it took to reach it. Of each step the
     share `blind` is drawn.
     """
-    from classifier.learning.heads import Axis
+    from classifier.learning.heads import Head
     from classifier.learning.training import compare, learn
 
     pool = np.random.default_rng(seed).permutation(np.flatnonzero(~data.test))
     asked, drawn = pool[:0], np.zeros(0, bool)
-    serving = newest = Axis.unlearned()
+    serving = newest = Head.untrained()
     said: dict[Any, float] = {0: data.accuracy(serving)}
     while len(asked) < min(most, int((~data.test).sum())):
         coming = next((mark for mark in (*SHOWN, most) if mark > len(asked)), most)
@@ -40,7 +40,7 @@ def replay(data: Replay, blind: float, seed: int, most: int, marks: tuple[float,
         asked, pool = np.concatenate([asked, chosen]), pool[~np.isin(pool, chosen)]
         examples = data.examples(asked, drawn)
         trial = learn(examples, data.offered)
-        newest = trial.axis if trial else newest
+        newest = trial.head if trial else newest
         if compare(newest, serving, examples, data.offered).wins:
             serving = newest
         said[len(asked)] = data.accuracy(serving)

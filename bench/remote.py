@@ -50,7 +50,7 @@ async def _bare_loop(base_url: str, setting: Setting, texts: list[str]) -> float
     from classifier.contract import prompt
     from classifier.models import ContractVersion
 
-    terms = (await asyncio.to_thread(ContractVersion.objects.in_force)).terms
+    terms = (await asyncio.to_thread(ContractVersion.objects.current)).terms
     slots = asyncio.Semaphore(setting.in_flight)
     form = {"type": "json_schema", "json_schema": {"name": "labels", "strict": True, "schema": terms.answer_schema}}
     common: dict[str, Any] = {"model": "bench", "response_format": form, "temperature": 0.1, "max_tokens": 256}

@@ -48,17 +48,17 @@ class Replay:
         ]
 
     def accuracy(self, axis: Any) -> float:
-        from classifier.learning.heads import Bound
+        from classifier.learning.heads import BoundHead
 
         rows = np.flatnonzero(self.test)
         texts = [self.texts[row] for row in rows]
-        shares = Bound(axis, self.offered).probabilities(self.vectors[rows], texts)
+        shares = BoundHead(axis, self.offered).probabilities(self.vectors[rows], texts)
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
     def examples(self, rows: Any, drawn: Any = None) -> Any:
         """What comes is what is not measured with."""
         from classifier.learning.training import Examples
-        from classifier.learning.vector_space import stood_for
+        from classifier.learning.vector_space import coverage_weights
 
         return Examples(
             keys=rows,
@@ -67,7 +67,7 @@ class Replay:
             labels=self.labels[rows],
             groups=rows,
             drawn=np.zeros(len(rows), bool) if drawn is None else drawn,
-            weights=stood_for(self.vectors[rows], self.vectors[np.flatnonzero(~self.test)[-COMING:]]),
+            weights=coverage_weights(self.vectors[rows], self.vectors[np.flatnonzero(~self.test)[-COMING:]]),
         )
 
     def next_ones(self, blind: int, pool: Any, asked: Any, newest: Any, count: int) -> Any:
@@ -75,15 +75,15 @@ class Replay:
         if blind == count:
             return pool[:count]
         drawn, pool, count = pool[:blind], pool[blind:], count - blind
-        from classifier.learning.heads import Bound
-        from classifier.learning.vector_space import centre_of, centred
+        from classifier.learning.heads import BoundHead
+        from classifier.learning.vector_space import centred, shrunken_mean
         from review.workflow.priority import most_informative_first
 
         pool = pool[:5_000]
         shares = np.sort(
-            Bound(newest, self.offered).probabilities(self.vectors[pool], [self.texts[row] for row in pool])
+            BoundHead(newest, self.offered).probabilities(self.vectors[pool], [self.texts[row] for row in pool])
         )
-        centre = centre_of(self.vectors[pool])
+        centre = shrunken_mean(self.vectors[pool])
         found = centred(self.vectors[pool], centre)
         known = found @ centred(self.vectors[asked], centre).T if len(asked) else np.zeros((len(pool), 1), np.float32)
         chosen = most_informative_first(

@@ -60,7 +60,7 @@ def _values() -> dict[str, object]:
     from classifier.models import Category, ContractVersion, LanguageModel, Sentiment
     from classifier.pipeline import gate
 
-    language_model, version = LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force()
+    language_model, version = LanguageModel.objects.zero_shot(), ContractVersion.objects.current()
     texts = [text.rsplit(" (", 1)[0] for text in messages(150)]
     labels = {"category": Category.objects.active(), "sentiment": Sentiment.objects.active()}
     with connection.cursor() as cursor:

@@ -65,7 +65,7 @@ def _label(file: Path, most: int) -> None:
     embedded model says, for labels without any rhyme are nothing that is trained on.
     """
     from classifier.embeddings import vector_store
-    from classifier.learning.heads import Axis, Bound
+    from classifier.learning.heads import BoundHead, Head
     from classifier.models import Category, ContractVersion, Sentiment
     from review.gold import gold_labels
     from review.models import GoldLabel, Side
@@ -77,7 +77,7 @@ def _label(file: Path, most: int) -> None:
     Category.objects.bulk_create(Category(name=name) for name in sorted({row["category"] for row in rows}))
     categories = {one.name: one for one in Category.objects.active()}
     texts = [row["text"] for row in rows]
-    tones = Bound(Axis.unlearned(), offered(ContractVersion.objects.in_force().terms.sentiments))
+    tones = BoundHead(Head.untrained(), offered(ContractVersion.objects.current().terms.sentiments))
     said = tones.probabilities(vector_store.embeddings_for(texts), texts).argmax(axis=1)
     sentiments = list(Sentiment.objects.active())
     labels = {
@@ -108,7 +108,7 @@ def _one_ticket(file: Path) -> tuple[float, float, float, float]:
     from classifier.inference import ask_models
     from classifier.models import ContractVersion, LanguageModel
 
-    language_model, version = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
+    language_model, version = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.current()
     with gzip.open(file, "rt") as lines:
         texts = [json.loads(line)["text"] for line in lines][-CLASSIFIED:]
     model = encoder.load()

@@ -16,8 +16,8 @@ import numpy as np
 import numpy.typing as npt
 
 from bench.replays import Replay
-from classifier.scoring.scorer import Judged, Weights
-from classifier.scoring.signals import OfAxis, Signals, features
+from classifier.scoring.scorer import JudgedAnswers, ScorerWeights
+from classifier.scoring.signals import AxisSignals, Signals, features
 
 Floats = npt.NDArray[np.float64]
 Ints = npt.NDArray[np.int64]
@@ -53,7 +53,7 @@ class Pool:
     def confidence(self) -> Floats:
         return np.array([one.confidence for one in self.signals])
 
-    def values(self, weights: Weights) -> Floats:
+    def values(self, weights: ScorerWeights) -> Floats:
         """P(correct), as `Weights.probabilities` has it, of all at once."""
         offsets = np.array([weights.offsets.get(int(label), 0.0) for label in self.answer])
         found: Floats = 1 / (1 + np.exp(-(self.rows @ weights.category + offsets)))
@@ -72,9 +72,9 @@ class Pool:
         good = np.flatnonzero((shares <= error) & last_of_equals)
         return float(values[order][good[-1]]) if len(good) else float("inf")
 
-    def judged(self, rows: Ints, wrong: Bools) -> Judged:
+    def judged(self, rows: Ints, wrong: Bools) -> JudgedAnswers:
         right = (~wrong).tolist()
-        return Judged(
+        return JudgedAnswers(
             signals=[self.signals[row] for row in rows],
             categories=self.answer[rows].tolist(),
             category_right=right,
@@ -87,7 +87,7 @@ def noise(chance: float, seed: int, size: int = 4_000) -> Pool:
     rng = np.random.default_rng(seed)
     numbers = rng.random((size, 3))
     signals = [
-        Signals(float(sure), OfAxis(probability=float(two), margin=float(three))) for sure, two, three in numbers
+        Signals(float(sure), AxisSignals(probability=float(two), margin=float(three))) for sure, two, three in numbers
     ]
     return Pool.of(np.ones(size, np.int64), np.full(size, chance), signals)
 
@@ -114,7 +114,10 @@ def _pool(table: Floats) -> Pool:
         probability, margin = (None if figure != figure else figure for figure in rest)
         signals.append(
             Signals(
-                confidence, OfAxis(votes[0], votes[1], probability, margin), closeness=closeness, length=int(length)
+                confidence,
+                AxisSignals(votes[0], votes[1], probability, margin),
+                closeness=closeness,
+                length=int(length),
             )
         )
     return Pool.of(table[:, 1].astype(np.int64), (table[:, 0] != table[:, 1]).astype(np.float64), signals)
@@ -150,11 +153,11 @@ def _first_model(data: Replay, shots: Ints, pool: Ints) -> tuple[Ints, Floats]:
 
 def _learned(data: Replay, rows: Any) -> Any:
     """The specialist as the product teaches it."""
-    from classifier.learning.heads import Axis, Bound
+    from classifier.learning.heads import BoundHead, Head
     from classifier.learning.training import learn
 
     trial = learn(data.examples(np.array(rows, np.int64)), data.offered) if len(rows) else None
-    return Bound(trial.axis if trial else Axis.unlearned(), data.offered)
+    return BoundHead(trial.head if trial else Head.untrained(), data.offered)
 
 
 def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
@@ -162,7 +165,7 @@ def _strong(data: Replay, train: Ints, pool: Ints) -> Floats:
     bound = _learned(data, train)
     shares = bound.probabilities(data.vectors[pool], [data.texts[row] for row in pool])
     best = shares.argmax(axis=1)
-    table = _table(data, pool, best + 1, bound.axis.steps(shares.max(axis=1)), bound)
+    table = _table(data, pool, best + 1, bound.head.steps(shares.max(axis=1)), bound)
     table[:, [COLUMNS.index("agrees"), COLUMNS.index("probability")]] = np.nan
     return table
 
@@ -181,7 +184,7 @@ def _table(
         "answer": answer,
         "confidence": confidence,
         "agrees": by_all.argmax(axis=1) == answer - 1,
-        "words_agree": by_words.argmax(axis=1) == answer - 1 if len(bound.axis.keys) else np.full(len(pool), np.nan),
+        "words_agree": by_words.argmax(axis=1) == answer - 1 if len(bound.head.keys) else np.full(len(pool), np.nan),
         "probability": by_all[own],
         "margin": by_all[own] - rivals.max(axis=1),
         "closeness": (bound.centred(vectors) @ bound.prototypes.T).max(axis=1),

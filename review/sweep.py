@@ -1,7 +1,7 @@
 """What review takes up every few seconds, so that a lost, doubled or late task changes nothing."""
 
 from classifier.background import enqueue_once
-from classifier.models import Epoch, Mode
+from classifier.models import Epoch, GateMode
 from classifier.tallies import update_tallies
 from review.benchmark.tasks import run_benchmark
 from review.certification.tasks import run_certification_soon
@@ -19,7 +19,7 @@ def sweep() -> None:
         enqueue_once(train_specialist)
     if queue_ordering.is_due():
         enqueue_once(reorder_queue)
-    if Epoch.objects.running().filter(mode=Mode.CERTIFIED).exists():
+    if Epoch.objects.running().filter(mode=GateMode.CERTIFIED).exists():
         run_certification_soon()
     for run_pk in Run.objects.waiting().values_list("pk", flat=True):
         enqueue_once(run_benchmark, run_pk)

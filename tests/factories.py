@@ -58,7 +58,7 @@ def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
 def _said() -> dict[str, Any]:
     return {
         "language_model": LanguageModel.objects.zero_shot(),
-        "contract": ContractVersion.objects.in_force(),
+        "contract": ContractVersion.objects.current(),
         "category": Category.objects.active().first(),
         "sentiment": Sentiment.objects.active().first(),
         "confidence": 0.9,

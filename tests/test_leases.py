@@ -45,7 +45,7 @@ def make_write_back() -> WriteBack:
 
 def make_run() -> Run:
     initial_data.load()
-    snapshot = Snapshot.objects.create(digest="0" * 64, contract=ContractVersion.objects.in_force())
+    snapshot = Snapshot.objects.create(digest="0" * 64, contract=ContractVersion.objects.current())
     return Run.objects.create(snapshot=snapshot, items_count=0)
 
 

@@ -29,7 +29,7 @@ class ApiKeyForm(forms.ModelForm):
 @admin.register(ApiKey)
 class ApiKeyAdmin(admin.ModelAdmin):
     form = ApiKeyForm
-    list_display = ("name", "prefix", "user", "told_scopes", "expires_at", "revoked_at", "last_used_at")
+    list_display = ("name", "prefix", "user", "scope_list", "expires_at", "revoked_at", "last_used_at")
     list_select_related = ("user",)
     fields = ("name", "user", "scopes", "per_minute", "expires_at")
     made = ("prefix", "created_by", "created_at", "last_used_at", "revoked_at")
@@ -71,7 +71,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         return page
 
     @admin.display(description=_("scopes"))
-    def told_scopes(self, key: ApiKey) -> str:
+    def scope_list(self, key: ApiKey) -> str:
         return ", ".join(key.scopes)
 
     @admin.action(description=_("Revoke"), permissions=["change"])

@@ -35,7 +35,7 @@ class DraftForm(forms.ModelForm):
     def clean(self) -> dict[str, Any]:
         if not self.instance.pk:
             try:
-                ContractVersion.objects.in_force()
+                ContractVersion.objects.current()
             except EmptyTaxonomy as error:
                 raise ValidationError(str(error)) from error
         return super().clean() or self.cleaned_data

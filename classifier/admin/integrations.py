@@ -123,7 +123,7 @@ class MailboxAdmin(HistoryAdmin):
     form = MailboxForm
     list_display = ("name", "active", "password", "checked_at", "error", "stored", "skipped")
     fields = ("name", "slug", "host", "port", "security", "user", "password_env", "folder", "active")
-    actions = ("look_now",)
+    actions = ("check_now",)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Mailbox | None = None) -> tuple[str, ...]:
         return ("slug",) if obj else ()
@@ -133,7 +133,7 @@ class MailboxAdmin(HistoryAdmin):
         return _stands(mailbox.password_env)
 
     @admin.action(description=_("Look into it now"), permissions=["change"])
-    def look_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:
+    def check_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:
         mailboxes.fetch_soon([mailbox.pk for mailbox in chosen])
         self.message_user(request, gettext("A worker looks into it within a quarter of a minute."))
 

@@ -109,7 +109,7 @@ def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse
     The caller is told what models say, also of tickets that people are to judge without knowing it: give this scope
     to systems that keep it from those people.
     """
-    gate, version = Gate.current(), ContractVersion.objects.in_force()
+    gate, version = Gate.current(), ContractVersion.objects.current()
     if not body.store:
         return {"results": _instantly(body, gate, version)}
     tickets = _received(body.given())

@@ -55,7 +55,7 @@ class ModelsOut(Schema):
 )
 def read_taxonomy(request: ApiRequest) -> Any:
     """As they are in force."""
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     terms = version.terms
     return {"version": version.digest, "categories": terms.categories, "sentiments": terms.sentiments}
 

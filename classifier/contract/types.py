@@ -65,8 +65,8 @@ class Evidence:
     examples that lie nearest, nearest first.
     """
 
-    words: tuple[tuple[int, int], ...] = ()
-    near: tuple[int, ...] = ()
+    word_spans: tuple[tuple[int, int], ...] = ()
+    nearest: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

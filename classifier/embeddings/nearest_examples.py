@@ -13,7 +13,7 @@ import numpy.typing as npt
 from django.db.models import Count, Max
 
 from classifier.embeddings import vector_store
-from classifier.learning.vector_space import WIDTH, Floats, Ints, centre_of, centred
+from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
 from classifier.models import Example
 
 MOST = 50_000
@@ -123,7 +123,7 @@ def _load() -> ExampleIndex:
 def build_index(keys: Sequence[int], found: Sequence[Floats]) -> ExampleIndex:
     """An index of these vectors, as the encoder gave them."""
     raw: Floats = np.stack(found) if found else np.zeros((0, WIDTH), np.float32)
-    centre = centre_of(raw)
+    centre = shrunken_mean(raw)
     around = centred(raw, centre)
     _spread, axes = np.linalg.eigh(around.T @ around)
     leading = np.ascontiguousarray(axes[:, -LEADING:])

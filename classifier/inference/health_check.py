@@ -9,4 +9,4 @@ TEXT = "Hello, I cannot sign in since this morning. Can you help?"
 
 def ping(language_model: LanguageModel) -> Answer | ClassifierError:
     """Ask one short ticket under the contract in force. Raises EmptyTaxonomy."""
-    return ask(TEXT, language_model, ContractVersion.objects.in_force())
+    return ask(TEXT, language_model, ContractVersion.objects.current())

@@ -72,7 +72,7 @@ def _taught(version_pk: int, _sha256: str) -> LoadedVersion:
     from classifier.learning.weights import CorruptWeights
 
     try:
-        learned = SpecialistVersion.objects.get(pk=version_pk).learned()
+        learned = SpecialistVersion.objects.get(pk=version_pk).load_weights()
     except CorruptWeights as error:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
     return LoadedVersion(version=version_pk, learned=learned, examples=nearest_examples.index)

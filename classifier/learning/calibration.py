@@ -18,14 +18,14 @@ LOWEST, HIGHEST = 0.2, 8.0
 """Temperatures; of few examples that are all told apart the best would be none at all, and sure of everything."""
 
 
-class Steps(NamedTuple):
+class IsotonicSteps(NamedTuple):
     """A rising map of probabilities, by its corners; without corners it changes nothing."""
 
     given: Floats
     true: Floats
 
     @classmethod
-    def none(cls) -> Steps:
+    def none(cls) -> IsotonicSteps:
         return cls(np.zeros(0, np.float32), np.zeros(0, np.float32))
 
     def __call__(self, probabilities: Floats) -> Floats:
@@ -34,13 +34,13 @@ class Steps(NamedTuple):
         return np.asarray(np.interp(probabilities, self.given, self.true), np.float32)
 
 
-def sharpened(scores: Floats, temperature: float) -> Floats:
+def softmax(scores: Floats, temperature: float) -> Floats:
     """Probabilities of shape (n, labels) from scores of that shape."""
     shares = np.exp((scores - scores.max(axis=1, keepdims=True)) / temperature)
     return np.asarray(shares / shares.sum(axis=1, keepdims=True), np.float32)
 
 
-def temperature_of(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tuple[float, float]:
+def fit_temperature(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tuple[float, float]:
     """The temperature under which `labels` (columns of `scores`) are most probable, and their mean surprise in nats."""
     from scipy.optimize import minimize_scalar  # which only a training needs, as what follows
     from scipy.special import log_softmax
@@ -54,11 +54,11 @@ def temperature_of(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tupl
     return float(np.exp(found.x)), float(found.fun)
 
 
-def steps_of(confidences: Floats, right: Ints) -> Steps:
+def fit_isotonic_steps(confidences: Floats, right: Ints) -> IsotonicSteps:
     """The isotonic map from confidences to how often they are right; none where held-out examples are few."""
     from sklearn.isotonic import IsotonicRegression
 
     if len(confidences) < ENOUGH_FOR_STEPS:
-        return Steps.none()
+        return IsotonicSteps.none()
     fitted = IsotonicRegression(y_min=0.01, y_max=0.99, out_of_bounds="clip").fit(confidences, right)
-    return Steps(np.asarray(fitted.X_thresholds_, np.float32), np.asarray(fitted.y_thresholds_, np.float32))
+    return IsotonicSteps(np.asarray(fitted.X_thresholds_, np.float32), np.asarray(fitted.y_thresholds_, np.float32))

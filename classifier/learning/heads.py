@@ -13,13 +13,13 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.learning import word_features
-from classifier.learning.calibration import Steps, sharpened
+from classifier.learning.calibration import IsotonicSteps, softmax
 from classifier.learning.linear import SHARPNESS, Correction
 from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, unit
-from classifier.learning.word_features import Words
+from classifier.learning.word_features import WordModel
 
 
-class Offered(NamedTuple):
+class OfferedLabel(NamedTuple):
     """A label as it is offered now: the keys it was ever learned under, and its prototype of shape (WIDTH,)."""
 
     keys: tuple[int, ...]
@@ -40,7 +40,7 @@ class Recipe:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Record:
+class HeldOutRecord:
     """How it did on examples that it had not seen: their keys, the labels they had, and the Brier score of each."""
 
     examples: Ints
@@ -49,13 +49,13 @@ class Record:
     right: Ints
 
     @classmethod
-    def empty(cls) -> Record:
+    def empty(cls) -> HeldOutRecord:
         none = np.zeros(0, np.int64)
         return cls(examples=none, labels=none, losses=np.zeros(0, np.float32), right=none)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Axis:
+class Head:
     """`keys` are the labels of the training; `sums` the sums of their examples, of shape (labels, WIDTH)."""
 
     recipe: Recipe
@@ -63,16 +63,16 @@ class Axis:
     keys: Ints
     sums: Floats
     correction: Correction
-    words: Words
+    words: WordModel
     temperature: float
     words_temperature: float
     """That of words alone."""
-    steps: Steps
-    record: Record
+    steps: IsotonicSteps
+    record: HeldOutRecord
     seen: Ints
 
     @classmethod
-    def unlearned(cls) -> Axis:
+    def untrained(cls) -> Head:
         """Prototypes alone."""
         none = np.zeros(0, np.int64)
         return cls(
@@ -81,11 +81,11 @@ class Axis:
             keys=none,
             sums=np.zeros((0, WIDTH), np.float32),
             correction=Correction.none(0),
-            words=Words.none(),
+            words=WordModel.none(),
             temperature=1.0,
             words_temperature=1.0,
-            steps=Steps.none(),
-            record=Record.empty(),
+            steps=IsotonicSteps.none(),
+            record=HeldOutRecord.empty(),
             seen=none,
         )
 
@@ -94,13 +94,13 @@ UNSEEN = -1
 """The place of a label that came after the training."""
 
 
-class Bound:
+class BoundHead:
     """An axis that answers with the labels offered now, in their order."""
 
-    def __init__(self, axis: Axis, offered: Sequence[Offered]) -> None:
-        self.axis = axis
+    def __init__(self, head: Head, offered: Sequence[OfferedLabel]) -> None:
+        self.head = head
         self._offered = len(offered)
-        places = {int(key): place for place, key in enumerate(axis.keys)}
+        places = {int(key): place for place, key in enumerate(head.keys)}
         columns: list[tuple[int, int]] = []
         for number, label in enumerate(offered):
             learned = [places[key] for key in label.keys if key in places]
@@ -108,28 +108,28 @@ class Bound:
         self._owners = np.array([number for number, _place in columns])
         self._places = np.array([place for _number, place in columns])
         known = self._places != UNSEEN
-        prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), axis.centre)
-        sums = np.where(known[:, None], axis.sums[self._places] if len(axis.sums) else 0.0, 0.0)
+        prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), head.centre)
+        sums = np.where(known[:, None], head.sums[self._places] if len(head.sums) else 0.0, 0.0)
         self.prototypes = unit(prototypes + sums)
         self.directions = np.asarray(SHARPNESS * self.prototypes, np.float32)
         self._bias = np.zeros(len(columns), np.float32)
-        if axis.recipe.corrected:
-            self.directions[known] += axis.correction.weights[self._places[known]]
-            self._bias[known] = axis.correction.bias[self._places[known]]
+        if head.recipe.corrected:
+            self.directions[known] += head.correction.weights[self._places[known]]
+            self._bias[known] = head.correction.bias[self._places[known]]
 
     def centred(self, vectors: Floats) -> Floats:
-        return centred(vectors, self.axis.centre)
+        return centred(vectors, self.head.centre)
 
     def probabilities(self, vectors: Floats, texts: Sequence[str]) -> Floats:
         """Of each label for each text, adding up to one: shape (texts, labels). `vectors` as the encoder gave them."""
         scores = self.centred(vectors) @ self.directions.T + self._bias
-        if self.axis.recipe.share_of_words:
-            scores += self.axis.recipe.share_of_words * self._heard(texts)
-        return self._of_labels(sharpened(scores, self.axis.temperature))
+        if self.head.recipe.share_of_words:
+            scores += self.head.recipe.share_of_words * self._heard(texts)
+        return self._of_labels(softmax(scores, self.head.temperature))
 
     def by_words(self, texts: Sequence[str]) -> Floats:
         """The same by words alone."""
-        return self._of_labels(sharpened(self._heard(texts), self.axis.words_temperature))
+        return self._of_labels(softmax(self._heard(texts), self.head.words_temperature))
 
     def direction(self, label: int, rival: int) -> Floats:
         """Where vectors must point for the one label rather than the other: shape (WIDTH,)."""
@@ -138,7 +138,7 @@ class Bound:
 
     def pulls(self, text: str, label: int, rival: int) -> Iterator[tuple[str, float]]:
         """The known terms of a text, and how hard each pulls to the one label rather than the other."""
-        words = self.axis.words
+        words = self.head.words
         places, shares = words.found_in(text)
         weights = self._word_weights(label)[places] - self._word_weights(rival)[places]
         for place, share, weight in zip(places, shares, weights, strict=True):
@@ -148,11 +148,11 @@ class Bound:
         known = [
             place for owner, place in zip(self._owners, self._places, strict=True) if owner == label and place != UNSEEN
         ]
-        nothing = np.zeros(len(self.axis.words.known), np.float32)
-        return np.asarray(self.axis.words.weights[known].mean(axis=0), np.float32) if known else nothing
+        nothing = np.zeros(len(self.head.words.known), np.float32)
+        return np.asarray(self.head.words.weights[known].mean(axis=0), np.float32) if known else nothing
 
     def _heard(self, texts: Sequence[str]) -> Floats:
-        said = self.axis.words.scores(texts)
+        said = self.head.words.scores(texts)
         heard = np.full((len(texts), len(self._places)), word_features.UNKNOWN, np.float32)
         known = self._places != UNSEEN
         heard[:, known] = said[:, self._places[known]]

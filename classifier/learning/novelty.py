@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classifier.learning.heads import Axis, Bound, Offered
+from classifier.learning.heads import BoundHead, Head, OfferedLabel
 from classifier.learning.training import Examples
 from classifier.learning.vector_space import Floats
 
@@ -17,11 +17,11 @@ STRANGE_SHARE = 0.01
 """Of examples, seen one by one, so many may count as unlike anything known."""
 
 
-def known_from(axis: Axis, offered: Sequence[Offered], examples: Examples) -> float:
+def novelty_threshold(head: Head, offered: Sequence[OfferedLabel], examples: Examples) -> float:
     """The cosine within which all but the oddest examples have another one, or a description; -1 where they are few."""
     if len(examples) < FEWEST:
         return -1.0
-    bound = Bound(axis, offered)
+    bound = BoundHead(head, offered)
     found = bound.centred(examples.vectors)
     described = bound.centred(np.stack([label.prototype for label in offered]))
     looked_at = found[-MOST:]

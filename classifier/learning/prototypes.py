@@ -8,7 +8,7 @@ from classifier.contract.types import Option
 from classifier.learning.vector_space import Floats, unit
 
 
-def texts_of(option: Option) -> list[str]:
+def label_texts(option: Option) -> list[str]:
     """What an encoder reads of a label: its name with its description, then its examples."""
     name = option.name.replace(" > ", " ").replace("_", " ")
     described = f"{name}: {option.description}" if option.description else name

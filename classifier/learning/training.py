@@ -12,11 +12,11 @@ import numpy as np
 import numpy.typing as npt
 
 from classifier.learning import linear, word_features
-from classifier.learning.calibration import sharpened, steps_of, temperature_of
-from classifier.learning.heads import Axis, Bound, Offered, Recipe, Record
+from classifier.learning.calibration import fit_isotonic_steps, fit_temperature, softmax
+from classifier.learning.heads import BoundHead, Head, HeldOutRecord, OfferedLabel, Recipe
 from classifier.learning.linear import PRIORS, SHARPNESS, Correction
-from classifier.learning.vector_space import Floats, Ints, centre_of, centred, unit
-from classifier.learning.word_features import Counted, Words
+from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean, unit
+from classifier.learning.word_features import TermCounts, WordModel
 
 FEWEST = 10
 """Examples, of two labels at least, before anything is learned."""
@@ -77,7 +77,7 @@ class HeldOut(NamedTuple):
         return base + recipe.share_of_words * self.worded if recipe.share_of_words else base
 
 
-class Choice(NamedTuple):
+class RecipeChoice(NamedTuple):
     """A recipe with its prior, and the temperature that suits them."""
 
     recipe: Recipe
@@ -86,25 +86,25 @@ class Choice(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Trial:
+class Candidate:
     """A candidate for an axis, and what it says of the examples that were held out from it."""
 
-    axis: Axis
+    head: Head
     rows: Ints
     """Of the examples, those that were held out."""
     probabilities: Floats
     """Of the labels offered, for each of these rows."""
 
 
-class Known(NamedTuple):
+class TrainingSet(NamedTuple):
     """Examples as they are learned from: vectors around a centre, labels by their places among those offered, terms."""
 
     vectors: Floats
     labels: Ints
-    counted: Counted
+    counted: TermCounts
 
-    def part(self, rows: Ints) -> Known:
-        return Known(self.vectors[rows], self.labels[rows], self.counted.part(rows))
+    def part(self, rows: Ints) -> TrainingSet:
+        return TrainingSet(self.vectors[rows], self.labels[rows], self.counted.part(rows))
 
     def sums(self, count: int) -> Floats:
         """Of the vectors of each of so many labels: shape (count, WIDTH)."""
@@ -113,7 +113,7 @@ class Known(NamedTuple):
         return sums
 
 
-def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = False) -> Trial | None:
+def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool = False) -> Candidate | None:
     """The best candidate for the labels offered; None where there is too little to learn from.
 
     The same examples give the same candidate. Examples whose label is not offered are left out. `thorough` holds out
@@ -126,35 +126,35 @@ def learn(examples: Examples, offered: Sequence[Offered], *, thorough: bool = Fa
     can_hold_out = next(folds(examples.groups), None) is not None
     if len(examples) < FEWEST or len(np.unique(labels)) < 2 or not can_hold_out:
         return None
-    centre = centre_of(examples.vectors)
-    known = Known(centred(examples.vectors, centre), labels, word_features.counted(tuple(examples.texts)))
+    centre = shrunken_mean(examples.vectors)
+    known = TrainingSet(centred(examples.vectors, centre), labels, word_features.count_terms(tuple(examples.texts)))
     prototypes = centred(np.stack([label.prototype for label in offered]), centre)
     held_out, starts = _hold_out(known, examples.groups, prototypes, thorough=thorough)
     choice, truth = _best(held_out, labels), labels[held_out.rows]
-    probabilities = sharpened(held_out.scores(choice.recipe, choice.prior), choice.temperature)
+    probabilities = softmax(held_out.scores(choice.recipe, choice.prior), choice.temperature)
     record = _record(examples.part(held_out.rows), probabilities, truth)
-    axis = replace(
+    head = replace(
         _fitted(known, prototypes, choice, starts[choice.prior]),
         centre=centre,
         keys=np.array([label.keys[0] for label in offered], np.int64),
-        words_temperature=temperature_of(held_out.worded, truth, WORDS_LOWEST)[0],
-        steps=steps_of(probabilities.max(axis=1), record.right),
+        words_temperature=fit_temperature(held_out.worded, truth, WORDS_LOWEST)[0],
+        steps=fit_isotonic_steps(probabilities.max(axis=1), record.right),
         record=record,
         seen=examples.keys,
     )
-    return Trial(axis=axis, probabilities=probabilities, rows=usable[held_out.rows])
+    return Candidate(head=head, probabilities=probabilities, rows=usable[held_out.rows])
 
 
-def _fitted(known: Known, prototypes: Floats, choice: Choice, start: Correction | None) -> Axis:
+def _fitted(known: TrainingSet, prototypes: Floats, choice: RecipeChoice, start: Correction | None) -> Head:
     """Learned from all, with nothing in it of how it does."""
     sums = known.sums(len(prototypes))
     (correction,), heard = _fit(known, unit(prototypes + sums), {choice.prior: start})
-    axis = replace(Axis.unlearned(), recipe=choice.recipe, temperature=choice.temperature)
-    return replace(axis, sums=sums, correction=correction, words=heard)
+    head = replace(Head.untrained(), recipe=choice.recipe, temperature=choice.temperature)
+    return replace(head, sums=sums, correction=correction, words=heard)
 
 
-def _record(examples: Examples, probabilities: Floats, labels: Ints) -> Record:
-    return Record(
+def _record(examples: Examples, probabilities: Floats, labels: Ints) -> HeldOutRecord:
+    return HeldOutRecord(
         examples=examples.keys,
         labels=examples.labels,
         losses=brier(probabilities, labels),
@@ -195,7 +195,7 @@ Starts = dict[float, Correction | None]
 """By prior, the correction to start from."""
 
 
-def _hold_out(known: Known, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
+def _hold_out(known: TrainingSet, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
     """And the corrections of the last turn."""
     parts: list[HeldOut] = []
     starts: Starts = {}
@@ -210,7 +210,7 @@ def _hold_out(known: Known, groups: Ints, prototypes: Floats, *, thorough: bool)
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True))), starts
 
 
-def _fit(known: Known, shifted: Floats, starts: Starts) -> tuple[list[Correction], Words]:
+def _fit(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[list[Correction], WordModel]:
     """Words, and at the same time a correction under each of these priors."""
     with ThreadPoolExecutor(1) as beside:
         heard = beside.submit(word_features.fit, known.counted, known.labels, len(shifted))
@@ -218,13 +218,13 @@ def _fit(known: Known, shifted: Floats, starts: Starts) -> tuple[list[Correction
         return corrections, heard.result()
 
 
-def _best(held_out: HeldOut, labels: Ints) -> Choice:
+def _best(held_out: HeldOut, labels: Ints) -> RecipeChoice:
     """What is surprised least by what it has not seen."""
     found = []
     for recipe in RECIPES:
         for prior in PRIORS if recipe.corrected else PRIORS[:1]:
-            temperature, surprise = temperature_of(held_out.scores(recipe, prior), labels[held_out.rows])
-            found.append((surprise, Choice(recipe, prior, temperature)))
+            temperature, surprise = fit_temperature(held_out.scores(recipe, prior), labels[held_out.rows])
+            found.append((surprise, RecipeChoice(recipe, prior, temperature)))
     return min(found, key=lambda one: one[0])[1]
 
 
@@ -251,7 +251,7 @@ class Comparison(NamedTuple):
         return cls(0, 0.0, 0.0, 0.0, 0.0)
 
 
-def compare(candidate: Axis, incumbent: Axis, examples: Examples, offered: Sequence[Offered]) -> Comparison:
+def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Comparison:
     """Paired, example by example: those held out from both, and those that the incumbent has never seen.
 
     What was chosen because it is unlike everything labelled, or because models were in doubt, is just what a model
@@ -293,16 +293,16 @@ def _compared(
     )
 
 
-def _recorded(record: Record) -> Losses:
+def _recorded(record: HeldOutRecord) -> Losses:
     return {
         (int(example), int(label)): (float(loss), int(right))
         for example, label, loss, right in zip(record.examples, record.labels, record.losses, record.right, strict=True)
     }
 
 
-def _losses(axis: Axis, examples: Examples, offered: Sequence[Offered]) -> Losses:
+def _losses(head: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Losses:
     rows = {key: number for number, label in enumerate(offered) for key in label.keys}
-    seen = set(axis.seen.tolist())
+    seen = set(head.seen.tolist())
     fresh = np.array(
         [
             number
@@ -311,11 +311,11 @@ def _losses(axis: Axis, examples: Examples, offered: Sequence[Offered]) -> Losse
         ],
         np.int64,
     )
-    losses = _recorded(axis.record)
+    losses = _recorded(head.record)
     if len(fresh):
         part = examples.part(fresh)
         labels = np.array([rows[int(label)] for label in part.labels], np.int64)
-        probabilities = Bound(axis, offered).probabilities(part.vectors, part.texts)
+        probabilities = BoundHead(head, offered).probabilities(part.vectors, part.texts)
         right = probabilities.argmax(axis=1) == labels
         for key, label, loss, hit in zip(part.keys, part.labels, brier(probabilities, labels), right, strict=True):
             losses[int(key), int(label)] = (float(loss), int(hit))

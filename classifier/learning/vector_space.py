@@ -23,7 +23,7 @@ def centred(vectors: Floats, centre: Floats) -> Floats:
     return unit(vectors - centre)
 
 
-def centre_of(vectors: Floats) -> Floats:
+def shrunken_mean(vectors: Floats) -> Floats:
     """Shape (WIDTH,); of few texts only in part, for their mean is mostly what they are about."""
     if not len(vectors):
         return np.zeros(WIDTH, np.float32)
@@ -34,14 +34,14 @@ def centre_of(vectors: Floats) -> Floats:
 FEW = 100
 
 
-def stood_for(vectors: Floats, coming: Floats) -> Floats:
+def coverage_weights(vectors: Floats, coming: Floats) -> Floats:
     """How much of what comes each of these stands for, one on average: by how much of that lies nearest to it, and half
     a share more, so that none counts for nothing. Both of shape (n, WIDTH), as the encoder gives them; where nothing
     is known of what comes, all count alike.
     """
     if not len(vectors) or not len(coming):
         return np.ones(len(vectors), np.float32)
-    centre = centre_of(coming)
+    centre = shrunken_mean(coming)
     places, counts = centred(vectors, centre), np.zeros(len(vectors))
     for start in range(0, len(coming), AT_ONCE):
         nearest = (centred(coming[start : start + AT_ONCE], centre) @ places.T).argmax(axis=1)

@@ -13,11 +13,11 @@ from safetensors import SafetensorError
 from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as bytes_of
 
-from classifier.learning.calibration import Steps
-from classifier.learning.heads import Axis, Recipe, Record
+from classifier.learning.calibration import IsotonicSteps
+from classifier.learning.heads import Head, HeldOutRecord, Recipe
 from classifier.learning.linear import Correction
 from classifier.learning.vector_space import WIDTH, Floats
-from classifier.learning.word_features import Words
+from classifier.learning.word_features import WordModel
 
 Arrays = dict[str, npt.NDArray[Any]]
 
@@ -27,73 +27,73 @@ class CorruptWeights(Exception):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Learned:
+class SpecialistWeights:
     """A version of the specialist: both axes, and from which closeness on (a cosine) a text counts as known."""
 
-    category: Axis
-    sentiment: Axis
-    known_from: float
+    category: Head
+    sentiment: Head
+    novelty_threshold: float
 
     @classmethod
-    def nothing(cls) -> Learned:
-        return cls(category=Axis.unlearned(), sentiment=Axis.unlearned(), known_from=-1.0)
+    def untrained(cls) -> SpecialistWeights:
+        return cls(category=Head.untrained(), sentiment=Head.untrained(), novelty_threshold=-1.0)
 
 
-def dump(learned: Learned) -> bytes:
+def dump(learned: SpecialistWeights) -> bytes:
     """The version as bytes. Weights of words are halved in precision, which changes no third digit."""
     arrays: Arrays = {}
-    facts: dict[str, Any] = {"known_from": learned.known_from}
-    for name, axis in (("category", learned.category), ("sentiment", learned.sentiment)):
+    facts: dict[str, Any] = {"novelty_threshold": learned.novelty_threshold}
+    for name, head in (("category", learned.category), ("sentiment", learned.sentiment)):
         facts[name] = {
-            "corrected": axis.recipe.corrected,
-            "share_of_words": axis.recipe.share_of_words,
-            "temperature": axis.temperature,
-            "words_temperature": axis.words_temperature,
-            "terms": list(axis.words.known),
+            "corrected": head.recipe.corrected,
+            "share_of_words": head.recipe.share_of_words,
+            "temperature": head.temperature,
+            "words_temperature": head.words_temperature,
+            "terms": list(head.words.known),
         }
-        arrays |= {f"{name}.{part}": array for part, array in _arrays(axis).items()}
+        arrays |= {f"{name}.{part}": array for part, array in _arrays(head).items()}
     arrays["facts"] = np.frombuffer(json.dumps(facts).encode(), np.uint8)
     return bytes_of({name: np.ascontiguousarray(array) for name, array in arrays.items()})
 
 
-def load(stored: bytes, sha256: str) -> Learned:
+def load(stored: bytes, sha256: str) -> SpecialistWeights:
     """The version that these bytes are. Raises CorruptWeights where they are not those that the hash was taken of."""
     if hashlib.sha256(stored).hexdigest() != sha256:
         raise CorruptWeights("The weights are not those that were stored; put another version in service.")
     try:
         arrays = arrays_of(stored)
         facts = json.loads(arrays["facts"].tobytes())
-        return Learned(
+        return SpecialistWeights(
             category=_axis(arrays, facts["category"], "category"),
             sentiment=_axis(arrays, facts["sentiment"], "sentiment"),
-            known_from=float(facts["known_from"]),
+            novelty_threshold=float(facts["novelty_threshold"]),
         )
     except (SafetensorError, ValueError, KeyError, TypeError) as error:
         raise CorruptWeights(f"The weights cannot be read: {error}") from error
 
 
-def _arrays(axis: Axis) -> Arrays:
+def _arrays(head: Head) -> Arrays:
     return {
-        "centre": axis.centre,
-        "keys": axis.keys,
-        "sums": axis.sums,
-        "weights": axis.correction.weights,
-        "bias": axis.correction.bias,
-        "rarity": axis.words.rarity,
-        "word_weights": axis.words.weights.astype(np.float16),
-        "word_bias": axis.words.bias,
-        "steps_given": axis.steps.given,
-        "steps_true": axis.steps.true,
-        "record_examples": axis.record.examples,
-        "record_labels": axis.record.labels,
-        "record_losses": axis.record.losses,
-        "record_right": axis.record.right,
-        "seen": axis.seen,
+        "centre": head.centre,
+        "keys": head.keys,
+        "sums": head.sums,
+        "weights": head.correction.weights,
+        "bias": head.correction.bias,
+        "rarity": head.words.rarity,
+        "word_weights": head.words.weights.astype(np.float16),
+        "word_bias": head.words.bias,
+        "steps_given": head.steps.given,
+        "steps_true": head.steps.true,
+        "record_examples": head.record.examples,
+        "record_labels": head.record.labels,
+        "record_losses": head.record.losses,
+        "record_right": head.record.right,
+        "seen": head.seen,
     }
 
 
-def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Axis:
-    parts = {part: arrays[f"{name}.{part}"] for part in _arrays(Axis.unlearned())}
+def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Head:
+    parts = {part: arrays[f"{name}.{part}"] for part in _arrays(Head.untrained())}
     labels = len(parts["keys"])
     terms = list(facts["terms"])
     _expect(parts["sums"], (labels, WIDTH))
@@ -104,17 +104,17 @@ def _axis(arrays: Arrays, facts: dict[str, Any], name: str) -> Axis:
     _expect(parts["rarity"], (len(terms),))
     _expect(parts["centre"], (WIDTH,))
     word_weights: Floats = parts["word_weights"].astype(np.float32)
-    return Axis(
+    return Head(
         recipe=Recipe(corrected=bool(facts["corrected"]), share_of_words=float(facts["share_of_words"])),
         centre=parts["centre"],
         keys=parts["keys"],
         sums=parts["sums"],
         correction=Correction(parts["weights"], parts["bias"]),
-        words=Words(terms, parts["rarity"], word_weights, parts["word_bias"]),
+        words=WordModel(terms, parts["rarity"], word_weights, parts["word_bias"]),
         temperature=float(facts["temperature"]),
         words_temperature=float(facts["words_temperature"]),
-        steps=Steps(parts["steps_given"], parts["steps_true"]),
-        record=Record(
+        steps=IsotonicSteps(parts["steps_given"], parts["steps_true"]),
+        record=HeldOutRecord(
             examples=parts["record_examples"],
             labels=parts["record_labels"],
             losses=parts["record_losses"],

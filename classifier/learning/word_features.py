@@ -40,7 +40,7 @@ def terms(text: str) -> Iterator[str]:
                 yield edged[start : start + length]
 
 
-class Words:
+class WordModel:
     """Terms, how rare each is, and for each label the weight of each: shape (labels, terms)."""
 
     def __init__(self, known: Sequence[str], rarity: Floats, weights: Floats, bias: Floats) -> None:
@@ -50,7 +50,7 @@ class Words:
         self.bias = bias
 
     @classmethod
-    def none(cls) -> Words:
+    def none(cls) -> WordModel:
         nothing = np.zeros(0, np.float32)
         return cls([], nothing, np.zeros((0, 0), np.float32), nothing)
 
@@ -74,32 +74,32 @@ class Words:
         return places, np.asarray(shares / max(float(np.linalg.norm(shares)), 1e-9), np.float32)
 
 
-class Counted(NamedTuple):
+class TermCounts(NamedTuple):
     """Terms in alphabetical order, and how often each text has each: a sparse matrix of shape (texts, terms)."""
 
     terms: npt.NDArray[np.object_]
     times: Any
 
-    def part(self, rows: Ints) -> Counted:
-        return Counted(self.terms, self.times[rows])
+    def part(self, rows: Ints) -> TermCounts:
+        return TermCounts(self.terms, self.times[rows])
 
-    def scores(self, words: Words) -> Floats:
+    def scores(self, words: WordModel) -> Floats:
         """What `words`, which know no other terms, say of these texts."""
         found = _shares(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
         return np.asarray(found @ words.weights.T + words.bias, np.float32)
 
 
 @lru_cache(maxsize=1)
-def counted(texts: tuple[str, ...]) -> Counted:
+def count_terms(texts: tuple[str, ...]) -> TermCounts:
     """The last texts are kept: each axis is learned from the same ones, in several turns."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     vectorizer = CountVectorizer(analyzer=terms, dtype=np.float32)
     times = vectorizer.fit_transform(texts)
-    return Counted(vectorizer.get_feature_names_out(), times)
+    return TermCounts(vectorizer.get_feature_names_out(), times)
 
 
-def fit(found: Counted, labels: Ints, count: int) -> Words:
+def fit(found: TermCounts, labels: Ints, count: int) -> WordModel:
     """Learn from texts; `labels` are numbers below `count`, and those that no text has are unknown to the result."""
     from sklearn.svm import LinearSVC
 
@@ -119,10 +119,10 @@ def fit(found: Counted, labels: Ints, count: int) -> Words:
         two = len(present) == 2
         weights[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
         bias[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if two else machine.intercept_
-    return Words(found.terms[kept].tolist(), rarity, weights, bias)
+    return WordModel(found.terms[kept].tolist(), rarity, weights, bias)
 
 
-def _kept(found: Counted, most: int) -> Ints:
+def _kept(found: TermCounts, most: int) -> Ints:
     """The places of the terms that are learned from, which are the most frequent ones."""
     with_it = _texts_with(found.times)
     kept = np.flatnonzero(with_it >= (2 if found.times.shape[0] > 500 else 1))

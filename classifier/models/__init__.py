@@ -7,7 +7,7 @@ from classifier.models.contract import ContractVersion
 from classifier.models.draft import Draft, DraftLabel
 from classifier.models.epoch import Epoch
 from classifier.models.erasure import Erasure
-from classifier.models.gate import About, Gate, Mode
+from classifier.models.gate import Criterion, Gate, GateMode
 from classifier.models.helpdesk import HelpDesk, WriteBack
 from classifier.models.language_models import LanguageModel, Provider, Spend
 from classifier.models.lease import Lease
@@ -23,7 +23,7 @@ from classifier.models.ticket import Ticket
 from classifier.models.verdict import Reason, Verdict
 
 __all__ = [
-    "About",
+    "Criterion",
     "RateLimitCounter",
     "ApiKey",
     "AuditDraw",
@@ -44,7 +44,7 @@ __all__ = [
     "HelpDesk",
     "Lease",
     "Mailbox",
-    "Mode",
+    "GateMode",
     "LanguageModel",
     "Prediction",
     "Provider",

@@ -26,7 +26,7 @@ class Labels(NamedTuple):
 
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
-    def in_force(self) -> ContractVersion:
+    def current(self) -> ContractVersion:
         """The contract under the taxonomy and the instructions as they are now, stored if it is new (six queries).
 
         Raises EmptyTaxonomy.
@@ -38,14 +38,14 @@ class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
                 _("The taxonomy needs at least one active category and one active sentiment; add them in the admin.")
             )
         by_pk = {category.pk: category for category in categories}
-        return self.worded(
+        return self.get_or_create_for(
             [(pk, by_pk[pk].option(name)) for pk, name in category_names.items()],
             [(sentiment.pk, sentiment.option(sentiment.name)) for sentiment in sentiments],
             instructions=_instructions(),
         )
 
-    def worded(
-        self, categories: Sequence[Keyed], sentiments: Sequence[Keyed], *, instructions: str = ""
+    def get_or_create_for(
+        self, categories: Sequence[KeyedOption], sentiments: Sequence[KeyedOption], *, instructions: str = ""
     ) -> ContractVersion:
         """The contract that offers these labels, stored if it is new. Labels of a draft may have no key yet."""
         terms = prompt.contract_for(_known(Category, categories), _known(Sentiment, sentiments), instructions)
@@ -83,7 +83,7 @@ class ContractVersion(models.Model):
     def __str__(self) -> str:
         return self.digest[:12]
 
-    def restored(self) -> ContractVersion:
+    def loaded(self) -> ContractVersion:
         """This version with what it takes to ask under it once more. Raises ValueError where that was not kept."""
         if not self.options:
             raise ValueError(f"Of the contract {self} only the wording was kept; models cannot be asked under it.")
@@ -95,11 +95,11 @@ class ContractVersion(models.Model):
         return self
 
 
-Keyed = tuple[int | None, types.Option]
+KeyedOption = tuple[int | None, types.Option]
 """A label as it is offered, with its primary key, if it has one yet."""
 
 
-def _known(model: type[Category] | type[Sentiment], options: Sequence[Keyed]) -> list[types.Option]:
+def _known(model: type[Category] | type[Sentiment], options: Sequence[KeyedOption]) -> list[types.Option]:
     """The options with all keys that models may have learned them by (one query)."""
     merged: dict[int, list[int]] = {}
     gone = model._default_manager.filter(merged_into__isnull=False).order_by("pk")
@@ -114,16 +114,16 @@ def _instructions() -> str:
     return gate._default_manager.filter(pk=1).values_list("instructions", flat=True).first() or ""
 
 
-def _stored(options: Sequence[Keyed]) -> list[list[Any]]:
+def _stored(options: Sequence[KeyedOption]) -> list[list[Any]]:
     return [[pk, option.name, option.description, list(option.examples)] for pk, option in options]
 
 
-def _restored(rows: Sequence[Sequence[Any]]) -> list[Keyed]:
+def _restored(rows: Sequence[Sequence[Any]]) -> list[KeyedOption]:
     return [
         (pk, types.Option(name=name, description=description, examples=tuple(examples)))
         for pk, name, description, examples in rows
     ]
 
 
-def _keys(options: Sequence[Keyed]) -> dict[str, int]:
+def _keys(options: Sequence[KeyedOption]) -> dict[str, int]:
     return {option.name: pk for pk, option in options if pk is not None}

@@ -9,7 +9,7 @@ from django.db import models
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models.contract import ContractVersion
-from classifier.models.gate import About, Mode
+from classifier.models.gate import Criterion, GateMode
 from classifier.models.language_models import LanguageModel
 from classifier.models.scoring import Score, Scorer
 from classifier.models.specialist import SpecialistVersion
@@ -27,7 +27,9 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
     def certifying(self) -> Epoch | None:
         """The one whose threshold is certified, if the gate is in that mode and a ticket has come by."""
         running = (
-            self.running().filter(mode=Mode.CERTIFIED).select_related("language_model__provider", "contract", "scorer")
+            self.running()
+            .filter(mode=GateMode.CERTIFIED)
+            .select_related("language_model__provider", "contract", "scorer")
         )
         return running.order_by("-pk").first()
 
@@ -44,8 +46,8 @@ class Epoch(models.Model):
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+")
     threshold = models.FloatField(null=True)
     version = models.ForeignKey(SpecialistVersion, models.PROTECT, null=True, related_name="+")
-    mode = models.CharField(max_length=10, choices=Mode, default=Mode.CONFIDENCE)
-    about = models.CharField(max_length=10, choices=About, default=About.BOTH)
+    mode = models.CharField(max_length=10, choices=GateMode, default=GateMode.CONFIDENCE)
+    about = models.CharField(max_length=10, choices=Criterion, default=Criterion.BOTH)
     scorer = models.ForeignKey(Scorer, models.PROTECT, null=True, related_name="+")
     front = models.ForeignKey(LanguageModel, models.PROTECT, null=True, related_name="+")
     front_threshold = models.FloatField(null=True)
@@ -80,14 +82,14 @@ class Epoch(models.Model):
 
     def value(self, score: Score | Probabilities) -> float:
         """Of a score what counts here, in [0, 1]."""
-        return score.category if self.about == About.CATEGORY else score.both
+        return score.category if self.about == Criterion.CATEGORY else score.both
 
-    def lets_pass(self, confidence: float, value: float | None) -> bool:
+    def auto_accepts(self, confidence: float, value: float | None) -> bool:
         """Whether an answer of this confidence may pass, whose score has this value."""
-        if self.mode == Mode.CONFIDENCE:
+        if self.mode == GateMode.CONFIDENCE:
             assert self.threshold is not None  # noqa: S101 - a constraint sees to it
             return confidence >= self.threshold
-        least = self.passes_from if self.mode == Mode.CERTIFIED else self.threshold
+        least = self.passes_from if self.mode == GateMode.CERTIFIED else self.threshold
         return least is not None and value is not None and value >= least
 
     def draw(self, ticket_pk: int) -> float:

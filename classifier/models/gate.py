@@ -18,7 +18,7 @@ class GateQuerySet(models.QuerySet["Gate"]):
         return self.select_related("primary__provider", "second_opinion__provider", "front__provider")
 
 
-class Mode(models.TextChoices):
+class GateMode(models.TextChoices):
     """By what the gate tells what may pass."""
 
     CONFIDENCE = "confidence", _("fixed threshold on the stated confidence")
@@ -26,7 +26,7 @@ class Mode(models.TextChoices):
     CERTIFIED = "certified", _("certified by audits")
 
 
-class About(models.TextChoices):
+class Criterion(models.TextChoices):
     """What of an answer has to be right."""
 
     BOTH = "both", _("category and sentiment")
@@ -76,15 +76,15 @@ class Gate(models.Model):
     mode = models.CharField(
         _("mode"),
         max_length=10,
-        choices=Mode,
-        default=Mode.CONFIDENCE,
+        choices=GateMode,
+        default=GateMode.CONFIDENCE,
         help_text=_("What decides whether a ticket may pass unseen."),
     )
     about = models.CharField(
         _("has to be right"),
         max_length=10,
-        choices=About,
-        default=About.BOTH,
+        choices=Criterion,
+        default=Criterion.BOTH,
         help_text=_(
             "Whether an answer is wrong where its sentiment is; the score, and what is certified, are of that."
         ),
@@ -116,7 +116,7 @@ class Gate(models.Model):
                 condition=models.Q(score_threshold__range=(0, 1)), name="gate_score_threshold_in_0_1"
             ),
             models.CheckConstraint(
-                condition=models.Q(mode__in=Mode.values, about__in=About.values), name="gate_mode_known"
+                condition=models.Q(mode__in=GateMode.values, about__in=Criterion.values), name="gate_mode_known"
             ),
         ]
 

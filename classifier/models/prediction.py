@@ -15,12 +15,12 @@ from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import MessageField, Ticket
 
 
-def shown(share: float, digits: int = 2) -> str:
+def round_down(share: float, digits: int = 2) -> str:
     """To so many digits, rounded down: what is shown as a threshold has reached it."""
     return f"{math.floor(share * 10**digits + 1e-9) / 10**digits:.{digits}f}"
 
 
-class Attempt(models.Model):
+class ModelCall(models.Model):
     """Who was asked, about what, under which contract, and what it took."""
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="%(class)ss")
@@ -39,7 +39,7 @@ class Attempt(models.Model):
         ordering = ["pk"]
 
 
-class Prediction(Attempt):
+class Prediction(ModelCall):
     category = models.ForeignKey(Category, models.PROTECT, related_name="predictions")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="predictions")
     confidence = models.FloatField(_("confidence"))
@@ -57,7 +57,7 @@ class Prediction(Attempt):
         help_text=_("Which version of the specialist answered."),
     )
 
-    class Meta(Attempt.Meta):
+    class Meta(ModelCall.Meta):
         constraints = [
             models.UniqueConstraint(
                 fields=["ticket", "language_model", "contract"],
@@ -77,13 +77,13 @@ class Prediction(Attempt):
 
     @property
     def displayed_confidence(self) -> str:
-        return shown(self.confidence)
+        return round_down(self.confidence)
 
     def same_label(self, other: Prediction) -> bool:
         return (self.category_id, self.sentiment_id) == (other.category_id, other.sentiment_id)
 
 
-class Failure(Attempt):
+class Failure(ModelCall):
     """A ticket that a model could not answer for, with its last words."""
 
     kind = models.CharField(_("kind"), max_length=20, choices=[(kind.value, kind.value) for kind in FailureKind])

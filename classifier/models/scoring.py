@@ -9,7 +9,7 @@ from django.utils.translation import gettext_lazy as _
 from classifier.models.language_models import LanguageModel
 from classifier.models.prediction import Prediction
 from classifier.models.specialist import SpecialistVersion
-from classifier.scoring.scorer import Weights
+from classifier.scoring.scorer import ScorerWeights
 from classifier.scoring.signals import Signals
 
 
@@ -19,7 +19,7 @@ class ScorerQuerySet(models.QuerySet["Scorer"]):
         found = self.filter(language_model=language_model, live=True).first()
         if found is None:
             built_in = {
-                "weights": Weights.built_in().as_json(),
+                "weights": ScorerWeights.built_in().as_json(),
                 "specialist_version_id": SpecialistVersion.objects.live_pk(),
             }
             found, _created = self.get_or_create(language_model=language_model, live=True, defaults=built_in)
@@ -57,8 +57,8 @@ class Scorer(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}"
 
-    def fitted(self) -> Weights:
-        return Weights.from_json(self.weights)
+    def load_weights(self) -> ScorerWeights:
+        return ScorerWeights.from_json(self.weights)
 
 
 class Score(models.Model):
@@ -85,5 +85,5 @@ class Score(models.Model):
     def __str__(self) -> str:
         return f"{self.both:.3f}"
 
-    def seen(self) -> Signals:
+    def load_signals(self) -> Signals:
         return Signals.from_json(self.signals)

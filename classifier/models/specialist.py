@@ -16,7 +16,7 @@ from classifier.models.taxonomy import Category, Sentiment
 from classifier.models.ticket import MessageField, Ticket
 
 if TYPE_CHECKING:
-    from classifier.learning.weights import Learned
+    from classifier.learning.weights import SpecialistWeights
 
 
 logger = logging.getLogger(__name__)
@@ -134,18 +134,18 @@ class SpecialistVersion(models.Model):
     def __str__(self) -> str:
         return f"{self.pk}"
 
-    def learned(self) -> Learned:
+    def load_weights(self) -> SpecialistWeights:
         """What it learned. Raises CorruptWeights where that is not what was stored."""
         from classifier.learning.weights import load  # whose libraries most processes never need
 
         return load(bytes(self.weights or b""), self.sha256)
 
-    def learned_or_nothing(self) -> Learned:
+    def load_weights_or_untrained(self) -> SpecialistWeights:
         """What it learned; as if it had learned nothing where that cannot be read, so that a better one can come."""
-        from classifier.learning.weights import CorruptWeights, Learned
+        from classifier.learning.weights import CorruptWeights, SpecialistWeights
 
         try:
-            return self.learned()
+            return self.load_weights()
         except CorruptWeights:
             logger.exception("Version %s of the specialist cannot be read.", self)
-            return Learned.nothing()
+            return SpecialistWeights.untrained()

@@ -7,8 +7,8 @@ from django.utils.formats import number_format
 from django.utils.translation import gettext_lazy as _
 
 from classifier.models.epoch import Epoch
-from classifier.models.gate import Mode
-from classifier.models.prediction import Failure, Prediction, shown
+from classifier.models.gate import GateMode
+from classifier.models.prediction import Failure, Prediction, round_down
 from classifier.models.scoring import Score
 from classifier.models.ticket import Ticket, TicketQuerySet
 
@@ -85,7 +85,7 @@ class Verdict(models.Model):
             }
             sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")
             return sure % (self._figures() | opinion)
-        return self._by_confidence() if self.epoch.mode == Mode.CONFIDENCE else self._by_score()
+        return self._by_confidence() if self.epoch.mode == GateMode.CONFIDENCE else self._by_score()
 
     @property
     def required_threshold(self) -> str:
@@ -93,7 +93,7 @@ class Verdict(models.Model):
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         if threshold is None:
             return str(_("nothing was certified yet"))
-        digits = 2 if self.epoch.mode == Mode.CONFIDENCE else 3
+        digits = 2 if self.epoch.mode == GateMode.CONFIDENCE else 3
         return _("threshold %(threshold)s") % {"threshold": number_format(threshold, digits)}
 
     def _by_confidence(self) -> str:
@@ -106,7 +106,7 @@ class Verdict(models.Model):
         likely = _("The answer of %(model)s is right with an estimated probability of %(score)s.") % figures
         if not figures["threshold"]:
             return f"{likely} {_('Nothing is certified yet, so that people look at every ticket.')}"
-        if self.auto_accepted and self.epoch.mode == Mode.CERTIFIED:
+        if self.auto_accepted and self.epoch.mode == GateMode.CERTIFIED:
             return f"{likely} {_('Tickets from %(threshold)s on were certified to pass.') % figures}"
         return f"{likely} {_('Tickets pass from %(threshold)s on.') % figures}"
 
@@ -117,8 +117,10 @@ class Verdict(models.Model):
         return {
             "model": first.language_model,
             "confidence": first.displayed_confidence,
-            "score": shown(self.epoch.value(self.score), 3) if self.score else "?",
-            "threshold": "" if threshold is None else shown(threshold, 2 if self.epoch.mode == Mode.CONFIDENCE else 3),
+            "score": round_down(self.epoch.value(self.score), 3) if self.score else "?",
+            "threshold": ""
+            if threshold is None
+            else round_down(threshold, 2 if self.epoch.mode == GateMode.CONFIDENCE else 3),
         }
 
 

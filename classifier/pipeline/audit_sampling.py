@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from classifier.models import AuditDraw, Epoch, Mode, Verdict
+from classifier.models import AuditDraw, Epoch, GateMode, Verdict
 
 
 def draw_audits(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
@@ -13,7 +13,7 @@ def draw_audits(epoch: Epoch, verdicts: Sequence[Verdict]) -> None:
     Where the grid of thresholds is not made yet, or the epoch has ended meanwhile, there is nothing to draw for; a
     ticket that has had its turn in the epoch gets no second one.
     """
-    if epoch.mode != Mode.CERTIFIED or epoch.audits_from is None or epoch.ended_at:
+    if epoch.mode != GateMode.CERTIFIED or epoch.audits_from is None or epoch.ended_at:
         return
     tickets = [verdict.ticket_id for verdict in verdicts]
     earlier = AuditDraw.objects.valid().filter(epoch=epoch, verdict__ticket__in=tickets)

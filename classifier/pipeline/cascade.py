@@ -7,7 +7,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import chain
 from typing import Protocol
 
-from classifier.models import ContractVersion, Epoch, Gate, LanguageModel, Mode, Prediction, Score, Scorer, Ticket
+from classifier.models import ContractVersion, Epoch, Gate, GateMode, LanguageModel, Prediction, Score, Scorer, Ticket
 from classifier.pipeline import gate
 from classifier.pipeline.gate import ScoredOutcome
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
@@ -62,7 +62,7 @@ class Cascade:
         """
         if self._front is None:
             return
-        by_confidence, epoch = self._epoch.mode == Mode.CONFIDENCE, self._epoch
+        by_confidence, epoch = self._epoch.mode == GateMode.CONFIDENCE, self._epoch
         if by_confidence:
             epoch = gate.confidence_epoch(self._front, self._version, self._settings.front_threshold)
         for group in self._labelled_in_front(tickets, self._front):

@@ -9,13 +9,13 @@ from django.utils import timezone
 
 from classifier.contract.types import FailureKind
 from classifier.models import (
-    About,
     ContractVersion,
+    Criterion,
     Epoch,
     Failure,
     Gate,
+    GateMode,
     LanguageModel,
-    Mode,
     Prediction,
     Reason,
     Score,
@@ -46,7 +46,7 @@ def confidence_epoch(language_model: LanguageModel, version: ContractVersion, th
     """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
     each version.
     """
-    return _running_epoch(Mode.CONFIDENCE, language_model, version, {"threshold": threshold})
+    return _running_epoch(GateMode.CONFIDENCE, language_model, version, {"threshold": threshold})
 
 
 def current_epoch(settings: Gate, version: ContractVersion) -> Epoch:
@@ -55,21 +55,21 @@ def current_epoch(settings: Gate, version: ContractVersion) -> Epoch:
     Where a threshold is certified it is for the answers as they come out of the whole cascade.
     """
     language_model = settings.active_primary()
-    if settings.mode == Mode.CONFIDENCE:
+    if settings.mode == GateMode.CONFIDENCE:
         return confidence_epoch(language_model, version, settings.threshold)
     front = settings.active_front()
     frozen: dict[str, Any] = {
-        "threshold": settings.score_threshold if settings.mode == Mode.SCORE else None,
+        "threshold": settings.score_threshold if settings.mode == GateMode.SCORE else None,
         "about": settings.about,
         "scorer": Scorer.objects.live_for(language_model),
         "front": front,
         "front_threshold": settings.front_threshold if front else None,
     }
-    return _running_epoch(Mode(settings.mode), language_model, version, frozen)
+    return _running_epoch(GateMode(settings.mode), language_model, version, frozen)
 
 
 def _running_epoch(
-    mode: Mode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]
+    mode: GateMode, language_model: LanguageModel, version: ContractVersion, frozen: dict[str, Any]
 ) -> Epoch:
     front: LanguageModel | None = frozen.get("front")
     learns = language_model.learning or (front and front.learning)
@@ -81,13 +81,13 @@ def _running_epoch(
         serving,
         *(getattr(part, "pk", part) for part in frozen.values()),
     ]
-    if mode == Mode.CERTIFIED:
+    if mode == GateMode.CERTIFIED:
         # Of which tickets a threshold is certified.
         parts.append(prompt_injection.DETECTOR_VERSION)
     key = ":".join(str(part) for part in parts)
     values = {"language_model": language_model, "contract": version, "version_id": serving, "mode": mode, **frozen}
     epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
-    if begun and mode == Mode.CERTIFIED:
+    if begun and mode == GateMode.CERTIFIED:
         # Whatever was certified before was certified of something else.
         Epoch.objects.running().filter(mode=mode).exclude(pk=epoch.pk).update(ended_at=timezone.now())
     return epoch
@@ -103,7 +103,7 @@ def set_threshold(threshold: float, *, by: User, reason: str) -> None:
 
 
 @transaction.atomic(durable=True)
-def set_mode(mode: Mode, *, about: About, score_threshold: float, by: User, reason: str) -> None:
+def set_mode(mode: GateMode, *, about: Criterion, score_threshold: float, by: User, reason: str) -> None:
     """What decides from now on whether a ticket may pass, and what of its answer has to be right; who changed it and
     why stands in the gate's history.
 
@@ -147,7 +147,7 @@ def may_auto_accept(epoch: Epoch, weighed: ScoredOutcome) -> bool:
     """As things stand; where a threshold is certified the verdict has the last word."""
     outcome, score = weighed.outcome, weighed.score
     value = epoch.value(score) if score else None
-    return isinstance(outcome, Prediction) and not weighed.dictated and epoch.lets_pass(outcome.confidence, value)
+    return isinstance(outcome, Prediction) and not weighed.dictated and epoch.auto_accepts(outcome.confidence, value)
 
 
 def is_for_audit(epoch: Epoch, weighed: ScoredOutcome) -> bool:
@@ -168,7 +168,9 @@ def review_reason(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcom
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
     return (
-        Reason.NOT_CERTIFIED if epoch.mode == Mode.CERTIFIED and epoch.passes_from is None else Reason.BELOW_THRESHOLD
+        Reason.NOT_CERTIFIED
+        if epoch.mode == GateMode.CERTIFIED and epoch.passes_from is None
+        else Reason.BELOW_THRESHOLD
     )
 
 
@@ -182,7 +184,7 @@ def decide(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcome | Non
         second_opinion=second if isinstance(second, Prediction) else None,
         failure=first if isinstance(first, Failure) else None,
         score=weighed.score,
-        threshold=epoch.passes_from if epoch.mode == Mode.CERTIFIED else epoch.threshold,
+        threshold=epoch.passes_from if epoch.mode == GateMode.CERTIFIED else epoch.threshold,
         auto_accepted=auto_accepted,
         reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, weighed, second),
     )
@@ -200,7 +202,7 @@ def record_verdicts(epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dic
     new = Ticket.objects.new().select_for_update().filter(pk__in=[ticket.pk for ticket in held]).order_by("pk")
     owners = dict(new.values_list("pk", "owner"))
     still_new = {ticket.pk for ticket in held if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
-    if epoch.mode == Mode.CERTIFIED:
+    if epoch.mode == GateMode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
     verdicts = [decide(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)

@@ -146,8 +146,8 @@ def _outcome(
         reasoning=result.reasoning,
         category_logprob=result.logprobs.category,
         sentiment_logprob=result.logprobs.sentiment,
-        words=result.evidence.words,
-        near=result.evidence.near,
+        words=result.evidence.word_spans,
+        near=result.evidence.nearest,
         version_id=result.version,
     )
 

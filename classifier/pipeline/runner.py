@@ -38,7 +38,7 @@ def classify_next_batch(*, more_waits: Callable[[], None] = lambda: None) -> boo
 def classify_claimed(tickets: Sequence[Ticket], settings: Gate) -> None:
     """Bring claimed tickets to a verdict, or put them off where their model cannot answer now."""
     try:
-        version = ContractVersion.objects.in_force()
+        version = ContractVersion.objects.current()
     except EmptyTaxonomy:
         claims.postpone(tickets, leases.DURATION.total_seconds(), attempted=False)
         return

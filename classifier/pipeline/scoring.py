@@ -16,7 +16,7 @@ from classifier.models import ContractVersion, Prediction, Score, Scorer, Specia
 from classifier.models.language_models import Learning
 from classifier.models.specialist import text_digest
 from classifier.pipeline.predict import TicketOutcome
-from classifier.scoring.signals import OfAxis, Signals
+from classifier.scoring.signals import AxisSignals, Signals
 
 if TYPE_CHECKING:
     from classifier.inference.backends.specialist_predictor import LabelProbabilities as Said
@@ -62,15 +62,15 @@ def signals_for(labelled: Sequence[TicketOutcome], scorer: Scorer, version: Cont
 
 def _axis_signals(
     said: Said, row: int, names: Sequence[str], label: str, logprob: float | None, learning: str | None
-) -> OfAxis:
+) -> AxisSignals:
     """`learning` is that of the model that answered, where it is an embedded one."""
     if label not in names:
-        return OfAxis(logprob=logprob)
+        return AxisSignals(logprob=logprob)
     place, shares = names.index(label), said.by_all[row]
     rivals = np.delete(shares, place)
     by_words = None if said.by_words is None else int(said.by_words[row].argmax()) == place
     own_words, own = learning == Learning.WORDS, learning is not None and learning != Learning.WORDS
-    return OfAxis(
+    return AxisSignals(
         agrees=None if own else int(shares.argmax()) == place,
         words_agree=None if own_words else by_words,
         probability=None if own else float(shares[place]),
@@ -83,12 +83,12 @@ def _axis_signals(
 def specialist_predictor(version_pk: int | None) -> SpecialistPredictor:
     """The witness that this version of the specialist is, or one that knows the labels by their descriptions alone."""
     from classifier.inference.backends.specialist_predictor import SpecialistPredictor
-    from classifier.learning.weights import Learned
+    from classifier.learning.weights import SpecialistWeights
 
     if version_pk is None:
-        learned = Learned.nothing()
+        learned = SpecialistWeights.untrained()
     else:
-        learned = SpecialistVersion.objects.get(pk=version_pk).learned_or_nothing()
+        learned = SpecialistVersion.objects.get(pk=version_pk).load_weights_or_untrained()
     return SpecialistPredictor(settings.ENCODER_FILE, settings.TOKENIZER_FILE, learned)
 
 
@@ -138,7 +138,7 @@ def _scored(
     predictions: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion, known: Floats | None
 ) -> Iterator[Score]:
     """In order; `known` are the vectors of their texts, where those are known already."""
-    weights = scorer.fitted()
+    weights = scorer.load_weights()
     for (ticket, said), signals in zip(predictions, _signals(predictions, scorer, version, known), strict=True):
         assert isinstance(said, Prediction)  # noqa: S101 - whoever calls has left out failures
         yield Score(

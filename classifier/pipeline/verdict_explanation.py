@@ -11,8 +11,8 @@ from django.dispatch import Signal
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from classifier.models import About, AuditDraw, Mode, Score, Ticket, Verdict
-from classifier.scoring.signals import OfAxis, Signals
+from classifier.models import AuditDraw, Criterion, GateMode, Score, Ticket, Verdict
+from classifier.scoring.signals import AxisSignals, Signals
 
 explaining = Signal()
 """Sent when it is told why a `verdict` let its ticket pass; who listens returns sentences on what vouched for that."""
@@ -44,7 +44,7 @@ def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
     return VerdictExplanation(
         heading=_heading(verdict, draw),
         facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
-        seen=_seen(verdict.score.seen()) if verdict.score else [],
+        seen=_seen(verdict.score.load_signals()) if verdict.score else [],
         vouchers=_vouchers(verdict) if verdict.auto_accepted else [],
     )
 
@@ -65,19 +65,19 @@ def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
 
 
 def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
-    mode = Mode(verdict.epoch.mode)
+    mode = GateMode(verdict.epoch.mode)
     threshold = verdict.epoch.threshold if verdict.threshold is None else verdict.threshold
     facts = [(_("What decided"), str(mode.label)), (_("Threshold then"), _threshold(mode, threshold))]
-    if mode == Mode.CONFIDENCE:
+    if mode == GateMode.CONFIDENCE:
         assert verdict.prediction  # noqa: S101 - whoever asks has seen to it
         return [*facts, (_("Stated confidence"), verdict.prediction.displayed_confidence)]
-    return [*facts, (_("Had to be right"), str(About(verdict.epoch.about).label))]
+    return [*facts, (_("Had to be right"), str(Criterion(verdict.epoch.about).label))]
 
 
-def _threshold(mode: Mode, threshold: float | None) -> str:
+def _threshold(mode: GateMode, threshold: float | None) -> str:
     if threshold is None:
         return _("nothing was certified yet")
-    return number_format(threshold, 2 if mode == Mode.CONFIDENCE else DIGITS)
+    return number_format(threshold, 2 if mode == GateMode.CONFIDENCE else DIGITS)
 
 
 def _scores(verdict: Verdict) -> list[tuple[str, str]]:
@@ -115,7 +115,7 @@ def _seen(signals: Signals) -> list[str]:
     return said
 
 
-def _of_axis(axis: OfAxis, name: str) -> list[str]:
+def _of_axis(axis: AxisSignals, name: str) -> list[str]:
     said = []
     if axis.agrees is not None:
         agreed = _("Second family, %s: the same label.") if axis.agrees else _("Second family, %s: another label.")

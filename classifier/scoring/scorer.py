@@ -17,14 +17,14 @@ from typing import NamedTuple
 
 import numpy as np
 
-from classifier.scoring.signals import OF_ALL, OF_AXIS, Floats, Signals, features
+from classifier.scoring.signals import AXIS_FEATURES, SHARED_FEATURES, Floats, Signals, features
 
-WIDTH = len(OF_AXIS) + len(OF_ALL) + 1
+WIDTH = len(AXIS_FEATURES) + len(SHARED_FEATURES) + 1
 """Features of an axis, and a constant."""
 BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
-PULL = np.array([10.0] * (WIDTH - 1) + [1.0])
+PRECISION = np.array([10.0] * (WIDTH - 1) + [1.0])
 """How hard weights are drawn towards those built in; the constant less, for models differ most in how good they are."""
-PULL_OF_OFFSETS = 4.0
+OFFSET_PRECISION = 4.0
 STEPS, CLOSE = 30, 1e-8
 NO_WEIGHTS = "These are no weights of this scorer; fit it anew."
 
@@ -38,7 +38,7 @@ class Probabilities(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Weights:
+class ScorerWeights:
     """Of each axis, of shape (WIDTH,); what each category adds, by its key; and slope and constant for both at once."""
 
     category: Floats
@@ -47,7 +47,7 @@ class Weights:
     both: Floats
 
     @classmethod
-    def built_in(cls) -> Weights:
+    def built_in(cls) -> ScorerWeights:
         return cls(category=BUILT_IN, sentiment=BUILT_IN, offsets={}, both=np.array([1.0, 0.0]))
 
     def as_json(self) -> dict[str, object]:
@@ -55,7 +55,7 @@ class Weights:
         return rows | {"offsets": {str(key): float(offset) for key, offset in self.offsets.items()}}
 
     @classmethod
-    def from_json(cls, stored: Mapping[str, object]) -> Weights:
+    def from_json(cls, stored: Mapping[str, object]) -> ScorerWeights:
         """Raises ValueError where that is not what `as_json` gives."""
         wanted = {"category": (WIDTH,), "sentiment": (WIDTH,), "both": (2,)}
         try:
@@ -79,7 +79,7 @@ class Weights:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Judged:
+class JudgedAnswers:
     """Answers that people judged: their signals, the keys of their categories, and what of them was right."""
 
     signals: Sequence[Signals]
@@ -90,41 +90,41 @@ class Judged:
     def __len__(self) -> int:
         return len(self.signals)
 
-    def part(self, rows: Sequence[int]) -> Judged:
+    def part(self, rows: Sequence[int]) -> JudgedAnswers:
         fields = ("signals", "categories", "category_right", "sentiment_right")
-        return Judged(**{name: [getattr(self, name)[row] for row in rows] for name in fields})
+        return JudgedAnswers(**{name: [getattr(self, name)[row] for row in rows] for name in fields})
 
     @property
     def both_right(self) -> list[bool]:
         return [one and other for one, other in zip(self.category_right, self.sentiment_right, strict=True)]
 
 
-def fit(judged: Judged) -> Weights:
+def fit(judged: JudgedAnswers) -> ScorerWeights:
     """The weights that explain these best, and are not far from the built-in ones where there are few."""
     if not len(judged):
-        return Weights.built_in()
+        return ScorerWeights.built_in()
     known = sorted(set(judged.categories))
     places = [known.index(category) for category in judged.categories]
     rows = np.stack([_row(signals, "category") for signals in judged.signals])
     own = np.eye(len(known))[places]
     towards = np.concatenate([BUILT_IN, np.zeros(len(known))])
-    pull = np.concatenate([PULL, np.full(len(known), PULL_OF_OFFSETS)])
+    pull = np.concatenate([PRECISION, np.full(len(known), OFFSET_PRECISION)])
     category = _fitted(np.hstack([rows, own]), judged.category_right, towards, pull)
     sentiments = np.stack([_row(signals, "sentiment") for signals in judged.signals])
-    sentiment = _fitted(sentiments, judged.sentiment_right, BUILT_IN, PULL)
+    sentiment = _fitted(sentiments, judged.sentiment_right, BUILT_IN, PRECISION)
     offsets = dict(zip(known, (float(one) for one in category[WIDTH:]), strict=True))
-    apart = Weights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
-    return Weights(category=apart.category, sentiment=sentiment, offsets=offsets, both=_both(apart, judged))
+    apart = ScorerWeights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
+    return ScorerWeights(category=apart.category, sentiment=sentiment, offsets=offsets, both=_both(apart, judged))
 
 
-def _both(apart: Weights, judged: Judged) -> Floats:
+def _both(apart: ScorerWeights, judged: JudgedAnswers) -> Floats:
     found = [apart.probabilities(*one) for one in zip(judged.signals, judged.categories, strict=True)]
     products = _log_odds_of(np.array([one.category * one.sentiment for one in found]))
     rows = np.stack([products, np.ones(len(products))], axis=1)
     return _fitted(rows, judged.both_right, np.array([1.0, 0.0]), np.array([10.0, 10.0]))
 
 
-def surprise(weights: Weights, judged: Judged) -> Floats:
+def log_loss(weights: ScorerWeights, judged: JudgedAnswers) -> Floats:
     """The log-loss of each answer's being right in both parts, in nats: shape (len(judged),)."""
     found = [weights.probabilities(*one).both for one in zip(judged.signals, judged.categories, strict=True)]
     both = np.clip(np.array(found), 1e-6, 1 - 1e-6)

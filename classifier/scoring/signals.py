@@ -21,7 +21,7 @@ TYPICAL_LENGTH = 200
 """Characters of a message whose length says nothing."""
 
 
-class OfAxis(NamedTuple):
+class AxisSignals(NamedTuple):
     """What is seen of one part of an answer, category or sentiment. None where nobody was there to say it.
 
     `agrees` is of the witness, `words_agree` of the family of words alone, `probability` the witness's for the label
@@ -42,8 +42,8 @@ class Signals(NamedTuple):
     """
 
     confidence: float
-    category: OfAxis = OfAxis()
-    sentiment: OfAxis = OfAxis()
+    category: AxisSignals = AxisSignals()
+    sentiment: AxisSignals = AxisSignals()
     closeness: float | None = None
     length: int = TYPICAL_LENGTH
     foreign: bool = False
@@ -54,15 +54,15 @@ class Signals(NamedTuple):
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> Signals:
-        axes = {name: OfAxis(**stored[name]) for name in ("category", "sentiment")}  # type: ignore[arg-type]  # stored by as_json
+        axes = {name: AxisSignals(**stored[name]) for name in ("category", "sentiment")}  # type: ignore[arg-type]  # stored by as_json
         return cls(**{**stored, **axes})  # type: ignore[arg-type]  # stored by as_json
 
 
-OF_AXIS = ("agreement", "agreement of words", "probability", "margin", "log-probability")
-OF_ALL = ("confidence", "closeness", "length", "foreign", "in front")
+AXIS_FEATURES = ("agreement", "agreement of words", "probability", "margin", "log-probability")
+SHARED_FEATURES = ("confidence", "closeness", "length", "foreign", "in front")
 
 
-def features(signals: Signals, axis: OfAxis) -> Floats:
+def features(signals: Signals, axis: AxisSignals) -> Floats:
     """One axis of an answer as numbers around zero: OF_AXIS, then OF_ALL."""
     return np.array(
         [

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from classifier.contract import prompt
 from classifier.contract.types import Option
 from classifier.models import Category, Draft, DraftLabel, Gate, Sentiment
-from classifier.models.contract import EmptyTaxonomy, Keyed
+from classifier.models.contract import EmptyTaxonomy, KeyedOption
 from classifier.models.draft import label_snapshot, normalized_text
 from classifier.models.taxonomy import paths
 from classifier.taxonomy.label_changes import AnyLabel
@@ -37,7 +37,7 @@ class LabelState(NamedTuple):
         """The names of the values that the other has differently."""
         return [name for name in self._fields if getattr(self, name) != getattr(other, name)]
 
-    def offered(self, full_name: str) -> Keyed:
+    def offered(self, full_name: str) -> KeyedOption:
         examples = tuple(line.strip() for line in self.examples.splitlines() if line.strip())
         return self.pk if self.pk > 0 else None, Option(name=full_name, description=self.description, examples=examples)
 
@@ -104,7 +104,7 @@ class LabelPlan:
     def changed_since(self) -> Iterator[str]:
         return differences(self.began, self.now)
 
-    def offered(self) -> list[Keyed]:
+    def offered(self) -> list[KeyedOption]:
         return [self.drafted[key].offered(name) for key, name in self.names.items()]
 
     def edited(self) -> dict[int, list[str]]:

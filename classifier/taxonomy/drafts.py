@@ -56,7 +56,7 @@ def free_name(wanted: str) -> str:
 @transaction.atomic
 def store_with_copy(draft: Draft) -> None:
     """Store a new draft together with a copy of what is in force. Raises EmptyTaxonomy."""
-    draft.based_on = ContractVersion.objects.in_force()
+    draft.based_on = ContractVersion.objects.current()
     draft.instructions = custom_instructions(draft.based_on.options["instructions"])
     draft.save()
     categories, copies = {one.pk: one for one in Category.objects.active()}, dict[int, DraftLabel]()
@@ -86,13 +86,13 @@ def contract_for(draft: Draft) -> ContractVersion:
     """
     if draft.published_at:
         raise ValidationError(_("The draft %s is published; what it changed is in force.") % draft)
-    plan, in_force = _checked_plan(draft), ContractVersion.objects.in_force()
+    plan, in_force = _checked_plan(draft), ContractVersion.objects.current()
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]
     if prompt.contract_for(*options, plan.instructions).digest == in_force.digest:
         # Models are asked the same, so the keys behind it must stay those in use.
         return in_force
-    return ContractVersion.objects.worded(categories, sentiments, instructions=plan.instructions)
+    return ContractVersion.objects.get_or_create_for(categories, sentiments, instructions=plan.instructions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

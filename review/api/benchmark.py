@@ -116,7 +116,7 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
     """It runs in the background, and may cost what the providers of the models ask for it."""
     entries = [
         Entry(language_model, contract)
-        for contract in [ContractVersion.objects.in_force()]
+        for contract in [ContractVersion.objects.current()]
         for language_model in _language_models(body)
     ]
     try:

@@ -22,7 +22,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
 
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published or models would be asked the same.
     """
-    in_force, drafted = ContractVersion.objects.in_force(), drafts.contract_for(draft)
+    in_force, drafted = ContractVersion.objects.current(), drafts.contract_for(draft)
     if drafted == in_force:
         raise ValidationError(_("Under the draft %s models would be asked what they are asked now.") % draft)
     contracts = ((in_force, ""), (drafted, draft.name))
@@ -155,7 +155,7 @@ def _differ(old: Result, new: Result) -> bool:
 
 
 def _lost(draft: Contender, results: Sequence[Result]) -> int:
-    offered, judge = draft.contract.restored().labels, Judge()
+    offered, judge = draft.contract.loaded().labels, Judge()
     categories = {
         wanted: any(judge.category(name, wanted, offered) for name in offered.categories)
         for wanted in {one.item.category for one in results}

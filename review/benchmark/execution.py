@@ -84,7 +84,7 @@ def _ask_in_thread(run: Run, contender: Contender, told: Told) -> None:
 
 def _ask(run: Run, contender: Contender, told: Told) -> None:
     """Everything that this contender has not answered yet, stored as it comes; less of it where the run is stopped."""
-    version, judge = contender.contract.restored(), Judge()
+    version, judge = contender.contract.loaded(), Judge()
     items: list[SnapshotItem] = []
 
     def texts() -> Iterator[str]:

@@ -112,7 +112,7 @@ class StartForm(forms.Form):
         self._drafts = {f"draft-{one.pk}": one for one in Draft.objects.open()[:LATEST]}
         self._runners = _runners()
         self.initial["models"] = [self._usual()]
-        self._versions = {IN_FORCE: ContractVersion.objects.in_force()} | _earlier()
+        self._versions = {IN_FORCE: ContractVersion.objects.current()} | _earlier()
         # The one in force stands there once, by its own name.
         self._versions.pop(str(self._versions[IN_FORCE].pk), None)
         self._snapshots = {one.short: one for one in _with_held_out(snapshot)}

@@ -8,7 +8,7 @@ from django.db import transaction
 from django.utils import timezone
 
 from classifier.leases import leases
-from classifier.models import Epoch, Gate, Lease, Mode
+from classifier.models import Epoch, Gate, GateMode, Lease
 from review.certification import alarm_emails, alarms, certificates, epoch_opening, scorer_training
 from review.models import AccuracyTarget, Certificate, Ledger
 
@@ -41,11 +41,11 @@ def _keep(lease: Lease) -> bool:
 @transaction.atomic(durable=True)
 def _close_what_ended() -> None:
     """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
-    running = Epoch.objects.running().filter(mode=Mode.CERTIFIED)
-    if Gate.objects.filter(mode=Mode.CERTIFIED).exists():
+    running = Epoch.objects.running().filter(mode=GateMode.CERTIFIED)
+    if Gate.objects.filter(mode=GateMode.CERTIFIED).exists():
         ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
     else:
         ended = Ledger.objects.filter(closed_at=None)
     epoch_opening.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
-    if Gate.objects.exclude(mode=Mode.CERTIFIED).exists():
+    if Gate.objects.exclude(mode=GateMode.CERTIFIED).exists():
         running.update(ended_at=timezone.now(), passes_from=None)

@@ -13,7 +13,7 @@ from django.db.models import Q
 from django.utils import timezone
 
 from classifier.models import Category, ContractVersion, Epoch, LanguageModel, Prediction, Scorer, Sentiment, Ticket
-from classifier.models.gate import About
+from classifier.models.gate import Criterion
 from classifier.pipeline import injection_check, predict, scoring
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import certificates, evidence_ledger
@@ -162,7 +162,7 @@ def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
 
 def _is_right(said: Prediction, ticket: Ticket, about: str, parents: dict[int, int | None]) -> bool:
     category = is_same_or_below(said.category_id, ticket.category_id, parents)
-    return category and (about == About.CATEGORY or said.sentiment_id == ticket.sentiment_id)
+    return category and (about == Criterion.CATEGORY or said.sentiment_id == ticket.sentiment_id)
 
 
 def _answered(
@@ -171,7 +171,7 @@ def _answered(
     """Tickets with the value of the answer's score, as the epoch's models answer now; asked where they have not been
     and `ask` says so. What no model can answer is left out, and what may have been dictated: it would have been held.
     """
-    version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
+    version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
     labelled: list[TicketOutcome] = []
     if epoch.front and epoch.front_threshold is not None:
         in_front = _said(epoch, epoch.front, tickets, version, ask=ask)

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from classifier.models import AuditDraw, Epoch
-from classifier.models.gate import About
+from classifier.models.gate import Criterion
 from review.certification.sequential_test import Book, Lot, risk_left, shadow_of
 from review.models import Audit, Ledger
 
@@ -122,7 +122,7 @@ def was_wrong(about: str, category_right: bool | None, sentiment_right: bool | N
     """Whether an audit found an error that counts; None while it has found nothing."""
     if category_right is None or sentiment_right is None:
         return None
-    return not (category_right and (sentiment_right or about == About.CATEGORY))
+    return not (category_right and (sentiment_right or about == Criterion.CATEGORY))
 
 
 def _parts(ledger: Ledger, after: int, before: int | None = None) -> Iterator[list[Turn]]:

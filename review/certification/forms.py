@@ -9,7 +9,7 @@ from django import forms
 from django.contrib.auth.models import User
 from django.utils.translation import gettext_lazy as _
 
-from classifier.models import About, Gate, Mode
+from classifier.models import Criterion, Gate, GateMode
 from classifier.pipeline import gate
 from review.certification import accuracy_target
 from review.models import AccuracyTarget
@@ -90,8 +90,8 @@ class AccuracyTargetForm(forms.Form):
 class ModeForm(forms.Form):
     """What decides from now on."""
 
-    mode = forms.ChoiceField(label=_("What decides"), choices=Mode.choices, widget=forms.RadioSelect)
-    about = forms.ChoiceField(label=_("What has to be right"), choices=About.choices, widget=forms.RadioSelect)
+    mode = forms.ChoiceField(label=_("What decides"), choices=GateMode.choices, widget=forms.RadioSelect)
+    about = forms.ChoiceField(label=_("What has to be right"), choices=Criterion.choices, widget=forms.RadioSelect)
     score_threshold = Percent(
         0,
         100,
@@ -111,7 +111,7 @@ class ModeForm(forms.Form):
         """Whether everything would go to people for a while, because certificates decide and did not before; a reason
         may be missing yet.
         """
-        return self.data.get("mode-mode") == Mode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
+        return self.data.get("mode-mode") == GateMode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
 
     def unanswered(self) -> ModeForm:
         """The same choices, in a form whose reason nobody has been asked for yet."""
@@ -121,8 +121,8 @@ class ModeForm(forms.Form):
         """Have the gate go by it. Raises ValidationError where it cannot, which the fields see to."""
         values = self.cleaned_data
         gate.set_mode(
-            Mode(values["mode"]),
-            about=About(values["about"]),
+            GateMode(values["mode"]),
+            about=Criterion(values["about"]),
             score_threshold=values["score_threshold"],
             by=by,
             reason=values["why"],

@@ -7,7 +7,7 @@ from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from classifier.models import Mode
+from classifier.models import GateMode
 from review.certification.formatting import percent
 from review.certification.status import Books, Stage, Standing
 from review.certification.what_if import effort
@@ -58,7 +58,7 @@ def details(standing: Standing) -> list[str]:
 
 def _fixed(standing: Standing) -> str:
     gate = standing.gate
-    if gate.mode == Mode.SCORE:
+    if gate.mode == GateMode.SCORE:
         return _("A fixed threshold decides: tickets pass unseen whose score is %s or more. Nothing is promised.") % (
             number_format(gate.score_threshold, 2)
         )

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from django.utils.translation import gettext as _
 
-from classifier.models import About, Verdict
+from classifier.models import Criterion, Verdict
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
 from review.certification.by_category import ByCategory
@@ -115,7 +115,7 @@ class Report:
     @property
     def about(self) -> str:
         """What is counted as wrong."""
-        if self.standing.gate.about == About.CATEGORY:
+        if self.standing.gate.about == Criterion.CATEGORY:
             return _("A ticket counts as right if its category is.")
         return _("A ticket counts as right if both its category and its sentiment are.")
 

@@ -32,7 +32,7 @@ from classifier.models.ticket import TicketQuerySet
 from classifier.pipeline import scoring
 from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
-from classifier.scoring.scorer import Judged, Weights
+from classifier.scoring.scorer import JudgedAnswers, ScorerWeights
 from review.certification import epoch_opening, evidence_ledger
 from review.certification.sequential_test import Book, Floats, Lot, risk_left
 from review.models import AccuracyTarget, Audit, Ledger
@@ -113,24 +113,24 @@ def fit(epoch: Epoch, tried: int) -> Candidate | None:
     if len(tickets) < FEWEST // 3:
         return None
     judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
-    found = np.concatenate(list(_held_out(judged, judged_before, before.fitted())))
+    found = np.concatenate(list(_held_out(judged, judged_before, before.load_weights())))
     compared = Unlike(float(found.mean()), float(found.std() / np.sqrt(len(found))))
     now.weights, now.labels, now.tried = fitted.fit(judged).as_json(), len(judged), tried
     now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _right(judged)}
     return Candidate(scorer=now, compared=compared)
 
 
-def _held_out(judged: Judged, judged_before: Judged, before: Weights) -> Iterator[Floats]:
+def _held_out(judged: JudgedAnswers, judged_before: JudgedAnswers, before: ScorerWeights) -> Iterator[Floats]:
     """By how much less the new one is surprised, fold by fold."""
     places = np.random.default_rng(0).permutation(len(judged))
     for fold in range(FOLDS):
         held = [int(one) for one in places[fold::FOLDS]]
         rest = [int(one) for one in np.setdiff1d(places, held)]
-        new = fitted.surprise(fitted.fit(judged.part(rest)), judged.part(held))
-        yield fitted.surprise(before, judged_before.part(held)) - new
+        new = fitted.log_loss(fitted.fit(judged.part(rest)), judged.part(held))
+        yield fitted.log_loss(before, judged_before.part(held)) - new
 
 
-def _right(judged: Judged) -> dict[str, float]:
+def _right(judged: JudgedAnswers) -> dict[str, float]:
     parts = {"category": judged.category_right, "sentiment": judged.sentiment_right, "both": judged.both_right}
     return {name: float(np.mean(right)) for name, right in parts.items()}
 
@@ -144,9 +144,9 @@ def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> li
     return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
 
 
-def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
+def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswers:
     """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
-    version = ContractVersion.objects.get(pk=epoch.contract_id).restored()
+    version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
     said = Prediction.objects.filter(
         ticket__in=tickets, language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
@@ -154,7 +154,7 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> Judged:
     pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
     signals = scoring.signals_for([TicketOutcome(*pair) for pair in pairs], scorer, version)
     parents = dict(Category.objects.values_list("pk", "parent"))
-    return Judged(
+    return JudgedAnswers(
         signals=signals,
         categories=[one.category_id for _ticket, one in pairs],
         category_right=[is_same_or_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from enum import StrEnum
 
-from classifier.models import Epoch, Gate, Mode, Prediction
+from classifier.models import Epoch, Gate, GateMode, Prediction
 from review.certification import epoch_opening
 from review.certification.epoch_opening import FEWEST_SCORES
 from review.certification.evidence_columns import Evidence
@@ -70,7 +70,7 @@ class Standing:
     def now(cls) -> Standing:
         """At most ten queries, whatever there is. Raises Gate.DoesNotExist before the catalogue is loaded."""
         gate, accuracy_target = Gate.current(), AccuracyTarget.current()
-        if gate.mode != Mode.CERTIFIED:
+        if gate.mode != GateMode.CERTIFIED:
             return cls._without_books(gate, accuracy_target, Stage.FIXED)
         epoch = Epoch.objects.certifying()
         ledger = epoch_opening.ledger_of(epoch, accuracy_target) if epoch else None

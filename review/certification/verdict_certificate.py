@@ -9,7 +9,7 @@ from django.utils.formats import date_format
 from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
 
-from classifier.models import Mode, Verdict
+from classifier.models import GateMode, Verdict
 from review.certification.formatting import percent
 from review.certification.messages import stands_on
 from review.models import Certificate
@@ -17,7 +17,7 @@ from review.models import Certificate
 
 def on_vouching(verdict: Verdict, **_signal: Any) -> list[str]:
     """What the certificate says that was in force at that time (one query)."""
-    if verdict.epoch.mode != Mode.CERTIFIED or verdict.threshold is None:
+    if verdict.epoch.mode != GateMode.CERTIFIED or verdict.threshold is None:
         return []
     then = Q(ended_at=None) | Q(ended_at__gte=verdict.created_at)
     certificates = Certificate.objects.filter(

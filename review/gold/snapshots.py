@@ -119,7 +119,7 @@ class _Changed(Exception):
 @transaction.atomic
 def _frozen(filters: SnapshotFilters, by: User | None) -> Snapshot:
     """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
-    rows, contract = _rows(filters), ContractVersion.objects.in_force()
+    rows, contract = _rows(filters), ContractVersion.objects.current()
     names = {
         "categories": _named(Category.objects.all(), Category.objects.paths()),
         "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),

@@ -10,7 +10,7 @@ from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 from simple_history.models import HistoricalRecords
 
-from classifier.models import About, AuditDraw, Category, Epoch, Ticket
+from classifier.models import AuditDraw, Category, Criterion, Epoch, Ticket
 
 HELD_OUT_SHARE = 0.3
 """At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""
@@ -138,7 +138,7 @@ class Ledger(models.Model):
     """
 
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
-    about = models.CharField(max_length=10, choices=About)
+    about = models.CharField(max_length=10, choices=Criterion)
     error = models.FloatField()
     promised_risk = models.FloatField()
     risk = models.FloatField(help_text="What is left of it for this ledger, where audits are used again.")

@@ -31,7 +31,7 @@ class Exclusion(TextChoices):
     BLIND = "blind", gettext_lazy("to be reviewed blind, one by one")
     UNLABELLED = "unlabelled", gettext_lazy("without a suggestion")
     RETIRED = "retired", gettext_lazy("suggested a label that is not offered any more")
-    IN_HAND = "still_held", gettext_lazy("in somebody else's hands")
+    IN_HAND = "in_hand", gettext_lazy("in somebody else's hands")
     CHANGED = "changed", gettext_lazy("suggested another label by now")
 
 

@@ -98,8 +98,8 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
     if "back" in request.POST:
         (messages.success if outcome.done else messages.error)(request, outcome.text)
         return redirect(reverse("review:queue", query=QueryDict(request.POST["back"])))
-    still_held = Assignment.objects.held_by(request.user).first()
-    return _go_on(request, lane_for(request, still_held.lane if still_held else ""), outcome)
+    open_assignment = Assignment.objects.held_by(request.user).first()
+    return _go_on(request, lane_for(request, open_assignment.lane if open_assignment else ""), outcome)
 
 
 @require_POST
@@ -158,8 +158,8 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @reviews
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
-    still_held = Assignment.objects.held_by(request.user).filter(blind=False)
-    assignment = get_object_or_404(still_held.select_related("ticket"), pk=pk)
+    open_assignment = Assignment.objects.held_by(request.user).filter(blind=False)
+    assignment = get_object_or_404(open_assignment.select_related("ticket"), pk=pk)
     template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
     context = {
         "assignment": assignment,

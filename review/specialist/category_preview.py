@@ -10,7 +10,7 @@ from functools import lru_cache
 import numpy as np
 
 from classifier.contract.types import Option
-from classifier.learning.heads import Axis, Bound, Recipe
+from classifier.learning.heads import BoundHead, Head, Recipe
 from classifier.learning.vector_space import Ints
 from classifier.models import ContractVersion, SpecialistVersion
 from classifier.text import excerpt
@@ -56,9 +56,9 @@ def taking(new: Option, *, key: int | None = None, topic: Collection[int] = ()) 
     among = recent_tickets.latest()
     if not among.tickets:
         return Taking([], 0, 0, 0, [])
-    others = [option for option in ContractVersion.objects.in_force().terms.categories if key not in option.keys]
+    others = [option for option in ContractVersion.objects.current().terms.categories if key not in option.keys]
     offered = [*training_data.offered(others), training_data.offered([new])[0]]
-    chances = Bound(_learned(), offered).probabilities(among.vectors, [])
+    chances = BoundHead(_learned(), offered).probabilities(among.vectors, [])
     has_it = np.array([key is not None and one.category == key for one in among.tickets])
     places = np.flatnonzero((chances.argmax(axis=1) == len(others)) & ~has_it)
     places = places[np.argsort(-chances[places, -1], kind="stable")]
@@ -89,13 +89,13 @@ def _examples(taken: Sequence[Seen]) -> list[Typical]:
     return [Typical(one.pk, excerpt(one.text, LONGEST_EXCERPT)) for one in taken[:EXAMPLES]]
 
 
-def _learned() -> Axis:
+def _learned() -> Head:
     serving = SpecialistVersion.objects.filter(live=True).values_list("pk", "sha256").first()
-    return _axis(*serving) if serving else Axis.unlearned()
+    return _axis(*serving) if serving else Head.untrained()
 
 
 @lru_cache(maxsize=1)
-def _axis(version: int, _sha256: str) -> Axis:
+def _axis(version: int, _sha256: str) -> Head:
     """What a version learned of categories, without words; nothing where its weights cannot be read."""
-    axis = SpecialistVersion.objects.get(pk=version).learned_or_nothing().category
-    return replace(axis, recipe=Recipe(corrected=axis.recipe.corrected), words=Axis.unlearned().words)
+    axis = SpecialistVersion.objects.get(pk=version).load_weights_or_untrained().category
+    return replace(axis, recipe=Recipe(corrected=axis.recipe.corrected), words=Head.untrained().words)

@@ -18,7 +18,7 @@ from math import log, sqrt
 
 import numpy as np
 
-from classifier.learning.vector_space import Floats, Ints, centre_of, centred
+from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
 
 ALIKE = 0.38
 """From this cosine on average, around the common centre, texts are about one thing."""
@@ -49,7 +49,7 @@ def clusters(vectors: Floats, *, alike: float = ALIKE, fewest: int = FEWEST) -> 
     """
     if len(vectors) < fewest:
         return []
-    placed = centred(vectors, centre_of(vectors))
+    placed = centred(vectors, shrunken_mean(vectors))
     groups = [group for group in _linked(placed, alike) if len(group) >= fewest]
     return [_by_closeness(placed, group) for group in sorted(groups, key=lambda one: (-len(one), one[0]))]
 

@@ -8,9 +8,9 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from classifier.embeddings import vector_store
-from classifier.learning.heads import Bound
-from classifier.learning.training import Comparison, Examples, Trial
-from classifier.learning.weights import Learned
+from classifier.learning.heads import BoundHead
+from classifier.learning.training import Candidate, Comparison, Examples
+from classifier.learning.weights import SpecialistWeights
 from review.benchmark.grading import Judge
 from review.models import GoldLabel, Side
 from review.specialist.training_data import Lesson
@@ -29,19 +29,19 @@ class Marked(NamedTuple):
     said: list[tuple[int, Pair, Pair]]
 
 
-def of_axis(trial: Trial | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
+def of_axis(trial: Candidate | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
     """How an axis compared, and of each label [examples, held out, right of those], by its key."""
     figures: dict[str, Any] = comparison._asdict() | {"wins": comparison.wins, "recipe": "", "labels": {}}
     if trial is None:
         return figures
-    record = trial.axis.record
+    record = trial.head.record
     taught = Counter(examples.labels.tolist())
     held_out, right = Counter(record.labels.tolist()), Counter(record.labels[record.right == 1].tolist())
     labels = {str(key): [taught[key], held_out[key], right[key]] for key in sorted(taught)}
-    return figures | {"recipe": str(trial.axis.recipe), "labels": labels}
+    return figures | {"recipe": str(trial.head.recipe), "labels": labels}
 
 
-def on_benchmark(learned: Learned, lesson: Lesson) -> Marked:
+def on_benchmark(learned: SpecialistWeights, lesson: Lesson) -> Marked:
     """Counts of right answers among the latest items; without figures where there are none."""
     held_out = GoldLabel.objects.usable().on_side(Side.BENCHMARK).order_by("-pk")
     items = list(held_out.values_list("pk", "text", "category", "sentiment")[:MOST_ITEMS])
@@ -50,8 +50,8 @@ def on_benchmark(learned: Learned, lesson: Lesson) -> Marked:
     texts = [text for _pk, text, _category, _sentiment in items]
     found = vector_store.embeddings_for(texts)
     judge, labels = Judge(), lesson.contract.labels
-    category = Bound(learned.category, lesson.offered["category"]).probabilities(found, texts)
-    sentiment = Bound(learned.sentiment, lesson.offered["sentiment"]).probabilities(found, texts)
+    category = BoundHead(learned.category, lesson.offered["category"]).probabilities(found, texts)
+    sentiment = BoundHead(learned.sentiment, lesson.offered["sentiment"]).probabilities(found, texts)
     categories, sentiments = list(labels.categories), list(labels.sentiments)
     right = np.array(
         [

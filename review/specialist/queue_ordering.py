@@ -12,8 +12,8 @@ from django.utils import timezone
 
 from classifier.database.batches import chunked
 from classifier.embeddings import nearest_examples, vector_store
-from classifier.learning.heads import Axis, Bound
-from classifier.learning.vector_space import Floats, centre_of, centred
+from classifier.learning.heads import BoundHead, Head
+from classifier.learning.vector_space import Floats, centred, shrunken_mean
 from classifier.models import ContractVersion, SpecialistVersion, Ticket
 from classifier.models.specialist import text_digest
 from review.models import Assignment, Decision, ReviewSettings
@@ -78,7 +78,7 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
         return unknown
     rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
     label_issues = _label_issues(rows, [texts[ticket_pks[place]] for place in known])
-    centre = centre_of(rows)
+    centre = shrunken_mean(rows)
     places = centred(rows, centre)
     ordered = priority.most_informative_first(
         places, label_issues, nearest_examples.index().closest(places, centre), FIRST
@@ -89,11 +89,11 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
 def _label_issues(rows: Floats, texts: Sequence[str]) -> Floats:
     """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
     newest = SpecialistVersion.objects.newest()
-    axis = newest.learned_or_nothing().category if newest else Axis.unlearned()
-    offered = training_data.offered(ContractVersion.objects.in_force().terms.categories)
+    axis = newest.load_weights_or_untrained().category if newest else Head.untrained()
+    offered = training_data.offered(ContractVersion.objects.current().terms.categories)
     if len(offered) < 2:
         return np.ones(len(rows), np.float32)
-    shares = np.sort(Bound(axis, offered).probabilities(rows, texts), axis=1)
+    shares = np.sort(BoundHead(axis, offered).probabilities(rows, texts), axis=1)
     return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
 
 

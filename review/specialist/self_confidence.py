@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from classifier.learning.training import Trial
+from classifier.learning.training import Candidate
 from review.models import GoldLabel, Side
 from review.specialist.evaluation import Marked
 from review.specialist.label_issues import LabelSelfConfidence
@@ -17,7 +17,7 @@ class _Said(NamedTuple):
     best: int
 
 
-def of_training(lesson: Lesson, trials: dict[str, Trial | None]) -> Iterator[LabelSelfConfidence]:
+def of_training(lesson: Lesson, trials: dict[str, Candidate | None]) -> Iterator[LabelSelfConfidence]:
     """Of every example that was held out."""
     categories, sentiments = (_held_out(lesson, name, trials[name]) for name in AXES)
     pks = dict(GoldLabel.objects.usable().on_side(Side.TRAINING).values_list("digest", "pk"))
@@ -41,7 +41,7 @@ def _belief(pk: int, category: _Said, sentiment: _Said) -> LabelSelfConfidence:
     )
 
 
-def _held_out(lesson: Lesson, name: str, trial: Trial | None) -> dict[int, _Said]:
+def _held_out(lesson: Lesson, name: str, trial: Candidate | None) -> dict[int, _Said]:
     """By example, the probability of its label and the key of the likeliest one; an axis on which there was nothing to
     learn is believed as it is.
     """

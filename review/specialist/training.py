@@ -16,11 +16,11 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from classifier.inference import specialist_deployment
-from classifier.learning.novelty import known_from
-from classifier.learning.training import Comparison, Trial, compare, learn
-from classifier.learning.weights import Learned, dump
+from classifier.learning.novelty import novelty_threshold
+from classifier.learning.training import Candidate, Comparison, compare, learn
+from classifier.learning.weights import SpecialistWeights, dump
 from classifier.leases import leases
-from classifier.models import Epoch, Lease, Mode, SpecialistVersion
+from classifier.models import Epoch, GateMode, Lease, SpecialistVersion
 from review.gold import gold_labels
 from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
@@ -48,7 +48,7 @@ class TooFew(Exception):
 class Result:
     """A training: what was learned, how each axis compared with what was in service, and what it measured."""
 
-    learned: Learned
+    learned: SpecialistWeights
     comparisons: dict[str, Comparison]
     marked: evaluation.Marked
     figures: dict[str, Any]
@@ -94,7 +94,7 @@ def _share_new() -> float:
     """Where what is certified are answers of the specialist, each version of it has to be certified anew, and leaves
     less of the risk.
     """
-    certified = Epoch.objects.running().filter(mode=Mode.CERTIFIED, version__isnull=False)
+    certified = Epoch.objects.running().filter(mode=GateMode.CERTIFIED, version__isnull=False)
     return SHARE_NEW_CERTIFIED if certified.exists() else SHARE_NEW
 
 
@@ -118,7 +118,9 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
         }
         if not any(trials.values()):
             raise TooFew(_("There is too little to learn from: label at least ten tickets of two categories."))
-        result = _judged(learned_from, trials, serving.learned_or_nothing() if serving else Learned.nothing())
+        result = _judged(
+            learned_from, trials, serving.load_weights_or_untrained() if serving else SpecialistWeights.untrained()
+        )
         result.figures["thorough"] = thorough
         for name, comparison in result.comparisons.items():
             told(_said(name, comparison))
@@ -127,24 +129,24 @@ def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: 
         return _stored(learned_from, trials, result, time.monotonic() - begun, serving, lease)
 
 
-def _judged(learned_from: Lesson, trials: dict[str, Trial | None], before: Learned) -> Result:
+def _judged(learned_from: Lesson, trials: dict[str, Candidate | None], before: SpecialistWeights) -> Result:
     """Each axis for itself: the candidate where it wins, else what is in service. Where none wins, the candidates as
     they are, for people to see how they do.
     """
     incumbents = {"category": before.category, "sentiment": before.sentiment}
     comparisons = {
-        name: compare(trial.axis, incumbents[name], learned_from.examples[name], learned_from.offered[name])
+        name: compare(trial.head, incumbents[name], learned_from.examples[name], learned_from.offered[name])
         if trial
         else Comparison.nothing()
         for name, trial in trials.items()
     }
     promoted = any(comparison.wins for comparison in comparisons.values())
     category, sentiment = (
-        trial.axis if (trial := trials[name]) and (comparisons[name].wins or not promoted) else incumbents[name]
+        trial.head if (trial := trials[name]) and (comparisons[name].wins or not promoted) else incumbents[name]
         for name in AXES
     )
-    known = known_from(category, learned_from.offered["category"], learned_from.examples["category"])
-    learned = Learned(category=category, sentiment=sentiment, known_from=known)
+    known = novelty_threshold(category, learned_from.offered["category"], learned_from.examples["category"])
+    learned = SpecialistWeights(category=category, sentiment=sentiment, novelty_threshold=known)
     marked = evaluation.on_benchmark(learned, learned_from)
     figures: dict[str, Any] = {"benchmark": marked.figures}
     for name in AXES:
@@ -160,7 +162,7 @@ def _is_time_to_be_thorough() -> bool:
 @transaction.atomic
 def _stored(
     learned_from: Lesson,
-    trials: dict[str, Trial | None],
+    trials: dict[str, Candidate | None],
     result: Result,
     seconds: float,
     serving: SpecialistVersion | None,

@@ -10,10 +10,10 @@ import numpy as np
 
 from classifier.contract.types import Option
 from classifier.embeddings import vector_store
-from classifier.learning.heads import Offered
-from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.heads import OfferedLabel
+from classifier.learning.prototypes import label_texts, prototype
 from classifier.learning.training import Examples
-from classifier.learning.vector_space import WIDTH, Floats, Ints, stood_for
+from classifier.learning.vector_space import WIDTH, Floats, Ints, coverage_weights
 from classifier.models import ContractVersion, Example, Ticket
 from classifier.models.specialist import text_digest
 
@@ -27,7 +27,7 @@ class Lesson:
     """Examples by axis, the labels offered on each, and the digests of the texts, all in one order."""
 
     examples: dict[str, Examples]
-    offered: dict[str, list[Offered]]
+    offered: dict[str, list[OfferedLabel]]
     contract: ContractVersion
     digests: list[str]
 
@@ -50,14 +50,14 @@ class Lesson:
 
 def read() -> Lesson:
     """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
-    contract = ContractVersion.objects.in_force()
+    contract = ContractVersion.objects.current()
     columns = ["pk", "digest", "text", "group", "category", "sentiment", "drawn"]
     rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
     found = vector_store.embeddings_for(texts)
     keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
     drawn = np.fromiter((row[6] for row in rows), bool)
-    weights = stood_for(found, _coming())
+    weights = coverage_weights(found, _coming())
     by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
     return Lesson(
         examples={
@@ -75,13 +75,13 @@ def read() -> Lesson:
     )
 
 
-def offered(options: Sequence[Option]) -> list[Offered]:
+def offered(options: Sequence[Option]) -> list[OfferedLabel]:
     """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
-    texts = [texts_of(option) for option in options]
+    texts = [label_texts(option) for option in options]
     unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
     places = dict(zip(unique, vector_store.embeddings_for(unique), strict=True))
     return [
-        Offered(option.keys, prototype(np.stack([places[text] for text in of_option])))
+        OfferedLabel(option.keys, prototype(np.stack([places[text] for text in of_option])))
         for option, of_option in zip(options, texts, strict=True)
     ]
 

@@ -43,9 +43,9 @@ def _languages() -> list[tuple[str, str]]:
 def _assignees(request: HttpRequest) -> Any:
     """Whoever has a ticket, and who is asked for: to have let go meanwhile is no mistake in the address."""
     given = request.GET.get("assignee", "")
-    still_held = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
+    held_assignments = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
     wanted = Q(pk=given if given.isdecimal() and len(given) < 19 else None)
-    return User.objects.filter(wanted | Q(pk__in=still_held.values("reviewer"))).order_by("username")
+    return User.objects.filter(wanted | Q(pk__in=held_assignments.values("reviewer"))).order_by("username")
 
 
 class AssignmentFilter(FilterSet):

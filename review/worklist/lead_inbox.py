@@ -81,10 +81,10 @@ def _items(lead: User, pks: list[int]) -> dict[int, InboxItem]:
 
 
 def _item(assignment: Any, answerable: set[int]) -> InboxItem:
-    still_held = not assignment.is_free(timezone.now())
+    is_held = not assignment.is_free(timezone.now())
     return InboxItem(
         assignment=assignment,
         excerpt=excerpt(assignment.beginning, EXCERPT),
-        holder=assignment.reviewer if still_held else None,
+        holder=assignment.reviewer if is_held else None,
         answerable=assignment.pk in answerable,
     )

@@ -36,7 +36,7 @@ def benchmark_runs() -> tuple[Run, Run]:
     """One of the embedded model that has ended, and one that nobody has begun with; a text of theirs is hostile."""
     runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
-    entries = [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force())]
+    entries = [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())]
     first, second = (runs.start(snapshots.create_snapshot(), entries) for _time in range(2))
     execution.work_off(first.pk)
     return first, second

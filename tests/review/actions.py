@@ -95,8 +95,8 @@ def at_once(works: Sequence[Callable[[], Any]]) -> list[Any]:
 
 def assert_consistent() -> None:
     """From the tables alone: assignments, decisions and tickets tell one story."""
-    still_held = Counter(Assignment.objects.open().exclude(reviewer=None).values_list("reviewer", flat=True))
-    assert max(still_held.values(), default=0) <= 1, "somebody has two tickets in hand"
+    held_assignments = Counter(Assignment.objects.open().exclude(reviewer=None).values_list("reviewer", flat=True))
+    assert max(held_assignments.values(), default=0) <= 1, "somebody has two tickets in hand"
     labels: dict[int, list[Decision]] = {}
     for decision in Decision.objects.effective().labelled():
         labels.setdefault(decision.assignment_id, []).append(decision)

@@ -71,7 +71,7 @@ def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
         runner.classify_next_batch()
         failed = {
             "language_model": language_model,
-            "contract": ContractVersion.objects.in_force(),
+            "contract": ContractVersion.objects.current(),
             "kind": FailureKind.TIMEOUT,
         }
         Failure.objects.create(ticket=make_ticket("Hello?"), detail="late", cost=1, **failed)
@@ -131,7 +131,7 @@ class Chunks(TestCase):
     def setUpTestData(cls) -> None:
         initial_data.load()
         cls.language_model = LanguageModel.objects.zero_shot()
-        cls.contract = ContractVersion.objects.in_force()
+        cls.contract = ContractVersion.objects.current()
 
     @examples(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
     @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 7)), max_size=4))
@@ -197,7 +197,7 @@ def test_the_dashboard_shows_what_there_is(catalogue: None) -> None:
     Failure.objects.create(
         ticket=make_ticket("Two"),
         language_model=LanguageModel.objects.zero_shot(),
-        contract=ContractVersion.objects.in_force(),
+        contract=ContractVersion.objects.current(),
         kind=FailureKind.TIMEOUT,
     )
     count_all()

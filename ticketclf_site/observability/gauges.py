@@ -11,7 +11,7 @@ from django.db.models import QuerySet
 from django.utils import timezone
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from classifier.models import Delivery, Epoch, Mode, ProcessHeartbeat, Provider, Spend, Ticket, WriteBack
+from classifier.models import Delivery, Epoch, GateMode, ProcessHeartbeat, Provider, Spend, Ticket, WriteBack
 from classifier.models.outbox import Outgoing
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate
 
@@ -75,7 +75,7 @@ def _certificate() -> Iterator[Metric]:
         "Share of the tickets nobody looks at that is to be right.",
         accuracy_target and accuracy_target.target,
     )
-    epoch = Epoch.objects.running().filter(mode=Mode.CERTIFIED).first()
+    epoch = Epoch.objects.running().filter(mode=GateMode.CERTIFIED).first()
     in_force = Certificate.objects.filter(ledger__epoch=epoch, ended_at=None).first() if epoch else None
     yield _one("certificate_in_force", "1 where tickets pass by a certificate.", float(in_force is not None))
     yield _one("certificate_threshold", "From which score on they pass.", in_force and in_force.passes_from)

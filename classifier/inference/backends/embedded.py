@@ -19,10 +19,10 @@ from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoded, Encoder, Floats
 from classifier.embeddings.readable import LONGEST_TEXT, readable
 from classifier.inference.backends import explanations
-from classifier.learning.heads import Bound, Offered
-from classifier.learning.language import is_foreign
-from classifier.learning.prototypes import prototype, texts_of
-from classifier.learning.weights import Learned
+from classifier.learning.heads import BoundHead, OfferedLabel
+from classifier.learning.language_detection import is_foreign
+from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.weights import SpecialistWeights
 
 if TYPE_CHECKING:
     from classifier.embeddings.nearest_examples import ExampleIndex, NearestExample
@@ -40,19 +40,19 @@ class LoadedVersion:
     """A version of the specialist: its key, what it learned, and the labelled examples as they are now."""
 
     version: int | None
-    learned: Learned
+    learned: SpecialistWeights
     examples: Callable[[], ExampleIndex | None]
 
     @classmethod
     def nothing(cls) -> LoadedVersion:
-        return cls(version=None, learned=Learned.nothing(), examples=lambda: None)
+        return cls(version=None, learned=SpecialistWeights.untrained(), examples=lambda: None)
 
 
 class Axes(NamedTuple):
     """What was learned, bound to the labels of a contract; and prototypes of all of them, of shape (labels, WIDTH)."""
 
-    category: Bound
-    sentiment: Bound
+    category: BoundHead
+    sentiment: BoundHead
     prototypes: Floats
 
 
@@ -109,18 +109,18 @@ class EmbeddedClassifier:
                     sentiment=sentiment.name,
                     confidence=min(confidence, STRANGE) if strange else confidence,
                     reasoning=explanations.sentence(category, sentiment, strange),
-                    evidence=Evidence(words=words, near=tuple(one.key for one in near[row])),
+                    evidence=Evidence(word_spans=words, nearest=tuple(one.key for one in near[row])),
                     version=self._taught.version,
                 )
             )
         return answers
 
-    def _probabilities(self, bound: Bound, vectors: Floats, texts: Sequence[str]) -> Floats:
+    def _probabilities(self, bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> Floats:
         return bound.by_words(texts) if self._heard(bound) else bound.probabilities(vectors, texts)
 
-    def _heard(self, bound: Bound) -> bool:
+    def _heard(self, bound: BoundHead) -> bool:
         """Whether words alone answer: where those are asked, and have learned this axis."""
-        return self._words and len(bound.axis.keys) > 0
+        return self._words and len(bound.head.keys) > 0
 
     def _near(self, vectors: Floats) -> list[list[NearestExample]]:
         index = self._taught.examples()
@@ -130,16 +130,16 @@ class EmbeddedClassifier:
         """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
         closest = np.array([row[0].closeness if row else -1.0 for row in near])
         described = (axes.category.centred(vectors) @ axes.prototypes.T).max(axis=1)
-        known = np.maximum(closest, described) >= self._taught.learned.known_from
+        known = np.maximum(closest, described) >= self._taught.learned.novelty_threshold
         return [bool(one) for one in known]
 
     def _said(
-        self, bound: Bound, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
+        self, bound: BoundHead, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
     ) -> explanations.Said:
         best = int(probabilities.argmax())
         by_words = self._heard(bound)
         # The steps were made for what all parts say together.
-        confidence = float(probabilities[best] if by_words else bound.axis.steps(probabilities[best : best + 1])[0])
+        confidence = float(probabilities[best] if by_words else bound.head.steps(probabilities[best : best + 1])[0])
         words: list[str] = []
         if len(options) > 1:
             rival = int(np.argsort(probabilities)[-2])
@@ -152,11 +152,11 @@ class EmbeddedClassifier:
     def _bind(self, contract: Contract) -> Axes:
         categories, sentiments = self._offered(contract.categories), self._offered(contract.sentiments)
         learned = self._taught.learned
-        category = Bound(learned.category, categories)
-        return Axes(category, Bound(learned.sentiment, sentiments), category.centred(_stacked(categories)))
+        category = BoundHead(learned.category, categories)
+        return Axes(category, BoundHead(learned.sentiment, sentiments), category.centred(_stacked(categories)))
 
-    def _offered(self, options: Sequence[Option]) -> list[Offered]:
-        return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
+    def _offered(self, options: Sequence[Option]) -> list[OfferedLabel]:
+        return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
 
 
 def _strangeness(plain: str, piece: Encoded, *, known: bool) -> explanations.Strange | None:
@@ -165,5 +165,5 @@ def _strangeness(plain: str, piece: Encoded, *, known: bool) -> explanations.Str
     return None if known else explanations.Strange.TEXT
 
 
-def _stacked(offered: Sequence[Offered]) -> Floats:
+def _stacked(offered: Sequence[OfferedLabel]) -> Floats:
     return np.stack([label.prototype for label in offered])

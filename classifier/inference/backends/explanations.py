@@ -11,7 +11,7 @@ import numpy as np
 
 from classifier.contract.prompt import LONGEST_REASONING
 from classifier.embeddings.encoder import Encoded, Floats
-from classifier.learning.heads import Bound
+from classifier.learning.heads import BoundHead
 
 MOST_WORDS = 2
 MOST_SPANS = 8
@@ -52,7 +52,7 @@ def by_states(text: str, piece: Encoded, direction: Floats) -> list[str]:
     return _first((words[index][1], float(pulls[index])) for index in np.argsort(-pulls))
 
 
-def by_terms(bound: Bound, text: str, label: int, rival: int) -> list[str]:
+def by_terms(bound: BoundHead, text: str, label: int, rival: int) -> list[str]:
     """The same for the family of words, whose terms have weights of their own."""
     whole = {match.group().lower() for match in _WORD.finditer(text)}
     pulls = ((term, pull) for term, pull in bound.pulls(text, label, rival) if term in whole)

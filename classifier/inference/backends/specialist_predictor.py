@@ -12,10 +12,10 @@ from classifier.contract.types import Contract, Option
 from classifier.embeddings import encoder
 from classifier.embeddings.encoder import Encoder, Floats
 from classifier.embeddings.readable import readable
-from classifier.learning.heads import Bound, Offered
-from classifier.learning.language import is_foreign
-from classifier.learning.prototypes import prototype, texts_of
-from classifier.learning.weights import Learned
+from classifier.learning.heads import BoundHead, OfferedLabel
+from classifier.learning.language_detection import is_foreign
+from classifier.learning.prototypes import label_texts, prototype
+from classifier.learning.weights import SpecialistWeights
 
 
 class LabelProbabilities(NamedTuple):
@@ -41,7 +41,7 @@ class SpecialistPredictions(NamedTuple):
 class SpecialistPredictor:
     """A version of the specialist, frozen: what it says depends on text and contract alone."""
 
-    def __init__(self, model_file: str, tokenizer_file: str, learned: Learned) -> None:
+    def __init__(self, model_file: str, tokenizer_file: str, learned: SpecialistWeights) -> None:
         self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
         self._learned = learned
         self._bound = lru_cache(maxsize=8)(self._bind)
@@ -60,18 +60,18 @@ class SpecialistPredictor:
             foreign=[is_foreign(text, pieces) for text, pieces in zip(read, self._encoder.pieces(read), strict=True)],
         )
 
-    def _bind(self, contract: Contract) -> tuple[Bound, Bound]:
+    def _bind(self, contract: Contract) -> tuple[BoundHead, BoundHead]:
         axes = self._learned.category, self._learned.sentiment
         category, sentiment = (
-            Bound(axis, self._offered(options))
+            BoundHead(axis, self._offered(options))
             for axis, options in zip(axes, (contract.categories, contract.sentiments), strict=True)
         )
         return category, sentiment
 
-    def _offered(self, options: Sequence[Option]) -> list[Offered]:
-        return [Offered(option.keys, prototype(self._encoder.encode(texts_of(option)))) for option in options]
+    def _offered(self, options: Sequence[Option]) -> list[OfferedLabel]:
+        return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
 
 
-def _said(bound: Bound, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
-    words = bound.by_words(texts) if len(bound.axis.keys) else None
+def _said(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
+    words = bound.by_words(texts) if len(bound.head.keys) else None
     return LabelProbabilities(bound.probabilities(vectors, texts), words)

@@ -29,7 +29,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: str, format: str | None, json: bool, **options: Any) -> None:
         try:
-            settings, version = Gate.current(), ContractVersion.objects.in_force()
+            settings, version = Gate.current(), ContractVersion.objects.current()
         except (Gate.DoesNotExist, EmptyTaxonomy) as error:
             raise CommandError(f"{error} (`manage.py setup` loads a first taxonomy and the models.)") from error
         warn_of_fallback_model(self)

@@ -115,8 +115,8 @@ class Command(BaseCommand):
     def _version(self, digest: str | None) -> ContractVersion:
         try:
             if digest is None:
-                return ContractVersion.objects.in_force()
-            return ContractVersion.objects.get(digest__startswith=digest).restored()
+                return ContractVersion.objects.current()
+            return ContractVersion.objects.get(digest__startswith=digest).loaded()
         except (ContractVersion.DoesNotExist, ContractVersion.MultipleObjectsReturned) as error:
             raise CommandError(f"There is not one contract whose digest begins with {digest}.") from error
         except (EmptyTaxonomy, ValueError) as error:

@@ -61,7 +61,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
     """What an endpoint is shown with this text: texts, categories, sentiments."""
     with OpenAIServer() as server:
         language_model = primary(server)
-        asked = ask_models.ask(text, language_model, version or ContractVersion.objects.in_force(), examples=number)
+        asked = ask_models.ask(text, language_model, version or ContractVersion.objects.current(), examples=number)
         assert isinstance(asked, Answer)
     assert server.requests[0].ticket == text
     return [list(one.values()) for one in server.requests[0].solved]
@@ -167,14 +167,14 @@ def test_labels_that_are_not_offered_are_not_shown(primary: Use) -> None:
 @pytest.mark.usefixtures("taught")
 def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
     account, billing = (Category.objects.get(name=name) for name in ("Account", "Billing"))
-    earlier = ContractVersion.objects.in_force()
+    earlier = ContractVersion.objects.current()
     Category.objects.filter(pk=account.pk).update(name="Access", parent=Category.objects.get(name="General"))
     label_changes.merge(billing, Category.objects.get(name="Technical"))
     now = {text: category for text, category, _sentiment in shown_beside("Hello?", primary, number=3)}
     assert now == {REFUND: "Technical", CRASH: "Technical", LOGIN: "General > Access"}
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="again", family="again")
-        restored = ContractVersion.objects.get(pk=earlier.pk).restored()
+        restored = ContractVersion.objects.get(pk=earlier.pk).loaded()
         ask_models.ask("Hello?", language_model, restored, examples=3)
     then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
@@ -240,7 +240,7 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
             language_model = make_language_model(server, name=f"shown {examples}", family="a", **values)
             list(
                 ask_models.ResultStream(
-                    ["Hi"] * 6, language_model, ContractVersion.objects.in_force(), examples=examples
+                    ["Hi"] * 6, language_model, ContractVersion.objects.current(), examples=examples
                 )
             )
         return len(server.requests)

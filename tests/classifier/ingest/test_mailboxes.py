@@ -296,6 +296,6 @@ def test_the_admin_refuses_a_host_inside_and_has_a_mailbox_looked_into(
     page = client.post(reverse("admin:classifier_mailbox_add"), values).content.decode()
     assert "TICKETCLF_INTERNAL_HOSTS" in page
     Mailbox.objects.update(available_at=timezone.now() + timedelta(minutes=4))
-    values = {"action": "look_now", "_selected_action": [mailbox.pk]}
+    values = {"action": "check_now", "_selected_action": [mailbox.pk]}
     client.post(reverse("admin:classifier_mailbox_changelist"), values)
     assert Mailbox.objects.due().exists()

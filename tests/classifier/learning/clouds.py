@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from classifier.learning.heads import Offered
+from classifier.learning.heads import OfferedLabel
 from classifier.learning.training import Examples
 from classifier.learning.vector_space import WIDTH, Floats, unit
 
@@ -16,11 +16,11 @@ def middles(labels: int, seed: int = 0) -> Floats:
     return unit(np.random.default_rng(seed).normal(size=(labels, WIDTH)).astype(np.float32))
 
 
-def offered(labels: int, *, misplaced: float = 1.5, seed: int = 0) -> list[Offered]:
+def offered(labels: int, *, misplaced: float = 1.5, seed: int = 0) -> list[OfferedLabel]:
     """Labels with the keys 1, 2, ..., whose prototypes lie off the middle of their texts by so much noise."""
     noise = unit(np.random.default_rng(seed + 1).normal(size=(labels, WIDTH)).astype(np.float32))
     places = unit(middles(labels, seed) + misplaced * noise)
-    return [Offered((number + 1,), place) for number, place in enumerate(places)]
+    return [OfferedLabel((number + 1,), place) for number, place in enumerate(places)]
 
 
 def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first_key: int = 1) -> Examples:

@@ -1,7 +1,7 @@
 import pytest
 
 from classifier.embeddings import encoder
-from classifier.learning.language import is_foreign
+from classifier.learning.language_detection import is_foreign
 
 pytestmark = pytest.mark.once
 

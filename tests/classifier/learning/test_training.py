@@ -6,34 +6,34 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.learning.heads import Axis, Bound, Offered, Recipe
+from classifier.learning.heads import BoundHead, Head, OfferedLabel, Recipe
 from classifier.learning.training import Examples, compare, folds, learn
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once
 
 
-def accuracy(axis: Axis, offered: list[Offered], *, seed: int = 50, labels: int = 5) -> float:
+def accuracy(axis: Head, offered: list[OfferedLabel], *, seed: int = 50, labels: int = 5) -> float:
     unseen = clouds.examples([40] * labels, seed=seed, first_key=10_000)
-    shares = Bound(axis, offered).probabilities(unseen.vectors, unseen.texts)
+    shares = BoundHead(axis, offered).probabilities(unseen.vectors, unseen.texts)
     return float((shares.argmax(axis=1) + 1 == unseen.labels).mean())
 
 
 @cache
-def equals() -> tuple[Examples, list[Offered], Axis]:
+def equals() -> tuple[Examples, list[OfferedLabel], Head]:
     taught, offered = clouds.examples([30, 30]), clouds.offered(2)
     trial = learn(taught, offered)
     assert trial
-    return taught, offered, trial.axis
+    return taught, offered, trial.head
 
 
 def test_more_labels_make_it_better() -> None:
     offered = clouds.offered(5, misplaced=4)
-    before = accuracy(Axis.unlearned(), offered)
+    before = accuracy(Head.untrained(), offered)
     few, many = (learn(clouds.examples([count] * 5), offered) for count in (4, 60))
     assert few
     assert many
-    assert before < accuracy(few.axis, offered) < accuracy(many.axis, offered)
+    assert before < accuracy(few.head, offered) < accuracy(many.head, offered)
 
 
 def test_the_same_examples_teach_the_same() -> None:
@@ -41,10 +41,10 @@ def test_the_same_examples_teach_the_same() -> None:
     one, other = learn(taught, offered), learn(taught, offered)
     assert one
     assert other
-    assert one.axis.recipe == other.axis.recipe
-    np.testing.assert_array_equal(one.axis.correction.weights, other.axis.correction.weights)
-    np.testing.assert_array_equal(one.axis.words.weights, other.axis.words.weights)
-    np.testing.assert_array_equal(one.axis.record.losses, other.axis.record.losses)
+    assert one.head.recipe == other.head.recipe
+    np.testing.assert_array_equal(one.head.correction.weights, other.head.correction.weights)
+    np.testing.assert_array_equal(one.head.words.weights, other.head.words.weights)
+    np.testing.assert_array_equal(one.head.record.losses, other.head.record.losses)
 
 
 def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
@@ -62,7 +62,7 @@ def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
     )
     trial = learn(twins, clouds.offered(2, misplaced=30))
     assert trial
-    assert 0.2 < trial.axis.record.right.mean() < 0.8
+    assert 0.2 < trial.head.record.right.mean() < 0.8
 
 
 @given(st.lists(st.integers(0, 40), min_size=2, max_size=200), st.booleans())
@@ -83,8 +83,8 @@ def test_every_example_is_held_out_once_when_it_is_thorough() -> None:
 def test_a_category_with_one_label_is_learned_beside_the_others() -> None:
     trial = learn(clouds.examples([20, 20, 1]), clouds.offered(3))
     assert trial
-    assert trial.axis.keys.tolist() == [1, 2, 3]
-    assert np.isfinite(trial.axis.record.losses).all()
+    assert trial.head.keys.tolist() == [1, 2, 3]
+    assert np.isfinite(trial.head.record.losses).all()
 
 
 @pytest.mark.parametrize("counts", [[30], [30, 0, 0], [4, 4]])
@@ -102,14 +102,14 @@ def test_five_hundred_categories_are_learned() -> None:
     trial = learn(clouds.examples([2] * 500, spread=0.8), clouds.offered(500, misplaced=3))
     assert trial
     unseen = clouds.examples([1] * 500, spread=0.8, seed=9, first_key=90_000)
-    shares = Bound(trial.axis, clouds.offered(500, misplaced=3)).probabilities(unseen.vectors, unseen.texts)
+    shares = BoundHead(trial.head, clouds.offered(500, misplaced=3)).probabilities(unseen.vectors, unseen.texts)
     assert (shares.argmax(axis=1) + 1 == unseen.labels).mean() > 0.9
 
 
 def test_labels_that_are_not_offered_are_left_out() -> None:
     trial = learn(clouds.examples([20, 20, 20]), clouds.offered(2))
     assert trial
-    assert set(trial.axis.record.labels.tolist()) == {1, 2}
+    assert set(trial.head.record.labels.tolist()) == {1, 2}
 
 
 def test_a_new_label_takes_effect_at_once() -> None:
@@ -117,7 +117,7 @@ def test_a_new_label_takes_effect_at_once() -> None:
     trial = learn(clouds.examples([30, 30, 30, 30]), offered[:4])
     assert trial
     fifth = clouds.examples([0, 0, 0, 0, 30], spread=1.0, seed=5)
-    shares = Bound(trial.axis, offered).probabilities(fifth.vectors, fifth.texts)
+    shares = BoundHead(trial.head, offered).probabilities(fifth.vectors, fifth.texts)
     assert (shares.argmax(axis=1) == 4).mean() > 0.6
 
 
@@ -125,9 +125,9 @@ def test_a_merged_label_answers_for_its_successor() -> None:
     offered = clouds.offered(3)
     trial = learn(clouds.examples([40, 40, 40]), offered)
     assert trial
-    merged = [Offered((1, 3), offered[0].prototype), offered[1]]
+    merged = [OfferedLabel((1, 3), offered[0].prototype), offered[1]]
     thirds = clouds.examples([0, 0, 30], seed=5)
-    shares = Bound(trial.axis, merged).probabilities(thirds.vectors, thirds.texts)
+    shares = BoundHead(trial.head, merged).probabilities(thirds.vectors, thirds.texts)
     assert (shares.argmax(axis=1) == 0).mean() > 0.9
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
 
@@ -136,7 +136,7 @@ def test_a_retired_label_is_not_given() -> None:
     offered = clouds.offered(3)
     trial = learn(clouds.examples([30, 30, 30]), offered)
     assert trial
-    shares = Bound(trial.axis, offered[:2]).probabilities(clouds.examples([5, 5, 5]).vectors, ["text"] * 15)
+    shares = BoundHead(trial.head, offered[:2]).probabilities(clouds.examples([5, 5, 5]).vectors, ["text"] * 15)
     assert shares.shape == (15, 2)
 
 
@@ -145,8 +145,8 @@ def test_probabilities_say_how_often_they_are_right() -> None:
     trial = learn(clouds.examples([250] * 5), offered)
     assert trial
     unseen = clouds.examples([200] * 5, seed=70, first_key=50_000)
-    shares = Bound(trial.axis, offered).probabilities(unseen.vectors, unseen.texts)
-    confidences = trial.axis.steps(shares.max(axis=1))
+    shares = BoundHead(trial.head, offered).probabilities(unseen.vectors, unseen.texts)
+    confidences = trial.head.steps(shares.max(axis=1))
     right = shares.argmax(axis=1) + 1 == unseen.labels
     assert abs(confidences.mean() - right.mean()) < 0.05
 
@@ -156,7 +156,7 @@ def test_probabilities_by_words_alone_say_how_often_they_are_right() -> None:
     trial = learn(clouds.examples([60] * 5), offered)
     assert trial
     unseen = clouds.examples([200] * 5, seed=70, first_key=50_000)
-    shares = Bound(trial.axis, offered).by_words(unseen.texts)
+    shares = BoundHead(trial.head, offered).by_words(unseen.texts)
     right = shares.argmax(axis=1) + 1 == unseen.labels
     assert abs(shares.max(axis=1).mean() - right.mean()) < 0.08
 
@@ -165,7 +165,7 @@ def test_a_candidate_that_is_better_wins() -> None:
     offered, taught = clouds.offered(5, misplaced=4), clouds.examples([40] * 5)
     trial = learn(taught, offered)
     assert trial
-    comparison = compare(trial.axis, Axis.unlearned(), taught, offered)
+    comparison = compare(trial.head, Head.untrained(), taught, offered)
     assert comparison.wins
     assert comparison.items == 200
     assert comparison.accuracy > comparison.accuracy_before
@@ -175,7 +175,7 @@ def test_the_same_again_does_not_win() -> None:
     offered, taught = clouds.offered(5), clouds.examples([40] * 5)
     trial = learn(taught, offered)
     assert trial
-    comparison = compare(trial.axis, trial.axis, taught, offered)
+    comparison = compare(trial.head, trial.head, taught, offered)
     assert comparison.items == 200
     assert not comparison.wins
 
@@ -185,7 +185,7 @@ def test_what_learned_from_wrong_labels_does_not_replace_what_serves() -> None:
     wrong = replace(taught, labels=np.random.default_rng(3).permutation(taught.labels))
     trial = learn(wrong, offered)
     assert trial
-    assert not compare(trial.axis, Axis.unlearned(), taught, offered).wins
+    assert not compare(trial.head, Head.untrained(), taught, offered).wins
 
 
 def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
@@ -206,9 +206,9 @@ def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
     )
     candidate = learn(both, offered)
     assert candidate
-    comparison = compare(candidate.axis, serving.axis, both, offered)
-    shares = Bound(serving.axis, offered).probabilities(new.vectors, new.texts)
-    hits = serving.axis.record.right.sum() + (shares.argmax(axis=1) + 1 == new.labels).sum()
+    comparison = compare(candidate.head, serving.head, both, offered)
+    shares = BoundHead(serving.head, offered).probabilities(new.vectors, new.texts)
+    hits = serving.head.record.right.sum() + (shares.argmax(axis=1) + 1 == new.labels).sum()
     assert comparison.items == 60
     assert comparison.accuracy_before == pytest.approx(hits / 60)
 

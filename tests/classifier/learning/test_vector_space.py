@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from classifier.learning.vector_space import WIDTH, stood_for
+from classifier.learning.vector_space import WIDTH, coverage_weights
 from tests.classifier.learning import clouds
 
 
@@ -11,12 +11,12 @@ def test_it_is_how_much_lies_nearest_and_half_a_share_for_each() -> None:
     middles = clouds.middles(3)
     coming = np.repeat(middles, [300, 100, 0], axis=0)
     # On average 400 / 3 lie nearest to one, and half as much is added to each.
-    assert stood_for(middles, coming) == pytest.approx([(2.25 + 0.5) / 1.5, (0.75 + 0.5) / 1.5, 0.5 / 1.5])
+    assert coverage_weights(middles, coming) == pytest.approx([(2.25 + 0.5) / 1.5, (0.75 + 0.5) / 1.5, 0.5 / 1.5])
 
 
 def test_they_are_one_on_average() -> None:
     examples, coming = clouds.examples([30, 2, 8], spread=1), clouds.examples([300, 300, 700], spread=1, seed=5)
-    weights = stood_for(examples.vectors, coming.vectors)
+    weights = coverage_weights(examples.vectors, coming.vectors)
     assert weights.mean() == pytest.approx(1)
     assert (weights > 0.3).all()
     rare = examples.labels == 2
@@ -25,5 +25,5 @@ def test_they_are_one_on_average() -> None:
 
 def test_all_count_alike_where_nothing_is_known_of_what_comes() -> None:
     nothing = np.zeros((0, WIDTH), np.float32)
-    assert stood_for(clouds.middles(3), nothing).tolist() == [1, 1, 1]
-    assert stood_for(nothing, clouds.middles(3)).tolist() == []
+    assert coverage_weights(clouds.middles(3), nothing).tolist() == [1, 1, 1]
+    assert coverage_weights(nothing, clouds.middles(3)).tolist() == []

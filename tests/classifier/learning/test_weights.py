@@ -7,18 +7,18 @@ from hypothesis import strategies as st
 from safetensors.numpy import load as arrays_of
 from safetensors.numpy import save as bytes_of
 
-from classifier.learning.heads import Axis, Bound
+from classifier.learning.heads import BoundHead, Head
 from classifier.learning.training import learn
-from classifier.learning.weights import CorruptWeights, Learned, dump, load
+from classifier.learning.weights import CorruptWeights, SpecialistWeights, dump, load
 from tests.classifier.learning import clouds
 
 pytestmark = pytest.mark.once
 
 
-def a_version() -> Learned:
+def a_version() -> SpecialistWeights:
     trial = learn(clouds.examples([30, 30, 30]), clouds.offered(3))
     assert trial
-    return Learned(category=trial.axis, sentiment=Axis.unlearned(), known_from=0.25)
+    return SpecialistWeights(category=trial.head, sentiment=Head.untrained(), novelty_threshold=0.25)
 
 
 STORED = dump(a_version())
@@ -31,11 +31,11 @@ def sha256(stored: bytes) -> str:
 def test_a_version_comes_back_as_it_was() -> None:
     learned, offered, unseen = a_version(), clouds.offered(3), clouds.examples([9, 9, 9], seed=4)
     back = load(STORED, sha256(STORED))
-    assert back.known_from == 0.25
+    assert back.novelty_threshold == 0.25
     assert back.category.recipe == learned.category.recipe
     for before, after in ((learned.category, back.category), (learned.sentiment, back.sentiment)):
-        then = Bound(before, offered).probabilities(unseen.vectors, unseen.texts)
-        now = Bound(after, offered).probabilities(unseen.vectors, unseen.texts)
+        then = BoundHead(before, offered).probabilities(unseen.vectors, unseen.texts)
+        now = BoundHead(after, offered).probabilities(unseen.vectors, unseen.texts)
         np.testing.assert_allclose(now, then, atol=1e-3)
     np.testing.assert_array_equal(back.category.record.losses, learned.category.record.losses)
 

@@ -18,14 +18,14 @@ LABELS = np.array([0, 0, 1, 1] * 3)
 
 
 def test_it_tells_labels_by_their_words() -> None:
-    learned = word_features.fit(word_features.counted(tuple(TEXTS)), LABELS, 3)
+    learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 3)
     scores = learned.scores(["card refund please", "it crashes", "nothing known here xyz"])
     assert scores.argmax(axis=1).tolist()[:2] == [0, 1]
     assert (scores[:, 2] == word_features.UNKNOWN).all()
 
 
 def test_it_counts_as_the_library_that_fitted_it_does() -> None:
-    learned = word_features.fit(word_features.counted(tuple(TEXTS)), LABELS, 2)
+    learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     library = TfidfVectorizer(analyzer=word_features.terms, sublinear_tf=True, dtype=np.float32).fit(TEXTS)
     found = library.transform(["Why was my card charged again?"]).toarray()[0]
     places, shares = learned.found_in("Why was my card charged again?")
@@ -37,7 +37,7 @@ def test_it_counts_as_the_library_that_fitted_it_does() -> None:
 
 
 def test_counted_texts_are_heard_as_they_are_read() -> None:
-    counted = word_features.counted((*TEXTS, "Why was my card charged again?", ""))
+    counted = word_features.count_terms((*TEXTS, "Why was my card charged again?", ""))
     learned = word_features.fit(counted.part(np.arange(len(TEXTS))), LABELS, 2)
     texts = [TEXTS[1], "Why was my card charged again?", ""]
     asked = counted.part(np.array([1, len(TEXTS), len(TEXTS) + 1]))
@@ -53,12 +53,12 @@ def test_terms_are_words_pairs_and_parts_of_words(text: str) -> None:
 
 
 def test_a_text_without_a_known_term_says_what_the_labels_say_by_themselves() -> None:
-    learned = word_features.fit(word_features.counted(tuple(TEXTS)), LABELS, 2)
+    learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     np.testing.assert_allclose(learned.scores([""])[0], learned.bias)
 
 
 def test_many_labels_make_it_keep_fewer_terms() -> None:
     texts = [f"term{number}" for number in range(3_000)]
     labels = np.arange(3_000) % 1_000
-    learned = word_features.fit(word_features.counted(tuple(texts)), labels, 1_000)
+    learned = word_features.fit(word_features.count_terms(tuple(texts)), labels, 1_000)
     assert len(learned.known) * 1_000 <= word_features.MOST_WEIGHTS

@@ -61,7 +61,7 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
     ticket = make_ticket()
     with OpenAIServer(delay=0.05) as server:
         Gate.objects.update(primary=make_language_model(server, name="first", family="first"), second_opinion=None)
-        ContractVersion.objects.in_force()
+        ContractVersion.objects.current()
         at_once(6, lambda: runner.classify_claimed([ticket], Gate.current()))
     assert Prediction.objects.count() == 1
     assert Verdict.objects.count() == 1
@@ -75,7 +75,7 @@ def test_a_budget_is_never_overspent_by_many() -> None:
     language_model = LanguageModel.objects.create(
         provider=provider, name="m", family="m", price_per_request=Decimal("0.5")
     )
-    terms = ContractVersion.objects.in_force().terms
+    terms = ContractVersion.objects.current().terms
     assert sum(at_once(8, lambda: budget.BudgetReservation(language_model, terms).set_aside(3))) == 10
     assert Spend.objects.get().cost == 10
 

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 
 from classifier.embeddings import nearest_examples, vector_store
-from classifier.models import About, Gate, LanguageModel, Mode, Ticket, Verdict
+from classifier.models import Criterion, Gate, GateMode, LanguageModel, Ticket, Verdict
 from tests.api.caller import Caller
 from tests.factories import make_example, make_language_model
 from tests.servers import OpenAIServer, Reply, answer, error, say
@@ -29,9 +29,9 @@ class Case(NamedTuple):
     gate: dict[str, Any] = {}
 
 
-BY_SCORE = {"mode": Mode.SCORE, "about": About.CATEGORY, "score_threshold": 0.0}
+BY_SCORE = {"mode": GateMode.SCORE, "about": Criterion.CATEGORY, "score_threshold": 0.0}
 HIGH_SCORE = BY_SCORE | {"score_threshold": 1.0}
-CERTIFIED = {"mode": Mode.CERTIFIED}
+CERTIFIED = {"mode": GateMode.CERTIFIED}
 SURE, UNSURE = answer("Billing", confidence=0.99), answer("Billing", confidence=0.6)
 HALF_SURE = answer(confidence=0.5)
 

@@ -416,7 +416,7 @@ def test_a_label_merged_while_the_model_is_asked_answers_by_its_successor(primar
     technical, general = Category.objects.get(name="Technical"), Category.objects.get(name="General")
     with OpenAIServer() as server:
         primary(server)
-        version = ContractVersion.objects.in_force()
+        version = ContractVersion.objects.current()
         Category.objects.filter(pk=technical.pk).update(retired=True, merged_into=general)
         for _group in predict.predict([ticket], Gate.current().primary, version):
             pass

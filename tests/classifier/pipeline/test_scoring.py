@@ -9,13 +9,13 @@ import pytest
 from pytest_django import DjangoAssertNumQueries
 
 from classifier.models import (
-    About,
     AuditDraw,
     ContractVersion,
+    Criterion,
     Epoch,
     Gate,
+    GateMode,
     LanguageModel,
-    Mode,
     Prediction,
     Score,
     Scorer,
@@ -38,7 +38,7 @@ def by_score(primary: Use) -> Callable[..., LanguageModel]:
 
     def use(server: OpenAIServer, threshold: float = 0.5, **values: Any) -> LanguageModel:
         language_model = primary(server)
-        Gate.objects.update(mode=Mode.SCORE, score_threshold=threshold, **values)
+        Gate.objects.update(mode=GateMode.SCORE, score_threshold=threshold, **values)
         return language_model
 
     return use
@@ -47,7 +47,7 @@ def by_score(primary: Use) -> Callable[..., LanguageModel]:
 def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score: Use) -> None:
     ticket = make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=0.6)]) as server:
-        by_score(server, about=About.CATEGORY)
+        by_score(server, about=Criterion.CATEGORY)
         runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
     assert verdict.score
@@ -73,19 +73,19 @@ def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model
         return answer("Account" if "Thank you" in request.ticket else "Billing", "Negative", confidence=0.99)
 
     with OpenAIServer(reply) as server:
-        by_score(server, about=About.CATEGORY)
+        by_score(server, about=Criterion.CATEGORY)
         runner.classify_next_batch()
     first, second = (Verdict.objects.get(ticket=ticket).score for ticket in (fine, odd))
     assert first
     assert second
     assert first.category > second.category
-    assert first.seen().category.agrees
-    assert not second.seen().category.agrees
+    assert first.load_signals().category.agrees
+    assert not second.load_signals().category.agrees
 
 
 def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
-    Gate.objects.update(mode=Mode.SCORE)
-    version = ContractVersion.objects.in_force()
+    Gate.objects.update(mode=GateMode.SCORE)
+    version = ContractVersion.objects.current()
     said = make_prediction(make_ticket())
     scorer = Scorer.objects.live_for(said.language_model)
     first = scoring.stored_scores([TicketOutcome(said.ticket, said)], scorer, version)
@@ -96,32 +96,32 @@ def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
 
 def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
-    Gate.objects.update(mode=Mode.SCORE)
+    Gate.objects.update(mode=GateMode.SCORE)
     runner.classify_next_batch()
-    seen = Score.objects.get().seen()
+    seen = Score.objects.get().load_signals()
     assert seen.category.agrees is None
     assert seen.category.probability is None
     assert seen.category.margin is not None
 
 
 def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -> None:
-    Gate.objects.update(mode=Mode.SCORE, score_threshold=0.5, about=About.CATEGORY)
+    Gate.objects.update(mode=GateMode.SCORE, score_threshold=0.5, about=Criterion.CATEGORY)
     ticket = make_ticket(REFUND)
     runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert said.auto_accepted == verdict.auto_accepted
     Gate.objects.update(score_threshold=1.0)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert not said.auto_accepted
 
 
 def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
-    Gate.objects.update(mode=Mode.CERTIFIED)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    Gate.objects.update(mode=GateMode.CERTIFIED)
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert not said.auto_accepted
     Epoch.objects.update(passes_from=0.0)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.in_force())
+    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
     assert said.auto_accepted
 
 
@@ -141,7 +141,7 @@ def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: U
     assert first.epoch == second.epoch
     assert (first.epoch.language_model, first.epoch.front) == (language_model, front)
     assert [one.prediction and one.prediction.language_model for one in (first, second)] == [front, language_model]
-    assert [one.score and one.score.seen().in_front for one in (first, second)] == [True, False]
+    assert [one.score and one.score.load_signals().in_front for one in (first, second)] == [True, False]
 
 
 def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: Use) -> None:
@@ -149,9 +149,9 @@ def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: 
     with OpenAIServer([answer("Billing", "Negative", confidence=0.9)]) as server, OpenAIServer() as other:
         by_score(server)
         Gate.objects.update(
-            mode=Mode.CERTIFIED, second_opinion=make_language_model(other, name="second", family="another family")
+            mode=GateMode.CERTIFIED, second_opinion=make_language_model(other, name="second", family="another family")
         )
-        epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
+        epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.current())
         Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0)
         runner.classify_next_batch()
     assert AuditDraw.objects.get().audited
@@ -161,7 +161,7 @@ def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: 
 def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
     embedded_gate: Gate, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
     scorer = Scorer.objects.live_for(said[0].language_model)
     with django_assert_max_num_queries(6):
@@ -170,15 +170,15 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
 
 
 def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     seen = set()
     for values in (
-        {"mode": Mode.CONFIDENCE},
+        {"mode": GateMode.CONFIDENCE},
         {"threshold": 0.9},
-        {"mode": Mode.SCORE},
+        {"mode": GateMode.SCORE},
         {"score_threshold": 0.9},
-        {"about": About.CATEGORY},
-        {"mode": Mode.CERTIFIED},
+        {"about": Criterion.CATEGORY},
+        {"mode": GateMode.CERTIFIED},
     ):
         Gate.objects.update(**values)
         epoch = gate.current_epoch(Gate.current(), version)
@@ -189,8 +189,8 @@ def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
 
 def test_the_signals_of_a_stored_score_come_back_as_they_were(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
-    Gate.objects.update(mode=Mode.SCORE)
+    Gate.objects.update(mode=GateMode.SCORE)
     runner.classify_next_batch()
     score = Score.objects.get()
-    again = score.scorer.fitted().probabilities(score.seen(), Prediction.objects.get().category_id)
+    again = score.scorer.load_weights().probabilities(score.load_signals(), Prediction.objects.get().category_id)
     assert again.both == pytest.approx(score.both)

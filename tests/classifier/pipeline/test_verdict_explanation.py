@@ -7,7 +7,7 @@ import pytest
 from django.contrib.auth.models import User
 from django.test import Client
 
-from classifier.models import Gate, Mode, Ticket, Verdict
+from classifier.models import Gate, GateMode, Ticket, Verdict
 from classifier.pipeline import verdict_explanation
 from review.certification import certificates
 from review.models import Certificate
@@ -99,7 +99,7 @@ def test_a_ticket_without_an_answer_has_nothing_to_tell(lead_client: Client) -> 
     assert verdict_explanation.explain_verdict(assignment.ticket) is not None or assignment.blind
 
 
-@pytest.mark.parametrize("mode", list(Mode))
-def test_the_page_of_the_models_says_what_decides(lead_client: Client, mode: Mode) -> None:
+@pytest.mark.parametrize("mode", list(GateMode))
+def test_the_page_of_the_models_says_what_decides(lead_client: Client, mode: GateMode) -> None:
     Gate.objects.update(mode=mode)
     assert str(mode.label).capitalize() in lead_client.get("/models/").content.decode()

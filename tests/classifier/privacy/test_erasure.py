@@ -88,7 +88,7 @@ def settled(person: User) -> Ticket:
     """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
     configure_review(benchmark_share=1.0)
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
-    said = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.in_force()}
+    said = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.current()}
     Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
     (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
     answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
@@ -109,7 +109,7 @@ def leave_traces(ticket: Ticket, person: User) -> None:
     shown = Category.objects.get(name="Billing")
     shown.examples = "Where is my invoice?\n" + " ".join(TEXT.split())[:80] + "..."
     shown.save()
-    ContractVersion.objects.in_force()
+    ContractVersion.objects.current()
     kind = ContentType.objects.get_for_model(Ticket)
     LogEntry.objects.create(
         user=person, content_type=kind, object_id=str(ticket.pk), object_repr=str(ticket), action_flag=CHANGE
@@ -212,7 +212,7 @@ def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseSe
     with OpenAIServer(reply) as server:
         language_model = primary(server)
         Ticket.objects.filter(pk=ticket.pk).update(text=ERASED, erased_at=timezone.now())
-        said = predict.predict([stale], language_model, ContractVersion.objects.in_force())
+        said = predict.predict([stale], language_model, ContractVersion.objects.current())
         assert [one for group in said for one in group] == []
     assert Prediction.objects.filter(reasoning__contains=PLANT).count() == 0
 

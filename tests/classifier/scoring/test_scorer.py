@@ -12,13 +12,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.scoring.scorer import BUILT_IN, PULL, PULL_OF_OFFSETS, WIDTH, Judged, Weights, fit, surprise
-from classifier.scoring.signals import Floats, OfAxis, Signals, features
+from classifier.scoring.scorer import (
+    BUILT_IN,
+    OFFSET_PRECISION,
+    PRECISION,
+    WIDTH,
+    JudgedAnswers,
+    ScorerWeights,
+    fit,
+    log_loss,
+)
+from classifier.scoring.signals import AxisSignals, Floats, Signals, features
 from tests.classifier.scoring.test_signals import SIGNALS
 
 pytestmark = pytest.mark.once
 
-TRUTH = Weights(
+TRUTH = ScorerWeights(
     category=np.array([0.9, 0.2, 0.4, 1.0, 0.0, 0.3, 1.5, -0.4, -0.5, 0.6, -0.3]),
     sentiment=np.array([0.1, 0.0, 0.6, 0.5, 0.5, 0.2, 0.0, 0.3, -1.5, 0.0, 0.8]),
     offsets={1: 1.5, 2: -1.5, 3: 0.0},
@@ -33,9 +42,9 @@ def sigmoid(score: float) -> float:
 def answers(number: int, seed: int = 0) -> list[Signals]:
     random = np.random.default_rng(seed)
 
-    def axis(good: bool) -> OfAxis:
+    def axis(good: bool) -> AxisSignals:
         agrees, words_agree = (bool(one < (0.9 if good else 0.4)) for one in random.random(2))
-        return OfAxis(
+        return AxisSignals(
             agrees, words_agree, random.random() ** 0.5, float(random.uniform(-0.5, 1)), -float(random.exponential())
         )
 
@@ -53,13 +62,13 @@ def answers(number: int, seed: int = 0) -> list[Signals]:
     ]
 
 
-def judged(number: int, seed: int = 0, truth: Weights = TRUTH) -> Judged:
+def judged(number: int, seed: int = 0, truth: ScorerWeights = TRUTH) -> JudgedAnswers:
     """Answers that were right as often as the truth says, each part for itself."""
     signals, random = answers(number, seed), np.random.default_rng(seed + 1_000)
     categories = [int(one) for one in random.integers(1, 4, number)]
     said = [truth.probabilities(*one) for one in zip(signals, categories, strict=True)]
     luck = random.random((number, 2))
-    return Judged(
+    return JudgedAnswers(
         signals=signals,
         categories=categories,
         category_right=[bool(own < one.category) for own, one in zip(luck[:, 0], said, strict=True)],
@@ -67,8 +76,8 @@ def judged(number: int, seed: int = 0, truth: Weights = TRUTH) -> Judged:
     )
 
 
-def with_all(signals: Sequence[Signals], right: Sequence[bool]) -> Judged:
-    return Judged(signals=signals, categories=[1] * len(signals), category_right=right, sentiment_right=right)
+def with_all(signals: Sequence[Signals], right: Sequence[bool]) -> JudgedAnswers:
+    return JudgedAnswers(signals=signals, categories=[1] * len(signals), category_right=right, sentiment_right=right)
 
 
 def off(one: Floats, other: Floats) -> float:
@@ -83,8 +92,8 @@ OF_MANY = fit(MANY)
 
 
 def test_of_nothing_the_built_in_weights_are_learned() -> None:
-    found = fit(Judged(signals=[], categories=[], category_right=[], sentiment_right=[]))
-    assert found.as_json() == Weights.built_in().as_json()
+    found = fit(JudgedAnswers(signals=[], categories=[], category_right=[], sentiment_right=[]))
+    assert found.as_json() == ScorerWeights.built_in().as_json()
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -97,7 +106,7 @@ def test_a_label_leaves_them_near_the_built_in_ones_and_many_lead_away(seed: int
 
 
 def test_where_the_built_in_ones_are_the_truth_labels_lead_back_to_them() -> None:
-    found = fit(judged(6_000, truth=Weights.built_in()))
+    found = fit(judged(6_000, truth=ScorerWeights.built_in()))
     assert off(found.category[:-1], BUILT_IN[:-1]) < 0.35
     assert max(map(abs, found.offsets.values())) < 0.35
 
@@ -111,15 +120,17 @@ def test_many_labels_find_the_truth() -> None:
         for weights in (OF_MANY, TRUTH)
     )
     assert np.abs(found - true).mean() < 0.02
-    built_in = np.array([Weights.built_in().probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)])
+    built_in = np.array(
+        [ScorerWeights.built_in().probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)]
+    )
     assert np.abs(built_in - true).mean() > 0.08
 
 
 def test_more_labels_come_nearer_to_it() -> None:
     unseen = judged(1_500, seed=20)
-    losses = [surprise(fit(MANY.part(range(number))), unseen).mean() for number in (0, 150, 6_000)]
+    losses = [log_loss(fit(MANY.part(range(number))), unseen).mean() for number in (0, 150, 6_000)]
     assert losses[0] > losses[1] > losses[2]
-    assert losses[2] < surprise(TRUTH, unseen).mean() + 0.005
+    assert losses[2] < log_loss(TRUTH, unseen).mean() + 0.005
 
 
 def test_what_it_says_comes_true_as_often_as_it_says() -> None:
@@ -145,7 +156,7 @@ def test_no_weights_nearby_explain_the_labels_better(number: int) -> None:
     def penalised(weights: Floats, offsets: Floats) -> float:
         scores = rows @ weights + own @ offsets
         loss = np.logaddexp(0, np.where(wanted, -scores, scores)).sum()
-        pulled = (PULL * (weights - BUILT_IN) ** 2).sum() + PULL_OF_OFFSETS * (offsets**2).sum()
+        pulled = (PRECISION * (weights - BUILT_IN) ** 2).sum() + OFFSET_PRECISION * (offsets**2).sum()
         return float(loss + pulled / 2)
 
     found = fit(these)
@@ -176,11 +187,11 @@ def test_each_category_has_an_offset_of_its_own() -> None:
 
 def test_offsets_of_few_labels_are_drawn_towards_none() -> None:
     """A category that is always wrong, by how often it was seen among two that the built-in weights suit."""
-    usual = judged(600, truth=Weights.built_in())
+    usual = judged(600, truth=ScorerWeights.built_in())
     sizes = []
     for number in (1, 5, 50):
         odd = judged(number, seed=3)
-        mixed = Judged(
+        mixed = JudgedAnswers(
             signals=[*usual.signals, *odd.signals],
             categories=[*usual.categories, *[7] * number],
             category_right=[*usual.category_right, *[False] * number],
@@ -202,15 +213,15 @@ def test_a_category_that_was_never_judged_has_none() -> None:
 # Probabilities
 
 
-@given(SIGNALS, st.sampled_from([1, 2, 99]), st.sampled_from([Weights.built_in(), TRUTH, OF_MANY]))
-def test_probabilities_are_neither_none_nor_certain(signals: Signals, category: int, weights: Weights) -> None:
+@given(SIGNALS, st.sampled_from([1, 2, 99]), st.sampled_from([ScorerWeights.built_in(), TRUTH, OF_MANY]))
+def test_probabilities_are_neither_none_nor_certain(signals: Signals, category: int, weights: ScorerWeights) -> None:
     for share in weights.probabilities(signals, category):
         assert 0 < share < 1
 
 
 @given(SIGNALS)
 def test_whoever_agrees_makes_it_more_probable_and_whoever_disagrees_less(signals: Signals) -> None:
-    for weights in (Weights.built_in(), OF_MANY):
+    for weights in (ScorerWeights.built_in(), OF_MANY):
         for name in ("agrees", "words_agree"):
             found = [
                 weights.probabilities(signals._replace(category=signals.category._replace(**{name: vote})), 1)
@@ -224,8 +235,10 @@ def test_whoever_agrees_makes_it_more_probable_and_whoever_disagrees_less(signal
 
 
 def test_it_is_the_sigmoid_of_the_weighted_sum() -> None:
-    signals = Signals(0.9, category=OfAxis(agrees=True, margin=0.5), sentiment=OfAxis(agrees=False), foreign=True)
-    found = Weights.built_in().probabilities(signals, 5)
+    signals = Signals(
+        0.9, category=AxisSignals(agrees=True, margin=0.5), sentiment=AxisSignals(agrees=False), foreign=True
+    )
+    found = ScorerWeights.built_in().probabilities(signals, 5)
     confident = 0.7 * math.log(9)
     assert found.category == pytest.approx(sigmoid(0.3 + 2.0 * 0.5 + confident - 1.0 + 0.5))
     assert found.sentiment == pytest.approx(sigmoid(-0.3 + confident - 1.0 + 0.5))
@@ -256,10 +269,10 @@ def test_what_can_be_told_apart_completely_makes_nothing_explode(number: int, ri
 @given(st.lists(st.tuples(SIGNALS, st.integers(0, 3), st.booleans(), st.booleans()), max_size=15))
 def test_whatever_is_learned_from_the_weights_are_finite(rows: list[tuple[Signals, int, bool, bool]]) -> None:
     signals, categories, right, other = (list(one) for one in zip(*rows, strict=True)) if rows else ([], [], [], [])
-    weights = fit(Judged(signals=signals, categories=categories, category_right=right, sentiment_right=other))
+    weights = fit(JudgedAnswers(signals=signals, categories=categories, category_right=right, sentiment_right=other))
     assert set(weights.offsets) == set(categories)
     stored = json.loads(json.dumps(weights.as_json(), allow_nan=False))
-    assert Weights.from_json(stored).as_json() == stored
+    assert ScorerWeights.from_json(stored).as_json() == stored
 
 
 # Surprise
@@ -269,20 +282,20 @@ def test_surprise_is_the_log_loss() -> None:
     these = MANY.part(range(50))
     said = [TRUTH.probabilities(*one).both for one in zip(these.signals, these.categories, strict=True)]
     losses = [-math.log(share if right else 1 - share) for share, right in zip(said, these.both_right, strict=True)]
-    assert surprise(TRUTH, these) == pytest.approx(losses)
-    assert surprise(TRUTH, MANY.part([])).shape == (0,)
+    assert log_loss(TRUTH, these) == pytest.approx(losses)
+    assert log_loss(TRUTH, MANY.part([])).shape == (0,)
 
 
 def test_the_greatest_surprise_has_a_limit() -> None:
-    certain = replace(Weights.built_in(), category=np.full(WIDTH, 99.0), sentiment=np.full(WIDTH, 99.0))
-    sure = Signals(1.0, category=OfAxis(agrees=True), sentiment=OfAxis(agrees=True))
+    certain = replace(ScorerWeights.built_in(), category=np.full(WIDTH, 99.0), sentiment=np.full(WIDTH, 99.0))
+    sure = Signals(1.0, category=AxisSignals(agrees=True), sentiment=AxisSignals(agrees=True))
     wrong, right = with_all([sure], [False]), with_all([sure], [True])
-    assert surprise(certain, wrong) == pytest.approx([-math.log(1e-6)])
-    assert surprise(certain, right) == pytest.approx([0], abs=1e-5)
+    assert log_loss(certain, wrong) == pytest.approx([-math.log(1e-6)])
+    assert log_loss(certain, right) == pytest.approx([0], abs=1e-5)
 
 
 def test_both_are_right_where_each_is() -> None:
-    these = Judged(
+    these = JudgedAnswers(
         signals=answers(4),
         categories=[1, 2, 3, 1],
         category_right=[True, True, False, False],
@@ -298,7 +311,7 @@ def test_both_are_right_where_each_is() -> None:
 
 
 def test_weights_come_back_as_they_were_stored() -> None:
-    back = Weights.from_json(json.loads(json.dumps(OF_MANY.as_json())))
+    back = ScorerWeights.from_json(json.loads(json.dumps(OF_MANY.as_json())))
     assert back.as_json() == OF_MANY.as_json()
     assert back.offsets == OF_MANY.offsets
     for number, one in enumerate(answers(20, seed=6)):
@@ -328,11 +341,11 @@ def test_weights_come_back_as_they_were_stored() -> None:
 )
 def test_weights_of_another_shape_are_refused(spoilt: dict[str, object]) -> None:
     with pytest.raises(ValueError, match="fit it anew"):
-        Weights.from_json(TRUTH.as_json() | spoilt)
+        ScorerWeights.from_json(TRUTH.as_json() | spoilt)
 
 
 @pytest.mark.parametrize("missing", ["category", "sentiment", "both", "offsets"])
 def test_so_are_weights_that_lack_a_part(missing: str) -> None:
     stored = {name: part for name, part in TRUTH.as_json().items() if name != missing}
     with pytest.raises(ValueError, match="fit it anew"):
-        Weights.from_json(stored)
+        ScorerWeights.from_json(stored)

@@ -10,14 +10,22 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from classifier.scoring.signals import OF_ALL, OF_AXIS, SURE, TYPICAL_LENGTH, OfAxis, Signals, features
+from classifier.scoring.signals import (
+    AXIS_FEATURES,
+    SHARED_FEATURES,
+    SURE,
+    TYPICAL_LENGTH,
+    AxisSignals,
+    Signals,
+    features,
+)
 
 pytestmark = pytest.mark.once
 
 SHARES = st.floats(0, 1)
 VOTES = st.none() | st.booleans()
 AXES = st.builds(
-    OfAxis,
+    AxisSignals,
     agrees=VOTES,
     words_agree=VOTES,
     probability=st.none() | SHARES,
@@ -34,7 +42,7 @@ SIGNALS = st.builds(
     foreign=st.booleans(),
     in_front=st.booleans(),
 )
-NAMES = [*OF_AXIS, *OF_ALL]
+NAMES = [*AXIS_FEATURES, *SHARED_FEATURES]
 MOST = math.log(SURE / (1 - SURE))
 
 
@@ -58,27 +66,27 @@ def test_features_are_finite_and_as_many_as_there_are_names(signals: Signals) ->
 
 
 def test_what_is_not_known_says_nothing() -> None:
-    assert features(Signals(0.5), OfAxis()).tolist() == [0.0] * len(NAMES)
+    assert features(Signals(0.5), AxisSignals()).tolist() == [0.0] * len(NAMES)
 
 
 def test_so_does_what_lies_in_the_middle() -> None:
     signals = Signals(0.5, closeness=0.5, length=TYPICAL_LENGTH)
-    middle = OfAxis(probability=0.5, margin=0.0, logprob=math.log(0.5))
+    middle = AxisSignals(probability=0.5, margin=0.0, logprob=math.log(0.5))
     assert features(signals, middle) == pytest.approx(np.zeros(len(NAMES)))
 
 
 @pytest.mark.parametrize(
     ("axis", "name"),
     [
-        (OfAxis(agrees=True), "agreement"),
-        (OfAxis(words_agree=True), "agreement of words"),
-        (OfAxis(probability=0.9), "probability"),
-        (OfAxis(margin=0.3), "margin"),
-        (OfAxis(logprob=-0.1), "log-probability"),
+        (AxisSignals(agrees=True), "agreement"),
+        (AxisSignals(words_agree=True), "agreement of words"),
+        (AxisSignals(probability=0.9), "probability"),
+        (AxisSignals(margin=0.3), "margin"),
+        (AxisSignals(logprob=-0.1), "log-probability"),
     ],
 )
-def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: OfAxis, name: str) -> None:
-    found = features(Signals(0.5, sentiment=OfAxis(False, False, 0.1, -0.3, -9.0)), axis)
+def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: AxisSignals, name: str) -> None:
+    found = features(Signals(0.5, sentiment=AxisSignals(False, False, 0.1, -0.3, -9.0)), axis)
     assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
     assert found.max() > 0
 
@@ -94,32 +102,32 @@ def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: OfAxis, name: str
     ],
 )
 def test_so_does_each_signal_of_the_whole_answer(signals: Signals, name: str) -> None:
-    found = features(signals, OfAxis())
+    found = features(signals, AxisSignals())
     assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
     assert found.max() > 0
 
 
 @pytest.mark.parametrize("name", ["agrees", "words_agree"])
 def test_whoever_disagrees_speaks_as_loud_as_whoever_agrees(name: str) -> None:
-    for_it, against = (features(Signals(0.5), OfAxis(**{name: vote})) for vote in (True, False))
+    for_it, against = (features(Signals(0.5), AxisSignals(**{name: vote})) for vote in (True, False))
     assert (for_it == -against).all()
 
 
 @pytest.mark.parametrize(("share", "log_odds"), [(0.0, -MOST), (1.0, MOST), (0.9999, MOST), (0.75, math.log(3))])
 def test_being_quite_sure_is_taken_for_nearly_sure(share: float, log_odds: float) -> None:
-    found = features(Signals(share), OfAxis(probability=share))
+    found = features(Signals(share), AxisSignals(probability=share))
     assert found[NAMES.index("confidence")] == pytest.approx(log_odds)
     assert found[NAMES.index("probability")] == pytest.approx(log_odds)
 
 
 @pytest.mark.parametrize(("logprob", "log_odds"), [(0.0, MOST), (-20.0, -MOST), (-math.inf, -MOST), (-9999.0, -MOST)])
 def test_log_probabilities_have_the_same_limits(logprob: float, log_odds: float) -> None:
-    found = features(Signals(0.5), OfAxis(logprob=logprob))
+    found = features(Signals(0.5), AxisSignals(logprob=logprob))
     assert found[NAMES.index("log-probability")] == pytest.approx(log_odds)
 
 
 def test_no_text_is_as_short_as_one_letter() -> None:
     place = NAMES.index("length")
-    none, one, twice = (features(Signals(0.5, length=length), OfAxis())[place] for length in (0, 1, 400))
+    none, one, twice = (features(Signals(0.5, length=length), AxisSignals())[place] for length in (0, 1, 400))
     assert none == one == pytest.approx(-math.log(200))
     assert twice == pytest.approx(math.log(2))

@@ -12,11 +12,11 @@ from classifier.contract.types import Answer, Contract, Option, Question
 from classifier.embeddings import encoder
 from classifier.inference.backends import specialist_predictor
 from classifier.inference.backends.embedded import EmbeddedClassifier, LoadedVersion
-from classifier.learning.heads import Axis, Offered
-from classifier.learning.prototypes import prototype, texts_of
+from classifier.learning.heads import Head, OfferedLabel
+from classifier.learning.prototypes import label_texts, prototype
 from classifier.learning.training import Examples, learn
 from classifier.learning.vector_space import centred, unit
-from classifier.learning.weights import Learned
+from classifier.learning.weights import SpecialistWeights
 
 pytestmark = pytest.mark.once
 
@@ -43,7 +43,7 @@ SUBJECTS = [
 
 
 @lru_cache(maxsize=1)
-def learned() -> Learned:
+def learned() -> SpecialistWeights:
     """Categories only, from eight texts each."""
     texts = [f"Hello, a question about the {subject} again" for subjects in SUBJECTS for subject in subjects]
     labels, read = np.repeat([1, 2, 3], 8), encoder.load()
@@ -56,15 +56,15 @@ def learned() -> Learned:
         drawn=np.zeros(24, bool),
         weights=np.ones(24, np.float32),
     )
-    offered = [Offered(option.keys, prototype(read.encode(texts_of(option)))) for option in CATEGORIES]
+    offered = [OfferedLabel(option.keys, prototype(read.encode(label_texts(option)))) for option in CATEGORIES]
     trial = learn(examples, offered)
     assert trial
-    return Learned(category=trial.axis, sentiment=Axis.unlearned(), known_from=0.0)
+    return SpecialistWeights(category=trial.head, sentiment=Head.untrained(), novelty_threshold=0.0)
 
 
 @lru_cache(maxsize=2)
 def frozen(*, taught: bool) -> specialist_predictor.SpecialistPredictor:
-    return specialist_predictor.SpecialistPredictor("", "", learned() if taught else Learned.nothing())
+    return specialist_predictor.SpecialistPredictor("", "", learned() if taught else SpecialistWeights.untrained())
 
 
 def asked(
@@ -124,17 +124,17 @@ def test_what_it_says_does_not_depend_on_the_other_texts() -> None:
 
 
 def test_closeness_is_that_to_the_nearest_of_the_categories() -> None:
-    described, near, far = asked(texts_of(CATEGORIES[1])[0], TEXTS["Technical"], "Lovely weather at sea").closeness
+    described, near, far = asked(label_texts(CATEGORIES[1])[0], TEXTS["Technical"], "Lovely weather at sea").closeness
     assert described == pytest.approx(1, abs=0.01)
     assert described > near > far > -1
     fewer = prompt.contract_for([CATEGORIES[0], CATEGORIES[2]], SENTIMENTS)
-    assert asked(texts_of(CATEGORIES[1])[0], contract=fewer).closeness[0] < 0.9
+    assert asked(label_texts(CATEGORIES[1])[0], contract=fewer).closeness[0] < 0.9
 
 
 def test_closeness_is_measured_from_the_middle_of_what_was_learned() -> None:
     """All messages are somewhat alike, and that is left out."""
     text, read, axis = "Lovely weather at sea", encoder.load(), learned().category
-    known = np.stack([prototype(read.encode(texts_of(option))) for option in CATEGORIES])
+    known = np.stack([prototype(read.encode(label_texts(option))) for option in CATEGORIES])
     known = unit(centred(known, axis.centre) + axis.sums)
     closest = (centred(read.encode([text]), axis.centre) @ known.T).max()
     assert asked(text, taught=True).closeness[0] == pytest.approx(closest, abs=1e-4)

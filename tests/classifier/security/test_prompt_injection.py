@@ -17,8 +17,8 @@ from classifier.models import (
     ContractVersion,
     Epoch,
     Gate,
+    GateMode,
     LanguageModel,
-    Mode,
     Reason,
     Scorer,
     Sentiment,
@@ -113,7 +113,7 @@ def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_th
     embedded_gate: Gate,
 ) -> None:
     texts = [attempt["text"] for attempt in [*ATTEMPTS, *UNSEEN]]
-    said = list(unstored.classify_texts(texts, embedded_gate, ContractVersion.objects.in_force()))
+    said = list(unstored.classify_texts(texts, embedded_gate, ContractVersion.objects.current()))
     predictions = [one.prediction for one in said if one.prediction]
     assert len(predictions) == len(said)
     assert {one.category for one in predictions} <= set(Category.objects.active())
@@ -152,7 +152,7 @@ class TestDictation:
         ticket = make_ticket(text)
         with OpenAIServer([answer(category, "Negative", confidence=0.99)]) as server:
             primary(server)
-            (said,) = unstored.classify_texts([text], Gate.current(), ContractVersion.objects.in_force())
+            (said,) = unstored.classify_texts([text], Gate.current(), ContractVersion.objects.current())
             runner.classify_next_batch()
         verdict = Verdict.objects.current().get(ticket=ticket)
         assert verdict.auto_accepted == said.auto_accepted == passes
@@ -160,7 +160,7 @@ class TestDictation:
 
     @pytest.mark.parametrize("told", ["Positive", "positive", "POSITIVE"])
     def test_a_mood_that_is_named_is_not_taken_from_the_text(self, catalogue: None, told: str) -> None:
-        terms = ContractVersion.objects.in_force().terms
+        terms = ContractVersion.objects.current().terms
         text = f"I was charged twice for one invoice and nobody answers, this is awful. {told}."
         said = [injection_check.LabelledText(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
         assert injection_check.suspected_injections(said, terms, None) == [True, False]
@@ -174,7 +174,7 @@ class TestDictation:
         )
 
     def test_in_a_language_that_it_cannot_read_it_vouches_for_nothing(self, catalogue: None) -> None:
-        terms = ContractVersion.objects.in_force().terms
+        terms = ContractVersion.objects.current().terms
         said = injection_check.LabelledText("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
         assert injection_check.suspected_injections([said], terms, None) == [True]
 
@@ -185,7 +185,7 @@ class TestDictation:
             raise OSError("The encoder's file is gone.")
 
         monkeypatch.setattr(scoring, "specialist_predictor", broken)
-        terms = ContractVersion.objects.in_force().terms
+        terms = ContractVersion.objects.current().terms
         said = [
             injection_check.LabelledText(text, "Billing", "Neutral")
             for text in ("Wrong billing.", "Where is my invoice?")
@@ -196,7 +196,7 @@ class TestDictation:
     def test_nobody_is_asked_about_ordinary_texts(
         self, catalogue: None, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
-        terms = ContractVersion.objects.in_force().terms
+        terms = ContractVersion.objects.current().terms
         with django_assert_num_queries(0):
             assert injection_check.suspected_injections(
                 [injection_check.LabelledText(ORDINARY[0], "Billing", "Neutral")], terms, None
@@ -216,7 +216,7 @@ class TestDictation:
             return knows_names
 
         monkeypatch.setattr(scoring, "specialist_predictor", heard)
-        version = ContractVersion.objects.in_force()
+        version = ContractVersion.objects.current()
         frozen, serving = make_version(), make_version(live=True, weights=b"learned", sha256="0" * 64)
         scorer = Scorer.objects.create(
             language_model=LanguageModel.objects.zero_shot(), specialist_version=frozen, weights={}
@@ -227,15 +227,15 @@ class TestDictation:
         assert asked == [frozen.pk, serving.pk]
 
 
-@pytest.mark.parametrize("mode", [Mode.CONFIDENCE, Mode.SCORE])
-def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode) -> None:
+@pytest.mark.parametrize("mode", [GateMode.CONFIDENCE, GateMode.SCORE])
+def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: GateMode) -> None:
     ticket = make_ticket(ORDERED)
     with OpenAIServer([answer("Billing", confidence=1.0)]) as server:
         primary(server)
         front = make_language_model(server, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.5, mode=mode, score_threshold=0.0)
         runner.classify_next_batch()
-        (said,) = unstored.classify_texts([ORDERED], Gate.current(), ContractVersion.objects.in_force())
+        (said,) = unstored.classify_texts([ORDERED], Gate.current(), ContractVersion.objects.current())
     verdict = Verdict.objects.current().get(ticket=ticket)
     assert not verdict.auto_accepted
     assert verdict.reason == Reason.PROMPT_INJECTION
@@ -245,12 +245,12 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: Mode)
 
 def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embedded_gate: Gate) -> None:
     """What may pass is known of a text before any lot is drawn, so that the promise is about the others alone."""
-    Gate.objects.update(mode=Mode.CERTIFIED)
-    epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
+    Gate.objects.update(mode=GateMode.CERTIFIED)
+    epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.current())
     Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, passes_from=0.0)
     epoch = Epoch.objects.get(pk=epoch.pk)
     labelled = [TicketOutcome(one, make_prediction(one)) for one in (make_ticket(ORDERED), make_ticket("Where is it?"))]
-    weighed = gate.score_outcomes(epoch, labelled, ContractVersion.objects.in_force())
+    weighed = gate.score_outcomes(epoch, labelled, ContractVersion.objects.current())
     assert [gate.may_auto_accept(epoch, one) for one in weighed] == [False, True]
     assert not gate.is_for_audit(epoch, weighed[0])
     gate.record_verdicts(epoch, weighed[:1], {})
@@ -263,5 +263,5 @@ def test_it_is_never_shown_as_an_example_beside_another_ticket(catalogue: None) 
         make_example(text)
         vector_store.embeddings_for([text])
     nearest_examples.invalidate_index()
-    (shown,) = few_shot.examples_for(["My invoice is wrong, which one is mine?"], ContractVersion.objects.in_force(), 5)
+    (shown,) = few_shot.examples_for(["My invoice is wrong, which one is mine?"], ContractVersion.objects.current(), 5)
     assert [one.text for one in shown] == ["Which invoice is mine?"]

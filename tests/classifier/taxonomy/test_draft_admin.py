@@ -129,7 +129,7 @@ def test_labels_are_edited_added_and_dropped_on_one_page(admin_client: Client, d
 
 def test_saving_a_page_as_it_is_changes_nothing(admin_client: Client, draft: Draft) -> None:
     assert "publishing changes nothing yet" in save(admin_client, draft)
-    assert drafts.contract_for(draft) == ContractVersion.objects.in_force()
+    assert drafts.contract_for(draft) == ContractVersion.objects.current()
 
 
 def test_names_are_exchanged_in_one_go(admin_client: Client, draft: Draft) -> None:

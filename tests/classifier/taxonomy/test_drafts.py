@@ -55,14 +55,14 @@ def problems(draft: Draft) -> str:
 
 
 def test_a_draft_begins_as_what_is_in_force_and_changes_nothing(draft: Draft, admin: User) -> None:
-    in_force = ContractVersion.objects.in_force()
+    in_force = ContractVersion.objects.current()
     assert drafts.summary(draft).changes == []
     assert drafts.contract_for(draft) == draft.based_on == in_force
     assert draft.created_by == admin
     records = Category.history.count(), Sentiment.history.count(), Gate.history.count()
     assert drafts.publish(draft, admin).published_at
     assert (Category.history.count(), Sentiment.history.count(), Gate.history.count()) == records
-    assert ContractVersion.objects.in_force() == in_force
+    assert ContractVersion.objects.current() == in_force
 
 
 def test_children_stand_below_their_parents_in_a_draft(catalogue: None) -> None:
@@ -74,7 +74,7 @@ def test_children_stand_below_their_parents_in_a_draft(catalogue: None) -> None:
     assert "Billing > Refunds > Late" in paths(draft.labels.filter(axis="category")).values()
     assert row(draft, "Late").category == late
     assert not draft.labels.filter(category=retired).exists()
-    assert drafts.contract_for(draft) == ContractVersion.objects.in_force()
+    assert drafts.contract_for(draft) == ContractVersion.objects.current()
 
 
 def test_nothing_is_drafted_of_an_empty_taxonomy(catalogue: None) -> None:
@@ -153,8 +153,8 @@ def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does
     version = drafts.contract_for(draft)
     assert version.labels.categories["Payments"] == category("Billing").pk
     assert "Payments > Refunds" not in version.labels.categories
-    assert "Payments > Refunds" in [option.name for option in version.restored().terms.categories]
-    assert version != ContractVersion.objects.in_force()
+    assert "Payments > Refunds" in [option.name for option in version.loaded().terms.categories]
+    assert version != ContractVersion.objects.current()
     assert drafts.contract_for(draft) == version
 
 
@@ -163,7 +163,7 @@ def test_the_same_wording_leaves_the_keys_of_the_contract_in_force_alone(draft: 
     edit(draft, "Billing", dropped=True)
     add(draft, "Billing", description=billing.description, examples=billing.examples, position=billing.position)
     version = drafts.contract_for(draft)
-    assert version == ContractVersion.objects.in_force()
+    assert version == ContractVersion.objects.current()
     assert version.labels.categories["Billing"] == billing.pk
 
 
@@ -212,8 +212,8 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     promised, told = drafts.contract_for(draft), drafts.summary(draft).changes
     done = drafts.publish(draft, admin)
 
-    assert ContractVersion.objects.in_force() == promised
-    assert ContractVersion.objects.in_force().labels.categories["Payments"] == billing.pk
+    assert ContractVersion.objects.current() == promised
+    assert ContractVersion.objects.current().labels.categories["Payments"] == billing.pk
     assert list(paths(Category.objects.active()).values()) == [
         "Payments",
         "Payments > Refunds",
@@ -346,7 +346,7 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     version = drafts.contract_for(draft)
     assert version.terms.system_prompt.startswith("Label it.\nQuickly.\n\nCategories:")
     drafts.publish(draft, admin)
-    assert ContractVersion.objects.in_force() == version
+    assert ContractVersion.objects.current() == version
     assert Category.history.count() == records
 
     back = drafts.create("Back", admin)
@@ -357,7 +357,7 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     assert back.instructions == ""
     assert drafts.summary(back).changes == ["The instructions are the built-in ones again."]
     drafts.publish(back, admin)
-    assert ContractVersion.objects.in_force() == draft.based_on
+    assert ContractVersion.objects.current() == draft.based_on
 
 
 # When the taxonomy changes elsewhere in the meantime

@@ -103,7 +103,7 @@ def test_the_inbox_is_paged_by_key(agent_client: Client) -> None:
 
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
-    epoch = gate.confidence_epoch(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), 0.85)
+    epoch = gate.confidence_epoch(LanguageModel.objects.zero_shot(), ContractVersion.objects.current(), 0.85)
     weighed = [gate.ScoredOutcome(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
     gate.record_verdicts(epoch, weighed, {})
 
@@ -338,7 +338,7 @@ def test_failures_are_counted_by_model_and_kind_for_a_day(
     about = {
         "ticket": make_ticket(),
         "language_model": Gate.current().primary,
-        "contract": ContractVersion.objects.in_force(),
+        "contract": ContractVersion.objects.current(),
     }
     for kind in (FailureKind.TIMEOUT, FailureKind.TIMEOUT, FailureKind.CUT_OFF):
         Failure.objects.create(kind=kind, detail="No answer.", **about)

@@ -63,7 +63,7 @@ def _asked(text: str) -> Request:
 
 
 def started(snapshot: Snapshot, *language_models: LanguageModel) -> Run:
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     return runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
 
 
@@ -179,12 +179,12 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
     training_only = snapshots.create_snapshot(snapshots.SnapshotFilters(sides=(Side.BENCHMARK,)))
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="benchmark side"):
-        runs.start(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force())])
+        runs.start(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])
 
 
 def test_the_estimate_follows_prices_and_lengths() -> None:
     snapshot = hold_out(10)
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     with OpenAIServer(lambda request: answer()) as server:
         dear = make_language_model(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
     free = runs.estimate(snapshot, Entry(LanguageModel.objects.zero_shot(), version))
@@ -196,21 +196,21 @@ def test_the_estimate_follows_prices_and_lengths() -> None:
 
 def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
     snapshot = hold_out(5)
-    earlier = ContractVersion.objects.in_force()
+    earlier = ContractVersion.objects.current()
     Category.objects.filter(name="Billing").update(description="Only money.")
-    in_force = ContractVersion.objects.in_force()
+    in_force = ContractVersion.objects.current()
     assert earlier != in_force
     stored = ContractVersion.objects.get(pk=earlier.pk)
     language_model = LanguageModel.objects.zero_shot()
     run = runs.start(snapshot, [Entry(language_model, stored, "before"), Entry(language_model, in_force)])
     for contender in run.contenders.all():
-        assert contender.contract.restored().terms.digest == contender.contract.digest
+        assert contender.contract.loaded().terms.digest == contender.contract.digest
 
 
 def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -> None:
     billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
     refunds = Category.objects.create(name="Refunds", parent=billing)
-    labels = ContractVersion.objects.in_force().labels
+    labels = ContractVersion.objects.current().labels
     judge = Judge()
     assert judge.category("Billing > Refunds", billing.pk, labels)
     assert judge.category("Billing > Brand new", billing.pk, labels), "a draft's label below a known one"
@@ -218,7 +218,7 @@ def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -
     moved = labels._replace(categories=labels.categories | {"Refunds": refunds.pk})
     assert not judge.category("Refunds", billing.pk, moved), "a draft has moved it out from under its parent"
     label_changes.merge(billing, account)
-    assert Judge().category("Account", billing.pk, ContractVersion.objects.in_force().labels)
+    assert Judge().category("Account", billing.pk, ContractVersion.objects.current().labels)
 
 
 def test_figures_are_those_of_the_results() -> None:

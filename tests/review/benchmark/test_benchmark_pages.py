@@ -77,7 +77,7 @@ def wrong_at(*places: int, confidence: float = 0.6) -> Says:
 
 def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
     """A run whose models have said this, summed up as the worker does it."""
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     language_models = [LanguageModel.objects.filter(name=name).first() or _language_model(name) for name in models]
     run = runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
     contenders = list(run.contenders.select_related("language_model"))
@@ -188,7 +188,7 @@ def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead_client:
 
 def test_several_contracts_are_compared_by_naming_them(lead_client: Client, catalogue: None) -> None:
     hold_out(6)
-    earlier = ContractVersion.objects.in_force()
+    earlier = ContractVersion.objects.current()
     Category.objects.create(name="Complaint")
     response = lead_client.post(START, choice(contracts=["in-force", str(earlier.pk)]))
     assert f"embedded-minilm {earlier} nothing" in plain(response.content.decode())

@@ -120,16 +120,16 @@ def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
     run_of(draft, snapshot, language_model)
     drafts.publish(draft, None)
     drafted = Contender.objects.get(label="Finer billing")
-    assert ContractVersion.objects.in_force() == drafted.contract
+    assert ContractVersion.objects.current() == drafted.contract
     refunds = Category.objects.get(name="Refunds")
-    assert ContractVersion.objects.in_force().labels.categories["Payments > Refunds"] == refunds.pk
+    assert ContractVersion.objects.current().labels.categories["Payments > Refunds"] == refunds.pk
     again = run_of_one(snapshot, language_model)
     assert again.figures["both"] == drafted.figures["both"]
     assert Result.objects.filter(contender=again, category=refunds.pk).count() == 2
 
 
 def run_of_one(snapshot: Snapshot, language_model: LanguageModel) -> Contender:
-    run = runs.start(snapshot, [runs.Entry(language_model, ContractVersion.objects.in_force())])
+    run = runs.start(snapshot, [runs.Entry(language_model, ContractVersion.objects.current())])
     assert execution.work_off(run.pk)
     return run.contenders.get()
 
@@ -250,7 +250,7 @@ def test_held_out_texts_among_the_examples_are_told(
     assert "The examples of Finer billing give 1 item away" in capsys.readouterr().err
     (leaking,) = draft_comparison.given_away(Contender.objects.get(label=draft.name).contract)
     assert leaking.text == "please send my money back"
-    assert draft_comparison.given_away(ContractVersion.objects.in_force()) == []
+    assert draft_comparison.given_away(ContractVersion.objects.current()) == []
 
 
 # The page

@@ -106,7 +106,7 @@ class NothingLikeABenchmarkLabelIsShown(TestCase):
             language_model, _created = LanguageModel.objects.get_or_create(
                 provider=provider, name="here", family="here"
             )
-            list(ask_models.ResultStream(texts, language_model, ContractVersion.objects.in_force(), examples=3))
+            list(ask_models.ResultStream(texts, language_model, ContractVersion.objects.current(), examples=3))
         return server.requests
 
 
@@ -122,7 +122,7 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
     GoldLabel.objects.update(
         category=Category.objects.get(name="Billing"), sentiment=Sentiment.objects.get(name="Positive")
     )
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     with OpenAIServer(shown_helps) as server:
         language_model = make_language_model(server, name="m", family="a")
         run = worked_off(
@@ -138,7 +138,7 @@ def test_a_model_runs_with_solved_tickets_beside_itself_without(snapshot: Snapsh
 def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a", examples=2)
-        run = worked_off(snapshot, [Entry(language_model, ContractVersion.objects.in_force())])
+        run = worked_off(snapshot, [Entry(language_model, ContractVersion.objects.current())])
     assert run.contenders.get().examples == 2
     assert {len(request.solved) for request in server.requests} == {2}
 
@@ -146,19 +146,19 @@ def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snaps
 def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a", examples=2)
-        run = runs.start(snapshot, [Entry(language_model, ContractVersion.objects.in_force())])
+        run = runs.start(snapshot, [Entry(language_model, ContractVersion.objects.current())])
         LanguageModel.objects.filter(pk=language_model.pk).update(examples=0)
         execution.work_off(run.pk)
     assert {len(request.solved) for request in server.requests} == {2}
 
 
 def test_an_embedded_model_is_shown_none(snapshot: Snapshot) -> None:
-    entry = Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.in_force(), examples=5)
+    entry = Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current(), examples=5)
     assert worked_off(snapshot, [entry]).contenders.get().examples == 0
 
 
 def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
-    version = ContractVersion.objects.in_force()
+    version = ContractVersion.objects.current()
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="dear", family="a", price_input=Decimal(100_000))
     none, two, four = (runs.estimate(snapshot, Entry(language_model, version, examples=number)) for number in (0, 2, 4))

@@ -8,11 +8,11 @@ from typing import Any
 
 from django.contrib.auth.models import User
 
-from classifier.models import ContractVersion, Epoch, Gate, Mode, Prediction, Score, Ticket
+from classifier.models import ContractVersion, Epoch, Gate, GateMode, Prediction, Score, Ticket
 from classifier.models.specialist import text_digest
 from classifier.pipeline import gate
 from classifier.pipeline.predict import TicketOutcome
-from classifier.scoring.signals import OfAxis, Signals
+from classifier.scoring.signals import AxisSignals, Signals
 from review.certification import cycle
 from review.models import AccuracyTarget, Assignment
 from tests.factories import configure_review, make_prediction
@@ -32,12 +32,12 @@ def certify(**accuracy_target: Any) -> None:
     few audits.
     """
     configure_review()
-    Gate.objects.update(mode=Mode.CERTIFIED)
+    Gate.objects.update(mode=GateMode.CERTIFIED)
     AccuracyTarget.objects.update_or_create(pk=1, defaults={"target": 0.8, "double_check_share": 0.0} | accuracy_target)
 
 
 def epoch_now() -> Epoch:
-    return gate.current_epoch(Gate.current(), ContractVersion.objects.in_force())
+    return gate.current_epoch(Gate.current(), ContractVersion.objects.current())
 
 
 def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
@@ -55,7 +55,7 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
         prediction.ticket = ticket
     Score.objects.bulk_create(score(epoch, *one, agrees=agrees) for one in zip(predictions, values, strict=True))
     labelled = [TicketOutcome(ticket, one) for ticket, one in zip(tickets, predictions, strict=True)]
-    weighed = gate.score_outcomes(epoch, labelled, epoch.contract.restored())
+    weighed = gate.score_outcomes(epoch, labelled, epoch.contract.loaded())
     passing = [one for one in weighed if gate.may_auto_accept(epoch, one)]
     gate.record_verdicts(epoch, passing, {})
     gate.record_verdicts(epoch, [one for one in weighed if one not in passing], {})
@@ -65,7 +65,7 @@ def arrive(*values: float, agrees: bool = True, **said: Any) -> list[Ticket]:
 def score(epoch: Epoch, prediction: Prediction, value: float, *, agrees: bool = True) -> Score:
     """One that is not stored yet."""
     assert epoch.scorer
-    axis = OfAxis(agrees=agrees, probability=value, margin=0.0)
+    axis = AxisSignals(agrees=agrees, probability=value, margin=0.0)
     signals = Signals(confidence=prediction.confidence, category=axis, sentiment=axis, closeness=0.7)
     return Score(
         prediction=prediction,

@@ -12,7 +12,7 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.urls import reverse
 
-from classifier.models import Gate, Mode, Ticket
+from classifier.models import Gate, GateMode, Ticket
 from review.certification import bounds, certificates, cycle
 from review.certification.recount import recount, row_of
 from review.certification.sequential_test import Lot
@@ -55,7 +55,7 @@ class TestStages:
         assert "Go over to certified" in said
 
     def test_a_fixed_threshold_on_the_score_promises_nothing_either(self, lead_client: Client) -> None:
-        Gate.objects.update(mode=Mode.SCORE, score_threshold=0.9)
+        Gate.objects.update(mode=GateMode.SCORE, score_threshold=0.9)
         assert "tickets pass unseen whose score is 0.90 or more. Nothing is promised." in words(lead_client)
 
     def test_before_any_ticket_it_waits_for_a_hundred(self, lead_client: Client) -> None:
@@ -217,13 +217,13 @@ class TestStating:
         assert asked.status_code == 200
         assert "Until the first certificate every ticket goes to people" in asked.content.decode()
         assert "aria-invalid" not in asked.content.decode()
-        assert Gate.current().mode == Mode.CONFIDENCE
+        assert Gate.current().mode == GateMode.CONFIDENCE
         refused = lead_client.post(MODE, CERTIFIED | {"confirmed": "yes"})
         assert refused.status_code == 422
         assert "aria-invalid" in refused.content.decode()
         assert lead_client.post(MODE, CERTIFIED | {"confirmed": "yes", "mode-why": "To be sure."})["Location"] == PAGE
         gate = Gate.current()
-        assert gate.mode == Mode.CERTIFIED
+        assert gate.mode == GateMode.CERTIFIED
         entry = gate.history.first()
         assert (entry.history_user, entry.history_change_reason) == (lea, "To be sure.")
 

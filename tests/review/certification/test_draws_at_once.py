@@ -42,7 +42,7 @@ def worker(epoch: Epoch, labelled: Sequence[TicketOutcome]) -> Callable[[], None
     def work() -> None:
         for start in range(0, len(labelled), 4):
             gate.record_verdicts(
-                epoch, gate.score_outcomes(epoch, labelled[start : start + 4], epoch.contract.restored()), {}
+                epoch, gate.score_outcomes(epoch, labelled[start : start + 4], epoch.contract.loaded()), {}
             )
 
     return work

@@ -9,7 +9,7 @@ from django.contrib.auth.models import User
 from django.db import transaction
 from pytest_django import DjangoAssertNumQueries
 
-from classifier.models import About, AuditDraw, Epoch, Gate, Mode, Ticket, Verdict
+from classifier.models import AuditDraw, Criterion, Epoch, Gate, GateMode, Ticket, Verdict
 from classifier.pipeline import gate
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import cycle
@@ -37,7 +37,7 @@ def classify_again(tickets: Sequence[Ticket]) -> None:
     """As a worker does with tickets that wait: their answers and scores are known."""
     epoch = epoch_now()
     labelled = [TicketOutcome(ticket, ticket.predictions.get()) for ticket in tickets]
-    gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, epoch.contract.restored()), {})
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, epoch.contract.loaded()), {})
 
 
 def test_nothing_passes_before_enough_audits_were_clean_and_then_it_does(ana: User) -> None:
@@ -153,7 +153,7 @@ def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> Non
     make_grid()
     audit(ana, open_audits(arrive(*[SURE] * ENOUGH)))
     cycle.run_certification()
-    Gate.objects.update(mode=Mode.CONFIDENCE)
+    Gate.objects.update(mode=GateMode.CONFIDENCE)
     cycle.run_certification()
     assert Certificate.objects.get().ended_by == Certificate.End.CHANGED
     assert Epoch.objects.certifying() is None
@@ -161,7 +161,7 @@ def test_a_gate_that_goes_by_something_else_has_no_certificate(ana: User) -> Non
 
 def test_only_the_category_has_to_be_right_where_that_is_what_is_promised(ana: User) -> None:
     certify()
-    Gate.objects.update(about=About.CATEGORY)
+    Gate.objects.update(about=Criterion.CATEGORY)
     make_grid()
     assignments = open_audits(arrive(*[SURE] * ENOUGH))
     for assignment in assignments:

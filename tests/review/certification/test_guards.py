@@ -149,9 +149,7 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     epoch = epoch_now()
     score(epoch, first, SURE).save()
-    gate.record_verdicts(
-        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, first)], epoch.contract.restored()), {}
-    )
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, first)], epoch.contract.loaded()), {})
     shown.refresh_from_db()
     assert (shown.purpose, shown.blind) == (Assignment.Purpose.AUDIT, True)
     answer(shown, ana, first.category.name, first.sentiment.name, shown=Presented(prediction=first))
@@ -206,9 +204,7 @@ def test_the_lot_of_a_ticket_is_drawn_once() -> None:
     assert draw.number == epoch.draw(ticket.pk)
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     said = ticket.predictions.get()
-    gate.record_verdicts(
-        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.restored()), {}
-    )
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.loaded()), {})
     assert Verdict.objects.filter(ticket=ticket).count() == 2
     assert AuditDraw.objects.get() == draw
 
@@ -229,7 +225,7 @@ def test_a_crash_after_the_draw_leaves_nothing_behind_and_the_draw_comes_out_the
     assert not AuditDraw.objects.exists()
     ticket = Ticket.objects.new().get()
     assert not Verdict.objects.filter(ticket=ticket).exists()
-    weighed = gate.score_outcomes(epoch, [TicketOutcome(ticket, ticket.predictions.get())], epoch.contract.restored())
+    weighed = gate.score_outcomes(epoch, [TicketOutcome(ticket, ticket.predictions.get())], epoch.contract.loaded())
     gate.record_verdicts(epoch, weighed, {})
     assert AuditDraw.objects.get().number == epoch.draw(ticket.pk)
     assert Audit.objects.get().ticket == ticket

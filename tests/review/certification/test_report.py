@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from django.contrib.auth.models import User
 
-from classifier.models import Epoch, Gate, Mode
+from classifier.models import Epoch, Gate, GateMode
 from review.certification import (
     cycle,
     epoch_opening,
@@ -105,7 +105,7 @@ class TestStanding:
 
     def test_leaving_certified_is_seen_at_once(self, ana: User) -> None:
         certified(ana)
-        Gate.objects.update(mode=Mode.SCORE)
+        Gate.objects.update(mode=GateMode.SCORE)
         assert Standing.now().stage == Stage.FIXED
 
 

@@ -10,7 +10,7 @@ from django.contrib.auth.models import User
 from classifier.leases import leases
 from classifier.models import Lease, Score, Scorer, Ticket
 from classifier.pipeline import scoring
-from classifier.scoring.signals import OfAxis, Signals
+from classifier.scoring.signals import AxisSignals, Signals
 from review.certification import cycle, scorer_training
 from review.models import AccuracyTarget, Audit, Ledger
 from tests.factories import configure_review
@@ -35,8 +35,8 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
 
     def seen_of(labelled: Any, scorer: Scorer, version: Any) -> list[Signals]:
         return [
-            Signals(confidence=0.9, category=axis, sentiment=OfAxis(agrees=True))
-            for axis in (OfAxis(agrees=bool(one.ticket.pk % 2), margin=0.0) for one in labelled)
+            Signals(confidence=0.9, category=axis, sentiment=AxisSignals(agrees=True))
+            for axis in (AxisSignals(agrees=bool(one.ticket.pk % 2), margin=0.0) for one in labelled)
         ]
 
     monkeypatch.setattr(scoring, "seen_of", seen_of)
@@ -76,9 +76,9 @@ def test_a_better_scorer_takes_over_and_begins_an_epoch_of_its_own(installed: No
     assert scorer.labels == 80
     assert Scorer.objects.get(live=True) == scorer
     assert epoch_now() != before
-    fitted = scorer.fitted()
+    fitted = scorer.load_weights()
     agreeing, other = (
-        fitted.probabilities(Signals(confidence=0.9, category=OfAxis(agrees=agrees, margin=0.0)), 1).category
+        fitted.probabilities(Signals(confidence=0.9, category=AxisSignals(agrees=agrees, margin=0.0)), 1).category
         for agrees in (True, False)
     )
     assert agreeing > 0.7

@@ -148,9 +148,7 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
     score(epoch, said, SURE).save()
-    gate.record_verdicts(
-        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.restored()), {}
-    )
+    gate.record_verdicts(epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.loaded()), {})
     waiting.refresh_from_db()
     assert (waiting.purpose, waiting.share) == (
         Assignment.Purpose.AUDIT,

@@ -56,7 +56,7 @@ def links(content: str) -> list[str]:
     return re.findall(r'<a class="beginning" href="([^"]+)"', content)
 
 
-def still_held(client: Client, *, near: list[Example], **values: Any) -> Assignment:
+def open_assignment(client: Client, *, near: list[Example], **values: Any) -> Assignment:
     """The assignment of a ticket, whose model named these examples, after the person has been shown it."""
     (assignment,) = hold(make_ticket(TEXT), near=[example.pk for example in near], **values)
     client.get(SCREEN)
@@ -130,7 +130,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_
             "Refund, please.", category="Billing", sentiment="Positive", ticket=make_ticket("Refund, please.")
         ),
     ]
-    content = similar(agent_client, still_held(agent_client, near=near))
+    content = similar(agent_client, open_assignment(agent_client, near=near))
     assert links(content) == [near[0].ticket.get_absolute_url(), near[2].ticket.get_absolute_url()]
     told = [
         "Charged 2x!", "Billing", "Negative",
@@ -143,7 +143,7 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_
 
 
 def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_script(agent_client: Client) -> None:
-    assignment = still_held(agent_client, near=[make_example("Solved before.")])
+    assignment = open_assignment(agent_client, near=[make_example("Solved before.")])
     content = agent_client.get(SCREEN).content.decode()
     assert "Solved before." not in content
     assert f'hx-get="{address(assignment)}" hx-trigger="load"' in content
@@ -155,7 +155,7 @@ def test_the_screen_asks_for_them_after_it_is_shown_and_links_them_without_scrip
 
 
 def test_a_long_text_is_shown_by_its_beginning(agent_client: Client) -> None:
-    content = similar(agent_client, still_held(agent_client, near=[make_example("word " * 20_000)]))
+    content = similar(agent_client, open_assignment(agent_client, near=[make_example("word " * 20_000)]))
     assert len(content) < 1_500
 
 
@@ -167,7 +167,7 @@ def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_sh
 
 
 def test_a_ticket_is_never_its_own_similar_one(agent_client: Client) -> None:
-    assignment = still_held(agent_client, near=[])
+    assignment = open_assignment(agent_client, near=[])
     itself, other = (
         make_example(TEXT, ticket=assignment.ticket),
         make_example("Another.", ticket=make_ticket("Another.")),
@@ -178,7 +178,7 @@ def test_a_ticket_is_never_its_own_similar_one(agent_client: Client) -> None:
 
 def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent_client: Client) -> None:
     sealed = make_ticket("Asked about again.", sealed=True)
-    assignment = still_held(
+    assignment = open_assignment(
         agent_client, near=[make_example("Asked about again.", ticket=sealed), make_example("Solved before.")]
     )
     content = similar(agent_client, assignment)
@@ -188,7 +188,7 @@ def test_a_ticket_that_people_are_asked_about_blindly_again_is_not_shown(agent_c
 
 def test_an_example_that_is_gone_is_left_out(agent_client: Client) -> None:
     gone, there = make_example("Gone."), make_example("Still there.")
-    assignment = still_held(agent_client, near=[gone, there])
+    assignment = open_assignment(agent_client, near=[gone, there])
     gone.delete()
     content = similar(agent_client, assignment)
     assert "Still there." in content
@@ -203,7 +203,7 @@ def axis(*shares: float) -> Any:
 
 
 def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent_client: Client) -> None:
-    assignment = still_held(agent_client, near=[])
+    assignment = open_assignment(agent_client, near=[])
     own = make_example(TEXT, ticket=assignment.ticket)
     for example, vector in [
         (own, axis(1)),
@@ -221,7 +221,7 @@ def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
     agent_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_vector(make_example("Solved before.").text, axis(1))
-    assignment = still_held(agent_client, near=[])
+    assignment = open_assignment(agent_client, near=[])
     monkeypatch.setattr("classifier.embeddings.vector_store.embeddings_for", None)
     monkeypatch.setattr("classifier.embeddings.encoder.load", None)
     assert similar(agent_client, assignment).strip() == ""
@@ -229,7 +229,7 @@ def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
 
 
 def test_only_who_holds_the_ticket_may_ask(agent_client: Client, ben: User, tom: User) -> None:
-    assignment = still_held(agent_client, near=[make_example("Solved before.")])
+    assignment = open_assignment(agent_client, near=[make_example("Solved before.")])
     other = Client()
     for person, status in ((ben, 404), (tom, 403)):
         other.force_login(person)
@@ -257,14 +257,14 @@ def test_similar_ones_cost_the_same_whatever_their_number(
     agent_client: Client, number: int, django_assert_num_queries: Any
 ) -> None:
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
-    assignment = still_held(agent_client, near=near)
+    assignment = open_assignment(agent_client, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
     with django_assert_num_queries(7):
         assert similar(agent_client, assignment).count("<li>") == number
 
 
 def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django_assert_num_queries: Any) -> None:
-    assignment = still_held(agent_client, near=[])
+    assignment = open_assignment(agent_client, near=[])
     make_vector(assignment.ticket.text, axis(1))
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
     assert "Solved before." in similar(agent_client, assignment)

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
-from classifier.learning.vector_space import WIDTH, Floats, Ints, centre_of, centred
+from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
 from review.specialist.clusters import ALIKE, FEWEST, Vocabulary, clusters, words_of
 
 
@@ -29,7 +29,7 @@ def test_texts_about_one_thing_are_together_and_apart_from_others() -> None:
 @pytest.mark.parametrize("spread", [0.3, 1.0, 1.6])
 def test_the_groups_are_those_of_average_linkage(spread: float, seed: int) -> None:
     vectors = around(9, 11, spread=spread, seed=seed)
-    placed = centred(vectors, centre_of(vectors)).astype(np.float64)
+    placed = centred(vectors, shrunken_mean(vectors)).astype(np.float64)
     labels = fcluster(linkage(placed, "average", metric="cosine"), 1 - ALIKE, "distance")
     expected = {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels)}
     assert as_sets(clusters(vectors, fewest=1)) == expected
@@ -57,7 +57,7 @@ def test_the_largest_comes_first_and_in_it_what_is_nearest_to_its_middle() -> No
     few, many = around(1, 6, spread=0.5, seed=5), around(1, 15, spread=0.5, seed=6)
     first, second = clusters(np.concatenate([few, many]))
     assert (len(first), len(second)) == (15, 6)
-    placed = centred(np.concatenate([few, many]), centre_of(np.concatenate([few, many])))
+    placed = centred(np.concatenate([few, many]), shrunken_mean(np.concatenate([few, many])))
     closeness = placed[first] @ placed[first].mean(axis=0)
     assert list(closeness) == sorted(closeness, reverse=True)
 

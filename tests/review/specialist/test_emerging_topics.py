@@ -14,10 +14,10 @@ from django.urls import reverse
 from pytest_django.fixtures import Settings
 
 from classifier.embeddings import vector_store
-from classifier.learning.heads import Axis
+from classifier.learning.heads import Head
 from classifier.learning.linear import Correction
-from classifier.learning.weights import Learned, dump
-from classifier.learning.word_features import Words
+from classifier.learning.weights import SpecialistWeights, dump
+from classifier.learning.word_features import WordModel
 from classifier.models import Category, Draft, DraftLabel, Reason, Sentiment, Ticket, Verdict
 from classifier.taxonomy import drafts
 from review.gold import gold_labels
@@ -338,13 +338,13 @@ def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Clien
     tickets = doubted(*INSURANCE, *SEATS)
     before = topic_of(lead_client, tickets[0]).context["taking"].of_topic
     learned = replace(
-        Axis.unlearned(),
+        Head.untrained(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
         sums=100 * vector_store.embeddings_for(INSURANCE).sum(axis=0, keepdims=True),
         correction=Correction.none(1),
-        words=Words([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
+        words=WordModel([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )
-    serve(dump(Learned(category=learned, sentiment=Axis.unlearned(), known_from=-1.0)))
+    serve(dump(SpecialistWeights(category=learned, sentiment=Head.untrained(), novelty_threshold=-1.0)))
     assert topic_of(lead_client, tickets[0]).context["taking"].of_topic < before == len(INSURANCE)
 
 

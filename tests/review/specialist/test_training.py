@@ -39,7 +39,7 @@ EVENLY = {"Billing": 14, "Technical": 14, "Account": 14}
 
 def ask(text: str, name: str = "specialist") -> Answer | ClassifierError:
     language_model = LanguageModel.objects.get(name=name)
-    return ask_models.ask(text, language_model, ContractVersion.objects.in_force())
+    return ask_models.ask(text, language_model, ContractVersion.objects.current())
 
 
 def answered(text: str, name: str = "specialist") -> Answer:
@@ -126,7 +126,7 @@ def test_it_stands_in_for_a_primary_without_a_key_once_it_has_learned() -> None:
 def test_each_version_begins_an_epoch() -> None:
     from classifier.pipeline.gate import confidence_epoch
 
-    language_model, contract = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.in_force()
+    language_model, contract = LanguageModel.objects.get(name="specialist"), ContractVersion.objects.current()
     before = confidence_epoch(language_model, contract, 0.8)
     train_until_promoted()
     assert confidence_epoch(language_model, contract, 0.8) != before
@@ -138,9 +138,9 @@ def test_its_answer_names_words_and_examples_that_are_there() -> None:
     train_until_promoted()
     text = teaching.message("Billing", "Negative", 300)
     answer = answered(text)
-    assert len(answer.evidence.near) == 3
-    assert Example.objects.filter(pk__in=answer.evidence.near, category__name="Billing").count() == 3
-    words = {text[begin:end].lower() for begin, end in answer.evidence.words}
+    assert len(answer.evidence.nearest) == 3
+    assert Example.objects.filter(pk__in=answer.evidence.nearest, category__name="Billing").count() == 3
+    words = {text[begin:end].lower() for begin, end in answer.evidence.word_spans}
     assert words
     assert all(f"“{word}”" in answer.reasoning for word in words)
 

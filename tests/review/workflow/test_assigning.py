@@ -134,7 +134,7 @@ def _another_contract() -> object:
     Category.objects.create(name="Shipping")
     from classifier.models import ContractVersion
 
-    return ContractVersion.objects.in_force()
+    return ContractVersion.objects.current()
 
 
 def test_tickets_held_again_are_still_asked_about_by_the_same_assignment_in_the_same_hands(ana: User) -> None:

@@ -45,7 +45,7 @@ def what_the_model_said(assignment: Assignment) -> Presented:
     return Presented(prediction=Prediction.objects.get(ticket=assignment.ticket_id))
 
 
-def still_held(person: User) -> Assignment | None:
+def open_assignment(person: User) -> Assignment | None:
     return Assignment.objects.held_by(person).first()
 
 
@@ -127,7 +127,7 @@ def test_a_late_answer_is_taken_while_nobody_else_has_answered(ana: User, ben: U
     assert leases.lease_next(ben) == assignment
     assert answer(assignment, ana).reviewer == ana
     assert reload(assignment).reviewer == ana
-    assert still_held(ben) is None
+    assert open_assignment(ben) is None
 
 
 def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
@@ -149,7 +149,7 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ana, second.ticket)
     answer(first, ana)
-    assert still_held(ana) == second
+    assert open_assignment(ana) == second
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
@@ -162,7 +162,7 @@ def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
     with pytest.raises(TooLate) as late:
         act(assignment, ana)
     assert late.value.standing is None
-    assert (reload(assignment).lane, still_held(ben)) == ("agents", assignment)
+    assert (reload(assignment).lane, open_assignment(ben)) == ("agents", assignment)
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -224,7 +224,7 @@ def test_an_undone_answer_is_kept_and_its_ticket_is_in_hand_again(ana: User, ben
     decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
     assert (undoing.verdict, undoing.undoes, undoing.category) == ("undone", decision, None)
-    assert (reload(assignment).state, still_held(ana)) == ("open", assignment)
+    assert (reload(assignment).state, open_assignment(ana)) == ("open", assignment)
     ticket = reload(assignment).ticket
     assert (ticket.state, ticket.category, ticket.sentiment) == ("needs_review", None, None)
     assert decisions.final_decision(ticket) is None
@@ -241,7 +241,7 @@ def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana:
         last = decisions.latest_decision(ana)
         assert last
         undo(last, ana)
-        assert still_held(ana) == assignment
+        assert open_assignment(ana) == assignment
     assert decisions.latest_decision(ana) is None
     assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 3
     assert leases.lease_next(ana) == assignments[0]
@@ -261,7 +261,7 @@ def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assig
     leases.release(ana)
     leases.lease_next(ben)
     assert decisions.undo(decision, ana, key=key) == first
-    assert still_held(ben) == assignment
+    assert open_assignment(ben) == assignment
 
 
 def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: Assignment) -> None:
@@ -273,7 +273,7 @@ def test_nobody_undoes_what_another_decided(ana: User, ben: User, assignment: As
 def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: User, assignment: Assignment) -> None:
     decision = skip(leases.lease_next(ana), ana)
     undo(decision, ana)
-    assert still_held(ana) == assignment
+    assert open_assignment(ana) == assignment
     leases.release(ana)
     assert leases.lease_next(ana) == assignment
 
@@ -281,7 +281,7 @@ def test_an_undone_skip_comes_back_to_the_one_who_skipped_it(ana: User, ben: Use
 def test_a_second_skip_undone_leaves_the_first_as_it_was(ana: User, ben: User, assignment: Assignment) -> None:
     skip(leases.lease_next(ana), ana)
     undo(skip(leases.lease_next(ben), ben), ben)
-    assert (reload(assignment).lane, still_held(ben)) == ("agents", assignment)
+    assert (reload(assignment).lane, open_assignment(ben)) == ("agents", assignment)
     leases.release(ben)
     assert leases.lease_next(ana) is None
 
@@ -309,7 +309,7 @@ def test_passing_on_cannot_be_undone_while_another_has_the_ticket(
         undo(decision, ana)
     abandon(assignment)
     undo(decision, ana)
-    assert still_held(ana) == assignment
+    assert open_assignment(ana) == assignment
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
@@ -353,7 +353,7 @@ def test_many_tickets_get_one_label_and_what_is_no_longer_free_is_left_out(ana: 
     assert {state(assignment.ticket) for assignment in assignments[2:]} == {"settled"}
     assert len({decision.batch for decision in made}) == 1
     assert {decision.verdict for decision in made} == {"corrected"}
-    assert still_held(ben) == assignments[0]
+    assert open_assignment(ben) == assignments[0]
 
 
 def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None:
@@ -390,7 +390,7 @@ def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
     undone = decisions.undo(made[1], ana, key=key)
     assert {undoing.undoes for undoing in undone} == set(made)
     assert [state(assignment.ticket) for assignment in assignments] == ["needs_review"] * 4
-    assert still_held(ana) == assignments[0], "what was in hand is not let go for many"
+    assert open_assignment(ana) == assignments[0], "what was in hand is not let go for many"
     assert Assignment.objects.free(timezone.now()).count() == 3
     assert decisions.undo(made[1], ana, key=key) == undone
     with pytest.raises(CannotUndo):
@@ -520,7 +520,7 @@ def test_a_late_answer_to_one_assignment_lets_go_of_the_other(ana: User, ben: Us
     assert second in two
     assert second != first
     answer(first, ana)
-    assert still_held(ana) is None
+    assert open_assignment(ana) is None
     leases.release(ben)
     assert leases.lease_next(ben) == second
 
@@ -571,7 +571,7 @@ def test_the_first_of_two_labels_can_be_undone_while_the_second_is_awaited(
 ) -> None:
     first = answer(leases.lease_next(ana), ana)
     undo(first, ana)
-    assert still_held(ana) == first.assignment
+    assert open_assignment(ana) == first.assignment
     assert answer(first.assignment, ana).blind, "nothing was revealed yet"
     assert answer(leases.lease_next(ben), ben).blind
 
@@ -620,14 +620,14 @@ def test_a_label_is_not_undone_once_a_lead_has_chosen(
 def test_a_choice_can_be_undone_and_made_anew(disputed: tuple[Decision, Decision], ana: User, lea: User) -> None:
     choice = leases.lease_next(lea, "leads")
     undo(answer(choice, lea, "Billing"), lea)
-    assert (reload(choice).lane, still_held(lea)) == ("leads", choice)
+    assert (reload(choice).lane, open_assignment(lea)) == ("leads", choice)
     assert state(choice.ticket) == "needs_review"
     again = answer(choice, lea, "Account")
     assert decisions.final_decision(choice.ticket) == again
     undo(again, lea)
     leases.release(lea)
     undo(disputed[0], ana)
-    assert still_held(ana) == disputed[0].assignment
+    assert open_assignment(ana) == disputed[0].assignment
 
 
 @pytest.mark.parametrize("who", [0, 1])
@@ -638,7 +638,7 @@ def test_an_agreement_can_be_undone_by_either_and_is_then_no_longer_blind(
     made = [answer(leases.lease_next(person), person, "Account") for person in people]
     undo(made[who], people[who])
     assert state(two[0].ticket) == "needs_review"
-    assert still_held(people[who]) == made[who].assignment
+    assert open_assignment(people[who]) == made[who].assignment
     again = answer(made[who].assignment, people[who], "Billing")
     assert not again.blind, "once it was settled everybody could see what was said"
     assert Assignment.objects.open().get().purpose == "adjudication"
@@ -648,7 +648,7 @@ def test_both_can_take_back_their_labels_one_after_the_other(ana: User, ben: Use
     made = [answer(leases.lease_next(person), person, "Account") for person in (ana, ben)]
     undo(made[0], ana)
     undo(made[1], ben)
-    assert {still_held(ana), still_held(ben)} == set(two)
+    assert {open_assignment(ana), open_assignment(ben)} == set(two)
     answer(made[1].assignment, ben)
     answer(made[0].assignment, ana)
     assert state(two[0].ticket) == "settled"
