@@ -75,7 +75,7 @@ MIDDLEWARE = [
     "axes.middleware.AxesMiddleware",
 ]
 
-AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "django.contrib.auth.backends.ModelBackend"]
+AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.backend.OneQueryBackend"]
 # Sign-in is throttled: after so many failures of one name from one address it waits. Behind a proxy everybody has the
 # proxy's address, so there the name alone counts.
 AXES_FAILURE_LIMIT = 8

@@ -8,10 +8,10 @@ from __future__ import annotations
 import json
 from typing import Any, NamedTuple
 
-from classifier.database.sql import fetch_rows
+from classifier.database.sql import columns, fetch_objects, fetch_rows
 from classifier.models import Epoch, Failure, LanguageModel, Prediction, Score, Ticket, Verdict
 
-_SHOWN = ("text", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
+_TICKET = "SELECT {columns} FROM classifier_ticket WHERE id = %s"
 
 _VERDICT = """
 SELECT v.reason, v.threshold, e.threshold, e.mode, e.about, g.category, g.both, f.detail,
@@ -76,7 +76,9 @@ class Duplicates(NamedTuple):
 
 def fetch_ticket(pk: int) -> Ticket:
     """The ticket alone. Raises Ticket.DoesNotExist."""
-    return Ticket.objects.only(*_SHOWN).get(pk=pk)
+    for found, _nothing in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
+        return found
+    raise Ticket.DoesNotExist
 
 
 def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:

@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 from django.contrib.auth.models import User
 
+from classifier.database.sql import columns, fetch_objects
 from review.models import Preferences, ReviewSettings
 from review.screen.label_options import Options
 
 _DESK = """
-SELECT d.*, p.changed_keys, p.keys_on FROM review_reviewsettings d
+SELECT {columns}, p.changed_keys, p.keys_on FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
 
@@ -24,11 +25,9 @@ class Workspace(NamedTuple):
     @classmethod
     def load(cls, reviewer: User) -> Workspace:
         """Two queries."""
-        for review_settings in ReviewSettings.objects.raw(_DESK, [reviewer.pk]):
-            keys = _preferences(
-                reviewer, vars(review_settings).pop("changed_keys"), vars(review_settings).pop("keys_on")
-            )
-            return cls(review_settings, keys.active, Options.current())
+        sql = _DESK.format(columns=columns(ReviewSettings, "d"))
+        for review_settings, (changed_keys, keys_on) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):
+            return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
         return cls(ReviewSettings.current(), Preferences.of(reviewer).active, Options.current())
 
 

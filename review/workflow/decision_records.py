@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import connection
 from django.utils import timezone
 
-from classifier.database.sql import fetch_rows
+from classifier.database.sql import columns, fetch_objects, fetch_rows, for_update, placeholders
 from classifier.models import Category, Prediction, Sentiment, Ticket, Verdict
 from review.models import Assignment, Decision
 
@@ -45,7 +45,23 @@ def lock_ticket(ticket_pk: int) -> Ticket:
 
     Raises Ticket.DoesNotExist.
     """
-    return Ticket.objects.select_for_update().defer("text").get(pk=ticket_pk)
+    sql = _TICKET.format(columns=columns(Ticket, without="text"), locked=for_update())
+    for ticket, _nothing in fetch_objects(Ticket, sql, [ticket_pk], without="text"):
+        return ticket
+    raise Ticket.DoesNotExist
+
+
+_TICKET = "SELECT {columns} FROM classifier_ticket WHERE id = %s{locked}"
+
+
+def fetch_assignment(pk: int) -> Assignment:
+    """The assignment as it is now. Raises Assignment.DoesNotExist."""
+    for found, _nothing in fetch_objects(Assignment, _ASSIGNMENT.format(columns=columns(Assignment)), [pk]):
+        return found
+    raise Assignment.DoesNotExist
+
+
+_ASSIGNMENT = "SELECT {columns} FROM review_assignment WHERE id = %s"
 
 
 def lock_tickets(ticket_pks: Any) -> dict[int, Ticket]:
@@ -116,14 +132,10 @@ WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{held
 def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:
     """What each category and each sentiment of these decisions is now, held off from being merged until the end."""
     categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
-    marks = {"categories": _marks(categories), "sentiments": _marks(sentiments)}
+    marks = {"categories": placeholders([*categories]), "sentiments": placeholders([*sentiments])}
     held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     found = fetch_rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
     return {one: now for one, now, *_sentiment in found}, {one: now for *_category, one, now in found}
-
-
-def _marks(values: Collection[object]) -> str:
-    return ", ".join(["%s"] * len(values))
 
 
 def current_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:

@@ -17,6 +17,7 @@ from django.db import IntegrityError, transaction
 from django.db.models import Q
 from django.utils import timezone
 
+from classifier.database.sql import execute, placeholders
 from classifier.models import Ticket
 from review.models import Assignment, Decision, SkipReason
 from review.models.decision import LABELLED, SKIPPED_OR_ESCALATED
@@ -203,7 +204,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 
 def _open_assignment(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
     """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
-    assignment = Assignment.objects.get(pk=assignment_pk)
+    assignment = decision_records.fetch_assignment(assignment_pk)
     if assignment.excluded_reviewer_id == reviewer.pk:
         raise TooLate(ticket)
     if assignment.purpose != Assignment.Purpose.REVIEW:
@@ -234,8 +235,11 @@ def _pass_on(
 
 
 def _mark_answered(assignments: Sequence[Assignment], reviewer: User) -> None:
-    answered = Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments])
-    answered.update(state=Assignment.State.ANSWERED, reviewer=reviewer, leased_until=None)
+    pks = [assignment.pk for assignment in assignments]
+    execute(_ANSWERED.format(pks=placeholders(pks)), [reviewer.pk, *pks])
+
+
+_ANSWERED = "UPDATE review_assignment SET state = 'answered', reviewer_id = %s, leased_until = NULL WHERE id IN ({pks})"
 
 
 def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:

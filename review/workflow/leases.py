@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
 
-from classifier.database.sql import parameters
+from classifier.database.sql import columns, fetch_objects
 from classifier.models import Ticket
 from review.models import Assignment, ReviewSettings
 from review.models.assignment import AssignmentQuerySet
@@ -73,7 +73,7 @@ WHERE id = COALESCE((SELECT id FROM review_assignment WHERE reviewer_id = %(revi
         (SELECT id FROM review_assignment s WHERE {free} AND due_at <= %(soon)s ORDER BY due_at LIMIT 1{passing}),
         (SELECT id FROM review_assignment s WHERE {free} ORDER BY value DESC, id LIMIT 1{passing}))
     AND state = 'open' AND (reviewer_id IS NULL OR reviewer_id = %(reviewer)s OR leased_until <= %(now)s){unflushed}
-RETURNING *"""
+RETURNING {columns}"""
 # As `_free_for`, in SQL.
 _FREE = """
     state = 'open' AND lane = %(lane)s AND (reviewer_id IS NULL OR leased_until <= %(now)s)
@@ -92,14 +92,15 @@ def _leased(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assig
     """
     now, postgresql = timezone.now(), connection.vendor == "postgresql"
     sql = _LEASED.format(
+        columns=columns(Assignment),
         free=_FREE,
         time="CAST(%(until)s AS timestamptz)" if postgresql else "%(until)s",
         passing=" FOR UPDATE SKIP LOCKED" if postgresql else "",
         unflushed=_UNFLUSHED if postgresql and not connection.in_atomic_block else "",
     )
     times = {"now": now, "soon": now + review_settings.urgent, "until": now + review_settings.lease}
-    adapted = dict(zip(times, parameters(list(times.values())), strict=True))
-    return next(iter(Assignment.objects.raw(sql, {"lane": lane, "reviewer": reviewer.pk, **adapted})), None)
+    leased = fetch_objects(Assignment, sql, {"lane": lane, "reviewer": reviewer.pk, **times})
+    return next((assignment for assignment, _nothing in leased), None)
 
 
 @transaction.atomic(durable=True)

@@ -8,6 +8,7 @@ from typing import Any
 
 from django.utils import timezone
 
+from classifier.database.sql import execute, placeholders
 from classifier.integrations.webhooks import events
 from classifier.models import Ticket
 from classifier.models.outbox import EventKind
@@ -50,18 +51,20 @@ def settle(decisions: Sequence[Decision]) -> None:
     for decision in decisions:
         by_label.setdefault((decision.category_id, decision.sentiment_id), []).append(decision.ticket_id)
     for (category, sentiment), pks in by_label.items():
-        Ticket.objects.filter(pk__in=pks).update(
-            state=Ticket.State.SETTLED, category=category, sentiment=sentiment, sealed=False
-        )
+        execute(_SETTLED.format(pks=placeholders(pks)), [category, sentiment, False, *pks])
     if several := [decision.ticket_id for decision in decisions if decision.purpose != Assignment.Purpose.REVIEW]:
         withdraw(Assignment.objects.open().filter(ticket__in=several))
         audits.update_findings(several)
     announce(EventKind.DECIDED, [decision.ticket_id for decision in decisions])
 
 
+_SETTLED = """
+UPDATE classifier_ticket SET state = 'settled', category_id = %s, sentiment_id = %s, sealed = %s WHERE id IN ({pks})"""
+
+
 def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Tell others where these tickets stand now (one query where nobody wants to know)."""
-    if ticket_pks and events.subscribers().exists():
+    if ticket_pks and events.has_subscribers():
         events.publish_tickets(kind, ticket_pks)
 
 

@@ -19,7 +19,7 @@ from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django.shortcuts import render
 
-BACKEND = "django.contrib.auth.backends.ModelBackend"
+BACKEND = "ticketclf_site.sign_in.backend.OneQueryBackend"
 NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it
 
 

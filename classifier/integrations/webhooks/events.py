@@ -9,6 +9,7 @@ from typing import Any
 from django.db import transaction
 from django.db.models import QuerySet
 
+from classifier.database import sql
 from classifier.integrations.helpdesks import write_back
 from classifier.integrations.webhooks import payloads
 from classifier.integrations.webhooks.payloads import TicketPayload
@@ -16,15 +17,18 @@ from classifier.models import Delivery, Event, HelpDesk, Ticket, Webhook
 from classifier.models.outbox import EventKind, delivery_queued
 
 
-def subscribers() -> QuerySet[Any, Any]:
-    """Keys of whoever may want to be told of tickets: where there is none, nothing else needs to be asked."""
-    webhooks, desks = Webhook.objects.active().order_by(), HelpDesk.objects.writing_back().order_by()
-    return webhooks.values_list("pk").union(desks.values_list("pk"))
+def has_subscribers() -> bool:
+    """Whether a webhook or a help desk may want to know about tickets; every decision asks, so in SQL of its own."""
+    return bool(sql.fetch_rows(_SUBSCRIBERS))
+
+
+_SUBSCRIBERS = """
+SELECT 1 FROM classifier_webhook WHERE active UNION SELECT 1 FROM classifier_helpdesk WHERE active AND write_back"""
 
 
 def on_tickets_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     """Follow the classifier, inside its transaction, after all others who do: by then it is known what is sealed."""
-    if state != Ticket.State.NEW and subscribers().exists():
+    if state != Ticket.State.NEW and has_subscribers():
         publish_tickets(EventKind.CLASSIFIED, ticket_pks)
 
 

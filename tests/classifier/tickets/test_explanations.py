@@ -83,9 +83,9 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent_client: Client, dja
         make_prediction(plain, language_model=language_model)
         make_prediction(grounded, language_model=language_model, near=[example.pk], words=[CHARGED])
     # Session, person, the ticket, its verdicts, four of its history, gate.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(9):
         parts(agent_client, plain)
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         assert parts(agent_client, grounded)[1].count("Nearest labelled tickets") == 3
 
 

@@ -115,7 +115,7 @@ def test_the_inbox_costs_the_same_whatever_its_length(
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(number)])
     judged(*Ticket.objects.all()[:50], confidence=0.4)
     # Session, user, permissions, five counts, page, verdicts, gate.
-    with django_assert_num_queries(12):
+    with django_assert_num_queries(10):
         assert page(agent_client, INBOX).count("below the threshold") == min(number, 50)
 
 

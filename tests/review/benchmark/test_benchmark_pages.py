@@ -441,12 +441,12 @@ def test_queries_do_not_depend_on_how_many_items_there_are(
     lead_client.get(run.get_absolute_url())
     # Session, person with permissions, the gate's notice; run, contenders, threshold, baseline, changes, what is alike
     # to the contract's examples.
-    with django_assert_num_queries(11):
+    with django_assert_num_queries(9):
         lead_client.get(run.get_absolute_url())
     contender = contender_of(run, "b")
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         lead_client.get(url_of(contender))
-    with django_assert_num_queries(9):
+    with django_assert_num_queries(7):
         lead_client.get(url_of(contender, "answers"))
 
 

@@ -191,7 +191,7 @@ def test_a_file_that_is_of_no_use_says_why(lead_client: Client, fields: dict[str
 def test_the_page_costs_the_same_however_many_labels(lead_client: Client, django_assert_num_queries: Any) -> None:
     runs.load_built_in()
     snapshots.create_snapshot()
-    with django_assert_num_queries(16):
+    with django_assert_num_queries(14):
         lead_client.get(PAGE)
 
 

@@ -259,7 +259,7 @@ def test_similar_ones_cost_the_same_whatever_their_number(
     near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
     assignment = open_assignment(agent_client, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
-    with django_assert_num_queries(7):
+    with django_assert_num_queries(5):
         assert similar(agent_client, assignment).count("<li>") == number
 
 
@@ -269,7 +269,7 @@ def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django
     make_vector(make_example("Solved before.").text, axis(1, 0.1))
     assert "Solved before." in similar(agent_client, assignment)
     # The vector of the text; the examples at hand are looked at again after half a minute.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(6):
         similar(agent_client, assignment)
 
 

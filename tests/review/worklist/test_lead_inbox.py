@@ -272,7 +272,7 @@ def test_the_number_of_queries_does_not_depend_on_how_much_waits(
     lead_client.get(LEAD)
     # Of every page session, person, permissions, gate; four of what waits; the latest decisions, those on
     # double tickets, leads' words, names of people.
-    with django_assert_num_queries(13):
+    with django_assert_num_queries(11):
         lead_client.get(LEAD)
 
 

@@ -226,7 +226,7 @@ def test_the_number_of_queries_does_not_depend_on_the_number_of_decisions(
     agent_client.get(MINE)
     # Of every page session, person, permissions, gate; the rows, the end of what is looked through, and
     # what leads chose.
-    with django_assert_num_queries(8):
+    with django_assert_num_queries(6):
         agent_client.get(MINE)
 
 
