@@ -22,7 +22,7 @@ class ApiKeyForm(forms.ModelForm):
         label=_("Scopes"),
         choices=[(scope.value, f"{scope.value}: {scope.label}") for scope in Scope],
         widget=forms.CheckboxSelectMultiple,
-        help_text=_("What the key may be used for; give it no more than it needs."),
+        help_text=_("What the key may be used for. Grant only what it needs."),
     )
 
 
@@ -61,7 +61,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     def response_add(self, request: Any, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
         """The one page that shows the key: it goes into no message and no session, which are stored."""
         context = self.admin_site.each_context(request) | {
-            "title": _("The key, once"),
+            "title": _("Copy the key now"),
             "opts": self.opts,
             "key": obj,
             "shown": request.shown_key,

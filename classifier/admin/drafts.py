@@ -82,7 +82,7 @@ class DraftLabelFormSet(forms.BaseInlineFormSet):
                 continue
             place = (values.get("parent"), values["name"])
             if place in taken:
-                form.add_error("name", gettext("There is a label of this name here already."))
+                form.add_error("name", gettext("A label with this name already exists here."))
             taken.add(place)
 
     def save(self, commit: bool = True) -> Any:
@@ -197,7 +197,9 @@ class DraftAdmin(admin.ModelAdmin):
         drafts.store_with_copy(obj)
 
     def response_add(self, request: HttpRequest, obj: Draft, post_url_continue: str | None = None) -> HttpResponse:
-        text = gettext("The draft is as the taxonomy is now. Edit it below; nothing changes until it is published.")
+        text = gettext(
+            "The draft starts from the current taxonomy. Edit it below; nothing changes until you publish it."
+        )
         self.message_user(request, text)
         return HttpResponseRedirect(reverse("admin:classifier_draft_change", args=[obj.pk]))
 
@@ -247,7 +249,7 @@ class DraftAdmin(admin.ModelAdmin):
             # The page says what stands in the way.
             return False
         text = gettext(
-            "New tickets are classified under a new contract. To have earlier ones follow, use “Classify again”."
+            "New tickets use a new prompt version. To update earlier tickets, select them and choose “Classify again”."
         )
         self.message_user(request, gettext("%s is published.") % draft)
         self.message_user(request, text, messages.WARNING)

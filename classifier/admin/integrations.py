@@ -65,7 +65,7 @@ class WebhookAdmin(HistoryAdmin):
     def send_test(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
         for webhook in webhooks:
             events.send_test(webhook)
-        self.message_user(request, gettext("It is on its way; see under Deliveries how it went."))
+        self.message_user(request, gettext("Test event queued. See Deliveries for the result."))
 
 
 class HelpDeskForm(forms.ModelForm):
@@ -80,7 +80,7 @@ class HelpDeskAdmin(HistoryAdmin):
     fieldsets = (
         (None, {"fields": ("name", "kind", "slug", "address", "secret_env", "active")}),
         (
-            _("Writing back"),
+            _("Write-back"),
             {
                 "fields": (
                     *("write_back", "base_url", "account", "token_env"),
@@ -94,7 +94,7 @@ class HelpDeskAdmin(HistoryAdmin):
         # Its tickets are known by the short name.
         return ("address", "slug") if obj else ("address",)
 
-    @admin.display(description=_("address for the desk to call"))
+    @admin.display(description=_("webhook URL"))
     def address(self, desk: HelpDesk) -> str:
         return settings.SITE_URL + reverse("classifier:helpdesk_event", args=[desk.slug]) if desk.slug else "–"
 
@@ -132,10 +132,10 @@ class MailboxAdmin(HistoryAdmin):
     def password(self, mailbox: Mailbox) -> str:
         return _stands(mailbox.password_env)
 
-    @admin.action(description=_("Look into it now"), permissions=["change"])
+    @admin.action(description=_("Check now"), permissions=["change"])
     def check_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:
         mailboxes.fetch_soon([mailbox.pk for mailbox in chosen])
-        self.message_user(request, gettext("A worker looks into it within a quarter of a minute."))
+        self.message_user(request, gettext("A worker checks the mailbox within 15 seconds."))
 
 
 class OutgoingAdmin(ReadOnlyAdmin):
@@ -147,7 +147,7 @@ class OutgoingAdmin(ReadOnlyAdmin):
     def has_replay_permission(self, request: HttpRequest) -> bool:
         return request.user.has_perm(f"{self.opts.app_label}.change_{self.opts.model_name}")
 
-    @admin.action(description=_("Send once more"), permissions=["replay"])
+    @admin.action(description=_("Send again"), permissions=["replay"])
     def replay(self, request: HttpRequest, rows: QuerySet[Any]) -> None:
         number = events.resend(rows.model.objects.filter(pk__in=list(rows.values_list("pk", flat=True))))
         self.message_user(request, ngettext("%d is sent once more.", "%d are sent once more.", number) % number)

@@ -47,11 +47,11 @@ class LabelAdmin(HistoryAdmin):
         fields = super().get_fields(request, obj)
         return fields if obj else [name for name in fields if name not in self.readonly_fields]
 
-    @admin.display(description=_("referred to by"))
+    @admin.display(description=_("used by"))
     def referred_to_by(self, label: Category | Sentiment) -> str:
         found = ", ".join(f"{count:,} {name}" for name, count in label_changes.references(label) if count)
         if found:
-            return gettext("%s; it can be retired or merged, not deleted.") % found
+            return gettext("%s. Retire or merge it; it can't be deleted.") % found
         return gettext("nothing")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -68,7 +68,8 @@ class LabelAdmin(HistoryAdmin):
         super().save_model(request, obj, form, change)
         if change and form.changed_data:
             text = gettext(
-                "New tickets are classified under a new contract. To have earlier ones follow, use “Classify again”."
+                "New tickets use a new prompt version. To update earlier tickets, select them and choose "
+                "“Classify again”."
             )
             self.message_user(request, text, messages.WARNING)
 
@@ -78,7 +79,7 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.action(description=_("Restore"), permissions=["change"])
     def restore(self, request: HttpRequest, labels: QuerySet[Any]) -> None:
-        self._each(request, labels, label_changes.restore, gettext("%s is in use again."))
+        self._each(request, labels, label_changes.restore, gettext("%s is active again."))
 
     def _each(self, request: HttpRequest, labels: QuerySet[Any], verb: Any, done: str) -> None:
         for label in labels:
@@ -89,7 +90,7 @@ class LabelAdmin(HistoryAdmin):
             else:
                 self.message_user(request, done % label)
 
-    @admin.action(description=_("Merge into another…"), permissions=["change"])
+    @admin.action(description=_("Merge into another label…"), permissions=["change"])
     def merge(self, request: HttpRequest, labels: QuerySet[Any]) -> HttpResponse | None:
         """A page that shows what will move, and asks where to."""
         into_field = self.choice_field(self._targets(labels), label=gettext("Merge into"))

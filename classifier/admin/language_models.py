@@ -85,11 +85,13 @@ class LanguageModelForm(forms.ModelForm):
         provider = values.get("provider")
         embedded = provider and provider.kind == Provider.Kind.EMBEDDED
         if provider and not embedded and values.get("learning"):
-            self.add_error("learning", _("Only embedded models learn; an endpoint can be shown solved tickets."))
+            self.add_error("learning", _("Only embedded models learn; endpoints can be shown labelled examples."))
         if embedded and values.get("examples"):
-            self.add_error("examples", _("Only endpoints are shown solved tickets; embedded models learn from them."))
+            self.add_error(
+                "examples", _("Only endpoints are shown labelled examples; embedded models learn from them.")
+            )
         if embedded and values.get("logprobs"):
-            self.add_error("logprobs", _("Only endpoints are asked for log-probabilities."))
+            self.add_error("logprobs", _("Only endpoints can return log-probabilities."))
         return values
 
 
@@ -119,7 +121,7 @@ class LanguageModelAdmin(HistoryAdmin):
             obj.json_mode = JsonMode.UNKNOWN
         super().save_model(request, obj, form, change)
 
-    @admin.action(description=_("Ping: ask one short ticket"), permissions=["change"])
+    @admin.action(description=_("Ping: classify one short ticket"), permissions=["change"])
     def ping(self, request: HttpRequest, language_models: QuerySet[LanguageModel]) -> None:
         for language_model in language_models.select_related("provider"):
             try:
@@ -150,18 +152,18 @@ class GateAdmin(SingletonAdmin):
     def changelist_view(self, request: HttpRequest, extra_context: Any = None) -> HttpResponse:
         return HttpResponseRedirect(reverse("admin:classifier_gate_change", args=[1]))
 
-    @admin.display(description=_("in charge now"))
+    @admin.display(description=_("active primary"))
     def in_charge(self, gate: Gate) -> str:
         return gate.notice or str(gate.active_primary())
 
-    @admin.display(description=_("in front now"))
+    @admin.display(description=_("active front model"))
     def active_front(self, gate: Gate) -> str:
         if gate.front is None:
             return gettext("none chosen")
         hindrance = gate.front_inactive_reason
         return gettext("none: %s") % hindrance if hindrance else str(gate.front)
 
-    @admin.display(description=_("second opinion now"))
+    @admin.display(description=_("active second opinion"))
     def active_second_opinion(self, gate: Gate) -> str:
         second = gate.second_opinion
         if second is None:
@@ -169,5 +171,5 @@ class GateAdmin(SingletonAdmin):
         if variable := second.provider.missing_key:
             return gettext("none: no key in %(variable)s for %(model)s") % {"variable": variable, "model": second}
         if gate.active_second_opinion() is None:
-            return gettext("none: %s is of the family of the model in charge") % second
+            return gettext("none: %s is from the same family as the active primary") % second
         return str(second)

@@ -178,7 +178,7 @@ class TicketAdmin(admin.ModelAdmin):
             return render(request, "admin/classifier/ticket/erase.html", context)
         chosen = Ticket.objects.filter(pk__in=list(tickets.values_list("pk", flat=True)[:MOST_AT_ONCE]))
         record = erasure.erase(chosen, by=cast(User, request.user))
-        self.message_user(request, gettext("Done; this is what was changed, and what could not be."))
+        self.message_user(request, gettext("Tickets erased. Below: what was changed, and what could not be."))
         return redirect("admin:classifier_erasure_change", record.pk)
 
 

@@ -13,13 +13,13 @@ PER_MINUTE = 600
 
 
 class Scope(models.TextChoices):
-    CLASSIFY = "classify", _("classify, and learn at once what models say")
+    CLASSIFY = "classify", _("classify texts and get the answer at once")
     TICKETS_READ = "tickets:read", _("read tickets")
     TICKETS_WRITE = "tickets:write", _("store tickets")
     DECISIONS_READ = "decisions:read", _("read decisions")
     DECISIONS_WRITE = "decisions:write", _("decide")
     TAXONOMY_READ = "taxonomy:read", _("read the taxonomy")
-    MODELS_READ = "models:read", _("read which models there are")
+    MODELS_READ = "models:read", _("list models")
     BENCHMARK_READ = "benchmark:read", _("read benchmark runs")
     BENCHMARK_WRITE = "benchmark:write", _("start benchmark runs")
     DATASETS_READ = "datasets:read", _("export datasets")
@@ -36,7 +36,9 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
 class ApiKey(models.Model):
     """What a program shows to act as a person. Of the secret only a digest is stored."""
 
-    name = models.CharField(_("name"), max_length=80, help_text=_("What uses it, for whoever has to revoke it."))
+    name = models.CharField(
+        _("name"), max_length=80, help_text=_("What uses the key, so that others know what they revoke.")
+    )
     prefix = models.CharField(_("prefix"), max_length=16, unique=True, editable=False)
     digest = models.CharField(max_length=64, editable=False, help_text="SHA-256 of the secret.")
     user = models.ForeignKey(
@@ -44,11 +46,15 @@ class ApiKey(models.Model):
         models.CASCADE,
         related_name="api_keys",
         verbose_name=_("acts as"),
-        help_text=_("The key may do what this person may, as far as its scopes go; what it does stands in their name."),
+        help_text=_(
+            "The key has this person's permissions, limited by its scopes. Its actions are recorded under their name."
+        ),
     )
     scopes = models.JSONField(_("scopes"), default=list)
     per_minute = models.PositiveIntegerField(
-        _("requests a minute"), default=PER_MINUTE, help_text=_("Past them it has to wait. 0: no limit.")
+        _("requests per minute"),
+        default=PER_MINUTE,
+        help_text=_("Further requests are refused until the next minute. 0: no limit."),
     )
     expires_at = models.DateTimeField(_("expires"), null=True, blank=True, help_text=_("Empty: never."))
     revoked_at = models.DateTimeField(_("revoked"), null=True, editable=False)

@@ -27,7 +27,9 @@ class DraftQuerySet(models.QuerySet["Draft"]):
 class Draft(models.Model):
     name = models.CharField(_("name"), max_length=80, unique=True)
     instructions = models.TextField(
-        _("instructions"), blank=True, help_text=_("What models are told above the labels. Empty: the built-in text.")
+        _("instructions"),
+        blank=True,
+        help_text=_("Instructions that models read above the labels. Empty: the built-in text."),
     )
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))
     created_at = models.DateTimeField(_("begun"), auto_now_add=True)

@@ -11,7 +11,7 @@ class Erasure(models.Model):
     class Kind(models.TextChoices):
         ERASED = "erased", _("erased")
         MASKED = "masked", _("masked")
-        EXPIRED = "expired", _("erased when its time was over")
+        EXPIRED = "expired", _("erased after the retention period")
 
     kind = models.CharField(_("kind"), max_length=7, choices=Kind)
     at = models.DateTimeField(_("when"), auto_now_add=True)

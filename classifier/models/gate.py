@@ -21,8 +21,8 @@ class GateQuerySet(models.QuerySet["Gate"]):
 class GateMode(models.TextChoices):
     """By what the gate tells what may pass."""
 
-    CONFIDENCE = "confidence", _("fixed threshold on the stated confidence")
-    SCORE = "score", _("fixed threshold on the probability of being right")
+    CONFIDENCE = "confidence", _("fixed confidence threshold")
+    SCORE = "score", _("fixed score threshold")
     CERTIFIED = "certified", _("certified by audits")
 
 
@@ -50,7 +50,7 @@ class Gate(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("second opinion"),
-        help_text=_("Asked where the primary is unsure; of another family."),
+        help_text=_("Asked when the primary is unsure. Must be from another model family."),
     )
     front = models.ForeignKey(
         LanguageModel,
@@ -59,46 +59,49 @@ class Gate(models.Model):
         blank=True,
         related_name="+",
         verbose_name=_("in front"),
-        help_text=_("Asked before the primary: what it is sure of passes, and the primary is spared the call."),
+        help_text=_(
+            "Asked before the primary. If it is confident enough, its answer counts and the primary is not called."
+        ),
     )
     front_threshold = models.FloatField(
-        _("threshold in front"),
+        _("front model threshold"),
         default=0.95,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("From this confidence on the model in front answers for the primary."),
+        help_text=_("At or above this confidence, the front model's answer counts."),
     )
     threshold = models.FloatField(
         _("threshold"),
         default=0.85,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("A ticket passes unseen from this confidence on."),
+        help_text=_("Tickets at or above this confidence are auto-accepted."),
     )
     mode = models.CharField(
         _("mode"),
         max_length=10,
         choices=GateMode,
         default=GateMode.CONFIDENCE,
-        help_text=_("What decides whether a ticket may pass unseen."),
+        help_text=_("What decides whether a ticket is auto-accepted."),
     )
     about = models.CharField(
-        _("has to be right"),
+        _("must be right"),
         max_length=10,
         choices=Criterion,
         default=Criterion.BOTH,
-        help_text=_(
-            "Whether an answer is wrong where its sentiment is; the score, and what is certified, are of that."
-        ),
+        help_text=_("Whether a wrong sentiment counts as an error. The score and the certificate follow this choice."),
     )
     score_threshold = models.FloatField(
-        _("threshold on the score"),
+        _("score threshold"),
         default=0.95,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("A ticket passes unseen from this probability of being right on."),
+        help_text=_("Tickets at or above this score are auto-accepted."),
     )
     instructions = models.TextField(
         _("instructions"),
         blank=True,
-        help_text=_("What models are told above the labels. Empty: the built-in text. It begins a new contract."),
+        help_text=_(
+            "Instructions that models read above the labels. Empty: the built-in text. A change starts a "
+            "new prompt version."
+        ),
     )
 
     objects = GateQuerySet.as_manager()
@@ -125,9 +128,11 @@ class Gate(models.Model):
 
     def clean(self) -> None:
         if self.front_id and self.front_id == self.primary_id:
-            raise ValidationError({"front": _("The model in front is another one than the primary.")})
+            raise ValidationError({"front": _("The front model must differ from the primary.")})
         if self.primary_id and self.second_opinion and self.second_opinion.family == self.primary.family:
-            raise ValidationError({"second_opinion": _("A second opinion comes from another family than the primary.")})
+            raise ValidationError(
+                {"second_opinion": _("The second opinion must come from another model family than the primary.")}
+            )
 
     @classmethod
     def current(cls) -> Gate:
@@ -175,8 +180,8 @@ class Gate(models.Model):
         if variable := front.provider.missing_key:
             return _("%s is missing") % variable
         if front.learning and not SpecialistVersion.objects.live_pk():
-            return str(_("it has learned nothing yet"))
-        return str(_("it labels every ticket as it is")) if front == self.active_primary() else ""
+            return str(_("it has not learned anything yet"))
+        return str(_("it already labels every ticket")) if front == self.active_primary() else ""
 
     def active_front(self) -> LanguageModel | None:
         """The model that is asked before the primary, if one is chosen and nothing keeps it from answering."""

@@ -31,33 +31,35 @@ class HelpDesk(Destination):
     slug = models.SlugField(
         _("short name"),
         unique=True,
-        help_text=_("Part of the address that the desk calls, and the source of its tickets; it stays as it is."),
+        help_text=_("Part of the webhook URL, and the source of the tickets. It can't be changed later."),
     )
     secret_env = models.CharField(
         _("secret variable"),
         max_length=80,
         validators=[validate_variable_name],
-        help_text=_("Name of the environment variable with the secret that the desk signs with, or sends along."),
+        help_text=_("Environment variable with the secret that the help desk signs with or sends."),
     )
     write_back = models.BooleanField(_("write back"), default=False)
     base_url = models.URLField(
-        _("base URL"), blank=True, help_text=_("Of the desk's API, without a path, as in https://example.zendesk.com.")
+        _("base URL"),
+        blank=True,
+        help_text=_("URL of the help desk's API without a path, as in https://example.zendesk.com."),
     )
     account = models.CharField(
         _("account"),
         max_length=200,
         blank=True,
-        help_text=_("Zendesk: the user's e-mail. Chatwoot: the account's number."),
+        help_text=_("Zendesk: the user's e-mail address. Chatwoot: the account number."),
     )
     token_env = models.CharField(
         _("token variable"),
         max_length=80,
         blank=True,
         validators=[validate_variable_name],
-        help_text=_("Name of the environment variable with the token for the desk's API."),
+        help_text=_("Environment variable with the token for the help desk's API."),
     )
-    category_field = models.CharField(_("field for the category"), max_length=100, blank=True)
-    sentiment_field = models.CharField(_("field for the sentiment"), max_length=100, blank=True)
+    category_field = models.CharField(_("category field"), max_length=100, blank=True)
+    sentiment_field = models.CharField(_("sentiment field"), max_length=100, blank=True)
     state_field = models.CharField(
         _("field for the state"),
         max_length=100,
@@ -75,7 +77,7 @@ class HelpDesk(Destination):
             models.CheckConstraint(
                 condition=models.Q(write_back=False) | ~models.Q(base_url="") & ~models.Q(token_env=""),
                 name="helpdesk_can_be_reached",
-                violation_error_message=_("To write back it takes a base URL and a token variable."),
+                violation_error_message=_("Writing back needs a base URL and a token variable."),
             ),
         ]
 

@@ -19,21 +19,19 @@ from classifier.security.secrets_from_env import secret_or_empty, validate_varia
 class Provider(models.Model):
     class Kind(models.TextChoices):
         CHAT = "chat", _("OpenAI-compatible endpoint")
-        EMBEDDED = "embedded", _("embedded, on this machine")
+        EMBEDDED = "embedded", _("embedded, runs on this machine")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     kind = models.CharField(_("kind"), max_length=20, choices=Kind, default=Kind.CHAT)
     base_url = models.URLField(
-        _("base URL"), blank=True, help_text=_("Up to and with the version, as in https://api.openai.com/v1.")
+        _("base URL"), blank=True, help_text=_("Include the version, as in https://api.openai.com/v1.")
     )
     api_key_env = models.CharField(
         _("key variable"),
         max_length=80,
         blank=True,
         validators=[validate_variable_name],
-        help_text=_(
-            "Name of the environment variable that holds the key; the key itself is never stored. Empty: no key."
-        ),
+        help_text=_("Environment variable that holds the key. The key itself is never stored. Empty: no key needed."),
     )
     daily_budget = models.DecimalField(
         _("daily budget"),
@@ -43,7 +41,8 @@ class Provider(models.Model):
         blank=True,
         validators=[MinValueValidator(0)],
         help_text=_(
-            "In the currency of the prices, per UTC day. Past it tickets wait for the next day. Empty: no limit."
+            "Per UTC day, in the currency of the prices. Once it is spent, tickets wait for the next day. "
+            "Empty: no limit."
         ),
     )
 
@@ -52,8 +51,8 @@ class Provider(models.Model):
         default=False,
         db_default=False,
         help_text=_(
-            "For an endpoint: e-mail addresses, telephone numbers, cards, accounts and IP addresses go out as numbered "
-            "marks, and are put back into what it answers."
+            "Endpoints only: e-mail addresses, phone numbers, card and account numbers and IP addresses are "
+            "sent as numbered placeholders and restored in the answer."
         ),
     )
 
@@ -81,9 +80,9 @@ class Provider(models.Model):
 class Learning(models.TextChoices):
     """What of the specialist an embedded model answers with."""
 
-    NOTHING = "", _("nothing: it knows the labels by their names, descriptions and examples")
-    SPECIALIST = "specialist", _("everything that was learned")
-    WORDS = "words", _("words alone, a family of its own")
+    NOTHING = "", _("no: uses only the labels' names, descriptions and examples")
+    SPECIALIST = "specialist", _("yes: answers with the specialist")
+    WORDS = "words", _("words only: a model family of its own")
 
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
@@ -115,9 +114,11 @@ class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
 
 class LanguageModel(models.Model):
     provider = models.ForeignKey(Provider, models.PROTECT, related_name="language_models")
-    name = models.CharField(_("model"), max_length=120, help_text=_("As the provider spells it."))
+    name = models.CharField(_("model"), max_length=120, help_text=_("Exactly as the provider spells it."))
     family = models.CharField(
-        _("family"), max_length=40, help_text=_("Who trained it: a second opinion comes from another family.")
+        _("family"),
+        max_length=40,
+        help_text=_("Who trained the model. A second opinion must come from another family."),
     )
     temperature = models.FloatField(
         _("temperature"),
@@ -127,7 +128,7 @@ class LanguageModel(models.Model):
         validators=[MinValueValidator(0.0), MaxValueValidator(2.0)],
     )
     max_tokens = models.PositiveIntegerField(
-        _("answer tokens"),
+        _("maximum answer tokens"),
         default=256,
         null=True,
         blank=True,
@@ -137,19 +138,19 @@ class LanguageModel(models.Model):
         _("extra parameters"),
         default=dict,
         blank=True,
-        help_text=_("Sent along with each request, as a JSON object."),
+        help_text=_("A JSON object that is sent with each request."),
     )
     timeout = models.FloatField(
-        _("time-out"),
+        _("timeout"),
         default=30.0,
         validators=[MinValueValidator(0.1)],
-        help_text=_("Seconds for one request."),
+        help_text=_("Seconds per request."),
     )
     max_in_flight = models.PositiveIntegerField(
         _("requests in flight"),
         default=16,
         validators=[MinValueValidator(1), MaxValueValidator(256)],
-        help_text=_("At most so many at once from one worker process."),
+        help_text=_("Maximum number of simultaneous requests per worker process."),
     )
     price_per_request = models.DecimalField(_("price per request"), max_digits=12, decimal_places=6, default=Decimal(0))
     price_input = models.DecimalField(
@@ -167,22 +168,24 @@ class LanguageModel(models.Model):
         help_text=_("For an embedded model: whether it learns from what people decide."),
     )
     examples = models.PositiveSmallIntegerField(
-        _("solved tickets in the prompt"),
+        _("examples in the prompt"),
         default=0,
         validators=[MaxValueValidator(20)],
-        help_text=_("For an endpoint: so many of the most similar tickets that people have labelled go along."),
+        help_text=_("Endpoints only: how many of the most similar labelled tickets to show the model."),
     )
     logprobs = models.BooleanField(
-        _("asks for log-probabilities"),
+        _("request log-probabilities"),
         default=False,
-        help_text=_("For an endpoint that tells how probable its words are: they say more than the stated confidence."),
+        help_text=_(
+            "For endpoints that return log-probabilities, which predict errors better than the stated confidence."
+        ),
     )
     json_mode = models.CharField(
         _("JSON mode"),
         max_length=20,
         choices=[(mode.value, mode.value) for mode in JsonMode],
         default=JsonMode.UNKNOWN,
-        help_text=_("Found out at the first call and remembered; set it to unknown to have it found out again."),
+        help_text=_("Detected at the first request. Set it to “unknown” to detect it again."),
     )
 
     objects = LanguageModelQuerySet.as_manager()
@@ -197,7 +200,7 @@ class LanguageModel(models.Model):
 
     def clean(self) -> None:
         if not isinstance(self.extra, dict):
-            raise ValidationError({"extra": _("The extra parameters are a JSON object.")})
+            raise ValidationError({"extra": _("Extra parameters must be a JSON object.")})
 
     def parameters(self) -> dict[str, Any]:
         """What goes along with each request to an endpoint."""

@@ -21,11 +21,14 @@ class Mailbox(Leasable):
     class Security(models.TextChoices):
         TLS = "tls", _("TLS from the start")
         STARTTLS = "starttls", _("STARTTLS")
-        NONE = "none", _("none: the password goes in the clear")
+        NONE = "none", _("none: the password is sent unencrypted")
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     slug = models.SlugField(
-        _("short name"), max_length=40, unique=True, help_text=_("Tickets come from mail: and this; it stays as it is.")
+        _("short name"),
+        max_length=40,
+        unique=True,
+        help_text=_("The source of the tickets is “mail:” and this name. It can't be changed later."),
     )
     host = models.CharField(_("host"), max_length=200)
     port = models.PositiveIntegerField(
@@ -37,15 +40,15 @@ class Mailbox(Leasable):
         _("password variable"),
         max_length=80,
         validators=[validate_variable_name],
-        help_text=_("Name of the environment variable that holds the password; the password itself is never stored."),
+        help_text=_("Environment variable that holds the password. The password itself is never stored."),
     )
     folder = models.CharField(_("folder"), max_length=200, default="INBOX")
     active = models.BooleanField(_("active"), default=True)
-    checked_at = models.DateTimeField(_("looked into"), null=True, editable=False)
+    checked_at = models.DateTimeField(_("last checked"), null=True, editable=False)
     error = models.CharField(_("error"), max_length=300, blank=True, editable=False)
     stored = models.PositiveBigIntegerField(_("messages stored"), default=0, editable=False)
     skipped = models.PositiveBigIntegerField(
-        _("messages skipped"), default=0, editable=False, help_text=_("Automatic replies, bounces, and empty ones.")
+        _("messages skipped"), default=0, editable=False, help_text=_("Automatic replies, bounces and empty messages.")
     )
 
     objects = MailboxQuerySet.as_manager()

@@ -30,7 +30,7 @@ class Destination(models.Model):
     name = models.CharField(_("name"), max_length=80, unique=True)
     active = models.BooleanField(_("active"), default=True)
     paused_until = models.DateTimeField(
-        _("left alone until"), null=True, editable=False, help_text=_("It failed a moment ago, or asked for a pause.")
+        _("paused until"), null=True, editable=False, help_text=_("The server failed recently or asked for a pause.")
     )
 
     class Meta:
@@ -71,7 +71,9 @@ class Outgoing(Leasable):
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.WAITING)
     attempts = models.PositiveSmallIntegerField(_("tries"), default=0)
     revision = models.PositiveIntegerField(default=1, help_text="How often it was asked for.")
-    status = models.PositiveSmallIntegerField(_("status"), null=True, help_text=_("Of the latest answer."))
+    status = models.PositiveSmallIntegerField(
+        _("status"), null=True, help_text=_("HTTP status of the latest response.")
+    )
     error = models.CharField(_("error"), max_length=300, blank=True)
     created_at = models.DateTimeField(_("since"), default=timezone.now)
     settled_at = models.DateTimeField(_("settled"), null=True)
@@ -100,10 +102,10 @@ class EventKind(models.TextChoices):
     """What events there are."""
 
     CLASSIFIED = "ticket.classified", _("a ticket was classified")
-    DECIDED = "ticket.decided", _("people settled on a label")
-    REOPENED = "ticket.reopened", _("people are asked about a ticket once more")
+    DECIDED = "ticket.decided", _("people decided on a label")
+    REOPENED = "ticket.reopened", _("a ticket was reopened for review")
     GRANTED = "certificate.granted", _("a certificate was granted")
-    REVOKED = "certificate.revoked", _("a certificate is in force no longer")
+    REVOKED = "certificate.revoked", _("a certificate ended")
     ALARM = "alarm.raised", _("an alarm stopped auto-accept")
     TEST = "webhook.test", _("a test")
 
@@ -130,7 +132,7 @@ class Webhook(Destination):
         _("secret variable"),
         max_length=80,
         validators=[validate_variable_name],
-        help_text=_("Name of the environment variable that holds the signing secret: whsec_ and then base64."),
+        help_text=_("Environment variable that holds the signing secret: whsec_ followed by base64."),
     )
     kinds = models.JSONField(_("events"), default=all_event_kinds)
 

@@ -16,8 +16,13 @@ from classifier.models.ticket import MessageField, Ticket
 
 
 def round_down(share: float, digits: int = 2) -> str:
-    """To so many digits, rounded down: what is shown as a threshold has reached it."""
+    """The share with this many decimals, rounded down, so that a value shown as the threshold has reached it."""
     return f"{math.floor(share * 10**digits + 1e-9) / 10**digits:.{digits}f}"
+
+
+def percent(share: float, digits: int = 0) -> str:
+    """The share in per cent, rounded down like `round_down`."""
+    return f"{round_down(100 * share, digits)}%"
 
 
 class ModelCall(models.Model):

@@ -121,8 +121,8 @@ class SpecialistVersion(models.Model):
 
     class Meta:
         ordering = ["-pk"]
-        verbose_name = _("version of the specialist")
-        verbose_name_plural = _("versions of the specialist")
+        verbose_name = _("specialist version")
+        verbose_name_plural = _("specialist versions")
         constraints = [
             models.UniqueConstraint(fields=["live"], condition=Q(live=True), name="specialist_one_live"),
             models.CheckConstraint(

@@ -18,7 +18,7 @@ SEPARATOR = " > "
 def _no_separator(name: str) -> None:
     if ">" in name or name != name.strip() or not name.isprintable():
         raise ValidationError(
-            _("A name is one printable line without “>”, which separates a category from its parent.")
+            _("A name must be one printable line without “>”, which separates a category from its parent.")
         )
 
 
@@ -45,17 +45,17 @@ class Label(models.Model):
         max_length=300,
         blank=True,
         help_text=_(
-            "One line that says what belongs here; models read it, and it is worth several points of accuracy."
+            "One line on what belongs here. Models read it; a good description adds several points of accuracy."
         ),
     )
     examples = models.TextField(
         _("examples"),
         blank=True,
-        help_text=_("Texts that show it, one a line. Optional; models read them too."),
+        help_text=_("Example texts, one per line. Optional; models read them too."),
     )
-    position = models.PositiveIntegerField(_("position"), default=0, help_text=_("Lower comes first."))
+    position = models.PositiveIntegerField(_("position"), default=0, help_text=_("Lower numbers come first."))
     retired = models.BooleanField(
-        _("retired"), default=False, help_text=_("No new ticket gets this label; what has it keeps it.")
+        _("retired"), default=False, help_text=_("New tickets no longer get this label; existing ones keep it.")
     )
     merged_into: models.ForeignKey[Any, Any]
 
@@ -76,7 +76,7 @@ class Category(Label):
         blank=True,
         related_name="children",
         verbose_name=_("parent"),
-        help_text=_("A child answers for its parent."),
+        help_text=_("A subcategory also counts as its parent."),
     )
     merged_into = models.ForeignKey(
         "self", models.PROTECT, null=True, blank=True, editable=False, related_name="merged_from"
@@ -110,13 +110,13 @@ class Category(Label):
 
     def clean(self) -> None:
         if self.pk and self.parent and self.parent.answers_for(self):
-            raise ValidationError({"parent": _("A category cannot stand below itself.")})
+            raise ValidationError({"parent": _("A category can't be its own descendant.")})
         if self.parent and self.parent.retired and not self.retired:
             # It would stand at the top, where its name may be another's.
             raise ValidationError({"parent": _("%s is retired; restore it first, or choose another.") % self.parent})
         twins = Category.objects.active().filter(name=self.name, parent=self.parent).exclude(pk=self.pk)
         if not self.retired and twins.exists():
-            raise ValidationError({"name": _("There is a category of this name here already.")})
+            raise ValidationError({"name": _("A category with this name already exists here.")})
 
     def answers_for(self, expected: Category) -> bool:
         """Whether this label is right where `expected` is: the same one, or a descendant of it (a query per level)."""
@@ -156,7 +156,7 @@ class Sentiment(Label):
     def clean(self) -> None:
         twins = Sentiment.objects.active().filter(name=self.name).exclude(pk=self.pk)
         if not self.retired and twins.exists():
-            raise ValidationError({"name": _("There is a sentiment of this name already.")})
+            raise ValidationError({"name": _("A sentiment with this name already exists.")})
 
 
 class Node(Protocol):

@@ -118,7 +118,7 @@ class Ticket(Leasable):
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
     sealed = models.BooleanField(
-        default=False, editable=False, help_text=_("What was said of it is hidden until everyone asked has answered.")
+        default=False, editable=False, help_text=_("The models' answers stay hidden until everyone asked has answered.")
     )
     erased_at = models.DateTimeField(_("erased"), null=True, editable=False)
 

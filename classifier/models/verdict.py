@@ -8,7 +8,7 @@ from django.utils.translation import gettext_lazy as _
 
 from classifier.models.epoch import Epoch
 from classifier.models.gate import GateMode
-from classifier.models.prediction import Failure, Prediction, round_down
+from classifier.models.prediction import Failure, Prediction, percent
 from classifier.models.scoring import Score
 from classifier.models.ticket import Ticket, TicketQuerySet
 
@@ -74,8 +74,8 @@ class Verdict(models.Model):
         if self.reason == Reason.PROMPT_INJECTION:
             return str(
                 _(
-                    "The text may have dictated the answer: it seems to give orders to whoever labels it, or might, and"
-                    " the specialist does not vouch for this label."
+                    "Possible prompt injection: the text seems to give the model orders, and the specialist does "
+                    "not confirm this label."
                 )
             )
         if self.reason == Reason.DISAGREEMENT:
@@ -83,7 +83,7 @@ class Verdict(models.Model):
                 "second": self.second_opinion,
                 "other": self.second_opinion and self.second_opinion.language_model,
             }
-            sure = _("%(model)s has a confidence of only %(confidence)s, and %(other)s says %(second)s.")
+            sure = _("%(model)s is only %(confidence)s confident, and %(other)s says %(second)s.")
             return sure % (self._figures() | opinion)
         return self._by_confidence() if self.epoch.mode == GateMode.CONFIDENCE else self._by_score()
 
@@ -98,29 +98,31 @@ class Verdict(models.Model):
 
     def _by_confidence(self) -> str:
         if self.auto_accepted:
-            return _("%(model)s has a confidence of %(confidence)s; the threshold is %(threshold)s.") % self._figures()
-        return _("%(model)s has a confidence of only %(confidence)s; the threshold is %(threshold)s.") % self._figures()
+            return _("%(model)s is %(confidence)s confident; auto-accept starts at %(threshold)s.") % self._figures()
+        return _("%(model)s is only %(confidence)s confident; auto-accept starts at %(threshold)s.") % self._figures()
 
     def _by_score(self) -> str:
         figures = self._figures()
-        likely = _("The answer of %(model)s is right with an estimated probability of %(score)s.") % figures
         if not figures["threshold"]:
-            return f"{likely} {_('Nothing is certified yet, so that people look at every ticket.')}"
-        if self.auto_accepted and self.epoch.mode == GateMode.CERTIFIED:
-            return f"{likely} {_('Tickets from %(threshold)s on were certified to pass.') % figures}"
-        return f"{likely} {_('Tickets pass from %(threshold)s on.') % figures}"
+            limit = _("Nothing is certified yet, so people review every ticket.")
+        elif self.auto_accepted and self.epoch.mode == GateMode.CERTIFIED:
+            limit = _("Auto-accept was certified at %(threshold)s and above.")
+        else:
+            limit = _("Auto-accept starts at %(threshold)s.")
+        return " ".join(
+            text % figures for text in (_("Estimated probability that %(model)s is right: %(score)s."), limit)
+        )
 
     def _figures(self) -> dict[str, object]:
-        first = self.prediction
-        assert first is not None  # noqa: S101 - there is something to explain
+        prediction = self.prediction
+        assert prediction is not None  # noqa: S101 - there is something to explain
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
+        digits = 0 if self.epoch.mode == GateMode.CONFIDENCE else 1
         return {
-            "model": first.language_model,
-            "confidence": first.displayed_confidence,
-            "score": round_down(self.epoch.value(self.score), 3) if self.score else "?",
-            "threshold": ""
-            if threshold is None
-            else round_down(threshold, 2 if self.epoch.mode == GateMode.CONFIDENCE else 3),
+            "model": prediction.language_model,
+            "confidence": percent(prediction.confidence),
+            "score": percent(self.epoch.value(self.score), 1) if self.score else "?",
+            "threshold": "" if threshold is None else percent(threshold, digits),
         }
 
 

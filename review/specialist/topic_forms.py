@@ -21,7 +21,7 @@ class NewCategoryForm(forms.ModelForm[DraftLabel]):
         help_texts = {
             "name": _("Short, as agents will read it in a list."),
             "description": _(
-                "One line that says what belongs here; models read it, and it is worth several points of accuracy."
+                "One line on what belongs here. Models read it; a good description adds several points of accuracy."
             ),
             "examples": _(
                 "Texts that show it, one a line; models read them too. Addresses and numbers are masked, names are not."
@@ -31,7 +31,7 @@ class NewCategoryForm(forms.ModelForm[DraftLabel]):
     def clean_name(self) -> str:
         name = str(self.cleaned_data["name"])
         if Category.objects.active().filter(parent=None, name__iexact=name).exists():
-            raise ValidationError(_("There is a category of this name here already."))
+            raise ValidationError(_("A category with this name already exists here."))
         return name
 
     def clean_examples(self) -> str:

@@ -367,7 +367,7 @@ def test_a_threshold_in_front_outside_0_1_is_refused(admin_client: Client, thres
 
 def test_the_gate_says_why_the_model_in_front_is_not_asked(admin_client: Client) -> None:
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
-    assert "none: it has learned nothing yet" in page(admin_client, "gate", "change", 1)
+    assert "none: it has not learned anything yet" in page(admin_client, "gate", "change", 1)
     Gate.objects.update(front=LanguageModel.objects.get(name="qwen-3-32b"))
     assert "none: OXLO_API_KEY is missing" in page(admin_client, "gate", "change", 1)
 

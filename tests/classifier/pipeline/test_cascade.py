@@ -62,7 +62,7 @@ def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
         0.95,
         Reason.CONFIDENT,
     )
-    assert verdict.explanation == f"quick has a confidence of {confidence}; the threshold is 0.95."
+    assert verdict.explanation == f"quick is {confidence:.0%} confident; auto-accept starts at 95%."
 
 
 def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use) -> None:
@@ -93,7 +93,7 @@ def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_as
     verdict = verdict_of(ticket)
     assert (states(), len(quick.requests), len(slow.requests)) == (["needs_review"], 1, 1)
     assert (verdict.reason, verdict.second_opinion.language_model) == (Reason.DISAGREEMENT, in_front)
-    assert verdict.explanation == ("first has a confidence of only 0.50, and quick says Billing | Negative (0.90).")
+    assert verdict.explanation == "first is only 50% confident, and quick says Billing | Negative (0.90)."
 
 
 def test_of_the_same_family_it_is_no_second_opinion(primary: Use, front: Use) -> None:
@@ -301,4 +301,4 @@ def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
     content = models_page()
     assert "answers in place of the primary from a confidence of 0.97 on" in content
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
-    assert "not asked: it has learned nothing yet" in models_page()
+    assert "not asked: it has not learned anything yet" in models_page()

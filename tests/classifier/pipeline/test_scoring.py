@@ -63,7 +63,7 @@ def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: 
         runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
     assert not verdict.auto_accepted
-    assert "Tickets pass from 1.000 on" in verdict.explanation
+    assert "Auto-accept starts at 100.0%." in verdict.explanation
 
 
 def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model_is(by_score: Use) -> None:

@@ -61,7 +61,7 @@ def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead_client: Clien
     Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted")
     Verdict.objects.update(threshold=0.85)
     said = words(lead_client, ticket)
-    assert "What decided fixed threshold on the stated confidence Threshold then 0.85 Stated confidence 0.90" in said
+    assert "What decided fixed confidence threshold Threshold then 0.85 Stated confidence 0.90" in said
 
 
 def test_a_sealed_ticket_tells_nothing(lead_client: Client, ana: User) -> None:

@@ -266,7 +266,7 @@ def test_a_ticket_page_tells_why_it_passed(agent_client: Client, primary: Any) -
         primary(server)
         runner.classify_next_batch()
     content = page(agent_client, ticket.get_absolute_url())
-    assert "first has a confidence of 0.90; the threshold is 0.85." in content
+    assert "first is 90% confident; auto-accept starts at 85%." in content
     assert "400 + 40 tokens" in content
     assert 'http-equiv="refresh"' not in content
 

@@ -39,7 +39,7 @@ def telling(monkeypatch: pytest.MonkeyPatch) -> None:
             for axis in (AxisSignals(agrees=bool(one.ticket.pk % 2), margin=0.0) for one in labelled)
         ]
 
-    monkeypatch.setattr(scoring, "seen_of", seen_of)
+    monkeypatch.setattr(scoring, "signals_for", seen_of)
 
 
 def judged(person: User, number: int) -> None:
