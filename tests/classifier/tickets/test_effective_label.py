@@ -21,7 +21,7 @@ from tests.factories import configure_review, hold, make_language_model, make_ti
 from tests.receivers import Receiver
 from tests.servers import OpenAIServer, answer
 
-pytestmark = pytest.mark.django_db
+pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("inline_classification")]
 
 
 @pytest.fixture
