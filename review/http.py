@@ -1,4 +1,4 @@
-"""Requests as the middleware leaves them, and what several views ask of them."""
+"""The request type and the answer key that several views share."""
 
 from uuid import UUID, uuid4
 
@@ -8,14 +8,14 @@ from django_htmx.middleware import HtmxDetails
 
 
 class HtmxHttpRequest(HttpRequest):
-    """A request of somebody signed in; `htmx` is true where htmx sent it."""
+    """A signed-in request; `htmx` is truthy if htmx sent it."""
 
     htmx: HtmxDetails
     user: User
 
 
 def answer_key(request: HttpRequest) -> UUID:
-    """The key of an answer, made here where the page sent none that is one."""
+    """The key that makes a form idempotent; a new one if the page sent none or an invalid one."""
     try:
         return UUID(request.POST.get("key", ""))
     except ValueError:

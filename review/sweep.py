@@ -1,4 +1,4 @@
-"""What review takes up every few seconds, so that a lost, doubled or late task changes nothing."""
+"""Resumes background work every few seconds, so that lost, repeated or late tasks do no harm."""
 
 from classifier.background import enqueue_once
 from classifier.models import Epoch, GateMode

@@ -29,9 +29,8 @@ def environment(*, autoescape: bool, **options: Any) -> Environment:
     return made
 
 
-def _translated(message: str, **values: object) -> str:
-    text = _known(get_language(), message)
-    return text % values if values else text
+def _translated(message: str) -> str:
+    return _known(get_language(), message)
 
 
 @lru_cache(maxsize=1_024)

@@ -1,4 +1,4 @@
-"""Places texts in duplicate groups, at a cost that does not grow with the size of a group."""
+"""Assigns texts to duplicate groups, at a cost independent of the groups' sizes."""
 
 from __future__ import annotations
 
@@ -17,16 +17,14 @@ from review.models import Assignment, Band, DuplicateGroup, GoldLabel
 
 CHUNK = 2_000
 MOST_A_BAND, MOST_OF_A_GROUP = 16, 4
-"""How many texts one band leads to, and how many of one group: a band that more texts share says little."""
+"""Texts indexed under one band, in all and of one group: a band shared by more texts says little."""
 MOST_COMPARED = 32
-"""Texts that one is compared with: those that share most bands, as near-duplicates do."""
+"""Candidates compared with a text: those that share most bands."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GroupingRule:
-    """What is grouped. A text that is at least as similar as `covered` to one that represents a group represents it
-    no better.
-    """
+    """What is grouped, and how. A text whose similarity to a representative is at least `covered` is not indexed."""
 
     model: type[Ticket | GoldLabel]
     field: str
@@ -35,13 +33,13 @@ class GroupingRule:
 
 
 TICKETS = GroupingRule(model=Ticket, field="ticket", bands=minhash.BANDS, covered=minhash.MIN_SIMILARITY)
-"""All are alike to the first of the group, so small steps never lead from one text to quite another."""
+"""Every text is similar to the first of its group, so groups do not drift."""
 GOLD_LABELS = GroupingRule(model=GoldLabel, field="gold", bands=minhash.MOST_BANDS, covered=1.0)
-"""What is alike to any of a group belongs to it, so that near-duplicates never stand on different sides."""
+"""A text similar to any of a group joins it, so that near-duplicates never end up on different sides."""
 
 
 class NearbyGroup(NamedTuple):
-    """A duplicate group, and how similar one of its texts is."""
+    """A duplicate group and the similarity of one of its texts."""
 
     group: DuplicateGroup
     similarity: float
@@ -52,11 +50,11 @@ class _Representative:
     group: DuplicateGroup
     shingles: frozenset[int]
     fresh: Ticket | GoldLabel | None = None
-    """Whose bands are not stored yet."""
+    """The owner, if its bands are not stored yet."""
 
 
 class DuplicateIndex:
-    """Finds the groups of some texts, among stored ones and those placed before them."""
+    """Finds groups of the given texts, among stored texts and those placed before."""
 
     def __init__(self, kind: GroupingRule, texts: Iterable[str]) -> None:
         self._kind = kind
@@ -77,9 +75,7 @@ class DuplicateIndex:
             self._by_band.setdefault(value, []).append((pk, representatives[owner]))
 
     def near(self, text: str) -> list[NearbyGroup]:
-        """The groups with a near-duplicate of this text, nearest first, the oldest of equals; each by the first
-        near-duplicate in order of shared bands.
-        """
+        """The groups with a near-duplicate of this text, most similar first, older groups first among equals."""
         shared = Counter(other for value in self._bands[text] for _pk, other in self._by_band.get(value, ()))
         found: dict[int, NearbyGroup] = {}
         compared = 0
@@ -92,7 +88,7 @@ class DuplicateIndex:
         return sorted(found.values(), key=lambda near: (-near.similarity, near.group.pk or float("inf")))
 
     def place(self, owner: Ticket | GoldLabel, near: Sequence[NearbyGroup], side: str = "") -> DuplicateGroup:
-        """The nearest of these groups, or a new one on this side where there is none."""
+        """Return the most similar of these groups, or a new one on this side."""
         if not near:
             self._opened.append(DuplicateGroup(side=side))
         group, similarity = near[0] if near else NearbyGroup(self._opened[-1], 0.0)
@@ -101,7 +97,7 @@ class DuplicateIndex:
         return group
 
     def represent(self, owner: Ticket | GoldLabel, group: DuplicateGroup) -> None:
-        """Let others find the group by this text."""
+        """Index this text, so that others find its group."""
         representative = _Representative(group, self._shingles[owner.text], owner)
         for value in self._bands[owner.text]:
             entries = self._by_band.setdefault(value, [])
@@ -109,11 +105,10 @@ class DuplicateIndex:
                 entries.append((0, representative))
 
     def save_groups(self) -> None:
-        """Store the new groups."""
         DuplicateGroup.objects.bulk_create(self._opened)
 
     def save_bands(self) -> None:
-        """Store how the groups are found; groups and texts have to be stored by then (in SQL: there are many)."""
+        """Store the index; groups and owners must be stored first. Written in SQL because there are many rows."""
         surplus = [pk for entries in self._by_band.values() for pk, _other in entries[:-MOST_A_BAND] if pk]
         Band.objects.filter(pk__in=surplus).delete()
         with connection.cursor() as cursor:
@@ -129,7 +124,7 @@ class DuplicateIndex:
 
 
 def duplicate_groups_for(tickets: Sequence[Ticket]) -> dict[int, int]:
-    """By ticket, its duplicate group; one that had none is placed."""
+    """By ticket, the key of its duplicate group; tickets without one get one."""
     assignments = Assignment.objects.filter(ticket__in=tickets)
     known: dict[int, Any] = dict(assignments.order_by().values_list("ticket", "group"))
     fresh = [ticket for ticket in tickets if ticket.pk not in known]
@@ -141,7 +136,7 @@ def duplicate_groups_for(tickets: Sequence[Ticket]) -> dict[int, int]:
 
 
 def _stored(kind: GroupingRule, values: Collection[int]) -> Iterable[tuple[int, int, int, int]]:
-    """Key, value, group and owner of the bands with these values, oldest first."""
+    """(key, value, group, owner) of the stored bands with these values, oldest first."""
     bands = Band.objects.filter(**{f"{kind.field}__isnull": False}).order_by("pk")
     for part in chunked(values, CHUNK):
         yield from bands.filter(value__in=part).values_list("pk", "value", "group", kind.field)

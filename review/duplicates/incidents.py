@@ -1,6 +1,6 @@
-"""Bursts of tickets that say nearly the same and arrived together: for the queue, one incident each.
+"""Finds incidents: bursts of near-duplicate tickets that arrived together.
 
-Groups are made of texts alone, so they tell nothing of what a model said.
+Groups depend on texts alone, so they reveal nothing about a model's answers.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from review.models import Assignment
 from review.models.assignment import AssignmentQuerySet
 
 FEWEST, MOST = 5, 5
-"""Tickets from which on a burst is an incident, and incidents that are shown."""
+"""Tickets that make an incident, and incidents shown at most."""
 TOGETHER = timedelta(hours=24)
 LOOKED_THROUGH = 2_000
-"""The latest open assignments among which bursts are looked for: the cost is the same however many wait."""
+"""The latest open assignments searched, so that the cost does not grow with the queue."""
 EXCERPT = 120
 
 _MADE_OF_LATEST = ["group", "tickets", "since", "first", "free"]
@@ -31,7 +31,7 @@ _MADE_OF_LATEST = ["group", "tickets", "since", "first", "free"]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Incident:
-    """Tickets alike that wait. `free` is one of them that this person may take, None where others have them all."""
+    """Waiting near-duplicates. `free` is a ticket that this person may take, None if others have them all open."""
 
     tickets: int
     since: datetime
@@ -40,7 +40,7 @@ class Incident:
 
 
 def waiting_incidents(reviewer: User) -> list[Incident]:
-    """The largest ones first, as this person sees them (two queries, or one where there is none)."""
+    """Incidents for this person, largest first (two queries, or one if there is none)."""
     rows: list[Any] = list(_bursts(reviewer, timezone.now()).values_list(*_MADE_OF_LATEST, named=True))
     shown = {row.free or row.first for row in rows}
     texts = dict(Ticket.objects.filter(pk__in=shown).values_list("pk", Left("text", 4 * EXCERPT))) if shown else {}
@@ -56,15 +56,13 @@ def waiting_incidents(reviewer: User) -> list[Incident]:
 
 
 def recent_assignments(now: datetime) -> AssignmentQuerySet:
-    """What bursts are looked for among: the latest that wait, in the order of an index."""
+    """The latest waiting assignments of the last TOGETHER, along an index."""
     waiting = Assignment.objects.in_lane(Assignment.Lane.AGENTS).open().filter(received_at__gt=now - TOGETHER)
     return waiting.order_by("-received_at", "-pk")[:LOOKED_THROUGH]
 
 
 def _bursts(reviewer: User, now: datetime) -> Any:
-    """Groups of the latest open assignments; to be taken is rather one that is not blind, for it can be decided for
-    all.
-    """
+    """Group the recent assignments; `free` prefers one that is not blind, because its label can be applied to all."""
     mine = Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now)
     free = mine & ~Q(skipped_by=reviewer) & ~Q(excluded_reviewer=reviewer)
     bursts = Assignment.objects.filter(pk__in=recent_assignments(now).values("pk")).order_by().values("group")

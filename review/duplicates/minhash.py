@@ -1,4 +1,4 @@
-"""How similar two texts are: MinHash over character shingles, in bands, so that candidates are found by an index. Pure.
+"""Text similarity by MinHash over character shingles, in bands that a database index finds. Pure.
 
 Broder (1997), "On the resemblance and containment of documents", for the signature; Leskovec, Rajaraman and Ullman,
 "Mining of Massive Datasets", section 3.4, for the bands. With four bands of three rows, two texts whose shingles have
@@ -16,7 +16,7 @@ BANDS, MOST_BANDS, ROWS = 4, 16, 3
 SHINGLE = 5
 READ_CHARACTERS = 2_000
 MIN_SIMILARITY = 0.6
-"""From this Jaccard similarity on, two texts count as near-duplicates."""
+"""Texts of at least this Jaccard similarity are near-duplicates."""
 
 _PLACES = np.arange(0, 8 * SHINGLE, 8, dtype=np.uint64)
 _NUMBERS = re.compile(r"\d+")
@@ -29,9 +29,7 @@ _SHIFTS = np.array([0xC2B2AE3D27D4EB4F * (row + 1) & (2**61 - 1) for row in rang
 
 
 def shingles(text: str) -> frozenset[int]:
-    """The text's overlapping sequences of SHINGLE bytes (five letters, or two ideographs); numbers count as
-    one, case and marks not at all.
-    """
+    """The text's overlapping sequences of SHINGLE bytes; digits become 0, case and punctuation are ignored."""
     plain = _OTHER.sub(" ", _NUMBERS.sub("0", text[:READ_CHARACTERS].casefold())).strip() or text[:READ_CHARACTERS]
     encoded = np.frombuffer(plain.encode(errors="replace").ljust(SHINGLE, b"\0"), np.uint8).astype(np.uint64)
     windows = np.lib.stride_tricks.sliding_window_view(encoded, SHINGLE)
@@ -39,17 +37,14 @@ def shingles(text: str) -> frozenset[int]:
 
 
 def bands(found: frozenset[int], number: int = BANDS) -> tuple[int, ...]:
-    """So many signed 64-bit integers: texts that share one at the same place are candidates for being alike.
-
-    The first few are the same however many there are.
-    """
+    """`number` signed 64-bit integers: texts that share one are candidates. A smaller number gives a prefix."""
     hashes, rows = np.fromiter(found, np.uint64, len(found)), number * ROWS
     signature = _mixed(hashes[:, None] * _FACTORS[:rows] + _SHIFTS[:rows]).min(axis=0).reshape(number, ROWS)
     return tuple(int(zlib.crc32(row.tobytes()) << 31 ^ zlib.crc32(row.tobytes()[::-1])) for row in signature)
 
 
 def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
-    """Spread over all bits (the finaliser of MurmurHash3), for a product alone leaves the low bits as they were."""
+    """Mix all bits (MurmurHash3's finaliser); a product alone leaves the low bits unmixed."""
     values = values ^ (values >> np.uint64(33))
     values = values * np.uint64(0xFF51AFD7ED558CCD)
     return values ^ (values >> np.uint64(33))
@@ -62,5 +57,5 @@ def similarity(one: frozenset[int], other: frozenset[int]) -> float:
 
 
 def are_near_duplicates(one: frozenset[int], other: frozenset[int]) -> bool:
-    """Whether two texts, by their shingles, are near-duplicates."""
+    """Whether two texts with these shingles are near-duplicates."""
     return similarity(one, other) >= MIN_SIMILARITY

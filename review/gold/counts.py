@@ -1,4 +1,4 @@
-"""How many gold labels there are, on which side, and what of them is not to be used as it is."""
+"""Counts gold labels by side and state."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ MOST = 100_000
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GoldLabelCounts:
-    """Usable labels by side, and by state those that are not; `to_look_at` have a label that the taxonomy changed.
+    """Usable labels by side, unusable ones by state, and labels `to_look_at` after a change of the taxonomy.
 
-    Every number is counted up to MOST.
+    Every count stops at MOST.
     """
 
     benchmark: int
@@ -31,7 +31,7 @@ class GoldLabelCounts:
 
 
 def count_gold_labels() -> GoldLabelCounts:
-    """One query for each number."""
+    """One query for each count."""
     usable, active = GoldLabel.objects.usable(), GoldLabel.objects.filter(state=State.ACTIVE)
     out_of_use = {
         str(state.label): GoldLabel.objects.filter(state=state).count_to(MOST)

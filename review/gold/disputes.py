@@ -1,6 +1,6 @@
-"""A gold label in doubt goes to two people new to its ticket, who see neither a suggestion nor the label.
+"""Disputes gold labels: two more people label the ticket, seeing neither a suggestion nor the disputed label.
 
-Until both have answered the dispute can be taken back, and then what stood before stands again.
+Until both have answered, the dispute can be withdrawn, which restores the label.
 """
 
 from __future__ import annotations
@@ -25,20 +25,19 @@ State = GoldLabel.State
 
 SOURCE = "benchmark"
 MOST_AT_ONCE = 200
-"""Labels that one action disputes: each takes two people's time."""
-
+"""Labels disputed in one action: each takes two people's time."""
 
 CLOSED = (State.DISPUTED, State.WITHDRAWN, State.RETIRED)
-"""States of labels that cannot be disputed: people are asked about the text already, or it is out of use."""
+"""States that cannot be disputed: under dispute already, or out of use."""
 
 
 class CannotDispute(Exception):
-    """The label is being asked about already, or it is out of use."""
+    """The label is disputed already, or out of use."""
 
 
 @transaction.atomic(durable=True)
 def dispute(label: GoldLabel, by: User | None, note: str = "") -> GoldLabel:
-    """Ask two people anew; until they have answered the label is out of use. Raises CannotDispute."""
+    """Ask two people to label the ticket again; the label is out of use meanwhile. Raises CannotDispute."""
     label = GoldLabel.objects.select_for_update().get(pk=label.pk)
     if label.state in CLOSED:
         raise CannotDispute
@@ -50,7 +49,7 @@ def dispute(label: GoldLabel, by: User | None, note: str = "") -> GoldLabel:
 
 
 def _ticket_for(label: GoldLabel) -> Ticket:
-    """People are asked about tickets; what came as a text alone becomes one."""
+    """Create a ticket for an imported label, so that people can be asked."""
     return Ticket.objects.create(
         source=SOURCE,
         external_id=label.digest,
@@ -62,17 +61,15 @@ def _ticket_for(label: GoldLabel) -> Ticket:
 
 
 def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
-    """Two assignments that `by` never gets; of what they come to, the label keeps the share with which it was chosen
-    once.
-    """
+    """Open two blind assignments that `by` never gets; they keep the sampling share of the gold label."""
     review_settings, ticket = ReviewSettings.current(), decision_records.lock_ticket(ticket.pk)
     assignments = Assignment.objects.filter(ticket=ticket)
     routing.withdraw(assignments.open())
-    # An earlier answer would give the label away, so nothing of it is told until both have answered.
+    # Earlier answers would give the label away, so the ticket is sealed until both have answered.
     Ticket.objects.filter(pk=ticket.pk).update(
         state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None, sealed=True
     )
-    # The first round is the one that the label itself came from, whoever was asked in it.
+    # The first round is the one that the label came from.
     last: int = assignments.aggregate(last=Max("round"))["last"] or 1
     (group,) = duplicate_groups_for(list(Ticket.objects.filter(pk=ticket.pk))).values()
     first_number = routing.ASSIGNMENTS_PER_ROUND * last + 1
@@ -97,11 +94,11 @@ def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
 
 @transaction.atomic(durable=True)
 def withdraw_dispute(label: GoldLabel, by: User, **then: Any) -> bool:
-    """Ask nobody any more, and give the label these values, by which it is disputed no longer. Whether it was.
+    """End a dispute and set these fields of the label. Returns False if it was not disputed.
 
-    Where both have answered meanwhile, it is what they say.
+    If both have answered meanwhile, their label counts first.
     """
-    # The desk comes first, as for all who change labels.
+    # Lock the settings row first, as everything that changes gold labels does.
     list(ReviewSettings.objects.select_for_update().values("pk"))
     label = GoldLabel.objects.select_for_update(of=("self",)).select_related("ticket").get(pk=label.pk)
     if label.state != State.DISPUTED:
@@ -115,7 +112,7 @@ def withdraw_dispute(label: GoldLabel, by: User, **then: Any) -> bool:
 
 
 def _stop_asking(ticket: Ticket, by: User) -> None:
-    """Settle the ticket as it was before; one that was made to ask about a text goes, with what one of two has said."""
+    """Settle the ticket as before; delete it if it was created for the dispute."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
     answered = Decision.objects.effective().labelled().filter(assignment__in=assignments).select_related("assignment")
     undone, shown = Decision.Verdict.UNDONE, NOTHING_PRESENTED

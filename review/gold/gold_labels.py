@@ -1,4 +1,4 @@
-"""Decisions become gold labels, and each gold label its side: held out to measure with, or to learn from."""
+"""Turns decisions into gold labels and assigns each a side: benchmark or training."""
 
 from __future__ import annotations
 
@@ -18,21 +18,20 @@ from review.models import Assignment, Band, Decision, DuplicateGroup, GoldLabel,
 State, Origin = GoldLabel.State, GoldLabel.Origin
 
 CHUNK = 200
-"""Tickets that one transaction follows."""
+"""Tickets per transaction."""
 TURN = 5_000
-"""Decisions that are followed before it is put down how far that has come."""
+"""Decisions processed before progress is saved."""
 OVERLAP = timedelta(minutes=2)
-"""Looked at once more each time: a decision is visible only when its transaction has ended."""
+"""Read again each time, because a decision becomes visible only when its transaction ends."""
 
 _SAID = ["predicted_category_id", "predicted_sentiment_id", "predicted_confidence"]
 _FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
 
 
 def collect_from_decisions(most_turns: int | None = None) -> int:
-    """Bring gold labels up to what has been decided since the last time. Returns how many tickets were looked at.
+    """Update gold labels from the decisions since the last call. Returns the number of tickets read.
 
-    It may run at any time, and twice at once: what it finds done already it leaves alone. Very many decisions take
-    several turns; after `most_turns` the rest waits for the next time.
+    Idempotent and safe to run concurrently. Stops after `most_turns` turns of TURN decisions; the rest waits.
     """
     looked_at = 0
     for _turn in range(most_turns) if most_turns else count():
@@ -49,7 +48,7 @@ def collect_from_decisions(most_turns: int | None = None) -> int:
 
 
 def _made_since(then: datetime | None) -> list[tuple[int, datetime]]:
-    """Ticket and time of a turn's decisions, oldest first."""
+    """(ticket, time) of the decisions of one turn, oldest first."""
     decisions = Decision.objects.order_by("created_at", "pk")
     if then:
         decisions = decisions.filter(created_at__gte=then - OVERLAP)
@@ -58,7 +57,7 @@ def _made_since(then: datetime | None) -> list[tuple[int, datetime]]:
 
 @transaction.atomic
 def sync_tickets(ticket_pks: Sequence[int]) -> None:
-    """Make the gold labels of these tickets what people say of them now."""
+    """Update the gold labels of these tickets from their decisions."""
     _lock()
     tickets = Ticket.objects.filter(pk__in=ticket_pks).select_related("category", "sentiment").order_by("pk")
     said = _said_of(ticket_pks)
@@ -74,10 +73,9 @@ def sync_tickets(ticket_pks: Sequence[int]) -> None:
 
 @transaction.atomic
 def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) -> None:
-    """Store new gold labels, each on the side of its near-duplicates, or else on the one that its hash draws.
+    """Store new gold labels, each on the side of its near-duplicates, else on a side drawn from its digest.
 
-    `sides` says by digest where texts without near-duplicates go. A text with near-duplicates on both sides goes to
-    neither.
+    `sides` overrides the draw, by digest. A text with near-duplicates on both sides goes to neither.
     """
     review_settings, index = _lock(), DuplicateIndex(GOLD_LABELS, [label.text for label in labels])
     for label in labels:
@@ -95,9 +93,7 @@ def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) 
 
 
 def leaked_labels(texts: Iterable[str]) -> list[GoldLabel]:
-    """Benchmark labels that are near-duplicates of one of these texts (the examples of a contract, say), which would
-    give them away.
-    """
+    """Benchmark labels that are near-duplicates of these texts, for example of the prompt's examples."""
     seen = set(texts)
     index = DuplicateIndex(GOLD_LABELS, seen)
     groups = {one.group for text in seen for one in index.near(text)}
@@ -110,7 +106,7 @@ def leaked_labels(texts: Iterable[str]) -> list[GoldLabel]:
 
 
 def remove_from_index(erased: Sequence[GoldLabel]) -> None:
-    """Find no group by these labels any more, but by others of it; part of a transaction that has locked the desk."""
+    """Stop indexing groups by erased labels and use others instead; the caller has locked the review settings."""
     Band.objects.filter(gold__in=erased).delete()
     others = GoldLabel.objects.exclude(digest__startswith="erased:").filter(bands=None)
     for group in DuplicateGroup.objects.filter(gold_labels__in=erased).distinct():
@@ -122,12 +118,12 @@ def remove_from_index(erased: Sequence[GoldLabel]) -> None:
 
 
 def _lock() -> ReviewSettings:
-    """Who places labels does so alone: of two alike texts that come at once the second must see the first."""
+    """Serialise placing: of two similar texts that arrive at once, the second must see the first."""
     return ReviewSettings.objects.select_for_update().get(pk=ReviewSettings.current().pk)
 
 
 def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
-    """By ticket, what people said of it that stands, oldest first."""
+    """By ticket, its labels that are not undone, oldest first."""
     said: dict[int, list[Decision]] = {}
     standing = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks)
     for decision in standing.select_related("assignment", "prediction").order_by("pk"):
@@ -136,7 +132,7 @@ def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
 
 
 def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | None) -> GoldLabel | None:
-    """What the ticket's gold label, as it is known by now, should be, if people have settled on one."""
+    """The gold label that the ticket should have, or None if people have not settled it."""
     label = (ticket.category_id, ticket.sentiment_id)
     agreeing = [one for one in decisions if (one.category_id, one.sentiment_id) == label]
     if ticket.state != Ticket.State.SETTLED or ticket.erased_at or not agreeing:
@@ -163,19 +159,19 @@ def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | Non
 
 
 def _is_of_a_dispute(decision: Decision) -> bool:
-    """Whether it answers a doubt about a label: that says nothing of how its text had come to be labelled."""
+    """Whether it answers a dispute, which does not change the label's origin."""
     return decision.assignment.round > 1 and decision.purpose != Assignment.Purpose.REVIEW
 
 
 def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
-    """Of a label on which some of these decisions agree. An audit stays one where a lead chose between two labels."""
+    """The origin of a label. An audit remains one after a lead's adjudication."""
     if not any(one.blind for one in agreeing):
         return Origin.DECISION
     return Origin.AUDIT if any(one.purpose == Assignment.Purpose.AUDIT for one in decisions) else Origin.BLIND
 
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:
-    """The text stays as it was, and what an admin has retired stays so; what was open is settled by the new label."""
+    """Update a stored label. Its text stays, and a retired label stays retired; disputes end."""
     changed = {name: getattr(label, name) for name in _FOLLOWS if getattr(known, name) != getattr(label, name)}
     relabelled = changed.keys() & {"category_id", "sentiment_id"}
     if known.state in (State.WITHDRAWN, State.DISPUTED) or (known.state == State.CONTRADICTED and relabelled):
@@ -185,7 +181,7 @@ def _update(known: GoldLabel, label: GoldLabel) -> None:
 
 
 def _add(labels: Sequence[GoldLabel]) -> None:
-    """New ones, once for each text; where the same text has another label already, neither is believed."""
+    """Add new labels, one for each text; a text with two different labels is marked as contradicted."""
     fresh: dict[str, GoldLabel] = {}
     stored = {one.digest: one for one in GoldLabel.objects.filter(digest__in=[label.digest for label in labels])}
     for label in labels:

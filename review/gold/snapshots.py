@@ -1,4 +1,4 @@
-"""Gold labels frozen: what a benchmark runs on, and what a dataset is written from."""
+"""Creates snapshots of gold labels, for benchmarks and data sets."""
 
 from __future__ import annotations
 
@@ -24,18 +24,18 @@ from review.models.gold import GoldLabelQuerySet
 CHUNK = 5_000
 MOST_TRIES = 3
 FEWEST_CHARACTERS = 12
-"""Of a digest, to name a snapshot by in an address."""
+"""Characters of the digest that identify a snapshot in a URL."""
 
 
 class EmptySnapshot(Exception):
-    """No gold label is of the kind that was asked for."""
+    """No gold label matches the filters."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SnapshotFilters:
-    """Which gold labels; what is empty does not narrow.
+    """Filters for gold labels; empty ones match everything.
 
-    Labels go by key, and a category stands for all below it; `people` are the fewest who must agree.
+    Labels are given by key, and a category includes its descendants; `people` is the minimum who agree.
     """
 
     sides: tuple[str, ...] = tuple(Side.values)
@@ -65,7 +65,7 @@ class SnapshotFilters:
         return labels.filter(group__side__in=self.sides, **narrowing)
 
     def told(self) -> dict[str, str]:
-        """What narrows, by name, as a manifest tells it: the same for the same choice in another order."""
+        """The active filters by name, for the manifest; independent of the order of values."""
         told: dict[str, str] = {}
         for name, default in ((field.name, field.default) for field in fields(self)):
             value = getattr(self, name)
@@ -80,7 +80,7 @@ NO_FILTERS = SnapshotFilters()
 
 
 def _with_all_below(categories: Sequence[int]) -> set[int]:
-    """These categories and all that stand below them (one query, where there are any)."""
+    """These categories and their descendants (one query if there are any)."""
     found = set(categories)
     parents = dict(Category.objects.values_list("pk", "parent")) if found else {}
     while more := {pk for pk, parent in parents.items() if parent in found} - found:
@@ -89,9 +89,9 @@ def _with_all_below(categories: Sequence[int]) -> set[int]:
 
 
 def find_snapshot(beginning: str) -> Snapshot:
-    """The one snapshot whose digest begins so.
+    """The snapshot whose digest has this prefix.
 
-    Raises Snapshot.DoesNotExist, also for fewer than FEWEST_CHARACTERS and where several begin so.
+    Raises Snapshot.DoesNotExist, also if the prefix is ambiguous or shorter than FEWEST_CHARACTERS.
     """
     found = Snapshot.objects.select_related("created_by", "contract").filter(digest__startswith=beginning)[:2]
     if len(beginning) < FEWEST_CHARACTERS or len(found) != 1:
@@ -100,25 +100,25 @@ def find_snapshot(beginning: str) -> Snapshot:
 
 
 def create_snapshot(filters: SnapshotFilters = NO_FILTERS, *, by: User | None = None) -> Snapshot:
-    """Freeze the usable gold labels of this kind, as they stand after all that was decided so far.
+    """Create a snapshot of the usable gold labels that match the filters, up to the latest decision.
 
-    The same content under the same contract and filters gives the same snapshot. Raises NothingToKeep, EmptyTaxonomy.
+    The same content, contract and filters give the same snapshot. Raises EmptySnapshot, EmptyTaxonomy.
     """
     gold_labels.collect_from_decisions()
     for _try in range(MOST_TRIES - 1):
-        # Somebody has changed a label meanwhile, or frozen the same.
+        # A label changed meanwhile, or someone created the same snapshot.
         with suppress(_Changed, IntegrityError):
             return _frozen(filters, by)
     return _frozen(filters, by)
 
 
 class _Changed(Exception):
-    """What was kept is not what the snapshot is named by."""
+    """A label changed while the snapshot was written."""
 
 
 @transaction.atomic
 def _frozen(filters: SnapshotFilters, by: User | None) -> Snapshot:
-    """Raises _Changed, and IntegrityError where the same is frozen at the same moment."""
+    """Raises _Changed, or IntegrityError if the same snapshot is created at the same moment."""
     rows, contract = _rows(filters), ContractVersion.objects.current()
     names = {
         "categories": _named(Category.objects.all(), Category.objects.paths()),
@@ -154,7 +154,7 @@ _COLUMNS = {
 
 
 def _rows(filters: SnapshotFilters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
-    """As `_KEPT`, then digest of the text; training side first, in an order that depends on the content alone."""
+    """Rows of `_KEPT` and the text's digest; training side first, in an order that depends on content only."""
     training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
     labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
     return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
@@ -166,7 +166,7 @@ def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
 
 
 def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> tuple[str, dict[str, Any]]:
-    """The SHA-256 of everything in the snapshot, and how many of each kind there are. Raises NothingToKeep."""
+    """The SHA-256 of the content, and counts by category, sentiment, side and origin. Raises EmptySnapshot."""
     counts = Counter[tuple[str, Any]]()
     for _gold, *values in rows.iterator(CHUNK):
         content.update(_bytes(values))
@@ -180,7 +180,7 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash)
 
 
 def _opening(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
-    """What a snapshot is named by besides its items: two that a manifest tells apart never share a name."""
+    """A hash of labels, contract and filters, so that snapshots with different manifests have different digests."""
     told = names | {"contract": contract.digest, "filters": filters.told()}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode())
 
@@ -190,7 +190,7 @@ def _bytes(values: Sequence[Any]) -> bytes:
 
 
 def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
-    """Store the items; the SHA-256 of what was stored, which tells whether it is what was read before."""
+    """Store the items and return the SHA-256 of what was stored."""
     position = 0
     for chunk in chunked(rows.iterator(CHUNK), CHUNK):
         items = [

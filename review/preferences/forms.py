@@ -1,4 +1,4 @@
-"""The keys as a person sets them: what each action is called, and the form in which keys are changed."""
+"""The form for keyboard shortcuts, and the actions' names."""
 
 from __future__ import annotations
 
@@ -18,9 +18,9 @@ _ACTS = {
     "note": gettext_lazy("Note"),
     "undo": gettext_lazy("Undo"),
     "find": gettext_lazy("Find a category"),
-    "alike": gettext_lazy("Decide those alike"),
-    "words": gettext_lazy("Mark words, or not"),
-    "guidelines": gettext_lazy("What the category is for"),
+    "alike": gettext_lazy("Decide near-duplicates"),
+    "words": gettext_lazy("Highlight words"),
+    "guidelines": gettext_lazy("Category guidelines"),
     "help": gettext_lazy("Help"),
     "first": gettext_lazy("First of two answers"),
     "second": gettext_lazy("Second of two answers"),
@@ -28,7 +28,6 @@ _ACTS = {
 
 
 def action_name(action: str) -> str:
-    """What an action is called in the page."""
     if action in shortcuts.FIXED:
         return _("Accept or save")
     if action in _ACTS:
@@ -38,12 +37,12 @@ def action_name(action: str) -> str:
 
 
 class KeysForm(forms.Form):
-    """One field an action that may have another key; an empty one stands for its original key."""
+    """One field for each changeable shortcut; an empty one restores the default."""
 
     keys_on = forms.BooleanField(
-        label=gettext_lazy("Single keys"),
+        label=gettext_lazy("Keyboard shortcuts"),
         required=False,
-        help_text=gettext_lazy("Turn them off if you dictate, or press keys by accident; buttons and forms stay."),
+        help_text=gettext_lazy("Turn them off if you use dictation or press keys by accident. Buttons keep working."),
     )
 
     def __init__(self, data: Any, preferences: Preferences) -> None:
@@ -53,8 +52,8 @@ class KeysForm(forms.Form):
                 self.fields[action] = _key_field(action)
 
     def groups(self) -> Iterator[tuple[str, list[forms.BoundField]]]:
-        """The fields of keys, in groups with a heading each."""
-        yield _("What you do"), [self[name] for name in _ACTS]
+        """The shortcut fields, grouped under headings."""
+        yield _("Actions"), [self[name] for name in _ACTS]
         for heading, begins in ((_("Sentiments"), "sentiment"), (_("Categories"), "category")):
             yield heading, [self[name] for name in self.fields if name.startswith(begins)]
 
@@ -63,7 +62,7 @@ class KeysForm(forms.Form):
         wanted = {action: key for action, key in values.items() if action in shortcuts.DEFAULTS and key}
         for action, key in wanted.items():
             if not shortcuts.usable(key.lower()):
-                self.add_error(action, _("One letter, digit or mark."))
+                self.add_error(action, _("Enter one letter, digit or symbol."))
         if not self.errors:
             self._take(wanted)
         return values
@@ -74,10 +73,10 @@ class KeysForm(forms.Form):
         except shortcuts.Clash as clash:
             for action, other in (clash.actions, clash.actions[::-1]):
                 said = {"key": clash.key, "other": action_name(other)}
-                self.add_error(action, _("“%(key)s” is also the key of “%(other)s”.") % said)
+                self.add_error(action, _("“%(key)s” is already used for “%(other)s”.") % said)
 
     def save(self, user: User) -> None:
-        """Of a valid form: store what differs from the defaults."""
+        """Store the shortcuts that differ from the defaults."""
         values = {"changed_keys": self.changed_keys, "keys_on": self.cleaned_data["keys_on"]}
         Preferences.objects.update_or_create(user=user, defaults=values)
 

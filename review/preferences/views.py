@@ -1,4 +1,4 @@
-"""What a person sets for themselves: the keys of the review screen; the language is a matter of the browser."""
+"""A person's preferences: shortcuts; the language is stored in the browser."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import permission_required
@@ -17,11 +17,11 @@ from review.preferences.forms import KeysForm
 def preferences(request: HtmxHttpRequest) -> HttpResponse:
     if "reset" in request.POST:
         Preferences.objects.filter(user=request.user).delete()
-        messages.success(request, _("All keys are the original ones again."))
+        messages.success(request, _("Shortcuts reset to their defaults."))
         return redirect("review:preferences")
     form = KeysForm(request.POST or None, Preferences.of(request.user))
     if form.is_valid():
         form.save(request.user)
-        messages.success(request, _("The keys are saved."))
+        messages.success(request, _("Shortcuts saved."))
         return redirect("review:preferences")
     return render(request, "review/preferences/preferences.html", {"form": form})

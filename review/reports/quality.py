@@ -1,4 +1,4 @@
-"""How people agree and work, gathered for leads. Every query ends at a number of rows, however many there are."""
+"""Agreement and activity of reviewers, for leads. Every query reads a bounded number of rows."""
 
 from __future__ import annotations
 
@@ -24,11 +24,11 @@ Act = Decision.Verdict
 
 DAYS, AGENT_DAYS = 90, 7
 DOUBLES, DOUBLES_LOOKED_THROUGH = 2_000, 5_000
-"""So many tickets that two people labelled, found among so many decisions on such tickets."""
+"""Tickets with two labels, and decisions on such tickets searched for them."""
 LATEST = 2_000
-"""Decisions among which shown and blind reviews are compared, and from which the agents' figures are made."""
+"""Decisions that anchoring and the agents' activity are computed from."""
 FEWEST = 20
-"""Pairs below which agreement is not judged."""
+"""Pairs needed to interpret agreement."""
 FEWEST_OF_CATEGORY, MOST_CATEGORIES = 10, 20
 BOUNDS = {
     "days": DAYS,
@@ -38,11 +38,11 @@ BOUNDS = {
     "fewest": FEWEST,
     "fewest_of_category": FEWEST_OF_CATEGORY,
 }
-"""What the page says of how far these figures reach."""
+"""The limits that the page states."""
 
 
 class DecisionRow(NamedTuple):
-    """A decision, as far as the figures need it. Only of a label anybody asks for `category` and `sentiment`."""
+    """The fields of a decision that the figures need; `category` and `sentiment` are set only for labels."""
 
     pk: int
     undoes: int | None
@@ -69,7 +69,7 @@ Pair = tuple[DecisionRow, DecisionRow]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgreementFigures:
-    """How far people agree on a part of the label: in plain numbers, and beyond what chance gives."""
+    """Agreement on one axis of the label: raw, and corrected for chance."""
 
     name: str
     raw: Estimate
@@ -78,20 +78,20 @@ class AgreementFigures:
 
     @property
     def reading(self) -> str:
-        """What the agreement beyond chance is usually taken for."""
+        """The usual interpretation of alpha."""
         figure = self.alpha.estimate
         if self.alpha.n < FEWEST:
-            return _("too few to judge yet")
+            return _("too few pairs to judge")
         if figure is None:
-            return _("everybody always said the same")
+            return _("everyone gave the same label")
         if figure >= agreement.RELIABLE:
             return _("reliable")
-        return _("tentative") if figure >= agreement.TENTATIVE else _("not to be relied on")
+        return _("tentative") if figure >= agreement.TENTATIVE else _("unreliable")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryAgreement:
-    """Of the tickets that one of two people gave this category, the share that both gave it; and what else was said."""
+    """Of pairs in which someone chose this category, the share in which both did; and the category most confused."""
 
     name: str
     both: Estimate
@@ -100,7 +100,7 @@ class CategoryAgreement:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Anchoring:
-    """How often people say what the model says: where they were shown it, where they were not, and the difference."""
+    """How often people agree with the model when shown its suggestion and when blind, and the difference."""
 
     shown: Estimate
     blind: Estimate
@@ -111,18 +111,17 @@ class Anchoring:
         if self.gap.low is None or self.gap.high is None:
             return ""
         if self.gap.low > 0:
-            return _("The suggestion pulls people towards it.")
+            return _("Seeing the suggestion makes people agree with it more often.")
         if self.gap.high < 0:
-            return _("People rather contradict a suggestion that they see.")
-        return _("No pull can be told from these reviews.")
+            return _("Seeing the suggestion makes people agree with it less often.")
+        return _("These reviews show no clear influence.")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AgentActivity:
-    """What one person did lately. The shares are of all their decisions and sum up to 1.
+    """One person's recent decisions; the shares sum to 1.
 
-    Labels given blind are a share of their own: whether they are the model's says nothing of accepting, and might be
-    told before everybody asked has answered.
+    Blind labels are a share of their own: counting them as accepted or corrected could reveal the model's answer.
     """
 
     name: str
@@ -147,7 +146,7 @@ class QualityReport:
 
 
 def quality_report() -> QualityReport:
-    """All figures of the lead's page (five queries)."""
+    """Compute the figures of the lead's page (five queries)."""
     pairs = _pairs(
         _latest(Decision.objects.filter(purpose=Assignment.Purpose.DOUBLE, assignment__round=1), DOUBLES_LOOKED_THROUGH)
     )
@@ -162,18 +161,18 @@ def quality_report() -> QualityReport:
 
 
 def _latest(decisions: DecisionQuerySet, most: int) -> list[DecisionRow]:
-    """The latest of these, in the order of an index, so that no more than `most` rows are read."""
+    """The latest decisions; follows an index, so at most `most` rows are read."""
     return [DecisionRow(*row) for row in decisions.order_by("-pk").values_list(*DecisionRow._fields)[:most]]
 
 
 def _standing(rows: Sequence[DecisionRow], days: int) -> list[DecisionRow]:
-    """What was decided within so many days and not undone. An undoing comes later, and so is among the latest too."""
+    """Decisions of the last days that are not undone; an undo is later, so it is among the rows as well."""
     undone, since = {row.undoes for row in rows}, timezone.now() - timedelta(days=days)
     return [row for row in rows if row.verdict != Act.UNDONE and row.pk not in undone and row.created_at > since]
 
 
 def _pairs(rows: Sequence[DecisionRow]) -> list[Pair]:
-    """Labels that two people gave blind, latest ticket first; of each pair first who answered last."""
+    """Pairs of blind labels, latest ticket first and the later label of each first."""
     by_ticket: dict[int, list[DecisionRow]] = {}
     for row in _standing(rows, DAYS):
         if row.verdict in LABELLED and row.blind:
@@ -196,7 +195,7 @@ def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures
 
 
 def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
-    """Where people agree least comes first (one query)."""
+    """Agreement by category, lowest first (one query)."""
     said: dict[int, Counter[int]] = {}
     for one, other in pairs:
         said.setdefault(one.category, Counter())[other.category] += 1
@@ -209,16 +208,14 @@ def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
 
 
 def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> CategoryAgreement:
-    """`others` is what was said beside this category, itself included, and how often."""
+    """`others` counts the second labels of pairs with this category, itself included."""
     mixed_up = [names[other] for other, _number in others.most_common(2) if other != pk]
     both = intervals.share(others[pk], others.total())
     return CategoryAgreement(name=names[pk], both=both, mixed_up_with=mixed_up[0] if mixed_up else "")
 
 
 def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
-    """Of single reviews. Of those decided many at once nobody looked at each, and a second look at what was first
-    reviewed blind is neither kind.
-    """
+    """Compare single reviews. Bulk decisions are left out, and second reviews of an assignment once blind."""
     ever_blind = {row.assignment for row in rows if row.blind}
     same: dict[bool, list[bool]] = {False: [], True: []}
     for row in _standing(rows, DAYS):
@@ -232,7 +229,7 @@ def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
 
 
 def _agents(rows: Sequence[DecisionRow], lead_agreed: dict[int, Estimate]) -> list[AgentActivity]:
-    """Whoever decided something lately, by name (one query)."""
+    """People with recent decisions, by name (one query)."""
     by_person: dict[int, list[DecisionRow]] = {}
     for row in _standing(rows, AGENT_DAYS):
         by_person.setdefault(row.reviewer, []).append(row)
@@ -241,7 +238,7 @@ def _agents(rows: Sequence[DecisionRow], lead_agreed: dict[int, Estimate]) -> li
 
 
 def _agent(name: str, work: Sequence[DecisionRow], lead_agreed: Estimate) -> AgentActivity:
-    """`work` is what one person did, latest first."""
+    """`work` is one person's decisions, latest first."""
     kinds = Counter("blind" if row.blind and row.verdict in LABELLED else row.verdict for row in work)
     seconds = [row.seconds for row in work if row.seconds is not None and row.verdict in LABELLED]
     shares = {kind: kinds[kind] / len(work) for kind in ("accepted", "corrected", "blind", "skipped", "escalated")}
@@ -256,7 +253,7 @@ def _agent(name: str, work: Sequence[DecisionRow], lead_agreed: Estimate) -> Age
 
 
 def _lead_agreed(pairs: Sequence[Pair]) -> dict[int, Estimate]:
-    """By person, how often a lead chose their label where it differed from another's (one query)."""
+    """By person, how often a lead chose their label in a disagreement (one query)."""
     differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
     words = (
         Decision.objects.effective().labelled().filter(ticket__in=differing, purpose=Assignment.Purpose.ADJUDICATION)

@@ -1,4 +1,4 @@
-"""What is counted of review without scanning: what people say, and what benchmark runs cost."""
+"""Incremental counts of decisions and of benchmark results and their cost."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The lead's page: what waits for a lead, how far people agree, how they get on."""
+"""The lead's page: inbox, agreement between reviewers, activity of agents."""
 
 from __future__ import annotations
 

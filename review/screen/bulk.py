@@ -1,4 +1,4 @@
-"""Many tickets decided in one go, after a look at it: which get which label, which are left out, and why."""
+"""Previews and makes bulk decisions: which tickets get which label, which are left out, and why."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ MOST_CHOSEN = 1_000
 class Exclusion(TextChoices):
     """Why an assignment is not decided in bulk."""
 
-    MINE = "mine", gettext_lazy("answered by you already")
-    GONE = "gone", gettext_lazy("not asked about any more")
+    MINE = "mine", gettext_lazy("already answered by you")
+    GONE = "gone", gettext_lazy("no longer needing review")
     LEAD = "lead", gettext_lazy("with a lead")
-    BLIND = "blind", gettext_lazy("to be reviewed blind, one by one")
+    BLIND = "blind", gettext_lazy("reserved for blind review")
     UNLABELLED = "unlabelled", gettext_lazy("without a suggestion")
-    RETIRED = "retired", gettext_lazy("suggested a label that is not offered any more")
-    IN_HAND = "in_hand", gettext_lazy("in somebody else's hands")
-    CHANGED = "changed", gettext_lazy("suggested another label by now")
+    RETIRED = "retired", gettext_lazy("suggested with a retired label")
+    IN_HAND = "in_hand", gettext_lazy("open with someone else")
+    CHANGED = "changed", gettext_lazy("now suggested with another label")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelGroup:
-    """Assignments that would get one label; `name` is that label in full."""
+    """Assignments that would get the same label; `name` is its full name."""
 
     label: Label
     name: str
@@ -45,12 +45,12 @@ class LabelGroup:
 
     @property
     def assignments(self) -> list[Assignment]:
-        """As many as are decided at once."""
+        """The first MOST_AT_ONCE, which one confirmation decides."""
         return self.selected[:MOST_AT_ONCE]
 
     @property
     def over(self) -> int:
-        """How many are left for another time."""
+        """How many stay in the queue."""
         return len(self.selected) - len(self.assignments)
 
     @property
@@ -66,18 +66,18 @@ class LabelGroup:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Preview:
-    """What accepting would do. More than one group is refused: one confirmation is for one label."""
+    """What accepting would do. Several groups cannot be accepted together: one confirmation is for one label."""
 
     groups: list[LabelGroup]
     left_out: dict[Exclusion, list[Assignment]]
 
     @property
     def group(self) -> LabelGroup | None:
-        """The one there is; None where there is none, or more."""
+        """The only group; None if there is none or more than one."""
         return self.groups[0] if len(self.groups) == 1 else None
 
     def confirmed(self, token: str) -> Preview:
-        """Of this no more than what somebody has seen and confirmed, which was one label."""
+        """Only the group that the person confirmed; all others are left out as changed."""
         others = [assignment for group in self.groups if group.token != token for assignment in group.selected]
         left_out = self.left_out | {Exclusion.CHANGED: others} if others else self.left_out
         return replace(self, groups=[group for group in self.groups if group.token == token], left_out=left_out)
@@ -85,7 +85,7 @@ class Preview:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BulkResult:
-    """What became of it: how many, in a sentence, and the decision by which all of it can be undone."""
+    """The result: the number of decisions, a message, and the decision that undoes them all."""
 
     number: int
     text: str
@@ -93,7 +93,7 @@ class BulkResult:
 
 
 def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
-    """Assignments by the keys that a form sent, each once; whatever names none is passed over (one query)."""
+    """The assignments with these keys from a form, without duplicates and unknown keys (one query)."""
     wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
     assignments = with_excerpts(Assignment.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
     found = assignments.select_related("category", "sentiment").in_bulk()
@@ -101,13 +101,13 @@ def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
 
 
 def waiting_duplicates(group: int) -> list[Assignment]:
-    """Near-duplicates that wait, as many as are decided at once (one query)."""
+    """Waiting near-duplicates of a group, at most MOST_AT_ONCE (one query)."""
     assignments = with_excerpts(Assignment.objects.for_bulk().filter(group=group))
     return list(assignments.select_related("category", "sentiment")[:MOST_AT_ONCE])
 
 
 def exclusion_for(assignment: Assignment, reviewer: User, now: datetime) -> Exclusion | None:
-    """Why this person cannot decide the assignment in bulk, whatever its suggestion is; None where they can."""
+    """Why this person cannot decide the assignment in bulk, or None."""
     if assignment.state != Assignment.State.OPEN:
         return Exclusion.MINE if assignment.reviewer_id == reviewer.pk else Exclusion.GONE
     if assignment.lane != Assignment.Lane.AGENTS:
@@ -120,7 +120,7 @@ def exclusion_for(assignment: Assignment, reviewer: User, now: datetime) -> Excl
 
 
 def _own_label(assignment: Assignment) -> Label | None:
-    """The suggestion, unless it is one that is not offered any more."""
+    """The suggested label, or None if it is retired."""
     category, sentiment = assignment.category, assignment.sentiment
     if category is None or sentiment is None or category.retired or sentiment.retired:
         return None
@@ -128,9 +128,9 @@ def _own_label(assignment: Assignment) -> Label | None:
 
 
 def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> Preview:
-    """What deciding these would do, each by its own suggestion or all with one label (two queries).
+    """Group assignments by their suggestions, or all under one label, largest group first (two queries).
 
-    The assignments come with their excerpts, as from `chosen` or `alike`. The largest group comes first.
+    The assignments need excerpts, as from `selected_assignments` or `waiting_duplicates`.
     """
     options, now = Options.current(), timezone.now()
     groups: dict[tuple[int, int], LabelGroup] = {}
@@ -147,7 +147,7 @@ def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | No
 
 
 def accept(previewed: Preview, reviewer: User) -> BulkResult:
-    """Decide the assignments of the one group; what somebody else was faster with is left out, too."""
+    """Decide the previewed group; tickets that others decided first are left out."""
     group, left_out = previewed.group, dict(previewed.left_out)
     made = decisions.decide_many(group.assignments, reviewer, group.label) if group else []
     decided = {decision.assignment_id for decision in made}
@@ -165,12 +165,12 @@ def _summary(number: int, label: str, left_out: dict[Exclusion, list[Assignment]
     accepted = ngettext(
         "%(number)d ticket accepted as %(label)s.", "%(number)d tickets accepted as %(label)s.", number
     ) % {"number": number, "label": label}
-    text = accepted if number else _("Nothing was accepted.")
+    text = accepted if number else _("No tickets accepted.")
     why = ", ".join(f"{len(assignments)} {hindered.label}" for hindered, assignments in left_out.items())
     return text + " " + _("Left out: %s.") % why if left_out else text
 
 
 def _batch_of(assignments: list[int], reviewer: User) -> Decision | None:
-    """What the first of two clicks decided, so that the second can still undo it."""
+    """The decision made by the first request of a double click, so that the second can offer undo."""
     mine = Decision.objects.by(reviewer).effective().filter(assignment__in=assignments, batch__isnull=False)
     return mine.order_by("-pk").first()

@@ -1,4 +1,4 @@
-"""All that the review screen shows of one ticket, gathered in a fixed number of queries."""
+"""Collects what the review screen shows of one ticket, in a fixed number of queries."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Opinion:
-    """One answer as it stands beside another: a model's, or another person's, without saying whose."""
+    """One answer of a model or a person, without naming whose it is."""
 
     category_pk: int
     sentiment_pk: int
@@ -39,7 +39,7 @@ class Opinion:
 
 
 class Choice(NamedTuple):
-    """One label with the person's key for it, and whether it is selected."""
+    """One label, the person's shortcut for it, and whether it is selected."""
 
     option: Option
     key: str
@@ -48,7 +48,7 @@ class Choice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Selection:
-    """What is selected: keys of labels, what was typed to find a category, notes."""
+    """What is selected in the form: labels by key, typed category, notes."""
 
     category: int | None = None
     other: str = ""
@@ -61,7 +61,7 @@ class Selection:
 
 @dataclass
 class Card:
-    """One ticket for one person; `keys` is the person's key for each action, `key` names the answer to come."""
+    """One ticket for one person; `keys` maps actions to shortcuts, `key` identifies the coming answer."""
 
     assignment: Assignment
     reviewer: User
@@ -73,7 +73,7 @@ class Card:
 
     @cached_property
     def _read(self) -> tuple[Ticket, Verdict | None]:
-        """Of a ticket that people are asked about independently, what models said is not even read."""
+        """For an independent review the verdict is not even read."""
         if self.independent:
             return queries.fetch_ticket(self.assignment.ticket_id), None
         return queries.fetch_ticket_with_verdict(self.assignment.ticket_id)
@@ -92,7 +92,7 @@ class Card:
 
     @property
     def text_lang(self) -> str:
-        """The language of the text for who reads it out; empty where it is unknown, or no tag that browsers know."""
+        """The text's language tag for screen readers; empty if unknown or invalid."""
         language = self.ticket.language
         return language if _LANGUAGE_TAG.fullmatch(language) else ""
 
@@ -112,7 +112,7 @@ class Card:
 
     @property
     def independent(self) -> bool:
-        """Whether the answer is to owe nothing to what models say, nor to labels of tickets like this one."""
+        """Whether suggestions and labels of similar tickets must be hidden."""
         return self.adjudicates or self.assignment.blind
 
     @property
@@ -121,7 +121,7 @@ class Card:
 
     @cached_property
     def opinions(self) -> list[Opinion]:
-        """What may be shown: one suggestion, two that differ in a drawn order, or nothing."""
+        """One suggestion, two differing ones in random order, or none."""
         if self.adjudicates:
             return self._in_drawn_order([self._of_person(one) for one in self._double_labels()])
         verdict = self.verdict
@@ -138,39 +138,38 @@ class Card:
 
     @property
     def seconded(self) -> bool:
-        """Whether another model says the same."""
+        """Whether a second model agrees."""
         verdict = self.verdict
         return bool(self.opinions and not self.differ and verdict and verdict.second_opinion)
 
     @property
     def words(self) -> list[Any]:
-        """Where the words that carried the suggestion stand; of two that differ they would tell whose is whose."""
+        """Positions of the words behind the suggestion; hidden for two suggestions, as they would reveal the model."""
         verdict = self.verdict
         return verdict.prediction.words if verdict and verdict.prediction and not self.differ else []
 
     @property
     def suggestion(self) -> str:
-        """The keys of the one label that is suggested, as in "12-3"; empty where there is none, or more than one."""
+        """The suggested label's keys as in "12-3"; empty without exactly one suggestion."""
         if len(self.opinions) != 1:
             return ""
         return f"{self.opinions[0].category_pk}-{self.opinions[0].sentiment_pk}"
 
     @property
     def why(self) -> str:
-        """Why a person is asked; of a blind review nothing that would tell what a model said."""
+        """Why the ticket needs review; in a blind review without hints at the model's answer."""
         if self.adjudicates:
-            return _("Two agents labelled this independently, and differ. Choose one label, or give another.")
+            return _("Two agents labelled this independently and disagree. Choose one of their labels or give another.")
         if self.assignment.blind:
-            return _("Drawn for a blind review: no suggestion is shown.")
+            return _("Blind review: no suggestion is shown.")
         if self.verdict is None:
             return ""
         reason = str(self.verdict.get_reason_display())
-        # The explanation names models and what they said, which two that differ are not to be told apart by.
+        # The explanation names models, which two differing suggestions must not reveal.
         return reason if self.differ else f"{reason}: {self.verdict.explanation}"
 
     @property
     def categories(self) -> list[Choice]:
-        """Those that have a key."""
         return self._choices(self.options.by_key, self.chosen.category)
 
     @property
@@ -179,7 +178,7 @@ class Card:
 
     @cached_property
     def chosen(self) -> Selection:
-        """What was given with an answer that could not be taken, else what all opinions agree on."""
+        """The selection of a rejected answer, else what all opinions agree on."""
         if self.given:
             return self.given
         categories = {opinion.category_pk for opinion in self.opinions}
@@ -198,7 +197,7 @@ class Card:
 
     @cached_property
     def _beside(self) -> tuple[list[EarlierTicket], Duplicates]:
-        """Near-duplicates are none in a blind review, for their labels would be a suggestion."""
+        """A blind review shows no near-duplicates, because their labels would be a suggestion."""
         if self.assignment.blind:
             return queries.earlier_tickets(self.ticket, MOST_EARLIER), Duplicates(0, [])
         return queries.earlier_and_duplicates(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_ALIKE)
@@ -213,7 +212,7 @@ class Card:
 
     @property
     def likened(self) -> list[str]:
-        """What is told of near-duplicates: how many wait, and how others were decided."""
+        """Lines on near-duplicates: how many wait, and how others were decided."""
         waiting, decided = self.alike
         lines = [
             ngettext("%(number)s was decided as %(label)s", "%(number)s were decided as %(label)s", number)
@@ -223,21 +222,21 @@ class Card:
         if not waiting:
             return lines
         wait = ngettext(
-            "%(number)s more waits; after your answer you may give it the same.",
-            "%(number)s more wait; after your answer you may give them the same.",
+            "%(number)s more is waiting; after your answer you can give it the same label.",
+            "%(number)s more are waiting; after your answer you can give them the same label.",
             waiting,
         )
         return [wait % {"number": waiting}, *lines]
 
     @property
     def incident(self) -> int:
-        """How many tickets wait that say nearly the same, this one included; 0 where they are few, or not told."""
+        """The number of waiting near-duplicates, this ticket included; 0 if there are few or they are hidden."""
         together = self.alike.waiting + 1
         return together if together >= FEWEST else 0
 
     @cached_property
     def passed_on(self) -> list[Decision]:
-        """For a lead: who escalated or skipped it, and why."""
+        """For a lead: the latest escalations and skips of the ticket."""
         if not self.for_lead or self.adjudicates:
             return []
         acts = [Decision.Verdict.ESCALATED, Decision.Verdict.SKIPPED]

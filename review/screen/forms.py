@@ -1,4 +1,4 @@
-"""Answers as the screen sends them."""
+"""The form of the review screen."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from review.screen.label_options import CategoryNotFound, Options
 from review.workflow.decision_records import Label
 
 OTHER = "other"
-"""The value of the choice that stands for a category found by typing."""
+"""The value of the radio button for a typed category."""
 
 
 class AnswerForm(forms.Form):
-    """A label, a reason to skip, or a note for a lead: whichever button was pressed."""
+    """A label, a skip or an escalation, depending on the button pressed."""
 
     key = forms.UUIDField()
     display_token = forms.CharField(max_length=1_000)
@@ -59,7 +59,7 @@ class AnswerForm(forms.Form):
 
     @property
     def note_for_lead(self) -> str:
-        """Why it is handed on, and whatever else was noted."""
+        """The reason for the escalation, followed by the note."""
         said = (self.cleaned_data.get(name) for name in ("why", "note"))
         return "\n".join(text for text in said if text)
 
@@ -89,7 +89,7 @@ class AnswerForm(forms.Form):
         return found
 
     def chosen(self) -> Selection:
-        """What was sent, so that it stands in the form again with what is wrong about it."""
+        """The submitted values and errors, to show the form again."""
         category, sentiment = self.data.get("category", ""), self.data.get("sentiment", "")
         return Selection(
             category=int(category) if category.isdecimal() else None,

@@ -1,4 +1,4 @@
-"""The labels a person may choose, as the screen offers them: the first few by key, all of them by typing."""
+"""The labels on offer: the first few by shortcut, all of them by typing."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from review.screen import queries
 
 
 class Option(NamedTuple):
-    """One label: its primary key, its full name, and the action whose key chooses it (empty for most of many)."""
+    """One label: its primary key, its full name, and the shortcut action that selects it (empty if it has none)."""
 
     pk: int
     name: str
@@ -27,19 +27,19 @@ class _Node(NamedTuple):
 
 
 class CategoryNotFound(Exception):
-    """No category, or more than one, goes by what was typed; the message says which."""
+    """No category or several match the typed text; the message lists them."""
 
 
 @dataclass(frozen=True, slots=True)
 class Options:
-    """What the taxonomy offers now."""
+    """The active categories and sentiments."""
 
     categories: tuple[Option, ...]
     sentiments: tuple[Option, ...]
 
     @classmethod
     def current(cls) -> Options:
-        """Active categories in reading order of their tree, and sentiments in theirs (one query)."""
+        """Load the active labels in order (one query)."""
         rows = queries.active_labels()
         nodes = [_Node(pk, name, parent) for axis, pk, name, parent in rows if axis == "category"]
         sentiments = [(pk, name) for axis, pk, name, _parent in rows if axis == "sentiment"]
@@ -50,7 +50,7 @@ class Options:
 
     @staticmethod
     def guidelines() -> list[tuple[str, str]]:
-        """Every label with the line that says what belongs there (two queries)."""
+        """The name and description of every label (two queries)."""
         categories = Category.objects.active()
         names, lines = paths(categories), {category.pk: category.description for category in categories}
         sentiments = Sentiment.objects.active().values_list("name", "description")
@@ -58,31 +58,29 @@ class Options:
 
     @property
     def by_key(self) -> tuple[Option, ...]:
-        """The categories that have a key."""
+        """The categories with a shortcut."""
         return self.categories[: shortcuts.NUMBERED]
 
     def category_name(self, pk: int | None, *, offered: bool = False) -> str:
-        """The full name of a category; of one that is not `offered` any more its own name (one query), or nothing."""
+        """A category's path; for a retired one its stored name (one query), or empty with `offered`."""
         return _name(self.categories, pk) or ("" if offered else _stored_name(Category, pk))
 
     def sentiment_name(self, pk: int | None) -> str:
-        """As of a category."""
         return _name(self.sentiments, pk) or _stored_name(Sentiment, pk)
 
     def category(self, pk: str) -> Category | None:
-        """An offered category by the key that a form sent, with its name and no more."""
+        """The active category with this key from a form, holding its key and name only."""
         return next(
             (Category(pk=option.pk, name=option.name) for option in self.categories if str(option.pk) == pk), None
         )
 
     def sentiment(self, pk: str) -> Sentiment | None:
-        """As of a category."""
         return next(
             (Sentiment(pk=option.pk, name=option.name) for option in self.sentiments if str(option.pk) == pk), None
         )
 
     def find(self, typed: str) -> Option:
-        """The one category that goes by this name, or whose name alone contains it. Raises Unknown."""
+        """The category with this name, else the only one whose name contains it. Raises CategoryNotFound."""
         wanted = typed.strip().casefold()
         exact = [option for option in self.categories if option.name.casefold() == wanted]
         found = exact or [option for option in self.categories if wanted and wanted in option.name.casefold()]

@@ -1,6 +1,6 @@
-"""What the screen reads with every decision, in SQL of its own.
+"""Hand-written SQL that every decision runs.
 
-Written by the ORM these few queries took longer to put together than to answer, and most of the time of a decision.
+With the ORM, building these queries took longer than running them, and most of the time of a decision.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ SELECT axis, id, name, parent_id FROM (
 
 
 class EarlierTicket(NamedTuple):
-    """An earlier ticket of the same customer: how it begins, and what people settled on, if they have."""
+    """An earlier ticket of the same customer; category and sentiment are None unless it is settled."""
 
     pk: int
     text: str
@@ -68,21 +68,21 @@ class EarlierTicket(NamedTuple):
 
 
 class Duplicates(NamedTuple):
-    """Near-duplicates of a ticket: how many could be decided with it, and how often which label was given."""
+    """Near-duplicates of a ticket: how many wait for bulk review, and how often each label was given."""
 
     waiting: int
     decided: list[tuple[str, int]]
 
 
 def fetch_ticket(pk: int) -> Ticket:
-    """The ticket alone. Raises Ticket.DoesNotExist."""
+    """Raises Ticket.DoesNotExist."""
     for found, _nothing in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
         return found
     raise Ticket.DoesNotExist
 
 
 def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
-    """The ticket, and what the gate says of it with what models said, as far as a screen shows it (two queries).
+    """The ticket and its current verdict with predictions, as far as the card shows them (two queries).
 
     Raises Ticket.DoesNotExist.
     """
@@ -119,24 +119,24 @@ def _prediction(
 
 
 def _listed(stored: Any) -> Any:
-    """A column of JSON, which comes as the database has it: as text, where it knows no JSON."""
+    """Parse a JSON column, which SQLite returns as text."""
     return json.loads(stored) if isinstance(stored, str) else stored
 
 
 def earlier_tickets(ticket: Ticket, most: int) -> list[EarlierTicket]:
-    """What the same customer wrote before, latest first; nothing where the customer is not known."""
+    """The same customer's earlier tickets, latest first; none if the customer is unknown."""
     return [EarlierTicket(*row) for row in fetch_rows(_EARLIER, [ticket.customer, ticket.pk, most])]
 
 
 def duplicates_of(group: int, ticket_pk: int, most: int) -> Duplicates:
-    """What the other tickets of a group of near-duplicates tell, up to so many of them."""
+    """Count at most `most` other tickets of a duplicate group."""
     return _told(fetch_rows(_ALIKE, [group, ticket_pk, most]))
 
 
 def earlier_and_duplicates(
     ticket: Ticket, group: int, most_earlier: int, most_alike: int
 ) -> tuple[list[EarlierTicket], Duplicates]:
-    """Both of these at once."""
+    """Both in one query."""
     values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
     found = fetch_rows(_BESIDE, values)
     earlier = [EarlierTicket(*row) for row in found if row[0] is not None]
@@ -150,5 +150,5 @@ def _told(found: list[tuple[Any, ...]]) -> Duplicates:
 
 
 def active_labels() -> list[tuple[Any, ...]]:
-    """The active labels in their order: the axis, the key, the name, and of a category the key of its parent."""
+    """The active labels in order, as (axis, key, name, parent key)."""
     return fetch_rows(_LABELS, [])

@@ -1,4 +1,4 @@
-"""A person's own figures, for the bar above the review screen."""
+"""A person's statistics for the day, shown above the review screen."""
 
 from __future__ import annotations
 
@@ -13,13 +13,13 @@ from review.models import Assignment, Decision
 
 COUNTED = 1_000
 LATEST = 20
-"""Labels whose median time is a person's pace."""
+"""Labels that the median time is taken from."""
 
 DOUBLES, LOOKED_THROUGH = 200, 4_000
-"""Of so many latest double labels, found among so many latest decisions, it is told how many a lead upheld."""
+"""Double labels that the lead's agreement is taken from, and decisions searched for them."""
 
-# Anybody's first decision of the day is found by its time, and keys rise with time, so nothing older is read. One row
-# has the two numbers, labels less those taken back and what waits; the others are the latest acts one by one.
+# The first decision of the day (anyone's) is found by its time; keys rise with time, so nothing older is read. One row
+# holds the counts of labels (without undone ones) and of waiting assignments; the others are the latest decisions.
 _TODAY = """
 WITH dawn AS (SELECT id FROM review_decision WHERE created_at >= %s ORDER BY created_at, id LIMIT 1)
 SELECT NULL AS id, NULL AS undoes_id, NULL AS seconds,
@@ -36,10 +36,7 @@ UNION ALL SELECT id, undoes_id, seconds, NULL, NULL
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SessionStats:
-    """How many tickets wait, or more than that; how many the person labelled today, and how long the latest took.
-
-    Both are counted up to a limit.
-    """
+    """Waiting assignments, the person's labels today, and the median time of the latest; counted up to COUNTED."""
 
     waiting: int
     capped: bool
@@ -49,7 +46,7 @@ class SessionStats:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LeadAgreement:
-    """Of n labels that differed from another person's, in how many a lead chose this person's."""
+    """How often leads chose this person's label among n that differed from another person's."""
 
     n: int
     share: float | None
@@ -60,7 +57,7 @@ class LeadAgreement:
 
 
 def session_stats_for(reviewer: User, lane: str) -> SessionStats:
-    """One query, over this person's decisions of the day in the current time zone and no others."""
+    """One query; the day starts at midnight in the current time zone."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
     told = fetch_rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
@@ -77,7 +74,7 @@ def session_stats_for(reviewer: User, lane: str) -> SessionStats:
 
 
 def lead_agreement(reviewer: User) -> LeadAgreement:
-    """How a lead judged this person's double labels that differed from the other's (two queries)."""
+    """How often leads agreed with this person in disagreements (two queries)."""
     latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
     doubles = (
         Decision.objects.effective().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)

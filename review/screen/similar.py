@@ -1,4 +1,4 @@
-"""Solved tickets that lie nearest to one in hand, as evidence beside what a model suggests."""
+"""Finds similar solved tickets to show beside the suggestion."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ EXCERPT = 200
 
 
 class SimilarTicket(NamedTuple):
-    """A labelled example: how it begins, what people settled on, and where its ticket is, if it came with one."""
+    """A labelled example; `url` is empty if it has no ticket."""
 
     excerpt: str
     category: str
@@ -25,10 +25,9 @@ class SimilarTicket(NamedTuple):
 
 
 def similar_tickets(ticket: Ticket) -> list[SimilarTicket]:
-    """The nearest examples, nearest first: those that a model named, else those by the text's stored vector.
+    """The nearest examples: those a model named, else those by the text's stored embedding.
 
-    Nothing is encoded here: of a text without a vector nothing is known. Never the ticket itself, nor one of which
-    nobody may say anything yet.
+    Empty for a text without an embedding: nothing is encoded here. Leaves out the ticket itself and sealed tickets.
     """
     keys = _named(ticket) or _by_vector(ticket)
     if not keys:
@@ -40,14 +39,14 @@ def similar_tickets(ticket: Ticket) -> list[SimilarTicket]:
 
 
 def _named(ticket: Ticket) -> list[int]:
-    """What the prediction that counts, or else the second opinion, was nearest to."""
+    """The nearest examples stored with the prediction, else with the second opinion."""
     named = Verdict.objects.current().filter(ticket=ticket).values_list("prediction__near", "second_opinion__near")
     return next((near for row in named for near in row if near), [])
 
 
 def _by_vector(ticket: Ticket) -> list[int]:
     found = vector_store.stored_embeddings([text_digest(ticket.text)])
-    # One more than wanted, for the ticket itself may be among them.
+    # One more than needed, because the ticket itself may be among them.
     return [
         near.key for vector in found.values() for near in nearest_examples.index().nearest(vector[None], MOST + 1)[0]
     ]

@@ -1,4 +1,4 @@
-"""From an answer that came in to what the person is told about it."""
+"""Submits answers and undos, and words their outcomes."""
 
 from __future__ import annotations
 
@@ -20,25 +20,28 @@ from review.workflow.decisions import CannotUndo, TooLate
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AnswerOutcome:
-    """What became of an answer, in a sentence; and what can be done about it."""
+    """The message for an answer, the decision that can be undone, and the near-duplicates to offer."""
 
     text: str
     done: bool = True
     undoable: Decision | None = None
     alike: int = 0
-    """How many near-duplicates wait that could be given the same label."""
+    """Waiting near-duplicates that could get the same label."""
 
     @property
     def alike_offered(self) -> str:
-        number = {"number": self.alike}
-        one, more = "%(number)s more like it waits: decide it too", "%(number)s more like it wait: decide them together"
-        return ngettext(one, more, self.alike) % number
+        text = ngettext(
+            "%(number)s near-duplicate waiting: decide it too",
+            "%(number)s near-duplicates waiting: decide them together",
+            self.alike,
+        )
+        return text % {"number": self.alike}
 
 
 def submit_answer(reviewer: User, form: AnswerForm, display_token: DisplayToken) -> AnswerOutcome:
-    """Write down a valid answer, or say why it came too late. An answer sent again gives the same outcome.
+    """Record a valid answer, or explain why it came too late. A repeated answer gives the same outcome.
 
-    Raises Ticket.DoesNotExist or Assignment.DoesNotExist where the ticket is gone.
+    Raises Ticket.DoesNotExist or Assignment.DoesNotExist if the ticket is gone.
     """
     assignment = display_token.assignment_stub()
     try:
@@ -55,21 +58,21 @@ def _write(assignment: Assignment, reviewer: User, form: AnswerForm, display_tok
         return decisions.skip(assignment, reviewer, SkipReason(values["skip"]), shown=shown, key=key, note=note)
     if values["escalate"]:
         return decisions.escalate(assignment, reviewer, note=form.note_for_lead, shown=shown, key=key)
-    assert form.label  # noqa: S101 - a valid answer that passes nothing on has a label
+    assert form.label  # noqa: S101 - a valid answer is a skip, an escalation or a label
     return decisions.decide(assignment, reviewer, form.label, shown=shown, key=key, note=note)
 
 
 def outcome_of(decision: Decision, *, has_no_duplicates: bool = False) -> AnswerOutcome:
-    """What is said of a decision that was just made, or of the latest one when the page opens.
+    """Describe a new decision, or the latest one when the page opens.
 
-    `single`: it is known that nothing like its ticket waits.
+    `has_no_duplicates` skips the search for waiting near-duplicates.
     """
     number = {"number": decision.ticket_id, "label": decision.label}
     match decision.verdict:
         case Decision.Verdict.SKIPPED:
-            return AnswerOutcome(text=_("Ticket %(number)d is passed on.") % number, undoable=decision)
+            return AnswerOutcome(text=_("Ticket %(number)d skipped.") % number, undoable=decision)
         case Decision.Verdict.ESCALATED:
-            return AnswerOutcome(text=_("Ticket %(number)d is with a lead.") % number, undoable=decision)
+            return AnswerOutcome(text=_("Ticket %(number)d escalated to a lead.") % number, undoable=decision)
     text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
     if not (has_no_duplicates or decision.blind):
         alike = queries.duplicates_of(decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
@@ -77,23 +80,23 @@ def outcome_of(decision: Decision, *, has_no_duplicates: bool = False) -> Answer
 
 
 def refusal(reviewer: User, text: str, before: Decision | None = None) -> AnswerOutcome:
-    """Why nothing was done; what was decided last, or before that decision, can be undone all the same."""
+    """Explain why nothing was done; the latest decision (or the one before `before`) can still be undone."""
     return AnswerOutcome(text=text, done=False, undoable=decisions.latest_decision(reviewer, before=before))
 
 
 def undo(decision: Decision | None, reviewer: User, key: UUID, *, single: bool = False) -> AnswerOutcome:
-    """Take a decision back, with what was decided in one go with it or `single`, or say why that is not possible."""
+    """Undo a decision and its batch, or only the `single` decision, or explain why that is not possible."""
     if decision is None:
-        return AnswerOutcome(text=_("There is nothing to undo."), done=False)
+        return AnswerOutcome(text=_("Nothing to undo."), done=False)
     try:
         undone = decisions.undo(decision, reviewer, key=key, single=single)
     except CannotUndo:
-        text = _("This cannot be undone: others have gone on from it meanwhile.")
+        text = _("This can't be undone: someone has already acted on it.")
         return refusal(reviewer, text, before=decision)
     if undone[0].batch and not single:
-        text = ngettext("%d decision is undone.", "%d decisions are undone.", len(undone)) % len(undone)
+        text = ngettext("%d decision undone.", "%d decisions undone.", len(undone)) % len(undone)
     else:
-        text = _("Undone: ticket %d is back in your hands.") % undone[0].ticket_id
+        text = _("Undone. Ticket %d is open again.") % undone[0].ticket_id
     return AnswerOutcome(text=text, undoable=decisions.latest_decision(reviewer))
 
 
@@ -109,12 +112,12 @@ def _reveal(decision: Decision) -> str:
 
 
 def _too_late(late: TooLate, assignment: Assignment, reviewer: User, form: AnswerForm) -> str:
-    """What happened meanwhile, as far as it may be told, and what was not recorded for that."""
+    """Explain who acted first, as far as it may be revealed, and what was not recorded."""
     mine = Decision.objects.by(reviewer).effective().labelled().with_labels().filter(ticket=late.ticket).last()
     if not mine:
         return _what_others_did(late, assignment) + " " + _not_recorded(form)
     said = {"number": late.ticket.pk, "label": mine.label}
-    happened = _("You have answered ticket %(number)d already: %(label)s.") % said
+    happened = _("You already answered ticket %(number)d: %(label)s.") % said
     return happened if form.label else happened + " " + _not_recorded(form)
 
 
@@ -130,10 +133,10 @@ def _what_others_did(late: TooLate, assignment: Assignment) -> str:
     number, standing = {"number": late.ticket.pk}, late.standing
     assignment = Assignment.objects.get(pk=assignment.pk)
     if assignment.state == Assignment.State.OPEN and assignment.reviewer_id:
-        return _("Somebody else has ticket %(number)d in hand by now.") % number
+        return _("Someone else has ticket %(number)d open now.") % number
     if standing:
         said = number | {"person": standing.reviewer, "label": standing.label}
-        return _("%(person)s was faster: ticket %(number)d is %(label)s.") % said
+        return _("%(person)s answered first: ticket %(number)d is %(label)s.") % said
     if assignment.state == Assignment.State.ANSWERED:
-        return _("Somebody else has answered ticket %(number)d meanwhile.") % number
-    return _("Ticket %(number)d is no longer asked about.") % number
+        return _("Someone else has answered ticket %(number)d.") % number
+    return _("Ticket %(number)d no longer needs review.") % number

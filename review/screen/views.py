@@ -1,4 +1,4 @@
-"""The review screen: one ticket at a time, and an answer that already holds the next."""
+"""The review screen: one ticket at a time; each response already holds the next ticket."""
 
 from __future__ import annotations
 
@@ -41,13 +41,13 @@ adjudicates = permission_required("review.adjudicate", raise_exception=True)
 
 
 def lane_for(request: HtmxHttpRequest, wanted: str) -> Lane:
-    """A lane, as far as this person may work there: an agent's ticket may be with the leads by now."""
+    """The wanted lane if this person may work there, else the agents' lane."""
     of_leads = wanted == Lane.LEADS and request.user.has_perm("review.adjudicate")
     return Lane.LEADS if of_leads else Lane.AGENTS
 
 
 def _page_of_form(request: HttpRequest) -> str:
-    """Where a form belongs, whoever sends it."""
+    """The page a form belongs to."""
     return PAGES[Lane.LEADS if request.POST.get("lane") == Lane.LEADS else Lane.AGENTS]
 
 
@@ -74,7 +74,7 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         display_token = DisplayToken.parse(request.POST.get("display_token", ""), request.user)
     except InvalidToken:
-        return _go_on(request, _lane(request), submit.refusal(request.user, _("That answer was for somebody else.")))
+        return _go_on(request, _lane(request), submit.refusal(request.user, _("That answer was for someone else.")))
     workspace = Workspace.load(request.user)
     form = AnswerForm(request.POST, options=workspace.options)
     try:
@@ -83,7 +83,7 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
             return _render(request, _lane(request), workspace, assignment, given=form.chosen(), status=422)
         outcome = submit.submit_answer(request.user, form, display_token)
     except (Ticket.DoesNotExist, Assignment.DoesNotExist):
-        text = _("That ticket was erased meanwhile. Your answer was not recorded.")
+        text = _("That ticket has been erased. Your answer was not recorded.")
         outcome = submit.refusal(request.user, text)
     return _go_on(request, _lane(request), outcome, workspace)
 
@@ -91,7 +91,7 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def undo(request: HtmxHttpRequest) -> HttpResponse:
-    """The decision named, else the person's latest one; what was decided in the queue's table leads back there."""
+    """Undo the named decision, else the person's latest; `back` returns to the queue's table."""
     pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
     decision = get_object_or_404(mine, pk=pk) if pk.isdecimal() else decisions.latest_decision(request.user)
     outcome = submit.undo(decision, request.user, answer_key(request))
@@ -105,7 +105,7 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
-    """Renew the lease; 409 tells the page that somebody else may take the ticket now."""
+    """Renew the lease; 409 tells the page that it has expired."""
     assignment = request.POST.get("assignment", "")
     kept = assignment.isdecimal() and leases.renew(request.user, int(assignment))
     return HttpResponse(status=204 if kept else 409)
@@ -121,12 +121,11 @@ def reoffer_skipped(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """This very ticket, from a list."""
     ticket, lane = get_object_or_404(Ticket, pk=pk), _lane(request)
     try:
         leases.lease_ticket(request.user, ticket, lane)
     except leases.NotAvailable:
-        messages.error(request, _("Ticket %d cannot be had now: somebody has it, or nobody is asked.") % pk)
+        messages.error(request, _("Ticket %d isn't available: someone has it open, or it needs no review.") % pk)
         return redirect("review:lead" if lane == Lane.LEADS else "review:queue")
     return redirect(PAGES[lane])
 
@@ -134,8 +133,8 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_http_methods(["GET", "POST"])
 @reviews
 def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """The near-duplicates of a ticket just decided: those that stay ticked get its label, once that is confirmed."""
-    # A blind review is one of a kind.
+    """Offer the near-duplicates of a decided ticket; the selected ones get its label."""
+    # A blind label is never copied to other tickets.
     mine = Decision.objects.by(request.user).effective().labelled().filter(blind=False)
     decision = get_object_or_404(mine.select_related("category", "sentiment", "assignment", "ticket"), pk=pk)
     group, label = decision.assignment.group_id, decisions.label_from(decision)
@@ -157,7 +156,7 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @reviews
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """What is near the ticket in hand, beside its card or on a page of its own; never where labels are asked blind."""
+    """Similar solved tickets, as a part of the card or as a page; never in a blind review."""
     open_assignment = Assignment.objects.held_by(request.user).filter(blind=False)
     assignment = get_object_or_404(open_assignment.select_related("ticket"), pk=pk)
     template = "review/screen/_similar.html" if request.htmx else "review/screen/similar.html"
@@ -170,7 +169,6 @@ def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 def _lane(request: HtmxHttpRequest) -> Lane:
-    """The one that a form names."""
     return lane_for(request, request.POST.get("lane", ""))
 
 
@@ -181,7 +179,7 @@ def _show(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
 
 
 def _offer_to_send(request: HtmxHttpRequest, lane: Lane, answer: QueryDict) -> HttpResponse:
-    """An answer whose sender had been signed out, once more before it counts."""
+    """Offer to resend an answer whose sender had been signed out."""
     try:
         display_token = DisplayToken.parse(answer.get("display_token", ""), request.user)
     except InvalidToken:
@@ -196,7 +194,7 @@ def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
     workspace = Workspace.load(request.user)
     assignment = leases.lease_next(request.user, lane, workspace.review_settings)
     if request.htmx and not assignment:
-        # The page asks again and again while nothing is left: it stays as it is, with what may be undone.
+        # The page polls while nothing is left; 204 leaves it unchanged, with its undo button.
         return HttpResponse(status=204)
     last = None if request.htmx else decisions.latest_decision(request.user)
     return _render(request, lane, workspace, assignment, outcome=submit.outcome_of(last) if last else None)
@@ -205,7 +203,7 @@ def _show_next(request: HtmxHttpRequest, lane: Lane) -> HttpResponse:
 def _go_on(
     request: HtmxHttpRequest, lane: Lane, outcome: AnswerOutcome, workspace: Workspace | None = None
 ) -> HttpResponse:
-    """The next ticket in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
+    """Respond with the next ticket; without htmx redirect, so that reloading resends nothing."""
     if request.htmx:
         workspace = workspace or Workspace.load(request.user)
         return _render(
@@ -226,7 +224,7 @@ def _render(
     outcome: AnswerOutcome | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    """The page with this assignment's ticket, or the parts of it that change with a ticket."""
+    """Render the page for an assignment, or for htmx the parts that change with the ticket."""
     reviewer = request.user
     context: dict[str, Any] = {
         "card": assignment
@@ -253,7 +251,7 @@ def _render(
 
 
 def _parts(request: HtmxHttpRequest, context: dict[str, Any]) -> dict[str, SafeString]:
-    """What changes with a ticket, as it stands in the page; each by the engine that has it, without looking around."""
+    """Render the parts that change with the ticket, each by the template engine that has it."""
     context |= {"csrf_field": csrf_input(request)}
     card = ("review/screen/_card.html", "jinja2") if context["card"] else ("review/screen/_nothing_left.html", "django")
     parts = {

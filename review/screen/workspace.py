@@ -1,4 +1,4 @@
-"""What a person works with on the review screen: how the desk is run, their keys, and the labels that are offered."""
+"""Loads what every card needs: review settings, the person's shortcuts and the labels on offer."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from classifier.database.sql import columns, fetch_objects
 from review.models import Preferences, ReviewSettings
 from review.screen.label_options import Options
 
-_DESK = """
+_SETTINGS_AND_SHORTCUTS = """
 SELECT {columns}, p.changed_keys, p.keys_on FROM review_reviewsettings d
 LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 
@@ -19,13 +19,13 @@ LEFT JOIN review_preferences p ON p.user_id = %s WHERE d.id = 1"""
 class Workspace(NamedTuple):
     review_settings: ReviewSettings
     keys: dict[str, str]
-    """The person's key of each action; none where single keys are turned off."""
+    """The person's shortcut for each action; empty if shortcuts are off."""
     options: Options
 
     @classmethod
     def load(cls, reviewer: User) -> Workspace:
         """Two queries."""
-        sql = _DESK.format(columns=columns(ReviewSettings, "d"))
+        sql = _SETTINGS_AND_SHORTCUTS.format(columns=columns(ReviewSettings, "d"))
         for review_settings, (changed_keys, keys_on) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):
             return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
         return cls(ReviewSettings.current(), Preferences.of(reviewer).active, Options.current())
@@ -34,6 +34,6 @@ class Workspace(NamedTuple):
 def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:
     if keys_on is None:
         return Preferences(user=reviewer)
-    # A column beside those of the model comes as the database has it: as text, where it knows no JSON.
+    # SQLite returns an annotated JSON column as text.
     changed = json.loads(changed_keys) if isinstance(changed_keys, str) else changed_keys
     return Preferences(user=reviewer, changed_keys=changed, keys_on=keys_on)

@@ -1,4 +1,4 @@
-"""Tickets come to the desk: assignments are opened for what the gate holds, and withdrawn for what passes after all."""
+"""Opens assignments for tickets that need review, and withdraws them when a ticket is auto-accepted after all."""
 
 from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
@@ -17,7 +17,7 @@ CHUNK = 200
 
 
 class Draw(NamedTuple):
-    """What a ticket was drawn for, and with which probability it came out so."""
+    """The purpose drawn for a ticket, and the probability of that draw."""
 
     purpose: Assignment.Purpose
     blind: bool
@@ -25,11 +25,9 @@ class Draw(NamedTuple):
 
 
 def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
-    """Follow the classifier, inside its transaction.
+    """Open or withdraw assignments when the classifier changes tickets' state; part of its transaction.
 
-    While models are asked once more people go on: assignments stay open, and a ticket that somebody settles meanwhile
-    is left alone. What people have begun is not taken from them either: where one of two labels is there, or a lead
-    was asked, the ticket stays in review however sure a model is by now.
+    A ticket that people have started to label stays in review, however confident a model has become.
     """
     if state == Ticket.State.NEEDS_REVIEW:
         _open_all(ticket_pks)
@@ -46,7 +44,7 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
 
 
 def open_missing() -> int:
-    """Open assignments for held tickets that have none (from before there was a desk). Returns how many tickets."""
+    """Open assignments for tickets that need review but have none. Returns the number of tickets."""
     opened = after = 0
     while pks := list(_without_assignments().filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
         after = pks[-1]
@@ -68,7 +66,7 @@ def _open_all(ticket_pks: Sequence[int]) -> None:
 
 
 def _open(ticket_pks: Sequence[int]) -> int:
-    """Assignments for these held tickets: those they had before, else new ones as they are drawn."""
+    """Reopen the assignments these tickets had before, or draw new ones. Returns the number of tickets."""
     _hold_off_merges()
     review_settings = ReviewSettings.current()
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
@@ -106,15 +104,13 @@ def _open(ticket_pks: Sequence[int]) -> int:
 
 
 def _hold_off_merges() -> None:
-    """What is suggested keeps its label until it is written, and a merge that came first is seen."""
+    """Lock the labels, so that a suggested label cannot be merged away before the assignments are written."""
     for labels in (Category.objects, Sentiment.objects):
         list(labels.select_for_update(no_key=True).order_by("pk").values_list("pk"))
 
 
 def _known_assignments(ticket_pks: Collection[int]) -> dict[int, list[Assignment]]:
-    """By ticket, its assignments of the latest round, but for a choice between two labels of which one was taken
-    back.
-    """
+    """By ticket, its assignments of the latest round, without adjudications that were withdrawn."""
     choices = Q(purpose=Assignment.Purpose.ADJUDICATION, state=Assignment.State.WITHDRAWN)
     known: dict[int, list[Assignment]] = {}
     for assignment in Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks).exclude(choices):
@@ -144,7 +140,7 @@ def _is_audited(verdict: Verdict) -> bool:
 
 
 def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
-    """What the gate has drawn is audited; of the rest the desk draws its own."""
+    """New assignments: an audit where the gate drew one, else what the review settings draw."""
     ticket = verdict.ticket
     draw = draw_purpose(review_settings, ticket.pk)
     if _is_audited(verdict):
@@ -164,7 +160,7 @@ def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment
 
 
 def draw_purpose(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
-    """Two labels of one ticket are independent only if nobody saw a suggestion, so double labelling is blind too."""
+    """Draw double labelling, a blind review or a normal one. Double labelling is blind: labels must be independent."""
     if review_settings.draw(ticket_pk, "double") < review_settings.double_share:
         return Draw(Assignment.Purpose.DOUBLE, True, review_settings.double_share)
     single = 1 - review_settings.double_share
@@ -174,7 +170,7 @@ def draw_purpose(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
 
 
 def _describe(assignment: Assignment, verdict: Verdict, value: float, review_settings: ReviewSettings) -> None:
-    """What the queue shows of the assignment, and where it stands in it; for a blind one the place is drawn too."""
+    """Set what the queue shows and the priority; a blind assignment gets a random one, because priority tells."""
     assignment.due_at = verdict.ticket.due_at
     if assignment.blind:
         audited = assignment.purpose == Assignment.Purpose.AUDIT
@@ -192,7 +188,7 @@ def _describe(assignment: Assignment, verdict: Verdict, value: float, review_set
 
 
 def _values(verdicts: Any) -> dict[int, float]:
-    """By ticket, what an answer is worth; waiting ones are counted once for each suggested category."""
+    """The priority of each ticket (one count for each suggested category)."""
     suggested = {verdict.prediction.category_id for verdict in verdicts if verdict.prediction}
     waiting = {pk: Assignment.objects.open().filter(lane=Assignment.Lane.AGENTS, category=pk) for pk in suggested}
     counts = {pk: assignments.count_to(priority.RARE) for pk, assignments in waiting.items()}

@@ -1,4 +1,4 @@
-"""Audits: tickets that the gate's lottery has drawn, and what people found who did not know the model's answer."""
+"""Audits: tickets drawn at random, labelled by people who did not see the model's answer."""
 
 from __future__ import annotations
 
@@ -13,15 +13,14 @@ from review.models import AccuracyTarget, Audit, Decision, Ledger
 from review.models.certification import HELD_OUT_SHARE
 
 EDITED, SEEN = "edited", "seen"
-"""Flaws: the text is another one than the model was asked about; nobody gave the label without seeing a suggestion."""
-
+"""Flaws: the text changed after the model saw it; nobody gave the final label without seeing a suggestion."""
 
 findings_changed = Signal()
-"""Sent inside the transaction in which people's findings have changed, with the keys of the `ticket_pks`."""
+"""Sent with `ticket_pks`, in the transaction that changed the findings."""
 
 
 def create_audits(draws: Sequence[AuditDraw]) -> None:
-    """Put down that these are to be audited; part of the transaction that draws. What is put down already stays."""
+    """Create the audits of these draws, in the transaction that draws. Existing audits stay as they are."""
     double_check = AccuracyTarget.current().double_check_share if draws else 0.0
     epochs = {draw.epoch_id: draw.epoch for draw in draws}
     rows = [
@@ -39,18 +38,16 @@ def create_audits(draws: Sequence[AuditDraw]) -> None:
 
 
 def needs_second_label(ticket: Ticket, decision: Decision) -> bool:
-    """Whether another person is to judge the ticket as well: where the first says something else than the model, and
-    where it was drawn beforehand.
-    """
+    """Whether a second person labels the audited ticket: if the first disagreed with the model, or if it was drawn."""
     if decision.verdict == Decision.Verdict.CORRECTED:
         return True
     return Audit.objects.filter(ticket=ticket, double_check=True).exists()
 
 
 def update_findings(ticket_pks: Sequence[int]) -> None:
-    """Make the findings of these tickets' audits what people have settled on; part of a transaction that holds them.
+    """Set the findings of these tickets' audits to the settled labels; the caller has locked the tickets.
 
-    What stood on a finding that has changed is counted once more.
+    Ledgers that counted a changed finding are counted again.
     """
     of_tickets = Audit.objects.filter(ticket__in=ticket_pks)
     audits = list(of_tickets.select_related("ticket", "draw__verdict__prediction", "draw__score"))
@@ -84,13 +81,13 @@ def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None
 
 
 def is_same_or_below(category: int | None, expected: int | None, parents: Mapping[int, int | None]) -> bool:
-    """A finer category than the expected one is as right as that itself."""
+    """Whether a category is the expected one or below it; `parents` maps each category to its parent."""
     while category is not None and category != expected:
         category = parents.get(category)
     return category is not None
 
 
 def _labelled_blind(ticket_pks: Collection[int]) -> set[tuple[int, int | None, int | None]]:
-    """Of these tickets, with each label that somebody gave who had seen no suggestion, and that stands."""
+    """The (ticket, category, sentiment) of all labels given blind that have not been undone."""
     blind = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks, blind=True)
     return set(blind.values_list("ticket", "category", "sentiment"))

@@ -1,4 +1,4 @@
-"""How a decision is put down: the rows it is made of, and what it must not miss. Part of a transaction, always."""
+"""Builds and writes the rows of decisions; always part of a caller's transaction."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class Label(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Presented:
-    """What a person saw when they answered. Of a blind review `prediction` and `second_opinion` are None."""
+    """What a person saw when they answered; in a blind review `prediction` and `second_opinion` are None."""
 
     prediction: Prediction | None = None
     second_opinion: Prediction | None = None
@@ -41,10 +41,7 @@ NOTHING_PRESENTED = Presented()
 
 
 def lock_ticket(ticket_pk: int) -> Ticket:
-    """The ticket, which nobody else changes from now on; without its text, which may be long.
-
-    Raises Ticket.DoesNotExist.
-    """
+    """Lock a ticket's row and return it without its text, which may be long. Raises Ticket.DoesNotExist."""
     sql = _TICKET.format(columns=columns(Ticket, without="text"), locked=for_update())
     for ticket, _nothing in fetch_objects(Ticket, sql, [ticket_pk], without="text"):
         return ticket
@@ -65,20 +62,20 @@ _ASSIGNMENT = "SELECT {columns} FROM review_assignment WHERE id = %s"
 
 
 def lock_tickets(ticket_pks: Any) -> dict[int, Ticket]:
-    """The same for several, by key; of a list or a query of keys."""
+    """Lock several tickets, given as keys or a query of keys; by key, without their texts."""
     rows = Ticket.objects.select_for_update().defer("text").filter(pk__in=ticket_pks).order_by("pk")
     return {ticket.pk: ticket for ticket in rows}
 
 
 def decision_for_key(key: UUID, reviewer: User) -> Decision | None:
-    """What this person's answer of this key has become, if it was sent before."""
+    """The decision that this person already sent with this key, if any."""
     return Decision.objects.filter(key=key, reviewer=reviewer).first()
 
 
 def build_decision(
     ticket: Ticket, assignment: Assignment, reviewer: User, verdict: Act, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
-    """One that is not written yet. It is blind only while the ticket is sealed: later anybody may have looked."""
+    """An unsaved decision. It counts as blind only while the ticket is sealed: later anyone may have looked."""
     seconds = None
     if shown.since is not None:
         seconds = max((timezone.now() - shown.since).total_seconds(), 0.0)
@@ -101,14 +98,14 @@ def build_decision(
 def build_label_decision(
     ticket: Ticket, assignment: Assignment, reviewer: User, label: Label, shown: Presented, *, key: UUID, **values: Any
 ) -> Decision:
-    """Accepted where it is what the model says (which a blind reviewer does not know), else corrected."""
+    """An unsaved label: accepted if it equals the prediction (also in a blind review), else corrected."""
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
     return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
 
 
 def write_label_decisions(decisions: Sequence[Decision]) -> None:
-    """A label that was merged away since it was chosen answers by its successor; a later merge waits for these rows."""
+    """Write decisions that give a label; a label merged away meanwhile is replaced by its successor."""
     if not decisions:
         return
     categories, sentiments = _successors(decisions)
@@ -119,7 +116,7 @@ def write_label_decisions(decisions: Sequence[Decision]) -> None:
 
 
 def write_decisions(decisions: Sequence[Decision]) -> None:
-    """The one place where decisions are written; those that give a label come by `write_labels`."""
+    """Write decisions; those that give a label go through `write_label_decisions`."""
     Decision.objects.bulk_create(decisions)
 
 
@@ -130,7 +127,7 @@ WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{held
 
 
 def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:
-    """What each category and each sentiment of these decisions is now, held off from being merged until the end."""
+    """The current successor of each category and each sentiment, locked against merges."""
     categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
     marks = {"categories": placeholders([*categories]), "sentiments": placeholders([*sentiments])}
     held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
@@ -139,6 +136,6 @@ def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], d
 
 
 def current_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
-    """By ticket, what the gate's current verdict rests on."""
+    """By ticket, the prediction behind the gate's current verdict."""
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
     return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}

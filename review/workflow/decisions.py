@@ -1,8 +1,7 @@
-"""What people may do to a ticket, each act in one transaction with its assignment's and its ticket's state.
+"""Decides, skips, escalates and undoes; each in one transaction with the state of the assignment and the ticket.
 
-The ticket's row is locked first, so that whatever two people do to one ticket happens one after the other. A decision
-is written before its assignment: it may have to wait for a merge of labels, which in turn waits for assignments that
-are written.
+The ticket's row is locked first, so acts on one ticket run one after the other. The decision is written before its
+assignment: it may wait for a merge of labels, which in turn waits for assignments, so the other order would deadlock.
 """
 
 from collections.abc import Callable, Sequence
@@ -32,25 +31,25 @@ WORKDAY = timedelta(hours=12)
 
 
 class TooLate(Exception):
-    """Somebody else has answered, or has the ticket in hand by now, or nobody is asked any more.
+    """Someone else answered or has the ticket open, or it needs no review any more.
 
-    `standing` is the label that stands now, if one does and may be told.
+    `standing` is the label that counts now, or None if there is none or the ticket is sealed.
     """
 
     def __init__(self, ticket: Ticket) -> None:
-        super().__init__(f"#{ticket.pk} is not asked about any more")
+        super().__init__(f"#{ticket.pk} no longer needs review")
         self.ticket, self.standing = ticket, None if ticket.sealed else final_decision(ticket)
 
 
 class CannotUndo(Exception):
-    """Others have built on the decision meanwhile, or it was undone already."""
+    """Someone has acted on the decision since, or it is already undone."""
 
 
 def idempotent(verb: Verb) -> Verb:
-    """A verb whose answer, sent again, changes nothing and gives the decision it made.
+    """Make a repeated call with the same key return the decision of the first.
 
-    That is looked up only where the verb is refused, for nearly every answer comes once. It begins anew where the same
-    person was faster in another tab, which a constraint tells.
+    The key is looked up only after a refusal, because nearly every answer comes once. The call is retried if the same
+    person took another ticket in a second tab, which a constraint detects.
     """
 
     @wraps(verb)
@@ -78,18 +77,18 @@ def decide(
     key: UUID,
     note: str = "",
 ) -> Decision:
-    """Record a label for an assignment, and settle the ticket where it is the last that was wanted. Raises TooLate."""
+    """Record a label, and settle the ticket if it needs no other. Raises TooLate."""
     ticket = decision_records.lock_ticket(assignment.ticket_id)
     assignment = _open_assignment(ticket, assignment.pk, reviewer)
     swayed = shown.prediction is not None
     if assignment.blind:
         shown = replace(shown, prediction=decision_records.current_predictions([ticket.pk]).get(ticket.pk))
     decision = decision_records.build_label_decision(ticket, assignment, reviewer, label, shown, key=key, note=note)
-    # An assignment that became blind while somebody had it in hand does not make them forget what they saw.
+    # A person who saw the suggestion did not answer blind, even if the assignment has become blind since.
     decision.blind = decision.blind and not swayed
     decision_records.write_label_decisions([decision])
     if assignment.purpose != Assignment.Purpose.REVIEW:
-        # Whoever answers late may have the ticket's other assignment in hand by now.
+        # After a late answer the person may already have the ticket's other assignment open.
         Assignment.objects.held_by(reviewer).filter(ticket=ticket).update(reviewer=None, leased_until=None)
     _mark_answered([assignment], reviewer)
     routing.follow_up(ticket, assignment, decision)
@@ -107,7 +106,7 @@ def skip(
     key: UUID,
     note: str = "",
 ) -> Decision:
-    """Pass a ticket on to somebody else; once two people were not the right ones, a lead gets it. Raises TooLate."""
+    """Leave a ticket to someone else; after two people have skipped it, a lead gets it. Raises TooLate."""
     return _pass_on(assignment, reviewer, Act.SKIPPED, shown, key=key, note=note, skip_reason=reason)
 
 
@@ -116,16 +115,16 @@ def skip(
 def escalate(
     assignment: Assignment, reviewer: User, *, note: str, shown: Presented = NOTHING_PRESENTED, key: UUID
 ) -> Decision:
-    """Hand a ticket to a lead, with a note that says why. Raises TooLate."""
+    """Pass a ticket to a lead, with a note that says why. Raises TooLate."""
     return _pass_on(assignment, reviewer, Act.ESCALATED, shown, key=key, note=note)
 
 
 @transaction.atomic(durable=True)
 def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label | None = None) -> list[Decision]:
-    """Give many tickets one label, or each its own suggestion; what cannot be had so any more is left out.
+    """Give many tickets one label, or each its own suggestion.
 
-    Only assignments whose suggestion is shown and that ask nobody else are decided so. The decisions share a batch,
-    and are undone together.
+    Leaves out blind and double-labelled assignments and those that are no longer free. The decisions share a batch and
+    are undone together.
     """
     tickets = decision_records.lock_tickets([assignment.ticket_id for assignment in assignments[:MOST_AT_ONCE]])
     free = Assignment.objects.free_for_bulk(reviewer, timezone.now()).filter(
@@ -151,10 +150,9 @@ def decide_many(assignments: Sequence[Assignment], reviewer: User, label: Label 
 @leases.retry_on_conflict
 @transaction.atomic(durable=True)
 def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False) -> list[Decision]:
-    """Take a decision back, with all that was decided in one go with it and that nobody has asked about anew since, or
-    `single`; the assignment of a single one is in hand again.
+    """Undo a decision and its batch, or with `single` this decision only; then its assignment is leased again.
 
-    Sent again it changes nothing. Raises CannotUndo.
+    A repeated call with the same key changes nothing. Raises CannotUndo.
     """
     mine, single = Decision.objects.by(reviewer), single or not decision.batch
     together = mine.filter(pk=decision.pk) if single else mine.filter(batch=decision.batch)
@@ -179,13 +177,13 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
 
 
 def label_from(row: Decision | Assignment) -> Label:
-    """The label of a decision that gave one, or of an assignment that suggests one."""
+    """The label that a decision gave or an assignment suggests."""
     assert row.category is not None and row.sentiment is not None  # noqa: S101, PT018 - constraints see to both or none
     return Label(row.category, row.sentiment)
 
 
 def latest_decision(reviewer: User, *, before: Decision | None = None) -> Decision | None:
-    """What `undo` would take back next: this person's latest standing decision of the day's work, or before another."""
+    """The decision that `undo` takes back next: this person's latest of the workday, or the one before `before`."""
     recent = Decision.objects.by(reviewer).effective().filter(created_at__gt=timezone.now() - WORKDAY)
     if before:
         recent = recent.filter(pk__lt=before.pk)
@@ -193,7 +191,7 @@ def latest_decision(reviewer: User, *, before: Decision | None = None) -> Decisi
 
 
 def final_decision(ticket: Ticket) -> Decision | None:
-    """The label that counts for a ticket: of the last time that it was asked about a lead's word, else the latest."""
+    """The label that counts: in the latest round a lead's choice, else the latest label. None if there is no label."""
     labels = Decision.objects.effective().labelled().with_labels().filter(ticket=ticket).select_related("assignment")
     return max(labels, key=_weight, default=None)
 
@@ -203,7 +201,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 
 
 def _open_assignment(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
-    """The assignment as it is now, whoever has it in hand. Raises TooLate where this person is not asked any more."""
+    """The assignment as it is now, whoever has it open. Raises TooLate if this person may no longer answer it."""
     assignment = decision_records.fetch_assignment(assignment_pk)
     if assignment.excluded_reviewer_id == reviewer.pk:
         raise TooLate(ticket)
@@ -213,7 +211,7 @@ def _open_assignment(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assi
             raise TooLate(ticket)
     withdrawn = assignment.state == Assignment.State.WITHDRAWN and assignment.purpose != Assignment.Purpose.ADJUDICATION
     if withdrawn and ticket.state != Ticket.State.SETTLED:
-        # The models have let it pass meanwhile; what a person says of it counts all the same.
+        # The ticket was auto-accepted meanwhile; a person's answer still counts.
         routing.return_to_review([ticket.pk])
     elif assignment.state != Assignment.State.OPEN:
         raise TooLate(ticket)
@@ -250,7 +248,7 @@ def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> D
 
 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:
-    """Raises CannotUndo where others have gone on from the decision, or its person has."""
+    """Raises CannotUndo if anyone has acted on the decision since."""
     later = Decision.objects.effective().filter(ticket=ticket, pk__gt=decision.pk)
     word_of_a_lead = Q(verdict__in=LABELLED, assignment__lane=Assignment.Lane.LEADS)
     if later.filter(Q(assignment=decision.assignment_id) | word_of_a_lead).exists():

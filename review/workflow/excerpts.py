@@ -1,4 +1,4 @@
-"""The first words of a ticket, read without its text, which may be long."""
+"""Reads the first words of tickets without loading their texts, which may be long."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ EXCERPT, READ_CHARACTERS = 90, 600
 
 
 def with_excerpts(assignments: AssignmentQuerySet) -> AssignmentQuerySet:
-    """With the first words of their tickets; the whole text may be long."""
+    """Annotate the start of each ticket's text, for `excerpt_of`."""
     return assignments.annotate(beginning=Substr("ticket__text", 1, READ_CHARACTERS))
 
 

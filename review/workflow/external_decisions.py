@@ -1,4 +1,4 @@
-"""Answers of people who sit before another program than the review screen, such as a help desk."""
+"""Records labels that people give in another program, such as a help desk or an API client."""
 
 from uuid import UUID
 
@@ -15,7 +15,7 @@ from review.workflow.decisions import TooLate
 def decide(
     ticket: Ticket, reviewer: User, label: Label, *, suggestion_shown: bool, key: UUID, note: str = ""
 ) -> Decision:
-    """Record a label for the assignment of this ticket that the person may answer, in hand or free.
+    """Record a label for the assignment of this ticket that the person has open or may take.
 
     `suggestion_shown`: they saw what the model said. Sending a key again changes nothing. Raises TooLate,
     also where nobody is asked about the ticket or somebody else is at it.

@@ -1,4 +1,4 @@
-"""What people said of a ticket, for the page that tells its history."""
+"""Adds people's decisions to the history on a ticket's page."""
 
 from typing import Any
 
@@ -7,6 +7,6 @@ from review.models import Decision
 
 
 def on_recounting(ticket: Ticket, **_signal: Any) -> list[tuple[str, Decision]]:
-    """All decisions on the ticket, each with the name of its kind (one query)."""
+    """All decisions on the ticket, each with the name of its event kind (one query)."""
     decisions = Decision.objects.filter(ticket=ticket).with_labels().select_related("undoes__reviewer")
     return [("decision", decision) for decision in decisions]

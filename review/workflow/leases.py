@@ -1,6 +1,6 @@
-"""Who has which ticket in hand. A lease is a time: an assignment that its person leaves comes back by itself.
+"""Leases assignments to people: a lease ends at a set time, so an abandoned assignment returns to the queue.
 
-A person has at most one assignment in hand, and an assignment is in one person's hands; the database sees to both.
+A person has at most one leased assignment, and an assignment at most one lease; the database enforces both.
 """
 
 from collections.abc import Callable
@@ -22,20 +22,18 @@ T = TypeVar("T")
 
 
 class NotAvailable(Exception):
-    """The ticket cannot be had: another person has it in hand, or nobody is asked any more."""
+    """Someone else has the ticket open, or it needs no review."""
 
 
 class UnavailableWork(NamedTuple):
-    """Why somebody gets nothing while tickets wait: how many are in others' hands, and how many this person skipped
-    or has answered for already, both counted up to a limit.
-    """
+    """Open assignments that this person cannot get, both counted up to a limit."""
 
     leased_to_others: int
     skipped_or_answered: int
 
 
 def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
-    """A verb that begins anew where the same person was faster in another tab, which a constraint tells."""
+    """Retry once if the same person leased another assignment in a second tab, which a constraint detects."""
 
     @wraps(verb)
     def begun_anew(*args: P.args, **kwargs: P.kwargs) -> T:
@@ -51,10 +49,10 @@ def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
 def lease_next(
     reviewer: User, lane: str = Assignment.Lane.AGENTS, review_settings: ReviewSettings | None = None
 ) -> Assignment | None:
-    """The assignment that this person has in hand, else the next of the lane, taken for the time of a lease.
+    """Return the person's leased assignment, or lease the next one of the lane; None if none is free.
 
-    Nearly always it is one statement, of which the database makes the transaction. What is in hand in another lane is
-    let go by it, and then it takes a second one.
+    Nearly always one statement, which is its own transaction. A lease in another lane is released first, which takes a
+    second statement.
     """
     review_settings = review_settings or ReviewSettings.current()
     assignment = _leased(reviewer, lane, review_settings)
@@ -63,8 +61,8 @@ def lease_next(
     return assignment or _wait(reviewer, lane, review_settings)
 
 
-# Where a lease has run out, somebody else may take the assignment at this very moment: the last condition is looked at
-# again once they have.
+# Someone else may take an assignment with an expired lease at the same moment; PostgreSQL then checks the last
+# condition again.
 _LEASED = """
 UPDATE review_assignment SET reviewer_id = CASE WHEN lane = %(lane)s THEN CAST(%(reviewer)s AS integer) END,
     leased_until = CASE WHEN lane = %(lane)s THEN {time} END,
@@ -81,15 +79,12 @@ _FREE = """
     AND (skipped_by_id IS NULL OR skipped_by_id <> %(reviewer)s)
     AND (purpose = 'review' OR NOT EXISTS (SELECT 1 FROM review_assignment beside
         WHERE beside.ticket_id = s.ticket_id AND beside.reviewer_id = %(reviewer)s AND beside.state = 'answered'))"""
-# A server that breaks down may forget the latest leases, whose assignments are free again then; nobody waits for its
-# disk.
+# Losing the latest leases in a crash is harmless (their assignments are free again), so no commit waits for the disk.
 _UNFLUSHED = " AND set_config('synchronous_commit', 'off', true) = 'off'"
 
 
 def _leased(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assignment | None:
-    """What is in hand, else in the order of work: what is due soon, then what is worth most; what others are at is
-    passed over.
-    """
+    """The person's leased assignment, else the first free one: due soon first, then by priority."""
     now, postgresql = timezone.now(), connection.vendor == "postgresql"
     sql = _LEASED.format(
         columns=columns(Assignment),
@@ -105,12 +100,12 @@ def _leased(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assig
 
 @transaction.atomic(durable=True)
 def _wait(reviewer: User, lane: str, review_settings: ReviewSettings) -> Assignment | None:
-    """Where nothing is free at once, wait whether others leave what they are at."""
+    """When every free row is locked, wait for the locks instead of skipping them."""
     now = timezone.now()
     free = _free_for(reviewer, lane, now)
     assignments = list(free.filter(due_at__lte=now + review_settings.urgent).order_by("due_at")[:1])
     assignments = assignments or list(free.order_by("-value", "pk")[:1])
-    # The last look finds what the same person has taken in another tab meanwhile.
+    # The person may have leased an assignment in another tab meanwhile.
     assignments = assignments or list(Assignment.objects.held_by(reviewer).select_for_update()[:1])
     return _lease(assignments[0], reviewer, now, review_settings) if assignments else None
 
@@ -123,12 +118,12 @@ def _free_for(reviewer: User, lane: str, now: datetime) -> AssignmentQuerySet:
 @retry_on_conflict
 @transaction.atomic(durable=True)
 def lease_ticket(reviewer: User, ticket: Ticket, lane: str = Assignment.Lane.AGENTS) -> Assignment:
-    """This very ticket for this person, who lets go of what was in hand. Raises Taken."""
+    """Lease this ticket and release the person's previous one. Raises NotAvailable."""
     assignments = (
         Assignment.objects.in_lane(lane).open().filter(ticket=ticket).select_for_update(of=("self",)).order_by("number")
     )
     mine = assignments.filter(reviewer=reviewer)
-    # Of a double click the second waits for the first, and then has the assignment.
+    # The second request of a double click waits for the first, then finds the lease.
     assignment = mine.first() or assignments.free(timezone.now()).answerable_by(reviewer).first() or mine.first()
     if assignment is None:
         raise NotAvailable
@@ -136,26 +131,24 @@ def lease_ticket(reviewer: User, ticket: Ticket, lane: str = Assignment.Lane.AGE
 
 
 def hand_over(reviewer: User, assignment: Assignment) -> Assignment:
-    """Put an assignment into this person's hands in place of what was there; part of a transaction that has locked
-    it.
-    """
+    """Lease an assignment to this person instead of their previous one; the caller has locked it."""
     _free(Assignment.objects.held_by(reviewer).exclude(pk=assignment.pk))
     return _lease(assignment, reviewer, timezone.now(), ReviewSettings.current())
 
 
 def renew(reviewer: User, assignment_pk: int) -> bool:
-    """Begin the lease anew while its person still works on it; whether the assignment was in hand."""
+    """Extend the lease. Returns False if the person no longer holds it."""
     until = timezone.now() + ReviewSettings.current().lease
     return bool(Assignment.objects.held_by(reviewer).filter(pk=assignment_pk).update(leased_until=until))
 
 
 def release(reviewer: User) -> None:
-    """Give back what this person has in hand."""
+    """Release the person's lease."""
     _free(Assignment.objects.held_by(reviewer))
 
 
 def unavailable_work(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> UnavailableWork:
-    """What waits although this person gets nothing (two counts)."""
+    """Count what is open but not available to this person (two queries)."""
     waiting = Assignment.objects.in_lane(lane).open()
     in_hands = waiting.filter(reviewer__isnull=False, leased_until__gt=timezone.now()).count_to()
     return UnavailableWork(in_hands, max(waiting.count_to() - in_hands, 0))
@@ -163,7 +156,7 @@ def unavailable_work(reviewer: User, lane: str = Assignment.Lane.AGENTS) -> Unav
 
 @transaction.atomic(durable=True)
 def reoffer_skipped(reviewer: User) -> int:
-    """Offer this person again what they skipped and nobody else has answered. Returns how many assignments."""
+    """Offer the tickets this person skipped to them again. Returns the number of assignments."""
     skipped = Assignment.objects.open().filter(skipped_by=reviewer).select_for_update(skip_locked=True)
     return Assignment.objects.filter(pk__in=list(skipped.values_list("pk", flat=True))).update(skipped_by=None)
 

@@ -1,7 +1,7 @@
-"""In which order people get tickets. Pure; replace `value` and `most_instructive` to have another order.
+"""Decides the order of the queue. Pure: replace `review_value` and `most_informative_first` for another order.
 
-First comes what is due soon, by its due time; then what an answer is worth most for. `value` says so of a ticket that
-has just come; what waits is looked at all together from time to time, by `most_instructive`.
+Tickets due soon come first; then those whose answer teaches most. `review_value` ranks a new ticket;
+`most_informative_first` reorders all waiting tickets from time to time.
 """
 
 from collections.abc import Sequence
@@ -13,68 +13,62 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float32]
 
 RARE = 200
-"""From so many waiting tickets with the same suggestion on, one more is nothing rare."""
+"""With this many waiting tickets of a category, another one is not rare."""
 
 
 class Signals(NamedTuple):
-    """What is known of a ticket when it comes to the desk. `confidence` is None where no model could answer."""
+    """What is known of a new ticket. `confidence` is None if no model could answer."""
 
     confidence: float | None
     disagreement: bool
     waiting_alike: int
-    """How many tickets wait with the same suggested category, counted up to RARE."""
+    """Waiting tickets with the same suggested category, counted up to RARE."""
 
 
 NEIGHBOURS = 20
-"""Of a ticket, by whose nearness it counts as typical."""
+"""Nearest texts that decide how typical a text is."""
 
 
 def random_value(draw: float) -> float:
-    """The value of a blind assignment, from a number in [0, 1): its place tells nothing, and lies among those of
-    others.
-    """
+    """The value of a blind assignment from a draw in [0, 1): its place in the queue must reveal nothing."""
     return 0.5 * draw
 
 
 def audit_value(turn: int) -> float:
-    """The value of an audit, by its turn: the first comes first, for evidence is taken in the order of the draws. It
-    tells nothing of what a model said.
-    """
+    """The value of an audit: earlier draws first, because evidence is counted in that order."""
     return 0.5 * (1 - turn / 2**52)
 
 
 def review_value(signals: Signals) -> float:
-    """In [0, 1]: half for doubt, 0.3 for models that disagree, 0.2 for a rare suggestion."""
+    """In [0, 1]: 0.5 for low confidence, 0.3 for a disagreement of models, 0.2 for a rare category."""
     doubt = 1.0 if signals.confidence is None else 1.0 - signals.confidence
     rarity = 1.0 - min(signals.waiting_alike, RARE) / RARE
     return 0.5 * doubt + 0.3 * signals.disagreement + 0.2 * rarity
 
 
-def most_informative_first(vectors: Floats, label_issues: Floats, closeness: Floats, first: int) -> list[int]:
-    """The order in which answers teach most: what is typical of many, unlike what is labelled or comes before it, and
-    in doubt. Near-duplicates of one that comes before go to the end.
+def most_informative_first(vectors: Floats, uncertainty: Floats, closeness: Floats, first: int) -> list[int]:
+    """Order texts by how much their labels would teach: typical, uncertain, and unlike labelled or earlier texts.
 
-    `vectors` are unit vectors of shape (n, width), `label_issues` in [0, 1], `closeness` the cosine to the nearest
-    labelled text. Only the `first` places take account of each other; the rest follow by their worth then. Typical and
-    diverse after Hacohen, Dekel and Weinshall (2022), "Active learning on a budget"; doubt as the margin between two
-    labels.
+    `vectors` are unit vectors of shape (n, width), `uncertainty` is in [0, 1], `closeness` is the cosine to the nearest
+    labelled text. Only the `first` places take account of each other; the rest follow by value. Typical and diverse
+    after Hacohen, Dekel and Weinshall (2022), "Active learning on a budget"; uncertainty is the margin of two labels.
     """
     typical = _typical(vectors)
     nearest = closeness.copy()
     left = np.ones(len(vectors), bool)
     order: list[int] = []
     for _place in range(min(first, len(vectors))):
-        best = int(np.where(left, _worth(typical, label_issues, nearest), -1.0).argmax())
+        best = int(np.where(left, _worth(typical, uncertainty, nearest), -1.0).argmax())
         order.append(best)
         left[best] = False
         nearest = np.maximum(nearest, vectors @ vectors[best])
     rest = np.flatnonzero(left)
-    worth = _worth(typical, label_issues, nearest)
+    worth = _worth(typical, uncertainty, nearest)
     return order + [int(one) for one in rest[np.argsort(-worth[rest], kind="stable")]]
 
 
-def _worth(typical: Floats, label_issues: Floats, nearest: Floats) -> Floats:
-    return np.asarray(typical * np.sqrt(np.clip(1.0 - nearest, 0.0, 1.0)) * label_issues**2, np.float32)
+def _worth(typical: Floats, uncertainty: Floats, nearest: Floats) -> Floats:
+    return np.asarray(typical * np.sqrt(np.clip(1.0 - nearest, 0.0, 1.0)) * uncertainty**2, np.float32)
 
 
 def _typical(vectors: Floats) -> Floats:
@@ -92,7 +86,7 @@ def _typical(vectors: Floats) -> Floats:
 
 
 def interleave(ordered: Sequence[int], drawn_ones: Sequence[int]) -> list[int]:
-    """Two orders in one, each spread evenly over the whole, so that of every part people get the same share of each."""
+    """Merge two orders evenly, so that every stretch of the queue has the same share of each."""
     places = [((number + 0.5) / len(ordered), 0, one) for number, one in enumerate(ordered)]
     places += [((number + 0.5) / len(drawn_ones), 1, one) for number, one in enumerate(drawn_ones)]
     return [one for _place, _which, one in sorted(places)]

@@ -1,4 +1,4 @@
-"""A settled ticket labelled anew by somebody who has looked at its label once more. Part of a transaction, always."""
+"""Relabels a settled ticket, for example after a label issue; always part of a caller's transaction."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from review.workflow.decision_records import NOTHING_PRESENTED, Label
 
 
 def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
-    """This person's word settles the ticket from now on; the ticket is locked and settled.
+    """Settle a settled, locked ticket with this person's label instead.
 
-    It is a new round of asking, of one assignment that is answered at once. What they had said of the ticket before is
-    taken back; what others said stays as it stands.
+    Opens a new round with one assignment, answered at once. The person's earlier label is undone; labels of others
+    stay.
     """
     _take_back(ticket, by)
     decision = decision_records.build_label_decision(
@@ -29,7 +29,7 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
 
 
 def _take_back(ticket: Ticket, by: User) -> None:
-    """A person has one assignment of a ticket: the one they answered makes room."""
+    """Undo the person's earlier label: one person has at most one answered assignment of a ticket."""
     assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
     standing = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
     undone = Decision.Verdict.UNDONE
@@ -45,7 +45,7 @@ def _take_back(ticket: Ticket, by: User) -> None:
 
 
 def _assignment(ticket: Ticket, by: User) -> Assignment:
-    """In the leads' lane: after it agents do not undo what they had said."""
+    """In the leads' lane, so that agents can no longer undo their labels."""
     last = Assignment.objects.filter(ticket=ticket).order_by("round", "number").last()
     assert last  # noqa: S101 - a ticket that people have settled has the assignment of whoever did
     return Assignment.objects.create(

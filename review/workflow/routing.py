@@ -1,6 +1,6 @@
-"""Where a ticket goes once somebody has had a say: it is settled, goes on to another person or a lead, or comes back.
+"""Routes a ticket after each decision: settles it, asks a second person or a lead, or returns it to the queue.
 
-All of it runs under the lock of the ticket's row.
+The caller has locked the ticket's row.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,14 +18,14 @@ from review.models.decision import SKIPPED_OR_ESCALATED
 from review.workflow import audits
 
 ASSIGNMENTS_PER_ROUND = 3
-"""Two labels, and a choice between them: so many numbers belong to each time that a ticket is asked about."""
+"""Numbers that one round may use: two labels and an adjudication."""
 LABELLING_PURPOSES = [Assignment.Purpose.REVIEW, Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 TWO_PERSON_PURPOSES = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
-"""What two people may be asked for, who do not know of each other."""
+"""Purposes that may ask two people independently."""
 
 
 def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> None:
-    """Settle the ticket, wait for the other of two labels, or have a lead choose between two that differ."""
+    """Settle the ticket, wait for a second label, or ask a lead to adjudicate a disagreement."""
     if assignment.purpose not in TWO_PERSON_PURPOSES or _is_word_of_a_lead(assignment, decision):
         settle([decision])
         return
@@ -41,12 +41,12 @@ def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> Non
 
 
 def _is_word_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
-    """A ticket that was passed on to the leads asks nobody else once one of them has answered."""
+    """Whether a lead answered an escalated ticket, which settles it."""
     return assignment.lane == Assignment.Lane.LEADS and assignment.reviewer_id == decision.reviewer_id
 
 
 def settle(decisions: Sequence[Decision]) -> None:
-    """These labels are final; whoever else was asked about their tickets is not any more."""
+    """Make these labels final and withdraw the tickets' other assignments."""
     by_label: dict[tuple[int | None, int | None], list[int]] = {}
     for decision in decisions:
         by_label.setdefault((decision.category_id, decision.sentiment_id), []).append(decision.ticket_id)
@@ -63,20 +63,19 @@ UPDATE classifier_ticket SET state = 'settled', category_id = %s, sentiment_id =
 
 
 def announce(kind: EventKind, ticket_pks: Sequence[int]) -> None:
-    """Tell others where these tickets stand now (one query where nobody wants to know)."""
+    """Send the tickets' new state to webhooks and help desks (one query if there are none)."""
     if ticket_pks and events.has_subscribers():
         events.publish_tickets(kind, ticket_pks)
 
 
 def withdraw(assignments: AssignmentQuerySet) -> None:
-    """Nobody is asked any more."""
     assignments.update(state=Assignment.State.WITHDRAWN, reviewer=None, leased_until=None)
 
 
 def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> None:
-    """Ask for these assignments' answers once more, and settle their tickets no longer."""
+    """Reopen these assignments and unsettle their tickets."""
     settled = [pk for pk, ticket in tickets.items() if ticket.state == Ticket.State.SETTLED]
-    # By then everybody may have seen what the model said: the second look is no blind one.
+    # After settling, anyone may have seen the model's answer, so the second review is not blind.
     seen = [
         assignment.pk
         for assignment in assignments
@@ -94,14 +93,14 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
 
 
 def return_to_review(ticket_pks: Sequence[int]) -> None:
-    """People are asked for labels once more. What was revealed meanwhile stays so: a seal is not put back."""
+    """Return tickets to review. A ticket that was unsealed stays unsealed: people may have seen the answer."""
     Ticket.objects.filter(pk__in=ticket_pks).update(state=Ticket.State.NEEDS_REVIEW, category=None, sentiment=None)
     withdrawn = Assignment.objects.of_latest_round().filter(ticket__in=ticket_pks, state=Assignment.State.WITHDRAWN)
     withdrawn.filter(purpose__in=LABELLING_PURPOSES).update(state=Assignment.State.OPEN)
 
 
 def _ask_a_lead(assignment: Assignment) -> None:
-    """Open the assignment of the one who chooses between two labels, as blind to the model as those who gave them."""
+    """Open a blind adjudication for a lead."""
     _ask(
         assignment,
         ASSIGNMENTS_PER_ROUND * assignment.round,
@@ -111,7 +110,7 @@ def _ask_a_lead(assignment: Assignment) -> None:
 
 
 def _ask_another(assignment: Assignment) -> None:
-    """Open an assignment beside one that was answered, for somebody else who knows nothing of that."""
+    """Open a second independent assignment for another agent."""
     _ask(
         assignment,
         ASSIGNMENTS_PER_ROUND * assignment.round - 1,
@@ -130,16 +129,14 @@ def _ask(assignment: Assignment, number: int, **kind: Any) -> None:
 
 
 def route_free_assignments(ticket: Ticket) -> None:
-    """Say of each open assignment in nobody's hands to whom it goes, by what stands: not to the latest person who
-    skipped the ticket, and to a lead once it was escalated or two people were not the right ones.
-    """
+    """Route the ticket's free assignments: to a lead after an escalation or two skips, never to the latest skipper."""
     passed_on = Decision.objects.effective().filter(ticket=ticket, verdict__in=SKIPPED_OR_ESCALATED).order_by("pk")
     passed = list(passed_on.values_list("verdict", "assignment", "reviewer"))
     people = {reviewer for _verdict, _assignment, reviewer in passed}
     free = Assignment.objects.free(timezone.now())
     for assignment in free.filter(ticket=ticket):
         escalated = (Decision.Verdict.ESCALATED, assignment.pk)
-        # Whoever escalates may be the very lead who then looks at it.
+        # A lead who escalates a ticket may review it afterwards.
         barred = [reviewer for verdict, one, reviewer in passed if (verdict, one) != escalated]
         to_leads = assignment.purpose == Assignment.Purpose.ADJUDICATION or len(people) > 1 or len(barred) < len(passed)
         lane = Assignment.Lane.LEADS if to_leads else Assignment.Lane.AGENTS

@@ -1,4 +1,4 @@
-"""What the queue's table can be filtered by, as its address says."""
+"""Filters of the queue's table, read from the query string."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ AGES = {
     "over-1w": (_("over a week"), timedelta(weeks=1)),
 }
 LOOKED_THROUGH = 2_000
-"""The latest assignments whose languages are offered: the cost is the same however many wait."""
+"""The latest assignments whose languages are offered, so that the cost does not grow with the queue."""
 
 
 def _languages() -> list[tuple[str, str]]:
@@ -41,7 +41,7 @@ def _languages() -> list[tuple[str, str]]:
 
 
 def _assignees(request: HttpRequest) -> Any:
-    """Whoever has a ticket, and who is asked for: to have let go meanwhile is no mistake in the address."""
+    """People with an open ticket, and the one asked for, who may have released theirs."""
     given = request.GET.get("assignee", "")
     held_assignments = Assignment.objects.open().filter(reviewer__isnull=False, leased_until__gt=timezone.now())
     wanted = Q(pk=given if given.isdecimal() and len(given) < 19 else None)
@@ -49,9 +49,7 @@ def _assignees(request: HttpRequest) -> Any:
 
 
 class AssignmentFilter(FilterSet):
-    """The open assignments of the agents' lane. What makes no sense in an address filters nothing, and the form says
-    so.
-    """
+    """Filters open assignments in the agents' lane; an invalid value filters nothing and shows an error."""
 
     q = CharFilter(method="filter_words", label=_("words"), max_length=200, widget=forms.SearchInput)
     reason = ChoiceFilter(method="filter_reason", label=_("reason"), choices=REASONS, empty_label=_("any"))
@@ -73,7 +71,7 @@ class AssignmentFilter(FilterSet):
         queryset=_assignees,
         method="filter_assignee",
         label=_("assignee"),
-        empty_label=_("anybody"),
+        empty_label=_("anyone"),
         null_label=_("nobody"),
         null_value="nobody",
     )
@@ -98,7 +96,7 @@ class AssignmentFilter(FilterSet):
         return assignments.filter(reason="", blind=True) if reason == BLIND else assignments.filter(reason=reason)
 
     def filter_category(self, assignments: AssignmentQuerySet, _name: str, pk: str) -> AssignmentQuerySet:
-        """With those below it, for a child answers for its parent."""
+        """Match the category and its descendants."""
         below = self.offered[int(pk)] + SEPARATOR
         return assignments.filter(
             category__in=[int(pk), *(pk for pk, name in self.offered.items() if name.startswith(below))]

@@ -1,4 +1,4 @@
-"""What waits for a lead: tickets that agents passed on, and labels that differ, without whose they are."""
+"""A lead's inbox: escalations and disagreements between two anonymous labels."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ _PASSED_ON = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
 
 @dataclass(slots=True, kw_only=True)
 class InboxItem:
-    """One assignment in the leads' lane, as one lead sees it."""
+    """One assignment in the leads' lane, as this lead sees it."""
 
     assignment: Assignment
     excerpt: str
     holder: User | None
-    """Who has it in hand."""
+    """Who has it open."""
     answerable: bool
-    """Whether this lead is somebody else than those who answered or skipped it."""
+    """False if this lead answered or skipped it."""
     handed_over: list[Decision] = field(default_factory=list)
-    """Who escalated or skipped it, oldest first; none of labels that differ, for it might tell who gave them."""
+    """Escalations and skips, oldest first; empty for disagreements, whose authors stay anonymous."""
 
 
 class LeadInbox(NamedTuple):
-    """The oldest of each kind. How many there are is counted up to a limit, which `more` says was reached."""
+    """The oldest items of each kind; counts stop at COUNTED, then `more` is true."""
 
     escalations: list[InboxItem]
     disagreements: list[InboxItem]
@@ -48,7 +48,7 @@ class LeadInbox(NamedTuple):
 
 
 def load_inbox(lead: User) -> LeadInbox:
-    """What the leads' lane holds, as this lead sees it (four queries)."""
+    """Load the leads' lane for this lead (four queries)."""
     lane = Assignment.objects.in_lane(Assignment.Lane.LEADS).open().order_by("received_at", "pk")
     oldest = list(lane.values_list("pk", "purpose")[:COUNTED])
     disagreements = [pk for pk, purpose in oldest if purpose == Assignment.Purpose.ADJUDICATION]

@@ -1,7 +1,6 @@
-"""A person's own decisions, latest first, page by page.
+"""Pages through a person's own decisions, latest first.
 
-No index knows verdicts, so a page looks through a number of decisions and no more; where that yields few or none, it
-says from where on to look further back.
+No index covers verdicts, so a page searches at most LOOKED_THROUGH decisions; if few match, `next_before` continues.
 """
 
 from __future__ import annotations
@@ -26,7 +25,7 @@ SIZE, LOOKED_THROUGH = 50, 2_000
 EXCERPT = 90
 
 _UNTOLD = Q(blind=True) | Q(ticket__sealed=True)
-"""Where "accepted" would tell what a model said."""
+"""Decisions whose verdict would reveal the model's answer."""
 
 KINDS: dict[str, tuple[Promise, Q]] = {
     "accepted": (gettext_lazy("Accepted"), Q(verdict="accepted") & ~_UNTOLD),
@@ -36,32 +35,32 @@ KINDS: dict[str, tuple[Promise, Q]] = {
     "escalated": (gettext_lazy("Escalated"), Q(verdict="escalated")),
     "undone": (gettext_lazy("Undone"), Q(undone_by__isnull=False)),
 }
-"""What a page may be of."""
+"""The tabs of the page."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionEntry:
-    """One decision, without what its person is not to learn yet. `key` names the undoing that its form asks for."""
+    """One decision, without what its person may not know yet. `key` identifies its undo request."""
 
     decision: Decision
     excerpt: str
     said: str
     undone: bool
     overruled: str
-    """The label that a lead gave instead."""
+    """The label that a lead chose instead."""
     key: UUID
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class DecisionPage:
-    """`next_before` is the key to go on before; None at the end."""
+    """`next_before` is the `before` of the next page, None on the last."""
 
     entries: list[DecisionEntry]
     next_before: int | None
 
     @classmethod
     def load(cls, reviewer: User, *, kind: str = "", before: str = "") -> DecisionPage:
-        """The decisions of this kind whose key is below `before`; what is neither means all, and the first page."""
+        """Load decisions of this kind with keys below `before`; invalid values mean all kinds and the first page."""
         everything = Decision.objects.by(reviewer).order_by("-pk")
         if before.isdecimal() and len(before) < 19:
             everything = everything.filter(pk__lt=int(before))
@@ -83,7 +82,7 @@ def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
 
 
 def _entries(rows: Sequence[Any]) -> list[DecisionEntry]:
-    """With a lead's word where it differs from a label that stands (one query)."""
+    """Add the lead's label where it differs from the person's (one query)."""
     doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
     words = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
     by_ticket = {word.ticket_id: word for word in words.filter(purpose=Assignment.Purpose.ADJUDICATION)}

@@ -1,4 +1,4 @@
-"""A person's own decisions; each that stands can be taken back and decided anew."""
+"""Lists a person's own decisions and reopens them."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """Undo this one decision, whatever was decided with it, and go on with its ticket; or say why not."""
+    """Undo this decision without its batch and open its ticket, or explain why not."""
     decision = get_object_or_404(Decision.objects.by(request.user), pk=pk)
     outcome = submit.undo(decision, request.user, answer_key(request), single=True)
     if not outcome.done:

@@ -27,7 +27,7 @@ Ordered = tuple[ChainedQuerysets, bool]
 
 
 class ActionColumn(Column):
-    """What can be done with a row, under a header that only a screen reader tells."""
+    """A column of controls, whose header only screen readers announce."""
 
     @property
     def header(self) -> SafeString:
@@ -35,7 +35,7 @@ class ActionColumn(Column):
 
 
 class AssignmentTable(django_tables2.Table):
-    """Open assignments as one person may take or accept them, in the order of work unless another is asked for."""
+    """Open assignments that one person may take or accept, by priority unless another order is asked for."""
 
     select = ActionColumn(gettext_lazy("Select"), accessor="pk")
     ticket = Column(
@@ -77,7 +77,7 @@ class AssignmentTable(django_tables2.Table):
 
     @property
     def is_sorted(self) -> bool:
-        """Whether another order than that of work was asked for."""
+        """Whether an order other than priority was asked for."""
         return bool(set(self.order_by) - {"priority"})
 
     def order_priority(self, _assignments: object, _descending: bool) -> Ordered:
@@ -117,7 +117,7 @@ class AssignmentTable(django_tables2.Table):
 
     def render_due(self, value: datetime) -> SafeString:
         if value <= self.now:
-            return _time(value, _("%s late") % timesince(value, self.now, depth=1), urgent=True)
+            return _time(value, _("%s overdue") % timesince(value, self.now, depth=1), urgent=True)
         return _time(value, _("in %s") % timeuntil(value, self.now, depth=1), urgent=value <= self.soon)
 
     def render_assignee(self, value: User, record: Assignment) -> str:

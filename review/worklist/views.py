@@ -1,4 +1,4 @@
-"""The queue as a table, and accepting many of its rows at once."""
+"""The queue as a table, and bulk accept."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @reviews
 def bulk_accept(request: HtmxHttpRequest) -> HttpResponse:
-    """Show what would become of the selection, or do it where that was confirmed."""
+    """Preview the selection, or accept it once confirmed."""
     if "confirmed" not in request.POST:
         return _preview(request, request.POST)
     back, preview = _back(request.POST), bulk.preview(_selected(request.POST), request.user)
@@ -87,7 +87,7 @@ def _back(selection: QueryDict) -> QueryDict:
 
 
 def _stated(query: QueryDict) -> QueryDict:
-    """What says something, so that addresses stay short; but for the undoing, which only the next page offers."""
+    """The query without empty values and without `undo`, which only the next page offers."""
     stated = query.copy()
     for name, value in query.items():
         if not value or name == UNDO:

@@ -99,7 +99,7 @@ def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None
     hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
     start(review_settings)
     review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_text("8 more like it wait")).to_be_visible()
+    expect(review_settings.get_by_text("8 near-duplicates waiting")).to_be_visible()
     review_settings.keyboard.press("a")
     expect(review_settings.get_by_role("heading", level=1)).to_contain_text("8")
     assert Decision.objects.count() == 1
@@ -125,7 +125,7 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent_page: Page, co
     agent_page.keyboard.press("1")
     agent_page.keyboard.press("w")
     agent_page.keyboard.press("Enter")
-    expect(agent_page.get_by_text("Nothing is left for you")).to_be_visible()
+    expect(agent_page.get_by_text("No tickets left for you")).to_be_visible()
     assert "Surely a secret" not in agent_page.content()
     assert Decision.objects.get().blind is True
 
@@ -154,7 +154,7 @@ def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
     plain.get_by_role("button", name="I cannot tell").click()
     plain.locator("summary", has_text="Escalate").click()
     plain.get_by_label("What should the lead look at?").fill("Tone.")
-    plain.get_by_role("button", name="Hand it to a lead").click()
+    plain.get_by_role("button", name="Escalate to a lead").click()
     plain.get_by_role("button", name="Undo").click()
     assert verdicts() == ["accepted", "corrected", "skipped", "escalated", "undone"]
     assert Assignment.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
@@ -190,7 +190,7 @@ def test_a_key_hides_and_shows_the_marked_words_from_ticket_to_ticket(agent_page
     hold(make_ticket("charged twice"), confidence=0.1, words=[[0, 7], [8, 13]])
     hold(make_ticket("something quite different"), confidence=0.2, words=[[10, 15]])
     start(agent_page)
-    toggle = agent_page.get_by_role("button", name="Marked words")
+    toggle = agent_page.get_by_role("button", name="Highlight words")
     expect(toggle).to_have_attribute("aria-pressed", "true")
     assert marks(agent_page) == ["charged", "twice"]
     agent_page.keyboard.press("h")
@@ -272,7 +272,7 @@ def test_without_script_words_are_marked_and_similar_tickets_a_link_away(plain: 
     plain.goto("/review/")
     expect(plain.locator("#card .text mark")).to_have_text("charged")
     expect(plain.locator("#words")).to_be_hidden()
-    plain.get_by_role("link", name="Nearest solved tickets").click()
+    plain.get_by_role("link", name="Similar solved tickets").click()
     expect(plain.get_by_role("link", name="Charged 0 times.")).to_be_visible()
     plain.get_by_role("link", name="Back to the ticket").click()
     expect(plain.locator("#card .text")).to_have_text(ticket.text)

@@ -109,7 +109,7 @@ def test_without_script_enter_records_what_was_typed_and_no_opinion(plain: Page)
     plain.get_by_text("Find", exact=True).click()
     plain.get_by_label("Find a category by typing").fill("Account")
     plain.keyboard.press("Enter")
-    expect(plain.get_by_role("heading", name="Nothing is left for you")).to_be_visible()
+    expect(plain.get_by_role("heading", name="No tickets left for you")).to_be_visible()
     assert labels() == ["Account"]
 
 
@@ -120,7 +120,7 @@ def test_without_single_keys_enter_records_what_is_chosen_and_no_opinion(agent_p
     agent_page.get_by_label("Neutral").check()
     agent_page.get_by_label("Account").check()
     agent_page.keyboard.press("Enter")
-    expect(agent_page.get_by_text("Nothing is left for you")).to_be_visible()
+    expect(agent_page.get_by_text("No tickets left for you")).to_be_visible()
     assert labels() == ["Account"]
 
 
@@ -129,7 +129,7 @@ def test_enter_on_what_is_no_category_sends_nothing(agent_page: Page) -> None:
     start(agent_page)
     agent_page.keyboard.press("/")
     agent_page.keyboard.type("zzzz")
-    expect(agent_page.get_by_text("No category is like that.")).to_be_visible()
+    expect(agent_page.get_by_text("No matching category.")).to_be_visible()
     agent_page.keyboard.press("Enter")
     expect(agent_page.locator("#find")).to_be_focused()
     agent_page.keyboard.press("Escape")
@@ -195,7 +195,7 @@ def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was
     expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
     expect(review_settings.locator("#send-again")).to_be_focused()
     review_settings.keyboard.press("u")
-    expect(review_settings.locator("#outcome")).to_contain_text("Nothing else can be done until your answer is saved.")
+    expect(review_settings.locator("#outcome")).to_contain_text("Wait until your answer is saved.")
     review_settings.keyboard.press("4")
     review_settings.get_by_role("button", name="Undo").click()
     expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
@@ -217,8 +217,8 @@ def test_a_refusal_is_said_and_not_sent_again(review_settings: Page, console: Co
 
     review_settings.route(DECIDE, refuse)
     review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_text("Not recorded: the server refuses this answer.")).to_be_visible()
-    expect(review_settings.get_by_role("link", name="Go on with what is next")).to_be_focused()
+    expect(review_settings.get_by_text("Not saved: the server rejected this answer.")).to_be_visible()
+    expect(review_settings.get_by_role("link", name="Go to the next ticket")).to_be_focused()
     review_settings.wait_for_timeout(2_500)
     assert len(sent) == 1
     expect(review_settings.locator("#unsaved")).to_be_hidden()
@@ -255,7 +255,7 @@ def test_it_is_said_when_somebody_else_may_take_the_ticket(review_settings: Page
     Assignment.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
     review_settings.clock.run_for(61_000)
     expect(
-        review_settings.get_by_role("status").filter(has_text="Somebody else may take this ticket now")
+        review_settings.get_by_role("status").filter(has_text="Your hold on this ticket has expired")
     ).to_be_visible()
     review_settings.keyboard.press("Enter")
     sees(review_settings, 1)
@@ -268,8 +268,8 @@ def test_looking_again_for_work_moves_nothing_until_there_is_some(agent_page: Pa
     agent_page.clock.install()
     start(agent_page)
     agent_page.keyboard.press("Enter")
-    expect(agent_page.get_by_role("heading", name="Nothing is left for you")).to_be_focused()
-    expect(agent_page.get_by_text("This page looks again by itself.")).to_be_visible()
+    expect(agent_page.get_by_role("heading", name="No tickets left for you")).to_be_focused()
+    expect(agent_page.get_by_text("This page refreshes automatically.")).to_be_visible()
     undo = agent_page.get_by_role("button", name="Undo")
     undo.focus()
     with agent_page.expect_response("**/review/"):

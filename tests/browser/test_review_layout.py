@@ -85,7 +85,7 @@ def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_rea
     agent_page.evaluate("scrollTo(0, 0)")
     assert (top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))) == before
     agent_page.keyboard.press("Enter")
-    offered = agent_page.get_by_role("link", name="8 more like it wait")
+    offered = agent_page.get_by_role("link", name="8 near-duplicates waiting")
     expect(offered).to_be_visible()
     agent_page.evaluate("scrollTo(0, 0)")
     expect(offered).to_be_in_viewport(ratio=1)

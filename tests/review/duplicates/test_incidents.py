@@ -108,7 +108,7 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
     url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent_client))
     assert url
     said = decide_at_screen(agent_client, Ticket.objects.get(pk=url[2]))
-    assert "5 more like it wait: decide them together" in said
+    assert "5 near-duplicates waiting: decide them together" in said
     alike = re.search(r'href="([^"]*/duplicates/\d+/)"', said)
     assert alike
     page = agent_client.get(alike[1]).content.decode()
@@ -128,7 +128,7 @@ def test_what_somebody_else_has_in_hand_is_not_offered(agent_client: Client, ben
     Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments[1:]]).update(
         skipped_by=User.objects.get(username="ana")
     )
-    assert "all in somebody's hands" in lines(agent_client)[0]
+    assert "all open with someone" in lines(agent_client)[0]
 
 
 def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent_client: Client) -> None:

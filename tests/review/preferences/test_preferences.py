@@ -43,7 +43,7 @@ def test_saving_what_is_there_stores_no_difference(agent_client: Client, ana: Us
 
 def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, ana: User) -> None:
     response = agent_client.post(URL, shown(agent_client) | {"skip": "K", "undo": "é"}, follow=True)
-    assert "The keys are saved." in response.content.decode()
+    assert "Shortcuts saved." in response.content.decode()
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "k", "undo": "é"}
     assert shown(agent_client)["skip"] == "k"
     assert Preferences.of(ana).active["skip"] == "k"

@@ -121,9 +121,9 @@ def test_what_a_lead_chose_is_no_third_label(ana: User, ben: User, lea: User) ->
 @pytest.mark.parametrize(
     ("agreeing", "differing", "reading"),
     [
-        (30, 0, "everybody always said the same"),
-        (15, 0, "too few to judge yet"),
-        (14, 6, "not to be relied on"),
+        (30, 0, "everyone gave the same label"),
+        (15, 0, "too few pairs to judge"),
+        (14, 6, "unreliable"),
     ],
 )
 def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differing: int, reading: str) -> None:
@@ -134,7 +134,7 @@ def test_agreement_is_put_into_words(ana: User, ben: User, agreeing: int, differ
     assert quality_report().axes[0].reading == reading
 
 
-@pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "not to be relied on")])
+@pytest.mark.parametrize(("value", "reading"), [(0.8, "reliable"), (0.79, "tentative"), (0.66, "unreliable")])
 def test_the_limits_of_the_reading_are_krippendorffs(value: float, reading: str) -> None:
     unknown = Estimate(None, None, None, 50)
     axis = quality.AgreementFigures(name="", raw=unknown, kappa=unknown, alpha=Estimate(value, 0.1, 0.9, 50))
@@ -176,21 +176,21 @@ def test_the_pull_of_the_suggestion_is_the_difference_between_shown_and_blind(an
     assert anchoring.shown == intervals.share(3, 4)
     assert anchoring.blind == intervals.share(1, 3)
     assert anchoring.gap == intervals.difference(3, 4, 1, 3)
-    assert anchoring.reading == "No pull can be told from these reviews."
+    assert anchoring.reading == "These reviews show no clear influence."
 
 
 def test_a_pull_that_is_certain_is_called_one(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=True)
         look(ana, blind=True, accept=False)
-    assert quality_report().anchoring.reading == "The suggestion pulls people towards it."
+    assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it more often."
 
 
 def test_contradiction_is_called_so(ana: User) -> None:
     for _time in range(8):
         look(ana, blind=False, accept=False)
         look(ana, blind=True, accept=True)
-    assert quality_report().anchoring.reading == "People rather contradict a suggestion that they see."
+    assert quality_report().anchoring.reading == "Seeing the suggestion makes people agree with it less often."
 
 
 def test_without_reviews_of_both_kinds_nothing_is_said_of_a_pull(ana: User) -> None:

@@ -156,7 +156,7 @@ def test_a_suggestion_without_a_key_is_chosen_too(agent_client: Client) -> None:
 def test_skipping_hands_the_ticket_to_somebody_else(agent_client: Client, other: Client) -> None:
     (assignment,) = hold(make_ticket("What is this?"))
     content = send(agent_client, shown(agent_client), skip="unclear")
-    assert "Nothing is left for you" in content
+    assert "No tickets left for you" in content
     assert "1 ticket that you skipped" in content
     assert Decision.objects.get().skip_reason == "unclear"
     assert "What is this?" in other.get(SCREEN).content.decode()
@@ -204,7 +204,7 @@ def test_a_lead_signed_out_meanwhile_comes_back_to_what_waits_for_leads(
     response = lead_client.post(f"{SIGN_IN}?next={WORK}", {"username": "lea", "password": PASSWORD}, follow=True)
     assert response.redirect_chain == [(WORK, 302)]
     content = response.content.decode()
-    assert f'href="{WORK}"' in content.split("Throw it away")[0].split("<button")[-1]
+    assert f'href="{WORK}"' in content.split("Discard")[0].split("<button")[-1]
     form = dict(re.findall(r'name="(\w+)" value="([^"]*)"', content.split('class="form paper"')[1]))
     response = lead_client.post(DECIDE, form, follow=True)
     assert response.redirect_chain == [(WORK, 302)]
@@ -216,7 +216,7 @@ def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, 
     hold(make_ticket("I will sue you."))
     content = send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
     assert "is with a lead" in content
-    assert "Nothing is left for you" in content
+    assert "No tickets left for you" in content
     page = lead_client.get(WORK).content.decode()
     for told in ("I will sue you.", "Legal threat.", "ana"):
         assert told in page, told
@@ -407,13 +407,13 @@ def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
     abandoned()
     theirs = shown(other)
     told = send(agent_client, late, **act)
-    assert f"Somebody else has ticket {assignment.ticket_id} in hand by now. {lost}" in told
+    assert f"Someone else has ticket {assignment.ticket_id} open now. {lost}" in told
     send(other, theirs)
     assert f"ben was faster: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(
         agent_client, late, **act
     )
     told = send(other, shown_again(other, theirs), **act)
-    assert f"You have answered ticket {assignment.ticket_id} already: Billing | Positive. {lost}" in told
+    assert f"You already answered ticket {assignment.ticket_id}: Billing | Positive. {lost}" in told
     assert "Your answer" not in told
     assert Decision.objects.count() == 1
 
@@ -433,15 +433,15 @@ def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent_client: Client, 
     send(other, shown(other), **labels)
     assert Assignment.objects.get(pk=first.pk).state == "answered"
     told = send(agent_client, late, skip="unclear")
-    assert f"Somebody else has answered ticket {first.ticket_id} meanwhile. Your skip was not recorded." in told
+    assert f"Someone else has answered ticket {first.ticket_id}. Your skip was not recorded." in told
     assert "Account" not in told.split('id="outcome"')[1]
 
 
 def test_an_answer_given_out_to_another_person_is_refused(agent_client: Client, other: Client) -> None:
     hold(make_ticket())
     answer = shown(agent_client)
-    assert "was for somebody else" in send(other, answer)
-    assert "was for somebody else" in send(agent_client, answer | {"display_token": "forged"})
+    assert "was for someone else" in send(other, answer)
+    assert "was for someone else" in send(agent_client, answer | {"display_token": "forged"})
     assert not Decision.objects.exists()
 
 
@@ -482,7 +482,7 @@ def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: 
     content = agent_client.get(SCREEN).content.decode()
     assert "3 more wait" in content
     content = send(agent_client, fields(content))
-    assert "3 more like it wait" in content
+    assert "3 near-duplicates waiting" in content
     assert reverse("review:duplicates", args=[Decision.objects.get().pk]) in content
     assert "1 was decided as Billing" in agent_client.get(SCREEN).content.decode()
     assert Decision.objects.count() == 1
@@ -522,13 +522,13 @@ def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Cl
     other.post(reverse("review:take", args=[assignments[2].ticket_id]))
     content = agent_client.get(url).content.decode()
     assert "1 ticket is like the one you decided" in content
-    assert "Left out: 1 in somebody else's hands" in unescape(content)
+    assert "Left out: 1 open with someone else" in unescape(content)
     told = unescape(
         agent_client.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
     )
     assert "1 ticket accepted as Billing" in told
-    assert "Left out: 1 in somebody else's hands." in told
-    assert "Nothing was accepted. Left out: 1 in somebody else's hands." in unescape(
+    assert "Left out: 1 open with someone else." in told
+    assert "No tickets accepted. Left out: 1 open with someone else." in unescape(
         agent_client.post(url, {"assignment": [assignments[2].pk]}, follow=True).content.decode()
     )
 

@@ -44,7 +44,7 @@ def test_an_agent_who_answers_what_is_with_the_leads_by_now_stays_among_agents(
     escalate(leases.lease_next(ben), ben)
     content = send(agent_client, late)
     assert "labelled twice" not in content
-    assert "Nothing is left for you" in content
+    assert "No tickets left for you" in content
     assert not Decision.objects.filter(purpose="adjudication").exists()
     undone = agent_client.post(UNDO, {"decision": decisions.latest_decision(ana).pk, "key": uuid4()}, headers=HTMX)
     assert "labelled twice" not in undone.content.decode()
@@ -67,7 +67,7 @@ def test_a_ticket_that_was_erased_is_told_and_the_next_one_comes(agent_client: C
     given = shown(agent_client)
     Assignment.objects.filter(ticket=ticket).delete()
     content = send(agent_client, given)
-    assert "That ticket was erased meanwhile. Your answer was not recorded." in content
+    assert "That ticket has been erased. Your answer was not recorded." in content
     assert "quite another matter" in content
     assert not Decision.objects.exists()
 
@@ -133,7 +133,7 @@ def test_while_nothing_is_left_the_page_stays_as_it_is(agent_client: Client, ana
 def test_near_duplicates_are_offered_without_a_script_too(agent_client: Client) -> None:
     hold(*(make_ticket(f"The export of my invoices fails since the morning ({n})") for n in range(3)))
     response = agent_client.post(DECIDE, shown(agent_client), follow=True)
-    assert "2 more like it wait: decide them together" in response.content.decode()
+    assert "2 near-duplicates waiting: decide them together" in response.content.decode()
 
 
 def test_a_form_that_could_not_be_taken_stays_where_it_was(agent_client: Client) -> None:

@@ -225,7 +225,7 @@ def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
     monkeypatch.setattr("classifier.embeddings.vector_store.embeddings_for", None)
     monkeypatch.setattr("classifier.embeddings.encoder.load", None)
     assert similar(agent_client, assignment).strip() == ""
-    assert "No solved ticket is known to be near it." in agent_client.get(address(assignment)).content.decode()
+    assert "No similar solved tickets." in agent_client.get(address(assignment)).content.decode()
 
 
 def test_only_who_holds_the_ticket_may_ask(agent_client: Client, ben: User, tom: User) -> None:

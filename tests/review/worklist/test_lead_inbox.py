@@ -75,7 +75,7 @@ def test_an_escalated_ticket_is_there_with_who_and_why(lead_client: Client, ana:
     assert "I will see you in court." in row
     assert "ana escalated it: Is this a threat?" in row
     assert f"Ticket {ticket.pk}, 3 hours ago, due 30 minutes from now" in row
-    assert "Take this one" in row
+    assert "Open" in row
 
 
 def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(
@@ -108,7 +108,7 @@ def test_a_disagreement_tells_neither_who_nor_what(lead_client: Client, ana: Use
     content = shows(lead_client)
     (row,) = rows(content, "differing")
     assert "Which of the two?" in row
-    assert "Take this one" in row
+    assert "Open" in row
     part = section(content, "differing")
     for secret in ("ana", "ben", "Billing", "Technical"):
         assert secret not in part, secret
@@ -141,11 +141,11 @@ def test_no_more_are_shown_and_counted_than_the_page_holds(
         hand_up(ana, f"escalated {number}")
     differ(ana, ben)
     content = shows(lead_client)
-    assert section(content, "escalated").startswith("Passed on by agents 3 ")
+    assert section(content, "escalated").startswith("Escalations 3 ")
     assert len(rows(content, "escalated")) == 2
     assert "The oldest of each kind are shown" in content
     hand_up(ana, "one more")
-    assert section(shows(lead_client), "escalated").startswith("Passed on by agents 4+ ")
+    assert section(shows(lead_client), "escalated").startswith("Escalations 4+ ")
 
 
 def test_a_hostile_ticket_and_a_hostile_note_are_only_text(lead_client: Client, ana: User) -> None:
@@ -160,7 +160,7 @@ def test_an_answered_one_is_gone(lead_client: Client, ana: User, lea: User) -> N
     hand_up(ana, "Please decide.")
     answer(Assignment.objects.get(), lea)
     assert rows(shows(lead_client), "escalated") == []
-    assert "Work through them" not in shows(lead_client)
+    assert "Review these" not in shows(lead_client)
 
 
 # Taking one
@@ -179,34 +179,34 @@ def test_taking_one_leads_to_the_leads_screen_with_it(lead_client: Client, ana: 
 
 def test_the_way_to_all_of_them_is_on_the_page(lead_client: Client, ana: User) -> None:
     hand_up(ana, "Please decide.")
-    assert f'href="{WORK}">Work through them' in shows(lead_client)
+    assert f'href="{WORK}">Review these' in shows(lead_client)
 
 
 def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
     leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead_client), "escalated")
-    assert "leo has it in hand" in row
-    assert "Take this one" not in row
+    assert "Open with leo" in row
+    assert "Open" not in row
     Assignment.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
-    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
+    assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
 def test_what_a_lead_has_in_hand_already_is_still_offered(lead_client: Client, ana: User, lea: User) -> None:
     leases.lease_ticket(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
-    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
+    assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
 def test_a_lead_does_not_choose_between_their_own_label_and_anothers(lead_client: Client, lea: User, ben: User) -> None:
     differ(lea, ben)
     (row,) = rows(shows(lead_client), "differing")
-    assert "You have had a say of it: for another lead" in row
-    assert "Take this one" not in row
+    assert "You answered or skipped it: for another lead" in row
+    assert "Open" not in row
 
 
 def test_a_lead_may_take_what_they_escalated_themselves(lead_client: Client, lea: User) -> None:
     hand_up(lea, "I want to think about it.")
-    assert "Take this one" in rows(shows(lead_client), "escalated")[0]
+    assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
 # Figures
@@ -223,7 +223,7 @@ def test_the_page_says_in_words_how_far_people_agree(lead_client: Client, ana: U
     assert "20 tickets of the last 90 days were labelled by two people each" in part
     assert "Category 90% (70 to 97) 0.82 (0.45 to 0.95)" in part
     assert "(0.58 to 1.00) reliable" in part
-    assert "Sentiment 100% (84 to 100) unknown unknown everybody always said the same" in part
+    assert "Sentiment 100% (84 to 100) unknown unknown everyone gave the same label" in part
     assert "Billing 10 90% (60 to 98) Account" in part
 
 
@@ -236,7 +236,7 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: U
         answer(assignment, ana, category, shown=shown)
     part = section(shows(lead_client), "anchoring")
     assert "people say what the model says in 100% of 2 reviews; blind, in 50% of 2." in part
-    assert "The difference is 50 points (-27 to 91). No pull can be told from these reviews." in part
+    assert "The difference is 50 points (-27 to 91). These reviews show no clear influence." in part
     assert "Labels confirmed for many tickets at once are left out" in part
 
 
@@ -256,7 +256,7 @@ def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> 
     assert "once both have answered, it is told here how far they agree" in section(content, "agreement")
     assert "once there are reviews of both kinds" in section(content, "anchoring")
     assert "Nobody has decided anything in the last 7 days." in section(content, "agents")
-    assert "Work through them" not in content
+    assert "Review these" not in content
 
 
 # Who may, and at what cost

@@ -86,7 +86,7 @@ def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent_client: Clie
     undo(decide(ana), ana)
     content = shows(agent_client)
     (row,) = entries(content)
-    assert "undone later" in row
+    assert "undone" in row
     assert "Reopen" not in row
     assert "<s>Accepted" in content
 
@@ -285,7 +285,7 @@ def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
     answer(Assignment.objects.open().get(ticket=decision.ticket), lea, "Account")
     target, content = reopen(agent_client, decision, "?kind=blind", key=str(uuid4()))
     assert target == f"{MINE}?kind=blind"
-    assert "This cannot be undone: others have gone on from it meanwhile." in content
+    assert "This can't be undone: someone has already acted on it." in content
     assert not Decision.objects.filter(verdict="undone").exists()
 
 

@@ -166,7 +166,7 @@ def test_only_agents_open_assignments_are_listed(agent_client: Client, ana: User
 
 
 def test_an_empty_queue_says_so(agent_client: Client) -> None:
-    assert "No review waits." in page(agent_client)
+    assert "No reviews waiting." in page(agent_client)
 
 
 def test_a_blind_review_tells_no_label_and_is_found_by_none(agent_client: Client) -> None:
@@ -365,7 +365,7 @@ def test_the_header_tells_the_order_and_leads_to_the_other(agent_client: Client)
     header = re.findall(r"<th[^>]*of-age.*?</th>", content, re.DOTALL)[0]
     assert 'aria-sort="descending"' in header
     assert "?sort=age&amp;reason=below_threshold" in header
-    assert "Back to the order of work" in content
+    assert "Sort by priority" in content
     assert content.count("aria-sort") == 1
 
 
@@ -546,7 +546,7 @@ def test_only_one_s_own_can_be_undone_here(agent_client: Client, ben: User) -> N
 def test_a_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     label = label_of(accept(agent_client, *assignments))
-    for expected in ("2 tickets accepted as Billing | Positive.", "Nothing was accepted. Left out: 2 answered by you"):
+    for expected in ("2 tickets accepted as Billing | Positive.", "No tickets accepted. Left out: 2 answered by you"):
         content = accept(agent_client, *assignments, confirmed="yes", label=label)
         assert expected in content
         assert "Undo: ask" in content
@@ -567,7 +567,7 @@ def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent_client:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     refunds = hold(make_ticket("three"), category=child)
     content = accept(agent_client, *refunds, *billing)
-    assert "These do not share a suggestion" in content
+    assert "These have different suggestions" in content
     groups = re.findall(r"<h2>(.*?)</h2>", content)
     assert groups == ["Billing | Positive", "Billing &gt; Refunds | Positive"]
     assert not Decision.objects.exists()
@@ -581,16 +581,16 @@ def test_what_is_confirmed_for_one_label_accepts_no_other(agent_client: Client) 
     billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
     label = label_of(accept(agent_client, billing))
     content = accept(agent_client, billing, account, confirmed="yes", label=label)
-    assert "1 ticket accepted as Billing | Positive. Left out: 1 suggested another label by now." in content
+    assert "1 ticket accepted as Billing | Positive. Left out: 1 now suggested with another label." in content
     assert state(account.ticket) == "needs_review"
-    assert "Nothing was accepted." in accept(agent_client, account, confirmed="yes", label="nonsense")
+    assert "No tickets accepted." in accept(agent_client, account, confirmed="yes", label="nonsense")
 
 
 def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket())
     label = label_of(accept(agent_client, assignment))
     judge_again(assignment.ticket, category=category("Account"))
-    assert "suggested another label by now" in accept(agent_client, assignment, confirmed="yes", label=label)
+    assert "now suggested with another label" in accept(agent_client, assignment, confirmed="yes", label=label)
     assert not Decision.objects.exists()
 
 
@@ -616,7 +616,7 @@ def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: Use
         "Answered by you already": pks(mine),
         "Not asked about any more": pks(gone),
         "With a lead": pks(lead),
-        "In somebody else&#x27;s hands": pks(held),
+        "Open with someone else": pks(held),
         "Without a suggestion": pks(failed),
         "Suggested a label that is not offered any more": pks(retired),
         "To be reviewed blind, one by one": pks(double, blind),
@@ -679,6 +679,6 @@ def test_the_same_preview_serves_one_label_for_many(ana: User, ben: User) -> Non
     assert preview.group.assignments == assignments
     assert preview.left_out == {bulk.Exclusion.IN_HAND: [held]}
     accepted = bulk.accept(preview, ana)
-    assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 in somebody else's hands.")
+    assert accepted.text.endswith("2 tickets accepted as General | Neutral. Left out: 1 open with someone else.")
     assert {decision.verdict for decision in Decision.objects.all()} == {"corrected"}
     assert accepted.undoable
