@@ -125,7 +125,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         leases.lease_ticket(request.user, ticket, lane)
     except leases.NotAvailable:
-        messages.error(request, _("Ticket %d isn't available: someone has it open, or it needs no review.") % pk)
+        messages.error(request, _("Ticket %d is not available: someone has it open, or it needs no review.") % pk)
         return redirect("review:lead" if lane == Lane.LEADS else "review:queue")
     return redirect(PAGES[lane])
 

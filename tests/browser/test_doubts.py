@@ -176,4 +176,4 @@ def test_what_arrived_together_is_for_everybody(agent_page: Page) -> None:
     expect(agent_page.get_by_role("heading", name="Arrived together")).to_be_visible()
     assert check(agent_page, "queue") == []
     agent_page.get_by_role("button", name="Review the first").press("Enter")
-    expect(agent_page.locator("#session")).to_contain_text("one of 6 alike")
+    expect(agent_page.locator("#session")).to_contain_text("one of 6 similar")

@@ -49,7 +49,7 @@ def test_a_lead_works_through_what_waits(lead_page: Page, ana: User, ben: User) 
     lead_page.get_by_role("button", name="Choose this").first.press("Enter")
     expect(lead_page.get_by_text("No tickets left for you")).to_be_visible()
     lead_page.goto("/review/lead/")
-    expect(lead_page.get_by_text("A ticket comes here when an agent escalates it")).to_be_visible()
+    expect(lead_page.get_by_text("Tickets appear here when an agent escalates them")).to_be_visible()
     assert set(Ticket.objects.values_list("state", flat=True)) == {"settled"}
     assert Decision.objects.get(purpose="adjudication").reviewer.username == "lea"
 
@@ -72,7 +72,7 @@ def test_an_agent_thinks_again(agent_page: Page, ana: User) -> None:
     agent_page.get_by_role("link", name="My decisions").click()
     row = agent_page.get_by_role("listitem").filter(has_text="Where is my refund?")
     row.get_by_role("button", name="Reopen").press("Enter")
-    expect(agent_page.get_by_text("is back in your hands")).to_be_visible()
+    expect(agent_page.get_by_text("is open again")).to_be_visible()
     expect(agent_page.locator("#card .text")).to_contain_text("Where is my refund?")
     expect(agent_page.locator(".accept")).to_be_visible()
     agent_page.goto("/review/my-decisions/?kind=undone")

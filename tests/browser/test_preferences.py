@@ -33,8 +33,8 @@ def test_what_is_wrong_with_a_key_is_said_beside_it(agent_page: Page) -> None:
     agent_page.get_by_label("Skip").fill("u")
     agent_page.get_by_role("button", name="Save").click()
     expect(agent_page.get_by_role("alert")).to_be_visible()
-    expect(agent_page.get_by_label("Skip")).to_have_accessible_description(re.compile("also the key of “Undo”"))
-    expect(agent_page.get_by_label("Undo")).to_have_accessible_description(re.compile("also the key of “Skip”"))
+    expect(agent_page.get_by_label("Skip")).to_have_accessible_description(re.compile("already used for “Undo”"))
+    expect(agent_page.get_by_label("Undo")).to_have_accessible_description(re.compile("already used for “Skip”"))
 
 
 def test_the_page_speaks_the_language_that_is_chosen(agent_page: Page) -> None:

@@ -54,7 +54,7 @@ def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(ag
     expect(rows(agent_page)).to_have_count(3)
     expect(words).to_be_focused()
     expect(agent_page).to_have_url(re.compile(r"/review/queue/\?q=refund$"))
-    expect(agent_page.get_by_role("status").filter(has_text="3 reviews wait")).to_be_visible()
+    expect(agent_page.get_by_role("status").filter(has_text="3 reviews waiting")).to_be_visible()
 
     confidence = agent_page.get_by_role("link", name="Confidence")
     tab_to(agent_page, confidence)
@@ -76,10 +76,10 @@ def test_a_selection_is_found_looked_at_accepted_and_undone_by_keyboard_alone(ag
     expect(rows(agent_page)).to_have_count(1)
     expect(words).to_have_value("refund")
 
-    undo = agent_page.get_by_role("button", name="Undo: ask")
+    undo = agent_page.get_by_role("button", name="Undo: return")
     tab_to(agent_page, undo)
     press("Enter")
-    expect(agent_page.get_by_text("2 decisions are undone.")).to_be_visible()
+    expect(agent_page.get_by_text("2 decisions undone.")).to_be_visible()
     expect(rows(agent_page)).to_have_count(3)
     expect(undo).to_have_count(0)
 
@@ -148,8 +148,8 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
     expect(plain.get_by_text("2 tickets accepted as Billing | Positive.")).to_be_visible()
     expect(rows(plain)).to_have_count(1)
     expect(plain.get_by_role("columnheader", name="Confidence")).to_have_attribute("aria-sort", "ascending")
-    plain.get_by_role("button", name="Undo: ask").click()
-    expect(plain.get_by_text("2 decisions are undone.")).to_be_visible()
+    plain.get_by_role("button", name="Undo: return").click()
+    expect(plain.get_by_text("2 decisions undone.")).to_be_visible()
     expect(rows(plain)).to_have_count(3)
 
 
@@ -192,7 +192,7 @@ def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) 
     expect(agent_page.get_by_role("heading", name="Left out")).to_be_visible()
     found += check(agent_page, "one group and what is left out")
     agent_page.get_by_role("button", name="Accept as Billing | Positive").click()
-    expect(agent_page.get_by_role("button", name="Undo: ask")).to_be_visible()
+    expect(agent_page.get_by_role("button", name="Undo: return")).to_be_visible()
     found += check(agent_page, "done")
     assert found == []
     assert hostile.ticket_id == Decision.objects.get().ticket_id

@@ -108,7 +108,7 @@ def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None
     assert Ticket.objects.filter(state="settled").count() == 9
     review_settings.goto("/review/")
     review_settings.keyboard.press("u")
-    expect(review_settings.get_by_text("8 decisions are undone")).to_be_visible()
+    expect(review_settings.get_by_text("8 decisions undone")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 1
 
 

@@ -51,14 +51,14 @@ def lines(client: Client) -> list[str]:
 def test_a_burst_is_one_line_with_its_size_and_its_text(agent_client: Client) -> None:
     burst(CHARGE, 6)
     (line,) = lines(agent_client)
-    assert line.startswith("6 alike My card was charged twice for the same invoice")
+    assert line.startswith("6 similar My card was charged twice for the same invoice")
     assert "the first now" in line
 
 
 def test_the_largest_comes_first(agent_client: Client) -> None:
     burst(CHARGE, 5)
     burst(LOGIN, 7)
-    assert [line[:7] for line in lines(agent_client)] == ["7 alike", "5 alike"]
+    assert [line[:9] for line in lines(agent_client)] == ["7 similar", "5 similar"]
 
 
 def test_no_more_than_five_are_shown(agent_client: Client) -> None:
@@ -135,7 +135,7 @@ def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent
     assignments = burst(CHARGE, 6)
     Assignment.objects.filter(pk=assignments[0].pk).update(**HIDDEN)
     (line,) = lines(agent_client)
-    assert line.startswith("6 alike")
+    assert line.startswith("6 similar")
     assert reverse("review:take", args=[assignments[1].ticket_id]) in section(agent_client)
 
 
@@ -147,7 +147,7 @@ def test_nothing_that_a_model_said_is_told(agent_client: Client) -> None:
     tickets = [make_ticket(CHARGE.format(number=place)) for place in range(5)]
     hold(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
     found = section(agent_client)
-    assert "5 alike" in found
+    assert "5 similar" in found
     assert not re.search("Zanzibar|secret|0.43", found)
 
 
@@ -196,7 +196,7 @@ def test_only_so_many_of_the_latest_are_looked_through(agent_client: Client, mon
 
 def test_the_screen_says_that_a_ticket_is_one_of_many(agent_client: Client) -> None:
     burst(CHARGE, 5)
-    assert "one of 5 alike" in agent_client.get(SCREEN).content.decode()
+    assert "one of 5 similar" in agent_client.get(SCREEN).content.decode()
 
 
 def test_the_screen_says_nothing_of_few(agent_client: Client) -> None:

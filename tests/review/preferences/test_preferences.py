@@ -23,7 +23,7 @@ def shown(agent_client: Client) -> dict[str, str]:
 def errors(agent_client: Client, **changes: str) -> dict[str, list[str]]:
     response = agent_client.post(URL, shown(agent_client) | changes)
     assert response.status_code == 200
-    assert "Nothing is saved" in response.content.decode()
+    assert "Not saved" in response.content.decode()
     return dict(response.context["form"].errors)
 
 
@@ -57,8 +57,8 @@ def test_two_keys_can_be_swapped_in_one_go(agent_client: Client, ana: User) -> N
 def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> None:
     found = errors(agent_client, skip="X")
     assert found == {
-        "skip": ["“x” is also the key of “Escalate”."],
-        "escalate": ["“x” is also the key of “Skip”."],
+        "skip": ["“x” is already used for “Escalate”."],
+        "escalate": ["“x” is already used for “Skip”."],
     }
     assert not Preferences.objects.exists()
 
@@ -99,7 +99,7 @@ def test_single_keys_can_be_turned_off_and_on(agent_client: Client, ana: User) -
 def test_all_keys_can_be_reset(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, {"skip": "k"})
     response = agent_client.post(URL, shown(agent_client) | {"skip": "not read", "reset": "yes"}, follow=True)
-    assert "the original ones again" in response.content.decode()
+    assert "reset to their defaults" in response.content.decode()
     assert Preferences.of(ana).active == shortcuts.DEFAULTS
 
 

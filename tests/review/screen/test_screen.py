@@ -215,7 +215,7 @@ def test_a_lead_signed_out_meanwhile_comes_back_to_what_waits_for_leads(
 def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, lead_client: Client) -> None:
     hold(make_ticket("I will sue you."))
     content = send(agent_client, shown(agent_client), escalate="yes", why="Legal threat.")
-    assert "is with a lead" in content
+    assert "escalated to a lead" in content
     assert "No tickets left for you" in content
     page = lead_client.get(WORK).content.decode()
     for told in ("I will sue you.", "Legal threat.", "ana"):
@@ -233,7 +233,7 @@ def test_undo_goes_back_several_steps(agent_client: Client) -> None:
         content = agent_client.post(UNDO, headers=HTMX).content.decode()
         assert f">{text}" in content
         assert "Undone" in content
-    assert "There is nothing to undo" in agent_client.post(UNDO, headers=HTMX).content.decode()
+    assert "Nothing to undo" in agent_client.post(UNDO, headers=HTMX).content.decode()
     assert Decision.objects.count() == 6
     assert set(Ticket.objects.values_list("state", flat=True)) == {"needs_review"}
 
@@ -254,7 +254,7 @@ def test_nobody_undoes_what_another_decided(agent_client: Client, other: Client)
     send(agent_client, shown(agent_client))
     decision = Decision.objects.get()
     assert other.post(UNDO, {"decision": str(decision.pk)}, headers=HTMX).status_code == 404
-    assert "nothing to undo" in other.post(UNDO, headers=HTMX).content.decode()
+    assert "Nothing to undo" in other.post(UNDO, headers=HTMX).content.decode()
     assert Ticket.objects.get().state == "settled"
 
 
@@ -359,7 +359,7 @@ def test_the_back_button_and_a_second_tab_are_told_what_was_answered(agent_clien
     first, second = shown(agent_client), shown(agent_client)
     assert first["key"] != second["key"]
     send(agent_client, first)
-    assert "You have answered ticket" in send(agent_client, second)
+    assert "You already answered ticket" in send(agent_client, second)
     assert Decision.objects.count() == 1
 
 
@@ -375,7 +375,7 @@ def test_a_late_answer_counts_while_nobody_else_has_answered(agent_client: Clien
     assert "slow" in other.get(SCREEN).content.decode()
     send(agent_client, answer)
     assert Decision.objects.get().reviewer == ana
-    assert "ana was faster" in send(other, late)
+    assert "ana answered first" in send(other, late)
     assert Decision.objects.count() == 1
 
 
@@ -386,7 +386,7 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent_client: Clie
     send(other, shown(other), category=str(category("Account").pk))
     hold(make_ticket("the next one"))
     content = send(agent_client, answer)
-    assert "ben was faster" in content
+    assert "ben answered first" in content
     assert "Account" in content
     assert "Your answer was not recorded" in content
     assert "the next one" in content
@@ -409,7 +409,7 @@ def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
     told = send(agent_client, late, **act)
     assert f"Someone else has ticket {assignment.ticket_id} open now. {lost}" in told
     send(other, theirs)
-    assert f"ben was faster: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(
+    assert f"ben answered first: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(
         agent_client, late, **act
     )
     told = send(other, shown_again(other, theirs), **act)
@@ -449,7 +449,7 @@ def test_two_agents_never_see_the_same_ticket(agent_client: Client, other: Clien
     hold(make_ticket("first of two"), make_ticket("second of two, quite different"))
     assert shown(agent_client)["display_token"] != shown(other)["display_token"]
     assert Assignment.objects.filter(reviewer__isnull=False).count() == 2
-    assert "Nothing is left" in _lead_page(agent_client, other)
+    assert "No tickets left" in _lead_page(agent_client, other)
 
 
 def _lead_page(agent_client: Client, other: Client) -> str:
@@ -473,14 +473,14 @@ def test_a_ticket_is_taken_from_a_list(agent_client: Client, other: Client) -> N
     response = agent_client.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
     assert "just this one, please" in response.content.decode()
     response = other.post(reverse("review:take", args=[wanted.ticket_id]), follow=True)
-    assert "cannot be had now" in response.content.decode()
+    assert "is not available" in response.content.decode()
 
 
 def test_near_duplicates_are_counted_and_offered_after_a_decision(agent_client: Client) -> None:
     tickets = [make_ticket(f"I was charged twice for order {number}, please refund me.") for number in range(4)]
     hold(*tickets, category=category("Billing"))
     content = agent_client.get(SCREEN).content.decode()
-    assert "3 more wait" in content
+    assert "3 more are waiting" in content
     content = send(agent_client, fields(content))
     assert "3 near-duplicates waiting" in content
     assert reverse("review:duplicates", args=[Decision.objects.get().pk]) in content
@@ -504,7 +504,7 @@ def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Clien
     stranger = hold(make_ticket("A quite different matter: how do I sign in?"))[0]
     url = alike_of(agent_client)
     content = agent_client.get(url).content.decode()
-    assert "3 tickets are like the one you decided" in content
+    assert "3 near-duplicates of the ticket you decided" in content
     assert [int(pk) for pk in re.findall(r'name="assignment" value="(\d+)"', content)] == [
         second.pk,
         third.pk,
@@ -521,7 +521,7 @@ def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Cl
     url = alike_of(agent_client)
     other.post(reverse("review:take", args=[assignments[2].ticket_id]))
     content = agent_client.get(url).content.decode()
-    assert "1 ticket is like the one you decided" in content
+    assert "1 near-duplicate of the ticket you decided" in content
     assert "Left out: 1 open with someone else" in unescape(content)
     told = unescape(
         agent_client.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
@@ -593,7 +593,7 @@ def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
 def test_a_long_text_is_shown_in_part_with_a_way_to_the_rest(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket("x" * 30_000))
     content = agent_client.get(SCREEN).content.decode()
-    assert "Show the 10000 characters that follow" in content or "Show the 10,000 characters that follow" in content
+    assert "Show 10000 more characters" in content or "Show 10,000 characters that follow" in content
     assert f"{assignment.ticket.get_absolute_url()}?whole" in content
 
 

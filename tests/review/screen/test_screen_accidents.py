@@ -107,7 +107,7 @@ def test_undo_goes_on_to_what_can_be_undone(agent_client: Client, ana: User, ben
     assert "This cannot be undone" in content
     assert f'name="decision" value="{earlier.pk}"' in content
     content = agent_client.post(UNDO, {"decision": earlier.pk, "key": uuid4()}, headers=HTMX).content.decode()
-    assert "is back in your hands" in content
+    assert "is open again" in content
 
 
 def test_after_a_refusal_the_latest_decision_can_still_be_undone(agent_client: Client, ana: User, ben: User) -> None:

@@ -75,7 +75,7 @@ def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent_client: Client)
     hold(make_ticket("x" * 30_000), words=[[19_998, 20_500], [25_000, 25_004]])
     shown = message(agent_client)
     assert re.findall("<mark>(.*?)</mark>", shown) == ["xx"]
-    assert "Show the 10" in shown
+    assert "Show 10" in shown
 
 
 def test_where_two_models_agree_the_words_of_the_one_that_is_shown_are_marked(agent_client: Client) -> None:
@@ -116,7 +116,7 @@ def test_the_key_that_shows_and_hides_marks_stands_in_the_help_and_on_the_screen
     hold(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
     assert "<dt><kbd>h</kbd></dt>" in content
-    assert "Marked words <kbd>h</kbd>" in content
+    assert "Highlight words <kbd>h</kbd>" in content
 
 
 # What is near

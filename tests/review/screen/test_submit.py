@@ -46,11 +46,11 @@ def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(an
     (one,) = decisions.decide_many(hold(make_ticket()), ana)
     key = uuid4()
     for _time in range(2):
-        assert submit.undo(one, ana, key).text == "1 decision is undone."
+        assert submit.undo(one, ana, key).text == "1 decision undone."
     assert not Assignment.objects.held_by(ana).exists()
     with translation.override("de"):
         (one,) = decisions.decide_many(list(Assignment.objects.open()), ana)
-        assert submit.undo(one, ana, uuid4()).text == "1 Entscheidung ist rückgängig gemacht."
+        assert submit.undo(one, ana, uuid4()).text == "1 Entscheidung rückgängig gemacht."
 
 
 def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
@@ -61,4 +61,4 @@ def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
     key = uuid4()
     for decision in (second, first):
         told = submit.undo(decision, ana, key).text
-        assert told == f"Undone: ticket {second.ticket_id} is back in your hands."
+        assert told == f"Undone. Ticket {second.ticket_id} is open again."

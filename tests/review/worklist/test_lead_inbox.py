@@ -143,7 +143,7 @@ def test_no_more_are_shown_and_counted_than_the_page_holds(
     content = shows(lead_client)
     assert section(content, "escalated").startswith("Escalations 3 ")
     assert len(rows(content, "escalated")) == 2
-    assert "The oldest of each kind are shown" in content
+    assert "Only the oldest of each kind are shown" in content
     hand_up(ana, "one more")
     assert section(shows(lead_client), "escalated").startswith("Escalations 4+ ")
 
@@ -187,7 +187,7 @@ def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: 
     leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead_client), "escalated")
     assert "Open with leo" in row
-    assert "Open" not in row
+    assert "<button" not in row
     Assignment.objects.update(leased_until=timezone.now() - timedelta(minutes=1))
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
@@ -201,7 +201,7 @@ def test_a_lead_does_not_choose_between_their_own_label_and_anothers(lead_client
     differ(lea, ben)
     (row,) = rows(shows(lead_client), "differing")
     assert "You answered or skipped it: for another lead" in row
-    assert "Open" not in row
+    assert "<button" not in row
 
 
 def test_a_lead_may_take_what_they_escalated_themselves(lead_client: Client, lea: User) -> None:
@@ -235,9 +235,9 @@ def test_the_page_says_how_much_the_suggestion_pulls(lead_client: Client, ana: U
         shown = Presented() if blind else Presented(prediction=ticket.predictions.get())
         answer(assignment, ana, category, shown=shown)
     part = section(shows(lead_client), "anchoring")
-    assert "people say what the model says in 100% of 2 reviews; blind, in 50% of 2." in part
+    assert "in 100% of 2 reviews when they see its suggestion, and in 50% of 2 blind reviews." in part
     assert "The difference is 50 points (-27 to 91). These reviews show no clear influence." in part
-    assert "Labels confirmed for many tickets at once are left out" in part
+    assert "Bulk decisions are left out" in part
 
 
 def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -> None:
@@ -251,8 +251,8 @@ def test_the_page_lists_agents_with_their_pace(lead_client: Client, ana: User) -
 
 def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> None:
     content = shows(lead_client)
-    assert "A ticket comes here when an agent escalates it" in section(content, "escalated")
-    assert "A ticket comes here when two people have labelled it" in section(content, "differing")
+    assert "Tickets appear here when an agent escalates them" in section(content, "escalated")
+    assert "Tickets appear here when two people label them" in section(content, "differing")
     assert "once both have answered, it is told here how far they agree" in section(content, "agreement")
     assert "once there are reviews of both kinds" in section(content, "anchoring")
     assert "Nobody has decided anything in the last 7 days." in section(content, "agents")

@@ -66,7 +66,7 @@ def test_the_page_lists_what_a_person_said_latest_first(agent_client: Client, an
 
 
 def test_the_page_says_what_will_be_there(agent_client: Client) -> None:
-    assert "None yet. What you decide on the review screen is listed here" in shows(agent_client)
+    assert "No decisions yet. Your decisions appear here" in shows(agent_client)
     assert "None." in shows(agent_client, f"{MINE}?kind=skipped")
 
 
@@ -238,7 +238,7 @@ def test_reopening_undoes_the_decision_and_puts_the_ticket_in_hand(agent_client:
     decide(ana)
     target, content = reopen(agent_client, decision, key=str(uuid4()))
     assert target == SCREEN
-    assert f"Undone: ticket {decision.ticket_id} is back in your hands." in content
+    assert f"Undone. Ticket {decision.ticket_id} is open again." in content
     assert "once more, please" in content
     assert decision.undone_by.reviewer == ana
     assert Ticket.objects.get(pk=decision.ticket_id).state == Ticket.State.NEEDS_REVIEW
@@ -285,7 +285,7 @@ def test_a_decision_that_others_built_on_stays_and_the_page_says_why(
     answer(Assignment.objects.open().get(ticket=decision.ticket), lea, "Account")
     target, content = reopen(agent_client, decision, "?kind=blind", key=str(uuid4()))
     assert target == f"{MINE}?kind=blind"
-    assert "This can't be undone: someone has already acted on it." in content
+    assert "This cannot be undone: someone has already acted on it." in content
     assert not Decision.objects.filter(verdict="undone").exists()
 
 
@@ -310,14 +310,14 @@ def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea
     target, content = reopen(client, decision, key=str(uuid4()))
     assert target == WORK
     assert Assignment.objects.get().reviewer == lea
-    assert "is back in your hands" in content
+    assert "is open again" in content
 
 
 def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent_client, second, key=str(uuid4()))
-    assert f"Undone: ticket {second.ticket_id} is back in your hands." in content
+    assert f"Undone. Ticket {second.ticket_id} is open again." in content
     assert [state(assignment.ticket) for assignment in assignments] == ["settled", "needs_review", "settled"]
     assert Assignment.objects.held_by(ana).get().ticket_id == second.ticket_id
 

@@ -141,7 +141,7 @@ def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
 
 def test_a_late_ticket_says_so(agent_client: Client) -> None:
     hold(make_ticket(due_at=timezone.now() - timedelta(minutes=20, seconds=1)))
-    assert cell(rows(page(agent_client))[0], "due") == "20 minutes late"
+    assert cell(rows(page(agent_client))[0], "due") == "20 minutes overdue"
 
 
 def test_a_lease_that_ran_out_is_nobody_s(agent_client: Client, ben: User) -> None:
@@ -327,7 +327,7 @@ def test_a_value_that_makes_no_sense_is_told_in_the_form(agent_client: Client) -
 def test_the_order_of_work_is_what_is_due_soon_then_what_is_worth_most(agent_client: Client) -> None:
     assignments = varied()
     assert tickets(page(agent_client)) == pks(*assignments)
-    assert "In the order of work" in page(agent_client)
+    assert "Sorted by priority" in page(agent_client)
 
 
 @pytest.mark.parametrize("column", SORTABLE)
@@ -421,12 +421,12 @@ def test_pages_keep_the_filters_and_the_order(agent_client: Client) -> None:
 
 def test_counting_stops_before_it_costs(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     many(40)
-    assert "40 reviews wait" in page(agent_client)
+    assert "40 reviews waiting" in page(agent_client)
     monkeypatch.setattr(listing, "MOST", 30)
     monkeypatch.setattr("review.worklist.views.MOST", 30)
     for query in ({}, {"age": "under-1h"}):
         content = page(agent_client, **query)
-        assert "30 reviews or more wait" in content
+        assert "30 or more reviews waiting" in content
         assert "Page 1 of 2" in content
 
 
@@ -531,25 +531,28 @@ def test_what_was_accepted_can_be_undone_in_one_go(agent_client: Client) -> None
     form = confirm(agent_client, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
     content = read(agent_client.post(UNDO, fields, follow=True))
-    assert "2 decisions are undone." in content
+    assert "2 decisions undone." in content
     assert tickets(content) == pks(*assignments)
     assert_consistent()
-    assert "Undo: ask" not in page(agent_client, undo=fields["decision"])
+    assert "Undo: return" not in page(agent_client, undo=fields["decision"])
     assert "This cannot be undone" in read(agent_client.post(UNDO, fields | {"key": str(uuid4())}, follow=True))
 
 
 def test_only_one_s_own_can_be_undone_here(agent_client: Client, ben: User) -> None:
     decision = answer(hold(make_ticket())[0], ben)
-    assert "Undo: ask" not in page(agent_client, undo=str(decision.pk))
+    assert "Undo: return" not in page(agent_client, undo=str(decision.pk))
 
 
 def test_a_double_click_accepts_once_and_can_still_be_undone(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     label = label_of(accept(agent_client, *assignments))
-    for expected in ("2 tickets accepted as Billing | Positive.", "No tickets accepted. Left out: 2 answered by you"):
+    for expected in (
+        "2 tickets accepted as Billing | Positive.",
+        "No tickets accepted. Left out: 2 already answered by you",
+    ):
         content = accept(agent_client, *assignments, confirmed="yes", label=label)
         assert expected in content
-        assert "Undo: ask" in content
+        assert "Undo: return" in content
     assert Decision.objects.count() == 2
 
 
@@ -613,13 +616,13 @@ def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: Use
     assert "Accept 1 ticket as Billing | Positive?" in content
     left_out = dict(re.findall(r"<dt>(.*?)</dt>\s*<dd>(.*?)</dd>", content.split("Left out</h2>")[1], re.DOTALL))
     assert {why: [int(pk) for pk in re.findall(r"/tickets/(\d+)/", links)] for why, links in left_out.items()} == {
-        "Answered by you already": pks(mine),
-        "Not asked about any more": pks(gone),
+        "Already answered by you": pks(mine),
+        "No longer needing review": pks(gone),
         "With a lead": pks(lead),
         "Open with someone else": pks(held),
         "Without a suggestion": pks(failed),
-        "Suggested a label that is not offered any more": pks(retired),
-        "To be reviewed blind, one by one": pks(double, blind),
+        "Suggested with a retired label": pks(retired),
+        "Reserved for blind review": pks(double, blind),
     }
     confirm(agent_client, *everything)
     assert Decision.objects.filter(batch__isnull=False).values_list("ticket", flat=True).get() == fine.ticket_id
@@ -638,7 +641,7 @@ def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent_client: Client)
     assignments = many(203)
     content = accept(agent_client, *assignments)
     assert "Accept 200 tickets" in content
-    assert "At most 200 are accepted at once: 3 more of your selection are left" in content
+    assert "At most 200 tickets are accepted at once; 3 of your selection stay" in content
     assert "200 tickets accepted as Billing | Neutral." in confirm(agent_client, *assignments)
     assert Assignment.objects.open().count() == 3
 
