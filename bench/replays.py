@@ -55,7 +55,7 @@ class Replay:
         shares = BoundHead(axis, self.offered).probabilities(self.vectors[rows], texts)
         return float((shares.argmax(axis=1) + 1 == self.labels[rows]).mean())
 
-    def examples(self, rows: Any, drawn: Any = None) -> Any:
+    def examples(self, rows: Any, random_sample: Any = None) -> Any:
         """What comes is what is not measured with."""
         from classifier.learning.training import Examples
         from classifier.learning.vector_space import coverage_weights
@@ -66,7 +66,7 @@ class Replay:
             vectors=self.vectors[rows],
             labels=self.labels[rows],
             groups=rows,
-            drawn=np.zeros(len(rows), bool) if drawn is None else drawn,
+            random_sample=np.zeros(len(rows), bool) if random_sample is None else random_sample,
             weights=coverage_weights(self.vectors[rows], self.vectors[np.flatnonzero(~self.test)[-COMING:]]),
         )
 
@@ -74,7 +74,7 @@ class Replay:
         """Which of the pool people are asked about next: `blind` ones, which are drawn, then what teaches most."""
         if blind == count:
             return pool[:count]
-        drawn, pool, count = pool[:blind], pool[blind:], count - blind
+        random_sample, pool, count = pool[:blind], pool[blind:], count - blind
         from classifier.learning.heads import BoundHead
         from classifier.learning.vector_space import centred, shrunken_mean
         from review.workflow.priority import most_informative_first
@@ -89,4 +89,4 @@ class Replay:
         chosen = most_informative_first(
             found, 1 - (shares[:, -1] - shares[:, -2]), np.maximum(known.max(axis=1), 0), count
         )
-        return np.concatenate([drawn, pool[chosen[:count]]])
+        return np.concatenate([random_sample, pool[chosen[:count]]])

@@ -19,7 +19,7 @@ from django.utils import timezone
 from classifier.models import Failure, Prediction, Tally, TallyProgress, Ticket, Verdict
 
 SETTLED = timedelta(seconds=30)
-MOST = 5_000
+CHUNK = 5_000
 """Rows that are counted at once."""
 SECONDS = 2.0
 """How long one turn may take; the next one goes on."""
@@ -47,21 +47,23 @@ def update_tallies(sources: Iterable[CountedTable], *, seconds: float = SECONDS)
             pass
 
 
-def count_next_chunk(source: CountedTable, *, most: int = MOST) -> bool:
+def count_next_chunk(source: CountedTable, *, most: int = CHUNK) -> bool:
     """Count the next rows. Returns whether there are more that can be counted now.
 
     Whoever does the same at the same moment counts nothing twice: the rows belong to who moves the fold on.
     """
-    known, _created = TallyProgress.objects.get_or_create(name=source.name)
-    if known.until >= known.seen:
-        _look(known, source)
+    progress, _created = TallyProgress.objects.get_or_create(name=source.name)
+    if progress.until >= progress.seen:
+        _note_latest_key(progress, source)
         return False
-    if known.seen_at and known.seen_at > timezone.now() - SETTLED:
+    if progress.seen_at and progress.seen_at > timezone.now() - SETTLED:
         return False
-    keys = source.rows().filter(pk__gt=known.until, pk__lte=known.seen).order_by("pk").values_list("pk", flat=True)
-    upper: int = keys[most - 1 : most].first() or known.seen
-    _count(known, source, upper)
-    return upper < known.seen
+    keys = (
+        source.rows().filter(pk__gt=progress.until, pk__lte=progress.seen).order_by("pk").values_list("pk", flat=True)
+    )
+    upper: int = keys[most - 1 : most].first() or progress.seen
+    _count_up_to(progress, source, upper)
+    return upper < progress.seen
 
 
 def sums() -> dict[tuple[str, ...], float]:
@@ -69,21 +71,21 @@ def sums() -> dict[tuple[str, ...], float]:
     return {tuple(json.loads(key)): value for key, value in Tally.objects.values_list("key", "value")}
 
 
-def _look(known: TallyProgress, source: CountedTable) -> None:
+def _note_latest_key(progress: TallyProgress, source: CountedTable) -> None:
     latest = source.rows().aggregate(latest=Max("pk"))["latest"] or 0
-    if latest > known.until:
-        TallyProgress.objects.filter(pk=known.pk, seen=known.seen).update(seen=latest, seen_at=timezone.now())
+    if latest > progress.until:
+        TallyProgress.objects.filter(pk=progress.pk, seen=progress.seen).update(seen=latest, seen_at=timezone.now())
 
 
 @transaction.atomic(durable=True)
-def _count(known: TallyProgress, source: CountedTable, upper: int) -> None:
-    if not TallyProgress.objects.filter(pk=known.pk, until=known.until).update(until=upper):
+def _count_up_to(progress: TallyProgress, source: CountedTable, upper: int) -> None:
+    if not TallyProgress.objects.filter(pk=progress.pk, until=progress.until).update(until=upper):
         return
-    found = source.add_up(source.rows().filter(pk__gt=known.until, pk__lte=upper))
-    added = {json.dumps(key): value for key, value in found.items() if value}
-    before = dict(Tally.objects.filter(fold=known, key__in=added).values_list("key", "value"))
+    counts = source.add_up(source.rows().filter(pk__gt=progress.until, pk__lte=upper))
+    added = {json.dumps(key): value for key, value in counts.items() if value}
+    before = dict(Tally.objects.filter(fold=progress, key__in=added).values_list("key", "value"))
     Tally.objects.bulk_create(
-        [Tally(fold=known, key=key, value=before.get(key, 0) + value) for key, value in added.items()],
+        [Tally(fold=progress, key=key, value=before.get(key, 0) + value) for key, value in added.items()],
         update_conflicts=True,
         unique_fields=["fold", "key"],
         update_fields=["value"],
@@ -94,7 +96,7 @@ def _received(tickets: QuerySet[Ticket]) -> Counts:
     return {("received",): tickets.count()}
 
 
-def _predicted(predictions: QuerySet[Prediction]) -> Counts:
+def _by_model(predictions: QuerySet[Prediction]) -> Counts:
     """By model: how many, what they took, and how many were no slower than each bucket says."""
     within = {
         f"within_{at}": Count("pk", filter=Q(latency_ms__lte=bucket * 1_000)) for at, bucket in enumerate(BUCKETS)
@@ -102,7 +104,7 @@ def _predicted(predictions: QuerySet[Prediction]) -> Counts:
     figures: Any = (
         predictions.order_by()
         .values("language_model")
-        .annotate(classified=Count("pk"), ms=Sum("latency_ms"), **_taken(), **within)
+        .annotate(classified=Count("pk"), ms=Sum("latency_ms"), **_usage_sums(), **within)
     )
     return {
         (name, str(row["language_model"])): float(row[name] or 0)
@@ -112,22 +114,22 @@ def _predicted(predictions: QuerySet[Prediction]) -> Counts:
     }
 
 
-def _failed(failures: QuerySet[Failure]) -> Counts:
+def _by_failure(failures: QuerySet[Failure]) -> Counts:
     counts: Counts = {}
-    rows: Any = failures.order_by().values("language_model", "kind").annotate(failed=Count("pk"), **_taken())
+    rows: Any = failures.order_by().values("language_model", "kind").annotate(failed=Count("pk"), **_usage_sums())
     for row in rows:
         counts["failed", str(row["language_model"]), row["kind"]] = row["failed"]
-        for name in _taken():
+        for name in _usage_sums():
             key = (f"{name}_of_failures", str(row["language_model"]))
             counts[key] = counts.get(key, 0) + float(row[name] or 0)
     return counts
 
 
-def _taken() -> Mapping[str, Sum]:
+def _usage_sums() -> Mapping[str, Sum]:
     return {name: Sum(F(name)) for name in ("cost", "input_tokens", "output_tokens")}
 
 
-def _judged(verdicts: QuerySet[Verdict]) -> Counts:
+def _by_verdict(verdicts: QuerySet[Verdict]) -> Counts:
     rows = verdicts.order_by().values_list("auto_accepted", "reason").annotate(number=Count("pk"))
     return {
         ("judged", "auto_accepted" if passed else "needs_review", reason): number for passed, reason, number in rows
@@ -136,7 +138,7 @@ def _judged(verdicts: QuerySet[Verdict]) -> Counts:
 
 SOURCES = (
     CountedTable("tickets", Ticket.objects.all, _received),
-    CountedTable("predictions", Prediction.objects.all, _predicted),
-    CountedTable("failures", Failure.objects.all, _failed),
-    CountedTable("verdicts", Verdict.objects.all, _judged),
+    CountedTable("predictions", Prediction.objects.all, _by_model),
+    CountedTable("failures", Failure.objects.all, _by_failure),
+    CountedTable("verdicts", Verdict.objects.all, _by_verdict),
 )

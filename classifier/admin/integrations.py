@@ -21,14 +21,14 @@ from classifier.security import ssrf
 from classifier.security.secrets_from_env import secret_or_empty
 
 
-def _stands(variable: str) -> str:
+def _secret_status(variable: str) -> str:
     """Whether a secret is there, seen from where this page is made."""
     if not variable:
         return gettext("none needed")
     return gettext("set") if secret_or_empty(variable) else gettext("missing %s") % variable
 
 
-def _checked(form: forms.ModelForm, name: str) -> str:
+def _checked_url(form: forms.ModelForm, name: str) -> str:
     url: str = form.cleaned_data[name]
     try:
         if url and name in form.changed_data:
@@ -47,7 +47,7 @@ class WebhookForm(forms.ModelForm):
     )
 
     def clean_url(self) -> str:
-        return _checked(self, "url")
+        return _checked_url(self, "url")
 
 
 @admin.register(Webhook)
@@ -59,7 +59,7 @@ class WebhookAdmin(HistoryAdmin):
 
     @admin.display(description=_("secret"))
     def secret(self, webhook: Webhook) -> str:
-        return _stands(webhook.secret_env)
+        return _secret_status(webhook.secret_env)
 
     @admin.action(description=_("Send a test event"), permissions=["change"])
     def send_test(self, request: HttpRequest, webhooks: QuerySet[Webhook]) -> None:
@@ -70,7 +70,7 @@ class WebhookAdmin(HistoryAdmin):
 
 class HelpDeskForm(forms.ModelForm):
     def clean_base_url(self) -> str:
-        return _checked(self, "base_url")
+        return _checked_url(self, "base_url")
 
 
 @admin.register(HelpDesk)
@@ -100,11 +100,11 @@ class HelpDeskAdmin(HistoryAdmin):
 
     @admin.display(description=_("secret"))
     def secret(self, desk: HelpDesk) -> str:
-        return _stands(desk.secret_env)
+        return _secret_status(desk.secret_env)
 
     @admin.display(description=_("token"))
     def token(self, desk: HelpDesk) -> str:
-        return _stands(desk.token_env)
+        return _secret_status(desk.token_env)
 
 
 class MailboxForm(forms.ModelForm):
@@ -130,7 +130,7 @@ class MailboxAdmin(HistoryAdmin):
 
     @admin.display(description=_("password"))
     def password(self, mailbox: Mailbox) -> str:
-        return _stands(mailbox.password_env)
+        return _secret_status(mailbox.password_env)
 
     @admin.action(description=_("Check now"), permissions=["change"])
     def check_now(self, request: HttpRequest, chosen: QuerySet[Mailbox]) -> None:

@@ -49,9 +49,9 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.display(description=_("used by"))
     def referred_to_by(self, label: Category | Sentiment) -> str:
-        found = ", ".join(f"{count:,} {name}" for name, count in label_changes.references(label) if count)
-        if found:
-            return gettext("%s. Retire or merge it; it can't be deleted.") % found
+        uses = ", ".join(f"{count:,} {name}" for name, count in label_changes.references(label) if count)
+        if uses:
+            return gettext("%s. Retire or merge it; it can't be deleted.") % uses
         return gettext("nothing")
 
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
@@ -75,16 +75,16 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.action(description=_("Retire"), permissions=["change"])
     def retire(self, request: HttpRequest, labels: QuerySet[Any]) -> None:
-        self._each(request, labels, label_changes.retire, gettext("%s is retired."))
+        self._apply(request, labels, label_changes.retire, gettext("%s is retired."))
 
     @admin.action(description=_("Restore"), permissions=["change"])
     def restore(self, request: HttpRequest, labels: QuerySet[Any]) -> None:
-        self._each(request, labels, label_changes.restore, gettext("%s is active again."))
+        self._apply(request, labels, label_changes.restore, gettext("%s is active again."))
 
-    def _each(self, request: HttpRequest, labels: QuerySet[Any], verb: Any, done: str) -> None:
+    def _apply(self, request: HttpRequest, labels: QuerySet[Any], action: Any, done: str) -> None:
         for label in labels:
             try:
-                verb(label)
+                action(label)
             except ValidationError as error:
                 self.message_user(request, " ".join(error.messages), messages.ERROR)
             else:
@@ -98,7 +98,7 @@ class LabelAdmin(HistoryAdmin):
         if form.is_valid():
             into = form.cleaned_data["into"]
             done = gettext("%%s is merged into %s.") % str(into).replace("%", "%%")
-            self._each(request, labels, lambda label: label_changes.merge(label, into), done)
+            self._apply(request, labels, lambda label: label_changes.merge(label, into), done)
             return None
         context = self.admin_site.each_context(request) | {
             "title": gettext("Merge labels"),
@@ -135,7 +135,7 @@ class CategoryAdmin(LabelAdmin):
         place = {pk: number for number, pk in enumerate(names)}
         for category in changelist.result_list:
             category.path = names.get(category.pk, category.name)
-        changelist.result_list = sorted(changelist.result_list, key=lambda one: place.get(one.pk, len(place)))
+        changelist.result_list = sorted(changelist.result_list, key=lambda category: place.get(category.pk, len(place)))
         return changelist
 
     @admin.display(description=_("category"))

@@ -27,8 +27,8 @@ _SPACES = str.maketrans(dict.fromkeys([*_MARKS, *map(chr, range(32))], " "))
 
 def search_words(typed: str) -> list[str]:
     """What is looked for of what somebody typed: no character is left that means something to a database."""
-    found = storable(typed).translate(_SPACES).split()
-    return [word[:LONGEST_WORD] for word in found if any(map(str.isalnum, word))][:MOST_WORDS]
+    words = storable(typed).translate(_SPACES).split()
+    return [word[:LONGEST_WORD] for word in words if any(map(str.isalnum, word))][:MOST_WORDS]
 
 
 def matching_tickets(wanted: list[str], using: str) -> RawSQL:

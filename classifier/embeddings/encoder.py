@@ -23,7 +23,7 @@ Floats = npt.NDArray[np.float32]
 LONGEST_TOKENS = 256
 RUN_TOKENS = 256
 """Tokens that go through the network together: enough to amortise a run, few enough to stay in the cache."""
-REMEMBERED = 2_000
+CACHED_TEXTS = 2_000
 """Texts whose vectors are kept for whoever stores them right after they were answered for: 3 MB."""
 
 
@@ -54,12 +54,12 @@ class Encoder:
         # More runs at once than cores only cost memory.
         self._cores = threading.BoundedSemaphore(os.cpu_count() or 1)
         self._recent: OrderedDict[str, Floats] = OrderedDict()
-        self._remembering = threading.Lock()
+        self._cache_lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Floats:
         """Unit vectors, one row a text: shape (len(texts), 384). Texts of a moment ago are not encoded once more."""
         vectors = np.empty((len(texts), 384), np.float32)
-        with self._remembering:
+        with self._cache_lock:
             known = {text: self._recent[text] for text in texts if text in self._recent}
         unknown = [text for text in dict.fromkeys(texts) if text not in known]
         known |= {unknown[index]: encoded.vector for index, encoded in self.encode_pieces(unknown)}
@@ -67,10 +67,10 @@ class Encoder:
             vectors[index] = known[text]
         return vectors
 
-    def _remember(self, texts: Sequence[str], vectors: Floats) -> None:
-        with self._remembering:
+    def _cache(self, texts: Sequence[str], vectors: Floats) -> None:
+        with self._cache_lock:
             self._recent.update(zip(texts, vectors, strict=True))
-            while len(self._recent) > REMEMBERED:
+            while len(self._recent) > CACHED_TEXTS:
                 self._recent.popitem(last=False)
 
     def pieces(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
@@ -85,7 +85,7 @@ class Encoder:
             run = _first_run(by_length, encodings)
             del by_length[: len(run)]
             encoded = self._run([encodings[index] for index in run])
-            self._remember([texts[index] for index in run], np.stack([one.vector for one in encoded]))
+            self._cache([texts[index] for index in run], np.stack([piece.vector for piece in encoded]))
             yield from zip(run, encoded, strict=True)
 
     def _run(self, encodings: list[Encoding]) -> list[Encoded]:

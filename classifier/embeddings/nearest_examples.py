@@ -16,7 +16,7 @@ from classifier.embeddings import vector_store
 from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
 from classifier.models import Example
 
-MOST = 50_000
+MOST_EXAMPLES = 50_000
 """The latest examples, of which the nearest are looked for."""
 FRESH_SECONDS = 30.0
 LEADING = 128
@@ -44,7 +44,7 @@ class ExampleIndex:
     keys: Ints
     vectors: Floats
     centre: Floats
-    given: npt.NDArray[np.float16]
+    raw: npt.NDArray[np.float16]
     axes: Floats
     outlines: Floats
 
@@ -57,9 +57,9 @@ class ExampleIndex:
         if not len(self.keys):
             return [[] for _text in texts]
         most = min(most, len(self.keys))
-        found = centred(texts, self.centre)
-        bounds = _outlined(found, self.axes) @ self.outlines.T
-        return [self._nearest(text, row, most) for text, row in zip(found, bounds, strict=True)]
+        around_centre = centred(texts, self.centre)
+        bounds = _outlines(around_centre, self.axes) @ self.outlines.T
+        return [self._nearest(text, row, most) for text, row in zip(around_centre, bounds, strict=True)]
 
     def _nearest(self, text: Floats, bounds: Floats, most: int) -> list[NearestExample]:
         first = np.argpartition(-bounds, most - 1)[:most]
@@ -67,13 +67,13 @@ class ExampleIndex:
         places = np.flatnonzero(bounds >= near_enough)
         closeness = self.vectors[places] @ text
         best = np.argsort(-closeness, kind="stable")[:most]
-        return [NearestExample(int(self.keys[places[one]]), float(closeness[one])) for one in best]
+        return [NearestExample(int(self.keys[places[place]]), float(closeness[place])) for place in best]
 
     def closest(self, texts: Floats, centre: Floats) -> Floats:
         """Of each vector the cosine to the nearest example, around a centre of one's own: shape (len(texts),)."""
         best = np.zeros(len(texts), np.float32)
-        for start in range(0, len(self.given), 2_000):
-            part = centred(self.given[start : start + 2_000].astype(np.float32), centre)
+        for start in range(0, len(self.raw), 2_000):
+            part = centred(self.raw[start : start + 2_000].astype(np.float32), centre)
             best = np.maximum(best, (texts @ part.T).max(axis=1))
         return best
 
@@ -85,7 +85,11 @@ def index() -> ExampleIndex:
     with _loading:
         if time.monotonic() > _cache.until:
             stamp = Example.objects.aggregate(latest=Max("pk"), number=Count("pk"), changed=Max("changed_at"))
-            if _cache.index is None or stamp != _cache.stamp or len(_cache.index.keys) < min(stamp["number"], MOST):
+            if (
+                _cache.index is None
+                or stamp != _cache.stamp
+                or len(_cache.index.keys) < min(stamp["number"], MOST_EXAMPLES)
+            ):
                 _cache.index, _cache.stamp = _load(), stamp
             _cache.until = time.monotonic() + FRESH_SECONDS
         assert _cache.index is not None  # noqa: S101 - loaded the first time
@@ -114,15 +118,15 @@ _loading = Lock()
 
 
 def _load() -> ExampleIndex:
-    rows = list(Example.objects.order_by("-pk").values_list("pk", "digest")[:MOST])
+    rows = list(Example.objects.order_by("-pk").values_list("pk", "digest")[:MOST_EXAMPLES])
     stored = vector_store.stored_embeddings([digest for _pk, digest in rows])
     known = [(pk, digest) for pk, digest in rows if digest in stored]
     return build_index([pk for pk, _digest in known], [stored[digest] for _pk, digest in known])
 
 
-def build_index(keys: Sequence[int], found: Sequence[Floats]) -> ExampleIndex:
+def build_index(keys: Sequence[int], around_centre: Sequence[Floats]) -> ExampleIndex:
     """An index of these vectors, as the encoder gave them."""
-    raw: Floats = np.stack(found) if found else np.zeros((0, WIDTH), np.float32)
+    raw: Floats = np.stack(around_centre) if around_centre else np.zeros((0, WIDTH), np.float32)
     centre = shrunken_mean(raw)
     around = centred(raw, centre)
     _spread, axes = np.linalg.eigh(around.T @ around)
@@ -131,13 +135,13 @@ def build_index(keys: Sequence[int], found: Sequence[Floats]) -> ExampleIndex:
         keys=np.array(keys, np.int64),
         vectors=around,
         centre=centre,
-        given=raw.astype(np.float16),
+        raw=raw.astype(np.float16),
         axes=leading,
-        outlines=_outlined(around, leading),
+        outlines=_outlines(around, leading),
     )
 
 
-def _outlined(around: Floats, axes: Floats) -> Floats:
+def _outlines(around: Floats, axes: Floats) -> Floats:
     """Of vectors at length one or zero."""
     along = around @ axes
     squares = np.maximum((around**2).sum(axis=1) - (along**2).sum(axis=1), 0)

@@ -7,7 +7,7 @@ from decimal import Decimal
 from django.db import transaction
 from django.db.models import F
 
-from classifier.contract.prompt import LONGEST_SOLVED, LONGEST_TEXT
+from classifier.contract.prompt import LONGEST_EXAMPLE, LONGEST_TEXT
 from classifier.contract.types import Contract, Usage
 from classifier.models import LanguageModel, Spend
 
@@ -74,7 +74,7 @@ def seconds_until_tomorrow() -> float:
 
 def _most(language_model: LanguageModel, contract: Contract, examples: int) -> Decimal:
     """What one ticket can cost at the most: the longest text, the longest answer, and a repair."""
-    solved = examples * (LONGEST_SOLVED + _LONGEST_LABELS)
+    solved = examples * (LONGEST_EXAMPLE + _LONGEST_LABELS)
     prompt_tokens = (len(contract.system_prompt) + solved + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN
     return _REQUESTS_PER_TICKET * language_model.cost(
         Usage(requests=1, input_tokens=prompt_tokens, output_tokens=language_model.max_tokens or 1_000)

@@ -9,7 +9,7 @@ from itertools import islice
 from django.db.models import Avg
 from django.db.models.functions import Length
 
-from classifier.contract.prompt import LONGEST_SOLVED
+from classifier.contract.prompt import LONGEST_EXAMPLE
 from classifier.contract.types import FewShotExample, Option
 from classifier.database.batches import chunked
 from classifier.embeddings import nearest_examples, vector_store
@@ -19,14 +19,14 @@ from classifier.security import prompt_injection
 
 logger = logging.getLogger(__name__)
 
-AT_ONCE = 64
+BATCH = 64
 """Texts compared with all examples at once, so that the comparison fits into memory."""
 
 LABELS_LENGTH = 100
 """About how many characters the labels of one take, and the marks around them."""
 
-_SPARE = 4
-_LATEST = 1_000
+_CANDIDATES_PER_EXAMPLE = 4
+_LENGTH_SAMPLE = 1_000
 
 
 def example_count(language_model: LanguageModel, wanted: int | None = None) -> int:
@@ -44,7 +44,7 @@ def examples_for(texts: Sequence[str], version: ContractVersion, number: int) ->
     if not number:
         return []
     try:
-        return [shown for part in chunked(texts, AT_ONCE) for shown in _nearest(part, version, number)]
+        return [shown for part in chunked(texts, BATCH) for shown in _nearest(part, version, number)]
     except Exception:
         # Whatever is wrong with the encoder, it is no reason to leave tickets without an answer.
         logger.exception("No solved tickets can be shown to models; they are asked without.")
@@ -55,32 +55,38 @@ def prompt_length(number: int) -> int:
     """About how many characters so many examples add to a prompt, by the latest ones (one query)."""
     if not number:
         return 0
-    latest = Example.objects.order_by("-pk").annotate(length=Length("text"))[:_LATEST]
+    latest = Example.objects.order_by("-pk").annotate(length=Length("text"))[:_LENGTH_SAMPLE]
     average = latest.aggregate(average=Avg("length"))["average"]
-    return 0 if average is None else number * (min(int(average), LONGEST_SOLVED) + LABELS_LENGTH)
+    return 0 if average is None else number * (min(int(average), LONGEST_EXAMPLE) + LABELS_LENGTH)
 
 
 def _nearest(texts: Sequence[str], version: ContractVersion, number: int) -> Iterator[Sequence[FewShotExample]]:
     # More than are shown, for some will be the text itself or have labels that are not offered.
-    found = nearest_examples.index().nearest(vector_store.embeddings_for(texts), _SPARE * number + 1)
-    known = nearest_examples.examples_by_key({near.key for nearest in found for near in nearest})
+    nearest_by_text = nearest_examples.index().nearest(
+        vector_store.embeddings_for(texts), _CANDIDATES_PER_EXAMPLE * number + 1
+    )
+    examples = nearest_examples.examples_by_key({neighbour.key for nearest in nearest_by_text for neighbour in nearest})
     categories, sentiments = _names(version.terms.categories), _names(version.terms.sentiments)
-    for text, nearest in zip(texts, found, strict=True):
+    for text, nearest in zip(texts, nearest_by_text, strict=True):
         own = text_digest(text)
-        others = (known[near.key] for near in nearest if near.key in known and known[near.key].digest != own)
+        others = (
+            examples[neighbour.key]
+            for neighbour in nearest
+            if neighbour.key in examples and examples[neighbour.key].digest != own
+        )
         yield tuple(islice(_named(others, categories, sentiments), number))
 
 
 def _named(
     examples: Iterable[Example], categories: dict[int, str], sentiments: dict[int, str]
 ) -> Iterator[FewShotExample]:
-    for one in examples:
+    for example in examples:
         # A text that gives orders would give them about every ticket that it is shown beside.
-        if prompt_injection.is_suspected_injection(one.text):
+        if prompt_injection.is_suspected_injection(example.text):
             continue
-        if one.category_id in categories and one.sentiment_id in sentiments:
+        if example.category_id in categories and example.sentiment_id in sentiments:
             yield FewShotExample(
-                text=one.text, category=categories[one.category_id], sentiment=sentiments[one.sentiment_id]
+                text=example.text, category=categories[example.category_id], sentiment=sentiments[example.sentiment_id]
             )
 
 

@@ -38,15 +38,15 @@ def masked_answers(
         yield [(place, pseudonyms.pop(place).unmasked(result)) for place, result in group]
 
 
-def _masked(solved: Iterable[FewShotExample]) -> list[FewShotExample]:
-    return [replace(one, text=mask(one.text)) for one in solved]
+def _masked(examples: Iterable[FewShotExample]) -> list[FewShotExample]:
+    return [replace(example, text=mask(example.text)) for example in examples]
 
 
 class Pseudonyms:
     """A text as it may go out, and the way back."""
 
     def __init__(self, text: str) -> None:
-        self._taken = {(kind.lower(), int(number)) for kind, number in _NUMBERED.findall(text)}
+        self._reserved = {(kind.lower(), int(number)) for kind, number in _NUMBERED.findall(text)}
         self._numbers = {kind: count(1) for kind in KINDS}
         self._marks: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
@@ -55,18 +55,18 @@ class Pseudonyms:
     def unmasked(self, result: Answer | ClassifierError) -> Answer | ClassifierError:
         """What a model said, with the data where it wrote their marks."""
         if isinstance(result, Answer):
-            return replace(result, reasoning=self.back(result.reasoning))
-        result.reply = self.back(result.reply)
+            return replace(result, reasoning=self.restore(result.reasoning))
+        result.reply = self.restore(result.reply)
         return result
 
-    def back(self, text: str) -> str:
+    def restore(self, text: str) -> str:
         """The text with the data in the place of the marks that stand for them, however their letters are written."""
-        return _NUMBERED.sub(lambda found: self._values.get(found[0].lower(), found[0]), text)
+        return _NUMBERED.sub(lambda match: self._values.get(match[0].lower(), match[0]), text)
 
     def _mark(self, kind: str, value: str) -> str:
         """The same value has the same mark."""
         if (kind, value) not in self._marks:
-            number = next(number for number in self._numbers[kind] if (kind, number) not in self._taken)
+            number = next(number for number in self._numbers[kind] if (kind, number) not in self._reserved)
             self._marks[kind, value] = f"[{kind} {number}]"
             self._values[f"[{kind} {number}]"] = value
         return self._marks[kind, value]

@@ -60,13 +60,13 @@ def _specialist(language_model: LanguageModel) -> Classifier:
     return build.embedded_model(
         encoder_file=settings.ENCODER_FILE,
         tokenizer_file=settings.TOKENIZER_FILE,
-        taught=_taught(*serving[0]) if serving else None,
+        loaded=_load_version(*serving[0]) if serving else None,
         words=words,
     )
 
 
 @lru_cache(maxsize=2)
-def _taught(version_pk: int, _sha256: str) -> LoadedVersion:
+def _load_version(version_pk: int, _sha256: str) -> LoadedVersion:
     """A version as it was stored, read once per process and content. Raises ClassifierError."""
     from classifier.inference.backends.embedded import LoadedVersion
     from classifier.learning.weights import CorruptWeights
@@ -80,4 +80,4 @@ def _taught(version_pk: int, _sha256: str) -> LoadedVersion:
 
 def clear_cache() -> None:
     """Have versions read from the table once more."""
-    _taught.cache_clear()
+    _load_version.cache_clear()

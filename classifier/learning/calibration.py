@@ -47,11 +47,11 @@ def fit_temperature(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tup
 
     rows = np.arange(len(labels))
 
-    def surprise(log_temperature: float) -> float:
+    def log_loss(log_temperature: float) -> float:
         return -float(log_softmax(scores / np.exp(log_temperature), axis=1)[rows, labels].mean())
 
-    found = minimize_scalar(surprise, bounds=np.log([lowest, HIGHEST]), method="bounded", options={"xatol": 0.01})
-    return float(np.exp(found.x)), float(found.fun)
+    minimum = minimize_scalar(log_loss, bounds=np.log([lowest, HIGHEST]), method="bounded", options={"xatol": 0.01})
+    return float(np.exp(minimum.x)), float(minimum.fun)
 
 
 def fit_isotonic_steps(confidences: Floats, right: Ints) -> IsotonicSteps:

@@ -90,7 +90,7 @@ class Head:
         )
 
 
-UNSEEN = -1
+UNTRAINED_LABEL = -1
 """The place of a label that came after the training."""
 
 
@@ -104,10 +104,10 @@ class BoundHead:
         columns: list[tuple[int, int]] = []
         for number, label in enumerate(offered):
             learned = [places[key] for key in label.keys if key in places]
-            columns += [(number, place) for place in learned or [UNSEEN]]
+            columns += [(number, place) for place in learned or [UNTRAINED_LABEL]]
         self._owners = np.array([number for number, _place in columns])
         self._places = np.array([place for _number, place in columns])
-        known = self._places != UNSEEN
+        known = self._places != UNTRAINED_LABEL
         prototypes = centred(np.stack([offered[number].prototype for number, _place in columns]), head.centre)
         sums = np.where(known[:, None], head.sums[self._places] if len(head.sums) else 0.0, 0.0)
         self.prototypes = unit(prototypes + sums)
@@ -124,12 +124,12 @@ class BoundHead:
         """Of each label for each text, adding up to one: shape (texts, labels). `vectors` as the encoder gave them."""
         scores = self.centred(vectors) @ self.directions.T + self._bias
         if self.head.recipe.share_of_words:
-            scores += self.head.recipe.share_of_words * self._heard(texts)
+            scores += self.head.recipe.share_of_words * self._word_scores(texts)
         return self._of_labels(softmax(scores, self.head.temperature))
 
     def by_words(self, texts: Sequence[str]) -> Floats:
         """The same by words alone."""
-        return self._of_labels(softmax(self._heard(texts), self.head.words_temperature))
+        return self._of_labels(softmax(self._word_scores(texts), self.head.words_temperature))
 
     def direction(self, label: int, rival: int) -> Floats:
         """Where vectors must point for the one label rather than the other: shape (WIDTH,)."""
@@ -146,17 +146,19 @@ class BoundHead:
 
     def _word_weights(self, label: int) -> Floats:
         known = [
-            place for owner, place in zip(self._owners, self._places, strict=True) if owner == label and place != UNSEEN
+            place
+            for owner, place in zip(self._owners, self._places, strict=True)
+            if owner == label and place != UNTRAINED_LABEL
         ]
         nothing = np.zeros(len(self.head.words.known), np.float32)
         return np.asarray(self.head.words.weights[known].mean(axis=0), np.float32) if known else nothing
 
-    def _heard(self, texts: Sequence[str]) -> Floats:
-        said = self.head.words.scores(texts)
-        heard = np.full((len(texts), len(self._places)), word_features.UNKNOWN, np.float32)
-        known = self._places != UNSEEN
-        heard[:, known] = said[:, self._places[known]]
-        return heard
+    def _word_scores(self, texts: Sequence[str]) -> Floats:
+        term_scores = self.head.words.scores(texts)
+        scores = np.full((len(texts), len(self._places)), word_features.UNKNOWN, np.float32)
+        known = self._places != UNTRAINED_LABEL
+        scores[:, known] = term_scores[:, self._places[known]]
+        return scores
 
     def _of_labels(self, columns: Floats) -> Floats:
         """A label of several columns has the sum of their probabilities."""

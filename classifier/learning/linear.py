@@ -37,12 +37,12 @@ def fit(vectors: Floats, labels: Ints, prototypes: Floats, prior: float, start: 
     from scipy.optimize import minimize  # which only a training needs
 
     count = len(prototypes)
-    said = SHARPNESS * (vectors @ prototypes.T)
+    prototype_scores = SHARPNESS * (vectors @ prototypes.T)
     rows = np.arange(len(labels))
 
     def loss(flat: npt.NDArray[np.float64]) -> tuple[float, npt.NDArray[np.float64]]:
         weights, bias = flat[:-count].reshape(count, WIDTH), flat[-count:]
-        scores = said + vectors @ weights.T.astype(np.float32) + bias.astype(np.float32)
+        scores = prototype_scores + vectors @ weights.T.astype(np.float32) + bias.astype(np.float32)
         scores -= scores.max(axis=1, keepdims=True)
         shares = np.exp(scores)
         totals = shares.sum(axis=1)
@@ -55,7 +55,7 @@ def fit(vectors: Floats, labels: Ints, prototypes: Floats, prior: float, start: 
     first = start or Correction.none(count)
     flat = np.concatenate([first.weights.ravel(), first.bias]).astype(np.float64)
     options = {"maxiter": MOST_STEPS, "ftol": LEAST_GAIN}
-    found = minimize(loss, flat, jac=True, method="L-BFGS-B", options=options).x
+    solution = minimize(loss, flat, jac=True, method="L-BFGS-B", options=options).x
     return Correction(
-        np.asarray(found[:-count].reshape(count, WIDTH), np.float32), np.asarray(found[-count:], np.float32)
+        np.asarray(solution[:-count].reshape(count, WIDTH), np.float32), np.asarray(solution[-count:], np.float32)
     )

@@ -22,12 +22,12 @@ def novelty_threshold(head: Head, offered: Sequence[OfferedLabel], examples: Exa
     if len(examples) < FEWEST:
         return -1.0
     bound = BoundHead(head, offered)
-    found = bound.centred(examples.vectors)
+    vectors = bound.centred(examples.vectors)
     described = bound.centred(np.stack([label.prototype for label in offered]))
-    looked_at = found[-MOST:]
+    latest = vectors[-MOST:]
     groups = examples.groups[-MOST:]
-    closeness: Floats = looked_at @ found.T
+    closeness: Floats = latest @ vectors.T
     # A near-duplicate would tell nothing.
     closeness[groups[:, None] == examples.groups[None, :]] = -1.0
-    best = np.maximum(closeness.max(axis=1), (looked_at @ described.T).max(axis=1))
+    best = np.maximum(closeness.max(axis=1), (latest @ described.T).max(axis=1))
     return float(np.quantile(best, STRANGE_SHARE))

@@ -17,5 +17,5 @@ def label_texts(option: Option) -> list[str]:
 
 def prototype(vectors: Floats) -> Floats:
     """At length one, from the vectors of these texts: the description weighs as much as all examples together."""
-    found = vectors[0] if len(vectors) == 1 else vectors[0] + vectors[1:].mean(axis=0)
-    return np.asarray(unit(found[None])[0], np.float32)
+    mean = vectors[0] if len(vectors) == 1 else vectors[0] + vectors[1:].mean(axis=0)
+    return np.asarray(unit(mean[None])[0], np.float32)

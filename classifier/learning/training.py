@@ -27,7 +27,7 @@ RECIPES = [
 ]
 WORDS_LOWEST = 0.1
 """The lowest temperature for words: distances from borders lie within one or two of each other."""
-WIN = 1.645
+CRITICAL_VALUE = 1.645
 """Standard errors by which a candidate must be better: one chance in twenty that noise alone did it."""
 
 
@@ -36,8 +36,8 @@ class Examples:
     """Labelled texts: their keys, vectors as the encoder gave them of shape (n, WIDTH), the keys of their labels on one
     axis, and a group each; of one group are texts that say nearly the same, and they are held out together.
 
-    `drawn` says of each whether chance alone chose it for labelling, and not what it could teach; `weights`, one on
-    average, how much of what comes it stands for.
+    `random_sample` says whether a text was sampled at random for labelling; `weights`, one on average, how much of the
+    incoming traffic it represents.
     """
 
     keys: Ints
@@ -45,7 +45,7 @@ class Examples:
     vectors: Floats
     labels: Ints
     groups: Ints
-    drawn: npt.NDArray[np.bool_]
+    random_sample: npt.NDArray[np.bool_]
     weights: Floats
 
     def __len__(self) -> int:
@@ -58,7 +58,7 @@ class Examples:
             vectors=self.vectors[which],
             labels=self.labels[which],
             groups=self.groups[which],
-            drawn=self.drawn[which],
+            random_sample=self.random_sample[which],
             weights=self.weights[which],
         )
 
@@ -70,11 +70,11 @@ class HeldOut(NamedTuple):
     shifted: Floats
     corrected: Floats
     """Under each prior: shape (held out, labels, priors)."""
-    worded: Floats
+    by_words: Floats
 
     def scores(self, recipe: Recipe, prior: float) -> Floats:
         base = self.corrected[:, :, PRIORS.index(prior)] if recipe.corrected else self.shifted
-        return base + recipe.share_of_words * self.worded if recipe.share_of_words else base
+        return base + recipe.share_of_words * self.by_words if recipe.share_of_words else base
 
 
 class RecipeChoice(NamedTuple):
@@ -129,15 +129,15 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
     centre = shrunken_mean(examples.vectors)
     known = TrainingSet(centred(examples.vectors, centre), labels, word_features.count_terms(tuple(examples.texts)))
     prototypes = centred(np.stack([label.prototype for label in offered]), centre)
-    held_out, starts = _hold_out(known, examples.groups, prototypes, thorough=thorough)
-    choice, truth = _best(held_out, labels), labels[held_out.rows]
+    held_out, starts = _cross_validate(known, examples.groups, prototypes, thorough=thorough)
+    choice, truth = _best_recipe(held_out, labels), labels[held_out.rows]
     probabilities = softmax(held_out.scores(choice.recipe, choice.prior), choice.temperature)
     record = _record(examples.part(held_out.rows), probabilities, truth)
     head = replace(
-        _fitted(known, prototypes, choice, starts[choice.prior]),
+        _fit_final_head(known, prototypes, choice, starts[choice.prior]),
         centre=centre,
         keys=np.array([label.keys[0] for label in offered], np.int64),
-        words_temperature=fit_temperature(held_out.worded, truth, WORDS_LOWEST)[0],
+        words_temperature=fit_temperature(held_out.by_words, truth, WORDS_LOWEST)[0],
         steps=fit_isotonic_steps(probabilities.max(axis=1), record.right),
         record=record,
         seen=examples.keys,
@@ -145,12 +145,12 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
     return Candidate(head=head, probabilities=probabilities, rows=usable[held_out.rows])
 
 
-def _fitted(known: TrainingSet, prototypes: Floats, choice: RecipeChoice, start: Correction | None) -> Head:
+def _fit_final_head(known: TrainingSet, prototypes: Floats, choice: RecipeChoice, start: Correction | None) -> Head:
     """Learned from all, with nothing in it of how it does."""
     sums = known.sums(len(prototypes))
-    (correction,), heard = _fit(known, unit(prototypes + sums), {choice.prior: start})
+    (correction,), word_model = _fit_parts(known, unit(prototypes + sums), {choice.prior: start})
     head = replace(Head.untrained(), recipe=choice.recipe, temperature=choice.temperature)
-    return replace(head, sums=sums, correction=correction, words=heard)
+    return replace(head, sums=sums, correction=correction, words=word_model)
 
 
 def _record(examples: Examples, probabilities: Floats, labels: Ints) -> HeldOutRecord:
@@ -195,42 +195,42 @@ Starts = dict[float, Correction | None]
 """By prior, the correction to start from."""
 
 
-def _hold_out(known: TrainingSet, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
+def _cross_validate(known: TrainingSet, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
     """And the corrections of the last turn."""
     parts: list[HeldOut] = []
     starts: Starts = {}
     for inside, outside in folds(groups, thorough=thorough):
-        taught, asked = known.part(inside), known.part(outside)
+        taught, held_out_part = known.part(inside), known.part(outside)
         shifted = unit(prototypes + taught.sums(len(prototypes)))
-        corrections, heard = _fit(taught, shifted, dict.fromkeys(PRIORS))
-        plain = SHARPNESS * (asked.vectors @ shifted.T)
-        corrected = np.stack([plain + asked.vectors @ weights.T + bias for weights, bias in corrections])
-        parts.append(HeldOut(outside, plain, corrected.transpose(1, 2, 0), asked.counted.scores(heard)))
+        corrections, word_model = _fit_parts(taught, shifted, dict.fromkeys(PRIORS))
+        plain = SHARPNESS * (held_out_part.vectors @ shifted.T)
+        corrected = np.stack([plain + held_out_part.vectors @ weights.T + bias for weights, bias in corrections])
+        parts.append(HeldOut(outside, plain, corrected.transpose(1, 2, 0), held_out_part.counted.scores(word_model)))
         starts = dict(zip(PRIORS, corrections, strict=True))
     return HeldOut(*(np.concatenate(part) for part in zip(*parts, strict=True))), starts
 
 
-def _fit(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[list[Correction], WordModel]:
+def _fit_parts(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[list[Correction], WordModel]:
     """Words, and at the same time a correction under each of these priors."""
-    with ThreadPoolExecutor(1) as beside:
-        heard = beside.submit(word_features.fit, known.counted, known.labels, len(shifted))
+    with ThreadPoolExecutor(1) as executor:
+        word_model = executor.submit(word_features.fit, known.counted, known.labels, len(shifted))
         corrections = [linear.fit(known.vectors, known.labels, shifted, *start) for start in starts.items()]
-        return corrections, heard.result()
+        return corrections, word_model.result()
 
 
-def _best(held_out: HeldOut, labels: Ints) -> RecipeChoice:
+def _best_recipe(held_out: HeldOut, labels: Ints) -> RecipeChoice:
     """What is surprised least by what it has not seen."""
-    found = []
+    choices = []
     for recipe in RECIPES:
         for prior in PRIORS if recipe.corrected else PRIORS[:1]:
-            temperature, surprise = fit_temperature(held_out.scores(recipe, prior), labels[held_out.rows])
-            found.append((surprise, RecipeChoice(recipe, prior, temperature)))
-    return min(found, key=lambda one: one[0])[1]
+            temperature, log_loss = fit_temperature(held_out.scores(recipe, prior), labels[held_out.rows])
+            choices.append((log_loss, RecipeChoice(recipe, prior, temperature)))
+    return min(choices, key=lambda choice: choice[0])[1]
 
 
 class Comparison(NamedTuple):
     """A candidate beside what is in service, on examples that neither had seen: all alike, or each `weighted` by what
-    it stands for, or those alone that were `drawn`.
+    it stands for, or those alone that were `random_sample`.
     """
 
     items: int
@@ -239,12 +239,14 @@ class Comparison(NamedTuple):
     gain: float
     error: float
     weighted: bool = False
-    drawn: bool = False
+    random_sample: bool = False
 
     @property
     def wins(self) -> bool:
         """Better beyond noise by the Brier score, and right no less often."""
-        return self.items >= FEWEST and self.gain > WIN * self.error and self.accuracy >= self.accuracy_before
+        return (
+            self.items >= FEWEST and self.gain > CRITICAL_VALUE * self.error and self.accuracy >= self.accuracy_before
+        )
 
     @classmethod
     def nothing(cls) -> Comparison:
@@ -259,15 +261,17 @@ def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Seque
     examples alike may do so where each counts for as much as it stands for (Shimodaira 2000, on covariate shift), or on
     those that chance alone chose.
     """
-    before = _losses(incumbent, examples, offered)
-    after = _recorded(candidate.record)
+    before = _incumbent_losses(incumbent, examples, offered)
+    after = _losses_by_example(candidate.record)
     common = sorted(after.keys() & before.keys())
     weights = dict(zip(examples.keys.tolist(), examples.weights.tolist(), strict=True))
-    drawn = dict.fromkeys(examples.keys[examples.drawn].tolist(), 1.0)
+    random_sample = dict.fromkeys(examples.keys[examples.random_sample].tolist(), 1.0)
     on_all = _compared(before, after, common, dict.fromkeys(weights, 1.0))
     weighted = _compared(before, after, common, weights)._replace(weighted=True)
-    on_drawn = _compared(before, after, [pair for pair in common if pair[0] in drawn], drawn)._replace(drawn=True)
-    return next((found for found in (on_all, weighted, on_drawn) if found.wins), on_all)
+    on_random_sample = _compared(
+        before, after, [pair for pair in common if pair[0] in random_sample], random_sample
+    )._replace(random_sample=True)
+    return next((comparison for comparison in (on_all, weighted, on_random_sample) if comparison.wins), on_all)
 
 
 Losses = dict[tuple[int, int], tuple[float, int]]
@@ -283,27 +287,27 @@ def _compared(
     shares /= shares.sum()
     gains = np.array([before[pair][0] - after[pair][0] for pair in common])
     gain = float(shares @ gains)
-    few = len(common) / max(len(common) - 1, 1)
+    small_sample_correction = len(common) / max(len(common) - 1, 1)
     return Comparison(
         items=len(common),
         accuracy_before=float(shares @ [before[pair][1] for pair in common]),
         accuracy=float(shares @ [after[pair][1] for pair in common]),
         gain=gain,
-        error=float(few * shares**2 @ (gains - gain) ** 2) ** 0.5,
+        error=float(small_sample_correction * shares**2 @ (gains - gain) ** 2) ** 0.5,
     )
 
 
-def _recorded(record: HeldOutRecord) -> Losses:
+def _losses_by_example(record: HeldOutRecord) -> Losses:
     return {
         (int(example), int(label)): (float(loss), int(right))
         for example, label, loss, right in zip(record.examples, record.labels, record.losses, record.right, strict=True)
     }
 
 
-def _losses(head: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Losses:
+def _incumbent_losses(head: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Losses:
     rows = {key: number for number, label in enumerate(offered) for key in label.keys}
     seen = set(head.seen.tolist())
-    fresh = np.array(
+    unseen = np.array(
         [
             number
             for number, (key, label) in enumerate(zip(examples.keys, examples.labels, strict=True))
@@ -311,9 +315,9 @@ def _losses(head: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> 
         ],
         np.int64,
     )
-    losses = _recorded(head.record)
-    if len(fresh):
-        part = examples.part(fresh)
+    losses = _losses_by_example(head.record)
+    if len(unseen):
+        part = examples.part(unseen)
         labels = np.array([rows[int(label)] for label in part.labels], np.int64)
         probabilities = BoundHead(head, offered).probabilities(part.vectors, part.texts)
         right = probabilities.argmax(axis=1) == labels

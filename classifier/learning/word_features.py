@@ -17,7 +17,7 @@ import numpy.typing as npt
 
 from classifier.learning.vector_space import Floats, Ints
 
-MOST_WEIGHTS = 2_000_000
+MAX_WEIGHTS = 2_000_000
 """Terms times labels: with many labels fewer terms, so that no version grows without bound."""
 FEWEST_TERMS = 1_000
 PENALTY = 0.5
@@ -30,9 +30,9 @@ _WORD = re.compile(r"\b\w\w+\b")
 def terms(text: str) -> Iterator[str]:
     """Words and pairs of words, and sequences of three to five letters within words and at their ends."""
     plain = text.lower()
-    found = _WORD.findall(plain)
-    yield from found
-    yield from map(" ".join, zip(found, found[1:], strict=False))
+    counts = _WORD.findall(plain)
+    yield from counts
+    yield from map(" ".join, zip(counts, counts[1:], strict=False))
     for word in plain.split():
         edged = f" {word} "
         for length in (3, 4, 5):
@@ -85,8 +85,8 @@ class TermCounts(NamedTuple):
 
     def scores(self, words: WordModel) -> Floats:
         """What `words`, which know no other terms, say of these texts."""
-        found = _shares(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
-        return np.asarray(found @ words.weights.T + words.bias, np.float32)
+        counts = _tf_idf(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
+        return np.asarray(counts @ words.weights.T + words.bias, np.float32)
 
 
 @lru_cache(maxsize=1)
@@ -99,42 +99,42 @@ def count_terms(texts: tuple[str, ...]) -> TermCounts:
     return TermCounts(vectorizer.get_feature_names_out(), times)
 
 
-def fit(found: TermCounts, labels: Ints, count: int) -> WordModel:
+def fit(counts: TermCounts, labels: Ints, count: int) -> WordModel:
     """Learn from texts; `labels` are numbers below `count`, and those that no text has are unknown to the result."""
     from sklearn.svm import LinearSVC
 
-    kept = _kept(found, max(MOST_WEIGHTS // count, FEWEST_TERMS))
-    times = found.times[:, kept]
+    chosen = _most_frequent(counts, max(MAX_WEIGHTS // count, FEWEST_TERMS))
+    times = counts.times[:, chosen]
     # As the library does: as if one text more had every term.
     rarity = np.asarray(np.log((1 + times.shape[0]) / (1 + _texts_with(times))) + 1, np.float32)
-    weights = np.zeros((count, len(kept)), np.float32)
+    weights = np.zeros((count, len(chosen)), np.float32)
     bias = np.full(count, UNKNOWN, np.float32)
     present = np.unique(labels)
     if len(present) > 1:
         with warnings.catch_warnings():
             # Of many labels with an example each the library asks whether they are no labels but quantities.
             warnings.simplefilter("ignore", UserWarning)
-            machine = LinearSVC(C=PENALTY, random_state=0).fit(_shares(times, rarity), labels)
+            machine = LinearSVC(C=PENALTY, random_state=0).fit(_tf_idf(times, rarity), labels)
         # Of two labels there is one border, seen from both sides.
         two = len(present) == 2
         weights[present] = np.vstack([-machine.coef_, machine.coef_]) if two else machine.coef_
         bias[present] = np.concatenate([-machine.intercept_, machine.intercept_]) if two else machine.intercept_
-    return WordModel(found.terms[kept].tolist(), rarity, weights, bias)
+    return WordModel(counts.terms[chosen].tolist(), rarity, weights, bias)
 
 
-def _kept(found: TermCounts, most: int) -> Ints:
+def _most_frequent(counts: TermCounts, most: int) -> Ints:
     """The places of the terms that are learned from, which are the most frequent ones."""
-    with_it = _texts_with(found.times)
-    kept = np.flatnonzero(with_it >= (2 if found.times.shape[0] > 500 else 1))
-    times = np.asarray(found.times.sum(axis=0)).ravel()[kept]
-    return np.asarray(np.sort(kept[np.argsort(-times, kind="stable")[:most]]), np.int64)
+    texts_with_term = _texts_with(counts.times)
+    chosen = np.flatnonzero(texts_with_term >= (2 if counts.times.shape[0] > 500 else 1))
+    times = np.asarray(counts.times.sum(axis=0)).ravel()[chosen]
+    return np.asarray(np.sort(chosen[np.argsort(-times, kind="stable")[:most]]), np.int64)
 
 
 def _texts_with(times: Any) -> Ints:
     return np.bincount(times.indices, minlength=times.shape[1])
 
 
-def _shares(times: Any, rarity: Floats) -> Any:
+def _tf_idf(times: Any, rarity: Floats) -> Any:
     """As `Words.found_in` has them, for many texts: sublinear TF-IDF at length one."""
     from sklearn.preprocessing import normalize
 

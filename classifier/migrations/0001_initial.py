@@ -797,7 +797,7 @@ class Migration(migrations.Migration):
                 ('text', classifier.models.ticket.MessageField(verbose_name='text')),
                 ('digest', models.CharField(editable=False, max_length=64, unique=True)),
                 ('group', models.BigIntegerField(help_text='Texts that say nearly the same share it.')),
-                ('drawn', models.BooleanField(default=False, help_text='Whether chance alone chose it for labelling.')),
+                ('random_sample', models.BooleanField(default=False, help_text='Whether chance alone chose it for labelling.')),
                 ('added_at', models.DateTimeField(auto_now_add=True)),
                 ('changed_at', models.DateTimeField(auto_now=True)),
                 ('category', models.ForeignKey(on_delete=django.db.models.deletion.PROTECT, related_name='+', to='classifier.category', verbose_name='category')),

@@ -168,8 +168,8 @@ class Event(models.Model):
 
     def body(self) -> bytes:
         """What is sent: the same bytes each time."""
-        told = {"id": self.name, "type": self.kind, "created_at": self.created_at.isoformat(), "data": self.data}
-        return json.dumps(told, ensure_ascii=False).encode()
+        payload = {"id": self.name, "type": self.kind, "created_at": self.created_at.isoformat(), "data": self.data}
+        return json.dumps(payload, ensure_ascii=False).encode()
 
 
 class Delivery(Outgoing):

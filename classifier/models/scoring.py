@@ -16,14 +16,14 @@ from classifier.scoring.signals import Signals
 class ScorerQuerySet(models.QuerySet["Scorer"]):
     def live_for(self, language_model: LanguageModel) -> Scorer:
         """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
-        found = self.filter(language_model=language_model, live=True).first()
-        if found is None:
+        scorer = self.filter(language_model=language_model, live=True).first()
+        if scorer is None:
             built_in = {
                 "weights": ScorerWeights.built_in().as_json(),
                 "specialist_version_id": SpecialistVersion.objects.live_pk(),
             }
-            found, _created = self.get_or_create(language_model=language_model, live=True, defaults=built_in)
-        return found
+            scorer, _created = self.get_or_create(language_model=language_model, live=True, defaults=built_in)
+        return scorer
 
 
 class Scorer(models.Model):

@@ -39,7 +39,7 @@ class Example(models.Model):
     category = models.ForeignKey(Category, models.PROTECT, related_name="+", verbose_name=_("category"))
     sentiment = models.ForeignKey(Sentiment, models.PROTECT, related_name="+", verbose_name=_("sentiment"))
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, related_name="+")
-    drawn = models.BooleanField(default=False, help_text="Whether chance alone chose it for labelling.")
+    random_sample = models.BooleanField(default=False, help_text="Whether chance alone chose it for labelling.")
     added_at = models.DateTimeField(auto_now_add=True)
     changed_at = models.DateTimeField(auto_now=True)
 

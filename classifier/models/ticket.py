@@ -53,11 +53,11 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
 
     def sources(self, most: int = 50) -> list[str]:
         """Where they come from, in order: one step along the index for each (so many queries, and one)."""
-        found: list[str] = []
+        sources: list[str] = []
         after = self.order_by("source").values_list("source", flat=True)
-        while len(found) < most and (source := after.filter(source__gt=found[-1] if found else "").first()):
-            found.append(source)
-        return found
+        while len(sources) < most and (source := after.filter(source__gt=sources[-1] if sources else "").first()):
+            sources.append(source)
+        return sources
 
     def search(self, typed: str) -> TicketQuerySet:
         """The latest with all these words, or longer ones that begin so; all where nothing typed is a word."""
@@ -174,11 +174,11 @@ class Ticket(Leasable):
         predictions = self.predictions.select_related("language_model", "contract", "category", "sentiment")
         failures = self.failures.select_related("language_model", "contract")
         verdicts = self.verdicts.select_related("epoch")
-        events: list[tuple[str, Any]] = [("prediction", one) for one in predictions]
-        events += [("failure", one) for one in failures]
-        events += [("verdict", one) for one in verdicts]
-        for _listener, told in history_requested.send(Ticket, ticket=self):
-            events += cast("list[tuple[str, Any]]", told)
+        events: list[tuple[str, Any]] = [("prediction", prediction) for prediction in predictions]
+        events += [("failure", failure) for failure in failures]
+        events += [("verdict", verdict) for verdict in verdicts]
+        for _listener, further in history_requested.send(Ticket, ticket=self):
+            events += cast("list[tuple[str, Any]]", further)
         return sorted(events, key=lambda event: event[1].created_at)
 
     @property

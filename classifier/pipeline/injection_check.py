@@ -89,11 +89,11 @@ def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract, s
     heard = scoring.specialist_predictor(version).predict([_without_names(one) for one in answers], terms)
     return [
         not heard.foreign[row]
-        and _predicts(heard.category.by_all[row], one.category, terms.categories, ABOVE_CHANCE)
+        and _predicts(heard.category.combined[row], one.category, terms.categories, ABOVE_CHANCE)
         # People seldom say what their mood is called: who does may ask for it.
         and (
             not _is_named(one.sentiment, one.text)
-            or _predicts(heard.sentiment.by_all[row], one.sentiment, terms.sentiments)
+            or _predicts(heard.sentiment.combined[row], one.sentiment, terms.sentiments)
         )
         for row, one in enumerate(answers)
     ]

@@ -66,9 +66,9 @@ def _axis_signals(
     """`learning` is that of the model that answered, where it is an embedded one."""
     if label not in names:
         return AxisSignals(logprob=logprob)
-    place, shares = names.index(label), said.by_all[row]
+    place, shares = names.index(label), said.combined[row]
     rivals = np.delete(shares, place)
-    by_words = None if said.by_words is None else int(said.by_words[row].argmax()) == place
+    by_words = None if said.words_only is None else int(said.words_only[row].argmax()) == place
     own_words, own = learning == Learning.WORDS, learning is not None and learning != Learning.WORDS
     return AxisSignals(
         agrees=None if own else int(shares.argmax()) == place,

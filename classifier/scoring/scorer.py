@@ -25,8 +25,8 @@ BUILT_IN = np.array([0.3, 0.6, 0.1, 2.0, 0.3, 0.7, 0.5, 0.0, -1.0, 0.0, 0.5])
 PRECISION = np.array([10.0] * (WIDTH - 1) + [1.0])
 """How hard weights are drawn towards those built in; the constant less, for models differ most in how good they are."""
 OFFSET_PRECISION = 4.0
-STEPS, CLOSE = 30, 1e-8
-NO_WEIGHTS = "These are no weights of this scorer; fit it anew."
+STEPS, TOLERANCE = 30, 1e-8
+INVALID_WEIGHTS = "These are no weights of this scorer; fit it anew."
 
 
 class Probabilities(NamedTuple):
@@ -51,7 +51,7 @@ class ScorerWeights:
         return cls(category=BUILT_IN, sentiment=BUILT_IN, offsets={}, both=np.array([1.0, 0.0]))
 
     def as_json(self) -> dict[str, object]:
-        rows = {name: [float(one) for one in getattr(self, name)] for name in ("category", "sentiment", "both")}
+        rows = {name: [float(weight) for weight in getattr(self, name)] for name in ("category", "sentiment", "both")}
         return rows | {"offsets": {str(key): float(offset) for key, offset in self.offsets.items()}}
 
     @classmethod
@@ -62,10 +62,10 @@ class ScorerWeights:
             rows = {name: np.array(stored[name], np.float64) for name in wanted}
             offsets = {int(key): float(offset) for key, offset in dict(stored["offsets"]).items()}  # type: ignore[call-overload]  # else it is refused
         except (KeyError, TypeError, ValueError) as error:
-            raise ValueError(NO_WEIGHTS) from error
+            raise ValueError(INVALID_WEIGHTS) from error
         numbers = np.concatenate([row.ravel() for row in rows.values()] + [list(offsets.values())])
         if {name: row.shape for name, row in rows.items()} != wanted or not np.isfinite(numbers).all():
-            raise ValueError(NO_WEIGHTS)
+            raise ValueError(INVALID_WEIGHTS)
         return cls(offsets=offsets, **rows)
 
     def probabilities(self, signals: Signals, category: int) -> Probabilities:
@@ -73,8 +73,8 @@ class ScorerWeights:
         of_category = _row(signals, "category") @ self.category + self.offsets.get(category, 0.0)
         of_sentiment = _row(signals, "sentiment") @ self.sentiment
         shares = _sigmoid(np.array([of_category, of_sentiment]))
-        slope, constant = self.both
-        both = _sigmoid(np.array([slope * _log_odds_of(shares.prod(keepdims=True))[0] + constant]))
+        gradient, constant = self.both
+        both = _sigmoid(np.array([gradient * _log_odds_of(shares.prod(keepdims=True))[0] + constant]))
         return Probabilities(float(shares[0]), float(shares[1]), float(both[0]))
 
 
@@ -96,7 +96,10 @@ class JudgedAnswers:
 
     @property
     def both_right(self) -> list[bool]:
-        return [one and other for one, other in zip(self.category_right, self.sentiment_right, strict=True)]
+        return [
+            category and sentiment
+            for category, sentiment in zip(self.category_right, self.sentiment_right, strict=True)
+        ]
 
 
 def fit(judged: JudgedAnswers) -> ScorerWeights:
@@ -107,27 +110,31 @@ def fit(judged: JudgedAnswers) -> ScorerWeights:
     places = [known.index(category) for category in judged.categories]
     rows = np.stack([_row(signals, "category") for signals in judged.signals])
     own = np.eye(len(known))[places]
-    towards = np.concatenate([BUILT_IN, np.zeros(len(known))])
-    pull = np.concatenate([PRECISION, np.full(len(known), OFFSET_PRECISION)])
-    category = _fitted(np.hstack([rows, own]), judged.category_right, towards, pull)
+    prior_mean = np.concatenate([BUILT_IN, np.zeros(len(known))])
+    precision = np.concatenate([PRECISION, np.full(len(known), OFFSET_PRECISION)])
+    category = _newton_fit(np.hstack([rows, own]), judged.category_right, prior_mean, precision)
     sentiments = np.stack([_row(signals, "sentiment") for signals in judged.signals])
-    sentiment = _fitted(sentiments, judged.sentiment_right, BUILT_IN, PRECISION)
-    offsets = dict(zip(known, (float(one) for one in category[WIDTH:]), strict=True))
-    apart = ScorerWeights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
-    return ScorerWeights(category=apart.category, sentiment=sentiment, offsets=offsets, both=_both(apart, judged))
+    sentiment = _newton_fit(sentiments, judged.sentiment_right, BUILT_IN, PRECISION)
+    offsets = dict(zip(known, (float(weight) for weight in category[WIDTH:]), strict=True))
+    separate = ScorerWeights(category=category[:WIDTH], sentiment=sentiment, offsets=offsets, both=np.array([1.0, 0.0]))
+    return ScorerWeights(
+        category=separate.category, sentiment=sentiment, offsets=offsets, both=_fit_both(separate, judged)
+    )
 
 
-def _both(apart: ScorerWeights, judged: JudgedAnswers) -> Floats:
-    found = [apart.probabilities(*one) for one in zip(judged.signals, judged.categories, strict=True)]
-    products = _log_odds_of(np.array([one.category * one.sentiment for one in found]))
+def _fit_both(separate: ScorerWeights, judged: JudgedAnswers) -> Floats:
+    answers = [separate.probabilities(*answer) for answer in zip(judged.signals, judged.categories, strict=True)]
+    products = _log_odds_of(np.array([answer.category * answer.sentiment for answer in answers]))
     rows = np.stack([products, np.ones(len(products))], axis=1)
-    return _fitted(rows, judged.both_right, np.array([1.0, 0.0]), np.array([10.0, 10.0]))
+    return _newton_fit(rows, judged.both_right, np.array([1.0, 0.0]), np.array([10.0, 10.0]))
 
 
 def log_loss(weights: ScorerWeights, judged: JudgedAnswers) -> Floats:
     """The log-loss of each answer's being right in both parts, in nats: shape (len(judged),)."""
-    found = [weights.probabilities(*one).both for one in zip(judged.signals, judged.categories, strict=True)]
-    both = np.clip(np.array(found), 1e-6, 1 - 1e-6)
+    probabilities = [
+        weights.probabilities(*answer).both for answer in zip(judged.signals, judged.categories, strict=True)
+    ]
+    both = np.clip(np.array(probabilities), 1e-6, 1 - 1e-6)
     return np.asarray(np.where(np.array(judged.both_right), -np.log(both), -np.log1p(-both)))
 
 
@@ -135,18 +142,18 @@ def _row(signals: Signals, name: str) -> Floats:
     return np.append(features(signals, getattr(signals, name)), 1.0)
 
 
-def _fitted(rows: Floats, right: Sequence[bool], towards: Floats, pull: Floats) -> Floats:
-    """`rows` of shape (n, k); drawn to `towards`, each weight as hard as `pull` says, both of shape (k,)."""
+def _newton_fit(rows: Floats, right: Sequence[bool], prior_mean: Floats, precision: Floats) -> Floats:
+    """`rows` of shape (n, k); drawn to `prior_mean`, each weight as hard as `precision` says, both of shape (k,)."""
     wanted = np.array(right, np.float64)
-    weights = towards.copy()
+    weights = prior_mean.copy()
     for _step in range(STEPS):
         shares = _sigmoid(rows @ weights)
-        slope = rows.T @ (shares - wanted) + pull * (weights - towards)
-        bend = (rows * (shares * (1 - shares))[:, None]).T @ rows + np.diag(pull)
-        step = np.linalg.solve(bend, slope)
+        gradient = rows.T @ (shares - wanted) + precision * (weights - prior_mean)
+        hessian = (rows * (shares * (1 - shares))[:, None]).T @ rows + np.diag(precision)
+        step = np.linalg.solve(hessian, gradient)
         # Far from the solution a full step would overshoot.
         weights = weights - step / max(1.0, float(np.abs(step).max()))
-        if np.abs(step).max() < CLOSE:
+        if np.abs(step).max() < TOLERANCE:
             break
     return weights
 

@@ -13,7 +13,7 @@ from review.models import GoldLabel
 
 CHUNK = 500
 _DRAWN = (GoldLabel.Origin.BLIND, GoldLabel.Origin.AUDIT)
-_FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "drawn"]
+_FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "random_sample"]
 
 
 @transaction.atomic
@@ -37,7 +37,7 @@ def publish() -> int:
             Example(digest=digest, text=text, **dict(zip(_FOLLOWS, wanted[digest], strict=True)))
             for digest, text in taught.filter(digest__in=digests).values_list("digest", "text")
         ]
-        changed = ["group", "category", "sentiment", "ticket", "drawn", "changed_at"]
+        changed = ["group", "category", "sentiment", "ticket", "random_sample", "changed_at"]
         Example.objects.bulk_create(rows, update_conflicts=True, unique_fields=["digest"], update_fields=changed)
     nearest_examples.invalidate_index()
     return len(wanted)

@@ -51,18 +51,24 @@ class Lesson:
 def read() -> Lesson:
     """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
     contract = ContractVersion.objects.current()
-    columns = ["pk", "digest", "text", "group", "category", "sentiment", "drawn"]
+    columns = ["pk", "digest", "text", "group", "category", "sentiment", "random_sample"]
     rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
     found = vector_store.embeddings_for(texts)
     keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
-    drawn = np.fromiter((row[6] for row in rows), bool)
+    random_sample = np.fromiter((row[6] for row in rows), bool)
     weights = coverage_weights(found, _coming())
     by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
     return Lesson(
         examples={
             name: Examples(
-                keys=keys, texts=texts, vectors=found, labels=labels, groups=groups, drawn=drawn, weights=weights
+                keys=keys,
+                texts=texts,
+                vectors=found,
+                labels=labels,
+                groups=groups,
+                random_sample=random_sample,
+                weights=weights,
             )
             for name, labels in by_axis.items()
         },

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 
-from classifier.learning.training import WIN
+from classifier.learning.training import CRITICAL_VALUE
 from classifier.models import SpecialistVersion
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.stats import intervals
@@ -72,7 +72,7 @@ def _row(version: SpecialistVersion) -> Row:
 def _compared(kept: Any) -> Compared | None:
     if not kept or not kept["items"]:
         return None
-    gain, noise = kept["gain"], WIN * kept["error"]
+    gain, noise = kept["gain"], CRITICAL_VALUE * kept["error"]
     return Compared(
         before=100 * kept["accuracy_before"],
         after=100 * kept["accuracy"],

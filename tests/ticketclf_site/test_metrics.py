@@ -117,7 +117,7 @@ def test_of_two_at_once_one_counts(catalogue: None) -> None:
     settle()
     stale = TallyProgress.objects.get(name="tickets")
     tallies.count_next_chunk(source)
-    tallies._count(stale, source, stale.seen)
+    tallies._count_up_to(stale, source, stale.seen)
     assert tallies.sums() == {("received",): 1}
 
 
@@ -152,7 +152,7 @@ class Chunks(TestCase):
                     pass
         settle()
         tallies.update_tallies(tallies.SOURCES)
-        expected = tallies._predicted(Prediction.objects.all()) | tallies._received(Ticket.objects.all())
+        expected = tallies._by_model(Prediction.objects.all()) | tallies._received(Ticket.objects.all())
         assert tallies.sums() == pytest.approx({key: value for key, value in expected.items() if value})
 
 

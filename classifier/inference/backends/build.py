@@ -20,24 +20,24 @@ _building = Lock()
 
 
 def embedded_model(
-    *, encoder_file: str, tokenizer_file: str, taught: "LoadedVersion | None" = None, words: bool = False
+    *, encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | None" = None, words: bool = False
 ) -> Classifier:
-    """The embedded model of this process, and of it what was `taught`, or of that the `words` alone.
+    """The embedded model of this process, and of it what was `loaded`, or of that the `words` alone.
 
     Empty names mean the packaged files. Raises ClassifierError.
     """
     with _building:
-        return _embedded(encoder_file, tokenizer_file, taught, words)
+        return _embedded(encoder_file, tokenizer_file, loaded, words)
 
 
 # The plain one, and two versions at a time with their words.
 @lru_cache(maxsize=5)
-def _embedded(encoder_file: str, tokenizer_file: str, taught: "LoadedVersion | None", words: bool) -> Classifier:
+def _embedded(encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | None", words: bool) -> Classifier:
     from classifier.embeddings.encoder_files import CorruptEncoder
     from classifier.inference.backends.embedded import EmbeddedClassifier
 
     try:
-        return EmbeddedClassifier(encoder_file, tokenizer_file, taught=taught, words=words)
+        return EmbeddedClassifier(encoder_file, tokenizer_file, loaded=loaded, words=words)
     except CorruptEncoder as error:
         raise ClassifierError(str(error), kind=FailureKind.BROKEN_MODEL, permanent=True) from error
 

@@ -29,7 +29,7 @@ from classifier.inference.backends.logprobs import log_probability
 
 logger = logging.getLogger(__name__)
 
-LOOK = 0.25
+POLL_SECONDS = 0.25
 """Seconds after which whoever takes answers as they come gets to look around."""
 
 
@@ -39,8 +39,8 @@ class ChatClassifier:
         self._parameters = parameters
         self._json_mode = json_mode
         self._logprobs = logprobs
-        self._finding_out = asyncio.Lock()
-        self._looked = False
+        self._detecting = asyncio.Lock()
+        self._detected = False
 
     def answers(
         self, questions: Iterable[Question], contract: Contract, *, ahead: int
@@ -58,16 +58,16 @@ class ChatClassifier:
                     future.add_done_callback(arrived.put)
                 if not pending:
                     return
-                done = _gathered(arrived, min(most, len(pending)))
-                yield [(pending.pop(future), _outcome(future)) for future in done]
+                done = _collect(arrived, min(most, len(pending)))
+                yield [(pending.pop(future), _result(future)) for future in done]
         finally:
             for future in pending:
                 future.cancel()
 
     async def _answer(self, question: Question, contract: Contract) -> Answer:
-        shown = prompt.shorten(question.text)
-        conversation = prompt.messages(contract, shown, question.examples)
-        usage = Usage(shortened=shown != question.text)
+        text = prompt.shorten(question.text)
+        conversation = prompt.messages(contract, text, question.examples)
+        usage = Usage(shortened=text != question.text)
         invalid: prompt.InvalidAnswer | None = None
         reply = ""
         for _attempt in ("first", "repair"):
@@ -78,36 +78,36 @@ class ChatClassifier:
             except ClassifierError as error:
                 error.usage = replace(usage, requests=usage.requests + 1)
                 raise
-            usage, reply = _added(usage, completion, json_mode), completion.content
+            usage, reply = _add_usage(usage, completion, json_mode), completion.content
             try:
-                return replace(_valid(completion, contract), usage=usage)
+                return replace(_validated_answer(completion, contract), usage=usage)
             except prompt.InvalidAnswer as error:
                 invalid = error
         assert invalid is not None  # noqa: S101 - the loop leaves here only after an invalid answer
         raise ClassifierError(str(invalid), kind=invalid.kind, permanent=True, reply=reply, usage=usage)
 
     async def _complete(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
-        if self._json_mode == JsonMode.UNKNOWN and not self._looked:
+        if self._json_mode == JsonMode.UNKNOWN and not self._detected:
             # One finds out, the others wait for it; where it failed they try for themselves, side by side.
-            async with self._finding_out:
-                if not self._looked:
+            async with self._detecting:
+                if not self._detected:
                     try:
-                        return await self._find_out(conversation, contract)
+                        return await self._detect_mode(conversation, contract)
                     finally:
-                        self._looked = True
+                        self._detected = True
         if self._json_mode == JsonMode.UNKNOWN:
-            return await self._find_out(conversation, contract)
+            return await self._detect_mode(conversation, contract)
         if self._json_mode == JsonMode.SCHEMA:
             # An endpoint that takes schemas may still refuse this one, for its size or for one text.
-            completion, _mode = await self._widest_mode(conversation, contract)
+            completion, _mode = await self._strictest_mode(conversation, contract)
             return completion, JsonMode.SCHEMA
         return await self._ask(conversation, contract, JsonMode.OBJECT), JsonMode.OBJECT
 
-    async def _find_out(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
-        completion, self._json_mode = await self._widest_mode(conversation, contract)
+    async def _detect_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+        completion, self._json_mode = await self._strictest_mode(conversation, contract)
         return completion, self._json_mode
 
-    async def _widest_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
+    async def _strictest_mode(self, conversation: Any, contract: Contract) -> tuple[Completion, JsonMode]:
         try:
             return await self._ask(conversation, contract, JsonMode.SCHEMA), JsonMode.SCHEMA
         except ClassifierError as error:
@@ -119,7 +119,7 @@ class ChatClassifier:
         form: dict[str, Any] = {"type": mode.value}
         if mode == JsonMode.SCHEMA:
             form["json_schema"] = {"name": "ticket_labels", "strict": True, "schema": contract.answer_schema}
-        request = {"messages": conversation, "response_format": form} | _known(self._parameters)
+        request = {"messages": conversation, "response_format": form} | _sdk_parameters(self._parameters)
         if not (self._logprobs and self._endpoint.takes_logprobs):
             return await self._endpoint.complete(**request)
         try:
@@ -129,24 +129,24 @@ class ChatClassifier:
                 raise
         completion = await self._endpoint.complete(**request)
         # Only now is it certain that these were the reason: a refusal may quote a ticket that has the word.
-        self._do_without_logprobs()
+        self._disable_logprobs()
         return completion
 
-    def _do_without_logprobs(self) -> None:
+    def _disable_logprobs(self) -> None:
         """Not ask for them again in this process; several requests may find out at once."""
         if self._endpoint.takes_logprobs:
             logger.warning("%s refuses to tell log-probabilities and is asked without them.", self._endpoint.model)
         self._endpoint.takes_logprobs = False
 
 
-def _known(parameters: dict[str, Any]) -> dict[str, Any]:
+def _sdk_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
     """The SDK knows these two by name; whatever else an admin set goes along in the body."""
     named = {name: parameters[name] for name in ("temperature", "max_tokens") if name in parameters}
     others = {name: value for name, value in parameters.items() if name not in named}
     return named | ({"extra_body": others} if others else {})
 
 
-def _valid(completion: Completion, contract: Contract) -> Answer:
+def _validated_answer(completion: Completion, contract: Contract) -> Answer:
     if completion.refusal or completion.finish_reason == "content_filter":
         raise prompt.InvalidAnswer(
             FailureKind.REFUSED,
@@ -160,7 +160,7 @@ def _valid(completion: Completion, contract: Contract) -> Answer:
     return replace(answer, logprobs=LogProbs(category=category, sentiment=sentiment))
 
 
-def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
+def _add_usage(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
     return replace(
         usage,
         requests=usage.requests + 1,
@@ -171,19 +171,19 @@ def _added(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usage:
     )
 
 
-def _gathered(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
+def _collect(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
     """What arrives until it is so many, or until it is time to look around; and what is there by then."""
-    found: list[Future[Answer]] = []
-    until = time.monotonic() + LOOK
+    finished: list[Future[Answer]] = []
+    until = time.monotonic() + POLL_SECONDS
     with suppress(Empty):
-        while len(found) < most:
-            found.append(arrived.get(timeout=max(until - time.monotonic(), 0)))
+        while len(finished) < most:
+            finished.append(arrived.get(timeout=max(until - time.monotonic(), 0)))
         while True:
-            found.append(arrived.get_nowait())
-    return found
+            finished.append(arrived.get_nowait())
+    return finished
 
 
-def _outcome(future: Future[Answer]) -> Answer | ClassifierError:
+def _result(future: Future[Answer]) -> Answer | ClassifierError:
     try:
         return future.result()
     except ClassifierError as error:

@@ -31,7 +31,7 @@ WINDOW = 64
 """Texts answered before the first of them is handed out."""
 
 NEAREST = 3
-STRANGE = 0.2
+UNFAMILIAR_CONFIDENCE = 0.2
 """The most confidence in a label for a text unlike anything labelled, or in a language that the encoder cannot read."""
 
 
@@ -48,7 +48,7 @@ class LoadedVersion:
         return cls(version=None, learned=SpecialistWeights.untrained(), examples=lambda: None)
 
 
-class Axes(NamedTuple):
+class BoundHeads(NamedTuple):
     """What was learned, bound to the labels of a contract; and prototypes of all of them, of shape (labels, WIDTH)."""
 
     category: BoundHead
@@ -62,82 +62,82 @@ class EmbeddedClassifier:
         model_file: str = "",
         tokenizer_file: str = "",
         *,
-        taught: LoadedVersion | None = None,
+        loaded: LoadedVersion | None = None,
         words: bool = False,
     ) -> None:
         self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
-        self._taught = taught or LoadedVersion.nothing()
+        self._loaded = loaded or LoadedVersion.nothing()
         self._words = words
-        self._axes = lru_cache(maxsize=8)(self._bind)
+        self._heads = lru_cache(maxsize=8)(self._bind)
 
     def answers(
         self, questions: Iterable[Question], contract: Contract, *, ahead: int
     ) -> Iterator[list[IndexedResult]]:
         """As the protocol says. Examples are not looked at: what they could show is learned."""
-        axes = self._axes(contract)
+        heads = self._heads(contract)
         for window in chunked(enumerate(questions), min(ahead, WINDOW)):
-            begun = time.perf_counter()
-            answers = self._answers([question.text for _place, question in window], contract, axes)
-            share = (time.perf_counter() - begun) * 1000 / len(window)
+            started = time.perf_counter()
+            answers = self._answers([question.text for _place, question in window], contract, heads)
+            share = (time.perf_counter() - started) * 1000 / len(window)
             usages = [Usage(requests=1, latency_ms=share, shortened=len(q.text) > LONGEST_TEXT) for _place, q in window]
             yield [
                 (place, replace(answer, usage=usage))
                 for (place, _question), answer, usage in zip(window, answers, usages, strict=True)
             ]
 
-    def _answers(self, texts: Sequence[str], contract: Contract, axes: Axes) -> list[Answer]:
+    def _answers(self, texts: Sequence[str], contract: Contract, heads: BoundHeads) -> list[Answer]:
         read = [readable(text) for text in texts]
         pieces: list[Encoded | None] = [None] * len(texts)
         for index, piece in self._encoder.encode_pieces(read):
             pieces[index] = piece
         encoded = [piece for piece in pieces if piece]
         vectors = np.stack([piece.vector for piece in encoded])
-        categories = self._probabilities(axes.category, vectors, texts)
-        sentiments = self._probabilities(axes.sentiment, vectors, texts)
+        categories = self._probabilities(heads.category, vectors, texts)
+        sentiments = self._probabilities(heads.sentiment, vectors, texts)
         near = self._near(vectors)
-        known = self._is_known(axes, vectors, near)
+        known = self._is_known(heads, vectors, near)
         answers = []
         for row, (text, plain, piece) in enumerate(zip(texts, read, encoded, strict=True)):
-            category = self._said(axes.category, contract.categories, categories[row], text, plain, piece)
-            sentiment = self._said(axes.sentiment, contract.sentiments, sentiments[row], text, plain, piece)
-            strange = _strangeness(plain, piece, known=known[row])
+            category = self._explained_label(heads.category, contract.categories, categories[row], text, plain, piece)
+            sentiment = self._explained_label(heads.sentiment, contract.sentiments, sentiments[row], text, plain, piece)
+            unfamiliar = _unfamiliarity(plain, piece, known=known[row])
             confidence = category.confidence * sentiment.confidence
             words = explanations.spans(text, [*category.words, *sentiment.words])
             answers.append(
                 Answer(
                     category=category.name,
                     sentiment=sentiment.name,
-                    confidence=min(confidence, STRANGE) if strange else confidence,
-                    reasoning=explanations.sentence(category, sentiment, strange),
-                    evidence=Evidence(word_spans=words, nearest=tuple(one.key for one in near[row])),
-                    version=self._taught.version,
+                    confidence=min(confidence, UNFAMILIAR_CONFIDENCE) if unfamiliar else confidence,
+                    reasoning=explanations.sentence(category, sentiment, unfamiliar),
+                    evidence=Evidence(word_spans=words, nearest=tuple(neighbour.key for neighbour in near[row])),
+                    version=self._loaded.version,
                 )
             )
         return answers
 
     def _probabilities(self, bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> Floats:
-        return bound.by_words(texts) if self._heard(bound) else bound.probabilities(vectors, texts)
+        return bound.by_words(texts) if self._uses_words_only(bound) else bound.probabilities(vectors, texts)
 
-    def _heard(self, bound: BoundHead) -> bool:
+    def _uses_words_only(self, bound: BoundHead) -> bool:
         """Whether words alone answer: where those are asked, and have learned this axis."""
         return self._words and len(bound.head.keys) > 0
 
     def _near(self, vectors: Floats) -> list[list[NearestExample]]:
-        index = self._taught.examples()
+        index = self._loaded.examples()
         return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
 
-    def _is_known(self, axes: Axes, vectors: Floats, near: Sequence[Sequence[NearestExample]]) -> list[bool]:
+    def _is_known(self, heads: BoundHeads, vectors: Floats, near: Sequence[Sequence[NearestExample]]) -> list[bool]:
         """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
         closest = np.array([row[0].closeness if row else -1.0 for row in near])
-        described = (axes.category.centred(vectors) @ axes.prototypes.T).max(axis=1)
-        known = np.maximum(closest, described) >= self._taught.learned.novelty_threshold
-        return [bool(one) for one in known]
+        described = (heads.category.centred(vectors) @ heads.prototypes.T).max(axis=1)
+        known = np.maximum(closest, described) >= self._loaded.learned.novelty_threshold
+        return [bool(is_known) for is_known in known]
 
-    def _said(
+    def _explained_label(
         self, bound: BoundHead, options: Sequence[Option], probabilities: Floats, text: str, plain: str, piece: Encoded
-    ) -> explanations.Said:
+    ) -> explanations.ExplainedLabel:
         best = int(probabilities.argmax())
-        by_words = self._heard(bound)
+        by_words = self._uses_words_only(bound)
         # The steps were made for what all parts say together.
         confidence = float(probabilities[best] if by_words else bound.head.steps(probabilities[best : best + 1])[0])
         words: list[str] = []
@@ -147,23 +147,25 @@ class EmbeddedClassifier:
                 words = explanations.by_terms(bound, text, best, rival)
             else:
                 words = explanations.by_states(plain, piece, bound.direction(best, rival))
-        return explanations.Said(options[best].name, confidence, words)
+        return explanations.ExplainedLabel(options[best].name, confidence, words)
 
-    def _bind(self, contract: Contract) -> Axes:
+    def _bind(self, contract: Contract) -> BoundHeads:
         categories, sentiments = self._offered(contract.categories), self._offered(contract.sentiments)
-        learned = self._taught.learned
+        learned = self._loaded.learned
         category = BoundHead(learned.category, categories)
-        return Axes(category, BoundHead(learned.sentiment, sentiments), category.centred(_stacked(categories)))
+        return BoundHeads(
+            category, BoundHead(learned.sentiment, sentiments), category.centred(_stacked_prototypes(categories))
+        )
 
     def _offered(self, options: Sequence[Option]) -> list[OfferedLabel]:
         return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
 
 
-def _strangeness(plain: str, piece: Encoded, *, known: bool) -> explanations.Strange | None:
+def _unfamiliarity(plain: str, piece: Encoded, *, known: bool) -> explanations.Unfamiliar | None:
     if is_foreign(plain, piece.offsets):
-        return explanations.Strange.LANGUAGE
-    return None if known else explanations.Strange.TEXT
+        return explanations.Unfamiliar.LANGUAGE
+    return None if known else explanations.Unfamiliar.TEXT
 
 
-def _stacked(offered: Sequence[OfferedLabel]) -> Floats:
+def _stacked_prototypes(offered: Sequence[OfferedLabel]) -> Floats:
     return np.stack([label.prototype for label in offered])

@@ -18,8 +18,8 @@ FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 LONGEST_RETRY_AFTER = 20.0
 """Seconds; an endpoint that asks for a longer pause gets it from the ticket's next turn, not from a waiting request."""
 
-_BUSY = {408, 409, 425, 429}
-_UNUSABLE = (ValueError, TypeError, AttributeError, IndexError, KeyError)
+_RETRYABLE = {408, 409, 425, 429}
+_MALFORMED_REPLY = (ValueError, TypeError, AttributeError, IndexError, KeyError)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,14 +72,14 @@ class Endpoint:
         """Ask, and ask again after passing faults. Raises ClassifierError with the last one."""
         for tries_left in range(TRIES - 1, -1, -1):
             try:
-                return await self._once(parameters)
+                return await self._attempt(parameters)
             except ClassifierError as error:
                 if error.permanent or not tries_left or (error.retry_after or 0) > LONGEST_RETRY_AFTER:
                     raise
                 await asyncio.sleep(_pause(TRIES - 1 - tries_left, error.retry_after))
         raise AssertionError("unreachable")
 
-    async def _once(self, parameters: dict[str, Any]) -> Completion:
+    async def _attempt(self, parameters: dict[str, Any]) -> Completion:
         """One request. A slot is held only while it is under way, so that a pause costs nobody else."""
         async with self._slots:
             if wait := self._breaker.wait():
@@ -93,8 +93,8 @@ class Endpoint:
                 async with asyncio.timeout(self._timeout):
                     reply = await self._client.chat.completions.create(model=self.model, **parameters)
                 completion = _completion(reply, begun)
-            except (openai.OpenAIError, TimeoutError, *_UNUSABLE) as fault:
-                error = self._translated(fault)
+            except (openai.OpenAIError, TimeoutError, *_MALFORMED_REPLY) as fault:
+                error = self._classifier_error(fault)
                 if error.permanent or error.kind == FailureKind.RATE_LIMITED:
                     self._breaker.succeeded()
                 else:
@@ -103,7 +103,7 @@ class Endpoint:
             self._breaker.succeeded()
             return completion
 
-    def _translated(self, fault: Exception) -> ClassifierError:
+    def _classifier_error(self, fault: Exception) -> ClassifierError:
         match fault:
             case openai.APITimeoutError() | TimeoutError():
                 return ClassifierError(
@@ -117,30 +117,30 @@ class Endpoint:
                     kind=FailureKind.UNREACHABLE,
                 )
             case openai.APIStatusError():
-                return self._translated_status(fault)
+                return self._status_error(fault)
         return ClassifierError(
             f"{self._base_url} answered, but not in the OpenAI protocol. Check that the URL ends with the version.",
             kind=FailureKind.FOREIGN_REPLY,
         )
 
-    def _translated_status(self, fault: openai.APIStatusError) -> ClassifierError:
-        status, said = fault.status_code, self._without_key(_said(fault))
+    def _status_error(self, fault: openai.APIStatusError) -> ClassifierError:
+        status, reason = fault.status_code, self._without_key(_reason(fault))
         if status in (401, 403):
             where = f"the key in {self._api_key_env}" if self._api_key_env else "the provider's key variable"
             return ClassifierError(
-                f"{status}: {self.model} refused the request; check {where}. {said}",
+                f"{status}: {self.model} refused the request; check {where}. {reason}",
                 kind=FailureKind.WRONG_KEY,
                 permanent=True,
             )
-        if status in _BUSY or status >= 500:
+        if status in _RETRYABLE or status >= 500:
             kind = FailureKind.RATE_LIMITED if status == 429 else FailureKind.SERVER_ERROR
-            return ClassifierError(f"{status}: {said}", kind=kind, retry_after=retry_after(fault.response.headers))
+            return ClassifierError(f"{status}: {reason}", kind=kind, retry_after=retry_after(fault.response.headers))
         hint = "Check the base URL and the model's name. " if status == 404 else ""
-        return ClassifierError(f"{status}: {hint}{said}", kind=FailureKind.REJECTED, permanent=True)
+        return ClassifierError(f"{status}: {hint}{reason}", kind=FailureKind.REJECTED, permanent=True)
 
-    def _without_key(self, said: str) -> str:
+    def _without_key(self, reason: str) -> str:
         """Some endpoints quote the key they refuse."""
-        return said.replace(self._api_key, "[key]") if self._api_key else said
+        return reason.replace(self._api_key, "[key]") if self._api_key else reason
 
 
 def _completion(reply: Any, begun: float) -> Completion:
@@ -157,7 +157,7 @@ def _completion(reply: Any, begun: float) -> Completion:
     )
 
 
-def _said(fault: openai.APIStatusError) -> str:
+def _reason(fault: openai.APIStatusError) -> str:
     """What the endpoint gave as the reason, on one bounded line."""
     body = fault.body
     message = body.get("message") if isinstance(body, dict) else body

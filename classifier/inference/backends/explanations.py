@@ -1,4 +1,4 @@
-"""Why the embedded model says what it says: words that are there, examples that are there, and nothing made up."""
+"""Explains the embedded model's answers by words that are really in the text."""
 
 from __future__ import annotations
 
@@ -19,18 +19,18 @@ MOST_SPANS = 8
 _WORD = re.compile(r"[^\W_](?:[\w'’-]*\w)?")
 
 
-class Said(NamedTuple):
-    """A label, its probability, and the words that speak for it most."""
+class ExplainedLabel(NamedTuple):
+    """A label, its probability, and the words that support it most."""
 
     name: str
     confidence: float
     words: list[str]
 
 
-class Strange(Enum):
-    """Why an answer is not to be trusted, however sure it looks."""
+class Unfamiliar(Enum):
+    """Why an answer can't be trusted, however confident it looks."""
 
-    LANGUAGE = "Not in a language that this model reads"
+    LANGUAGE = "Not in a language that this model understands"
     TEXT = "Unlike anything labelled so far"
 
 
@@ -53,29 +53,30 @@ def by_states(text: str, piece: Encoded, direction: Floats) -> list[str]:
 
 
 def by_terms(bound: BoundHead, text: str, label: int, rival: int) -> list[str]:
-    """The same for the family of words, whose terms have weights of their own."""
+    """The same for the words-only model, whose terms have weights of their own."""
     whole = {match.group().lower() for match in _WORD.finditer(text)}
     pulls = ((term, pull) for term, pull in bound.pulls(text, label, rival) if term in whole)
     return _first(sorted(pulls, key=lambda one: -one[1]))
 
 
 def _first(pulls: Iterable[tuple[str, float]]) -> list[str]:
-    telling = [word for word, pull in pulls if pull > 0 and len(word) > 2]
-    return list(dict.fromkeys(telling))[:MOST_WORDS]
+    decisive = [word for word, pull in pulls if pull > 0 and len(word) > 2]
+    return list(dict.fromkeys(decisive))[:MOST_WORDS]
 
 
 def spans(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
     """Where these words begin and end in a text, in its order."""
     wanted = set(words)
-    found = ((match.start(), match.end()) for match in _WORD.finditer(text) if match.group().lower() in wanted)
-    return tuple(span for span, _number in zip(found, range(MOST_SPANS), strict=False))
+    matches = ((match.start(), match.end()) for match in _WORD.finditer(text) if match.group().lower() in wanted)
+    return tuple(span for span, _number in zip(matches, range(MOST_SPANS), strict=False))
 
 
-def sentence(category: Said, sentiment: Said, strange: Strange | None) -> str:
+def sentence(category: ExplainedLabel, sentiment: ExplainedLabel, unfamiliar: Unfamiliar | None) -> str:
     """One line of reasoning."""
-    said = f"Closest to {category.name}{_by(category.words)}; the tone to {sentiment.name}{_by(sentiment.words)}."
-    return (f"{strange.value}. {said}" if strange else said)[:LONGEST_REASONING]
+    labels = [f"{label.name}{_because(label.words)}" for label in (category, sentiment)]
+    reasons = f"{labels[0]}; tone {labels[1]}."
+    return (f"{unfamiliar.value}. {reasons}" if unfamiliar else reasons)[:LONGEST_REASONING]
 
 
-def _by(words: list[str]) -> str:
-    return " by " + " and ".join(f"“{word[:40]}”" for word in words) if words else ""
+def _because(words: list[str]) -> str:
+    return " because of " + " and ".join(f"“{word[:40]}”" for word in words) if words else ""

@@ -16,16 +16,16 @@ def log_probability(tokens: Any, reply: str, key: str) -> float | None:
     `tokens` are those of the reply as an endpoint tells them: the ones that reach into the string are summed. None
     where they are not what the reply is made of, or do not tell.
     """
-    said = _bytes(reply)
+    reply_bytes = _bytes(reply)
     pieces = [_piece(token) for token in tokens] if isinstance(tokens, list) else []
     known = [piece for piece in pieces if piece is not None]
     # Around the reply may be what its text leaves out: reasoning before it, a mark of the end.
-    begin = b"".join(known).rfind(said)
-    span = _span(said, key)
+    begin = b"".join(known).rfind(reply_bytes)
+    span = _span(reply_bytes, key)
     if len(known) < len(pieces) or begin < 0 or not span:
         return None
-    reaching = _reaching(known, begin + span[0], begin + span[1])
-    values: list[Any] = [getattr(tokens[index], "logprob", None) for index in reaching]
+    overlapping = _overlapping(known, begin + span[0], begin + span[1])
+    values: list[Any] = [getattr(tokens[index], "logprob", None) for index in overlapping]
     if not all(type(value) in (int, float) and value <= 0 for value in values):
         return None
     # Each is clipped as well: an integer may be too large for a sum with floats.
@@ -38,21 +38,21 @@ def _bytes(text: str) -> bytes:
 
 def _piece(token: Any) -> bytes | None:
     """Its bytes where they are told, since a character may take several tokens; else those of its text."""
-    told: Any = getattr(token, "bytes", None)
+    raw_bytes: Any = getattr(token, "bytes", None)
     text: Any = getattr(token, "token", None)
     try:
-        return bytes(told) if told and isinstance(told, list) else _bytes(text)
+        return bytes(raw_bytes) if raw_bytes and isinstance(raw_bytes, list) else _bytes(text)
     except (AttributeError, TypeError, ValueError):
         return None
 
 
 def _span(reply: bytes, key: str) -> tuple[int, int] | None:
     """Where the string under the key stands, without its quotes."""
-    found = (match.span(2) for match in _PAIR.finditer(reply) if match[2] and match[1] == key.encode())
-    return next(found, None)
+    spans = (match.span(2) for match in _PAIR.finditer(reply) if match[2] and match[1] == key.encode())
+    return next(spans, None)
 
 
-def _reaching(pieces: list[bytes], start: int, stop: int) -> Iterator[int]:
+def _overlapping(pieces: list[bytes], start: int, stop: int) -> Iterator[int]:
     """Which of the pieces overlap these bytes."""
     at = 0
     for index, piece in enumerate(pieces):

@@ -23,8 +23,8 @@ class LabelProbabilities(NamedTuple):
     (None where no words were learned).
     """
 
-    by_all: Floats
-    by_words: Floats | None
+    combined: Floats
+    words_only: Floats | None
 
 
 class SpecialistPredictions(NamedTuple):
@@ -54,8 +54,8 @@ class SpecialistPredictor:
             vectors = self._encoder.encode(read)
         known = category.centred(vectors) @ category.prototypes.T
         return SpecialistPredictions(
-            category=_said(category, vectors, texts),
-            sentiment=_said(sentiment, vectors, texts),
+            category=_label_probabilities(category, vectors, texts),
+            sentiment=_label_probabilities(sentiment, vectors, texts),
             closeness=np.asarray(known.max(axis=1), np.float32),
             foreign=[is_foreign(text, pieces) for text, pieces in zip(read, self._encoder.pieces(read), strict=True)],
         )
@@ -72,6 +72,6 @@ class SpecialistPredictor:
         return [OfferedLabel(option.keys, prototype(self._encoder.encode(label_texts(option)))) for option in options]
 
 
-def _said(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
+def _label_probabilities(bound: BoundHead, vectors: Floats, texts: Sequence[str]) -> LabelProbabilities:
     words = bound.by_words(texts) if len(bound.head.keys) else None
     return LabelProbabilities(bound.probabilities(vectors, texts), words)

@@ -78,7 +78,7 @@ def test_whatever_strangers_wrote_it_stays_quoted(text: str, texts: list[str]) -
     assert json.loads(lines[-1]) == text
     quoted = [json.loads(line) for line in lines if line.startswith("{")]
     assert [one["ticket"] for one in quoted] == texts
-    assert len(lines) == (2 if not texts else len(prompt.SOLVED_TICKETS.split("\n")) + len(texts) + 3)
+    assert len(lines) == (2 if not texts else len(prompt.EXAMPLES_INTRODUCTION.split("\n")) + len(texts) + 3)
 
 
 @given(st.text())

@@ -65,7 +65,7 @@ SCRAPS = st.sampled_from(
 @given(st.lists(SCRAPS, max_size=12).map(" ".join))
 def test_there_is_always_a_way_back(text: str) -> None:
     one = Pseudonyms(text)
-    assert one.back(one.masked) == text
+    assert one.restore(one.masked) == text
     assert masking.mask(one.masked) == one.masked
     assert masking.replace_personal_data(text, lambda kind, _value: f"[{kind}]") == masking.mask(text)
 
@@ -76,7 +76,7 @@ def test_a_long_text_takes_time_that_grows_with_it() -> None:
         text = " ".join(f"u{number}@example.org, +49 30 9018{number:05}" for number in range(people))
         begun = time.process_time()
         pseudonyms = Pseudonyms(text)
-        assert pseudonyms.back(pseudonyms.masked) == text
+        assert pseudonyms.restore(pseudonyms.masked) == text
         return time.process_time() - begun
 
     # Ten times the text: quadratic time would be a hundred times as much.

@@ -32,6 +32,14 @@ def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first
     found = unit(middles(len(counts), 0)[labels] + spread * noise)
     keys = np.arange(first_key, first_key + len(labels))
     texts = [f"word{label if random.random() < 0.7 else 0} and so on {number}" for number, label in enumerate(labels)]
-    drawn = np.zeros(len(keys), bool)
+    random_sample = np.zeros(len(keys), bool)
     weights = np.ones(len(keys), np.float32)
-    return Examples(keys=keys, texts=texts, vectors=found, labels=labels + 1, groups=keys, drawn=drawn, weights=weights)
+    return Examples(
+        keys=keys,
+        texts=texts,
+        vectors=found,
+        labels=labels + 1,
+        groups=keys,
+        random_sample=random_sample,
+        weights=weights,
+    )

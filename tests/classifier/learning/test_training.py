@@ -57,7 +57,7 @@ def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
         vectors=np.vstack([taught.vectors, taught.vectors]),
         labels=np.concatenate([taught.labels, taught.labels]),
         groups=np.concatenate([taught.groups, taught.groups]),
-        drawn=np.zeros(160, bool),
+        random_sample=np.zeros(160, bool),
         weights=np.ones(160, np.float32),
     )
     trial = learn(twins, clouds.offered(2, misplaced=30))
@@ -201,7 +201,7 @@ def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
         vectors=np.vstack([old.vectors, new.vectors]),
         labels=np.concatenate([old.labels, new.labels]),
         groups=np.concatenate([old.groups, new.groups]),
-        drawn=np.zeros(60, bool),
+        random_sample=np.zeros(60, bool),
         weights=np.ones(60, np.float32),
     )
     candidate = learn(both, offered)
@@ -254,13 +254,13 @@ def test_what_few_examples_stand_for_is_less_certain() -> None:
 def test_a_candidate_may_win_on_what_chance_chose() -> None:
     """Here it is worse on what was chosen for being odd, and better on the others."""
     taught, offered, axis = equals()
-    drawn = np.arange(60) < 20
-    better = np.where(np.isin(axis.record.examples, taught.keys[drawn]), 0.3, -0.3).astype(np.float32)
+    random_sample = np.arange(60) < 20
+    better = np.where(np.isin(axis.record.examples, taught.keys[random_sample]), 0.3, -0.3).astype(np.float32)
     incumbent = replace(axis, record=replace(axis.record, losses=axis.record.losses + better))
     assert not compare(axis, incumbent, taught, offered).wins
-    comparison = compare(axis, incumbent, replace(taught, drawn=drawn), offered)
+    comparison = compare(axis, incumbent, replace(taught, random_sample=random_sample), offered)
     assert comparison.wins
-    assert comparison.drawn
+    assert comparison.random_sample
     assert comparison.items == 20
 
 

@@ -61,4 +61,4 @@ def test_many_labels_make_it_keep_fewer_terms() -> None:
     texts = [f"term{number}" for number in range(3_000)]
     labels = np.arange(3_000) % 1_000
     learned = word_features.fit(word_features.count_terms(tuple(texts)), labels, 1_000)
-    assert len(learned.known) * 1_000 <= word_features.MOST_WEIGHTS
+    assert len(learned.known) * 1_000 <= word_features.MAX_WEIGHTS

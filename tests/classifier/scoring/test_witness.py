@@ -53,7 +53,7 @@ def learned() -> SpecialistWeights:
         vectors=read.encode(texts),
         labels=labels,
         groups=np.arange(1, 25),
-        drawn=np.zeros(24, bool),
+        random_sample=np.zeros(24, bool),
         weights=np.ones(24, np.float32),
     )
     offered = [OfferedLabel(option.keys, prototype(read.encode(label_texts(option)))) for option in CATEGORIES]
@@ -75,51 +75,51 @@ def asked(
 
 def test_it_tells_categories_and_sentiments_apart() -> None:
     said = asked(*TEXTS.values())
-    assert [CATEGORIES[place].name for place in said.category.by_all.argmax(axis=1)] == list(TEXTS)
+    assert [CATEGORIES[place].name for place in said.category.combined.argmax(axis=1)] == list(TEXTS)
     moods = asked("I am so happy, thank you, this is great!", "This is a disgrace and makes me furious.")
-    assert [SENTIMENTS[place].name for place in moods.sentiment.by_all.argmax(axis=1)] == ["Positive", "Negative"]
+    assert [SENTIMENTS[place].name for place in moods.sentiment.combined.argmax(axis=1)] == ["Positive", "Negative"]
 
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_what_it_says_of_a_text_adds_up_to_one(taught: bool) -> None:
     said = asked(*TEXTS.values(), "?", taught=taught)
-    assert said.category.by_all.shape == (4, 3)
-    assert said.sentiment.by_all.shape == (4, 2)
+    assert said.category.combined.shape == (4, 3)
+    assert said.sentiment.combined.shape == (4, 2)
     assert said.closeness.shape == (4,)
     assert len(said.foreign) == 4
-    for shares in (said.category.by_all, said.sentiment.by_all):
+    for shares in (said.category.combined, said.sentiment.combined):
         assert ((shares >= 0) & (shares <= 1)).all()
         assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
-    assert asked(*TEXTS.values()).category.by_words is None
+    assert asked(*TEXTS.values()).category.words_only is None
     said = asked("the refund and the receipt", "the webhook and the outage", "no word of it", taught=True)
-    assert said.sentiment.by_words is None
-    assert said.category.by_words is not None
-    assert said.category.by_words.shape == (3, 3)
-    assert said.category.by_words.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    assert said.category.by_words.argmax(axis=1).tolist()[:2] == [0, 1]
-    assert not np.allclose(said.category.by_words, said.category.by_all)
+    assert said.sentiment.words_only is None
+    assert said.category.words_only is not None
+    assert said.category.words_only.shape == (3, 3)
+    assert said.category.words_only.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert said.category.words_only.argmax(axis=1).tolist()[:2] == [0, 1]
+    assert not np.allclose(said.category.words_only, said.category.combined)
 
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: bool) -> None:
     version = LoadedVersion(version=1, learned=learned(), examples=lambda: None) if taught else LoadedVersion.nothing()
     texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
-    groups = EmbeddedClassifier(taught=version).answers(map(Question, texts), CONTRACT, ahead=64)
+    groups = EmbeddedClassifier(loaded=version).answers(map(Question, texts), CONTRACT, ahead=64)
     answers = [one for group in groups for _place, one in group if isinstance(one, Answer)]
     said = asked(*texts, taught=taught)
-    categories = [CATEGORIES[place].name for place in said.category.by_all.argmax(axis=1)]
+    categories = [CATEGORIES[place].name for place in said.category.combined.argmax(axis=1)]
     assert categories == [answer.category for answer in answers]
-    sentiments = [SENTIMENTS[place].name for place in said.sentiment.by_all.argmax(axis=1)]
+    sentiments = [SENTIMENTS[place].name for place in said.sentiment.combined.argmax(axis=1)]
     assert sentiments == [answer.sentiment for answer in answers]
 
 
 def test_what_it_says_does_not_depend_on_the_other_texts() -> None:
     texts = [*TEXTS.values(), "refund " * 300]
     together, alone = asked(*texts, taught=True), [asked(text, taught=True) for text in texts]
-    assert together.category.by_all == pytest.approx(np.vstack([one.category.by_all for one in alone]), abs=0.05)
+    assert together.category.combined == pytest.approx(np.vstack([one.category.combined for one in alone]), abs=0.05)
     assert together.closeness == pytest.approx(np.concatenate([one.closeness for one in alone]), abs=0.02)
 
 
@@ -159,9 +159,9 @@ def test_markup_is_in_no_language() -> None:
 @pytest.mark.parametrize("text", ["", " ", "?", "😡", "x" * 200_000, "<b></b>", "a\x01b"])
 def test_it_says_something_of_whatever_the_text(text: str) -> None:
     said = asked(text, taught=True)
-    assert np.isfinite(said.category.by_all).all()
-    assert said.category.by_words is not None
-    assert np.isfinite(said.category.by_words).all()
+    assert np.isfinite(said.category.combined).all()
+    assert said.category.words_only is not None
+    assert np.isfinite(said.category.words_only).all()
     assert -1.001 <= said.closeness[0] <= 1.001
 
 
@@ -172,10 +172,10 @@ def test_labels_that_came_after_the_training_are_heard_by_their_descriptions() -
         taught=True,
         contract=prompt.contract_for(later, SENTIMENTS),
     )
-    assert said.category.by_all.shape == (1, 4)
-    assert said.category.by_words is not None
-    assert said.category.by_words.shape == (1, 4)
-    assert asked("parcel", contract=prompt.contract_for(later, SENTIMENTS)).category.by_all.argmax() == 3
+    assert said.category.combined.shape == (1, 4)
+    assert said.category.words_only is not None
+    assert said.category.words_only.shape == (1, 4)
+    assert asked("parcel", contract=prompt.contract_for(later, SENTIMENTS)).category.combined.argmax() == 3
 
 
 def test_a_label_that_others_were_merged_into_speaks_for_them() -> None:
@@ -186,6 +186,6 @@ def test_a_label_that_others_were_merged_into_speaks_for_them() -> None:
         taught=True,
         contract=prompt.contract_for(merged, SENTIMENTS),
     )
-    assert said.category.by_all.shape == (2, 2)
-    assert said.category.by_all.argmax(axis=1).tolist() == [1, 1]
-    assert said.category.by_all.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert said.category.combined.shape == (2, 2)
+    assert said.category.combined.argmax(axis=1).tolist() == [1, 1]
+    assert said.category.combined.sum(axis=1) == pytest.approx(1, abs=1e-5)
