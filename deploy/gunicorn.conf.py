@@ -1,21 +1,22 @@
-"""How gunicorn runs the web app, for `serve` and for containers alike. One process with threads: more of them are more
-containers, or more machines, each of which brings its own copy of the embedded model.
+"""gunicorn settings, for `serve` and for containers: one process with threads.
+
+To scale, add containers or machines; each process loads its own copy of the embedded model.
 """
 
 import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "ticketclf_site.settings")
 
-from django.conf import settings  # noqa: E402 - which have to be named first
+from django.conf import settings  # noqa: E402 - needs the variable
 
-bind = "0.0.0.0:8000"  # noqa: S104 - of a container; `serve` says where it listens
+bind = "0.0.0.0:8000"  # noqa: S104 - inside a container; `serve` overrides it
 worker_class = "gthread"
 threads = settings.WEB_THREADS
-# What is under way when it is told to stop gets so many seconds.
+# Seconds for running requests to finish when it stops.
 graceful_timeout = 25
 timeout = 60
-# A proxy keeps its connections for longer than a request takes.
+# Longer than the idle timeout of usual proxies, so that the proxy closes first.
 keepalive = 75
 loglevel = "warning"
-# It would be written into a home folder that containers do not have.
+# It would be created in a home folder, which containers lack.
 control_socket_disable = True

@@ -1,4 +1,4 @@
-"""The demo installation: an inbox of our own, two people, and the labels printed as they are."""
+"""The demo: sample users and tickets, classified at once."""
 
 import json
 import secrets
@@ -21,28 +21,29 @@ INBOX = Path(classifier.__file__).parent / "data" / "inbox.jsonl"
 SOURCE = "demo"
 
 
-def create_people() -> dict[str, str]:
-    """An admin, a lead and two agents with random passwords; returns the passwords of those that were not there yet."""
-    created = {}
+def create_users() -> dict[str, str]:
+    """Create an admin, a lead and two agents with random passwords; returns the passwords of new users by name."""
+    passwords = {}
     for name, role in (("admin", "Admin"), ("lead", "Lead"), ("agent", "Agent"), ("agent2", "Agent")):
         if User.objects.filter(username=name).exists():
             continue
-        created[name] = secrets.token_urlsafe(12)
+        passwords[name] = secrets.token_urlsafe(12)
         staff = role == "Admin"
-        user = User.objects.create_user(name, password=created[name], is_staff=staff, is_superuser=staff)
+        user = User.objects.create_user(name, password=passwords[name], is_staff=staff, is_superuser=staff)
         user.groups.add(Group.objects.get(name=role))
-    return created
+    return passwords
 
 
 def fill_inbox() -> None:
-    """Store the demo tickets, once each, as having come in over the last days."""
+    """Store the demo tickets once each, with times of arrival over the last days."""
     now = timezone.now()
     storing.store_many(
-        SOURCE, [_row(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text]
+        SOURCE,
+        [_ticket_fields(json.loads(text), now) for text in INBOX.read_text(encoding="utf-8").split("\n") if text],
     )
 
 
-def _row(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
+def _ticket_fields(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
     minutes_ago, due = ticket.pop("minutes_ago"), ticket.pop("due_in_minutes")
     return ticket | {
         "received_at": now - timedelta(minutes=minutes_ago),
@@ -51,13 +52,13 @@ def _row(ticket: dict[str, Any], now: Any) -> dict[str, Any]:
 
 
 def classify_inbox() -> None:
-    """Classify what waits, here and now rather than by a worker."""
+    """Classify all waiting tickets in this process."""
     while runner.classify_next_batch():
         pass
 
 
-def lines() -> Iterator[str]:
-    """The demo inbox as it stands, a line a ticket, in the order of arrival."""
+def summary_lines() -> Iterator[str]:
+    """One line per demo ticket, with its current label, in order of arrival."""
     for ticket in with_current_verdicts(Ticket.objects.filter(source=SOURCE)).order_by("pk"):
         verdict = current_verdict(ticket)
         prediction = verdict and verdict.prediction

@@ -135,7 +135,7 @@ QUESTIONS: dict[str, Question] = {
 }
 
 
-def test_what_is_asked_all_the_time_reads_a_handful_of_rows(many: int) -> None:
+def test_frequent_queries_read_few_rows(many: int) -> None:
     found = {name: scans(*ask(many).query.sql_with_params()) for name, ask in QUESTIONS.items()}
     assert {name: lines for name, lines in found.items() if lines} == {}
     # What does scan is found.
@@ -143,7 +143,7 @@ def test_what_is_asked_all_the_time_reads_a_handful_of_rows(many: int) -> None:
     assert asked_by(lambda: list(Decision.objects.filter(note="none")))
 
 
-def test_what_workers_ask_reads_a_handful_of_rows(many: int) -> None:
+def test_queries_of_workers_read_few_rows(many: int) -> None:
     def sweep() -> None:
         classifier.tasks.sweep()
         review.sweep.sweep()
@@ -170,7 +170,7 @@ PAGES = [
 ]
 
 
-def test_pages_read_a_handful_of_rows(many: int, client: Client, admin: User) -> None:
+def test_pages_read_few_rows(many: int, client: Client, admin: User) -> None:
     client.force_login(admin)
 
     def visit(page: str) -> None:

@@ -31,7 +31,7 @@ def ask(server: OpenAIServer, **parameters: object) -> object:
         return client.chat.completions.create(model="m", messages=MESSAGES, **parameters)  # type: ignore[call-overload]
 
 
-def test_it_answers_as_the_protocol_has_it() -> None:
+def test_the_model_server_follows_the_protocol() -> None:
     with OpenAIServer([answer("Billing")]) as server:
         completion = ask(server, response_format={"type": "json_object"})
     assert json.loads(completion.choices[0].message.content)["category"] == "Billing"  # type: ignore[attr-defined]
@@ -68,7 +68,7 @@ def test_it_can_refuse_schemas_and_wrong_keys() -> None:
         ask(server)
 
 
-def test_it_tells_log_probabilities_to_those_who_ask() -> None:
+def test_it_returns_log_probabilities_on_request() -> None:
     with OpenAIServer([answer()]) as server:
         silent, telling = ask(server), ask(server, logprobs=True)
     assert silent.choices[0].logprobs is None  # type: ignore[attr-defined]
@@ -92,7 +92,7 @@ def test_its_faults_are_the_same_for_the_same_seed() -> None:
     assert set(outcomes()) == {"completion", "error", "cut"}
 
 
-def test_as_a_process_it_says_where_it_is_and_counts() -> None:
+def test_as_a_process_it_prints_its_url_and_its_counts() -> None:
     process = subprocess.Popen([sys.executable, "-m", "tests.servers"], stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout
     url = process.stdout.readline().strip()

@@ -27,7 +27,7 @@ def used() -> set[str]:
     return {word for path in files for word in re.findall(r"[\w-]+", path.read_text())}
 
 
-def test_no_two_style_sheets_say_how_the_same_thing_looks() -> None:
+def test_no_selector_is_styled_in_two_files() -> None:
     sheets: dict[str, list[str]] = defaultdict(list)
     for sheet in SHEETS:
         for selector in selectors(sheet):
@@ -35,7 +35,7 @@ def test_no_two_style_sheets_say_how_the_same_thing_looks() -> None:
     assert {selector: names for selector, names in sheets.items() if len(names) > 1} == {}
 
 
-def test_every_class_that_is_styled_is_one_that_a_page_has() -> None:
+def test_every_styled_class_is_used() -> None:
     words = used()
     styled = {name for sheet in SHEETS for name in re.findall(r"\.([a-z][\w-]*)", sheet.read_text())}
     assert {name for name in styled if name not in words and not name.startswith(COMPUTED)} == set()

@@ -20,8 +20,9 @@ WIRED = {
     "review.certification.accuracy_target",
     "review.erasure",
     "ticketclf_site.processes.singleton_lock",
-    "ticketclf_site.sign_in.permissions",
+    "ticketclf_site.sign_in.backend",
     "ticketclf_site.observability.gauges",
+    "ticketclf_site.operations.doctor.database",
     "ticketclf_site.settings",
     "ticketclf_site.processes.worker",
 }
@@ -50,7 +51,7 @@ def imported(path: Path) -> Iterator[str]:
             yield from (module, *(f"{module}.{alias.name}" for alias in node.names))
 
 
-def test_what_talks_to_the_database_in_its_own_way_is_tried_on_postgresql() -> None:
+def test_modules_with_their_own_sql_are_tested_on_postgresql() -> None:
     """A test file that is marked for it imports the module, or one that imports it."""
     known = modules()
     marked = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.postgresql" in path.read_text()]

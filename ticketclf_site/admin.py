@@ -1,5 +1,6 @@
-"""Of the account library's tables the admin shows second factors, to be taken away from who has lost theirs, and links
-to accounts elsewhere; nothing there is for writing, and nobody reads a secret.
+"""Admin of second factors and linked accounts: they can be removed, for people who lost theirs, but not edited.
+
+Secrets are not shown, and the account library's other tables are hidden.
 """
 
 from typing import Any
@@ -15,13 +16,13 @@ from allauth.usersessions.models import UserSession
 from django.contrib import admin
 from django.http import HttpRequest
 
-# They register when they are imported, which has to be before they are taken back.
+# Importing them registers their models, which are unregistered next.
 for _module in (account_admin, mfa_admin, federation_admin, sessions_admin):
     assert _module  # noqa: S101 - as the comment says
 admin.site.unregister([EmailAddress, Authenticator, SocialAccount, SocialApp, SocialToken, UserSession])
 
 
-class _OnlyTakenAway(admin.ModelAdmin):
+class _DeleteOnlyAdmin(admin.ModelAdmin):
     list_select_related = ("user",)
     search_fields = ("user__username",)
     show_full_result_count = False
@@ -34,12 +35,12 @@ class _OnlyTakenAway(admin.ModelAdmin):
 
 
 @admin.register(Authenticator)
-class SecondFactorAdmin(_OnlyTakenAway):
+class SecondFactorAdmin(_DeleteOnlyAdmin):
     list_display = ("user", "type", "created_at", "last_used_at")
     fields = list_display
 
 
 @admin.register(SocialAccount)
-class AccountElsewhereAdmin(_OnlyTakenAway):
+class LinkedAccountAdmin(_DeleteOnlyAdmin):
     list_display = ("user", "provider", "date_joined", "last_login")
     fields = list_display

@@ -1,4 +1,4 @@
-"""The HTTP API, put together: its doors, its errors, its schema and the page that shows it."""
+"""The HTTP API: its routers, error handlers, schema and documentation page."""
 
 from typing import Any, cast
 
@@ -10,10 +10,10 @@ from classifier.api.parser import JsonParser
 from review.api import benchmark, certificates, datasets, decisions
 
 DESCRIPTION = """
-Classify support tickets, store and read them, decide about them, and read what is known of the models.
+Classify support tickets, store and read them, record decisions, and read how the models perform.
 
-Every request bears a key, made in the admin under *API keys*: `Authorization: Bearer KEY`. Every error is a problem
-(RFC 9457). Lists go on by `cursor`. A POST with an `Idempotency-Key` may be sent again.
+Send an API key with every request: `Authorization: Bearer KEY`. Keys are created in the admin under *API keys*. Errors
+are problem documents (RFC 9457). Lists are paged by `cursor`. A POST with an `Idempotency-Key` can be retried safely.
 """
 
 api = NinjaAPI(title="ticketclf", version="1", description=DESCRIPTION, urls_namespace="api", parser=JsonParser())
@@ -23,5 +23,5 @@ for part in (classify, tickets, taxonomy, decisions, benchmark, datasets, certif
 
 urls = api.urls
 for pattern in urls[0]:
-    # Keys are asked for by the operations themselves; schema and page tell nothing of an installation.
+    # Operations check API keys themselves; schema and documentation reveal nothing about an installation.
     login_not_required(cast(Any, pattern).callback)

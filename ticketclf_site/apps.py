@@ -13,7 +13,7 @@ class SiteConfig(AppConfig):
         from ticketclf_site.observability import logs
         from ticketclf_site.sign_in import throttle
 
-        pre_save.connect(throttle.forget_form, sender=AccessAttempt)
+        pre_save.connect(throttle.drop_form_data, sender=AccessAttempt)
         task_started.connect(logs.on_task_started)
         task_finished.connect(logs.on_task_finished)
         if settings.SENTRY_DSN:

@@ -1,4 +1,4 @@
-"""Typed readers of environment variables: a misspelt value must stop the start, not change a meaning."""
+"""Typed readers of environment variables; an invalid value stops the start instead of being ignored."""
 
 import ipaddress
 import os
@@ -8,25 +8,16 @@ from pathlib import Path
 
 from django.core.exceptions import ImproperlyConfigured
 
-_BOOLEANS = {
-    "1": True,
-    "true": True,
-    "yes": True,
-    "on": True,
-    "0": False,
-    "false": False,
-    "no": False,
-    "off": False,
-}
+_BOOLEANS = dict.fromkeys(("1", "true", "yes", "on"), True) | dict.fromkeys(("0", "false", "no", "off"), False)
 
 
 def env_str(name: str, default: str = "") -> str:
-    """The variable, or `default` where it is unset or empty."""
+    """The variable, or `default` if it is unset or empty."""
     return os.environ.get(name, "").strip() or default
 
 
 def env_url(name: str, default: str = "") -> str:
-    """Raises ImproperlyConfigured for what is no address of the web."""
+    """Raises ImproperlyConfigured unless it is an HTTP URL."""
     value = env_str(name, default)
     if value and not value.startswith(("http://", "https://")):
         raise ImproperlyConfigured(f"{name}={value!r} does not begin with http:// or https://.")
@@ -34,7 +25,7 @@ def env_url(name: str, default: str = "") -> str:
 
 
 def env_bool(name: str, default: bool) -> bool:
-    """Raises ImproperlyConfigured for anything that is not plainly a yes or a no."""
+    """Raises ImproperlyConfigured unless it is true or false, yes or no, on or off, 1 or 0."""
     value = env_str(name)
     if not value:
         return default
@@ -44,31 +35,31 @@ def env_bool(name: str, default: bool) -> bool:
         raise ImproperlyConfigured(f"{name}={value!r} is neither true nor false.") from None
 
 
-def env_int(name: str, default: int, *, least: int = 0) -> int:
-    """Raises ImproperlyConfigured for what is no whole number, or one below `least`."""
+def env_int(name: str, default: int, *, minimum: int = 0) -> int:
+    """Raises ImproperlyConfigured unless it is a whole number of at least `minimum`."""
     value = env_str(name)
     if not value:
         return default
-    if not value.isdecimal() or int(value) < least:
-        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number of at least {least}.")
+    if not value.isdecimal() or int(value) < minimum:
+        raise ImproperlyConfigured(f"{name}={value!r} is not a whole number of at least {minimum}.")
     return int(value)
 
 
 def env_choice(name: str, default: str, choices: Sequence[str]) -> str:
-    """Raises ImproperlyConfigured for what is none of the choices."""
+    """Raises ImproperlyConfigured unless it is one of the choices."""
     value = env_str(name, default)
     if value not in choices:
-        raise ImproperlyConfigured(f"{name}={value!r} is none of {', '.join(choices)}.")
+        raise ImproperlyConfigured(f"{name}={value!r} is not one of {', '.join(choices)}.")
     return value
 
 
 def env_list(name: str, default: list[str]) -> list[str]:
-    """Values separated by commas."""
+    """Comma-separated values."""
     return [part.strip() for part in env_str(name).split(",") if part.strip()] or default
 
 
 def env_hosts(name: str, default: list[str]) -> list[str]:
-    """Hosts, `host:port`, networks such as `10.0.0.0/8`, or `*`. Raises ImproperlyConfigured for a broken network."""
+    """Hosts, `host:port`, networks such as `10.0.0.0/8`, or `*`. Raises ImproperlyConfigured for an invalid network."""
     entries = env_list(name, default)
     for entry in entries:
         try:
@@ -79,24 +70,24 @@ def env_hosts(name: str, default: list[str]) -> list[str]:
     return entries
 
 
-def secret_key(name: str, kept_in: Path) -> str:
-    """The variable, else a key made once and kept in the file `kept_in`, readable by its owner alone.
+def secret_key(name: str, path: Path) -> str:
+    """The variable, else a key created once and stored in `path`, readable only by its owner.
 
-    Raises ImproperlyConfigured where the file can be neither read nor made.
+    Raises ImproperlyConfigured if the file can be neither read nor created.
     """
     if key := env_str(name):
         return key
     try:
-        kept_in.parent.mkdir(parents=True, exist_ok=True)
-        if not kept_in.exists():
-            _write_once(kept_in, secrets.token_urlsafe(50))
-        return kept_in.read_text().strip()
+        path.parent.mkdir(parents=True, exist_ok=True)
+        if not path.exists():
+            _write_once(path, secrets.token_urlsafe(50))
+        return path.read_text().strip()
     except OSError as error:
-        raise ImproperlyConfigured(f"Cannot keep a secret key in {kept_in}: {error.strerror}. Set {name}.") from error
+        raise ImproperlyConfigured(f"Cannot store a secret key in {path}: {error.strerror}. Set {name}.") from error
 
 
 def _write_once(path: Path, text: str) -> None:
-    # Written aside and linked, so that two first starts at once agree on one key.
+    # Written to a temporary file and linked, so that two simultaneous first starts agree on one key.
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.touch(mode=0o600)
     draft.write_text(text)

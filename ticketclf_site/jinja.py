@@ -1,4 +1,4 @@
-"""The few templates that are rendered with every decision, by Jinja: there, Django's own take most of the time."""
+"""Jinja environment of the few templates rendered with every decision, where Django's engine would be too slow."""
 
 from __future__ import annotations
 
@@ -17,25 +17,25 @@ from classifier.templatetags.highlighting import marked
 
 
 def environment(*, autoescape: bool, **options: Any) -> Environment:
-    """What those templates may use beside Jinja's own; they escape whatever they are told."""
-    made = Environment(autoescape=True, **options)
-    made.globals |= {
+    """The environment with our globals and filters; autoescape is always on."""
+    jinja = Environment(autoescape=True, **options)
+    jinja.globals |= {
         "_": _translated,
         "form_token_field": form_recovery.TOKEN_FIELD,
         "form_token": form_recovery.form_token,
         "url": _url,
     }
-    made.filters |= {"ago": naturaltime, "marked": marked, "parted": _parted, "shortened": _shortened}
-    return made
+    jinja.filters |= {"ago": naturaltime, "marked": marked, "parted": _name_and_parents, "shortened": _shortened}
+    return jinja
 
 
 def _translated(message: str) -> str:
-    return _known(get_language(), message)
+    return _gettext(get_language(), message)
 
 
 @lru_cache(maxsize=1_024)
-def _known(language: str | None, message: str) -> str:
-    """In the language that is active; looked up once, for a card has some thirty messages."""
+def _gettext(language: str | None, message: str) -> str:
+    """Cached, because a card has some thirty messages."""
     return gettext(message)
 
 
@@ -43,8 +43,8 @@ def _url(name: str, *values: object) -> str:
     return reverse(name, args=values)
 
 
-def _parted(path: str) -> tuple[str, str]:
-    """What a category itself is called, and its parents."""
+def _name_and_parents(path: str) -> tuple[str, str]:
+    """The name of a category, and the path of its parents."""
     parents, _separator, name = path.rpartition(SEPARATOR)
     return name, parents
 

@@ -1,4 +1,4 @@
-"""Every setting, and every environment variable but the keys of models, which are read by name where a call is made."""
+"""Django settings and all environment variables, except model keys, which are read when a call is made."""
 
 import os
 from datetime import timedelta
@@ -10,8 +10,8 @@ from csp.constants import NONE, SELF
 
 from ticketclf_site.env import env_bool, env_choice, env_hosts, env_int, env_list, env_str, env_url, secret_key
 
-# Read when the libraries of linear algebra are loaded. A second thread of theirs waits for the first in a loop, which
-# on a busy machine holds up both and all others: a training takes several times as long.
+# Read when the linear algebra libraries are loaded. Their threads wait for each other in busy loops, which makes
+# training several times slower on a busy machine.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -21,8 +21,8 @@ DEBUG = env_bool("TICKETCLF_DEBUG", False)
 SECRET_KEY = secret_key("TICKETCLF_SECRET_KEY", VAR_DIR / "secret_key")
 THIS_MACHINE = ["localhost", "127.0.0.1", "[::1]"]
 ALLOWED_HOSTS = env_list("TICKETCLF_ALLOWED_HOSTS", THIS_MACHINE)
-# Where requests to addresses inside the network may go. A site that only this machine can call may call this machine;
-# one that others can call has to be told.
+# Internal addresses that requests may go to. By default a site that only this machine can reach may call this machine,
+# any other may call none.
 INTERNAL_HOSTS = env_hosts("TICKETCLF_INTERNAL_HOSTS", THIS_MACHINE if set(ALLOWED_HOSTS) <= set(THIS_MACHINE) else [])
 CSRF_TRUSTED_ORIGINS = env_list("TICKETCLF_TRUSTED_ORIGINS", [])
 
@@ -76,33 +76,33 @@ MIDDLEWARE = [
 ]
 
 AUTHENTICATION_BACKENDS = ["axes.backends.AxesStandaloneBackend", "ticketclf_site.sign_in.backend.OneQueryBackend"]
-# Sign-in is throttled: after so many failures of one name from one address it waits. Behind a proxy everybody has the
-# proxy's address, so there the name alone counts.
+# Failed sign-ins are counted by name and address. Behind a proxy everyone has the proxy's address, so there only the
+# name counts.
 AXES_FAILURE_LIMIT = 8
 AXES_COOLOFF_TIME = timedelta(minutes=10)
 AXES_LOCKOUT_PARAMETERS = [["username", "ip_address"]]
 AXES_LOCKOUT_CALLABLE = "ticketclf_site.sign_in.throttle.locked_out"
-# Trying on does not make the wait longer: it ends when the page says.
+# Further attempts do not extend the wait, so that it ends when the page says.
 AXES_RESET_COOL_OFF_ON_FAILURE_DURING_LOCKOUT = False
 AXES_RESET_ON_SUCCESS = True
 AXES_DISABLE_ACCESS_LOG = True
 AXES_ENABLE_ADMIN = False
 AXES_VERBOSE = False
 
-# Second factors, sessions and accounts elsewhere. Nobody signs up, and addresses of e-mail are admins' to give.
-ACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.Accounts"
+# Second factors, sessions and OpenID Connect. There is no sign-up, and only admins set e-mail addresses.
+ACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.AccountAdapter"
 ACCOUNT_EMAIL_VERIFICATION = "none"
 ACCOUNT_REAUTHENTICATION_METHODS = ["password", "mfa"]
-# Passwords are throttled above; what is left here slows down who guesses codes.
+# Passwords are throttled above; these limits slow down guessing of codes.
 ACCOUNT_RATE_LIMITS = {"login_failed": "10/m/ip,5/5m/key", "reauthenticate": "10/m/user"}
-MFA_ADAPTER = "ticketclf_site.sign_in.accounts.SecondFactors"
+MFA_ADAPTER = "ticketclf_site.sign_in.accounts.MfaAdapter"
 MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
 MFA_PASSKEY_LOGIN_ENABLED = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True
 REQUIRE_MFA = env_bool("TICKETCLF_REQUIRE_MFA", False)
 OIDC_URL = env_url("TICKETCLF_OIDC_URL")
 OIDC_NAME = env_str("TICKETCLF_OIDC_NAME", "OpenID Connect") if OIDC_URL else ""
-SOCIALACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.Federation"
+SOCIALACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.SocialAccountAdapter"
 SOCIALACCOUNT_PROVIDERS = {
     "openid_connect": {
         "OAUTH_PKCE_ENABLED": True,
@@ -119,9 +119,9 @@ SOCIALACCOUNT_PROVIDERS = {
         else [],
     }
 }
-# Somebody known by an e-mail that the provider has verified is that person.
+# An e-mail address that the provider has verified identifies the person.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
-# From the sign-in page a link leads there: forms post to nowhere else. The provider's answer is tied to the session.
+# The sign-in page links to the provider, because the CSP forbids posting forms to it. The session protects the answer.
 SOCIALACCOUNT_LOGIN_ON_GET = True
 SOCIALACCOUNT_EMAIL_VERIFICATION = "none"
 
@@ -142,7 +142,7 @@ TEMPLATES = [
             ],
         },
     },
-    # What the others do not have is looked for here.
+    # For templates that the first engine does not find.
     {
         "BACKEND": "django.template.backends.jinja2.Jinja2",
         "DIRS": [BASE_DIR / "templates" / "jinja"],
@@ -150,7 +150,7 @@ TEMPLATES = [
     },
 ]
 
-# PostgreSQL: a connection whose other end is gone without a word is given up after half a minute, not after hours.
+# PostgreSQL: detect a dead connection after half a minute instead of hours.
 POSTGRESQL_OPTIONS = {
     "connect_timeout": 10,
     "keepalives_idle": 15,
@@ -159,7 +159,7 @@ POSTGRESQL_OPTIONS = {
     "tcp_user_timeout": 30_000,
 }
 
-# SQLite: write-ahead log and an immediate write lock, so that readers never wait and writers queue instead of failing.
+# SQLite: with WAL readers never wait, and with immediate write locks writers queue instead of failing.
 SQLITE_OPTIONS = {
     "transaction_mode": "IMMEDIATE",
     "timeout": 30,
@@ -173,7 +173,7 @@ def _database() -> dict[str, Any]:
     database: dict[str, Any] = dict(dj_database_url.parse(url, conn_max_age=600, conn_health_checks=True))
     if database["ENGINE"] == "django.db.backends.sqlite3":
         database["OPTIONS"] = SQLITE_OPTIONS
-        # A file, for threads cannot meet in a database that lives in one connection's memory.
+        # A file, because threads cannot share an in-memory database.
         database["TEST"] = {"NAME": VAR_DIR / "test.sqlite3"}
     else:
         database["OPTIONS"] = POSTGRESQL_OPTIONS | database.get("OPTIONS", {})
@@ -183,14 +183,14 @@ def _database() -> dict[str, Any]:
 DATABASES = {"default": _database()}
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
-# The database implies the engine of background work.
+# The database determines the tasks backend.
 _ENGINE = "postgresql" if DATABASES["default"]["ENGINE"] == "django.db.backends.postgresql" else "sqlite"
 INSTALLED_APPS.append("procrastinate.contrib.django" if _ENGINE == "postgresql" else "django_tasks_db")
 TASKS = {"default": {"BACKEND": f"ticketclf_site.processes.{_ENGINE}.Backend", "QUEUES": []}}
-WORKER_THREADS = env_int("TICKETCLF_WORKER_THREADS", 4, least=1)
-WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, least=1)
+WORKER_THREADS = env_int("TICKETCLF_WORKER_THREADS", 4, minimum=1)
+WEB_THREADS = env_int("TICKETCLF_WEB_THREADS", 8, minimum=1)
 
-# The embedded model: files of one's own may stand in for the packaged ones.
+# Files that replace the packaged encoder and tokenizer.
 ENCODER_FILE = env_str("TICKETCLF_ENCODER_FILE")
 TOKENIZER_FILE = env_str("TICKETCLF_TOKENIZER_FILE")
 
@@ -216,8 +216,8 @@ TIME_ZONE = env_str("TICKETCLF_TIME_ZONE", "UTC")
 USE_TZ = True
 
 STATIC_URL = "static/"
-# Where static files have been collected, they are served from there, compressed and under names that never change; else
-# straight from the source folders, so that a first start needs no collecting.
+# Collected static files are served compressed, under hashed names. Otherwise files are served from the source folders,
+# so that a first start needs no collectstatic.
 _COLLECTED = env_str("TICKETCLF_STATIC_ROOT")
 STATIC_ROOT = Path(_COLLECTED) if _COLLECTED else VAR_DIR / "static"
 STATICFILES_DIRS = [BASE_DIR / "static"]
@@ -234,7 +234,7 @@ STORAGES = {
 FORM_RENDERER = "ticketclf_site.forms.FormRenderer"
 DJANGO_TABLES2_TEMPLATE = "_table.html"
 
-# Nothing inline and nothing from elsewhere: a ticket's text stays text.
+# No inline code and no external resources, so that a ticket's text can never run.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
         "default-src": [NONE],
@@ -251,25 +251,25 @@ CONTENT_SECURITY_POLICY = {
 X_FRAME_OPTIONS = "DENY"
 SECURE_CONTENT_TYPE_NOSNIFF = True
 SECURE_REFERRER_POLICY = "same-origin"
-# Behind HTTPS everything is: cookies, redirects, and the browser's memory of it for a year.
+# With HTTPS: secure cookies, redirects, and HSTS for a year.
 HTTPS = env_bool("TICKETCLF_HTTPS", False)
 SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = SECURE_SSL_REDIRECT = HTTPS
 SECURE_HSTS_INCLUDE_SUBDOMAINS = SECURE_HSTS_PRELOAD = HTTPS
 SECURE_HSTS_SECONDS = 365 * 24 * 60 * 60 if HTTPS else 0
 if env_bool("TICKETCLF_BEHIND_PROXY", HTTPS):
-    # Our server speaks HTTP, so that whoever ends HTTPS has to say so, and to set or remove this header every time.
+    # The proxy that terminates TLS must set this header on every request, or remove it.
     SECURE_PROXY_SSL_HEADER = ("HTTP_X_FORWARDED_PROTO", "https")
-# Browsers offer passkeys on this machine without HTTPS, and nowhere else.
+# Without HTTPS browsers offer passkeys only on localhost.
 MFA_WEBAUTHN_ALLOW_INSECURE_ORIGIN = not HTTPS
 DATA_UPLOAD_MAX_MEMORY_SIZE = 5 * 1024 * 1024
 FILE_UPLOAD_HANDLERS = [
-    "ticketclf_site.uploads.BoundedUpload",
+    "ticketclf_site.uploads.UploadSizeLimit",
     "django.core.files.uploadhandler.MemoryFileUploadHandler",
     "django.core.files.uploadhandler.TemporaryFileUploadHandler",
 ]
-DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # the draft of a large taxonomy is one form
+DATA_UPLOAD_MAX_NUMBER_FIELDS = 10_000  # a draft of a large taxonomy is one form
 
-# Where this installation is found, for the leads' e-mails and whoever else is told of something.
+# The public URL, for e-mails and events.
 SITE_URL = env_url("TICKETCLF_SITE_URL", "http://127.0.0.1:8000").rstrip("/")
 EMAIL_HOST = env_str("TICKETCLF_EMAIL_HOST")
 EMAIL_BACKEND = f"django.core.mail.backends.{'smtp' if EMAIL_HOST else 'dummy'}.EmailBackend"
@@ -290,7 +290,7 @@ LOGGING = {
             "format": "{asctime} {levelname} {name}: {message}",
             "style": "{",
         },
-        "json": {"()": "ticketclf_site.observability.logs.LineFormatter", "json_ensure_ascii": False},
+        "json": {"()": "ticketclf_site.observability.logs.JsonLineFormatter", "json_ensure_ascii": False},
     },
     "handlers": {
         "console": {
@@ -299,11 +299,11 @@ LOGGING = {
         }
     },
     "loggers": {
-        # Django would mail what went wrong, with the whole request, and print what its own server is asked for.
+        # By default Django mails errors with the whole request, and its development server prints requests.
         "django": _UPWARD,
         "django.server": _UPWARD | {"level": "ERROR"},
         "gunicorn.error": _UPWARD,
-        # What these say in detail is requests and statements with all that stands in them.
+        # Their debug output contains requests and SQL statements with ticket texts.
         **dict.fromkeys(
             ("asyncio", "django.db.backends", "httpcore", "httpcore2", "httpx", "httpx2", "openai", "urllib3"),
             {"level": "WARNING"},

@@ -1,4 +1,4 @@
-"""Files that are sent are bounded before anything of them is stored, and before it is known who sends them."""
+"""Limit uploads before anything is stored and before the user is authenticated."""
 
 from typing import Any
 
@@ -9,19 +9,20 @@ from django.utils.datastructures import MultiValueDict
 
 from review.datasets.forms import LARGEST_UPLOAD
 
-_FIELDS_BESIDE = 1_048_576
+_OTHER_FIELDS_BYTES = 1_048_576
 
 
-class BoundedUpload(FileUploadHandler):
-    """Comes first, and lets the others have what is small enough; a token against forgery stands in the same body, so
-    that bodies are read of everybody.
+class UploadSizeLimit(FileUploadHandler):
+    """Rejects bodies that are too large and leaves the rest to the other handlers.
+
+    Bodies of anonymous requests are parsed too, because they contain the CSRF token.
     """
 
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: str | None = None
     ) -> tuple[QueryDict, MultiValueDict[str, Any]] | None:
-        if content_length > LARGEST_UPLOAD + _FIELDS_BESIDE:
-            raise RequestDataTooBig(f"At most {LARGEST_UPLOAD // 1024**2} MB are taken.")
+        if content_length > LARGEST_UPLOAD + _OTHER_FIELDS_BYTES:
+            raise RequestDataTooBig(f"At most {LARGEST_UPLOAD // 1024**2} MB can be uploaded.")
         return None
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

@@ -103,7 +103,7 @@ def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -
     return rows()
 
 
-def test_what_is_backed_up_while_others_write_comes_back_whole(worked: Rows, tmp_path: Path) -> None:
+def test_a_backup_made_during_writes_restores_consistently(worked: Rows, tmp_path: Path) -> None:
     file = tmp_path / "backup"
     with writing():
         call_command("backup", str(file), stdout=StringIO())
@@ -122,7 +122,7 @@ def test_what_is_backed_up_while_others_write_comes_back_whole(worked: Rows, tmp
         damaged.write_bytes(file.read_bytes()[: file.stat().st_size // 2])
         with pytest.raises(CommandError, match="Nothing was changed"):
             call_command("restore", str(damaged), replace=True)
-        with pytest.raises(CommandError, match="not empty; --replace throws away"):
+        with pytest.raises(CommandError, match="not empty; --replace overwrites"):
             call_command("restore", str(file))
         assert rows() == restored
         # It goes on from there: keys that were given are not given again.
@@ -133,14 +133,14 @@ def test_what_is_backed_up_while_others_write_comes_back_whole(worked: Rows, tmp
         assert Decision.objects.count() == 1
 
 
-def test_a_file_that_is_no_backup_or_is_there_already_is_refused(tmp_path: Path) -> None:
+def test_existing_files_and_files_that_are_not_backups_are_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_text("Dear diary")
-    with pytest.raises(CommandError, match="is no backup of a database"):
+    with pytest.raises(CommandError, match="is not a database backup"):
         call_command("restore", str(file), replace=True)
     with pytest.raises(CommandError, match="cannot be read"):
         call_command("restore", str(tmp_path / "none"))
-    with pytest.raises(CommandError, match="is there already"):
+    with pytest.raises(CommandError, match="already exists"):
         call_command("backup", str(file))
     assert file.read_text() == "Dear diary"
 
@@ -149,7 +149,7 @@ def test_a_file_that_is_no_backup_or_is_there_already_is_refused(tmp_path: Path)
 def test_a_backup_of_the_other_kind_of_database_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "backup"
     file.write_bytes(b"PGDMP\x01" if connection.vendor == "sqlite" else b"SQLite format 3\x00")
-    with pytest.raises(CommandError, match=f"is no backup of {connection.vendor}, which DATABASE_URL names"):
+    with pytest.raises(CommandError, match=f"is not a backup of {connection.vendor}"):
         call_command("restore", str(file), replace=True)
 
 
@@ -159,7 +159,7 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(tmp_path: Path) -> No
     ("installed", "said"),
     [("", "is not installed; it comes with"), ("pg_dump (PostgreSQL) 9.6.24", "is of version 9, the server of")],
 )
-def test_programs_of_postgresql_that_are_missing_or_too_old_are_told(
+def test_missing_or_outdated_postgresql_programs_are_reported(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, said: str
 ) -> None:
     if installed:

@@ -92,7 +92,7 @@ def resources() -> list[str]:
 
 
 @pytest.mark.django_db
-def test_probes_ask_for_what_the_web_app_answers(client: Client, catalogue: None) -> None:
+def test_probes_use_endpoints_that_exist(client: Client, catalogue: None) -> None:
     web = next(one for one in containers() if one["name"] == "web")
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         assert client.get(web[probe]["httpGet"]["path"]).status_code == 200
@@ -137,7 +137,7 @@ def test_compose_starts_new_code_only_once_the_database_is_up_to_date() -> None:
     assert {file for file in files if not file.startswith("./")} == set(compose()["volumes"])
 
 
-def test_what_the_image_copies_is_there_and_is_let_in() -> None:
+def test_files_copied_into_the_image_exist_and_are_not_ignored() -> None:
     copied = re.findall(r"^COPY (?!--from)(\S+)", (DEPLOY / "Dockerfile").read_text(), re.MULTILINE)
     let_in = (DEPLOY / "Dockerfile.dockerignore").read_text().splitlines()
     for name in copied:

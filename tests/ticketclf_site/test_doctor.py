@@ -1,4 +1,4 @@
-"""The doctor says of each thing how it stands, and what to do; and fails where something has to be mended."""
+"""`doctor` reports each problem with what to do, and fails if something must be fixed."""
 
 import json
 from datetime import timedelta
@@ -19,18 +19,18 @@ from ticketclf_site.processes import registry
 
 pytestmark = pytest.mark.postgresql
 
-Found = dict[str, tuple[str, str]]
+Findings = dict[str, tuple[str, str]]
 
 
-def examined(*options: str) -> tuple[Found, bool]:
-    """By what it is about, the level and all that is said; and whether the command failed."""
+def run_doctor(*options: str) -> tuple[Findings, bool]:
+    """Level and text of each finding by check, and whether the command failed."""
     out, failed = StringIO(), False
     try:
         call_command("doctor", "--json", *options, stdout=out)
     except SystemExit as end:
         failed = end.code == 1
     rows = [json.loads(line) for line in out.getvalue().splitlines()]
-    return {row["about"]: (row["level"], f"{row['said']} {row['to_do']}") for row in rows}, failed
+    return {row["check"]: (row["level"], f"{row['summary']} {row['action']}") for row in rows}, failed
 
 
 def test_a_sound_installation_passes(primary: UseServer, settings: Any) -> None:
@@ -38,74 +38,76 @@ def test_a_sound_installation_passes(primary: UseServer, settings: Any) -> None:
     settings.ALLOWED_HOSTS = settings.THIS_MACHINE
     with OpenAIServer() as server:
         primary(server)
-        found, failed = examined()
-    assert not failed, found
-    assert found["model first"][0] == found["workers"][0] == found["database"][0] == "OK"
+        findings, failed = run_doctor()
+    assert not failed, findings
+    assert findings["model first"][0] == findings["workers"][0] == findings["database"][0] == "OK"
     out = StringIO()
     call_command("doctor", "--offline", stdout=out)
     assert "OK   workers: 1 alive." in out.getvalue()
 
 
-def test_models_are_not_asked_offline_and_their_fault_is_told(primary: UseServer) -> None:
+def test_offline_calls_no_model_and_online_reports_its_error(primary: UseServer) -> None:
     with OpenAIServer([error(401, "no")]) as server:
         primary(server)
-        assert examined("--offline")[0]["model first"] == ("OK", "not asked. ")
+        assert run_doctor("--offline")[0]["model first"] == ("OK", "not checked (offline). ")
         assert not server.requests
-        level, said = examined()[0]["model first"]
+        level, summary = run_doctor()[0]["model first"]
     assert level == "FAIL"
-    assert "wrong_key" in said
+    assert "wrong_key" in summary
 
 
-def test_a_process_is_missed_only_while_it_should_be_there(db: None) -> None:
-    with registry.alive("worker"):
+def test_a_process_is_registered_only_while_it_runs(db: None) -> None:
+    with registry.registered("worker"):
         assert ProcessHeartbeat.objects.alive().count() == 1
     assert not ProcessHeartbeat.objects.exists()
 
 
-def test_what_goes_on_is_looked_at(catalogue: None) -> None:
-    found, failed = examined("--offline")
+def test_missing_workers_a_stuck_queue_and_failed_webhooks_are_reported(catalogue: None) -> None:
+    findings, failed = run_doctor("--offline")
     assert failed
-    assert found["workers"] == ("FAIL", "none is alive. Run manage.py work, or serve, which starts one.")
+    assert findings["workers"] == (
+        "FAIL",
+        "none alive. Run manage.py work, or manage.py serve, which includes a worker.",
+    )
     ProcessHeartbeat.objects.create(name="worker x 1", beat_at=timezone.now() - timedelta(minutes=5))
     Ticket.objects.filter(pk=make_ticket().pk).update(available_at=timezone.now() - timedelta(hours=1))
     event = Event.objects.create(kind="webhook.test", data={})
     webhook = Webhook.objects.create(name="crm", url="https://crm.example/", secret_env="CRM")
     Delivery.objects.create(event=event, destination=webhook, state="given_up", settled_at=timezone.now())
-    found, _failed = examined("--offline")
-    assert "the last was heard of at" in found["workers"][1]
-    assert found["queue"][0] == "FAIL"
-    assert found["webhooks"] == (
+    findings, _failed = run_doctor("--offline")
+    assert "last heartbeat" in findings["workers"][1]
+    assert findings["queue"][0] == "FAIL"
+    assert findings["webhooks"] == (
         "WARN",
-        "1 requests were given up, 0 are tried again. "
-        "See in the admin what was answered; there they can be sent once more.",
+        "1 requests failed for good, 0 are being retried. The admin shows the responses and can send them again.",
     )
-    assert "OXLO_API_KEY" in found["models"][1]
+    assert "OXLO_API_KEY" in findings["models"][1]
 
 
-def test_what_is_set_from_outside_is_looked_at(catalogue: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unsafe_settings_are_reported(catalogue: None, settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     settings.DEBUG, settings.ALLOWED_HOSTS, settings.SESSION_COOKIE_SECURE = True, ["*"], False
     settings.METRICS_TOKEN = ""
     settings.EMAIL_HOST, settings.EMAIL_BACKEND = "127.0.0.1", "django.core.mail.backends.smtp.EmailBackend"
     settings.EMAIL_PORT = 9
     monkeypatch.setenv("TICKETCLF_SECRET_KEY", "short")
     settings.SECRET_KEY = "short"
-    monkeypatch.setattr(disk_space, "HARDLY_ANY", 2**60)
-    found, failed = examined("--offline")
+    monkeypatch.setattr(disk_space, "CRITICAL_BYTES", 2**60)
+    findings, failed = run_doctor("--offline")
     assert failed
-    wrong = {about for about, (level, _said) in found.items() if level == "FAIL"}
-    assert {"debug", "secret key", "hosts", "encryption", "e-mail", "room for files"} <= wrong
-    assert found["metrics"][0] == "WARN"
-    assert "ConnectionRefusedError" in found["e-mail"][1]
+    wrong = {check for check, (level, _text) in findings.items() if level == "FAIL"}
+    assert {"debug", "secret key", "hosts", "encryption", "e-mail", "disk space for files"} <= wrong
+    assert findings["metrics"][0] == "WARN"
+    assert "ConnectionRefusedError" in findings["e-mail"][1]
 
 
-def test_what_stands_in_a_database_that_is_behind_is_not_asked_for(
+def test_the_service_is_not_checked_before_migrations_are_applied(
     catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(readiness, "unapplied", lambda: ["classifier.0099_more"])
-    found, failed = examined()
+    findings, failed = run_doctor()
     assert failed
-    assert found["migrations"] == ("FAIL", "1 are missing, classifier.0099_more first. Run manage.py setup.")
-    assert "workers" not in found
+    assert findings["migrations"] == ("FAIL", "1 not applied, starting with classifier.0099_more. Run manage.py setup.")
+    assert "workers" not in findings
     monkeypatch.undo()
     Gate.objects.all().delete()
-    assert examined()[0]["catalogue"][0] == "FAIL"
+    assert run_doctor()[0]["catalogue"][0] == "FAIL"

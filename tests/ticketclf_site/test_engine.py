@@ -17,7 +17,7 @@ from django_tasks import task
 from classifier.background import Priority, enqueue_once
 from tests.background import queued
 from tests.installations import wait_until
-from ticketclf_site.processes.threads import Threads
+from ticketclf_site.processes.threads import WorkerThreads
 
 # What is enqueued here is really committed; nothing but the engine's tables is written.
 ENGINES = {"procrastinate.contrib.django", "django_tasks_db"}
@@ -64,7 +64,7 @@ def working(threads: int = 2) -> Iterator[None]:
     from ticketclf_site.processes import postgresql_worker
 
     loop, stopping = asyncio.new_event_loop(), asyncio.Event()
-    pool = Threads(threads)
+    pool = WorkerThreads(threads)
     work = postgresql_worker._work(pool, threads, stopping)
     thread = threading.Thread(target=lambda: loop.run_until_complete(work))
     thread.start()
@@ -89,7 +89,7 @@ def change(sql: str, *values: int | datetime) -> None:
         cursor.execute(sql, values or None)
 
 
-def test_work_commits_with_what_it_is_about() -> None:
+def test_a_task_is_enqueued_only_if_its_transaction_commits() -> None:
     with transaction.atomic():
         note.enqueue("rolled back")
         transaction.set_rollback(True)
@@ -98,7 +98,7 @@ def test_work_commits_with_what_it_is_about() -> None:
     assert (one.args, one.priority) == (["stays"], 7)
 
 
-def test_one_that_waits_does_for_all_of_the_same_kind() -> None:
+def test_enqueue_once_adds_no_second_waiting_task() -> None:
     for _turn in range(3):
         enqueue_once(note, "a")
     enqueue_once(note, "b")
@@ -106,7 +106,7 @@ def test_one_that_waits_does_for_all_of_the_same_kind() -> None:
     assert sorted((one.args, one.priority) for one in queued()) == [(["a"], 0), (["a"], 50), (["b"], 0)]
 
 
-def test_of_many_who_enqueue_at_once_one_is_heard() -> None:
+def test_concurrent_enqueue_once_adds_one_task() -> None:
     start = threading.Barrier(6)
 
     def enqueue() -> None:
@@ -123,7 +123,7 @@ def test_of_many_who_enqueue_at_once_one_is_heard() -> None:
 
 
 @pytest.mark.parametrize(("hours", "left"), [(1, 1), (25, 0)])
-def test_what_is_done_with_is_forgotten_after_a_day(hours: int, left: int) -> None:
+def test_finished_tasks_are_deleted_after_a_day(hours: int, left: int) -> None:
     fail.enqueue("x")
     then = timezone.now() - timedelta(hours=hours)
     if connection.vendor == "postgresql":
@@ -137,7 +137,7 @@ def test_what_is_done_with_is_forgotten_after_a_day(hours: int, left: int) -> No
         from ticketclf_site.processes import sqlite
 
         DBTaskResult.objects.update(status="FAILED", finished_at=then)
-        sqlite.forget()
+        sqlite.delete_old_tasks()
         assert DBTaskResult.objects.count() == left
 
 
@@ -145,15 +145,15 @@ def _forget_on_postgresql() -> None:
     from ticketclf_site.processes import postgresql_worker
 
     async def run() -> None:
-        app = postgresql_worker.application(Threads(0))
+        app = postgresql_worker.application(WorkerThreads(0))
         async with app.open_async():
-            await postgresql_worker.forget(app)
+            await postgresql_worker.delete_old_jobs(app)
 
     asyncio.run(run())
 
 
 @on_postgresql
-def test_a_worker_is_woken_and_a_person_goes_first() -> None:
+def test_a_worker_is_notified_and_interactive_tasks_go_first() -> None:
     note.enqueue("pile")
     note.using(priority=Priority.LOW).enqueue("leisure")
     note.using(priority=Priority.INTERACTIVE).enqueue("person")
@@ -170,7 +170,7 @@ def test_a_worker_is_woken_and_a_person_goes_first() -> None:
 
 
 @on_postgresql
-def test_what_fails_is_tried_again_later_and_in_the_end_logged(caplog: pytest.LogCaptureFixture) -> None:
+def test_failed_tasks_are_retried_later_and_finally_logged(caplog: pytest.LogCaptureFixture) -> None:
     fail.enqueue("x")
     with working():
         wait_until(lambda: jobs() == [("todo", 1)])
@@ -185,14 +185,14 @@ def test_what_fails_is_tried_again_later_and_in_the_end_logged(caplog: pytest.Lo
 
 
 @on_postgresql
-def test_what_was_enqueued_once_for_all_is_left_to_the_sweep_when_it_fails() -> None:
+def test_a_failed_enqueue_once_task_is_left_to_the_sweep() -> None:
     enqueue_once(fail, "x")
     with working():
         wait_until(lambda: jobs() == [("failed", 1)])
 
 
 @on_postgresql
-def test_what_a_stopped_worker_cannot_finish_is_given_back(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unfinished_tasks_of_a_stopped_worker_are_retried(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ticketclf_site.processes.postgresql_worker.GRACE_SECONDS", 0.2)
     take_long.enqueue()
     with working():
@@ -204,9 +204,9 @@ def _given_back() -> None:
     from ticketclf_site.processes import postgresql_worker
 
     async def run() -> None:
-        app = postgresql_worker.application(Threads(0))
+        app = postgresql_worker.application(WorkerThreads(0))
         async with app.open_async():
-            await postgresql_worker.give_back(app)
+            await postgresql_worker.retry_stalled_jobs(app)
 
     asyncio.run(run())
 
@@ -228,7 +228,7 @@ def test_the_job_of_a_dead_worker_is_given_to_another(attempts: int, stands: tup
 
 
 @on_postgresql
-def test_the_nudge_of_a_dead_worker_is_dropped_though_another_waits() -> None:
+def test_an_enqueue_once_task_of_a_dead_worker_is_dropped() -> None:
     enqueue_once(note, "x")
     change(DEAD)
     enqueue_once(note, "x")

@@ -23,7 +23,9 @@ def test_it_lives_without_a_database() -> None:
     assert (answered.status_code, answered.content, answered.headers.get("Set-Cookie")) == (200, b"ok\n", None)
 
 
-def test_it_is_ready_when_all_is_there_and_asks_little(catalogue: None, django_assert_max_num_queries: Any) -> None:
+def test_it_is_ready_with_few_queries_when_nothing_is_missing(
+    catalogue: None, django_assert_max_num_queries: Any
+) -> None:
     client = Client()
     assert client.get("/readyz", headers={"host": "10.0.0.7:8000"}).json() == {"ready": True, "missing": []}
     with django_assert_max_num_queries(3):
@@ -31,21 +33,21 @@ def test_it_is_ready_when_all_is_there_and_asks_little(catalogue: None, django_a
     assert client.post("/readyz").status_code == 405
 
 
-def test_it_is_not_before_the_catalogue_is_loaded(catalogue: None) -> None:
+def test_it_is_not_ready_before_the_catalogue_is_loaded(catalogue: None) -> None:
     Gate.objects.all().delete()
     answered = Client().get("/readyz")
     assert answered.status_code == 503
     assert answered.json()["missing"] == ["The catalogue is not loaded: run manage.py setup."]
 
 
-def test_it_is_not_before_the_migrations_are_applied(catalogue: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_not_ready_before_the_migrations_are_applied(catalogue: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(readiness, "unapplied", lambda: ["classifier.0099_more"])
-    assert Client().get("/readyz").json()["missing"] == ["Migrations are missing: run manage.py setup."]
+    assert Client().get("/readyz").json()["missing"] == ["Migrations are not applied: run manage.py setup."]
     monkeypatch.undo()
     assert Client().get("/readyz").status_code == 200
 
 
-def test_it_is_not_without_its_database_and_says_no_more(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_it_is_not_ready_without_its_database_and_reveals_nothing(db: None, monkeypatch: pytest.MonkeyPatch) -> None:
     def refuse() -> None:
         raise DatabaseError("password authentication failed for user me at 10.1.2.3")
 

@@ -30,7 +30,7 @@ PLANT = "zanzibarquux"
 KEY = "sk-planted-0123456789"
 FORMATTERS: dict[str, Any] = {
     "plain": lambda: logs.PlainFormatter("{asctime} {levelname} {name}: {message}", style="{"),
-    "json": logs.LineFormatter,
+    "json": logs.JsonLineFormatter,
 }
 
 
@@ -53,7 +53,7 @@ def told(written: io.StringIO) -> list[dict[str, Any]]:
     return [json.loads(line) for line in written.getvalue().splitlines()]
 
 
-def assert_discreet(written: io.StringIO) -> None:
+def assert_no_secrets(written: io.StringIO) -> None:
     assert written.getvalue()
     assert PLANT not in written.getvalue()
     assert KEY not in written.getvalue()
@@ -69,7 +69,7 @@ def test_a_failing_model_that_echoes_ticket_and_key_is_not_quoted(primary: UseSe
         runner.classify_next_batch()
         logging.getLogger("classifier").error("The work is done: %s", KEY)
     assert server.requests
-    assert_discreet(written)
+    assert_no_secrets(written)
 
 
 def test_a_refusing_database_is_not_quoted(db: None, written: io.StringIO) -> None:
@@ -79,13 +79,13 @@ def test_a_refusing_database_is_not_quoted(db: None, written: io.StringIO) -> No
             make_ticket(PLANT, external_id=PLANT)
     except IntegrityError as refused:
         logging.getLogger("review").exception("It was refused: %s", refused)
-    assert_discreet(written)
+    assert_no_secrets(written)
     assert "IntegrityError" in written.getvalue()
     assert any(code in written.getvalue() for code in ("SQLITE_CONSTRAINT_UNIQUE", "ticket_once_per_source"))
     assert "factories.py" in written.getvalue()
 
 
-def test_a_request_that_goes_wrong_is_told_without_what_was_sent(
+def test_a_failing_request_is_logged_without_its_body(
     written: io.StringIO, catalogue: None, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(text: str) -> str:
@@ -97,18 +97,18 @@ def test_a_request_that_goes_wrong_is_told_without_what_was_sent(
     assert client.post(reverse("classifier:new_ticket") + f"?q={PLANT}", {"text": PLANT}).status_code == 500
     client.get(f"/nowhere/?q={PLANT}")
     client.get("/", headers={"host": "elsewhere.example", "authorization": f"Bearer {KEY}"})
-    assert_discreet(written)
+    assert_no_secrets(written)
     for part in ("RuntimeError", "ValueError", "/nowhere/"):
         assert part in written.getvalue()
 
 
-def test_what_libraries_say_in_several_lines_is_cut_to_the_first(written: io.StringIO) -> None:
+def test_multi_line_messages_are_cut_to_the_first_line(written: io.StringIO) -> None:
     never = f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{PLANT}')>"
     logging.getLogger("asyncio").error(never)
     logging.getLogger("openai._base_client").debug("Request options: %s", {"json_data": PLANT})
     logging.getLogger("gunicorn.error").error("Error handling request /x?text=%s", PLANT)
     logging.getLogger("x").error("postgresql://me:%s@db/x and Bearer %s", "geheim", "geheim")
-    assert_discreet(written)
+    assert_no_secrets(written)
     assert "geheim" not in written.getvalue()
 
 
@@ -144,7 +144,7 @@ def test_lines_name_request_person_task_and_tickets(written: io.StringIO, catalo
     assert (within["task"], within["job"], within["worker"], after.get("task")) == ("7", "a.b", "w1", None)
 
 
-def test_an_address_that_lets_somebody_in_is_told_as_a_pattern(written: io.StringIO, client: Client) -> None:
+def test_urls_with_secrets_are_logged_as_patterns(written: io.StringIO, client: Client) -> None:
     request = client.get("/livez").wsgi_request
     match = ResolverMatch(lambda: None, (), {"uidb36": "1", "key": KEY}, route="reset/<uidb36>-<key>/")
     request.resolver_match = match
@@ -161,9 +161,7 @@ class Kept(Transport):
         self.envelopes.append(envelope)
 
 
-def test_sentry_is_told_what_went_wrong_and_no_text(
-    catalogue: None, ana: User, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_sentry_gets_the_error_and_no_text(catalogue: None, ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(text: str) -> str:
         raise RuntimeError(f"cannot store {text!r}") from ValueError(text)
 

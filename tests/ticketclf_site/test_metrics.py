@@ -63,7 +63,7 @@ def count_all() -> None:
         settle()
 
 
-def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
+def test_events_are_counted(primary: UseServer, ana: User) -> None:
     configure_review()
     with OpenAIServer() as server:
         language_model = primary(server, price_per_request=2)
@@ -98,7 +98,7 @@ def test_what_has_happened_is_told(primary: UseServer, ana: User) -> None:
     assert told("process_resident_memory_bytes") > 0
 
 
-def test_a_row_is_not_counted_before_those_beside_it_can_be_seen(catalogue: None) -> None:
+def test_a_row_is_counted_only_once_concurrent_transactions_are_visible(catalogue: None) -> None:
     make_ticket("One")
     tallies.update_tallies(tallies.SOURCES)
     tallies.update_tallies(tallies.SOURCES)
@@ -110,7 +110,7 @@ def test_a_row_is_not_counted_before_those_beside_it_can_be_seen(catalogue: None
     assert TallyProgress.objects.get(name="tickets").until == late.pk - 1
 
 
-def test_of_two_at_once_one_counts(catalogue: None) -> None:
+def test_two_concurrent_sweeps_count_each_row_once(catalogue: None) -> None:
     make_ticket("One")
     (source,) = (one for one in tallies.SOURCES if one.name == "tickets")
     tallies.count_next_chunk(source)
@@ -156,7 +156,7 @@ class Chunks(TestCase):
         assert tallies.sums() == pytest.approx({key: value for key, value in expected.items() if value})
 
 
-def test_a_scrape_asks_as_much_of_a_full_table_as_of_an_empty_one(catalogue: None) -> None:
+def test_a_scrape_needs_the_same_queries_for_full_and_empty_tables(catalogue: None) -> None:
     def asked() -> int:
         with CaptureQueriesContext(connection) as queries:
             Scraped()
@@ -186,13 +186,13 @@ def test_without_a_token_only_this_machine_may_read(db: None, headers: Any, addr
 
 
 @pytest.mark.parametrize(("given_token", "status"), [("Bearer right-token", 200), ("Bearer wrong", 403), ("", 403)])
-def test_with_a_token_whoever_has_it_may(db: None, settings: Any, given_token: str, status: int) -> None:
+def test_with_a_token_only_its_holders_may_read(db: None, settings: Any, given_token: str, status: int) -> None:
     settings.METRICS_TOKEN = "right-token"
     client = Client(REMOTE_ADDR="203.0.113.9")
     assert client.get("/metrics", headers={"authorization": given_token}).status_code == status
 
 
-def test_the_dashboard_shows_what_there_is(catalogue: None) -> None:
+def test_the_dashboard_uses_existing_metrics(catalogue: None) -> None:
     make_prediction(make_ticket("One"))
     Failure.objects.create(
         ticket=make_ticket("Two"),

@@ -74,7 +74,7 @@ def test_two_workers_at_once_share_the_work(installation: Installation, inbox: P
     assert installation.query("select count(*) from classifier_prediction") == [(300,)]
 
 
-def test_a_full_disk_is_told_and_nothing_is_lost(installation: Installation, inbox: Path) -> None:
+def test_a_full_disk_is_reported_and_loses_nothing(installation: Installation, inbox: Path) -> None:
     # SQLite's own limit on pages gives the very error of a full disk.
     pages = installation.query("pragma page_count")[0][0]
     settings = installation.folder / "full_disk_settings.py"
@@ -117,7 +117,7 @@ def test_serving_starts_and_stops_everything(installation: Installation, inbox: 
         installation.run("import_tickets", str(inbox))
         wait_until(lambda: installation.states() == {"auto_accepted": 300})
         _printed, complained = installation.run("serve", "--port", str(port), fails=True)
-        assert "choose another with --port" in complained
+        assert "choose another --port" in complained
         serving.send_signal(signal.SIGINT)
         printed, _complained = serving.communicate(timeout=40)
     assert printed.endswith("Stopped.\n")
@@ -141,7 +141,7 @@ def test_a_worker_that_dies_is_started_again(installation: Installation, inbox: 
         wait_until(lambda: installation.states() == {"auto_accepted": 300})
         serving.send_signal(signal.SIGTERM)
         _printed, complained = serving.communicate(timeout=40)
-    assert "The worker process ended unexpectedly and was started again." in complained
+    assert "The worker process ended unexpectedly and was restarted." in complained
 
 
 def test_nothing_is_left_running_when_the_supervisor_is_killed(installation: Installation) -> None:
@@ -172,7 +172,7 @@ def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     site = Installation(tmp_path / "file" / "var")
     _printed, complained = site.run("demo", "--no-serve", fails=True)
-    assert complained.startswith("Cannot keep a secret key in")
+    assert complained.startswith("Cannot store a secret key in")
     assert complained.count("\n") == 1
 
 

@@ -20,21 +20,21 @@ def agent_client(client: Client, ana: User) -> Client:
     return client
 
 
-def test_one_that_was_ended_elsewhere_is_refused_at_once(agent_client: Client) -> None:
+def test_a_session_ended_elsewhere_is_refused_at_once(agent_client: Client) -> None:
     Session.objects.all().delete()
     assert agent_client.get(SCREEN).status_code == 302
 
 
-def test_one_that_ran_out_is_refused_at_once(agent_client: Client) -> None:
+def test_an_expired_session_is_refused_at_once(agent_client: Client) -> None:
     Session.objects.update(expire_date=timezone.now() - timedelta(seconds=1))
     assert agent_client.get(SCREEN).status_code == 302
 
 
-def test_who_may_not_sign_in_any_more_is_refused_at_once(agent_client: Client) -> None:
+def test_a_deactivated_user_is_refused_at_once(agent_client: Client) -> None:
     User.objects.update(is_active=False)
     assert agent_client.get(SCREEN).status_code == 302
 
 
-def test_a_permission_that_was_taken_away_is_missed_at_once(agent_client: Client, ana: User) -> None:
+def test_a_revoked_permission_is_lost_at_once(agent_client: Client, ana: User) -> None:
     ana.groups.clear()
     assert agent_client.get(SCREEN).status_code == 403

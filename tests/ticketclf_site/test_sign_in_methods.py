@@ -71,7 +71,7 @@ SIGNED_IN |= {"usersessions_list": 200}
 
 
 @pytest.mark.parametrize("name", [*VISITOR, *SIGNED_IN])
-def test_strangers_manage_their_account_and_visitors_only_come_in(client: Client, tom: User, name: str) -> None:
+def test_account_pages_need_a_sign_in_but_no_role(client: Client, tom: User, name: str) -> None:
     url = reverse(name)
     visited = client.get(url)
     if name in SIGNED_IN:
@@ -94,7 +94,7 @@ def test_nobody_signs_up_or_resets_a_password_by_themselves(client: Client, tom:
 
 
 @pytest.mark.parametrize("door", [SIGN_IN, "/admin/login/"])
-def test_a_password_alone_is_not_enough_for_who_has_a_second_factor(client: Client, secret: str, door: str) -> None:
+def test_people_with_a_second_factor_need_it_to_sign_in(client: Client, secret: str, door: str) -> None:
     assert sign_in(client, url=f"{door}?next=/review/queue/")["Location"] == SECOND
     assert not is_in(client)
     assert client.get(INBOX)["Location"].startswith(SIGN_IN)
@@ -132,7 +132,7 @@ def test_a_recovery_code_works_once(client: Client, secret: str, ana: User) -> N
         assert is_in(client) is works
 
 
-def test_no_secret_of_a_second_factor_stands_in_the_database(secret: str, ana: User, settings: Settings) -> None:
+def test_secrets_of_second_factors_are_stored_encrypted(secret: str, ana: User, settings: Settings) -> None:
     for one in Authenticator.objects.filter(user=ana):
         kept = one.data.get("secret") or one.data["seed"]
         assert kept.startswith("gAAAA")
@@ -141,16 +141,14 @@ def test_no_secret_of_a_second_factor_stands_in_the_database(secret: str, ana: U
     assert Authenticator.objects.get(user=ana, type="totp").wrap().validate_code(code(secret))
 
 
-def test_under_a_new_secret_key_codes_of_before_are_wrong_and_nothing_breaks(
-    client: Client, secret: str, settings: Settings
-) -> None:
+def test_after_a_change_of_secret_key_old_codes_are_rejected(client: Client, secret: str, settings: Settings) -> None:
     settings.SECRET_KEY = "another-secret-key"
     sign_in(client)
     assert client.post(SECOND, {"code": code(secret)}).status_code == 200
     assert not is_in(client)
 
 
-def test_setting_one_up_takes_the_password_once_more(client: Client, ana: User) -> None:
+def test_setting_up_a_second_factor_asks_for_the_password_again(client: Client, ana: User) -> None:
     sign_in(client)
     url = reverse("mfa_activate_totp")
     assert client.get(url)["Location"] == f"{reverse('account_reauthenticate')}?next={url.replace('/', '%2F')}"
@@ -161,7 +159,7 @@ def test_setting_one_up_takes_the_password_once_more(client: Client, ana: User) 
     assert {one.type for one in Authenticator.objects.filter(user=ana)} == {"totp", "recovery_codes"}
 
 
-def test_where_they_are_required_everybody_is_led_to_set_one_up(client: Client, ana: User, settings: Settings) -> None:
+def test_a_required_second_factor_must_be_set_up_first(client: Client, ana: User, settings: Settings) -> None:
     settings.REQUIRE_MFA = True
     sign_in(client)
     for url in (INBOX, "/review/", "/admin/"):
@@ -171,7 +169,9 @@ def test_where_they_are_required_everybody_is_led_to_set_one_up(client: Client, 
     assert client.get(INBOX).status_code == 200
 
 
-def test_an_admin_takes_a_lost_one_away_and_sees_no_secret(client: Client, secret: str, admin: User) -> None:
+def test_an_admin_can_remove_a_lost_second_factor_but_not_read_its_secret(
+    client: Client, secret: str, admin: User
+) -> None:
     client.force_login(admin)
     kept = Authenticator.objects.get(type="totp")
     shown = client.get(f"/admin/mfa/authenticator/{kept.pk}/change/").content.decode()
@@ -182,7 +182,7 @@ def test_an_admin_takes_a_lost_one_away_and_sees_no_secret(client: Client, secre
         assert client.get(f"/admin/{name}/").status_code == 404
 
 
-def test_who_may_not_enter_the_admin_is_told_so(client: Client, ana: User) -> None:
+def test_the_admin_refuses_people_who_are_not_staff(client: Client, ana: User) -> None:
     assert sign_in(client, url="/admin/login/")["Location"] == "/admin/"
     assert client.get("/admin/", follow=True).status_code == 403
 
@@ -277,20 +277,20 @@ def come_from(client: Client, identity: Any, **claims: Any) -> Any:
     return client.get(f"{reverse('openid_connect_callback', args=['sso'])}?{answer}")
 
 
-def test_somebody_known_by_a_verified_e_mail_comes_in(client: Client, ana: User, identity: Any) -> None:
+def test_a_verified_e_mail_signs_in_the_person_with_that_address(client: Client, ana: User, identity: Any) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
     assert come_from(client, identity, email="ana@corp.example", email_verified=True)["Location"] == INBOX
     assert client.session["_auth_user_id"] == str(ana.pk)
     assert client.get(INBOX).status_code == 200
 
 
-def test_their_second_factor_is_asked_for_all_the_same(client: Client, ana: User, identity: Any, secret: str) -> None:
+def test_openid_users_still_need_their_second_factor(client: Client, ana: User, identity: Any, secret: str) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
     assert come_from(client, identity, email="ana@corp.example", email_verified=True)["Location"] == SECOND
     assert not is_in(client)
 
 
-def test_somebody_new_may_do_nothing_until_they_have_a_role(client: Client, identity: Any) -> None:
+def test_a_new_openid_user_has_no_permissions_without_a_role(client: Client, identity: Any) -> None:
     come_from(client, identity, email="new@corp.example", email_verified=True)
     person = User.objects.get(email="new@corp.example")
     assert not person.groups.exists()
@@ -303,7 +303,7 @@ def test_somebody_new_may_do_nothing_until_they_have_a_role(client: Client, iden
     assert client.get(INBOX).status_code == 200
 
 
-def test_they_can_set_up_a_second_factor_though_they_have_no_password(
+def test_openid_users_can_set_up_a_second_factor_without_a_password(
     client: Client, identity: Any, settings: Settings
 ) -> None:
     settings.REQUIRE_MFA = True
@@ -312,7 +312,7 @@ def test_they_can_set_up_a_second_factor_though_they_have_no_password(
     assert client.get(reverse("mfa_activate_totp")).status_code == 200
 
 
-def test_an_e_mail_that_nobody_verified_is_nobody(client: Client, ana: User, identity: Any) -> None:
+def test_an_unverified_e_mail_is_refused(client: Client, ana: User, identity: Any) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
     refused = come_from(client, identity, email="ana@corp.example", email_verified=False)
     assert refused.status_code == 403
@@ -320,7 +320,7 @@ def test_an_e_mail_that_nobody_verified_is_nobody(client: Client, ana: User, ide
     assert User.objects.count() == 1
 
 
-def test_an_answer_that_this_browser_did_not_ask_for_is_refused(client: Client, ana: User, identity: Any) -> None:
+def test_an_openid_answer_without_a_request_is_refused(client: Client, ana: User, identity: Any) -> None:
     identity.claims = {"sub": "42", "email": "ana@corp.example", "email_verified": True}
     client.get(f"{reverse('openid_connect_callback', args=['sso'])}?code=a-code&state=forged")
     assert not is_in(client)
@@ -332,9 +332,7 @@ def test_an_answer_that_this_browser_did_not_ask_for_is_refused(client: Client, 
 SECURE = ("SECURE_", "SESSION_COOKIE_", "CSRF_COOKIE_", "MIDDLEWARE", "X_FRAME", "DEBUG")
 
 
-def test_behind_https_the_deployment_check_has_nothing_to_say(
-    settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_with_https_the_deployment_check_passes(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     assert configured.SECURE_HSTS_SECONDS == 0
     monkeypatch.setenv("TICKETCLF_HTTPS", "true")
     monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)

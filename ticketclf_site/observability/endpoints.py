@@ -1,7 +1,7 @@
-"""Doors for machines that look after this one: /livez, /readyz and /metrics.
+"""Health and metrics endpoints: /livez, /readyz and /metrics.
 
-They are answered before anything else: a probe comes by address, over plain HTTP, without the site's name, a session or
-a language, and every few seconds.
+A middleware answers them before anything else: probes come every few seconds, by IP address and over plain HTTP, with
+no host name, session or language.
 """
 
 import secrets
@@ -29,24 +29,24 @@ class ProbeMiddleware:
             return HttpResponseNotAllowed(["GET", "HEAD"])
         response: Any = probe(request)
         response["Cache-Control"] = "no-store"
-        # Whoever asks every few seconds is told; the log need not be.
+        # Keeps Django from logging a failed probe every few seconds.
         response._has_been_logged = True
         return cast(HttpResponse, response)
 
 
 def live(request: HttpRequest) -> HttpResponse:
-    """The process answers; nothing else is asked."""
+    """The process is running; the database is not checked."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 def ready(request: HttpRequest) -> HttpResponse:
-    """Whether requests may be sent here, else what is missing."""
+    """200 if this process can serve requests, else 503 and what is missing."""
     missing = readiness.missing()
     return JsonResponse({"ready": not missing, "missing": missing}, status=503 if missing else 200)
 
 
-def measured(request: HttpRequest) -> HttpResponse:
-    """The metrics, for whoever has the token; without one, for this machine alone."""
+def prometheus(request: HttpRequest) -> HttpResponse:
+    """Prometheus metrics, for clients with the token; if none is set, for this machine only."""
     if not _may_read(request):
         return HttpResponse("Send TICKETCLF_METRICS_TOKEN as a bearer token.\n", "text/plain", status=403)
     return HttpResponse(metrics.exposition(), content_type=metrics.CONTENT_TYPE)
@@ -54,10 +54,10 @@ def measured(request: HttpRequest) -> HttpResponse:
 
 def _may_read(request: HttpRequest) -> bool:
     if settings.METRICS_TOKEN:
-        given = request.headers.get("Authorization", "").removeprefix("Bearer ")
-        return secrets.compare_digest(given.encode(), settings.METRICS_TOKEN.encode())
+        token = request.headers.get("Authorization", "").removeprefix("Bearer ")
+        return secrets.compare_digest(token.encode(), settings.METRICS_TOKEN.encode())
     forwarded = {"X-Forwarded-For", "Forwarded", "X-Real-Ip"} & set(request.headers)
     return request.META.get("REMOTE_ADDR") in THIS_MACHINE and not forwarded
 
 
-_PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": live, "/readyz": ready, "/metrics": measured}
+_PROBES: dict[str, Callable[[HttpRequest], HttpResponse]] = {"/livez": live, "/readyz": ready, "/metrics": prometheus}

@@ -1,4 +1,4 @@
-"""How things stand at this moment: each is one bounded query on an index."""
+"""Gauges read from the database, each by one bounded query on an index."""
 
 from __future__ import annotations
 
@@ -15,23 +15,23 @@ from classifier.models import Delivery, Epoch, GateMode, ProcessHeartbeat, Provi
 from classifier.models.outbox import Outgoing
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate
 
-MOST = 10_000
-"""Counting stops here, so that no scrape grows with a queue."""
+COUNT_LIMIT = 10_000
+"""Counts stop here, so that a scrape takes no longer when a queue grows."""
 
 
-def all_of_them() -> Iterator[Metric]:
+def collect() -> Iterator[Metric]:
     yield from _queues()
     yield from _certificate()
     yield from _money()
     yield from _outgoing()
-    yield _one(
-        "workers_alive", "Worker processes that were heard of within the last minute.", ProcessHeartbeat.objects.alive()
+    yield _gauge(
+        "workers_alive", "Worker processes with a heartbeat within the last minute.", ProcessHeartbeat.objects.alive()
     )
-    yield _one("tasks_waiting", f"Background tasks that wait, at most {MOST}.", tasks_waiting())
+    yield _gauge("tasks_waiting", f"Background tasks waiting, counted up to {COUNT_LIMIT}.", tasks_waiting())
 
 
 def tasks_waiting() -> QuerySet[Any]:
-    """Of the engine that the database implies."""
+    """Waiting background tasks of the engine in use."""
     if connection.vendor == "postgresql":
         from procrastinate.contrib.django.models import ProcrastinateJob
 
@@ -44,21 +44,22 @@ def tasks_waiting() -> QuerySet[Any]:
 
 
 def oldest_waiting(bulk: bool) -> datetime | None:
-    """Since when the ticket that has waited longest could have been taken by a worker: of those that came with many
-    others, or of those that came singly.
+    """When the longest-waiting ticket became available to workers, among bulk imports or single tickets.
+
+    None if no such ticket waits.
     """
     tickets = Ticket.objects.waiting().filter(bulk=bulk)
     return tickets.order_by("available_at").values_list("available_at", flat=True).first()
 
 
 def _queues() -> Iterator[Metric]:
-    yield _one("tickets_waiting", f"New tickets that no model has answered, at most {MOST}.", Ticket.objects.new())
-    waits = _family("oldest_ticket_seconds", "How long the oldest of them could have been taken.", "came")
+    yield _gauge("tickets_waiting", f"Tickets not classified yet, counted up to {COUNT_LIMIT}.", Ticket.objects.new())
+    waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "came")
     for came, bulk in (("singly", False), ("in_bulk", True)):
         waits.add_metric([came], _value(oldest_waiting(bulk) or 0))
     yield waits
-    lengths = _family("assignments_open", f"Answers that are wanted of people, at most {MOST} of a lane.", "lane")
-    ages = _family("oldest_assignment_seconds", "How long ago the oldest ticket came that waits for people.", "lane")
+    lengths = _family("assignments_open", f"Open review assignments, counted up to {COUNT_LIMIT} per lane.", "lane")
+    ages = _family("oldest_assignment_seconds", "Age of the oldest ticket waiting for review.", "lane")
     for lane in Assignment.Lane.values:
         assignments = Assignment.objects.open().in_lane(lane)
         lengths.add_metric([lane], _value(assignments))
@@ -68,27 +69,27 @@ def _queues() -> Iterator[Metric]:
 
 
 def _certificate() -> Iterator[Metric]:
-    """Of the epoch that is running in certified mode; what there is none of is not told."""
+    """State of certified auto-accept; a gauge without a value is left out."""
     accuracy_target = AccuracyTarget.objects.first()
-    yield _one(
-        "accuracy_target_target",
-        "Share of the tickets nobody looks at that is to be right.",
+    yield _gauge(
+        "accuracy_target",
+        "Share of auto-accepted tickets that has to be correct.",
         accuracy_target and accuracy_target.target,
     )
     epoch = Epoch.objects.running().filter(mode=GateMode.CERTIFIED).first()
     in_force = Certificate.objects.filter(ledger__epoch=epoch, ended_at=None).first() if epoch else None
-    yield _one("certificate_in_force", "1 where tickets pass by a certificate.", float(in_force is not None))
-    yield _one("certificate_threshold", "From which score on they pass.", in_force and in_force.passes_from)
-    yield _one(
-        "epoch_age_seconds", "How long nothing has changed that certificates are about.", epoch and epoch.started_at
+    yield _gauge("certificate_in_force", "1 while a certificate allows auto-accept.", float(in_force is not None))
+    yield _gauge("certificate_threshold", "Lowest auto-accepted score.", in_force and in_force.passes_from)
+    yield _gauge("epoch_age_seconds", "Age of the current epoch.", epoch and epoch.started_at)
+    yield _gauge("alarms_open", "Open alarms.", Alarm.objects.filter(state=Alarm.State.OPEN))
+    yield _gauge(
+        "audits_awaited", f"Audits waiting for an answer, counted up to {COUNT_LIMIT}.", Audit.objects.pending()
     )
-    yield _one("alarms_open", "Alarms that are being looked into.", Alarm.objects.filter(state=Alarm.State.OPEN))
-    yield _one("audits_awaited", f"Audits that people have not answered, at most {MOST}.", Audit.objects.pending())
 
 
 def _money() -> Iterator[Metric]:
     spent = _family("spend_today", "Reserved or spent since midnight UTC, in the currency of the prices.", "provider")
-    budgets = _family("daily_budget", "What may be spent in a day; nothing where there is no limit.", "provider")
+    budgets = _family("daily_budget", "Daily budget; absent if there is no limit.", "provider")
     today = dict(Spend.objects.filter(day=timezone.now().date()).values_list("provider", "cost"))
     for provider in Provider.objects.all():
         spent.add_metric([provider.name], float(today.get(provider.pk, 0)))
@@ -98,29 +99,34 @@ def _money() -> Iterator[Metric]:
 
 
 def _outgoing() -> Iterator[Metric]:
-    """What is owed to others: events to webhooks, and labels to the help desks that tickets came from."""
-    family = _family("outgoing", f"Requests to others that wait or were given up, at most {MOST}.", "kind", "state")
+    """Webhook deliveries and help desk write-backs that wait or have failed."""
+    family = _family(
+        "outgoing_requests",
+        f"Outgoing requests that wait or were given up, counted up to {COUNT_LIMIT}.",
+        "kind",
+        "state",
+    )
     for kind, rows in (("webhook", Delivery.objects), ("help_desk", WriteBack.objects)):
         for state in (Outgoing.State.WAITING, Outgoing.State.GIVEN_UP):
             family.add_metric([kind, state], _value(rows.filter(state=state)))
     yield family
 
 
-def _one(name: str, said: str, value: Any) -> GaugeMetricFamily:
-    family = _family(name, said)
+def _gauge(name: str, help_text: str, value: Any) -> GaugeMetricFamily:
+    family = _family(name, help_text)
     if value is not None:
         family.add_metric([], _value(value))
     return family
 
 
-def _family(name: str, said: str, *labels: str) -> GaugeMetricFamily:
-    return GaugeMetricFamily(f"ticketclf_{name}", said, labels=labels)
+def _family(name: str, help_text: str, *labels: str) -> GaugeMetricFamily:
+    return GaugeMetricFamily(f"ticketclf_{name}", help_text, labels=labels)
 
 
-def _value(of: QuerySet[Any] | datetime | float) -> float:
-    """Of rows how many, of a time how many seconds ago."""
-    if isinstance(of, QuerySet):
-        return of.order_by()[:MOST].count()
-    if isinstance(of, datetime):
-        return max((timezone.now() - of).total_seconds(), 0.0)
-    return float(of)
+def _value(source: QuerySet[Any] | datetime | float) -> float:
+    """The number of rows (at most COUNT_LIMIT), the seconds since a time, or the number itself."""
+    if isinstance(source, QuerySet):
+        return source.order_by()[:COUNT_LIMIT].count()
+    if isinstance(source, datetime):
+        return max((timezone.now() - source).total_seconds(), 0.0)
+    return float(source)

@@ -1,8 +1,8 @@
-"""What may be told of what went wrong: never what a ticket says, and never a key.
+"""Keep ticket texts and secrets out of logs and error reports.
 
-Messages of exceptions quote what was in hand, such as a ticket, a model's reply, or the row that a constraint refused.
-So of an exception its type and its frames are told, and of its message only what is a plain fact: the kind of a
-model's failure, the system's error, the database's code and constraint.
+Exception messages quote data: a ticket, a model's reply, the row that violates a constraint. So only the type and the
+frames are logged, plus facts that cannot quote anything: the kind of model failure, the system error, the database's
+error code and constraint.
 """
 
 import os
@@ -24,22 +24,22 @@ _CREDENTIALS = re.compile(r"(?i)\b(bearer|basic)\s+\S+|(?<=://)[^/\s@]+@")
 _QUERY = re.compile(r"\?[^\s'\"]+=[^\s'\"]*")
 
 
-def line(text: str) -> str:
-    """The first line of a text, bounded, without secrets of the environment, credentials and query strings."""
+def redact_line(text: str) -> str:
+    """The first line, truncated, without secrets from the environment, credentials and query strings."""
     first = text.split("\n", 1)[0].split("\r", 1)[0][:LONGEST]
     for value in _secrets():
         first = first.replace(value, "[secret]")
     return _QUERY.sub("?…", _CREDENTIALS.sub("[secret]", first))
 
 
-def told(error: BaseException) -> str:
-    """An exception and what led to it, the first cause first: frames, and what `kind_of` tells."""
+def format_exception(error: BaseException) -> str:
+    """Frames and `exception_kind` of an exception and its causes, root cause first."""
     chain = list(_chain(error))
-    return "\n".join(entry for one in reversed(chain) for entry in (*_frames(one), kind_of(one)))
+    return "\n".join(entry for link in reversed(chain) for entry in (*_frames(link), exception_kind(link)))
 
 
-def kind_of(error: BaseException) -> str:
-    """The type of an exception, and what of it is no quotation."""
+def exception_kind(error: BaseException) -> str:
+    """The type of an exception, with any facts that quote no data."""
     kind = type(error)
     name = kind.__qualname__ if kind.__module__ == "builtins" else f"{kind.__module__}.{kind.__qualname__}"
     fact = _fact(error)
@@ -57,7 +57,7 @@ def _fact(error: BaseException) -> str:
 
 
 def _code(error: Any) -> str:
-    """Of a driver's own exception: the code, and on PostgreSQL the constraint."""
+    """The database driver's error code and, on PostgreSQL, the constraint."""
     if code := getattr(error, "sqlite_errorname", ""):
         return str(code)
     parts = [getattr(error, "sqlstate", None), getattr(getattr(error, "diag", None), "constraint_name", None)]
@@ -65,13 +65,13 @@ def _code(error: Any) -> str:
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """The exception, what it came from, and so on."""
-    one: BaseException | None = error
+    """The exception, its cause, that one's cause and so on."""
+    current: BaseException | None = error
     for _number in range(MOST_CAUSES):
-        if one is None:
+        if current is None:
             return
-        yield one
-        one = one.__cause__ or (None if one.__suppress_context__ else one.__context__)
+        yield current
+        current = current.__cause__ or (None if current.__suppress_context__ else current.__context__)
 
 
 def _frames(error: BaseException) -> Iterator[str]:
@@ -80,6 +80,6 @@ def _frames(error: BaseException) -> Iterator[str]:
 
 
 def _secrets() -> list[str]:
-    """Values of the environment whose names say that they are secret, the longest first."""
-    found = {value.strip() for name, value in os.environ.items() if _SECRET.search(name.upper())}
-    return sorted((value for value in found if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)
+    """Values of environment variables whose names suggest a secret, longest first."""
+    values = {value.strip() for name, value in os.environ.items() if _SECRET.search(name.upper())}
+    return sorted((value for value in values if len(value) >= _SHORTEST_SECRET), key=len, reverse=True)

@@ -1,7 +1,7 @@
-"""Log lines, for people or for machines: what happened, when, in whose request and about which tickets.
+"""Log formatters, plain and JSON, with the request, person, task and tickets that a line is about.
 
-Whoever logs, no text of a ticket and no key is written (`discretion`): of a message the first line, of an exception
-what it is and where, and of whatever else a record carries nothing but the few fields named here.
+No ticket text and no key is ever written (`log_redaction`): a line holds the first line of the message, an exception's
+type and frames, and only the fields named here.
 """
 
 from __future__ import annotations
@@ -21,30 +21,30 @@ if TYPE_CHECKING:
     from django_tasks import TaskResult
 
 ACCESS = ("method", "path", "status", "ms")
-"""What the line of a request says beyond its message."""
+"""Extra fields of a request's line."""
 
-found_out: ContextVar[Callable[[], dict[str, Any]]] = ContextVar("found_out", default=dict)
-"""Tells what is known of who has sent the request in hand."""
+request_identity: ContextVar[Callable[[], dict[str, Any]]] = ContextVar("request_identity", default=dict)
+"""Returns the person and API key of the current request, as far as known."""
 
 _task: ContextVar[dict[str, Any]] = ContextVar("task", default={})  # noqa: B039 - it is never written to
 
 
 class PlainFormatter(logging.Formatter):
-    """For people: time, level, logger, message, and what is known besides."""
+    """Time, level, logger, message, then the fields as name=value."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(discreet(record))
+        return super().format(redacted(record))
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         facts = vars(record)["facts"].items()
         return super().formatMessage(record) + "".join(f" {name}={value}" for name, value in facts)
 
 
-class LineFormatter(JsonFormatter):
-    """For machines: one JSON object a line."""
+class JsonLineFormatter(JsonFormatter):
+    """One JSON object per line."""
 
     def format(self, record: logging.LogRecord) -> str:
-        return super().format(discreet(record))
+        return super().format(redacted(record))
 
     def add_fields(self, log_data: dict[str, Any], record: logging.LogRecord, message_dict: dict[str, Any]) -> None:
         at = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(record.created))
@@ -52,31 +52,34 @@ class LineFormatter(JsonFormatter):
         log_data |= {"message": record.message, **vars(record)["facts"], **message_dict}
 
 
-def discreet(record: logging.LogRecord) -> logging.LogRecord:
-    """The record as it may be written."""
+def redacted(record: logging.LogRecord) -> logging.LogRecord:
+    """The record with only what may be logged."""
     error = record.exc_info[1] if record.exc_info else None
-    said = {name: getattr(record, name) for name in ("name", "levelname", "levelno", "created", "msecs")}
-    own = {name: vars(record)[name] for name in ACCESS if name in vars(record)}
-    facts = {**_task.get(), **found_out.get()(), **current_fields(), **own}
-    written = {"msg": log_redaction.line(_message(record)), "exc_text": log_redaction.told(error) if error else None}
-    return logging.makeLogRecord(said | written | {"facts": facts})
+    base = {name: getattr(record, name) for name in ("name", "levelname", "levelno", "created", "msecs")}
+    access = {name: vars(record)[name] for name in ACCESS if name in vars(record)}
+    facts = {**_task.get(), **request_identity.get()(), **current_fields(), **access}
+    text = {
+        "msg": log_redaction.redact_line(_message(record)),
+        "exc_text": log_redaction.format_exception(error) if error else None,
+    }
+    return logging.makeLogRecord(base | text | {"facts": facts})
 
 
 def _message(record: logging.LogRecord) -> str:
-    """An exception that is to be named in it is named by what it is."""
+    """The formatted message; exceptions in it are replaced by their kind."""
     if isinstance(record.msg, BaseException):
-        return log_redaction.kind_of(record.msg)
+        return log_redaction.exception_kind(record.msg)
     if isinstance(record.args, tuple):
-        record = logging.makeLogRecord(vars(record) | {"args": tuple(map(_named, record.args))})
+        record = logging.makeLogRecord(vars(record) | {"args": tuple(map(_redact_exception, record.args))})
     return record.getMessage()
 
 
-def _named(value: object) -> object:
-    return log_redaction.kind_of(value) if isinstance(value, BaseException) else value
+def _redact_exception(value: object) -> object:
+    return log_redaction.exception_kind(value) if isinstance(value, BaseException) else value
 
 
 def on_task_started(task_result: TaskResult[Any], **_signal: Any) -> None:
-    """What this thread logs from now on is about this task."""
+    """Adds the task to what this thread logs from now on."""
     worker = task_result.worker_ids[-1] if task_result.worker_ids else ""
     _task.set(
         {"task": str(task_result.id), "job": task_result.task.module_path} | ({"worker": worker} if worker else {})

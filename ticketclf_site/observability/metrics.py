@@ -1,7 +1,6 @@
-"""Metrics for Prometheus, read from the database: every web process tells the same, however many there are.
+"""Prometheus metrics, read from the database, so that every web process reports the same figures.
 
-Only what the process itself takes (memory, processor time) is of the one that happened to answer. Requests and their
-times are for the proxy in front to count.
+Only memory and CPU time are those of the process that answers. The proxy in front counts requests and their times.
 """
 
 from __future__ import annotations
@@ -19,64 +18,67 @@ from ticketclf_site.observability import gauges
 
 __all__ = ["CONTENT_TYPE", "exposition"]
 
-Sums = dict[tuple[str, ...], float]
+Totals = dict[tuple[str, ...], float]
 
 
 def exposition() -> bytes:
-    """All metrics in the text format of Prometheus (about twenty queries, whatever the tables hold)."""
+    """All metrics in Prometheus text format (about thirty queries, whatever the size of the tables)."""
     return generate_latest(_REGISTRY)
 
 
 class _Database(Collector):
     def collect(self) -> Iterable[Metric]:
-        found = sums()
+        totals = sums()
         language_models = {
             str(language_model.pk): language_model
             for language_model in LanguageModel.objects.select_related("provider")
         }
-        yield from _counters(found, language_models)
-        yield _latency(found, language_models)
-        yield from gauges.all_of_them()
+        yield from _counters(totals, language_models)
+        yield _latency(totals, language_models)
+        yield from gauges.collect()
 
     def describe(self) -> Iterable[Metric]:
-        return []  # else the registry would ask the database while this module is imported
+        return []  # otherwise registering would query the database at import
 
 
-def _counters(found: Sums, language_models: dict[str, LanguageModel]) -> Iterator[Metric]:
-    received = CounterMetricFamily("ticketclf_tickets_received", "Tickets that have come in.")
-    received.add_metric([], found.get(("received",), 0))
+def _counters(totals: Totals, language_models: dict[str, LanguageModel]) -> Iterator[Metric]:
+    received = CounterMetricFamily("ticketclf_tickets_received", "Tickets received.")
+    received.add_metric([], totals.get(("received",), 0))
     yield received
-    yield _counter("predictions", "Answers of models.", {"classified": []}, found, language_models)
-    yield _counter(
-        "failures", "Tickets that a model could not answer for.", {"failed": []}, found, language_models, "kind"
-    )
+    yield _counter("predictions", "Predictions.", {"classified": []}, totals, language_models)
+    yield _counter("failures", "Failed predictions.", {"failed": []}, totals, language_models, "kind")
     tokens = {f"{way}_tokens{of}": [way] for way in ("input", "output") for of in ("", "_of_failures")}
-    yield _counter("model_tokens", "Tokens that models took.", tokens, found, language_models, "direction")
+    yield _counter("model_tokens", "Tokens used.", tokens, totals, language_models, "direction")
     costs = {"cost": ["tickets"], "cost_of_failures": ["failures"], "cost_of_runs": ["benchmark"]}
     yield _counter(
-        "model_cost", "What models cost, in the currency of the prices.", costs, found, language_models, "purpose"
+        "model_cost", "Cost of model calls, in the currency of the prices.", costs, totals, language_models, "purpose"
     )
-    for name, said, key, labels in _PLAIN:
-        family = CounterMetricFamily(f"ticketclf_{name}", said, labels=labels)
-        for (counted, *values), value in found.items():
+    for name, help_text, key, labels in _OTHER_COUNTERS:
+        family = CounterMetricFamily(f"ticketclf_{name}", help_text, labels=labels)
+        for (counted, *values), value in totals.items():
             if counted == key:
                 family.add_metric(values, value)
         yield family
 
 
-_PLAIN = [
-    ("verdicts", "What the gate decided.", "judged", ["verdict", "reason"]),
-    ("decisions", "What people said.", "decided", ["verdict", "purpose"]),
+_OTHER_COUNTERS = [
+    ("verdicts", "Verdicts of the gate.", "judged", ["verdict", "reason"]),
+    ("decisions", "Decisions of people.", "decided", ["verdict", "purpose"]),
 ]
 
 
 def _counter(
-    name: str, said: str, keys: dict[str, list[str]], found: Sums, language_models: dict[str, LanguageModel], *more: str
+    name: str,
+    help_text: str,
+    keys: dict[str, list[str]],
+    totals: Totals,
+    language_models: dict[str, LanguageModel],
+    *more: str,
 ) -> Metric:
-    """A counter by provider and model, and by what stands in `keys` beside what is counted, or in its own key."""
-    family = CounterMetricFamily(f"ticketclf_{name}", said, labels=["provider", "model", *more])
+    """A counter by provider, model and `more` labels; `keys` maps each tally to values of those labels."""
+    family = CounterMetricFamily(f"ticketclf_{name}", help_text, labels=["provider", "model", *more])
     added: dict[tuple[str, ...], float] = {}
-    for (counted, *values), value in found.items():
+    for (counted, *values), value in totals.items():
         if counted in keys and values and values[0] in language_models:
             labels = (*_names(language_models[values[0]]), *keys[counted], *values[1:])
             added[labels] = added.get(labels, 0) + value
@@ -85,15 +87,15 @@ def _counter(
     return family
 
 
-def _latency(found: Sums, language_models: dict[str, LanguageModel]) -> Metric:
+def _latency(totals: Totals, language_models: dict[str, LanguageModel]) -> Metric:
     family = HistogramMetricFamily(
-        "ticketclf_model_call_seconds", "Time that a model took for an answer.", labels=["provider", "model"]
+        "ticketclf_model_call_seconds", "Duration of a model call.", labels=["provider", "model"]
     )
     for key, language_model in language_models.items():
-        number = found.get(("classified", key), 0)
+        number = totals.get(("classified", key), 0)
         if number:
-            within = [(str(bucket), found.get((f"within_{at}", key), 0)) for at, bucket in enumerate(BUCKETS)]
-            total = found.get(("ms", key), 0) / 1_000
+            within = [(str(bucket), totals.get((f"within_{at}", key), 0)) for at, bucket in enumerate(BUCKETS)]
+            total = totals.get(("ms", key), 0) / 1_000
             family.add_metric(list(_names(language_model)), [*within, ("+Inf", number)], total)
     return family
 

@@ -1,4 +1,4 @@
-"""Whether this process can serve: what is missing, in words that name no secret."""
+"""Whether this process can serve requests, and what is missing; no message names a secret."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from classifier.models import Category, Gate
 
 
 def missing() -> list[str]:
-    """What has to be there before requests are served, and is not (two queries once all is well)."""
+    """What is missing before requests can be served; empty if nothing is (three queries)."""
     try:
         with connection.cursor() as cursor:
             cursor.execute("SELECT 1")
@@ -20,26 +20,26 @@ def missing() -> list[str]:
     try:
         return _missing_in_database()
     except DatabaseError:
-        return ["The database does not answer as it should; see the log of its server."]
+        return ["The database returns errors; see its server's log."]
 
 
 def _missing_in_database() -> list[str]:
     if _behind():
-        return ["Migrations are missing: run manage.py setup."]
+        return ["Migrations are not applied: run manage.py setup."]
     if not Gate.objects.filter(pk=1).exists() or not Category.objects.active().exists():
         return ["The catalogue is not loaded: run manage.py setup."]
     return []
 
 
 def unapplied() -> list[str]:
-    """The names of migrations that this code has and the database has not."""
+    """Names of the migrations that have not been applied."""
     executor = MigrationExecutor(connection)
     plan = executor.migration_plan(executor.loader.graph.leaf_nodes())
     return [f"{migration.app_label}.{migration.name}" for migration, _backwards in plan]
 
 
 class _Behind(Exception):
-    """Raised rather than returned, so that it is not kept: only having caught up lasts."""
+    """Raised, because lru_cache would keep a returned value: only success may be cached."""
 
 
 def _behind() -> bool:
@@ -52,6 +52,6 @@ def _behind() -> bool:
 
 @lru_cache(maxsize=1)
 def _caught_up() -> None:
-    """Looked at until all is applied: neither this code nor the database goes back while the process runs."""
+    """Checked until all migrations are applied, then never again: nothing unapplies them while the process runs."""
     if unapplied():
         raise _Behind

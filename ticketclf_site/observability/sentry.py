@@ -1,6 +1,6 @@
-"""Errors told to Sentry, where an installation has it: what went wrong and where, built anew from what may be told.
+"""Report errors to Sentry, if configured, without texts or secrets.
 
-Of an event nothing is passed on but what is named here: no message of an exception, no variable, no body, no query.
+Each event is rebuilt from an allow-list: no exception message, variable, body or query string.
 """
 
 from __future__ import annotations
@@ -14,15 +14,25 @@ from sentry_sdk.integrations.logging import LoggingIntegration
 from classifier.log_context import current_fields
 from ticketclf_site.observability import log_redaction
 
-_PASSED_ON = ("event_id", "timestamp", "level", "platform", "release", "environment", "logger", "sdk", "transaction")
+_ALLOWED_FIELDS = (
+    "event_id",
+    "timestamp",
+    "level",
+    "platform",
+    "release",
+    "environment",
+    "logger",
+    "sdk",
+    "transaction",
+)
 _FRAME = ("filename", "abs_path", "function", "module", "lineno", "in_app")
 
 
 def start(dsn: str, **options: Any) -> None:
-    """From now on errors of this process go there, and warnings do not."""
+    """Report this process's errors, but not its warnings, from now on."""
     sentry_sdk.init(
         dsn=dsn,
-        # Named, for others that the SDK finds by itself would put prompts and requests into its events.
+        # Listed explicitly: integrations that the SDK finds by itself would send prompts and requests.
         default_integrations=False,
         auto_enabling_integrations=False,
         integrations=[DjangoIntegration(middleware_spans=False), LoggingIntegration(level=None)],
@@ -37,27 +47,27 @@ def start(dsn: str, **options: Any) -> None:
 
 
 def scrubbed(event: Any, hint: dict[str, Any]) -> Any:
-    """The event as it may leave the house."""
-    told = {name: event[name] for name in _PASSED_ON if name in event}
+    """The event rebuilt from what may be sent."""
+    clean = {name: event[name] for name in _ALLOWED_FIELDS if name in event}
     message = (event.get("logentry") or {}).get("message") or event.get("message")
     if message:
-        told["logentry"] = {"message": log_redaction.line(message)}
+        clean["logentry"] = {"message": log_redaction.redact_line(message)}
     error = (hint.get("exc_info") or (None, None))[1]
     values = (event.get("exception") or {}).get("values") or []
     if values:
-        told["exception"] = {"values": [_exception(one) for one in values]}
+        clean["exception"] = {"values": [_exception(value) for value in values]}
     if error is not None:
-        told["extra"] = {"kind": log_redaction.kind_of(error)}
+        clean["extra"] = {"kind": log_redaction.exception_kind(error)}
     request = event.get("request") or {}
     if request:
-        url = log_redaction.line(str(request.get("url", ""))).split("?", 1)[0]
-        told["request"] = {"method": request.get("method"), "url": url}
-    told["tags"] = {name: str(value) for name, value in current_fields().items()}
-    return told
+        url = log_redaction.redact_line(str(request.get("url", ""))).split("?", 1)[0]
+        clean["request"] = {"method": request.get("method"), "url": url}
+    clean["tags"] = {name: str(value) for name, value in current_fields().items()}
+    return clean
 
 
-def _exception(one: dict[str, Any]) -> dict[str, Any]:
-    """Its type and frames. A value there must be, and it says nothing."""
-    frames = (one.get("stacktrace") or {}).get("frames") or []
+def _exception(value: dict[str, Any]) -> dict[str, Any]:
+    """Type and frames; Sentry requires a value, so it is empty."""
+    frames = (value.get("stacktrace") or {}).get("frames") or []
     shown = [{name: frame[name] for name in _FRAME if name in frame} for frame in frames]
-    return {"type": one.get("type"), "module": one.get("module"), "value": "", "stacktrace": {"frames": shown}}
+    return {"type": value.get("type"), "module": value.get("module"), "value": "", "stacktrace": {"frames": shown}}

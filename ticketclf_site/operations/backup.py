@@ -1,7 +1,6 @@
-"""A whole database into one file, while it is in use, and back.
+"""Back up the database to one consistent file while it is in use, and restore it.
 
-SQLite is copied page by page by its own online backup; PostgreSQL by its own programs, `pg_dump` and `pg_restore`,
-which have to be at least as new as the server. Either way the file holds one moment.
+SQLite uses its online backup, PostgreSQL `pg_dump` and `pg_restore`, which must be at least as new as the server.
 """
 
 from __future__ import annotations
@@ -22,19 +21,18 @@ from django.db.migrations.loader import MigrationLoader
 SQLITE, POSTGRESQL = b"SQLite format 3\x00", b"PGDMP"
 
 
-class CannotBackUp(Exception):
-    """Why a backup cannot be made or used, and what to do."""
+class BackupError(Exception):
+    """A backup cannot be made or restored; the message says what to do."""
 
 
 def back_up(path: Path) -> None:
-    """Write the database as it is at one moment to a file that is not there yet. Raises CannotBackUp, OSError."""
+    """Write a consistent copy of the database to a new file. Raises BackupError, OSError."""
     if path.exists():
-        raise CannotBackUp(f"{path} is there already; choose another name.")
-    with _aside(path) as draft:
+        raise BackupError(f"{path} already exists; choose another name.")
+    with _atomic_write(path) as draft:
         if connection.vendor == "sqlite":
-            with closing(_opened(_file())) as source, closing(sqlite3.connect(draft)) as copy:
-                # In one go: it reads one moment, and writers go on beside their log. In parts it would begin anew with
-                # every write.
+            with closing(_connect(_database_file())) as source, closing(sqlite3.connect(draft)) as copy:
+                # In a single step: with several, every write in between would restart the backup.
                 source.backup(copy)
                 copy.execute("PRAGMA journal_mode=DELETE")
         else:
@@ -42,15 +40,15 @@ def back_up(path: Path) -> None:
 
 
 def restore(path: Path, *, replace: bool = False) -> None:
-    """Make the database what the file holds, all of it or nothing; where it is not empty, only to `replace` it.
+    """Restore the database from the file, completely or not at all; `replace` allows a database that is not empty.
 
-    Raises CannotBackUp.
+    Raises BackupError.
     """
     kind = _kind(path)
     if kind != (SQLITE if connection.vendor == "sqlite" else POSTGRESQL):
-        raise CannotBackUp(f"{path} is no backup of {connection.vendor}, which DATABASE_URL names.")
+        raise BackupError(f"{path} is not a backup of {connection.vendor}, the database in DATABASE_URL.")
     if connection.introspection.table_names() and not replace:
-        raise CannotBackUp("The database is not empty; --replace throws away what is in it.")
+        raise BackupError("The database is not empty; --replace overwrites it.")
     connection.close()
     if kind == SQLITE:
         _restore_sqlite(path)
@@ -59,7 +57,7 @@ def restore(path: Path, *, replace: bool = False) -> None:
 
 
 def unknown_migrations() -> list[str]:
-    """Migrations that the database has had and this program does not know: it was backed up by a newer one."""
+    """Applied migrations that this version lacks: a newer version made the backup."""
     loader = MigrationLoader(connection)
     apps = {app for app, _name in loader.disk_migrations}
     applied = [key for key in loader.applied_migrations if key[0] in apps]
@@ -67,21 +65,21 @@ def unknown_migrations() -> list[str]:
 
 
 def _kind(path: Path) -> bytes:
-    """By its first bytes. Raises CannotBackUp for what is neither."""
+    """SQLITE or POSTGRESQL, by the first bytes. Raises BackupError for other files."""
     try:
         with path.open("rb") as file:
-            begins = file.read(len(SQLITE))
+            header = file.read(len(SQLITE))
     except OSError as error:
-        raise CannotBackUp(f"{path} cannot be read: {error.strerror}.") from error
+        raise BackupError(f"{path} cannot be read: {error.strerror}.") from error
     for kind in (SQLITE, POSTGRESQL):
-        if begins.startswith(kind):
+        if header.startswith(kind):
             return kind
-    raise CannotBackUp(f"{path} is no backup of a database.")
+    raise BackupError(f"{path} is not a database backup.")
 
 
 @contextmanager
-def _aside(path: Path) -> Iterator[Path]:
-    """A file beside it, which takes its name once it is whole and on the disk."""
+def _atomic_write(path: Path) -> Iterator[Path]:
+    """A temporary file next to `path`, renamed to it once complete and synced to disk."""
     draft = path.with_name(f".{path.name}.{os.getpid()}")
     draft.touch(mode=0o600, exist_ok=False)
     try:
@@ -93,41 +91,41 @@ def _aside(path: Path) -> Iterator[Path]:
         draft.unlink(missing_ok=True)
 
 
-def _file() -> Path:
+def _database_file() -> Path:
     return Path(str(connection.settings_dict["NAME"]))
 
 
-def _opened(path: Path) -> sqlite3.Connection:
+def _connect(path: Path) -> sqlite3.Connection:
     return sqlite3.connect(f"file:{path}?mode=rw", uri=True, timeout=60)
 
 
 def _restore_sqlite(path: Path) -> None:
-    """Written aside and checked; what the database was is gone with the renaming, and its log before that."""
-    target = _file()
-    with _aside(target) as draft:
+    """Check a copy of the file, then rename it over the database."""
+    target = _database_file()
+    with _atomic_write(target) as draft:
         shutil.copyfile(path, draft)
         with closing(sqlite3.connect(draft)) as copy:
             try:
-                found = copy.execute("PRAGMA quick_check").fetchone()[0]
+                result = copy.execute("PRAGMA quick_check").fetchone()[0]
             except sqlite3.DatabaseError as error:
-                found = str(error)
-        if found != "ok":
-            raise CannotBackUp(f"{path} is damaged ({found}); take another backup.")
-        _end_log(target)
+                result = str(error)
+        if result != "ok":
+            raise BackupError(f"{path} is damaged ({result}); take another backup.")
+        _remove_wal(target)
 
 
-def _end_log(target: Path) -> None:
-    """A log that is left beside the file would be taken for the new one's. Raises CannotBackUp while it is in use."""
+def _remove_wal(target: Path) -> None:
+    """Remove the old WAL, which SQLite would apply to the new file. Raises BackupError while the database is in use."""
     if not target.exists():
         return
-    with closing(_opened(target)) as old:
+    with closing(_connect(target)) as old:
         try:
             old.execute("PRAGMA busy_timeout=2000")
             old.execute("PRAGMA locking_mode=EXCLUSIVE")
             old.execute("PRAGMA journal_mode=DELETE")
             old.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            raise CannotBackUp(f"The database is in use ({error}); stop the web app and the workers first.") from error
+            raise BackupError(f"The database is in use ({error}); stop the web app and the workers first.") from error
     for ending in ("-wal", "-shm"):
         target.with_name(target.name + ending).unlink(missing_ok=True)
 
@@ -141,14 +139,16 @@ def _restore_postgresql(path: Path) -> None:
         )
         others = cursor.fetchone()[0]
     if others:
-        raise CannotBackUp(f"The database is in use by {others} others; stop the web app and the workers first.")
+        raise BackupError(
+            f"The database is in use by {others} other connections; stop the web app and the workers first."
+        )
     connection.close()
     options = ["--clean", "--if-exists", "--no-owner", "--no-privileges", "--single-transaction", "--exit-on-error"]
     _run("pg_restore", *options, f"--dbname={_url()}", str(path))
 
 
 def _url() -> str:
-    """Where the database is, as PostgreSQL's programs take it; the password goes by the environment."""
+    """The connection string without the password, which goes into the environment."""
     settings: dict[str, Any] = connection.settings_dict
     parts = {"host": settings["HOST"], "port": settings["PORT"], "user": settings["USER"], "dbname": settings["NAME"]}
     return " ".join(f"{name}='{_escaped(str(value))}'" for name, value in parts.items() if value)
@@ -159,22 +159,22 @@ def _escaped(value: str) -> str:
 
 
 def _run(program: str, *arguments: str) -> None:
-    """Raises CannotBackUp with what the program complained of."""
+    """Raises BackupError with the program's error output."""
     _check_version(program)
     environment = os.environ | {"PGPASSWORD": str(connection.settings_dict["PASSWORD"])}
     done = subprocess.run([program, *arguments], env=environment, capture_output=True, text=True)  # noqa: S603 - ours
     if done.returncode:
-        raise CannotBackUp(f"{program} failed: {done.stderr.strip() or done.returncode}")
+        raise BackupError(f"{program} failed: {done.stderr.strip() or done.returncode}")
 
 
 def _check_version(program: str) -> None:
-    """Raises CannotBackUp where the program is missing, or older than the server."""
+    """Raises BackupError if the program is missing or older than the server."""
     if shutil.which(program) is None:
-        raise CannotBackUp(f"{program} is not installed; it comes with PostgreSQL's client (postgresql-client).")
-    said = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
-    found = re.search(r"\) (\d+)", said)
+        raise BackupError(f"{program} is not installed; it comes with PostgreSQL's client (postgresql-client).")
+    output = subprocess.run([program, "--version"], capture_output=True, text=True, check=True).stdout  # noqa: S603 - ours
+    match = re.search(r"\) (\d+)", output)
     connection.ensure_connection()
-    served = int(connection.pg_version) // 10_000  # type: ignore[attr-defined]  # of PostgreSQL's wrapper
-    if found and int(found[1]) < served:
-        versions = f"{program} is of version {found[1]}, the server of {served}"
-        raise CannotBackUp(f"{versions}; install postgresql-client-{served}.")
+    server_version = int(connection.pg_version) // 10_000  # type: ignore[attr-defined]  # of PostgreSQL's wrapper
+    if match and int(match[1]) < server_version:
+        versions = f"{program} has version {match[1]}, the server {server_version}"
+        raise BackupError(f"{versions}; install postgresql-client-{server_version}.")

@@ -1,4 +1,4 @@
-"""Background work on PostgreSQL: the Tasks API over procrastinate. A job commits with what it is about."""
+"""Tasks backend for PostgreSQL, on procrastinate; a job commits with the transaction that enqueues it."""
 
 import json
 from collections.abc import Mapping, Sequence
@@ -14,7 +14,7 @@ from django_tasks.signals import task_enqueued
 from procrastinate.exceptions import AlreadyEnqueued
 
 RUN = "run"
-"""The one task that procrastinate knows: its jobs name the task of ours, and what that is called with."""
+"""The only procrastinate task; each job names the Django task and its arguments."""
 
 
 class Backend(BaseTaskBackend):
@@ -30,7 +30,7 @@ class Backend(BaseTaskBackend):
         return self._defer(task, args, kwargs)
 
     def enqueue_once(self, task: Task[Any, Any], args: Sequence[Any], kwargs: Mapping[str, Any]) -> None:
-        """Enqueue unless the same waits to be begun; of two at once the unique key lets one in."""
+        """Enqueue unless the same task with the same arguments already waits; the queueing lock decides races."""
         from procrastinate.contrib.django.models import ProcrastinateJob
 
         lock = json.dumps([task.module_path, task.priority, args, kwargs], sort_keys=True)

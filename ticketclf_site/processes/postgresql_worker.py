@@ -1,4 +1,4 @@
-"""A worker process on PostgreSQL: procrastinate's, woken by NOTIFY, known by its heartbeat, our tasks in threads."""
+"""Worker process for PostgreSQL: procrastinate with NOTIFY and heartbeats; tasks run in threads."""
 
 import asyncio
 import logging
@@ -16,35 +16,35 @@ from procrastinate.jobs import DeleteJobCondition, Job, Status
 from classifier.log_context import log_fields
 from ticketclf_site.processes.postgresql import RUN
 from ticketclf_site.processes.sweep import SWEEP_SECONDS, sweep
-from ticketclf_site.processes.threads import Threads
+from ticketclf_site.processes.threads import WorkerThreads
 
 logger = logging.getLogger(__name__)
 
 GRACE_SECONDS = 10.0
 HEARTBEAT_SECONDS, DEAD_AFTER_SECONDS = 5.0, 20.0
-MOST_RETRIES, FIRST_PAUSE = 5, 5
-KEPT_HOURS = 24
-# At most these of the engine's own; each thread has one more, and a batch in hand another for its heartbeat.
-MOST_CONNECTIONS = 3
+MAX_RETRIES, FIRST_RETRY_SECONDS = 5, 5
+RETENTION_HOURS = 24
+# Of procrastinate itself; each thread has another, and each running batch one more for its heartbeat.
+MAX_CONNECTIONS = 3
 
 
 class Backoff(BaseRetryStrategy):
-    """Another try after 5, 20, 80 ... seconds, and at once where a worker was stopped in the middle.
+    """Retry after 5, 20, 80 ... seconds, or at once if the worker was stopped.
 
-    What was enqueued once for all is not tried again: its rows say what is left to do, and the sweep has it done.
+    Tasks from `enqueue_once` are not retried: the sweep finds the work that is left in the database.
     """
 
     def get_retry_decision(self, *, exception: BaseException, job: Job) -> RetryDecision | None:
-        if job.queueing_lock or job.attempts >= MOST_RETRIES:
+        if job.queueing_lock or job.attempts >= MAX_RETRIES:
             return None
-        pause = 0 if isinstance(exception, asyncio.CancelledError) else FIRST_PAUSE * 4**job.attempts
+        pause = 0 if isinstance(exception, asyncio.CancelledError) else FIRST_RETRY_SECONDS * 4**job.attempts
         return RetryDecision(retry_in={"seconds": pause})
 
 
 def run(threads: int) -> None:
-    """Work with so many tasks in hand until SIGTERM or SIGINT; what is in hand then gets a moment to finish.
+    """Run up to `threads` tasks at a time until SIGTERM or SIGINT, then give running tasks GRACE_SECONDS to finish.
 
-    What does not finish in that moment is given back.
+    Tasks that do not finish are retried by other workers.
     """
     asyncio.run(_run(threads))
 
@@ -53,19 +53,19 @@ async def _run(number: int) -> None:
     stopping = asyncio.Event()
     for name in (signal.SIGTERM, signal.SIGINT):
         asyncio.get_running_loop().add_signal_handler(name, stopping.set)
-    threads = Threads(number)
+    threads = WorkerThreads(number)
     while not stopping.is_set():
         try:
             await _work(threads, number, stopping)
         except Exception:
-            logger.exception("The worker ended on an error, such as a lost database, and starts again.")
+            logger.exception("The worker failed, for example because the database was lost, and restarts.")
         with suppress(TimeoutError):
             await asyncio.wait_for(stopping.wait(), 1)
     threads.end()
 
 
-async def _work(threads: Threads, number: int, stopping: asyncio.Event) -> None:
-    """Until told to stop, or until procrastinate ends for want of the database."""
+async def _work(threads: WorkerThreads, number: int, stopping: asyncio.Event) -> None:
+    """Work until told to stop or until procrastinate loses the database."""
     app = application(threads)
     async with app.open_async():
         working = asyncio.create_task(
@@ -91,11 +91,9 @@ def _call(job: int | None, task: str, args: list[Any], kwargs: dict[str, Any]) -
         import_string(task).call(*args, **kwargs)
 
 
-def application(threads: Threads) -> App:
-    """What a worker knows how to do: run a task of ours, sweep, and forget what is long done with."""
-    app = App(
-        connector=PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=MOST_CONNECTIONS, timeout=10.0)
-    )
+def application(threads: WorkerThreads) -> App:
+    """The procrastinate app of a worker: run tasks, sweep, delete old jobs."""
+    app = App(connector=PsycopgConnector(kwargs=connector_params(), min_size=1, max_size=MAX_CONNECTIONS, timeout=10.0))
 
     @app.task(name=RUN, retry=Backoff(), pass_context=True)
     async def run_task(context: JobContext, *, task: str, args: list[Any], kwargs: dict[str, Any]) -> None:
@@ -103,29 +101,31 @@ def application(threads: Threads) -> App:
 
     @app.periodic(cron=f"* * * * * */{SWEEP_SECONDS}")
     @app.task(name="sweep", priority=100, lock="sweep", queueing_lock="sweep", pass_context=True)
-    async def sweep_up(context: JobContext, timestamp: int) -> None:
-        await give_back(context.app)
+    async def sweep_periodically(context: JobContext, timestamp: int) -> None:
+        await retry_stalled_jobs(context.app)
         await threads.run(sweep)
 
     @app.periodic(cron="0 * * * *")
-    @app.task(name="forget", queueing_lock="forget", pass_context=True)
-    async def forget_old(context: JobContext, timestamp: int) -> None:
-        await forget(context.app)
+    @app.task(name="delete_old_jobs", queueing_lock="delete_old_jobs", pass_context=True)
+    async def delete_periodically(context: JobContext, timestamp: int) -> None:
+        await delete_old_jobs(context.app)
 
     return app
 
 
-async def give_back(app: App) -> None:
-    """Have the jobs of workers that show no sign of life any more done by others."""
+async def retry_stalled_jobs(app: App) -> None:
+    """Hand the jobs of workers without a heartbeat to other workers."""
     manager = app.job_manager
     for job in await manager.get_stalled_jobs(seconds_since_heartbeat=DEAD_AFTER_SECONDS):
-        with suppress(ConnectorException):  # it was not dead, and has ended meanwhile
-            if job.queueing_lock or job.attempts >= MOST_RETRIES:
+        with suppress(ConnectorException):  # the worker was alive after all and has finished the job
+            if job.queueing_lock or job.attempts >= MAX_RETRIES:
                 await manager.finish_job(job, Status.FAILED, delete_job=bool(job.queueing_lock))
             else:
                 await manager.retry_job(job)
 
 
-async def forget(app: App) -> None:
-    """Delete the jobs that ended badly more than a day ago; those that ended well are gone at once."""
-    await app.job_manager.delete_old_jobs(KEPT_HOURS, include_failed=True, include_cancelled=True, include_aborted=True)
+async def delete_old_jobs(app: App) -> None:
+    """Delete jobs that failed more than a day ago; successful ones are deleted at once."""
+    await app.job_manager.delete_old_jobs(
+        RETENTION_HOURS, include_failed=True, include_cancelled=True, include_aborted=True
+    )

@@ -1,4 +1,4 @@
-"""Processes say that they are alive, in a table that whoever looks after the installation can see."""
+"""Record running processes and their heartbeats in the database."""
 
 import os
 import socket
@@ -13,27 +13,27 @@ from classifier.leases.heartbeat import beating
 from classifier.models import ProcessHeartbeat
 from classifier.models.process import ALIVE
 
-FORGOTTEN = timedelta(days=1)
+RETENTION = timedelta(days=1)
 
 
 def beat(name: str) -> None:
-    """This process is alive, and is what `name` says (one query, the first time three)."""
-    full, now = _full(name), timezone.now()
-    if not ProcessHeartbeat.objects.filter(name=full).update(beat_at=now):
-        ProcessHeartbeat.objects.get_or_create(name=full)
-        ProcessHeartbeat.objects.filter(beat_at__lt=now - FORGOTTEN).delete()
+    """Record a heartbeat of this process (one query, the first time three)."""
+    process_name, beat_at = _process_name(name), timezone.now()
+    if not ProcessHeartbeat.objects.filter(name=process_name).update(beat_at=beat_at):
+        ProcessHeartbeat.objects.get_or_create(name=process_name)
+        ProcessHeartbeat.objects.filter(beat_at__lt=beat_at - RETENTION).delete()
 
 
 @contextmanager
-def alive(name: str) -> Iterator[None]:
-    """Says so for as long as the block runs, in a thread of its own; afterwards the process is not missed."""
+def registered(name: str) -> Iterator[None]:
+    """Send heartbeats from a thread while the block runs, then remove the process."""
     with suppress(DatabaseError):
         beat(name)
     with beating(lambda: beat(name), ALIVE):
         yield
     with suppress(DatabaseError):
-        ProcessHeartbeat.objects.filter(name=_full(name)).delete()
+        ProcessHeartbeat.objects.filter(name=_process_name(name)).delete()
 
 
-def _full(name: str) -> str:
+def _process_name(name: str) -> str:
     return f"{name} {socket.gethostname()} {os.getpid()}"[:200]

@@ -1,4 +1,4 @@
-"""What only one process may be at, on all machines that share a database."""
+"""A lock that one process at a time can hold, across all machines that share a database."""
 
 import fcntl
 import time
@@ -7,30 +7,30 @@ from contextlib import contextmanager, suppress
 
 from django.db import DatabaseError, connection
 
-_KEY = 7_411_893_320  # nobody else's, within one database
+_KEY = 7_411_893_320  # arbitrary, but used for nothing else in this database
 _PAUSE_SECONDS = 0.2
 
 
 @contextmanager
-def alone() -> Iterator[None]:
-    """Waits until no other process is in such a block. The lock of one that dies is gone with it."""
+def singleton_lock() -> Iterator[None]:
+    """Wait for the lock and hold it during the block; it is released if the process dies."""
     with _on_postgresql() if connection.vendor == "postgresql" else _on_sqlite():
         yield
 
 
 @contextmanager
 def _on_postgresql() -> Iterator[None]:
-    # Asked again and again: a statement that waits would hold up the building of an index beside running work.
-    while not _asked("pg_try_advisory_lock"):
+    # Polled, because a waiting statement would block CREATE INDEX CONCURRENTLY.
+    while not _call("pg_try_advisory_lock"):
         time.sleep(_PAUSE_SECONDS)
     try:
         yield
     finally:
         with suppress(DatabaseError):
-            _asked("pg_advisory_unlock")
+            _call("pg_advisory_unlock")
 
 
-def _asked(function: str) -> bool:
+def _call(function: str) -> bool:
     with connection.cursor() as cursor:
         cursor.execute(f"SELECT {function}(%s)", [_KEY])
         return bool(cursor.fetchone()[0])

@@ -1,4 +1,4 @@
-"""A worker process on SQLite: threads that run background tasks, and one that sweeps up what others left."""
+"""Worker process for SQLite: threads run tasks, the main thread sweeps."""
 
 import logging
 import signal
@@ -8,7 +8,7 @@ from uuid import uuid4
 from django.db import close_old_connections, connection
 from django_tasks_db.management.commands.db_worker import Worker
 
-from ticketclf_site.processes.sqlite import forget
+from ticketclf_site.processes.sqlite import delete_old_tasks
 from ticketclf_site.processes.sweep import SWEEP_SECONDS, sweep
 
 logger = logging.getLogger(__name__)
@@ -27,9 +27,9 @@ class WorkerProcess:
         ]
 
     def run(self) -> None:
-        """Work until SIGTERM or SIGINT; what is in hand then gets a moment to finish.
+        """Run until SIGTERM or SIGINT, then give running tasks GRACE_SECONDS to finish.
 
-        A batch that does not finish in that moment is taken up again when its claims run out.
+        Tickets of a batch that does not finish are processed again once their leases expire.
         """
         for number in (signal.SIGTERM, signal.SIGINT):
             signal.signal(number, lambda *_: self.stop())
@@ -47,12 +47,12 @@ class WorkerProcess:
             worker.running = False
 
     def _work(self, worker: Worker) -> None:
-        # The loop ends on errors outside its tasks, such as a full disk; the work is still there when they are mended.
+        # `run` ends on errors outside tasks, such as a full disk; the tasks are still there afterwards.
         while not self._stopping.is_set():
             try:
                 worker.run()
             except Exception:
-                logger.exception("A worker thread failed and starts again.")
+                logger.exception("A worker thread failed and restarts.")
                 connection.close()
                 self._stopping.wait(1)
 
@@ -60,9 +60,9 @@ class WorkerProcess:
         try:
             close_old_connections()
             sweep()
-            forget()
+            delete_old_tasks()
         except Exception:
-            logger.exception("Sweeping failed; it is tried again.")
+            logger.exception("The sweep failed and will be retried.")
 
 
 def _worker() -> Worker:

@@ -1,6 +1,6 @@
-"""Keeps a handful of child processes running until it is told to stop, and then stops them all.
+"""Keep child processes running, restart those that end, and stop all on a signal.
 
-It runs by itself, with nothing loaded but this file, for it has nothing to do but wait.
+Runs as a script of its own, so that the waiting parent does not hold Django in memory.
 """
 
 import ctypes
@@ -15,32 +15,31 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 STOP_SECONDS = 15.0
-MOST_RESTARTS, WITHIN_SECONDS = 5, 60.0
+MAX_RESTARTS, WITHIN_SECONDS = 5, 60.0
 _PR_SET_PDEATHSIG = 1
 
 
 class KeepsFailing(Exception):
-    """A child ends again and again; the message names it."""
+    """A child keeps ending; the message names it."""
 
 
 class Child:
     def __init__(self, name: str, command: Sequence[str]) -> None:
         self.name = name
         self._command = command
-        self._starts: deque[float] = deque(maxlen=MOST_RESTARTS)
+        self._starts: deque[float] = deque(maxlen=MAX_RESTARTS)
         self.process = self._start()
 
     def _start(self) -> "subprocess.Popen[bytes]":
         self._starts.append(time.monotonic())
-        # The command is ours, and gets a session of its own: Ctrl-C reaches the supervisor alone, which then stops the
-        # children in order.
+        # In a session of its own, so that Ctrl-C reaches only the supervisor, which then stops the children.
         return subprocess.Popen(self._command, start_new_session=True, preexec_fn=_end_with_parent)  # noqa: S603
 
-    def revive(self) -> bool:
-        """Start the child again if it has ended; whether it had. Raises KeepsFailing."""
+    def restart_if_ended(self) -> bool:
+        """Restart the child if it has ended, and return whether it had. Raises KeepsFailing."""
         if self.process.poll() is None:
             return False
-        if len(self._starts) == MOST_RESTARTS and time.monotonic() - self._starts[0] < WITHIN_SECONDS:
+        if len(self._starts) == MAX_RESTARTS and time.monotonic() - self._starts[0] < WITHIN_SECONDS:
             raise KeepsFailing(f"The {self.name} process keeps ending (exit code {self.process.returncode}).")
         self.process = self._start()
         return True
@@ -53,16 +52,16 @@ class Child:
             self.process.wait()
 
 
-def take_over(commands: dict[str, Sequence[str]]) -> NoReturn:
-    """Run the named commands in the place of this process."""
+def exec_supervisor(commands: dict[str, Sequence[str]]) -> NoReturn:
+    """Replace this process by a supervisor of these commands."""
     sys.stdout.flush()
     os.execv(sys.executable, [sys.executable, "-P", __file__, json.dumps(commands)])  # noqa: S606 - this very file
 
 
 def run(commands: dict[str, Sequence[str]]) -> None:
-    """Run the named commands until SIGINT or SIGTERM; one that ends is started again, and that is told.
+    """Run the commands until SIGINT or SIGTERM, restarting those that end.
 
-    Raises KeepsFailing after too many starts in a minute; the children are stopped then too.
+    Raises KeepsFailing, after stopping all, if one is started too often within a minute.
     """
     stopping = False
 
@@ -77,8 +76,8 @@ def run(commands: dict[str, Sequence[str]]) -> None:
         while not stopping:
             time.sleep(0.2)
             for child in children:
-                if not stopping and child.revive():
-                    print(f"The {child.name} process ended unexpectedly and was started again.", file=sys.stderr)
+                if not stopping and child.restart_if_ended():
+                    print(f"The {child.name} process ended unexpectedly and was restarted.", file=sys.stderr)
     finally:
         _stop(children)
 
@@ -92,7 +91,7 @@ def _stop(children: Sequence[Child]) -> None:
 
 
 def _end_with_parent() -> None:
-    """On Linux a child is told when the supervisor is killed outright, so that none is left behind."""
+    """On Linux, have the kernel stop the child if the supervisor is killed."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
 

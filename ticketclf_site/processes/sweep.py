@@ -1,4 +1,4 @@
-"""What is done every few seconds, by one worker for all: take up what dead processes left."""
+"""Periodic work that one worker does for all: pick up what dead processes left, and clean up."""
 
 import logging
 
@@ -11,9 +11,9 @@ SWEEP_SECONDS = 15
 
 
 def sweep() -> None:
-    """What fails in one part holds up no other, and is tried again the next time."""
+    """Run each part; one that fails does not stop the others and is retried next time."""
     for part in (classifier.tasks.sweep, review.sweep.sweep):
         try:
             part()
         except Exception:
-            logger.exception("Sweeping up (%s) failed; it is tried again.", part.__module__)
+            logger.exception("The sweep of %s failed and will be retried.", part.__module__)

@@ -1,4 +1,4 @@
-"""Synchronous work from an event loop, in threads that keep their database connection and hold up no exit."""
+"""Run synchronous work from an event loop in daemon threads that keep their database connection."""
 
 import asyncio
 import threading
@@ -11,29 +11,29 @@ from django.db import close_old_connections, connection
 Work = Callable[[], object]
 
 
-class Threads:
-    """So many daemon threads: unlike an executor's they end with the process, whatever they are at."""
+class WorkerThreads:
+    """A pool of daemon threads; unlike an executor's, they never delay the exit of the process."""
 
     def __init__(self, number: int) -> None:
         self._waiting: SimpleQueue[tuple[Work, Future[None]] | None] = SimpleQueue()
         self._number = number
-        for one in range(number):
-            threading.Thread(target=self._serve, name=f"worker-{one}", daemon=True).start()
+        for index in range(number):
+            threading.Thread(target=self._serve, name=f"worker-{index}", daemon=True).start()
 
     async def run(self, work: Work) -> None:
-        """Do it in the next free thread. Raises what it raises."""
+        """Run `work` in the next free thread and wait for it; its exceptions propagate."""
         future: Future[None] = Future()
         self._waiting.put((work, future))
         await asyncio.wrap_future(future)
 
     def end(self) -> None:
-        """Those that have nothing to do close their connection and go; the others once they are through."""
-        for _one in range(self._number):
+        """Have each thread close its connection and end once it is idle."""
+        for _index in range(self._number):
             self._waiting.put(None)
 
     def _serve(self) -> None:
-        while given := self._waiting.get():
-            work, future = given
+        while item := self._waiting.get():
+            work, future = item
             if not future.set_running_or_notify_cancel():
                 continue
             close_old_connections()

@@ -1,4 +1,4 @@
-"""A worker process, on the engine that the database implies."""
+"""A worker process for the database in use."""
 
 from django.db import connection
 
@@ -6,8 +6,8 @@ from ticketclf_site.processes import registry
 
 
 def run(threads: int) -> None:
-    """Work until SIGTERM or SIGINT, on so many tasks at a time."""
-    with registry.alive("worker"):
+    """Run up to `threads` tasks at a time until SIGTERM or SIGINT."""
+    with registry.registered("worker"):
         if connection.vendor == "postgresql":
             from ticketclf_site.processes import postgresql_worker
 

@@ -1,4 +1,4 @@
-"""How the account library fits in here: nobody signs up, one backend for all, secrets of second factors encrypted."""
+"""Adapters of the account library: no sign-up, one authentication backend, encrypted second-factor secrets."""
 
 from __future__ import annotations
 
@@ -20,31 +20,32 @@ from django.http import HttpRequest
 from django.shortcuts import render
 
 BACKEND = "ticketclf_site.sign_in.backend.OneQueryBackend"
-NO_ADDRESS = "0.0.0.0"  # noqa: S104 - nothing is bound to it
+NO_ADDRESS = "0.0.0.0"  # noqa: S104 - not bound
 
 
-class Accounts(DefaultAccountAdapter):
+class AccountAdapter(DefaultAccountAdapter):
     def is_open_for_signup(self, request: HttpRequest) -> bool:
         return False
 
     def login(self, request: HttpRequest, user: User) -> None:
-        """Whichever way somebody came, what they may do is asked once a request."""
+        """Always use one backend, so that permissions are queried once per request."""
         user.backend = BACKEND
         super().login(request, user)
 
-    def is_reauthentication_required(self, *, app: str, **about: Any) -> bool:
-        """Who came with an account elsewhere and has nothing here yet cannot be asked for it once more."""
-        required = super().is_reauthentication_required(app=app, **about)
+    def is_reauthentication_required(self, *, app: str, **kwargs: Any) -> bool:
+        """People without a local way to confirm their identity, such as OpenID users, are not asked to."""
+        required = super().is_reauthentication_required(app=app, **kwargs)
         return required and bool(self.get_reauthentication_methods(context.request.user))
 
     def get_client_ip(self, request: HttpRequest) -> str:
-        """Of the connection, as throttling sees it: a forwarded address is anybody's claim."""
+        """The address of the connection, as throttling uses; forwarded addresses can be forged."""
         return request.META.get("REMOTE_ADDR") or NO_ADDRESS
 
 
-class Federation(DefaultSocialAccountAdapter):
-    """Who comes with an account elsewhere: people who are known by their e-mail, and new ones, who may do nothing until
-    an admin gives them a role.
+class SocialAccountAdapter(DefaultSocialAccountAdapter):
+    """Sign-in through OpenID Connect: people are matched by verified e-mail.
+
+    New people have no permissions until an admin gives them a role.
     """
 
     def is_open_for_signup(self, request: HttpRequest, login: Any) -> bool:
@@ -55,22 +56,24 @@ class Federation(DefaultSocialAccountAdapter):
             raise ImmediateHttpResponse(render(request, "socialaccount/unverified.html", status=403))
 
 
-class SecondFactors(DefaultMFAAdapter):
+class MfaAdapter(DefaultMFAAdapter):
     def get_totp_issuer(self) -> str:
         return "ticketclf"
 
     def encrypt(self, text: str) -> str:
-        return _box(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(text.encode()).decode()
+        return _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).encrypt(text.encode()).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
-        """Of what was encrypted under a key that is gone, a secret that nobody has: every code is wrong then."""
+        """The secret; if its key is gone, a random one, so that every code is rejected."""
         try:
-            return _box(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(encrypted_text.encode()).decode()
+            return (
+                _cipher(settings.SECRET_KEY, *settings.SECRET_KEY_FALLBACKS).decrypt(encrypted_text.encode()).decode()
+            )
         except InvalidToken:
             return base64.b32encode(secrets.token_bytes(20)).decode()
 
 
 @lru_cache(maxsize=4)
-def _box(*secret_keys: str) -> MultiFernet:
+def _cipher(*secret_keys: str) -> MultiFernet:
     digests = [hashlib.sha256(f"second factors:{key}".encode()).digest() for key in secret_keys]
     return MultiFernet([Fernet(base64.urlsafe_b64encode(digest)) for digest in digests])

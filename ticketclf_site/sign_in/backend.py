@@ -1,4 +1,4 @@
-"""Fetches people together with their permissions, for every request waits for both."""
+"""Authentication backend that loads a user with their permissions in one query."""
 
 from typing import Any
 
@@ -21,7 +21,7 @@ _JOINED = {"sqlite": "group_concat", "postgresql": "string_agg"}
 
 
 class OneQueryBackend(ModelBackend):
-    """Answers with one query what Django's backend answers with three."""
+    """Needs one query per request where Django's backend needs three."""
 
     def get_user(self, user_id: Any) -> Any:
         sql = _WITH_PERMISSIONS.format(columns=columns(User, "u"), joined=_JOINED[connection.vendor])
@@ -31,7 +31,7 @@ class OneQueryBackend(ModelBackend):
         return None
 
     def get_all_permissions(self, user_obj: Any, obj: Any = None) -> set[str]:
-        """What the query said; asks anew for superusers and for people who came from elsewhere."""
+        """The permissions loaded with the user; queries them for superusers and users loaded otherwise."""
         names: set[str] | None = vars(user_obj).get("permission_names")
         if names is None or obj is not None or user_obj.is_superuser or not user_obj.is_active:
             return super().get_all_permissions(user_obj, obj)

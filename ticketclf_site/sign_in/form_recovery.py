@@ -1,4 +1,4 @@
-"""Signing in leads back to where one was, with what one had typed."""
+"""After signing in again, return people to their page with what they had typed."""
 
 from __future__ import annotations
 
@@ -19,41 +19,41 @@ from ticketclf_site.sign_in.views import lacks_second_factor
 
 
 class SignInMiddleware(LoginRequiredMiddleware):
-    """Leads visitors to the sign-in page; what they sent is kept where the view `keeps_input`."""
+    """Redirects visitors to the sign-in page, and keeps the form they sent if the view supports recovery."""
 
     def process_view(self, request: HttpRequest, view_func: Any, *args: Any) -> HttpResponseBase | None:
         if not super().process_view(request, view_func, *args):
             return redirect("mfa_index") if lacks_second_factor(request) else None
-        if request.method == "POST" and _page_of(request, view_func):
+        if request.method == "POST" and _recovery_page(request, view_func):
             form_recovery.save_form(request)
-        return _lead(request, redirect_to_login(_back(request, view_func)).url)
+        return _redirect(request, redirect_to_login(_return_url(request, view_func)).url)
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form from before its person signed in again, in another tab, is offered once more; any other is refused."""
-    page = _page_of(request, request.resolver_match.func) if request.resolver_match else None
+    """Offer a form again if its CSRF token is outdated, as after signing in in another tab; refuse others."""
+    page = _recovery_page(request, request.resolver_match.func) if request.resolver_match else None
     if not page or not form_recovery.save_form(request):
         return stock_csrf_failure(request, reason)
     if request.user.is_authenticated:
-        return _lead(request, resolve_url(page))
-    return _lead(request, redirect_to_login(resolve_url(page)).url)
+        return _redirect(request, resolve_url(page))
+    return _redirect(request, redirect_to_login(resolve_url(page)).url)
 
 
-def _page_of(request: HttpRequest, view: Any) -> str | None:
-    """The name of the page that takes what is kept of this view's input; none where nothing is kept."""
+def _recovery_page(request: HttpRequest, view: Any) -> str | None:
+    """The page that restores this view's form; None if the view keeps none."""
     page: str | Callable[[HttpRequest], str] | None = getattr(view, "recovery_page", None)
     return page(request) if callable(page) else page
 
 
-def _back(request: HttpRequest, view: Any) -> str:
-    """The page to go to after signing in; empty, so the usual one, where the address alone means nothing."""
-    if page := _page_of(request, view):
+def _return_url(request: HttpRequest, view: Any) -> str:
+    """Where to go after signing in; empty for the default page if the URL only makes sense as a POST."""
+    if page := _recovery_page(request, view):
         return resolve_url(page)
     if htmx := HtmxDetails(request):
         return htmx.current_url_abs_path or ""
     return request.get_full_path() if request.method in ("GET", "HEAD") else ""
 
 
-def _lead(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
-    """A plain redirect would have htmx put the page into a part of another."""
+def _redirect(request: HttpRequest, url: str) -> HttpResponseRedirectBase:
+    """For htmx, a client-side redirect: it would swap the target of a plain one into the page."""
     return HttpResponseClientRedirect(url) if HtmxDetails(request) else redirect(url)

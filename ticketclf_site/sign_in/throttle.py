@@ -1,4 +1,4 @@
-"""Sign-in is throttled: what somebody is told who has to wait, and how little is stored of failures."""
+"""Throttled sign-in: the page that says how long to wait, and what is stored about failures."""
 
 from datetime import timedelta
 from math import ceil
@@ -13,7 +13,7 @@ from django.utils import timezone
 
 
 def locked_out(request: HttpRequest, response: HttpResponse | None, credentials: dict[str, Any]) -> HttpResponse:
-    """A page that says when to try again, in place of the one that would have been the answer."""
+    """The page that says when to try again (429 with Retry-After)."""
     seconds = _seconds_to_wait(request, credentials)
     context = {"minutes": ceil(seconds / 60)}
     page = render(request, "registration/throttled.html", context, status=429)
@@ -22,13 +22,13 @@ def locked_out(request: HttpRequest, response: HttpResponse | None, credentials:
 
 
 def _seconds_to_wait(request: HttpRequest, credentials: dict[str, Any]) -> int:
-    """At the most: earlier failures may be forgotten before the latest is."""
+    """An upper bound: earlier failures may expire before the latest."""
     attempts = AxesProxyHandler.get_implementation().get_user_attempts(request, credentials)
-    latest = max(found.aggregate(at=Max("attempt_time"))["at"] or timezone.now() for found in attempts)
-    left: timedelta = latest + get_cool_off(request) - timezone.now()
-    return max(ceil(left.total_seconds()), 1)
+    latest = max(group.aggregate(at=Max("attempt_time"))["at"] or timezone.now() for group in attempts)
+    remaining: timedelta = latest + get_cool_off(request) - timezone.now()
+    return max(ceil(remaining.total_seconds()), 1)
 
 
-def forget_form(instance: Any, **_signal: Any) -> None:
-    """Failures are counted by name and address; nothing else that was sent is stored."""
+def drop_form_data(instance: Any, **_signal: Any) -> None:
+    """Store only the name and address of a failed attempt, nothing else that was sent."""
     instance.get_data = instance.post_data = ""

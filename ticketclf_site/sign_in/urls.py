@@ -1,16 +1,16 @@
-"""What of the account library is there: no sign-up, no e-mail addresses, no tokens."""
+"""URLs of the account library, without sign-up, e-mail addresses and tokens."""
 
 from allauth.account import views as account
 from allauth.socialaccount import views as federation
 from django.contrib.auth.decorators import login_not_required
 from django.urls import include, path
 
-from ticketclf_site.sign_in.views import no_password
+from ticketclf_site.sign_in.views import deny_password_setup
 
 urlpatterns = [
     path("confirm/", account.reauthenticate, name="account_reauthenticate"),
     path("password/", account.password_change, name="account_change_password"),
-    path("password/set/", no_password, name="account_set_password"),
+    path("password/set/", deny_password_setup, name="account_set_password"),
     path("inactive/", account.account_inactive, name="account_inactive"),
     path("second-factor/", include("allauth.mfa.urls")),
     path("sessions/", include("allauth.usersessions.urls")),

@@ -1,4 +1,4 @@
-"""The one door for people, the admin's included: a password, then the second factor of those who have one."""
+"""Sign-in for the site and the admin: a password, then the second factor, if any."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ SECOND_FACTOR = "has_second_factor"
 WITHOUT_SECOND_FACTOR = {"logout", "set_language", "account_reauthenticate", "account_change_password"}
 
 
-class SignIn(LoginView):
+class SignInView(LoginView):
     redirect_authenticated_user = True
     extra_context = {"oidc_name": settings.OIDC_NAME}
 
     def form_valid(self, form: AuthenticationForm) -> HttpResponse:
-        """The library goes on from here: it asks for the second factor before anybody is signed in."""
+        """Let the account library ask for the second factor before it signs in."""
         login = Login(user=form.get_user(), redirect_url=self.get_success_url(), email_verification="none")
         credentials = {"username": form.cleaned_data["username"]}
         response: HttpResponse = perform_password_login(self.request, credentials, login)
         return response
 
 
-class AdminSignIn(SignIn):
+class AdminSignInView(SignInView):
     @method_decorator(login_not_required)
     def dispatch(self, request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
-        # Led back to the admin they would be led here again.
+        # Otherwise the admin would redirect here again, without end.
         if request.user.is_authenticated and not admin.site.has_permission(request):
             raise PermissionDenied
         return super().dispatch(request, *args, **kwargs)
@@ -46,13 +46,13 @@ class AdminSignIn(SignIn):
         return reverse("admin:index")
 
 
-def no_password(request: HttpRequest) -> HttpResponse:
-    """Who signs in with an account elsewhere gets no second way in, which would stay open when that account ends."""
+def deny_password_setup(request: HttpRequest) -> HttpResponse:
+    """OpenID users cannot set a password: it would still work after their account there is closed."""
     raise PermissionDenied
 
 
 def lacks_second_factor(request: HttpRequest) -> bool:
-    """Whether its person has to set one up before anything else; asked of the database until they have."""
+    """Whether the user must set up a second factor first (queried until they have)."""
     if not settings.REQUIRE_MFA or not request.user.is_authenticated or request.session.get(SECOND_FACTOR):
         return False
     if is_mfa_enabled(request.user):

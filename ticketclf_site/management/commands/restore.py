@@ -8,20 +8,20 @@ from ticketclf_site.operations import backup
 
 
 class Command(BaseCommand):
-    help = "Make the database what a file of `backup` holds. Stop the web app and the workers first."
+    help = "Restore the database from a file written by `backup`. Stop the web app and the workers first."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument("--replace", action="store_true", help="throw away what is in the database now")
+        parser.add_argument("--replace", action="store_true", help="overwrite a database that is not empty")
 
     def handle(self, *args: Any, file: Path, replace: bool, **options: Any) -> None:
         try:
             backup.restore(file, replace=replace)
-        except (backup.CannotBackUp, OSError) as error:
+        except (backup.BackupError, OSError) as error:
             raise CommandError(f"Nothing was changed: {error}") from error
         if unknown := backup.unknown_migrations():
             raise CommandError(
-                f"The database is restored, but a newer version of this program has written it: {', '.join(unknown)}."
+                f"The database is restored, but a newer version of ticketclf wrote the backup: {', '.join(unknown)}."
                 " Install that version, or restore another backup."
             )
         call_command("setup", stdout=self.stdout)

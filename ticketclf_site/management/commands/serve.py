@@ -14,33 +14,35 @@ class Command(BaseCommand):
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--host", default="127.0.0.1")
         parser.add_argument("--port", type=int, default=8000)
-        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="of the worker")
+        parser.add_argument(
+            "--threads", type=int, default=settings.WORKER_THREADS, help="of the worker: tasks at a time"
+        )
 
     def handle(self, *args: Any, host: str, port: int, threads: int, **options: Any) -> None:
         _check_free(host, port)
         settings.STATIC_ROOT.mkdir(parents=True, exist_ok=True)
         self.stdout.write(self.style.SUCCESS(f"Serving on http://{host}:{port} until Ctrl-C."))
-        supervisor.take_over({"web": web_command(host, port), "worker": _worker(threads)})
+        supervisor.exec_supervisor({"web": web_command(host, port), "worker": _worker_command(threads)})
 
 
 def _check_free(host: str, port: int) -> None:
-    """Raises CommandError where nobody can listen at this address."""
+    """Raises CommandError if the address cannot be bound."""
     try:
         with socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET) as probe:
             probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             probe.bind((host, port))
     except OSError as error:
         raise CommandError(
-            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what runs there, or choose another with --port."
+            f"Cannot listen on {host}:{port} ({error.strerror}). Stop what uses it, or choose another --port."
         ) from error
 
 
 def web_command(host: str, port: int) -> list[str]:
-    """The web process alone, as `serve` starts it."""
+    """The command that starts the web process."""
     config = str(settings.BASE_DIR / "deploy" / "gunicorn.conf.py")
-    own = ["--bind", f"{host}:{port}", "--graceful-timeout", "5"]
-    return [sys.executable, "-m", "gunicorn", "--config", config, *own, "ticketclf_site.wsgi"]
+    options = ["--bind", f"{host}:{port}", "--graceful-timeout", "5"]
+    return [sys.executable, "-m", "gunicorn", "--config", config, *options, "ticketclf_site.wsgi"]
 
 
-def _worker(threads: int) -> list[str]:
+def _worker_command(threads: int) -> list[str]:
     return [sys.executable, str(settings.BASE_DIR / "manage.py"), "work", "--threads", str(threads)]

@@ -8,15 +8,15 @@ from classifier.taxonomy import initial_data
 from review.benchmark import runs
 from review.models import ReviewSettings
 from review.workflow import assigning
-from ticketclf_site.processes.singleton_lock import alone
+from ticketclf_site.processes.singleton_lock import singleton_lock
 
 
 class Command(BaseCommand):
-    help = "Bring the database up to date and load what an installation starts with; run it after every update."
+    help = "Migrate the database and load the initial data. Run it after every update."
 
     def handle(self, *args: Any, **options: Any) -> None:
         try:
-            with alone():
+            with singleton_lock():
                 self._set_up()
         except (DatabaseError, OSError) as error:
             raise CommandError(f"The database cannot be set up: {error}".strip()) from error

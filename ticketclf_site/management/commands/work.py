@@ -10,14 +10,14 @@ from ticketclf_site.processes import worker
 
 
 class Command(BaseCommand):
-    help = "Run a worker process until Ctrl-C. Any number of them may run, on any number of machines."
-    # They would load every page and the API, which a worker has no use for.
+    help = "Run a worker process until Ctrl-C. Run as many as you like, on any number of machines."
+    # They would load every page and the API, which a worker does not need.
     requires_system_checks: list[str] = []
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="tasks in hand at a time")
+        parser.add_argument("--threads", type=int, default=settings.WORKER_THREADS, help="tasks at a time")
 
     def handle(self, *args: Any, threads: int, **options: Any) -> None:
-        with suppress(OperationalError):  # a database that is away may come back: the worker waits for it
+        with suppress(OperationalError):  # the worker waits for a database that is down
             warn_of_fallback_model(self)
         worker.run(threads)

@@ -1,4 +1,4 @@
-"""The database: whether it answers, is as it should be, has room, and tells the same time."""
+"""Check the database: connection, version, migrations, disk space and clock."""
 
 from __future__ import annotations
 
@@ -18,16 +18,18 @@ OLDEST_SQLITE, OLDEST_POSTGRESQL = (3, 35, 0), 140_000
 SKEW_SECONDS = 5.0
 
 
-def examine() -> Iterator[Finding]:
+def check_database() -> Iterator[Finding]:
     try:
         connection.ensure_connection()
     except (DatabaseError, OSError) as error:
-        said = f"cannot be reached ({log_redaction.kind_of(error)})."
-        yield fail("database", said, "Check DATABASE_URL, and that the server runs and lets this machine in.")
+        summary = f"cannot be reached ({log_redaction.exception_kind(error)})."
+        yield fail(
+            "database", summary, "Check DATABASE_URL, that the server is running and that it accepts this machine."
+        )
         return
     yield from _on_sqlite() if connection.vendor == "sqlite" else _on_postgresql()
     if missing := readiness.unapplied():
-        yield fail("migrations", f"{len(missing)} are missing, {missing[0]} first.", "Run manage.py setup.")
+        yield fail("migrations", f"{len(missing)} not applied, starting with {missing[0]}.", "Run manage.py setup.")
         return
     yield ok("migrations", "all applied.")
     if problems := readiness.missing():
@@ -37,35 +39,35 @@ def examine() -> Iterator[Finding]:
 
 
 def _on_sqlite() -> Iterator[Finding]:
-    about = "database"
+    check = "database"
     if sqlite3.sqlite_version_info < OLDEST_SQLITE:
-        yield fail(about, f"SQLite {sqlite3.sqlite_version} is too old.", "Install SQLite 3.35 or later.")
+        yield fail(check, f"SQLite {sqlite3.sqlite_version} is too old.", "Install SQLite 3.35 or later.")
     elif (mode := _value("PRAGMA journal_mode")) != "wal":
-        # A folder on the network cannot have one, and loses what is written.
-        yield fail(about, f"SQLite writes by {mode}, not by a log ahead.", "Put its file on a disk of this machine.")
+        # Network file systems do not support WAL, and lose writes.
+        yield fail(check, f"SQLite uses journal mode {mode} instead of WAL.", "Move its file to a local disk.")
     else:
-        yield ok(about, f"SQLite {sqlite3.sqlite_version}, with a log ahead.")
-    yield disk_space.on_disk("room for the database", Path(str(connection.settings_dict["NAME"])).parent)
+        yield ok(check, f"SQLite {sqlite3.sqlite_version}, WAL.")
+    yield disk_space.check_disk_space("disk space for the database", Path(str(connection.settings_dict["NAME"])).parent)
 
 
 def _on_postgresql() -> Iterator[Finding]:
-    about, version = "database", int(_value("SHOW server_version_num"))
+    check, version = "database", int(_value("SHOW server_version_num"))
     if version < OLDEST_POSTGRESQL:
-        yield fail(about, f"PostgreSQL {version // 10_000} is too old.", "Move to PostgreSQL 14 or later.")
+        yield fail(check, f"PostgreSQL {version // 10_000} is too old.", "Upgrade to PostgreSQL 14 or later.")
     elif (isolation := _value("SHOW transaction_isolation")) != "read committed":
-        to_do = (
-            "Set default_transaction_isolation to read committed for this role: retries after conflicts are not made."
+        action = (
+            "Set default_transaction_isolation to read committed for this role; serialization failures are not retried."
         )
-        yield fail(about, f"transactions are {isolation}.", to_do)
+        yield fail(check, f"transaction isolation is {isolation}.", action)
     else:
-        yield ok(about, f"PostgreSQL {version // 10_000}, read committed.")
+        yield ok(check, f"PostgreSQL {version // 10_000}, read committed.")
     size = int(_value("SELECT pg_database_size(current_database())"))
-    yield ok("size of the database", f"{size / 2**30:.1f} GiB; the room left is for its own machine to tell.")
+    yield ok("database size", f"{size / 2**30:.1f} GiB; check free space on the database server.")
     skew = abs((_value("SELECT clock_timestamp()") - datetime.now(UTC)).total_seconds())
     if skew > SKEW_SECONDS:
-        yield warn("clocks", f"the database's and this machine's differ by {skew:.0f} s.", "Run NTP on both.")
+        yield warn("clocks", f"the database and this machine differ by {skew:.0f} s.", "Run NTP on both.")
     else:
-        yield ok("clocks", f"apart by {skew:.1f} s.")
+        yield ok("clocks", f"the database and this machine differ by {skew:.1f} s.")
 
 
 def _value(sql: str) -> Any:

@@ -1,4 +1,4 @@
-"""What was found, and what to do about it."""
+"""A finding of `doctor`."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ class Level(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Finding:
-    """One thing that was looked at: how it stands in a few words, and the next step where it is not well."""
+    """The result of one check, and what to do if there is a problem."""
 
     level: Level
-    about: str
-    said: str
-    to_do: str = ""
+    check: str
+    summary: str
+    action: str = ""
 
     def __str__(self) -> str:
-        step = f" {self.to_do}" if self.to_do else ""
-        return f"{self.level:4} {self.about}: {self.said}{step}"
+        step = f" {self.action}" if self.action else ""
+        return f"{self.level:4} {self.check}: {self.summary}{step}"
 
 
-def ok(about: str, said: str) -> Finding:
-    return Finding(Level.OK, about, said)
+def ok(check: str, summary: str) -> Finding:
+    return Finding(Level.OK, check, summary)
 
 
-def warn(about: str, said: str, to_do: str) -> Finding:
-    return Finding(Level.WARN, about, said, to_do)
+def warn(check: str, summary: str, action: str) -> Finding:
+    return Finding(Level.WARN, check, summary, action)
 
 
-def fail(about: str, said: str, to_do: str) -> Finding:
-    return Finding(Level.FAIL, about, said, to_do)
+def fail(check: str, summary: str, action: str) -> Finding:
+    return Finding(Level.FAIL, check, summary, action)

@@ -1,4 +1,4 @@
-"""What is going on: workers, what waits, the models in charge, what is owed to others."""
+"""Check the running service: workers, queue, active models, webhooks and help desks."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ SLOW_SECONDS, STUCK_SECONDS = 60, 600
 MOST_GIVEN_UP = 1_000
 
 
-def examine(*, offline: bool) -> Iterator[Finding]:
+def check_service(*, offline: bool) -> Iterator[Finding]:
     yield from _workers()
     yield _queue()
     yield from _models(offline)
@@ -30,47 +30,47 @@ def _workers() -> Iterator[Finding]:
         yield ok("workers", f"{number} alive.")
         return
     latest = ProcessHeartbeat.objects.order_by("-beat_at").values_list("beat_at", flat=True).first()
-    seen = f"; the last was heard of at {latest:%Y-%m-%d %H:%M} UTC" if latest else ""
-    yield fail("workers", f"none is alive{seen}.", "Run manage.py work, or serve, which starts one.")
+    seen = f"; last heartbeat {latest:%Y-%m-%d %H:%M} UTC" if latest else ""
+    yield fail("workers", f"none alive{seen}.", "Run manage.py work, or manage.py serve, which includes a worker.")
 
 
 def _queue() -> Finding:
     waiting_since = [at for bulk in (False, True) if (at := gauges.oldest_waiting(bulk))]
     if not waiting_since:
-        return ok("queue", "no ticket waits for a model.")
+        return ok("queue", "no tickets waiting.")
     seconds = (timezone.now() - min(waiting_since)).total_seconds()
-    said = f"the oldest ticket could have been taken {seconds:.0f} s ago."
+    summary = f"the oldest ticket has waited {seconds:.0f} s."
     if seconds > STUCK_SECONDS:
-        return fail("queue", said, "See the workers' log; add workers where they are busy.")
-    return warn("queue", said, "Add workers if this stays so.") if seconds > SLOW_SECONDS else ok("queue", said)
+        return fail("queue", summary, "Check the workers' log; add workers if they are busy.")
+    return warn("queue", summary, "Add workers if this persists.") if seconds > SLOW_SECONDS else ok("queue", summary)
 
 
 def _models(offline: bool) -> Iterator[Finding]:
     gate = Gate.current()
     if gate.missing_key:
-        said = f"{gate.missing_key} is not set; an embedded model answers in place of {gate.primary}."
-        yield warn("models", said, "Set it where web and workers start, and start them again.")
-    in_charge = [gate.active_front(), gate.active_primary(), gate.active_second_opinion()]
-    for language_model in dict.fromkeys(language_model for language_model in in_charge if language_model):
-        yield ok(f"model {language_model}", "not asked.") if offline else _asked(language_model)
+        summary = f"{gate.missing_key} is not set; the embedded model replaces {gate.primary}."
+        yield warn("models", summary, "Set it for web and workers, and restart them.")
+    active = [gate.active_front(), gate.active_primary(), gate.active_second_opinion()]
+    for language_model in dict.fromkeys(language_model for language_model in active if language_model):
+        yield ok(f"model {language_model}", "not checked (offline).") if offline else _ping(language_model)
 
 
-def _asked(language_model: LanguageModel) -> Finding:
+def _ping(language_model: LanguageModel) -> Finding:
     try:
         result = ping(language_model)
     except EmptyTaxonomy as error:
         return fail(f"model {language_model}", str(error), "")
     if isinstance(result, ClassifierError):
-        return fail(f"model {language_model}", f"{result.kind}: {result}", "Run manage.py ping once that is mended.")
+        return fail(f"model {language_model}", f"{result.kind}: {result}", "Fix it, then run manage.py ping.")
     return ok(f"model {language_model}", f"answered in {result.usage.latency_ms:.0f} ms.")
 
 
 def _outgoing() -> Iterator[Finding]:
-    for about, rows in (("webhooks", Delivery.objects), ("help desks", WriteBack.objects)):
+    for check, rows in (("webhooks", Delivery.objects), ("help desks", WriteBack.objects)):
         given_up = rows.filter(state=Outgoing.State.GIVEN_UP).order_by()[:MOST_GIVEN_UP].count()
         late = rows.filter(state=Outgoing.State.WAITING, attempts__gt=2).order_by()[:MOST_GIVEN_UP].count()
         if given_up or late:
-            said = f"{given_up} requests were given up, {late} are tried again."
-            yield warn(about, said, "See in the admin what was answered; there they can be sent once more.")
+            summary = f"{given_up} requests failed for good, {late} are being retried."
+            yield warn(check, summary, "The admin shows the responses and can send them again.")
         else:
-            yield ok(about, "nothing was given up.")
+            yield ok(check, "no failed requests.")
