@@ -13,6 +13,6 @@ class ClassifierConfig(AppConfig):
         from classifier.models.ticket import state_changed, tickets_arrived
 
         tickets_arrived.connect(tasks.on_arrival)
-        state_changed.connect(events.on_tickets_moved)
+        state_changed.connect(events.on_state_changed)
         delivery_queued.connect(tasks.on_queued)
         post_migrate.connect(search.mend_index, sender=self)

@@ -1,4 +1,4 @@
-"""Who is calling, and what they may: a key, its scope, and the permission of the person whom it acts as."""
+"""Authenticates API requests by key, and checks the key's scope and its owner's permission."""
 
 from typing import Any
 
@@ -14,17 +14,17 @@ from classifier.models.api_keys import Scope
 
 
 class ApiRequest(HttpRequest):
-    """One that has come past the doorkeeper."""
+    """A request that was authenticated."""
 
     auth: ApiKey
     user: User
-    allowed: RateLimitStatus | None
+    rate_limit: RateLimitStatus | None
 
 
 class ApiKeyAuth(HttpBearer):
-    """Lets a request through that shows a key of this scope, of a person with this permission.
+    """Requires a key with this scope, whose owner has this permission.
 
-    A session does not count, so that no page elsewhere can have a browser call the API.
+    Sessions don't count, so another site cannot make a browser call the API.
     """
 
     def __init__(self, scope: Scope, permission: str) -> None:
@@ -32,40 +32,39 @@ class ApiKeyAuth(HttpBearer):
         self.scope, self.permission = scope, permission
 
     def __call__(self, request: HttpRequest) -> ApiKey | None:
-        shown = request.headers.get("X-API-Key")
-        found: ApiKey | None = self.authenticate(request, shown) if shown else super().__call__(request)
-        return found
+        token = request.headers.get("X-API-Key")
+        key: ApiKey | None = self.authenticate(request, token) if token else super().__call__(request)
+        return key
 
     def authenticate(self, request: Any, token: str) -> ApiKey | None:
         key = keys.find_by_token(token)
         if key is None:
             return None
         request.auth, request.user = key, key.user
-        request.allowed = rate_limits.count_request(key)
-        _check_allowance(request.allowed)
+        request.rate_limit = rate_limits.count_request(key)
+        _check_rate_limit(request.rate_limit)
         if self.scope.value not in key.scopes:
             raise Problem(403, f"This key lacks the scope {self.scope.value}.", slug="missing-scope")
         if not key.user.has_perm(self.permission):
-            lacking = f"The person whom this key acts as lacks the permission {self.permission}."
-            raise Problem(403, lacking, slug="missing-permission")
+            raise Problem(403, f"This key's user lacks the permission {self.permission}.", slug="missing-permission")
         return key
 
 
-def _check_allowance(allowed: RateLimitStatus | None) -> None:
-    if allowed and not allowed.granted:
+def _check_rate_limit(status: RateLimitStatus | None) -> None:
+    if status and not status.granted:
         raise Problem(
             429,
-            f"This key may make {allowed.limit} requests a minute; go on in {allowed.seconds} seconds.",
+            f"This key may make {status.limit} requests a minute. Try again in {status.reset_seconds} seconds.",
             slug="rate-limit",
-            headers={"Retry-After": str(allowed.seconds)},
+            headers={"Retry-After": str(status.reset_seconds)},
         )
 
 
 def requires(scope: Scope, permission: str, **more: Any) -> dict[str, Any]:
-    """Arguments of an operation: who may call it, as the schema says too, and that any error is a problem.
+    """Keyword arguments for an operation: its authentication, and what the schema says about it and about errors.
 
-    `more` goes into the schema as well.
+    `more` is added to the operation in the schema.
     """
-    problem = {"description": "A problem.", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
-    told = {"x-scope": scope.value, "x-permission": permission, "responses": {"default": problem}}
-    return {"auth": ApiKeyAuth(scope, permission), "openapi_extra": told | more}
+    problem = {"description": "A problem (RFC 9457).", "content": {MEDIA_TYPE: {"schema": SCHEMA}}}
+    extra = {"x-scope": scope.value, "x-permission": permission, "responses": {"default": problem}}
+    return {"auth": ApiKeyAuth(scope, permission), "openapi_extra": extra | more}

@@ -1,4 +1,4 @@
-"""Classify now: the sender waits for the answer, up to a deadline."""
+"""API operation that classifies texts while the caller waits, up to a deadline."""
 
 from collections.abc import Sequence
 from typing import Any, Self
@@ -37,21 +37,21 @@ class ClassifyIn(RequestSchema):
 
     text: TicketText | None = Field(None, examples=["My invoice #9922 has the wrong tax rate."])
     tickets: list[TicketIn] | None = Field(None, min_length=1, max_length=MAX_TEXTS)
-    store: bool = Field(True, description="False: only answer, and store nothing.")
+    store: bool = Field(True, description="False: classify without storing anything.")
     deadline_ms: int = Field(
         DEADLINE_MS,
         ge=MIN_DEADLINE_MS,
         le=MAX_DEADLINE_MS,
-        description="Past it the work goes on, and the answer is 202.",
+        description="After it the answer is 202 and the work goes on.",
     )
 
     @model_validator(mode="after")
-    def _one_or_the_other(self) -> Self:
+    def _text_or_tickets(self) -> Self:
         if (self.text is None) == (self.tickets is None):
-            raise ValueError("Give one text, or tickets; not both.")
+            raise ValueError("Give either text or tickets.")
         return self
 
-    def given(self) -> list[TicketIn]:
+    def inputs(self) -> list[TicketIn]:
         return self.tickets or [TicketIn.model_validate({"text": self.text})]
 
     @property
@@ -60,8 +60,6 @@ class ClassifyIn(RequestSchema):
 
 
 class SecondOpinion(Schema):
-    """What a second model said."""
-
     category: str
     sentiment: str
     confidence: float
@@ -70,10 +68,10 @@ class SecondOpinion(Schema):
 
 
 class Classification(Schema):
-    """What a model said of a text; all null while that is not known yet. `error` tells why there is no label.
+    """A model's label for a text; everything is null until there is one. `error` says why there is no label.
 
-    `review_flag` is true where a person should look, or will: `review_reason` says why, and `fallback_review` is a
-    second model's opinion then.
+    `review_flag` is true if a person needs to review it: `review_reason` says why, and `fallback_review` is the second
+    opinion.
     """
 
     category: str | None = None
@@ -86,11 +84,11 @@ class Classification(Schema):
     model: str | None = None
     latency_ms: float | None = None
     error: str | None = None
-    ticket: StoredTicket | None = Field(None, description="Null where nothing is stored.")
+    ticket: StoredTicket | None = Field(None, description="Null if nothing is stored.")
 
 
 class ClassifyOut(Schema):
-    """One result a text, in order."""
+    """One result per text, in order."""
 
     results: list[Classification]
 
@@ -98,53 +96,53 @@ class ClassifyOut(Schema):
 @router.post(
     "/classify",
     response={200: ClassifyOut, 202: ClassifyOut},
-    summary="Classify one text or a batch now",
+    summary="Classify a text or a batch",
     **requires(Scope.CLASSIFY, "classifier.add_ticket", parameters=[PARAMETER]),
 )
 @idempotent
 def classify_texts(request: ApiRequest, body: ClassifyIn, response: HttpResponse) -> Any:
-    """The texts are stored as tickets, each once per source and external id, and go to people where the gate says so.
-    202 tells that some are not done by the deadline: they go on in the background, and `ticket.url` tells of them.
+    """Stores each text as a ticket, once per source and external id, and sends it to review if the gate says so. 202
+    means that some tickets missed the deadline and are classified in the background: poll `ticket.url`.
 
-    The caller is told what models say, also of tickets that people are to judge without knowing it: give this scope
-    to systems that keep it from those people.
+    The response shows model labels even for tickets that reviewers label blind. Give this scope only to systems that
+    keep the labels from them.
     """
     gate, version = Gate.current(), ContractVersion.objects.current()
     if not body.store:
-        return {"results": _instantly(body, gate, version)}
-    tickets = _received(body.given())
-    fresh = list({one.ticket.pk: one.ticket for one in tickets if one.fresh}.values())
-    if fresh:
-        sync_classification.classify_tickets(fresh, gate, seconds=body.seconds)
-    results = _results([one.ticket.pk for one in tickets])
-    if all(one["ticket"]["state"] != Ticket.State.NEW for one in results):
+        return {"results": _classify_without_storing(body, gate, version)}
+    stored = _store(body.inputs())
+    created = list({result.ticket.pk: result.ticket for result in stored if result.created}.values())
+    if created:
+        sync_classification.classify_tickets(created, gate, seconds=body.seconds)
+    results = _results([result.ticket.pk for result in stored])
+    if all(result["ticket"]["state"] != Ticket.State.NEW for result in results):
         return Status(200, {"results": results})
     response["Retry-After"] = "1"
     return Status(202, {"results": results})
 
 
-def _instantly(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
+def _classify_without_storing(body: ClassifyIn, gate: Gate, version: ContractVersion) -> list[dict[str, Any]]:
     try:
         verdicts = sync_classification.classify_texts(
-            [one.text for one in body.given()], gate, version, seconds=body.seconds
+            [ticket.text for ticket in body.inputs()], gate, version, seconds=body.seconds
         )
     except DeadlineExceeded:
-        late = f"There was no answer within {body.deadline_ms:,} ms. Allow more, or store the text and ask later."
+        late = f"No answer within {body.deadline_ms:,} ms. Set a later deadline, or store the text and poll."
         raise Problem(504, late, slug="deadline") from None
     names = Category.objects.paths()
     return [verdict_summary(verdict, names) for verdict in verdicts]
 
 
-def _received(given: Sequence[TicketIn]) -> list[storing.IngestResult]:
+def _store(tickets: Sequence[TicketIn]) -> list[storing.IngestResult]:
     try:
-        return storing.store_each([one.row() for one in given], claimed=True)
-    except TextConflict as others:
-        errors = [{"in": "body", "pointer": f"/tickets/{place}", "detail": TEXT_CONFLICT} for place in others.places]
-        raise Problem(409, f"{TEXT_CONFLICT} Nothing is stored.", slug="other-text", errors=errors) from None
+        return storing.store_each([ticket.row() for ticket in tickets], claimed=True)
+    except TextConflict as conflict:
+        errors = [{"in": "body", "pointer": f"/tickets/{index}", "detail": TEXT_CONFLICT} for index in conflict.indexes]
+        raise Problem(409, f"{TEXT_CONFLICT} Nothing was stored.", slug="text-conflict", errors=errors) from None
 
 
 def _results(pks: Sequence[int]) -> list[dict[str, Any]]:
-    """What stands of these tickets now (four queries)."""
+    """The current state of these tickets (four queries)."""
     names = Category.objects.paths()
     tickets = {
         ticket.pk: ticket for ticket in with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks)

@@ -1,4 +1,4 @@
-"""Values that come in through the API: checked, and as databases take them."""
+"""Field types of request bodies: validated, and safe to store."""
 
 from datetime import UTC, datetime
 from typing import Annotated, Any
@@ -15,35 +15,35 @@ def _storable(value: Any) -> Any:
     return storable(value) if isinstance(value, str) else value
 
 
-def _text(value: str) -> str:
+def _ticket_text(value: str) -> str:
     try:
         return validated_text(value)
     except ValidationError as error:
         raise ValueError(error.message) from error
 
 
-def _moment(value: datetime) -> datetime:
+def _utc(value: datetime) -> datetime:
     if not 1900 <= value.year <= 2999:
-        raise ValueError("A moment lies between the years 1900 and 2999.")
+        raise ValueError("Give a year between 1900 and 2999.")
     return value.astimezone(UTC)
 
 
 StorableString = Annotated[str, BeforeValidator(_storable)]
-"""Without what no database stores: NUL and lone surrogates become U+FFFD."""
+"""NUL and lone surrogates, which databases cannot store, become U+FFFD."""
 
-TicketText = Annotated[StorableString, AfterValidator(_text), Field(min_length=1, max_length=LONGEST_TICKET)]
-UtcDatetime = Annotated[AwareDatetime, AfterValidator(_moment)]
-"""With its zone; given on in UTC."""
+TicketText = Annotated[StorableString, AfterValidator(_ticket_text), Field(min_length=1, max_length=LONGEST_TICKET)]
+UtcDatetime = Annotated[AwareDatetime, AfterValidator(_utc)]
+"""Needs a time zone; converted to UTC."""
 
 
 class RequestSchema(Schema):
-    """What comes in; a name that is not known is an error, for it may be a known one misspelt."""
+    """A request body. Unknown fields are errors, since they may be misspelt."""
 
     model_config = ConfigDict(extra="forbid")
 
 
 class TicketIn(RequestSchema):
-    """A message as it came. The same source and external id are the same ticket."""
+    """A customer's message. `source` and `external_id` together identify the ticket."""
 
     text: TicketText = Field(examples=["My invoice #9922 has the wrong tax rate."])
     source: StorableString = Field("api", min_length=1, max_length=50, examples=["zendesk"])
@@ -51,7 +51,7 @@ class TicketIn(RequestSchema):
     customer: StorableString = Field("", max_length=254, examples=["jo@example.org"])
     channel: StorableString = Field("", max_length=40, examples=["email"])
     language: StorableString = Field("", max_length=20, examples=["en"])
-    received_at: UtcDatetime | None = Field(None, description="With its zone. Left out: now.")
+    received_at: UtcDatetime | None = Field(None, description="With a time zone. Default: now.")
     due_at: UtcDatetime | None = None
 
     def row(self) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Requests with an Idempotency-Key: sent again, they are answered as the first time and do nothing."""
+"""Replays the first reply to a request that is sent again with the same Idempotency-Key."""
 
 import hashlib
 import logging
@@ -25,18 +25,18 @@ PARAMETER = {
     "name": HEADER,
     "required": False,
     "schema": {"type": "string", "minLength": 1, "maxLength": 255, "pattern": "^[!-~]+$"},
-    "description": "Of your own making, new for each thing to be done. Sent again within a day the request is answered "
-    "as the first time, with Idempotent-Replayed: true.",
+    "description": "A unique value of your choice for each operation. If you send the request again within a day, you "
+    "get the first reply with Idempotent-Replayed: true, and nothing is done twice.",
 }
-_KEPT_HEADERS = ("Location", "Retry-After")
-_PASSING = {408, 425, 429}
+_STORED_HEADERS = ("Location", "Retry-After")
+_RETRYABLE = {408, 425, 429}
 
 
 def idempotent(view: View) -> View:
-    """A view whose answer is kept where the request has an Idempotency-Key; `finish` does that when it is there."""
+    """Decorate a view whose reply is replayed for the same Idempotency-Key; the middleware calls `store_reply`."""
 
     @wraps(view)
-    def kept(request: Any, *args: Any, **values: Any) -> Any:
+    def wrapper(request: Any, *args: Any, **values: Any) -> Any:
         name = request.headers.get(HEADER)
         if name is None:
             return view(request, *args, **values)
@@ -46,40 +46,40 @@ def idempotent(view: View) -> View:
         request.reply = reply
         return view(request, *args, **values)
 
-    return cast(View, kept)
+    return cast(View, wrapper)
 
 
 def store_reply(request: HttpRequest, response: HttpResponseBase) -> None:
-    """Keep the answer; one that says to try again is not worth keeping."""
+    """Store the response for replay, unless it says to try again."""
     reply: StoredReply | None = getattr(request, "reply", None)
     if reply is None:
         return
     try:
-        _settle(reply, response)
+        _complete_or_discard(reply, response)
     except DatabaseError:
-        # What was done is done, and its caller hears of it; sent again soon, the request is still under way.
-        logger.exception("A reply could not be kept.")
+        # The operation succeeded, so the caller still gets the response; a retry is told that it is in progress.
+        logger.exception("Failed to store a reply.")
 
 
-def _settle(reply: StoredReply, response: HttpResponseBase) -> None:
-    if response.status_code >= 500 or response.status_code in _PASSING or not isinstance(response, HttpResponse):
+def _complete_or_discard(reply: StoredReply, response: HttpResponseBase) -> None:
+    if response.status_code >= 500 or response.status_code in _RETRYABLE or not isinstance(response, HttpResponse):
         stored_replies.discard(reply)
     else:
-        headers = {name: response[name] for name in (*_KEPT_HEADERS, "Content-Type") if name in response}
+        headers = {name: response[name] for name in (*_STORED_HEADERS, "Content-Type") if name in response}
         stored_replies.complete(reply, response.status_code, response.content.decode(), headers)
 
 
 def _begin(request: Any, name: str) -> StoredReply:
     if not name or len(name) > 255 or not name.isascii() or not name.isprintable() or " " in name:
-        raise Problem(400, f"{HEADER} has 1 to 255 printable ASCII characters and no space.")
+        raise Problem(400, f"{HEADER} must be 1 to 255 printable ASCII characters without spaces.")
     try:
         return stored_replies.begin(request.auth, name, _fingerprint(request))
     except KeyReused:
-        used = f"This {HEADER} was used for another request; take a new one for each thing to be done."
-        raise Problem(422, used, slug="idempotency-key-reused") from None
+        reused = f"This {HEADER} was used for another request. Use a new one for each operation."
+        raise Problem(422, reused, slug="idempotency-key-reused") from None
     except RequestInProgress:
-        waits = "The first request with this Idempotency-Key is still under way; ask again in a moment."
-        raise Problem(409, waits, slug="under-way", headers={"Retry-After": "1"}) from None
+        running = f"The first request with this {HEADER} is still in progress. Try again in a moment."
+        raise Problem(409, running, slug="in-progress", headers={"Retry-After": "1"}) from None
 
 
 def _fingerprint(request: HttpRequest) -> str:

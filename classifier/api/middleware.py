@@ -1,4 +1,4 @@
-"""What all answers under /api/ have in common, those included that no operation gives."""
+"""Turns every error under /api/ into a problem, reports the rate limit and stores replies for replay."""
 
 from collections.abc import Callable
 
@@ -13,8 +13,6 @@ PREFIX = "/api/"
 
 
 class ApiMiddleware:
-    """Errors as problems, what is left of the allowance, and answers kept where that was asked for."""
-
     def __init__(self, get_response: Callable[[HttpRequest], HttpResponseBase]) -> None:
         self._get_response = get_response
 
@@ -26,12 +24,12 @@ class ApiMiddleware:
             assert isinstance(response, HttpResponse)  # noqa: S101 - no error is streamed
             response = problems.problem_response(request, response)
         store_reply(request, response)
-        if allowed := getattr(request, "allowed", None):
-            _tell(response, allowed)
+        if status := getattr(request, "rate_limit", None):
+            _add_rate_limit_headers(response, status)
         return response
 
 
-def _tell(response: HttpResponseBase, allowed: RateLimitStatus) -> None:
-    """The header fields of draft-ietf-httpapi-ratelimit-headers."""
-    response["RateLimit-Policy"] = f'"key";q={allowed.limit};w={WINDOW_SECONDS}'
-    response["RateLimit"] = f'"key";r={allowed.left};t={allowed.seconds}'
+def _add_rate_limit_headers(response: HttpResponseBase, status: RateLimitStatus) -> None:
+    """As in draft-ietf-httpapi-ratelimit-headers."""
+    response["RateLimit-Policy"] = f'"key";q={status.limit};w={WINDOW_SECONDS}'
+    response["RateLimit"] = f'"key";r={status.remaining};t={status.reset_seconds}'

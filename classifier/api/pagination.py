@@ -1,4 +1,4 @@
-"""Long lists by cursor: found by key, so that the last page costs what the first does."""
+"""Cursor pagination by primary key, so the last page costs as much as the first."""
 
 import base64
 import binascii
@@ -12,24 +12,24 @@ from pydantic import Field
 
 from classifier.api.problems import Problem
 
-Row = TypeVar("Row", bound=Model)
+Item = TypeVar("Item", bound=Model)
 Out = TypeVar("Out")
 
 MAX_PAGE_SIZE = 200
 
 
 class PageParams(Schema):
-    """Where a list goes on, and how far."""
+    """Which page of a list."""
 
-    cursor: str = Field("", max_length=100, description="`next` of the page before; empty: the first page.")
-    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Rows on a page.")
+    cursor: str = Field("", max_length=100, description="`next` of the previous page. Empty: the first page.")
+    limit: int = Field(50, ge=1, le=MAX_PAGE_SIZE, description="Items per page.")
 
 
 PageQuery = Annotated[PageParams, Query()]
 
 
 class Page(Schema, Generic[Out]):
-    """Newest first. `next` is the cursor of the page after this one, null at the end; so says the Link header."""
+    """Newest first. `next` is the cursor of the next page, null on the last one; the Link header has its address."""
 
     items: list[Out]
     next: str | None = None
@@ -38,21 +38,21 @@ class Page(Schema, Generic[Out]):
 def paginate(
     request: HttpRequest,
     response: HttpResponse,
-    turn: PageParams,
-    rows: QuerySet[Row],
-    tell: Callable[[Sequence[Row]], list[Any]],
+    params: PageParams,
+    queryset: QuerySet[Item],
+    serialize: Callable[[Sequence[Item]], list[Any]],
 ) -> dict[str, Any]:
-    """A page of rows as `tell` tells them. Raises Problem for what is no cursor."""
-    if turn.cursor:
-        rows = rows.filter(pk__lt=_key(turn.cursor))
-    found = list(rows.order_by("-pk")[: turn.limit + 1])
-    shown = found[: turn.limit]
-    following = _cursor(shown[-1].pk) if len(found) > turn.limit else None
-    if following:
+    """One page of the queryset. Raises Problem for an invalid cursor."""
+    if params.cursor:
+        queryset = queryset.filter(pk__lt=_key(params.cursor))
+    fetched = list(queryset.order_by("-pk")[: params.limit + 1])
+    items = fetched[: params.limit]
+    next_cursor = _cursor(items[-1].pk) if len(fetched) > params.limit else None
+    if next_cursor:
         query = request.GET.copy()
-        query["cursor"] = following
+        query["cursor"] = next_cursor
         response["Link"] = f'<{request.build_absolute_uri(request.path)}?{query.urlencode()}>; rel="next"'
-    return {"items": tell(shown), "next": following}
+    return {"items": serialize(items), "next": next_cursor}
 
 
 def _cursor(key: int) -> str:
@@ -61,10 +61,10 @@ def _cursor(key: int) -> str:
 
 def _key(cursor: str) -> int:
     try:
-        told = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
+        decoded = base64.urlsafe_b64decode(cursor.encode() + b"=" * (-len(cursor) % 4)).decode()
     except (binascii.Error, ValueError):
-        told = ""
-    key = told.removeprefix("before:")
-    if key == told or not (key.isascii() and key.isdecimal()) or len(key) > 18:
-        raise Problem(422, "That is no cursor: give `next` of the page before.", slug="invalid")
+        decoded = ""
+    key = decoded.removeprefix("before:")
+    if key == decoded or not (key.isascii() and key.isdecimal()) or len(key) > 18:
+        raise Problem(422, "The cursor is invalid. Use `next` of the previous page.", slug="invalid")
     return int(key)

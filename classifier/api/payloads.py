@@ -1,4 +1,4 @@
-"""What the API tells of tickets and of what models said. Of a sealed ticket it tells nothing of that."""
+"""Serializes tickets and predictions for the API. The label of a sealed ticket is withheld."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -14,12 +14,14 @@ from classifier.models.verdict import with_current_verdicts
 from classifier.text import excerpt
 from classifier.tickets.effective_label import effective_label
 
-TEXT_CONFLICT = "There is a ticket of this source and external id, and its text is another one."
+TEXT_CONFLICT = "A ticket with this source and external id exists with a different text."
 _HEAD, _EXCERPT = 1_000, 120
 
 
 class LabelOut(Schema):
-    """Of a settled ticket what people said, else what models said; of one that is held it is a suggestion."""
+    """The label that counts: of people where the ticket is settled, else of a model. While the ticket needs review it
+    is only a suggestion.
+    """
 
     category: str
     sentiment: str
@@ -28,7 +30,7 @@ class LabelOut(Schema):
 
 
 class TicketSummary(Schema):
-    """A ticket in a list. `excerpt` is how its text begins; `label` is null where there is none, or none to be told."""
+    """`excerpt` is the start of the text; `label` is null if there is none or the ticket is sealed."""
 
     id: int
     url: str
@@ -50,8 +52,6 @@ class TicketOut(TicketSummary):
 
 
 class PredictionOut(Schema):
-    """What a model answered."""
-
     id: int
     model: str
     category: str
@@ -63,8 +63,6 @@ class PredictionOut(Schema):
 
 
 class StoredTicket(Schema):
-    """A ticket that is stored now."""
-
     id: int
     url: str
     source: str
@@ -77,55 +75,56 @@ def ticket_url(ticket_pk: int) -> str:
 
 
 def stored_ticket(ticket: Ticket) -> dict[str, Any]:
-    told = ("source", "external_id", "state")
-    return {"id": ticket.pk, "url": ticket_url(ticket.pk)} | {name: getattr(ticket, name) for name in told}
+    return {
+        "id": ticket.pk,
+        "url": ticket_url(ticket.pk),
+        "source": ticket.source,
+        "external_id": ticket.external_id,
+        "state": ticket.state,
+    }
 
 
 def for_list(tickets: TicketQuerySet) -> TicketQuerySet:
-    """With all that is told of them in lists, of their texts no more than the head."""
+    """With what `ticket_summaries` needs, and only the start of each text."""
     return with_current_verdicts(tickets).defer("text").annotate(head=Left("text", _HEAD))
 
 
 def ticket_summaries(tickets: Sequence[Ticket]) -> list[dict[str, Any]]:
     names = Category.objects.paths()
-    return [_row(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
+    return [_summary(ticket, names) | {"excerpt": excerpt(vars(ticket)["head"], _EXCERPT)} for ticket in tickets]
 
 
 def ticket_out(ticket: Ticket) -> dict[str, Any]:
-    return _row(ticket, Category.objects.paths()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
+    return _summary(ticket, Category.objects.paths()) | {"text": ticket.text, "excerpt": ticket.excerpt(_EXCERPT)}
 
 
 def predictions_out(predictions: Iterable[Prediction]) -> list[dict[str, Any]]:
     names = Category.objects.paths()
     return [
         {
-            "id": said.pk,
-            "model": said.language_model.name,
-            "category": names[said.category_id],
-            "sentiment": said.sentiment.name,
-            "confidence": round(said.confidence, 4),
-            "reasoning": said.reasoning,
-            "latency_ms": round(said.latency_ms, 1),
-            "created_at": said.created_at,
+            "id": prediction.pk,
+            "model": prediction.language_model.name,
+            "category": names[prediction.category_id],
+            "sentiment": prediction.sentiment.name,
+            "confidence": round(prediction.confidence, 4),
+            "reasoning": prediction.reasoning,
+            "latency_ms": round(prediction.latency_ms, 1),
+            "created_at": prediction.created_at,
         }
-        for said in predictions
+        for prediction in predictions
     ]
 
 
-def _row(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
-    told = ("source", "external_id", "customer", "channel", "language", "received_at", "due_at", "state", "sealed")
-    return {
-        "id": ticket.pk,
-        "url": ticket_url(ticket.pk),
-        "label": _label(ticket, names),
-        **{name: getattr(ticket, name) for name in told},
-    }
+def _summary(ticket: Ticket, names: dict[int, str]) -> dict[str, Any]:
+    fields = ("customer", "channel", "language", "received_at", "due_at", "sealed")
+    return stored_ticket(ticket) | {"label": _label(ticket, names)} | {name: getattr(ticket, name) for name in fields}
 
 
 def _label(ticket: Ticket, names: dict[int, str]) -> dict[str, Any] | None:
     label = effective_label(ticket)
     if label is None:
         return None
-    by = label.prediction
-    named = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
-    return named | ({"by": "model", "confidence": round(by.confidence, 4)} if by else {"by": "people"})
+    values = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    if label.prediction is None:
+        return values | {"by": "people"}
+    return values | {"by": "model", "confidence": round(label.prediction.confidence, 4)}

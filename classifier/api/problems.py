@@ -1,4 +1,4 @@
-"""Every error of the API as a problem (RFC 9457), with what to do about it."""
+"""Answers every API error with a problem document (RFC 9457) that says what to do."""
 
 import json
 import logging
@@ -42,18 +42,18 @@ SCHEMA = {
         },
     },
 }
-_USUAL = {
+_DEFAULT_DETAILS = {
     400: "The request cannot be understood.",
-    404: "There is nothing at this address, or nothing that this key may know of.",
-    405: "This address does not take that method; the header Allow names those that it takes.",
-    413: "The request is too large: send less at once.",
-    500: "Something went wrong here. It is logged; try again later.",
+    404: "Not found, or not visible to this key.",
+    405: "Method not allowed; the Allow header lists the allowed ones.",
+    413: "The request is too large. Send less at once.",
+    500: "Something went wrong on our side. The error is logged; try again later.",
 }
-_WAIT = "5"
+_RETRY_AFTER = "5"
 
 
 class Problem(Exception):
-    """An answer that says what is wrong and what to do. `slug` names the kind, where its status says too little."""
+    """An error response. `slug` names the kind where the status says too little."""
 
     def __init__(
         self,
@@ -68,7 +68,7 @@ class Problem(Exception):
         self.status, self.detail, self.slug, self.errors, self.headers = status, detail, slug, errors, headers or {}
 
     def response(self, request: HttpRequest) -> HttpResponse:
-        told: dict[str, Any] = {
+        document: dict[str, Any] = {
             "type": f"urn:ticketclf:problem:{self.slug}" if self.slug else "about:blank",
             "title": HTTPStatus(self.status).phrase,
             "status": self.status,
@@ -76,77 +76,80 @@ class Problem(Exception):
             "instance": request.path,
         }
         if self.errors:
-            told["errors"] = list(self.errors)
-        content = json.dumps(told, ensure_ascii=False)
+            document["errors"] = list(self.errors)
+        content = json.dumps(document, ensure_ascii=False)
         return HttpResponse(content, MEDIA_TYPE, self.status, headers=dict(self.headers))
 
 
 def problem_response(request: HttpRequest, response: HttpResponse) -> HttpResponse:
-    """The problem in place of a page of Django's that tells of an error."""
+    """The problem that replaces one of Django's error pages."""
     status = response.status_code
     headers = {name: value for name, value in response.items() if name in ("Allow", "Retry-After")}
-    detail = _USUAL.get(status, _USUAL[500] if status >= 500 else _USUAL[400])
+    detail = _DEFAULT_DETAILS.get(status, _DEFAULT_DETAILS[500] if status >= 500 else _DEFAULT_DETAILS[400])
     return Problem(status, detail, headers=headers).response(request)
 
 
 def add_problem_handlers(api: NinjaAPI) -> None:
-    """Have the API answer with problems; what is no error of the caller's is logged by Django, and told by nobody."""
-    for kind, of in _HANDLERS.items():
-        api.add_exception_handler(kind, partial(_answer, of))
+    """Make the API answer exceptions with problems. Django logs those that are not the caller's fault."""
+    for exception, to_problem in _HANDLERS.items():
+        api.add_exception_handler(exception, partial(_respond, to_problem))
 
 
-def _answer(of: Callable[[Any], Problem], request: HttpRequest, error: Any) -> HttpResponse:
-    return of(error).response(request)
+def _respond(to_problem: Callable[[Any], Problem], request: HttpRequest, error: Any) -> HttpResponse:
+    return to_problem(error).response(request)
 
 
-def _of_fields(error: ValidationError) -> Problem:
-    errors = [_of_field(one) for one in error.errors]
-    return Problem(422, "Some values are missing or wrong; `errors` names each.", slug="invalid", errors=errors)
+def invalid_values(errors: Sequence[Mapping[str, Any]]) -> Problem:
+    return Problem(422, "Some values are missing or wrong; `errors` lists them.", slug="invalid", errors=errors)
 
 
-def _of_field(one: Mapping[str, Any]) -> dict[str, str]:
-    place, *path = one["loc"]
-    if place == "body":
-        # The first part is what our code calls the body.
+def _validation_problem(error: ValidationError) -> Problem:
+    return invalid_values([_field_error(error) for error in error.errors])
+
+
+def _field_error(error: Mapping[str, Any]) -> dict[str, str]:
+    source, *path = error["loc"]
+    if source == "body":
+        # The first part is the name of the view's parameter.
         path = path[1:]
-    return {"in": str(place), "pointer": "".join(f"/{part}" for part in path), "detail": field_message(one)}
+    return {"in": str(source), "pointer": "".join(f"/{part}" for part in path), "detail": field_message(error)}
 
 
 def field_message(error: Mapping[str, Any]) -> str:
-    """What is wrong with a field, in words of pydantic or ours."""
+    """What is wrong with a field, without pydantic's prefix."""
     return str(error["msg"]).removeprefix("Value error, ")
 
 
-def _of_http(error: HttpError) -> Problem:
+def _http_problem(error: HttpError) -> Problem:
     if isinstance(error.__cause__, Problem):
         return error.__cause__
     if error.status_code == 401:
         return Problem(
             401,
-            "Send a key of this installation, one that is neither revoked nor expired: Authorization: Bearer KEY.",
+            "Send a valid API key that is neither revoked nor expired: Authorization: Bearer KEY.",
             headers={"WWW-Authenticate": 'Bearer realm="ticketclf"'},
         )
     return Problem(error.status_code, str(error))
 
 
-def _of_database(error: OperationalError) -> Problem:
-    logger.error("The database could not be asked: %s", error)
-    return Problem(503, "The database cannot be reached or written. Try again.", headers={"Retry-After": _WAIT})
+def _database_problem(error: OperationalError) -> Problem:
+    logger.error("Database error: %s", error)
+    return Problem(503, "The database is unavailable. Try again.", headers={"Retry-After": _RETRY_AFTER})
 
 
-def _not_ready(error: Exception) -> Problem:
-    detail = str(error) if isinstance(error, EmptyTaxonomy) else "Nothing is set up yet: run `manage.py setup`."
-    return Problem(503, detail, slug="not-set-up", headers={"Retry-After": _WAIT})
+def _setup_problem(error: Exception) -> Problem:
+    detail = str(error) if isinstance(error, EmptyTaxonomy) else "Nothing is set up yet. Run `manage.py setup`."
+    return Problem(503, detail, slug="not-set-up", headers={"Retry-After": _RETRY_AFTER})
 
 
 _HANDLERS: dict[type[Exception], Callable[[Any], Problem]] = {
     Problem: lambda error: error,
-    ValidationError: _of_fields,
-    HttpError: _of_http,
-    Http404: lambda error: Problem(404, _USUAL[404]),
-    PermissionDenied: lambda error: Problem(403, "This is not allowed."),
-    RequestDataTooBig: lambda error: Problem(413, _USUAL[413]),
-    OperationalError: _of_database,
-    EmptyTaxonomy: _not_ready,
-    Gate.DoesNotExist: _not_ready,
+    ValidationError: _validation_problem,
+    HttpError: _http_problem,
+    Http404: lambda error: Problem(404, _DEFAULT_DETAILS[404]),
+    PermissionDenied: lambda error: Problem(403, "Permission denied."),
+    RequestDataTooBig: lambda error: Problem(413, _DEFAULT_DETAILS[413]),
+    OperationalError: _database_problem,
+    EmptyTaxonomy: _setup_problem,
+    Gate.DoesNotExist: _setup_problem,
 }

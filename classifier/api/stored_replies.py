@@ -1,4 +1,4 @@
-"""Answers to requests that may be sent again: the first is kept for a day and given again, nothing is done twice."""
+"""Stores replies to requests with an Idempotency-Key for a day."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -11,56 +11,57 @@ from classifier.models import ApiKey, StoredReply
 
 RETENTION = timedelta(days=1)
 MAX_REQUEST_TIME = timedelta(minutes=5)
-"""No request takes longer: one that is still under way then was left by a process that died."""
-_SWEPT_AT_ONCE = 1_000
+"""A request still unanswered after this was left by a process that died."""
+_DELETED_AT_ONCE = 1_000
 _TRIES = 3
 
 
 class KeyReused(Exception):
-    """Something else was sent under this name before."""
+    """The Idempotency-Key was used for a different request."""
 
 
 class RequestInProgress(Exception):
-    """The first request of this name has not been answered yet."""
+    """The first request with this Idempotency-Key has no reply yet."""
 
 
 def begin(key: ApiKey, name: str, fingerprint: str) -> StoredReply:
-    """The reply that was kept, or a row without a status, to be answered and kept by the caller.
+    """Return the stored reply, or a new row without a status for the caller to complete or discard.
 
-    Of two requests at once a constraint lets one begin. Raises UnderWay for the other one, and OtherRequest.
+    A unique constraint lets one of two simultaneous requests begin; the other raises RequestInProgress. Raises
+    KeyReused if the fingerprint differs.
     """
     for _try in range(_TRIES):
         try:
             with transaction.atomic():
                 return StoredReply.objects.create(key=key, name=name, fingerprint=fingerprint)
         except IntegrityError:
-            kept = StoredReply.objects.filter(key=key, name=name).first()
-        if kept is None or StoredReply.objects.filter(_over(), pk=kept.pk).delete()[0]:
+            stored = StoredReply.objects.filter(key=key, name=name).first()
+        if stored is None or StoredReply.objects.filter(_expired(), pk=stored.pk).delete()[0]:
             continue
-        if kept.fingerprint != fingerprint:
+        if stored.fingerprint != fingerprint:
             raise KeyReused
-        if kept.status is not None:
-            return kept
+        if stored.status is not None:
+            return stored
         break
     raise RequestInProgress
 
 
 def complete(reply: StoredReply, status: int, content: str, headers: Mapping[str, str]) -> None:
-    """Keep what was answered."""
+
     StoredReply.objects.filter(pk=reply.pk, status=None).update(status=status, content=content, headers=dict(headers))
 
 
 def discard(reply: StoredReply) -> None:
-    """The request came to nothing and may be sent again."""
+    """Let the request be sent again, since it did nothing."""
     StoredReply.objects.filter(pk=reply.pk, status=None).delete()
 
 
 def delete_expired() -> None:
-    """Delete what nobody will ask for any more, so many at once."""
-    over = StoredReply.objects.filter(_over()).order_by("begun_at").values("pk")[:_SWEPT_AT_ONCE]
-    StoredReply.objects.filter(pk__in=list(over.values_list("pk", flat=True))).delete()
+    """Delete a bounded number of expired replies."""
+    expired = StoredReply.objects.filter(_expired()).order_by("begun_at").values("pk")[:_DELETED_AT_ONCE]
+    StoredReply.objects.filter(pk__in=list(expired.values_list("pk", flat=True))).delete()
 
 
-def _over() -> Q:
+def _expired() -> Q:
     now = timezone.now()
     return Q(begun_at__lt=now - RETENTION) | Q(begun_at__lt=now - MAX_REQUEST_TIME, status=None)

@@ -1,4 +1,4 @@
-"""The labels that there are, and the models."""
+"""API operations for reading the taxonomy and the models."""
 
 from typing import Any
 
@@ -12,7 +12,7 @@ router = Router(tags=["Taxonomy and models"])
 
 
 class LabelOption(Schema):
-    """A label that models and people choose; a category by its full name, "parent > child"."""
+    """A category, with its full path such as "Billing > Refund", or a sentiment."""
 
     name: str
     description: str
@@ -20,7 +20,7 @@ class LabelOption(Schema):
 
 
 class TaxonomyOut(Schema):
-    """`version` is the SHA-256 of all that models are told and asked, and changes with it."""
+    """`version` is the SHA-256 of the prompt version, which contains the taxonomy."""
 
     version: str
     categories: list[LabelOption]
@@ -28,7 +28,7 @@ class TaxonomyOut(Schema):
 
 
 class ModelOut(Schema):
-    """`roles` are those at the gate: "primary", "second_opinion", "front". One of `missing_key` cannot be asked."""
+    """`roles`: "primary", "second_opinion", "front". A model with `missing_key` cannot be used until its key is set."""
 
     id: int
     name: str
@@ -41,7 +41,7 @@ class ModelOut(Schema):
 
 
 class ModelsOut(Schema):
-    """`answering` is the model that labels tickets now: the primary, or the one that stands in for it."""
+    """`answering` is the model that labels tickets now: the primary, or its stand-in."""
 
     answering: str
     items: list[ModelOut]
@@ -50,30 +50,30 @@ class ModelsOut(Schema):
 @router.get(
     "/taxonomy",
     response=TaxonomyOut,
-    summary="The labels that there are",
+    summary="Read the taxonomy",
     **requires(Scope.TAXONOMY_READ, "classifier.view_ticket"),
 )
 def read_taxonomy(request: ApiRequest) -> Any:
-    """As they are in force."""
+    """The active categories and sentiments, with their descriptions and examples."""
     version = ContractVersion.objects.current()
     terms = version.terms
     return {"version": version.digest, "categories": terms.categories, "sentiments": terms.sentiments}
 
 
 @router.get(
-    "/models", response=ModelsOut, summary="The models", **requires(Scope.MODELS_READ, "classifier.view_ticket")
+    "/models", response=ModelsOut, summary="List models", **requires(Scope.MODELS_READ, "classifier.view_ticket")
 )
 def list_models(request: ApiRequest) -> Any:
-    """Without what it takes to reach them."""
+    """The configured models and their roles."""
     gate = Gate.current()
     language_models = LanguageModel.objects.select_related("provider")
     return {
         "answering": gate.active_primary().name,
-        "items": [_told(language_model, gate) for language_model in language_models],
+        "items": [_model(language_model, gate) for language_model in language_models],
     }
 
 
-def _told(language_model: LanguageModel, gate: Gate) -> dict[str, Any]:
+def _model(language_model: LanguageModel, gate: Gate) -> dict[str, Any]:
     roles = {"primary": gate.primary_id, "second_opinion": gate.second_opinion_id, "front": gate.front_id}
     return {
         "id": language_model.pk,

@@ -1,5 +1,6 @@
-"""Tickets: stored once each, read, listed; and what models said of one."""
+"""API operations that store, list and read tickets and their predictions."""
 
+from collections import Counter
 from typing import Annotated, Any
 
 import pydantic
@@ -43,12 +44,12 @@ class BulkTicketsIn(RequestSchema):
     tickets: list[Annotated[Any, WithJsonSchema(TicketIn.model_json_schema())]] = Field(
         min_length=1,
         max_length=MAX_BULK_ROWS,
-        description=f"1 to {MAX_BULK_ROWS:,}; those that are wrong do not hinder the others.",
+        description=f"1 to {MAX_BULK_ROWS:,}. Invalid rows don't affect the others.",
     )
 
 
 class BulkRowResult(Schema):
-    """What became of a row, by its place from 0: "stored", "known" (it stood there already) or "refused"."""
+    """The outcome for a row, counted from 0: "stored", "existing" or "rejected"."""
 
     index: int
     outcome: str
@@ -59,21 +60,19 @@ class BulkRowResult(Schema):
 
 class BulkTicketsOut(Schema):
     stored: int
-    known: int
-    refused: int
+    existing: int
+    rejected: int
     results: list[BulkRowResult]
 
 
 class TicketFilter(Schema):
-    """Which tickets; what is left out does not narrow."""
-
     state: Ticket.State | None = None
     source: StorableString | None = Field(None, max_length=50)
-    since: UtcDatetime | None = Field(None, description="Received then or later; a moment with its zone.")
+    since: UtcDatetime | None = Field(None, description="Received at this time or later; needs a time zone.")
 
 
 class PredictionsOut(Schema):
-    """Of a sealed ticket nothing is told until everyone asked has answered."""
+    """Empty while the ticket is sealed, that is until every reviewer who labels it blind has answered."""
 
     sealed: bool
     items: list[PredictionOut]
@@ -84,49 +83,49 @@ class PredictionsOut(Schema):
 )
 @idempotent
 def create_ticket(request: ApiRequest, body: TicketIn, response: HttpResponse) -> Any:
-    """201 for a new ticket, 200 for one that stood there already, 409 where its text was another one. It is classified
-    in the background: read it, or be told by a webhook.
+    """201 for a new ticket, 200 if it exists already, 409 if it exists with a different text. It is classified in the
+    background: poll it, or subscribe to a webhook.
     """
-    (taken,) = storing.store_each([body.row()])
-    if not taken.same:
-        raise Problem(409, TEXT_CONFLICT, slug="other-text")
-    response["Location"] = ticket_url(taken.ticket.pk)
-    return Status(201 if taken.fresh else 200, stored_ticket(taken.ticket))
+    (result,) = storing.store_each([body.row()])
+    if not result.same_text:
+        raise Problem(409, TEXT_CONFLICT, slug="text-conflict")
+    response["Location"] = ticket_url(result.ticket.pk)
+    return Status(201 if result.created else 200, stored_ticket(result.ticket))
 
 
 @router.post("/tickets/bulk", response=BulkTicketsOut, summary="Store many tickets", **_writes)
 @idempotent
 def create_tickets(request: ApiRequest, body: BulkTicketsIn) -> Any:
-    """Each row is stored, known or refused on its own; `results` says which, in the order of the rows."""
-    checked = [_checked(row) for row in body.tickets]
-    taken = iter(storing.store_each([one.row() for one in checked if isinstance(one, TicketIn)]))
+    """Each row is stored or rejected on its own; `results` lists the outcomes in the order of the rows."""
+    parsed = [_parse(row) for row in body.tickets]
+    stored = iter(storing.store_each([ticket.row() for ticket in parsed if isinstance(ticket, TicketIn)]))
     results = [
-        {"index": index} | (_outcome(next(taken)) if isinstance(one, TicketIn) else _refused(one))
-        for index, one in enumerate(checked)
+        {"index": index} | (_outcome(next(stored)) if isinstance(parsed_row, TicketIn) else _rejected(parsed_row))
+        for index, parsed_row in enumerate(parsed)
     ]
-    numbers = [sum(one["outcome"] == outcome for one in results) for outcome in ("stored", "known", "refused")]
-    return {**dict(zip(("stored", "known", "refused"), numbers, strict=True)), "results": results}
+    counts = Counter(result["outcome"] for result in results)
+    return {outcome: counts[outcome] for outcome in ("stored", "existing", "rejected")} | {"results": results}
 
 
 @router.get("/tickets", response=Page[TicketSummary], summary="List tickets", url_name="tickets", **_reads)
 def list_tickets(
-    request: ApiRequest, response: HttpResponse, wanted: Annotated[TicketFilter, Query()], turn: PageQuery
+    request: ApiRequest, response: HttpResponse, filters: Annotated[TicketFilter, Query()], params: PageQuery
 ) -> Any:
-    """Newest first, without their texts."""
-    named = {"state": wanted.state, "source": wanted.source, "received_at__gte": wanted.since}
-    tickets = Ticket.objects.filter(**{name: value for name, value in named.items() if value is not None})
-    return paginate(request, response, turn, for_list(tickets), ticket_summaries)
+    """Newest first, without their full texts."""
+    lookups = {"state": filters.state, "source": filters.source, "received_at__gte": filters.since}
+    tickets = Ticket.objects.filter(**{name: value for name, value in lookups.items() if value is not None})
+    return paginate(request, response, params, for_list(tickets), ticket_summaries)
 
 
 @router.get("/tickets/{int:pk}", response=TicketOut, summary="Read a ticket", url_name="ticket", **_reads)
 def read_ticket(request: ApiRequest, pk: int) -> Any:
-    """With its text, its state and the label that counts."""
+    """The ticket with its text, state and label."""
     return ticket_out(get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk))
 
 
-@router.get("/tickets/{int:pk}/predictions", response=PredictionsOut, summary="What models said of a ticket", **_reads)
+@router.get("/tickets/{int:pk}/predictions", response=PredictionsOut, summary="List a ticket's predictions", **_reads)
 def list_predictions(request: ApiRequest, pk: int) -> Any:
-    """The latest hundred, oldest first."""
+    """The latest 100, oldest first."""
     ticket = get_object_or_404(Ticket.objects.defer("text"), pk=pk)
     if ticket.sealed:
         return {"sealed": True, "items": []}
@@ -134,20 +133,23 @@ def list_predictions(request: ApiRequest, pk: int) -> Any:
     return {"sealed": False, "items": predictions_out(reversed(latest))}
 
 
-def _checked(row: Any) -> TicketIn | list[dict[str, str]]:
-    """The ticket, or what is wrong with it."""
+def _parse(row: Any) -> TicketIn | list[dict[str, str]]:
+    """The ticket, or its errors."""
     try:
         return TicketIn.model_validate(row)
-    except pydantic.ValidationError as error:
-        found = error.errors(include_url=False, include_input=False)
-        return [{"pointer": "".join(f"/{part}" for part in one["loc"]), "detail": field_message(one)} for one in found]
+    except pydantic.ValidationError as invalid:
+        errors = invalid.errors(include_url=False, include_input=False)
+        return [
+            {"pointer": "".join(f"/{key}" for key in error["loc"]), "detail": field_message(error)} for error in errors
+        ]
 
 
-def _outcome(taken: IngestResult) -> dict[str, Any]:
-    if not taken.same:
-        return _refused([{"pointer": "/external_id", "detail": TEXT_CONFLICT}])
-    return {"outcome": "stored" if taken.fresh else "known", "id": taken.ticket.pk, "url": ticket_url(taken.ticket.pk)}
+def _outcome(result: IngestResult) -> dict[str, Any]:
+    if not result.same_text:
+        return _rejected([{"pointer": "/external_id", "detail": TEXT_CONFLICT}])
+    pk = result.ticket.pk
+    return {"outcome": "stored" if result.created else "existing", "id": pk, "url": ticket_url(pk)}
 
 
-def _refused(errors: list[dict[str, str]]) -> dict[str, Any]:
-    return {"outcome": "refused", "errors": errors}
+def _rejected(errors: list[dict[str, str]]) -> dict[str, Any]:
+    return {"outcome": "rejected", "errors": errors}

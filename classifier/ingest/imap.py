@@ -1,4 +1,4 @@
-"""A connection to a mailbox: to an address that was looked at, its certificate held against the name."""
+"""Connects to an IMAP mailbox, only at addresses that the SSRF guard allows."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ from classifier.models import Mailbox
 from classifier.security import ssrf
 
 TIMEOUT = 30.0
-"""Seconds for each step."""
+"""Seconds per network operation."""
 
 
-class _Client(imaplib.IMAP4):
+class _PlainClient(imaplib.IMAP4):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         return ssrf.connect(self.host, self.port, timeout)
 
 
-class _SecureClient(_Client):
-    """Speaks TLS from the start."""
-
+class _TlsClient(_PlainClient):
     def _create_socket(self, timeout: float | None) -> socket.socket:
         return ssl.create_default_context().wrap_socket(super()._create_socket(timeout), server_hostname=self.host)
 
 
 class ImapFolder(BaseMailBox):
-    """The open folder of a mailbox; `with` closes it. Raises Forbidden, OSError and the errors of imap-tools."""
+    """An open folder of a mailbox; `with` closes it. Raises ForbiddenAddress, OSError and imap-tools errors."""
 
     def __init__(self, mailbox: Mailbox, password: str) -> None:
         self._mailbox = mailbox
@@ -41,19 +39,19 @@ class ImapFolder(BaseMailBox):
             raise
 
     def _get_mailbox_client(self) -> imaplib.IMAP4:
-        of_security = _SecureClient if self._mailbox.security == Mailbox.Security.TLS else _Client
-        client = of_security(self._mailbox.host, self._mailbox.port, TIMEOUT)
+        client_class = _TlsClient if self._mailbox.security == Mailbox.Security.TLS else _PlainClient
+        client = client_class(self._mailbox.host, self._mailbox.port, TIMEOUT)
         if self._mailbox.security == Mailbox.Security.STARTTLS:
             client.starttls(ssl.create_default_context())
         return client
 
-    def unseen(self) -> list[str]:
+    def unread_uids(self) -> list[str]:
         return self.uids("UNSEEN")
 
-    def peek(self, uid: str, most: int) -> bytes:
-        """The first `most` bytes of a message, which stays unseen; empty where it is gone."""
-        _status, parts = self.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{most}>)")
+    def fetch_raw(self, uid: str, max_bytes: int) -> bytes:
+        """The start of a message, which stays unread; empty if it is gone."""
+        _status, parts = self.client.uid("FETCH", uid, f"(BODY.PEEK[]<0.{max_bytes}>)")
         return next((part[1] for part in parts if isinstance(part, tuple)), b"")
 
-    def mark_seen(self, uids: Sequence[str]) -> None:
+    def mark_read(self, uids: Sequence[str]) -> None:
         self.flag(uids, MailMessageFlags.SEEN, True)

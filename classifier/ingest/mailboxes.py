@@ -1,7 +1,7 @@
-"""Messages in mailboxes become tickets, each once.
+"""Fetches messages from mailboxes and stores each once as a ticket.
 
-A message is marked as seen only after it was stored. One that was stored when a worker died is found again, and known
-by its name.
+A message is marked as read only after it is stored. If a worker dies in between, the message is fetched again and
+recognized by its Message-ID.
 """
 
 from __future__ import annotations
@@ -19,6 +19,7 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 from imap_tools import ImapToolsError, MailboxLoginError, MailMessage
 
+from classifier.database.batches import chunked
 from classifier.ingest import message_text, storing
 from classifier.ingest.imap import ImapFolder
 from classifier.leases import leases
@@ -33,32 +34,32 @@ POLL_INTERVAL, RETRY_INTERVAL = timedelta(seconds=60), timedelta(minutes=5)
 CHUNK = 20
 MAX_PER_FETCH = 200
 MAX_MESSAGE_BYTES = 2_097_152
-"""Of a message so much is fetched: its text comes before what is attached."""
+"""How much of a message is fetched; its text comes before the attachments."""
 BULK = {"bulk", "junk", "list", "auto_reply"}
 MAX_AGE = timedelta(days=3_650)
 
 
 def fetch_due() -> bool:
-    """Look into each mailbox whose turn it is. Returns whether one has more messages."""
+    """Fetch from every mailbox that is due. Returns whether any has more messages."""
     more = False
     for mailbox in Mailbox.objects.due():
         with leases.hold(Mailbox.objects.due().filter(pk=mailbox.pk)) as held:
-            for taken in held:
-                more |= _fetch(taken)
+            for leased in held:
+                more |= _fetch(leased)
     return more
 
 
 def fetch_soon(mailbox_pks: Sequence[int]) -> None:
-    """Have a worker look into these without waiting for their turn; one that is being looked into waits for it."""
+    """Make these mailboxes due now, unless a worker is fetching from them already."""
     Mailbox.objects.filter(pk__in=mailbox_pks, owner=None).release()
 
 
 def _fetch(mailbox: Mailbox) -> bool:
     error, more = "", False
     try:
-        more = _take_in(mailbox)
+        more = _fetch_unread(mailbox)
     except MailboxLoginError:
-        error = _("The server refuses this user and password; look at %s.") % mailbox.password_env
+        error = _("The server rejects this user and password. Check %s.") % mailbox.password_env
     except (MissingSecret, ssrf.ForbiddenAddress, ImapToolsError, imaplib.IMAP4.error, OSError) as fault:
         error = str(fault)[:300] or type(fault).__name__
     pause = RETRY_INTERVAL if error else timedelta() if more else POLL_INTERVAL
@@ -66,39 +67,37 @@ def _fetch(mailbox: Mailbox) -> bool:
     return more
 
 
-def _take_in(mailbox: Mailbox) -> bool:
-    """Whether there are more messages than are taken at a time."""
+def _fetch_unread(mailbox: Mailbox) -> bool:
+    """Store unread messages, up to MAX_PER_FETCH. Returns whether there are more."""
     with ImapFolder(mailbox, require_secret(mailbox.password_env)) as box:
-        unseen = box.unseen()
-        taken = unseen[:MAX_PER_FETCH]
-        for start in range(0, len(taken), CHUNK):
-            uids = taken[start : start + CHUNK]
-            _store(mailbox, [box.peek(uid, MAX_MESSAGE_BYTES) for uid in uids])
-            box.mark_seen(uids)
-    return len(unseen) > len(taken)
+        unread = box.unread_uids()
+        for uids in chunked(unread[:MAX_PER_FETCH], CHUNK):
+            _store(mailbox, [box.fetch_raw(uid, MAX_MESSAGE_BYTES) for uid in uids])
+            box.mark_read(uids)
+    return len(unread) > MAX_PER_FETCH
 
 
 def _store(mailbox: Mailbox, messages: Sequence[bytes]) -> None:
-    rows = [row for message in messages if (row := _readable(mailbox, message))]
-    received = storing.store_many(mailbox.source, rows)
+    rows = [row for message in messages if (row := _parse(mailbox, message))]
+    stored = storing.store_many(mailbox.source, rows)
     Mailbox.objects.filter(pk=mailbox.pk).update(
-        stored=F("stored") + received.stored, skipped=F("skipped") + len(messages) - len(rows)
+        stored=F("stored") + stored, skipped=F("skipped") + len(messages) - len(rows)
     )
 
 
-def _readable(mailbox: Mailbox, raw: bytes) -> dict[str, Any] | None:
+def _parse(mailbox: Mailbox, raw: bytes) -> dict[str, Any] | None:
     try:
         return ticket_fields(raw)
-    except Exception as fault:
-        # Strangers write these. The text of the error may quote them, so only its kind is told.
-        logger.warning("A message in %s cannot be read (%s) and is skipped.", mailbox.slug, type(fault).__name__)
+    except Exception as error:
+        # The error text may quote the message, so only its type is logged.
+        logger.warning("Skipped an unreadable message in %s (%s).", mailbox.slug, type(error).__name__)
         return None
 
 
 def ticket_fields(raw: bytes) -> dict[str, Any] | None:
-    """Keyword arguments of Ticket; None of what a machine has sent, and of what says nothing.
+    """Keyword arguments of Ticket; None for automatic and empty messages.
 
-    The plain text goes before HTML; what repeats an earlier message is left out, and so is what is attached.
+    Plain text is preferred to HTML. Quoted replies and attachments are left out.
     """
     message = MailMessage.from_bytes(raw)
     if _is_automatic(message):
@@ -110,7 +109,7 @@ def ticket_fields(raw: bytes) -> dict[str, Any] | None:
     if not text.strip():
         return None
     return {
-        "external_id": _name_of(message, raw),
+        "external_id": _message_id(message, raw),
         "text": text,
         "customer": storable(message.from_)[:254],
         "channel": "email",
@@ -119,22 +118,23 @@ def ticket_fields(raw: bytes) -> dict[str, Any] | None:
 
 
 def _is_automatic(message: MailMessage) -> bool:
-    """Replies of machines (RFC 3834), lists, and bounces (RFC 3464)."""
+    """Whether it is an automatic reply (RFC 3834), a list message or a bounce (RFC 3464)."""
     names = ("Auto-Submitted", "Precedence", "Return-Path")
-    submitted, precedence, back_to = (str(message.obj.get(name, "")).strip().lower() for name in names)
-    answers = submitted.partition(";")[0].strip() not in ("", "no")
-    bounces = message.obj.get_content_type() == "multipart/report" or back_to == "<>"
-    return answers or bounces or precedence in BULK
+    submitted, precedence, return_path = (str(message.obj.get(name, "")).strip().lower() for name in names)
+    auto_reply = submitted.partition(";")[0].strip() not in ("", "no")
+    bounce = message.obj.get_content_type() == "multipart/report" or return_path == "<>"
+    return auto_reply or bounce or precedence in BULK
 
 
-def _name_of(message: MailMessage, raw: bytes) -> str:
-    name = storable(str(message.obj.get("Message-ID", "")).strip())
+def _message_id(message: MailMessage, raw: bytes) -> str:
+    """Its Message-ID, or a digest if that is missing or too long."""
+    message_id = storable(str(message.obj.get("Message-ID", "")).strip())
     longest = Ticket._meta.get_field("external_id").max_length or 0
-    return name if 0 < len(name) <= longest else f"sha256:{hashlib.sha256(raw).hexdigest()}"
+    return message_id if 0 < len(message_id) <= longest else f"sha256:{hashlib.sha256(raw).hexdigest()}"
 
 
 def _sent_at(message: MailMessage) -> datetime:
-    """When it says it was sent, unless that cannot be."""
-    now, at = timezone.now(), message.date
-    at = at if at.tzinfo else at.replace(tzinfo=UTC)
-    return at if now - MAX_AGE < at <= now else now
+    """The Date header, or now if that is implausible."""
+    now, sent = timezone.now(), message.date
+    sent = sent if sent.tzinfo else sent.replace(tzinfo=UTC)
+    return sent if now - MAX_AGE < sent <= now else now

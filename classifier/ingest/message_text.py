@@ -1,4 +1,4 @@
-"""What people wrote, out of what mail programs and help desks make of it. Pure."""
+"""Extracts the text that a customer wrote from HTML and quoted replies. Pure."""
 
 import re
 
@@ -13,19 +13,19 @@ _HIDDEN = etree.XPath(
     "//head | //script | //style | //template | //noscript | //*[@hidden]"
     " | //*[contains(translate(@style, 'DISPLAYNOE \t', 'displaynoe'), 'display:none')]"
 )
-# Longer ones hold images, and a parser takes long over a hundred thousand attributes.
+# Longer tags hold images, or thousands of attributes that are slow to parse.
 _LONG_TAG = re.compile(r"<[^<>]{5000,}>")
 
-# More is not looked at for quotes, which would take long in lines made for that.
-_MOST_LINES = 1_000
-_LONGEST_LINE = 300
+# Quotes are searched for within these limits, since crafted lines would take long.
+_MAX_QUOTE_LINES = 1_000
+_MAX_LINE_LENGTH = 300
 _REPLY_HEADERS = {"from", "date", "subject"}
 _FORWARDED = "forward|weitergeleitet|weiterleitung|transféré|réexpédié|reenviado|doorgestuurd|vidarebefordra|пересыла"
 _FORWARD = re.compile(rf"^-.*(?:{_FORWARDED})|^[^:]*(?:{_FORWARDED})[^:]*:$", re.IGNORECASE | re.MULTILINE)
 
 
 def html_to_text(html: str) -> str:
-    """The text that a reader sees: a line for each block, a space between cells, `>` before what a reply quotes."""
+    """The visible text: a line per block, a space between table cells, `>` before quoted lines."""
     html = re.sub(r"\s+", " ", _LONG_TAG.sub(" ", html))
     parser = etree.HTMLParser(encoding="utf-8", huge_tree=True, remove_comments=True, remove_pis=True)
     root = etree.fromstring(html.encode(errors="replace"), parser)
@@ -33,54 +33,54 @@ def html_to_text(html: str) -> str:
         return ""
     for hidden in _HIDDEN(root):
         _remove(hidden)
-    page = _Page()
+    text = _TextBuilder()
     for event, element in etree.iterwalk(root, events=("start", "end")):
         if event == "start":
-            page.begin(element)
+            text.begin(element)
         else:
-            page.end(element)
-    return tidy_lines(re.sub("[ \xa0]+", " ", "".join(page.parts)))
+            text.end(element)
+    return tidy_lines(re.sub("[ \xa0]+", " ", "".join(text.parts)))
 
 
 def tidy_lines(text: str) -> str:
-    """Lines without blanks around them, and never more than one empty line in a row."""
+    """Strip each line, and collapse runs of empty lines."""
     lines = "\n".join(line.strip() for line in text.replace("\r\n", "\n").split("\n"))
     return re.sub(r"\n{3,}", "\n\n", lines).strip()
 
 
 def without_quoted_reply(text: str) -> str:
-    """Without the earlier message that a reply repeats; all of it where nothing else is there.
+    """Remove the quoted message from a reply; the whole text if nothing else is left.
 
-    What stands above, between and below quoted lines stays, and so does a message that is passed on.
+    Text above, between and below quoted lines stays, and so do forwarded messages.
     """
     text = tidy_lines(text)
     lines = text.split("\n")
-    own = [line for line in _around_quote(lines) if not line.startswith(">")]
-    return tidy_lines("\n".join(own)) or text
+    unquoted = [line for line in _around_quote(lines) if not line.startswith(">")]
+    return tidy_lines("\n".join(unquoted)) or text
 
 
 def with_subject(subject: str, body: str) -> str:
-    """Subject and body as one text; a subject that the body begins with is said once."""
+    """Subject and body as one text, without repeating a subject that the body begins with."""
     subject, body = " ".join(subject.split()), body.strip()
     return body if not subject or body.startswith(subject) else f"{subject}\n\n{body}".strip()
 
 
 def _remove(element: etree._Element) -> None:
-    """Take out an element, and leave the text behind it."""
+    """Remove an element, but keep the text after it."""
     parent = element.getparent()
     if parent is None:
         element.clear()
         return
-    before = element.getprevious()
-    if before is None:
+    previous = element.getprevious()
+    if previous is None:
         parent.text = (parent.text or "") + (element.tail or "")
     else:
-        before.tail = (before.tail or "") + (element.tail or "")
+        previous.tail = (previous.tail or "") + (element.tail or "")
     parent.remove(element)
 
 
-class _Page:
-    """The text of elements as they begin and end, in lines."""
+class _TextBuilder:
+    """Collects text in lines from the start and end of each element."""
 
     def __init__(self) -> None:
         self.parts: list[str] = []
@@ -121,21 +121,21 @@ class _Page:
 
 
 def _is_quote(element: etree._Element) -> bool:
-    """Mail programs indent by the same element, and then say neither."""
+    """Mail programs also indent with a blockquote; those have neither mark."""
     return element.tag == "blockquote" and (element.get("type") == "cite" or "quote" in element.get("class", ""))
 
 
 def _around_quote(lines: list[str]) -> list[str]:
-    """The lines above and below what is quoted, as far as it is certain that something is."""
-    seen = [line[:_LONGEST_LINE] for line in lines[:_MOST_LINES]]
-    quote = quotequail.unwrap("\n".join(seen)) or {}
-    above, below = _count(quote.get("text_top", "")), _count(quote.get("text_bottom", ""))
-    if any(line.startswith(">") for line in seen[above:]) and quote:
-        return [*lines[:above], *lines[len(seen) - below :]]
+    """The lines above and below the quoted message; all lines unless it is certain that there is one."""
+    searched = [line[:_MAX_LINE_LENGTH] for line in lines[:_MAX_QUOTE_LINES]]
+    quote = quotequail.unwrap("\n".join(searched)) or {}
+    above, below = _line_count(quote.get("text_top", "")), _line_count(quote.get("text_bottom", ""))
+    if any(line.startswith(">") for line in searched[above:]) and quote:
+        return [*lines[:above], *lines[len(searched) - below :]]
     separator = "\n".join(lines[max(above - 1, 0) : above + 3])
     is_reply = quote.keys() >= _REPLY_HEADERS and not _FORWARD.search(separator)
     return lines[:above] if is_reply else lines
 
 
-def _count(text: str) -> int:
+def _line_count(text: str) -> int:
     return text.count("\n") + 1 if text else 0

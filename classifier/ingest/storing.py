@@ -1,7 +1,6 @@
-"""How tickets come in: stored once, and announced after commit (`Ticket.save` and `bulk_create` do that)."""
+"""Stores incoming tickets, each once per source and external id."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from django.core.exceptions import ValidationError
@@ -13,11 +12,11 @@ from classifier.models import Ticket
 from classifier.text import LONGEST_TICKET, storable
 
 INTERACTIVE_MAX = 20
-"""More than so many tickets at once have come in bulk, and let those that come singly go first."""
+"""Larger batches count as bulk and wait behind single tickets."""
 
 
 def validated_text(text: str) -> str:
-    """The text as it will be stored. Raises ValidationError where it is empty or too long."""
+    """The text as it will be stored. Raises ValidationError if it is empty or too long."""
     text = storable(text)
     if not text.strip():
         raise ValidationError(_("The text is empty; write what the customer wrote."))
@@ -29,86 +28,74 @@ def validated_text(text: str) -> str:
     return text
 
 
-@dataclass(slots=True)
-class Received:
-    """How many tickets were stored, and how many stood there already."""
-
-    stored: int = 0
-    known: int = 0
-
-
 @transaction.atomic(durable=True)
-def store_many(source: str, rows: Sequence[dict[str, Any]]) -> Received:
-    """Store a chunk of tickets, each once per source and external id; rows are keyword arguments of Ticket.
-
-    Of a chunk that is large nobody waits for a single one.
-    """
+def store_many(source: str, rows: Sequence[dict[str, Any]]) -> int:
+    """Store rows (keyword arguments of Ticket) that are not stored yet. Returns how many."""
     bulk = len(rows) > INTERACTIVE_MAX
-    named = {row["external_id"]: row for row in reversed(rows) if row.get("external_id")}
-    nameless = [row for row in rows if not row.get("external_id")]
-    known = set(Ticket.objects.filter(source=source, external_id__in=named).values_list("external_id", flat=True))
-    fresh = [row for key, row in reversed(named.items()) if key not in known] + nameless
-    # Somebody may import the same file at this moment: the unique key decides, and is no error.
-    Ticket.objects.bulk_create([Ticket(source=source, bulk=bulk, **row) for row in fresh], ignore_conflicts=True)
-    return Received(stored=len(fresh), known=len(rows) - len(fresh))
+    by_id = {row["external_id"]: row for row in reversed(rows) if row.get("external_id")}
+    without_id = [row for row in rows if not row.get("external_id")]
+    existing = set(Ticket.objects.filter(source=source, external_id__in=by_id).values_list("external_id", flat=True))
+    new = [row for external_id, row in reversed(by_id.items()) if external_id not in existing] + without_id
+    # Someone may be importing the same file right now; the unique constraint then decides.
+    Ticket.objects.bulk_create([Ticket(source=source, bulk=bulk, **row) for row in new], ignore_conflicts=True)
+    return len(new)
 
 
 class IngestResult(NamedTuple):
-    """A row that came in: its ticket, whether it is a new one, and whether its text is what was stored before."""
+    """The ticket of a row, whether it was created now, and whether its stored text equals the row's."""
 
     ticket: Ticket
-    fresh: bool
-    same: bool
+    created: bool
+    same_text: bool
 
 
 class TextConflict(Exception):
-    """Rows whose source and external id belong to tickets of another text, by their places."""
+    """Rows whose tickets exist with a different text, by index."""
 
-    def __init__(self, places: Sequence[int]) -> None:
-        super().__init__(f"rows {places} are other tickets than those of their external ids")
-        self.places = places
+    def __init__(self, indexes: Sequence[int]) -> None:
+        super().__init__(f"rows {indexes} exist with a different text")
+        self.indexes = indexes
 
 
 def store_each(rows: Sequence[dict[str, Any]], *, claimed: bool = False) -> list[IngestResult]:
-    """Store rows (keyword arguments of Ticket), each once per source and external id; what became of each, in order.
+    """Store rows (keyword arguments of Ticket) that are not stored yet; returns a result per row, in order.
 
-    With `claimed` the caller classifies the new ones and has them in hand already, for a lease; then rows of another
-    text than that of their ticket let none be stored. Raises AnotherText.
+    With `claimed` the caller holds the lease on the new tickets to classify them itself, and nothing is stored if a row
+    exists with a different text. Raises TextConflict.
     """
     try:
-        return _receive_each(rows, claimed)
+        return _store_each(rows, claimed)
     except IntegrityError:
-        # Somebody has stored one of them at this moment, so that it is found now.
-        return _receive_each(rows, claimed)
+        # Someone stored one of them in the meantime, so it is found now.
+        return _store_each(rows, claimed)
 
 
 @transaction.atomic(durable=True)
-def _receive_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
+def _store_each(rows: Sequence[dict[str, Any]], claimed: bool) -> list[IngestResult]:
     state: dict[str, Any] = {"bulk": not claimed and len(rows) > INTERACTIVE_MAX}
     if claimed:
         state |= leases.granted() | {"attempts": 1}
-    tickets = _known(rows)
-    fresh: list[Ticket] = []
-    taken = []
+    tickets = _existing(rows)
+    new: list[Ticket] = []
+    results = []
     for row in rows:
-        name, text = (row["source"], row.get("external_id")), storable(row["text"])
-        ticket = tickets.get(name) if name[1] else None
-        known = ticket is not None
-        if ticket is None:
-            ticket = Ticket(**row | state | {"text": text})
-            fresh.append(ticket)
-            if name[1]:
-                tickets[name] = ticket
-        taken.append(IngestResult(ticket, fresh=not known, same=ticket.text == text))
-    if claimed and (others := [place for place, one in enumerate(taken) if not one.same]):
-        raise TextConflict(others)
-    # In one order everywhere, so that two that bring the same tickets wait for each other only one way round.
-    Ticket.objects.bulk_create(sorted(fresh, key=lambda ticket: (ticket.source, ticket.external_id or "")))
-    return taken
+        key, text = (row["source"], row.get("external_id")), storable(row["text"])
+        existing = tickets.get(key) if key[1] else None
+        ticket = existing or Ticket(**row | state | {"text": text})
+        if not existing:
+            new.append(ticket)
+            if key[1]:
+                tickets[key] = ticket
+        results.append(IngestResult(ticket, created=not existing, same_text=ticket.text == text))
+    if claimed and (conflicts := [index for index, result in enumerate(results) if not result.same_text]):
+        raise TextConflict(conflicts)
+    # Always in the same order, so that two writers of the same tickets cannot deadlock.
+    Ticket.objects.bulk_create(sorted(new, key=lambda ticket: (ticket.source, ticket.external_id or "")))
+    return results
 
 
-def _known(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ticket]:
-    """The tickets that stand there already, by source and external id."""
+def _existing(rows: Sequence[dict[str, Any]]) -> dict[tuple[str, str | None], Ticket]:
+    """The tickets that are stored already, by source and external id."""
     sources, ids = {row["source"] for row in rows}, {row.get("external_id") for row in rows} - {None}
-    found = Ticket.objects.filter(source__in=sources, external_id__in=ids) if ids else ()
-    return {(ticket.source, ticket.external_id): ticket for ticket in found}
+    tickets = Ticket.objects.filter(source__in=sources, external_id__in=ids) if ids else ()
+    return {(ticket.source, ticket.external_id): ticket for ticket in tickets}

@@ -1,7 +1,7 @@
-"""What is owed to others' servers is sent: taken, sent without a transaction, and settled by how it went.
+"""Sends queued requests to other servers: leases rows, sends them outside a transaction, and records the results.
 
-The lease of a worker that dies runs out, and the row is sent again, so a receiver may see it twice. Each destination
-has its turn, so one that hangs holds up only itself, and is then left alone for a while.
+If a worker dies, its lease expires and the row is sent again, so a receiver may get it twice. Each destination has its
+own batch, so a slow one delays only itself, and is paused after a failure.
 """
 
 from __future__ import annotations
@@ -26,119 +26,119 @@ from classifier.security.secrets_from_env import MissingSecret
 logger = logging.getLogger(__name__)
 
 BATCH_SIZE = 8
-"""Rows of one destination that are sent at a time; their order is kept no better than that."""
+"""Rows of one destination that are sent in parallel, in no particular order."""
 THREADS = 16
 RETRY_SECONDS = (5, 30, 120, 600, 1_800, 3_600, 7_200, 14_400, 28_800, 43_200, 43_200)
-"""Seconds before each further try, about; after the last it is given up."""
+"""Approximate seconds before each retry; after the last one the row is given up."""
 MAX_PAUSE_SECONDS = 60.0
-"""Seconds that a destination is left alone after a fault, unless it asks for more."""
+"""How long a destination is paused after a failure, unless it asks for longer."""
 
 
 class OutgoingRequest(NamedTuple):
-    """What is to be sent for a row (None: nothing has changed), and what is put down of it once it has gone."""
+    """The request for a row (None if there is nothing to send), and fields to update once it has succeeded."""
 
     request: Request | None
-    leaves: dict[str, Any] = {}
+    updates: dict[str, Any] = {}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class OutboxRoute:
-    """One kind of rows that go out.
+    """How to send one kind of rows.
 
-    `going` says what is to be sent, reading where it must; it raises Missing. `is_final` says of a refusal's status
-    whether trying again is of no use.
+    `build_request` may raise MissingSecret. `is_permanent_failure` gets the row and an error status, and says whether
+    retrying is pointless.
     """
 
     rows: type[Outgoing]
-    going: Callable[[Any], OutgoingRequest]
-    is_final: Callable[[Any, int], bool]
+    build_request: Callable[[Any], OutgoingRequest]
+    is_permanent_failure: Callable[[Any, int], bool]
 
-    def awake(self) -> list[Destination]:
-        """The active destinations that something is due for and that are not left alone (one query)."""
+    def destinations_due(self) -> list[Destination]:
+        """The active destinations that have due rows and are not paused (one query)."""
         destinations: QuerySet[Any] = self.rows.destination.field.related_model._default_manager.all()
         due = self.rows.objects.due().filter(destination=OuterRef("pk"))
-        # One probe of the index for each destination; joined, all that is due would be read.
-        probe = Exists(due[:1])
-        rested = Q(paused_until=None) | Q(paused_until__lte=Now())
-        return list(destinations.filter(rested, probe, active=True))
+        # One index probe per destination; a join would read every due row.
+        has_due = Exists(due[:1])
+        not_paused = Q(paused_until=None) | Q(paused_until__lte=Now())
+        return list(destinations.filter(not_paused, has_due, active=True))
 
 
 @dataclass(slots=True)
-class _Claimed:
+class _LeasedRow:
     route: OutboxRoute
     row: Any
-    going: OutgoingRequest = field(default=OutgoingRequest(None))
+    outgoing: OutgoingRequest = field(default=OutgoingRequest(None))
 
 
 def send_due(routes: Sequence[OutboxRoute]) -> bool:
-    """Send one batch of what is due. Returns whether there may be more."""
-    batches = [_claim(route, destination) for route in routes for destination in route.awake()]
-    claimed = [one for batch in batches for one in batch]
-    if claimed:
-        with leases.renewing(one.row for one in claimed):
-            for one, outcome in _sent(claimed):
-                _settle(one, outcome)
+    """Send a batch of due rows. Returns whether there may be more."""
+    batches = [_lease(route, destination) for route in routes for destination in route.destinations_due()]
+    leased = [leased_row for batch in batches for leased_row in batch]
+    if leased:
+        with leases.renewing(leased_row.row for leased_row in leased):
+            for leased_row, result in _send(leased):
+                _settle(leased_row, result)
     return any(len(batch) == BATCH_SIZE for batch in batches)
 
 
 def is_due(routes: Sequence[OutboxRoute]) -> bool:
-    return any(route.awake() for route in routes)
+    return any(route.destinations_due() for route in routes)
 
 
-def _claim(route: OutboxRoute, destination: Destination) -> list[_Claimed]:
-    """Take what is due for a destination."""
+def _lease(route: OutboxRoute, destination: Destination) -> list[_LeasedRow]:
     due = route.rows.objects.due().filter(destination=destination).order_by("available_at", "pk")
     rows = leases.acquire(due, limit=BATCH_SIZE, attempts=F("attempts") + 1)
     for row in rows:
         row.destination = destination
-    return [_Claimed(route, row) for row in rows]
+    return [_LeasedRow(route, row) for row in rows]
 
 
-def _sent(claimed: Sequence[_Claimed]) -> Iterator[tuple[_Claimed, HttpResult]]:
-    """Each as soon as it is known how it went."""
+def _send(leased: Sequence[_LeasedRow]) -> Iterator[tuple[_LeasedRow, HttpResult]]:
+    """Send the rows in parallel; yields each result as it arrives."""
     with ThreadPoolExecutor(THREADS) as threads:
-        under_way = {}
-        for one in claimed:
-            if hindrance := _hindrance(one):
-                yield one, HttpResult(error=hindrance)
-            elif one.going.request is None:
-                yield one, HttpResult()
+        pending = {}
+        for leased_row in leased:
+            if error := _build_request(leased_row):
+                yield leased_row, HttpResult(error=error)
+            elif leased_row.outgoing.request is None:
+                yield leased_row, HttpResult()
             else:
-                under_way[threads.submit(send, one.going.request)] = one
-        for done in as_completed(under_way):
-            yield under_way[done], done.result()
+                pending[threads.submit(send, leased_row.outgoing.request)] = leased_row
+        for done in as_completed(pending):
+            yield pending[done], done.result()
 
 
-def _hindrance(one: _Claimed) -> str:
-    """Put together what is to be sent; why that cannot be, or nothing."""
+def _build_request(leased_row: _LeasedRow) -> str:
+    """Build the row's request. Returns the error, or nothing."""
     try:
-        one.going = one.route.going(one.row)
+        leased_row.outgoing = leased_row.route.build_request(leased_row.row)
     except MissingSecret as missing:
         return str(missing)
-    except Exception as fault:
-        # It must not hold up the others; in the end it is given up like what is refused.
-        logger.exception("%s %s cannot be sent.", one.route.rows.__name__, one.row.pk)
-        return type(fault).__name__
+    except Exception as error:
+        # It must not stop the others; it is retried and given up like any failure.
+        logger.exception("Cannot build the request for %s %s.", leased_row.route.rows.__name__, leased_row.row.pk)
+        return type(error).__name__
     return ""
 
 
-def _settle(one: _Claimed, outcome: HttpResult) -> None:
-    row, how = one.row, {"status": outcome.status, "error": outcome.error[:300]}
-    if outcome.went:
-        how |= one.going.leaves
-        as_sent = row.still_held.filter(revision=row.revision)
-        if not as_sent.release(state=Outgoing.State.DELIVERED, settled_at=Now(), **how):
-            # Asked for again while it was under way.
-            row.still_held.release(**how)
-    elif row.attempts > len(RETRY_SECONDS) or (outcome.status and one.route.is_final(row, outcome.status)):
-        row.still_held.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **how)
+def _settle(leased_row: _LeasedRow, result: HttpResult) -> None:
+    route, row = leased_row.route, leased_row.row
+    fields = {"status": result.status, "error": result.error[:300]}
+    if result.ok:
+        fields |= leased_row.outgoing.updates
+        unchanged = row.still_held.filter(revision=row.revision)
+        if not unchanged.release(state=Outgoing.State.DELIVERED, settled_at=Now(), **fields):
+            # It was queued again while it was being sent.
+            row.still_held.release(**fields)
+    elif row.attempts > len(RETRY_SECONDS) or (result.status and route.is_permanent_failure(row, result.status)):
+        row.still_held.release(state=Outgoing.State.GIVEN_UP, settled_at=Now(), **fields)
     else:
         pause = RETRY_SECONDS[row.attempts - 1] * random.uniform(0.8, 1.2)  # noqa: S311 - jitter
-        row.still_held.release(timedelta(seconds=max(pause, outcome.retry_after)), **how)
-        if outcome.is_fault:
-            _rest(row.destination, max(min(pause, MAX_PAUSE_SECONDS), outcome.retry_after))
+        row.still_held.release(timedelta(seconds=max(pause, result.retry_after)), **fields)
+        if result.is_server_failure:
+            _pause(row.destination, max(min(pause, MAX_PAUSE_SECONDS), result.retry_after))
 
 
-def _rest(destination: Destination, seconds: float) -> None:
+def _pause(destination: Destination, seconds: float) -> None:
     until = Now() + timedelta(seconds=seconds)
     type(destination)._default_manager.filter(pk=destination.pk).update(paused_until=until)

@@ -1,4 +1,4 @@
-"""A client of the HTTP API, to be copied: Python 3.11 or later and its standard library, nothing else.
+"""A client for the HTTP API to copy. It needs Python 3.11 or later and only the standard library.
 
 client = Client("http://127.0.0.1:8000", os.environ["TICKETCLF_KEY"])
 result = client.classify("My invoice #9922 has the wrong tax rate.")
@@ -20,11 +20,11 @@ from urllib.request import Request, urlopen
 from uuid import uuid4
 
 Json = dict[str, Any]
-TRY_AGAIN = {429, 502, 503, 504}
+RETRYABLE = {429, 502, 503, 504}
 
 
 class ProblemError(Exception):
-    """The server refused; `problem` says why (RFC 9457): type, title, status, detail and perhaps errors."""
+    """An error response. `problem` is the RFC 9457 document: type, title, status, detail and sometimes errors."""
 
     def __init__(self, problem: Json) -> None:
         super().__init__(f"{problem.get('status')} {problem.get('title')}: {problem.get('detail')}")
@@ -33,7 +33,7 @@ class ProblemError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Client:
-    """`patience` is for how many seconds a call may wait and try again; `timeout` for one request, in seconds."""
+    """`patience` is how long a call may wait and retry, `timeout` how long one request may take, both in seconds."""
 
     url: str
     key: str
@@ -41,50 +41,50 @@ class Client:
     timeout: float = 70.0
 
     def classify(self, text: str, *, deadline_ms: int = 10_000, **ticket: Any) -> Json:
-        """What the model says of one text. It is stored as a ticket, once for each `external_id` of its `source`."""
+        """Classify a text. It is stored as a ticket, once per `source` and `external_id`."""
         return self.classify_all([{"text": text} | ticket], deadline_ms=deadline_ms)[0]
 
     def classify_all(self, tickets: Sequence[Json], *, deadline_ms: int = 10_000) -> list[Json]:
-        """The same for up to 64 tickets, in order; waits for those that are not done by the deadline."""
-        name, until = str(uuid4()), time.monotonic() + self.patience
-        body = {"tickets": [{"external_id": f"{name}-{place}"} | one for place, one in enumerate(tickets)]}
-        answer: Json = self.post("/classify", body | {"deadline_ms": deadline_ms}, name)
-        while any(one["ticket"]["state"] == "new" for one in answer["results"]) and time.monotonic() < until:
+        """Classify up to 64 tickets, in order. Waits for those that missed the deadline."""
+        key, until = str(uuid4()), time.monotonic() + self.patience
+        body = {"tickets": [{"external_id": f"{key}-{index}"} | ticket for index, ticket in enumerate(tickets)]}
+        answer: Json = self.post("/classify", body | {"deadline_ms": deadline_ms}, key)
+        while any(result["ticket"]["state"] == "new" for result in answer["results"]) and time.monotonic() < until:
             time.sleep(1)
-            # Another name, for by the first one the first answer is given again. The tickets are the same by their ids.
+            # The first key would replay the first answer. The external ids make these the same tickets.
             answer = self.post("/classify", body | {"deadline_ms": deadline_ms}, str(uuid4()))
         results: list[Json] = answer["results"]
         return results
 
     def store(self, tickets: Sequence[Json]) -> Json:
-        """Up to 1,000 tickets, each once; what became of each row stands in `results`."""
+        """Store up to 1,000 tickets, each once. `results` has the outcome for each row."""
         return self.post("/tickets/bulk", {"tickets": list(tickets)}, str(uuid4()))
 
     def decide(self, ticket: int, category: str, sentiment: str, *, note: str = "", seen: bool = False) -> Json:
-        """A label in the name of the key's person."""
+        """Record a label as the key's user."""
         label = {"category": category, "sentiment": sentiment, "note": note, "seen": seen}
         return self.post("/decisions", {"ticket": ticket} | label, str(uuid4()))
 
-    def each(self, path: str, **wanted: str) -> Iterator[Json]:
-        """All rows of a list, such as "/tickets", page by page."""
+    def each(self, path: str, **filters: str) -> Iterator[Json]:
+        """Every item of a list such as "/tickets", page by page."""
         cursor: str | None = ""
         while cursor is not None:
-            page = self.get(path, **wanted, cursor=cursor)
+            page = self.get(path, **filters, cursor=cursor)
             yield from page["items"]
             cursor = page["next"]
 
     def get(self, path: str, **query: str) -> Json:
         return self._send(f"{path}?{urlencode(query)}")
 
-    def post(self, path: str, body: Mapping[str, Any], name: str) -> Json:
-        """Sent again after a lost answer, it is carried out once: the server knows it by its `name`."""
-        headers = {"Content-Type": "application/json", "Idempotency-Key": name}
+    def post(self, path: str, body: Mapping[str, Any], idempotency_key: str) -> Json:
+        """Carried out once, even if it is retried: the server recognizes the key."""
+        headers = {"Content-Type": "application/json", "Idempotency-Key": idempotency_key}
         return self._send(path, json.dumps(body).encode(), headers)
 
     def _send(self, path: str, body: bytes | None = None, headers: Mapping[str, str] = {}) -> Json:
-        """Tries again where the server says that it helps, or cannot be reached. Raises ProblemError, and URLError."""
+        """Retries temporary errors and lost connections. Raises ProblemError and URLError."""
         authorized = {"Authorization": f"Bearer {self.key}", **headers}
-        request = Request(f"{self.url}/api/v1{path}", body, authorized)  # noqa: S310 - the address is its user's own
+        request = Request(f"{self.url}/api/v1{path}", body, authorized)  # noqa: S310 - the caller chose the address
         until, pause = time.monotonic() + self.patience, 0.5
         while True:
             try:
@@ -93,8 +93,8 @@ class Client:
                     return answer
             except HTTPError as error:
                 problem, wait = _problem(error), float(error.headers.get("Retry-After") or pause)
-                under_way = problem.get("type") == "urn:ticketclf:problem:under-way"
-                if not (error.code in TRY_AGAIN or under_way) or time.monotonic() + wait > until:
+                in_progress = problem.get("type") == "urn:ticketclf:problem:in-progress"
+                if not (error.code in RETRYABLE or in_progress) or time.monotonic() + wait > until:
                     raise ProblemError(problem) from error
             except (URLError, HTTPException, ConnectionError, TimeoutError):
                 wait = pause
@@ -108,7 +108,7 @@ def _problem(error: HTTPError) -> Json:
     try:
         problem: Json = json.load(error)
     except ValueError:
-        problem = {"status": error.code, "title": error.reason, "detail": "The answer is no problem in JSON."}
+        problem = {"status": error.code, "title": error.reason, "detail": "The response is not JSON."}
     return problem
 
 

@@ -41,7 +41,7 @@ def test_the_same_external_id_is_asked_about_once(lead_api: Caller, embedded_gat
     assert first.json() == again.json()
     assert Ticket.objects.count() == Prediction.objects.count() == 2
     other = {"tickets": [{"text": "New"}, {"text": "?", "external_id": "1"}]}
-    told = problem(lead_api.post("/classify", other), 409, "other-text")
+    told = problem(lead_api.post("/classify", other), 409, "text-conflict")
     assert [error["pointer"] for error in told["errors"]] == ["/tickets/1"]
     assert Ticket.objects.count() == 2
 

@@ -60,7 +60,7 @@ def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died
     lead_api.post("/tickets", SENT, Idempotency_Key="one")
     StoredReply.objects.update(status=None)
     waits = lead_api.post("/tickets", SENT, Idempotency_Key="one")
-    problem(waits, 409, "under-way")
+    problem(waits, 409, "in-progress")
     assert waits["Retry-After"] == "1"
     StoredReply.objects.update(begun_at=timezone.now() - stored_replies.MAX_REQUEST_TIME)
     assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201

@@ -23,7 +23,7 @@ def test_a_ticket_is_stored_once_however_often_it_is_sent(lead_api: Caller) -> N
     read = lead_api.get(f"/tickets/{first.json()['id']}").json()
     assert {name: read[name] for name in sent} == sent
     assert read["state"] == "new"
-    problem(lead_api.post("/tickets", sent | {"text": "Another text"}), 409, "other-text")
+    problem(lead_api.post("/tickets", sent | {"text": "Another text"}), 409, "text-conflict")
     assert Ticket.objects.count() == 1
 
 
@@ -33,7 +33,7 @@ def test_tickets_without_an_external_id_are_all_stored(lead_api: Caller) -> None
 
 
 def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead_api: Caller) -> None:
-    known = make_ticket("One", source="api", external_id="1")
+    existing = make_ticket("One", source="api", external_id="1")
     rows: list[Any] = [
         {"text": "One", "external_id": "1"},
         {"text": "Another", "external_id": "1"},
@@ -46,10 +46,10 @@ def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead_ap
     ]
     answer = lead_api.post("/tickets/bulk", {"tickets": rows}).json()
     assert [one["outcome"] for one in answer["results"]] == [
-        *("known", "refused", "refused", "refused", "stored", "known", "refused", "stored")
+        *("existing", "rejected", "rejected", "rejected", "stored", "existing", "rejected", "stored")
     ]
-    assert (answer["stored"], answer["known"], answer["refused"]) == (2, 2, 4)
-    assert answer["results"][0]["id"] == known.pk
+    assert (answer["stored"], answer["existing"], answer["rejected"]) == (2, 2, 4)
+    assert answer["results"][0]["id"] == existing.pk
     assert answer["results"][4]["id"] == answer["results"][5]["id"]
     pointers = [[error["pointer"] for error in one["errors"] or []] for one in answer["results"]]
     assert pointers[1:4] == [["/external_id"], ["/text"], [""]]

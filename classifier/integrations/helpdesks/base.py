@@ -1,4 +1,4 @@
-"""What the program needs to know of a help desk: how it signs, what its events say, how a ticket is updated. Pure."""
+"""The interface of a help-desk adapter, and helpers for verifying, reading and writing. Pure."""
 
 from __future__ import annotations
 
@@ -14,16 +14,16 @@ from urllib.parse import quote
 from urllib.request import Request
 
 TOLERANCE = 300.0
-"""Seconds that the time of a signature may be off; an older one may be a replay."""
+"""Maximum age of a signature in seconds; an older one may be a replay."""
 
 
 class NotAnEvent(Exception):
-    """The payload is none that the desk's documentation knows."""
+    """The payload is not one that the help desk documents."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class InboundMessage:
-    """The first message of a ticket; `body` is HTML where `is_html`, `received_at` None where the desk does not say."""
+    """The first message of a ticket. `received_at` is None if the help desk does not say."""
 
     external_id: str
     body: str
@@ -37,14 +37,14 @@ class InboundMessage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ApiAccess:
-    """Where a desk's API is, and who calls."""
+    """Address and credentials of a help desk's API."""
 
     base_url: str
     account: str
     token: str
 
     def request(self, method: str, path: str, body: Any, headers: Mapping[str, str]) -> Request:
-        return Request(  # noqa: S310 - the way out looks at it
+        return Request(  # noqa: S310 - the SSRF guard checks it
             self.base_url.rstrip("/") + path,
             json.dumps(body).encode(),
             {"Content-Type": "application/json", "Accept": "application/json", "User-Agent": "ticketclf", **headers},
@@ -53,20 +53,20 @@ class ApiAccess:
 
 
 class HelpDeskAdapter(Protocol):
-    """One module per desk has these three."""
+    """What each help desk's module provides."""
 
     def is_signed(self, headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-        """Whether it comes from whoever knows the secret, and is no replay where the desk says when it was sent."""
+        """Whether the sender knows the secret, and the signature is recent if it has a time."""
 
     def parse_event(self, payload: Mapping[str, Any]) -> InboundMessage | None:
-        """What a customer wrote; None of events that are about something else. Raises NotAnEvent."""
+        """The customer's message; None for other events. Raises NotAnEvent."""
 
     def update_request(self, access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
-        """The request that sets these fields of a ticket, and no others."""
+        """The request that sets only these fields of a ticket."""
 
 
 def equal_constant_time(given: str, expected: str) -> bool:
-    """Compared in constant time."""
+
     return hmac.compare_digest(given.encode(errors="replace"), expected.encode())
 
 
@@ -75,7 +75,7 @@ def hmac_digest(secret: str, body: bytes, algorithm: str) -> bytes:
 
 
 def is_signed_by_hub(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
-    """As GitHub has begun it and others do it: `X-Hub-Signature: sha1=…`."""
+    """Check `X-Hub-Signature: sha1=…`, which several services have adopted from GitHub."""
     return equal_constant_time(headers.get("X-Hub-Signature", ""), "sha1=" + hmac_digest(secret, body, "sha1").hex())
 
 
@@ -84,7 +84,7 @@ def is_recent(moment: datetime | None) -> bool:
 
 
 def parse_time(value: Any) -> datetime | None:
-    """A time as desks write it: ISO 8601, or seconds since 1970. None where it is neither."""
+    """Parse ISO 8601 or seconds since 1970; None if it is neither."""
     try:
         if isinstance(value, (int, float)) or (isinstance(value, str) and value.isdecimal()):
             return datetime.fromtimestamp(float(value), UTC)
@@ -95,32 +95,32 @@ def parse_time(value: Any) -> datetime | None:
 
 
 def value_at(payload: Any, *names: str) -> Any:
-    """What stands under these names, one in the other; None where there is nothing."""
+    """The value under these nested keys; None if there is none."""
     for name in names:
         payload = payload.get(name) if isinstance(payload, Mapping) else None
     return payload
 
 
 def text_at(payload: Any, *names: str) -> str:
-    """The same as text; empty where it is none, nor a number."""
+    """The string or number under these nested keys as text, else empty."""
     value = value_at(payload, *names)
     return str(value) if isinstance(value, (str, int)) and not isinstance(value, bool) else ""
 
 
 def required_text_at(payload: Any, *names: str) -> str:
-    """The same. Raises NotAnEvent where it is missing."""
+    """The same. Raises NotAnEvent if it is empty."""
     if value := text_at(payload, *names):
         return value
     raise NotAnEvent(f"{'.'.join(names)} is missing")
 
 
 def basic_auth(user: str, password: str) -> str:
-    """The value of an Authorization header."""
+    """The value of a basic Authorization header."""
     return "Basic " + base64.b64encode(f"{user}:{password}".encode()).decode()
 
 
 def basic_auth_password(authorization: str) -> str:
-    """Out of such a value; empty where there is none."""
+    """The password in a basic Authorization header; empty if there is none."""
     try:
         return base64.b64decode(authorization.removeprefix("Basic "), validate=True).decode().partition(":")[2]
     except ValueError:
@@ -128,5 +128,5 @@ def basic_auth_password(authorization: str) -> str:
 
 
 def quote_segment(part: str) -> str:
-    """Part of a path."""
+
     return quote(part, safe="")

@@ -32,7 +32,7 @@ def is_signed(headers: Mapping[str, str], body: bytes, secret: str) -> bool:
 
 
 def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
-    """A conversation's first message that a customer wrote: later ones find the conversation stored."""
+    """An incoming message. Only a conversation's first one is stored, since they share its id."""
     if required_text_at(payload, "event") != CREATED or text_at(payload, "message_type") != "incoming":
         return None
     if value_at(payload, "private") is True:
@@ -51,7 +51,7 @@ def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
 
 
 def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
-    """Before version 4.18 Chatwoot does not know `merge`, and drops the attributes that are not named."""
+    """Chatwoot before 4.18 ignores `merge` and drops all other attributes."""
     return access.request(
         "POST",
         f"/api/v1/accounts/{quote_segment(access.account)}/conversations/{quote_segment(external_id)}/custom_attributes",

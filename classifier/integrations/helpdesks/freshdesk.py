@@ -1,6 +1,6 @@
 """Freshdesk: the action "Trigger webhook" of a rule that runs on ticket creation, and API v2. Pure.
 
-Freshdesk signs nothing; its webhooks can sign in, with any user name and the secret as the password.
+Freshdesk does not sign webhooks. It sends basic authentication with any user name and the secret as the password.
 
 https://support.freshdesk.com/support/solutions/articles/132589-using-webhooks-in-automation-rules
 https://developers.freshdesk.com/api/#update_ticket

@@ -1,4 +1,4 @@
-"""A help desk tells of a ticket, which is stored once however often it tells."""
+"""Stores tickets from help-desk events, each once."""
 
 from collections.abc import Mapping
 from typing import Any
@@ -13,34 +13,34 @@ from classifier.text import LONGEST_TICKET, storable
 
 
 def store_event(desk: HelpDesk, payload: Any) -> bool:
-    """Store what a customer wrote. Returns whether the event was about that, and had any text. Raises NotAnEvent."""
+    """Store the customer's message. Returns whether the event had one. Raises NotAnEvent."""
     if not isinstance(payload, Mapping):
-        raise NotAnEvent("it is no JSON object")
+        raise NotAnEvent("it is not a JSON object")
     message = ADAPTERS[desk.kind].parse_event(payload)
-    row = _ticket(message) if message else None
+    row = _ticket_values(message) if message else None
     if row is None:
         return False
     storing.store_many(desk.slug, [row])
     return True
 
 
-def _ticket(message: InboundMessage) -> dict[str, Any] | None:
-    """Keyword arguments of Ticket, cut to what its fields take; None where nothing was written."""
+def _ticket_values(message: InboundMessage) -> dict[str, Any] | None:
+    """Keyword arguments of Ticket, shortened to fit its fields; None if the message is empty."""
     body = message_text.html_to_text(message.body) if message.is_html else message_text.tidy_lines(message.body)
     text = message_text.with_subject(message.subject, body)[:LONGEST_TICKET]
-    if len(message.external_id) > _length("external_id"):
+    if len(message.external_id) > _max_length("external_id"):
         raise NotAnEvent("the ticket's id is too long")
     if not text.strip():
         return None
-    cut = {name: storable(getattr(message, name))[: _length(name)] for name in ("customer", "channel", "language")}
+    names = ("customer", "channel", "language")
     return {
         "external_id": storable(message.external_id),
         "text": text,
         "received_at": message.received_at or timezone.now(),
-        **cut,
+        **{name: storable(getattr(message, name))[: _max_length(name)] for name in names},
     }
 
 
-def _length(name: str) -> int:
+def _max_length(name: str) -> int:
     field: Any = Ticket._meta.get_field(name)
     return int(field.max_length)

@@ -28,11 +28,11 @@ is_signed = is_signed_by_hub
 
 
 def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
-    """The message is the conversation's `source`; what no person wrote is none."""
+    """The conversation's `source`, if a person wrote it."""
     if required_text_at(payload, "topic") != CREATED:
         return None
     item = value_at(payload, "data", "item")
-    # What it was called before version 2.0 of the API, which an app may still be set to.
+    # Its name before version 2.0 of the API, which an app may still use.
     source = value_at(item, "source") or value_at(item, "conversation_message")
     if text_at(source, "author", "type") not in PEOPLE:
         return None

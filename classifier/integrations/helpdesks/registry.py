@@ -1,4 +1,4 @@
-"""Help desks: tickets come from them by webhooks, and what becomes of these is written back. One module each."""
+"""The supported help desks, one adapter module each."""
 
 from classifier.integrations.helpdesks import chatwoot, freshdesk, intercom, zammad, zendesk
 from classifier.integrations.helpdesks.base import HelpDeskAdapter

@@ -1,4 +1,4 @@
-"""What became of a ticket is written back to the help desk it came from: its last standing, whatever came between."""
+"""Writes the latest label and state of tickets back to the help desks that they came from."""
 
 from __future__ import annotations
 
@@ -15,44 +15,43 @@ from classifier.security import secrets_from_env
 GONE = (404, 410)
 
 
-def queue_updates(standing: Sequence[TicketPayload], desks: Mapping[str, HelpDesk]) -> None:
-    """Have it written, for those of these tickets that came from one of these desks, by their short names; part of the
-    transaction that brought the tickets there.
-    """
-    own = {one.ticket: desks[one.source] for one in standing if one.external_id and one.source in desks}
-    if own:
-        rows = [WriteBack(destination=desk, ticket_id=ticket) for ticket, desk in own.items()]
+def queue_updates(tickets: Sequence[TicketPayload], desks: Mapping[str, HelpDesk]) -> None:
+    """Queue a write-back for each ticket that came from one of these help desks, by their short names."""
+    origins = {
+        ticket.ticket: desks[ticket.source] for ticket in tickets if ticket.external_id and ticket.source in desks
+    }
+    if origins:
+        rows = [WriteBack(destination=desk, ticket_id=pk) for pk, desk in origins.items()]
         WriteBack.objects.bulk_create(rows, ignore_conflicts=True)
-        WriteBack.objects.filter(ticket__in=own).requeue()
+        WriteBack.objects.filter(ticket__in=origins).requeue()
 
 
 def build_request(row: WriteBack) -> OutgoingRequest:
-    """The request that makes the desk's fields say how the ticket stands; none where they do. Raises Missing."""
+    """The request that updates the ticket's fields; none if they are up to date. Raises MissingSecret."""
     desk: HelpDesk = row.destination
     token = secrets_from_env.require_secret(desk.token_env)
-    (standing,) = payloads.ticket_payloads([row.ticket_id])
-    fields = _fields(desk, standing)
+    (ticket,) = payloads.ticket_payloads([row.ticket_id])
+    fields = _fields(desk, ticket)
     if fields == row.written or not fields:
         return OutgoingRequest(None)
     access = ApiAccess(base_url=desk.base_url, account=desk.account, token=token)
-    return OutgoingRequest(
-        ADAPTERS[desk.kind].update_request(access, standing.external_id or "", fields), {"written": fields}
-    )
+    request = ADAPTERS[desk.kind].update_request(access, ticket.external_id or "", fields)
+    return OutgoingRequest(request, {"written": fields})
 
 
-def _fields(desk: HelpDesk, standing: TicketPayload) -> dict[str, str]:
-    """By the desk's names; what is not known stays as it is there."""
+def _fields(desk: HelpDesk, ticket: TicketPayload) -> dict[str, str]:
+    """Values by the help desk's field names; unknown values are left out, so those fields stay as they are."""
     values = {
-        desk.category_field: standing.category,
-        desk.sentiment_field: standing.sentiment,
-        desk.state_field: standing.state,
+        desk.category_field: ticket.category,
+        desk.sentiment_field: ticket.sentiment,
+        desk.state_field: ticket.state,
     }
     return {name: value for name, value in values.items() if name and value}
 
 
 def is_gone(_row: WriteBack, status: int) -> bool:
-    """The ticket is there no more."""
+    """Whether the ticket no longer exists in the help desk."""
     return status in GONE
 
 
-ROUTE = OutboxRoute(rows=WriteBack, going=build_request, is_final=is_gone)
+ROUTE = OutboxRoute(rows=WriteBack, build_request=build_request, is_permanent_failure=is_gone)

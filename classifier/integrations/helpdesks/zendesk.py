@@ -46,7 +46,7 @@ def parse_event(payload: Mapping[str, Any]) -> InboundMessage | None:
 
 
 def update_request(access: ApiAccess, external_id: str, fields: Mapping[str, str]) -> Request:
-    """Fields are named by their numbers."""
+    """Zendesk identifies custom fields by number."""
     values = [{"id": int(name) if name.isdecimal() else name, "value": value} for name, value in fields.items()]
     return access.request(
         "PUT",

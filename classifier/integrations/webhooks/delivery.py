@@ -1,4 +1,4 @@
-"""Events on their way to webhooks, and the end of what is long done."""
+"""Signs and sends events to webhooks, and deletes old ones."""
 
 import base64
 from datetime import UTC, datetime, timedelta
@@ -17,28 +17,28 @@ from classifier.models import Delivery, Event, Webhook, WriteBack
 from classifier.security.secrets_from_env import MissingSecret, require_secret
 
 RETENTION = timedelta(days=30)
-"""What was delivered, or given up, can be looked at and sent once more for so long."""
-MOST_FORGOTTEN = 1_000
+"""How long deliveries can be looked at and sent again."""
+_DELETED_AT_ONCE = 1_000
 GONE = 410
 
 
 def signed_request(delivery: Delivery) -> OutgoingRequest:
-    """The event, signed now. Raises Missing."""
+    """The request that delivers the event, signed now. Raises MissingSecret."""
     webhook, body = delivery.destination, delivery.event.body()
     secret = require_secret(webhook.secret_env)
     try:
         signature = _signature(secret, delivery.event.name, body)
     except (ValueError, EmptyWebhookSecretError) as error:
         raise MissingSecret(
-            _("%s holds no signing secret: it is whsec_ and then base64.") % webhook.secret_env
+            _("%s isn't a signing secret: that is whsec_ followed by base64.") % webhook.secret_env
         ) from error
     headers = {"Content-Type": "application/json", "User-Agent": "ticketclf", **signature}
-    return OutgoingRequest(Request(webhook.url, body, headers, method="POST"))  # noqa: S310 - the way out looks at it
+    return OutgoingRequest(Request(webhook.url, body, headers, method="POST"))  # noqa: S310 - the SSRF guard checks it
 
 
 def _signature(secret: str, event_id: str, body: bytes) -> dict[str, str]:
-    """The headers of Standard Webhooks. Raises ValueError or EmptyWebhookSecretError for a secret that is no key."""
-    # The package skips what is not base64, and would sign with a key that nobody else has.
+    """The Standard Webhooks headers. Raises ValueError or EmptyWebhookSecretError for an invalid secret."""
+    # The package ignores characters that are not base64 and would sign with a different key.
     key = base64.b64decode(secret.removeprefix("whsec_"), validate=True)
     now = datetime.now(UTC)
     return {
@@ -49,22 +49,24 @@ def _signature(secret: str, event_id: str, body: bytes) -> dict[str, str]:
 
 
 def is_gone(delivery: Delivery, status: int) -> bool:
-    """A receiver that is gone for good is told nothing any more."""
+    """Whether the receiver answered 410 Gone; that turns the webhook off."""
     if status == GONE:
         Webhook.objects.filter(pk=delivery.destination_id).update(active=False)
     return status == GONE
 
 
-ROUTE = OutboxRoute(rows=Delivery, going=signed_request, is_final=is_gone)
+ROUTE = OutboxRoute(rows=Delivery, build_request=signed_request, is_permanent_failure=is_gone)
 
 
 @transaction.atomic(durable=True)
 def delete_old() -> None:
-    """Remove what is that old, a bounded number at a time: events with their deliveries, and settled write-backs."""
-    then = timezone.now() - RETENTION
-    _remove(Event.objects.filter(created_at__lt=then).order_by("created_at"))
-    _remove(WriteBack.objects.filter(settled_at__lt=then).exclude(state=WriteBack.State.WAITING).order_by("settled_at"))
+    """Delete a bounded number of old events with their deliveries, and of settled write-backs."""
+    cutoff = timezone.now() - RETENTION
+    _delete(Event.objects.filter(created_at__lt=cutoff).order_by("created_at"))
+    _delete(
+        WriteBack.objects.filter(settled_at__lt=cutoff).exclude(state=WriteBack.State.WAITING).order_by("settled_at")
+    )
 
 
-def _remove(old: QuerySet[Any]) -> None:
-    old.model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:MOST_FORGOTTEN])).delete()
+def _delete(old: QuerySet[Any]) -> None:
+    old.model._default_manager.filter(pk__in=list(old.values_list("pk", flat=True)[:_DELETED_AT_ONCE])).delete()

@@ -1,4 +1,4 @@
-"""Where tickets stand, in the words in which others are told: no text of theirs, and no label while one is sealed."""
+"""Builds what webhooks and help desks receive about tickets: never the text, and no label while a ticket is sealed."""
 
 from __future__ import annotations
 
@@ -16,10 +16,9 @@ from classifier.tickets.effective_label import effective_label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketPayload:
-    """A ticket as others are told of it; `category` (its full path) and the rest are None where there is none, or it is
-    sealed.
+    """A ticket and its label, which is None if there is none or the ticket is sealed. `category` is a full path.
 
-    The label is what people settled on, else what the models said; only then there is a `confidence` and a `model`.
+    The label is the reviewers' if the ticket is settled, else a model's; only a model's has a `confidence`.
     """
 
     ticket: int
@@ -32,20 +31,7 @@ class TicketPayload:
     confidence: float | None = None
     model: str | None = None
 
-    @classmethod
-    def of(cls, ticket: Ticket, names: Mapping[int, str]) -> TicketPayload:
-        """Of a ticket that came `with_labels`; `names` are the paths of the categories by key."""
-        return cls(
-            ticket=ticket.pk,
-            source=ticket.source,
-            external_id=ticket.external_id,
-            state=ticket.state,
-            sealed=ticket.sealed,
-            **_label(ticket, names),
-        )
-
-    def data(self) -> dict[str, Any]:
-        """As an event has it."""
+    def event_data(self) -> dict[str, Any]:
         return asdict(self) | {"url": settings.SITE_URL + reverse("classifier:ticket", args=[self.ticket])}
 
 
@@ -53,13 +39,25 @@ def _label(ticket: Ticket, names: Mapping[int, str]) -> dict[str, Any]:
     label = effective_label(ticket)
     if label is None:
         return {}
-    by = label.prediction
-    named = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
-    return named | ({"confidence": by.confidence, "model": by.language_model.name} if by else {})
+    prediction = label.prediction
+    values = {"category": names[label.category.pk], "sentiment": label.sentiment.name}
+    if prediction is None:
+        return values
+    return values | {"confidence": prediction.confidence, "model": prediction.language_model.name}
 
 
 def ticket_payloads(pks: Sequence[int]) -> list[TicketPayload]:
-    """In the order of their keys (three queries, whatever the number)."""
+    """The current payloads of these tickets, ordered by key (three queries)."""
     names = Category.objects.paths()
-    rows = with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
-    return [TicketPayload.of(ticket, names) for ticket in rows]
+    tickets = with_current_verdicts(Ticket.objects.all()).defer("text").filter(pk__in=pks).order_by("pk")
+    return [
+        TicketPayload(
+            ticket=ticket.pk,
+            source=ticket.source,
+            external_id=ticket.external_id,
+            state=ticket.state,
+            sealed=ticket.sealed,
+            **_label(ticket, names),
+        )
+        for ticket in tickets
+    ]

@@ -74,7 +74,7 @@ class Command(BaseCommand):
         )
 
     def _report(self, tally: ImportCounts, rejects: Path) -> None:
-        self.stdout.write(f"{tally.stored} stored, {tally.known} known already, {tally.rejected} rejected")
+        self.stdout.write(f"{tally.stored} stored, {tally.existing} already stored, {tally.rejected} rejected")
         if tally.rejected:
             self.stdout.write(self.style.WARNING(f"The rejected rows are in {rejects}, each with its reason."))
 

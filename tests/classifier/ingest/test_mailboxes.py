@@ -91,7 +91,7 @@ def test_what_was_stored_when_a_worker_died_is_stored_once(
 ) -> None:
     server.deliver(message(), message(name="two"))
     with monkeypatch.context() as killed:
-        killed.setattr(ImapFolder, "mark_seen", _killed)
+        killed.setattr(ImapFolder, "mark_read", _killed)
         with pytest.raises(KeyboardInterrupt):
             fetch()
     assert Ticket.objects.count() == 2
@@ -224,7 +224,7 @@ def test_a_large_message_is_read_as_far_as_it_goes(
 
 
 FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
-    ({"user": "nobody"}, {}, "refuses this user and password; look at MAIL_PASSWORD"),
+    ({"user": "nobody"}, {}, "rejects this user and password. Check MAIL_PASSWORD"),
     ({"folder": "Nowhere"}, {}, "OK"),
     ({"port": 9}, {}, "refused"),
     ({"security": "starttls"}, {}, "TLS"),

@@ -6,6 +6,7 @@ import hmac
 import json
 import time
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -17,7 +18,8 @@ from django.test import Client
 from django.utils import timezone
 
 from classifier import tasks
-from classifier.integrations import http_request, outbox
+from classifier.integrations import outbox
+from classifier.integrations.helpdesks.write_back import ROUTE, build_request
 from classifier.models import HelpDesk, Ticket, WriteBack
 from tests.factories import configure_review, hold, make_ticket
 from tests.receivers import Receiver
@@ -344,16 +346,17 @@ def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver,
     assert WriteBack.objects.get().state == WriteBack.State.DELIVERED
 
 
-def test_what_changes_while_it_is_written_is_written_afterwards(ana: User) -> None:
-    """The desk is slow, and somebody decides meanwhile."""
+def test_a_decision_made_during_a_write_back_is_written_afterwards(ana: User) -> None:
     with Receiver(200) as receiver:
-        desk = make_desk("zammad", receiver)
+        make_desk("zammad", receiver)
         (assignment,) = stored("zammad").assignments.all()
-        (claimed,) = outbox._claim(tasks.ROUTES[1], desk)
-        assert outbox._hindrance(claimed) == ""
-        answer(assignment, ana)
-        assert claimed.going.request
-        outbox._settle(claimed, http_request.send(claimed.going.request))
+
+        def decide_meanwhile(row: WriteBack) -> outbox.OutgoingRequest:
+            outgoing = build_request(row)
+            answer(assignment, ana)
+            return outgoing
+
+        outbox.send_due([replace(ROUTE, build_request=decide_meanwhile)])
         write_back()
         assert reviews(receiver) == ["needs_review", "settled"]
 

@@ -23,9 +23,11 @@ from classifier.integrations import http_request, outbox
 from classifier.integrations.webhooks import events
 from classifier.integrations.webhooks.delivery import ROUTE, delete_old, signed_request
 from classifier.integrations.webhooks.payloads import ticket_payloads as told
+from classifier.leases import leases
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhook, WriteBack
 from classifier.models.outbox import EventKind
 from classifier.models.ticket import state_changed
+from classifier.security.secrets_from_env import MissingSecret
 from tests.factories import configure_review, hold, make_prediction, make_ticket, make_verdict
 from tests.receivers import Got, Receiver, Reply
 from tests.review.actions import at_once
@@ -115,7 +117,7 @@ def test_where_nobody_wants_to_know_it_costs_one_query_and_nothing_is_written() 
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
     with CaptureQueriesContext(connection) as asked:
-        events.on_tickets_moved([ticket.pk], Ticket.State.AUTO_ACCEPTED)
+        events.on_state_changed([ticket.pk], Ticket.State.AUTO_ACCEPTED)
     assert len(asked) == 1
     assert not Event.objects.exists()
 
@@ -128,7 +130,7 @@ def test_the_cost_does_not_grow_with_the_tickets(receiver: Receiver) -> None:
         for ticket in tickets:
             make_verdict(make_prediction(ticket))
         with CaptureQueriesContext(connection) as asked:
-            events.on_tickets_moved([ticket.pk for ticket in tickets], Ticket.State.AUTO_ACCEPTED)
+            events.on_state_changed([ticket.pk for ticket in tickets], Ticket.State.AUTO_ACCEPTED)
         counts.append(len(asked))
     assert counts[0] == counts[1]
 
@@ -245,15 +247,15 @@ def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receive
     assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
 
 
-def test_what_a_killed_worker_had_in_hand_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_workers_row_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     make_webhook(receiver)
     happens()
     with monkeypatch.context() as killed:
-        killed.setattr(outbox, "_settle", _killed)
+        killed.setattr(outbox, "as_completed", _killed)
         with pytest.raises(KeyboardInterrupt):
             deliver()
     deliver()
-    assert len(receiver.got) == 1, "nobody else takes it for as long as the claim lasts"
+    assert len(receiver.got) == 1, "no other worker takes it while the lease lasts"
     time_passes()
     deliver()
     first, second = receiver.got
@@ -265,42 +267,49 @@ def _killed(*_given: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_a_worker_that_was_too_slow_changes_nothing_any_more(receiver: Receiver) -> None:
-    webhook = make_webhook(receiver)
+def test_a_worker_that_lost_its_lease_changes_nothing(receiver: Receiver) -> None:
+    make_webhook(receiver)
     happens()
-    (late,) = outbox._claim(ROUTE, webhook)
-    time_passes()
-    deliver()
-    outbox._settle(late, http_request.HttpResult(error="500", status=500))
+
+    def overtaken(_delivery: Delivery) -> outbox.OutgoingRequest:
+        time_passes()
+        deliver()
+        raise MissingSecret("too late")
+
+    outbox.send_due([replace(ROUTE, build_request=overtaken)])
     delivery = Delivery.objects.get()
     assert (delivery.state, delivery.status, delivery.error) == (Delivery.State.DELIVERED, 204, "")
 
 
-def test_a_worker_that_was_too_slow_is_not_taken_for_one_that_sends_it_once_more(receiver: Receiver) -> None:
-    webhook = make_webhook(receiver)
-    happens()
-    (late,) = outbox._claim(ROUTE, webhook)
-    time_passes()
-    deliver()
-    events.resend(Delivery.objects.all())
-    (successor,) = outbox._claim(ROUTE, webhook)
-    assert successor.row.attempts == late.row.attempts
-    outbox._settle(late, http_request.HttpResult(error="500", status=500))
-    assert is_untouched(successor.row)
-
-
-def test_what_is_asked_for_while_it_is_under_way_goes_once_more(receiver: Receiver) -> None:
+def test_a_worker_that_lost_its_lease_leaves_its_successors_lease_alone(receiver: Receiver) -> None:
     make_webhook(receiver)
     happens()
-    asked: list[int] = []
+    successors: list[Delivery] = []
 
-    def going(delivery: Delivery) -> outbox.OutgoingRequest:
-        if not asked:
-            asked.append(events.resend(Delivery.objects.all()))
-            assert not Delivery.objects.due().exists(), "nobody else takes it meanwhile"
+    def overtaken(_delivery: Delivery) -> outbox.OutgoingRequest:
+        time_passes()
+        deliver()
+        events.resend(Delivery.objects.all())
+        successors.extend(leases.acquire(Delivery.objects.due(), limit=1, attempts=1))
+        raise MissingSecret("too late")
+
+    outbox.send_due([replace(ROUTE, build_request=overtaken)])
+    (successor,) = successors
+    assert is_untouched(successor)
+
+
+def test_a_delivery_that_is_resent_while_it_is_being_sent_is_sent_once_more(receiver: Receiver) -> None:
+    make_webhook(receiver)
+    happens()
+    resent: list[int] = []
+
+    def resend_meanwhile(delivery: Delivery) -> outbox.OutgoingRequest:
+        if not resent:
+            resent.append(events.resend(Delivery.objects.all()))
+            assert not Delivery.objects.due().exists(), "no other worker takes it meanwhile"
         return signed_request(delivery)
 
-    outbox.send_due([replace(ROUTE, going=going)])
+    outbox.send_due([replace(ROUTE, build_request=resend_meanwhile)])
     assert Delivery.objects.get().state == Delivery.State.WAITING
     deliver()
     assert Delivery.objects.get().state == Delivery.State.DELIVERED
@@ -326,7 +335,7 @@ def test_two_workers_send_nothing_twice(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize(
     ("value", "says"),
-    [("", "HOOK_SECRET is not set"), ("no base64!", "no signing secret"), ("whsec_", "no signing secret")],
+    [("", "HOOK_SECRET is not set"), ("no base64!", "a signing secret"), ("whsec_", "a signing secret")],
 )
 def test_without_a_usable_secret_nothing_is_sent(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, value: str, says: str

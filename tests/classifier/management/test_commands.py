@@ -33,14 +33,14 @@ def file(folder: Path, content: str | bytes, name: str = "tickets.csv") -> str:
 def test_it_imports_csv_with_columns_of_other_names(tmp_path: Path) -> None:
     path = file(tmp_path, "Nr;Nachricht;Eingang\n1;Hallo;2026-01-31T10:00:00Z\n2;Tschüss;\n")
     printed, _complained = run("import_tickets", path, "--map", "text=Nachricht", "--map", "external_id=Nr")
-    assert printed == "2 stored, 0 known already, 0 rejected\n"
+    assert printed == "2 stored, 0 already stored, 0 rejected\n"
     assert list(Ticket.objects.order_by("pk").values_list("external_id", "text")) == [("1", "Hallo"), ("2", "Tschüss")]
 
 
 def test_importing_again_stores_nothing_twice(tmp_path: Path) -> None:
     path = file(tmp_path, '{"id": 1, "text": "a"}\n{"id": 2, "text": "b"}\n{"id": 1, "text": "c"}\n', "t.jsonl")
-    assert run("import_tickets", path)[0].startswith("2 stored, 1 known")
-    assert run("import_tickets", path)[0].startswith("0 stored, 3 known")
+    assert run("import_tickets", path)[0].startswith("2 stored, 1 already stored")
+    assert run("import_tickets", path)[0].startswith("0 stored, 3 already stored")
     assert run("import_tickets", path, "--source", "elsewhere")[0].startswith("2 stored")
     assert Ticket.objects.get(source="import", external_id="1").text == "a"
 
@@ -55,11 +55,17 @@ def test_rejected_rows_go_to_a_file_with_the_reason(tmp_path: Path) -> None:
     ]
     path = file(tmp_path, "".join(json.dumps(row) + "\n" for row in rows) + '{"id": 6, "te', "t.jsonl")
     printed, _complained = run("import_tickets", path)
-    assert printed.startswith("1 stored, 0 known already, 5 rejected")
+    assert printed.startswith("1 stored, 0 already stored, 5 rejected")
     aside = [json.loads(line) for line in Path(f"{path}.rejected.jsonl").read_text().splitlines()]
     assert [row["record"] for row in aside] == [2, 3, 4, 5, 6]
     reasons = " ".join(row["reason"] for row in aside)
-    for said in ("text is empty", "'last Tuesday' is no date", "at most 200", "1,048,576", "not JSON"):
+    for said in (
+        "text is empty",
+        "'last Tuesday' is not an ISO 8601 date",
+        "Shorten it to 200",
+        "1,048,576",
+        "not JSON",
+    ):
         assert said in reasons
 
 
