@@ -22,7 +22,13 @@ from scipy.stats import beta
 from bench.harness import fresh_installation, table
 from bench.streams import HISTORY, MARKS, Bools, Floats, Ints, Pool, noise, prepared
 from classifier.scoring.scorer import ScorerWeights, fit
-from review.certification.sequential_test import Book, Lot, grid_of, risk_left, share_of_audits
+from review.certification.sequential_test import (
+    DrawBatch,
+    SequentialTest,
+    audit_share,
+    risk_for_attempt,
+    threshold_grid,
+)
 from review.stats.intervals import wilson
 
 ERROR, RISK = 0.03, 0.05
@@ -78,32 +84,32 @@ class Reign:
 
     pool: Pool
     values: Floats
-    book: Book
+    test: SequentialTest
     coverage: Sequence[float]
     risks: Floats = field(init=False)
 
     def __post_init__(self) -> None:
-        self.risks = np.array([self.pool.risk(self.values, one) for one in self.book.grid])
+        self.risks = np.array([self.pool.risk(self.values, one) for one in self.test.grid])
 
     @classmethod
     def begun(cls, pool: Pool, weights: ScorerWeights, history: Ints, risk: float) -> Reign:
         values = pool.values(weights)
-        grid, coverage = grid_of(values[history].tolist())
-        return cls(pool=pool, values=values, book=Book.opened(grid, ERROR, risk), coverage=coverage)
+        grid, coverage = threshold_grid(values[history].tolist())
+        return cls(pool=pool, values=values, test=SequentialTest.start(grid, ERROR, risk), coverage=coverage)
 
     @property
     def passes_from(self) -> float:
-        return np.inf if self.book.threshold is None else self.book.threshold
+        return np.inf if self.test.threshold is None else self.test.threshold
 
     @property
     def audits_from(self) -> float:
         from review.certification.certificates import FRONTIER
 
-        return float(self.book.grid[min((self.book.certified or 1) - 1 + FRONTIER, len(self.book.grid) - 1)])
+        return float(self.test.grid[min((self.test.certified or 1) - 1 + FRONTIER, len(self.test.grid) - 1)])
 
     @property
     def is_false(self) -> bool:
-        return bool((self.risks[: self.book.certified] > ERROR).any())
+        return bool((self.risks[: self.test.certified] > ERROR).any())
 
 
 class Stream:
@@ -117,7 +123,7 @@ class Stream:
         self.wrong = rng.random(count) < setting.pools[0].chance[self.rows]
         self.found, self.further = setting.reviewers.blind(self.wrong, rng)
         self.seen = setting.reviewers.shown(self.wrong, rng)
-        self.lot = rng.random(count)
+        self.lottery = rng.random(count)
         self.accepted, self.audited, self.held_out = (np.zeros(count, bool) for _each in range(3))
         self.reign = Reign.begun(setting.pools[0], ScorerWeights.built_in(), self.history, RISK)
         self.is_false = False
@@ -137,7 +143,7 @@ class Stream:
             if due and self._learnable(stop).sum() >= MARKS[self.attempts]:
                 self._learn(stop)
             self.is_false |= self.reign.is_false
-            if self.first is None and self.reign.book.certified:
+            if self.first is None and self.reign.test.certified:
                 self.first = self._first(stop)
             if stop in (FIRST, len(self.rows)):
                 self.reached[stop] = self._coverage()
@@ -149,21 +155,21 @@ class Stream:
 
         reign = self.reign
         value = reign.values[self.rows[turn]]
-        floor = np.full(len(value), share_of_audits(turn.start, EARLY, LATE))
+        floor = np.full(len(value), audit_share(turn.start, EARLY, LATE))
         accepted = value >= reign.passes_from
         share = np.where(~accepted & (value >= reign.audits_from), 1.0, floor)
-        audited = self.lot[turn] < share
+        audited = self.lottery[turn] < share
         self.accepted[turn], self.audited[turn] = accepted, audited
-        self.held_out[turn] = self.lot[turn] < np.minimum(floor, HELD_OUT_SHARE)
-        shadow = np.full(len(value), np.inf if reign.book.certified else reign.audits_from)
-        reign.book.add(Lot(value, share, floor, shadow, audited, self.found[turn]))
+        self.held_out[turn] = self.lottery[turn] < np.minimum(floor, HELD_OUT_SHARE)
+        fully_audited = np.full(len(value), np.inf if reign.test.certified else reign.audits_from)
+        reign.test.add(DrawBatch(value, share, floor, fully_audited, audited, self.found[turn]))
 
     def _learnable(self, now: int) -> Bools:
         return self.labelled[:now] & ~self.held_out[:now]
 
     def _learn(self, now: int) -> None:
         """A new scorer, judged by the audits that were kept from it; it takes over if these bring it as far."""
-        from review.certification.scorer_training import Reach
+        from review.certification.scorer_training import Progress
 
         self.attempts += 1
         pool = self.setting.pools[min(self.attempts, len(self.setting.pools) - 1)]
@@ -171,14 +177,14 @@ class Stream:
         wrong = np.where(self.audited, self.found, self.seen)
         weights = fit(pool.judged(self.rows[taught], wrong[taught]))
         recent = self.rows[np.flatnonzero(~self.held_out[:now])[-HISTORY:]]
-        reign = Reign.begun(pool, weights, recent, risk_left(RISK, self.attempts))
-        reign.book.add(Lot.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
-        if Reach.of(reign.book, reign.coverage) >= Reach.of(self.reign.book, self.reign.coverage):
+        reign = Reign.begun(pool, weights, recent, risk_for_attempt(RISK, self.attempts))
+        reign.test.add(DrawBatch.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
+        if Progress.of(reign.test, reign.coverage) >= Progress.of(self.reign.test, self.reign.coverage):
             self.reign = reign
 
     def _first(self, now: int) -> int:
         """Labels that people gave until something was certified; while nothing is, they give all."""
-        reached = self.reign.book.reached[0]
+        reached = self.reign.test.reached[0]
         return reached if reached and not self.attempts else int(self.labelled[:now].sum())
 
     def _coverage(self) -> tuple[float, float]:
@@ -203,13 +209,13 @@ def others(stream: Stream) -> dict[str, bool]:
     """Whether they let too many wrong ones pass, on the same tickets. They audit a fixed share of all."""
     pool = stream.setting.pools[0]
     reign = Reign.begun(pool, ScorerWeights.built_in(), stream.history, RISK)
-    audited = np.flatnonzero(stream.lot < EARLY)
+    audited = np.flatnonzero(stream.lottery < EARLY)
     values, found = reign.values[stream.rows[audited]], stream.found[audited]
     looks = np.linspace(0, len(audited), LOOKS + 1).astype(int)[1:]
-    place = plugged_in(values[:AUDITED_BY_OTHERS], found[:AUDITED_BY_OTHERS], reign.book.grid)
+    place = plugged_in(values[:AUDITED_BY_OTHERS], found[:AUDITED_BY_OTHERS], reign.test.grid)
     return {
         "plug-in": place is not None and bool(reign.risks[place] > ERROR),
-        "peeked": bool((reign.risks[: peeked(values, found, reign.book.grid, looks)] > ERROR).any()),
+        "peeked": bool((reign.risks[: peeked(values, found, reign.test.grid, looks)] > ERROR).any()),
         "fixed": pool.risk(pool.confidence, FIXED) > ERROR,
     }
 
@@ -269,7 +275,7 @@ def measured(task: tuple[int, int]) -> dict[str, float]:
         "oracle": best,
         "late coverage": last,
         "late oracle": best_last,
-        "effort": stream.labelled[:FIRST].mean(),
+        "review_share": stream.labelled[:FIRST].mean(),
         "again": (stream.further * stream.audited)[:FIRST].mean(),
         "tail": stream.labelled[FIRST - TAIL : FIRST].mean(),
         "steady": stream.labelled[-STEADY:].mean(),
@@ -313,7 +319,7 @@ def show(runs: Sequence[Sequence[dict[str, float]]]) -> None:
             "80%",
             "coverage",
             "of oracle's",
-            "effort",
+            "review_share",
             "judged again",
             f"last {TAIL}",
             "steady",
@@ -334,7 +340,7 @@ def _costs(run: Sequence[dict[str, float]]) -> Iterator[str]:
     of = {name: np.array([one[name] for one in run]) for name in run[0]}
     yield from (f"{np.quantile(of['first'], share, method='higher'):.0f}" for share in (0.5, 0.8))
     yield from (f"{of['coverage'].mean():.1%}", _ratio(of["coverage"], of["oracle"]))
-    yield from (f"{of[name].mean():.1%}" for name in ("effort", "again", "tail", "steady"))
+    yield from (f"{of[name].mean():.1%}" for name in ("review_share", "again", "tail", "steady"))
     yield from (f"{of['late coverage'].mean():.1%}", _ratio(of["late coverage"], of["late oracle"]))
     yield f"{np.nanmean(of['risk']):.2%}"
 

@@ -22,7 +22,7 @@ import numpy as np
 from bench.harness import fresh_installation, table
 from bench.streams import Bools, Ints, Pool, prepared
 from classifier.scoring.scorer import fit
-from review.certification.drift import QUIET_AUDITS, Seen, Watch, burst_says, of_audits
+from review.certification.drift import QUIET_AUDITS, DriftMonitor, Observation, audit_error_detector, burst_verdict
 
 PROMISED = 0.03
 BEFORE, AFTER = 0.02, 0.08
@@ -43,17 +43,17 @@ class Scene:
 
     pool: Pool
     passes: Bools
-    seen: Sequence[Seen]
+    seen: Sequence[Observation]
 
     @classmethod
     def of(cls, pool: Pool) -> Scene:
         """With the threshold at which as many accepted ones are wrong as shall be before the change."""
-        from review.certification.alarms import as_seen
+        from review.certification.alarms import observation
 
         taught = np.random.default_rng(0).permutation(len(pool.answer))[:LABELS]
         values = pool.values(fit(pool.judged(taught, pool.chance[taught] > 0)))
         rows = zip(values.tolist(), pool.signals, pool.answer.tolist(), strict=True)
-        seen = [as_seen(value, signals, label, "category") for value, signals, label in rows]
+        seen = [observation(value, signals, label, "category") for value, signals, label in rows]
         return cls(pool=pool, passes=values >= pool.furthest(values, BEFORE), seen=seen)
 
     @property
@@ -73,7 +73,7 @@ class Guard:
     """Watch, audits and bursts, as the product has them look at one ticket after the other."""
 
     def __init__(self, scene: Scene, *, watched: bool) -> None:
-        self._scene, self._watch = scene, Watch() if watched else None
+        self._scene, self._watch = scene, DriftMonitor() if watched else None
         self._audits: list[bool] = []
         self._burst: list[bool] = []
         self._stopped: tuple[int, str] | None = None
@@ -83,7 +83,7 @@ class Guard:
         for at, (row, one, chosen) in enumerate(zip(rows.tolist(), wrong.tolist(), drawn.tolist(), strict=True)):
             passes = bool(self._scene.passes[row])
             if self._watch:
-                self._watch.look(self._scene.seen[row])
+                self._watch.observe(self._scene.seen[row])
             if passes and (chosen or self._stopped):
                 self._audits.append(one)
                 self._burst.append(one)
@@ -98,9 +98,9 @@ class Guard:
 
     def _noticed(self, at: int, *, audited: bool) -> tuple[int, str] | None:
         self._burst = []
-        if audited and of_audits(self._audits, PROMISED).changed_since(QUIET_AUDITS) is not None:
+        if audited and audit_error_detector(self._audits, PROMISED).change_point(QUIET_AUDITS) is not None:
             return at, "errors"
-        alarm = self._watch.alarm() if self._watch else None
+        alarm = self._watch.change() if self._watch else None
         return (at, alarm[0]) if alarm else None
 
     def _settled(self, at: int) -> Stop | None:
@@ -108,12 +108,12 @@ class Guard:
         if self._stopped is None:
             return None
         begun, kind = self._stopped
-        says = True if kind == "errors" else burst_says(self._burst, PROMISED)
+        says = True if kind == "errors" else burst_verdict(self._burst, PROMISED)
         if says is None:
             return None
         self._stopped = None
         if not says and self._watch:
-            self._watch.quieten()
+            self._watch.restart()
         return Stop(begun, kind, at if says else None)
 
 

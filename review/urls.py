@@ -37,9 +37,9 @@ urlpatterns = [
     path("certification/", certification_views.certification, name="certification"),
     path("certification/evidence/", certification_views.evidence, name="evidence"),
     path("certification/accuracy-target/", certification_views.set_accuracy_target, name="set_accuracy_target"),
-    path("certification/mode/", certification_views.set_mode, name="set_mode"),
-    path("certification/alarms/<int:pk>/look-back/", certification_views.look_back, name="look_back"),
-    path("certification/alarms/<int:pk>/seen/", certification_views.acknowledge, name="acknowledge"),
+    path("certification/gate-mode/", certification_views.set_gate_mode, name="set_gate_mode"),
+    path("certification/alarms/<int:pk>/reopen/", certification_views.reopen_tickets, name="reopen_tickets"),
+    path("certification/alarms/<int:pk>/acknowledge/", certification_views.acknowledge_alarm, name="acknowledge_alarm"),
     # /review/specialist/
     path("specialist/", specialist_views.specialist, name="specialist"),
     path("specialist/train/", specialist_views.train_specialist, name="train_specialist"),

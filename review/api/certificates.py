@@ -10,7 +10,7 @@ from ninja import Router, Schema
 from classifier.api.authentication import ApiRequest, requires
 from classifier.api.pagination import Page, PageQuery, paginate
 from classifier.models.api_keys import Scope
-from review.certification.status import Standing
+from review.certification.status import CertificationStatus
 from review.models import Alarm, Certificate
 
 router = Router(tags=["Certificates"])
@@ -64,14 +64,14 @@ class CertificationStatusOut(Schema):
 @router.get("/certificates/current", response=CertificationStatusOut, summary="Where the promise stands", **_reads)
 def read_standing(request: ApiRequest) -> Any:
     """What is promised, certified and in doubt now."""
-    standing = Standing.now()
+    status = CertificationStatus.current()
     return {
-        "stage": standing.stage.value,
-        "accuracy_target": standing.accuracy_target,
-        "certificate": _certificates([standing.certificate])[0] if standing.certificate else None,
-        "alarm": standing.alarm,
-        "pending_audits": standing.books.pending if standing.books else 0,
-        "needed": standing.needed,
+        "stage": status.stage.value,
+        "accuracy_target": status.accuracy_target,
+        "certificate": _certificates([status.certificate])[0] if status.certificate else None,
+        "alarm": status.alarm,
+        "pending_audits": status.progress.pending if status.progress else 0,
+        "needed": status.needed,
     }
 
 

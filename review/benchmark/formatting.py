@@ -12,7 +12,7 @@ from django.utils.translation import gettext_lazy
 
 from classifier.models import Gate
 from review.models import Contender, Run
-from review.stats.calibration import Passed
+from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate, share
 
 NONE = "none"
@@ -66,7 +66,7 @@ class Macro:
 class Gated:
     """What a threshold lets pass, and how much of it is right."""
 
-    passed: Passed
+    passed: ThresholdOutcome
 
     @property
     def waiting(self) -> int:
@@ -128,5 +128,5 @@ def gate_threshold() -> float:
     return threshold
 
 
-def passed_at(threshold: float, n: int, accepted: int, wrong: int) -> Passed:
-    return Passed(threshold, n, accepted, wrong, share(accepted, n), share(wrong, accepted))
+def passed_at(threshold: float, n: int, accepted: int, wrong: int) -> ThresholdOutcome:
+    return ThresholdOutcome(threshold, n, accepted, wrong, share(accepted, n), share(wrong, accepted))

@@ -77,7 +77,7 @@ def comparisons(rows: Mapping[int, Sequence[Scored]]) -> list[dict[str, Any]]:
             "p": compared.p,
             "adjusted": compared.adjusted,
             "difference": _kept(compared.difference),
-            "needed": compared.needed,
+            "items_needed": compared.items_needed,
             "verdict": compared.verdict.name.lower(),
             "macro_f1": {axis: _kept(_macro_difference(rows[one], rows[other], axis)) for axis in AXES},
         }
@@ -114,7 +114,7 @@ def _axis(expected: Sequence[int], said: Sequence[int | None]) -> dict[str, Any]
 
 def _confidence(answered: Sequence[Scored], asked: int) -> dict[str, Any]:
     right, levels = [row.right for row in answered], [row.confidence or 0.0 for row in answered]
-    grid = calibration.grid(right, levels, asked=asked)
+    grid = calibration.risk_coverage_grid(right, levels, asked=asked)
     bins = calibration.reliability(right, levels)
     return {
         "brier": calibration.brier(right, levels),

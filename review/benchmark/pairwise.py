@@ -43,7 +43,7 @@ def told(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> Told
     difference, *macro = (Share.of(figures) for figures in differences)
     return Told(
         text=_sentence(compared, one, other, number),
-        told=compared.verdict is not Verdict.UNTOLD,
+        told=compared.verdict is not Verdict.INDISTINGUISHABLE,
         one=one,
         other=other,
         only_one=only[0],
@@ -63,17 +63,17 @@ def comparison(kept: Mapping[str, Any]) -> Comparison:
         p=kept["p"],
         adjusted=kept["adjusted"],
         difference=Estimate(*kept["difference"]),
-        needed=kept["needed"],
+        items_needed=kept["items_needed"],
     )
 
 
 def _sentence(compared: Comparison, one: str, other: str, number: int) -> str:
     said = {"one": one, "other": other, "n": number_format(compared.n, force_grouping=True)}
-    if compared.verdict is not Verdict.UNTOLD:
+    if compared.verdict is not Verdict.INDISTINGUISHABLE:
         return _("%(one)s is better than %(other)s.") % said
-    if not compared.needed:
+    if not compared.items_needed:
         return _("%(one)s and %(other)s are right equally often on these %(n)s items.") % said
-    more = compared.needed - compared.n
+    more = compared.items_needed - compared.n
     if more > 0:
         return ngettext(
             "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more is needed.",

@@ -17,7 +17,7 @@ from review.benchmark.metrics import AXES
 from review.benchmark.pairwise import Told, comparison, told
 from review.models import Contender, Result, Run
 from review.stats import charts, paired_tests
-from review.stats.calibration import Passed
+from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate
 
 
@@ -118,7 +118,7 @@ class Board:
         return list(dict.fromkeys(name for row in self.rows[:1] for macro in row.macro for name in macro.unknown))
 
 
-def _passed(contenders: Sequence[Contender], threshold: float) -> dict[int, Passed]:
+def _passed(contenders: Sequence[Contender], threshold: float) -> dict[int, ThresholdOutcome]:
     """By contender, what the threshold lets pass: off the kept grid, or counted where it lies between its steps."""
     step = _step(threshold)
     if step is None:

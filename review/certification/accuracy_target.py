@@ -12,7 +12,7 @@ from review.models import AccuracyTarget
 
 
 @transaction.atomic(durable=True)
-def state(terms: Mapping[str, Any], *, by: User, reason: str) -> None:
+def set_accuracy_target(terms: Mapping[str, Any], *, by: User, reason: str) -> None:
     """These values of the promise hold from now on; who changed them and why stands in its history.
 
     Raises ValidationError where one of them cannot be promised.

@@ -16,13 +16,13 @@ from review.models import Alarm
 
 logger = logging.getLogger(__name__)
 
-FOR_SO_LONG = timedelta(days=1)
+MAX_AGE = timedelta(days=1)
 """An alarm that could not be told by then is left to the page."""
 
 
-def tell() -> None:
+def send_pending() -> None:
     """Tell of alarms that nobody was told of; what fails is tried again the next time."""
-    fresh = timezone.now() - FOR_SO_LONG
+    fresh = timezone.now() - MAX_AGE
     for alarm in (
         Alarm.objects.filter(emailed_at=None, raised_at__gt=fresh)
         .select_related("epoch__language_model")
@@ -37,7 +37,7 @@ def tell() -> None:
 
 
 def _send(alarm: Alarm) -> None:
-    if people := _leads():
+    if people := _recipients():
         lines = [
             _("Since then every ticket goes to people again. What was seen, and what to do:"),
             settings.SITE_URL + reverse("review:certification"),
@@ -45,7 +45,7 @@ def _send(alarm: Alarm) -> None:
         send_mail(_("Auto-accept is stopped: %s") % alarm.get_kind_display(), "\n\n".join(lines), None, people)
 
 
-def _leads() -> list[str]:
+def _recipients() -> list[str]:
     """Addresses of those who answer for the promise."""
     people = User.objects.with_perm("review.set_accuracy_target", backend="django.contrib.auth.backends.ModelBackend")
     return sorted({person.email for person in people.filter(is_active=True) if person.email})

@@ -11,15 +11,15 @@ from dataclasses import dataclass
 from classifier.models import Category
 from review.benchmark.formatting import Share
 from review.certification import bounds
-from review.certification.evidence_columns import Evidence
-from review.certification.sequential_test import Book, Lot
+from review.certification.evidence_columns import EvidenceColumns
+from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.models import Ledger
 
-MOST_SHOWN = 50
+MAX_SHOWN = 50
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class OfCategory:
+class CategoryCertification:
     """One category among the tickets that score at least the threshold in force. `needed` are the clean audits that it
     takes at least from here on; None where that cannot be told.
     """
@@ -33,10 +33,10 @@ class OfCategory:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class ByCategory:
+class CertificationByCategory:
     """Of the categories that are in use, those with most audits first; `fewest` clean ones it takes at least."""
 
-    rows: list[OfCategory]
+    rows: list[CategoryCertification]
     categories: int
     risk: float
     fewest: int
@@ -50,35 +50,39 @@ class ByCategory:
         return self.categories - len(self.rows)
 
 
-def of(ledger: Ledger, threshold: float) -> ByCategory:
+def certification_by_category(ledger: Ledger, threshold: float) -> CertificationByCategory:
     """What is certified of each category where tickets pass from this threshold on (three queries)."""
     names = dict(Category.objects.active().values_list("pk", "name"))
     risk = ledger.risk / max(len(names), 1)
-    evidence = Evidence.earliest(ledger)
-    counts = {key: int((evidence.lot.audited & (evidence.categories == key)).sum()) for key in names}
-    shown = sorted(names, key=lambda key: (-counts[key], names[key]))[:MOST_SHOWN]
-    rows = [_row(names[key], key, ledger, evidence, threshold, risk) for key in shown]
-    return ByCategory(rows=rows, categories=len(names), risk=risk, fewest=bounds.fewest_clean(ledger.error, risk))
+    evidence = EvidenceColumns.earliest(ledger)
+    counts = {key: int((evidence.batch.audited & (evidence.categories == key)).sum()) for key in names}
+    shown = sorted(names, key=lambda key: (-counts[key], names[key]))[:MAX_SHOWN]
+    rows = [_certification(names[key], key, ledger, evidence, threshold, risk) for key in shown]
+    return CertificationByCategory(
+        rows=rows, categories=len(names), risk=risk, fewest=bounds.min_clean_audits(ledger.error, risk)
+    )
 
 
-def book_of(lot: Lot, ledger: Ledger, risk: float) -> Book:
+def _run_test(batch: DrawBatch, ledger: Ledger, risk: float) -> SequentialTest:
     """The books of some of the tickets, on the grid of all."""
-    book = Book.opened(ledger.grid, ledger.error, risk)
-    book.add(lot)
-    return book
+    test = SequentialTest.start(ledger.grid, ledger.error, risk)
+    test.add(batch)
+    return test
 
 
-def _row(name: str, key: int, ledger: Ledger, evidence: Evidence, threshold: float, risk: float) -> OfCategory:
+def _certification(
+    name: str, key: int, ledger: Ledger, evidence: EvidenceColumns, threshold: float, risk: float
+) -> CategoryCertification:
     of_it = evidence.categories == key
-    book = book_of(evidence.where(of_it), ledger, risk)
-    answered = evidence.where(of_it & ~evidence.pending)
+    test = _run_test(evidence.select(of_it), ledger, risk)
+    answered = evidence.select(of_it & ~evidence.pending)
     audited = answered.audited & (answered.value >= threshold)
-    certified = book.threshold is not None and book.threshold <= threshold
-    return OfCategory(
+    certified = test.threshold is not None and test.threshold <= threshold
+    return CategoryCertification(
         name=name,
         audits=int(audited.sum()),
         errors=int((audited & answered.wrong).sum()),
-        wrong=Share(bounds.share_wrong(answered, threshold)),
+        wrong=Share(bounds.estimated_error(answered, threshold)),
         certified=certified,
-        needed=None if certified else book_of(answered, ledger, risk).clean_audits_needed(),
+        needed=None if certified else _run_test(answered, ledger, risk).clean_audits_to_next(),
     )

@@ -11,17 +11,17 @@ from classifier.integrations.webhooks import events
 from classifier.models import AuditDraw, Epoch, Ticket
 from classifier.models.outbox import EventKind
 from review.certification import evidence_ledger
-from review.certification.sequential_test import Book, share_of_audits
+from review.certification.sequential_test import SequentialTest, audit_share
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate, Decision, Ledger
 
 FRONTIER = 20
 """Thresholds below what is certified whose tickets are all audited: they wait for people anyway, and tell most."""
-MOST_AT_ONCE = 500
+BATCH_SIZE = 500
 """Tickets that are let pass in one transaction."""
 
 
 @transaction.atomic(durable=True)
-def keep_books(ledger_pk: int) -> Book | None:
+def update_certificate(ledger_pk: int) -> SequentialTest | None:
     """Count what has come, and have the gate do as the books say. None where the ledger has been closed meanwhile.
 
     Where an alarm is being looked into, nothing passes whatever the books say. The order of locks is the ledger's, then
@@ -30,31 +30,31 @@ def keep_books(ledger_pk: int) -> Book | None:
     ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
     if ledger is None:
         return None
-    book = evidence_ledger.brought_up_to_date(ledger)
-    _certify(ledger, book)
+    test = evidence_ledger.update_ledger(ledger)
+    _grant_or_end(ledger, test)
     epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=ledger.epoch_id)
     suspended = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).exists()
-    _write_down(epoch, ledger, None if suspended else book.threshold, book)
-    return book
+    _update_gate(epoch, ledger, None if suspended else test.threshold, test)
+    return test
 
 
-def _certify(ledger: Ledger, book: Book) -> None:
+def _grant_or_end(ledger: Ledger, test: SequentialTest) -> None:
     """Grant what is certified now, and end what is not any more because audits were corrected."""
     held = ledger.certificates.filter(ended_at=None).first()
-    if held and held.passes_from != book.threshold:
-        corrected = book.threshold is None or book.threshold > held.passes_from
-        end(held, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
-    if book.threshold is not None and (held is None or held.passes_from != book.threshold):
-        audits, errors = counted(ledger, book.threshold)
+    if held and held.passes_from != test.threshold:
+        corrected = test.threshold is None or test.threshold > held.passes_from
+        end_certificate(held, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
+    if test.threshold is not None and (held is None or held.passes_from != test.threshold):
+        audits, errors = audit_counts(ledger, test.threshold)
         granted = Certificate.objects.create(
             ledger=ledger,
-            passes_from=book.threshold,
-            coverage=ledger.coverage[book.certified - 1],
+            passes_from=test.threshold,
+            coverage=ledger.coverage[test.certified - 1],
             audits=audits,
             errors=errors,
             until=_last_draw(ledger),
         )
-        events.publish(EventKind.GRANTED, _told(granted))
+        events.publish(EventKind.GRANTED, _payload(granted))
 
 
 def _last_draw(ledger: Ledger) -> int:
@@ -62,7 +62,7 @@ def _last_draw(ledger: Ledger) -> int:
     return draws.values_list("pk", flat=True).first() or 0
 
 
-def counted(ledger: Ledger, threshold: float) -> tuple[int, int]:
+def audit_counts(ledger: Ledger, threshold: float) -> tuple[int, int]:
     """How many audits of tickets that score at least the threshold have been answered, and how many found an error."""
     judged = Audit.objects.judged().filter(epoch=ledger.epoch_id, draw__void=False, draw__value__gte=threshold)
     errors = (
@@ -74,14 +74,14 @@ def counted(ledger: Ledger, threshold: float) -> tuple[int, int]:
     return judged.count() + carried.count(), errors.count() + carried.filter(wrong=True).count()
 
 
-def end(certificate: Certificate, reason: Certificate.End) -> None:
+def end_certificate(certificate: Certificate, reason: Certificate.End) -> None:
     """From now on it is not in force; others are told, unless one that lets more pass takes its place."""
     in_force = Certificate.objects.filter(pk=certificate.pk, ended_at=None)
     if in_force.update(ended_at=timezone.now(), ended_by=reason) and reason != Certificate.End.EXTENDED:
-        events.publish(EventKind.REVOKED, {**_told(certificate), "reason": reason.value})
+        events.publish(EventKind.REVOKED, {**_payload(certificate), "reason": reason.value})
 
 
-def _told(certificate: Certificate) -> dict[str, Any]:
+def _payload(certificate: Certificate) -> dict[str, Any]:
     """A certificate as others are told of it."""
     ledger = certificate.ledger
     return {
@@ -97,8 +97,8 @@ def _told(certificate: Certificate) -> dict[str, Any]:
     }
 
 
-def _write_down(epoch: Epoch, ledger: Ledger, passes_from: float | None, book: Book) -> None:
-    place = min((book.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
+def _update_gate(epoch: Epoch, ledger: Ledger, passes_from: float | None, test: SequentialTest) -> None:
+    place = min((test.certified or 1) - 1 + FRONTIER, len(ledger.grid) - 1)
     accuracy_target = AccuracyTarget.current()
     seen = AuditDraw.objects.filter(epoch__mode=epoch.mode, epoch__language_model=epoch.language_model_id)[
         :10_000
@@ -106,13 +106,13 @@ def _write_down(epoch: Epoch, ledger: Ledger, passes_from: float | None, book: B
     values = {
         "passes_from": passes_from,
         "audits_from": ledger.grid[place],
-        "audit_share": share_of_audits(seen, accuracy_target.early_share, accuracy_target.late_share),
+        "audit_share": audit_share(seen, accuracy_target.early_share, accuracy_target.late_share),
     }
     if any(getattr(epoch, name) != value for name, value in values.items()):
         Epoch.objects.filter(pk=epoch.pk).update(**values)
 
 
-def release(epoch: Epoch) -> int:
+def rejudge_waiting(epoch: Epoch) -> int:
     """Have the gate judge anew what waits for an audit that nobody has looked at, though it may pass by now. Returns
     how many tickets; there may be more.
 
@@ -123,12 +123,12 @@ def release(epoch: Epoch) -> int:
     waiting = Audit.objects.pending().filter(
         epoch=epoch, draw__void=False, draw__value__gte=epoch.passes_from, draw__verdict__auto_accepted=False
     )
-    pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:MOST_AT_ONCE])
-    return _release(epoch, pks) if pks else 0
+    pks = list(waiting.order_by("draw").values_list("ticket", flat=True)[:BATCH_SIZE])
+    return _rejudge(epoch, pks) if pks else 0
 
 
 @transaction.atomic(durable=True)
-def _release(epoch: Epoch, ticket_pks: list[int]) -> int:
+def _rejudge(epoch: Epoch, ticket_pks: list[int]) -> int:
     held = (
         Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
     )

@@ -12,7 +12,7 @@ BAR = 6.0
 DOT = 4.0
 
 
-class Point(NamedTuple):
+class ThresholdPoint(NamedTuple):
     """A threshold: the share that would pass, the share of wrong ones with its interval (None where unknown), and how
     far its evidence has come.
     """
@@ -24,7 +24,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True)
-class Errors:
+class ErrorChart:
     """How many are wrong among those that would pass, and the line below which the promise holds."""
 
     axes: Axes
@@ -33,7 +33,7 @@ class Errors:
 
 
 @dataclass(frozen=True, slots=True)
-class Evidence:
+class EvidenceChart:
     """How much of the evidence that a threshold takes is there."""
 
     axes: Axes
@@ -41,21 +41,21 @@ class Evidence:
     bars: tuple[Bar, ...]
 
 
-def errors(points: Sequence[Point], limit: float) -> Errors:
+def error_chart(points: Sequence[ThresholdPoint], limit: float) -> ErrorChart:
     known = [(one.coverage, *one.wrong) for one in points if one.wrong]
     # Wide intervals may leave the drawing rather than squeeze what is known well.
     frame = percent_frame(max([1.5 * limit, *(estimate for _coverage, estimate, _low, _high in known)]))
     dots = tuple(frame.dot(coverage, estimate, (low, high), DOT) for coverage, estimate, low, high in known)
-    return Errors(percent_axes(frame), dots, frame.y.at(limit))
+    return ErrorChart(percent_axes(frame), dots, frame.y.at(limit))
 
 
-def evidence(points: Sequence[Point]) -> Evidence:
+def evidence_chart(points: Sequence[ThresholdPoint]) -> EvidenceChart:
     frame = percent_frame()
     bars = [(one.certified, _bar(one, frame)) for one in points]
     done = tuple(bar for certified, bar in bars if certified)
-    return Evidence(percent_axes(frame), done, tuple(bar for certified, bar in bars if not certified))
+    return EvidenceChart(percent_axes(frame), done, tuple(bar for certified, bar in bars if not certified))
 
 
-def _bar(point: Point, frame: Frame) -> Bar:
+def _bar(point: ThresholdPoint, frame: Frame) -> Bar:
     height = bar_height(point.evidence, PLOT)
     return Bar(round(frame.x.at(point.coverage) - BAR / 2, 1), round(TOP + PLOT - height, 1), BAR, height)

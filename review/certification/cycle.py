@@ -18,34 +18,34 @@ def run_certification() -> bool:
     they may pass by now.
     """
     with leases.hold_named("certification") as lease:
-        return lease is not None and _keep(lease)
+        return lease is not None and _run(lease)
 
 
-def _keep(lease: Lease) -> bool:
-    _close_what_ended()
+def _run(lease: Lease) -> bool:
+    _close_ended_ledgers()
     epoch, accuracy_target = Epoch.objects.certifying(), AccuracyTarget.current()
     if epoch is None:
         return False
-    ledger = epoch_opening.ledger_of(epoch, accuracy_target) or epoch_opening.open_ledger(epoch, accuracy_target)
+    ledger = epoch_opening.open_ledger_for(epoch, accuracy_target) or epoch_opening.open_ledger(epoch, accuracy_target)
     if ledger is None:
         return False
-    alarms.look(ledger.pk)
-    certificates.keep_books(ledger.pk)
-    alarm_emails.tell()
+    alarms.update_alarm(ledger.pk)
+    certificates.update_certificate(ledger.pk)
+    alarm_emails.send_pending()
     epoch.refresh_from_db()
     if epoch.ended_at is None:
-        scorer_training.improve(epoch, ledger, accuracy_target, lease)
-    return certificates.release(epoch) > 0
+        scorer_training.train_scorer(epoch, ledger, accuracy_target, lease)
+    return certificates.rejudge_waiting(epoch) > 0
 
 
 @transaction.atomic(durable=True)
-def _close_what_ended() -> None:
+def _close_ended_ledgers() -> None:
     """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
     running = Epoch.objects.running().filter(mode=GateMode.CERTIFIED)
     if Gate.objects.filter(mode=GateMode.CERTIFIED).exists():
         ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)
     else:
         ended = Ledger.objects.filter(closed_at=None)
-    epoch_opening.close(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
+    epoch_opening.close_ledgers(ended.values_list("pk", flat=True), Certificate.End.CHANGED)
     if Gate.objects.exclude(mode=GateMode.CERTIFIED).exists():
         running.update(ended_at=timezone.now(), passes_from=None)

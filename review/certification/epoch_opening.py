@@ -18,18 +18,18 @@ from classifier.pipeline import injection_check, predict, scoring
 from classifier.pipeline.predict import TicketOutcome
 from review.certification import certificates, evidence_ledger
 from review.certification.evidence_ledger import Terms
-from review.certification.sequential_test import grid_of
+from review.certification.sequential_test import threshold_grid
 from review.models import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger
 from review.workflow.audits import is_same_or_below
 
-FEWEST_SCORES, MOST_SCORES = 100, 500
+MIN_SCORES, MAX_SCORES = 100, 500
 """Tickets whose scores make the grid."""
-MOST_CARRIED = 2_000
+MAX_CARRIED = 2_000
 CARRIED_FOR = timedelta(days=180)
 """Audits are evidence for later epochs for so long: what customers write of changes."""
 
 
-class Carried(NamedTuple):
+class RescoredAudit(NamedTuple):
     """An earlier audit as the new epoch would have answered and scored."""
 
     audit: int
@@ -38,21 +38,21 @@ class Carried(NamedTuple):
     category: int
 
 
-class Beginning(NamedTuple):
+class OpeningEvidence(NamedTuple):
     """What the books of an epoch are opened with."""
 
     grid: list[float]
     coverage: list[float]
-    carried: list[Carried]
+    carried: list[RescoredAudit]
 
 
-def terms_of(accuracy_target: AccuracyTarget) -> Terms:
+def terms_for(accuracy_target: AccuracyTarget) -> Terms:
     return Terms(accuracy_target.error, accuracy_target.risk)
 
 
-def ledger_of(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
+def open_ledger_for(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     """The open ledger of an epoch, if it is about what is promised now."""
-    terms = terms_of(accuracy_target)
+    terms = terms_for(accuracy_target)
     return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, promised_risk=terms.risk).first()
 
 
@@ -64,34 +64,38 @@ def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
     earlier = Ledger.objects.filter(epoch=epoch).order_by("-pk").first()
     if earlier:
         # Another promise about the same: the grid stays, so that it does not depend on what was drawn meanwhile.
-        return _opened(epoch, accuracy_target, Beginning(earlier.grid, earlier.coverage, _carried_before(earlier)))
+        return _create_ledger(
+            epoch, accuracy_target, OpeningEvidence(earlier.grid, earlier.coverage, _carried_by(earlier))
+        )
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    found = beginning(epoch, epoch.scorer)
-    return _opened(epoch, accuracy_target, found) if found else None
+    found = opening_evidence(epoch, epoch.scorer)
+    return _create_ledger(epoch, accuracy_target, found) if found else None
 
 
-def beginning(epoch: Epoch, scorer: Scorer) -> Beginning | None:
+def opening_evidence(epoch: Epoch, scorer: Scorer) -> OpeningEvidence | None:
     """What the books would be opened with if this scorer decided in the epoch; None where too few tickets have come."""
-    values = _recent_values(epoch, scorer)
-    return Beginning(*grid_of(values), judged_anew(epoch, scorer)) if len(values) >= FEWEST_SCORES else None
+    values = _recent_scores(epoch, scorer)
+    return (
+        OpeningEvidence(*threshold_grid(values), rescored_audits(epoch, scorer)) if len(values) >= MIN_SCORES else None
+    )
 
 
-def _carried_before(ledger: Ledger) -> list[Carried]:
+def _carried_by(ledger: Ledger) -> list[RescoredAudit]:
     rows = ledger.carried.order_by("pk").values_list("audit", "value", "wrong", "category")
-    return [Carried(*row) for row in rows]
+    return [RescoredAudit(*row) for row in rows]
 
 
 @transaction.atomic(durable=True)
-def _opened(epoch: Epoch, accuracy_target: AccuracyTarget, beginning: Beginning) -> Ledger:
+def _create_ledger(epoch: Epoch, accuracy_target: AccuracyTarget, beginning: OpeningEvidence) -> Ledger:
     """In the order of locks: ledgers, then the epoch."""
     list(Ledger.objects.select_for_update().filter(closed_at=None).order_by("pk").values_list("pk"))
     Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    if ledger := ledger_of(epoch, accuracy_target):
+    if ledger := open_ledger_for(epoch, accuracy_target):
         return ledger
-    close(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
+    close_ledgers(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
     again = bool(beginning.carried) or Ledger.objects.filter(epoch=epoch).exists()
-    ledger = evidence_ledger.opened(
-        epoch, terms_of(accuracy_target), beginning.grid, beginning.coverage, attempts() + 1 if again else 0
+    ledger = evidence_ledger.create_ledger(
+        epoch, terms_for(accuracy_target), beginning.grid, beginning.coverage, reuse_count() + 1 if again else 0
     )
     CarriedAudit.objects.bulk_create(
         CarriedAudit(ledger=ledger, audit_id=one.audit, value=one.value, wrong=one.wrong, category_id=one.category)
@@ -100,15 +104,15 @@ def _opened(epoch: Epoch, accuracy_target: AccuracyTarget, beginning: Beginning)
     return ledger
 
 
-def close(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
+def close_ledgers(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
     """These books are closed, and what they certified is not in force any more; part of a transaction."""
     pks = list(ledger_pks)
     for certificate in Certificate.objects.filter(ledger__in=pks, ended_at=None):
-        certificates.end(certificate, reason)
+        certificates.end_certificate(certificate, reason)
     Ledger.objects.filter(pk__in=pks, closed_at=None).update(closed_at=timezone.now())
 
 
-def attempts() -> int:
+def reuse_count() -> int:
     """How often audits have been used again since all of them were fresh, after the last confirmed alarm."""
     return Ledger.objects.filter(attempt__gt=0, epoch__started_at__gt=_last_alarm()).count()
 
@@ -118,18 +122,18 @@ def _last_alarm() -> datetime:
     return confirmed.values_list("closed_at", flat=True).first() or timezone.now() - timedelta(days=36_500)
 
 
-def _recent_values(epoch: Epoch, scorer: Scorer) -> list[float]:
+def _recent_scores(epoch: Epoch, scorer: Scorer) -> list[float]:
     """Of the latest tickets that this model answered under this contract and that are no evidence in this epoch."""
     evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__held_out=True)
     said = Prediction.objects.filter(
         language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
-    latest = said.order_by("-pk").values_list("ticket", flat=True)[:MOST_SCORES]
+    latest = said.order_by("-pk").values_list("ticket", flat=True)[:MAX_SCORES]
     tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(evidence))
-    return [value for _ticket, value, _said in _answered(epoch, scorer, tickets, ask=False)]
+    return [value for _ticket, value, _said in _scored_predictions(epoch, scorer, tickets, ask=False)]
 
 
-def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
+def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
     """The audits that were kept from learning, as this scorer sees the answers of this epoch to them, and whether those
     are right under the taxonomy as it is now: a finding whose label is out of use counts against the answer.
     """
@@ -140,14 +144,14 @@ def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
     if scorer == epoch.scorer:
         # In its own epoch they are evidence as they are.
         held_out = held_out.exclude(epoch=epoch)
-    audits = {audit.ticket_id: audit for audit in held_out.select_related("ticket").order_by("-pk")[:MOST_CARRIED]}
+    audits = {audit.ticket_id: audit for audit in held_out.select_related("ticket").order_by("-pk")[:MAX_CARRIED]}
     if not audits:
         return []
     parents = dict(Category.objects.values_list("pk", "parent"))
     in_use = set(Category.objects.active().values_list("pk", flat=True))
     tones = set(Sentiment.objects.active().values_list("pk", flat=True))
     return [
-        Carried(
+        RescoredAudit(
             audits[ticket.pk].pk,
             value,
             bool(audits[ticket.pk].flaw)
@@ -156,7 +160,9 @@ def judged_anew(epoch: Epoch, scorer: Scorer) -> list[Carried]:
             or not _is_right(said, ticket, epoch.about, parents),
             said.category_id,
         )
-        for ticket, value, said in _answered(epoch, scorer, [audit.ticket for audit in audits.values()], ask=True)
+        for ticket, value, said in _scored_predictions(
+            epoch, scorer, [audit.ticket for audit in audits.values()], ask=True
+        )
     ]
 
 
@@ -165,7 +171,7 @@ def _is_right(said: Prediction, ticket: Ticket, about: str, parents: dict[int, i
     return category and (about == Criterion.CATEGORY or said.sentiment_id == ticket.sentiment_id)
 
 
-def _answered(
+def _scored_predictions(
     epoch: Epoch, scorer: Scorer, tickets: Sequence[Ticket], *, ask: bool
 ) -> list[tuple[Ticket, float, Prediction]]:
     """Tickets with the value of the answer's score, as the epoch's models answer now; asked where they have not been
@@ -174,17 +180,19 @@ def _answered(
     version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
     labelled: list[TicketOutcome] = []
     if epoch.front and epoch.front_threshold is not None:
-        in_front = _said(epoch, epoch.front, tickets, version, ask=ask)
+        in_front = _predictions(epoch, epoch.front, tickets, version, ask=ask)
         sure = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
-        labelled = _undictated(tickets, sure, version, scorer)
+        labelled = _without_suspected_injections(tickets, sure, version, scorer)
     answered = {ticket.pk for ticket, _outcome in labelled}
     left = [ticket for ticket in tickets if ticket.pk not in answered]
-    labelled += _undictated(left, _said(epoch, epoch.language_model, left, version, ask=ask), version, scorer)
+    labelled += _without_suspected_injections(
+        left, _predictions(epoch, epoch.language_model, left, version, ask=ask), version, scorer
+    )
     found = scoring.stored_scores(labelled, scorer, version)
     return [(ticket, epoch.value(found[ticket.pk]), said) for ticket, said in labelled if isinstance(said, Prediction)]
 
 
-def _undictated(
+def _without_suspected_injections(
     tickets: Sequence[Ticket], said: dict[int, Prediction], version: ContractVersion, scorer: Scorer
 ) -> list[TicketOutcome]:
     labelled = [TicketOutcome(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
@@ -192,7 +200,7 @@ def _undictated(
     return [one for one in labelled if one.ticket.pk not in dictated]
 
 
-def _said(
+def _predictions(
     epoch: Epoch, language_model: LanguageModel, tickets: Sequence[Ticket], version: ContractVersion, *, ask: bool
 ) -> dict[int, Prediction]:
     if ask:

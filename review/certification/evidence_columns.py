@@ -10,26 +10,26 @@ import numpy.typing as npt
 
 from classifier.models import AuditDraw
 from review.certification.evidence_ledger import was_wrong
-from review.certification.sequential_test import Book, Lot, shadow_of
+from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from
 from review.models import Ledger
 
-MOST = 20_000
+MAX_DRAWS = 20_000
 """Draws that are read: a page takes no longer however many there are."""
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
 
-_NAMES = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited")
-_FOUND = ("audit__category_right", "audit__sentiment_right", "verdict__prediction__category")
+_DRAW_FIELDS = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited")
+_AUDIT_FIELDS = ("audit__category_right", "audit__sentiment_right", "verdict__prediction__category")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Evidence:
+class EvidenceColumns:
     """Turns in their order; the first `carried` of them are audits of earlier epochs. In the lot an audit that nobody
     has answered counts as wrong, as it does in the books.
     """
 
-    lot: Lot
+    batch: DrawBatch
     draws: Ints
     """Their keys; 0 of what was carried."""
     categories: Ints
@@ -41,70 +41,72 @@ class Evidence:
     """Whether there are further draws, which are not read."""
 
     @classmethod
-    def latest(cls, ledger: Ledger) -> Evidence:
+    def latest(cls, ledger: Ledger) -> EvidenceColumns:
         """The latest draws (two queries)."""
         return cls._of(ledger, "-pk")
 
     @classmethod
-    def earliest(cls, ledger: Ledger) -> Evidence:
+    def earliest(cls, ledger: Ledger) -> EvidenceColumns:
         """The earliest: what is certified from these stays so, whatever comes (two queries)."""
         return cls._of(ledger, "pk")
 
     @classmethod
-    def _of(cls, ledger: Ledger, order: str) -> Evidence:
+    def _of(cls, ledger: Ledger, order: str) -> EvidenceColumns:
         draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by(order)
-        read = list(draws.values_list(*_NAMES, *_FOUND)[: MOST + 1])
+        read = list(draws.values_list(*_DRAW_FIELDS, *_AUDIT_FIELDS)[: MAX_DRAWS + 1])
         earlier = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong", "category"))
-        rows = [_carried(*row) for row in earlier] + [_drawn(ledger.about, *row) for row in sorted(read[:MOST])]
+        rows = [_carried_row(*row) for row in earlier] + [
+            _draw_row(ledger.about, *row) for row in sorted(read[:MAX_DRAWS])
+        ]
         columns = np.array(rows, np.float64).reshape(len(rows), 11).T
         pending, category_wrong, sentiment_wrong = columns[8:].astype(bool)
         return cls(
-            lot=Lot(*columns[:4], columns[4].astype(bool), columns[5].astype(bool)),  # type: ignore[call-arg]  # six
+            batch=DrawBatch(*columns[:4], columns[4].astype(bool), columns[5].astype(bool)),  # type: ignore[call-arg]  # six
             draws=columns[6].astype(np.int64),
             categories=columns[7].astype(np.int64),
             pending=pending,
             category_wrong=category_wrong,
             sentiment_wrong=sentiment_wrong,
             carried=len(earlier),
-            more=len(read) > MOST,
+            more=len(read) > MAX_DRAWS,
         )
 
-    def where(self, chosen: Bools) -> Lot:
+    def select(self, chosen: Bools) -> DrawBatch:
         """These of the turns."""
-        return Lot(*(column[chosen] for column in self.lot))  # type: ignore[arg-type]  # columns of their kinds
+        return DrawBatch(*(column[chosen] for column in self.batch))  # type: ignore[arg-type]  # columns of their kinds
 
-    def answered(self) -> Lot:
+    def answered(self) -> DrawBatch:
         """Without the audits that nobody has answered yet."""
-        return self.where(~self.pending)
+        return self.select(~self.pending)
 
-    def of_axis(self, wrong: Bools) -> Lot:
+    def with_errors(self, wrong: Bools) -> DrawBatch:
         """The answered ones of this epoch, with this for what is wrong."""
         own = ~self.pending
         own[: self.carried] = False
-        return self.where(own)._replace(wrong=wrong[own])
+        return self.select(own)._replace(wrong=wrong[own])
 
-    def book(self, ledger: Ledger) -> Book:
+    def replay(self, ledger: Ledger) -> SequentialTest:
         """How far the books would be if the audits that wait were not there: what one may expect of them, not what is
         certified.
         """
-        book = Book.opened(ledger.grid, ledger.error, ledger.risk)
+        test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
         if ledger.until:
-            book.wealth, book.reached = np.array(ledger.wealth, np.float64), list(ledger.reached)
+            test.wealth, test.reached = np.array(ledger.wealth, np.float64), list(ledger.reached)
         # Nothing has been counted yet where `until` is 0, not even what was carried.
-        book.add(self.where(~self.pending & ((self.draws > ledger.until) | (ledger.until == 0))))
-        return book
+        test.add(self.select(~self.pending & ((self.draws > ledger.until) | (ledger.until == 0))))
+        return test
 
 
-def _carried(value: float, wrong: bool, category: int | None) -> list[Any]:
+def _carried_row(value: float, wrong: bool, category: int | None) -> list[Any]:
     return [value, 1.0, 1.0, -np.inf, True, wrong, 0, category or 0, False, False, False]
 
 
-def _drawn(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
+def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
     audits_from, passes_from, audited, category_right, sentiment_right, category = rest
     found = was_wrong(about, category_right, sentiment_right)
     pending, wrong = audited and found is None, audited and found is not False
-    shadow = shadow_of(audits_from, passes_from)
+    fully_audited = fully_audited_from(audits_from, passes_from)
     return [
-        *(value, share, floor, shadow, audited, wrong, pk, category or 0, pending),
+        *(value, share, floor, fully_audited, audited, wrong, pk, category or 0, pending),
         *(audited and not category_right, audited and not sentiment_right),
     ]

@@ -13,21 +13,21 @@ from classifier.models import AuditDraw
 from review.certification.evidence_ledger import was_wrong
 from review.models import CarriedAudit, Certificate, Decision, Ledger
 
-CHUNK = 500
+BATCH_SIZE = 500
 
 
-def lines(ledgers: Iterable[Ledger]) -> Iterator[dict[str, Any]]:
+def evidence_lines(ledgers: Iterable[Ledger]) -> Iterator[dict[str, Any]]:
     """Of each ledger what it was opened with, its evidence in the order in which it counts, and its certificates."""
     for ledger in ledgers:
         yield _ledger(ledger)
-        yield from (_carried(ledger, one) for one in ledger.carried.order_by("audit__draw").iterator(CHUNK))
+        yield from (_carried(ledger, one) for one in ledger.carried.order_by("audit__draw").iterator(BATCH_SIZE))
         yield from _draws(ledger)
         yield from (_certificate(one) for one in ledger.certificates.order_by("pk"))
 
 
-def as_text(ledgers: Iterable[Ledger]) -> Iterator[str]:
+def json_lines(ledgers: Iterable[Ledger]) -> Iterator[str]:
     """The same as JSON Lines."""
-    for line in lines(ledgers):
+    for line in evidence_lines(ledgers):
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
 
@@ -69,9 +69,9 @@ def _draws(ledger: Ledger) -> Iterator[dict[str, Any]]:
     draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("pk")
     draws = draws.select_related("audit", "score", "verdict__prediction")
     after = 0
-    while part := list(draws.filter(pk__gt=after)[:CHUNK]):
+    while part := list(draws.filter(pk__gt=after)[:BATCH_SIZE]):
         after = part[-1].pk
-        said = _said([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
+        said = _decisions_by_ticket([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
         yield from (_draw(ledger, draw, said) for draw in part)
 
 
@@ -82,7 +82,7 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]
         "kind": "draw",
         "ledger": ledger.pk,
         "draw": draw.pk,
-        **_of_ticket(draw),
+        **_prediction_fields(draw),
         "value": draw.value,
         "passes_from": draw.passes_from,
         "audits_from": draw.audits_from,
@@ -100,7 +100,7 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]
     }
 
 
-def _of_ticket(draw: AuditDraw) -> dict[str, Any]:
+def _prediction_fields(draw: AuditDraw) -> dict[str, Any]:
     """What was said of the ticket."""
     verdict, score = draw.verdict, draw.score
     prediction = verdict.prediction
@@ -116,7 +116,7 @@ def _of_ticket(draw: AuditDraw) -> dict[str, Any]:
     }
 
 
-def _said(ticket_pks: list[int]) -> dict[int, list[dict[str, Any]]]:
+def _decisions_by_ticket(ticket_pks: list[int]) -> dict[int, list[dict[str, Any]]]:
     """By ticket what people decided, oldest first; of people the key."""
     found: dict[int, list[dict[str, Any]]] = {}
     for one in Decision.objects.filter(ticket__in=ticket_pks).order_by("pk"):

@@ -15,10 +15,10 @@ import numpy as np
 
 from classifier.models import AuditDraw, Epoch
 from classifier.models.gate import Criterion
-from review.certification.sequential_test import Book, Lot, risk_left, shadow_of
+from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from, risk_for_attempt
 from review.models import Audit, Ledger
 
-MOST_AT_ONCE = 20_000
+BATCH_SIZE = 20_000
 """Draws read in one go."""
 
 
@@ -30,25 +30,25 @@ class Terms(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Turn:
+class EvidenceDraw:
     """One draw as evidence. `wrong` is None where it was not audited, or nobody has answered."""
 
     pk: int
     value: float
     share: float
     floor: float
-    shadow: float
+    fully_audited: float
     audited: bool
     wrong: bool | None
 
     def row(self) -> tuple[float, float, float, float, bool, bool]:
-        return self.value, self.share, self.floor, self.shadow, self.audited, self.wrong is not False
+        return self.value, self.share, self.floor, self.fully_audited, self.audited, self.wrong is not False
 
 
-def opened(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence[float], attempt: int) -> Ledger:
+def create_ledger(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence[float], attempt: int) -> Ledger:
     """A new ledger for an epoch that has none; part of a transaction that holds the epoch."""
-    risk = risk_left(terms.risk, attempt)
-    book = Book.opened(grid, terms.error, risk)
+    risk = risk_for_attempt(terms.risk, attempt)
+    test = SequentialTest.start(grid, terms.error, risk)
     return Ledger.objects.create(
         epoch=epoch,
         about=epoch.about,
@@ -58,46 +58,50 @@ def opened(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence
         attempt=attempt,
         grid=list(grid),
         coverage=list(coverage),
-        wealth=book.wealth.tolist(),
-        reached=book.reached,
+        wealth=test.wealth.tolist(),
+        reached=test.reached,
     )
 
 
-def brought_up_to_date(ledger: Ledger) -> Book:
+def update_ledger(ledger: Ledger) -> SequentialTest:
     """Add what is settled to the ledger for good, and give the books as they stand with what is pending as well.
 
     Part of a transaction that holds the ledger.
     """
-    book = settled(ledger)
+    test = settled_test(ledger)
     pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
     first_pending = pending.values_list("draw", flat=True).first()
-    for part in _parts(ledger, after=ledger.until, before=first_pending):
-        book.add(Lot.of([turn.row() for turn in part]))
+    for part in _batches(ledger, after=ledger.until, before=first_pending):
+        test.add(DrawBatch.of([draw.row() for draw in part]))
         ledger.until = part[-1].pk
-    ledger.wealth, ledger.reached, ledger.tickets = book.wealth.tolist(), book.reached, book.tickets
+    ledger.wealth, ledger.reached, ledger.tickets = test.wealth.tolist(), test.reached, test.tickets
     ledger.save(update_fields=["wealth", "reached", "tickets", "until"])
-    for part in _parts(ledger, after=ledger.until):
-        book.add(Lot.of([turn.row() for turn in part]))
-    return book
+    for part in _batches(ledger, after=ledger.until):
+        test.add(DrawBatch.of([draw.row() for draw in part]))
+    return test
 
 
-def settled(ledger: Ledger) -> Book:
+def settled_test(ledger: Ledger) -> SequentialTest:
     """As far as it is settled; from the beginning where it is to be counted anew."""
     if ledger.until == 0:
-        book = Book.opened(ledger.grid, ledger.error, ledger.risk)
-        book.add(carried(ledger))
-        return book
+        test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
+        test.add(carried_audits(ledger))
+        return test
     wealth = np.array(ledger.wealth, np.float64)
-    return Book(np.array(ledger.grid, np.float64), ledger.error, ledger.risk, wealth, ledger.reached, ledger.tickets)
+    return SequentialTest(
+        np.array(ledger.grid, np.float64), ledger.error, ledger.risk, wealth, ledger.reached, ledger.tickets
+    )
 
 
-def carried(ledger: Ledger) -> Lot:
+def carried_audits(ledger: Ledger) -> DrawBatch:
     """Audits of earlier epochs, which come first. They are a fair sample, drawn alike whatever they score now."""
     rows = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong"))
-    return Lot.audits([value for value, _wrong in rows], [wrong for _value, wrong in rows])
+    return DrawBatch.audits([value for value, _wrong in rows], [wrong for _value, wrong in rows])
 
 
-def turns(ledger: Ledger, after: int = 0, before: int | None = None, *, audited_only: bool = False) -> Iterator[Turn]:
+def ledger_draws(
+    ledger: Ledger, after: int = 0, before: int | None = None, *, audited_only: bool = False
+) -> Iterator[EvidenceDraw]:
     """The draws of the ledger's epoch, in order."""
     draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id, pk__gt=after).order_by("pk")
     if before is not None:
@@ -107,12 +111,12 @@ def turns(ledger: Ledger, after: int = 0, before: int | None = None, *, audited_
     right = ("audit__category_right", "audit__sentiment_right")
     names = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited", *right)
     for pk, value, share, floor, audits_from, passes_from, audited, *found in draws.values_list(*names):
-        yield Turn(
+        yield EvidenceDraw(
             pk=pk,
             value=value,
             share=share,
             floor=floor,
-            shadow=shadow_of(audits_from, passes_from),
+            fully_audited=fully_audited_from(audits_from, passes_from),
             audited=audited,
             wrong=was_wrong(ledger.about, *found) if audited else None,
         )
@@ -125,11 +129,11 @@ def was_wrong(about: str, category_right: bool | None, sentiment_right: bool | N
     return not (category_right and (sentiment_right or about == Criterion.CATEGORY))
 
 
-def _parts(ledger: Ledger, after: int, before: int | None = None) -> Iterator[list[Turn]]:
-    part: list[Turn] = []
-    for turn in turns(ledger, after, before):
-        part.append(turn)
-        if len(part) == MOST_AT_ONCE:
+def _batches(ledger: Ledger, after: int, before: int | None = None) -> Iterator[list[EvidenceDraw]]:
+    part: list[EvidenceDraw] = []
+    for draw in ledger_draws(ledger, after, before):
+        part.append(draw)
+        if len(part) == BATCH_SIZE:
             yield part
             part = []
     if part:

@@ -14,10 +14,10 @@ from classifier.pipeline import gate
 from review.certification import accuracy_target
 from review.models import AccuracyTarget
 
-LONGEST_REASON = 100
+MAX_REASON_LENGTH = 100
 
 
-class Terms(NamedTuple):
+class TargetAndRisk(NamedTuple):
     target: float
     risk: float
 
@@ -38,9 +38,9 @@ class Percent(forms.FloatField):
         return f"{100 * value:.6g}" if isinstance(value, float) else value
 
 
-def _why() -> forms.CharField:
+def _reason_field() -> forms.CharField:
     return forms.CharField(
-        label=_("Why"), max_length=LONGEST_REASON, help_text=_("In a few words, for the history; your name is kept.")
+        label=_("Why"), max_length=MAX_REASON_LENGTH, help_text=_("In a few words, for the history; your name is kept.")
     )
 
 
@@ -71,7 +71,7 @@ class AccuracyTargetForm(forms.Form):
         required=False,
         help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
     )
-    why = _why()
+    why = _reason_field()
 
     def __init__(self, data: Mapping[str, Any] | None = None) -> None:
         accuracy_target = AccuracyTarget.current()
@@ -84,7 +84,7 @@ class AccuracyTargetForm(forms.Form):
         """State it. Raises ValidationError where it cannot be promised, which the fields see to."""
         values = dict(self.cleaned_data)
         reason = values.pop("why")
-        accuracy_target.state(values, by=by, reason=reason)
+        accuracy_target.set_accuracy_target(values, by=by, reason=reason)
 
 
 class ModeForm(forms.Form):
@@ -98,7 +98,7 @@ class ModeForm(forms.Form):
         label=_("Fixed threshold on the probability of being right, %"),
         help_text=_("Counts only where that is what decides."),
     )
-    why = _why()
+    why = _reason_field()
 
     def __init__(self, data: Mapping[str, Any] | None = None, **values: Any) -> None:
         current = Gate.current()
@@ -136,8 +136,8 @@ class WhatIfForm(forms.Form):
     risk = Percent(0.1, 50, label=_("Risk, %"))
 
     @classmethod
-    def stated(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, Terms]:
+    def stated(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, TargetAndRisk]:
         """The form, and what was sent where it can be tried; else what is promised now."""
-        usual = Terms(accuracy_target.target, accuracy_target.risk)
+        usual = TargetAndRisk(accuracy_target.target, accuracy_target.risk)
         form = cls(data if "target" in data else None, initial=usual._asdict(), auto_id="id_what_if_%s")
-        return form, Terms(**form.cleaned_data) if form.is_valid() else usual
+        return form, TargetAndRisk(**form.cleaned_data) if form.is_valid() else usual

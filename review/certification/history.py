@@ -15,13 +15,13 @@ from review.certification import alarms, drift
 from review.certification.formatting import percent
 from review.models import Alarm, Certificate
 
-SIZE = 20
-MOST_NOTICES = 5
+PAGE_SIZE = 20
+MAX_NOTICES = 5
 
-Row = TypeVar("Row", Certificate, Alarm)
+Record = TypeVar("Record", Certificate, Alarm)
 
 
-class Issued(NamedTuple):
+class CertificateRow(NamedTuple):
     """A certificate; the share of tickets that it let pass is in percent."""
 
     certificate: Certificate
@@ -30,39 +30,39 @@ class Issued(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Past:
+class History:
     """A page of each; the keys to go on before are None at the end."""
 
-    certificates: list[Issued]
+    certificates: list[CertificateRow]
     certificates_before: int | None
     alarms: list[Alarm]
     alarms_before: int | None
 
     @classmethod
-    def of(cls, certificates_before: str = "", alarms_before: str = "") -> Past:
+    def of(cls, certificates_before: str = "", alarms_before: str = "") -> History:
         """What came before these keys; what is no key means the first page (two queries)."""
         certificates, next_certificate = _page(Certificate.objects.select_related("ledger"), certificates_before)
         raised, next_alarm = _page(Alarm.objects.select_related("seen_by"), alarms_before)
-        issued = [Issued(one, percent(1 - one.ledger.error), 100 * one.coverage) for one in certificates]
+        issued = [CertificateRow(one, percent(1 - one.ledger.error), 100 * one.coverage) for one in certificates]
         return cls(certificates=issued, certificates_before=next_certificate, alarms=raised, alarms_before=next_alarm)
 
 
-def _page(rows: QuerySet[Row], before: str) -> tuple[list[Row], int | None]:
+def _page(rows: QuerySet[Record], before: str) -> tuple[list[Record], int | None]:
     if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
-    found = list(rows.order_by("-pk")[: SIZE + 1])
-    return found[:SIZE], found[SIZE - 1].pk if len(found) > SIZE else None
+    found = list(rows.order_by("-pk")[: PAGE_SIZE + 1])
+    return found[:PAGE_SIZE], found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Notice:
+class AlarmNotice:
     """An alarm that calls for somebody: what was noticed, since when, how far audits are, and what passed since."""
 
     alarm: Alarm
-    what: str
+    description: str
     since: datetime
     progress: str
-    passed: int
+    auto_accepted: int
     more: bool
     """Whether more passed than are offered at a time."""
 
@@ -73,35 +73,35 @@ class Notice:
     @property
     def audits(self) -> int:
         """Those that count for whether it is confirmed, as far as they are needed."""
-        return min(int(self.alarm.figures.get("audits", 0)), drift.BURST)
+        return min(int(self.alarm.figures.get("audits", 0)), drift.BURST_AUDITS)
 
     @property
-    def most(self) -> int:
-        return drift.BURST
+    def burst_audits(self) -> int:
+        return drift.BURST_AUDITS
 
     @classmethod
-    def all(cls) -> list[Notice]:
+    def all(cls) -> list[AlarmNotice]:
         """Alarms that are open, and confirmed ones that nobody has seen (one query, and two for each)."""
         calling = Q(state=Alarm.State.OPEN) | Q(state=Alarm.State.CONFIRMED, seen_by=None)
         found = Alarm.objects.filter(calling).select_related("seen_by").order_by("-pk")
-        return [cls.of(alarm) for alarm in found[:MOST_NOTICES]]
+        return [cls.of(alarm) for alarm in found[:MAX_NOTICES]]
 
     @classmethod
-    def of(cls, alarm: Alarm) -> Notice:
+    def of(cls, alarm: Alarm) -> AlarmNotice:
         """Two queries."""
         first = AuditDraw.objects.filter(pk=alarm.since).values_list("verdict__created_at", flat=True).first()
-        passed = len(alarms.passed_since(alarm))
+        auto_accepted = len(alarms.auto_accepted_since(alarm))
         return cls(
             alarm=alarm,
-            what=_what(alarm),
+            description=_description(alarm),
             since=first or alarm.raised_at,
             progress=_progress(alarm),
-            passed=passed,
-            more=passed == alarms.MOST_OFFERED,
+            auto_accepted=auto_accepted,
+            more=auto_accepted == alarms.MAX_REOPENED,
         )
 
 
-def _what(alarm: Alarm) -> str:
+def _description(alarm: Alarm) -> str:
     kinds = {
         Alarm.Kind.ERRORS: _("Audits of tickets that passed find more wrong answers than is promised."),
         Alarm.Kind.AGREEMENT: _("The second family of models agrees with the answers less often than it used to."),
@@ -125,4 +125,4 @@ def _progress(alarm: Alarm) -> str:
         "%(audits)d of at least %(most)d audits have been answered, %(errors)d of which found an error. Nothing passes "
         "unseen until they tell whether the promise still holds."
     )
-    return str(said % (figures | {"most": drift.BURST}))
+    return str(said % (figures | {"most": drift.BURST_AUDITS}))

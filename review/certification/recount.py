@@ -6,12 +6,12 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from review.certification.sequential_test import Book, Lot, shadow_of
+from review.certification.sequential_test import DrawBatch, SequentialTest, fully_audited_from
 
 Line = Mapping[str, Any]
 
 
-class NotEvidence(Exception):
+class InvalidEvidence(Exception):
     """These lines are no exported evidence; the message says which one is not."""
 
 
@@ -53,7 +53,7 @@ def recount(lines: Iterable[Line]) -> Iterator[Recount]:
     """Every certificate in the order of the lines. Raises NotEvidence."""
     for evidence in _by_ledger(lines):
         for certificate in evidence.certificates:
-            yield _recounted(evidence, certificate)
+            yield _recount_certificate(evidence, certificate)
 
 
 def _by_ledger(lines: Iterable[Line]) -> list[_Evidence]:
@@ -66,16 +66,16 @@ def _by_ledger(lines: Iterable[Line]) -> list[_Evidence]:
             else:
                 found[ledger].rows(kind).append(line)
         except (KeyError, TypeError) as error:
-            raise NotEvidence(f"Line {number} is no evidence of a ledger that came before it: {error}.") from error
+            raise InvalidEvidence(f"Line {number} is no evidence of a ledger that came before it: {error}.") from error
     return list(found.values())
 
 
-def _recounted(evidence: _Evidence, certificate: Line) -> Recount:
+def _recount_certificate(evidence: _Evidence, certificate: Line) -> Recount:
     terms, least = evidence.terms, certificate["passes_from"]
-    book = Book.opened(terms["grid"], terms["error"], terms["risk"])
-    book.add(Lot.audits([one["value"] for one in evidence.carried], [one["wrong"] for one in evidence.carried]))
+    test = SequentialTest.start(terms["grid"], terms["error"], terms["risk"])
+    test.add(DrawBatch.audits([one["value"] for one in evidence.carried], [one["wrong"] for one in evidence.carried]))
     until = [one for one in evidence.draws if one["draw"] <= certificate["until"]]
-    book.add(Lot.of([row_of(one) for one in until]))
+    test.add(DrawBatch.of([draw_row(one) for one in until]))
     known = [one for one in until if one["audited"] and _was_known(one, certificate) and one["value"] >= least]
     carried = [one for one in evidence.carried if one["value"] >= least]
     return Recount(
@@ -86,16 +86,16 @@ def _recounted(evidence: _Evidence, certificate: Line) -> Recount:
         errors=certificate["errors"],
         counted_audits=len(known) + len(carried),
         counted_errors=sum(one["wrong"] for one in [*known, *carried]),
-        holds=book.threshold is not None and book.threshold <= least,
+        holds=test.threshold is not None and test.threshold <= least,
     )
 
 
-def row_of(draw: Line) -> tuple[float, float, float, float, bool, bool]:
+def draw_row(draw: Line) -> tuple[float, float, float, float, bool, bool]:
     """A draw as evidence: while nothing passed, all from `audits_from` on were audited; what nobody has answered counts
     as wrong.
     """
-    shadow = shadow_of(draw["audits_from"], draw["passes_from"])
-    return draw["value"], draw["share"], draw["floor"], shadow, draw["audited"], draw["wrong"] is not False
+    fully_audited = fully_audited_from(draw["audits_from"], draw["passes_from"])
+    return draw["value"], draw["share"], draw["floor"], fully_audited, draw["audited"], draw["wrong"] is not False
 
 
 def _was_known(draw: Line, certificate: Line) -> bool:

@@ -11,11 +11,11 @@ from django.utils.translation import gettext as _
 from classifier.models import Criterion, Verdict
 from review.benchmark.formatting import AXIS_NAMES, Share
 from review.certification import bounds, by_category, charts, messages, threshold_steps, what_if
-from review.certification.by_category import ByCategory
-from review.certification.charts import Point
-from review.certification.history import Notice
-from review.certification.status import Stage, Standing
-from review.certification.threshold_steps import Step
+from review.certification.by_category import CertificationByCategory
+from review.certification.charts import ThresholdPoint
+from review.certification.history import AlarmNotice
+from review.certification.status import CertificationStatus, Stage
+from review.certification.threshold_steps import ThresholdStep
 from review.certification.what_if import WhatIf
 from review.stats import intervals
 
@@ -23,25 +23,26 @@ RECENT = 1_000
 """Verdicts that tell how many tickets pass now."""
 
 
-class Flow(NamedTuple):
+class RecentTraffic(NamedTuple):
     """Of the latest tickets, since what decides now decides: how many pass unseen, and how many people look at."""
 
-    passed: Share
+    auto_accepted: Share
     looked_at: Share
 
     @classmethod
-    def of_late(cls, since: datetime | None) -> Flow:
+    def latest(cls, since: datetime | None) -> RecentTraffic:
         """One query."""
         latest = Verdict.objects.current().order_by("-pk")
         rows = latest.values_list("auto_accepted", "audit_draw__audited", "created_at")[:RECENT]
         unseen = [auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since]
-        passed = sum(unseen)
+        auto_accepted = sum(unseen)
         return cls(
-            Share(intervals.share(passed, len(unseen))), Share(intervals.share(len(unseen) - passed, len(unseen)))
+            Share(intervals.share(auto_accepted, len(unseen))),
+            Share(intervals.share(len(unseen) - auto_accepted, len(unseen))),
         )
 
 
-class Right(NamedTuple):
+class AxisAccuracy(NamedTuple):
     """How many of the audited tickets are right in one respect."""
 
     name: str
@@ -49,17 +50,17 @@ class Right(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Drawn:
+class ThresholdCharts:
     """The thresholds as a table, and drawn."""
 
-    steps: list[Step]
-    errors: charts.Errors
-    evidence: charts.Evidence
+    steps: list[ThresholdStep]
+    errors: charts.ErrorChart
+    evidence: charts.EvidenceChart
 
     @classmethod
-    def of(cls, rows: list[Step], limit: float) -> Drawn:
-        points = [Point(row.coverage, _interval(row.wrong), row.evidence, row.certified) for row in rows]
-        return cls(steps=rows, errors=charts.errors(points, limit), evidence=charts.evidence(points))
+    def of(cls, rows: list[ThresholdStep], limit: float) -> ThresholdCharts:
+        points = [ThresholdPoint(row.coverage, _interval(row.wrong), row.evidence, row.certified) for row in rows]
+        return cls(steps=rows, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
 
 
 def _interval(share: Share) -> tuple[float, float, float] | None:
@@ -70,97 +71,102 @@ def _interval(share: Share) -> tuple[float, float, float] | None:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Report:
+class CertificationReport:
     """All that the page tells but for the lists of what was before, and for what a lead tries out."""
 
-    standing: Standing
+    status: CertificationStatus
     headline: str
     details: list[str]
     next_step: str
-    notices: list[Notice]
-    flow: Flow
+    notices: list[AlarmNotice]
+    flow: RecentTraffic
     expected: float | None
     """In percent, what people will look at once the next step is certified."""
     wrong: Share | None
-    right: list[Right]
-    by_category: ByCategory | None
-    drawn: Drawn | None
+    right: list[AxisAccuracy]
+    by_category: CertificationByCategory | None
+    charts: ThresholdCharts | None
 
     @classmethod
-    def now(cls) -> Report:
+    def current(cls) -> CertificationReport:
         """The same number of queries whatever there is, none of which grows. Raises Gate.DoesNotExist before the
         catalogue is loaded.
         """
-        standing = Standing.now()
-        books, threshold = standing.books, standing.threshold
-        shown = books is not None and threshold is not None
+        status = CertificationStatus.current()
+        progress, threshold = status.progress, status.threshold
+        shown = progress is not None and threshold is not None
         return cls(
-            standing=standing,
-            headline=messages.headline(standing),
-            details=messages.details(standing),
-            next_step=messages.next_step(standing),
-            notices=Notice.all(),
-            flow=Flow.of_late(_since(standing)),
-            expected=100 * messages.expected_effort(books, standing.accuracy_target.late_share) if books else None,
-            wrong=_wrong(standing) if shown else None,
-            right=_right(standing) if shown else [],
-            by_category=_by_category(standing),
-            drawn=Drawn.of(threshold_steps.of(books), books.ledger.error) if books else None,
+            status=status,
+            headline=messages.headline(status),
+            details=messages.details(status),
+            next_step=messages.next_step(status),
+            notices=AlarmNotice.all(),
+            flow=RecentTraffic.latest(_since(status)),
+            expected=100 * messages.expected_review_share(progress, status.accuracy_target.late_share)
+            if progress
+            else None,
+            wrong=_estimated_error(status) if shown else None,
+            right=_accuracy_by_axis(status) if shown else [],
+            by_category=_by_category(status),
+            charts=ThresholdCharts.of(threshold_steps.threshold_steps(progress), progress.ledger.error)
+            if progress
+            else None,
         )
 
     @property
     def is_fixed(self) -> bool:
-        return self.standing.stage == Stage.FIXED
+        return self.status.stage == Stage.FIXED
 
     @property
     def about(self) -> str:
         """What is counted as wrong."""
-        if self.standing.gate.about == Criterion.CATEGORY:
+        if self.status.gate.about == Criterion.CATEGORY:
             return _("A ticket counts as right if its category is.")
         return _("A ticket counts as right if both its category and its sentiment are.")
 
     def try_out(self, target: float, risk: float) -> WhatIf | None:
         """What another promise would take; None while there are no books."""
-        books = self.standing.books
-        return what_if.try_out(books, self.standing.accuracy_target, target, risk) if books else None
+        progress = self.status.progress
+        return what_if.try_out(progress, self.status.accuracy_target, target, risk) if progress else None
 
 
-def _since(standing: Standing) -> datetime | None:
+def _since(status: CertificationStatus) -> datetime | None:
     """When what decides now began to decide; what passed before says nothing of it. None of a fixed threshold."""
-    if standing.certificate:
-        return standing.certificate.granted_at
-    return standing.epoch.started_at if standing.epoch else None
+    if status.certificate:
+        return status.certificate.granted_at
+    return status.epoch.started_at if status.epoch else None
 
 
-def _wrong(standing: Standing) -> Share:
-    books, threshold = standing.books, standing.threshold
-    assert books  # noqa: S101 - whoever asks has seen to it
+def _estimated_error(status: CertificationStatus) -> Share:
+    progress, threshold = status.progress, status.threshold
+    assert progress  # noqa: S101 - whoever asks has seen to it
     assert threshold is not None  # noqa: S101 - the same
-    return Share(bounds.share_wrong(books.evidence.answered(), threshold))
+    return Share(bounds.estimated_error(progress.evidence.answered(), threshold))
 
 
-def _right(standing: Standing) -> list[Right]:
-    books, threshold = standing.books, standing.threshold
-    assert books  # noqa: S101 - whoever asks has seen to it
+def _accuracy_by_axis(status: CertificationStatus) -> list[AxisAccuracy]:
+    progress, threshold = status.progress, status.threshold
+    assert progress  # noqa: S101 - whoever asks has seen to it
     assert threshold is not None  # noqa: S101 - the same
-    evidence = books.evidence
+    evidence = progress.evidence
     parts = {
         str(AXIS_NAMES["category"]): evidence.category_wrong,
         str(AXIS_NAMES["sentiment"]): evidence.sentiment_wrong,
         _("Both"): evidence.category_wrong | evidence.sentiment_wrong,
     }
     return [
-        Right(name, _without(bounds.share_wrong(evidence.of_axis(wrong), threshold))) for name, wrong in parts.items()
+        AxisAccuracy(name, _complement(bounds.estimated_error(evidence.with_errors(wrong), threshold)))
+        for name, wrong in parts.items()
     ]
 
 
-def _without(wrong: intervals.Estimate) -> Share:
+def _complement(wrong: intervals.Estimate) -> Share:
     """The share of right ones, from that of wrong ones."""
     estimate, low, high = (None if one is None else 1 - one for one in (wrong.estimate, wrong.high, wrong.low))
     return Share(intervals.Estimate(estimate, low, high, wrong.n))
 
 
-def _by_category(standing: Standing) -> ByCategory | None:
-    if not standing.accuracy_target.by_category or standing.books is None or standing.threshold is None:
+def _by_category(status: CertificationStatus) -> CertificationByCategory | None:
+    if not status.accuracy_target.by_category or status.progress is None or status.threshold is None:
         return None
-    return by_category.of(standing.books.ledger, standing.threshold)
+    return by_category.certification_by_category(status.progress.ledger, status.threshold)

@@ -34,19 +34,19 @@ from classifier.pipeline.predict import TicketOutcome
 from classifier.scoring import scorer as fitted
 from classifier.scoring.scorer import JudgedAnswers, ScorerWeights
 from review.certification import epoch_opening, evidence_ledger
-from review.certification.sequential_test import Book, Floats, Lot, risk_left
+from review.certification.sequential_test import DrawBatch, Floats, SequentialTest, risk_for_attempt
 from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_same_or_below
 
-FEWEST, GROWTH = 300, 1.5
+MIN_ANSWERS, GROWTH = 300, 1.5
 """Answers that people judged, before the first scorer is fitted; and the growth after which there is another."""
-MOST = 5_000
+MAX_ANSWERS = 5_000
 FOLDS = 5
-BEYOND_NOISE = 1.645
+MIN_STANDARD_ERRORS = 1.645
 """Standard errors by which the new one has to be surprised less."""
 
 
-class Unlike(NamedTuple):
+class SurpriseReduction(NamedTuple):
     """How much less the new scorer is surprised by an answer it has not seen, in nats: on average, and how far that may
     be chance.
     """
@@ -56,7 +56,7 @@ class Unlike(NamedTuple):
 
     @property
     def is_better(self) -> bool:
-        return self.mean > BEYOND_NOISE * self.error
+        return self.mean > MIN_STANDARD_ERRORS * self.error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,13 +64,13 @@ class Candidate:
     """A scorer that is not live, and how it compares with the one that is."""
 
     scorer: Scorer
-    compared: Unlike
+    compared: SurpriseReduction
 
 
-def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease: Lease) -> Scorer | None:
+def train_scorer(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease: Lease) -> Scorer | None:
     """Fit a scorer where there is enough that is new, and deploy it if it is better. Returns it then."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    tried = _is_due(epoch)
+    tried = _answers_if_due(epoch)
     if not tried:
         return None
     # So that the next one is fitted only once there is much more to fit it on.
@@ -79,20 +79,20 @@ def improve(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease
     if (
         candidate is None
         or not candidate.compared.is_better
-        or not _is_certified_as_far(epoch, ledger, accuracy_target, candidate.scorer)
+        or not _certifies_as_much(epoch, ledger, accuracy_target, candidate.scorer)
     ):
         return None
     return _deploy(candidate, lease)
 
 
-def _is_due(epoch: Epoch) -> int:
+def _answers_if_due(epoch: Epoch) -> int:
     """How many judged answers there are, at least, if they are enough for another scorer; else 0."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    wanted = max(FEWEST, int(GROWTH * epoch.scorer.tried))
-    return wanted if _judgeable(epoch).order_by()[:wanted].count() == wanted else 0
+    wanted = max(MIN_ANSWERS, int(GROWTH * epoch.scorer.tried))
+    return wanted if _labelled_tickets(epoch).order_by()[:wanted].count() == wanted else 0
 
 
-def _judgeable(epoch: Epoch) -> TicketQuerySet:
+def _labelled_tickets(epoch: Epoch) -> TicketQuerySet:
     """Tickets that people have labelled, without the audits that are kept; with an answer by this model under this
     contract.
     """
@@ -108,15 +108,15 @@ def fit(epoch: Epoch, tried: int) -> Candidate | None:
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     serving = SpecialistVersion.objects.filter(live=True).first()
     before, now = epoch.scorer, Scorer(language_model=epoch.language_model, specialist_version=serving)
-    latest = _judgeable(epoch).order_by("-pk").values_list("pk", flat=True)[:MOST]
+    latest = _labelled_tickets(epoch).order_by("-pk").values_list("pk", flat=True)[:MAX_ANSWERS]
     tickets = _unlearned(list(latest), serving, before.specialist_version)
-    if len(tickets) < FEWEST // 3:
+    if len(tickets) < MIN_ANSWERS // 3:
         return None
-    judged, judged_before = _judged(epoch, tickets, now), _judged(epoch, tickets, before)
+    judged, judged_before = _judged_answers(epoch, tickets, now), _judged_answers(epoch, tickets, before)
     found = np.concatenate(list(_held_out(judged, judged_before, before.load_weights())))
-    compared = Unlike(float(found.mean()), float(found.std() / np.sqrt(len(found))))
+    compared = SurpriseReduction(float(found.mean()), float(found.std() / np.sqrt(len(found))))
     now.weights, now.labels, now.tried = fitted.fit(judged).as_json(), len(judged), tried
-    now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _right(judged)}
+    now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _accuracy(judged)}
     return Candidate(scorer=now, compared=compared)
 
 
@@ -130,7 +130,7 @@ def _held_out(judged: JudgedAnswers, judged_before: JudgedAnswers, before: Score
         yield fitted.log_loss(before, judged_before.part(held)) - new
 
 
-def _right(judged: JudgedAnswers) -> dict[str, float]:
+def _accuracy(judged: JudgedAnswers) -> dict[str, float]:
     parts = {"category": judged.category_right, "sentiment": judged.sentiment_right, "both": judged.both_right}
     return {name: float(np.mean(right)) for name, right in parts.items()}
 
@@ -144,7 +144,7 @@ def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> li
     return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
 
 
-def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswers:
+def _judged_answers(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswers:
     """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
     version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
     said = Prediction.objects.filter(
@@ -162,38 +162,38 @@ def _judged(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswer
     )
 
 
-class Reach(NamedTuple):
+class Progress(NamedTuple):
     """How far books have come: the share of tickets that may pass, and how little the next step still takes."""
 
     share: float
     less_needed: float
 
     @classmethod
-    def of(cls, book: Book, coverage: Sequence[float]) -> Reach:
-        needed = book.clean_audits_needed()
-        return cls(coverage[book.certified - 1] if book.certified else 0.0, -np.inf if needed is None else -needed)
+    def of(cls, test: SequentialTest, coverage: Sequence[float]) -> Progress:
+        needed = test.clean_audits_to_next()
+        return cls(coverage[test.certified - 1] if test.certified else 0.0, -np.inf if needed is None else -needed)
 
 
-def _is_certified_as_far(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
+def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
     """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
     # Scores are stored with their scorer; of one that does not take over they go again.
     scorer.live = False
     scorer.save()
-    beginning = epoch_opening.beginning(epoch, scorer)
+    beginning = epoch_opening.opening_evidence(epoch, scorer)
     ledger.refresh_from_db()
-    reached = Reach.of(evidence_ledger.settled(ledger), ledger.coverage)
-    as_far = beginning is not None and _reach_of(beginning, accuracy_target) >= reached
+    reached = Progress.of(evidence_ledger.settled_test(ledger), ledger.coverage)
+    as_far = beginning is not None and _progress_from(beginning, accuracy_target) >= reached
     if not as_far:
         Score.objects.filter(scorer=scorer).delete()
         scorer.delete()
     return as_far
 
 
-def _reach_of(beginning: epoch_opening.Beginning, accuracy_target: AccuracyTarget) -> Reach:
-    attempt = epoch_opening.attempts() + 1 if beginning.carried else 0
-    book = Book.opened(beginning.grid, accuracy_target.error, risk_left(accuracy_target.risk, attempt))
-    book.add(Lot.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
-    return Reach.of(book, beginning.coverage)
+def _progress_from(beginning: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget) -> Progress:
+    attempt = epoch_opening.reuse_count() + 1 if beginning.carried else 0
+    test = SequentialTest.start(beginning.grid, accuracy_target.error, risk_for_attempt(accuracy_target.risk, attempt))
+    test.add(DrawBatch.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
+    return Progress.of(test, beginning.coverage)
 
 
 @transaction.atomic

@@ -7,9 +7,9 @@ from enum import StrEnum
 
 from classifier.models import Epoch, Gate, GateMode, Prediction
 from review.certification import epoch_opening
-from review.certification.epoch_opening import FEWEST_SCORES
-from review.certification.evidence_columns import Evidence
-from review.certification.sequential_test import Book
+from review.certification.epoch_opening import MIN_SCORES
+from review.certification.evidence_columns import EvidenceColumns
+from review.certification.sequential_test import SequentialTest
 from review.models import AccuracyTarget, Alarm, Certificate, Ledger
 
 
@@ -23,60 +23,60 @@ class Stage(StrEnum):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Books:
+class LedgerProgress:
     """A ledger that is open, what is recorded for it, and how far it would be without the audits that wait."""
 
     ledger: Ledger
-    evidence: Evidence
-    book: Book
+    evidence: EvidenceColumns
+    test: SequentialTest
 
     @classmethod
-    def of(cls, ledger: Ledger) -> Books:
+    def of(cls, ledger: Ledger) -> LedgerProgress:
         """Two queries."""
-        evidence = Evidence.latest(ledger)
-        return cls(ledger=ledger, evidence=evidence, book=evidence.book(ledger))
+        evidence = EvidenceColumns.latest(ledger)
+        return cls(ledger=ledger, evidence=evidence, test=evidence.replay(ledger))
 
     @property
     def pending(self) -> int:
         return int(self.evidence.pending.sum())
 
     @property
-    def next_place(self) -> int:
+    def next_index(self) -> int:
         """Of the grid's thresholds the next to be certified, or the last where all are."""
-        return min(self.book.certified, len(self.ledger.grid) - 1)
+        return min(self.test.certified, len(self.ledger.grid) - 1)
 
     @property
     def is_complete(self) -> bool:
-        return self.book.certified == len(self.ledger.grid)
+        return self.test.certified == len(self.ledger.grid)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class CertificationStatus:
     """What the tables say now. Without a stage of its own: an epoch before its first ticket, and books before enough
-    tickets have come for a grid, of which `come` have so far.
+    tickets have come for a grid, of which `scored_tickets` have so far.
     """
 
     gate: Gate
     accuracy_target: AccuracyTarget
     stage: Stage
     epoch: Epoch | None
-    books: Books | None
+    progress: LedgerProgress | None
     certificate: Certificate | None
     """In force, or suspended."""
     alarm: Alarm | None
-    come: int = 0
+    scored_tickets: int = 0
 
     @classmethod
-    def now(cls) -> Standing:
+    def current(cls) -> CertificationStatus:
         """At most ten queries, whatever there is. Raises Gate.DoesNotExist before the catalogue is loaded."""
         gate, accuracy_target = Gate.current(), AccuracyTarget.current()
         if gate.mode != GateMode.CERTIFIED:
             return cls._without_books(gate, accuracy_target, Stage.FIXED)
         epoch = Epoch.objects.certifying()
-        ledger = epoch_opening.ledger_of(epoch, accuracy_target) if epoch else None
+        ledger = epoch_opening.open_ledger_for(epoch, accuracy_target) if epoch else None
         if epoch is None or ledger is None:
             stage = Stage.REVOKED if _is_revoked() else Stage.WAITING
-            return cls._without_books(gate, accuracy_target, stage, epoch, _come(epoch) if epoch else 0)
+            return cls._without_books(gate, accuracy_target, stage, epoch, _count_scored(epoch) if epoch else 0)
         certificate = ledger.certificates.filter(ended_at=None).first()
         alarm = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).first()
         return cls(
@@ -84,36 +84,48 @@ class Standing:
             accuracy_target=accuracy_target,
             stage=_stage(certificate, alarm),
             epoch=epoch,
-            books=Books.of(ledger),
+            progress=LedgerProgress.of(ledger),
             certificate=certificate,
             alarm=alarm,
         )
 
     @classmethod
     def _without_books(
-        cls, gate: Gate, accuracy_target: AccuracyTarget, stage: Stage, epoch: Epoch | None = None, come: int = 0
-    ) -> Standing:
-        nothing = {"books": None, "certificate": None, "alarm": None}
-        return cls(gate=gate, accuracy_target=accuracy_target, stage=stage, epoch=epoch, come=come, **nothing)
+        cls,
+        gate: Gate,
+        accuracy_target: AccuracyTarget,
+        stage: Stage,
+        epoch: Epoch | None = None,
+        scored_tickets: int = 0,
+    ) -> CertificationStatus:
+        nothing = {"progress": None, "certificate": None, "alarm": None}
+        return cls(
+            gate=gate,
+            accuracy_target=accuracy_target,
+            stage=stage,
+            epoch=epoch,
+            scored_tickets=scored_tickets,
+            **nothing,
+        )
 
     @property
     def missing(self) -> int:
         """Tickets that it takes to make a start."""
-        return max(FEWEST_SCORES - self.come, 0)
+        return max(MIN_SCORES - self.scored_tickets, 0)
 
     @property
     def threshold(self) -> float | None:
         """The one that is in force or suspended; else the one that comes next."""
         if self.certificate:
             return self.certificate.passes_from
-        return float(self.books.ledger.grid[self.books.next_place]) if self.books else None
+        return float(self.progress.ledger.grid[self.progress.next_index]) if self.progress else None
 
     @property
     def needed(self) -> int | None:
         """Clean audits until the next step; None where that is too far to tell."""
-        if self.books is None or self.epoch is None:
+        if self.progress is None or self.epoch is None:
             return None
-        return self.books.book.clean_audits_needed(self.epoch.audit_share if self.certificate else 1.0)
+        return self.progress.test.clean_audits_to_next(self.epoch.audit_share if self.certificate else 1.0)
 
 
 def _stage(certificate: Certificate | None, alarm: Alarm | None) -> Stage:
@@ -128,9 +140,9 @@ def _is_revoked() -> bool:
     return latest == Certificate.End.ALARM
 
 
-def _come(epoch: Epoch) -> int:
+def _count_scored(epoch: Epoch) -> int:
     """Tickets that the epoch's model has answered, counted no further than a start takes."""
     said = Prediction.objects.filter(
         language_model=epoch.language_model_id, contract=epoch.contract_id, version=epoch.version_id
     )
-    return said[:FEWEST_SCORES].count()
+    return said[:MIN_SCORES].count()

@@ -6,11 +6,11 @@ from dataclasses import dataclass
 
 from review.benchmark.formatting import Share
 from review.certification import bounds
-from review.certification.status import Books
+from review.certification.status import LedgerProgress
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Step:
+class ThresholdStep:
     """A threshold of the grid. `evidence` is the share of what it takes, from 0 to 1, as a logarithm of wealth."""
 
     threshold: float
@@ -30,23 +30,23 @@ class Step:
         return 100 * self.evidence
 
 
-def of(books: Books) -> list[Step]:
+def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
     """All of the grid, strictest first."""
-    answered, money = books.evidence.answered(), books.book.money()
+    answered, log_wealth = progress.evidence.answered(), progress.test.log_wealth()
     steps = []
-    for place, (threshold, coverage) in enumerate(zip(books.ledger.grid, books.ledger.coverage, strict=True)):
+    for place, (threshold, coverage) in enumerate(zip(progress.ledger.grid, progress.ledger.coverage, strict=True)):
         audited = answered.audited & (answered.value >= threshold)
-        reached = books.book.reached[place] is not None
-        share = float(money[place]) / books.book.enough(place)
+        reached = progress.test.reached[place] is not None
+        share = float(log_wealth[place]) / progress.test.required_log_wealth(place)
         steps.append(
-            Step(
+            ThresholdStep(
                 threshold=threshold,
                 coverage=coverage,
                 audits=int(audited.sum()),
                 errors=int((audited & answered.wrong).sum()),
-                wrong=Share(bounds.share_wrong(answered, threshold)),
+                wrong=Share(bounds.estimated_error(answered, threshold)),
                 evidence=1.0 if reached else min(max(share, 0.0), 1.0),
-                certified=place < books.book.certified,
+                certified=place < progress.test.certified,
             )
         )
     return steps

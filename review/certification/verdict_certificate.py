@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 
 from classifier.models import GateMode, Verdict
 from review.certification.formatting import percent
-from review.certification.messages import stands_on
+from review.certification.messages import evidence_summary
 from review.models import Certificate
 
 
@@ -24,10 +24,10 @@ def on_vouching(verdict: Verdict, **_signal: Any) -> list[str]:
         then, ledger__epoch=verdict.epoch_id, passes_from=verdict.threshold, granted_at__lte=verdict.created_at
     )
     found = certificates.select_related("ledger").order_by("-pk").first()
-    return [_granted(found), stands_on(found)] if found else []
+    return [_certificate_terms(found), evidence_summary(found)] if found else []
 
 
-def _granted(certificate: Certificate) -> str:
+def _certificate_terms(certificate: Certificate) -> str:
     return _("A certificate of %(since)s was in force: at least %(target)s%% right, at a risk of %(risk)s%%.") % {
         "since": date_format(localtime(certificate.granted_at), "j M Y"),
         "target": percent(1 - certificate.ledger.error),

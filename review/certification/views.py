@@ -13,19 +13,19 @@ from django.views.decorators.http import require_GET, require_POST
 from django.views.decorators.vary import vary_on_headers
 
 from classifier.models import Gate
-from review.certification import alarms, evidence_export, history, lookback, tasks
+from review.certification import alarms, evidence_export, history, reopening, tasks
 from review.certification.forms import AccuracyTargetForm, ModeForm, WhatIfForm
-from review.certification.report import Report
+from review.certification.report import CertificationReport
 from review.http import HtmxHttpRequest
 from review.models import Alarm, Ledger
 
-promises = permission_required("review.set_accuracy_target", raise_exception=True)
+requires_permission = permission_required("review.set_accuracy_target", raise_exception=True)
 
 
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
-@promises
+@requires_permission
 def certification(request: HtmxHttpRequest) -> HttpResponse:
     if not Gate.objects.exists():
         return redirect("classifier:models")
@@ -35,32 +35,32 @@ def certification(request: HtmxHttpRequest) -> HttpResponse:
 def _page(
     request: HtmxHttpRequest, accuracy_target: AccuracyTargetForm, mode: ModeForm, status: int = 200
 ) -> HttpResponse:
-    report = Report.now()
-    form, wanted = WhatIfForm.stated(request.GET, report.standing.accuracy_target)
+    report = CertificationReport.current()
+    form, wanted = WhatIfForm.stated(request.GET, report.status.accuracy_target)
     tried = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
     if request.htmx:
         return render(request, "review/certification/_what_if_result.html", tried)
     context = {
         "accuracy_target_form": accuracy_target,
         "mode_form": mode,
-        "past": history.Past.of(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
+        "past": history.History.of(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
     }
     return render(request, "review/certification/certification.html", tried | context, status=status)
 
 
 @never_cache
 @require_GET
-@promises
+@requires_permission
 def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
     """All of it, as a stream of JSON lines."""
     ledgers = Ledger.objects.select_related("epoch__language_model", "epoch__contract").order_by("pk")
-    response = StreamingHttpResponse(evidence_export.as_text(ledgers), "application/jsonl")
+    response = StreamingHttpResponse(evidence_export.json_lines(ledgers), "application/jsonl")
     response["Content-Disposition"] = 'attachment; filename="ticketclf-evidence.jsonl"'
     return response
 
 
 @require_POST
-@promises
+@requires_permission
 def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
     form = AccuracyTargetForm(request.POST)
     if not form.is_valid():
@@ -72,13 +72,15 @@ def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@promises
-def set_mode(request: HtmxHttpRequest) -> HttpResponse:
+@requires_permission
+def set_gate_mode(request: HtmxHttpRequest) -> HttpResponse:
     """Ask once more where it sends every ticket to people."""
     form, confirmed = ModeForm(request.POST), "confirmed" in request.POST
     if form.begins_certifying and not (confirmed and form.is_valid()):
         asked = form if confirmed else form.unanswered()
-        return render(request, "review/certification/set_mode.html", {"form": asked}, status=422 if confirmed else 200)
+        return render(
+            request, "review/certification/set_gate_mode.html", {"form": asked}, status=422 if confirmed else 200
+        )
     if not form.is_valid():
         return _page(request, AccuracyTargetForm(), form, status=422)
     form.save(request.user)
@@ -88,20 +90,20 @@ def set_mode(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@promises
-def look_back(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+@requires_permission
+def reopen_tickets(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Show how many tickets it is about, or have people look at them where that was confirmed."""
     alarm = get_object_or_404(Alarm, pk=pk)
     if "confirmed" not in request.POST:
-        return render(request, "review/certification/look_back.html", {"notice": history.Notice.of(alarm)})
-    number = lookback.look_back(alarm)
+        return render(request, "review/certification/reopen_tickets.html", {"notice": history.AlarmNotice.of(alarm)})
+    number = reopening.reopen_tickets(alarm)
     told = ngettext("%d ticket goes to people.", "%d tickets go to people.", number) % number
     messages.success(request, told if number else _("No ticket that passed since then is left."))
     return redirect("review:certification")
 
 
 @require_POST
-@promises
-def acknowledge(request: HtmxHttpRequest, pk: int) -> HttpResponse:
+@requires_permission
+def acknowledge_alarm(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     alarms.acknowledge(get_object_or_404(Alarm, pk=pk), request.user)
     return redirect("review:certification")

@@ -149,7 +149,9 @@ class Ledger(models.Model):
     reached = models.JSONField(help_text="Of each threshold, up to which draw it took to get there; null: not yet.")
     tickets = models.PositiveBigIntegerField(default=0)
     until = models.BigIntegerField(default=0, help_text="The last draw that is in it for good; 0: count anew.")
-    watch = models.JSONField(default=dict, help_text="What is known of how things usually are, and how far from it.")
+    drift_monitor = models.JSONField(
+        default=dict, help_text="What is known of how things usually are, and how far from it."
+    )
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
 

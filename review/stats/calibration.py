@@ -36,7 +36,7 @@ class Bin:
 
 
 @dataclass(frozen=True, slots=True)
-class Curve:
+class RiskCoverageCurve:
     """How many answers are accepted at each threshold, and how many of these are wrong; n is of all items asked."""
 
     n: int
@@ -46,7 +46,7 @@ class Curve:
 
 
 @dataclass(frozen=True, slots=True)
-class Passed:
+class ThresholdOutcome:
     """What a threshold lets pass: coverage is the share accepted of n items asked, risk the share wrong of those."""
 
     threshold: float
@@ -97,12 +97,14 @@ def ece(right: Sequence[bool], confidence: Sequence[float], bins: int = BINS) ->
     return sum(gaps) / n if n else None
 
 
-def risk_coverage(right: Sequence[bool], confidence: Sequence[float], *, asked: int | None = None) -> Curve:
+def risk_coverage(right: Sequence[bool], confidence: Sequence[float], *, asked: int | None = None) -> RiskCoverageCurve:
     """The curve over each confidence that occurs, highest first; answers as confident as each other pass together."""
     return _curve(right, confidence, sorted(set(map(float, confidence)), reverse=True), asked)
 
 
-def grid(right: Sequence[bool], confidence: Sequence[float], steps: int = 100, *, asked: int | None = None) -> Curve:
+def risk_coverage_grid(
+    right: Sequence[bool], confidence: Sequence[float], steps: int = 100, *, asked: int | None = None
+) -> RiskCoverageCurve:
     """The curve over 0, 1/steps, 2/steps and so on to 1: an answer passes if it is at least as confident, exactly."""
     return _curve(right, confidence, [number / steps for number in range(steps + 1)], asked)
 
@@ -118,11 +120,13 @@ def aurc(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
     return float(sum(risks) / curve.n) if curve.n else None
 
 
-def at(right: Sequence[bool], confidence: Sequence[float], threshold: float, *, asked: int | None = None) -> Passed:
+def at_threshold(
+    right: Sequence[bool], confidence: Sequence[float], threshold: float, *, asked: int | None = None
+) -> ThresholdOutcome:
     """What passes where answers are accepted that are at least as confident as this, with Wilson's intervals."""
     curve = _curve(right, confidence, [threshold], asked)
     (accepted,), (wrong,) = curve.accepted, curve.wrong
-    return Passed(threshold, curve.n, accepted, wrong, share(accepted, curve.n), share(wrong, accepted))
+    return ThresholdOutcome(threshold, curve.n, accepted, wrong, share(accepted, curve.n), share(wrong, accepted))
 
 
 def _arrays(right: Sequence[bool], confidence: Sequence[float]) -> tuple[_Bools, _Floats]:
@@ -138,12 +142,14 @@ def _accuracy(hits: _Bools) -> Estimate:
     return share(int(hits.sum()), len(hits))
 
 
-def _curve(right: Sequence[bool], confidence: Sequence[float], thresholds: Sequence[float], asked: int | None) -> Curve:
+def _curve(
+    right: Sequence[bool], confidence: Sequence[float], thresholds: Sequence[float], asked: int | None
+) -> RiskCoverageCurve:
     hits, levels = _arrays(right, confidence)
     n = len(hits) if asked is None else asked
     if n < len(hits):
         raise ValueError("No more can be answered than was asked.")
-    return Curve(n, tuple(thresholds), _reaching(levels, thresholds), _reaching(levels[~hits], thresholds))
+    return RiskCoverageCurve(n, tuple(thresholds), _reaching(levels, thresholds), _reaching(levels[~hits], thresholds))
 
 
 def _reaching(levels: _Floats, thresholds: Sequence[float]) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor, sqrt
 
-from review.stats.calibration import Bin, Passed
+from review.stats.calibration import Bin, ThresholdOutcome
 from review.stats.intervals import Estimate
 from review.stats.svg import PLOT, TOP, Axes, Bar, Dot, Frame, Scale, bar_height, percent_axes, percent_frame
 
@@ -84,7 +84,7 @@ def reliability(bins: Sequence[Bin]) -> Reliability:
     return Reliability(percent_axes(frame, STRIP_GAP + STRIP), dots, bars, floor)
 
 
-def risk_coverage(n: int, accepted: Sequence[int], wrong: Sequence[int], chosen: Passed) -> RiskCoverage:
+def risk_coverage(n: int, accepted: Sequence[int], wrong: Sequence[int], chosen: ThresholdOutcome) -> RiskCoverage:
     """Of a curve by thresholds from the lowest on, among n items asked."""
     points = [(passed / n, missed / passed) for passed, missed in zip(accepted, wrong, strict=True) if passed]
     points = list(dict.fromkeys(points))
@@ -95,7 +95,7 @@ def risk_coverage(n: int, accepted: Sequence[int], wrong: Sequence[int], chosen:
     return RiskCoverage(percent_axes(frame), frame.line(points), dots, _mark(chosen, frame))
 
 
-def _mark(chosen: Passed, frame: Frame) -> Dot | None:
+def _mark(chosen: ThresholdOutcome, frame: Frame) -> Dot | None:
     coverage, risk = chosen.coverage.estimate, chosen.risk
     if not coverage or risk.estimate is None:
         return None

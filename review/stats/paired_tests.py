@@ -49,16 +49,16 @@ class Verdict(StrEnum):
 
     BETTER = "better"
     WORSE = "worse"
-    UNTOLD = "cannot be told apart"
+    INDISTINGUISHABLE = "cannot be told apart"
 
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
     """One model beside another on the same n items.
 
-    `only_one` and `only_other` count the items that one of them alone got right, p is McNemar's, and `adjusted` is p
-    where it is one of several. The difference is that of the shares right. `needed` is about how many items in all
-    would tell a difference such as this; it is unknown where there is none.
+    `only_one` and `only_other` count the items that only one of them got right, p is McNemar's, and `adjusted` is p
+    corrected for the number of comparisons. `difference` is that of the accuracies. `items_needed` estimates how many
+    items in total would show such a difference; None if there is no difference.
     """
 
     n: int
@@ -67,13 +67,13 @@ class Comparison:
     p: float
     adjusted: float
     difference: Estimate
-    needed: int | None
+    items_needed: int | None
 
     @property
     def verdict(self) -> Verdict:
         """By the adjusted p, at a level of 5%."""
         if self.adjusted > ALPHA:
-            return Verdict.UNTOLD
+            return Verdict.INDISTINGUISHABLE
         return Verdict.BETTER if self.only_one > self.only_other else Verdict.WORSE
 
 
@@ -89,7 +89,7 @@ def compare(right_one: Sequence[bool], right_other: Sequence[bool]) -> Compariso
         p=p,
         adjusted=p,
         difference=paired_difference(cells[True, True], only_one, only_other, cells[False, False]),
-        needed=needed(only_one, only_other, n),
+        items_needed=items_needed(only_one, only_other, n),
     )
 
 
@@ -110,7 +110,7 @@ def indistinguishable_from_best(
     A model that any of the best is told apart from is left out. Each two models are compared once, in either order.
     """
     best = {model for model, accuracy in accuracies.items() if accuracy == max(accuracies.values())}
-    told = [pair for pair, comparison in comparisons.items() if comparison.verdict is not Verdict.UNTOLD]
+    told = [pair for pair, comparison in comparisons.items() if comparison.verdict is not Verdict.INDISTINGUISHABLE]
     beaten = {model for pair in told for model in pair if best & set(pair)} - best
     return set(accuracies) - beaten
 
@@ -152,7 +152,7 @@ def paired_difference(both: int, only_one: int, only_other: int, neither: int) -
     return Estimate(estimate, max(estimate - below, -1.0), min(estimate + above, 1.0), n)
 
 
-def needed(
+def items_needed(
     only_one_right: int, only_other_right: int, n: int, *, power: float = POWER, alpha: float = ALPHA
 ) -> int | None:
     """About how many items in all would tell apart two models that differ as these do on n. Unknown if they do not.

@@ -139,8 +139,8 @@ def test_the_promise_is_told_with_what_it_stands_on(lead_api: Caller) -> None:
     assert lead_api.get("/certificates/current").json()["stage"] == "fixed"
     recorded()
     certificate = Certificate.objects.latest("pk")
-    standing = lead_api.get("/certificates/current").json()
-    assert standing["accuracy_target"]["target"] == AccuracyTarget.current().target
+    status = lead_api.get("/certificates/current").json()
+    assert status["accuracy_target"]["target"] == AccuracyTarget.current().target
     listed = lead_api.get("/certificates").json()["items"]
     assert (listed[0]["id"], listed[0]["audits"]) == (certificate.pk, certificate.audits)
     assert lead_api.get("/certificates/alarms").json()["items"]

@@ -23,7 +23,7 @@ class Command(BaseCommand):
                 raise CommandError(f"There is no ledger {ledger}.")
         try:
             with output.open("w", encoding="utf-8") as file:
-                file.writelines(evidence_export.as_text(ledgers))
+                file.writelines(evidence_export.json_lines(ledgers))
         except OSError as error:
             raise CommandError(f"{output} cannot be written: {error.strerror or error}") from error
         self.stdout.write(f"Evidence is in {output}: {len(ledgers)} ledger{'s' if len(ledgers) != 1 else ''}.")

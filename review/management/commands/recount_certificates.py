@@ -6,7 +6,7 @@ from typing import Any, TextIO
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from review.certification import evidence_export
-from review.certification.recount import NotEvidence, Recount, recount
+from review.certification.recount import InvalidEvidence, Recount, recount
 from review.models import Ledger
 
 
@@ -23,8 +23,10 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, file: TextIO | None, **options: Any) -> None:
         try:
-            found = list(recount(_read(file) if file else evidence_export.lines(Ledger.objects.order_by("pk"))))
-        except NotEvidence as error:
+            found = list(
+                recount(_read(file) if file else evidence_export.evidence_lines(Ledger.objects.order_by("pk")))
+            )
+        except InvalidEvidence as error:
             raise CommandError(str(error)) from error
         for one in found:
             self.stdout.write(_line(one))
@@ -39,7 +41,7 @@ def _read(file: Iterable[str]) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError as error:
-            raise NotEvidence(f"Line {number} is no JSON: {error}.") from error
+            raise InvalidEvidence(f"Line {number} is no JSON: {error}.") from error
 
 
 def _line(one: Recount) -> str:

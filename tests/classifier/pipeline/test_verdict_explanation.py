@@ -41,7 +41,7 @@ def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead_client: C
 def test_a_certificate_that_ended_since_is_still_the_one_of_that_time(lead_client: Client, ana: User) -> None:
     certificate = certified(ana)
     ticket = passing(20)[0]
-    certificates.end(certificate, Certificate.End.CHANGED)
+    certificates.end_certificate(certificate, Certificate.End.CHANGED)
     assert "was in force" in words(lead_client, ticket)
 
 

@@ -375,9 +375,11 @@ def test_no_ranking_is_made_up(lead_client: Client, compared: Run) -> None:
     told = plain(content.split('class="verdict"')[1].split("</section>")[0])
     assert "between these, the items do not tell which is better: a , b ." in told
     verdicts = [plain(one) for one in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
-    needed = next(one["needed"] for one in compared.comparisons if {one["only_one"], one["only_other"]} == {0, 2})
+    items_needed = next(
+        one["items_needed"] for one in compared.comparisons if {one["only_one"], one["only_other"]} == {0, 2}
+    )
     assert verdicts == [
-        f"a and b cannot be told apart on these 40 items: about {round(needed - 40, -1):,} more are needed.",
+        f"a and b cannot be told apart on these 40 items: about {round(items_needed - 40, -1):,} more are needed.",
         "a is better than c.",
         "b is better than c.",
     ]
@@ -400,7 +402,7 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
         "p": found.p,
         "adjusted": 45 * found.p,
         "difference": list(astuple(found.difference)),
-        "needed": found.needed,
+        "items_needed": found.items_needed,
         "macro_f1": dict.fromkeys(AXES, [None, None, None, 100]),
     }
     assert pairwise.told(kept, {1: "a", 2: "b"}, 45).text == (

@@ -20,10 +20,10 @@ pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue"), pytes
 @pytest.fixture(autouse=True)
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
     """Alarms after fewer tickets than in earnest; tests of the watch itself see to its figures."""
-    monkeypatch.setattr(drift, "BASELINE", 30)
+    monkeypatch.setattr(drift, "BASELINE_TICKETS", 30)
     monkeypatch.setattr(drift, "QUIET_TICKETS", 100)
     monkeypatch.setattr(drift, "QUIET_AUDITS", 20)
-    monkeypatch.setattr(drift, "BURST", 10)
+    monkeypatch.setattr(drift, "BURST_AUDITS", 10)
 
 
 @pytest.fixture
@@ -114,7 +114,7 @@ def test_the_tickets_that_passed_since_then_are_known(certified: Certificate) ->
     before = arrive(*[SURE] * 20)
     changed = something_changes()
     cycle.run_certification()
-    offered = set(alarms.passed_since(Alarm.objects.get()))
+    offered = set(alarms.auto_accepted_since(Alarm.objects.get()))
     unseen = set(Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(sealed=False).values_list("pk", flat=True))
     assert offered
     assert offered <= unseen & {ticket.pk for ticket in changed}
@@ -178,5 +178,5 @@ def test_a_mail_that_fails_is_tried_again_and_stops_nothing(
     assert "could not be told" in caplog.text
     assert Alarm.objects.get().emailed_at is None
     assert epoch_now().passes_from is None
-    alarm_emails.tell()
+    alarm_emails.send_pending()
     assert Alarm.objects.get().emailed_at

@@ -10,8 +10,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from review.certification.bounds import fewest_clean, share_wrong
-from review.certification.sequential_test import Book, Lot
+from review.certification.bounds import estimated_error, min_clean_audits
+from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.stats.intervals import Estimate, share
 
 pytestmark = pytest.mark.once
@@ -37,13 +37,13 @@ def interval(figure: Estimate) -> tuple[float, float]:
 
 @pytest.mark.parametrize(("error", "risk", "published"), TABLE)
 def test_the_fewest_clean_audits_are_those_of_the_table(error: float, risk: float, published: int) -> None:
-    assert fewest_clean(error, risk) == published
+    assert min_clean_audits(error, risk) == published
     assert (1 - error) ** published <= risk < (1 - error) ** (published - 1)
 
 
 @pytest.mark.parametrize(("error", "risk", "published"), TABLE)
 def test_no_bet_certifies_with_fewer(error: float, risk: float, published: int) -> None:
-    needed = Book.opened([0.5], error, risk).clean_audits_needed()
+    needed = SequentialTest.start([0.5], error, risk).clean_audits_to_next()
     assert needed
     assert published <= needed <= 1.3 * published
 
@@ -51,27 +51,27 @@ def test_no_bet_certifies_with_fewer(error: float, risk: float, published: int) 
 # The estimate
 
 
-def lot(*groups: tuple[int, float, float, int, int]) -> Lot:
+def batch(*groups: tuple[int, float, float, int, int]) -> DrawBatch:
     """Groups of tickets: how many, their score and share, how many of them were audited and found wrong."""
     rows = [
         (value, of_each, of_each, math.inf, number < audited, number < wrong)
         for tickets, value, of_each, audited, wrong in groups
         for number in range(tickets)
     ]
-    return Lot.of(rows)
+    return DrawBatch.of(rows)
 
 
 @given(st.integers(1, 200), st.floats(0.05, 1), st.data())
 def test_audits_of_one_share_are_counted_plainly(audits: int, of_each: float, data: st.DataObject) -> None:
     wrong = data.draw(st.integers(0, audits))
-    found, plain = share_wrong(lot((audits + 50, 0.9, of_each, audits, wrong)), 0.5), share(wrong, audits)
+    found, plain = estimated_error(batch((audits + 50, 0.9, of_each, audits, wrong)), 0.5), share(wrong, audits)
     assert found.n == audits
     assert [found.estimate, found.low, found.high] == pytest.approx([plain.estimate, plain.low, plain.high])
 
 
 def test_audits_stand_for_as_many_tickets_as_their_share_says() -> None:
     """3 wrong ones where one ticket in ten is audited stand for 30; with 50 where all are that makes 80 of 1100."""
-    found = share_wrong(lot((1_000, 0.9, 0.1, 100, 3), (100, 0.6, 1.0, 100, 50)), 0.5)
+    found = estimated_error(batch((1_000, 0.9, 0.1, 100, 3), (100, 0.6, 1.0, 100, 50)), 0.5)
     assert found.estimate == pytest.approx(80 / 1_100)
     assert found.n == 200
     low, high = interval(found)
@@ -81,7 +81,7 @@ def test_audits_stand_for_as_many_tickets_as_their_share_says() -> None:
 
 
 def test_unequal_audits_tell_less_than_as_many_equal_ones() -> None:
-    unequal = share_wrong(lot((1_000, 0.9, 0.1, 100, 10), (100, 0.6, 1.0, 100, 10)), 0.5)
+    unequal = estimated_error(batch((1_000, 0.9, 0.1, 100, 10), (100, 0.6, 1.0, 100, 10)), 0.5)
     equal = share(20, 200)
     assert unequal.estimate == pytest.approx(equal.estimate)
     (low, high), (equal_low, equal_high) = interval(unequal), interval(equal)
@@ -94,11 +94,11 @@ def test_over_all_draws_the_estimate_comes_to_the_truth() -> None:
     """
     shares = np.array([1.0, 1.0, 0.5, 0.5, 0.5, 0.2, 0.2, 0.2, 0.2, 0.2])
     wrong = np.array([1, 0, 1, 0, 0, 0, 0, 1, 0, 0], bool)
-    value, shadow, total, off = np.full(10, 0.9), np.full(10, math.inf), 0.0, 0.0
+    value, fully_audited, total, off = np.full(10, 0.9), np.full(10, math.inf), 0.0, 0.0
     for lots in product([True, False], repeat=8):
         audited = np.array([True, True, *lots])
         likely = float(np.where(audited, shares, 1 - shares).prod())
-        found = share_wrong(Lot(value, shares, np.full(10, 0.2), shadow, audited, wrong), 0.5).estimate
+        found = estimated_error(DrawBatch(value, shares, np.full(10, 0.2), fully_audited, audited, wrong), 0.5).estimate
         assert found is not None
         total += likely
         off += likely * (found - 0.3) * float((1 / shares[audited]).sum())
@@ -107,10 +107,10 @@ def test_over_all_draws_the_estimate_comes_to_the_truth() -> None:
 
 
 def test_only_what_was_audited_and_scores_high_enough_counts() -> None:
-    mixed = lot((100, 0.9, 0.5, 50, 5), (100, 0.3, 0.5, 50, 50))
-    assert share_wrong(mixed, 0.9).estimate == pytest.approx(0.1)
-    assert share_wrong(mixed, 0.1).estimate == pytest.approx(0.55)
+    mixed = batch((100, 0.9, 0.5, 50, 5), (100, 0.3, 0.5, 50, 50))
+    assert estimated_error(mixed, 0.9).estimate == pytest.approx(0.1)
+    assert estimated_error(mixed, 0.1).estimate == pytest.approx(0.55)
     for threshold in (0.91, math.inf):
-        nothing = share_wrong(mixed, threshold)
+        nothing = estimated_error(mixed, threshold)
         assert (nothing.estimate, nothing.low, nothing.high, nothing.n) == (None, None, None, 0)
-    assert share_wrong(lot((100, 0.9, 0.5, 0, 0)), 0.5).n == 0
+    assert estimated_error(batch((100, 0.9, 0.5, 0, 0)), 0.5).n == 0

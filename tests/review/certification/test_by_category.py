@@ -6,8 +6,8 @@ from django.contrib.auth.models import User
 
 from classifier.models import Category
 from review.certification import bounds, by_category, cycle
-from review.certification.by_category import ByCategory, OfCategory
-from review.certification.sequential_test import Book, Lot
+from review.certification.by_category import CategoryCertification, CertificationByCategory
+from review.certification.sequential_test import DrawBatch, SequentialTest
 from review.models import Ledger
 from tests.review.certification.auditing import SURE, arrive, audit, open_audits
 from tests.review.certification.scenes import begun
@@ -26,18 +26,18 @@ def answered(person: User, category: str, number: int, *, wrong: int = 0, by: Us
         audit(by, open_audits(tickets), wrong=wrong)
 
 
-def found() -> ByCategory:
-    return by_category.of(ledger(), ledger().grid[0])
+def found() -> CertificationByCategory:
+    return by_category.certification_by_category(ledger(), ledger().grid[0])
 
 
-def row(name: str) -> OfCategory:
+def row(name: str) -> CategoryCertification:
     return next(one for one in found().rows if one.name == name)
 
 
 def test_a_category_is_certified_on_its_own_audits_at_its_part_of_the_risk(ana: User) -> None:
     begun()
     number = Category.objects.active().count()
-    fewest = bounds.fewest_clean(ledger().error, ledger().risk / number)
+    fewest = bounds.min_clean_audits(ledger().error, ledger().risk / number)
     answered(ana, "Billing", 60)
     answered(ana, "Technical", fewest - 1)
     cycle.run_certification()
@@ -79,7 +79,7 @@ def test_audits_that_wait_count_as_errors_until_they_are_answered(ana: User) -> 
 
 
 def test_those_with_most_audits_come_first_and_the_rest_is_counted(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(by_category, "MOST_SHOWN", 2)
+    monkeypatch.setattr(by_category, "MAX_SHOWN", 2)
     begun()
     answered(ana, "Technical", 3)
     answered(ana, "Billing", 2)
@@ -90,7 +90,10 @@ def test_those_with_most_audits_come_first_and_the_rest_is_counted(ana: User, mo
 def test_the_books_are_those_of_the_certifier(ana: User) -> None:
     begun()
     answered(ana, "Billing", 30)
-    lot = Lot.audits([SURE] * 30, [False] * 30)
-    own, reference = by_category.book_of(lot, ledger(), 0.01), Book.opened(ledger().grid, ledger().error, 0.01)
-    reference.add(lot)
+    batch = DrawBatch.audits([SURE] * 30, [False] * 30)
+    own, reference = (
+        by_category._run_test(batch, ledger(), 0.01),
+        SequentialTest.start(ledger().grid, ledger().error, 0.01),
+    )
+    reference.add(batch)
     assert np.array_equal(own.wealth, reference.wealth)

@@ -14,15 +14,15 @@ from django.urls import reverse
 
 from classifier.models import Gate, GateMode, Ticket
 from review.certification import bounds, certificates, cycle
-from review.certification.recount import recount, row_of
-from review.certification.sequential_test import Lot
+from review.certification.recount import draw_row, recount
+from review.certification.sequential_test import DrawBatch
 from review.models import AccuracyTarget, Alarm, Certificate
 from tests.review.certification.auditing import SURE, arrive, certify
 from tests.review.certification.scenes import alarmed, audited, begun, certified, passing
 
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
-PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("certification", "set_accuracy_target", "set_mode"))
+PAGE, STATE, MODE = (reverse(f"review:{name}") for name in ("certification", "set_accuracy_target", "set_gate_mode"))
 PROMISE = {
     "accuracy_target-target": "98",
     "accuracy_target-risk": "5",
@@ -110,7 +110,7 @@ class TestStages:
         certificate = certified(ana)
         passing(20)
         alarmed(state="confirmed", closed_at=certificate.granted_at)
-        certificates.end(certificate, Certificate.End.ALARM)
+        certificates.end_certificate(certificate, Certificate.End.ALARM)
         said = words(lead_client)
         assert "Revoked: audits found that the promise did not hold any more." in said
         assert "Something has changed" in said
@@ -241,7 +241,7 @@ class TestAlarms:
     def test_people_look_at_what_passed_once_that_was_confirmed(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = passing(40)
-        url = act(alarmed(), "look_back")
+        url = act(alarmed(), "reopen_tickets")
         assert f"Have people look at {len(unseen)} tickets?" in lead_client.post(url).content.decode()
         assert Ticket.objects.in_state("auto_accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
         lead_client.post(url, {"confirmed": "yes"})
@@ -253,7 +253,7 @@ class TestAlarms:
         passing(10)
         alarm = alarmed(state="confirmed", closed_at=certificate.granted_at)
         assert "I have seen it" in words(lead_client)
-        assert lead_client.post(act(alarm, "acknowledge"))["Location"] == PAGE
+        assert lead_client.post(act(alarm, "acknowledge_alarm"))["Location"] == PAGE
         assert "I have seen it" not in words(lead_client)
         alarm.refresh_from_db()
         assert alarm.seen_by == lea
@@ -264,7 +264,7 @@ class TestWhoMay:
         certified(ana)
         passing(5)
         alarm = alarmed()
-        posts = [STATE, MODE, act(alarm, "look_back"), act(alarm, "acknowledge")]
+        posts = [STATE, MODE, act(alarm, "reopen_tickets"), act(alarm, "acknowledge_alarm")]
         for person in (ana, tom):
             client.force_login(person)
             assert client.get(PAGE).status_code == 403
@@ -275,7 +275,7 @@ class TestWhoMay:
         certified(ana)
         passing(5)
         alarm = alarmed()
-        gets = [STATE, MODE, act(alarm, "look_back"), act(alarm, "acknowledge")]
+        gets = [STATE, MODE, act(alarm, "reopen_tickets"), act(alarm, "acknowledge_alarm")]
         assert [lead_client.get(url).status_code for url in gets] == [405] * 4
         assert lead_client.post(PAGE).status_code == 405
 
@@ -309,8 +309,8 @@ class TestEvidence:
         answered = [
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)
         ]
-        lot = Lot.of([row_of(line) for line in answered])
-        wrong = bounds.share_wrong(lot, granted["passes_from"])
+        batch = DrawBatch.of([draw_row(line) for line in answered])
+        wrong = bounds.estimated_error(batch, granted["passes_from"])
         assert wrong.estimate is not None
         assert f"{100 * wrong.estimate:.1f}%" in said
 

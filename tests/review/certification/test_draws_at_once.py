@@ -70,6 +70,6 @@ def test_books_that_several_keep_at_once_are_those_that_one_keeps(ana: User) -> 
     works: list[Callable[[], object]] = [worker(epoch, labelled), *[cycle.run_certification] * 3]
     assert not [one for one in at_once(works) if isinstance(one, Exception)]
     ledger = Ledger.objects.get()
-    kept = evidence_ledger.brought_up_to_date(ledger).wealth
+    kept = evidence_ledger.update_ledger(ledger).wealth
     Ledger.objects.update(until=0)
-    assert evidence_ledger.brought_up_to_date(Ledger.objects.get()).wealth == pytest.approx(kept)
+    assert evidence_ledger.update_ledger(Ledger.objects.get()).wealth == pytest.approx(kept)

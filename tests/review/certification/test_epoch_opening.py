@@ -91,9 +91,9 @@ def test_each_use_of_the_same_audits_leaves_less_of_the_risk(audited: None) -> N
 def test_audits_whose_label_is_out_of_use_count_against_the_new_epoch(audited: None) -> None:
     epoch = epoch_now()
     scorer = another_scorer()
-    assert not any(one.wrong for one in epoch_opening.judged_anew(epoch, scorer))
+    assert not any(one.wrong for one in epoch_opening.rescored_audits(epoch, scorer))
     Category.objects.filter(name="Billing").update(retired=True)
-    found = epoch_opening.judged_anew(epoch, scorer)
+    found = epoch_opening.rescored_audits(epoch, scorer)
     assert found
     assert all(one.wrong for one in found)
 
@@ -103,7 +103,7 @@ def test_audits_follow_a_label_that_is_merged(audited: None) -> None:
     epoch = epoch_now()
     scorer = another_scorer()
     label_changes.merge(billing, account)
-    found = epoch_opening.judged_anew(epoch, scorer)
+    found = epoch_opening.rescored_audits(epoch, scorer)
     assert found
     assert not any(one.wrong for one in found)
 

@@ -13,7 +13,7 @@ from django.core.management import CommandError, call_command
 
 from classifier.models import AuditDraw
 from review.certification import cycle, evidence_export
-from review.certification.recount import NotEvidence, recount
+from review.certification.recount import InvalidEvidence, recount
 from review.models import Audit, Certificate, Decision, Ledger
 from tests.review.certification.auditing import ENOUGH, SURE, UNSURE, arrive, audit, certify, make_grid, open_audits
 
@@ -32,7 +32,7 @@ def evidence(ana: User, ben: User) -> list[dict[str, Any]]:
     cycle.run_certification()
     arrive(*[SURE] * 20)
     assert Certificate.objects.exists()
-    return list(evidence_export.lines(Ledger.objects.all()))
+    return list(evidence_export.evidence_lines(Ledger.objects.all()))
 
 
 def of_kind(evidence: list[dict[str, Any]], kind: str) -> list[dict[str, Any]]:
@@ -101,5 +101,5 @@ def test_a_file_that_is_no_evidence_is_refused_with_the_line(line: str, tmp_path
 
 
 def test_a_line_before_its_ledger_is_refused() -> None:
-    with pytest.raises(NotEvidence, match="Line 1"):
+    with pytest.raises(InvalidEvidence, match="Line 1"):
         list(recount([{"kind": "carried", "ledger": 3}]))

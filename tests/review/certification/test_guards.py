@@ -38,8 +38,8 @@ from tests.review.certification.auditing import (
 pytestmark = [pytest.mark.django_db, pytest.mark.usefixtures("catalogue")]
 
 
-def book() -> Any:
-    return evidence_ledger.brought_up_to_date(Ledger.objects.get(closed_at=None))
+def ledger_test() -> Any:
+    return evidence_ledger.update_ledger(Ledger.objects.get(closed_at=None))
 
 
 def one_audit() -> Assignment:
@@ -61,16 +61,16 @@ def test_an_audit_is_blind_and_its_ticket_sealed() -> None:
 
 def test_what_is_audited_counts_as_wrong_until_somebody_has_answered(ana: User) -> None:
     assignment = one_audit()
-    waiting = book().money()[0]
+    waiting = ledger_test().log_wealth()[0]
     assert waiting < 0
     answer(assignment, ana, "Billing", assignment.ticket.predictions.get().sentiment.name)
-    assert book().money()[0] > 0
+    assert ledger_test().log_wealth()[0] > 0
 
 
 def test_a_skipped_audit_goes_to_somebody_else_and_counts_as_wrong_meanwhile(ana: User, ben: User) -> None:
     assignment = one_audit()
     skip(assignment, ana)
-    assert book().money()[0] < 0
+    assert ledger_test().log_wealth()[0] < 0
     assert not Assignment.objects.open().answerable_by(ana).filter(pk=assignment.pk).exists()
     assert Assignment.objects.open().answerable_by(ben).filter(pk=assignment.pk).exists()
     skip(Assignment.objects.get(pk=assignment.pk), ben)
@@ -82,9 +82,9 @@ def test_a_skipped_audit_goes_to_somebody_else_and_counts_as_wrong_meanwhile(ana
 def test_an_escalated_audit_counts_as_wrong_until_a_lead_has_answered(ana: User, lea: User) -> None:
     assignment = one_audit()
     escalate(assignment, ana)
-    assert book().money()[0] < 0
+    assert ledger_test().log_wealth()[0] < 0
     audit(lea, open_audits())
-    assert book().money()[0] > 0
+    assert ledger_test().log_wealth()[0] > 0
 
 
 def test_a_reviewer_who_says_something_else_is_not_believed_alone(ana: User, ben: User) -> None:
@@ -161,12 +161,12 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
 def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:
     assignment = one_audit()
     decision = answer(assignment, ana, "Billing", assignment.ticket.predictions.get().sentiment.name)
-    better = book().money()[0]
+    better = ledger_test().log_wealth()[0]
     assert Ledger.objects.get().until == AuditDraw.objects.get().pk
     undo(decision, ana)
     assert Audit.objects.pending().count() == 1
     assert Ledger.objects.get().until == 0
-    assert book().money()[0] < 0 < better
+    assert ledger_test().log_wealth()[0] < 0 < better
 
 
 def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
@@ -273,6 +273,6 @@ def test_the_order_of_evidence_does_not_go_by_any_clock(ana: User, monkeypatch: 
     with monkeypatch.context() as patched:
         patched.setattr("django.utils.timezone.now", lambda: past)
         audit(ana, open_audits(first), wrong=0)
-    turns = list(evidence_ledger.turns(Ledger.objects.get()))
-    assert [turn.pk for turn in turns] == sorted(turn.pk for turn in turns)
-    assert [turn.wrong for turn in turns] == [False, False]
+    draws = list(evidence_ledger.ledger_draws(Ledger.objects.get()))
+    assert [draw.pk for draw in draws] == sorted(draw.pk for draw in draws)
+    assert [draw.wrong for draw in draws] == [False, False]

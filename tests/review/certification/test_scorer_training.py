@@ -24,7 +24,7 @@ FEWEST = 60
 
 @pytest.fixture(autouse=True)
 def few(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(scorer_training, "FEWEST", FEWEST)
+    monkeypatch.setattr(scorer_training, "MIN_ANSWERS", FEWEST)
 
 
 @pytest.fixture
@@ -59,7 +59,9 @@ def judged(person: User, number: int) -> None:
 def improve() -> Scorer | None:
     with leases.hold_named("certification") as lease:
         assert lease
-        return scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
+        return scorer_training.train_scorer(
+            epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease
+        )
 
 
 @pytest.fixture
@@ -91,7 +93,9 @@ def test_a_scorer_that_was_fitted_too_slowly_is_left_to_whoever_went_on(installe
         assert lease
         successor = overtake(Lease)
         assert (
-            scorer_training.improve(epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease)
+            scorer_training.train_scorer(
+                epoch_now(), Ledger.objects.get(closed_at=None), AccuracyTarget.current(), lease
+            )
             is None
         )
     assert not Scorer.objects.filter(live=True, labels=80).exists()
@@ -108,17 +112,17 @@ def test_one_that_is_no_better_stays_out_and_is_not_tried_again_at_once(
     installed: None, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     judged(ana, 80)
-    monkeypatch.setattr(scorer_training, "BEYOND_NOISE", 1_000.0)
+    monkeypatch.setattr(scorer_training, "MIN_STANDARD_ERRORS", 1_000.0)
     assert improve() is None
     assert Scorer.objects.get().tried == FEWEST
     monkeypatch.undo()
-    assert not scorer_training._is_due(epoch_now())
+    assert not scorer_training._answers_if_due(epoch_now())
 
 
 def test_audits_that_are_kept_are_never_fitted_on(installed: None, ana: User) -> None:
     audit(ana, open_audits(arrive(*[SURE] * 60)))
     kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
-    used = set(scorer_training._judgeable(epoch_now()).values_list("pk", flat=True))
+    used = set(scorer_training._labelled_tickets(epoch_now()).values_list("pk", flat=True))
     assert kept
     assert used
     assert not kept & used

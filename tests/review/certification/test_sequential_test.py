@@ -14,19 +14,19 @@ from hypothesis import strategies as st
 
 from review.certification.sequential_test import (
     BETS,
-    BOLD,
-    CAREFUL,
     CHUNK,
     COVERAGES,
-    LATER,
-    LAX,
-    STRICT,
-    Book,
+    LATER_WEALTH,
+    LAX_WEALTH,
+    LAX_WEIGHTS,
+    STRICT_THRESHOLDS,
+    STRICT_WEIGHTS,
+    DrawBatch,
     Floats,
-    Lot,
-    grid_of,
-    risk_left,
-    share_of_audits,
+    SequentialTest,
+    audit_share,
+    risk_for_attempt,
+    threshold_grid,
 )
 
 pytestmark = pytest.mark.once
@@ -37,7 +37,7 @@ ERRORS = st.sampled_from([0.01, 0.03, 0.1, 0.3, 0.5])
 FLOORS = st.sampled_from([0.03, 0.05, 0.3, 1.0])
 VALUES = st.sampled_from([0.2, 0.5, 0.6, 0.9, 1.0])
 GRID = [0.9, 0.6, 0.5]
-LONG = [0.95 - place / 100 for place in range(STRICT)] + GRID[1:]
+LONG = [0.95 - place / 100 for place in range(STRICT_THRESHOLDS)] + GRID[1:]
 """A grid whose last thresholds are lax."""
 
 
@@ -46,8 +46,8 @@ def rows(draw: st.DrawFn) -> Row:
     floor = draw(FLOORS)
     share = draw(st.sampled_from([floor, (1 + floor) / 2, 1.0]))
     value, audited, wrong = draw(VALUES), draw(st.booleans()), draw(st.sampled_from([False, False, False, True]))
-    shadow = draw(st.sampled_from([math.inf, value])) if share == 1.0 else math.inf
-    return value, share, floor, shadow, audited, wrong
+    fully_audited = draw(st.sampled_from([math.inf, value])) if share == 1.0 else math.inf
+    return value, share, floor, fully_audited, audited, wrong
 
 
 LOTS = st.lists(rows(), max_size=40)
@@ -61,20 +61,22 @@ def wrong(number: int, value: float = 1.0) -> list[Row]:
     return [(value, 1.0, 1.0, math.inf, True, True)] * number
 
 
-def book_of(lot: Sequence[Row], *, grid: Sequence[float] = GRID, error: float = 0.03, risk: float = 0.05) -> Book:
-    book = Book.opened(grid, error, risk)
-    book.add(Lot.of(lot))
-    return book
+def book_of(
+    batch: Sequence[Row], *, grid: Sequence[float] = GRID, error: float = 0.03, risk: float = 0.05
+) -> SequentialTest:
+    test = SequentialTest.start(grid, error, risk)
+    test.add(DrawBatch.of(batch))
+    return test
 
 
-def money(lot: Sequence[Row], threshold: float, error: float, stakes: Floats = BOLD) -> float:
+def log_wealth(batch: Sequence[Row], threshold: float, error: float, stakes: Floats = STRICT_WEIGHTS) -> float:
     """The wealth as its definition has it, ticket by ticket and bet by bet."""
     total = 0.0
     for bet, stake in zip(BETS, stakes, strict=True):
         wealth = stake
-        for value, share, floor, shadow, audited, is_wrong in lot:
+        for value, share, floor, fully_audited, audited, is_wrong in batch:
             if value >= threshold:
-                least = 1.0 if threshold >= shadow else floor
+                least = 1.0 if threshold >= fully_audited else floor
                 outcome = (is_wrong / share if audited else 0.0) - error
                 wealth *= 1 - bet / (1 / least - error) * outcome
         total += wealth
@@ -82,27 +84,29 @@ def money(lot: Sequence[Row], threshold: float, error: float, stakes: Floats = B
 
 
 def test_the_first_money_is_one() -> None:
-    assert BOLD.sum() == CAREFUL.sum() == pytest.approx(1)
-    assert len(BOLD) == len(CAREFUL) == len(BETS)
+    assert STRICT_WEIGHTS.sum() == LAX_WEIGHTS.sum() == pytest.approx(1)
+    assert len(STRICT_WEIGHTS) == len(LAX_WEIGHTS) == len(BETS)
     assert ((BETS > 0) & (BETS < 1)).all()
-    assert Book.opened(LONG, 0.03, 0.05).money() == pytest.approx(0)
+    assert SequentialTest.start(LONG, 0.03, 0.05).log_wealth() == pytest.approx(0)
 
 
 @given(LOTS, ERRORS)
-def test_wealth_is_what_its_definition_says(lot: list[Row], error: float) -> None:
-    book = book_of(lot, error=error)
-    assert np.exp(book.money()) == pytest.approx([money(lot, threshold, error) for threshold in GRID])
-    strict, lax = LONG[:STRICT], LONG[STRICT:]
-    expected = [money(lot, one, error) for one in strict] + [money(lot, one, error, CAREFUL) for one in lax]
-    assert np.exp(book_of(lot, grid=LONG, error=error).money()) == pytest.approx(expected)
+def test_wealth_is_what_its_definition_says(batch: list[Row], error: float) -> None:
+    test = book_of(batch, error=error)
+    assert np.exp(test.log_wealth()) == pytest.approx([log_wealth(batch, threshold, error) for threshold in GRID])
+    strict, lax = LONG[:STRICT_THRESHOLDS], LONG[STRICT_THRESHOLDS:]
+    expected = [log_wealth(batch, one, error) for one in strict] + [
+        log_wealth(batch, one, error, LAX_WEIGHTS) for one in lax
+    ]
+    assert np.exp(book_of(batch, grid=LONG, error=error).log_wealth()) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize(("audits", "errors"), [(10, 0), (150, 0), (400, 3), (400, 30)])
 def test_wealth_of_audits_of_one_share_has_a_closed_form(audits: int, errors: int) -> None:
-    book = book_of(clean(audits - errors) + wrong(errors))
+    test = book_of(clean(audits - errors) + wrong(errors))
     most = BETS / (1 / 1.0 - 0.03)
-    closed = (BOLD * (1 - most * 0.97) ** errors * (1 + most * 0.03) ** (audits - errors)).sum()
-    assert np.exp(book.money()) == pytest.approx(closed)
+    closed = (STRICT_WEIGHTS * (1 - most * 0.97) ** errors * (1 + most * 0.03) ** (audits - errors)).sum()
+    assert np.exp(test.log_wealth()) == pytest.approx(closed)
 
 
 # On average nothing is won
@@ -137,9 +141,9 @@ def mean_wealth(tickets: Sequence[Drawn], error: float) -> float:
     total = mean = 0.0
     for path in product(*map(outcomes, tickets)):
         likely = math.prod(likely for likely, _row in path)
-        book = book_of([row for _likely, row in path], grid=[0.5], error=error)
+        test = book_of([row for _likely, row in path], grid=[0.5], error=error)
         total += likely
-        mean += likely * math.exp(book.money()[0])
+        mean += likely * math.exp(test.log_wealth()[0])
     assert total == pytest.approx(1)
     return mean
 
@@ -181,7 +185,7 @@ def test_shares_that_follow_what_was_found_win_nothing(floor: float, error: floa
     def go(path: list[Row], likely: float, left: int) -> None:
         nonlocal mean
         if not left:
-            mean += likely * math.exp(book_of(path, grid=[0.5], error=error).money()[0])
+            mean += likely * math.exp(book_of(path, grid=[0.5], error=error).log_wealth()[0])
             return
         share = 1.0 if path and path[-1][4] and path[-1][5] else floor
         # What is put down as the least follows as well.
@@ -205,18 +209,18 @@ def test_in_the_shadow_everything_was_audited_and_wealth_is_still_one_on_average
         (0.5 * (1 - floor), (0.4, floor, floor, 0.5, False, False)),
     ]
     for path in product(one, repeat=3):
-        book = book_of([row for _likely, row in path], grid=[0.5, 0.3], error=error)
-        mean += math.prod(likely for likely, _row in path) * np.exp(book.money())
+        test = book_of([row for _likely, row in path], grid=[0.5, 0.3], error=error)
+        mean += math.prod(likely for likely, _row in path) * np.exp(test.log_wealth())
     assert mean == pytest.approx(1)
 
 
 def test_more_is_won_in_the_shadow() -> None:
     lit = [(0.7, 1.0, 0.05, math.inf, True, False)] * 100
     shadowed = [(0.7, 1.0, 0.05, 0.6, True, False)] * 100
-    strict, lax = book_of(shadowed, grid=[0.6, 0.5]).money()
-    assert book_of(lit, grid=[0.6, 0.5]).money() == pytest.approx([lax, lax])
+    strict, lax = book_of(shadowed, grid=[0.6, 0.5]).log_wealth()
+    assert book_of(lit, grid=[0.6, 0.5]).log_wealth() == pytest.approx([lax, lax])
     assert strict > 10 * lax
-    assert strict == pytest.approx(book_of(clean(100), grid=[0.6]).money()[0])
+    assert strict == pytest.approx(book_of(clean(100), grid=[0.6]).log_wealth()[0])
 
 
 def ever_certified(error: float, risk: float, stakes: Floats, *, truly: float, audits: int = 1_500) -> float:
@@ -237,7 +241,7 @@ def ever_certified(error: float, risk: float, stakes: Floats, *, truly: float, a
     return sufficed
 
 
-@pytest.mark.parametrize("stakes", [BOLD, CAREFUL])
+@pytest.mark.parametrize("stakes", [STRICT_WEIGHTS, LAX_WEIGHTS])
 @pytest.mark.parametrize(("error", "risk"), [(0.03, 0.05), (0.1, 0.05), (0.03, 0.2), (0.5, 0.01)])
 def test_looking_after_every_audit_certifies_what_is_false_seldom_enough(
     error: float, risk: float, stakes: Floats
@@ -246,118 +250,118 @@ def test_looking_after_every_audit_certifies_what_is_false_seldom_enough(
 
 
 def test_careful_bets_seldom_certify_what_is_just_beyond_and_win_on_what_is_just_below() -> None:
-    beyond = [ever_certified(0.03, 0.05, stakes, truly=0.034) for stakes in (BOLD, CAREFUL)]
+    beyond = [ever_certified(0.03, 0.05, stakes, truly=0.034) for stakes in (STRICT_WEIGHTS, LAX_WEIGHTS)]
     assert beyond[1] < beyond[0] / 2
-    below = [ever_certified(0.03, 0.05, stakes, truly=0.018) for stakes in (BOLD, CAREFUL)]
+    below = [ever_certified(0.03, 0.05, stakes, truly=0.018) for stakes in (STRICT_WEIGHTS, LAX_WEIGHTS)]
     assert below[1] > below[0]
 
 
 # What does not matter, and what does
 
 
-def same(one: Book, other: Book) -> None:
+def same(one: SequentialTest, other: SequentialTest) -> None:
     np.testing.assert_allclose(one.wealth, other.wealth, atol=1e-9)
     assert one.reached == other.reached
     assert one.tickets == other.tickets
 
 
 @given(LOTS, st.integers(0, 40))
-def test_in_parts_is_the_same_as_at_once(lot: list[Row], cut: int) -> None:
-    book = book_of(lot[:cut], error=0.3, risk=0.4)
-    book.add(Lot.of(lot[cut:]))
-    same(book, book_of(lot, error=0.3, risk=0.4))
+def test_in_parts_is_the_same_as_at_once(batch: list[Row], cut: int) -> None:
+    test = book_of(batch[:cut], error=0.3, risk=0.4)
+    test.add(DrawBatch.of(batch[cut:]))
+    same(test, book_of(batch, error=0.3, risk=0.4))
 
 
 def test_many_in_parts_are_the_same_as_at_once() -> None:
     random = np.random.default_rng(5)
-    lot: list[Row] = [
+    batch: list[Row] = [
         (float(value), 0.3, 0.3, math.inf, bool(value * 1e3 % 1 < 0.3), bool(value * 1e5 % 1 < 0.005))
         for value in random.random(2 * CHUNK + 100)
     ]
-    parts = Book.opened(GRID, 0.02, 0.05)
-    for start in range(0, len(lot), 701):
-        parts.add(Lot.of(lot[start : start + 701]))
-    same(parts, book_of(lot, error=0.02))
+    parts = SequentialTest.start(GRID, 0.02, 0.05)
+    for start in range(0, len(batch), 701):
+        parts.add(DrawBatch.of(batch[start : start + 701]))
+    same(parts, book_of(batch, error=0.02))
     assert parts.certified == 3
 
 
 def test_it_says_at_which_ticket_it_sufficed_even_far_along() -> None:
-    book = book_of(clean(CHUNK + 100, 0.3) + clean(200, 0.9), grid=[0.9])
-    needed = Book.opened([0.9], 0.03, 0.05).clean_audits_needed()
+    test = book_of(clean(CHUNK + 100, 0.3) + clean(200, 0.9), grid=[0.9])
+    needed = SequentialTest.start([0.9], 0.03, 0.05).clean_audits_to_next()
     assert needed
-    assert book.reached == [CHUNK + 100 + needed]
+    assert test.reached == [CHUNK + 100 + needed]
 
 
 @given(LOTS, st.randoms())
-def test_the_order_does_not_change_what_was_won_in_the_end(lot: list[Row], random: object) -> None:
-    mixed = list(lot)
+def test_the_order_does_not_change_what_was_won_in_the_end(batch: list[Row], random: object) -> None:
+    mixed = list(batch)
     random.shuffle(mixed)  # type: ignore[attr-defined]
-    np.testing.assert_allclose(book_of(mixed).wealth, book_of(lot).wealth, atol=1e-9)
+    np.testing.assert_allclose(book_of(mixed).wealth, book_of(batch).wealth, atol=1e-9)
 
 
 @given(LOTS, LOTS)
-def test_what_does_not_score_high_enough_does_not_count(lot: list[Row], other: list[Row]) -> None:
-    strict = [row for row in lot if row[0] >= 0.9]
+def test_what_does_not_score_high_enough_does_not_count(batch: list[Row], other: list[Row]) -> None:
+    strict = [row for row in batch if row[0] >= 0.9]
     mixed = strict + [row for row in other if row[0] < 0.9]
-    assert book_of(mixed).money()[0] == pytest.approx(book_of(strict).money()[0])
+    assert book_of(mixed).log_wealth()[0] == pytest.approx(book_of(strict).log_wealth()[0])
 
 
 @given(LOTS)
-def test_what_was_not_audited_is_neither_right_nor_wrong(lot: list[Row]) -> None:
-    turned = [(*row[:5], row[5] if row[4] else not row[5]) for row in lot]
-    same(book_of(turned), book_of(lot))
+def test_what_was_not_audited_is_neither_right_nor_wrong(batch: list[Row]) -> None:
+    turned = [(*row[:5], row[5] if row[4] else not row[5]) for row in batch]
+    same(book_of(turned), book_of(batch))
 
 
 def test_equal_scores_stay_together() -> None:
     below = math.nextafter(0.9, 0)
-    book = book_of(clean(10, 0.9) + clean(10, below), grid=[0.9, below])
-    strict, lax = book.money()
-    assert strict == pytest.approx(book_of(clean(10), grid=[0.9]).money()[0])
-    assert lax == pytest.approx(book_of(clean(20), grid=[0.9]).money()[0])
+    test = book_of(clean(10, 0.9) + clean(10, below), grid=[0.9, below])
+    strict, lax = test.log_wealth()
+    assert strict == pytest.approx(book_of(clean(10), grid=[0.9]).log_wealth()[0])
+    assert lax == pytest.approx(book_of(clean(20), grid=[0.9]).log_wealth()[0])
 
 
 def test_wealth_stays_a_number_however_much_or_little_it_is() -> None:
     rich, poor = book_of(clean(60_000)), book_of(wrong(3_000))
-    assert np.isfinite([*rich.money(), *poor.money()]).all()
-    assert (rich.money() > 1_000).all()
-    assert (poor.money() < -400).all()
+    assert np.isfinite([*rich.log_wealth(), *poor.log_wealth()]).all()
+    assert (rich.log_wealth() > 1_000).all()
+    assert (poor.log_wealth() < -400).all()
 
 
 def test_a_copy_goes_its_own_way() -> None:
-    book = book_of(clean(100))
-    other = book.copy()
-    other.add(Lot.of(clean(100)))
-    same(book, book_of(clean(100)))
+    test = book_of(clean(100))
+    other = test.copy()
+    other.add(DrawBatch.of(clean(100)))
+    same(test, book_of(clean(100)))
     same(other, book_of(clean(200)))
 
 
 def test_audits_that_are_carried_over_count_as_audited_one_and_all() -> None:
     values, found = [0.2, 0.6, 0.9, 1.0], [False, True, False, False]
-    carried = Book.opened(GRID, 0.03, 0.05)
-    carried.add(Lot.audits(values, found))
+    carried = SequentialTest.start(GRID, 0.03, 0.05)
+    carried.add(DrawBatch.audits(values, found))
     same(carried, book_of([(value, 1.0, 1.0, math.inf, True, one) for value, one in zip(values, found, strict=True)]))
 
 
 def test_lots_have_columns() -> None:
-    lot = Lot.of([(0.9, 0.3, 0.05, math.inf, True, False), (0.2, 1.0, 0.3, 0.1, False, True)])
-    assert lot.value.tolist() == [0.9, 0.2]
-    assert lot.share.tolist() == [0.3, 1.0]
-    assert lot.floor.tolist() == [0.05, 0.3]
-    assert lot.shadow.tolist() == [math.inf, 0.1]
-    assert lot.audited.tolist() == [True, False]
-    assert lot.wrong.tolist() == [False, True]
-    assert [len(column) for column in Lot.of([])] == [0] * 6
-    assert [len(column) for column in Lot.audits([], [])] == [0] * 6
+    batch = DrawBatch.of([(0.9, 0.3, 0.05, math.inf, True, False), (0.2, 1.0, 0.3, 0.1, False, True)])
+    assert batch.value.tolist() == [0.9, 0.2]
+    assert batch.share.tolist() == [0.3, 1.0]
+    assert batch.floor.tolist() == [0.05, 0.3]
+    assert batch.fully_audited.tolist() == [math.inf, 0.1]
+    assert batch.audited.tolist() == [True, False]
+    assert batch.wrong.tolist() == [False, True]
+    assert [len(column) for column in DrawBatch.of([])] == [0] * 6
+    assert [len(column) for column in DrawBatch.audits([], [])] == [0] * 6
 
 
-@pytest.mark.parametrize("lot", [Lot.of([]), Lot.audits([], []), Lot.of(clean(5, 0.1))])
-def test_of_nothing_nothing_is_certified(lot: Lot) -> None:
-    book = Book.opened(GRID, 0.03, 0.05)
-    book.add(lot)
-    assert book.money() == pytest.approx(0)
-    assert book.certified == 0
-    assert book.threshold is None
-    assert book.tickets == len(lot.value)
+@pytest.mark.parametrize("batch", [DrawBatch.of([]), DrawBatch.audits([], []), DrawBatch.of(clean(5, 0.1))])
+def test_of_nothing_nothing_is_certified(batch: DrawBatch) -> None:
+    test = SequentialTest.start(GRID, 0.03, 0.05)
+    test.add(batch)
+    assert test.log_wealth() == pytest.approx(0)
+    assert test.certified == 0
+    assert test.threshold is None
+    assert test.tickets == len(batch.value)
 
 
 # What is certified
@@ -371,65 +375,70 @@ def test_enough_clean_audits_certify_from_strict_to_lax() -> None:
 
 
 def test_a_later_threshold_waits_for_an_earlier_one() -> None:
-    book = book_of(clean(400, 0.6))
-    assert book.reached[0] is None
-    assert book.reached[1] is not None
-    assert book.certified == 0
-    assert book.threshold is None
-    book.add(Lot.of(clean(150, 0.9)))
-    assert book.certified == 3
+    test = book_of(clean(400, 0.6))
+    assert test.reached[0] is None
+    assert test.reached[1] is not None
+    assert test.certified == 0
+    assert test.threshold is None
+    test.add(DrawBatch.of(clean(150, 0.9)))
+    assert test.certified == 3
 
 
 @given(LOTS)
-def test_none_is_certified_before_a_stricter_one(lot: list[Row]) -> None:
-    book = book_of(lot, error=0.5, risk=0.5)
-    assert all(at is not None for at in book.reached[: book.certified])
-    assert book.certified == 3 or book.reached[book.certified] is None
+def test_none_is_certified_before_a_stricter_one(batch: list[Row]) -> None:
+    test = book_of(batch, error=0.5, risk=0.5)
+    assert all(at is not None for at in test.reached[: test.certified])
+    assert test.certified == 3 or test.reached[test.certified] is None
 
 
 @given(LOTS, LOTS)
-def test_what_is_certified_stays_so(lot: list[Row], more: list[Row]) -> None:
-    book = book_of(lot, error=0.5, risk=0.5)
-    before, reached = book.certified, list(book.reached)
-    book.add(Lot.of(more))
-    assert book.certified >= before
-    assert all(now == then for now, then in zip(book.reached, reached, strict=True) if then is not None)
+def test_what_is_certified_stays_so(batch: list[Row], more: list[Row]) -> None:
+    test = book_of(batch, error=0.5, risk=0.5)
+    before, reached = test.certified, list(test.reached)
+    test.add(DrawBatch.of(more))
+    assert test.certified >= before
+    assert all(now == then for now, then in zip(test.reached, reached, strict=True) if then is not None)
 
 
 @given(LOTS, st.data())
-def test_what_waits_for_an_answer_never_helps(lot: list[Row], data: st.DataObject) -> None:
+def test_what_waits_for_an_answer_never_helps(batch: list[Row], data: st.DataObject) -> None:
     """It counts as wrong until somebody answers."""
-    lot = lot + clean(10)
-    settled = [(*row[:5], row[5] and data.draw(st.booleans())) for row in lot]
-    pending, answered = (book_of(one, error=0.5, risk=0.5) for one in (lot, settled))
-    assert (pending.money() <= answered.money() + 1e-9).all()
+    batch = batch + clean(10)
+    settled = [(*row[:5], row[5] and data.draw(st.booleans())) for row in batch]
+    pending, answered = (book_of(one, error=0.5, risk=0.5) for one in (batch, settled))
+    assert (pending.log_wealth() <= answered.log_wealth() + 1e-9).all()
     assert pending.certified <= answered.certified
     for waiting, known in zip(pending.reached, answered.reached, strict=True):
         assert waiting is None or (known is not None and known <= waiting)
 
 
 @pytest.mark.parametrize(
-    ("risk", "money"),
-    [(0.2, (5, LATER, LAX)), (0.05, (20, LATER, LAX)), (0.01, (100, 100, LAX)), (0.001, (1_000, 1_000, 1_000))],
+    ("risk", "log_wealth"),
+    [
+        (0.2, (5, LATER_WEALTH, LAX_WEALTH)),
+        (0.05, (20, LATER_WEALTH, LAX_WEALTH)),
+        (0.01, (100, 100, LAX_WEALTH)),
+        (0.001, (1_000, 1_000, 1_000)),
+    ],
 )
 def test_thresholds_after_the_first_need_more_unless_the_risk_asks_for_that_anyway(
-    risk: float, money: tuple[float, float, float]
+    risk: float, log_wealth: tuple[float, float, float]
 ) -> None:
-    book = Book.opened(LONG, 0.03, risk)
-    needed = [math.exp(book.enough(place)) for place in range(len(LONG))]
-    assert needed == pytest.approx([money[0]] + [money[1]] * (STRICT - 1) + [money[2]] * 2)
+    test = SequentialTest.start(LONG, 0.03, risk)
+    needed = [math.exp(test.required_log_wealth(place)) for place in range(len(LONG))]
+    assert needed == pytest.approx([log_wealth[0]] + [log_wealth[1]] * (STRICT_THRESHOLDS - 1) + [log_wealth[2]] * 2)
 
 
 def test_a_lucky_run_that_certifies_strict_thresholds_does_not_certify_lax_ones() -> None:
     assert book_of(clean(125), grid=LONG).certified == 1
-    book = book_of(clean(160), grid=LONG)
-    assert book.certified == STRICT
-    book.add(Lot.of(clean(book.clean_audits_needed() or 0)))
-    assert book.certified == len(LONG)
+    test = book_of(clean(160), grid=LONG)
+    assert test.certified == STRICT_THRESHOLDS
+    test.add(DrawBatch.of(clean(test.clean_audits_to_next() or 0)))
+    assert test.certified == len(LONG)
 
 
 def test_a_smaller_risk_takes_more() -> None:
-    needed = [Book.opened(GRID, 0.03, risk).clean_audits_needed() for risk in (0.2, 0.05, 0.01)]
+    needed = [SequentialTest.start(GRID, 0.03, risk).clean_audits_to_next() for risk in (0.2, 0.05, 0.01)]
     assert needed == sorted(needed, key=lambda one: one or 0)
     assert len(set(needed)) == 3
 
@@ -438,36 +447,36 @@ def test_a_smaller_risk_takes_more() -> None:
 
 
 @given(LOTS, st.sampled_from([0.05, 0.1, 0.3]))
-def test_so_many_clean_audits_certify_the_next_threshold_and_one_fewer_do_not(lot: list[Row], error: float) -> None:
-    book = book_of(lot, error=error)
-    needed = book.clean_audits_needed()
+def test_so_many_clean_audits_certify_the_next_threshold_and_one_fewer_do_not(batch: list[Row], error: float) -> None:
+    test = book_of(batch, error=error)
+    needed = test.clean_audits_to_next()
     assume(needed is not None)
     assert needed
-    one_fewer, enough = book.copy(), book.copy()
-    one_fewer.add(Lot.of(clean(needed - 1)))
-    enough.add(Lot.of(clean(needed)))
-    assert one_fewer.certified == book.certified
-    assert enough.certified > book.certified
+    one_fewer, required_log_wealth = test.copy(), test.copy()
+    one_fewer.add(DrawBatch.of(clean(needed - 1)))
+    required_log_wealth.add(DrawBatch.of(clean(needed)))
+    assert one_fewer.certified == test.certified
+    assert required_log_wealth.certified > test.certified
 
 
 @given(LOTS)
 @settings(max_examples=30)
-def test_so_do_clean_audits_of_one_ticket_in_twenty(lot: list[Row]) -> None:
-    book = book_of(lot, error=0.1)
-    needed = book.clean_audits_needed(0.05)
+def test_so_do_clean_audits_of_one_ticket_in_twenty(batch: list[Row]) -> None:
+    test = book_of(batch, error=0.1)
+    needed = test.clean_audits_to_next(0.05)
     assume(needed is not None)
     assert needed
     of_twenty = clean(1, 1.0, 0.05) + clean(19, 1.0, 0.05, audited=False)
-    one_fewer, enough = book.copy(), book.copy()
-    one_fewer.add(Lot.of(of_twenty * (needed - 1)))
-    enough.add(Lot.of(of_twenty * needed))
-    assert one_fewer.certified == book.certified
-    assert enough.certified > book.certified
+    one_fewer, required_log_wealth = test.copy(), test.copy()
+    one_fewer.add(DrawBatch.of(of_twenty * (needed - 1)))
+    required_log_wealth.add(DrawBatch.of(of_twenty * needed))
+    assert one_fewer.certified == test.certified
+    assert required_log_wealth.certified > test.certified
 
 
 @pytest.mark.parametrize(("floor", "audits"), [(1.0, 120), (0.3, 122), (0.05, 122)])
 def test_the_first_certificate_of_97_percent_takes_about_120_clean_audits(floor: float, audits: int) -> None:
-    assert Book.opened(GRID, 0.03, 0.05).clean_audits_needed(floor) == audits
+    assert SequentialTest.start(GRID, 0.03, 0.05).clean_audits_to_next(floor) == audits
 
 
 @pytest.mark.parametrize("floor", [0.05, 0.07, 0.1, 0.29, 0.57])
@@ -476,16 +485,18 @@ def test_whole_audits_are_not_rounded_up(floor: float) -> None:
     gain = np.log1p(BETS * 0.03 / (1 / floor - 0.03))
     wealth = np.cumsum(np.ones(6_000))[:, None] * gain
     for tickets in (100, 200, 700):
-        risk = 1 / float((BOLD * np.exp(wealth[tickets - 1] - 1e-9)).sum())
-        assert Book.opened([0.5], 0.03, risk).clean_audits_needed(floor) == tickets * round(floor * 100) // 100
+        risk = 1 / float((STRICT_WEIGHTS * np.exp(wealth[tickets - 1] - 1e-9)).sum())
+        assert (
+            SequentialTest.start([0.5], 0.03, risk).clean_audits_to_next(floor) == tickets * round(floor * 100) // 100
+        )
 
 
 def test_it_gives_up_where_too_many_are_needed_and_where_none_is() -> None:
-    fresh = Book.opened(GRID, 0.03, 0.05)
-    assert fresh.clean_audits_needed(most=120) == 120
-    assert fresh.clean_audits_needed(most=119) is None
-    assert book_of(wrong(200)).clean_audits_needed() is None
-    assert book_of(clean(300)).clean_audits_needed() is None
+    fresh = SequentialTest.start(GRID, 0.03, 0.05)
+    assert fresh.clean_audits_to_next(most=120) == 120
+    assert fresh.clean_audits_to_next(most=119) is None
+    assert book_of(wrong(200)).clean_audits_to_next() is None
+    assert book_of(clean(300)).clean_audits_to_next() is None
 
 
 # The grid, shares and risks
@@ -493,7 +504,7 @@ def test_it_gives_up_where_too_many_are_needed_and_where_none_is() -> None:
 
 @given(st.lists(st.sampled_from([0.1, 0.3, 0.5, 0.7, 0.8, 0.9, 0.99]) | st.floats(0, 1), min_size=1, max_size=200))
 def test_a_grid_goes_from_strict_to_lax_over_scores_that_were_seen(values: list[float]) -> None:
-    grid, coverage = grid_of(values)
+    grid, coverage = threshold_grid(values)
     assert set(grid) <= set(values)
     assert grid == sorted(set(grid), reverse=True)
     assert coverage == [sum(value >= threshold for value in values) / len(values) for threshold in grid]
@@ -502,38 +513,38 @@ def test_a_grid_goes_from_strict_to_lax_over_scores_that_were_seen(values: list[
 
 
 def test_a_grid_has_a_threshold_for_each_share_where_no_scores_are_equal() -> None:
-    grid, coverage = grid_of([number / 1_000 for number in range(1_000)])
+    grid, coverage = threshold_grid([number / 1_000 for number in range(1_000)])
     assert len(grid) == len(COVERAGES)
     assert coverage == pytest.approx(COVERAGES, abs=0.0015)
 
 
 def test_of_two_scores_the_stricter_makes_the_threshold() -> None:
-    grid, coverage = grid_of([number / 10 for number in range(11)])
+    grid, coverage = threshold_grid([number / 10 for number in range(11)])
     assert grid == pytest.approx([0.6, 0.5, 0.4, 0.3, 0.2, 0.1])
     assert coverage == pytest.approx([5 / 11, 6 / 11, 7 / 11, 8 / 11, 9 / 11, 10 / 11])
 
 
 def test_scores_that_are_equal_make_one_threshold() -> None:
-    assert grid_of([0.5] * 100) == ([0.5], [1.0])
-    assert grid_of([0.9] * 95 + [0.2] * 5) == ([0.9], [0.95])
-    assert grid_of([0.9] * 50 + [0.2] * 50) == ([0.9, 0.2], [0.5, 1.0])
+    assert threshold_grid([0.5] * 100) == ([0.5], [1.0])
+    assert threshold_grid([0.9] * 95 + [0.2] * 5) == ([0.9], [0.95])
+    assert threshold_grid([0.9] * 50 + [0.2] * 50) == ([0.9, 0.2], [0.5, 1.0])
 
 
 def test_much_is_audited_at_first_and_less_later() -> None:
-    shares = [share_of_audits(tickets, 0.3, 0.05) for tickets in (0, 1_999, 2_000, 4_999, 5_000, 10**6)]
+    shares = [audit_share(tickets, 0.3, 0.05) for tickets in (0, 1_999, 2_000, 4_999, 5_000, 10**6)]
     assert shares == [0.3, 0.3, 0.15, 0.15, 0.05, 0.05]
-    assert share_of_audits(3_000, 0.3, 0.2) == 0.2
+    assert audit_share(3_000, 0.3, 0.2) == 0.2
 
 
 @given(st.floats(0.001, 0.5), st.integers(1, 2_000))
 def test_what_attempts_may_spend_adds_up_to_the_risk_and_no_further(risk: float, attempts: int) -> None:
-    spent = sum(risk_left(risk, attempt) for attempt in range(1, attempts + 1))
+    spent = sum(risk_for_attempt(risk, attempt) for attempt in range(1, attempts + 1))
     assert spent == pytest.approx(risk * attempts / (attempts + 1))
     assert spent < risk
 
 
 def test_audits_used_for_the_first_time_may_spend_all_of_it() -> None:
-    assert risk_left(0.05, 0) == 0.05
+    assert risk_for_attempt(0.05, 0) == 0.05
 
 
 # In the worst case
@@ -542,29 +553,29 @@ def test_audits_used_for_the_first_time_may_spend_all_of_it() -> None:
 STREAMS, LENGTH = 300, 2_500
 
 
-def streams(rate: float) -> list[Book]:
+def streams(rate: float) -> list[SequentialTest]:
     """Tickets of any score, each wrong with this probability; the share of audits falls as it does, and until half of
     them have come everything is audited that scores more than the third threshold asks for.
     """
-    random, grid, books = np.random.default_rng(20), [0.6, 0.5, 0.4, 0.2], []
+    random, grid, progress = np.random.default_rng(20), [0.6, 0.5, 0.4, 0.2], []
     floor = np.where(np.arange(LENGTH) < 1_500, 0.3, 0.05)
-    shadow = np.where(np.arange(LENGTH) < LENGTH // 2, grid[2], math.inf)
+    fully_audited = np.where(np.arange(LENGTH) < LENGTH // 2, grid[2], math.inf)
     for _stream in range(STREAMS):
         value, lots, luck = random.random((3, LENGTH))
-        share = np.where(value >= shadow, 1.0, floor)
-        book = Book.opened(grid, 0.03, 0.05)
-        book.add(Lot(value, share, floor, shadow, lots < share, luck < rate))
-        books.append(book)
-    return books
+        share = np.where(value >= fully_audited, 1.0, floor)
+        test = SequentialTest.start(grid, 0.03, 0.05)
+        test.add(DrawBatch(value, share, floor, fully_audited, lots < share, luck < rate))
+        progress.append(test)
+    return progress
 
 
 def test_little_more_than_the_promised_errors_are_certified_seldom_enough() -> None:
     """Whether it ever sufficed, looking after every ticket."""
-    false = sum(book.certified > 0 for book in streams(0.0302)) / STREAMS
+    false = sum(test.certified > 0 for test in streams(0.0302)) / STREAMS
     assert false <= 0.05 + 3 * math.sqrt(0.05 * 0.95 / STREAMS)
 
 
 def test_far_fewer_errors_are_certified_nearly_always() -> None:
-    books = streams(0.003)
-    assert sum(book.certified > 0 for book in books) > 0.99 * STREAMS
-    assert sum(book.certified == 4 for book in books) > 0.5 * STREAMS
+    progress = streams(0.003)
+    assert sum(test.certified > 0 for test in progress) > 0.99 * STREAMS
+    assert sum(test.certified == 4 for test in progress) > 0.5 * STREAMS

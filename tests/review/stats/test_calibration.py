@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 from sklearn.calibration import calibration_curve
 from sklearn.metrics import brier_score_loss, roc_auc_score
 
-from review.stats.calibration import Curve, Passed, at, aurc, auroc, brier, ece, grid, reliability, risk_coverage
+from review.stats.calibration import (
+    RiskCoverageCurve,
+    ThresholdOutcome,
+    at_threshold,
+    aurc,
+    auroc,
+    brier,
+    ece,
+    reliability,
+    risk_coverage,
+    risk_coverage_grid,
+)
 from review.stats.intervals import Estimate, share
 
 pytestmark = pytest.mark.once
@@ -44,7 +55,7 @@ def test_auroc_counts_ties_half() -> None:
 
 
 def test_the_curve_lets_ties_pass_together() -> None:
-    assert risk_coverage(RIGHT, CONFIDENCE) == Curve(5, (0.95, 0.9, 0.6, 0.2), (1, 3, 4, 5), (0, 1, 1, 2))
+    assert risk_coverage(RIGHT, CONFIDENCE) == RiskCoverageCurve(5, (0.95, 0.9, 0.6, 0.2), (1, 3, 4, 5), (0, 1, 1, 2))
 
 
 def test_the_area_under_the_curve() -> None:
@@ -70,19 +81,21 @@ def test_a_value_is_in_the_bin_whose_edges_hold_it() -> None:
 
 
 def test_what_passes_a_threshold() -> None:
-    assert at(RIGHT, CONFIDENCE, 0.9) == Passed(0.9, 5, 3, 1, share(3, 5), share(1, 3))
-    assert at(RIGHT, CONFIDENCE, 0.96) == Passed(0.96, 5, 0, 0, share(0, 5), Estimate(None, None, None, 0))
+    assert at_threshold(RIGHT, CONFIDENCE, 0.9) == ThresholdOutcome(0.9, 5, 3, 1, share(3, 5), share(1, 3))
+    assert at_threshold(RIGHT, CONFIDENCE, 0.96) == ThresholdOutcome(
+        0.96, 5, 0, 0, share(0, 5), Estimate(None, None, None, 0)
+    )
 
 
 def test_items_without_an_answer_lower_coverage_and_leave_risk() -> None:
-    assert at(RIGHT, CONFIDENCE, 0.9, asked=8) == Passed(0.9, 8, 3, 1, share(3, 8), share(1, 3))
-    assert grid(RIGHT, CONFIDENCE, asked=8).n == risk_coverage(RIGHT, CONFIDENCE, asked=8).n == 8
-    assert grid(RIGHT, CONFIDENCE, asked=8).accepted == grid(RIGHT, CONFIDENCE).accepted
+    assert at_threshold(RIGHT, CONFIDENCE, 0.9, asked=8) == ThresholdOutcome(0.9, 8, 3, 1, share(3, 8), share(1, 3))
+    assert risk_coverage_grid(RIGHT, CONFIDENCE, asked=8).n == risk_coverage(RIGHT, CONFIDENCE, asked=8).n == 8
+    assert risk_coverage_grid(RIGHT, CONFIDENCE, asked=8).accepted == risk_coverage_grid(RIGHT, CONFIDENCE).accepted
 
 
 def test_the_grid_has_every_hundredth_exactly() -> None:
     levels = [number / 100 for number in range(101)]
-    curve = grid([number % 2 == 0 for number in range(101)], levels)
+    curve = risk_coverage_grid([number % 2 == 0 for number in range(101)], levels)
     assert curve.thresholds == tuple(levels)
     assert curve.accepted == tuple(101 - number for number in range(101))
     assert curve.wrong == tuple((101 - number) // 2 for number in range(101))
@@ -135,7 +148,7 @@ def test_aurc_is_the_mean_risk_of_letting_pass_what_is_as_confident(answers: Ans
 
 @given(ANSWERS, LEVELS)
 def test_what_passes_is_what_is_at_least_as_confident(answers: Answers, threshold: float) -> None:
-    passed = at(*columns(answers), threshold)
+    passed = at_threshold(*columns(answers), threshold)
     kept = [right for right, level in answers if level >= threshold]
     assert (passed.n, passed.accepted, passed.wrong) == (len(answers), len(kept), kept.count(False))
 
@@ -145,8 +158,8 @@ def test_the_curve_and_the_grid_say_what_each_threshold_does(answers: Answers) -
     right, levels = columns(answers)
     curve = risk_coverage(right, levels)
     assert curve.thresholds == tuple(sorted(set(levels), reverse=True))
-    for one in (curve, grid(right, levels, 20)):
-        passed = [at(right, levels, threshold) for threshold in one.thresholds]
+    for one in (curve, risk_coverage_grid(right, levels, 20)):
+        passed = [at_threshold(right, levels, threshold) for threshold in one.thresholds]
         assert one.accepted == tuple(each.accepted for each in passed)
         assert one.wrong == tuple(each.wrong for each in passed)
 
@@ -178,13 +191,13 @@ def test_of_nothing_nothing_is_known(measure: Callable[[list[bool], list[float]]
 def test_nothing_has_no_bins_no_curve_and_nothing_that_passes() -> None:
     nothing = Estimate(None, None, None, 0)
     assert reliability([], []) == []
-    assert risk_coverage([], []) == Curve(0, (), (), ())
-    assert grid([], [], 2) == Curve(0, (0, 0.5, 1), (0, 0, 0), (0, 0, 0))
-    assert at([], [], 0.5) == Passed(0.5, 0, 0, 0, nothing, nothing)
+    assert risk_coverage([], []) == RiskCoverageCurve(0, (), (), ())
+    assert risk_coverage_grid([], [], 2) == RiskCoverageCurve(0, (0, 0.5, 1), (0, 0, 0), (0, 0, 0))
+    assert at_threshold([], [], 0.5) == ThresholdOutcome(0.5, 0, 0, 0, nothing, nothing)
 
 
 def test_where_all_failed_coverage_is_nought_and_risk_is_unknown() -> None:
-    passed = at([], [], 0.0, asked=20)
+    passed = at_threshold([], [], 0.0, asked=20)
     assert passed.coverage == share(0, 20)
     assert passed.risk == Estimate(None, None, None, 0)
 
@@ -211,4 +224,4 @@ def test_every_answer_needs_its_confidence_and_its_question() -> None:
     with pytest.raises(ValueError, match="needs its confidence"):
         auroc([True, False], [0.5])
     with pytest.raises(ValueError, match="No more can be answered"):
-        at(RIGHT, CONFIDENCE, 0.5, asked=4)
+        at_threshold(RIGHT, CONFIDENCE, 0.5, asked=4)

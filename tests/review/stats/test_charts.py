@@ -45,8 +45,8 @@ def test_no_bins_give_an_empty_diagram() -> None:
 
 
 def curve(right: list[bool], levels: list[float], threshold: float, asked: int | None = None) -> charts.RiskCoverage:
-    kept = calibration.grid(right, levels, asked=asked)
-    chosen = calibration.at(right, levels, threshold, asked=asked)
+    kept = calibration.risk_coverage_grid(right, levels, asked=asked)
+    chosen = calibration.at_threshold(right, levels, threshold, asked=asked)
     return charts.risk_coverage(kept.n, kept.accepted, kept.wrong, chosen)
 
 

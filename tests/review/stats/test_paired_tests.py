@@ -24,8 +24,8 @@ from review.stats.paired_tests import (
     compare_all,
     holm,
     indistinguishable_from_best,
+    items_needed,
     mcnemar,
-    needed,
     paired_difference,
 )
 
@@ -160,27 +160,31 @@ def power(n: int, discordant: float, difference: float) -> float:
 @pytest.mark.parametrize(("discordant", "difference"), list(product([6, 10, 20, 40], [5, 3, 2])))
 def test_the_items_needed_are_what_the_exact_test_takes(discordant: int, difference: int) -> None:
     """Of percent that differ and percent of difference: within 3% of the number that gives a power of 80%."""
-    figure = needed(500 * (discordant + difference), 500 * (discordant - difference), 100_000)
+    figure = items_needed(500 * (discordant + difference), 500 * (discordant - difference), 100_000)
     assert figure is not None
     assert power(int(figure * 0.97), discordant / 100, difference / 100) < 0.8
     assert power(int(figure * 1.03) + 1, discordant / 100, difference / 100) > 0.8
 
 
 def test_the_items_needed_grow_with_power_and_with_a_stricter_level() -> None:
-    figures = [needed(20, 10, 200), needed(20, 10, 200, power=0.9), needed(20, 10, 200, power=0.9, alpha=0.01)]
+    figures = [
+        items_needed(20, 10, 200),
+        items_needed(20, 10, 200, power=0.9),
+        items_needed(20, 10, 200, power=0.9, alpha=0.01),
+    ]
     assert figures == sorted(figures, key=lambda figure: figure or 0)
     assert len(set(figures)) == 3
-    assert needed(10, 20, 200) == figures[0]
+    assert items_needed(10, 20, 200) == figures[0]
 
 
 def test_where_nothing_differs_no_number_of_items_tells() -> None:
-    assert needed(0, 0, 0) is None
-    assert needed(0, 0, 50) is None
-    assert needed(7, 7, 50) is None
+    assert items_needed(0, 0, 0) is None
+    assert items_needed(0, 0, 50) is None
+    assert items_needed(7, 7, 50) is None
 
 
 def test_where_everything_differs_six_items_tell() -> None:
-    assert needed(50, 0, 50) == 6
+    assert items_needed(50, 0, 50) == 6
     assert mcnemar(6, 0) < 0.05 < mcnemar(5, 0)
 
 
@@ -196,7 +200,7 @@ def test_two_models_are_compared_item_by_item() -> None:
         p=mcnemar(20, 4),
         adjusted=mcnemar(20, 4),
         difference=paired_difference(70, 20, 4, 6),
-        needed=needed(20, 4, 100),
+        items_needed=items_needed(20, 4, 100),
     )
     assert compare(one, other).verdict is Verdict.BETTER
     assert compare(other, one).verdict is Verdict.WORSE
@@ -207,9 +211,13 @@ def test_two_models_are_compared_item_by_item() -> None:
 def test_turning_a_comparison_turns_what_it_says(items: list[tuple[bool, bool]]) -> None:
     one, other = [first for first, _ in items], [second for _, second in items]
     figure, turned = compare(one, other), compare(other, one)
-    assert (figure.n, figure.p, figure.needed) == (turned.n, turned.p, turned.needed)
+    assert (figure.n, figure.p, figure.items_needed) == (turned.n, turned.p, turned.items_needed)
     assert (figure.only_one, figure.only_other) == (turned.only_other, turned.only_one)
-    turn = {Verdict.BETTER: Verdict.WORSE, Verdict.WORSE: Verdict.BETTER, Verdict.UNTOLD: Verdict.UNTOLD}
+    turn = {
+        Verdict.BETTER: Verdict.WORSE,
+        Verdict.WORSE: Verdict.BETTER,
+        Verdict.INDISTINGUISHABLE: Verdict.INDISTINGUISHABLE,
+    }
     assert turned.verdict is turn[figure.verdict]
 
 
@@ -222,14 +230,14 @@ def test_one_of_several_comparisons_has_to_show_more() -> None:
     assert list(among) == [("one", "other"), ("one", "same"), ("other", "same")]
     assert among["one", "other"].p == alone.p == among["other", "same"].p
     assert among["one", "other"].adjusted == pytest.approx(alone.p * 3)
-    assert among["one", "other"].verdict is among["other", "same"].verdict is Verdict.UNTOLD
+    assert among["one", "other"].verdict is among["other", "same"].verdict is Verdict.INDISTINGUISHABLE
 
 
 def test_the_verdict_is_by_the_adjusted_p() -> None:
     figure = Comparison(10, 9, 1, 0.01, 0.05, Estimate(None, None, None, 0), None)
     assert figure.verdict is Verdict.BETTER
     above = Comparison(10, 9, 1, 0.01, 0.0501, Estimate(None, None, None, 0), None)
-    assert above.verdict is Verdict.UNTOLD
+    assert above.verdict is Verdict.INDISTINGUISHABLE
 
 
 def accuracies(right: dict[str, list[bool]]) -> dict[str, float]:
@@ -266,14 +274,14 @@ def test_of_no_models_none_is_best_and_one_alone_is() -> None:
 def test_on_no_items_nothing_can_be_said() -> None:
     figure = compare([], [])
     assert figure == Comparison(0, 0, 0, 1, 1, Estimate(None, None, None, 0), None)
-    assert figure.verdict is Verdict.UNTOLD
+    assert figure.verdict is Verdict.INDISTINGUISHABLE
     assert compare_all({}) == {}
     assert holm([]) == []
 
 
 def test_on_one_item_nothing_is_told_apart() -> None:
     figure = compare([True], [False])
-    assert (figure.p, figure.verdict, figure.difference.estimate) == (1, Verdict.UNTOLD, 1)
+    assert (figure.p, figure.verdict, figure.difference.estimate) == (1, Verdict.INDISTINGUISHABLE, 1)
     assert interval(figure.difference)[0] < 0
 
 

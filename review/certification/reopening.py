@@ -12,23 +12,23 @@ from review.certification import alarms
 from review.models import Alarm
 from review.workflow import assigning, routing
 
-CHUNK = 200
+BATCH_SIZE = 200
 
 
-def look_back(alarm: Alarm) -> int:
+def reopen_tickets(alarm: Alarm) -> int:
     """Have people look at the tickets that passed since. Returns how many; called again it asks about no ticket twice.
 
     At most as many as are offered at a time, the latest first.
     """
-    passed = alarms.passed_since(alarm)
-    return sum(_ask(passed[start : start + CHUNK]) for start in range(0, len(passed), CHUNK))
+    auto_accepted = alarms.auto_accepted_since(alarm)
+    return sum(_reopen(auto_accepted[start : start + BATCH_SIZE]) for start in range(0, len(auto_accepted), BATCH_SIZE))
 
 
 @transaction.atomic(durable=True)
-def _ask(ticket_pks: Sequence[int]) -> int:
+def _reopen(ticket_pks: Sequence[int]) -> int:
     """What has moved on meanwhile is left alone, and so is what is sealed: people are asked about it already."""
-    passed = Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
-    pks = list(passed.select_for_update().order_by("pk").values_list("pk", flat=True))
+    auto_accepted = Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
+    pks = list(auto_accepted.select_for_update().order_by("pk").values_list("pk", flat=True))
     routing.return_to_review(pks)
     assigning.on_moved(pks, Ticket.State.NEEDS_REVIEW)
     routing.announce(EventKind.REOPENED, pks)
