@@ -44,13 +44,15 @@ def fill(models: int, items: int, *, more_categories: int = 0, seed: int = 1) ->
     version = ContractVersion.objects.current()
     language_models = _language_models(models)
     runs = [
-        benchmark_module.start(snapshot, [benchmark_module.Entry(language_model, version) for language_model in some])
+        benchmark_module.start_run(
+            snapshot, [benchmark_module.Entry(language_model, version) for language_model in some]
+        )
         for some in (language_models[:1], language_models)
     ]
     for run in runs:
         for number, contender in enumerate(run.contenders.all()):
             _answer(contender, chance, 0.72 + 0.02 * number, [one.pk for one in categories], sentiments)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     baseline.pin(Contender.objects.get(run=runs[0]))
     return runs[1].pk
 
@@ -73,7 +75,7 @@ def _answer(
 
     names = {axis: contender.run.snapshot.names(axis) for axis in ("categories", "sentiments")}
     results = []
-    for item in benchmark_module.held_out(contender.run.snapshot):
+    for item in benchmark_module.benchmark_items(contender.run.snapshot):
         result = Result(contender=contender, item=item, latency_ms=chance.lognormvariate(6.5, 0.5), cost=0.0004)
         if chance.random() < 0.01:
             result.failure, result.detail = chance.choice(["timeout", "broken_json"]), "It did not answer in time."

@@ -68,9 +68,9 @@ def _time(snapshot: "Snapshot", base_url: str, models: int, in_flight: int) -> t
     entries = [
         runs.Entry(language_model, version) for language_model in LanguageModel.objects.filter(provider=provider)
     ]
-    started = runs.start(snapshot, entries)
+    started = runs.start_run(snapshot, entries)
     begun = time.perf_counter()
-    execution.work_off(started.pk)
+    execution.execute_run(started.pk)
     return time.perf_counter() - begun, Result.objects.filter(contender__run=started).count()
 
 

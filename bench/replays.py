@@ -16,7 +16,7 @@ class Replay:
     def __init__(self, file: Path, axis: str, test_share: float) -> None:
         from classifier.embeddings import vector_store
         from classifier.models import Sentiment
-        from review.specialist.training_data import offered
+        from review.specialist.training_data import offered_labels
 
         with gzip.open(file, "rt") as lines:
             rows = [json.loads(line) for line in lines]
@@ -32,7 +32,7 @@ class Replay:
                 for row, draw in zip(rows, draws, strict=True)
             ]
         )
-        self.offered = offered(self._options(axis, names, {one.name: one for one in Sentiment.objects.all()}))
+        self.offered = offered_labels(self._options(axis, names, {one.name: one for one in Sentiment.objects.all()}))
 
     @staticmethod
     def _options(axis: str, names: list[str], sentiments: dict[str, Any]) -> list[Any]:

@@ -7,7 +7,7 @@ from django.core.files.uploadhandler import FileUploadHandler
 from django.http import QueryDict
 from django.utils.datastructures import MultiValueDict
 
-from review.datasets.forms import LARGEST_UPLOAD
+from review.datasets.forms import MAX_UPLOAD_BYTES
 
 _OTHER_FIELDS_BYTES = 1_048_576
 
@@ -21,8 +21,8 @@ class UploadSizeLimit(FileUploadHandler):
     def handle_raw_input(
         self, input_data: Any, META: Any, content_length: int, boundary: Any, encoding: str | None = None
     ) -> tuple[QueryDict, MultiValueDict[str, Any]] | None:
-        if content_length > LARGEST_UPLOAD + _OTHER_FIELDS_BYTES:
-            raise RequestDataTooBig(f"At most {LARGEST_UPLOAD // 1024**2} MB can be uploaded.")
+        if content_length > MAX_UPLOAD_BYTES + _OTHER_FIELDS_BYTES:
+            raise RequestDataTooBig(f"At most {MAX_UPLOAD_BYTES // 1024**2} MB can be uploaded.")
         return None
 
     def receive_data_chunk(self, raw_data: bytes, start: int) -> bytes:

@@ -19,7 +19,7 @@ from classifier.models import ContractVersion, LanguageModel
 from classifier.models.api_keys import Scope
 from review.api.datasets import DIGEST
 from review.benchmark import progress, tasks
-from review.benchmark.progress import Underway
+from review.benchmark.progress import RunProgress
 from review.benchmark.runs import MOST_CONTENDERS, Entry, NothingToRun
 from review.gold import snapshots
 from review.gold.snapshots import EmptySnapshot
@@ -100,7 +100,7 @@ def list_runs(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> A
 def read_run(request: ApiRequest, pk: int) -> Any:
     """How far it is, and the figures of those that are done."""
     run = get_object_or_404(Run.objects.select_related("snapshot"), pk=pk)
-    results = [_contender(row.contender, row.progress.done) for row in Underway(run).rows]
+    results = [_contender(row.contender, row.progress.done) for row in RunProgress(run).rows]
     return _rows([run])[0] | {"results": results}
 
 
@@ -162,7 +162,7 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "contenders": [str(one) for one in contenders],
             **{name: getattr(run, name) for name in ("state", "created_at", "finished_at", "note")},
         }
-        for run, contenders, _progress in progress.listed(runs)
+        for run, contenders, _progress in progress.list_runs(runs)
     ]
 
 

@@ -76,7 +76,7 @@ def list_snapshots(request: ApiRequest, response: HttpResponse, turn: PageQuery)
 @router.get("/datasets/{digest}", response=ManifestOut, summary="The manifest of a snapshot", **_reads)
 def read_manifest(request: ApiRequest, digest: Digest) -> Any:
     """The same bytes each time, until a ticket of it is erased."""
-    return HttpResponse(manifest_json(exporting.manifest_of(_snapshot(digest))), "application/json")
+    return HttpResponse(manifest_json(exporting.build_manifest(_snapshot(digest))), "application/json")
 
 
 @router.get(

@@ -13,7 +13,7 @@ from review.models import Contender, Result
 RIGHT = Q(category_right=True, sentiment_right=True)
 
 
-class Change(NamedTuple):
+class BaselineChange(NamedTuple):
     """Among the items that both have, how many are right only now, and how many only were."""
 
     common: int
@@ -37,20 +37,20 @@ def unpin() -> None:
     Contender.objects.filter(baseline=True).update(baseline=False)
 
 
-def changes(contenders: Sequence[Contender], against: Contender | None) -> dict[int, Change]:
+def compare_to_baseline(contenders: Sequence[Contender], against: Contender | None) -> dict[int, BaselineChange]:
     """By contender, without the baseline itself (one query, which counts in the database)."""
     later = [one for one in contenders if against and one.pk != against.pk]
     if not against or not later:
         return {}
-    right, wrong = among(against, later[0], RIGHT), among(against, later[0], ~RIGHT)
+    right, wrong = items_where(against, later[0], RIGHT), items_where(against, later[0], ~RIGHT)
     results = Result.objects.filter(right | wrong, contender__in=later).order_by().values_list("contender")
     rows = results.annotate(
         common=Count("pk"), fixed=Count("pk", filter=RIGHT & wrong), broken=Count("pk", filter=~RIGHT & right)
     )
-    return {contender: Change(*numbers) for contender, *numbers in rows}
+    return {contender: BaselineChange(*numbers) for contender, *numbers in rows}
 
 
-def among(against: Contender, contender: Contender, kind: Q) -> Q:
+def items_where(against: Contender, contender: Contender, kind: Q) -> Q:
     """What the baseline's results of this kind are about: of one snapshot the same items, else the same gold labels."""
     key = "item" if against.run.snapshot_id == contender.run.snapshot_id else "item__gold"
     return Q(**{f"{key}__in": against.results.filter(kind).order_by().values(key)})

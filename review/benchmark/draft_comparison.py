@@ -10,7 +10,7 @@ from django.utils.translation import gettext as _
 
 from classifier.models import ContractVersion, Draft, LanguageModel
 from classifier.taxonomy import drafts
-from review.benchmark.grading import Judge
+from review.benchmark.grading import Grader
 from review.benchmark.runs import Entry
 from review.gold import gold_labels
 from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
@@ -33,7 +33,7 @@ def entries_for(draft: Draft, language_models: Iterable[LanguageModel], examples
     ]
 
 
-def given_away(contract: ContractVersion) -> list[GoldLabel]:
+def leaked_labels(contract: ContractVersion) -> list[GoldLabel]:
     """Held-out labels whose texts stand among the examples of a contract, or nearly: it is flattered by them."""
     axes = (contract.options.get(axis, ()) for axis in ("categories", "sentiments"))
     return gold_labels.leaked_labels(
@@ -41,7 +41,7 @@ def given_away(contract: ContractVersion) -> list[GoldLabel]:
     )
 
 
-class WhatIf(NamedTuple):
+class DraftEffect(NamedTuple):
     """One model under both contracts, on the items that it has answered for under both.
 
     Items are given by key, in their order: those with another answer, and of these the ones that would be right only
@@ -60,7 +60,7 @@ class WhatIf(NamedTuple):
     after: Estimate
 
 
-class Changed(NamedTuple):
+class ChangedAnswer(NamedTuple):
     """An item with another answer: what is expected, by the names of the time, and what is and would be answered."""
 
     item: SnapshotItem
@@ -78,15 +78,15 @@ class Changed(NamedTuple):
         return self.before.right and not self.after.right
 
 
-def what_if(run: Run) -> list[WhatIf]:
+def draft_effects(run: Run) -> list[DraftEffect]:
     """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
     contenders = list(run.contenders.select_related("language_model", "contract"))
     in_force = {(one.language_model_id, one.examples): one for one in contenders if not one.label}
     pairs = [(one, in_force.get((one.language_model_id, one.examples))) for one in contenders if one.label]
-    return [changed_by(drafted, now) for drafted, now in pairs if now]
+    return [draft_effect(drafted, now) for drafted, now in pairs if now]
 
 
-def beside(contender: Contender) -> Contender | None:
+def in_force_counterpart(contender: Contender) -> Contender | None:
     """The same model of the same run, shown as much, under the contract in force; none where the run has none, or this
     is it.
     """
@@ -96,31 +96,31 @@ def beside(contender: Contender) -> Contender | None:
     return Contender.objects.filter(label="", **alike).first()
 
 
-def changed_by(draft: Contender, in_force: Contender) -> WhatIf:
+def draft_effect(draft: Contender, in_force: Contender) -> DraftEffect:
     before, after = _results(in_force), _results(draft)
     both = [(pk, before[pk], after[pk]) for pk in after if pk in before]
-    changed = [(pk, old, new) for pk, old, new in both if _differ(old, new)]
-    return WhatIf(
+    changed = [(pk, old, new) for pk, old, new in both if _answers_differ(old, new)]
+    return DraftEffect(
         draft=draft,
         in_force=in_force,
         common=len(both),
         changed=tuple(pk for pk, _old, _new in changed),
         fixed=tuple(pk for pk, old, new in changed if new.right and not old.right),
         broken=tuple(pk for pk, old, new in changed if old.right and not new.right),
-        lost=_lost(draft, [old for _pk, old, _new in both]),
+        lost=_count_unreachable(draft, [old for _pk, old, _new in both]),
         before=share(sum(old.right for _pk, old, _new in both), len(both)),
         after=share(sum(new.right for _pk, _old, new in both), len(both)),
     )
 
 
-def changes(found: WhatIf, items: Sequence[int]) -> list[Changed]:
+def changed_answers(found: DraftEffect, items: Sequence[int]) -> list[ChangedAnswer]:
     """These items of it, in this order (three queries)."""
     results = Result.objects.filter(contender__in=[found.draft, found.in_force], item__in=items)
     said = {(one.contender_id, one.item_id): one for one in results}
     rows = SnapshotItem.objects.select_related("gold", "snapshot").in_bulk(items)
     names = {axis: _names(rows.values(), axis) for axis in ("categories", "sentiments")}
     return [
-        Changed(
+        ChangedAnswer(
             item=rows[pk],
             category=names["categories"].get(rows[pk].category, ""),
             sentiment=names["sentiments"].get(rows[pk].sentiment, ""),
@@ -144,7 +144,7 @@ def _results(contender: Contender) -> dict[int, Result]:
     return {result.item_id: result for result in rows.iterator(5_000)}
 
 
-def _differ(old: Result, new: Result) -> bool:
+def _answers_differ(old: Result, new: Result) -> bool:
     """By key, for a label goes by another name once it is renamed; only what has no key yet goes by its name."""
     if old.failure or new.failure:
         return bool(old.failure) != bool(new.failure)
@@ -154,14 +154,14 @@ def _differ(old: Result, new: Result) -> bool:
     return keys[:2] != keys[2:]
 
 
-def _lost(draft: Contender, results: Sequence[Result]) -> int:
-    offered, judge = draft.contract.loaded().labels, Judge()
+def _count_unreachable(draft: Contender, results: Sequence[Result]) -> int:
+    offered, grader = draft.contract.loaded().labels, Grader()
     categories = {
-        wanted: any(judge.category(name, wanted, offered) for name in offered.categories)
+        wanted: any(grader.category(name, wanted, offered) for name in offered.categories)
         for wanted in {one.item.category for one in results}
     }
     sentiments = {
-        wanted: any(judge.sentiment(name, wanted, offered) for name in offered.sentiments)
+        wanted: any(grader.sentiment(name, wanted, offered) for name in offered.sentiments)
         for wanted in {one.item.sentiment for one in results}
     }
     return sum(not (categories[one.item.category] and sentiments[one.item.sentiment]) for one in results)

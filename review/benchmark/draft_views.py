@@ -23,10 +23,10 @@ A_PAGE = 25
 def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     contenders = Contender.objects.select_related("run__snapshot", "language_model", "contract")
     contender = get_object_or_404(contenders, run=run_pk, pk=pk)
-    in_force = draft_comparison.beside(contender)
+    in_force = draft_comparison.in_force_counterpart(contender)
     if in_force is None:
         raise Http404
-    found = draft_comparison.changed_by(contender, in_force)
+    found = draft_comparison.draft_effect(contender, in_force)
     kinds = {"": found.changed, "fixed": found.fixed, "broken": found.broken}
     kind = request.GET.get("show", "")
     page = Paginator(kinds.get(kind, found.changed), A_PAGE).get_page(request.GET.get("page"))
@@ -40,10 +40,10 @@ def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
             ("fixed", _("Right only under the draft"), len(found.fixed)),
             ("broken", _("Right only now"), len(found.broken)),
         ],
-        "given_away": draft_comparison.given_away(contender.contract),
+        "given_away": draft_comparison.leaked_labels(contender.contract),
         "kind": kind if kind in kinds else "",
         "page": page,
-        "changes": draft_comparison.changes(found, list(page.object_list)),
+        "changes": draft_comparison.changed_answers(found, list(page.object_list)),
     }
     return render(request, "review/benchmark/draft_changes.html", context)
 

@@ -19,35 +19,35 @@ from classifier.database.batches import chunked
 from classifier.inference.ask_models import ResultStream
 from classifier.leases import leases
 from review.benchmark import metrics, runs
-from review.benchmark.grading import Judge
-from review.benchmark.metrics import Scored
+from review.benchmark.grading import Grader
+from review.benchmark.metrics import GradedItem
 from review.models import Contender, GoldLabel, Result, ReviewSettings, Run, SnapshotItem
 
 AT_ONCE = 64
 
-Told = Callable[[Contender, SnapshotItem, Result], None]
+OnResult = Callable[[Contender, SnapshotItem, Result], None]
 
 
-def work_off(run_pk: int, *, told: Told = lambda contender, item, result: None) -> bool:
+def execute_run(run_pk: int, *, on_result: OnResult = lambda contender, item, result: None) -> bool:
     """Ask all its models, each beside the others, and sum up. Whether the run was there to be taken up.
 
-    `told` hears of each result once it is stored, from the thread of its contender.
+    `on_result` hears of each result once it is stored, from the thread of its contender.
     """
     with leases.hold(Run.objects.waiting().filter(pk=run_pk)) as runs:
         for run in runs:
             try:
                 contenders = list(run.contenders.select_related("language_model__provider", "contract"))
                 _leave_out_erased(run, len(contenders))
-                _ask_all(run, contenders, told)
-                _finish(run, contenders)
+                _ask_all(run, contenders, on_result)
+                _summarize(run, contenders)
             except Exception as error:
                 # It would come to the same the next time.
-                _stop(run, str(error))
+                _stop_run(run, str(error))
                 raise
     return bool(runs)
 
 
-def _stop(run: Run, note: str) -> None:
+def _stop_run(run: Run, note: str) -> None:
     """Ask no further, unless somebody else works it off by now."""
     run.still_held.filter(state=Run.State.RUNNING).update(state=Run.State.STOPPED, note=note[:300])
 
@@ -59,32 +59,32 @@ def _leave_out_erased(run: Run, contenders: int) -> None:
     """
     if not leases.renew([run]):
         return
-    said = Result.objects.filter(runs.erased("item__gold"), contender__run=run).order_by()
+    said = Result.objects.filter(runs.erased_text("item__gold"), contender__run=run).order_by()
     numbers = dict(said.values_list("item").annotate(Count("pk")))
     by_all = [item for item, number in numbers.items() if number == contenders]
     said.exclude(item__in=by_all).delete()
-    run.items_count = runs.held_out(run.snapshot).count() + len(by_all)
+    run.items_count = runs.benchmark_items(run.snapshot).count() + len(by_all)
     run.save(update_fields=["items_count"])
 
 
-def _ask_all(run: Run, contenders: Sequence[Contender], told: Told) -> None:
+def _ask_all(run: Run, contenders: Sequence[Contender], on_result: OnResult) -> None:
     if len(contenders) == 1:
-        _ask(run, contenders[0], told)
+        _ask_contender(run, contenders[0], on_result)
         return
     with ThreadPoolExecutor(len(contenders)) as threads:
-        list(threads.map(lambda contender: _ask_in_thread(run, contender, told), contenders))
+        list(threads.map(lambda contender: _ask_in_thread(run, contender, on_result), contenders))
 
 
-def _ask_in_thread(run: Run, contender: Contender, told: Told) -> None:
+def _ask_in_thread(run: Run, contender: Contender, on_result: OnResult) -> None:
     try:
-        _ask(run, contender, told)
+        _ask_contender(run, contender, on_result)
     finally:
         connection.close()
 
 
-def _ask(run: Run, contender: Contender, told: Told) -> None:
+def _ask_contender(run: Run, contender: Contender, on_result: OnResult) -> None:
     """Everything that this contender has not answered yet, stored as it comes; less of it where the run is stopped."""
-    version, judge = contender.contract.loaded(), Judge()
+    version, grader = contender.contract.loaded(), Grader()
     items: list[SnapshotItem] = []
 
     def texts() -> Iterator[str]:
@@ -95,24 +95,24 @@ def _ask(run: Run, contender: Contender, told: Told) -> None:
     asking = ResultStream(texts(), contender.language_model, version, examples=contender.examples)
     for group in asking:
         # Who was not asked for want of money has not failed.
-        asked = [(items[place], answer) for place, answer in group if not _is_unpaid(answer)]
-        for result in _stored([_result(contender, item, answer, judge) for item, answer in asked]):
-            told(contender, result.item, result)
+        asked = [(items[place], answer) for place, answer in group if not _is_over_budget(answer)]
+        for result in _store([_result(contender, item, answer, grader) for item, answer in asked]):
+            on_result(contender, result.item, result)
         if len(asked) < len(group):
-            _stop(run, str(group[-1][1]))
+            _stop_run(run, str(group[-1][1]))
         if not run.still_held.filter(state=Run.State.RUNNING).exists():
             asking.stop()
 
 
 def _open_items(contender: Contender) -> Iterator[SnapshotItem]:
     """What it has not answered, read a part at a time, so that little is asked about that was erased meanwhile."""
-    unanswered = runs.held_out(contender.run.snapshot).exclude(pk__in=contender.results.values("item"))
+    unanswered = runs.benchmark_items(contender.run.snapshot).exclude(pk__in=contender.results.values("item"))
     for some in chunked(list(unanswered.order_by("position").values_list("pk", flat=True)), AT_ONCE):
-        there = runs.held_out(contender.run.snapshot).filter(pk__in=some)
+        there = runs.benchmark_items(contender.run.snapshot).filter(pk__in=some)
         yield from there.select_related("gold").order_by("position")
 
 
-def _stored(results: Sequence[Result]) -> list[Result]:
+def _store(results: Sequence[Result]) -> list[Result]:
     """What is kept of these: of a text that was erased meanwhile nothing, for what was said may quote it."""
     if not results:
         return []
@@ -126,11 +126,11 @@ def _stored(results: Sequence[Result]) -> list[Result]:
     return kept
 
 
-def _is_unpaid(answer: Answer | ClassifierError) -> bool:
+def _is_over_budget(answer: Answer | ClassifierError) -> bool:
     return isinstance(answer, ClassifierError) and answer.kind == FailureKind.BUDGET
 
 
-def _result(contender: Contender, item: SnapshotItem, answer: Answer | ClassifierError, judge: Judge) -> Result:
+def _result(contender: Contender, item: SnapshotItem, answer: Answer | ClassifierError, grader: Grader) -> Result:
     usage, labels = answer.usage, contender.contract.labels
     result = Result(
         contender=contender,
@@ -145,13 +145,13 @@ def _result(contender: Contender, item: SnapshotItem, answer: Answer | Classifie
         return result
     result.category, result.sentiment = labels.categories.get(answer.category), labels.sentiments.get(answer.sentiment)
     result.answer = f"{answer.category} | {answer.sentiment}"
-    result.category_right = judge.category(answer.category, item.category, labels)
-    result.sentiment_right = judge.sentiment(answer.sentiment, item.sentiment, labels)
+    result.category_right = grader.category(answer.category, item.category, labels)
+    result.sentiment_right = grader.sentiment(answer.sentiment, item.sentiment, labels)
     result.confidence, result.reasoning = answer.confidence, answer.reasoning
     return result
 
 
-def scored(contender: Contender) -> list[Scored]:
+def graded_items(contender: Contender) -> list[GradedItem]:
     """Its results in the order of the items (one query)."""
     rows = contender.results.order_by("item__position").values_list(
         "item__category",
@@ -165,19 +165,19 @@ def scored(contender: Contender) -> list[Scored]:
         "latency_ms",
         "cost",
     )
-    return [Scored(*row[:-1], float(row[-1])) for row in rows]
+    return [GradedItem(*row[:-1], float(row[-1])) for row in rows]
 
 
-def _finish(run: Run, contenders: Sequence[Contender]) -> None:
+def _summarize(run: Run, contenders: Sequence[Contender]) -> None:
     """Sum up where every contender has a result for every item."""
     _leave_out_erased(run, len(contenders))
     if not run.items_count:
-        _stop(run, _("Every text of this run was erased; there is nothing left to measure with."))
+        _stop_run(run, _("Every text of this run was erased; there is nothing left to measure with."))
         return
-    rows = {contender.pk: scored(contender) for contender in contenders}
+    rows = {contender.pk: graded_items(contender) for contender in contenders}
     if any(len(of_one) < run.items_count for of_one in rows.values()):
         return
-    comparisons = metrics.comparisons(rows)
+    comparisons = metrics.compare_contenders(rows)
     with transaction.atomic(durable=True):
         if not leases.renew([run]):
             return

@@ -11,8 +11,8 @@ from classifier.inference import budget, few_shot
 from classifier.inference.ask_models import ask_all
 from classifier.ingest.readers import ticket_records
 from classifier.models import ContractVersion
-from review.benchmark.grading import Judge
-from review.benchmark.metrics import Scored
+from review.benchmark.grading import Grader
+from review.benchmark.metrics import GradedItem
 from review.benchmark.runs import Entry
 
 
@@ -24,11 +24,11 @@ class Item(NamedTuple):
     sentiment: str
 
 
-class CannotMeasure(Exception):
+class UnusableFile(Exception):
     """The file is not read, or not all of its labels are known; the message says where."""
 
 
-Told = Callable[[Item, Scored, str], None]
+OnItem = Callable[[Item, GradedItem, str], None]
 """Hears of an item, how it came out, and what was answered."""
 
 
@@ -38,9 +38,9 @@ def read(file: Any, version: ContractVersion) -> list[Item]:
         format = ticket_records.sniff_format(file.name, file.peek(4096)[:4096])
         records = list(ticket_records.read_tickets(file, format=format))
     except ticket_records.UnreadableFile as error:
-        raise CannotMeasure(f"{file.name}: {error}") from error
+        raise UnusableFile(f"{file.name}: {error}") from error
     if not records:
-        raise CannotMeasure("There is no item to compare on in this file.")
+        raise UnusableFile("There is no item to compare on in this file.")
     return [_item(file.name, record, version) for record in records]
 
 
@@ -48,48 +48,48 @@ def _item(
     name: str, record: ticket_records.TicketRecord | ticket_records.RejectedRecord, version: ContractVersion
 ) -> Item:
     if isinstance(record, ticket_records.RejectedRecord):
-        raise CannotMeasure(f"{name}, record {record.number}: {record.reason}")
+        raise UnusableFile(f"{name}, record {record.number}: {record.reason}")
     category, sentiment = record.values.get("category"), record.values.get("sentiment")
     for value, known in ((category, version.labels.categories), (sentiment, version.labels.sentiments)):
         if value not in known:
             there_are = f"there are {', '.join(known)}"
-            raise CannotMeasure(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
+            raise UnusableFile(f"{name}, record {record.number}: {value!r} is no label; {there_are}.")
     return Item(record.values["text"] or "", category or "", sentiment or "")
 
 
-def estimate(entry: Entry, items: Sequence[Item]) -> Decimal:
+def estimate_cost(entry: Entry, items: Sequence[Item]) -> Decimal:
     """About what asking will cost: tokens by the length of what is sent, one request for each item."""
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     return sum((budget.expected_cost(entry.language_model, prompt + len(item.text)) for item in items), Decimal(0))
 
 
-def scored(entry: Entry, items: Sequence[Item], told: Told) -> list[Scored]:
-    """How the model's answers came out, in the order of the items; `told` hears of each as it comes."""
-    judge, results = Judge(), dict[int, Scored]()
+def grade_items(entry: Entry, items: Sequence[Item], on_result: OnItem) -> list[GradedItem]:
+    """How the model's answers came out, in the order of the items; `on_result` hears of each as it comes."""
+    grader, results = Grader(), dict[int, GradedItem]()
     for group in ask_all([item.text for item in items], entry.language_model, entry.contract, examples=entry.shown):
         for place, answer in group:
-            results[place] = _scored(entry, items[place], answer, judge)
-            told(items[place], results[place], _in_words(answer))
+            results[place] = _graded(entry, items[place], answer, grader)
+            on_result(items[place], results[place], _answer_text(answer))
     return [results[place] for place in range(len(items))]
 
 
-def _in_words(answer: Answer | ClassifierError) -> str:
+def _answer_text(answer: Answer | ClassifierError) -> str:
     if isinstance(answer, ClassifierError):
         return f"ERROR {answer.kind}: {answer}"
     return f"{answer.category} | {answer.sentiment}"
 
 
-def _scored(entry: Entry, item: Item, answer: Answer | ClassifierError, judge: Judge) -> Scored:
+def _graded(entry: Entry, item: Item, answer: Answer | ClassifierError, grader: Grader) -> GradedItem:
     labels = entry.contract.labels
     category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
     said = answer if isinstance(answer, Answer) else None
-    return Scored(
+    return GradedItem(
         category=category,
         sentiment=sentiment,
         predicted_category=labels.categories[said.category] if said else None,
         predicted_sentiment=labels.sentiments[said.sentiment] if said else None,
-        category_right=bool(said and judge.category(said.category, category, labels)),
-        sentiment_right=bool(said and judge.sentiment(said.sentiment, sentiment, labels)),
+        category_right=bool(said and grader.category(said.category, category, labels)),
+        sentiment_right=bool(said and grader.sentiment(said.sentiment, sentiment, labels)),
         confidence=said.confidence if said else None,
         failure=answer.kind if isinstance(answer, ClassifierError) else "",
         latency_ms=answer.usage.latency_ms,

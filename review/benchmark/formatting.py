@@ -15,7 +15,7 @@ from review.models import Contender, Run
 from review.stats.calibration import ThresholdOutcome
 from review.stats.intervals import Estimate, share
 
-NONE = "none"
+NO_LABEL = "none"
 """How addresses spell that a model named no such label."""
 
 AXIS_NAMES = {"category": gettext_lazy("Category"), "sentiment": gettext_lazy("Sentiment")}
@@ -29,8 +29,8 @@ class Share:
     figure: Estimate
 
     @classmethod
-    def of(cls, kept: Sequence[Any]) -> Share:
-        return cls(Estimate(*kept))
+    def from_list(cls, values: Sequence[Any]) -> Share:
+        return cls(Estimate(*values))
 
     @property
     def n(self) -> int:
@@ -54,7 +54,7 @@ def _percent(value: float | None) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Macro:
+class MacroF1:
     """Macro-F1 over the classes that are known well enough; `unknown` names the others that were asked about."""
 
     value: float | None
@@ -63,7 +63,7 @@ class Macro:
 
 
 @dataclass(frozen=True, slots=True)
-class Gated:
+class GateOutcome:
     """What a threshold lets pass, and how much of it is right."""
 
     passed: ThresholdOutcome
@@ -85,7 +85,7 @@ class Gated:
         return Share(share(self.passed.accepted - self.passed.wrong, self.passed.accepted))
 
 
-class Names:
+class LabelNames:
     """Labels by key as they stood when the snapshot was taken, and as the contender was offered them."""
 
     def __init__(self, run: Run, contender: Contender | None = None) -> None:
@@ -95,7 +95,7 @@ class Names:
             for axis, kind in _KINDS.items()
         }
 
-    def of(self, axis: str) -> dict[int, str]:
+    def for_axis(self, axis: str) -> dict[int, str]:
         return self._names[axis]
 
     def name(self, axis: str, pk: int | None) -> str:
@@ -103,19 +103,19 @@ class Names:
             return _("none of these")
         return self._names[axis].get(pk) or _("label %d") % pk
 
-    def macro(self, axis: str, kept: Mapping[str, Any]) -> Macro:
-        return Macro(kept["value"], kept["known"], tuple(self.name(axis, pk) for pk in kept["unknown"]))
+    def macro(self, axis: str, kept: Mapping[str, Any]) -> MacroF1:
+        return MacroF1(kept["value"], kept["known"], tuple(self.name(axis, pk) for pk in kept["unknown"]))
 
 
-def contenders_of(run: Run) -> list[Contender]:
+def contenders_with_names(run: Run) -> list[Contender]:
     contenders = list(run.contenders.select_related("language_model__provider", "contract"))
     for one in contenders:
         one.run = run
-    tell_apart(contenders)
+    add_providers_to_equal_names(contenders)
     return contenders
 
 
-def tell_apart(contenders: Sequence[Contender]) -> None:
+def add_providers_to_equal_names(contenders: Sequence[Contender]) -> None:
     """Have those that would be called the same name their providers, too."""
     names = Counter(str(one) for one in contenders)
     repeated = [one for one in contenders if names[str(one)] > 1]
@@ -128,5 +128,5 @@ def gate_threshold() -> float:
     return threshold
 
 
-def passed_at(threshold: float, n: int, accepted: int, wrong: int) -> ThresholdOutcome:
+def auto_accepted_at(threshold: float, n: int, accepted: int, wrong: int) -> ThresholdOutcome:
     return ThresholdOutcome(threshold, n, accepted, wrong, share(accepted, n), share(wrong, accepted))

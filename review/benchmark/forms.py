@@ -21,14 +21,14 @@ from classifier.inference import few_shot
 from classifier.models import ContractVersion, Draft, Example, Gate, LanguageModel
 from classifier.taxonomy import drafts
 from review.benchmark import leaked_examples, runs
-from review.benchmark.formatting import NONE, Names
-from review.benchmark.model_answers import Wanted
+from review.benchmark.formatting import NO_LABEL, LabelNames
+from review.benchmark.model_answers import AnswerFilter
 from review.benchmark.runs import Entry
 from review.gold import snapshots
 from review.models import Side, Snapshot
 
 IN_FORCE = "in-force"
-NOW = ""
+NEW_SNAPSHOT = ""
 """The value of the snapshot that is yet to be taken."""
 
 LATEST = 25
@@ -38,7 +38,7 @@ USUAL_EXAMPLES = 5
 
 
 @dataclass(frozen=True, slots=True)
-class Runner:
+class ModelChoice:
     """A model, and how many solved tickets it is shown with each question."""
 
     language_model: LanguageModel
@@ -53,14 +53,14 @@ class Runner:
             note = ngettext("with %d solved ticket", "with %d solved tickets", self.examples) % self.examples
         if provider.missing_key:
             note += ": " + _("%s is missing") % provider.missing_key
-        return _noted(str(self.language_model), note)
+        return _with_note(str(self.language_model), note)
 
 
-def _noted(name: str, note: str) -> SafeString:
+def _with_note(name: str, note: str) -> SafeString:
     return format_html('<bdi>{}</bdi> <span class="faint">{}</span>', name, note)
 
 
-class Boxes(forms.CheckboxSelectMultiple):
+class CheckboxesWithDisabled(forms.CheckboxSelectMultiple):
     """Boxes to tick; those of `disabled` values cannot be."""
 
     disabled: frozenset[str] = frozenset()
@@ -72,14 +72,14 @@ class Boxes(forms.CheckboxSelectMultiple):
 
 
 @dataclass(frozen=True, slots=True)
-class Plan:
+class RunPlan:
     """A run before it starts: what each entry will cost by its prices, about."""
 
     snapshot: Snapshot
     entries: list[Entry]
     items: int
     costs: list[Decimal]
-    given_away: list[str]
+    leak_warnings: list[str]
     """Which contracts show models what they are measured by, in sentences."""
 
     @property
@@ -97,28 +97,31 @@ class StartForm(forms.Form):
     models = forms.MultipleChoiceField(
         label=gettext_lazy("Models"),
         error_messages={"required": gettext_lazy("Choose at least one model.")},
-        widget=Boxes,
+        widget=CheckboxesWithDisabled,
     )
     contracts = forms.MultipleChoiceField(
         label=gettext_lazy("Contracts"),
         error_messages={"required": gettext_lazy("Choose at least one contract.")},
-        widget=Boxes,
+        widget=CheckboxesWithDisabled,
     )
     snapshot = forms.ChoiceField(label=gettext_lazy("Labels to measure with"), required=False)
 
-    def __init__(self, data: Mapping[str, Any] | None = None, *, snapshot: str = NOW, draft: str = "") -> None:
+    def __init__(self, data: Mapping[str, Any] | None = None, *, snapshot: str = NEW_SNAPSHOT, draft: str = "") -> None:
         usual = {"snapshot": snapshot, "contracts": [IN_FORCE, f"draft-{draft}"]}
         super().__init__(data, initial=usual, use_required_attribute=False)
         self._drafts = {f"draft-{one.pk}": one for one in Draft.objects.open()[:LATEST]}
-        self._runners = _runners()
+        self._runners = _model_choices()
         self.initial["models"] = [self._usual()]
-        self._versions = {IN_FORCE: ContractVersion.objects.current()} | _earlier()
+        self._versions = {IN_FORCE: ContractVersion.objects.current()} | _earlier_contracts()
         # The one in force stands there once, by its own name.
         self._versions.pop(str(self._versions[IN_FORCE].pk), None)
-        self._snapshots = {one.short: one for one in _with_held_out(snapshot)}
+        self._snapshots = {one.short: one for one in _snapshots_with_benchmark_items(snapshot)}
         self._offer_models()
         self._choices("contracts", self._contracts_to_choose())
-        self._choices("snapshot", [(NOW, _("as they stand now")), *((k, _told(v)) for k, v in self._snapshots.items())])
+        self._choices(
+            "snapshot",
+            [(NEW_SNAPSHOT, _("as they stand now")), *((k, _snapshot_title(v)) for k, v in self._snapshots.items())],
+        )
 
     def _choices(self, name: str, choices: Iterable[tuple[str, Any]]) -> forms.ChoiceField:
         field = self.fields[name]
@@ -131,7 +134,7 @@ class StartForm(forms.Form):
         lacking = {key: one.language_model.provider.missing_key for key, one in self._runners.items()}
         named = [(key, one.label) for key, one in self._runners.items()]
         boxes = self._choices("models", ((key, label) for key, label in named if not lacking[key])).widget
-        assert isinstance(boxes, Boxes)  # noqa: S101 - as declared above
+        assert isinstance(boxes, CheckboxesWithDisabled)  # noqa: S101 - as declared above
         boxes.choices, boxes.disabled = named, frozenset(key for key, variable in lacking.items() if variable)
 
     def _usual(self) -> str:
@@ -146,16 +149,16 @@ class StartForm(forms.Form):
     def _contracts_to_choose(self) -> Iterable[tuple[str, SafeString]]:
         for key, version in self._versions.items():
             since = _("since %s") % date_format(localtime(version.created_at), "j M Y, H:i")
-            yield key, _noted(_("in force") if key == IN_FORCE else str(version), since)
+            yield key, _with_note(_("in force") if key == IN_FORCE else str(version), since)
         for key, draft in self._drafts.items():
-            yield key, _noted(draft.name, _("draft"))
+            yield key, _with_note(draft.name, _("draft"))
 
     @property
     def hidden(self) -> list[tuple[str, str]]:
         """What was chosen, to be sent along with the confirmation; of the snapshot that was taken by its name."""
         return [(name, value) for name in ("models", "contracts") for value in self.cleaned_data[name]]
 
-    def plan(self, by: User) -> Plan | None:
+    def plan(self, by: User) -> RunPlan | None:
         """What would be run; None where something is wrong, which the form then says. Takes the snapshot if need be."""
         if not self.is_valid():
             return None
@@ -163,7 +166,7 @@ class StartForm(forms.Form):
         try:
             entries = self._entries()
             snapshot = self._snapshots.get(values["snapshot"]) or snapshots.create_snapshot(by=by)
-            items = runs.check(snapshot, entries)
+            items = runs.count_items(snapshot, entries)
         except snapshots.EmptySnapshot:
             self.add_error(None, _("There is no label to measure with yet: decide some tickets, or import labels."))
         except runs.NothingToRun as error:
@@ -171,9 +174,9 @@ class StartForm(forms.Form):
         except ValidationError as error:
             self.add_error("contracts", error)
         else:
-            costs = [runs.estimate(snapshot, entry) for entry in entries]
-            given_away = leaked_examples.sentences(snapshot, {entry.contract: entry.label for entry in entries})
-            return Plan(snapshot, entries, items, costs, given_away)
+            costs = [runs.estimate_cost(snapshot, entry) for entry in entries]
+            leak_warnings = leaked_examples.leak_warnings(snapshot, {entry.contract: entry.label for entry in entries})
+            return RunPlan(snapshot, entries, items, costs, leak_warnings)
         return None
 
     def _entries(self) -> list[Entry]:
@@ -199,24 +202,24 @@ class StartForm(forms.Form):
         return version, "" if key == IN_FORCE else str(version)
 
 
-def _runners() -> dict[str, Runner]:
+def _model_choices() -> dict[str, ModelChoice]:
     """The models, and where tickets are solved each endpoint that can be asked once more, with some of them."""
     runners, solved = {}, Example.objects.exists()
     for language_model in LanguageModel.objects.select_related("provider"):
-        runners[str(language_model.pk)] = Runner(language_model)
+        runners[str(language_model.pk)] = ModelChoice(language_model)
         shown = few_shot.example_count(language_model, language_model.examples or USUAL_EXAMPLES)
         if solved and shown and not language_model.provider.missing_key:
-            runners[f"{language_model.pk}-{shown}"] = Runner(language_model, shown)
+            runners[f"{language_model.pk}-{shown}"] = ModelChoice(language_model, shown)
     return runners
 
 
-def _earlier() -> dict[str, ContractVersion]:
+def _earlier_contracts() -> dict[str, ContractVersion]:
     """The latest contracts of which enough is known to ask under them again."""
     versions = ContractVersion.objects.defer("answer_schema")[:LATEST]
     return {str(version.pk): version for version in versions if version.options}
 
 
-def _with_held_out(named: str) -> list[Snapshot]:
+def _snapshots_with_benchmark_items(named: str) -> list[Snapshot]:
     """The latest snapshots that something can be measured with, and the one named."""
     latest = list(Snapshot.objects.all()[:LATEST])
     if len(named) >= 12 and not any(one.short == named[:12] for one in latest):
@@ -224,7 +227,7 @@ def _with_held_out(named: str) -> list[Snapshot]:
     return [one for one in latest if one.counts.get("side", {}).get(Side.BENCHMARK)]
 
 
-def _told(snapshot: Snapshot) -> str:
+def _snapshot_title(snapshot: Snapshot) -> str:
     return _("%(name)s of %(date)s: %(number)d items") % {
         "name": snapshot.short,
         "date": date_format(localtime(snapshot.created_at), "j M Y, H:i"),
@@ -237,18 +240,18 @@ class AnswersForm(forms.Form):
 
     show = forms.ChoiceField(label=gettext_lazy("answers"), required=False)
     category = forms.ChoiceField(label=gettext_lazy("expected category"), required=False)
-    said_category = forms.ChoiceField(label=gettext_lazy("answered category"), required=False)
+    predicted_category = forms.ChoiceField(label=gettext_lazy("answered category"), required=False)
     sentiment = forms.ChoiceField(label=gettext_lazy("expected sentiment"), required=False)
-    said_sentiment = forms.ChoiceField(label=gettext_lazy("answered sentiment"), required=False)
+    predicted_sentiment = forms.ChoiceField(label=gettext_lazy("answered sentiment"), required=False)
     change = forms.ChoiceField(label=gettext_lazy("against the baseline"), required=False)
     failure = forms.ChoiceField(label=gettext_lazy("failure"), required=False)
 
-    def __init__(self, data: Mapping[str, Any], *, names: Names, failures: Sequence[str], compared: bool) -> None:
+    def __init__(self, data: Mapping[str, Any], *, names: LabelNames, failures: Sequence[str], compared: bool) -> None:
         super().__init__(data)
         for axis in ("category", "sentiment"):
-            labels = [(str(pk), name) for pk, name in names.of(axis).items()]
+            labels = [(str(pk), name) for pk, name in names.for_axis(axis).items()]
             self._choices(axis, labels)
-            self._choices(f"said_{axis}", [*labels, (NONE, _("none of these"))])
+            self._choices(f"predicted_{axis}", [*labels, (NO_LABEL, _("none of these"))])
         self._choices(
             "show",
             [
@@ -275,9 +278,9 @@ class AnswersForm(forms.Form):
         field.choices = [("", empty or _("any")), *choices]
 
     @property
-    def wanted(self) -> Wanted:
+    def wanted(self) -> AnswerFilter:
         self.is_valid()
-        return Wanted(**self.cleaned_data)
+        return AnswerFilter(**self.cleaned_data)
 
     @property
     def active(self) -> bool:

@@ -9,7 +9,7 @@ from classifier.models.contract import Labels
 from classifier.models.taxonomy import SEPARATOR
 
 
-class Judge:
+class Grader:
     """Knows the labels as they stand now: what was merged answers for what it was merged into (two queries)."""
 
     def __init__(self) -> None:

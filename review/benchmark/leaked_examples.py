@@ -12,21 +12,21 @@ from review.benchmark import draft_comparison, runs
 from review.models import Snapshot
 
 
-def sentences(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) -> list[str]:
+def leak_warnings(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) -> list[str]:
     """One for each of these contracts that shows models items which the snapshot holds out (a few queries for each).
 
     A contract without a name is called the one in force.
     """
     found = []
     for contract, name in contracts.items():
-        shown = draft_comparison.given_away(contract)
-        number = runs.held_out(snapshot).filter(gold__in=shown).count() if shown else 0
+        shown = draft_comparison.leaked_labels(contract)
+        number = runs.benchmark_items(snapshot).filter(gold__in=shown).count() if shown else 0
         if number:
-            found.append(_sentence(number, name))
+            found.append(_leak_warning(number, name))
     return found
 
 
-def _sentence(number: int, contract: str) -> str:
+def _leak_warning(number: int, contract: str) -> str:
     return ngettext(
         "The examples of %(contract)s give %(number)d item away: it stands in the prompt, or nearly, so that the "
         "figures flatter the models.",

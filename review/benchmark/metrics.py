@@ -18,7 +18,7 @@ from review.stats.percentiles import percentile
 AXES = ("category", "sentiment")
 
 
-class Scored(NamedTuple):
+class GradedItem(NamedTuple):
     """One item: the labels expected, those answered (by key; None where there is no answer, or none with a key), which
     are right, how confident the model was, how it failed (empty where it did not), milliseconds, and cost.
     """
@@ -39,7 +39,7 @@ class Scored(NamedTuple):
         return self.category_right and self.sentiment_right
 
 
-def figures(rows: Sequence[Scored]) -> dict[str, Any]:
+def figures(rows: Sequence[GradedItem]) -> dict[str, Any]:
     """Everything that is shown of one contender."""
     answered = [row for row in rows if row.confidence is not None]
     return {
@@ -48,7 +48,7 @@ def figures(rows: Sequence[Scored]) -> dict[str, Any]:
         "category": _share([row.category_right for row in rows]),
         "sentiment": _share([row.sentiment_right for row in rows]),
         "both": _share([row.right for row in rows]),
-        "axes": {axis: _axis(*labels(rows, axis)) for axis in AXES},
+        "axes": {axis: _axis(*expected_and_answered(rows, axis)) for axis in AXES},
         "confidence": _confidence(answered, len(rows)),
         "latency": _latency([row.latency_ms for row in answered]),
         "cost": sum(row.cost for row in rows),
@@ -57,14 +57,14 @@ def figures(rows: Sequence[Scored]) -> dict[str, Any]:
     }
 
 
-def labels(rows: Sequence[Scored], axis: str) -> tuple[list[int], list[int | None]]:
+def expected_and_answered(rows: Sequence[GradedItem], axis: str) -> tuple[list[int], list[int | None]]:
     """Expected and answered labels; an answer that is right by being a finer one counts as the one expected."""
     expected = [getattr(row, axis) for row in rows]
-    said = [getattr(row, axis if getattr(row, f"{axis}_right") else f"said_{axis}") for row in rows]
+    said = [getattr(row, axis if getattr(row, f"{axis}_right") else f"predicted_{axis}") for row in rows]
     return expected, said
 
 
-def comparisons(rows: Mapping[int, Sequence[Scored]]) -> list[dict[str, Any]]:
+def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[str, Any]]:
     """What can be said of each two contenders that answered for the same items, in the same order."""
     right = {key: [row.right for row in of_one] for key, of_one in rows.items()}
     return [
@@ -76,18 +76,18 @@ def comparisons(rows: Mapping[int, Sequence[Scored]]) -> list[dict[str, Any]]:
             "only_other": compared.only_other,
             "p": compared.p,
             "adjusted": compared.adjusted,
-            "difference": _kept(compared.difference),
+            "difference": _as_list(compared.difference),
             "items_needed": compared.items_needed,
             "verdict": compared.verdict.name.lower(),
-            "macro_f1": {axis: _kept(_macro_difference(rows[one], rows[other], axis)) for axis in AXES},
+            "macro_f1": {axis: _as_list(_macro_difference(rows[one], rows[other], axis)) for axis in AXES},
         }
         for (one, other), compared in paired_tests.compare_all(right).items()
     ]
 
 
-def _macro_difference(one: Sequence[Scored], other: Sequence[Scored], axis: str) -> Estimate:
-    expected, said = labels(one, axis)
-    return paired_tests.bootstrap_macro_f1(expected, said, labels(other, axis)[1])
+def _macro_difference(one: Sequence[GradedItem], other: Sequence[GradedItem], axis: str) -> Estimate:
+    expected, said = expected_and_answered(one, axis)
+    return paired_tests.bootstrap_macro_f1(expected, said, expected_and_answered(other, axis)[1])
 
 
 def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
@@ -96,10 +96,10 @@ def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
 
 
 def _share(right: Sequence[bool]) -> list[Any]:
-    return _kept(intervals.share(sum(right), len(right)))
+    return _as_list(intervals.share(sum(right), len(right)))
 
 
-def _kept(estimate: Estimate) -> list[Any]:
+def _as_list(estimate: Estimate) -> list[Any]:
     return list(astuple(estimate))
 
 
@@ -112,7 +112,7 @@ def _axis(expected: Sequence[int], said: Sequence[int | None]) -> dict[str, Any]
     }
 
 
-def _confidence(answered: Sequence[Scored], asked: int) -> dict[str, Any]:
+def _confidence(answered: Sequence[GradedItem], asked: int) -> dict[str, Any]:
     right, levels = [row.right for row in answered], [row.confidence or 0.0 for row in answered]
     grid = calibration.risk_coverage_grid(right, levels, asked=asked)
     bins = calibration.reliability(right, levels)
@@ -121,7 +121,7 @@ def _confidence(answered: Sequence[Scored], asked: int) -> dict[str, Any]:
         "auroc": calibration.auroc(right, levels),
         "aurc": calibration.aurc(right, levels),
         "ece": calibration.ece(right, levels),
-        "bins": [[one.low, one.high, one.n, one.mean_confidence, *_kept(one.accuracy)] for one in bins],
+        "bins": [[one.low, one.high, one.n, one.mean_confidence, *_as_list(one.accuracy)] for one in bins],
         "accepted": list(grid.accepted),
         "wrong": list(grid.wrong),
     }

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from django.utils.translation import gettext as _
 
-from review.benchmark.formatting import AXIS_NAMES, NONE, Names, Share
+from review.benchmark.formatting import AXIS_NAMES, NO_LABEL, LabelNames, Share
 from review.benchmark.metrics import AXES
 from review.models import Contender
 from review.stats import charts
@@ -62,7 +62,7 @@ class Matrix(NamedTuple):
     left_out: int
 
 
-class Confused(NamedTuple):
+class ConfusedLabels(NamedTuple):
     expected: str
     answered: str
     number: int
@@ -70,13 +70,13 @@ class Confused(NamedTuple):
     query: str
 
 
-class Axis:
+class AxisReport:
     """What a contender makes of categories, or of sentiments."""
 
-    def __init__(self, axis: str, figures: Any, names: Names) -> None:
+    def __init__(self, axis: str, figures: Any, names: LabelNames) -> None:
         self.key, self.name, self._names = axis, AXIS_NAMES[axis], names
         self._kept = figures["axes"][axis]
-        self.share = Share.of(figures[axis])
+        self.share = Share.from_list(figures[axis])
         self.macro = names.macro(axis, self._kept["macro_f1"])
         self._support = {label: support for label, support, *_figures in self._kept["classes"]}
         self._pairs = {(expected, said): number for expected, said, number in self._kept["confusion"]}
@@ -84,7 +84,7 @@ class Axis:
     @property
     def _order(self) -> list[int]:
         """As the taxonomy has them, then what it does not know any more."""
-        place = {pk: number for number, pk in enumerate(self._names.of(self.key))}
+        place = {pk: number for number, pk in enumerate(self._names.for_axis(self.key))}
         return sorted(self._support, key=lambda pk: (place.get(pk, len(place)), pk))
 
     @cached_property
@@ -129,15 +129,15 @@ class Axis:
         return Cell(number, expected == said, -(-4 * number // support), self._query(expected, said))
 
     def _query(self, expected: int, said: int | None) -> str:
-        return f"{self.key}={expected}&said_{self.key}={NONE if said is None else said}"
+        return f"{self.key}={expected}&predicted_{self.key}={NO_LABEL if said is None else said}"
 
     @property
-    def confused(self) -> list[Confused]:
+    def confused(self) -> list[ConfusedLabels]:
         """What is most often taken for something else."""
         wrong = [(number, pair) for pair, number in self._pairs.items() if pair[0] != pair[1]]
         wrong.sort(key=lambda one: -one[0])
         return [
-            Confused(
+            ConfusedLabels(
                 self._names.name(self.key, expected),
                 self._names.name(self.key, said),
                 number,
@@ -156,14 +156,14 @@ class BinRow(NamedTuple):
     accuracy: Share
 
 
-class Sheet:
+class ModelReport:
     """All there is to say of one contender."""
 
     def __init__(self, contender: Contender) -> None:
         self.contender, self.figures = contender, contender.figures
-        names = Names(contender.run, contender)
-        self.axes = [Axis(axis, self.figures, names) for axis in AXES]
-        self.both = Share.of(self.figures["both"])
+        names = LabelNames(contender.run, contender)
+        self.axes = [AxisReport(axis, self.figures, names) for axis in AXES]
+        self.both = Share.from_list(self.figures["both"])
         self.confidence = self.figures["confidence"]
 
     @cached_property

@@ -15,11 +15,11 @@ from review.stats.intervals import Estimate
 from review.stats.paired_tests import Comparison, Verdict
 
 
-class Told(NamedTuple):
+class PairVerdict(NamedTuple):
     """What can be said of two contenders; the better one comes first where one is. Differences are in points."""
 
     text: str
-    told: bool
+    is_decided: bool
     one: str
     other: str
     only_one: int
@@ -30,20 +30,20 @@ class Told(NamedTuple):
     macro: tuple[Share, ...]
 
 
-def told(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> Told:
+def pair_verdict(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
     """Of two whose names are given by key, as one of so many comparisons."""
-    compared = comparison(kept)
+    compared = restore_comparison(kept)
     turned = compared.only_other > compared.only_one
     one, other = names[kept["one"]], names[kept["other"]]
     only = (compared.only_one, compared.only_other)
     differences = [kept["difference"], *(kept["macro_f1"][axis] for axis in AXES)]
     if turned:
         one, other, only = other, one, (only[1], only[0])
-        differences = [_negated(figures) for figures in differences]
-    difference, *macro = (Share.of(figures) for figures in differences)
-    return Told(
+        differences = [_negate(figures) for figures in differences]
+    difference, *macro = (Share.from_list(figures) for figures in differences)
+    return PairVerdict(
         text=_sentence(compared, one, other, number),
-        told=compared.verdict is not Verdict.INDISTINGUISHABLE,
+        is_decided=compared.verdict is not Verdict.INDISTINGUISHABLE,
         one=one,
         other=other,
         only_one=only[0],
@@ -55,7 +55,7 @@ def told(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> Told
     )
 
 
-def comparison(kept: Mapping[str, Any]) -> Comparison:
+def restore_comparison(kept: Mapping[str, Any]) -> Comparison:
     return Comparison(
         n=kept["n"],
         only_one=kept["only_one"],
@@ -91,6 +91,6 @@ def _about(number: int) -> str:
     return number_format(round(number, 2 - len(str(number))), force_grouping=True)
 
 
-def _negated(figures: Sequence[Any]) -> list[Any]:
+def _negate(figures: Sequence[Any]) -> list[Any]:
     estimate, low, high, n = figures
     return [*(None if value is None else -value for value in (estimate, high, low)), n]

@@ -57,11 +57,11 @@ class Entry(NamedTuple):
 
 class Progress(NamedTuple):
     done: int
-    of: int
+    total: int
 
     @property
     def percent(self) -> int:
-        return 100 * self.done // self.of if self.of else 100
+        return 100 * self.done // self.total if self.total else 100
 
 
 def load_built_in() -> None:
@@ -86,9 +86,9 @@ def load_built_in() -> None:
         gold_labels.add_gold_labels(missing, dict.fromkeys(fresh, Side.BENCHMARK))
 
 
-def check(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
+def count_items(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
     """How many items each of them would be asked about. Raises NothingToRun."""
-    items = held_out(snapshot).count()
+    items = benchmark_items(snapshot).count()
     if not items:
         raise NothingToRun(_("This snapshot holds nothing on the benchmark side; choose another, or label more."))
     if not entries:
@@ -99,40 +99,40 @@ def check(snapshot: Snapshot, entries: Sequence[Entry]) -> int:
 
 
 @transaction.atomic
-def start(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
+def start_run(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
     """A run that somebody works off from now on. Raises NothingToRun."""
-    items = check(snapshot, entries)
+    items = count_items(snapshot, entries)
     run = Run.objects.create(snapshot=snapshot, items_count=items, created_by=by)
     Contender.objects.bulk_create(entry.contender(run=run) for entry in entries)
     return run
 
 
-def estimate(snapshot: Snapshot, entry: Entry) -> Decimal:
+def estimate_cost(snapshot: Snapshot, entry: Entry) -> Decimal:
     """About what a contender will cost: tokens by the length of what is sent, one request for each item."""
-    texts = held_out(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
+    texts = benchmark_items(snapshot).aggregate(number=Count("pk"), length=Avg(Length("gold__text")))
     prompt = len(entry.contract.system_prompt) + few_shot.prompt_length(entry.shown)
     number: int = texts["number"]
     return budget.expected_cost(entry.language_model, prompt + int(texts["length"] or 0)) * number
 
 
-def stop(run: Run, note: str = "") -> bool:
+def stop_run(run: Run, note: str = "") -> bool:
     """Ask no further; what has been answered stays. Whether it was running."""
     running = Run.objects.filter(pk=run.pk, state=Run.State.RUNNING)
     return bool(running.update(state=Run.State.STOPPED, note=note[:300]))
 
 
-def resume(run: Run) -> bool:
+def resume_run(run: Run) -> bool:
     """Go on with a stopped run where it was. Whether it was stopped."""
     # A worker that still waits for what was under way keeps it, or that would be asked about twice.
     stopped = Run.objects.filter(pk=run.pk, state=Run.State.STOPPED)
     return bool(stopped.update(state=Run.State.RUNNING, note=""))
 
 
-def held_out(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+def benchmark_items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
     """The items to measure with: of one that was erased there is nothing left to ask about."""
-    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK).exclude(erased("gold"))
+    return SnapshotItem.objects.filter(snapshot=snapshot, side=Side.BENCHMARK).exclude(erased_text("gold"))
 
 
-def erased(gold_label: str) -> Q:
+def erased_text(gold_label: str) -> Q:
     """That the text of this gold label was erased; one that was only masked can still be asked about."""
     return Q((f"{gold_label}__digest__startswith", "erased:"), (f"{gold_label}__text", ERASED))

@@ -14,13 +14,13 @@ from review.models import Run, Snapshot
 
 @task()
 def run_benchmark(run_pk: int) -> None:
-    execution.work_off(run_pk)
+    execution.execute_run(run_pk)
 
 
 @transaction.atomic(durable=True)
 def start_benchmark(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | None = None) -> Run:
     """Start a run, for a worker to take up. Raises NothingToRun."""
-    run = runs.start(snapshot, entries, by=by)
+    run = runs.start_run(snapshot, entries, by=by)
     _nudge(run)
     return run
 
@@ -28,7 +28,7 @@ def start_benchmark(snapshot: Snapshot, entries: Sequence[Entry], *, by: User | 
 @transaction.atomic(durable=True)
 def resume_benchmark(run: Run) -> bool:
     """Have a worker go on with a stopped run. Returns whether it was stopped."""
-    stopped = runs.resume(run)
+    stopped = runs.resume_run(run)
     if stopped:
         _nudge(run)
     return stopped

@@ -20,7 +20,7 @@ COVERAGE_STEPS = (0, 50, 60, 70, 80, 90, 95)
 """Hundredths of confidence at which the risk is told."""
 
 
-class Setting(NamedTuple):
+class ReportContext(NamedTuple):
     """What the figures are read with: the gate's threshold, the names of labels by axis and key, and the name of the
     pinned baseline, where there is one.
     """
@@ -30,7 +30,7 @@ class Setting(NamedTuple):
     baseline: str = ""
 
 
-class Row(NamedTuple):
+class ReportRow(NamedTuple):
     """A contender: its name, its figures, and what has changed since the baseline, in words."""
 
     name: str
@@ -38,29 +38,31 @@ class Row(NamedTuple):
     change: str = ""
 
 
-def lines(rows: Mapping[int, Row], setting: Setting, comparisons: Sequence[Any] = ()) -> Iterator[str]:
+def lines(rows: Mapping[int, ReportRow], setting: ReportContext, comparisons: Sequence[Any] = ()) -> Iterator[str]:
     """Tables of the contenders beside each other, what can be said of each two, and what each of them mixes up.
 
     Comparisons name the contenders by the keys of their rows.
     """
-    yield from _table("model", [(row.name, _right(row, setting.baseline)) for row in rows.values()])
-    yield from _table("model", [(row.name, _confidence(row.figures, setting.threshold)) for row in rows.values()])
-    yield from _table("model", [(row.name, _expense(row.figures)) for row in rows.values()])
+    yield from _table("model", [(row.name, _accuracy_columns(row, setting.baseline)) for row in rows.values()])
+    yield from _table(
+        "model", [(row.name, _confidence_columns(row.figures, setting.threshold)) for row in rows.values()]
+    )
+    yield from _table("model", [(row.name, _cost_columns(row.figures)) for row in rows.values()])
     names = {key: row.name for key, row in rows.items()}
     for one in comparisons:
-        yield from _pair(pairwise.told(one, names, len(comparisons)))
+        yield from _pair_lines(pairwise.pair_verdict(one, names, len(comparisons)))
     if comparisons:
         yield "Differences are those of the first less the second, in points of a hundred, with 95% intervals."
         yield ""
     for row in rows.values():
-        yield from _details(row.name, row.figures, setting)
+        yield from _detail_lines(row.name, row.figures, setting)
 
 
-def changes(contenders: Sequence[Contender], pinned: Contender | None) -> dict[int, str]:
+def describe_changes(contenders: Sequence[Contender], pinned: Contender | None) -> dict[int, str]:
     """By key, what was fixed and what broke since the pinned baseline, in words; empty where none is pinned."""
     if pinned is None:
         return {}
-    known = baseline.changes(contenders, pinned)
+    known = baseline.compare_to_baseline(contenders, pinned)
     told = {key: f"{one.fixed} fixed, {one.broken} broken of {one.common}" for key, one in known.items()}
     return {one.pk: told.get(one.pk, "no item in common") for one in contenders} | {pinned.pk: "is the baseline"}
 
@@ -74,14 +76,14 @@ def _table(first: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterato
     yield ""
 
 
-def _right(row: Row, pinned: str) -> dict[str, str]:
+def _accuracy_columns(row: ReportRow, pinned: str) -> dict[str, str]:
     figures = row.figures
     shares = {what: _share(figures[key]) for what, key in (("both right", "both"), *((axis, axis) for axis in AXES))}
-    macro = {f"macro-F1 {axis}": _macro(figures["axes"][axis]["macro_f1"]) for axis in AXES}
+    macro = {f"macro-F1 {axis}": _macro_f1(figures["axes"][axis]["macro_f1"]) for axis in AXES}
     return shares | macro | ({f"against {pinned}": row.change} if pinned else {})
 
 
-def _confidence(figures: Any, threshold: float) -> dict[str, str]:
+def _confidence_columns(figures: Any, threshold: float) -> dict[str, str]:
     confidence = figures["confidence"]
     # The grid has a step for each hundredth, and a threshold between two is taken for the stricter one.
     step = min(ceil(round(100 * threshold, 9)), 100)
@@ -93,7 +95,7 @@ def _confidence(figures: Any, threshold: float) -> dict[str, str]:
     }
 
 
-def _expense(figures: Any) -> dict[str, str]:
+def _cost_columns(figures: Any) -> dict[str, str]:
     failures = ", ".join(f"{kind} {number}" for kind, number in figures["failures"].items())
     return {
         **{f"{point} ms": _number(figures["latency"][point], 0) for point in ("p50", "p95", "p99")},
@@ -103,7 +105,7 @@ def _expense(figures: Any) -> dict[str, str]:
     }
 
 
-def _pair(told: pairwise.Told) -> Iterator[str]:
+def _pair_lines(told: pairwise.PairVerdict) -> Iterator[str]:
     """As the page says it."""
     yield f"{told.text} {told.only_one} right by the first alone, {told.only_other} by the second"
     macro = (f"macro-F1 {axis} {_points(one)}" for axis, one in zip(AXES, told.macro, strict=True))
@@ -118,7 +120,7 @@ def _points(difference: Share) -> str:
     return f"{value:.1f} " + ("(interval unknown)" if low is None else f"({low:.1f} to {high:.1f})")
 
 
-def _details(name: str, figures: Any, setting: Setting) -> Iterator[str]:
+def _detail_lines(name: str, figures: Any, setting: ReportContext) -> Iterator[str]:
     confidence = figures["confidence"]
     bins = (f"{low:.1f}-{high:.1f}: {right:.0%} of {n}" for low, high, n, _mean, right, *_rest in confidence["bins"])
     yield f"{name}, right by confidence: {'; '.join(bins) or 'no answer'}"
@@ -155,7 +157,7 @@ def _name(pk: int | None, labels: Mapping[int, str]) -> str:
     return "none of these" if pk is None else labels.get(pk, f"#{pk}")
 
 
-def _macro(kept: Mapping[str, Any]) -> str:
+def _macro_f1(kept: Mapping[str, Any]) -> str:
     few = f", {len(kept['unknown'])} unknown" if kept["unknown"] else ""
     return f"{_number(kept['value'], 3)} ({kept['known']} classes{few})"
 

@@ -7,21 +7,21 @@ from typing import NamedTuple
 from django.utils.translation import gettext as _
 
 from classifier.models import Gate, LanguageModel
-from review.benchmark.formatting import Gated, passed_at
+from review.benchmark.formatting import GateOutcome, auto_accepted_at
 from review.models import Contender
 from review.stats import charts
 
 SHOWN_STEP = 0.05
 
 
-class Step(NamedTuple):
+class ThresholdStep(NamedTuple):
     """A row of the table beside the curve."""
 
     threshold: float
-    gated: Gated
+    gated: GateOutcome
 
 
-class Tool:
+class ThresholdTool:
     """What each threshold would let pass of a contender's answers, and what the chosen one does."""
 
     def __init__(self, contender: Contender, threshold: float | None = None) -> None:
@@ -42,12 +42,14 @@ class Tool:
         asked = self._gate.active_primary()
         return None if asked.pk == self.contender.language_model_id else asked
 
-    def _at(self, step: int) -> Gated:
-        return Gated(passed_at(step / 100, self._n, self._curve["accepted"][step], self._curve["wrong"][step]))
+    def _at(self, step: int) -> GateOutcome:
+        return GateOutcome(
+            auto_accepted_at(step / 100, self._n, self._curve["accepted"][step], self._curve["wrong"][step])
+        )
 
     @property
-    def steps(self) -> list[Step]:
-        return [Step(step / 100, self._at(step)) for step in range(0, 101, round(100 * SHOWN_STEP))]
+    def steps(self) -> list[ThresholdStep]:
+        return [ThresholdStep(step / 100, self._at(step)) for step in range(0, 101, round(100 * SHOWN_STEP))]
 
     @property
     def chart(self) -> charts.RiskCoverage:

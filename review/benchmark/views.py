@@ -17,12 +17,12 @@ from classifier.pipeline import gate
 from classifier.web.pagination import BoundedPaginator
 from review.benchmark import baseline, draft_comparison, model_answers, progress, tasks
 from review.benchmark import runs as benchmarks
-from review.benchmark.formatting import Names
+from review.benchmark.formatting import LabelNames
 from review.benchmark.forms import AnswersForm, DisputeForm, StartForm, ThresholdForm
-from review.benchmark.model_report import Sheet
-from review.benchmark.progress import Underway
-from review.benchmark.results_table import Board
-from review.benchmark.threshold_tool import Tool
+from review.benchmark.model_report import ModelReport
+from review.benchmark.progress import RunProgress
+from review.benchmark.results_table import ResultsTable
+from review.benchmark.threshold_tool import ThresholdTool
 from review.gold import disputes
 from review.http import HtmxHttpRequest
 from review.models import Contender, Result, Run
@@ -52,7 +52,7 @@ def _overview(request: HtmxHttpRequest, form: StartForm | None, hindrance: str =
         "form": form,
         "hindrance": hindrance,
         "page": page,
-        "runs": progress.listed(page.object_list),
+        "runs": progress.list_runs(page.object_list),
         "baseline": baseline.current(),
     }
     return render(request, "review/benchmark/benchmark.html", context, status=status)
@@ -70,7 +70,7 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
     if plan is None:
         return _overview(request, form, status=422)
     if "confirmed" not in request.POST:
-        for sentence in plan.given_away:
+        for sentence in plan.leak_warnings:
             messages.warning(request, sentence)
         return render(request, "review/benchmark/start_run.html", {"form": form, "plan": plan})
     return redirect(tasks.start_benchmark(plan.snapshot, plan.entries, by=request.user))
@@ -84,18 +84,18 @@ def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
     if found.state != Run.State.FINISHED:
         template = "review/benchmark/_run_progress.html" if request.htmx else "review/benchmark/run.html"
-        return render(request, template, {"run": found, "underway": Underway(found)})
+        return render(request, template, {"run": found, "progress": RunProgress(found)})
     if request.htmx:
         # Who watched the progress gets the page of figures, which has nothing in common with it.
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "review/benchmark/run.html", {"run": found, "board": Board(found)})
+    return render(request, "review/benchmark/run.html", {"run": found, "results": ResultsTable(found)})
 
 
 @require_POST
 @compares
 def stop_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Run, pk=pk)
-    if benchmarks.stop(found):
+    if benchmarks.stop_run(found):
         messages.success(request, _("Stopped. What has been answered stays; you can go on with the rest at any time."))
     return redirect(found)
 
@@ -116,10 +116,15 @@ def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found = _contender(run_pk, pk)
     if found.figures is None:
         return redirect(found.run)
-    tool = Tool(found, ThresholdForm.stated(request.GET))
+    tool = ThresholdTool(found, ThresholdForm.stated(request.GET))
     if request.htmx:
         return render(request, "review/benchmark/_threshold.html", {"tool": tool, "swapped": True})
-    context = {"contender": found, "sheet": Sheet(found), "tool": tool, "beside": draft_comparison.beside(found)}
+    context = {
+        "contender": found,
+        "report": ModelReport(found),
+        "tool": tool,
+        "beside": draft_comparison.in_force_counterpart(found),
+    }
     return render(request, "review/benchmark/contender.html", context)
 
 
@@ -135,7 +140,7 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
     if stated is None or found.figures is None:
         messages.error(request, _("A threshold is from 0 to 1."))
         return redirect(found)
-    tool = Tool(found, stated)
+    tool = ThresholdTool(found, stated)
     gate.set_threshold(tool.threshold, by=request.user, reason=tool.reason)
     messages.success(request, _("From a confidence of %.2f on tickets now pass unseen.") % tool.threshold)
     return redirect(found)
@@ -147,16 +152,16 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
 @compares
 def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found, against = _contender(run_pk, pk), baseline.current()
-    names, compared = Names(found.run, found), bool(against and against.pk != pk)
-    form = AnswersForm(request.GET, names=names, failures=model_answers.kinds(found), compared=compared)
-    page = BoundedPaginator(model_answers.answers(found, form.wanted, against), ANSWERS).get_page(
+    names, compared = LabelNames(found.run, found), bool(against and against.pk != pk)
+    form = AnswersForm(request.GET, names=names, failures=model_answers.failure_kinds(found), compared=compared)
+    page = BoundedPaginator(model_answers.filter_results(found, form.wanted, against), ANSWERS).get_page(
         request.GET.get("page")
     )
     context = {
         "contender": found,
         "form": form,
         "page": page,
-        "answers": model_answers.said(page.object_list, names),
+        "rows": model_answers.answer_rows(page.object_list, names),
         "baseline": against,
         "query": request.GET.urlencode(),
     }

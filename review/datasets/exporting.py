@@ -19,7 +19,7 @@ CHUNK = 5_000
 
 _COLUMNS = ("gold__digest", "gold__text", *SnapshotItem.COPIED_FIELDS)
 _KINDS = ("category", "sentiment", "side")
-_WIPED = "erased:"
+_ERASED_PREFIX = "erased:"
 """How the digest of a gold label begins whose text was erased or masked for good."""
 
 
@@ -36,15 +36,15 @@ def check_available(format: Format) -> None:
 
 def stream(snapshot: Snapshot, format: Format, *, masked: bool = False, licence: str = "") -> Iterator[bytes]:
     """The file, in pieces: the same bytes each time, until a ticket of it is erased."""
-    manifest = manifest_of(snapshot, format, masked=masked, licence=licence)
-    return format.stream(records_of(snapshot, masked=masked), manifest)
+    manifest = build_manifest(snapshot, format, masked=masked, licence=licence)
+    return format.stream(snapshot_records(snapshot, masked=masked), manifest)
 
 
 def file_name(snapshot: Snapshot, format: Format) -> str:
     return f"ticketclf-{snapshot.short}{format.suffix}"
 
 
-def records_of(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Record]:
+def snapshot_records(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Record]:
     """What the snapshot holds and nobody has erased, in its order, a chunk at a time.
 
     With `masked` personal data is out of the texts.
@@ -52,35 +52,35 @@ def records_of(snapshot: Snapshot, *, masked: bool = False) -> Iterator[Record]:
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
     items = _items(snapshot).order_by("position").values_list(*_COLUMNS)
     for key, text, category, sentiment, *plain, labelled_at, guess, tone, confidence in items.iterator(CHUNK):
-        if key.startswith(_WIPED) and text == ERASED:
+        if key.startswith(_ERASED_PREFIX) and text == ERASED:
             continue
         if masked:
             text = mask(text)
-        if masked or key.startswith(_WIPED):
+        if masked or key.startswith(_ERASED_PREFIX):
             key = GoldLabel.digest_of(text)
-        values = (key, text, categories[category], sentiments[sentiment], *plain, _moment(labelled_at))
+        values = (key, text, categories[category], sentiments[sentiment], *plain, _utc_iso(labelled_at))
         # Of a label that has been deleted since the name is not known any more.
         yield Record._make((*values, categories.get(guess, ""), sentiments.get(tone, ""), confidence))
 
 
-def manifest_of(
+def build_manifest(
     snapshot: Snapshot, format: Format | None = None, *, masked: bool = False, licence: str = ""
 ) -> Manifest:
     """What a file of this format holds; without one, what the snapshot holds."""
     categories, sentiments = snapshot.names("categories"), snapshot.names("sentiments")
-    erased = _counted(_erased(snapshot))
-    counts = {kind: _less(snapshot.counts[kind], erased[kind]) for kind in _KINDS}
+    erased = _count_by_kind(_erased_items(snapshot))
+    counts = {kind: _subtract(snapshot.counts[kind], erased[kind]) for kind in _KINDS}
     if format and format.training_only and counts["side"].get(Side.TRAINING):
-        left = _items(snapshot).filter(side=Side.TRAINING).exclude(pk__in=_erased(snapshot).values("pk"))
-        counts = _counted(left)
+        left = _items(snapshot).filter(side=Side.TRAINING).exclude(pk__in=_erased_items(snapshot).values("pk"))
+        counts = _count_by_kind(left)
     return Manifest(
         snapshot=snapshot.digest,
-        created_at=_moment(snapshot.created_at),
+        created_at=_utc_iso(snapshot.created_at),
         records=sum(counts["side"].values()),
         sides=counts["side"],
         categories={categories[int(pk)]: number for pk, number in counts["category"].items()},
         sentiments={sentiments[int(pk)]: number for pk, number in counts["sentiment"].items()},
-        taxonomy=(_told(snapshot, "categories"), _told(snapshot, "sentiments")),
+        taxonomy=(_label_infos(snapshot, "categories"), _label_infos(snapshot, "sentiments")),
         contract=snapshot.contract.digest,
         system_prompt=snapshot.contract.system_prompt,
         filters=snapshot.filters,
@@ -94,14 +94,14 @@ def _items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
     return SnapshotItem.objects.filter(snapshot=snapshot)
 
 
-def _erased(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
+def _erased_items(snapshot: Snapshot) -> QuerySet[SnapshotItem]:
     """Items of which no text is left; what was only masked is still of use."""
     # A range of letters, which every collation orders alike and every index serves: all other digests are hexadecimal.
     wiped = GoldLabel.objects.filter(digest__gt="er", digest__lt="es", text=ERASED)
     return _items(snapshot).filter(gold__in=wiped)
 
 
-def _counted(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
+def _count_by_kind(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
     """By kind, how many of these items have each value (one query)."""
     counts = {kind: Counter[str]() for kind in _KINDS}
     for *values, number in items.order_by(*_KINDS).values_list(*_KINDS).annotate(Count("pk")):
@@ -110,13 +110,13 @@ def _counted(items: QuerySet[SnapshotItem]) -> dict[str, dict[str, int]]:
     return {kind: dict(of_kind) for kind, of_kind in counts.items()}
 
 
-def _less(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, int]:
+def _subtract(counts: Mapping[str, int], gone: Mapping[str, int]) -> dict[str, int]:
     return {value: left for value, number in counts.items() if (left := number - gone.get(value, 0))}
 
 
-def _told(snapshot: Snapshot, axis: str) -> tuple[LabelInfo, ...]:
+def _label_infos(snapshot: Snapshot, axis: str) -> tuple[LabelInfo, ...]:
     return tuple(LabelInfo(name, description) for _pk, name, description in snapshot.labels[axis])
 
 
-def _moment(moment: datetime) -> str:
+def _utc_iso(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat()

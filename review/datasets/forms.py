@@ -17,12 +17,12 @@ from review.datasets.record import Record
 from review.gold.snapshots import SnapshotFilters
 from review.models import GoldLabel, Side
 
-LARGEST_UPLOAD = 200 * 1024 * 1024
+MAX_UPLOAD_BYTES = 200 * 1024 * 1024
 """Bytes; larger files are taken in by the command."""
 OTHER_FIELDS = [name for name in Record._fields if name not in REQUIRED]
 
 
-class FreezeForm(forms.Form):
+class SnapshotForm(forms.Form):
     """Which labels; what is left as it is does not narrow. Making it costs two queries."""
 
     sides = forms.MultipleChoiceField(
@@ -112,17 +112,17 @@ class ImportForm(forms.Form):
 
     def clean_file(self) -> UploadedFile[bytes]:
         file: UploadedFile[bytes] = self.cleaned_data["file"]
-        if (file.size or 0) > LARGEST_UPLOAD:
-            megabytes = LARGEST_UPLOAD // 1024**2
+        if (file.size or 0) > MAX_UPLOAD_BYTES:
+            megabytes = MAX_UPLOAD_BYTES // 1024**2
             message = gettext("The file is larger than %d MB; take it in by manage.py import_dataset.")
             raise forms.ValidationError(message % megabytes)
         return file
 
     def clean_columns(self) -> dict[str, str]:
-        return _pairs(self.cleaned_data["columns"])
+        return _parse_pairs(self.cleaned_data["columns"])
 
     def clean_labels(self) -> dict[str, str]:
-        return _pairs(self.cleaned_data["labels"])
+        return _parse_pairs(self.cleaned_data["labels"])
 
     def mapping(self) -> dict[str, str]:
         columns = {name: self.cleaned_data[name].strip() for name in REQUIRED}
@@ -130,7 +130,7 @@ class ImportForm(forms.Form):
         return others | {name: column for name, column in columns.items() if column}
 
 
-def _pairs(text: str) -> dict[str, str]:
+def _parse_pairs(text: str) -> dict[str, str]:
     """What stands on the two sides of each line's first equals sign. Raises ValidationError."""
     pairs: dict[str, str] = {}
     for line in filter(None, map(str.strip, text.splitlines())):

@@ -24,22 +24,22 @@ from review.models import GoldLabel
 AnyLabel = TypeVar("AnyLabel", Category, Sentiment)
 
 CHUNK = 500
-MOST_TOLD = 100
+MOST_LISTED = 100
 """Rejected records that are told of one by one; the others are counted."""
 
 
-class NoSuchLabel(Exception):
+class UnknownLabel(Exception):
     """A name was to stand for a label that the taxonomy lacks; the message says which, and which there are."""
 
 
 @dataclass
-class Report:
+class ImportReport:
     """What became of the records of a file, or would become of them."""
 
     added: int = 0
     known: int = 0
     rejected: int = 0
-    told: list[Rejected] = field(default_factory=list)
+    rejections: list[Rejected] = field(default_factory=list)
     unknown: Counter[str] = field(default_factory=Counter)
     """How many records name each label that the taxonomy lacks."""
 
@@ -49,39 +49,41 @@ class Report:
 
     def reject(self, number: int, reason: str) -> None:
         self.rejected += 1
-        if len(self.told) < MOST_TOLD:
-            self.told.append(Rejected(number, reason))
+        if len(self.rejections) < MOST_LISTED:
+            self.rejections.append(Rejected(number, reason))
 
 
-def take_in(records: Iterable[Record | Rejected], *, dry_run: bool = False, labels: Mapping[str, str] = {}) -> Report:
+def import_labels(
+    records: Iterable[Record | Rejected], *, dry_run: bool = False, labels: Mapping[str, str] = {}
+) -> ImportReport:
     """Add what can be added, a chunk at a time; with `dry_run` only say what would become of it.
 
     A text that is known keeps its label and its side. What was merged away stands for what it was merged into;
     `labels` says for other names of the file which labels they stand for. Raises NoSuchLabel, and what the reading of
     a broken file raises; what came before that is added, and the same file taken in again adds the rest.
     """
-    report, names = Report(), _Names(labels)
+    report, names = ImportReport(), _LabelResolver(labels)
     for chunk in chunked(enumerate(records, start=1), CHUNK):
-        fresh: dict[str, _Numbered] = {}
+        fresh: dict[str, _NumberedLabel] = {}
         for number, record in chunk:
             if isinstance(record, Rejected):
                 report.reject(*record)
             elif label := names.label_of(number, record, report):
-                one = _Numbered(number, label, record.side)
+                one = _NumberedLabel(number, label, record.side)
                 twin = fresh.setdefault(label.digest, one)
                 if twin is not one:
-                    _weigh(one, twin.label, report)
+                    _compare_with_known(one, twin.label, report)
         _add(fresh, report, dry_run=dry_run)
     return report
 
 
-class _Numbered(NamedTuple):
+class _NumberedLabel(NamedTuple):
     number: int
     label: GoldLabel
     side: str
 
 
-def _weigh(one: _Numbered, twin: GoldLabel, report: Report) -> None:
+def _compare_with_known(one: _NumberedLabel, twin: GoldLabel, report: ImportReport) -> None:
     """Of a text that is there already, whether the record says the same of it."""
     if (twin.category_id, twin.sentiment_id) == (one.label.category_id, one.label.sentiment_id):
         report.known += 1
@@ -90,16 +92,16 @@ def _weigh(one: _Numbered, twin: GoldLabel, report: Report) -> None:
         report.reject(one.number, _("This text has another label already: %(category)s | %(sentiment)s.") % labels)
 
 
-def _add(fresh: dict[str, _Numbered], report: Report, *, dry_run: bool) -> None:
+def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: bool) -> None:
     for twin in GoldLabel.objects.filter(digest__in=fresh).select_related("category", "sentiment"):
-        _weigh(fresh.pop(twin.digest), twin, report)
+        _compare_with_known(fresh.pop(twin.digest), twin, report)
     report.added += len(fresh)
     if not dry_run:
         stated = {digest: one.side for digest, one in fresh.items() if one.side}
         gold_labels.add_gold_labels([one.label for one in fresh.values()], stated)
 
 
-class _Names:
+class _LabelResolver:
     """The labels that may be given, by their full names, by those of what was merged into them, and by `others`."""
 
     def __init__(self, others: Mapping[str, str]) -> None:
@@ -108,15 +110,17 @@ class _Names:
         now = {name: categories[pk] for pk, name in Category.objects.active().paths().items()}
         moods = {one.name: one for one in sentiments.values() if not one.retired}
         followed = _successors(paths(categories.values()), categories)
-        self._categories = _moved_along(followed, now) | followed | now
+        self._categories = _children_under_old_names(followed, now) | followed | now
         self._sentiments = _successors({pk: one.name for pk, one in sentiments.items()}, sentiments) | moods
         if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
-            told = {"missing": quoted_list(missing), "known": quoted_list([*now, *moods])}
-            raise NoSuchLabel(_("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % told)
+            rejections = {"missing": quoted_list(missing), "known": quoted_list([*now, *moods])}
+            raise UnknownLabel(
+                _("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % rejections
+            )
         self._categories |= {old: self._categories[new] for old, new in others.items() if new in self._categories}
         self._sentiments |= {old: self._sentiments[new] for old, new in others.items() if new in self._sentiments}
 
-    def label_of(self, number: int, record: Record, report: Report) -> GoldLabel | None:
+    def label_of(self, number: int, record: Record, report: ImportReport) -> GoldLabel | None:
         category, sentiment = self._categories.get(record.category), self._sentiments.get(record.sentiment)
         if category is None or sentiment is None:
             given = {record.category: category, record.sentiment: sentiment}
@@ -140,7 +144,7 @@ class _Names:
             share=record.share,
             language=record.language[:20],
             source=record.source[:50],
-            labelled_at=_moment(record.labelled_at),
+            labelled_at=_parse_time(record.labelled_at),
         )
         self._remember_what_was_said(label, record)
         return label
@@ -163,7 +167,7 @@ def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dic
     return found
 
 
-def _moved_along(followed: Mapping[str, Category], now: Mapping[str, Category]) -> dict[str, Category]:
+def _children_under_old_names(followed: Mapping[str, Category], now: Mapping[str, Category]) -> dict[str, Category]:
     """What stands below a category, by its full name under any other name that the category is known by."""
     names = {one.pk: name for name, one in now.items()}
     return {
@@ -174,7 +178,7 @@ def _moved_along(followed: Mapping[str, Category], now: Mapping[str, Category]) 
     }
 
 
-def _moment(text: str) -> datetime:
+def _parse_time(text: str) -> datetime:
     moment = parse_datetime(text) if text else None
     if moment is None:
         return timezone.now()

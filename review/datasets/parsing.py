@@ -26,7 +26,7 @@ class NoColumn(InvalidRecord):
     """A column that a record needs is not among those there are."""
 
 
-def columns_of(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, str]:
+def match_columns(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, str]:
     """Which column holds which field: the mapped one, or one of a usual name in any case; "" leaves a field out.
 
     Raises NoColumn, with the columns there are, where a mapped or a required one is missing.
@@ -50,7 +50,7 @@ def columns_of(names: Iterable[str], mapping: Mapping[str, str]) -> dict[str, st
     return columns
 
 
-def record_of(values: Mapping[str, Any]) -> Record:
+def parse_record(values: Mapping[str, Any]) -> Record:
     """The record with these values by field; None and "" count as missing.
 
     Strings lose what no database stores, labels the space around them. A missing key is the digest of the text; one
@@ -72,7 +72,7 @@ def record_of(values: Mapping[str, Any]) -> Record:
 
 def _text(field: str, value: Any) -> str:
     if type(value) is not str:
-        raise _wrong(field, value, "a string")
+        raise _invalid(field, value, "a string")
     if value.isspace():
         raise InvalidRecord("The text is empty: fill it in, or leave the record out.")
     if len(value) > LONGEST_TICKET:
@@ -82,7 +82,7 @@ def _text(field: str, value: Any) -> str:
 
 def _string(field: str, value: Any) -> str:
     if type(value) is not str:
-        raise _wrong(field, value, "a string")
+        raise _invalid(field, value, "a string")
     if len(value) > LONGEST_STRING:
         raise InvalidRecord(f"The {field} has {len(value):,} characters: shorten it to {LONGEST_STRING:,}.")
     return storable(value)
@@ -97,41 +97,41 @@ def _label(field: str, value: Any) -> str:
 
 def _key(field: str, value: Any) -> str:
     if type(value) is not str or not _KEY.fullmatch(value):
-        raise _wrong(field, value, "a SHA-256 of 64 hexadecimal digits")
+        raise _invalid(field, value, "a SHA-256 of 64 hexadecimal digits")
     return value
 
 
 def _side(field: str, value: Any) -> str:
     if type(value) is not str or value.strip().casefold() not in _SIDES:
-        raise _wrong(field, value, '"training" or "benchmark"')
+        raise _invalid(field, value, '"training" or "benchmark"')
     return _SIDES[value.strip().casefold()]
 
 
 def _flag(field: str, value: Any) -> bool:
     flag = value if type(value) is bool else _FLAGS.get(str(value).strip().casefold())
     if flag is None:
-        raise _wrong(field, value, "true or false")
+        raise _invalid(field, value, "true or false")
     return flag
 
 
 def _count(field: str, value: Any) -> int:
     number = _number(field, value)
     if not (0 <= number <= _MOST_PEOPLE and number == int(number)):
-        raise _wrong(field, value, "a whole number")
+        raise _invalid(field, value, "a whole number")
     return int(number)
 
 
 def _share(field: str, value: Any) -> float:
     number = _number(field, value)
     if not 0 < number <= 1:
-        raise _wrong(field, value, "a number above 0, up to 1")
+        raise _invalid(field, value, "a number above 0, up to 1")
     return number
 
 
 def _confidence(field: str, value: Any) -> float:
     number = _number(field, value)
     if not 0 <= number <= 1:
-        raise _wrong(field, value, "a number from 0 to 1")
+        raise _invalid(field, value, "a number from 0 to 1")
     return number
 
 
@@ -139,7 +139,7 @@ def _number(field: str, value: Any) -> float:
     try:
         return float(value if type(value) in (int, float, str) else "")
     except (ValueError, OverflowError):
-        raise _wrong(field, value, "a number") from None
+        raise _invalid(field, value, "a number") from None
 
 
 def _moment(field: str, value: Any) -> str:
@@ -150,10 +150,10 @@ def _moment(field: str, value: Any) -> str:
             return moment.replace(tzinfo=UTC).isoformat()
         return value if type(value) is str and not moment.utcoffset() else moment.astimezone(UTC).isoformat()
     except (ValueError, OverflowError):
-        raise _wrong(field, value, "a moment such as 2026-01-31T12:00:00+00:00") from None
+        raise _invalid(field, value, "a moment such as 2026-01-31T12:00:00+00:00") from None
 
 
-def _wrong(field: str, value: Any, expected: str) -> InvalidRecord:
+def _invalid(field: str, value: Any, expected: str) -> InvalidRecord:
     shown = repr(value[:60] if isinstance(value, str | bytes) else value)[:80]
     return InvalidRecord(f"The {field} is not {expected} ({shown}): correct it, or map {field} to another column.")
 

@@ -16,13 +16,13 @@ from classifier.ingest.readers.columns import InvalidRecord, quoted_list
 from classifier.ingest.readers.ticket_records import UnreadableFile
 from review.datasets.files import json_objects, tables
 from review.datasets.files.errors import UnreadableDataset
-from review.datasets.parsing import NoColumn, columns_of, record_of
+from review.datasets.parsing import NoColumn, match_columns, parse_record
 from review.datasets.record import Record, Rejected
 
 __all__ = ["UnreadableDataset", "read"]
 
 _HEAD = 64 * 1024
-_PATIENCE = 100  # records that may lack a column before the file is said to
+_ROWS_TO_CHECK = 100  # records that may lack a column before the file is said to
 
 Values = Mapping[str, Any]
 Rows = Iterable[Values | InvalidRecord]
@@ -40,8 +40,8 @@ def read(stream: BinaryIO, name: str, mapping: Mapping[str, str] = {}) -> Iterat
             f"There is no field {quoted_list(sorted(unknown))} to map; there are {quoted_list(Record._fields)}."
         )
     try:
-        for number, values in enumerate(_fitted(_rows(stream, name), mapping), 1):
-            yield _record(number, values)
+        for number, values in enumerate(_rows_by_field(_rows(stream, name), mapping), 1):
+            yield _parse(number, values)
     except UnreadableFile as error:
         raise UnreadableDataset(str(error)) from error
 
@@ -94,17 +94,17 @@ def _is_table(name: str) -> bool:
     return name.lower().removesuffix(".gz").endswith((".csv", ".tsv"))
 
 
-def _fitted(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | InvalidRecord]:
+def _rows_by_field(rows: Rows, mapping: Mapping[str, str]) -> Iterator[Values | InvalidRecord]:
     """The rows by the record's fields.
 
     Raises UnreadableDataset if columns are missing and none of the first _PATIENCE rows has what a record needs.
     """
-    known = lru_cache(maxsize=64)(lambda names: columns_of(names, mapping))
+    known = lru_cache(maxsize=64)(lambda names: match_columns(names, mapping))
     every = (_by_field(row, known) for row in rows)
     first: list[Values | InvalidRecord] = []
     for values in every:
         first.append(values)
-        if not isinstance(values, InvalidRecord) or len(first) == _PATIENCE:
+        if not isinstance(values, InvalidRecord) or len(first) == _ROWS_TO_CHECK:
             break
     missing = next((values for values in first if isinstance(values, NoColumn)), None)
     if missing and isinstance(first[-1], InvalidRecord):
@@ -123,10 +123,10 @@ def _by_field(
         return missing
 
 
-def _record(number: int, values: Values | InvalidRecord) -> Record | Rejected:
+def _parse(number: int, values: Values | InvalidRecord) -> Record | Rejected:
     try:
         if isinstance(values, InvalidRecord):
             raise values
-        return record_of(values)
+        return parse_record(values)
     except InvalidRecord as refusal:
         return Rejected(number, str(refusal))

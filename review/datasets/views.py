@@ -14,8 +14,8 @@ from classifier.models.contract import EmptyTaxonomy
 from review.datasets import exporting, importing, reading
 from review.datasets.formats import labelstudio
 from review.datasets.formats.registry import FORMATS
-from review.datasets.forms import ExportForm, FreezeForm, ImportForm
-from review.datasets.importing import NoSuchLabel
+from review.datasets.forms import ExportForm, ImportForm, SnapshotForm
+from review.datasets.importing import UnknownLabel
 from review.datasets.manifest import manifest_json
 from review.datasets.reading import UnreadableDataset
 from review.gold import counts, snapshots
@@ -32,13 +32,13 @@ LATEST = 25
 @require_GET
 @manages_datasets
 def datasets(request: HtmxHttpRequest) -> HttpResponse:
-    return _overview(request, FreezeForm(), ImportForm())
+    return _overview(request, SnapshotForm(), ImportForm())
 
 
 @require_POST
 @manages_datasets
 def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
-    form = FreezeForm(request.POST)
+    form = SnapshotForm(request.POST)
     if not form.is_valid():
         return _overview(request, form, ImportForm(), status=422)
     try:
@@ -64,22 +64,22 @@ def snapshot(request: HtmxHttpRequest, digest: str) -> HttpResponse:
 @manages_datasets
 def download(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The snapshot in a format, as a stream."""
-    frozen, form = _named(digest), ExportForm(request.GET)
+    exported, form = _named(digest), ExportForm(request.GET)
     if not form.is_valid():
-        return _snapshot(request, frozen, form, status=422)
+        return _snapshot(request, exported, form, status=422)
     format = FORMATS[form.cleaned_data.pop("format")]
-    content = exporting.stream(frozen, format, **form.cleaned_data)
-    return _attachment(StreamingHttpResponse(content, format.media_type), exporting.file_name(frozen, format))
+    content = exporting.stream(exported, format, **form.cleaned_data)
+    return _attachment(StreamingHttpResponse(content, format.media_type), exporting.file_name(exported, format))
 
 
 @never_cache
 @require_GET
 @manages_datasets
 def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
-    frozen, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
+    exported, format = _named(digest), FORMATS.get(request.GET.get("format", ""))
     masked, licence = "masked" in request.GET, request.GET.get("licence", "")[:100]
-    content = manifest_json(exporting.manifest_of(frozen, format, masked=masked, licence=licence))
-    return _attachment(HttpResponse(content, "application/json"), f"ticketclf-{frozen.short}.manifest.json")
+    content = manifest_json(exporting.build_manifest(exported, format, masked=masked, licence=licence))
+    return _attachment(HttpResponse(content, "application/json"), f"ticketclf-{exported.short}.manifest.json")
 
 
 @never_cache
@@ -87,9 +87,9 @@ def manifest(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 @manages_datasets
 def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
     """The interface of a Label Studio project that the snapshot's tasks can be imported into."""
-    frozen = _named(digest)
-    content = labelstudio.labelling_config(exporting.manifest_of(frozen))
-    return _attachment(HttpResponse(content, "application/xml"), f"ticketclf-{frozen.short}.labelling.xml")
+    exported = _named(digest)
+    content = labelstudio.labelling_config(exporting.build_manifest(exported))
+    return _attachment(HttpResponse(content, "application/xml"), f"ticketclf-{exported.short}.labelling.xml")
 
 
 @require_POST
@@ -97,31 +97,38 @@ def labelling_config(request: HtmxHttpRequest, digest: str) -> HttpResponseBase:
 def import_labels(request: HtmxHttpRequest) -> HttpResponse:
     form = ImportForm(request.POST, request.FILES)
     if not form.is_valid():
-        return _overview(request, FreezeForm(), form, status=422)
+        return _overview(request, SnapshotForm(), form, status=422)
     file, dry_run = form.cleaned_data["file"], form.cleaned_data["dry_run"]
     try:
         records = reading.read(file, file.name, form.mapping())
-        report = importing.take_in(records, dry_run=dry_run, labels=form.cleaned_data["labels"])
-    except NoSuchLabel as error:
+        report = importing.import_labels(records, dry_run=dry_run, labels=form.cleaned_data["labels"])
+    except UnknownLabel as error:
         form.add_error("labels", str(error))
-        return _overview(request, FreezeForm(), form, status=422)
+        return _overview(request, SnapshotForm(), form, status=422)
     except UnreadableDataset as error:
         form.add_error("file", str(error))
-        return _overview(request, FreezeForm(), form, status=422)
+        return _overview(request, SnapshotForm(), form, status=422)
     context = {"report": report, "dry_run": dry_run, "file": file.name, "unknown": report.unknown.most_common(20)}
     return render(request, "review/datasets/import_result.html", context)
 
 
-def _overview(request: HtmxHttpRequest, freeze: FreezeForm, take_in: ImportForm, *, status: int = 200) -> HttpResponse:
+def _overview(
+    request: HtmxHttpRequest, snapshot_form: SnapshotForm, import_form: ImportForm, *, status: int = 200
+) -> HttpResponse:
     latest = Snapshot.objects.select_related("created_by")[:LATEST]
-    context = {"holdings": counts.count_gold_labels(), "snapshots": latest, "freeze": freeze, "take_in": take_in}
+    context = {
+        "holdings": counts.count_gold_labels(),
+        "snapshots": latest,
+        "snapshot_form": snapshot_form,
+        "import_form": import_form,
+    }
     return render(request, "review/datasets/datasets.html", context, status=status)
 
 
-def _snapshot(request: HtmxHttpRequest, frozen: Snapshot, form: ExportForm, *, status: int = 200) -> HttpResponse:
-    manifest = exporting.manifest_of(frozen)
+def _snapshot(request: HtmxHttpRequest, snapshot: Snapshot, form: ExportForm, *, status: int = 200) -> HttpResponse:
+    manifest = exporting.build_manifest(snapshot)
     tables = [(_("Categories"), manifest.categories.items()), (_("Sentiments"), manifest.sentiments.items())]
-    context = {"snapshot": frozen, "manifest": manifest, "tables": tables, "form": form}
+    context = {"snapshot": snapshot, "manifest": manifest, "tables": tables, "form": form}
     return render(request, "review/datasets/snapshot.html", context, status=status)
 
 

@@ -10,7 +10,7 @@ from typing import BinaryIO
 STANDARD_OUTPUT = Path("-")
 
 
-def passes_through(path: Path) -> bool:
+def is_stream(path: Path) -> bool:
     """Whether what is written there goes elsewhere at once, so that nothing can stand beside it."""
     streams = ("/dev/std", "/dev/fd/", "/proc/")  # which may lead to a plain file that is not ours to replace
     return path == STANDARD_OUTPUT or str(path).startswith(streams) or _is_special(path)
@@ -21,21 +21,21 @@ def _is_special(path: Path) -> bool:
 
 
 @contextmanager
-def written(path: Path) -> Iterator[BinaryIO]:
+def atomic_output(path: Path) -> Iterator[BinaryIO]:
     """A file to write into. A plain one is there when all of it is written, and not before; raises OSError."""
     if path == STANDARD_OUTPUT:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
-    elif passes_through(path):
+    elif is_stream(path):
         with path.open("wb") as file:
             yield file
     else:
-        with _replaced(path.resolve()) as file:
+        with _atomic_file(path.resolve()) as file:
             yield file
 
 
 @contextmanager
-def _replaced(path: Path) -> Iterator[BinaryIO]:
+def _atomic_file(path: Path) -> Iterator[BinaryIO]:
     part = path.with_name(path.name + ".part")
     try:
         with part.open("wb") as file:

@@ -20,18 +20,18 @@ import numpy as np
 
 from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
 
-ALIKE = 0.38
+SAME_TOPIC_FROM = 0.38
 """From this cosine on average, around the common centre, texts are about one thing."""
-FEWEST = 5
+MIN_TEXTS = 5
 """Texts; fewer are no topic yet."""
-LEAST_TOLD = 1.96
+MIN_Z_SCORE = 1.96
 """Standard errors by which a word must be more frequent than elsewhere."""
-READ = 1_000
+READ_CHARACTERS = 1_000
 """Characters of a text that are looked at for words."""
 
 _NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+|\[\w+\]")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
-_SMALL = (
+_STOP_WORD_LIST = (
     "about after again against all also and any are been before but can cannot could did does doing done for from get "
     "gets getting give going got had has have having her here him his how into its just know let like make more "
     "much need not now off one only our out over please really say says she should since some still such take "
@@ -39,10 +39,10 @@ _SMALL = (
     "use using very via want wanted was way were what when where which while who why will with would yes yet you your"
 )
 """English words that name nothing; those of other languages stand in all texts alike, and so are hardly told."""
-_NAMELESS = frozenset(_SMALL.split())
+_STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
-def clusters(vectors: Floats, *, alike: float = ALIKE, fewest: int = FEWEST) -> list[Ints]:
+def clusters(vectors: Floats, *, alike: float = SAME_TOPIC_FROM, fewest: int = MIN_TEXTS) -> list[Ints]:
     """Of each group the places of its texts, nearest to their middle first; the largest group first.
 
     `vectors` as the encoder gave them, of shape (n, WIDTH). Most texts may be in no group.
@@ -50,17 +50,17 @@ def clusters(vectors: Floats, *, alike: float = ALIKE, fewest: int = FEWEST) -> 
     if len(vectors) < fewest:
         return []
     placed = centred(vectors, shrunken_mean(vectors))
-    groups = [group for group in _linked(placed, alike) if len(group) >= fewest]
-    return [_by_closeness(placed, group) for group in sorted(groups, key=lambda one: (-len(one), one[0]))]
+    groups = [group for group in _link_clusters(placed, alike) if len(group) >= fewest]
+    return [_central_first(placed, group) for group in sorted(groups, key=lambda one: (-len(one), one[0]))]
 
 
-def _by_closeness(placed: Floats, group: list[int]) -> Ints:
+def _central_first(placed: Floats, group: list[int]) -> Ints:
     members = np.array(group, np.int64)
     closeness = placed[members] @ placed[members].mean(axis=0)
     return np.asarray(members[np.argsort(-closeness, kind="stable")], np.int64)
 
 
-def _linked(placed: Floats, alike: float) -> list[list[int]]:
+def _link_clusters(placed: Floats, alike: float) -> list[list[int]]:
     """All groups, single texts among them, each in the order of its texts."""
     table = placed @ placed.T
     np.fill_diagonal(table, -np.inf)
@@ -100,17 +100,17 @@ def _join(table: Floats, sizes: Floats, kept: int, gone: int) -> None:
     sizes[kept] = both
 
 
-def words_of(text: str) -> set[str]:
+def words_in(text: str) -> set[str]:
     """The words that name something, once each, in lower case; markup, addresses and names of accounts do not."""
-    found = _WORD.findall(_NOISE.sub(" ", text[:READ]).lower())
-    return {word for word in found if len(word) > 2 and len(set(word)) > 1 and not set(word) & set("'’")} - _NAMELESS
+    found = _WORD.findall(_NOISE.sub(" ", text[:READ_CHARACTERS]).lower())
+    return {word for word in found if len(word) > 2 and len(set(word)) > 1 and not set(word) & set("'’")} - _STOP_WORDS
 
 
 class Vocabulary:
     """Which words stand in which texts, so that those of some can be held against those of all."""
 
     def __init__(self, texts: Iterable[str]) -> None:
-        self._texts = [words_of(text) for text in texts]
+        self._texts = [words_in(text) for text in texts]
         self._everywhere = Counter(word for words in self._texts for word in words)
 
     def distinctive(self, members: Ints, most: int) -> list[str]:
@@ -118,7 +118,7 @@ class Vocabulary:
         inside = Counter(word for place in members for word in self._texts[place])
         here, elsewhere = len(members), len(self._texts) - len(members)
         told = {
-            word: _telling(count, here, self._everywhere[word] - count, elsewhere)
+            word: _log_odds_z_score(count, here, self._everywhere[word] - count, elsewhere)
             for word, count in inside.items()
             if count >= max(2, here / 10)
         }
@@ -126,7 +126,7 @@ class Vocabulary:
         for word in sorted(told, key=lambda word: (-told[word], word)):
             # Of “transfer”, “transfers” and “transfer-fee” one is enough.
             stems = {part.removesuffix("s") for part in word.split("-")}
-            if told[word] >= LEAST_TOLD and not any(stems & others for others in found.values()):
+            if told[word] >= MIN_Z_SCORE and not any(stems & others for others in found.values()):
                 found[word] = stems
         return list(found)[:most] or self._frequent(inside, here / 2)[:most]
 
@@ -135,7 +135,7 @@ class Vocabulary:
         return sorted((word for word in inside if inside[word] >= least), key=lambda word: (-inside[word], word))
 
 
-def _telling(inside: int, here: int, outside: int, elsewhere: int) -> float:
+def _log_odds_z_score(inside: int, here: int, outside: int, elsewhere: int) -> float:
     """The difference of log-odds in standard errors; both counts are drawn towards what they are together."""
     share = 0.5 + (inside + outside) / (here + elsewhere)
     one, other = inside + share, outside + share

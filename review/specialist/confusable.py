@@ -25,87 +25,93 @@ FEWEST = 2
 """Mistakes in each direction; a single one is an accident."""
 LEAST_SHARE = 0.05
 """Of the labels that concern the two, so many are mistakes at least."""
-ALIKE = 0.65
+SIMILAR_FROM = 0.65
 """From this cosine on descriptions are almost alike: those of categories that people keep apart are below 0.5."""
 
 Pair = tuple[int, int]
 """Keys of two categories, the smaller first."""
 
 
-class Mistaken(NamedTuple):
+class ConfusedText(NamedTuple):
     """A text that shows it: what people said, what the model said, and the ticket where there is one."""
 
     text: str
     ticket: int | None
-    right: str
-    said: str
+    given: str
+    predicted: str
 
 
-class Side(NamedTuple):
+class PairMember(NamedTuple):
     """One of the two: how often people chose it where the model said the other."""
 
     pk: int
     name: str
     description: str
-    mistaken: int
+    confusions: int
 
 
 @dataclass(frozen=True, slots=True)
-class Overlap:
+class ConfusablePair:
     """Two categories; of how many labels that concern them models got them mixed up; how alike they are described."""
 
-    sides: tuple[Side, Side]
+    members: tuple[PairMember, PairMember]
     labels: int
-    closeness: float
-    shown: list[Mistaken]
+    similarity: float
+    texts: list[ConfusedText]
 
     @property
-    def mistaken(self) -> int:
-        return self.sides[0].mistaken + self.sides[1].mistaken
+    def confusions(self) -> int:
+        return self.members[0].confusions + self.members[1].confusions
 
     @property
     def percent(self) -> float:
-        return 100 * self.mistaken / self.labels if self.labels else 0.0
+        return 100 * self.confusions / self.labels if self.labels else 0.0
 
     @property
-    def confused(self) -> bool:
-        return _is_confused(self.sides[0].mistaken, self.sides[1].mistaken, self.labels)
+    def is_confused(self) -> bool:
+        return _is_confused(self.members[0].confusions, self.members[1].confusions, self.labels)
 
     @property
-    def alike(self) -> bool:
-        return self.closeness >= ALIKE
+    def is_similar(self) -> bool:
+        return self.similarity >= SIMILAR_FROM
 
 
-class Found(NamedTuple):
+class ConfusableCategories(NamedTuple):
     """The overlaps, most mistakes first, then the most alike; and how many labels and categories were looked at."""
 
-    overlaps: list[Overlap]
+    pairs: list[ConfusablePair]
     labels: int
     categories: int
 
 
-def found() -> Found:
+def confusable_categories() -> ConfusableCategories:
     """All overlaps of the categories in use (at most six queries). Raises CorruptEncoder."""
     categories = list(Category.objects.active()[:MOST_CATEGORIES])
-    said = _Said(categories)
-    close = _closeness(categories)
-    related = _related(categories)
-    pairs = {pair for pair in {*said.confused(), *(one for one in close if close[one] >= ALIKE)} if pair not in related}
-    ordered = sorted(pairs, key=lambda pair: (-said.mistaken(pair), -close.get(pair, 0.0), pair))[:MOST]
+    said = _Confusions(categories)
+    close = _description_similarity(categories)
+    related = _ancestor_pairs(categories)
+    pairs = {
+        pair
+        for pair in {*said.confused(), *(one for one in close if close[one] >= SIMILAR_FROM)}
+        if pair not in related
+    }
+    ordered = sorted(pairs, key=lambda pair: (-said.confusions(pair), -close.get(pair, 0.0), pair))[:MOST]
     shown = said.shown(ordered)
     names, by_key = paths(categories), {one.pk: one for one in categories}
 
-    def side(key: int, other: int) -> Side:
-        return Side(key, names[key], by_key[key].description, said.numbers[key, other])
+    def side(key: int, other: int) -> PairMember:
+        return PairMember(key, names[key], by_key[key].description, said.numbers[key, other])
 
     overlaps = [
-        Overlap((side(one, other), side(other, one)), said.labels((one, other)), close[one, other], shown[one, other])
+        ConfusablePair(
+            (side(one, other), side(other, one)), said.labels((one, other)), close[one, other], shown[one, other]
+        )
         for one, other in ordered
     ]
-    return Found(overlaps, said.numbers.total(), len(categories))
+    return ConfusableCategories(overlaps, said.numbers.total(), len(categories))
 
 
-class _Said:
+class _Confusions:
     """What people said and what models had said before them, of the latest labels. `numbers` is by those two keys."""
 
     def __init__(self, categories: list[Category]) -> None:
@@ -123,26 +129,26 @@ class _Said:
                 self.numbers[right, said] += 1
                 self._which[right, said].append(pk)
 
-    def mistaken(self, pair: Pair) -> int:
+    def confusions(self, pair: Pair) -> int:
         return self.numbers[pair] + self.numbers[pair[::-1]]
 
     def labels(self, pair: Pair) -> int:
         """Those where both the right one and the one said are of the two."""
-        return self.mistaken(pair) + sum(self.numbers[key, key] for key in pair)
+        return self.confusions(pair) + sum(self.numbers[key, key] for key in pair)
 
     def confused(self) -> set[Pair]:
         pairs = {(min(pair), max(pair)) for pair in self.numbers if pair[0] != pair[1]}
         return {one for one in pairs if _is_confused(self.numbers[one], self.numbers[one[::-1]], self.labels(one))}
 
-    def shown(self, pairs: list[Pair]) -> dict[Pair, list[Mistaken]]:
+    def shown(self, pairs: list[Pair]) -> dict[Pair, list[ConfusedText]]:
         """Texts of both directions for each of the pairs, the latest first (one query)."""
         wanted = {way: self._which[way][:EXAMPLES] for pair in pairs for way in (pair, pair[::-1])}
         texts = GoldLabel.objects.only("text", "ticket_id").in_bulk([pk for pks in wanted.values() for pk in pks])
 
-        def told(way: Pair) -> list[Mistaken]:
+        def told(way: Pair) -> list[ConfusedText]:
             right, said = (self._names[key] for key in way)
             found = [texts[pk] for pk in wanted[way] if pk in texts]
-            return [Mistaken(excerpt(one.text, LONGEST_EXCERPT), one.ticket_id, right, said) for one in found]
+            return [ConfusedText(excerpt(one.text, LONGEST_EXCERPT), one.ticket_id, right, said) for one in found]
 
         return {pair: told(pair) + told(pair[::-1]) for pair in pairs}
 
@@ -151,7 +157,7 @@ def _is_confused(one: int, other: int, labels: int) -> bool:
     return min(one, other) >= FEWEST and one + other >= LEAST_SHARE * labels
 
 
-def _closeness(categories: list[Category]) -> dict[Pair, float]:
+def _description_similarity(categories: list[Category]) -> dict[Pair, float]:
     """How alike each two are described, by the cosine of the encoder's vectors."""
     texts = [f"{one.name}: {one.description}" if one.description else one.name for one in categories]
     places = unit(vector_store.embeddings_for(texts))
@@ -160,7 +166,7 @@ def _closeness(categories: list[Category]) -> dict[Pair, float]:
     return {_pair(categories[one].pk, categories[other].pk): float(table[one, other]) for one, other in pairs}
 
 
-def _related(categories: list[Category]) -> set[Pair]:
+def _ancestor_pairs(categories: list[Category]) -> set[Pair]:
     """Pairs of which one stands somewhere below the other: those are meant to overlap."""
     above = {one.pk: one.parent_id for one in categories}
     found = set()

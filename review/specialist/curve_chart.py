@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from math import ceil, floor
 
-from review.specialist.learning_curve import MORE, Law, Point
+from review.specialist.learning_curve import LABELS_AHEAD, Point, PowerLaw
 from review.stats.intervals import share
 from review.stats.svg import LEFT, PLOT, RIGHT, TOP, Axes, Dot, Frame, Scale
 
@@ -36,7 +36,7 @@ class Scales:
     low: float
 
     @classmethod
-    def over(cls, points: Sequence[Point], more: int = MORE) -> Scales:
+    def over(cls, points: Sequence[Point], more: int = LABELS_AHEAD) -> Scales:
         """So that all these points have room with their intervals, and so many labels more."""
         most = max((point.labels for point in points), default=0) + more
         step = next(size for size in _round_sizes() if most <= STEPS * size)
@@ -55,7 +55,7 @@ class Scales:
         return self.frame.axes(range(0, self.end + 1, self.step), range(100, low - 1, -step))
 
 
-def draw(points: Sequence[Point], law: Law | None, scales: Scales) -> Curve:
+def draw(points: Sequence[Point], law: PowerLaw | None, scales: Scales) -> Curve:
     """The points in their order, and the law from the first number of labels to beyond the last."""
     frame = scales.frame
     dots = tuple(_dot(point, frame) for point in points)
@@ -67,9 +67,9 @@ def _dot(point: Point, frame: Frame) -> Dot:
     return frame.dot(point.labels, figure.estimate or 0.0, (figure.low or 0.0, figure.high or 0.0), RADIUS)
 
 
-def _course(points: Sequence[Point], law: Law) -> list[tuple[float, float]]:
+def _course(points: Sequence[Point], law: PowerLaw) -> list[tuple[float, float]]:
     counted = [max(point.labels, 1) for point in points]
-    first, last = min(counted), max(counted) + MORE
+    first, last = min(counted), max(counted) + LABELS_AHEAD
     counts = (first + (last - first) * number / LINE for number in range(LINE + 1))
     return [(count, law.accuracy(count)) for count in counts]
 

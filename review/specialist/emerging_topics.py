@@ -18,8 +18,8 @@ from classifier.taxonomy import drafts
 from classifier.text import excerpt
 from review.gold import gold_labels
 from review.specialist import recent_tickets
-from review.specialist.clusters import Vocabulary, clusters, words_of
-from review.specialist.recent_tickets import Recent, Seen
+from review.specialist.clusters import Vocabulary, clusters, words_in
+from review.specialist.recent_tickets import RecentTicket, RecentTickets
 
 MOST = 25
 """Topics on the page; there are hardly more worth a category at a time."""
@@ -30,14 +30,14 @@ LONGEST_EXAMPLE = 200
 LONGEST_EXCERPT = 180
 
 
-class Typical(NamedTuple):
+class TypicalTicket(NamedTuple):
     """A ticket that says what its topic is about."""
 
     pk: int
     text: str
 
 
-class Today(NamedTuple):
+class CategoryCount(NamedTuple):
     """How many tickets have a category now; without a name where they have none."""
 
     name: str
@@ -50,8 +50,8 @@ class Topic:
 
     pk: int
     words: list[str]
-    typical: list[Typical]
-    today: list[Today]
+    typical: list[TypicalTicket]
+    today: list[CategoryCount]
     tickets: list[int]
     examples: list[str]
 
@@ -70,37 +70,37 @@ class Topic:
 
 
 @dataclass(frozen=True, slots=True)
-class Found:
+class EmergingTopics:
     """The topics, largest first; how many tickets were looked at, how many are in none, how many wait to be."""
 
     topics: list[Topic]
     tickets: int
-    alone: int
+    ungrouped: int
     unencoded: int
-    more: int
+    omitted: int
     """Topics that are smaller than those given."""
 
 
-def found() -> Found:
+def emerging_topics() -> EmergingTopics:
     """All topics of the latest tickets (at most nine queries). Raises CorruptEncoder."""
-    among = recent_tickets.unsure()
+    among = recent_tickets.uncertain_tickets()
     grouped = clusters(among.vectors)
-    described = _Describing(among)
-    return Found(
+    described = _TopicBuilder(among)
+    return EmergingTopics(
         topics=[described.topic(one) for one in grouped[:MOST]],
         tickets=len(among.tickets),
-        alone=len(among.tickets) - sum(map(len, grouped)),
+        ungrouped=len(among.tickets) - sum(map(len, grouped)),
         unencoded=among.unencoded,
-        more=max(len(grouped) - MOST, 0),
+        omitted=max(len(grouped) - MOST, 0),
     )
 
 
-def about(ticket: int) -> Topic | None:
+def topic_containing(ticket: int) -> Topic | None:
     """The topic that a ticket is in, if it is in one (at most nine queries). Raises CorruptEncoder."""
-    among = recent_tickets.unsure()
+    among = recent_tickets.uncertain_tickets()
     for one in clusters(among.vectors):
         if any(among.tickets[place].pk == ticket for place in one):
-            return _Describing(among).topic(one)
+            return _TopicBuilder(among).topic(one)
     return None
 
 
@@ -109,42 +109,42 @@ def names_now() -> dict[int, str]:
     return Category.objects.paths()
 
 
-def counted(tickets: Sequence[Seen], names: dict[int, str]) -> list[Today]:
+def count_categories(tickets: Sequence[RecentTicket], names: dict[int, str]) -> list[CategoryCount]:
     """The categories that tickets have now, most frequent first."""
     numbers = Counter(names.get(one.category, "") if one.category else "" for one in tickets)
-    return [Today(name, number) for name, number in sorted(numbers.items(), key=lambda row: (-row[1], row[0]))]
+    return [CategoryCount(name, number) for name, number in sorted(numbers.items(), key=lambda row: (-row[1], row[0]))]
 
 
-class _Describing:
-    def __init__(self, among: Recent) -> None:
+class _TopicBuilder:
+    def __init__(self, among: RecentTickets) -> None:
         self._tickets = among.tickets
         self._words = Vocabulary(one.text for one in among.tickets)
         self._names = names_now()
 
     def topic(self, places: Ints) -> Topic:
         members = [self._tickets[place] for place in places]
-        typical = _distinct(members)
+        typical = _distinct_texts(members)
         return Topic(
             pk=members[0].pk,
             words=self._words.distinctive(places, WORDS),
-            typical=[Typical(seen.pk, excerpt(seen.text, LONGEST_EXCERPT)) for seen in typical[:TYPICAL]],
-            today=counted(members, self._names),
+            typical=[TypicalTicket(seen.pk, excerpt(seen.text, LONGEST_EXCERPT)) for seen in typical[:TYPICAL]],
+            today=count_categories(members, self._names),
             tickets=[seen.pk for seen in members],
             examples=[excerpt(mask(seen.text), LONGEST_EXAMPLE) for seen in typical],
         )
 
 
-def _distinct(members: Sequence[Seen]) -> list[Seen]:
+def _distinct_texts(members: Sequence[RecentTicket]) -> list[RecentTicket]:
     """The first few that do not say the same in the same words."""
-    found: dict[frozenset[str], Seen] = {}
+    found: dict[frozenset[str], RecentTicket] = {}
     for one in members:
-        found.setdefault(frozenset(words_of(one.text)), one)
+        found.setdefault(frozenset(words_in(one.text)), one)
         if len(found) == EXAMPLES:
             break
     return list(found.values())
 
 
-def suggested(topic: Topic) -> dict[str, str]:
+def suggest_category(topic: Topic) -> dict[str, str]:
     """Name, description and examples to begin with. No example gives away what models are measured with."""
     words = [word for word in topic.words[:2] if word]
     words.sort(key=lambda word: topic.typical[0].text.lower().find(word) % LONGEST_EXCERPT)
@@ -152,18 +152,18 @@ def suggested(topic: Topic) -> dict[str, str]:
     return {
         "name": " ".join(words).capitalize()[:80],
         "description": description[:300],
-        "examples": "\n".join(_not_given_away(topic.examples)),
+        "examples": "\n".join(_without_leaks(topic.examples)),
     }
 
 
-def _not_given_away(examples: list[str]) -> list[str]:
+def _without_leaks(examples: list[str]) -> list[str]:
     if not gold_labels.leaked_labels(examples):
         return examples
     return [example for example in examples if not gold_labels.leaked_labels([example])]
 
 
 @transaction.atomic
-def draft_of(label: DraftLabel, by: User) -> DraftLabel:
+def create_draft(label: DraftLabel, by: User) -> DraftLabel:
     """A draft of the taxonomy that is as it is now, and has this new category besides. Raises EmptyTaxonomy."""
     label.draft = drafts.create(drafts.free_name(_("New category: %s") % label.name), by)
     label.axis = DraftLabel.Axis.CATEGORY

@@ -11,9 +11,9 @@ from classifier.embeddings import vector_store
 from classifier.learning.heads import BoundHead
 from classifier.learning.training import Candidate, Comparison, Examples
 from classifier.learning.weights import SpecialistWeights
-from review.benchmark.grading import Judge
+from review.benchmark.grading import Grader
 from review.models import GoldLabel, Side
-from review.specialist.training_data import Lesson
+from review.specialist.training_data import TrainingData
 
 MOST_ITEMS = 2_000
 """Of the benchmark side, the latest labels."""
@@ -22,14 +22,14 @@ Pair = tuple[float, int]
 """The probability of the label given, and the key of the likeliest one."""
 
 
-class Marked(NamedTuple):
+class BenchmarkEvaluation(NamedTuple):
     """How a version does on the benchmark side: the figures, and by gold label what it said of each axis."""
 
     figures: dict[str, int] | None
     said: list[tuple[int, Pair, Pair]]
 
 
-def of_axis(trial: Candidate | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
+def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
     """How an axis compared, and of each label [examples, held out, right of those], by its key."""
     figures: dict[str, Any] = comparison._asdict() | {"wins": comparison.wins, "recipe": "", "labels": {}}
     if trial is None:
@@ -41,23 +41,23 @@ def of_axis(trial: Candidate | None, comparison: Comparison, examples: Examples)
     return figures | {"recipe": str(trial.head.recipe), "labels": labels}
 
 
-def on_benchmark(learned: SpecialistWeights, lesson: Lesson) -> Marked:
+def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> BenchmarkEvaluation:
     """Counts of right answers among the latest items; without figures where there are none."""
     held_out = GoldLabel.objects.usable().on_side(Side.BENCHMARK).order_by("-pk")
     items = list(held_out.values_list("pk", "text", "category", "sentiment")[:MOST_ITEMS])
     if not items:
-        return Marked(None, [])
+        return BenchmarkEvaluation(None, [])
     texts = [text for _pk, text, _category, _sentiment in items]
     found = vector_store.embeddings_for(texts)
-    judge, labels = Judge(), lesson.contract.labels
+    grader, labels = Grader(), lesson.contract.labels
     category = BoundHead(learned.category, lesson.offered["category"]).probabilities(found, texts)
     sentiment = BoundHead(learned.sentiment, lesson.offered["sentiment"]).probabilities(found, texts)
     categories, sentiments = list(labels.categories), list(labels.sentiments)
     right = np.array(
         [
             [
-                judge.category(categories[int(of_category.argmax())], expected, labels),
-                judge.sentiment(sentiments[int(of_sentiment.argmax())], wanted, labels),
+                grader.category(categories[int(of_category.argmax())], expected, labels),
+                grader.sentiment(sentiments[int(of_sentiment.argmax())], wanted, labels),
             ]
             for of_category, of_sentiment, (_pk, _text, expected, wanted) in zip(
                 category, sentiment, items, strict=True
@@ -78,7 +78,7 @@ def on_benchmark(learned: SpecialistWeights, lesson: Lesson) -> Marked:
         )
         for (pk, _text, expected, wanted), of_category, of_sentiment in zip(items, category, sentiment, strict=True)
     ]
-    return Marked(figures, said)
+    return BenchmarkEvaluation(figures, said)
 
 
 def _pair(shares: Any, offered: Any, expected: int) -> Pair:

@@ -15,7 +15,7 @@ from review.specialist import label_issues
 SHOWN_CHARACTERS = 20_000
 
 
-class Named(NamedTuple):
+class LabelPair(NamedTuple):
     """A label as the page names it."""
 
     category: str
@@ -25,46 +25,46 @@ class Named(NamedTuple):
         return f"{self.category} | {self.sentiment}"
 
 
-class Left(NamedTuple):
-    """How many wait, counted up to a limit, which `more` says was reached."""
+class RemainingCount(NamedTuple):
+    """How many wait, counted up to a limit, which `is_capped` says was reached."""
 
     number: int
-    more: bool
+    is_capped: bool
 
     @classmethod
-    def now(cls) -> Left:
+    def load(cls) -> RemainingCount:
         """One count."""
-        number = label_issues.listed().order_by()[: label_issues.COUNTED].count()
+        number = label_issues.pending().order_by()[: label_issues.COUNTED].count()
         return cls(min(number, label_issues.COUNTED - 1), number == label_issues.COUNTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Item:
+class LabelIssueCard:
     """One label in doubt, and what may be chosen instead."""
 
     label_issue: LabelIssue
     options: Options
-    given: Named
-    suggested: Named
+    given: LabelPair
+    suggested: LabelPair
 
     @classmethod
-    def first(cls) -> Item | None:
+    def first(cls) -> LabelIssueCard | None:
         """The least believed of those that wait (two queries, or one)."""
-        return cls._of(label_issues.listed())
+        return cls._from(label_issues.pending())
 
     @classmethod
-    def again(cls, pk: int) -> Item | None:
+    def by_pk(cls, pk: int) -> LabelIssueCard | None:
         """This very one, though somebody may have looked at it; None where its label is out of use."""
-        return cls._of(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
+        return cls._from(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
 
     @classmethod
-    def _of(cls, wanted: LabelIssueQuerySet) -> Item | None:
+    def _from(cls, wanted: LabelIssueQuerySet) -> LabelIssueCard | None:
         label_issue = wanted.select_related("gold").first()
         if label_issue is None:
             return None
         options = Options.current()
         given, suggested = (
-            Named(options.category_name(one.category_id), options.sentiment_name(one.sentiment_id))
+            LabelPair(options.category_name(one.category_id), options.sentiment_name(one.sentiment_id))
             for one in (label_issue.gold, label_issue)
         )
         return cls(label_issue=label_issue, options=options, given=given, suggested=suggested)
@@ -78,7 +78,7 @@ class Item:
         return max(len(self.label_issue.gold.text) - SHOWN_CHARACTERS, 0)
 
     @property
-    def offered(self) -> bool:
+    def has_suggestion(self) -> bool:
         """Whether the model has another label, and one that may be given."""
         same = self.given == self.suggested
         categories = {option.pk for option in self.options.categories}
@@ -86,7 +86,7 @@ class Item:
         return not same and self.label_issue.category_id in categories and self.label_issue.sentiment_id in sentiments
 
     @property
-    def believed(self) -> str:
+    def self_confidence(self) -> str:
         """The model's belief in the label given."""
         percent = round(100 * self.label_issue.self_confidence)
         return _("%d%%") % percent if percent else _("under 1%")
@@ -94,10 +94,10 @@ class Item:
     @property
     def token(self) -> str:
         """What was seen, so that nobody answers for a label, or a look at it, that came later."""
-        return token_of(self.label_issue)
+        return version_token(self.label_issue)
 
 
-def token_of(label_issue: LabelIssue) -> str:
+def version_token(label_issue: LabelIssue) -> str:
     """The label in doubt and when somebody had looked at it, for a hidden field."""
     at = label_issue.confirmed_at.isoformat() if label_issue.confirmed_at else ""
     return f"{label_issue.gold.category_id}-{label_issue.gold.sentiment_id}-{at}"

@@ -17,12 +17,12 @@ from review.http import HtmxHttpRequest
 from review.models import LabelIssue, Preferences
 from review.screen.label_options import Options
 from review.specialist import label_issues as labels
-from review.specialist.label_issue_page import Item, Left, Named, token_of
+from review.specialist.label_issue_page import LabelIssueCard, LabelPair, RemainingCount, version_token
 
 teaches = permission_required("review.teach", raise_exception=True)
 
 
-class Outcome(NamedTuple):
+class AnswerMessage(NamedTuple):
     """What became of an answer, in a sentence; and the label that one may want to look at again."""
 
     text: str
@@ -34,7 +34,7 @@ class Outcome(NamedTuple):
 @require_GET
 @teaches
 def label_issues(request: HtmxHttpRequest) -> HttpResponse:
-    return render(request, "review/specialist/label_issues.html", _context(request, Item.first()))
+    return render(request, "review/specialist/label_issues.html", _context(request, LabelIssueCard.first()))
 
 
 @never_cache
@@ -42,18 +42,18 @@ def label_issues(request: HtmxHttpRequest) -> HttpResponse:
 @teaches
 def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """This very label, for whoever pressed the wrong key."""
-    item = Item.again(pk)
-    if item is None:
+    card = LabelIssueCard.by_pk(pk)
+    if card is None:
         raise Http404
-    return render(request, "review/specialist/label_issues.html", _context(request, item))
+    return render(request, "review/specialist/label_issues.html", _context(request, card))
 
 
 @require_POST
 @teaches
 def keep_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = _as_seen(request, pk)
+    found = _unchanged_label_issue(request, pk)
     done = found and labels.confirm(found, request.user)
-    return _go_on(request, Outcome(_("Kept."), again=pk) if done else _moved())
+    return _show_next(request, AnswerMessage(_("Kept."), again=pk) if done else _changed_meanwhile())
 
 
 @require_POST
@@ -63,36 +63,42 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     category = options.category(request.POST.get("category", ""))
     sentiment = options.sentiment(request.POST.get("sentiment", ""))
     if category is None or sentiment is None:
-        return _go_on(request, Outcome(_("Choose a category and a sentiment."), done=False))
-    found = _as_seen(request, pk)
+        return _show_next(request, AnswerMessage(_("Choose a category and a sentiment."), done=False))
+    found = _unchanged_label_issue(request, pk)
     done = found and labels.correct(found, request.user, category, sentiment)
-    label = {"label": Named(category.name, sentiment.name)}
-    return _go_on(request, Outcome(_("Now it is %(label)s.") % label, again=pk) if done else _moved())
+    label = {"label": LabelPair(category.name, sentiment.name)}
+    return _show_next(
+        request, AnswerMessage(_("Now it is %(label)s.") % label, again=pk) if done else _changed_meanwhile()
+    )
 
 
 @require_POST
 @teaches
 def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = _as_seen(request, pk)
+    found = _unchanged_label_issue(request, pk)
     done = found and labels.dispute(found, request.user)
-    return _go_on(request, Outcome(_("Two people are asked, who see no label.")) if done else _moved())
+    return _show_next(
+        request, AnswerMessage(_("Two people are asked, who see no label.")) if done else _changed_meanwhile()
+    )
 
 
-def _as_seen(request: HtmxHttpRequest, pk: int) -> LabelIssue | None:
+def _unchanged_label_issue(request: HtmxHttpRequest, pk: int) -> LabelIssue | None:
     """None where the label is not what the page had shown."""
     found = get_object_or_404(LabelIssue.objects.select_related("gold").defer("gold__text"), pk=pk)
-    return found if request.POST.get("seen", "") == token_of(found) else None
+    return found if request.POST.get("seen", "") == version_token(found) else None
 
 
-def _moved() -> Outcome:
-    return Outcome(_("Nothing was changed: somebody has looked at that label meanwhile."), done=False)
+def _changed_meanwhile() -> AnswerMessage:
+    return AnswerMessage(_("Nothing was changed: somebody has looked at that label meanwhile."), done=False)
 
 
-def _go_on(request: HtmxHttpRequest, outcome: Outcome) -> HttpResponse:
+def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse:
     """The next in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
     if request.htmx:
         response = render(
-            request, "review/specialist/_label_issue_next.html", _context(request, Item.first()) | {"outcome": outcome}
+            request,
+            "review/specialist/_label_issue_next.html",
+            _context(request, LabelIssueCard.first()) | {"outcome": outcome},
         )
         response["HX-Replace-Url"] = reverse("review:label_issues")
         return response
@@ -100,5 +106,5 @@ def _go_on(request: HtmxHttpRequest, outcome: Outcome) -> HttpResponse:
     return redirect("review:label_issues")
 
 
-def _context(request: HtmxHttpRequest, item: Item | None) -> dict[str, Any]:
-    return {"item": item, "left": Left.now(), "keys": Preferences.of(request.user).keys_on}
+def _context(request: HtmxHttpRequest, card: LabelIssueCard | None) -> dict[str, Any]:
+    return {"card": card, "remaining": RemainingCount.load(), "keys": Preferences.of(request.user).keys_on}

@@ -40,7 +40,7 @@ class LabelSelfConfidence:
 
 
 @transaction.atomic
-def note(version: SpecialistVersion, beliefs: Iterable[LabelSelfConfidence]) -> None:
+def record_self_confidence(version: SpecialistVersion, confidences: Iterable[LabelSelfConfidence]) -> None:
     """Store what this version makes of each label, in place of what an earlier one did.
 
     A label that somebody has looked at is not doubted anew until it is given anew. Labels out of use are forgotten;
@@ -48,29 +48,29 @@ def note(version: SpecialistVersion, beliefs: Iterable[LabelSelfConfidence]) -> 
     """
     categories = set(Category.objects.active().values_list("pk", flat=True))
     sentiments = set(Sentiment.objects.active().values_list("pk", flat=True))
-    offered = (one for one in beliefs if one.category_pk in categories and one.sentiment_pk in sentiments)
+    offered = (one for one in confidences if one.category_pk in categories and one.sentiment_pk in sentiments)
     for chunk in chunked(offered, CHUNK):
         _store(version, {one.gold_pk: one for one in chunk})
     LabelIssue.objects.filter(confirmed_at__lt=F("gold__labelled_at")).update(confirmed_at=None, confirmed_by=None)
     LabelIssue.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
 
 
-def _store(version: SpecialistVersion, beliefs: dict[int, LabelSelfConfidence]) -> None:
-    usable = GoldLabel.objects.usable().filter(pk__in=beliefs).order_by("pk").values_list("pk", flat=True)
+def _store(version: SpecialistVersion, confidences: dict[int, LabelSelfConfidence]) -> None:
+    usable = GoldLabel.objects.usable().filter(pk__in=confidences).order_by("pk").values_list("pk", flat=True)
     rows = [
         LabelIssue(
             gold_id=pk,
             version=version,
-            self_confidence=min(max(beliefs[pk].self_confidence, 0.0), 1.0),
-            category_id=beliefs[pk].category_pk,
-            sentiment_id=beliefs[pk].sentiment_pk,
+            self_confidence=min(max(confidences[pk].self_confidence, 0.0), 1.0),
+            category_id=confidences[pk].category_pk,
+            sentiment_id=confidences[pk].sentiment_pk,
         )
         for pk in usable
     ]
     LabelIssue.objects.bulk_create(rows, update_conflicts=True, unique_fields=["gold"], update_fields=_NOTED)
 
 
-def listed() -> LabelIssueQuerySet:
+def pending() -> LabelIssueQuerySet:
     """Labels to look at, least believed first: those for which the model has another label."""
     least_believed = LabelIssue.objects.waiting()[:LOOKED_THROUGH].values("pk")
     another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
@@ -83,9 +83,9 @@ def listed() -> LabelIssueQuerySet:
 @transaction.atomic(durable=True)
 def confirm(label_issue: LabelIssue, by: User) -> bool:
     """The label is right. False, and nothing changes, where the label or the doubt is not as given here any more."""
-    if _locked(label_issue) is None:
+    if _lock_gold_label(label_issue) is None:
         return False
-    _looked_at(label_issue, by)
+    _mark_confirmed(label_issue, by)
     return True
 
 
@@ -95,32 +95,32 @@ def correct(label_issue: LabelIssue, by: User, category: Category, sentiment: Se
 
     A ticket's label is what people decided, so it is decided anew, and the gold label follows.
     """
-    label = _held(category, sentiment)
-    standing = _locked(label_issue)
+    label = _lock_labels(category, sentiment)
+    standing = _lock_gold_label(label_issue)
     if standing is None:
         return False
     if (standing.category_id, standing.sentiment_id) != (label.category.pk, label.sentiment.pk):
         if standing.ticket_id is None:
-            _relabel(standing, by, label)
-        elif not _decide_anew(standing.ticket_id, by, label):
+            _relabel_gold_label(standing, by, label)
+        elif not _relabel_ticket(standing.ticket_id, by, label):
             return False
-    _looked_at(label_issue, by)
+    _mark_confirmed(label_issue, by)
     return True
 
 
 def dispute(label_issue: LabelIssue, by: User) -> bool:
     """Whoever cannot tell has two people asked anew. False, and nothing changes, as of `confirm`."""
-    if not _as_given(label_issue):
+    if not _is_unchanged(label_issue):
         return False
     try:
         disputes.dispute(label_issue.gold, by)
     except disputes.CannotDispute:
         return False
-    _looked_at(label_issue, by)
+    _mark_confirmed(label_issue, by)
     return True
 
 
-def _held(category: Category, sentiment: Sentiment) -> Label:
+def _lock_labels(category: Category, sentiment: Sentiment) -> Label:
     """The label, or what it was merged into since it was chosen; from now on a merge waits."""
     categories = Category.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
     sentiments = Sentiment.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
@@ -128,7 +128,7 @@ def _held(category: Category, sentiment: Sentiment) -> Label:
     return Label(held.category.merged_into or held.category, held.sentiment.merged_into or held.sentiment)
 
 
-def _locked(label_issue: LabelIssue) -> GoldLabel | None:
+def _lock_gold_label(label_issue: LabelIssue) -> GoldLabel | None:
     """The label in doubt as it stands, which nobody else changes from now on; None where it is not as it was given.
 
     The desk comes first, as for all who change labels; then the label, as for those who dispute it.
@@ -136,23 +136,23 @@ def _locked(label_issue: LabelIssue) -> GoldLabel | None:
     list(ReviewSettings.objects.select_for_update().values("pk"))
     label = GoldLabel.objects.select_for_update(of=("self",)).select_related("category", "sentiment")
     found = label.filter(pk=label_issue.gold_id).first()
-    return found if found and _as_given(label_issue) else None
+    return found if found and _is_unchanged(label_issue) else None
 
 
-def _as_given(label_issue: LabelIssue) -> bool:
+def _is_unchanged(label_issue: LabelIssue) -> bool:
     label = {"gold__category": label_issue.gold.category_id, "gold__sentiment": label_issue.gold.sentiment_id}
     as_given = LabelIssue.objects.filter(_SETTLED, pk=label_issue.pk, confirmed_at=label_issue.confirmed_at, **label)
     return as_given.filter(gold__state=GoldLabel.State.ACTIVE).exists()
 
 
-def _looked_at(label_issue: LabelIssue, by: User) -> None:
+def _mark_confirmed(label_issue: LabelIssue, by: User) -> None:
     """The label that stands now was given before this moment, whatever an import says of when."""
     labelled_at = GoldLabel.objects.values_list("labelled_at", flat=True).get(pk=label_issue.gold_id)
     at = max(timezone.now(), labelled_at)
     LabelIssue.objects.filter(pk=label_issue.pk).update(confirmed_at=at, confirmed_by=by)
 
 
-def _decide_anew(ticket_pk: int, by: User, label: Label) -> bool:
+def _relabel_ticket(ticket_pk: int, by: User, label: Label) -> bool:
     ticket = decision_records.lock_ticket(ticket_pk)
     if ticket.state != Ticket.State.SETTLED:
         return False
@@ -161,7 +161,7 @@ def _decide_anew(ticket_pk: int, by: User, label: Label) -> bool:
     return True
 
 
-def _relabel(standing: GoldLabel, by: User, label: Label) -> None:
+def _relabel_gold_label(standing: GoldLabel, by: User, label: Label) -> None:
     """A label without a ticket has no decisions: what it was is kept in its note and in its history in the admin."""
     was = _("was %(category)s | %(sentiment)s") % {"category": standing.category, "sentiment": standing.sentiment}
     LogEntry.objects.log_actions(

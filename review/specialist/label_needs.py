@@ -18,12 +18,12 @@ from review.stats import intervals
 from review.stats.classification import LEAST
 from review.stats.intervals import Estimate
 
-WIDE = 0.25
+WIDE_INTERVAL = 0.25
 """An interval wider than this tells little."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class LabelState:
+class LabelNeed:
     """A label: its examples, how often it was told right while they were held out, and in words what is missing."""
 
     name: str
@@ -34,17 +34,17 @@ class LabelState:
     urgency: int
 
     @property
-    def told(self) -> Share | None:
+    def share(self) -> Share | None:
         """None where too few were held out to say anything."""
         return Share(self.figure) if self.held_out >= LEAST else None
 
 
-class AxisState(NamedTuple):
+class AxisNeeds(NamedTuple):
     """The labels of an axis, most in need first; none where nothing could be learned of it."""
 
     key: str
     name: str
-    labels: list[LabelState]
+    labels: list[LabelNeed]
 
 
 class _Counts(NamedTuple):
@@ -53,13 +53,13 @@ class _Counts(NamedTuple):
     right: int = 0
 
 
-def of(version: SpecialistVersion) -> list[AxisState]:
+def label_needs(version: SpecialistVersion) -> list[AxisNeeds]:
     """By what this version was taught, under the labels of today (three queries)."""
     options = Options.current()
     offered = {"category": options.categories, "sentiment": options.sentiments}
     merged = {"category": _merged(Category.objects.all()), "sentiment": _merged(Sentiment.objects.all())}
     return [
-        AxisState(axis, str(name), _states(offered[axis], _counts(version.figures.get(axis, {}), merged[axis])))
+        AxisNeeds(axis, str(name), _label_needs(offered[axis], _counts(version.figures.get(axis, {}), merged[axis])))
         for axis, name in AXIS_NAMES.items()
     ]
 
@@ -80,21 +80,21 @@ def _counts(figures: Mapping[str, Any], merged: Mapping[int, int]) -> dict[int, 
     return counts
 
 
-def _states(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> list[LabelState]:
+def _label_needs(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> list[LabelNeed]:
     if not counts:
         return []
     examples, held_out, right = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
     whole = intervals.share(right, held_out)
     # Of many examples only a part is held out.
     rate = held_out / examples if held_out else 1.0
-    states = [_state(one.name, counts.get(one.pk, _Counts()), whole, rate) for one in offered]
-    return sorted(states, key=lambda one: (one.urgency, one.figure.estimate if one.told else one.examples, one.name))
+    states = [_label_need(one.name, counts.get(one.pk, _Counts()), whole, rate) for one in offered]
+    return sorted(states, key=lambda one: (one.urgency, one.figure.estimate if one.share else one.examples, one.name))
 
 
-def _state(name: str, counts: _Counts, whole: Estimate, rate: float) -> LabelState:
+def _label_need(name: str, counts: _Counts, whole: Estimate, rate: float) -> LabelNeed:
     figure = intervals.share(counts.right, counts.held_out)
     urgency, missing = _missing(counts, figure, whole, rate)
-    return LabelState(
+    return LabelNeed(
         name=name,
         examples=counts.examples,
         held_out=counts.held_out,
@@ -117,6 +117,6 @@ def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) ->
         return 1, said % more
     if figure.high < (whole.estimate or 0.0):
         return 2, _("Right less often than the rest: more labels help here, or a clearer description.")
-    if figure.high - figure.low > WIDE:
+    if figure.high - figure.low > WIDE_INTERVAL:
         return 3, _("Known only roughly: more labels will tell.")
     return 4, ""

@@ -22,7 +22,7 @@ from review.stats.intervals import Estimate
 
 FEWEST_POINTS, FEWEST_FOLD = 4, 2
 """Numbers of labels that must differ, and how many times the least of them the largest must be."""
-MORE = 100
+LABELS_AHEAD = 100
 
 _Z = NormalDist().inv_cdf(0.975)
 
@@ -36,7 +36,7 @@ class Point(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Law:
+class PowerLaw:
     """The fitted line: the logarithm of the error at the middle of what was seen, its slope, and their variances."""
 
     middle: float
@@ -49,7 +49,7 @@ class Law:
     def accuracy(self, labels: float) -> float:
         return 1 - self._error(labels)
 
-    def gain(self, now: int, more: int = MORE) -> Estimate:
+    def gain(self, now: int, more: int = LABELS_AHEAD) -> Estimate:
         """By how much the accuracy grows from so many labels to so many more, with its interval, which holds the truth
         19 times in 20 where the law does.
         """
@@ -65,7 +65,7 @@ class Law:
         return exp(min(self.level + self.slope * (log(labels) - self.middle), 0.0))
 
 
-def fit(points: Sequence[Point]) -> Law | None:
+def fit_power_law(points: Sequence[Point]) -> PowerLaw | None:
     """The law of these points, oldest first: of those with equally many labels the last counts. None where they are too
     few, or too near to each other, to tell.
     """
@@ -82,7 +82,7 @@ def fit(points: Sequence[Point]) -> Law | None:
     slope = (weights * (x - middle) * (y - level)).sum() / spread
     surprise = (weights * (y - level - slope * (x - middle)) ** 2).sum() / (len(known) - 2)
     noise = max(surprise, 1.0)
-    return Law(
+    return PowerLaw(
         middle=float(middle),
         level=float(level),
         slope=float(slope),

@@ -17,7 +17,7 @@ _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "random_sample"
 
 
 @transaction.atomic
-def publish() -> int:
+def publish_examples() -> int:
     """Make the examples what there is to learn from now. Returns how many there are.
 
     Running it twice, or twice at once, changes nothing: a text is an example once.

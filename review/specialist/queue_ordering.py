@@ -25,8 +25,8 @@ MOST = 5_000
 FIRST = 200
 """Places that take account of each other; there is a new order long before so many are answered."""
 CHUNK = 200
-EVERY = timedelta(minutes=1)
-ENOUGH = 10
+MIN_INTERVAL = timedelta(minutes=1)
+MIN_DECISIONS = 10
 """Decisions since the last order, after which there is another."""
 
 
@@ -35,12 +35,12 @@ def is_due() -> bool:
     first of all is put in order at once.
     """
     review_settings, now = ReviewSettings.current(), timezone.now()
-    if review_settings.ordered_at and now - review_settings.ordered_at < EVERY:
+    if review_settings.ordered_at and now - review_settings.ordered_at < MIN_INTERVAL:
         return False
     if review_settings.ordered_at is None:
         return Assignment.objects.open().exists()
     decided = Decision.objects.filter(created_at__gt=review_settings.ordered_at).order_by("created_at")
-    return decided[:ENOUGH].count() == ENOUGH
+    return decided[:MIN_DECISIONS].count() == MIN_DECISIONS
 
 
 def reorder_queue() -> int:
@@ -59,15 +59,15 @@ def reorder_queue() -> int:
     audits = list(waiting.filter(purpose=Assignment.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
     if not shown:
         return 0
-    instructive = [shown[place][0] for place in _by_instruction([ticket for _pk, ticket, _value in shown])]
+    instructive = [shown[place][0] for place in _most_instructive_first([ticket for _pk, ticket, _value in shown])]
     # Where a blind one stands was drawn; the draw is what it keeps.
     drawn = sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
     lowest = min(value for _pk, _ticket, value in shown)
-    _revalue(priority.interleave(priority.interleave(instructive, [pk for _draw, pk in drawn]), audits), lowest)
+    _store_values(priority.interleave(priority.interleave(instructive, [pk for _draw, pk in drawn]), audits), lowest)
     return len(shown) + len(blind) + len(audits)
 
 
-def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
+def _most_instructive_first(ticket_pks: Sequence[int]) -> list[int]:
     """Places of the tickets, most instructive first; those without a vector come last."""
     texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
     digests = {pk: text_digest(text) for pk, text in texts.items()}
@@ -77,27 +77,27 @@ def _by_instruction(ticket_pks: Sequence[int]) -> list[int]:
     if not known:
         return unknown
     rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
-    label_issues = _label_issues(rows, [texts[ticket_pks[place]] for place in known])
+    uncertainties = _uncertainties(rows, [texts[ticket_pks[place]] for place in known])
     centre = shrunken_mean(rows)
     places = centred(rows, centre)
     ordered = priority.most_informative_first(
-        places, label_issues, nearest_examples.index().closest(places, centre), FIRST
+        places, uncertainties, nearest_examples.index().closest(places, centre), FIRST
     )
     return [known[place] for place in ordered] + unknown
 
 
-def _label_issues(rows: Floats, texts: Sequence[str]) -> Floats:
+def _uncertainties(rows: Floats, texts: Sequence[str]) -> Floats:
     """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
     newest = SpecialistVersion.objects.newest()
     axis = newest.load_weights_or_untrained().category if newest else Head.untrained()
-    offered = training_data.offered(ContractVersion.objects.current().terms.categories)
+    offered = training_data.offered_labels(ContractVersion.objects.current().terms.categories)
     if len(offered) < 2:
         return np.ones(len(rows), np.float32)
     shares = np.sort(BoundHead(axis, offered).probabilities(rows, texts), axis=1)
     return np.asarray(1.0 - (shares[:, -1] - shares[:, -2]), np.float32)
 
 
-def _revalue(assignment_pks: Sequence[int], lowest: float) -> None:
+def _store_values(assignment_pks: Sequence[int], lowest: float) -> None:
     """Values that fall evenly from 1 to what was the lowest of them before, so that the rest of the queue stays below.
 
     In short transactions, for people take assignments meanwhile; one that is in somebody's hands by then is left alone.

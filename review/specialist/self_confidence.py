@@ -7,17 +7,17 @@ from typing import NamedTuple
 
 from classifier.learning.training import Candidate
 from review.models import GoldLabel, Side
-from review.specialist.evaluation import Marked
+from review.specialist.evaluation import BenchmarkEvaluation
 from review.specialist.label_issues import LabelSelfConfidence
-from review.specialist.training_data import AXES, Lesson
+from review.specialist.training_data import AXES, TrainingData
 
 
-class _Said(NamedTuple):
+class _Prediction(NamedTuple):
     self_confidence: float
     best: int
 
 
-def of_training(lesson: Lesson, trials: dict[str, Candidate | None]) -> Iterator[LabelSelfConfidence]:
+def from_training(lesson: TrainingData, trials: dict[str, Candidate | None]) -> Iterator[LabelSelfConfidence]:
     """Of every example that was held out."""
     categories, sentiments = (_held_out(lesson, name, trials[name]) for name in AXES)
     pks = dict(GoldLabel.objects.usable().on_side(Side.TRAINING).values_list("digest", "pk"))
@@ -26,13 +26,13 @@ def of_training(lesson: Lesson, trials: dict[str, Candidate | None]) -> Iterator
             yield _belief(pk, categories[row], sentiments[row])
 
 
-def of_benchmark(marked: Marked) -> Iterator[LabelSelfConfidence]:
+def from_benchmark(on_benchmark: BenchmarkEvaluation) -> Iterator[LabelSelfConfidence]:
     """Of the labels that are held out for good."""
-    for pk, categories, sentiments in marked.said:
-        yield _belief(pk, _Said(*categories), _Said(*sentiments))
+    for pk, categories, sentiments in on_benchmark.said:
+        yield _belief(pk, _Prediction(*categories), _Prediction(*sentiments))
 
 
-def _belief(pk: int, category: _Said, sentiment: _Said) -> LabelSelfConfidence:
+def _belief(pk: int, category: _Prediction, sentiment: _Prediction) -> LabelSelfConfidence:
     return LabelSelfConfidence(
         gold_pk=pk,
         self_confidence=category.self_confidence * sentiment.self_confidence,
@@ -41,16 +41,16 @@ def _belief(pk: int, category: _Said, sentiment: _Said) -> LabelSelfConfidence:
     )
 
 
-def _held_out(lesson: Lesson, name: str, trial: Candidate | None) -> dict[int, _Said]:
+def _held_out(lesson: TrainingData, name: str, trial: Candidate | None) -> dict[int, _Prediction]:
     """By example, the probability of its label and the key of the likeliest one; an axis on which there was nothing to
     learn is believed as it is.
     """
     if trial is None:
-        return {row: _Said(1.0, int(label)) for row, label in enumerate(lesson.examples[name].labels)}
+        return {row: _Prediction(1.0, int(label)) for row, label in enumerate(lesson.examples[name].labels)}
     offered = lesson.offered[name]
     column = {key: number for number, label in enumerate(offered) for key in label.keys}
     labels = lesson.examples[name].labels
     return {
-        int(row): _Said(float(shares[column[int(labels[row])]]), offered[int(shares.argmax())].keys[0])
+        int(row): _Prediction(float(shares[column[int(labels[row])]]), offered[int(shares.argmax())].keys[0])
         for row, shares in zip(trial.rows, trial.probabilities, strict=True)
     }

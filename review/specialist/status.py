@@ -18,9 +18,9 @@ from review.benchmark.formatting import AXIS_NAMES, Share
 from review.models import ReviewSettings
 from review.specialist import curve_chart, label_needs, learning_curve, training
 from review.specialist.curve_chart import Curve, Scales
-from review.specialist.label_issue_page import Left
-from review.specialist.label_needs import AxisState
-from review.specialist.learning_curve import MORE, Point
+from review.specialist.label_issue_page import RemainingCount
+from review.specialist.label_needs import AxisNeeds
+from review.specialist.learning_curve import LABELS_AHEAD, Point
 from review.stats import intervals
 from review.stats.intervals import Estimate
 
@@ -32,56 +32,56 @@ RECIPES = {
 }
 
 
-class Serving(NamedTuple):
+class LiveVersion(NamedTuple):
     """The version in service, and in words how it tells each axis."""
 
     version: SpecialistVersion
-    recipes: list[tuple[str, str]]
+    methods: list[tuple[str, str]]
 
     @classmethod
-    def now(cls) -> Serving | None:
+    def load(cls) -> LiveVersion | None:
         """One query."""
         version = SpecialistVersion.objects.without_weights().select_related("pinned_by").filter(live=True).first()
         if version is None:
             return None
         figures = [(str(name), version.figures.get(axis) or {}) for axis, name in AXIS_NAMES.items()]
-        return cls(version, [(name, _recipe(one, version.promoted)) for name, one in figures])
+        return cls(version, [(name, _method(one, version.promoted)) for name, one in figures])
 
 
-def _recipe(figures: dict[str, Any], promoted: bool) -> str:
+def _method(figures: dict[str, Any], promoted: bool) -> str:
     # An axis of a promoted version that was no better is what served before: only the weights know its recipe.
     known = RECIPES.get(figures.get("recipe", "")) if figures.get("wins") or not promoted else None
     return str(known or _("nothing new was better, so it is as it was before"))
 
 
-class Next(NamedTuple):
+class NextTraining(NamedTuple):
     """The next training: in a sentence when it comes, and whether it may begin at once."""
 
     sentence: str
-    possible: bool
-    under_way: bool
+    can_start: bool
+    is_running: bool
 
     @classmethod
-    def now(cls, last: SpecialistVersion | None) -> Next:
+    def load(cls, last: SpecialistVersion | None) -> NextTraining:
         """Eight queries, none of which counts further than it takes a training to be due."""
         if leases.is_held(training.LEASE):
-            return cls(_("A training is under way; look again in a minute."), possible=False, under_way=True)
-        possible = enough_to_learn()
+            return cls(_("A training is under way; look again in a minute."), can_start=False, is_running=True)
+        possible = has_enough_labels()
         if training.is_due():
-            return cls(_("A training is due, and begins within a minute or two."), possible, under_way=False)
-        return cls(_awaited(last, ReviewSettings.current().training_minutes), possible, under_way=False)
+            return cls(_("A training is due, and begins within a minute or two."), possible, is_running=False)
+        return cls(_waiting_sentence(last, ReviewSettings.current().training_minutes), possible, is_running=False)
 
 
 TOO_FEW = gettext_lazy("There is too little to learn from: it takes ten labels to learn from, of two categories.")
 
 
-def enough_to_learn() -> bool:
+def has_enough_labels() -> bool:
     """Whether a training that is not due would find anything to learn (three queries)."""
-    return training.taught().count_to(FEWEST) == FEWEST and training.of_two_categories()
+    return training.training_labels().count_to(FEWEST) == FEWEST and training.has_two_categories()
 
 
-def _awaited(last: SpecialistVersion | None, minutes: int) -> str:
-    if more := training.missing(last):
+def _waiting_sentence(last: SpecialistVersion | None, minutes: int) -> str:
+    if more := training.labels_until_due(last):
         said = ngettext(
             "The next training comes after %s more label.", "The next training comes after %s more labels.", more
         )
@@ -96,7 +96,7 @@ def _awaited(last: SpecialistVersion | None, minutes: int) -> str:
     return _("The first training comes once two categories have labels.")
 
 
-def asked() -> str:
+def role_sentence() -> str:
     """In which role what was learned answers, in a sentence (a handful of queries)."""
     gate = Gate.objects.with_models().first()
     if gate and gate.active_primary().learning:
@@ -108,7 +108,7 @@ def asked() -> str:
     return _("No model that learns is asked at present; an admin can choose one under Gate.")
 
 
-class Measured(NamedTuple):
+class VersionAccuracy(NamedTuple):
     """What one version got right on the benchmark side."""
 
     pk: int
@@ -117,28 +117,28 @@ class Measured(NamedTuple):
     shares: list[Share]
 
 
-class Axis(NamedTuple):
+class AxisCurve(NamedTuple):
     """The learning curve of an axis, and in a sentence how it will go on."""
 
     key: str
     name: str
-    drawn: Curve
-    expected: str
+    chart: Curve
+    expected_gain: str
 
 
-class Progress(NamedTuple):
+class LearningProgress(NamedTuple):
     """What learning has brought so far: rows are the versions, latest first."""
 
-    rows: list[Measured]
-    axes: list[Axis]
+    rows: list[VersionAccuracy]
+    axes: list[AxisCurve]
 
     @classmethod
-    def so_far(cls) -> Progress:
+    def load(cls) -> LearningProgress:
         """Of the latest versions (one query)."""
         latest = SpecialistVersion.objects.order_by("-pk")
         found = list(latest.values_list("pk", "trained_at", "labels", "figures__benchmark")[:MOST_POINTS])
         kept = [(pk, trained_at, labels, counts) for pk, trained_at, labels, counts in found if counts]
-        rows = [Measured(pk, trained_at, labels, _shares(counts)) for pk, trained_at, labels, counts in kept]
+        rows = [VersionAccuracy(pk, trained_at, labels, _shares(counts)) for pk, trained_at, labels, counts in kept]
         points = {
             axis: [Point(labels, counts[axis], counts["items"]) for _pk, _when, labels, counts in reversed(kept)]
             for axis in AXIS_NAMES
@@ -151,17 +151,17 @@ def _shares(counts: dict[str, int]) -> list[Share]:
     return [Share(intervals.share(counts[name], counts["items"])) for name in (*AXIS_NAMES, "both")]
 
 
-def _axis(axis: str, points: Sequence[Point], scales: Scales) -> Axis:
-    law = learning_curve.fit(points)
+def _axis(axis: str, points: Sequence[Point], scales: Scales) -> AxisCurve:
+    law = learning_curve.fit_power_law(points)
     gain = law.gain(max(points[-1].labels, 1)) if law else None
-    return Axis(axis, str(AXIS_NAMES[axis]), curve_chart.draw(points, law, scales), expected(gain))
+    return AxisCurve(axis, str(AXIS_NAMES[axis]), curve_chart.draw(points, law, scales), expected_gain(gain))
 
 
-def expected(gain: Estimate | None) -> str:
+def expected_gain(gain: Estimate | None) -> str:
     """What the next labels will bring, in a sentence."""
     if gain is None or gain.estimate is None or gain.low is None or gain.high is None:
-        return _("Not enough to tell yet what the next %d labels will bring.") % MORE
-    points = {"more": MORE} | {
+        return _("Not enough to tell yet what the next %d labels will bring.") % LABELS_AHEAD
+    points = {"more": LABELS_AHEAD} | {
         name: number_format(max(100 * value, 0), 1)
         for name, value in (("gain", gain.estimate), ("low", gain.low), ("high", gain.high))
     }
@@ -176,32 +176,32 @@ def expected(gain: Estimate | None) -> str:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Standing:
+class SpecialistStatus:
     """All that the page tells but for the list of versions."""
 
     last: SpecialistVersion | None
-    serving: Serving | None
-    asked: str
-    next: Next
-    progress: Progress
-    axes: list[AxisState]
-    label_issues: Left
+    live: LiveVersion | None
+    role_sentence: str
+    next_training: NextTraining
+    progress: LearningProgress
+    axes: list[AxisNeeds]
+    label_issues: RemainingCount
     first_after: int
     held_out: int
     """In percent."""
 
     @classmethod
-    def now(cls) -> Standing:
+    def load(cls) -> SpecialistStatus:
         """The same number of queries whatever there is, none of which grows."""
         last = SpecialistVersion.objects.without_weights().order_by("-pk").first()
         return cls(
             last=last,
-            serving=Serving.now(),
-            asked=asked(),
-            next=Next.now(last),
-            progress=Progress.so_far(),
-            axes=label_needs.of(last) if last else [],
-            label_issues=Left.now(),
+            live=LiveVersion.load(),
+            role_sentence=role_sentence(),
+            next_training=NextTraining.load(last),
+            progress=LearningProgress.load(),
+            axes=label_needs.label_needs(last) if last else [],
+            label_issues=RemainingCount.load(),
             first_after=training.FEWEST_NEW,
             held_out=round(100 * ReviewSettings.current().benchmark_share),
         )

@@ -21,10 +21,9 @@ from classifier.models import DraftLabel, Ticket
 from classifier.models.contract import EmptyTaxonomy
 from classifier.taxonomy import drafts, label_changes
 from review.http import HtmxHttpRequest
-from review.specialist import category_preview
-from review.specialist import confusable as overlapping
-from review.specialist import emerging_topics as unnamed
-from review.specialist.category_preview import Taking
+from review.specialist import category_preview, confusable
+from review.specialist import emerging_topics as topics
+from review.specialist.category_preview import CategoryPreview
 from review.specialist.topic_forms import NewCategoryForm
 
 teaches = permission_required("review.teach", raise_exception=True)
@@ -52,7 +51,7 @@ def explains_unavailability(
 @teaches
 @explains_unavailability
 def emerging_topics(request: HtmxHttpRequest) -> HttpResponse:
-    return render(request, "review/specialist/topics.html", {"found": unnamed.found()})
+    return render(request, "review/specialist/topics.html", {"emerging": topics.emerging_topics()})
 
 
 @never_cache
@@ -71,7 +70,7 @@ def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     form = NewCategoryForm(request.POST)
     if not form.is_valid():
         return _topic(request, pk)
-    return redirect("review:drafted_category", unnamed.draft_of(form.save(commit=False), request.user).pk)
+    return redirect("review:drafted_category", topics.create_draft(form.save(commit=False), request.user).pk)
 
 
 @never_cache
@@ -80,7 +79,7 @@ def draft_topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @explains_unavailability
 def drafted_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label = _drafted(pk)
-    context = {"label": label, "draft": label.draft, "taking": _taking(label), "summary": drafts.summary(label.draft)}
+    context = {"label": label, "draft": label.draft, "preview": _preview(label), "summary": drafts.summary(label.draft)}
     return render(request, "review/specialist/topic_drafted.html", context)
 
 
@@ -92,7 +91,7 @@ def reclassify_for_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     if label.category_id is None:
         messages.error(request, _("Publish the draft first; until then models do not know the category."))
         return redirect("review:drafted_category", pk)
-    count = label_changes.classify_again(Ticket.objects.filter(pk__in=_taking(label).open))
+    count = label_changes.classify_again(Ticket.objects.filter(pk__in=_preview(label).open))
     text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
     messages.success(request, text % count)
     return redirect("review:drafted_category", pk)
@@ -103,18 +102,18 @@ def reclassify_for_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @teaches
 @explains_unavailability
 def confusable_categories(request: HtmxHttpRequest) -> HttpResponse:
-    return render(request, "review/specialist/confusable.html", {"found": overlapping.found()})
+    return render(request, "review/specialist/confusable.html", {"confusable": confusable.confusable_categories()})
 
 
 def _topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = unnamed.about(pk)
+    found = topics.topic_containing(pk)
     if found is None:
         messages.info(request, _("This topic is no longer there; its tickets are classified again, or in another."))
         return redirect("review:emerging_topics")
-    form = NewCategoryForm(request.POST or None, initial=unnamed.suggested(found))
+    form = NewCategoryForm(request.POST or None, initial=topics.suggest_category(found))
     refused = form.is_bound and not form.is_valid()
-    taking = None if refused else category_preview.taking(form.option(), topic=found.tickets)
-    context = {"topic": found, "form": form, "taking": taking}
+    preview = None if refused else category_preview.preview_category(form.option(), topic=found.tickets)
+    context = {"topic": found, "form": form, "preview": preview}
     return render(request, "review/specialist/topic.html", context, status=422 if refused else 200)
 
 
@@ -126,7 +125,7 @@ def _drafted(pk: int) -> DraftLabel:
     return label
 
 
-def _taking(label: DraftLabel) -> Taking:
+def _preview(label: DraftLabel) -> CategoryPreview:
     examples = tuple(line.strip() for line in label.examples.splitlines() if line.strip())
     option = Option(name=label.name, description=label.description, examples=examples)
-    return category_preview.taking(option, key=label.category_id)
+    return category_preview.preview_category(option, key=label.category_id)

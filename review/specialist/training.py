@@ -25,7 +25,7 @@ from review.gold import gold_labels
 from review.models import GoldLabel, ReviewSettings
 from review.models.gold import GoldLabelQuerySet
 from review.specialist import evaluation, label_issues, published_examples, self_confidence, training_data
-from review.specialist.training_data import AXES, Lesson
+from review.specialist.training_data import AXES, TrainingData
 
 FEWEST_NEW, SHARE_NEW = 20, 0.05
 SHARE_NEW_CERTIFIED = 0.5
@@ -33,24 +33,24 @@ LEASE = "training"
 THOROUGH_AFTER = timedelta(days=1)
 
 
-class Busy(Exception):
+class TrainingInProgress(Exception):
     """Somebody else trains just now."""
 
     def __str__(self) -> str:
         return _("Somebody else trains just now; wait for it to finish.")
 
 
-class TooFew(Exception):
+class TooFewLabels(Exception):
     """There is not enough to learn from; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Result:
+class TrainingResult:
     """A training: what was learned, how each axis compared with what was in service, and what it measured."""
 
     learned: SpecialistWeights
     comparisons: dict[str, Comparison]
-    marked: evaluation.Marked
+    on_benchmark: evaluation.BenchmarkEvaluation
     figures: dict[str, Any]
     version: SpecialistVersion | None = None
     served: bool = False
@@ -67,23 +67,23 @@ def is_due() -> bool:
     last = SpecialistVersion.objects.without_weights().first()
     if last and timezone.now() - last.trained_at < timedelta(minutes=ReviewSettings.current().training_minutes):
         return False
-    return missing(last) == 0 and of_two_categories()
+    return labels_until_due(last) == 0 and has_two_categories()
 
 
-def of_two_categories() -> bool:
+def has_two_categories() -> bool:
     """Whether there is anything to tell apart (two queries, which end at the first label of another category)."""
-    first = taught().order_by("pk").values_list("category", flat=True).first()
-    return taught().exclude(category=first).exists()
+    first = training_labels().order_by("pk").values_list("category", flat=True).first()
+    return training_labels().exclude(category=first).exists()
 
 
-def taught() -> GoldLabelQuerySet:
+def training_labels() -> GoldLabelQuerySet:
     """The gold labels that there are to learn from."""
     return GoldLabel.objects.for_training()
 
 
-def missing(last: SpecialistVersion | None) -> int:
+def labels_until_due(last: SpecialistVersion | None) -> int:
     """How many more labels make a training worth while, after the last one (two queries)."""
-    fresh = taught()
+    fresh = training_labels()
     if last:
         fresh = fresh.filter(Q(labelled_at__gt=last.trained_at) | Q(created_at__gt=last.trained_at))
     wanted = max(FEWEST_NEW, round(_share_new() * last.labels)) if last else FEWEST_NEW
@@ -98,38 +98,40 @@ def _share_new() -> float:
     return SHARE_NEW_CERTIFIED if certified.exists() else SHARE_NEW
 
 
-def train(*, dry_run: bool = False, told: Callable[[str], None] = lambda _line: None) -> Result:
+def train(*, dry_run: bool = False, report: Callable[[str], None] = lambda _line: None) -> TrainingResult:
     """Learn anew, and put in service what is better than what serves. A `dry_run` stores no version.
 
     Raises Busy, TooFew, EmptyTaxonomy, CorruptEncoder.
     """
     with leases.hold_named(LEASE) as lease:
         if lease is None:
-            raise Busy
+            raise TrainingInProgress
         begun = time.monotonic()
         gold_labels.collect_from_decisions()
-        published_examples.publish()
-        learned_from = training_data.read()
-        told(_("%d labelled examples.") % len(learned_from))
+        published_examples.publish_examples()
+        learned_from = training_data.load_training_data()
+        report(_("%d labelled examples.") % len(learned_from))
         serving = SpecialistVersion.objects.filter(live=True).first()
-        thorough = _is_time_to_be_thorough()
+        thorough = _is_thorough_due()
         trials = {
             name: learn(learned_from.examples[name], learned_from.offered[name], thorough=thorough) for name in AXES
         }
         if not any(trials.values()):
-            raise TooFew(_("There is too little to learn from: label at least ten tickets of two categories."))
-        result = _judged(
+            raise TooFewLabels(_("There is too little to learn from: label at least ten tickets of two categories."))
+        result = _evaluate(
             learned_from, trials, serving.load_weights_or_untrained() if serving else SpecialistWeights.untrained()
         )
         result.figures["thorough"] = thorough
         for name, comparison in result.comparisons.items():
-            told(_said(name, comparison))
+            report(_comparison_line(name, comparison))
         if dry_run:
             return result
-        return _stored(learned_from, trials, result, time.monotonic() - begun, serving, lease)
+        return _store(learned_from, trials, result, time.monotonic() - begun, serving, lease)
 
 
-def _judged(learned_from: Lesson, trials: dict[str, Candidate | None], before: SpecialistWeights) -> Result:
+def _evaluate(
+    learned_from: TrainingData, trials: dict[str, Candidate | None], before: SpecialistWeights
+) -> TrainingResult:
     """Each axis for itself: the candidate where it wins, else what is in service. Where none wins, the candidates as
     they are, for people to see how they do.
     """
@@ -147,29 +149,29 @@ def _judged(learned_from: Lesson, trials: dict[str, Candidate | None], before: S
     )
     known = novelty_threshold(category, learned_from.offered["category"], learned_from.examples["category"])
     learned = SpecialistWeights(category=category, sentiment=sentiment, novelty_threshold=known)
-    marked = evaluation.on_benchmark(learned, learned_from)
-    figures: dict[str, Any] = {"benchmark": marked.figures}
+    on_benchmark = evaluation.evaluate_on_benchmark(learned, learned_from)
+    figures: dict[str, Any] = {"benchmark": on_benchmark.figures}
     for name in AXES:
-        figures[name] = evaluation.of_axis(trials[name], comparisons[name], learned_from.examples[name])
-    return Result(learned=learned, comparisons=comparisons, marked=marked, figures=figures)
+        figures[name] = evaluation.axis_figures(trials[name], comparisons[name], learned_from.examples[name])
+    return TrainingResult(learned=learned, comparisons=comparisons, on_benchmark=on_benchmark, figures=figures)
 
 
-def _is_time_to_be_thorough() -> bool:
+def _is_thorough_due() -> bool:
     since = timezone.now() - THOROUGH_AFTER
     return not SpecialistVersion.objects.filter(trained_at__gt=since, figures__thorough=True).exists()
 
 
 @transaction.atomic
-def _stored(
-    learned_from: Lesson,
+def _store(
+    learned_from: TrainingData,
     trials: dict[str, Candidate | None],
-    result: Result,
+    result: TrainingResult,
     seconds: float,
     serving: SpecialistVersion | None,
     lease: Lease,
-) -> Result:
+) -> TrainingResult:
     if not leases.renew([lease]):
-        raise Busy
+        raise TrainingInProgress
     weights = dump(result.learned)
     version = SpecialistVersion.objects.create(
         seconds=seconds,
@@ -185,13 +187,14 @@ def _stored(
     served = result.promoted and not (serving and serving.pinned_by_id)
     if served:
         specialist_deployment.deploy(version)
-    label_issues.note(
-        version, chain(self_confidence.of_training(learned_from, trials), self_confidence.of_benchmark(result.marked))
+    label_issues.record_self_confidence(
+        version,
+        chain(self_confidence.from_training(learned_from, trials), self_confidence.from_benchmark(result.on_benchmark)),
     )
     return replace(result, version=version, served=served)
 
 
-def _said(name: str, comparison: Comparison) -> str:
+def _comparison_line(name: str, comparison: Comparison) -> str:
     axis = {"category": _("Category"), "sentiment": _("Sentiment")}[name]
     figures = {"axis": axis, "items": comparison.items}
     figures |= {"before": f"{comparison.accuracy_before:.1%}", "after": f"{comparison.accuracy:.1%}"}

@@ -23,7 +23,7 @@ COMING = 2_000
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Lesson:
+class TrainingData:
     """Examples by axis, the labels offered on each, and the digests of the texts, all in one order."""
 
     examples: dict[str, Examples]
@@ -48,7 +48,7 @@ class Lesson:
         return np.stack([keys, *(self.examples[name].labels for name in AXES)]).tobytes()
 
 
-def read() -> Lesson:
+def load_training_data() -> TrainingData:
     """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
     contract = ContractVersion.objects.current()
     columns = ["pk", "digest", "text", "group", "category", "sentiment", "random_sample"]
@@ -59,7 +59,7 @@ def read() -> Lesson:
     random_sample = np.fromiter((row[6] for row in rows), bool)
     weights = coverage_weights(found, _coming())
     by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
-    return Lesson(
+    return TrainingData(
         examples={
             name: Examples(
                 keys=keys,
@@ -73,15 +73,15 @@ def read() -> Lesson:
             for name, labels in by_axis.items()
         },
         offered={
-            "category": offered(contract.terms.categories),
-            "sentiment": offered(contract.terms.sentiments),
+            "category": offered_labels(contract.terms.categories),
+            "sentiment": offered_labels(contract.terms.sentiments),
         },
         contract=contract,
         digests=[row[1] for row in rows],
     )
 
 
-def offered(options: Sequence[Option]) -> list[OfferedLabel]:
+def offered_labels(options: Sequence[Option]) -> list[OfferedLabel]:
     """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
     texts = [label_texts(option) for option in options]
     unique = list(dict.fromkeys(text for of_option in texts for text in of_option))

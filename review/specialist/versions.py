@@ -16,7 +16,7 @@ from review.stats import intervals
 SIZE = 50
 
 
-class Compared(NamedTuple):
+class AxisComparison(NamedTuple):
     """An axis of a version beside what served then, on labels that neither had seen; shares are in percent."""
 
     before: float
@@ -27,29 +27,29 @@ class Compared(NamedTuple):
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Row:
+class VersionRow:
     """One version. An axis that could not be compared is None."""
 
     version: SpecialistVersion
-    axes: list[Compared | None]
+    axes: list[AxisComparison | None]
     benchmark: list[Share]
     """Category, then sentiment; empty where nothing is held out."""
     outcome: str
 
     @property
-    def may_serve(self) -> bool:
+    def can_deploy(self) -> bool:
         return bool(self.version.sha256) and not self.version.live
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Page:
+class VersionPage:
     """`next_before` is the key to go on before; None at the end."""
 
-    rows: list[Row]
+    rows: list[VersionRow]
     next_before: int | None
 
     @classmethod
-    def of(cls, before: str = "") -> Page:
+    def before(cls, before: str = "") -> VersionPage:
         """The versions whose key is below `before`; what is no key means the first page (one query)."""
         versions = SpecialistVersion.objects.without_weights().order_by("-pk")
         if before.isdecimal() and len(before) < 19:
@@ -59,9 +59,9 @@ class Page:
         return cls(rows=rows, next_before=rows[-1].version.pk if len(found) > SIZE else None)
 
 
-def _row(version: SpecialistVersion) -> Row:
+def _row(version: SpecialistVersion) -> VersionRow:
     counts = version.figures.get("benchmark")
-    return Row(
+    return VersionRow(
         version=version,
         axes=[_compared(version.figures.get(axis)) for axis in AXIS_NAMES],
         benchmark=[Share(intervals.share(counts[axis], counts["items"])) for axis in AXIS_NAMES] if counts else [],
@@ -69,11 +69,11 @@ def _row(version: SpecialistVersion) -> Row:
     )
 
 
-def _compared(kept: Any) -> Compared | None:
+def _compared(kept: Any) -> AxisComparison | None:
     if not kept or not kept["items"]:
         return None
     gain, noise = kept["gain"], CRITICAL_VALUE * kept["error"]
-    return Compared(
+    return AxisComparison(
         before=100 * kept["accuracy_before"],
         after=100 * kept["accuracy"],
         gain=f"{'-' if round(gain, 3) < 0 else '+'}{number_format(abs(gain), 3)}",

@@ -22,14 +22,16 @@ teaches = permission_required("review.teach", raise_exception=True)
 @require_GET
 @teaches
 def specialist(request: HtmxHttpRequest) -> HttpResponse:
-    page = versions.Page.of(request.GET.get("before", ""))
-    return render(request, "review/specialist/specialist.html", {"standing": status.Standing.now(), "page": page})
+    page = versions.VersionPage.before(request.GET.get("before", ""))
+    return render(
+        request, "review/specialist/specialist.html", {"status": status.SpecialistStatus.load(), "page": page}
+    )
 
 
 @require_POST
 @teaches
 def train_specialist(request: HtmxHttpRequest) -> HttpResponse:
-    if status.enough_to_learn():
+    if status.has_enough_labels():
         tasks.train_specialist.enqueue(due=False)
         messages.success(request, _("A training begins in a moment, and goes on without you. Look again in a minute."))
     else:

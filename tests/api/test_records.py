@@ -92,7 +92,7 @@ def test_a_run_is_started_and_its_figures_are_read(lead_api: Caller) -> None:
     assert (run.created_by, started["Location"]) == (lead_api.key.user, started.json()["url"])
     (contender,) = lead_api.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert (contender["done"], contender["figures"]) == (0, None)
-    execution.work_off(run.pk)
+    execution.execute_run(run.pk)
     (contender,) = lead_api.get(f"/benchmark/runs/{run.pk}").json()["results"]
     assert contender["figures"]["both"]["n"] == contender["done"] == run.items_count
     assert lead_api.get("/benchmark/runs").json()["items"][0]["state"] == "finished"

@@ -37,8 +37,8 @@ def benchmark_runs() -> tuple[Run, Run]:
     runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
     entries = [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())]
-    first, second = (runs.start(snapshots.create_snapshot(), entries) for _time in range(2))
-    execution.work_off(first.pk)
+    first, second = (runs.start_run(snapshots.create_snapshot(), entries) for _time in range(2))
+    execution.execute_run(first.pk)
     return first, second
 
 
@@ -68,7 +68,7 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     make_label_issue(make_gold(HOSTILE + " once more"), "Account")
     course()
     Category.objects.create(name="Technically", description=technical.description)
-    topic, new = make_topic(HOSTILE), emerging_topics.draft_of(DraftLabel(name="Insurance", examples=HOSTILE), lea)
+    topic, new = make_topic(HOSTILE), emerging_topics.create_draft(DraftLabel(name="Insurance", examples=HOSTILE), lea)
     return {
         "inbox": "/",
         "new ticket": "/tickets/new/",

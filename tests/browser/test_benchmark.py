@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from classifier.models import Gate
 from review.benchmark import execution, runs
-from review.benchmark.progress import Underway
+from review.benchmark.progress import RunProgress
 from review.models import Assignment, GoldLabel, Run
 from tests.browser.conftest import OpenPage
 from tests.factories import make_language_model
@@ -40,7 +40,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> N
         expect(lead_page.get_by_role("heading", name="Stopped")).to_be_visible()
         lead_page.get_by_role("button", name="Go on").click()
         expect(lead_page.get_by_role("heading", name="Running")).to_be_visible()
-        assert execution.work_off(run.pk)
+        assert execution.execute_run(run.pk)
     # The page looks again by itself, and becomes that of the figures.
     expect(lead_page.get_by_role("heading", name="How often they are right")).to_be_visible()
     expect(lead_page.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
@@ -53,11 +53,11 @@ def test_progress_grows_while_one_looks(lead_page: Page) -> None:
         expect(lead_page.get_by_role("progressbar")).to_have_attribute("value", "0")
 
         def stop(*_one: object) -> None:
-            runs.stop(run)
+            runs.stop_run(run)
 
-        execution.work_off(run.pk, told=stop)
+        execution.execute_run(run.pk, on_result=stop)
     expect(lead_page.get_by_role("heading", name="Stopped")).to_be_visible()
-    done = Underway(run).progress.done
+    done = RunProgress(run).overall.done
     assert 0 < done < 60
     expect(lead_page.get_by_text(f"{done} of 60 answers")).to_be_visible()
     expect(lead_page.get_by_role("button", name="Go on")).to_be_visible()

@@ -93,10 +93,10 @@ def benchmarked(admin: User) -> Run:
     """A finished run of the embedded model on what is held out, now and as it would be under a draft."""
     draft = drafts.create("Fewer labels", admin)
     draft.labels.filter(name="General").update(description="Whatever is left.")
-    run = runs.start(
+    run = runs.start_run(
         snapshots.create_snapshot(), draft_comparison.entries_for(draft, [LanguageModel.objects.zero_shot()])
     )
-    execution.work_off(run.pk)
+    execution.execute_run(run.pk)
     return run
 
 
@@ -135,7 +135,10 @@ def test_no_page_of_the_app_is_complained_of(furnished: None, office: Page, cons
     contender = Contender.objects.filter(label="").latest("pk")
     drafted = Contender.objects.exclude(label="").latest("pk")
     digest = contender.run.snapshot.short
-    topic, new = make_topic(), emerging_topics.draft_of(DraftLabel(name="Insurance"), User.objects.get(username="ada"))
+    topic, new = (
+        make_topic(),
+        emerging_topics.create_draft(DraftLabel(name="Insurance"), User.objects.get(username="ada")),
+    )
     ones: dict[str, list[object]] = {
         "classifier:ticket": [Ticket.objects.last().pk],
         "review:duplicates": [Decision.objects.get().pk],

@@ -54,10 +54,10 @@ def array(stream: IO[bytes], encoding: str) -> Iterator[Mapping[str, Any] | Inva
     """The objects of a JSON array, one at a time. Raises UnreadableDataset where it breaks off or is no JSON."""
     text = _Text(_texts(stream, encoding))
     text.take("[")
-    if text.mark() == "]":
+    if text.peek() == "]":
         return
     yield text.item()
-    while text.mark() != "]":
+    while text.peek() != "]":
         text.take(",")
         yield text.item()
 
@@ -69,25 +69,25 @@ class _Text:
         self._pieces = pieces
         self._held, self._at = "", 0
 
-    def mark(self) -> str:
+    def peek(self) -> str:
         """The next character that is no space; "" at the end."""
         while True:
             while self._at < len(self._held) and self._held[self._at] in _SPACE:
                 self._at += 1
             if self._at < len(self._held):
                 return self._held[self._at]
-            if not self._grown():
+            if not self._read_more():
                 return ""
 
     def take(self, expected: str) -> None:
         """Goes past the mark. Raises UnreadableDataset where it is another one."""
-        if (found := self.mark()) != expected:
-            raise _broken(f"{expected!r} is expected before {self._shown(self._at)}" if found else "")
+        if (found := self.peek()) != expected:
+            raise _broken(f"{expected!r} is expected before {self._excerpt(self._at)}" if found else "")
         self._at += 1
 
     def item(self) -> Mapping[str, Any] | InvalidRecord:
         """Reads one value as a row. Raises UnreadableDataset where there is none."""
-        self.mark()
+        self.peek()
         while True:
             try:
                 item, self._at = _decoder.raw_decode(self._held, self._at)
@@ -96,19 +96,19 @@ class _Text:
                 if len(self._held) - self._at > _MOST_CHARACTERS:
                     raise UnreadableDataset(
                         f"An object of the array has more than {_MOST_CHARACTERS:,} characters, or is not JSON "
-                        f"({error.msg}, before {self._shown(error.pos)}): write one object on each line instead."
+                        f"({error.msg}, before {self._excerpt(error.pos)}): write one object on each line instead."
                     ) from error
-                if not self._grown():
-                    raise _broken(f"{error.msg}, before {self._shown(error.pos)}") from error
+                if not self._read_more():
+                    raise _broken(f"{error.msg}, before {self._excerpt(error.pos)}") from error
             except (ValueError, RecursionError) as error:
                 raise _broken(str(error)) from error
 
-    def _grown(self) -> bool:
+    def _read_more(self) -> bool:
         piece = next(self._pieces, "")
         self._held, self._at = self._held[self._at :] + piece, 0
         return bool(piece)
 
-    def _shown(self, at: int) -> str:
+    def _excerpt(self, at: int) -> str:
         return repr(self._held[at : at + 40]) if at < len(self._held) else "its end"
 
 
@@ -136,11 +136,11 @@ def _row(item: Any) -> Mapping[str, Any] | InvalidRecord:
         return InvalidRecord("There is no JSON object: write one object a record.")
     try:
         if isinstance(item.get("messages"), list):
-            return openai_chat.row(item)
+            return openai_chat.parse_row(item)
         if isinstance(item.get("cats"), dict):
-            return spacy_textcat.row(item)
+            return spacy_textcat.parse_row(item)
         if isinstance(item.get("data"), dict) and ("annotations" in item or "predictions" in item):
-            return labelstudio.row(item)
+            return labelstudio.parse_row(item)
     except InvalidRecord as refusal:
         return refusal
     return item

@@ -9,7 +9,7 @@ from classifier.ingest.readers.columns import InvalidRecord, quoted_list
 from classifier.ingest.readers.csv_records import CsvRecords, sniff_delimiter
 from classifier.ingest.readers.text_lines import UNDECODED, DamagedFile, open_lines
 from review.datasets.files.errors import UnreadableDataset
-from review.datasets.formats.csv_columns import COLUMNS, restored
+from review.datasets.formats.csv_columns import COLUMNS, unescape_formula
 
 _NO_TEXT = re.compile(f"[\0-\x08\x0e-\x1f\x7f\ufffd]|{UNDECODED.pattern}")
 """What stands in no line that names columns, but in files that are no text."""
@@ -60,4 +60,4 @@ def _row(names: list[str], raw: str, cells: list[str] | InvalidRecord, ours: boo
     if any(cell.strip() for cell in cells[len(names) :]):
         return InvalidRecord(f"The record has {len(cells)} cells, not {len(names)}: quote what holds a delimiter.")
     cells += [""] * (len(names) - len(cells))
-    return dict(zip(names, map(restored, cells) if ours else cells, strict=False))
+    return dict(zip(names, map(unescape_formula, cells) if ours else cells, strict=False))

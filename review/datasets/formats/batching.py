@@ -10,7 +10,7 @@ MOST_RECORDS = 5_000
 MOST_CHARACTERS = 4_000_000
 
 
-def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
+def in_batches(records: Iterable[Record]) -> Iterator[list[Record]]:
     """The records in lists, none empty; each ends once it holds MOST_RECORDS, or texts of MOST_CHARACTERS."""
     batch: list[Record] = []
     characters = 0
@@ -24,8 +24,8 @@ def batches(records: Iterable[Record]) -> Iterator[list[Record]]:
         yield batch
 
 
-class Drain(io.RawIOBase):
-    """A file to write into that cannot be rewound; `taken` hands over what has come in since it was last asked."""
+class StreamBuffer(io.RawIOBase):
+    """A file to write into that cannot be rewound; `drain` hands over what has come in since it was last asked."""
 
     def __init__(self) -> None:
         self._pieces: list[bytes] = []
@@ -43,6 +43,6 @@ class Drain(io.RawIOBase):
     def tell(self) -> int:
         return self._size
 
-    def taken(self) -> bytes:
+    def drain(self) -> bytes:
         pieces, self._pieces = self._pieces, []
         return b"".join(pieces)

@@ -13,8 +13,8 @@ import io
 import re
 from collections.abc import Iterable, Iterator
 
-from review.datasets.formats.batching import batches
-from review.datasets.formats.labels import SPLITS, category_names, numbers, sentiment_names
+from review.datasets.formats.batching import in_batches
+from review.datasets.formats.labels import SPLITS, category_names, label_numbers, sentiment_names
 from review.datasets.record import Manifest, Record
 
 COLUMNS = (*Record._fields, "category_id", "sentiment_id", "split")
@@ -24,12 +24,12 @@ _FORMULA = re.compile(f"'*[{re.escape(_BEGINNINGS)}]")
 _SUSPICIOUS = ("'", *_BEGINNINGS)
 
 
-def defused(cell: str) -> str:
+def escape_formula(cell: str) -> str:
     """The cell as it may stand in a spreadsheet."""
     return f"'{cell}" if cell.startswith(_SUSPICIOUS) and _FORMULA.match(cell) else cell
 
 
-def restored(cell: str) -> str:
+def unescape_formula(cell: str) -> str:
     """The cell that `defused` made this one of."""
     return cell[1:] if cell.startswith("'") and _FORMULA.match(cell) else cell
 
@@ -37,11 +37,11 @@ def restored(cell: str) -> str:
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a batch of lines at a time, after the line that names the columns."""
     yield _lines([COLUMNS])
-    categories, sentiments = numbers(category_names(manifest)), numbers(sentiment_names(manifest))
-    for batch in batches(records):
+    categories, sentiments = label_numbers(category_names(manifest)), label_numbers(sentiment_names(manifest))
+    for batch in in_batches(records):
         yield _lines(
             (
-                *(defused(value) if type(value) is str else value for value in record),
+                *(escape_formula(value) if type(value) is str else value for value in record),
                 categories.get(record.category, ""),
                 sentiments.get(record.sentiment, ""),
                 SPLITS[record.side],

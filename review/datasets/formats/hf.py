@@ -17,7 +17,7 @@ from itertools import groupby
 from pathlib import Path
 
 from review.datasets.formats import parquet
-from review.datasets.formats.batching import Drain
+from review.datasets.formats.batching import StreamBuffer
 from review.datasets.formats.card import card
 from review.datasets.formats.labels import SPLITS
 from review.datasets.manifest import manifest_json
@@ -30,7 +30,7 @@ _MANIFEST, _README = "manifest.json", "README.md"
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The folder as a zip archive, a row group at a time. Raises ValueError where sides are mixed."""
-    drain = Drain()
+    drain = StreamBuffer()
     with zipfile.ZipFile(drain, "w") as archive:
         for name, chunks in _files(records, manifest):
             entry = zipfile.ZipInfo(name, _EPOCH)
@@ -38,8 +38,8 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
             with archive.open(entry, "w", force_zip64=name.endswith(".parquet")) as file:
                 for chunk in chunks:
                     file.write(chunk)
-                    yield drain.taken()
-    yield drain.taken()
+                    yield drain.drain()
+    yield drain.drain()
 
 
 def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) -> None:

@@ -17,7 +17,7 @@ def sentiment_names(manifest: Manifest) -> list[str]:
     return _names(manifest.taxonomy[1], manifest.sentiments)
 
 
-def numbers(names: Iterable[str]) -> dict[str, int]:
+def label_numbers(names: Iterable[str]) -> dict[str, int]:
     return {name: number for number, name in enumerate(names)}
 
 

@@ -11,8 +11,8 @@ from typing import Any
 from xml.sax.saxutils import quoteattr
 
 from classifier.ingest.readers.columns import InvalidRecord
-from review.datasets.formats.batching import batches
-from review.datasets.formats.jsonl import encoded
+from review.datasets.formats.batching import in_batches
+from review.datasets.formats.jsonl import encode_json
 from review.datasets.formats.labels import category_names, sentiment_names
 from review.datasets.record import LabelInfo, Manifest, Record
 
@@ -20,8 +20,8 @@ from review.datasets.record import LabelInfo, Manifest, Record
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a batch of tasks at a time, one task a line."""
     before, numbers = "[\n", count(1)
-    for batch in batches(records):
-        yield (before + ",\n".join(encoded(task(record, next(numbers))) for record in batch)).encode()
+    for batch in in_batches(records):
+        yield (before + ",\n".join(encode_json(task(record, next(numbers))) for record in batch)).encode()
         before = ",\n"
     yield b"[]\n" if before == "[\n" else b"\n]\n"
 
@@ -73,7 +73,7 @@ def _control(name: str, names: list[str], taxonomy: Iterable[LabelInfo]) -> Iter
     yield "  </Choices>"
 
 
-def row(task: dict[str, Any]) -> dict[str, Any]:
+def parse_row(task: dict[str, Any]) -> dict[str, Any]:
     """The task's data, and each single choice of its latest annotation under the name of its control.
 
     Skipped annotations do not count. Where the data does not say so already, the last prediction's choices come under

@@ -20,8 +20,8 @@ from typing import Any
 from classifier.contract.prompt import messages, shorten
 from classifier.contract.types import Contract
 from classifier.ingest.readers.columns import InvalidRecord
-from review.datasets.formats.batching import batches
-from review.datasets.formats.jsonl import encoded
+from review.datasets.formats.batching import in_batches
+from review.datasets.formats.jsonl import encode_json
 from review.datasets.record import Manifest, Record
 
 FEWEST_EXAMPLES = 10
@@ -35,8 +35,8 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     contract = _contract(manifest)
     if manifest.sides.get("training"):
         records = takewhile(lambda record: record.side == "training", records)
-    for batch in batches(records):
-        yield "".join(f"{encoded(example(record, contract))}\n" for record in batch).encode()
+    for batch in in_batches(records):
+        yield "".join(f"{encode_json(example(record, contract))}\n" for record in batch).encode()
 
 
 def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]]]:
@@ -47,7 +47,7 @@ def example(record: Record, contract: Contract) -> dict[str, list[dict[str, str]
         "reasoning": REASONING,
     }
     asked = messages(contract, shorten(record.text))
-    return {"messages": [*asked, {"role": "assistant", "content": encoded(answer)}]}
+    return {"messages": [*asked, {"role": "assistant", "content": encode_json(answer)}]}
 
 
 def _contract(manifest: Manifest) -> Contract:
@@ -61,7 +61,7 @@ def _contract(manifest: Manifest) -> Contract:
     )
 
 
-def row(line: dict[str, Any]) -> dict[str, Any]:
+def parse_row(line: dict[str, Any]) -> dict[str, Any]:
     """The text that was asked about and the keys of the last answer. Raises Refused for other conversations."""
     spoken = [message for message in line["messages"] if isinstance(message, dict)]
     users = [message.get("content") for message in spoken if message.get("role") == "user"]

@@ -8,8 +8,8 @@ from collections.abc import Iterable, Iterator
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from review.datasets.formats.batching import Drain, batches
-from review.datasets.formats.labels import SPLITS, category_names, numbers, sentiment_names
+from review.datasets.formats.batching import StreamBuffer, in_batches
+from review.datasets.formats.labels import SPLITS, category_names, label_numbers, sentiment_names
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest, Record
 
@@ -27,14 +27,14 @@ _REPEATED = [name for name in SCHEMA.names if name not in ("key", "text", "label
 
 def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a row group at a time."""
-    ids = numbers(category_names(manifest)), numbers(sentiment_names(manifest))
+    ids = label_numbers(category_names(manifest)), label_numbers(sentiment_names(manifest))
     schema = SCHEMA.with_metadata({"ticketclf": manifest_json(manifest)})
-    drain = Drain()
+    drain = StreamBuffer()
     with pq.ParquetWriter(drain, schema, compression="snappy", use_dictionary=_REPEATED) as writer:
-        for batch in batches(records):
+        for batch in in_batches(records):
             writer.write_batch(_columns(batch, schema, *ids))
-            yield drain.taken()
-    yield drain.taken()
+            yield drain.drain()
+    yield drain.drain()
 
 
 def _columns(

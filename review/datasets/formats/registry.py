@@ -35,7 +35,7 @@ class Format(NamedTuple):
         return not self.package or find_spec(self.package) is not None
 
 
-def _of(module: str) -> Stream:
+def _lazy_stream(module: str) -> Stream:
     """What the module of a format does, loaded when it is first asked: the library behind Parquet is a large one."""
 
     def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
@@ -50,12 +50,28 @@ _LINES = "application/x-ndjson"
 FORMATS: Mapping[str, Format] = {
     format.name: format
     for format in (
-        Format("jsonl", "JSON lines", ".jsonl", _LINES, _of("jsonl")),
-        Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _of("csv_columns")),
-        Format("parquet", "Parquet", ".parquet", "application/vnd.apache.parquet", _of("parquet"), package="pyarrow"),
-        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _of("hf"), package="pyarrow"),
-        Format("openai", "OpenAI chat fine-tuning", ".openai.jsonl", _LINES, _of("openai_chat"), training_only=True),
-        Format("labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _of("labelstudio")),
-        Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _of("spacy_textcat")),
+        Format("jsonl", "JSON lines", ".jsonl", _LINES, _lazy_stream("jsonl")),
+        Format("csv", "CSV", ".csv", "text/csv; charset=utf-8", _lazy_stream("csv_columns")),
+        Format(
+            "parquet",
+            "Parquet",
+            ".parquet",
+            "application/vnd.apache.parquet",
+            _lazy_stream("parquet"),
+            package="pyarrow",
+        ),
+        Format("hf", "Hugging Face dataset", ".zip", "application/zip", _lazy_stream("hf"), package="pyarrow"),
+        Format(
+            "openai",
+            "OpenAI chat fine-tuning",
+            ".openai.jsonl",
+            _LINES,
+            _lazy_stream("openai_chat"),
+            training_only=True,
+        ),
+        Format(
+            "labelstudio", "Label Studio tasks", ".labelstudio.json", "application/json", _lazy_stream("labelstudio")
+        ),
+        Format("spacy", "spaCy text categories", ".spacy.jsonl", _LINES, _lazy_stream("spacy_textcat")),
     )
 }

@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator
 from typing import Any
 
 from classifier.ingest.readers.columns import InvalidRecord
-from review.datasets.formats.batching import batches
-from review.datasets.formats.jsonl import encoded
+from review.datasets.formats.batching import in_batches
+from review.datasets.formats.jsonl import encode_json
 from review.datasets.formats.labels import category_names
 from review.datasets.record import Manifest, Record
 
@@ -19,21 +19,21 @@ def stream(records: Iterable[Record], manifest: Manifest) -> Iterator[bytes]:
     """The file, a batch of lines at a time."""
     names = category_names(manifest)
     written: dict[str, str] = {}
-    for batch in batches(records):
+    for batch in in_batches(records):
         lines = []
         for record in batch:
             cats = written.get(record.category) or written.setdefault(record.category, _cats(record.category, names))
             meta = record._asdict()
             del meta["text"], meta["category"]
-            lines.append(f'{{"text": {encoded(record.text)}, "cats": {cats}, "meta": {encoded(meta)}}}\n')
+            lines.append(f'{{"text": {encode_json(record.text)}, "cats": {cats}, "meta": {encode_json(meta)}}}\n')
         yield "".join(lines).encode()
 
 
 def _cats(category: str, names: Iterable[str]) -> str:
-    return encoded({**dict.fromkeys(names, 0), category: 1})
+    return encode_json({**dict.fromkeys(names, 0), category: 1})
 
 
-def row(line: dict[str, Any]) -> dict[str, Any]:
+def parse_row(line: dict[str, Any]) -> dict[str, Any]:
     """The text, the one category that is right, and what `meta` says. Raises Refused for none or several."""
     right = [name for name, score in line["cats"].items() if isinstance(score, int | float) and score > 0.5]
     if len(right) != 1:

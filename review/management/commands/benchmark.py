@@ -21,10 +21,10 @@ from review.benchmark import (
     runs,
     text_report,
 )
-from review.benchmark.file_benchmark import CannotMeasure, Item
-from review.benchmark.formatting import Names, contenders_of, gate_threshold, tell_apart
-from review.benchmark.metrics import AXES, Scored
-from review.benchmark.text_report import Row, Setting
+from review.benchmark.file_benchmark import Item, UnusableFile
+from review.benchmark.formatting import LabelNames, add_providers_to_equal_names, contenders_with_names, gate_threshold
+from review.benchmark.metrics import AXES, GradedItem
+from review.benchmark.text_report import ReportContext, ReportRow
 from review.gold import snapshots
 from review.models import Contender, Result, Run, Snapshot, SnapshotItem
 
@@ -71,24 +71,24 @@ class Command(BaseCommand):
     def _measure_file(self, file: Any, version: ContractVersion, models: list[str], *, only_estimate: bool) -> None:
         try:
             items = file_benchmark.read(file, version)
-        except CannotMeasure as error:
+        except UnusableFile as error:
             raise CommandError(str(error)) from error
         warn_of_fallback_model(self)
         entries = self._entries(self._language_models(models), version)
-        names = self._announced(entries, [file_benchmark.estimate(entry, items) for entry in entries])
+        names = self._announced(entries, [file_benchmark.estimate_cost(entry, items) for entry in entries])
         if only_estimate:
             return
         rows = [self._scored(name, entry, items) for name, entry in zip(names, entries, strict=True)]
-        board = {key: Row(names[key], metrics.figures(of_one)) for key, of_one in enumerate(rows)}
+        board = {key: ReportRow(names[key], metrics.figures(of_one)) for key, of_one in enumerate(rows)}
         labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
         by_key = {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()}
-        self._show(board, Setting(gate_threshold(), by_key), metrics.comparisons(dict(enumerate(rows))))
+        self._show(board, ReportContext(gate_threshold(), by_key), metrics.compare_contenders(dict(enumerate(rows))))
 
-    def _scored(self, name: str, entry: runs.Entry, items: list[Item]) -> list[Scored]:
-        def told(item: Item, one: Scored, said: str) -> None:
+    def _scored(self, name: str, entry: runs.Entry, items: list[Item]) -> list[GradedItem]:
+        def on_result(item: Item, one: GradedItem, said: str) -> None:
             self._line(name, one.right, one.latency_ms, said, f"{item.category} | {item.sentiment}", item.text)
 
-        return list(file_benchmark.scored(entry, items, told))
+        return list(file_benchmark.grade_items(entry, items, on_result))
 
     def _measure_snapshot(self, version: ContractVersion, models: list[str], **options: Any) -> None:
         snapshot = self._snapshot(options["snapshot"])
@@ -98,8 +98,8 @@ class Command(BaseCommand):
             entries = self._drafted(options["draft"], language_models)
         else:
             entries = self._entries(language_models, version, options["contract"] or "")
-        self._announced(entries, [runs.estimate(snapshot, entry) for entry in entries])
-        for sentence in leaked_examples.sentences(snapshot, {entry.contract: entry.label for entry in entries}):
+        self._announced(entries, [runs.estimate_cost(snapshot, entry) for entry in entries])
+        for sentence in leaked_examples.leak_warnings(snapshot, {entry.contract: entry.label for entry in entries}):
             self.stderr.write(sentence)
         if not options["estimate"]:
             self._work_off(self._started(snapshot, entries))
@@ -107,7 +107,7 @@ class Command(BaseCommand):
     def _announced(self, entries: Sequence[runs.Entry], costs: Sequence[Decimal]) -> list[str]:
         """Say what each will cost; their names, no two of them the same."""
         contenders = [entry.contender() for entry in entries]
-        tell_apart(contenders)
+        add_providers_to_equal_names(contenders)
         for contender, cost in zip(contenders, costs, strict=True):
             self.stdout.write(f"{contender}: about {cost:.4f} by its prices")
         return [str(contender) for contender in contenders]
@@ -166,7 +166,7 @@ class Command(BaseCommand):
 
     def _started(self, snapshot: Snapshot, entries: list[runs.Entry]) -> Run:
         try:
-            return runs.start(snapshot, entries)
+            return runs.start_run(snapshot, entries)
         except runs.NothingToRun as error:
             raise CommandError(str(error)) from error
 
@@ -174,23 +174,25 @@ class Command(BaseCommand):
         run = Run.objects.filter(pk=pk).exclude(state=Run.State.FINISHED).first()
         if run is None:
             raise CommandError(f"There is no unfinished run {pk}.")
-        runs.resume(run)
+        runs.resume_run(run)
         return run
 
     def _work_off(self, run: Run) -> None:
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
-        self._names = {one.pk: str(one) for one in contenders_of(run)}
-        if not execution.work_off(run.pk, told=self._told):
+        self._names = {one.pk: str(one) for one in contenders_with_names(run)}
+        if not execution.execute_run(run.pk, on_result=self._told):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:
             raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
-        contenders, pinned = contenders_of(run), baseline.current()
-        changes = text_report.changes(contenders, pinned)
-        rows = {one.pk: Row(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
-        setting = Setting(gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else "")
+        contenders, pinned = contenders_with_names(run), baseline.current()
+        changes = text_report.describe_changes(contenders, pinned)
+        rows = {one.pk: ReportRow(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
+        setting = ReportContext(
+            gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else ""
+        )
         self._show(rows, setting, run.comparisons)
-        for found in draft_comparison.what_if(run):
+        for found in draft_comparison.draft_effects(run):
             self.stdout.write(
                 f"{self._names[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
                 f" {len(found.fixed)} right only so, {len(found.broken)} right only now"
@@ -209,7 +211,7 @@ class Command(BaseCommand):
         with self._writing:
             self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
 
-    def _show(self, rows: dict[int, Row], setting: Setting, comparisons: Sequence[Any]) -> None:
+    def _show(self, rows: dict[int, ReportRow], setting: ReportContext, comparisons: Sequence[Any]) -> None:
         for line in text_report.lines(rows, setting, comparisons):
             self.stdout.write(line)
         for row in rows.values():
@@ -228,5 +230,7 @@ def _once(entries: Iterable[runs.Entry]) -> list[runs.Entry]:
 
 def _labels(run: Run, contenders: Sequence[Contender]) -> dict[str, dict[int, str]]:
     """By axis, the names of labels as they stood for any of them."""
-    names = [Names(run, contender) for contender in contenders]
-    return {axis: {pk: name for one in names for pk, name in one.of(axis).items()} for axis in AXES}
+    names = [LabelNames(run, contender) for contender in contenders]
+    return {
+        axis: {pk: name for of_contender in names for pk, name in of_contender.for_axis(axis).items()} for axis in AXES
+    }

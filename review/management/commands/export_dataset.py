@@ -13,7 +13,7 @@ from review.datasets.formats.openai_chat import FEWEST_EXAMPLES
 from review.datasets.formats.registry import FORMATS, Format
 from review.datasets.manifest import manifest_json
 from review.datasets.record import Manifest
-from review.datasets.writing import passes_through, written
+from review.datasets.writing import atomic_output, is_stream
 from review.gold import snapshots
 from review.gold.snapshots import NO_FILTERS, SnapshotFilters
 from review.models import GoldLabel, Side, Snapshot
@@ -52,14 +52,14 @@ class Command(BaseCommand):
             raise CommandError(str(error)) from error
         snapshot = self._snapshot(options)
         kind = {"masked": options["mask"], "licence": options["licence"]}
-        manifest = exporting.manifest_of(snapshot, format, **kind)
+        manifest = exporting.build_manifest(snapshot, format, **kind)
         try:
-            if format.name == "hf" and output.suffix != ".zip" and not passes_through(output):
+            if format.name == "hf" and output.suffix != ".zip" and not is_stream(output):
                 from review.datasets.formats import hf  # which needs a package that is not always installed
 
-                hf.write_folder(exporting.records_of(snapshot, masked=options["mask"]), manifest, output)
+                hf.write_folder(exporting.snapshot_records(snapshot, masked=options["mask"]), manifest, output)
             else:
-                with written(output) as file:
+                with atomic_output(output) as file:
                     file.writelines(exporting.stream(snapshot, format, **kind))
                 self._write_beside(output, format, manifest)
         except OSError as error:
@@ -68,17 +68,17 @@ class Command(BaseCommand):
 
     def _write_beside(self, output: Path, format: Format, manifest: Manifest) -> None:
         """What goes with the file and is not in it; nowhere, where the file goes nowhere that others can stand."""
-        if passes_through(output):
+        if is_stream(output):
             return
         beside = {} if format.name in _CARRIES_ITS_MANIFEST else {".manifest.json": manifest_json(manifest)}
         if format.name == "labelstudio":
             beside[".labelling.xml"] = labelstudio.labelling_config(manifest).encode()
         for ending, content in beside.items():
-            with written(output.with_name(output.name + ending)) as file:
+            with atomic_output(output.with_name(output.name + ending)) as file:
                 file.write(content)
 
     def _tell(self, snapshot: Snapshot, format: Format, manifest: Manifest, output: Path) -> None:
-        aside = passes_through(output)
+        aside = is_stream(output)
         told = f"{manifest.records:,} labels of snapshot {snapshot} are in {output}"
         if manifest.erased:
             told += f"; {manifest.erased:,} were erased since it was taken"

@@ -4,7 +4,7 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from review.datasets import importing, reading
-from review.datasets.importing import NoSuchLabel
+from review.datasets.importing import UnknownLabel
 from review.datasets.reading import UnreadableDataset
 
 
@@ -37,15 +37,15 @@ class Command(BaseCommand):
         with file:
             try:
                 records = reading.read(file, file.name, dict(map))
-                report = importing.take_in(records, dry_run=dry_run, labels=dict(label))
+                report = importing.import_labels(records, dry_run=dry_run, labels=dict(label))
             except UnreadableDataset as error:
                 raise CommandError(f"{file.name}: {error}") from error
-            except NoSuchLabel as error:
+            except UnknownLabel as error:
                 raise CommandError(str(error)) from error
-        for rejected in report.told:
+        for rejected in report.rejections:
             self.stderr.write(f"record {rejected.number}: {rejected.reason}")
-        if report.rejected > len(report.told):
-            self.stderr.write(f"and {report.rejected - len(report.told):,} more")
+        if report.rejected > len(report.rejections):
+            self.stderr.write(f"and {report.rejected - len(report.rejections):,} more")
         verb = "would be added" if dry_run else "added"
         self.stdout.write(
             f"{report.read:,} records: {report.added:,} {verb}, {report.known:,} known already, "

@@ -22,17 +22,17 @@ class Command(BaseCommand):
         if due or yielding:
             os.nice(19)
         try:
-            result = training.train(dry_run=dry_run, told=self.stdout.write)
-        except training.Busy as error:
+            result = training.train(dry_run=dry_run, report=self.stdout.write)
+        except training.TrainingInProgress as error:
             if not (due or yielding):
                 raise CommandError(str(error)) from error
             return
-        except (training.TooFew, EmptyTaxonomy, CorruptEncoder) as error:
+        except (training.TooFewLabels, EmptyTaxonomy, CorruptEncoder) as error:
             raise CommandError(str(error)) from error
         self.stdout.write(self.style.SUCCESS(_outcome(result)) if result.promoted else _outcome(result))
 
 
-def _outcome(result: training.Result) -> str:
+def _outcome(result: training.TrainingResult) -> str:
     if result.version is None:
         return "It would be put in service." if result.promoted else "What serves would go on serving."
     if not result.promoted:

@@ -15,9 +15,9 @@ from classifier.models import Category, ContractVersion, LanguageModel, Sentimen
 from classifier.taxonomy import initial_data, label_changes
 from review import sweep
 from review.benchmark import baseline, execution, metrics, model_answers, results_table, runs, text_report
-from review.benchmark.grading import Judge
-from review.benchmark.model_answers import Wanted
-from review.benchmark.progress import Underway
+from review.benchmark.grading import Grader
+from review.benchmark.model_answers import AnswerFilter
+from review.benchmark.progress import RunProgress
 from review.benchmark.runs import Entry, NothingToRun
 from review.gold import gold_labels, snapshots
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
@@ -64,7 +64,7 @@ def _asked(text: str) -> Request:
 
 def started(snapshot: Snapshot, *language_models: LanguageModel) -> Run:
     version = ContractVersion.objects.current()
-    return runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
+    return runs.start_run(snapshot, [Entry(language_model, version) for language_model in language_models])
 
 
 def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
@@ -72,15 +72,15 @@ def test_a_run_asks_for_every_item_once_and_sums_up() -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         language_model = make_language_model(server, name="perfect", family="a", price_per_request=Decimal("0.002"))
         run = started(snapshot, language_model)
-        assert Underway(run).progress == (0, 40)
-        assert execution.work_off(run.pk)
+        assert RunProgress(run).overall == (0, 40)
+        assert execution.execute_run(run.pk)
         assert max(Counter(request.ticket for request in server.requests).values()) == 1
     run.refresh_from_db()
     contender = run.contenders.get()
-    assert (run.state, Underway(run).progress) == ("finished", (40, 40))
+    assert (run.state, RunProgress(run).overall) == ("finished", (40, 40))
     assert contender.figures["both"][0] == 1.0
     assert contender.figures["cost"] == pytest.approx(0.08)
-    assert not execution.work_off(run.pk), "there is nothing left of it to take up"
+    assert not execution.execute_run(run.pk), "there is nothing left of it to take up"
 
 
 def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(transactional_db: None) -> None:
@@ -90,7 +90,7 @@ def test_the_embedded_model_runs_beside_a_remote_one_that_fails_on_everything(tr
         run = started(
             snapshot, make_language_model(server, name="broken", family="a"), LanguageModel.objects.zero_shot()
         )
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     run.refresh_from_db()
     broken, embedded = run.contenders.order_by("pk")
     assert run.state == "finished"
@@ -114,13 +114,13 @@ def test_what_was_answered_is_not_asked_again_after_a_stop() -> None:
         run = started(snapshot, make_language_model(server, name="m", family="a", max_in_flight=1))
         stop_after(run, 5)
         run.refresh_from_db()
-        done = Underway(run).progress.done
+        done = RunProgress(run).overall.done
         assert run.state == "stopped"
         assert 0 < done < 30
-        assert runs.resume(run)
-        execution.work_off(run.pk)
+        assert runs.resume_run(run)
+        execution.execute_run(run.pk)
     run.refresh_from_db()
-    assert (run.state, Underway(run).progress.done) == ("finished", 30)
+    assert (run.state, RunProgress(run).overall.done) == ("finished", 30)
     again = [text for text, number in Counter(asked).items() if number > 1]
     assert len(again) <= 8, "no more than was under way when it was stopped"
 
@@ -131,9 +131,9 @@ def stop_after(run: Run, number: int) -> None:
     def told(contender: Contender, item: Any, result: Result) -> None:
         seen.append(result)
         if len(seen) == number:
-            runs.stop(run)
+            runs.stop_run(run)
 
-    execution.work_off(run.pk, told=told)
+    execution.execute_run(run.pk, on_result=told)
 
 
 def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
@@ -142,7 +142,7 @@ def test_a_run_that_a_killed_worker_left_is_taken_up_by_the_sweep() -> None:
     assert list(Run.objects.waiting()) == [run]
     sweep.sweep()
     assert len(queued("review.benchmark.tasks.run_benchmark")) == 1
-    execution.work_off(run.pk)
+    execution.execute_run(run.pk)
     assert not Run.objects.waiting().exists()
 
 
@@ -153,7 +153,7 @@ def test_an_empty_budget_stops_the_run_and_nobody_counts_as_failed() -> None:
             server, name="dear", family="a", price_per_request=Decimal(1), daily_budget=Decimal(8), max_tokens=10
         )
         run = started(snapshot, language_model)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     run.refresh_from_db()
     assert run.state == "stopped"
     assert "budget" in run.note
@@ -165,7 +165,7 @@ def test_a_model_without_a_key_fails_with_the_name_of_the_variable() -> None:
     snapshot = hold_out(2)
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_language_model(server, name="m", family="a", api_key_env="OXLO_API_KEY"))
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     assert {result.failure for result in Result.objects.all()} == {"no_key"}
     assert "OXLO_API_KEY" in Result.objects.all()[0].detail
 
@@ -175,11 +175,11 @@ def test_there_must_be_something_to_run_on_and_somebody_to_ask() -> None:
     runs.load_built_in()
     snapshot = snapshots.create_snapshot()
     with pytest.raises(NothingToRun, match="at least one model"):
-        runs.start(snapshot, [])
+        runs.start_run(snapshot, [])
     training_only = snapshots.create_snapshot(snapshots.SnapshotFilters(sides=(Side.BENCHMARK,)))
     training_only.items.update(side=Side.TRAINING)
     with pytest.raises(NothingToRun, match="benchmark side"):
-        runs.start(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])
+        runs.start_run(training_only, [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())])
 
 
 def test_the_estimate_follows_prices_and_lengths() -> None:
@@ -187,11 +187,11 @@ def test_the_estimate_follows_prices_and_lengths() -> None:
     version = ContractVersion.objects.current()
     with OpenAIServer(lambda request: answer()) as server:
         dear = make_language_model(server, name="dear", family="a", price_input=Decimal(3), price_output=Decimal(15))
-    free = runs.estimate(snapshot, Entry(LanguageModel.objects.zero_shot(), version))
+    free = runs.estimate_cost(snapshot, Entry(LanguageModel.objects.zero_shot(), version))
     tokens = (len(version.system_prompt) + 8 * 6) / 4
     expected = 10 * (tokens * 3 + 60 * 15) / 1_000_000
     assert free == 0
-    assert float(runs.estimate(snapshot, Entry(dear, version))) == pytest.approx(expected, rel=0.1)
+    assert float(runs.estimate_cost(snapshot, Entry(dear, version))) == pytest.approx(expected, rel=0.1)
 
 
 def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
@@ -202,7 +202,7 @@ def test_an_earlier_contract_can_be_run_again(catalogue: None) -> None:
     assert earlier != in_force
     stored = ContractVersion.objects.get(pk=earlier.pk)
     language_model = LanguageModel.objects.zero_shot()
-    run = runs.start(snapshot, [Entry(language_model, stored, "before"), Entry(language_model, in_force)])
+    run = runs.start_run(snapshot, [Entry(language_model, stored, "before"), Entry(language_model, in_force)])
     for contender in run.contenders.all():
         assert contender.contract.loaded().terms.digest == contender.contract.digest
 
@@ -211,21 +211,21 @@ def test_a_child_answers_for_its_parent_and_a_merged_label_for_its_successor() -
     billing, account = (Category.objects.get(name=name) for name in ("Billing", "Account"))
     refunds = Category.objects.create(name="Refunds", parent=billing)
     labels = ContractVersion.objects.current().labels
-    judge = Judge()
+    judge = Grader()
     assert judge.category("Billing > Refunds", billing.pk, labels)
     assert judge.category("Billing > Brand new", billing.pk, labels), "a draft's label below a known one"
     assert not judge.category("Billing", refunds.pk, labels)
     moved = labels._replace(categories=labels.categories | {"Refunds": refunds.pk})
     assert not judge.category("Refunds", billing.pk, moved), "a draft has moved it out from under its parent"
     label_changes.merge(billing, account)
-    assert Judge().category("Account", billing.pk, ContractVersion.objects.current().labels)
+    assert Grader().category("Account", billing.pk, ContractVersion.objects.current().labels)
 
 
 def test_figures_are_those_of_the_results() -> None:
     snapshot = hold_out(60)
     with OpenAIServer(lambda request: answer("Billing", "Neutral", 0.9)) as server:
         run = started(snapshot, make_language_model(server, name="always", family="a"))
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     contender = run.contenders.get()
     right = contender.results.filter(category_right=True, sentiment_right=True).count()
     figures = contender.figures
@@ -233,7 +233,7 @@ def test_figures_are_those_of_the_results() -> None:
     assert figures["confidence"]["accepted"][90] == 60
     assert figures["confidence"]["accepted"][91] == 0
     assert figures["confidence"]["wrong"][0] == 60 - right
-    assert metrics.figures(execution.scored(contender)) == figures
+    assert metrics.figures(execution.graded_items(contender)) == figures
 
 
 def test_changes_against_the_baseline() -> None:
@@ -244,18 +244,18 @@ def test_changes_against_the_baseline() -> None:
             make_language_model(good, name="after", family="b"),
         )
         first = started(snapshot, before)
-        execution.work_off(first.pk)
+        execution.execute_run(first.pk)
         second = started(snapshot, after)
-        execution.work_off(second.pk)
+        execution.execute_run(second.pk)
     old, new = first.contenders.get(), second.contenders.get()
     baseline.pin(new)
     baseline.pin(old)
     assert baseline.current() == old
     wrong_before = 20 - old.results.filter(category_right=True, sentiment_right=True).count()
-    assert baseline.changes([new], old) == {new.pk: (20, wrong_before, 0)}
-    assert model_answers.answers(new, Wanted(change="fixed"), old).count() == wrong_before
-    assert not model_answers.answers(new, Wanted(change="broken"), old).exists()
-    assert baseline.changes([old], new)[old.pk].broken == wrong_before
+    assert baseline.compare_to_baseline([new], old) == {new.pk: (20, wrong_before, 0)}
+    assert model_answers.filter_results(new, AnswerFilter(change="fixed"), old).count() == wrong_before
+    assert not model_answers.filter_results(new, AnswerFilter(change="broken"), old).exists()
+    assert baseline.compare_to_baseline([old], new)[old.pk].broken == wrong_before
     baseline.unpin()
     assert baseline.current() is None
 
@@ -264,10 +264,10 @@ def test_changes_against_the_baseline() -> None:
 def test_scoring_costs_one_query(django_assert_num_queries: Any) -> None:
     snapshot = hold_out(5)
     run = started(snapshot, LanguageModel.objects.zero_shot())
-    execution.work_off(run.pk)
+    execution.execute_run(run.pk)
     contender = run.contenders.get()
     with django_assert_num_queries(1):
-        execution.scored(contender)
+        execution.graded_items(contender)
 
 
 @pytest.mark.django_db(transaction=True)
@@ -366,11 +366,11 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
             make_language_model(good, name="perfect", family="b"),
         )
         first = started(snapshot, always)
-        execution.work_off(first.pk)
+        execution.execute_run(first.pk)
         baseline.pin(first.contenders.get())
         printed = printed_by(capsys, model=["always", "perfect"])
     run = Run.objects.latest("pk")
-    board = results_table.Board(run)
+    board = results_table.ResultsTable(run)
     (pair,) = board.pairs
     assert f"{pair.text} {pair.only_one} right by the first alone" in printed
     for share in (pair.difference, *pair.macro):
@@ -390,10 +390,10 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
 def test_a_matrix_that_is_too_wide_for_a_terminal_is_left_to_the_list() -> None:
     most = text_report.MOST_CLASSES
     for classes, shown in ((most, True), (most + 1, False)):
-        rows = [metrics.Scored(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
-        one = {1: text_report.Row("m", metrics.figures(rows))}
+        rows = [metrics.GradedItem(pk, 1, 1, 1, pk == 1, True, 0.9, "", 1.0, 0.0) for pk in range(1, classes + 1)]
+        one = {1: text_report.ReportRow("m", metrics.figures(rows))}
         labels = {"category": {pk: f"Class {pk}" for pk in range(1, classes + 1)}, "sentiment": {1: "Neutral"}}
-        printed = list(text_report.lines(one, text_report.Setting(0.85, labels)))
+        printed = list(text_report.lines(one, text_report.ReportContext(0.85, labels)))
         assert any(line.startswith("m, category: expected in rows") for line in printed) == shown
         (confused,) = [line for line in printed if line.startswith("m, category mixed up")]
         assert confused.count(" -> Class 1: 1") == classes - 1
@@ -413,9 +413,9 @@ def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> No
         "verdict": "untold",
         "macro_f1": dict.fromkeys(metrics.AXES, [None, None, None, 100]),
     }
-    figures = metrics.figures([metrics.Scored(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
-    rows = {1: text_report.Row("a", figures), 2: text_report.Row("b", figures)}
+    figures = metrics.figures([metrics.GradedItem(1, 1, 1, 1, True, True, 0.9, "", 1.0, 0.0)])
+    rows = {1: text_report.ReportRow("a", figures), 2: text_report.ReportRow("b", figures)}
     labels = {"category": {1: "Billing"}, "sentiment": {1: "Neutral"}}
-    printed = "\n".join(text_report.lines(rows, text_report.Setting(0.85, labels), [one]))
+    printed = "\n".join(text_report.lines(rows, text_report.ReportContext(0.85, labels), [one]))
     assert "a and b cannot be told apart on these 100 items, by a narrow margin." in printed
     assert "more needed" not in printed

@@ -16,10 +16,10 @@ from pytest_django import DjangoAssertNumQueries, DjangoCaptureOnCommitCallbacks
 from classifier.models import Category, ContractVersion, Gate, LanguageModel, Sentiment
 from classifier.taxonomy import drafts
 from review.benchmark import baseline, execution, metrics, model_answers, model_report, pairwise, results_table, runs
-from review.benchmark.formatting import Names
+from review.benchmark.formatting import LabelNames
 from review.benchmark.metrics import AXES
-from review.benchmark.model_answers import Wanted
-from review.benchmark.results_table import Board
+from review.benchmark.model_answers import AnswerFilter
+from review.benchmark.results_table import ResultsTable
 from review.benchmark.runs import Entry
 from review.gold import disputes, gold_labels, snapshots
 from review.models import Assignment, Contender, GoldLabel, Result, Run, Snapshot
@@ -79,11 +79,11 @@ def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
     """A run whose models have said this, summed up as the worker does it."""
     version = ContractVersion.objects.current()
     language_models = [LanguageModel.objects.filter(name=name).first() or _language_model(name) for name in models]
-    run = runs.start(snapshot, [Entry(language_model, version) for language_model in language_models])
+    run = runs.start_run(snapshot, [Entry(language_model, version) for language_model in language_models])
     contenders = list(run.contenders.select_related("language_model"))
     for contender, say in zip(contenders, models.values(), strict=True):
         results = []
-        for place, item in enumerate(runs.held_out(snapshot).order_by("position")):
+        for place, item in enumerate(runs.benchmark_items(snapshot).order_by("position")):
             result = Result(
                 contender=contender,
                 item=item,
@@ -100,7 +100,7 @@ def finished(snapshot: Snapshot, models: dict[str, Says]) -> Run:
             say(place, result)
             results.append(result)
         Result.objects.bulk_create(results)
-    execution._finish(run, contenders)
+    execution._summarize(run, contenders)
     return Run.objects.get(pk=run.pk)
 
 
@@ -180,7 +180,7 @@ def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead_client:
     with OpenAIServer(PERFECT) as server:
         language_model = make_language_model(server, name="perfect", family="a")
         response = lead_client.post(START, choice(models=[language_model.pk], confirmed="yes"))
-        assert execution.work_off(Run.objects.get().pk)
+        assert execution.execute_run(Run.objects.get().pk)
     said = plain(read(lead_client, response.headers["Location"]))
     assert "perfect 100.0% (61.0 to 100.0)" in said
     assert "One model alone: there is nothing to rank." in said
@@ -281,7 +281,7 @@ def test_progress_is_shown_and_looked_at_again(lead_client: Client) -> None:
     content = read(lead_client, run.get_absolute_url())
     assert '<noscript><meta http-equiv="refresh" content="5"></noscript>' in content
     assert "0 of 4 answers, 0%" in plain(content)
-    (item, *_rest) = runs.held_out(run.snapshot)
+    (item, *_rest) = runs.benchmark_items(run.snapshot)
     result = {"confidence": 0.5, "latency_ms": 1, "cost": Decimal("0.25")}
     Result.objects.create(
         contender=run.contenders.get(), item=item, category_right=False, sentiment_right=False, **result
@@ -405,14 +405,14 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
         "items_needed": found.items_needed,
         "macro_f1": dict.fromkeys(AXES, [None, None, None, 100]),
     }
-    assert pairwise.told(kept, {1: "a", 2: "b"}, 45).text == (
+    assert pairwise.pair_verdict(kept, {1: "a", 2: "b"}, 45).text == (
         "a and b cannot be told apart on these 100 items, as one of 45 comparisons."
     )
 
 
 def test_differences_are_those_of_the_better_less_the_worse() -> None:
     run = finished(hold_out(40), {"c": failing, "a": right})
-    (pair,) = Board(run).pairs
+    (pair,) = ResultsTable(run).pairs
     assert (pair.one, pair.other, pair.only_one, pair.only_other) == ("a", "c", 40, 0)
     assert (pair.difference.percent, pair.difference.high) == (100, 100)
     assert 80 < (pair.difference.low or 0) < 100
@@ -422,7 +422,7 @@ def test_differences_are_those_of_the_better_less_the_worse() -> None:
 def test_a_threshold_between_two_hundredths_is_counted_exactly() -> None:
     run = finished(hold_out(10), {"a": wrong_at(0, confidence=0.857), "b": wrong_at(0, confidence=0.853)})
     Gate.objects.update(threshold=0.855)
-    passed = {row.contender.language_model.name: row.gated.passed for row in Board(run).rows}
+    passed = {row.contender.language_model.name: row.gated.passed for row in ResultsTable(run).rows}
     assert (passed["a"].accepted, passed["a"].wrong) == (10, 1)
     assert (passed["b"].accepted, passed["b"].wrong) == (9, 0)
 
@@ -468,19 +468,19 @@ def test_models_of_one_name_are_told_apart_by_their_providers(lead_client: Clien
 
 def test_what_a_contract_gives_away_is_said_before_and_after(lead_client: Client) -> None:
     snapshot = hold_out(3)
-    given_away = "The examples of the contract in force give %s away"
+    leak_warnings = "The examples of the contract in force give %s away"
     assert "away" not in plain(lead_client.post(START, choice()).content.decode())
-    texts = [item.gold.text for item in runs.held_out(snapshot).select_related("gold")]
+    texts = [item.gold.text for item in runs.benchmark_items(snapshot).select_related("gold")]
     Category.objects.filter(name="Billing").update(examples=f"{texts[0]}\nNothing like it.")
-    assert given_away % "1 item" in plain(lead_client.post(START, choice()).content.decode())
-    assert given_away % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
+    assert leak_warnings % "1 item" in plain(lead_client.post(START, choice()).content.decode())
+    assert leak_warnings % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
     Category.objects.filter(name="Account").update(examples=texts[1])
-    assert given_away % "2 items" in plain(lead_client.post(START, choice()).content.decode())
+    assert leak_warnings % "2 items" in plain(lead_client.post(START, choice()).content.decode())
     # What came later is no part of what was measured.
     later = "One that came later: the lift is stuck between two floors."
     one_more()
     Category.objects.filter(name="Account").update(examples=later)
-    assert given_away % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
+    assert leak_warnings % "1 item" in plain(read(lead_client, finished(snapshot, {"a": right}).get_absolute_url()))
 
 
 def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead_client: Client) -> None:
@@ -501,11 +501,13 @@ def test_of_more_classes_than_anybody_reads_the_matrix_shows_those_that_are_mixe
     pks = [one.pk for one in made]
     # All but the last two are taken for the first one; of the first, one item is taken for the last.
     said = dict.fromkeys(pks[:-2], pks[0]) | {pk: pk for pk in pks[-2:]}
-    rows = [metrics.Scored(pk, 1, said[pk], 1, pk == said[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
-    rows.append(metrics.Scored(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0))
+    rows = [metrics.GradedItem(pk, 1, said[pk], 1, pk == said[pk], True, 0.9, "", 1.0, 0.0) for pk in pks]
+    rows.append(metrics.GradedItem(pks[0], 1, pks[-1], 1, False, True, 0.9, "", 1.0, 0.0))
     contender = contender_of(finished(snapshot, {"a": right}), "a")
     Contender.objects.update(figures=metrics.figures(rows))
-    matrix = model_report.Axis("category", Contender.objects.get().figures, Names(contender.run, contender)).matrix
+    matrix = model_report.AxisReport(
+        "category", Contender.objects.get().figures, LabelNames(contender.run, contender)
+    ).matrix
     assert matrix
     assert (matrix.left_out, len(matrix.rows), len(matrix.columns)) == (2, 30, 31)
     assert matrix.columns[-1] == "others"
@@ -568,7 +570,9 @@ number_of_filters = 2
     ],
 )
 def test_answers_can_be_narrowed(compared: Run, wanted: dict[str, str], number: int) -> None:
-    found = model_answers.answers(contender_of(compared, "b"), Wanted(**wanted), contender_of(compared, "c"))
+    found = model_answers.filter_results(
+        contender_of(compared, "b"), AnswerFilter(**wanted), contender_of(compared, "c")
+    )
     assert found.count() == number
 
 
@@ -580,15 +584,15 @@ def test_a_finer_label_counts_where_it_was_expected_and_not_where_it_was_answere
         result.category = finer.pk
 
     contender = contender_of(finished(snapshot, {"a": say}), "a")
-    item = runs.held_out(snapshot).first()
-    expected = model_answers.answers(contender, Wanted(said_category=str(item.category)), None)
+    item = runs.benchmark_items(snapshot).first()
+    expected = model_answers.filter_results(contender, AnswerFilter(predicted_category=str(item.category)), None)
     assert item in {result.item for result in expected}
-    assert not model_answers.answers(contender, Wanted(said_category=str(finer.pk)), None)
+    assert not model_answers.filter_results(contender, AnswerFilter(predicted_category=str(finer.pk)), None)
 
 
 def test_what_makes_no_sense_in_an_address_narrows_nothing(lead_client: Client, compared: Run) -> None:
     url = url_of(contender_of(compared, "b"), "answers")
-    for query in ("show=x&category=99999999999999999999&failure=x&page=x", "change=fixed&said_category=none%00"):
+    for query in ("show=x&category=99999999999999999999&failure=x&page=x", "change=fixed&predicted_category=none%00"):
         assert "40 answers" in plain(read(lead_client, f"{url}?{query}"))
 
 
@@ -770,9 +774,11 @@ def test_changes_are_those_of_the_labels_that_both_snapshots_hold() -> None:
     assert second != first
     run = finished(second, {"new": right})
     baseline.pin(old)
-    (row,) = Board(run).rows
+    (row,) = ResultsTable(run).rows
     assert (row.change.common, row.change.fixed, row.change.broken) == (6, 6, 0)
-    fixed = model_answers.answers(contender_of(run, "new"), Wanted(change="fixed"), contender_of(old.run, "old"))
+    fixed = model_answers.filter_results(
+        contender_of(run, "new"), AnswerFilter(change="fixed"), contender_of(old.run, "old")
+    )
     assert fixed.count() == 6
 
 

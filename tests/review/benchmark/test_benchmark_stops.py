@@ -15,7 +15,7 @@ from django.db import connection
 from classifier.models import LanguageModel, Provider, Spend, Ticket
 from classifier.privacy import erasure
 from review.benchmark import execution, runs
-from review.benchmark.progress import Underway
+from review.benchmark.progress import RunProgress
 from review.models import Contender, GoldLabel, Result, Run, SnapshotItem
 from tests.factories import make_language_model, make_ticket
 from tests.installations import Installation, wait_until
@@ -49,7 +49,7 @@ def stop_after(run: Run, seconds: float) -> threading.Thread:
 
     def press() -> None:
         time.sleep(seconds)
-        runs.stop(run)
+        runs.stop_run(run)
         connection.close()
 
     thread = threading.Thread(target=press)
@@ -67,7 +67,7 @@ def spent() -> Decimal:
 
 def test_one_slow_answer_holds_up_no_other() -> None:
     snapshot = hold_out(40)
-    slow = runs.held_out(snapshot).order_by("position")[4].gold.text
+    slow = runs.benchmark_items(snapshot).order_by("position")[4].gold.text
     done: list[str] = []
 
     def reply(request: Request) -> Reply:
@@ -75,7 +75,7 @@ def test_one_slow_answer_holds_up_no_other() -> None:
 
     with OpenAIServer(reply) as server:
         run = started(snapshot, make_priced(server))
-        execution.work_off(run.pk, told=lambda _contender, item, _result: done.append(item.gold.text))
+        execution.execute_run(run.pk, on_result=lambda _contender, item, _result: done.append(item.gold.text))
     run.refresh_from_db()
     assert (run.state, len(set(done))) == ("finished", 40)
     assert done.index(slow) >= 20, "it is the fifth that was asked about"
@@ -90,16 +90,16 @@ def test_after_a_stop_all_that_was_asked_is_stored_and_counted(
     with OpenAIServer(after(0.3)) as server:
         run = started(snapshot, make_priced(server, daily_budget=daily_budget))
         button = stop_after(run, 1)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
         button.join()
         run.refresh_from_db()
         asked = len(server.requests)
         assert run.state == "stopped"
         assert asked <= 4 * IN_FLIGHT + UNDER_WAY, "four turns began within that second"
-        assert Underway(run).progress.done == asked
+        assert RunProgress(run).overall.done == asked
         assert spent() == sum(Result.objects.values_list("cost", flat=True)) == asked * PRICE
-        runs.resume(run)
-        execution.work_off(run.pk)
+        runs.resume_run(run)
+        execution.execute_run(run.pk)
         assert asked_again(server) == 0
     run.refresh_from_db()
     assert (run.state, spent()) == ("finished", 40 * PRICE)
@@ -110,7 +110,7 @@ def test_a_stop_is_heard_while_nothing_comes_back(transactional_db: None) -> Non
     with OpenAIServer(lambda _request: HANG) as server:
         run = started(snapshot, make_priced(server, timeout=1.0))
         button = stop_after(run, 0.2)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
         button.join()
     assert len(server.requests) < 20, "not every item, let alone every try"
     assert not Result.objects.exists()
@@ -123,13 +123,13 @@ def test_a_stopped_run_that_still_waits_for_answers_is_not_taken_up_beside(trans
 
     def go_on(contender: Contender, _item: SnapshotItem, _result: Result) -> None:
         if not beside:
-            runs.stop(contender.run)
-            runs.resume(contender.run)
-            beside.append(execution.work_off(contender.run_id))
+            runs.stop_run(contender.run)
+            runs.resume_run(contender.run)
+            beside.append(execution.execute_run(contender.run_id))
 
     with OpenAIServer(after(0.2)) as server:
         run = started(snapshot, make_priced(server))
-        execution.work_off(run.pk, told=go_on)
+        execution.execute_run(run.pk, on_result=go_on)
         assert (beside, asked_again(server)) == ([False], 0)
 
 
@@ -146,7 +146,7 @@ def test_a_run_that_was_taken_over_is_neither_finished_nor_stopped_by_who_stalle
     with OpenAIServer(after(0.05)) as server:
         run = started(snapshot, make_priced(server))
         with pytest.raises(ZeroDivisionError) if fails else nullcontext():
-            execution.work_off(run.pk, told=stall)
+            execution.execute_run(run.pk, on_result=stall)
     run.refresh_from_db()
     assert (run.state, run.finished_at) == ("running", None)
     assert is_untouched(successors[0])
@@ -166,7 +166,7 @@ def test_what_is_masked_comes_back_to_its_own_text() -> None:
     with OpenAIServer(reply) as server:
         language_model = make_priced(server)
         Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
-        execution.work_off(started(snapshot, language_model).pk)
+        execution.execute_run(started(snapshot, language_model).pk)
     assert not any("@" in request.ticket for request in server.requests)
     found = Result.objects.values_list("reasoning", "item__gold__text")
     assert len(found) == 12
@@ -175,7 +175,7 @@ def test_what_is_masked_comes_back_to_its_own_text() -> None:
 
 def with_tickets(run: Run, number: int) -> list[Ticket]:
     """The last of the items as tickets that somebody may have erased."""
-    labels = [item.gold for item in runs.held_out(run.snapshot).order_by("-position")[:number]]
+    labels = [item.gold for item in runs.benchmark_items(run.snapshot).order_by("-position")[:number]]
     tickets = [make_ticket(label.text) for label in labels]
     for label, ticket in zip(labels, tickets, strict=True):
         GoldLabel.objects.filter(pk=label.pk).update(ticket=ticket)
@@ -191,10 +191,10 @@ def test_what_was_erased_is_not_measured_with() -> None:
     with OpenAIServer(by_text(CATEGORIES, SENTIMENTS)) as server:
         run = started(snapshot, make_priced(server))
         erase(*with_tickets(run, 2))
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
         again = started(snapshot, LanguageModel.objects.zero_shot())
     run.refresh_from_db()
-    assert (run.state, Underway(run).progress, again.items_count) == ("finished", (4, 4), 4)
+    assert (run.state, RunProgress(run).overall, again.items_count) == ("finished", (4, 4), 4)
     assert run.contenders.get().figures["both"][3] == 4
     assert not any("(erased)" in request.ticket for request in server.requests)
 
@@ -209,10 +209,10 @@ def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
 
     with OpenAIServer(lambda request: replace(answer(reasoning=request.ticket[:50]), delay=0.05)) as server:
         run = started(snapshot, make_priced(server, max_in_flight=1))
-        erased = runs.held_out(snapshot).order_by("-position")[0]
-        execution.work_off(run.pk, told=tell)
+        erased = runs.benchmark_items(snapshot).order_by("-position")[0]
+        execution.execute_run(run.pk, on_result=tell)
     run.refresh_from_db()
-    assert (run.state, Underway(run).progress) == ("finished", (5, 5))
+    assert (run.state, RunProgress(run).overall) == ("finished", (5, 5))
     assert not Result.objects.filter(item=erased).exists()
 
 
@@ -228,9 +228,9 @@ def test_models_are_compared_on_what_all_have_answered(transactional_db: None) -
                 item = SnapshotItem.objects.get(gold__ticket=one)
                 Result.objects.create(contender=contender, item=item, failure="timeout", **wrong)
         erase(ticket, answered_by_all)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     run.refresh_from_db()
-    assert (run.state, run.items_count, Underway(run).progress) == ("finished", 5, (10, 10))
+    assert (run.state, run.items_count, RunProgress(run).overall) == ("finished", 5, (10, 10))
     assert [contender.figures["n"] for contender in run.contenders.all()] == [5, 5]
     assert run.comparisons[0]["n"] == 5
 
@@ -239,7 +239,7 @@ def test_a_run_whose_texts_were_all_erased_stops_and_says_so() -> None:
     snapshot = hold_out(2)
     run = started(snapshot, LanguageModel.objects.zero_shot())
     erase(*with_tickets(run, 2))
-    execution.work_off(run.pk)
+    execution.execute_run(run.pk)
     run.refresh_from_db()
     assert run.state == "stopped"
     assert "erased" in run.note

@@ -14,7 +14,7 @@ from classifier.models import Category, ContractVersion, Draft, DraftLabel, Gate
 from classifier.models.contract import EmptyTaxonomy
 from classifier.taxonomy import drafts, label_changes
 from review.benchmark import draft_comparison, execution, runs
-from review.benchmark.draft_comparison import WhatIf
+from review.benchmark.draft_comparison import DraftEffect
 from review.gold import gold_labels, snapshots
 from review.models import Contender, GoldLabel, Result, Run, Side, Snapshot
 from tests.factories import make_language_model, make_user
@@ -71,22 +71,22 @@ def draft(catalogue: None) -> Draft:
 
 
 def run_of(draft: Draft, snapshot: Snapshot, *language_models: LanguageModel) -> Run:
-    run = runs.start(snapshot, draft_comparison.entries_for(draft, language_models))
-    assert execution.work_off(run.pk)
+    run = runs.start_run(snapshot, draft_comparison.entries_for(draft, language_models))
+    assert execution.execute_run(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     return run
 
 
-def texts(found: WhatIf, items: tuple[int, ...]) -> set[str]:
-    return {change.item.gold.text for change in draft_comparison.changes(found, items)}
+def texts(found: DraftEffect, items: tuple[int, ...]) -> set[str]:
+    return {change.item.gold.text for change in draft_comparison.changed_answers(found, items)}
 
 
 def test_it_says_which_answers_change_and_how_many_are_right(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
     run = run_of(draft, snapshot, language_model)
-    (found,) = draft_comparison.what_if(run)
+    (found,) = draft_comparison.draft_effects(run)
     assert (str(found.draft), str(found.in_force)) == ("first (Finer billing)", "first")
     assert found.common == 5
     # The invoice is of the label that is merely renamed, and the crash of the same one.
@@ -105,8 +105,8 @@ def test_it_says_which_answers_change_and_how_many_are_right(
 def test_a_change_names_what_is_expected_what_was_answered_and_what_would_be(
     draft: Draft, snapshot: Snapshot, language_model: LanguageModel
 ) -> None:
-    (found,) = draft_comparison.what_if(run_of(draft, snapshot, language_model))
-    (change,) = draft_comparison.changes(found, found.fixed)
+    (found,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
+    (change,) = draft_comparison.changed_answers(found, found.fixed)
     assert (change.category, change.sentiment) == ("Billing", "Negative")
     assert (str(change.before), str(change.after)) == ("Technical | Negative", "Payments > Refunds | Negative")
     assert (change.fixed, change.broken) == (True, False)
@@ -129,21 +129,21 @@ def test_what_was_measured_is_what_is_published_and_nothing_is_asked_twice(
 
 
 def run_of_one(snapshot: Snapshot, language_model: LanguageModel) -> Contender:
-    run = runs.start(snapshot, [runs.Entry(language_model, ContractVersion.objects.current())])
-    assert execution.work_off(run.pk)
+    run = runs.start_run(snapshot, [runs.Entry(language_model, ContractVersion.objects.current())])
+    assert execution.execute_run(run.pk)
     return run.contenders.get()
 
 
 def test_what_expects_a_dropped_label_is_lost(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
     draft.labels.filter(name="General").update(dropped=True)
-    (found,) = draft_comparison.what_if(run_of(draft, snapshot, language_model))
+    (found,) = draft_comparison.draft_effects(run_of(draft, snapshot, language_model))
     assert found.lost == 1
 
 
 def test_a_label_merged_since_is_followed(draft: Draft, snapshot: Snapshot, language_model: LanguageModel) -> None:
     run = run_of(draft, snapshot, language_model)
     label_changes.merge(Category.objects.get(name="General"), Category.objects.get(name="Account"))
-    (found,) = draft_comparison.what_if(run)
+    (found,) = draft_comparison.draft_effects(run)
     assert (found.lost, len(found.changed)) == (0, 3)
 
 
@@ -155,7 +155,7 @@ def test_failures_count_as_other_answers_only_where_one_side_answers(draft: Draf
         return answer("Billing" if not drafted else "Payments")
 
     with OpenAIServer(failing) as server:
-        (found,) = draft_comparison.what_if(
+        (found,) = draft_comparison.draft_effects(
             run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
         )
     assert texts(found, found.changed) == {"hello, is anybody there at all?"}
@@ -166,7 +166,7 @@ def test_several_models_are_measured_each_beside_itself(
 ) -> None:
     embedded = LanguageModel.objects.zero_shot()
     run = run_of(draft, snapshot, language_model, embedded)
-    found = draft_comparison.what_if(run)
+    found = draft_comparison.draft_effects(run)
     assert [(one.draft.language_model, one.in_force.language_model) for one in found] == [
         (language_model, language_model),
         (embedded, embedded),
@@ -184,7 +184,7 @@ def test_a_draft_of_instructions_alone_is_measured_too(snapshot: Snapshot) -> No
         return answer(TEXTS[request.ticket][0] if terse else "General")
 
     with OpenAIServer(by_prompt) as server:
-        (found,) = draft_comparison.what_if(
+        (found,) = draft_comparison.draft_effects(
             run_of(draft, snapshot, make_language_model(server, name="first", family="first"))
         )
     assert (found.before.estimate, found.after.estimate) == (1 / 5, 1.0)
@@ -200,8 +200,8 @@ def test_a_draft_under_which_models_are_asked_the_same_is_not_measured(catalogue
 
 def test_a_run_without_a_draft_has_nothing_to_tell(snapshot: Snapshot, language_model: LanguageModel) -> None:
     contender = run_of_one(snapshot, language_model)
-    assert draft_comparison.what_if(contender.run) == []
-    assert draft_comparison.beside(contender) is None
+    assert draft_comparison.draft_effects(contender.run) == []
+    assert draft_comparison.in_force_counterpart(contender) is None
 
 
 # The command
@@ -248,9 +248,9 @@ def test_held_out_texts_among_the_examples_are_told(
     draft.labels.filter(name="Refunds").update(examples="please send my money back\nsomething else altogether")
     call_command("benchmark", draft=draft.name, model=["first"], quiet=True)
     assert "The examples of Finer billing give 1 item away" in capsys.readouterr().err
-    (leaking,) = draft_comparison.given_away(Contender.objects.get(label=draft.name).contract)
+    (leaking,) = draft_comparison.leaked_labels(Contender.objects.get(label=draft.name).contract)
     assert leaking.text == "please send my money back"
-    assert draft_comparison.given_away(ContractVersion.objects.current()) == []
+    assert draft_comparison.leaked_labels(ContractVersion.objects.current()) == []
 
 
 # The page

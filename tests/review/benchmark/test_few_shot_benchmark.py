@@ -43,7 +43,7 @@ def fresh_index() -> None:
 
 def publish() -> None:
     """As it is done before anything is learned: the training side is handed down, and has its vectors."""
-    published_examples.publish()
+    published_examples.publish_examples()
     vector_store.embeddings_for(list(Example.objects.values_list("text", flat=True)))
     nearest_examples.invalidate_index()
 
@@ -64,8 +64,8 @@ def snapshot(catalogue: None) -> Snapshot:
 
 
 def worked_off(snapshot: Snapshot, entries: Sequence[Entry]) -> Run:
-    run = runs.start(snapshot, entries)
-    assert execution.work_off(run.pk)
+    run = runs.start_run(snapshot, entries)
+    assert execution.execute_run(run.pk)
     run.refresh_from_db()
     assert run.state == Run.State.FINISHED
     return run
@@ -146,9 +146,9 @@ def test_a_model_runs_as_its_row_says_where_nothing_else_is_said(snapshot: Snaps
 def test_a_run_that_goes_on_shows_what_it_began_with(snapshot: Snapshot) -> None:
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="m", family="a", examples=2)
-        run = runs.start(snapshot, [Entry(language_model, ContractVersion.objects.current())])
+        run = runs.start_run(snapshot, [Entry(language_model, ContractVersion.objects.current())])
         LanguageModel.objects.filter(pk=language_model.pk).update(examples=0)
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     assert {len(request.solved) for request in server.requests} == {2}
 
 
@@ -161,7 +161,9 @@ def test_the_estimate_counts_the_longer_prompt(snapshot: Snapshot) -> None:
     version = ContractVersion.objects.current()
     with OpenAIServer() as server:
         language_model = make_language_model(server, name="dear", family="a", price_input=Decimal(100_000))
-    none, two, four = (runs.estimate(snapshot, Entry(language_model, version, examples=number)) for number in (0, 2, 4))
+    none, two, four = (
+        runs.estimate_cost(snapshot, Entry(language_model, version, examples=number)) for number in (0, 2, 4)
+    )
     shown = sum(len(text) for text in Example.objects.values_list("text", flat=True)) / Example.objects.count()
     # Four items, two examples each, four characters to a token, ten tokens for one.
     assert float(two - none) == pytest.approx(4 * 2 * (shown + 100) / 4 / 10, rel=0.05)
@@ -177,10 +179,10 @@ def test_a_draft_is_held_against_the_same_model_shown_as_much(snapshot: Snapshot
             entry for number in (0, 3) for entry in draft_comparison.entries_for(draft, [language_model], number)
         ]
         run = worked_off(snapshot, entries)
-    pairs = {(str(found.draft), str(found.in_force)) for found in draft_comparison.what_if(run)}
+    pairs = {(str(found.draft), str(found.in_force)) for found in draft_comparison.draft_effects(run)}
     assert pairs == {("m (Other words)", "m"), ("m (Other words, 3 solved tickets)", "m (3 solved tickets)")}
     shown = Contender.objects.get(run=run, label="Other words", examples=3)
-    assert draft_comparison.beside(shown) == Contender.objects.get(run=run, label="", examples=3)
+    assert draft_comparison.in_force_counterpart(shown) == Contender.objects.get(run=run, label="", examples=3)
 
 
 # The form
@@ -224,7 +226,7 @@ def test_both_ways_are_told_apart_from_the_form_to_the_figures(lead_client: Clie
         assert asked.count("with 5 solved tickets") == 1
         lead_client.post(START, sent | {"confirmed": "yes"})
         run = Run.objects.get()
-        execution.work_off(run.pk)
+        execution.execute_run(run.pk)
     content = lead_client.get(run.get_absolute_url()).content.decode()
     assert "<bdi>m</bdi>" in content
     assert "<bdi>m (5 solved tickets)</bdi>" in content

@@ -176,7 +176,7 @@ def test_what_is_kept_to_judge_by_is_never_learned_from(ana: User) -> None:
     tickets = arrive(*[SURE] * 40)
     audit(ana, open_audits(tickets))
     gold_labels.collect_from_decisions()
-    published_examples.publish()
+    published_examples.publish_examples()
     kept = set(Audit.objects.filter(held_out=True).values_list("ticket", flat=True))
     learned = set(Example.objects.values_list("ticket", flat=True))
     assert kept

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from review.datasets.formats.csv_columns import COLUMNS, defused, restored
+from review.datasets.formats.csv_columns import COLUMNS, escape_formula, unescape_formula
 from tests.review.datasets.samples import elsewhere, exported, loaded, make
 
 pytestmark = pytest.mark.once
@@ -19,12 +19,12 @@ pytestmark = pytest.mark.once
     ["=1+1", "+1", "-1", "@SUM(A1)", "\tx", "\rx", "\n=1", "＝1+1", "＋1", "－1", "＠SUM(A1)", "'=1", "'''@x", "'＝1"],
 )
 def test_what_a_spreadsheet_would_run_gets_an_apostrophe(cell: str) -> None:
-    assert defused(cell) == f"'{cell}"
+    assert escape_formula(cell) == f"'{cell}"
 
 
 @pytest.mark.parametrize("cell", ["", "1=1", "'", "'quoted'", " =1", "''", "It's"])
 def test_anything_else_stays(cell: str) -> None:
-    assert defused(cell) == restored(cell) == cell
+    assert escape_formula(cell) == unescape_formula(cell) == cell
 
 
 BEGINNINGS = "=+-@\t\r\n＝＋－＠"
@@ -33,8 +33,8 @@ BEGINNINGS = "=+-@\t\r\n＝＋－＠"
 @given(st.one_of(st.text(), st.text(f"'x{BEGINNINGS}")))
 @example("'=")
 def test_defusing_can_be_undone_and_leaves_no_formula(cell: str) -> None:
-    assert restored(defused(cell)) == cell
-    assert not defused(cell).startswith(tuple(BEGINNINGS))
+    assert unescape_formula(escape_formula(cell)) == cell
+    assert not escape_formula(cell).startswith(tuple(BEGINNINGS))
 
 
 def test_no_cell_begins_a_formula() -> None:

@@ -15,7 +15,7 @@ from classifier.privacy import erasure
 from classifier.taxonomy import label_changes
 from review.datasets import exporting
 from review.datasets.formats.registry import FORMATS
-from review.datasets.importing import take_in
+from review.datasets.importing import import_labels
 from review.datasets.reading import read
 from review.datasets.record import Record
 from review.gold import gold_labels, snapshots
@@ -52,7 +52,7 @@ def export(tmp_path: Path, format: str, **options: Any) -> Path:
 
 def bring(*rows: dict[str, Any]) -> None:
     lines = [json.dumps({"category": "Account", "sentiment": "Neutral", **row}) for row in rows]
-    report = take_in(read(BytesIO("\n".join(lines).encode()), "x.jsonl"))
+    report = import_labels(read(BytesIO("\n".join(lines).encode()), "x.jsonl"))
     assert report.added == len(rows)
 
 
@@ -60,10 +60,10 @@ def bring(*rows: dict[str, Any]) -> None:
 @pytest.mark.parametrize("format", ["jsonl", "csv", "parquet", "hf", "labelstudio", "spacy"])
 def test_what_was_exported_comes_back_whole(tmp_path: Path, format: str) -> None:
     path = export(tmp_path, format)
-    before = list(exporting.records_of(snapshots.create_snapshot()))
+    before = list(exporting.snapshot_records(snapshots.create_snapshot()))
     forget()
     call_command("import_dataset", str(path))
-    assert list(exporting.records_of(snapshots.create_snapshot())) == before
+    assert list(exporting.snapshot_records(snapshots.create_snapshot())) == before
     again = tmp_path / "again"
     call_command("export_dataset", format="jsonl", output=again)
     assert [json.loads(line)["text"] for line in again.read_text().splitlines()] == [one.text for one in before]
@@ -316,11 +316,11 @@ def test_a_known_text_keeps_its_label_and_twice_is_once() -> None:
         {"text": "new", "category": "Account", "sentiment": "Neutral"},
     ]
     content = "\n".join(map(json.dumps, lines)).encode()
-    report = take_in(read(BytesIO(content), "x.jsonl"))
+    report = import_labels(read(BytesIO(content), "x.jsonl"))
     assert (report.added, report.known, report.rejected) == (1, 2, 2)
     assert GoldLabel.objects.get(text="new").category.name == "Billing"
     assert GoldLabel.objects.get(text=TEXTS[0]).category.name == "Account"
-    again = take_in(read(BytesIO(content), "x.jsonl"))
+    again = import_labels(read(BytesIO(content), "x.jsonl"))
     assert again.added == 0
 
 
@@ -330,6 +330,6 @@ def test_a_side_is_kept_unless_a_near_duplicate_stands_on_the_other() -> None:
     first = {"text": text, "category": "Technical", "sentiment": "Neutral", "side": "benchmark"}
     second = first | {"text": text + "!", "side": "training"}
     third = first | {"text": "Refund me now, I have been charged two times", "side": "training"}
-    take_in(read(BytesIO("\n".join(map(json.dumps, [first, second, third])).encode()), "x.jsonl"))
+    import_labels(read(BytesIO("\n".join(map(json.dumps, [first, second, third])).encode()), "x.jsonl"))
     sides = {label.text: label.side for label in GoldLabel.objects.all()}
     assert sides == {first["text"]: "benchmark", second["text"]: "benchmark", third["text"]: "training"}

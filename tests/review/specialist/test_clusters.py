@@ -5,7 +5,7 @@ import pytest
 from scipy.cluster.hierarchy import fcluster, linkage
 
 from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrunken_mean
-from review.specialist.clusters import ALIKE, FEWEST, Vocabulary, clusters, words_of
+from review.specialist.clusters import MIN_TEXTS, SAME_TOPIC_FROM, Vocabulary, clusters, words_in
 
 
 def around(middles: int, each: int, *, spread: float, seed: int = 1) -> Floats:
@@ -30,7 +30,7 @@ def test_texts_about_one_thing_are_together_and_apart_from_others() -> None:
 def test_the_groups_are_those_of_average_linkage(spread: float, seed: int) -> None:
     vectors = around(9, 11, spread=spread, seed=seed)
     placed = centred(vectors, shrunken_mean(vectors)).astype(np.float64)
-    labels = fcluster(linkage(placed, "average", metric="cosine"), 1 - ALIKE, "distance")
+    labels = fcluster(linkage(placed, "average", metric="cosine"), 1 - SAME_TOPIC_FROM, "distance")
     expected = {frozenset(np.flatnonzero(labels == label).tolist()) for label in set(labels)}
     assert as_sets(clusters(vectors, fewest=1)) == expected
 
@@ -49,7 +49,7 @@ def test_texts_like_no_other_are_in_no_group() -> None:
 
 
 def test_a_group_of_too_few_is_none() -> None:
-    assert clusters(around(5, FEWEST - 1, spread=0.3)) == []
+    assert clusters(around(5, MIN_TEXTS - 1, spread=0.3)) == []
     assert clusters(np.zeros((0, WIDTH), np.float32)) == []
 
 
@@ -83,4 +83,4 @@ def test_of_forms_of_one_word_one_is_told() -> None:
 
 @pytest.mark.parametrize("text", ["<b>", "https://example.org/refund", "@somebody", "[email]", "I don't 12 xxxx it is"])
 def test_what_names_nothing_is_no_word(text: str) -> None:
-    assert words_of(text) == set()
+    assert words_in(text) == set()

@@ -81,8 +81,8 @@ def test_one_way_an_accident_or_next_to_nothing_is_no_overlap(
 def test_categories_described_almost_alike_are_shown(lead_client: Client) -> None:
     Category.objects.create(name="Refunds", description="The customer wants money back for something they paid.")
     Category.objects.create(name="Reimbursements", description="The customer wants to get money back that they paid.")
-    (overlap,) = lead_client.get(reverse("review:confusable_categories")).context["found"].overlaps
-    assert {side.name for side in overlap.sides} == {"Refunds", "Reimbursements"}
+    (overlap,) = lead_client.get(reverse("review:confusable_categories")).context["confusable"].pairs
+    assert {side.name for side in overlap.members} == {"Refunds", "Reimbursements"}
     assert "Described almost alike" in page(lead_client)
 
 

@@ -87,7 +87,7 @@ def draft(client: Client, ticket: Ticket) -> DraftLabel:
 
 def test_tickets_about_one_thing_are_a_topic_with_its_words_and_texts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS, *ODD)
-    found = lead_client.get(reverse("review:emerging_topics")).context["found"]
+    found = lead_client.get(reverse("review:emerging_topics")).context["emerging"]
     assert [topic.number for topic in found.topics] == [len(INSURANCE), len(SEATS)]
     assert {"insurance", "car"} <= set(found.topics[0].words)
     shown = page(lead_client)
@@ -128,7 +128,7 @@ def test_nothing_is_told_of_tickets_in_a_blind_review(lead_client: Client) -> No
     sealed = [make_ticket(f"{text}, please") for text in INSURANCE]
     hold(*sealed, confidence=0.3, category=Category.objects.get(name="Technical"))
     vector_store.embeddings_for([ticket.text for ticket in sealed])
-    (topic,) = lead_client.get(reverse("review:emerging_topics")).context["found"].topics
+    (topic,) = lead_client.get(reverse("review:emerging_topics")).context["emerging"].topics
     assert not {ticket.pk for ticket in sealed} & set(topic.tickets)
     told = page(lead_client) + page(lead_client, "topic", topic.pk)
     assert not [ticket for ticket in sealed if ticket.get_absolute_url() in told]
@@ -164,7 +164,7 @@ def cost(client: Client, name: str) -> int:
 
 
 def topic_pk(client: Client) -> int:
-    return int(client.get(reverse("review:emerging_topics")).context["found"].topics[0].pk)
+    return int(client.get(reverse("review:emerging_topics")).context["emerging"].topics[0].pk)
 
 
 def test_a_category_is_suggested_with_examples_from_the_tickets(lead_client: Client) -> None:
@@ -203,9 +203,9 @@ def test_what_the_category_would_take_is_shown_by_todays_category(lead_client: C
     tickets = doubted(*INSURANCE[:4], category=billing)
     tickets += doubted(*INSURANCE[4:], category=technical)
     doubted(*SEATS, category=technical)
-    taking = topic_of(lead_client, tickets[0]).context["taking"]
+    taking = topic_of(lead_client, tickets[0]).context["preview"]
     rows = {row.name: row for row in taking.rows}
-    assert (rows["Billing"].taken, rows["Billing"].tickets) == (4, 4)
+    assert (rows["Billing"].moved, rows["Billing"].tickets) == (4, 4)
     assert rows["Technical"].tickets == 7
     assert {example.text for example in rows["Technical"].examples[:2]} == set(INSURANCE[4:])
     assert taking.of_topic == len(INSURANCE)
@@ -216,7 +216,7 @@ def test_another_description_is_tried_without_changing_anything(lead_client: Cli
     tickets = doubted(*INSURANCE, *SEATS)
     about_seats = sent(name="Seats", description="Seats on a flight.", examples="\n".join(SEATS))
     response = lead_client.post(reverse("review:topic", args=[tickets[0].pk]), about_seats)
-    (row,) = response.context["taking"].rows
+    (row,) = response.context["preview"].rows
     assert {example.text for example in row.examples} <= set(SEATS)
     assert b"Seats on a flight." in response.content
     assert not Draft.objects.exists()
@@ -298,7 +298,7 @@ def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Clien
     drafts.publish(label.draft, admin)
     label.refresh_from_db()
     doubted(*(f"{text}!" for text in INSURANCE), category=label.category)
-    taking = office.get(reverse("review:drafted_category", args=[label.pk])).context["taking"]
+    taking = office.get(reverse("review:drafted_category", args=[label.pk])).context["preview"]
     assert sorted(taking.open) == sorted(ticket.pk for ticket in tickets)
 
 
@@ -336,7 +336,7 @@ def serve(learned: bytes, sha256: str = "") -> None:
 
 def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE, *SEATS)
-    before = topic_of(lead_client, tickets[0]).context["taking"].of_topic
+    before = topic_of(lead_client, tickets[0]).context["preview"].of_topic
     learned = replace(
         Head.untrained(),
         keys=np.array([Category.objects.get(name="Billing").pk]),
@@ -345,10 +345,10 @@ def test_what_the_specialist_has_learned_of_the_others_counts(lead_client: Clien
         words=WordModel([], np.zeros(0, np.float32), np.zeros((1, 0), np.float32), np.zeros(1, np.float32)),
     )
     serve(dump(SpecialistWeights(category=learned, sentiment=Head.untrained(), novelty_threshold=-1.0)))
-    assert topic_of(lead_client, tickets[0]).context["taking"].of_topic < before == len(INSURANCE)
+    assert topic_of(lead_client, tickets[0]).context["preview"].of_topic < before == len(INSURANCE)
 
 
 def test_weights_that_cannot_be_read_leave_the_descriptions(lead_client: Client) -> None:
     tickets = doubted(*INSURANCE)
     serve(b"these are no weights", sha256="0" * 64)
-    assert topic_of(lead_client, tickets[0]).context["taking"].of_topic == len(INSURANCE)
+    assert topic_of(lead_client, tickets[0]).context["preview"].of_topic == len(INSURANCE)

@@ -115,11 +115,11 @@ def looked_at(label_issue: LabelIssue) -> bool:
 
 def test_a_later_version_replaces_what_an_earlier_one_made_of_a_label() -> None:
     label, other = make_gold(), make_gold("The app is slow.", "Technical")
-    label_issues.note(
+    label_issues.record_self_confidence(
         make_version(), [self_confidence(label, "Account", of=0.2), self_confidence(other, "Technical", of=0.9)]
     )
     later = make_version()
-    label_issues.note(later, [self_confidence(label, "General", "Negative", of=0.3)])
+    label_issues.record_self_confidence(later, [self_confidence(label, "General", "Negative", of=0.3)])
     label_issue = LabelIssue.objects.get(gold=label)
     assert (
         label_issue.version,
@@ -139,7 +139,7 @@ def test_very_many_labels_are_noted_in_a_few_statements(django_assert_max_num_qu
     labels, version = many(1_200), make_version()
     believed = [self_confidence(label, of=0.2) for label in labels[:20]] + same(labels[20:])
     with django_assert_max_num_queries(30):
-        label_issues.note(version, believed)
+        label_issues.record_self_confidence(version, believed)
     assert LabelIssue.objects.count() == 1_200
     assert LabelIssue.objects.filter(self_confidence=0.2).count() == 20
 
@@ -148,7 +148,7 @@ def test_a_label_that_was_kept_stays_so_through_later_versions(lead_client: Clie
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account")
     press(lead_client, label_issue, "keep_label")
-    label_issues.note(make_version(), [self_confidence(label, "General", of=0.01)])
+    label_issues.record_self_confidence(make_version(), [self_confidence(label, "General", of=0.01)])
     assert looked_at(label_issue)
     assert "No label is in doubt" in shows(lead_client)
 
@@ -161,7 +161,7 @@ def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> N
     undo(decision, ana)
     answer(leases.lease_next(ana), ana, "Technical")
     gold_labels.collect_from_decisions()
-    label_issues.note(make_version(), [self_confidence(label, of=0.01)])
+    label_issues.record_self_confidence(make_version(), [self_confidence(label, of=0.01)])
     assert not looked_at(label_issue)
     assert "Is Technical | Neutral right?" in shows(lead_client)
 
@@ -171,14 +171,16 @@ def test_labels_out_of_use_are_forgotten_and_not_noted(out_of_use: State) -> Non
     gone, fresh = make_gold(), make_gold("The app is slow.")
     make_label_issue(gone, "Account")
     GoldLabel.objects.update(state=out_of_use)
-    label_issues.note(make_version(), [self_confidence(gone), self_confidence(fresh)])
+    label_issues.record_self_confidence(make_version(), [self_confidence(gone), self_confidence(fresh)])
     assert not LabelIssue.objects.exists()
 
 
 def test_what_would_suggest_a_label_that_is_not_offered_is_passed_over() -> None:
     label, other = make_gold(), make_gold("The app is slow.")
     label_changes.retire(category("Account"))
-    label_issues.note(make_version(), [self_confidence(label, "Account"), self_confidence(other, "Technical")])
+    label_issues.record_self_confidence(
+        make_version(), [self_confidence(label, "Account"), self_confidence(other, "Technical")]
+    )
     assert list(LabelIssue.objects.values_list("gold", flat=True)) == [other.pk]
 
 
@@ -313,7 +315,7 @@ def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later
     label_issue = make_label_issue(label, "Account")
     take_it(lead_client, label_issue)
     gold_labels.collect_from_decisions()
-    label_issues.note(make_version(), [self_confidence(label, "General")])
+    label_issues.record_self_confidence(make_version(), [self_confidence(label, "General")])
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert looked_at(label_issue)
@@ -477,7 +479,7 @@ def test_it_is_not_doubted_anew_for_having_been_corrected(lead_client: Client) -
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
     take_it(lead_client, label_issue)
-    label_issues.note(make_version(), [self_confidence(label, "General")])
+    label_issues.record_self_confidence(make_version(), [self_confidence(label, "General")])
     assert looked_at(label_issue)
 
 

@@ -30,7 +30,7 @@ def exact(level: float, slope: float, items: int = 1_000_000, counts: tuple[int,
 
 
 def test_a_power_law_is_found_again() -> None:
-    law = learning_curve.fit(exact(2.0, 0.4))
+    law = learning_curve.fit_power_law(exact(2.0, 0.4))
     assert law
     assert law.slope == pytest.approx(-0.4, abs=0.01)
     assert law.accuracy(1_600) == pytest.approx(1 - 2.0 * 1_600**-0.4, abs=0.001)
@@ -40,7 +40,7 @@ def test_a_power_law_is_found_again() -> None:
 
 
 def test_fewer_items_say_less() -> None:
-    many, few = (learning_curve.fit(exact(2.0, 0.4, items)) for items in (10_000, 100))
+    many, few = (learning_curve.fit_power_law(exact(2.0, 0.4, items)) for items in (10_000, 100))
     assert many
     assert few
     (low, _gain, high), (lowest, _gain, highest) = ends(many.gain(800)), ends(few.gain(800))
@@ -48,14 +48,14 @@ def test_fewer_items_say_less() -> None:
 
 
 def test_the_same_labels_bring_less_the_more_there_are() -> None:
-    law = learning_curve.fit(exact(2.0, 0.4))
+    law = learning_curve.fit_power_law(exact(2.0, 0.4))
     assert law
     gains = [ends(law.gain(count))[1] for count in (100, 400, 1_600, 6_400)]
     assert gains == sorted(gains, reverse=True)
 
 
 def test_a_flat_curve_promises_nothing() -> None:
-    law = learning_curve.fit(exact(0.3, 0.0, items=500))
+    law = learning_curve.fit_power_law(exact(0.3, 0.0, items=500))
     assert law
     low, gain, high = ends(law.gain(800))
     assert gain == pytest.approx(0, abs=0.001)
@@ -68,27 +68,29 @@ def test_a_flat_curve_promises_nothing() -> None:
     ids=["none", "one", "three", "too near to each other", "one of them twice", "one of nothing"],
 )
 def test_it_says_nothing_of_too_little(counts: tuple[int, ...]) -> None:
-    assert learning_curve.fit([Point(count, 60, 100) for count in counts]) is None
+    assert learning_curve.fit_power_law([Point(count, 60, 100) for count in counts]) is None
 
 
 def test_four_numbers_of_labels_twice_as_far_are_enough() -> None:
-    assert learning_curve.fit([Point(count, 60, 100) for count in (100, 110, 120, 200)])
+    assert learning_curve.fit_power_law([Point(count, 60, 100) for count in (100, 110, 120, 200)])
 
 
 def test_of_as_many_labels_the_latest_version_counts() -> None:
     former = [Point(count, 1, 1_000) for count in COUNTS]
-    assert learning_curve.fit([*former, *exact(2.0, 0.4)]) == learning_curve.fit(exact(2.0, 0.4))
+    assert learning_curve.fit_power_law([*former, *exact(2.0, 0.4)]) == learning_curve.fit_power_law(exact(2.0, 0.4))
 
 
 def test_a_version_that_was_not_measured_is_left_out() -> None:
-    assert learning_curve.fit([Point(25, 0, 0), *exact(2.0, 0.4)]) == learning_curve.fit(exact(2.0, 0.4))
+    assert learning_curve.fit_power_law([Point(25, 0, 0), *exact(2.0, 0.4)]) == learning_curve.fit_power_law(
+        exact(2.0, 0.4)
+    )
 
 
 def test_the_interval_holds_the_truth_about_as_often_as_it_says() -> None:
     draws, held = np.random.default_rng(1), 0
     truth = 2.0 * 800**-0.4 - 2.0 * 900**-0.4
     for _time in range(400):
-        law = learning_curve.fit([Point(n, int(draws.binomial(400, 1 - 2.0 * n**-0.4)), 400) for n in COUNTS])
+        law = learning_curve.fit_power_law([Point(n, int(draws.binomial(400, 1 - 2.0 * n**-0.4)), 400) for n in COUNTS])
         assert law
         low, _gain, high = ends(law.gain(800))
         held += low <= truth <= high
@@ -102,7 +104,7 @@ measured = st.integers(1, 3_000).flatmap(
 
 @given(st.lists(measured, max_size=30), st.integers(1, 200_000))
 def test_whatever_was_measured_the_gain_is_possible(points: list[Point], now: int) -> None:
-    law = learning_curve.fit(points)
+    law = learning_curve.fit_power_law(points)
     assume(law is not None)
     assert law
     (low, gain, high), accuracy = ends(law.gain(now)), law.accuracy(now)
@@ -113,7 +115,7 @@ def test_whatever_was_measured_the_gain_is_possible(points: list[Point], now: in
 
 @given(st.lists(measured, min_size=1, max_size=30))
 def test_everything_that_is_drawn_stands_in_the_frame(points: list[Point]) -> None:
-    drawn = curve_chart.draw(points, learning_curve.fit(points), Scales.over(points))
+    drawn = curve_chart.draw(points, learning_curve.fit_power_law(points), Scales.over(points))
     ends = [(float(x), float(y)) for x, y in (pair.split(",") for pair in drawn.line.split())]
     for x, y in [*((dot.x, dot.y) for dot in drawn.dots), *ends]:
         assert LEFT <= x <= END
@@ -130,6 +132,6 @@ def test_marks_are_round_numbers_with_room_for_what_is_to_come() -> None:
 
 def test_a_curve_of_one_version_has_no_line() -> None:
     point = Point(20, 1, 10)
-    drawn = curve_chart.draw([point], learning_curve.fit([point]), Scales.over([point]))
+    drawn = curve_chart.draw([point], learning_curve.fit_power_law([point]), Scales.over([point]))
     assert drawn.line == ""
     assert len(drawn.dots) == 1

@@ -48,10 +48,10 @@ class LeakTest(TestCase):
                     if digest not in known
                 ]
             )
-            published_examples.publish()
+            published_examples.publish_examples()
         for label in GoldLabel.objects.all()[:retire]:
             GoldLabel.objects.filter(pk=label.pk).update(state=GoldLabel.State.RETIRED)
-        published_examples.publish()
+        published_examples.publish_examples()
         taught = [minhash.shingles(text) for text in Example.objects.values_list("text", flat=True)]
         held_out = GoldLabel.objects.on_side(Side.BENCHMARK).values_list("text", flat=True)
         for text in held_out:

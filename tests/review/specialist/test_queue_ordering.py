@@ -100,10 +100,10 @@ def test_tickets_without_a_vector_come_last() -> None:
 def test_there_is_a_new_order_after_some_decisions(ana: User) -> None:
     configure_review()
     assert not queue_ordering.is_due(), "nothing waits"
-    waiting([teaching.message("Account", "Neutral", number) for number in range(queue_ordering.ENOUGH + 1)])
+    waiting([teaching.message("Account", "Neutral", number) for number in range(queue_ordering.MIN_DECISIONS + 1)])
     assert queue_ordering.is_due()
     queue_ordering.reorder_queue()
-    for _decision in range(queue_ordering.ENOUGH):
+    for _decision in range(queue_ordering.MIN_DECISIONS):
         answer(leases.lease_next(ana), ana)
     assert not queue_ordering.is_due(), "the last one was a moment ago"
     ReviewSettings.objects.update(ordered_at=timezone.now() - timedelta(minutes=2))

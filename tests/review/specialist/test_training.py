@@ -216,14 +216,14 @@ def test_too_few_labels_are_told(counts: dict[str, int]) -> None:
     teaching.place(counts)
     labels = GoldLabel.objects.all()
     labels.update(sentiment=labels.first().sentiment)
-    with pytest.raises(training.TooFew):
+    with pytest.raises(training.TooFewLabels):
         training.train()
     assert not SpecialistVersion.objects.exists()
 
 
 def test_two_do_not_train_at_once() -> None:
     teaching.place(EVENLY)
-    with leases.hold_named(training.LEASE), pytest.raises(training.Busy):
+    with leases.hold_named(training.LEASE), pytest.raises(training.TrainingInProgress):
         training.train()
     assert training.train().version
     assert not leases.is_held(training.LEASE)
@@ -236,8 +236,8 @@ def test_a_training_that_was_taken_over_stores_nothing_and_frees_nothing() -> No
     def stall(_line: str) -> None:
         successors.append(successors[0] if successors else overtake(Lease))
 
-    with pytest.raises(training.Busy):
-        training.train(told=stall)
+    with pytest.raises(training.TrainingInProgress):
+        training.train(report=stall)
     assert not SpecialistVersion.objects.exists()
     assert is_untouched(successors[0])
 
@@ -258,14 +258,14 @@ def test_a_training_that_fails_lets_others_train(monkeypatch: pytest.MonkeyPatch
 
 def test_labels_count_for_as_much_as_they_stand_for_among_the_latest_tickets() -> None:
     teaching.place({"Billing": 4, "Account": 4})
-    published_examples.publish()
-    assert set(training_data.read().examples["category"].weights) == {1}
+    published_examples.publish_examples()
+    assert set(training_data.load_training_data().examples["category"].weights) == {1}
     texts = [teaching.message("Billing", "Neutral", number) for number in range(100, 120)]
     vector_store.embeddings_for([make_ticket(text).text for text in texts])
-    learned_from = training_data.read().examples["category"]
+    learned_from = training_data.load_training_data().examples["category"]
     billing = learned_from.labels == Category.objects.get(name="Billing").pk
     assert learned_from.weights[billing].mean() > 1.5 * learned_from.weights[~billing].mean()
-    assert (training_data.read().examples["sentiment"].weights == learned_from.weights).all()
+    assert (training_data.load_training_data().examples["sentiment"].weights == learned_from.weights).all()
 
 
 def test_the_same_labels_give_the_same_version() -> None:
