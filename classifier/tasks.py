@@ -23,7 +23,7 @@ ROUTES = (delivery.ROUTE, write_back.ROUTE)
 @task()
 def classify_tickets() -> None:
     """Classify a batch of what waits; where more may wait, the next nudge goes out at once."""
-    runner.classify_next_batch(more_waits=enqueue_classification)
+    runner.classify_next_batch(on_more_waiting=enqueue_classification)
 
 
 @task(priority=Priority.LOW)

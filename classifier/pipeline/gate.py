@@ -1,4 +1,4 @@
-"""The gate: what may pass unseen, and what waits for a person. One verdict a ticket and turn, in one transaction."""
+"""The gate: decides which tickets are auto-accepted and which need review, and records one verdict per ticket."""
 
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple, cast
@@ -25,34 +25,31 @@ from classifier.models import (
     Verdict,
 )
 from classifier.models.ticket import state_changed
-from classifier.pipeline import audit_sampling, injection_check
-from classifier.pipeline import scoring as answer_scoring
+from classifier.pipeline import audit_sampling, injection_check, scoring
 from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 from classifier.security import prompt_injection
 
 
 class ScoredOutcome(NamedTuple):
-    """A ticket, what became of asking, the score of its prediction where a score decides, and whether its text may have
-    told the model what to say: then people look.
+    """A ticket with its prediction or failure, the score of the prediction (None where no score decides), and whether
+    the text is a suspected prompt injection, which always needs review.
     """
 
     ticket: Ticket
     outcome: PredictionOutcome
     score: Score | None
-    dictated: bool = False
+    suspected_injection: bool = False
 
 
 def confidence_epoch(language_model: LanguageModel, version: ContractVersion, threshold: float) -> Epoch:
-    """The epoch in which this model's stated confidence decides, begun if it is new; one that learns begins one with
-    each version.
-    """
+    """The epoch in which this model's confidence decides, created if new. Each specialist version gets its own."""
     return _running_epoch(GateMode.CONFIDENCE, language_model, version, {"threshold": threshold})
 
 
 def current_epoch(settings: Gate, version: ContractVersion) -> Epoch:
-    """The epoch of the primary in charge, in the gate's mode; begun if it is new.
+    """The epoch of the active primary in the gate's mode, created if new.
 
-    Where a threshold is certified it is for the answers as they come out of the whole cascade.
+    A certified threshold covers the answers of the whole cascade, so the front model is part of the epoch's key.
     """
     language_model = settings.active_primary()
     if settings.mode == GateMode.CONFIDENCE:
@@ -82,32 +79,32 @@ def _running_epoch(
         *(getattr(part, "pk", part) for part in frozen.values()),
     ]
     if mode == GateMode.CERTIFIED:
-        # Of which tickets a threshold is certified.
+        # The injection patterns decide which tickets the certificate covers.
         parts.append(prompt_injection.DETECTOR_VERSION)
     key = ":".join(str(part) for part in parts)
     values = {"language_model": language_model, "contract": version, "version_id": serving, "mode": mode, **frozen}
     epoch, begun = Epoch.objects.running().get_or_create(key=key, defaults=values)
     if begun and mode == GateMode.CERTIFIED:
-        # Whatever was certified before was certified of something else.
+        # Earlier certificates covered another configuration.
         Epoch.objects.running().filter(mode=mode).exclude(pk=epoch.pk).update(ended_at=timezone.now())
     return epoch
 
 
 @transaction.atomic(durable=True)
 def set_threshold(threshold: float, *, by: User, reason: str) -> None:
-    """From this confidence on tickets pass unseen; who changed it and why stands in the gate's history.
+    """Set the confidence at which tickets are auto-accepted; author and reason go into the gate's history.
 
-    Raises ValidationError where it is not from 0 to 1.
+    Raises ValidationError unless it is from 0 to 1.
     """
     _update_gate({"threshold": threshold}, by=by, reason=reason)
 
 
 @transaction.atomic(durable=True)
 def set_mode(mode: GateMode, *, about: Criterion, score_threshold: float, by: User, reason: str) -> None:
-    """What decides from now on whether a ticket may pass, and what of its answer has to be right; who changed it and
-    why stands in the gate's history.
+    """Set what decides on auto-accept and which part of the label has to be right; author and reason go into the gate's
+    history.
 
-    Raises ValidationError where that is none, or the threshold on the score is not from 0 to 1.
+    Raises ValidationError for an unknown mode, or a score threshold that is not from 0 to 1.
     """
     _update_gate({"mode": mode, "about": about, "score_threshold": score_threshold}, by=by, reason=reason)
 
@@ -123,93 +120,100 @@ def _update_gate(values: dict[str, Any], *, by: User, reason: str) -> None:
 
 
 ScoreFunction = Callable[[Sequence[TicketOutcome], Scorer, ContractVersion], dict[int, Score]]
-"""Gives predictions their scores, by ticket."""
+"""Returns the scores of predictions, by ticket."""
 
 
 def score_outcomes(
     epoch: Epoch,
-    labelled: Sequence[TicketOutcome],
+    outcomes: Sequence[TicketOutcome],
     version: ContractVersion,
     *,
-    scoring: ScoreFunction = answer_scoring.stored_scores,
+    score: ScoreFunction = scoring.stored_scores,
 ) -> list[ScoredOutcome]:
     """Each outcome with its score, where one decides.
 
-    What may have been dictated has none: it never passes, so that no threshold is about it and none of it is audited.
+    A suspected injection gets none: it always needs review, so no threshold covers it and none of it is audited.
     """
-    dictated = injection_check.suspected_tickets(labelled, version, epoch.scorer)
-    others = [one for one in labelled if one.ticket.pk not in dictated]
-    found = scoring(others, epoch.scorer, version) if epoch.scorer else {}
-    return [ScoredOutcome(*one, found.get(one.ticket.pk), one.ticket.pk in dictated) for one in labelled]
+    suspected = injection_check.suspected_tickets(outcomes, version, epoch.scorer)
+    trusted = [outcome for outcome in outcomes if outcome.ticket.pk not in suspected]
+    scores = score(trusted, epoch.scorer, version) if epoch.scorer else {}
+    return [
+        ScoredOutcome(*outcome, scores.get(outcome.ticket.pk), outcome.ticket.pk in suspected) for outcome in outcomes
+    ]
 
 
-def may_auto_accept(epoch: Epoch, weighed: ScoredOutcome) -> bool:
-    """As things stand; where a threshold is certified the verdict has the last word."""
-    outcome, score = weighed.outcome, weighed.score
-    value = epoch.value(score) if score else None
-    return isinstance(outcome, Prediction) and not weighed.dictated and epoch.auto_accepts(outcome.confidence, value)
-
-
-def is_for_audit(epoch: Epoch, weighed: ScoredOutcome) -> bool:
-    """Whether people look at it in any case without being shown what models say, so that no other needs to be asked."""
-    if epoch.audits_from is None or weighed.score is None:
-        return False
-    value = epoch.value(weighed.score)
-    return value >= epoch.audits_from or epoch.draw(weighed.ticket.pk) < epoch.audit_share
-
-
-def review_reason(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcome | None) -> Reason:
-    """Why a ticket that may not pass waits for a person."""
-    first = weighed.outcome
-    if isinstance(first, Failure):
-        return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
-    if weighed.dictated:
-        return Reason.PROMPT_INJECTION
-    if isinstance(second, Prediction) and not first.same_label(second):
-        return Reason.DISAGREEMENT
+def may_auto_accept(epoch: Epoch, scored: ScoredOutcome) -> bool:
+    """Whether the epoch, as it was read, would auto-accept this. `record_verdicts` reads a certified epoch again."""
+    prediction = scored.outcome
+    value = epoch.value(scored.score) if scored.score else None
     return (
-        Reason.NOT_CERTIFIED
-        if epoch.mode == GateMode.CERTIFIED and epoch.passes_from is None
-        else Reason.BELOW_THRESHOLD
+        isinstance(prediction, Prediction)
+        and not scored.suspected_injection
+        and epoch.auto_accepts(prediction.confidence, value)
     )
 
 
-def decide(epoch: Epoch, weighed: ScoredOutcome, second: PredictionOutcome | None) -> Verdict:
-    """What the gate decides about a ticket, not stored yet."""
-    first, auto_accepted = weighed.outcome, may_auto_accept(epoch, weighed)
+def is_for_audit(epoch: Epoch, scored: ScoredOutcome) -> bool:
+    """Whether people will review the ticket blind whatever the models say, which makes a second opinion pointless."""
+    if epoch.audits_from is None or scored.score is None:
+        return False
+    return epoch.value(scored.score) >= epoch.audits_from or epoch.draw(scored.ticket.pk) < epoch.audit_share
+
+
+def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None) -> Reason:
+    """Why a ticket that is not auto-accepted needs review."""
+    first = scored.outcome
+    if isinstance(first, Failure):
+        return Reason.OUT_OF_TAXONOMY if first.kind == FailureKind.UNKNOWN_LABEL else Reason.FAILURE
+    if scored.suspected_injection:
+        return Reason.PROMPT_INJECTION
+    if isinstance(second, Prediction) and not first.same_label(second):
+        return Reason.DISAGREEMENT
+    uncertified = epoch.mode == Mode.CERTIFIED and epoch.passes_from is None
+    return Reason.NOT_CERTIFIED if uncertified else Reason.BELOW_THRESHOLD
+
+
+def decide(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome | None) -> Verdict:
+    """The verdict on a ticket, not saved yet."""
+    first, auto_accepted = scored.outcome, may_auto_accept(epoch, scored)
     return Verdict(
-        ticket=weighed.ticket,
+        ticket=scored.ticket,
         epoch=epoch,
         prediction=first if isinstance(first, Prediction) else None,
         second_opinion=second if isinstance(second, Prediction) else None,
         failure=first if isinstance(first, Failure) else None,
-        score=weighed.score,
+        score=scored.score,
         threshold=epoch.passes_from if epoch.mode == GateMode.CERTIFIED else epoch.threshold,
         auto_accepted=auto_accepted,
-        reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, weighed, second),
+        reason=Reason.CONFIDENT if auto_accepted else review_reason(epoch, scored, second),
     )
 
 
 @transaction.atomic(durable=True)
-def record_verdicts(epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
-    """Write verdicts and move their tickets on; a ticket that somebody else has taken or moved meanwhile is left as it
-    is. `seconds` are the second opinions by ticket, where there are any.
+def record_verdicts(
+    epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
+) -> None:
+    """Save verdicts and move their tickets to the next state. `second_opinions` are by ticket.
 
-    Where a threshold is certified, the epoch's row is held from here on: what is certified cannot change before these
-    are written, and draws come one after the other.
+    Skips tickets that someone else has claimed or moved meanwhile. In certified mode the epoch's row stays locked, so
+    the certificate cannot change before these verdicts are saved, and audits are drawn one after the other.
     """
-    held = [one.ticket for one in weighed]
-    new = Ticket.objects.new().select_for_update().filter(pk__in=[ticket.pk for ticket in held]).order_by("pk")
+    tickets = [outcome.ticket for outcome in outcomes]
+    new = Ticket.objects.new().select_for_update().filter(pk__in=[ticket.pk for ticket in tickets]).order_by("pk")
     owners = dict(new.values_list("pk", "owner"))
-    still_new = {ticket.pk for ticket in held if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
+    still_new = {ticket.pk for ticket in tickets if ticket.pk in owners and owners[ticket.pk] == ticket.owner}
     if epoch.mode == GateMode.CERTIFIED:
         epoch = Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
-    verdicts = [decide(epoch, one, seconds.get(one.ticket.pk)) for one in weighed if one.ticket.pk in still_new]
+    verdicts = [
+        decide(epoch, outcome, second_opinions.get(outcome.ticket.pk))
+        for outcome in outcomes
+        if outcome.ticket.pk in still_new
+    ]
     Verdict.objects.current().filter(ticket__in=still_new).update(current=False)
     written = Verdict.objects.bulk_create(verdicts)
     audit_sampling.draw_audits(epoch, written)
     for auto_accepted, state in ((True, Ticket.State.AUTO_ACCEPTED), (False, Ticket.State.NEEDS_REVIEW)):
-        tickets = [verdict.ticket_id for verdict in verdicts if verdict.auto_accepted is auto_accepted]
-        if tickets:
-            Ticket.objects.filter(pk__in=tickets).update(state=state, owner=None)
-            state_changed.send(Ticket, ticket_pks=tickets, state=state)
+        ticket_pks = [verdict.ticket_id for verdict in verdicts if verdict.auto_accepted is auto_accepted]
+        if ticket_pks:
+            Ticket.objects.filter(pk__in=ticket_pks).update(state=state, owner=None)
+            state_changed.send(Ticket, ticket_pks=ticket_pks, state=state)

@@ -1,12 +1,11 @@
-"""Which answers a text may have dictated: where it speaks to the model, or could, and nobody vouches for what was said.
+"""Finds predictions that a prompt injection may have dictated.
 
-A model that reads orders may follow them, in words that no list knows. The specialist follows none: it hears only what
-a text is about. So where a text names the very label that it was given, or uses words of which orders are made, the
-specialist is asked about the text without those names: the answer has to be its own as well, and twice as probable as
-by chance.
+A language model may follow instructions in a ticket, in words that no pattern list knows. The specialist cannot: it
+only recognises topics. So where a text names the label it was given, or reads like an instruction, the specialist
+labels the text without those names, and has to give the same label at twice the probability of chance.
 
-Where a score decides, that is the specialist as the scorer knows it, frozen with the epoch: what a threshold is
-certified of does not change with what is learned meanwhile, least of all from audits.
+Where a score decides, the specialist version of the scorer is asked, which is fixed for the epoch: what a certificate
+covers must not change with later training, least of all on audits.
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ ABOVE_CHANCE = 2.0
 
 
 class LabelledText(NamedTuple):
-    """A text and the labels that a model gave it, by name (empty where they are not offered)."""
+    """A text and the names of the labels that a model gave it (empty for labels that are not offered)."""
 
     text: str
     category: str
@@ -38,38 +37,42 @@ class LabelledText(NamedTuple):
 
 
 def suspected_injections(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
-    """Of each answer whether it may have been told to the model by the text. `scorer` is the one that decides; without
-    one the specialist in service vouches, which is asked for where somebody has to (one query).
+    """For each answer, whether the text may have dictated it.
+
+    The specialist version of the scorer confirms answers in doubt; without a scorer, the live one does (one query).
     """
-    found = [prompt_injection.is_suspected_injection(one.text) for one in answers]
-    doubtful = [place for place, one in enumerate(answers) if not found[place] and needs_confirmation(one)]
-    for place, vouched in zip(doubtful, _confirmed([answers[place] for place in doubtful], terms, scorer), strict=True):
-        found[place] = not vouched
-    return found
+    suspected = [prompt_injection.is_suspected_injection(answer.text) for answer in answers]
+    doubtful = [place for place, answer in enumerate(answers) if not suspected[place] and needs_confirmation(answer)]
+    confirmed = _confirmed([answers[place] for place in doubtful], terms, scorer)
+    for place, is_confirmed in zip(doubtful, confirmed, strict=True):
+        suspected[place] = not is_confirmed
+    return suspected
 
 
-def suspected_tickets(labelled: Sequence[TicketOutcome], version: ContractVersion, scorer: Scorer | None) -> set[int]:
-    """The tickets whose predictions may have been told to the model by their texts."""
+def suspected_tickets(outcomes: Sequence[TicketOutcome], version: ContractVersion, scorer: Scorer | None) -> set[int]:
+    """The keys of tickets whose texts may have dictated their predictions."""
     categories = {pk: name for name, pk in version.labels.categories.items()}
     sentiments = {pk: name for name, pk in version.labels.sentiments.items()}
     answered = [
         (
             ticket.pk,
-            LabelledText(ticket.text, categories.get(said.category_id, ""), sentiments.get(said.sentiment_id, "")),
+            LabelledText(
+                ticket.text, categories.get(prediction.category_id, ""), sentiments.get(prediction.sentiment_id, "")
+            ),
         )
-        for ticket, said in labelled
-        if isinstance(said, Prediction)
+        for ticket, prediction in outcomes
+        if isinstance(prediction, Prediction)
     ]
-    found = suspected_injections([said for _ticket, said in answered], version.terms, scorer)
-    return {ticket for (ticket, _said), yes in zip(answered, found, strict=True) if yes}
+    suspected = suspected_injections([answer for _pk, answer in answered], version.terms, scorer)
+    return {pk for (pk, _answer), is_suspected in zip(answered, suspected, strict=True) if is_suspected}
 
 
-def needs_confirmation(said: LabelledText) -> bool:
-    """Whether somebody has to vouch for this answer: the text names its label, or might speak to the model."""
+def needs_confirmation(answer: LabelledText) -> bool:
+    """Whether the specialist has to confirm the answer: the text names its label or reads like an instruction."""
     return (
-        _is_named(said.category, said.text)
-        or _is_named(said.sentiment, said.text)
-        or prompt_injection.may_be_injection(said.text)
+        _is_named(answer.category, answer.text)
+        or _is_named(answer.sentiment, answer.text)
+        or prompt_injection.may_be_injection(answer.text)
     )
 
 
@@ -79,28 +82,28 @@ def _confirmed(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer 
     try:
         return _confirmed_by_specialist(answers, terms, scorer)
     except Exception:
-        # Whatever is wrong with the specialist, people can look.
-        logger.exception("The specialist cannot vouch for answers; their tickets wait for people.")
+        # Without the specialist, people review these tickets.
+        logger.exception("The specialist could not confirm answers; their tickets need review.")
         return [False] * len(answers)
 
 
 def _confirmed_by_specialist(answers: Sequence[LabelledText], terms: Contract, scorer: Scorer | None) -> list[bool]:
     version = scorer.specialist_version_id if scorer else SpecialistVersion.objects.live_pk()
-    heard = scoring.specialist_predictor(version).predict([_without_names(one) for one in answers], terms)
+    predicted = scoring.specialist_predictor(version).predict([_without_names(answer) for answer in answers], terms)
     return [
-        not heard.foreign[row]
-        and _predicts(heard.category.combined[row], one.category, terms.categories, ABOVE_CHANCE)
-        # People seldom say what their mood is called: who does may ask for it.
+        not predicted.foreign[row]
+        and _predicts(predicted.category.combined[row], answer.category, terms.categories, ABOVE_CHANCE)
+        # Customers seldom name their own sentiment; a text that does may be asking for that label.
         and (
-            not _is_named(one.sentiment, one.text)
-            or _predicts(heard.sentiment.combined[row], one.sentiment, terms.sentiments)
+            not _is_named(answer.sentiment, answer.text)
+            or _predicts(predicted.sentiment.combined[row], answer.sentiment, terms.sentiments)
         )
-        for row, one in enumerate(answers)
+        for row, answer in enumerate(answers)
     ]
 
 
 def _predicts(shares: Floats, label: str, options: Sequence[Option], above_chance: float = 1.0) -> bool:
-    """Whether this label is the most probable one, and so many times as probable as by chance, or a half."""
+    """Whether this label is the most probable one, and `above_chance` times as probable as chance or at least 0.5."""
     best = int(shares.argmax())
     return options[best].name == label and float(shares[best]) >= min(above_chance / len(options), 0.5)
 
@@ -109,9 +112,9 @@ def _is_named(label: str, text: str) -> bool:
     return bool(label) and bool(_name_pattern(label).search(text))
 
 
-def _without_names(said: LabelledText) -> str:
-    text = said.text
-    for label in (said.category, said.sentiment):
+def _without_names(answer: LabelledText) -> str:
+    text = answer.text
+    for label in (answer.category, answer.sentiment):
         if label:
             text = _name_pattern(label).sub(" ", text)
     return text
@@ -119,7 +122,7 @@ def _without_names(said: LabelledText) -> str:
 
 @lru_cache(maxsize=2_048)
 def _name_pattern(label: str) -> re.Pattern[str]:
-    """The label as one would write it: the whole path or its end, with anything between the words."""
+    """Matches the label as people write it: the full path or its last part, with any punctuation between words."""
     ways = [re.findall(r"\w+", part.replace("_", " ")) for part in (label, label.rsplit(" > ", 1)[-1])]
     named = "|".join(r"[\W_]{1,3}".join(map(re.escape, words)) for words in ways if words)
     return re.compile(rf"(?<!\w)(?:{named or '(?!)'})(?!\w)", re.IGNORECASE)

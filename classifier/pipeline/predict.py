@@ -1,4 +1,4 @@
-"""What models say of tickets: asked for, and stored once per ticket, model and contract."""
+"""Asks models about tickets and stores each answer once per ticket, model and contract."""
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
@@ -24,7 +24,7 @@ PredictionOutcome = Prediction | Failure
 
 
 class TicketOutcome(NamedTuple):
-    """A ticket and what became of asking: a stored prediction, or a failure."""
+    """A ticket with the prediction or failure that a model gave it."""
 
     ticket: Ticket
     outcome: PredictionOutcome
@@ -33,14 +33,14 @@ class TicketOutcome(NamedTuple):
 def predict(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
 ) -> Iterator[list[TicketOutcome]]:
-    """Ask a model about tickets and store what it says; yields groups as they are stored.
+    """Ask a model about tickets and store its answers; yields groups as they are stored.
 
-    A ticket that this model (of one that learns, this version of it) has answered under this contract already is not
-    asked about again. A failure for want of budget is not stored: nobody was asked.
+    Skips tickets that this model (or this version of the specialist) has answered under this contract. Failures for
+    lack of budget are not stored, because no model was asked.
     """
-    serving = SpecialistVersion.objects.live_pk() if language_model.learning else None
+    live_version = SpecialistVersion.objects.live_pk() if language_model.learning else None
     answered = Prediction.objects.filter(
-        ticket__in=tickets, language_model=language_model, contract=version, version=serving
+        ticket__in=tickets, language_model=language_model, contract=version, version=live_version
     )
     known = {p.ticket_id: p for p in answered}
     if known:
@@ -52,7 +52,7 @@ def predict(
 def predict_unstored(
     tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
 ) -> Iterator[list[TicketOutcome]]:
-    """The same for tickets that are stored nowhere: predictions and failures are not stored either."""
+    """Ask a model about unsaved tickets; predictions and failures are not stored either."""
     for group in _answers(tickets, language_model, version):
         yield [
             TicketOutcome(ticket, _outcome(ticket, language_model, version, result, version.labels))
@@ -69,11 +69,11 @@ def _answers(
 
 
 def give_up(tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion) -> list[TicketOutcome]:
-    """A stored failure for each of these tickets, whose turns have all ended without a result (a worker that died)."""
+    """Store a failure for each of these tickets, whose attempts all ended without a result (their worker died)."""
     if not tickets:
         return []
     error = ClassifierError(
-        "Every try to classify this ticket ended without a result; the worker's log may say why.",
+        "Every attempt to classify this ticket ended without a result; see the worker's log.",
         kind=FailureKind.GIVEN_UP,
         permanent=True,
     )
@@ -85,7 +85,7 @@ def _store(
     language_model: LanguageModel, version: ContractVersion, results: list[tuple[Ticket, Answer | ClassifierError]]
 ) -> list[TicketOutcome]:
     tickets = [ticket.pk for ticket, _result in results]
-    # Whoever else answers the same tickets waits here, and then finds them answered.
+    # A concurrent worker waits here, then finds the tickets answered.
     present = dict(Ticket.objects.select_for_update().filter(pk__in=tickets).order_by("pk").values_list("pk", "text"))
     versions = {result.version for _ticket, result in results if isinstance(result, Answer)} or {None}
     answered = Q(version__in=versions - {None}) | (Q(version=None) if None in versions else Q())
@@ -99,7 +99,7 @@ def _store(
     labelled = [
         TicketOutcome(ticket, stored.get(ticket.pk) or _outcome(ticket, language_model, version, result, labels))
         for ticket, result in results
-        # Of a text that was erased meanwhile nothing is kept, for what was said may quote it.
+        # The text was erased meanwhile: the answer may quote it, so it is not kept.
         if present.get(ticket.pk) == ticket.text
     ]
     fresh = [outcome for _ticket, outcome in labelled if outcome.pk is None]
@@ -111,7 +111,7 @@ def _store(
 
 
 def _current_labels(model: type[Category] | type[Sentiment], names: dict[str, int]) -> dict[str, int]:
-    """The keys behind a contract's names, as they stand now: a label merged meanwhile answers by its successor."""
+    """The current keys of a contract's label names: a merged label is replaced by its successor."""
     successors = dict(
         model._default_manager.select_for_update(no_key=True)
         .filter(pk__in=names.values())

@@ -1,4 +1,4 @@
-"""New tickets are claimed, go through the cascade, and their verdicts are stored."""
+"""Claims new tickets, runs them through the cascade and stores the verdicts."""
 
 import random
 from collections.abc import Callable, Iterator, Sequence
@@ -18,17 +18,17 @@ MOST_ATTEMPTS = 6
 FIRST_PAUSE, LONGEST_PAUSE = 5.0, 600.0
 
 
-def classify_next_batch(*, more_waits: Callable[[], None] = lambda: None) -> bool:
+def classify_next_batch(*, on_more_waiting: Callable[[], None] = lambda: None) -> bool:
     """Classify one batch of waiting tickets. Returns whether more may be waiting.
 
-    `more_waits` is called before the work begins, so that somebody else can take the next batch meanwhile.
+    `on_more_waiting` is called before the work begins, so that another worker can take the next batch.
     """
     settings = Gate.current()
     size = settings.active_primary().hand_size
     tickets = claims.claim(size)
     more = len(tickets) == size
     if more:
-        more_waits()
+        on_more_waiting()
     if tickets:
         with leases.renewing(tickets), log_fields(tickets=[ticket.pk for ticket in tickets]):
             classify_claimed(tickets, settings)
@@ -36,7 +36,7 @@ def classify_next_batch(*, more_waits: Callable[[], None] = lambda: None) -> boo
 
 
 def classify_claimed(tickets: Sequence[Ticket], settings: Gate) -> None:
-    """Bring claimed tickets to a verdict, or put them off where their model cannot answer now."""
+    """Classify claimed tickets, or postpone them where their model cannot answer now."""
     try:
         version = ContractVersion.objects.current()
     except EmptyTaxonomy:
@@ -45,27 +45,27 @@ def classify_claimed(tickets: Sequence[Ticket], settings: Gate) -> None:
     _give_up([ticket for ticket in tickets if ticket.attempts > MOST_ATTEMPTS], settings, version)
     Cascade(settings, version, StoringSink()).run([ticket for ticket in tickets if ticket.attempts <= MOST_ATTEMPTS])
     if settings.active_primary().is_embedded or (settings.front and settings.front.is_embedded):
-        # Encoded a moment ago: now they are only stored.
+        # The texts were encoded a moment ago; this only stores the vectors.
         vector_store.embeddings_for([ticket.text for ticket in tickets])
 
 
 def _give_up(tickets: Sequence[Ticket], settings: Gate, version: ContractVersion) -> None:
     if tickets:
-        labelled = predict.give_up(tickets, settings.active_primary(), version)
+        failed = predict.give_up(tickets, settings.active_primary(), version)
         epoch = gate.current_epoch(settings, version)
-        gate.record_verdicts(epoch, gate.score_outcomes(epoch, labelled, version), {})
+        gate.record_verdicts(epoch, gate.score_outcomes(epoch, failed, version), {})
 
 
 class StoringSink:
-    """Everything that is said of tickets is stored, and what their model cannot answer now is put off."""
+    """Stores predictions, scores and verdicts, and postpones tickets whose model cannot answer now."""
 
-    def label(
+    def predict(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
     ) -> Iterator[list[TicketOutcome]]:
         return predict.predict(tickets, language_model, version)
 
-    def postpones(self, labelled: TicketOutcome) -> bool:
-        ticket, failure = labelled
+    def postpones(self, outcome: TicketOutcome) -> bool:
+        ticket, failure = outcome
         if not isinstance(failure, Failure) or failure.permanent:
             return False
         unpaid = failure.kind == FailureKind.BUDGET
@@ -75,11 +75,13 @@ class StoringSink:
         claims.postpone([ticket], max(pause, failure.retry_after or 0), attempted=not unpaid)
         return True
 
-    def score(self, labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
-        return scoring.stored_scores(labelled, scorer, version)
+    def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+        return scoring.stored_scores(outcomes, scorer, version)
 
-    def is_for_audit(self, epoch: Epoch, weighed: ScoredOutcome) -> bool:
-        return gate.is_for_audit(epoch, weighed)
+    def is_for_audit(self, epoch: Epoch, scored: ScoredOutcome) -> bool:
+        return gate.is_for_audit(epoch, scored)
 
-    def conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
-        gate.record_verdicts(epoch, weighed, seconds)
+    def record_verdicts(
+        self, epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
+    ) -> None:
+        gate.record_verdicts(epoch, outcomes, second_opinions)

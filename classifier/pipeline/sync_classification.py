@@ -1,4 +1,4 @@
-"""Work that somebody waits for, up to a deadline: it is done in a thread, and goes on where it comes too late."""
+"""Classifies in a thread while a request waits, up to a deadline; late work continues in the background."""
 
 import logging
 from collections.abc import Callable, Sequence
@@ -18,7 +18,7 @@ logger = logging.getLogger(__name__)
 
 
 class ConnectedThreadPool(ThreadPoolExecutor):
-    """Threads that keep their connections to the database from one piece of work to the next, while those are good."""
+    """Threads that reuse their database connections while those are usable."""
 
     def submit(self, work: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
         return super().submit(_with_connection, work, *args, **kwargs)
@@ -36,14 +36,14 @@ thread_pool: Executor = ConnectedThreadPool(settings.WEB_THREADS, thread_name_pr
 
 
 class DeadlineExceeded(Exception):
-    """There was no answer before the deadline."""
+    """There was no result before the deadline."""
 
 
 def classify_tickets(tickets: Sequence[Ticket], gate: Gate, *, seconds: float) -> None:
-    """Bring tickets that the caller has claimed to a verdict, and wait so long for it at the most.
+    """Classify tickets that the caller has claimed, and wait for it at most this long.
 
-    What takes longer goes on: in the thread that is at it, whose claim is kept meanwhile, or, where none has begun, as
-    work for anybody. If the process dies or the work fails, the claim runs out and a worker takes the tickets.
+    Late work continues in its thread, which renews the claim; work that has not begun goes back to the queue. If the
+    process dies or the work fails, the claim expires and a worker takes the tickets.
     """
     future = thread_pool.submit(_classify_renewing, tickets, gate)
     try:
@@ -63,8 +63,8 @@ def _classify_renewing(tickets: Sequence[Ticket], gate: Gate) -> None:
         with leases.renewing(tickets):
             runner.classify_claimed(tickets, gate)
     except Exception:
-        # Perhaps nobody waits any more who would hear of it.
-        logger.exception("Tickets could not be classified at once; they are tried again.")
+        # The request may have ended, so nobody else would report it.
+        logger.exception("Tickets could not be classified within the request; a worker will retry them.")
 
 
 def _result(future: Future[T], seconds: float) -> T:

@@ -1,4 +1,4 @@
-"""Texts that are no tickets go through the same cascade, and nothing of them is stored."""
+"""Runs texts through the cascade without storing anything."""
 
 from collections.abc import Iterator, Sequence
 
@@ -21,12 +21,11 @@ from classifier.pipeline.predict import PredictionOutcome, TicketOutcome
 
 
 def classify_texts(texts: Sequence[str], settings: Gate, version: ContractVersion) -> list[Verdict]:
-    """One verdict a text, in order, none of them stored. Each model is asked about the whole sequence at once, so give
-    it in batches.
+    """One unsaved verdict per text, in order. Each model is asked about the whole sequence at once, so pass batches.
 
-    Whether it would pass is told as things stand; of a text that is no ticket nothing is audited.
+    The verdict says what the gate would decide now; nothing is audited.
     """
-    # Keys that no stored ticket has.
+    # Negative keys: no stored ticket has one.
     tickets = [Ticket(pk=-place, text=text) for place, text in enumerate(texts, start=1)]
     sink = MemorySink(version)
     Cascade(settings, version, sink).run(tickets)
@@ -34,13 +33,13 @@ def classify_texts(texts: Sequence[str], settings: Gate, version: ContractVersio
 
 
 class MemorySink:
-    """Verdicts by ticket; neither they nor what led to them is stored."""
+    """Keeps verdicts in memory, by ticket."""
 
     def __init__(self, version: ContractVersion) -> None:
         self.verdicts: dict[int, Verdict] = {}
         self._sentiments = {pk: Sentiment(pk=pk, name=name) for name, pk in version.labels.sentiments.items()}
 
-    def label(
+    def predict(
         self, tickets: Sequence[Ticket], language_model: LanguageModel, version: ContractVersion
     ) -> Iterator[list[TicketOutcome]]:
         for group in predict.predict_unstored(tickets, language_model, version):
@@ -49,14 +48,18 @@ class MemorySink:
                     outcome.sentiment = self._sentiments[outcome.sentiment_id]
             yield group
 
-    def postpones(self, labelled: TicketOutcome) -> bool:
+    def postpones(self, outcome: TicketOutcome) -> bool:
         return False
 
-    def score(self, labelled: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
-        return scoring.unstored_scores(labelled, scorer, version)
+    def score(self, outcomes: Sequence[TicketOutcome], scorer: Scorer, version: ContractVersion) -> dict[int, Score]:
+        return scoring.unstored_scores(outcomes, scorer, version)
 
-    def is_for_audit(self, epoch: Epoch, weighed: ScoredOutcome) -> bool:
+    def is_for_audit(self, epoch: Epoch, scored: ScoredOutcome) -> bool:
         return False
 
-    def conclude(self, epoch: Epoch, weighed: Sequence[ScoredOutcome], seconds: dict[int, PredictionOutcome]) -> None:
-        self.verdicts |= {one.ticket.pk: gate.decide(epoch, one, seconds.get(one.ticket.pk)) for one in weighed}
+    def record_verdicts(
+        self, epoch: Epoch, outcomes: Sequence[ScoredOutcome], second_opinions: dict[int, PredictionOutcome]
+    ) -> None:
+        for outcome in outcomes:
+            ticket_pk = outcome.ticket.pk
+            self.verdicts[ticket_pk] = gate.decide(epoch, outcome, second_opinions.get(ticket_pk))
