@@ -58,7 +58,7 @@ class Gate(models.Model):
         null=True,
         blank=True,
         related_name="+",
-        verbose_name=_("in front"),
+        verbose_name=_("front"),
         help_text=_(
             "Asked before the primary. If it is confident enough, its answer counts and the primary is not called."
         ),

@@ -169,7 +169,7 @@ def review_reason(epoch: Epoch, scored: ScoredOutcome, second: PredictionOutcome
         return Reason.PROMPT_INJECTION
     if isinstance(second, Prediction) and not first.same_label(second):
         return Reason.DISAGREEMENT
-    uncertified = epoch.mode == Mode.CERTIFIED and epoch.passes_from is None
+    uncertified = epoch.mode == GateMode.CERTIFIED and epoch.passes_from is None
     return Reason.NOT_CERTIFIED if uncertified else Reason.BELOW_THRESHOLD
 
 

@@ -16,7 +16,7 @@ from classifier.models import ContractVersion, Prediction, Score, Scorer, Specia
 from classifier.models.language_models import Learning
 from classifier.models.specialist import text_digest
 from classifier.pipeline.predict import TicketOutcome
-from classifier.scoring.signals import Signals
+from classifier.scoring.signals import AxisSignals, Signals
 
 if TYPE_CHECKING:
     from classifier.inference.backends.specialist_predictor import LabelProbabilities, SpecialistPredictor
@@ -128,7 +128,7 @@ def _signals(
 def _scores(
     predictions: Sequence[tuple[Ticket, Prediction]], scorer: Scorer, version: ContractVersion, vectors: Floats | None
 ) -> Iterator[Score]:
-    weights = scorer.fitted()
+    weights = scorer.load_weights()
     for (ticket, prediction), signals in zip(predictions, _signals(predictions, scorer, version, vectors), strict=True):
         yield Score(
             prediction=prediction,

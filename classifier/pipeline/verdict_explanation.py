@@ -58,16 +58,16 @@ def _draw(verdict: Verdict) -> AuditDraw | None:
 
 def _heading(verdict: Verdict, draw: AuditDraw | None) -> str:
     if not verdict.auto_accepted:
-        return _("Why did this ticket not pass unseen?")
+        return _("Why does this ticket need review?")
     if draw and draw.audited:
-        return _("Why might this ticket have passed unseen?")
-    return _("Why did this ticket pass unseen?")
+        return _("Why would this ticket have been auto-accepted?")
+    return _("Why was this ticket auto-accepted?")
 
 
 def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
     mode = GateMode(verdict.epoch.mode)
     threshold = verdict.epoch.threshold if verdict.threshold is None else verdict.threshold
-    facts = [(_("What decided"), str(mode.label)), (_("Threshold then"), _threshold(mode, threshold))]
+    facts = [(_("Decided by"), str(mode.label)), (_("Threshold at the time"), _threshold(mode, threshold))]
     if mode == GateMode.CONFIDENCE:
         assert verdict.prediction  # noqa: S101 - whoever asks has seen to it
         return [*facts, (_("Stated confidence"), verdict.prediction.displayed_confidence)]
@@ -93,46 +93,42 @@ def _drawn(draw: AuditDraw | None) -> list[tuple[str, str]]:
         return []
     figures = {"number": number_format(draw.number, DIGITS), "share": number_format(draw.share, DIGITS)}
     said = (
-        _("drawn: %(number)s is below its probability of %(share)s")
+        _("selected: %(number)s is below the audit rate of %(share)s")
         if draw.audited
-        else _("not drawn: %(number)s is not below its probability of %(share)s")
+        else _("not selected: %(number)s is not below the audit rate of %(share)s")
     )
-    return [(_("Lot for an audit"), said % figures)]
+    return [(_("Random draw for an audit"), said % figures)]
 
 
 def _seen(signals: Signals) -> list[str]:
     """What could be seen of the answer without knowing whether it is right."""
-    said = [_("The model said that it was %s%% sure.") % number_format(round(100 * signals.confidence))]
+    said = [_("The model stated %s%% confidence.") % number_format(round(100 * signals.confidence))]
     said += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
     if signals.closeness is not None:
-        said.append(
-            _("It is alike to what is known of the categories by %s, of 1 at most.") % _short(signals.closeness)
-        )
+        said.append(_("Similarity to the nearest known texts: %s of 1.") % _short(signals.closeness))
     if signals.foreign:
-        said.append(_("It is in a language that the second family does not read."))
+        said.append(_("The specialist does not read its language."))
     if signals.in_front:
-        said.append(_("It was answered by the model in front."))
+        said.append(_("The front model answered it."))
     return said
 
 
 def _of_axis(axis: AxisSignals, name: str) -> list[str]:
     said = []
     if axis.agrees is not None:
-        agreed = _("Second family, %s: the same label.") if axis.agrees else _("Second family, %s: another label.")
+        agreed = _("Specialist, %s: same label.") if axis.agrees else _("Specialist, %s: different label.")
         said.append(agreed % name)
     if axis.words_agree is not None:
-        agreed = (
-            _("By words alone, %s: the same label.") if axis.words_agree else _("By words alone, %s: another label.")
-        )
+        agreed = _("Words alone, %s: same label.") if axis.words_agree else _("Words alone, %s: different label.")
         said.append(agreed % name)
     if axis.probability is not None and axis.margin is not None:
         figures = {"name": name, "probability": _short(axis.probability), "margin": _short(abs(axis.margin))}
-        ahead = _("Second family, %(name)s: a probability of %(probability)s for it, %(margin)s ahead of the next.")
-        behind = _("Second family, %(name)s: a probability of %(probability)s for it, %(margin)s behind the first.")
+        ahead = _("Specialist, %(name)s: probability %(probability)s, %(margin)s ahead of the next label.")
+        behind = _("Specialist, %(name)s: probability %(probability)s, %(margin)s behind the best label.")
         said.append((ahead if axis.margin >= 0 else behind) % figures)
     if axis.logprob is not None:
         figures = {"name": name, "probability": number_format(math.exp(axis.logprob), DIGITS)}
-        said.append(_("The model's own words for the %(name)s had a probability of %(probability)s.") % figures)
+        said.append(_("Token probability of the %(name)s: %(probability)s.") % figures)
     return said
 
 

@@ -64,7 +64,7 @@ def differences(before: States, after: States) -> Iterator[str]:
             yield from _edits(before[pk].differing(after[pk]), names)
     repositioned = any(before[pk].position != after[pk].position for pk in before.keys() & after.keys())
     if repositioned and [pk for pk in old if pk in new] != [pk for pk in new if pk in old]:
-        yield _("Labels stand in another order.")
+        yield _("The order of labels changes.")
 
 
 def _edits(differing: list[str], names: dict[str, str]) -> Iterator[str]:
@@ -73,9 +73,9 @@ def _edits(differing: list[str], names: dict[str, str]) -> Iterator[str]:
     if "parent_id" in differing:
         yield _("%(label)s is moved: %(new)s.") % names
     if "description" in differing:
-        yield _("%(new)s is described anew.") % names
+        yield _("%(new)s gets a new description.") % names
     if "examples" in differing:
-        yield _("%(new)s gets other examples.") % names
+        yield _("%(new)s gets new examples.") % names
 
 
 class LabelPlan:
@@ -120,12 +120,12 @@ class LabelPlan:
         for key, row in self.rows.items():
             children = ", ".join(label.name for label in self.drafted.values() if label.parent_id == key)
             if children and key not in self.drafted:
-                yield _("Below %(label)s stand %(names)s; drop or move them first.") % {
+                yield _("%(label)s still contains %(names)s; drop or move them first.") % {
                     "label": row.name,
                     "names": children,
                 }
             if key in self.drafted and key not in self.names:
-                yield _("%s cannot stand below itself.") % row.name
+                yield _("%s cannot be its own parent.") % row.name
 
 
 def _key(row: DraftLabel) -> int:

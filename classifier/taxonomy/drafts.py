@@ -85,7 +85,7 @@ def contract_for(draft: Draft) -> ContractVersion:
     Raises EmptyTaxonomy, and ValidationError where the draft cannot be published as it is.
     """
     if draft.published_at:
-        raise ValidationError(_("The draft %s is published; what it changed is in force.") % draft)
+        raise ValidationError(_("The draft %s is already published.") % draft)
     plan, in_force = _checked_plan(draft), ContractVersion.objects.current()
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]

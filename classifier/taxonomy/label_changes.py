@@ -60,11 +60,11 @@ def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
     names: dict[str, object] = {"into": into, "source": source}
     if isinstance(into, Category) and isinstance(source, Category):
         if into.answers_for(source):
-            raise ValidationError(_("%(into)s stands below %(source)s; move it elsewhere first.") % names)
+            raise ValidationError(_("%(into)s is inside %(source)s; move it first.") % names)
         children = source.children.filter(retired=False)
         if twins := list(children.filter(name__in=into.children.filter(retired=False).values("name"))):
             names["twins"] = ", ".join(map(str, twins))
-            raise ValidationError(_("%(twins)s stands below both %(source)s and %(into)s; merge that first.") % names)
+            raise ValidationError(_("Both %(source)s and %(into)s contain %(twins)s; merge those first.") % names)
 
 
 @transaction.atomic(durable=True)
@@ -78,11 +78,11 @@ def retire(label: AnyLabel) -> None:
 def retire_locked(label: AnyLabel) -> None:
     """The same of a label in use, within a transaction that has locked all of its kind. Raises ValidationError."""
     if _is_last(label):
-        raise ValidationError(_("%s is the last one; add another before you retire it.") % label)
+        raise ValidationError(_("%s is the last active label; add another before retiring it.") % label)
     if isinstance(label, Category) and (children := list(label.children.filter(retired=False))):
         names = ", ".join(map(str, children))
         raise ValidationError(
-            _("Below %(label)s stand %(names)s; retire or move them first.") % {"label": label, "names": names}
+            _("%(label)s still contains %(names)s; retire or move them first.") % {"label": label, "names": names}
         )
     label.retired = True
     label.save(update_fields=["retired"])
@@ -99,7 +99,7 @@ def restore(label: AnyLabel) -> None:
         raise ValidationError(_("%(label)s was merged into %(into)s; add a new one.") % merged)
     if isinstance(label, Category) and label.parent and label.parent.retired:
         above = {"label": label, "parent": label.parent}
-        raise ValidationError(_("%(label)s stands below %(parent)s, which is retired; restore that first.") % above)
+        raise ValidationError(_("%(parent)s, the parent of %(label)s, is retired; restore it first.") % above)
     label.retired = False
     label.clean()
     label.save(update_fields=["retired"])

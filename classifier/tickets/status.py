@@ -29,9 +29,9 @@ class TicketStatus:
     def of(cls, ticket: Ticket) -> TicketStatus:
         """Of a ticket that came `with_labels`."""
         if ticket.state == Ticket.State.NEW:
-            return cls(instead=_("waiting to be classified"))
+            return cls(instead=_("waiting for classification"))
         if ticket.sealed:
-            return cls(instead=_("hidden until it is reviewed"), reason=_("blind review"))
+            return cls(instead=_("hidden until reviewed"), reason=_("blind review"))
         label = effective_label(ticket)
         if label is None:
             return cls(instead=_("no label"), reason=_reason(ticket), verdict=current_verdict(ticket))
@@ -50,7 +50,7 @@ class TicketStatus:
 def _reason(ticket: Ticket) -> str:
     verdict = current_verdict(ticket)
     if ticket.state == Ticket.State.NEEDS_REVIEW and verdict and verdict.auto_accepted:
-        return _("it had passed, and is looked at after all")
+        return _("auto-accepted earlier, sent back for review")
     return str(verdict.get_reason_display()) if verdict else ""
 
 

@@ -71,7 +71,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
     try:
         if request.method == "POST" and form.is_valid():
             stored = form.save()
-            messages.success(request, _("The ticket is stored and waits to be classified."))
+            messages.success(request, _("Ticket saved. It is waiting for classification."))
             return redirect(stored)
     except IntegrityError:
         # Somebody has stored a ticket of this external id since the form was checked.
@@ -79,7 +79,7 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
             raise
     except OperationalError as error:
         logger.exception("A ticket could not be stored.")
-        form.add_error(None, _("Nothing was stored: the database cannot be written (%s). Try again.") % error)
+        form.add_error(None, _("Nothing was saved: the database is not writable (%s). Try again.") % error)
         status = 503
     return render(request, "classifier/new_ticket.html", {"form": form}, status=status)
 
@@ -88,7 +88,7 @@ def _typed_before(request: HttpRequest) -> dict[str, Any]:
     """What was sent after the session had ended, to stand in the form again."""
     if request.method == "POST" or not (typed := form_recovery.restore_form(request, "classifier:new_ticket")):
         return {}
-    messages.warning(request, _("You were signed out. Here is what you typed; it is not stored yet."))
+    messages.warning(request, _("You were signed out. Your input is restored below; it is not saved yet."))
     return typed.dict()
 
 

@@ -90,7 +90,7 @@ class AccuracyTargetForm(forms.Form):
 class ModeForm(forms.Form):
     """What decides from now on."""
 
-    mode = forms.ChoiceField(label=_("What decides"), choices=GateMode.choices, widget=forms.RadioSelect)
+    mode = forms.ChoiceField(label=_("Decided by"), choices=GateMode.choices, widget=forms.RadioSelect)
     about = forms.ChoiceField(label=_("What has to be right"), choices=Criterion.choices, widget=forms.RadioSelect)
     score_threshold = Percent(
         0,

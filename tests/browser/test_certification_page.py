@@ -42,7 +42,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
 
     lead_page.get_by_label("At least right, %").last.fill("80")
     lead_page.get_by_label("Agreements looked at twice").fill("0")
-    lead_page.locator("section", has_text="What is promised").get_by_label("Why").fill("A first step.")
+    lead_page.locator("section", has_text="Certified auto-accept").get_by_label("Why").fill("A first step.")
     lead_page.keyboard.press("Enter")
     expect(lead_page.get_by_text("The promise is stated anew.")).to_be_visible()
     assert AccuracyTarget.current().target == 0.8

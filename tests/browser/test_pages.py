@@ -32,9 +32,9 @@ def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> No
     agent_page.keyboard.press("Enter")
     expect(agent_page.get_by_label("Text")).to_be_focused()
     agent_page.keyboard.type("The invoice charges the wrong tax rate, please refund us.")
-    tab_to(agent_page, "button", "Store the ticket")
+    tab_to(agent_page, "button", "Save ticket")
     agent_page.keyboard.press("Enter")
-    expect(agent_page.get_by_text("The ticket is stored and waits to be classified.")).to_be_visible()
+    expect(agent_page.get_by_text("Ticket saved. It is waiting for classification.")).to_be_visible()
     runner.classify_next_batch()
     # The page looks again by itself while the ticket is new.
     expect(agent_page.get_by_text("Billing").first).to_be_visible(timeout=10_000)
@@ -62,10 +62,10 @@ def test_what_was_refused_is_still_there_to_be_mended(agent_page: Page) -> None:
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").fill("one\n\n  two")
     agent_page.get_by_label("External id").fill("A-1")
-    agent_page.get_by_role("button", name="Store the ticket").click()
+    agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_label("Text")).to_have_value("one\n\n  two")
     expect(agent_page.get_by_label("External id")).to_have_accessible_description(re.compile("There is a ticket"))
-    agent_page.get_by_role("link", name="See it").click()
+    agent_page.get_by_role("link", name="Open it").click()
     expect(agent_page).to_have_url(re.compile(f"{first.get_absolute_url()}$"))
 
 
@@ -73,7 +73,7 @@ def test_the_longest_ticket_can_be_sent_in_any_script(agent_page: Page) -> None:
     lines = ["字" * 63] * (LONGEST_TICKET // 64)
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").evaluate("(area, text) => { area.value = text }", "\n".join(lines))
-    agent_page.get_by_role("button", name="Store the ticket").click()
+    agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
     assert Ticket.objects.get().text.split("\n") == lines
 

@@ -40,7 +40,7 @@ def type_a_ticket(page: Page) -> None:
     page.get_by_label("Customer").fill("c@example.org")
     page.get_by_label("Due").fill("2027-01-02T03:04")
     Session.objects.all().delete()
-    page.get_by_role("button", name="Store the ticket").click()
+    page.get_by_role("button", name="Save ticket").click()
 
 
 def finds_what_was_typed(page: Page) -> None:
@@ -49,7 +49,7 @@ def finds_what_was_typed(page: Page) -> None:
     expect(page.get_by_label("Customer")).to_have_value("c@example.org")
     expect(page.get_by_label("Due")).to_have_value("2027-01-02T03:04")
     assert not Ticket.objects.exists()
-    page.get_by_role("button", name="Store the ticket").click()
+    page.get_by_role("button", name="Save ticket").click()
     expect(page.get_by_text("The ticket is stored")).to_be_visible()
     assert Ticket.objects.get().text == TYPED.strip()
 
@@ -96,9 +96,9 @@ def test_signing_in_again_in_another_tab_loses_nothing(agent_page: Page) -> None
     other.goto("/sign-in/")
     sign_in(other)
     expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
-    agent_page.get_by_role("button", name="Store the ticket").click()
+    agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_label("Text")).to_have_value("typed before")
-    agent_page.get_by_role("button", name="Store the ticket").click()
+    agent_page.get_by_role("button", name="Save ticket").click()
     expect(agent_page.get_by_text("The ticket is stored")).to_be_visible()
 
 

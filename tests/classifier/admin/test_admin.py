@@ -167,7 +167,7 @@ def test_several_are_merged_at_once_and_who_cannot_be_says_why(admin_client: Cli
     child = Category.objects.create(name="Refunds", parent=billing)
     done = act(admin_client, "category", "merge", billing, technical, into=child.pk)
     assert "Technical is merged into Refunds" in done
-    assert "Refunds stands below Billing" in done
+    assert "Refunds is inside Billing" in done
     assert Category.objects.active().filter(name="Billing").exists()
 
 

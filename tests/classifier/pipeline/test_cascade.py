@@ -299,6 +299,6 @@ def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
         primary(slow)
         front(quick, threshold=0.97)
     content = models_page()
-    assert "answers in place of the primary from a confidence of 0.97 on" in content
+    assert "answers instead of the primary at 0.97 confidence or more" in content
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
     assert "not asked: it has not learned anything yet" in models_page()

@@ -29,13 +29,13 @@ def words(client: Client, ticket: Ticket) -> str:
 def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead_client: Client, ana: User) -> None:
     certified(ana)
     said = words(lead_client, passing(20)[0])
-    assert "Why did this ticket pass unseen?" in said
+    assert "Why was this ticket auto-accepted?" in said
     assert "A certificate of" in said
     assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
     assert "What decided certified by audits Threshold then 0.600" in said
     assert "Probability of being right: both 0.990" in said
-    assert re.search(r"Lot for an audit not drawn: 0\.\d{3} is not below its probability of 0\.300", said)
-    assert "Second family, category: the same label." in said
+    assert re.search(r"Random draw for an audit not selected: 0\.\d{3} is not below the audit rate of 0\.300", said)
+    assert "Specialist, category: same label." in said
 
 
 def test_a_certificate_that_ended_since_is_still_the_one_of_that_time(lead_client: Client, ana: User) -> None:
@@ -50,7 +50,7 @@ def test_nothing_was_certified_yet_says_so(lead_client: Client) -> None:
     make_grid()
     ticket = next(one for one in arrive(*[UNSURE] * 20) if not one.verdicts.get().audit_draw.audited)
     said = words(lead_client, ticket)
-    assert "Why did this ticket not pass unseen?" in said
+    assert "Why does this ticket need review?" in said
     assert "Threshold then nothing was certified yet" in said
     assert "not certified yet nothing was certified yet" in said, "the history says so too"
 
@@ -81,8 +81,8 @@ def test_an_audited_ticket_tells_it_once_people_have_answered(lead_client: Clien
     said = assignment.ticket.predictions.get()
     answer(assignment, ana, said.category.name, said.sentiment.name)
     told = words(lead_client, assignment.ticket)
-    assert "Why might this ticket have passed unseen?" in told
-    assert re.search(r"Lot for an audit drawn: 0\.\d{3} is below its probability of", told)
+    assert "Why would this ticket have been auto-accepted?" in told
+    assert re.search(r"Random draw for an audit selected: 0\.\d{3} is below the audit rate of", told)
 
 
 def test_agents_are_not_told(client: Client, ana: User) -> None:

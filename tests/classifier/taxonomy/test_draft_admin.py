@@ -247,7 +247,7 @@ def test_a_published_draft_is_to_be_read(admin_client: Client, draft: Draft) -> 
     form = sent(draft)
     publish(admin_client, draft)
     content = page(admin_client, draft)
-    assert "Publishing has changed this:" in content
+    assert "Published changes:" in content
     assert "Billing is renamed: Payments." in content
     assert 'name="_save"' not in content
     assert address("publish", draft.pk) not in content

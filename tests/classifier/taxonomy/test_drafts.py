@@ -135,7 +135,7 @@ def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:
 
 def test_another_order_is_a_change(draft: Draft) -> None:
     edit(draft, "Billing", position=99)
-    assert drafts.summary(draft).changes == ["Labels stand in another order."]
+    assert drafts.summary(draft).changes == ["The order of labels changes."]
     drafts.publish(draft, None)
     assert list(Category.objects.active())[-1] == category("Billing")
 
@@ -171,13 +171,13 @@ def test_a_parent_is_not_dropped_without_its_children(draft: Draft) -> None:
     Category.objects.create(name="Refunds", parent=category("Billing"))
     draft = drafts.create("With a child", None)
     edit(draft, "Billing", dropped=True)
-    assert "Below Billing stand Refunds; drop or move them first." in problems(draft)
+    assert "Billing still contains Refunds; drop or move them first." in problems(draft)
 
 
 def test_nothing_stands_below_a_new_label_that_was_dropped_again(draft: Draft) -> None:
     add(draft, "Refunds", dropped=True)
     add(draft, "Late", "Refunds")
-    assert "Below Refunds stand Late; drop or move them first." in problems(draft)
+    assert "Refunds still contains Late; drop or move them first." in problems(draft)
 
 
 def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
@@ -373,7 +373,7 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
             lambda: Category.objects.filter(name="Billing").update(parent=category("Account")),
             "Billing is moved: Account > Billing.",
         ),
-        (lambda: Category.objects.filter(name="Billing").update(position=99), "Labels stand in another order."),
+        (lambda: Category.objects.filter(name="Billing").update(position=99), "The order of labels changes."),
         (lambda: Category.objects.create(name="Sales"), "Sales is added."),
         (lambda: label_changes.retire(category("General")), "General is retired."),
         (lambda: label_changes.merge(category("General"), category("Account")), "General is retired."),

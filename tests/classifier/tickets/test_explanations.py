@@ -42,7 +42,7 @@ def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent_client
     assert (
         "&lt;b&gt;I&lt;/b&gt; was <mark>charged</mark> <mark>twice</mark>, again <mark>charged</mark>.</div>" in about
     )
-    assert f"the words that carried the answer of {LanguageModel.objects.zero_shot()}" in about
+    assert f"the words that most influenced {LanguageModel.objects.zero_shot()}" in about
 
 
 def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent_client: Client) -> None:

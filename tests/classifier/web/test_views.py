@@ -139,11 +139,11 @@ def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent_cl
     assert "0.90" in page(agent_client, INBOX)
     label_changes.classify_again(Ticket.objects.all())
     row = page(agent_client, INBOX)
-    assert "waiting to be classified" in row
+    assert "waiting for classification" in row
     assert "0.90" not in row
     content = page(agent_client, ticket.get_absolute_url())
     verdict, history = content.split("<h2>History</h2>")
-    assert "waiting to be classified" in verdict
+    assert "waiting for classification" in verdict
     assert "confident" not in verdict
     assert "confident enough" in history
 
@@ -178,14 +178,14 @@ def test_a_megabyte_is_taken_and_shown_in_part(agent_client: Client) -> None:
     agent_client.post(NEW, {"text": "x" * LONGEST_TICKET})
     ticket = Ticket.objects.get()
     assert len(ticket.text) == LONGEST_TICKET
-    assert "Show the 1,028,576 characters that follow" in page(agent_client, ticket.get_absolute_url())
+    assert "Show 1,028,576 more characters" in page(agent_client, ticket.get_absolute_url())
     assert "x" * LONGEST_TICKET in page(agent_client, ticket.get_absolute_url(), whole="")
 
 
 def test_an_external_id_is_taken_once(agent_client: Client) -> None:
     first = make_ticket(external_id="A-1")
     content = agent_client.post(NEW, {"text": "again", "external_id": "A-1"}).content.decode()
-    assert "There is a ticket with this external id already" in content
+    assert "A ticket with this external ID already exists" in content
     assert first.get_absolute_url() in content
     assert "again" in content
 
@@ -307,7 +307,7 @@ def test_the_models_page_lists_the_catalogue(lead_client: Client) -> None:
     content = page(lead_client, MODELS)
     for language_model in LanguageModel.objects.all():
         assert language_model.name in content
-    assert "OPENAI_API_KEY is missing" in content
+    assert "OPENAI_API_KEY is not set" in content
 
 
 def test_the_models_page_tells_roles_prices_and_spend(lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -320,14 +320,14 @@ def test_the_models_page_tells_roles_prices_and_spend(lead_client: Client, monke
     Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
     content = page(lead_client, MODELS)
-    for told in ("OXLO_API_KEY is set", "labels every ticket", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
+    for told in ("OXLO_API_KEY is set", "labels all tickets", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
         assert told in content, told
     assert "77.125" not in content
 
 
 def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent_client: Client) -> None:
     content = page(agent_client, MODELS)
-    assert "labels every ticket" in content
+    assert "labels all tickets" in content
     assert "Spent today" not in content
     assert "https://" not in content.split("<main")[1]
 

@@ -222,7 +222,7 @@ def test_the_command_measures_a_draft(
     [
         ({"draft": "Nowhere"}, "There is no draft Nowhere; those not published: Finer billing"),
         ({"draft": "Finer billing", "contract": "0"}, "beside the contract in force"),
-        ({"draft": "Spoilt"}, "Below Billing stand"),
+        ({"draft": "Spoilt"}, "Billing still contains"),
     ],
 )
 def test_the_command_refuses_in_words(draft: Draft, snapshot: Snapshot, options: dict[str, Any], says: str) -> None:

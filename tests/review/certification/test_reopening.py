@@ -55,7 +55,7 @@ def test_its_page_says_why_it_is_in_review(late: list[Ticket], alarm: Alarm, cli
     reopening.reopen_tickets(alarm)
     client.force_login(lea)
     page = client.get(late[0].get_absolute_url()).content.decode()
-    assert "In review: it had passed, and is looked at after all" in page
+    assert "Needs review: auto-accepted earlier, sent back for review" in page
 
 
 def test_it_is_not_evidence(late: list[Ticket], alarm: Alarm, ana: User) -> None:
