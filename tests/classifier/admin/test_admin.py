@@ -179,7 +179,7 @@ def test_sentiments_merge_on_the_same_page(admin_client: Client) -> None:
 def test_a_label_is_retired_and_restored_by_actions_alone(admin_client: Client) -> None:
     billing = Category.objects.get(name="Billing")
     assert "Billing is retired" in act(admin_client, "category", "retire", billing)
-    assert "Billing is in use again" in act(admin_client, "category", "restore", billing)
+    assert "Billing is active again" in act(admin_client, "category", "restore", billing)
     values = {"name": "Billing", "description": "", "examples": "", "position": 1, "parent": "", "retired": "on"}
     admin_client.post(reverse("admin:classifier_category_change", args=[billing.pk]), values)
     assert Category.objects.active().filter(name="Billing").exists()
@@ -222,7 +222,7 @@ def test_a_label_in_use_has_no_delete_page(admin_client: Client) -> None:
     make_prediction(make_ticket(), category=used)
     assert admin_client.get(reverse("admin:classifier_category_delete", args=[used.pk])).status_code == 403
     assert admin_client.get(reverse("admin:classifier_category_delete", args=[unused.pk])).status_code == 200
-    assert "1 prediction; it can be retired or merged, not deleted." in page(
+    assert "1 prediction. Retire or merge it;" in page(
         admin_client, "category", "change", used.pk
     )
 
@@ -237,7 +237,7 @@ def test_changes_of_the_taxonomy_are_in_the_history(admin_client: Client, admin:
     billing = Category.objects.get(name="Billing")
     values = {"name": "Payments", "description": "Money.", "examples": "", "position": 1, "parent": ""}
     response = admin_client.post(reverse("admin:classifier_category_change", args=[billing.pk]), values, follow=True)
-    assert "under a new contract" in response.content.decode()
+    assert "a new prompt version" in response.content.decode()
     record = billing.history.latest()
     assert (record.name, record.history_user) == ("Payments", admin)
     assert admin_client.get(reverse("admin:classifier_category_history", args=[billing.pk])).status_code == 200
@@ -246,7 +246,7 @@ def test_changes_of_the_taxonomy_are_in_the_history(admin_client: Client, admin:
 def test_a_name_twice_under_one_parent_is_a_field_error(admin_client: Client) -> None:
     values = {"name": "Billing", "description": "", "examples": "", "position": 9, "parent": ""}
     response = admin_client.post(reverse("admin:classifier_category_add"), values)
-    assert "There is a category of this name here already" in response.content.decode()
+    assert "A category with this name already exists here" in response.content.decode()
 
 
 def test_the_key_of_a_provider_is_named_and_never_shown(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -339,7 +339,7 @@ def test_the_second_opinion_comes_from_another_family(admin_client: Client) -> N
     primary = LanguageModel.objects.get(name="llama-3.3-70b")
     values = DECIDES | {"primary": primary.pk, "second_opinion": primary.pk, "threshold": 0.9, "front_threshold": 0.97}
     response = admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values)
-    assert "another family" in response.content.decode()
+    assert "another model family" in response.content.decode()
     values["second_opinion"] = LanguageModel.objects.get(name="qwen-3-32b").pk
     admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values)
     assert Gate.current().threshold == 0.9
@@ -350,7 +350,7 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(admin_clie
     where = reverse("admin:classifier_gate_change", args=[1])
     values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
     refused = admin_client.post(where, values | {"front_threshold": 0.9}).content.decode()
-    assert "another one than the primary" in refused
+    assert "must differ from the primary" in refused
     admin_client.post(where, values | {"front": embedded.pk, "front_threshold": 0.9})
     gate = Gate.current()
     assert (gate.front, gate.front_threshold) == (embedded, 0.9)
@@ -383,7 +383,7 @@ def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(ad
     ("provider", "values", "refusal"),
     [
         ("Oxlo", {"learning": "specialist", "examples": 0}, "Only embedded models learn"),
-        ("Embedded", {"learning": "", "examples": 3}, "Only endpoints are shown solved tickets"),
+        ("Embedded", {"learning": "", "examples": 3}, "Only endpoints are shown labelled examples"),
         ("Oxlo", {"learning": "", "examples": 21}, "less than or equal to 20"),
     ],
 )

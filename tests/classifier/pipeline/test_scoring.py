@@ -53,7 +53,7 @@ def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score
     assert verdict.score
     assert verdict.auto_accepted == (verdict.score.category >= 0.5)
     assert verdict.auto_accepted
-    assert "estimated probability" in verdict.explanation
+    assert "Estimated probability" in verdict.explanation
 
 
 def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: Use) -> None:

@@ -147,7 +147,7 @@ def test_a_dropped_label_gives_up_its_name_in_the_same_go(admin_client: Client, 
 def test_a_name_twice_in_one_place_is_a_field_error(admin_client: Client, draft: Draft, axis: str) -> None:
     name = {"category": "Billing", "sentiment": "Neutral"}[axis]
     other = {"category": "General", "sentiment": "Positive"}[axis]
-    assert "There is a label of this name here already" in save(admin_client, draft, {other: {"name": name}})
+    assert "A label with this name already exists here" in save(admin_client, draft, {other: {"name": name}})
     assert draft.labels.filter(name=other).exists()
 
 
