@@ -1,4 +1,4 @@
-"""The ground floor: what a classifier is asked, what it answers, and how it fails. Standard library only."""
+"""What a classifier is asked, what it answers, and how it fails. Standard library only."""
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -8,9 +8,9 @@ from typing import Any, NamedTuple, Protocol
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Option:
-    """One label a classifier may give: its full name, a line that says what it means, and texts that show it.
+    """A label that a classifier may give: full name, description and example texts.
 
-    `keys` are what models that learn know it by, whatever its name is: its own, then those of labels merged into it.
+    `keys` identify it for models that learn: its own, then those of labels merged into it.
     """
 
     name: str
@@ -21,7 +21,7 @@ class Option:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class FewShotExample:
-    """A text with the labels that people gave it, shown to a model beside the one that it is asked about."""
+    """A labelled text that is shown to a model with the ticket."""
 
     text: str
     category: str
@@ -30,7 +30,7 @@ class FewShotExample:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Contract:
-    """What every answer must keep to, frozen; `digest` names this very wording of it."""
+    """The prompt and schema that every answer must follow; `digest` identifies the exact wording."""
 
     categories: tuple[Option, ...]
     sentiments: tuple[Option, ...]
@@ -40,7 +40,7 @@ class Contract:
 
 
 class JsonMode(StrEnum):
-    """How an endpoint is told to answer in JSON; found out once per model."""
+    """How an endpoint is asked for JSON; detected once per model."""
 
     UNKNOWN = "unknown"
     SCHEMA = "json_schema"
@@ -49,7 +49,7 @@ class JsonMode(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Usage:
-    """What one ticket took: requests sent, tokens, milliseconds between asking and being answered, without queueing."""
+    """What one ticket used: requests, tokens, and milliseconds of model time without queueing."""
 
     requests: int = 0
     input_tokens: int = 0
@@ -61,8 +61,8 @@ class Usage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Evidence:
-    """What an answer stands on: where the words that carried it begin and end in the text, and the keys of the labelled
-    examples that lie nearest, nearest first.
+    """What an answer rests on: spans of decisive words in the text, and keys of the nearest labelled examples, nearest
+    first.
     """
 
     word_spans: tuple[tuple[int, int], ...] = ()
@@ -71,7 +71,7 @@ class Evidence:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LogProbs:
-    """What a model gave the tokens of its labels, as natural logarithms; None where its endpoint does not tell."""
+    """Log-probabilities of the labels' tokens; None if the endpoint does not return them."""
 
     category: float | None = None
     sentiment: float | None = None
@@ -79,9 +79,9 @@ class LogProbs:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Answer:
-    """A valid answer: labels by name out of the contract, `confidence` in [0, 1], one sentence of reasoning.
+    """A valid answer: label names from the contract, `confidence` in [0, 1], and one sentence of reasoning.
 
-    A model that learns says which `version` of it answered.
+    `version` is the specialist version that answered, if one did.
     """
 
     category: str
@@ -119,10 +119,10 @@ class FailureKind(StrEnum):
 
 
 class ClassifierError(Exception):
-    """No valid answer for one ticket. The message is fit for users and says what to do.
+    """No valid answer for one ticket. The message is for users and says what to do.
 
-    `permanent` tells that asking again would not help; `retry_after` is how many seconds the endpoint asked to be
-    left alone; `reply` is the last thing the model said; `usage` is what the attempts took.
+    `permanent` means that retrying won't help; `retry_after` is the pause in seconds that the endpoint asked for;
+    `reply` is the model's last reply; `usage` is what the attempts used.
     """
 
     def __init__(
@@ -144,7 +144,7 @@ class ClassifierError(Exception):
 
 
 class Question(NamedTuple):
-    """A text to label, and the examples to show beside it; models that have learned need none."""
+    """A text to label, and examples to show with it."""
 
     text: str
     examples: Sequence[FewShotExample] = ()
@@ -158,9 +158,10 @@ class Classifier(Protocol):
     def answers(
         self, questions: Iterable[Question], contract: Contract, *, ahead: int
     ) -> Iterator[list[IndexedResult]]:
-        """One result for each question, in order of arrival. A list comes at least every quarter of a second, empty if
-        nothing arrived; a local model answers up to `ahead` questions at a time, however long that takes.
+        """Yield lists of results in order of arrival, one result per question. A list comes at least every quarter of
+        a second, empty if nothing arrived; a local model answers up to `ahead` questions at a time, however long that
+        takes.
 
-        `questions` is drawn from only while fewer than `ahead` are under way; if it ends early, those still arrive. A
-        question that fails never fails its neighbours. Touches neither database nor settings.
+        `questions` is consumed only while fewer than `ahead` are pending; if it ends early, pending results still
+        arrive. A failing question never affects others. Uses neither database nor settings.
         """

@@ -1,5 +1,4 @@
-"""The tables of the classifier, from the ground up: taxonomy, contract, drafts, models, tickets, what the
-specialist learns, predictions, scores, gate, draws."""
+"""All tables of the classifier app."""
 
 from classifier.models.api_keys import ApiKey, RateLimitCounter, StoredReply
 from classifier.models.audit_draw import AuditDraw

@@ -1,4 +1,4 @@
-"""Who may use the HTTP API: keys, how much of its allowance each has used, and replies kept for a while."""
+"""API keys, their rate limits, and stored replies for idempotent requests."""
 
 from __future__ import annotations
 
@@ -28,13 +28,13 @@ class Scope(models.TextChoices):
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
     def usable(self) -> ApiKeyQuerySet:
-        """Neither revoked nor expired, of a person who may still sign in."""
+        """Keys that are neither revoked nor expired and belong to an active user."""
         lasting = Q(expires_at=None) | Q(expires_at__gt=timezone.now())
         return self.filter(lasting, revoked_at=None, user__is_active=True)
 
 
 class ApiKey(models.Model):
-    """What a program shows to act as a person. Of the secret only a digest is stored."""
+    """A secret that lets a program act as a user. Only a digest of it is stored."""
 
     name = models.CharField(
         _("name"), max_length=80, help_text=_("What uses the key, so that others know what they revoke.")
@@ -87,7 +87,7 @@ class RateLimitCounter(models.Model):
 
 
 class StoredReply(models.Model):
-    """The first answer to a request with an Idempotency-Key; without a status while that is under way."""
+    """The reply to a request with an Idempotency-Key; `status` is null while the request runs."""
 
     key = models.ForeignKey(ApiKey, models.CASCADE, db_index=False, related_name="replies")
     name = models.CharField(max_length=255, help_text="What the request was sent as.")

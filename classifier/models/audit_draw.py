@@ -1,4 +1,4 @@
-"""The lottery of audits: with which probability each ticket was drawn, and how the draw came out. Written once."""
+"""Audit draws: the probability with which each ticket was sampled, and the result. Rows never change."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class AuditDrawQuerySet(models.QuerySet["AuditDraw"]):
 
 
 class AuditDraw(models.Model):
-    """One ticket's turn in an epoch whose threshold is certified, in the order of the keys.
+    """One ticket's draw in an epoch with a certified threshold.
 
-    Who draws holds the epoch's row, so that the keys of an epoch are in the order of their commits.
+    Drawing locks the epoch's row, so keys within an epoch follow the order of commits.
     """
 
     verdict = models.OneToOneField(Verdict, models.CASCADE, related_name="audit_draw")
@@ -55,5 +55,4 @@ class AuditDraw(models.Model):
 
     @property
     def ticket_pk(self) -> int:
-        """The ticket whose turn it was."""
         return self.verdict.ticket_id

@@ -1,4 +1,4 @@
-"""Contracts as they were in force: stored once each, so that every prediction names its own."""
+"""Contracts (prompt and answer schema), each stored once, so that every prediction names its own."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from classifier.models.taxonomy import Category, Sentiment, paths
 
 
 class EmptyTaxonomy(Exception):
-    """There is no category or no sentiment to choose from; the message says what to do."""
+    """There is no active category or no active sentiment; the message says what to do."""
 
 
 class Labels(NamedTuple):
@@ -27,9 +27,8 @@ class Labels(NamedTuple):
 
 class ContractVersionQuerySet(models.QuerySet["ContractVersion"]):
     def current(self) -> ContractVersion:
-        """The contract under the taxonomy and the instructions as they are now, stored if it is new (six queries).
-
-        Raises EmptyTaxonomy.
+        """The contract for the current taxonomy and instructions, stored if it is new (six queries). Raises
+        EmptyTaxonomy.
         """
         category_names = paths(categories := list(Category.objects.active()))
         sentiments = list(Sentiment.objects.active())
@@ -84,7 +83,9 @@ class ContractVersion(models.Model):
         return self.digest[:12]
 
     def loaded(self) -> ContractVersion:
-        """This version with what it takes to ask under it once more. Raises ValueError where that was not kept."""
+        """This version with `terms` and `labels`, ready for new requests. Raises ValueError if only its wording was
+        stored.
+        """
         if not self.options:
             raise ValueError(f"Of the contract {self} only the wording was kept; models cannot be asked under it.")
         categories, sentiments = _restored(self.options["categories"]), _restored(self.options["sentiments"])
@@ -109,7 +110,7 @@ def _known(model: type[Category] | type[Sentiment], options: Sequence[KeyedOptio
 
 
 def _instructions() -> str:
-    """What an admin has put in place of the built-in instructions, if anything."""
+    """The instructions that an admin set; empty for the built-in ones."""
     gate = apps.get_model("classifier", "Gate")  # by name, for its module refers to this one
     return gate._default_manager.filter(pk=1).values_list("instructions", flat=True).first() or ""
 

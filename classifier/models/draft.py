@@ -1,4 +1,4 @@
-"""Drafts of the taxonomy and the instructions: edited and measured before they are published."""
+"""Drafts of the taxonomy and the instructions, to edit and measure before publishing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from classifier.models.taxonomy import Category, Sentiment, _no_separator
 
 
 def normalized_text(text: str) -> str:
-    """The text as it is compared and kept: forms send other line ends than were stored."""
+    """The text with uniform line ends and no trailing spaces, since forms change line ends."""
     return "\n".join(line.rstrip() for line in text.strip().splitlines())
 
 
@@ -56,7 +56,7 @@ class Draft(models.Model):
 
 
 class DraftLabel(models.Model):
-    """A label in a draft: one that exists, as the draft would have it, or a new one."""
+    """A label in a draft: an edited existing label, or a new one."""
 
     class Axis(models.TextChoices):
         CATEGORY = "category", _("category")
@@ -108,7 +108,7 @@ class DraftLabel(models.Model):
 
     @property
     def label_id(self) -> int | None:
-        """The key of the label that it stands for."""
+        """The key of the existing label; None for a new one."""
         return self.category_id or self.sentiment_id
 
     def clean(self) -> None:
@@ -118,7 +118,7 @@ class DraftLabel(models.Model):
 
 
 def label_snapshot(label: Category | Sentiment | DraftLabel, parent: int | None) -> dict[str, Any]:
-    """What a draft keeps of a label, to tell later what it changes itself and what changed elsewhere."""
+    """The label's values when the draft began, to tell later what the draft changed."""
     return {
         "name": label.name,
         "description": label.description,

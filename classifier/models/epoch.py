@@ -1,4 +1,4 @@
-"""Epochs: what was in force, frozen, when verdicts were reached."""
+"""Epochs: the frozen combination of models and rules under which verdicts were reached."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
         return self.filter(ended_at=None)
 
     def certifying(self) -> Epoch | None:
-        """The one whose threshold is certified, if the gate is in that mode and a ticket has come by."""
+        """The running epoch in certified mode, if any."""
         running = (
             self.running()
             .filter(mode=GateMode.CERTIFIED)
@@ -35,11 +35,10 @@ class EpochQuerySet(models.QuerySet["Epoch"]):
 
 
 class Epoch(models.Model):
-    """A frozen combination under which verdicts were reached: models (and version, of one that learns), contract, and
-    what decides: a threshold, or a scorer whose threshold is certified.
+    """A frozen combination of models, contract and the rule that decides auto-accept.
 
-    Of a certified one the threshold moves with the evidence: `passes_from` is the lowest score that is certified,
-    `audits_from` the one from which on every other ticket is audited, `audit_share` the share of all the rest.
+    In certified mode the thresholds move with the evidence: `passes_from` is the lowest certified score; every other
+    ticket at or above `audits_from` is audited, and `audit_share` is the audited share of the rest.
     """
 
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+")
@@ -81,11 +80,11 @@ class Epoch(models.Model):
         return f"{self.language_model}, {self.contract}, {by}"
 
     def value(self, score: Score | Probabilities) -> float:
-        """Of a score what counts here, in [0, 1]."""
+        """The part of a score that counts under this epoch's criterion, in [0, 1]."""
         return score.category if self.about == Criterion.CATEGORY else score.both
 
     def auto_accepts(self, confidence: float, value: float | None) -> bool:
-        """Whether an answer of this confidence may pass, whose score has this value."""
+        """Whether an answer with this confidence and score is auto-accepted."""
         if self.mode == GateMode.CONFIDENCE:
             assert self.threshold is not None  # noqa: S101 - a constraint sees to it
             return confidence >= self.threshold
@@ -93,11 +92,11 @@ class Epoch(models.Model):
         return least is not None and value is not None and value >= least
 
     def draw(self, ticket_pk: int) -> float:
-        """A number in [0, 1) that depends on the seed and the ticket alone: asking again does not draw again."""
+        """A number in [0, 1) that depends only on the seed and the ticket, so repeating the draw changes nothing."""
         return self._drawn(f"{ticket_pk}")
 
     def draw_again(self, ticket_pk: int) -> float:
-        """Another one, which is independent of the first."""
+        """A second, independent number for the same ticket."""
         return self._drawn(f"again:{ticket_pk}")
 
     def _drawn(self, what: str) -> float:

@@ -1,4 +1,4 @@
-"""What was erased: how much, where, and what of it could not be reached. Nothing of the people themselves."""
+"""Records of erasures: how much was erased where, and what could not be reached. No personal data."""
 
 from __future__ import annotations
 

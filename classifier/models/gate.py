@@ -1,4 +1,4 @@
-"""The gate: which models are asked, and by what a ticket may pass unseen."""
+"""The gate: which models are asked, and which tickets are auto-accepted."""
 
 from __future__ import annotations
 
@@ -14,12 +14,12 @@ from classifier.models.specialist import SpecialistVersion
 
 class GateQuerySet(models.QuerySet["Gate"]):
     def with_models(self) -> GateQuerySet:
-        """Whoever wants to know which models are asked."""
+        """Also loads the models and their providers."""
         return self.select_related("primary__provider", "second_opinion__provider", "front__provider")
 
 
 class GateMode(models.TextChoices):
-    """By what the gate tells what may pass."""
+    """What decides whether a ticket is auto-accepted."""
 
     CONFIDENCE = "confidence", _("fixed confidence threshold")
     SCORE = "score", _("fixed score threshold")
@@ -27,14 +27,14 @@ class GateMode(models.TextChoices):
 
 
 class Criterion(models.TextChoices):
-    """What of an answer has to be right."""
+    """Which parts of an answer must be right."""
 
     BOTH = "both", _("category and sentiment")
     CATEGORY = "category", _("the category")
 
 
 class Gate(models.Model):
-    """One row: the roles of the models, and by what a ticket may pass."""
+    """The single row with the models' roles and the auto-accept rule."""
 
     primary = models.ForeignKey(
         LanguageModel,
@@ -136,17 +136,17 @@ class Gate(models.Model):
 
     @classmethod
     def current(cls) -> Gate:
-        """The one row with its models. Raises Gate.DoesNotExist before the catalogue is loaded."""
+        """The single row with its models. Raises Gate.DoesNotExist before the catalogue is loaded."""
         return cls.objects.with_models().get(pk=1)
 
     @property
     def missing_key(self) -> str:
-        """The variable to set for the chosen primary; empty where it can answer."""
+        """The environment variable that the chosen primary lacks; empty if it can answer."""
         return self.primary.provider.missing_key
 
     @property
     def notice(self) -> str:
-        """What pages and commands say while the embedded model stands in; empty where nobody does."""
+        """The warning that the embedded model replaces the primary; empty if it does not."""
         if not self.missing_key:
             return ""
         return _("No key in %(variable)s: the embedded model answers in place of %(model)s.") % {
@@ -155,25 +155,23 @@ class Gate(models.Model):
         }
 
     def active_primary(self) -> LanguageModel:
-        """The chosen primary, or an embedded model while the primary's key is missing (one query then)."""
+        """The chosen primary, or the fallback model while the primary's key is missing (then one query)."""
         return LanguageModel.objects.fallback() if self.missing_key else self.primary
 
     def active_second_opinion(self) -> LanguageModel | None:
-        """The chosen second opinion, unless its key is missing or its family is that of the primary in charge."""
+        """The chosen second opinion; None if its key is missing or its family is the active primary's."""
         second = self.second_opinion
         if second is None or second.provider.missing_key or not self.is_of_another_family(second):
             return None
         return second
 
     def is_of_another_family(self, language_model: LanguageModel) -> bool:
-        """Than the primary in charge, so that its opinion is a second one."""
+        """Whether the model's family differs from the active primary's."""
         return language_model.family != self.active_primary().family
 
     @property
     def front_inactive_reason(self) -> str:
-        """Why the model chosen to stand in front is not asked; empty where it is (a query of one that learns), and
-        where none is chosen.
-        """
+        """Why the chosen front model is not asked; empty if it is asked or none is chosen (one query if it learns)."""
         front = self.front
         if front is None:
             return ""
@@ -184,5 +182,5 @@ class Gate(models.Model):
         return str(_("it already labels every ticket")) if front == self.active_primary() else ""
 
     def active_front(self) -> LanguageModel | None:
-        """The model that is asked before the primary, if one is chosen and nothing keeps it from answering."""
+        """The model that is asked before the primary, if any."""
         return None if self.front_inactive_reason else self.front

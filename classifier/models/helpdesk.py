@@ -1,4 +1,4 @@
-"""Help desks that tickets come from, and what is written back to them."""
+"""Help desks that tickets come from, and write-backs to them."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ class HelpDesk(Destination):
 
 
 class WriteBack(Outgoing):
-    """What a help desk is to know of a ticket of its own: how it stands in the end, whatever came between."""
+    """The latest state of a ticket that its help desk should show."""
 
     destination = models.ForeignKey(
         HelpDesk, models.CASCADE, db_index=False, related_name="write_backs", verbose_name=_("help desk")

@@ -1,4 +1,4 @@
-"""Which models there are and how to reach them: rows that admins edit. Keys stay in the environment."""
+"""Providers and models, which admins edit. API keys stay in the environment."""
 
 from __future__ import annotations
 
@@ -73,12 +73,12 @@ class Provider(models.Model):
 
     @property
     def missing_key(self) -> str:
-        """The variable that has to be set before this provider can be asked; empty where nothing is missing."""
+        """The environment variable that must be set before this provider can be used; empty if nothing is missing."""
         return "" if not self.api_key_env or secret_or_empty(self.api_key_env) else self.api_key_env
 
 
 class Learning(models.TextChoices):
-    """What of the specialist an embedded model answers with."""
+    """What an embedded model has learned from."""
 
     NOTHING = "", _("no: uses only the labels' names, descriptions and examples")
     SPECIALIST = "specialist", _("yes: answers with the specialist")
@@ -87,23 +87,21 @@ class Learning(models.TextChoices):
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
     def zero_shot(self) -> LanguageModel:
-        """The model that needs no key and no labels. Raises LanguageModel.DoesNotExist before the catalogue is
-        loaded.
-        """
+        """The embedded model that needs neither a key nor labels. Raises DoesNotExist before the catalogue is loaded."""
         here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
         return here.filter(learning=Learning.NOTHING).earliest("pk")
 
     def fallback(self) -> LanguageModel:
-        """The best model that needs no key: the specialist, once a version of it serves (one query)."""
+        """The best model that needs no key: the specialist once a version is live, else the zero-shot model (one
+        query).
+        """
         serving = models.Exists(SpecialistVersion.objects.filter(live=True))
         plain, learns = models.Q(learning=Learning.NOTHING), models.Q(serving, learning=Learning.SPECIALIST)
         here = self.select_related("provider").filter(plain | learns, provider__kind=Provider.Kind.EMBEDDED)
         return here.order_by("-learning", "pk")[0]
 
     def with_keys(self) -> list[LanguageModel]:
-        """The models whose provider lacks no key; not those behind a local server, which may not be running, nor those
-        that would learn and have not.
-        """
+        """Models that can answer now: not those without a key, behind a local server, or still untrained."""
         language_models = self.select_related("provider").exclude(
             provider__kind=Provider.Kind.CHAT, provider__api_key_env=""
         )
@@ -203,7 +201,7 @@ class LanguageModel(models.Model):
             raise ValidationError({"extra": _("Extra parameters must be a JSON object.")})
 
     def parameters(self) -> dict[str, Any]:
-        """What goes along with each request to an endpoint."""
+        """Sampling and extra parameters that are sent with each request."""
         sampling = {"temperature": self.temperature, "max_tokens": self.max_tokens}
         extra: dict[str, Any] = self.extra
         return {name: value for name, value in sampling.items() if value is not None} | extra
@@ -214,32 +212,31 @@ class LanguageModel(models.Model):
 
     @property
     def batch_size(self) -> int:
-        """Tickets that keep the model busy: windows of the encoder, or four times the requests in flight."""
+        """How many tickets keep the model busy."""
         return 64 if self.is_embedded else 4 * self.max_in_flight
 
     @property
     def hand_size(self) -> int:
-        """Tickets that a worker's thread takes at a time: windows of the encoder, or twice what may be in flight.
+        """How many tickets a worker thread takes at a time.
 
-        More of an endpoint's would only lie in one worker's hand while another has none, and before a person's ticket.
-        That a batch ends with its slowest costs nothing, for the threads beside have theirs.
+        More would only wait in this thread while others are idle, and delay a person's ticket.
         """
         return self.batch_size if self.is_embedded else 2 * self.max_in_flight
 
     def cost(self, usage: Usage) -> Decimal:
-        """The price of what was used, in the currency of the prices."""
+        """The cost of this usage in the currency of the prices."""
         tokens = usage.input_tokens * self.price_input + usage.output_tokens * self.price_output
         return self.price_per_request * usage.requests + tokens / 1_000_000
 
     def remember(self, json_mode: JsonMode) -> None:
-        """Keep what the first call found out; writes nothing where that is known."""
+        """Store the JSON mode that the first request detected; writes nothing if it is known."""
         if json_mode != JsonMode.UNKNOWN and json_mode != self.json_mode:
             self.json_mode = json_mode
             self.save(update_fields=["json_mode"])
 
 
 class Spend(models.Model):
-    """What a provider cost on a UTC day: reserved before asking, settled afterwards. The budget looks here."""
+    """A provider's cost on a UTC day: reserved before a request, settled afterwards. Budgets are checked against it."""
 
     provider = models.ForeignKey(Provider, models.CASCADE, related_name="spends")
     day = models.DateField()

@@ -1,4 +1,4 @@
-"""Rows that one worker at a time has in hand, by the clock of the database."""
+"""Rows that one worker at a time holds, by the database's clock."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ LeasableT = TypeVar("LeasableT", bound="Leasable")
 
 class LeasableQuerySet(models.QuerySet[LeasableT]):
     def free(self) -> Self:
-        """In nobody's hands, and not put off."""
+        """Rows that nobody holds and that are not postponed."""
         return self.filter(available_at__lte=Now())
 
     def release(self, after: timedelta | None = None, **values: Any) -> int:
-        """Write `values` and let others have the rows at once, or when `after` has passed. Returns how many rows."""
+        """Write `values` and free the rows, at once or after a delay. Returns the number of rows."""
         available_at = Now() + after if after else Now()
         return self.update(owner=None, available_at=available_at, **values)
 
 
 class Leasable(models.Model):
-    """A row that is free from `available_at` on; until then it is put off, or in the hands of its `owner`."""
+    """A row that is free from `available_at` on; until then it is postponed or held by its `owner`."""
 
     available_at = models.DateTimeField(_("next try"), db_default=Now(), editable=False)
     owner = models.UUIDField(null=True, editable=False, help_text="Drawn anew each time somebody takes the row.")
@@ -34,12 +34,12 @@ class Leasable(models.Model):
 
     @property
     def still_held(self) -> LeasableQuerySet[Self]:
-        """This row in the database, for as long as no other owner has taken it since it was read."""
+        """This row in the database; empty once another owner has taken it."""
         return LeasableQuerySet(type(self)).filter(pk=self.pk, owner=self.owner)
 
 
 class Lease(Leasable):
-    """For work that one process at a time does and that has no row of its own."""
+    """A lease for work that one process at a time does and that has no row of its own."""
 
     name = models.CharField(max_length=40, primary_key=True)
 

@@ -1,4 +1,4 @@
-"""Mailboxes whose messages become tickets. `available_at` is when a worker may look into one next."""
+"""Mailboxes whose messages become tickets. `available_at` says when a worker may check one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from classifier.security.secrets_from_env import validate_variable_name
 
 class MailboxQuerySet(LeasableQuerySet["Mailbox"]):
     def due(self) -> MailboxQuerySet:
-        """To be looked into, and free for a worker to take."""
+        """Active mailboxes that a worker may check now."""
         return self.filter(active=True).free()
 
 
@@ -64,5 +64,4 @@ class Mailbox(Leasable):
 
     @property
     def source(self) -> str:
-        """Of its tickets."""
         return f"mail:{self.slug}"

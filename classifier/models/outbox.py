@@ -1,6 +1,6 @@
-"""What others are told: events, who wants them, and each request that is owed to somebody else's server.
+"""The outbox: events, webhooks, and requests to send to other servers.
 
-The rows are the queue: `available_at` is when a worker may take a waiting one.
+The rows are the queue: `available_at` says when a worker may take a waiting request.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ delivery_queued = Signal()
 
 
 class Destination(models.Model):
-    """A server of somebody else's that requests go to."""
+    """Another server that requests are sent to."""
 
     name = models.CharField(_("name"), max_length=80, unique=True)
     active = models.BooleanField(_("active"), default=True)
@@ -46,13 +46,11 @@ class OutgoingQuerySet(LeasableQuerySet[Any]):
         return self.filter(state=Outgoing.State.WAITING)
 
     def due(self) -> Self:
-        """Waiting, and free for a worker to take."""
+        """Waiting requests that a worker may take."""
         return self.waiting().free()
 
     def requeue(self) -> int:
-        """Have these go out once more, however they stand; what is under way meanwhile goes again afterwards. Returns
-        how many.
-        """
+        """Send these again, whatever their state; requests in progress are sent again afterwards. Returns how many."""
         anew: dict[str, Any] = {"state": Outgoing.State.WAITING, "attempts": 0, "settled_at": None}
         more = F("revision") + 1
         waiting = self.waiting().update(revision=more)
@@ -60,7 +58,7 @@ class OutgoingQuerySet(LeasableQuerySet[Any]):
 
 
 class Outgoing(Leasable):
-    """A request that is owed to a destination, and how it stands with it."""
+    """A request to a destination, and its state."""
 
     class State(models.TextChoices):
         WAITING = "waiting", _("waiting")
@@ -111,7 +109,7 @@ class EventKind(models.TextChoices):
 
 
 def all_event_kinds() -> list[str]:
-    """What a webhook may want; a test comes when somebody asks for it."""
+    """Event kinds that a webhook can subscribe to; test events are sent on demand."""
     return [kind.value for kind in EventKind if kind != EventKind.TEST]
 
 
@@ -120,12 +118,12 @@ class WebhookQuerySet(models.QuerySet["Webhook"]):
         return self.filter(active=True)
 
     def wanting(self, kind: str) -> list[Webhook]:
-        """The active ones that want such events (one query; there are few)."""
+        """Active webhooks that subscribe to this kind of event (one query)."""
         return [webhook for webhook in self.active() if kind in webhook.kinds]
 
 
 class Webhook(Destination):
-    """An address that is told of events."""
+    """A URL that events are sent to."""
 
     url = models.URLField(_("URL"), max_length=500)
     secret_env = models.CharField(
@@ -145,7 +143,7 @@ class Webhook(Destination):
 
 
 class Event(models.Model):
-    """Something that happened, in the words in which others are told; written along with what it tells of."""
+    """Something that happened, as its payload; written in the same transaction."""
 
     uid = models.UUIDField(default=uuid4, unique=True, editable=False)
     kind = models.CharField(_("kind"), max_length=30, choices=EventKind)
@@ -163,11 +161,11 @@ class Event(models.Model):
 
     @property
     def name(self) -> str:
-        """What tells it from all others; the same in every try and at every receiver."""
+        """The event's ID, the same for every attempt and receiver."""
         return f"evt_{self.uid.hex}"
 
     def body(self) -> bytes:
-        """What is sent: the same bytes each time."""
+        """The payload; the same bytes every time."""
         payload = {"id": self.name, "type": self.kind, "created_at": self.created_at.isoformat(), "data": self.data}
         return json.dumps(payload, ensure_ascii=False).encode()
 

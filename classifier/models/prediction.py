@@ -1,4 +1,4 @@
-"""What models answered, and where they could not. Written once; only merging two labels moves a reference."""
+"""Models' answers and failures. Rows never change, except that merging labels moves references."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ def percent(share: float, digits: int = 0) -> str:
 
 
 class ModelCall(models.Model):
-    """Who was asked, about what, under which contract, and what it took."""
+    """Which model was asked about which ticket, under which contract, and at what cost."""
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="%(class)ss")
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="+")
@@ -89,7 +89,7 @@ class Prediction(ModelCall):
 
 
 class Failure(ModelCall):
-    """A ticket that a model could not answer for, with its last words."""
+    """A ticket that a model could not answer, with its last reply."""
 
     kind = models.CharField(_("kind"), max_length=20, choices=[(kind.value, kind.value) for kind in FailureKind])
     detail = MessageField(_("detail"))

@@ -1,4 +1,4 @@
-"""Which processes are alive: each says so every few seconds."""
+"""Heartbeats of the running processes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Scorers and scores: how probable it is that an answer is right, as learned from what people said of answers."""
+"""Scorers and scores: the estimated probability that an answer is right."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from classifier.scoring.signals import Signals
 
 class ScorerQuerySet(models.QuerySet["Scorer"]):
     def live_for(self, language_model: LanguageModel) -> Scorer:
-        """The scorer in service for this model; the built-in one, put in service, where none was fitted yet."""
+        """The model's live scorer; creates the built-in one if none has been fitted."""
         scorer = self.filter(language_model=language_model, live=True).first()
         if scorer is None:
             built_in = {
@@ -27,7 +27,7 @@ class ScorerQuerySet(models.QuerySet["Scorer"]):
 
 
 class Scorer(models.Model):
-    """Weights of signals, and the version of the specialist whose word is one of them; frozen once it is fitted."""
+    """Fitted weights, and the specialist version whose agreement is one of the signals. Never edited."""
 
     language_model = models.ForeignKey(LanguageModel, models.PROTECT, related_name="scorers", verbose_name=_("model"))
     specialist_version = models.ForeignKey(
@@ -62,7 +62,7 @@ class Scorer(models.Model):
 
 
 class Score(models.Model):
-    """What a scorer makes of one prediction: the probability that its category, its sentiment and both are right."""
+    """The probability that a prediction's category, its sentiment and both are right."""
 
     prediction = models.ForeignKey(Prediction, models.CASCADE, related_name="scores")
     scorer = models.ForeignKey(Scorer, models.PROTECT, related_name="+")

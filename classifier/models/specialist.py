@@ -1,4 +1,4 @@
-"""What the specialist learns from and has learned: labelled examples, vectors of texts, and its versions."""
+"""The specialist's data: labelled examples, embeddings of texts, and trained versions."""
 
 from __future__ import annotations
 
@@ -23,14 +23,14 @@ logger = logging.getLogger(__name__)
 
 
 def text_digest(text: str) -> str:
-    """What a text is known by, whichever ticket it stands in."""
+    """The SHA-256 that identifies a text, whichever ticket contains it."""
     return hashlib.sha256(text.encode(errors="replace")).hexdigest()
 
 
 class Example(models.Model):
-    """A text with the labels that people settled on, which models may learn from and be shown.
+    """A text with its final labels, which models may learn from and be shown.
 
-    Written by those who keep the labels apart that models are measured with: nothing like one of those is here.
+    Nothing here is a near-duplicate of a benchmark label.
     """
 
     text = MessageField(_("text"))
@@ -51,7 +51,7 @@ class Example(models.Model):
 
 
 class Vector(models.Model):
-    """Where a text lies, as one encoder sees it: half-precision numbers. One for all tickets of the same text."""
+    """A text's embedding in half precision; tickets with the same text share it."""
 
     digest = models.CharField(max_length=64)
     encoder = models.CharField(max_length=64, help_text="SHA-256 of the encoder's file.")
@@ -66,7 +66,7 @@ class Vector(models.Model):
 
 
 class Encoding(Leasable):
-    """Up to which ticket an encoder has been through the table."""
+    """How far an encoder has got through the tickets table."""
 
     encoder = models.CharField(max_length=64, unique=True)
     until = models.BigIntegerField(default=0)
@@ -82,27 +82,24 @@ class Encoding(Leasable):
 
 class VersionQuerySet(models.QuerySet["SpecialistVersion"]):
     def usable(self) -> VersionQuerySet:
-        """Those that may be put in service: their weights were kept."""
+        """Versions that can be deployed: their weights still exist."""
         return self.exclude(sha256="")
 
     def newest(self) -> SpecialistVersion | None:
-        """The one that has learned most, whether or not it was promoted."""
+        """The latest version, promoted or not."""
         return self.usable().order_by("-pk").first()
 
     def without_weights(self) -> VersionQuerySet:
-        """The figures alone."""
+        """Defers the large columns."""
         return self.defer("weights", "taught")
 
     def live_pk(self) -> int | None:
-        """The key of the one in service, if any has been promoted."""
+        """The key of the live version, if any."""
         return self.filter(live=True).values_list("pk", flat=True).first()
 
 
 class SpecialistVersion(models.Model):
-    """One training: what it learned from, how it compared, and its weights.
-
-    Those of a version that was not promoted are kept until the next one comes.
-    """
+    """One training: its data, its metrics and its weights. Rejected weights are kept until the next one."""
 
     trained_at = models.DateTimeField(_("trained"), auto_now_add=True)
     seconds = models.FloatField(_("seconds"), default=0)
@@ -135,13 +132,13 @@ class SpecialistVersion(models.Model):
         return f"{self.pk}"
 
     def load_weights(self) -> SpecialistWeights:
-        """What it learned. Raises CorruptWeights where that is not what was stored."""
+        """The trained weights. Raises CorruptWeights if the bytes differ from what was stored."""
         from classifier.learning.weights import load  # whose libraries most processes never need
 
         return load(bytes(self.weights or b""), self.sha256)
 
     def load_weights_or_untrained(self) -> SpecialistWeights:
-        """What it learned; as if it had learned nothing where that cannot be read, so that a better one can come."""
+        """The trained weights; an untrained model if they are corrupt, so that a new version can replace them."""
         from classifier.learning.weights import CorruptWeights, SpecialistWeights
 
         try:

@@ -1,4 +1,4 @@
-"""Counters that never scan: each table is counted once, chunk by chunk, as its rows come in."""
+"""Running totals of large tables, updated chunk by chunk as rows arrive."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from django.db import models
 
 
 class TallyProgress(models.Model):
-    """Up to which row a table has been counted, and which was its last when somebody looked before."""
+    """How far a table has been counted."""
 
     name = models.CharField(max_length=40, unique=True)
     until = models.BigIntegerField(default=0, help_text="Rows up to this key are counted.")
@@ -21,7 +21,7 @@ class TallyProgress(models.Model):
 
 
 class Tally(models.Model):
-    """One sum over the rows of a table that are counted. Written only by who has moved its fold on."""
+    """One running total. Only the process that advanced the progress row writes it."""
 
     fold = models.ForeignKey(TallyProgress, models.CASCADE, related_name="tallies", db_index=False)
     key = models.CharField(max_length=300, help_text="What is counted, and of what kind: a JSON list of words.")

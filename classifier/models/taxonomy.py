@@ -1,4 +1,4 @@
-"""Categories and sentiments: the labels that admins edit. A label in use is retired or merged, never deleted."""
+"""Categories and sentiments, which admins edit. Labels in use are retired or merged, never deleted."""
 
 from __future__ import annotations
 
@@ -32,12 +32,12 @@ class CategoryQuerySet(models.QuerySet["Category"]):
         return self.filter(retired=False)
 
     def paths(self) -> dict[int, str]:
-        """Full names by primary key, "parent > child": how categories are called outside (one query)."""
+        """Full names (“parent > child”) by primary key (one query)."""
         return paths(self)
 
 
 class Label(models.Model):
-    """What a category and a sentiment have in common."""
+    """The fields that categories and sentiments share."""
 
     name = models.CharField(_("name"), max_length=80, validators=[_no_separator])
     description = models.CharField(
@@ -63,7 +63,7 @@ class Label(models.Model):
         abstract = True
 
     def option(self, name: str) -> Option:
-        """The label as a classifier sees it, under its full `name`."""
+        """The label as models see it, under its full `name`."""
         examples = tuple(line.strip() for line in self.examples.splitlines() if line.strip())
         return Option(name=name, description=self.description, examples=examples)
 
@@ -119,7 +119,9 @@ class Category(Label):
             raise ValidationError({"name": _("A category with this name already exists here.")})
 
     def answers_for(self, expected: Category) -> bool:
-        """Whether this label is right where `expected` is: the same one, or a descendant of it (a query per level)."""
+        """Whether this category counts as correct where `expected` is: the same one or a descendant (one query per
+        level).
+        """
         node: Category | None = self
         while node is not None:
             if node.pk == expected.pk:
@@ -160,7 +162,7 @@ class Sentiment(Label):
 
 
 class Node(Protocol):
-    """What `paths` needs to know of a category."""
+    """The attributes of a category that `paths` reads."""
 
     @property
     def pk(self) -> int: ...
@@ -171,10 +173,10 @@ class Node(Protocol):
 
 
 def paths(categories: Iterable[Node]) -> dict[int, str]:
-    """The full name of each category by its primary key, "parent > child", in reading order of the tree.
+    """Full names (“parent > child”) by primary key, in the tree's reading order.
 
-    `categories` must be in their order and contain the ancestors that count; one whose parent is missing
-    (a retired parent, say) stands under its own name at the top.
+    A category whose parent is not among `categories` (because it is retired, say) is listed at the top under its own
+    name.
     """
     children: dict[int | None, list[Node]] = {}
     known = {category.pk: category for category in categories}

@@ -1,4 +1,4 @@
-"""Tickets and where they stand. The rows are the queue: `available_at` is when a worker may take a new one."""
+"""Tickets and their states. The rows are the work queue: `available_at` says when a worker may take a new one."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ history_requested = Signal()
 
 
 class MessageField(models.TextField[str, str]):
-    """Text from strangers: whatever no database stores is replaced on the way in, at every door alike."""
+    """Text from strangers; characters that no database stores are replaced before saving."""
 
     def get_prep_value(self, value: Any) -> Any:
         value = super().get_prep_value(value)
@@ -45,14 +45,14 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
         return self.filter(state=Ticket.State.NEW)
 
     def waiting(self) -> TicketQuerySet:
-        """New, and free for a worker to take."""
+        """New tickets that a worker may take."""
         return self.new().free()
 
     def in_state(self, state: str) -> TicketQuerySet:
         return self.filter(state=state)
 
     def sources(self, most: int = 50) -> list[str]:
-        """Where they come from, in order: one step along the index for each (so many queries, and one)."""
+        """Distinct sources in alphabetical order, one index look-up each (so many queries, plus one)."""
         sources: list[str] = []
         after = self.order_by("source").values_list("source", flat=True)
         while len(sources) < most and (source := after.filter(source__gt=sources[-1] if sources else "").first()):
@@ -60,17 +60,19 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
         return sources
 
     def search(self, typed: str) -> TicketQuerySet:
-        """The latest with all these words, or longer ones that begin so; all where nothing typed is a word."""
+        """The latest tickets that contain all these words or words that begin with them; all tickets if nothing typed
+        is a word.
+        """
         wanted = search.search_words(typed)
         return self.filter(pk__in=search.matching_tickets(wanted, self.db)) if wanted else self
 
     def count_to(self, most: int = 1_000) -> str:
-        """How many there are, as text; counting stops at `most`, so that no page grows with the table."""
+        """The number as text; counting stops at `most`, so that no page gets slower as the table grows."""
         number = self.order_by()[:most].count()
         return str(number) if number < most else f"{most - 1:,}+"
 
     def bulk_create(self, objs: Iterable[Ticket], *args: Any, **kwargs: Any) -> list[Ticket]:
-        """As Django's, and the arrival is announced after commit, as it is by `save`."""
+        """Like Django's; announces the arrival after the commit, as `save` does."""
         created = super().bulk_create(objs, *args, **kwargs)
         if created:
             bulk = all(ticket.bulk for ticket in created)
@@ -80,14 +82,16 @@ class TicketQuerySet(LeasableQuerySet["Ticket"]):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketPage:
-    """Tickets newest first, and the key to go on before; found by key, so the last page costs what the first does."""
+    """Tickets, newest first, and the key before which the next page starts. Paging by key makes the last page as fast
+    as the first.
+    """
 
     tickets: list[Ticket]
     next_before: int | None
 
     @classmethod
     def load(cls, tickets: TicketQuerySet, *, before: str = "", size: int = 50) -> TicketPage:
-        """The page of tickets whose key is below `before`; whatever is no number means the first page."""
+        """The tickets whose key is below `before`; anything but a number means the first page."""
         if before.isdecimal() and len(before) < 19:
             tickets = tickets.filter(pk__lt=int(before))
         rows = list(tickets.order_by("-pk")[: size + 1])
@@ -168,8 +172,8 @@ class Ticket(Leasable):
         return reverse("classifier:ticket", args=[self.pk])
 
     def history(self) -> list[tuple[str, Any]]:
-        """All that happened to the ticket, oldest first, each with the name of its kind (three queries, and those of
-        whoever is `recounting`).
+        """All events of the ticket as (kind, event), oldest first (three queries plus those of `history_requested`
+        receivers).
         """
         predictions = self.predictions.select_related("language_model", "contract", "category", "sentiment")
         failures = self.failures.select_related("language_model", "contract")
@@ -183,7 +187,7 @@ class Ticket(Leasable):
 
     @property
     def visible_state(self) -> State:
-        """As pages tell it: of a sealed ticket not even whether the models' answer had passed."""
+        """The state that pages show; a sealed ticket does not reveal whether it would have been auto-accepted."""
         return self.State.NEEDS_REVIEW if self.sealed else self.State(self.state)
 
     def excerpt(self, length: int = 60) -> str:

@@ -14,7 +14,7 @@ from classifier.models.ticket import Ticket, TicketQuerySet
 
 
 class Reason(models.TextChoices):
-    """Why a ticket passed, or waits for a person."""
+    """Why a ticket was auto-accepted or needs review."""
 
     CONFIDENT = "confident", _("confident enough")
     BELOW_THRESHOLD = "below_threshold", _("below the threshold")
@@ -31,7 +31,7 @@ class VerdictQuerySet(models.QuerySet["Verdict"]):
 
 
 class Verdict(models.Model):
-    """What the gate decided about a ticket. A later one replaces it as current; none is edited otherwise."""
+    """The gate's decision about a ticket. A later verdict replaces it as current; it is never edited."""
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="verdicts")
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="verdicts")
@@ -68,7 +68,7 @@ class Verdict(models.Model):
 
     @property
     def explanation(self) -> str:
-        """Why the ticket passed or waits, in a sentence."""
+        """Why the ticket was auto-accepted or needs review, in a sentence or two."""
         if self.prediction is None:
             return str(self.failure.detail) if self.failure else ""
         if self.reason == Reason.PROMPT_INJECTION:
@@ -89,7 +89,7 @@ class Verdict(models.Model):
 
     @property
     def required_threshold(self) -> str:
-        """What it had to reach, for the ticket's history."""
+        """The threshold at the time, for the ticket's history."""
         threshold = self.epoch.threshold if self.threshold is None else self.threshold
         if threshold is None:
             return str(_("nothing was certified yet"))
@@ -127,7 +127,7 @@ class Verdict(models.Model):
 
 
 def with_current_verdicts(tickets: TicketQuerySet) -> TicketQuerySet:
-    """For pages that show the current verdict beside the text (two queries more, whatever the number)."""
+    """Prefetch the current verdict and its labels (two more queries)."""
     current = Verdict.objects.current().select_related(
         "prediction__category",
         "prediction__sentiment",
@@ -143,6 +143,6 @@ def with_current_verdicts(tickets: TicketQuerySet) -> TicketQuerySet:
 
 
 def current_verdict(ticket: Ticket) -> Verdict | None:
-    """The verdict of a ticket that came `with_labels`; on another one a KeyError says that it did not."""
+    """The verdict of a ticket loaded by `with_current_verdicts`; raises KeyError for any other."""
     current: list[Verdict] = vars(ticket)["current_verdicts"]
     return current[0] if current else None

@@ -222,9 +222,7 @@ def test_a_label_in_use_has_no_delete_page(admin_client: Client) -> None:
     make_prediction(make_ticket(), category=used)
     assert admin_client.get(reverse("admin:classifier_category_delete", args=[used.pk])).status_code == 403
     assert admin_client.get(reverse("admin:classifier_category_delete", args=[unused.pk])).status_code == 200
-    assert "1 prediction. Retire or merge it;" in page(
-        admin_client, "category", "change", used.pk
-    )
+    assert "1 prediction. Retire or merge it;" in page(admin_client, "category", "change", used.pk)
 
 
 def test_a_selection_of_labels_is_not_deleted(admin_client: Client) -> None:

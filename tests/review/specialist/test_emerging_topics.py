@@ -226,7 +226,7 @@ def test_another_description_is_tried_without_changing_anything(lead_client: Cli
     ("values", "said"),
     [
         ({"name": ""}, "This field is required"),
-        ({"name": "billing"}, "There is a category of this name"),
+        ({"name": "billing"}, "A category with this name already exists"),
         ({"name": "Billing > Insurance"}, "separates a category from its parent"),
         ({"examples": "one\n" * 21}, "At most 20 lines"),
         ({"examples": "long " * 200}, "At most 20 lines"),
