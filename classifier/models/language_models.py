@@ -87,7 +87,7 @@ class Learning(models.TextChoices):
 
 class LanguageModelQuerySet(models.QuerySet["LanguageModel"]):
     def zero_shot(self) -> LanguageModel:
-        """The embedded model that needs neither a key nor labels. Raises DoesNotExist before the catalogue is loaded."""
+        """The embedded model that needs neither a key nor labels. Raises DoesNotExist before the catalogue loads."""
         here = self.select_related("provider").filter(provider__kind=Provider.Kind.EMBEDDED)
         return here.filter(learning=Learning.NOTHING).earliest("pk")
 
