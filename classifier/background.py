@@ -1,6 +1,6 @@
-"""What all background work shares: who goes first, and that one nudge which waits does for all.
+"""Priorities and de-duplicated enqueuing of background tasks.
 
-The engine is the site's choice (`settings.TASKS`); beyond the Tasks API it is asked for one thing, `Engine`.
+`settings.TASKS` chooses the engine; beyond the Tasks API it only needs `Engine`.
 """
 
 from collections.abc import Mapping, Sequence
@@ -13,7 +13,7 @@ P = ParamSpec("P")
 
 
 class Priority(IntEnum):
-    """A person who waits goes before a pile that came in at once, and both before what can be done at leisure."""
+    """Tickets that a person waits for come first, then bulk imports, then everything else."""
 
     INTERACTIVE = 50
     BULK = 0
@@ -25,5 +25,5 @@ class Engine(Protocol):
 
 
 def enqueue_once(task: Task[P, Any], *args: P.args, **kwargs: P.kwargs) -> None:
-    """Enqueue the task, unless the same with these arguments and this priority waits to be begun."""
+    """Enqueue the task unless an identical one is waiting."""
     cast(Engine, task.get_backend()).enqueue_once(task, args, kwargs)

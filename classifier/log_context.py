@@ -1,4 +1,4 @@
-"""What the work in hand is about, for whoever writes a log line meanwhile: keys and ids, never a text. Pure."""
+"""Context for log lines about the current work: keys and ids, never texts. Pure."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
@@ -13,7 +13,7 @@ _known: ContextVar[Mapping[str, Any]] = ContextVar("about", default={})  # noqa:
 
 @contextmanager
 def log_fields(*, tickets: Iterable[int] = (), **facts: Any) -> Iterator[None]:
-    """Lines that are written within the block name these tickets by their keys, and these `facts`."""
+    """Add ticket keys and `facts` to every log line written within the block."""
     pks = list(tickets)
     if pks:
         facts["tickets"] = pks[:MOST_TICKETS]
@@ -27,5 +27,5 @@ def log_fields(*, tickets: Iterable[int] = (), **facts: Any) -> Iterator[None]:
 
 
 def current_fields() -> Mapping[str, Any]:
-    """What is known now of the work in hand, by name."""
+    """The current context, by name."""
     return _known.get()

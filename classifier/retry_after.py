@@ -1,4 +1,4 @@
-"""How long another server asks to be left alone. Pure."""
+"""Reads how long another server asks us to wait. Pure."""
 
 import math
 import time
@@ -11,17 +11,15 @@ LONGEST = 86_400.0
 
 
 class Headers(Protocol):
-    """Those of a reply, whichever library read them; names are compared without regard to case."""
+    """Response headers of any HTTP library, with case-insensitive names."""
 
     def get(self, name: str, /) -> Any: ...
 
 
 def retry_after(headers: Headers, *, now: float | None = None) -> float | None:
-    """Seconds from `now` (epoch seconds, the present by default) by the headers of a reply, from 0 to LONGEST; None if
-    they do not say.
+    """Seconds to wait from `now` (epoch seconds), from 0 to LONGEST; None if the headers do not say.
 
-    `retry-after-ms` counts first, as some model providers are more exact there; then `retry-after`, as seconds or as a
-    date.
+    `retry-after-ms`, which some providers send, takes precedence over `retry-after` (seconds or a date).
     """
     milliseconds = _number(headers.get("retry-after-ms"))
     value = headers.get("retry-after")

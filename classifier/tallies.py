@@ -1,7 +1,7 @@
-"""Counting without scanning: each row is counted once, some time after it came, and the sums are kept.
+"""Keeps running totals without scanning tables: each row is counted once, shortly after it arrives.
 
-A row's key is given when it is written and seen by others when that is committed, so the last key at one moment is
-only believed SETTLED later: whatever came before it has been committed by then.
+Keys are assigned before they are committed, so the last key is only trusted SETTLED later, when all earlier rows are
+visible.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ Counts = dict[tuple[str, ...], float]
 
 
 class CountedTable(NamedTuple):
-    """A table whose rows are never changed in what is counted of them, by increasing keys, and the sums over some."""
+    """A table to count by increasing key, and how to sum its rows. The counted values never change."""
 
     name: str
     rows: Callable[[], QuerySet[Any]]
@@ -40,7 +40,7 @@ class CountedTable(NamedTuple):
 
 
 def update_tallies(sources: Iterable[CountedTable], *, seconds: float = SECONDS) -> None:
-    """Count what has come in; what there is no time for now is left to the next turn."""
+    """Count new rows; what does not fit into `seconds` is left for the next call."""
     until = time.monotonic() + seconds
     for source in sources:
         while count_next_chunk(source) and time.monotonic() < until:
@@ -48,9 +48,9 @@ def update_tallies(sources: Iterable[CountedTable], *, seconds: float = SECONDS)
 
 
 def count_next_chunk(source: CountedTable, *, most: int = CHUNK) -> bool:
-    """Count the next rows. Returns whether there are more that can be counted now.
+    """Count the next rows. Returns whether more can be counted now.
 
-    Whoever does the same at the same moment counts nothing twice: the rows belong to who moves the fold on.
+    Concurrent callers count nothing twice: only the one that advances the progress row adds its sums.
     """
     progress, _created = TallyProgress.objects.get_or_create(name=source.name)
     if progress.until >= progress.seen:
@@ -67,7 +67,7 @@ def count_next_chunk(source: CountedTable, *, most: int = CHUNK) -> bool:
 
 
 def sums() -> dict[tuple[str, ...], float]:
-    """All that is counted so far (one query; as many rows as there are kinds of things)."""
+    """All totals so far (one query)."""
     return {tuple(json.loads(key)): value for key, value in Tally.objects.values_list("key", "value")}
 
 
@@ -97,7 +97,7 @@ def _received(tickets: QuerySet[Ticket]) -> Counts:
 
 
 def _by_model(predictions: QuerySet[Prediction]) -> Counts:
-    """By model: how many, what they took, and how many were no slower than each bucket says."""
+    """Per model: the number of predictions, their usage, and a latency histogram."""
     within = {
         f"within_{at}": Count("pk", filter=Q(latency_ms__lte=bucket * 1_000)) for at, bucket in enumerate(BUCKETS)
     }

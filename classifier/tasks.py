@@ -1,4 +1,4 @@
-"""Background work. A task is only a nudge: the rows say what is to do, so one lost, doubled or late changes nothing."""
+"""Background tasks. A task is only a nudge: the rows say what to do, so a lost, doubled or late one changes nothing."""
 
 from typing import Any
 
@@ -22,54 +22,52 @@ ROUTES = (delivery.ROUTE, write_back.ROUTE)
 
 @task()
 def classify_tickets() -> None:
-    """Classify a batch of what waits; where more may wait, the next nudge goes out at once."""
+    """Classify a batch of waiting tickets."""
     runner.classify_next_batch(on_more_waiting=enqueue_classification)
 
 
 @task(priority=Priority.LOW)
 def embed_tickets() -> None:
-    """Store vectors of tickets that came in, for a while."""
+    """Store embeddings of new tickets for a while."""
     vector_store.embed_new_tickets()
 
 
 @task()
 def send_deliveries() -> None:
-    """Send a batch of what is owed to others' servers; where more may be due, the next nudge goes out at once."""
+    """Send a batch of webhook deliveries and write-backs."""
     if outbox.send_due(ROUTES):
         enqueue_once(send_deliveries)
 
 
 @task()
 def fetch_mail() -> None:
-    """Look into the mailboxes whose turn it is."""
+    """Check the mailboxes that are due."""
     if mailboxes.fetch_due():
         enqueue_once(fetch_mail)
 
 
 @task(priority=Priority.LOW)
 def erase_expired() -> None:
-    """Erase tickets whose time is over, for a while."""
+    """Erase tickets whose retention period has ended, for a while."""
     if erasure.erase_expired(settings.RETENTION_DAYS):
         enqueue_once(erase_expired)
 
 
 def enqueue_classification() -> None:
-    """Have what waits classified; one that waits to be begun does for all."""
     enqueue_once(classify_tickets)
 
 
 def on_arrival(bulk: bool, **_signal: Any) -> None:
-    """Nudge a worker when tickets have come in, before all others where a person waits for one."""
+    """Wake a worker for new tickets, with priority if they did not come in bulk."""
     enqueue_once(classify_tickets if bulk else classify_tickets.using(priority=Priority.INTERACTIVE))
 
 
 def on_queued(**_signal: Any) -> None:
-    """Nudge a worker when others are to be told of something."""
     enqueue_once(send_deliveries)
 
 
 def sweep() -> None:
-    """Take up what a killed process left: nudge if a ticket waits or has no vector; count, and expire."""
+    """Pick up work that a dead process or lost task left behind."""
     if Ticket.objects.waiting().exists():
         enqueue_classification()
     if vector_store.is_behind():

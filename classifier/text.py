@@ -1,4 +1,4 @@
-"""Strings as databases take them. Pure."""
+"""Makes strings safe for databases and terminals. Pure."""
 
 LONGEST_TICKET = 1_048_576
 """Characters; a longer message is refused at every door with this figure in the error."""
@@ -9,14 +9,14 @@ _UNSTORABLE = {0: "\ufffd"} | dict.fromkeys(range(0xD800, 0xE000), "\ufffd")
 
 
 def storable(text: str) -> str:
-    """The text with what no database stores (NUL, lone surrogates) replaced by U+FFFD."""
+    """The text with characters that no database stores (NUL, lone surrogates) replaced by U+FFFD."""
     if text.isascii() and "\0" not in text:
         return text
     return text.translate(_UNSTORABLE)
 
 
 def excerpt(text: str, length: int) -> str:
-    """The first `length` characters on one printable line, with dots where more follows than dots would replace."""
+    """The first `length` characters on one printable line, with dots if more follows."""
     # A terminal obeys control characters, and a ticket's text is hostile.
     line = " ".join(text[: length * 4 + 200].split())
     line = "".join(character if character.isprintable() or character in _JOINERS else "\ufffd" for character in line)

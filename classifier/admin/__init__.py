@@ -1,4 +1,4 @@
-"""Django admin: the taxonomy, the models and their roles, tickets and what was said of them."""
+"""Django admin of the classifier."""
 
 from django.contrib import admin
 

@@ -1,4 +1,4 @@
-"""Keys of the HTTP API: made here and shown once, revoked, never changed into another's."""
+"""API keys in the admin: created and shown once, then only revoked."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
     actions = ("revoke",)
 
     def has_delete_permission(self, request: HttpRequest, obj: ApiKey | None = None) -> bool:
-        """Revoked keys stay, so that it stays known whose they were."""
+        """Revoked keys stay as a record of whose they were."""
         return False
 
     def get_fields(self, request: HttpRequest, obj: ApiKey | None = None) -> Any:
@@ -59,7 +59,7 @@ class ApiKeyAdmin(admin.ModelAdmin):
         super().save_model(request, obj, form, change)
 
     def response_add(self, request: Any, obj: ApiKey, post_url_continue: str | None = None) -> HttpResponse:
-        """The one page that shows the key: it goes into no message and no session, which are stored."""
+        """Show the key once, on this page only: messages and sessions are stored."""
         context = self.admin_site.each_context(request) | {
             "title": _("Copy the key now"),
             "opts": self.opts,

@@ -1,4 +1,4 @@
-"""Drafts of the taxonomy and the instructions."""
+"""Taxonomy drafts in the admin."""
 
 from typing import Any, cast
 
@@ -42,7 +42,7 @@ class DraftForm(forms.ModelForm):
 
 
 class DraftLabelForm(forms.ModelForm):
-    """A label; its parent is one of the same draft, by its full name."""
+    """A label; its parent is a label of the same draft."""
 
     def __init__(self, *args: Any, parents: dict[int, str], at: int, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -56,7 +56,7 @@ class DraftLabelForm(forms.ModelForm):
             parent.choices = [("", "---------"), *offered.items()]
 
     def validate_constraints(self) -> None:
-        """Left to the formset: a name may be taken over from a label that gives it up in the same go."""
+        """Left to the formset: a name may move from one label to another in the same submission."""
 
 
 class DraftLabelFormSet(forms.BaseInlineFormSet):
@@ -150,7 +150,7 @@ def _is_open(draft: Draft | None) -> bool:
 
 @admin.register(Draft)
 class DraftAdmin(admin.ModelAdmin):
-    """Copies what is in force, to be edited, measured and published. What is published is to be read."""
+    """Drafts copy the current taxonomy; they are edited, measured and published. Published drafts are read-only."""
 
     form = DraftForm
     inlines = (CategoryInline, SentimentInline)
@@ -212,7 +212,7 @@ class DraftAdmin(admin.ModelAdmin):
         return page
 
     def publish(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """A page that says what will change, and asks."""
+        """A confirmation page that lists the changes."""
         draft = get_object_or_404(Draft, pk=pk)
         if not request.user.has_perms(PUBLISHING):
             raise PermissionDenied
@@ -224,7 +224,7 @@ class DraftAdmin(admin.ModelAdmin):
         return TemplateResponse(request, "admin/classifier/draft/publish.html", context)
 
     def restart(self, request: HttpRequest, pk: int) -> HttpResponse:
-        """Begins another draft from the taxonomy as it is now; this one stays as it is."""
+        """Start another draft from the current taxonomy; this one stays as it is."""
         draft = get_object_or_404(Draft, pk=pk)
         if not self.has_add_permission(request):
             raise PermissionDenied

@@ -1,4 +1,4 @@
-"""Admins of rows whose every change is kept."""
+"""Base classes of admins with a change history."""
 
 from typing import Any
 
@@ -8,7 +8,7 @@ from simple_history.admin import SimpleHistoryAdmin
 
 
 class HistoryAdmin(SimpleHistoryAdmin):
-    """The history is to be read. Going back is a change like others, made where the guard rails are."""
+    """The history is read-only. Reverting is a normal change, subject to the normal checks."""
 
     def revert_disabled(self, request: HttpRequest, obj: Any = None) -> bool:
         return True
@@ -23,7 +23,7 @@ class HistoryAdmin(SimpleHistoryAdmin):
 
 
 class SingletonAdmin(HistoryAdmin):
-    """Of a table with one row, made when it is first needed."""
+    """Admin of a table with one row."""
 
     def has_add_permission(self, request: HttpRequest) -> bool:
         return False

@@ -1,4 +1,4 @@
-"""Whom the program talks with: webhooks, help desks and mailboxes, and what is on its way to them."""
+"""Webhooks, help desks, mailboxes and the outbox in the admin."""
 
 from typing import Any
 
@@ -22,7 +22,7 @@ from classifier.security.secrets_from_env import secret_or_empty
 
 
 def _secret_status(variable: str) -> str:
-    """Whether a secret is there, seen from where this page is made."""
+    """Whether the secret is set in this process's environment."""
     if not variable:
         return gettext("none needed")
     return gettext("set") if secret_or_empty(variable) else gettext("missing %s") % variable
@@ -139,7 +139,7 @@ class MailboxAdmin(HistoryAdmin):
 
 
 class OutgoingAdmin(ReadOnlyAdmin):
-    """What goes out can be looked at, and sent once more."""
+    """Outgoing requests can be viewed and sent again."""
 
     list_filter = ("state", "destination")
     actions = ("replay",)

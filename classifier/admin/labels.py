@@ -1,4 +1,4 @@
-"""Categories and sentiments, with their guard rails."""
+"""Categories and sentiments in the admin."""
 
 from typing import Any
 
@@ -17,7 +17,7 @@ from classifier.taxonomy import label_changes
 
 
 class CategoryChoiceField(forms.ModelChoiceField):
-    """Offers categories by their full names: two may share the last part."""
+    """Lists categories by full name, since two may share the last part."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -34,7 +34,7 @@ class MergeForm(forms.Form):
 
 
 class LabelAdmin(HistoryAdmin):
-    """What categories and sentiments share. A label in use is retired or merged, never deleted."""
+    """Labels in use are retired or merged, never deleted."""
 
     search_fields = ("name", "description")
     list_filter = ("retired",)
@@ -92,7 +92,7 @@ class LabelAdmin(HistoryAdmin):
 
     @admin.action(description=_("Merge into another label…"), permissions=["change"])
     def merge(self, request: HttpRequest, labels: QuerySet[Any]) -> HttpResponse | None:
-        """A page that shows what will move, and asks where to."""
+        """A page that shows what will move, and asks for the target."""
         into_field = self.choice_field(self._targets(labels), label=gettext("Merge into"))
         form = MergeForm(request.POST if "into" in request.POST else None, into=into_field)
         if form.is_valid():
@@ -129,7 +129,7 @@ class CategoryAdmin(LabelAdmin):
         return super().formfield_for_foreignkey(db_field, request, **kwargs)
 
     def get_changelist_instance(self, request: HttpRequest) -> Any:
-        """Children below their parents, with their full names."""
+        """Lists children below their parents, by full name."""
         changelist = super().get_changelist_instance(request)
         names = Category.objects.paths()
         place = {pk: number for number, pk in enumerate(names)}

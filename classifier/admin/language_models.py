@@ -1,4 +1,4 @@
-"""Providers, models, and the roles that the gate gives them."""
+"""Providers, models and the gate in the admin."""
 
 from typing import Any
 
@@ -45,7 +45,7 @@ class ProviderAdmin(HistoryAdmin):
         return ("key", "spent_today") if obj else ()
 
     def get_exclude(self, request: HttpRequest, obj: Provider | None = None) -> tuple[str, ...]:
-        """Nothing goes out to what is on this machine."""
+        """Texts for embedded models never leave this machine."""
         return ("mask",) if obj and obj.kind == Provider.Kind.EMBEDDED else ()
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Any]:
@@ -104,9 +104,7 @@ class LanguageModelAdmin(HistoryAdmin):
     actions = ("ping",)
 
     def get_exclude(self, request: HttpRequest, obj: LanguageModel | None = None) -> tuple[str, ...]:
-        """What only the other kind has: embedded models learn from solved tickets, endpoints are shown them and asked
-        for log-probabilities. A new model may be of either.
-        """
+        """Hide fields of the other kind of model; a new model may be of either kind."""
         if obj is None:
             return ()
         return ("examples", "logprobs") if _is_embedded(obj) else ("learning",)

@@ -1,4 +1,4 @@
-"""Scorers, and the lots of audits that were drawn by what they say."""
+"""Scorers and audit draws in the admin."""
 
 from django.contrib import admin
 

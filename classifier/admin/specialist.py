@@ -1,4 +1,4 @@
-"""Versions of the specialist."""
+"""Specialist versions in the admin."""
 
 from typing import Any
 

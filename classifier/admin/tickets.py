@@ -1,4 +1,4 @@
-"""Tickets, and the records of what was said of them."""
+"""Tickets, predictions, verdicts and other records in the admin."""
 
 from typing import Any, cast
 
@@ -31,7 +31,7 @@ class _WrittenOnce:
 
 
 class ReadOnlyAdmin(_WrittenOnce, admin.ModelAdmin):
-    """Records: to be read, never changed."""
+    """Records are read-only."""
 
     paginator = BoundedPaginator
     show_full_result_count = False
@@ -107,7 +107,7 @@ class VerdictInline(RecordInline):
 
 
 class SourceFilter(admin.SimpleListFilter):
-    """Django's own would look for the sources in every row."""
+    """Django's own filter would scan every row for sources."""
 
     title = _("source")
     parameter_name = "source"
@@ -168,7 +168,7 @@ class TicketAdmin(admin.ModelAdmin):
 
     @admin.action(description=_("Erase: take out the text wherever it stands"), permissions=["delete"])
     def erase(self, request: HttpRequest, tickets: QuerySet[Ticket]) -> HttpResponse | None:
-        """Asks once more before it is done."""
+        """Ask for confirmation, then erase."""
         if "confirmed" not in request.POST:
             context = self.admin_site.each_context(request) | {
                 "title": gettext("Erase tickets"),

@@ -1,4 +1,4 @@
-"""Long runs of things in lists of a bounded length. Pure."""
+"""Splits long iterables into lists. Pure."""
 
 from collections.abc import Iterable, Iterator
 from itertools import islice
@@ -8,7 +8,7 @@ T = TypeVar("T")
 
 
 def chunked(items: Iterable[T], size: int) -> Iterator[list[T]]:
-    """The items in order, in lists of `size`, the last one perhaps shorter; none is empty."""
+    """The items in order, in non-empty lists of at most `size`."""
     rest = iter(items)
     while chunk := list(islice(rest, size)):
         yield chunk

@@ -1,7 +1,7 @@
-"""Finding tickets by their words: a table beside theirs that triggers keep, and queries that no input can break.
+"""Full-text search of tickets, in a separate table that triggers maintain.
 
-On SQLite it is a table of the full-text extension; on PostgreSQL it has a vector a ticket. It is no column of the
-ticket's own row: that is written anew with every step the ticket takes, and the index would be, too.
+SQLite uses FTS5, PostgreSQL a tsvector per ticket. It is not a column of the ticket, whose row is rewritten at every
+step together with its indexes.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ _SPACES = str.maketrans(dict.fromkeys([*_MARKS, *map(chr, range(32))], " "))
 
 
 def search_words(typed: str) -> list[str]:
-    """What is looked for of what somebody typed: no character is left that means something to a database."""
+    """The words to search for, without any character that a database's query syntax knows."""
     words = storable(typed).translate(_SPACES).split()
     return [word[:LONGEST_WORD] for word in words if any(map(str.isalnum, word))][:MOST_WORDS]
 
 
 def matching_tickets(wanted: list[str], using: str) -> RawSQL:
-    """Keys of the latest tickets that have all these words, or longer ones that begin so, for `pk__in`."""
+    """Keys of the latest tickets that contain all these words or words that begin with them, for `pk__in`."""
     if connections[using].vendor == "sqlite":
         query = " ".join(f'"{word}"*' for word in wanted)
         return RawSQL(_FIND_SQLITE, [query, MOST_MATCHES])  # noqa: S611 - all input is bound
@@ -41,19 +41,16 @@ def matching_tickets(wanted: list[str], using: str) -> RawSQL:
 
 
 def create_index(connection: BaseDatabaseWrapper) -> None:
-    """Make table and triggers, on SQLite those that are missing, and index every ticket."""
+    """Create table and triggers (on SQLite those that are missing) and index every ticket."""
     _run(connection, _CREATE[connection.vendor])
 
 
 def drop_index(connection: BaseDatabaseWrapper) -> None:
-    """Take away what `create_index` made."""
     _run(connection, _DROP[connection.vendor])
 
 
 def mend_index(using: str, **_signal: Any) -> None:
-    """After migrations (one query): SQLite forgets the triggers of a table that a migration makes anew, and they miss
-    what comes in until they are back.
-    """
+    """Restore SQLite's triggers after migrations, which lose them when they rebuild the table (one query)."""
     connection = connections[using]
     if connection.vendor != "sqlite":
         return

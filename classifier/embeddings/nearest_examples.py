@@ -1,4 +1,4 @@
-"""Solved tickets: the labelled examples that lie nearest to a text."""
+"""Finds the labelled examples nearest to a text."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ ROUNDING = 1e-5
 
 
 class NearestExample(NamedTuple):
-    """The key of an example, and how close it lies: a cosine."""
+    """An example's key and its cosine similarity."""
 
     key: int
     closeness: float
@@ -34,11 +34,10 @@ class NearestExample(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ExampleIndex:
-    """Keys of examples, and their vectors around the common centre, of shape (n, WIDTH); and as the encoder gave them,
-    in half precision.
+    """Keys and vectors of examples, centred (shape (n, WIDTH)) and raw in half precision.
 
-    `axes`, of shape (WIDTH, LEADING), are those along which the vectors differ most; `outlines` what each vector has
-    along them, and the length of what it has beside them: shape (n, LEADING + 1).
+    `axes`, of shape (WIDTH, LEADING), are the directions of most variance; `outlines`, of shape (n, LEADING + 1), are
+    each vector's coordinates along them and the length of the rest.
     """
 
     keys: Ints
@@ -49,10 +48,10 @@ class ExampleIndex:
     outlines: Floats
 
     def nearest(self, texts: Floats, most: int) -> list[list[NearestExample]]:
-        """For each vector the examples nearest to it, nearest first. `texts` as the encoder gave them.
+        """The nearest examples of each vector, nearest first. `texts` are raw embeddings.
 
-        No example is nearer than its outline lets it be, by Cauchy and Schwarz. So those with the nearest outlines say
-        how near one must be, and the vectors of only those are read whose outlines allow for it: most are not.
+        By Cauchy-Schwarz, an outline bounds how near an example can be, so only vectors whose bound is high enough are
+        read.
         """
         if not len(self.keys):
             return [[] for _text in texts]
@@ -70,7 +69,7 @@ class ExampleIndex:
         return [NearestExample(int(self.keys[places[place]]), float(closeness[place])) for place in best]
 
     def closest(self, texts: Floats, centre: Floats) -> Floats:
-        """Of each vector the cosine to the nearest example, around a centre of one's own: shape (len(texts),)."""
+        """The cosine to the nearest example for each vector, around another centre: shape (len(texts),)."""
         best = np.zeros(len(texts), np.float32)
         for start in range(0, len(self.raw), 2_000):
             part = centred(self.raw[start : start + 2_000].astype(np.float32), centre)
@@ -79,9 +78,7 @@ class ExampleIndex:
 
 
 def index() -> ExampleIndex:
-    """Of this process, brought up to date when examples have changed or got their vectors; that is looked at every half
-    minute (a query).
-    """
+    """This process's index; reloaded when examples have changed, which is checked every half minute (one query)."""
     with _loading:
         if time.monotonic() > _cache.until:
             stamp = Example.objects.aggregate(latest=Max("pk"), number=Count("pk"), changed=Max("changed_at"))
@@ -97,12 +94,12 @@ def index() -> ExampleIndex:
 
 
 def invalidate_index() -> None:
-    """Have the next one look at the table again."""
+    """Check the table again at the next use."""
     _cache.until = 0.0
 
 
 def examples_by_key(keys: Iterable[int]) -> dict[int, Example]:
-    """Those that are still there, with their labels (one query)."""
+    """The examples that still exist, with their labels (one query)."""
     return Example.objects.select_related("category", "sentiment").in_bulk(list(keys))
 
 
@@ -125,7 +122,7 @@ def _load() -> ExampleIndex:
 
 
 def build_index(keys: Sequence[int], around_centre: Sequence[Floats]) -> ExampleIndex:
-    """An index of these vectors, as the encoder gave them."""
+    """An index of these raw embeddings."""
     raw: Floats = np.stack(around_centre) if around_centre else np.zeros((0, WIDTH), np.float32)
     centre = shrunken_mean(raw)
     around = centred(raw, centre)
@@ -142,7 +139,7 @@ def build_index(keys: Sequence[int], around_centre: Sequence[Floats]) -> Example
 
 
 def _outlines(around: Floats, axes: Floats) -> Floats:
-    """Of vectors at length one or zero."""
+    """The outlines of vectors of length one or zero."""
     along = around @ axes
     squares = np.maximum((around**2).sum(axis=1) - (along**2).sum(axis=1), 0)
     return np.column_stack([along, np.sqrt(squares)])

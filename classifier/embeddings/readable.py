@@ -1,4 +1,4 @@
-"""What the encoder reads of a text. Pure."""
+"""Prepares a text for the encoder. Pure."""
 
 import re
 
@@ -9,7 +9,7 @@ _NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+")
 
 
 def readable(text: str) -> str:
-    """What the encoder is given: without markup, addresses and handles, the middle of long texts left out."""
+    """The text without markup, URLs and handles; long texts lose their middle."""
     if len(text) > LONGEST_TEXT:
         text = f"{text[: LONGEST_TEXT * 2 // 3]} … {text[-LONGEST_TEXT // 3 :]}"
     return " ".join(_NOISE.sub(" ", text).split()) or text[:LONGEST_TEXT]

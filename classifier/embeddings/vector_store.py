@@ -1,4 +1,4 @@
-"""Vectors of texts: encoded once, stored under the text's hash and the encoder's, and read from there ever after."""
+"""Embeddings of texts, stored by the hashes of text and encoder."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ SECONDS = 10.0
 
 
 def embeddings_for(texts: Sequence[str]) -> Floats:
-    """Of each text its vector, as the encoder gives it: shape (len(texts), WIDTH). What is not stored yet is encoded
-    and stored. Raises CorruptEncoder.
+    """The raw embeddings of texts, of shape (len(texts), WIDTH); missing ones are computed and stored. Raises
+    CorruptEncoder.
     """
     digests = [text_digest(text) for text in texts]
     known = stored_embeddings(digests)
@@ -36,7 +36,7 @@ def embeddings_for(texts: Sequence[str]) -> Floats:
 
 
 def stored_embeddings(digests: Sequence[str]) -> dict[str, Floats]:
-    """Those of these texts that have a vector, by their digests."""
+    """The stored embeddings of these texts, by digest."""
     name = encoder_digest(settings.ENCODER_FILE)
     found: dict[str, Floats] = {}
     for part in chunked(set(digests), CHUNK):
@@ -46,8 +46,8 @@ def stored_embeddings(digests: Sequence[str]) -> dict[str, Floats]:
 
 
 def embed_new_tickets(seconds: float = SECONDS) -> None:
-    """Encode tickets that have come in since the last time, for so long. Whoever comes second leaves it to the first;
-    of one that dies the next goes on with what was not done.
+    """Embed tickets that have arrived since the last run, for so many seconds. Only one process at a time does it; if
+    it dies, the next continues.
     """
     encoder = encoder_digest(settings.ENCODER_FILE)
     Encoding.objects.get_or_create(encoder=encoder)
@@ -68,7 +68,7 @@ def _fill(progress: Encoding, until: float) -> None:
 
 
 def is_behind() -> bool:
-    """Whether tickets wait for their vectors; not while tickets wait for their labels, which come first."""
+    """Whether tickets wait for embeddings; False while tickets wait for labels, which come first."""
     if Ticket.objects.waiting().exists():
         return False
     until = Encoding.objects.filter(encoder=encoder_digest(settings.ENCODER_FILE)).values_list("until", flat=True)

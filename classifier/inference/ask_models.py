@@ -1,4 +1,4 @@
-"""Asking models about texts, within their providers' budgets; nothing of what they say is stored here."""
+"""Asks models about texts within their providers' budgets. Stores no answers."""
 
 import time
 from collections.abc import Iterable, Iterator, Sequence
@@ -15,14 +15,12 @@ BESIDE_AT_ONCE = 16
 
 
 class ResultStream:
-    """A model asked about many texts, to be iterated over once: lists of results with the places of their texts, in
-    order of arrival, empty if nothing arrived for a moment.
+    """Asks a model about many texts; iterate once to get lists of (index, result) in order of arrival, empty if
+    nothing arrived.
 
-    Texts are drawn as they are needed; at most the model's `hand_size` of them are under way and not handed out. Each
-    result is counted against the provider's budget as it comes. The first text that the budget does not reach comes
-    last, as a failure of that kind; those after it are not asked about. Writes nothing else, but for vectors of the
-    texts where solved tickets are looked for. An endpoint is shown as many of these as its row says, or as `examples`
-    says instead.
+    Texts are consumed as needed, at most `hand_size` ahead. Each result is charged to the provider's budget. When the
+    budget is used up, the next text yields a budget failure and the rest are not asked. Endpoints get as many examples
+    as their row or `examples` says; only embeddings of the texts are stored for that.
     """
 
     def __init__(
@@ -40,7 +38,7 @@ class ResultStream:
         self._until: float | None = None
 
     def stop(self) -> None:
-        """Ask about no more. What is under way still comes, but for what takes too long."""
+        """Ask about no further texts. Pending results still arrive unless they take too long."""
         if self._until is None:
             # So many are under way that they take two turns.
             self._until = time.monotonic() + 2 * self._language_model.timeout
@@ -70,7 +68,7 @@ class ResultStream:
         return classifier.answers(questions, terms, ahead=ahead)
 
     def _questions(self) -> Iterator[Question]:
-        """The texts in order, each once there is money set aside for it, until it is enough."""
+        """The texts in order, each once money is reserved for it, until `stop`."""
         place = 0
         for texts in chunked(self._texts, BESIDE_AT_ONCE):
             affordable = self._purse.set_aside(len(texts))
@@ -89,7 +87,7 @@ class ResultStream:
 def ask_all(
     texts: Sequence[str], language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Iterator[list[IndexedResult]]:
-    """What the model says of each text, with its place, in order of arrival; an error where the budget ends."""
+    """The model's result for each text in order of arrival; budget errors for texts that were not asked."""
     left = set(range(len(texts)))
     for group in ResultStream(texts, language_model, version, examples=examples):
         left -= {place for place, _result in group}
@@ -102,7 +100,7 @@ def ask_all(
 def ask(
     text: str, language_model: LanguageModel, version: ContractVersion, *, examples: int | None = None
 ) -> Answer | ClassifierError:
-    """What the model says of one text."""
+    """The model's result for one text."""
     return next(
         result for group in ResultStream([text], language_model, version, examples=examples) for _place, result in group
     )

@@ -1,4 +1,4 @@
-"""What providers may cost in a day. Money is reserved before it is spent, so that many workers cannot overspend."""
+"""Daily budgets. Money is reserved before it is spent, so parallel workers cannot overspend."""
 
 from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
@@ -19,9 +19,8 @@ _USUAL_CHARACTERS_PER_TOKEN, _USUAL_ANSWER_TOKENS = 4, 60
 
 
 class BudgetReservation:
-    """Money for texts that a model is asked about: set aside before, and what is not spent goes back.
-
-    `examples` are the solved tickets that go along with each.
+    """Money reserved for the texts of one run; what is not spent is returned. `examples` is the number of examples per
+    text.
     """
 
     def __init__(self, language_model: LanguageModel, contract: Contract, *, examples: int = 0) -> None:
@@ -30,20 +29,20 @@ class BudgetReservation:
         self._open = 0
 
     def set_aside(self, texts: int) -> int:
-        """Set money aside for as many of the texts as the provider's daily budget still allows; returns how many."""
+        """Reserve money for as many of the texts as today's budget allows. Returns how many."""
         if self._budget is not None and self._each:
             texts = self._affordable(texts, self._budget)
         self._open += texts
         return texts
 
     def settle(self, costs: Sequence[Decimal]) -> None:
-        """Book what these texts cost in place of what was set aside for them, if anything was."""
+        """Replace the reservations of these texts with their actual costs."""
         settled = min(len(costs), self._open)
         self._open -= settled
         self._book(sum(costs, Decimal(0)) - settled * self._each)
 
     def close(self) -> None:
-        """Give back what is still set aside."""
+        """Return what is still reserved."""
         self.settle([Decimal(0)] * self._open)
 
     @transaction.atomic(durable=True)
@@ -61,19 +60,19 @@ class BudgetReservation:
 
 
 def expected_cost(language_model: LanguageModel, characters: int) -> Decimal:
-    """About what one request costs by the prices, with a prompt so long."""
+    """The approximate cost of one request with a prompt of this length."""
     tokens = characters // _USUAL_CHARACTERS_PER_TOKEN
     return language_model.cost(Usage(requests=1, input_tokens=tokens, output_tokens=_USUAL_ANSWER_TOKENS))
 
 
 def seconds_until_tomorrow() -> float:
-    """Seconds until the budgets of the next UTC day."""
+    """Seconds until the next UTC day, when budgets start again."""
     now = datetime.now(UTC)
     return (datetime(now.year, now.month, now.day, tzinfo=UTC) + timedelta(days=1) - now).total_seconds()
 
 
 def _most(language_model: LanguageModel, contract: Contract, examples: int) -> Decimal:
-    """What one ticket can cost at the most: the longest text, the longest answer, and a repair."""
+    """The maximum cost of one ticket: longest text, longest answer and one repair."""
     solved = examples * (LONGEST_EXAMPLE + _LONGEST_LABELS)
     prompt_tokens = (len(contract.system_prompt) + solved + LONGEST_TEXT) // _CHARACTERS_PER_TOKEN
     return _REQUESTS_PER_TICKET * language_model.cost(

@@ -1,4 +1,4 @@
-"""Which solved tickets an endpoint is shown beside each text that it is asked about."""
+"""Chooses the labelled examples that an endpoint is shown with each text."""
 
 from __future__ import annotations
 
@@ -30,16 +30,15 @@ _LENGTH_SAMPLE = 1_000
 
 
 def example_count(language_model: LanguageModel, wanted: int | None = None) -> int:
-    """How many a model is shown: so many as are wanted, or as its row says; only endpoints are shown any."""
+    """How many examples to show: `wanted`, or what the model's row says; zero for embedded models."""
     if language_model.provider.kind != Provider.Kind.CHAT:
         return 0
     return language_model.examples if wanted is None else wanted
 
 
 def examples_for(texts: Sequence[str], version: ContractVersion, number: int) -> list[Sequence[FewShotExample]]:
-    """For each text the nearest examples whose labels the contract offers, named as it names them, nearest first.
-
-    None where they cannot be told: models can answer without.
+    """The nearest examples of each text, nearest first, with labels that the contract offers. Empty if none are wanted
+    or the search fails, since models can answer without.
     """
     if not number:
         return []
@@ -52,7 +51,7 @@ def examples_for(texts: Sequence[str], version: ContractVersion, number: int) ->
 
 
 def prompt_length(number: int) -> int:
-    """About how many characters so many examples add to a prompt, by the latest ones (one query)."""
+    """About how many characters this many examples add to a prompt, judging by the latest ones (one query)."""
     if not number:
         return 0
     latest = Example.objects.order_by("-pk").annotate(length=Length("text"))[:_LENGTH_SAMPLE]

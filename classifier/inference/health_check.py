@@ -1,4 +1,4 @@
-"""Can a model be reached, and how does it answer?"""
+"""Checks that a model can be reached and answers."""
 
 from classifier.contract.types import Answer, ClassifierError
 from classifier.inference.ask_models import ask
@@ -8,5 +8,5 @@ TEXT = "Hello, I cannot sign in since this morning. Can you help?"
 
 
 def ping(language_model: LanguageModel) -> Answer | ClassifierError:
-    """Ask one short ticket under the contract in force. Raises EmptyTaxonomy."""
+    """Classify one short ticket under the current contract. Raises EmptyTaxonomy."""
     return ask(TEXT, language_model, ContractVersion.objects.current())

@@ -1,7 +1,7 @@
-"""Numbered marks in the place of personal data before a text goes out, and the data back in what comes in. Pure.
+"""Replaces personal data with numbered placeholders before a text goes out, and restores it in the answer. Pure.
 
-What stands for what is known for the one call only. Marks that a text has of its own are left alone, and their numbers
-are not given again. Texts of others that are shown beside it are masked for good: nothing of them is put back.
+The mapping lives for one call. Placeholders that a text already contains are left alone and their numbers are not
+reused. Examples are masked for good.
 """
 
 import re
@@ -26,7 +26,7 @@ _NUMBERED = re.compile(rf"\[({'|'.join(KINDS)}) (\d{{1,9}})\]", re.IGNORECASE)
 def masked_answers(
     classifier: Classifier, questions: Iterable[Question], contract: Contract, *, ahead: int
 ) -> Iterator[list[IndexedResult]]:
-    """The classifier's own answers; it sees no personal data, and what it says is as if it had."""
+    """The classifier's answers; it sees placeholders, callers see the original data."""
     pseudonyms: dict[int, Pseudonyms] = {}
 
     def masked() -> Iterator[Question]:
@@ -43,7 +43,7 @@ def _masked(examples: Iterable[FewShotExample]) -> list[FewShotExample]:
 
 
 class Pseudonyms:
-    """A text as it may go out, and the way back."""
+    """A masked text, and the way back to the original data."""
 
     def __init__(self, text: str) -> None:
         self._reserved = {(kind.lower(), int(number)) for kind, number in _NUMBERED.findall(text)}
@@ -53,18 +53,17 @@ class Pseudonyms:
         self.masked = replace_personal_data(text, self._mark)
 
     def unmasked(self, result: Answer | ClassifierError) -> Answer | ClassifierError:
-        """What a model said, with the data where it wrote their marks."""
+        """The result with placeholders replaced by the original data."""
         if isinstance(result, Answer):
             return replace(result, reasoning=self.restore(result.reasoning))
         result.reply = self.restore(result.reply)
         return result
 
     def restore(self, text: str) -> str:
-        """The text with the data in the place of the marks that stand for them, however their letters are written."""
+        """The text with placeholders replaced by the original data, whatever their case."""
         return _NUMBERED.sub(lambda match: self._values.get(match[0].lower(), match[0]), text)
 
     def _mark(self, kind: str, value: str) -> str:
-        """The same value has the same mark."""
         if (kind, value) not in self._marks:
             number = next(number for number in self._numbers[kind] if (kind, number) not in self._reserved)
             self._marks[kind, value] = f"[{kind} {number}]"

@@ -1,4 +1,4 @@
-"""From a row to the object that answers: the only place that tells the kinds of models apart."""
+"""Builds the classifier for a model's row; the only place that tells kinds of models apart."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 
 def classifier_for(language_model: LanguageModel) -> Classifier:
-    """One object per process and values of the row; of a model that learns, per version. Raises ClassifierError."""
+    """The model's classifier, one object per process, configuration and specialist version. Raises ClassifierError."""
     match language_model.provider.kind, language_model.learning:
         case Provider.Kind.EMBEDDED, Learning.NOTHING:
             return build.embedded_model(encoder_file=settings.ENCODER_FILE, tokenizer_file=settings.TOKENIZER_FILE)
@@ -41,7 +41,7 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
 
 
 def _addresses(host: str, port: int) -> list[str]:
-    """Raises ClassifierError for a host inside that nobody allowed; OSError."""
+    """Allowed addresses of a host. Raises ClassifierError for a blocked internal host, and OSError."""
     try:
         return ssrf.allowed_addresses(host, port)
     except ssrf.ForbiddenAddress as error:
@@ -79,5 +79,5 @@ def _load_version(version_pk: int, _sha256: str) -> LoadedVersion:
 
 
 def clear_cache() -> None:
-    """Have versions read from the table once more."""
+    """Read specialist versions from the database again."""
     _load_version.cache_clear()

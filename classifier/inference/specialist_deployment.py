@@ -1,4 +1,4 @@
-"""Which version of the specialist serves."""
+"""Deploys versions of the specialist."""
 
 from __future__ import annotations
 
@@ -11,15 +11,12 @@ from classifier.models import Gate, SpecialistVersion
 
 
 class WeightsDiscarded(Exception):
-    """The weights of this version are not there any more; the message says why."""
+    """The version's weights no longer exist; the message says why."""
 
 
 @transaction.atomic
 def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
-    """Makes this version live; with `by`, that person pins it: no later training replaces it.
-
-    Raises WeightsDiscarded.
-    """
+    """Make this version live. One that a user deploys stays live until unpinned. Raises WeightsDiscarded."""
     _one_at_a_time()
     SpecialistVersion.objects.filter(live=True).exclude(pk=version.pk).update(live=False, pinned_by=None)
     serving = {"live": True, "live_since": timezone.now(), "pinned_by": by}
@@ -32,7 +29,7 @@ def deploy(version: SpecialistVersion, *, by: User | None = None) -> None:
 
 @transaction.atomic
 def unpin() -> None:
-    """Lets the next better version replace the live one."""
+    """Let the next better version replace the live one."""
     _one_at_a_time()
     SpecialistVersion.objects.filter(live=True).update(pinned_by=None)
 

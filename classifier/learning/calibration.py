@@ -1,7 +1,7 @@
-"""Making probabilities say how often they are right: a temperature, and with many labels isotonic steps on top.
+"""Calibrates probabilities: a temperature, and isotonic steps once there are many labels.
 
-Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks", for the temperature; Zadrozny and
-Elkan (2002), "Transforming classifier scores into accurate multiclass probability estimates", for isotonic regression.
+Guo, Pleiss, Sun and Weinberger (2017), "On calibration of modern neural networks"; Zadrozny and Elkan (2002),
+"Transforming classifier scores into accurate multiclass probability estimates".
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LOWEST, HIGHEST = 0.2, 8.0
 
 
 class IsotonicSteps(NamedTuple):
-    """A rising map of probabilities, by its corners; without corners it changes nothing."""
+    """A rising piecewise linear map of probabilities; empty means unchanged."""
 
     given: Floats
     true: Floats
@@ -41,7 +41,7 @@ def softmax(scores: Floats, temperature: float) -> Floats:
 
 
 def fit_temperature(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tuple[float, float]:
-    """The temperature under which `labels` (columns of `scores`) are most probable, and their mean surprise in nats."""
+    """The temperature that minimises the log-loss of `labels` (columns of `scores`), and that mean log-loss in nats."""
     from scipy.optimize import minimize_scalar  # which only a training needs, as what follows
     from scipy.special import log_softmax
 
@@ -55,7 +55,7 @@ def fit_temperature(scores: Floats, labels: Ints, lowest: float = LOWEST) -> tup
 
 
 def fit_isotonic_steps(confidences: Floats, right: Ints) -> IsotonicSteps:
-    """The isotonic map from confidences to how often they are right; none where held-out examples are few."""
+    """The isotonic map from confidence to accuracy; none below ENOUGH_FOR_STEPS examples."""
     from sklearn.isotonic import IsotonicRegression
 
     if len(confidences) < ENOUGH_FOR_STEPS:

@@ -1,7 +1,7 @@
-"""What was learned of one axis (category or sentiment), and how it answers under the labels of today.
+"""The trained head for categories or sentiments, and its predictions for the current labels.
 
-A label that came after the training has a prototype and nothing else; one that was renamed keeps what was learned of
-it; what was merged answers for its successor; one that is not offered is not heard.
+A label added after the training has only its prototype; a renamed label keeps what was learned; merged labels count
+for their successor; labels that are not offered are ignored.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from classifier.learning.word_features import WordModel
 
 
 class OfferedLabel(NamedTuple):
-    """A label as it is offered now: the keys it was ever learned under, and its prototype of shape (WIDTH,)."""
+    """A current label: the keys it was ever learned under, and its prototype of shape (WIDTH,)."""
 
     keys: tuple[int, ...]
     prototype: Floats
@@ -28,7 +28,7 @@ class OfferedLabel(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Recipe:
-    """Which of the parts have a say beside the prototypes, shifted by examples."""
+    """Which parts contribute besides the prototypes shifted by examples."""
 
     corrected: bool = False
     share_of_words: float = 0.0
@@ -41,7 +41,7 @@ class Recipe:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class HeldOutRecord:
-    """How it did on examples that it had not seen: their keys, the labels they had, and the Brier score of each."""
+    """Results on held-out examples: their keys, labels, Brier scores, and whether they were right."""
 
     examples: Ints
     labels: Ints
@@ -56,7 +56,7 @@ class HeldOutRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Head:
-    """`keys` are the labels of the training; `sums` the sums of their examples, of shape (labels, WIDTH)."""
+    """`keys` are the trained labels; `sums`, of shape (labels, WIDTH), the sums of their examples."""
 
     recipe: Recipe
     centre: Floats
@@ -73,7 +73,7 @@ class Head:
 
     @classmethod
     def untrained(cls) -> Head:
-        """Prototypes alone."""
+        """Prototypes only."""
         none = np.zeros(0, np.int64)
         return cls(
             recipe=Recipe(),
@@ -95,7 +95,7 @@ UNTRAINED_LABEL = -1
 
 
 class BoundHead:
-    """An axis that answers with the labels offered now, in their order."""
+    """A head bound to the labels offered now, in their order."""
 
     def __init__(self, head: Head, offered: Sequence[OfferedLabel]) -> None:
         self.head = head
@@ -121,23 +121,23 @@ class BoundHead:
         return centred(vectors, self.head.centre)
 
     def probabilities(self, vectors: Floats, texts: Sequence[str]) -> Floats:
-        """Of each label for each text, adding up to one: shape (texts, labels). `vectors` as the encoder gave them."""
+        """Probabilities of shape (texts, labels); each row sums to one. `vectors` are raw embeddings."""
         scores = self.centred(vectors) @ self.directions.T + self._bias
         if self.head.recipe.share_of_words:
             scores += self.head.recipe.share_of_words * self._word_scores(texts)
         return self._of_labels(softmax(scores, self.head.temperature))
 
     def by_words(self, texts: Sequence[str]) -> Floats:
-        """The same by words alone."""
+        """The same from words only."""
         return self._of_labels(softmax(self._word_scores(texts), self.head.words_temperature))
 
     def direction(self, label: int, rival: int) -> Floats:
-        """Where vectors must point for the one label rather than the other: shape (WIDTH,)."""
+        """The direction that favours `label` over `rival`: shape (WIDTH,)."""
         towards, away = self.directions[self._owners == label], self.directions[self._owners == rival]
         return np.asarray(towards.mean(axis=0) - away.mean(axis=0), np.float32)
 
     def pulls(self, text: str, label: int, rival: int) -> Iterator[tuple[str, float]]:
-        """The known terms of a text, and how hard each pulls to the one label rather than the other."""
+        """The text's known terms, and how strongly each favours `label` over `rival`."""
         words = self.head.words
         places, shares = words.found_in(text)
         weights = self._word_weights(label)[places] - self._word_weights(rival)[places]
@@ -161,7 +161,7 @@ class BoundHead:
         return scores
 
     def _of_labels(self, columns: Floats) -> Floats:
-        """A label of several columns has the sum of their probabilities."""
+        """Sum the columns that belong to the same label."""
         if len(self._owners) == self._offered:
             return columns
         labels = np.zeros((len(columns), self._offered), np.float32)

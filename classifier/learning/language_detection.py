@@ -1,7 +1,7 @@
-"""Whether a text is in the language that the encoder was trained on, which is English.
+"""Tells whether a text is in English, the language that the encoder was trained on.
 
-The encoder's tokenizer cuts words that it does not know into pieces, and hardly any word of another language is known
-to it; the small words that every English sentence is full of are missing there.
+The tokenizer splits unknown words into pieces, and knows few words of other languages, which also lack English's small
+words.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ _COMMON = frozenset(_SMALL_WORDS.split())
 
 
 def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:
-    """Whether the encoder does not know the language of a text, whose `pieces` are where its tokens begin and end."""
+    """Whether the encoder does not know the text's language; `pieces` are the offsets of its tokens."""
     words = [(match.start(), match.end()) for match in _WORD.finditer(text)]
     if len(words) < FEWEST_WORDS and not _has_no_spaces(text, words):
         return False
@@ -36,5 +36,5 @@ def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:
 
 
 def _has_no_spaces(text: str, words: Sequence[tuple[int, int]]) -> bool:
-    """Scripts without spaces make one long word of a sentence."""
+    """Scripts without spaces turn a sentence into one long word."""
     return any(end - start >= 6 and not text[start:end].isascii() for start, end in words)

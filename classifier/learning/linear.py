@@ -1,7 +1,4 @@
-"""A linear correction on top of prototypes: multinomial logistic regression with a normal prior around no correction.
-
-With few labels the prior keeps it near the prototypes, with many the labels have their way; nothing is switched.
-"""
+"""A linear correction of prototypes: multinomial logistic regression with a normal prior centred on no correction."""
 
 from __future__ import annotations
 
@@ -22,7 +19,7 @@ LEAST_GAIN = 1e-5
 
 
 class Correction(NamedTuple):
-    """Weights of shape (labels, WIDTH) and a bias of shape (labels,), which are added to what prototypes say."""
+    """Weights of shape (labels, WIDTH) and a bias of shape (labels,), added to the prototypes' scores."""
 
     weights: Floats
     bias: Floats
@@ -33,7 +30,7 @@ class Correction(NamedTuple):
 
 
 def fit(vectors: Floats, labels: Ints, prototypes: Floats, prior: float, start: Correction | None = None) -> Correction:
-    """The most probable correction. `labels` are rows of `prototypes`; `start` saves steps and changes nothing else."""
+    """The most probable correction. `labels` are rows of `prototypes`; `start` only saves steps."""
     from scipy.optimize import minimize  # which only a training needs
 
     count = len(prototypes)

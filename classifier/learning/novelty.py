@@ -1,4 +1,4 @@
-"""From which closeness on a text counts as known."""
+"""Finds the similarity below which a text counts as unfamiliar."""
 
 from __future__ import annotations
 
@@ -18,7 +18,9 @@ STRANGE_SHARE = 0.01
 
 
 def novelty_threshold(head: Head, offered: Sequence[OfferedLabel], examples: Examples) -> float:
-    """The cosine within which all but the oddest examples have another one, or a description; -1 where they are few."""
+    """The cosine that all but the oddest examples reach with another example or a description; -1 below FEWEST
+    examples.
+    """
     if len(examples) < FEWEST:
         return -1.0
     bound = BoundHead(head, offered)

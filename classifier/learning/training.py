@@ -1,4 +1,4 @@
-"""Learning one axis from labelled examples: recipes tried on what they have not seen, the best fitted to all."""
+"""Trains a head: cross-validates the recipes and fits the best one to all examples."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ class Examples:
 
 
 class HeldOut(NamedTuple):
-    """What was said of examples by models that had not seen them. Scores are of shape (held out, labels)."""
+    """Scores of held-out examples, of shape (held out, labels)."""
 
     rows: Ints
     shifted: Floats
@@ -78,7 +78,7 @@ class HeldOut(NamedTuple):
 
 
 class RecipeChoice(NamedTuple):
-    """A recipe with its prior, and the temperature that suits them."""
+    """A recipe with its prior and temperature."""
 
     recipe: Recipe
     prior: float
@@ -87,7 +87,7 @@ class RecipeChoice(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """A candidate for an axis, and what it says of the examples that were held out from it."""
+    """A trained head and its probabilities for the held-out examples."""
 
     head: Head
     rows: Ints
@@ -97,7 +97,7 @@ class Candidate:
 
 
 class TrainingSet(NamedTuple):
-    """Examples as they are learned from: vectors around a centre, labels by their places among those offered, terms."""
+    """Centred vectors, labels as positions among those offered, and term counts."""
 
     vectors: Floats
     labels: Ints
@@ -107,17 +107,16 @@ class TrainingSet(NamedTuple):
         return TrainingSet(self.vectors[rows], self.labels[rows], self.counted.part(rows))
 
     def sums(self, count: int) -> Floats:
-        """Of the vectors of each of so many labels: shape (count, WIDTH)."""
+        """The sum of each label's vectors: shape (count, WIDTH)."""
         sums = np.zeros((count, self.vectors.shape[1]), np.float32)
         np.add.at(sums, self.labels, self.vectors)
         return sums
 
 
 def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool = False) -> Candidate | None:
-    """The best candidate for the labels offered; None where there is too little to learn from.
+    """The best head for the labels offered; None if there is too little to learn from. Deterministic.
 
-    The same examples give the same candidate. Examples whose label is not offered are left out. `thorough` holds out
-    every example once, however many there are.
+    Examples whose label is not offered are ignored. `thorough` holds out every example once, however many there are.
     """
     rows = {key: number for number, label in enumerate(offered) for key in label.keys}
     usable = np.array([number for number, key in enumerate(examples.labels) if int(key) in rows], np.int64)
@@ -146,7 +145,7 @@ def learn(examples: Examples, offered: Sequence[OfferedLabel], *, thorough: bool
 
 
 def _fit_final_head(known: TrainingSet, prototypes: Floats, choice: RecipeChoice, start: Correction | None) -> Head:
-    """Learned from all, with nothing in it of how it does."""
+    """Fitted to all examples, without any record."""
     sums = known.sums(len(prototypes))
     (correction,), word_model = _fit_parts(known, unit(prototypes + sums), {choice.prior: start})
     head = replace(Head.untrained(), recipe=choice.recipe, temperature=choice.temperature)
@@ -163,16 +162,15 @@ def _record(examples: Examples, probabilities: Floats, labels: Ints) -> HeldOutR
 
 
 def brier(probabilities: Floats, labels: Ints) -> Floats:
-    """The squared distance of each row from its label, from 0 (sure and right) to 2 (sure and wrong)."""
+    """The Brier score of each row, from 0 (sure and right) to 2 (sure and wrong)."""
     of_label = probabilities[np.arange(len(labels)), labels]
     return np.asarray((probabilities**2).sum(axis=1) - 2 * of_label + 1, np.float32)
 
 
 def folds(groups: Ints, *, thorough: bool = False) -> Iterator[tuple[Ints, Ints]]:
-    """Which examples are learned from, and which are held out meanwhile, in turns: fewer of them the more there are, so
-    that of many not all are held out. `thorough` holds out each of them once.
+    """Pairs of (training, held-out) indexes. The more examples, the fewer folds; `thorough` covers all of them.
 
-    A group goes by its own hash alone, so that it is held out together and in the same turn next time.
+    A group's hash decides its fold, so its members stay together and in the same fold next time.
     """
     parts, turns = _turns(len(groups))
     place = np.array([zlib.crc32(int(group).to_bytes(8, "little")) % parts for group in groups])
@@ -183,8 +181,8 @@ def folds(groups: Ints, *, thorough: bool = False) -> Iterator[tuple[Ints, Ints]
 
 
 def _turns(examples: int) -> tuple[int, int]:
-    """In how many parts examples fall, and how many of these are held out. What learned from four fifths of few is too
-    far behind what learns from all of them to speak for it.
+    """The number of folds, and how many of them are used. With few examples, a model trained on four fifths of them is
+    too far behind to stand for one trained on all.
     """
     if examples <= 3_000:
         return 10, 10 if examples <= 1_000 else 5
@@ -196,7 +194,7 @@ Starts = dict[float, Correction | None]
 
 
 def _cross_validate(known: TrainingSet, groups: Ints, prototypes: Floats, *, thorough: bool) -> tuple[HeldOut, Starts]:
-    """And the corrections of the last turn."""
+    """Held-out scores, and the corrections of the last fold."""
     parts: list[HeldOut] = []
     starts: Starts = {}
     for inside, outside in folds(groups, thorough=thorough):
@@ -211,7 +209,7 @@ def _cross_validate(known: TrainingSet, groups: Ints, prototypes: Floats, *, tho
 
 
 def _fit_parts(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[list[Correction], WordModel]:
-    """Words, and at the same time a correction under each of these priors."""
+    """The word model and, in parallel, a correction under each prior."""
     with ThreadPoolExecutor(1) as executor:
         word_model = executor.submit(word_features.fit, known.counted, known.labels, len(shifted))
         corrections = [linear.fit(known.vectors, known.labels, shifted, *start) for start in starts.items()]
@@ -219,7 +217,7 @@ def _fit_parts(known: TrainingSet, shifted: Floats, starts: Starts) -> tuple[lis
 
 
 def _best_recipe(held_out: HeldOut, labels: Ints) -> RecipeChoice:
-    """What is surprised least by what it has not seen."""
+    """The choice with the lowest held-out log-loss."""
     choices = []
     for recipe in RECIPES:
         for prior in PRIORS if recipe.corrected else PRIORS[:1]:
@@ -229,8 +227,8 @@ def _best_recipe(held_out: HeldOut, labels: Ints) -> RecipeChoice:
 
 
 class Comparison(NamedTuple):
-    """A candidate beside what is in service, on examples that neither had seen: all alike, or each `weighted` by what
-    it stands for, or those alone that were `random_sample`.
+    """A candidate against the live version on examples that neither had seen: all of them, `weighted` by the traffic
+    they represent, or only the random sample.
     """
 
     items: int
@@ -243,7 +241,7 @@ class Comparison(NamedTuple):
 
     @property
     def wins(self) -> bool:
-        """Better beyond noise by the Brier score, and right no less often."""
+        """Significantly better by the Brier score, and no less accurate."""
         return (
             self.items >= FEWEST and self.gain > CRITICAL_VALUE * self.error and self.accuracy >= self.accuracy_before
         )
@@ -254,12 +252,11 @@ class Comparison(NamedTuple):
 
 
 def compare(candidate: Head, incumbent: Head, examples: Examples, offered: Sequence[OfferedLabel]) -> Comparison:
-    """Paired, example by example: those held out from both, and those that the incumbent has never seen.
+    """Paired comparison on examples held out from both, and those that the incumbent has never seen.
 
-    What was chosen because it is unlike everything labelled, or because models were in doubt, is just what a model
-    cannot tell when it is held out, and there is little like it in what comes. So a candidate that does not win on all
-    examples alike may do so where each counts for as much as it stands for (Shimodaira 2000, on covariate shift), or on
-    those that chance alone chose.
+    Examples chosen because models were unsure are unlike incoming traffic. So a candidate that does not win on all
+    examples may win where each counts by the traffic it represents (Shimodaira 2000, on covariate shift), or on the
+    random sample.
     """
     before = _incumbent_losses(incumbent, examples, offered)
     after = _losses_by_example(candidate.record)

@@ -1,4 +1,4 @@
-"""The space that texts are compared in: the encoder's vectors around their common centre, at length one."""
+"""The space in which texts are compared: centred embeddings of length one."""
 
 from __future__ import annotations
 
@@ -13,18 +13,18 @@ WIDTH = 384
 
 
 def unit(vectors: Floats) -> Floats:
-    """The same directions at length one; rows of zeros stay zeros. Shape (n, WIDTH) in and out."""
+    """The vectors scaled to length one; zero rows stay zero. Shape (n, WIDTH)."""
     lengths = np.linalg.norm(vectors, axis=1, keepdims=True)
     return np.asarray(vectors / np.maximum(lengths, 1e-9), np.float32)
 
 
 def centred(vectors: Floats, centre: Floats) -> Floats:
-    """Without what all texts have in common, which tells nothing of any label."""
+    """The vectors without what all texts have in common, at length one."""
     return unit(vectors - centre)
 
 
 def shrunken_mean(vectors: Floats) -> Floats:
-    """Shape (WIDTH,); of few texts only in part, for their mean is mostly what they are about."""
+    """The mean, of shape (WIDTH,), shrunk towards zero when there are few vectors."""
     if not len(vectors):
         return np.zeros(WIDTH, np.float32)
     trust = len(vectors) / (len(vectors) + FEW)
@@ -35,9 +35,8 @@ FEW = 100
 
 
 def coverage_weights(vectors: Floats, coming: Floats) -> Floats:
-    """How much of what comes each of these stands for, one on average: by how much of that lies nearest to it, and half
-    a share more, so that none counts for nothing. Both of shape (n, WIDTH), as the encoder gives them; where nothing
-    is known of what comes, all count alike.
+    """How much incoming traffic each vector represents, one on average: the share of `coming` that lies nearest to it,
+    smoothed so that none is zero. Both of shape (n, WIDTH), raw; all ones if `coming` is empty.
     """
     if not len(vectors) or not len(coming):
         return np.ones(len(vectors), np.float32)

@@ -1,4 +1,4 @@
-"""What was learned, as bytes: arrays and JSON in the safetensors format, which holds nothing that could be run."""
+"""Serialises a trained specialist as safetensors, a format that cannot contain code."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Arrays = dict[str, npt.NDArray[Any]]
 
 
 class CorruptWeights(Exception):
-    """These bytes are no version of the specialist; the message says why."""
+    """These bytes are not a specialist version; the message says why."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecialistWeights:
-    """A version of the specialist: both axes, and from which closeness on (a cosine) a text counts as known."""
+    """A trained specialist: both heads, and the cosine from which a text counts as familiar."""
 
     category: Head
     sentiment: Head
@@ -40,7 +40,7 @@ class SpecialistWeights:
 
 
 def dump(learned: SpecialistWeights) -> bytes:
-    """The version as bytes. Weights of words are halved in precision, which changes no third digit."""
+    """The weights as bytes; word weights are stored in half precision."""
     arrays: Arrays = {}
     facts: dict[str, Any] = {"novelty_threshold": learned.novelty_threshold}
     for name, head in (("category", learned.category), ("sentiment", learned.sentiment)):
@@ -57,7 +57,7 @@ def dump(learned: SpecialistWeights) -> bytes:
 
 
 def load(stored: bytes, sha256: str) -> SpecialistWeights:
-    """The version that these bytes are. Raises CorruptWeights where they are not those that the hash was taken of."""
+    """The weights in these bytes. Raises CorruptWeights if the hash differs or they can't be read."""
     if hashlib.sha256(stored).hexdigest() != sha256:
         raise CorruptWeights("The weights are not those that were stored; put another version in service.")
     try:

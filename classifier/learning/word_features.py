@@ -1,6 +1,6 @@
-"""The second family: what words and parts of words say, by TF-IDF and linear support vectors; no encoder in it.
+"""The words-only model: TF-IDF over words and character n-grams, with linear support vectors.
 
-scikit-learn fits it. What it takes to answer is written out here, for the library would cost every worker 150 MB.
+scikit-learn fits it. Prediction is implemented here, since loading the library costs every worker 150 MB.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORD = re.compile(r"\b\w\w+\b")
 
 
 def terms(text: str) -> Iterator[str]:
-    """Words and pairs of words, and sequences of three to five letters within words and at their ends."""
+    """Words, word pairs, and character sequences of three to five within words and at their ends."""
     plain = text.lower()
     counts = _WORD.findall(plain)
     yield from counts
@@ -41,7 +41,7 @@ def terms(text: str) -> Iterator[str]:
 
 
 class WordModel:
-    """Terms, how rare each is, and for each label the weight of each: shape (labels, terms)."""
+    """Known terms, their inverse document frequency, and weights of shape (labels, terms)."""
 
     def __init__(self, known: Sequence[str], rarity: Floats, weights: Floats, bias: Floats) -> None:
         self.known = known
@@ -59,7 +59,7 @@ class WordModel:
         return {term: place for place, term in enumerate(self.known)}
 
     def scores(self, texts: Sequence[str]) -> Floats:
-        """Distances from each label's border, positive on its side: shape (texts, labels)."""
+        """Signed distances from each label's boundary: shape (texts, labels)."""
         scores = np.tile(self.bias, (len(texts), 1))
         for row, text in enumerate(texts):
             places, shares = self.found_in(text)
@@ -67,7 +67,7 @@ class WordModel:
         return scores
 
     def found_in(self, text: str) -> tuple[Ints, Floats]:
-        """The places of the known terms in a text, and the share of each in it, which have length one together."""
+        """Positions of the text's known terms and their TF-IDF weights, at length one."""
         counts = Counter(place for term in terms(text) if (place := self._places.get(term)) is not None)
         places = np.fromiter(counts, np.int64, len(counts))
         shares = (1 + np.log(np.fromiter(counts.values(), np.float32, len(counts)))) * self.rarity[places]
@@ -75,7 +75,7 @@ class WordModel:
 
 
 class TermCounts(NamedTuple):
-    """Terms in alphabetical order, and how often each text has each: a sparse matrix of shape (texts, terms)."""
+    """Terms in alphabetical order, and how often each text contains each: a sparse matrix of shape (texts, terms)."""
 
     terms: npt.NDArray[np.object_]
     times: Any
@@ -84,14 +84,14 @@ class TermCounts(NamedTuple):
         return TermCounts(self.terms, self.times[rows])
 
     def scores(self, words: WordModel) -> Floats:
-        """What `words`, which know no other terms, say of these texts."""
+        """The word model's scores for these texts; it must know no other terms."""
         counts = _tf_idf(self.times[:, np.searchsorted(self.terms, words.known)], words.rarity)
         return np.asarray(counts @ words.weights.T + words.bias, np.float32)
 
 
 @lru_cache(maxsize=1)
 def count_terms(texts: tuple[str, ...]) -> TermCounts:
-    """The last texts are kept: each axis is learned from the same ones, in several turns."""
+    """Count terms; the last result is cached, since both heads are trained on the same texts."""
     from sklearn.feature_extraction.text import CountVectorizer
 
     vectorizer = CountVectorizer(analyzer=terms, dtype=np.float32)
@@ -100,7 +100,7 @@ def count_terms(texts: tuple[str, ...]) -> TermCounts:
 
 
 def fit(counts: TermCounts, labels: Ints, count: int) -> WordModel:
-    """Learn from texts; `labels` are numbers below `count`, and those that no text has are unknown to the result."""
+    """Fit a word model; `labels` are below `count`, and labels without texts stay unknown."""
     from sklearn.svm import LinearSVC
 
     chosen = _most_frequent(counts, max(MAX_WEIGHTS // count, FEWEST_TERMS))
@@ -123,7 +123,7 @@ def fit(counts: TermCounts, labels: Ints, count: int) -> WordModel:
 
 
 def _most_frequent(counts: TermCounts, most: int) -> Ints:
-    """The places of the terms that are learned from, which are the most frequent ones."""
+    """Positions of the most frequent terms."""
     texts_with_term = _texts_with(counts.times)
     chosen = np.flatnonzero(texts_with_term >= (2 if counts.times.shape[0] > 500 else 1))
     times = np.asarray(counts.times.sum(axis=0)).ravel()[chosen]
@@ -135,7 +135,7 @@ def _texts_with(times: Any) -> Ints:
 
 
 def _tf_idf(times: Any, rarity: Floats) -> Any:
-    """As `Words.found_in` has them, for many texts: sublinear TF-IDF at length one."""
+    """Sublinear TF-IDF at length one, as in `WordModel.found_in`."""
     from sklearn.preprocessing import normalize
 
     shares = times.copy()

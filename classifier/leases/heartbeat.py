@@ -1,4 +1,4 @@
-"""Saying again and again that a process is alive, so that it is missed soon after it dies."""
+"""Repeats a heartbeat in the background, so that a dead process is noticed soon."""
 
 import logging
 import threading
@@ -13,7 +13,7 @@ logger = logging.getLogger(__name__)
 
 @contextmanager
 def beating(beat: Callable[[], object], lifetime: timedelta) -> Iterator[None]:
-    """Calls `beat` three times a lifetime, in a thread of its own, for as long as the block runs."""
+    """Call `beat` three times per lifetime in a thread while the block runs."""
     done = threading.Event()
     thread = threading.Thread(target=_beat, args=(beat, lifetime, done), name="heartbeat", daemon=True)
     thread.start()

@@ -1,7 +1,7 @@
-"""Who works on what: a lease is an owner and a time in the row, by the clock of the database.
+"""Leases: an owner and an expiry time in the row, by the database's clock.
 
-A holder that dies leaves nothing to clean up: its leases run out. One that only stalls finds out when it writes, for
-each write names the owner, and matches no row once a successor has it.
+If a holder dies, its leases expire. If it stalls, its writes match no row once a successor has taken over, for each
+write names the owner.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ DURATION = timedelta(seconds=60)
 
 @contextmanager
 def hold(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any) -> Iterator[list[LeasableT]]:
-    """Acquire rows, renew them for as long as the block runs, and release those that it has not released itself."""
+    """Acquire rows, renew them while the block runs, and release those that the block has not released."""
     rows = acquire(*queues, limit=limit, **values)
     with renewing(rows):
         try:
@@ -35,21 +35,21 @@ def hold(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any) ->
 
 @contextmanager
 def hold_named(name: str) -> Iterator[Lease | None]:
-    """Hold the lease of this name; None where somebody else does."""
+    """Hold the lease with this name; None if someone else does."""
     Lease.objects.get_or_create(name=name)
     with hold(Lease.objects.filter(name=name)) as rows:
         yield next(iter(rows), None)
 
 
 def is_held(name: str) -> bool:
-    """Whether anybody holds the lease of this name (one query)."""
+    """Whether anyone holds the lease with this name (one query)."""
     return Lease.objects.filter(name=name).exclude(available_at__lte=Now()).exists()
 
 
 @transaction.atomic(durable=True)
 def acquire(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any) -> list[LeasableT]:
-    """Take up to `limit` free rows, in the order of the queues, and write `values` to them (at most two queries, and
-    one for each queue). Two callers never get the same row.
+    """Take up to `limit` free rows, in the order of the queues, and write `values` to them (at most two queries plus
+    one per queue). Two callers never get the same row.
     """
     picked: list[Any] = []
     for queue in queues:
@@ -66,30 +66,28 @@ def acquire(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any)
 
 
 def granted() -> dict[str, Any]:
-    """The fields of a row that is in hand from now on, under a new owner."""
+    """Field values that give a row to a new owner."""
     return {"owner": uuid4(), "available_at": Now() + DURATION}
 
 
 def renewing(rows: Iterable[Leasable]) -> AbstractContextManager[None]:
-    """Renew the leases on these rows in the background for as long as the block runs."""
+    """Renew these leases in the background while the block runs."""
     held = list(rows)
     return beating(lambda: renew(held), DURATION)
 
 
 def renew(rows: Iterable[Leasable]) -> int:
-    """Hold these rows for another while. Returns how many are still held; none of them changes owner before the end of
-    the transaction.
-    """
+    """Extend these leases. Returns how many are still held; these keep their owner until the transaction ends."""
     return sum(held.update(available_at=Now() + DURATION) for held in _held(rows))
 
 
 def release(rows: Iterable[Leasable], after: timedelta | None = None, **values: Any) -> int:
-    """Give back those of these rows that are still held, as `LeasableQuerySet.release` does. Returns how many."""
+    """Release those of these rows that are still held. Returns how many."""
     return sum(held.release(after, **values) for held in _held(rows))
 
 
 def _held(rows: Iterable[Leasable]) -> Iterator[LeasableQuerySet[Leasable]]:
-    """The rows in the database, for as long as they have the owner that they were read with."""
+    """The rows in the database that still have the owner they were read with."""
     keys = defaultdict(list)
     for row in rows:
         keys[type(row), row.owner].append(row.pk)

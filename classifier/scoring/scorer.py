@@ -1,12 +1,11 @@
-"""P(correct): a logistic regression on the signals of an answer, drawn towards weights that hold before any label.
+"""Estimates P(correct): a logistic regression on an answer's signals, shrunk towards built-in weights.
 
-With few labels it stays near those; with many the data have their say, and each category gets an offset of its own,
-drawn towards none (a random intercept). Category and sentiment are learned apart; that both are right is learned of
-the product of the two.
+With few labels it stays near those; with many the data decide, and each category gets its own offset (a random
+intercept). Category and sentiment are fitted separately; “both” is fitted on the product of the two.
 
-The built-in weights are those that logistic regressions on Banking77 gave with second families of 60%, 82% and 90%
-accuracy, rounded. Newton's method on the penalised likelihood: le Cessie and van Houwelingen (1992), "Ridge estimators
-in logistic regression".
+The built-in weights are rounded from logistic regressions on Banking77 with second families of 60%, 82% and 90%
+accuracy. Newton's method on the penalised likelihood: le Cessie and van Houwelingen (1992), "Ridge estimators in
+logistic regression".
 """
 
 from __future__ import annotations
@@ -30,7 +29,7 @@ INVALID_WEIGHTS = "These are no weights of this scorer; fit it anew."
 
 
 class Probabilities(NamedTuple):
-    """That an answer's category, its sentiment and both are right, each in [0, 1]."""
+    """The probabilities that an answer's category, its sentiment and both are right."""
 
     category: float
     sentiment: float
@@ -39,7 +38,7 @@ class Probabilities(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class ScorerWeights:
-    """Of each axis, of shape (WIDTH,); what each category adds, by its key; and slope and constant for both at once."""
+    """Weights per part of an answer, of shape (WIDTH,); an offset per category key; and slope and constant for both."""
 
     category: Floats
     sentiment: Floats
@@ -56,7 +55,7 @@ class ScorerWeights:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, object]) -> ScorerWeights:
-        """Raises ValueError where that is not what `as_json` gives."""
+        """Raises ValueError if the data is not what `as_json` returns."""
         wanted = {"category": (WIDTH,), "sentiment": (WIDTH,), "both": (2,)}
         try:
             rows = {name: np.array(stored[name], np.float64) for name in wanted}
@@ -69,7 +68,7 @@ class ScorerWeights:
         return cls(offsets=offsets, **rows)
 
     def probabilities(self, signals: Signals, category: int) -> Probabilities:
-        """Of one answer, which gave the category of this key."""
+        """The probabilities for an answer that chose the category with this key."""
         of_category = _row(signals, "category") @ self.category + self.offsets.get(category, 0.0)
         of_sentiment = _row(signals, "sentiment") @ self.sentiment
         shares = _sigmoid(np.array([of_category, of_sentiment]))
@@ -80,7 +79,7 @@ class ScorerWeights:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class JudgedAnswers:
-    """Answers that people judged: their signals, the keys of their categories, and what of them was right."""
+    """Answers that people have judged: signals, category keys, and what was right."""
 
     signals: Sequence[Signals]
     categories: Sequence[int]
@@ -103,7 +102,7 @@ class JudgedAnswers:
 
 
 def fit(judged: JudgedAnswers) -> ScorerWeights:
-    """The weights that explain these best, and are not far from the built-in ones where there are few."""
+    """The best weights for these answers, shrunk towards the built-in ones when there are few."""
     if not len(judged):
         return ScorerWeights.built_in()
     known = sorted(set(judged.categories))
@@ -130,7 +129,7 @@ def _fit_both(separate: ScorerWeights, judged: JudgedAnswers) -> Floats:
 
 
 def log_loss(weights: ScorerWeights, judged: JudgedAnswers) -> Floats:
-    """The log-loss of each answer's being right in both parts, in nats: shape (len(judged),)."""
+    """The log-loss in nats of each answer's being right in both parts: shape (len(judged),)."""
     probabilities = [
         weights.probabilities(*answer).both for answer in zip(judged.signals, judged.categories, strict=True)
     ]
@@ -143,7 +142,7 @@ def _row(signals: Signals, name: str) -> Floats:
 
 
 def _newton_fit(rows: Floats, right: Sequence[bool], prior_mean: Floats, precision: Floats) -> Floats:
-    """`rows` of shape (n, k); drawn to `prior_mean`, each weight as hard as `precision` says, both of shape (k,)."""
+    """`rows` has shape (n, k); `prior_mean` and `precision` have shape (k,)."""
     wanted = np.array(right, np.float64)
     weights = prior_mean.copy()
     for _step in range(STEPS):

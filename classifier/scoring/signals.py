@@ -1,6 +1,6 @@
-"""What can be seen of an answer without knowing whether it is right.
+"""Signals of an answer that are known before anyone says whether it is right.
 
-A second family's word is a *witness*: it is asked about every ticket, so that whether it agrees is always known.
+The specialist predicts every ticket, so its agreement with the answering model is always known.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ TYPICAL_LENGTH = 200
 
 
 class AxisSignals(NamedTuple):
-    """What is seen of one part of an answer, category or sentiment. None where nobody was there to say it.
+    """Signals of one part of an answer, category or sentiment; None if unknown.
 
-    `agrees` is of the witness, `words_agree` of the family of words alone, `probability` the witness's for the label
-    that was answered, `margin` how far that is above its best rival (negative where a rival is ahead), `logprob` the
-    log-probability that the model itself gave the label's tokens.
+    `agrees` is the specialist's agreement, `words_agree` the words-only model's, `probability` the specialist's for
+    the label answered, `margin` its lead over the best rival (negative if a rival leads), and `logprob` the model's
+    own log-probability of the label's tokens.
     """
 
     agrees: bool | None = None
@@ -37,8 +37,8 @@ class AxisSignals(NamedTuple):
 
 
 class Signals(NamedTuple):
-    """Of one answer. `confidence` is what the model said of itself; `closeness` the cosine to the nearest label's known
-    texts; `length` in characters.
+    """Signals of one answer. `confidence` is the model's own; `closeness` the cosine to the nearest label's known
+    texts; `length` counts characters.
     """
 
     confidence: float
@@ -63,7 +63,7 @@ SHARED_FEATURES = ("confidence", "closeness", "length", "foreign", "in front")
 
 
 def features(signals: Signals, axis: AxisSignals) -> Floats:
-    """One axis of an answer as numbers around zero: OF_AXIS, then OF_ALL."""
+    """One part of an answer as numbers centred on zero: AXIS_FEATURES, then SHARED_FEATURES."""
     return np.array(
         [
             _vote(axis.agrees),

@@ -1,4 +1,4 @@
-"""Ways to reach a model. A new backend is one file here and one case in `build`."""
+"""Builds and caches the backends. A new kind of backend is one file here and one case in `registry`."""
 
 import json
 from functools import lru_cache
@@ -22,9 +22,8 @@ _building = Lock()
 def embedded_model(
     *, encoder_file: str, tokenizer_file: str, loaded: "LoadedVersion | None" = None, words: bool = False
 ) -> Classifier:
-    """The embedded model of this process, and of it what was `loaded`, or of that the `words` alone.
-
-    Empty names mean the packaged files. Raises ClassifierError.
+    """The embedded model of this process, optionally with a specialist version or its words-only model. Empty names
+    mean the packaged files. Raises ClassifierError.
     """
     with _building:
         return _embedded(encoder_file, tokenizer_file, loaded, words)
@@ -54,8 +53,8 @@ def chat_model(
     logprobs: bool,
     addresses: "Resolver",
 ) -> Classifier:
-    """A model behind an OpenAI-compatible URL, one object per process, which connects to what `addresses` gives for its
-    host. Raises ClassifierError without a key.
+    """A model behind an OpenAI-compatible URL, one object per process. `addresses` resolves its host to allowed
+    addresses. Raises ClassifierError if the key is missing.
     """
     api_key = secret_or_empty(api_key_env)
     if api_key_env and not api_key:
@@ -79,7 +78,7 @@ def _endpoint(
     max_in_flight: int,
     addresses: "Resolver",
 ) -> "Endpoint":
-    """Shared by all classifiers of one model, so that its bound on requests in flight is one bound."""
+    """Shared by all classifiers of a model, so that they share one limit on requests in flight."""
     from classifier.inference.backends.endpoint import Endpoint
 
     return Endpoint(

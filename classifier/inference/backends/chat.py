@@ -1,4 +1,4 @@
-"""Any model behind the OpenAI chat protocol, held to the contract."""
+"""Classifies with any model behind the OpenAI chat protocol."""
 
 import asyncio
 import logging
@@ -45,7 +45,7 @@ class ChatClassifier:
     def answers(
         self, questions: Iterable[Question], contract: Contract, *, ahead: int
     ) -> Iterator[list[IndexedResult]]:
-        """As the protocol says. What nobody waits for any more is cancelled."""
+        """See `Classifier`. Requests that nobody waits for are cancelled."""
         drawn, arrived = enumerate(questions), SimpleQueue[Future[Answer]]()
         pending: dict[Future[Answer], int] = {}
         # Handed on while there is more under way than is in flight, so that nobody there waits until it is stored.
@@ -133,14 +133,14 @@ class ChatClassifier:
         return completion
 
     def _disable_logprobs(self) -> None:
-        """Not ask for them again in this process; several requests may find out at once."""
+        """Stop asking for log-probabilities in this process; several requests may get here at once."""
         if self._endpoint.takes_logprobs:
             logger.warning("%s refuses to tell log-probabilities and is asked without them.", self._endpoint.model)
         self._endpoint.takes_logprobs = False
 
 
 def _sdk_parameters(parameters: dict[str, Any]) -> dict[str, Any]:
-    """The SDK knows these two by name; whatever else an admin set goes along in the body."""
+    """The SDK has arguments for two of these; the others go into the request body."""
     named = {name: parameters[name] for name in ("temperature", "max_tokens") if name in parameters}
     others = {name: value for name, value in parameters.items() if name not in named}
     return named | ({"extra_body": others} if others else {})
@@ -172,7 +172,7 @@ def _add_usage(usage: Usage, completion: Completion, json_mode: JsonMode) -> Usa
 
 
 def _collect(arrived: SimpleQueue[Future[Answer]], most: int) -> list[Future[Answer]]:
-    """What arrives until it is so many, or until it is time to look around; and what is there by then."""
+    """Finished requests: waits for `most` of them or POLL_SECONDS, then takes what else is there."""
     finished: list[Future[Answer]] = []
     until = time.monotonic() + POLL_SECONDS
     with suppress(Empty):

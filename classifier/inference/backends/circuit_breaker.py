@@ -1,4 +1,4 @@
-"""A circuit breaker: an endpoint that keeps failing is left alone for a while. Pure but for the clock it is given."""
+"""A circuit breaker: stops requests to an endpoint that keeps failing."""
 
 import time
 from collections.abc import Callable
@@ -15,7 +15,7 @@ class Breaker:
         self._closed_until = 0.0
 
     def wait(self) -> float:
-        """Seconds until a request may be sent; 0 admits the caller, and after a pause only the first that asks."""
+        """Seconds until a request may be sent; 0 admits the caller. After a pause only the first caller is admitted."""
         if self._failures < self._limit:
             return 0.0
         left = self._closed_until - self._clock()

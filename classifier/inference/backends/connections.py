@@ -1,4 +1,4 @@
-"""The way out to an endpoint: connections go only to addresses that somebody else allowed."""
+"""HTTP connections to endpoints, limited to allowed addresses."""
 
 import asyncio
 from collections.abc import Callable, Iterable
@@ -25,7 +25,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
         local_address: str | None = None,
         socket_options: Iterable[Any] | None = None,
     ) -> httpcore2.AsyncNetworkStream:
-        """To the first address that takes the call. TLS comes later and still asks for the host's own certificate."""
+        """Connect to the first allowed address that answers. TLS still verifies the host name."""
         try:
             *others, last = await asyncio.to_thread(self._addresses, host, port)
         except OSError as error:
@@ -42,7 +42,7 @@ class GuardedNetwork(httpcore2.AsyncNetworkBackend):
 
 
 class _Transport(httpx2.AsyncHTTPTransport):
-    """The library's own, on a pool with another network below, which its constructor has no parameter for."""
+    """httpx's transport with our network backend, for which its constructor has no parameter."""
 
     def __init__(self, outlet: GuardedNetwork) -> None:
         self._pool = httpcore2.AsyncConnectionPool(
@@ -54,5 +54,5 @@ class _Transport(httpx2.AsyncHTTPTransport):
 
 
 def http_client(addresses: Resolver) -> httpx2.AsyncClient:
-    """For the SDK. It takes no proxy of the environment: that one would look up names itself."""
+    """An HTTP client for the SDK. It ignores proxy variables, since a proxy would resolve names itself."""
     return openai.DefaultAsyncHttpxClient(transport=_Transport(GuardedNetwork(addresses)))

@@ -1,6 +1,6 @@
-"""The embedded model: labels by how near a text lies to what they are called and described as, and by what was learned.
+"""The embedded model: classifies by embeddings, and by what the specialist has learned.
 
-Without anything learned, the nearest prototype answers. `words` alone answer where the family of words is asked.
+Without training, the nearest label prototype wins. With `words`, only the words-only model answers.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ UNFAMILIAR_CONFIDENCE = 0.2
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class LoadedVersion:
-    """A version of the specialist: its key, what it learned, and the labelled examples as they are now."""
+    """A specialist version: its key, its weights, and the current labelled examples."""
 
     version: int | None
     learned: SpecialistWeights
@@ -49,7 +49,7 @@ class LoadedVersion:
 
 
 class BoundHeads(NamedTuple):
-    """What was learned, bound to the labels of a contract; and prototypes of all of them, of shape (labels, WIDTH)."""
+    """The trained heads bound to a contract's labels, and prototypes of the categories of shape (labels, WIDTH)."""
 
     category: BoundHead
     sentiment: BoundHead
@@ -73,7 +73,7 @@ class EmbeddedClassifier:
     def answers(
         self, questions: Iterable[Question], contract: Contract, *, ahead: int
     ) -> Iterator[list[IndexedResult]]:
-        """As the protocol says. Examples are not looked at: what they could show is learned."""
+        """See `Classifier`. Ignores examples: what they show has been learned."""
         heads = self._heads(contract)
         for window in chunked(enumerate(questions), min(ahead, WINDOW)):
             started = time.perf_counter()
@@ -119,7 +119,7 @@ class EmbeddedClassifier:
         return bound.by_words(texts) if self._uses_words_only(bound) else bound.probabilities(vectors, texts)
 
     def _uses_words_only(self, bound: BoundHead) -> bool:
-        """Whether words alone answer: where those are asked, and have learned this axis."""
+        """Whether only the words-only model answers for this head."""
         return self._words and len(bound.head.keys) > 0
 
     def _near(self, vectors: Floats) -> list[list[NearestExample]]:
@@ -127,7 +127,7 @@ class EmbeddedClassifier:
         return index.nearest(vectors, NEAREST) if index else [[] for _vector in vectors]
 
     def _is_known(self, heads: BoundHeads, vectors: Floats, near: Sequence[Sequence[NearestExample]]) -> list[bool]:
-        """Whether a text lies about as near to an example or a prototype as examples lie to each other."""
+        """Whether each text is about as close to an example or prototype as examples are to each other."""
         closest = np.array([row[0].closeness if row else -1.0 for row in near])
         described = (heads.category.centred(vectors) @ heads.prototypes.T).max(axis=1)
         known = np.maximum(closest, described) >= self._loaded.learned.novelty_threshold

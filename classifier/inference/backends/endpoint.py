@@ -1,4 +1,4 @@
-"""One model behind an OpenAI-compatible URL: bounded, timed, retried, and left alone while it keeps failing."""
+"""One model behind an OpenAI-compatible URL, with a concurrency limit, timeouts, retries and a circuit breaker."""
 
 import asyncio
 import random
@@ -24,9 +24,9 @@ _MALFORMED_REPLY = (ValueError, TypeError, AttributeError, IndexError, KeyError)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Completion:
-    """One reply: its text, why it ended, the model's own refusal if any, tokens, and milliseconds of the last try.
+    """One reply: text, finish reason, refusal, tokens, and milliseconds of the last attempt.
 
-    `token_logprobs` is what stands as such in the reply, whatever it is.
+    `token_logprobs` is passed on as received, whatever it is.
     """
 
     content: str
@@ -69,7 +69,7 @@ class Endpoint:
         )
 
     async def complete(self, **parameters: Any) -> Completion:
-        """Ask, and ask again after passing faults. Raises ClassifierError with the last one."""
+        """Send a request and retry transient failures. Raises ClassifierError."""
         for tries_left in range(TRIES - 1, -1, -1):
             try:
                 return await self._attempt(parameters)
@@ -80,7 +80,7 @@ class Endpoint:
         raise AssertionError("unreachable")
 
     async def _attempt(self, parameters: dict[str, Any]) -> Completion:
-        """One request. A slot is held only while it is under way, so that a pause costs nobody else."""
+        """One request. It holds a slot only while it runs, so a retry's pause blocks nobody."""
         async with self._slots:
             if wait := self._breaker.wait():
                 raise ClassifierError(
@@ -139,7 +139,7 @@ class Endpoint:
         return ClassifierError(f"{status}: {hint}{reason}", kind=FailureKind.REJECTED, permanent=True)
 
     def _without_key(self, reason: str) -> str:
-        """Some endpoints quote the key they refuse."""
+        """Some endpoints quote the key that they refuse."""
         return reason.replace(self._api_key, "[key]") if self._api_key else reason
 
 
@@ -158,14 +158,14 @@ def _completion(reply: Any, begun: float) -> Completion:
 
 
 def _reason(fault: openai.APIStatusError) -> str:
-    """What the endpoint gave as the reason, on one bounded line."""
+    """The endpoint's error message on one line of limited length."""
     body = fault.body
     message = body.get("message") if isinstance(body, dict) else body
     return " ".join(str(message or fault.message).split())[:300]
 
 
 def _pause(tries: int, asked_for: float | None) -> float:
-    """Seconds before the next try: what the endpoint asked for, else doubling; both with jitter against stampedes."""
+    """Seconds before the next attempt: what the endpoint asked for, else exponential backoff; both with jitter."""
     if asked_for is not None:
         return asked_for + random.uniform(0, 0.25)  # noqa: S311 - no secret hangs on it
     return min(FIRST_PAUSE * 2.0**tries, LONGEST_PAUSE) * random.uniform(0.5, 1)  # noqa: S311 - no secret hangs on it

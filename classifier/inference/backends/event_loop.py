@@ -1,4 +1,4 @@
-"""One event loop in one background thread per process, for synchronous code that has many requests in flight."""
+"""Runs one event loop in a background thread per process, so that synchronous code can have many requests in flight."""
 
 import asyncio
 import os
@@ -22,7 +22,7 @@ _starting = threading.Lock()
 
 
 def submit(coroutine: Coroutine[Any, Any, T]) -> Future[T]:
-    """Start a coroutine on the loop; its result or exception is the future's."""
+    """Start a coroutine on the loop."""
     with _starting:
         loop = _loop_of(os.getpid())
     return asyncio.run_coroutine_threadsafe(coroutine, loop)

@@ -35,9 +35,9 @@ class Unfamiliar(Enum):
 
 
 def by_states(text: str, piece: Encoded, direction: Floats) -> list[str]:
-    """The words that pull hardest in a direction: towards the label and away from its rival.
+    """The words that pull hardest towards the label and away from its rival.
 
-    The text's vector is the average of its pieces' states, so each piece's projection is its exact share of the result.
+    The text's vector is the mean of its tokens' states, so each token's projection is its exact share of the result.
     """
     words = [(match.start(), match.group().lower()) for match in _WORD.finditer(text)]
     if not words:
@@ -65,7 +65,7 @@ def _first(pulls: Iterable[tuple[str, float]]) -> list[str]:
 
 
 def spans(text: str, words: Sequence[str]) -> tuple[tuple[int, int], ...]:
-    """Where these words begin and end in a text, in its order."""
+    """Start and end of each of these words in the text."""
     wanted = set(words)
     matches = ((match.start(), match.end()) for match in _WORD.finditer(text) if match.group().lower() in wanted)
     return tuple(span for span, _number in zip(matches, range(MOST_SPANS), strict=False))

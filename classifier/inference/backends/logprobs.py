@@ -1,4 +1,4 @@
-"""How probable a model found what it said, read off the tokens of its reply. Pure, and never an error."""
+"""Reads label probabilities from a reply's token log-probabilities. Pure; never raises."""
 
 import re
 from collections.abc import Iterator
@@ -11,10 +11,9 @@ _PAIR = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:\s*+(?:"((?:[^"\\]|\\.)*+)")?', r
 
 
 def log_probability(tokens: Any, reply: str, key: str) -> float | None:
-    """The log-probability of the string that the JSON object in a reply has under a key.
+    """The log-probability of the string under `key` in the reply's JSON object, summed over its tokens.
 
-    `tokens` are those of the reply as an endpoint tells them: the ones that reach into the string are summed. None
-    where they are not what the reply is made of, or do not tell.
+    None if `tokens` do not spell the reply or lack log-probabilities.
     """
     reply_bytes = _bytes(reply)
     pieces = [_piece(token) for token in tokens] if isinstance(tokens, list) else []
@@ -37,7 +36,7 @@ def _bytes(text: str) -> bytes:
 
 
 def _piece(token: Any) -> bytes | None:
-    """Its bytes where they are told, since a character may take several tokens; else those of its text."""
+    """The token's bytes if given, since a character may span tokens; else those of its text."""
     raw_bytes: Any = getattr(token, "bytes", None)
     text: Any = getattr(token, "token", None)
     try:
@@ -47,13 +46,13 @@ def _piece(token: Any) -> bytes | None:
 
 
 def _span(reply: bytes, key: str) -> tuple[int, int] | None:
-    """Where the string under the key stands, without its quotes."""
+    """Start and end of the string under the key, without quotes."""
     spans = (match.span(2) for match in _PAIR.finditer(reply) if match[2] and match[1] == key.encode())
     return next(spans, None)
 
 
 def _overlapping(pieces: list[bytes], start: int, stop: int) -> Iterator[int]:
-    """Which of the pieces overlap these bytes."""
+    """Indexes of the pieces that overlap these bytes."""
     at = 0
     for index, piece in enumerate(pieces):
         if at < stop and at + len(piece) > start:

@@ -1,4 +1,4 @@
-"""The witness: what the specialist says of tickets that another model answers for: agreement is always known."""
+"""What the specialist predicts for tickets that another model answers, so that their agreement is always known."""
 
 from __future__ import annotations
 
@@ -19,8 +19,8 @@ from classifier.learning.weights import SpecialistWeights
 
 
 class LabelProbabilities(NamedTuple):
-    """Probabilities of each label for each text, of shape (texts, labels): by all that was learned, and by words alone
-    (None where no words were learned).
+    """Probabilities of shape (texts, labels): from all that was learned, and from words only (None if no words were
+    learned).
     """
 
     combined: Floats
@@ -28,8 +28,8 @@ class LabelProbabilities(NamedTuple):
 
 
 class SpecialistPredictions(NamedTuple):
-    """`closeness` is the cosine to the nearest of what is known of the categories, `foreign` whether the language is
-    one that the encoder does not read; both of shape (texts,).
+    """Predictions of shape (texts,) and more: `closeness` is the cosine to the nearest known text of the categories;
+    `foreign` whether the encoder does not know the language.
     """
 
     category: LabelProbabilities
@@ -39,7 +39,7 @@ class SpecialistPredictions(NamedTuple):
 
 
 class SpecialistPredictor:
-    """A version of the specialist, frozen: what it says depends on text and contract alone."""
+    """A frozen specialist version; its predictions depend only on text and contract."""
 
     def __init__(self, model_file: str, tokenizer_file: str, learned: SpecialistWeights) -> None:
         self._encoder: Encoder = encoder.load(model_file, tokenizer_file)
@@ -47,7 +47,7 @@ class SpecialistPredictor:
         self._bound = lru_cache(maxsize=8)(self._bind)
 
     def predict(self, texts: Sequence[str], contract: Contract, vectors: Floats | None = None) -> SpecialistPredictions:
-        """`vectors` are those of the texts as the encoder gives them, where they are known: shape (texts, WIDTH)."""
+        """Predict labels. `vectors` are the texts' embeddings, if known: shape (texts, WIDTH)."""
         category, sentiment = self._bound(contract)
         read = [readable(text) for text in texts]
         if vectors is None:
