@@ -101,7 +101,7 @@ def test_a_block_that_ends_after_a_stall_frees_nothing(queue: LeasableQuerySet[A
     assert is_untouched(successor)
 
 
-def test_work_that_fails_frees_what_it_held() -> None:
+def test_failing_work_releases_its_rows() -> None:
     with pytest.raises(ZeroDivisionError), leases.hold_named("training"):
         raise ZeroDivisionError
     assert not leases.is_held("training")

@@ -29,12 +29,12 @@ def changed(**values: object) -> str:
     return json.dumps(VALID | values)
 
 
-def test_it_takes_a_valid_answer() -> None:
+def test_a_valid_answer_is_parsed() -> None:
     answer = prompt.parse(changed(category="Billing > Refunds", confidence=1), CONTRACT)
     assert (answer.category, answer.sentiment, answer.confidence) == ("Billing > Refunds", "Negative", 1.0)
 
 
-def test_it_takes_a_label_in_other_letters_and_an_object_in_a_code_fence() -> None:
+def test_label_case_and_code_fences_are_tolerated() -> None:
     answer = prompt.parse(f"```json\n{changed(category=' billing ')}\n```", CONTRACT)
     assert answer.category == "Billing"
 
@@ -65,7 +65,7 @@ def test_it_takes_a_label_in_other_letters_and_an_object_in_a_code_fence() -> No
         (changed(reasoning=3), FailureKind.BAD_REASONING),
     ],
 )
-def test_it_refuses_what_breaks_the_contract(reply: str, kind: FailureKind) -> None:
+def test_a_reply_that_breaks_the_contract_is_refused(reply: str, kind: FailureKind) -> None:
     assert refused(reply) == kind
 
 
@@ -83,7 +83,7 @@ def test_a_ticket_is_quoted_as_one_json_string_whatever_it_holds(text: str) -> N
 
 
 @given(st.text())
-def test_no_reply_makes_it_raise_anything_else(reply: str) -> None:
+def test_any_reply_parses_or_raises_invalid_answer(reply: str) -> None:
     with contextlib.suppress(InvalidAnswer):
         prompt.parse(reply, CONTRACT)
 
@@ -96,7 +96,7 @@ def test_a_long_text_is_shortened_in_the_middle_and_marked(text: str, limit: int
     assert shown.startswith((text * 300)[: limit * 2 // 3])
 
 
-def test_the_digest_names_the_very_wording() -> None:
+def test_the_digest_depends_on_the_exact_wording() -> None:
     def digest(description: str, *examples: str) -> str:
         option = Option(name="Billing", description=description, examples=examples)
         return prompt.contract_for([option], CONTRACT.sentiments).digest

@@ -44,7 +44,7 @@ def test_parts_of_addresses_and_numbers_are_words(typed: str) -> None:
 
 
 @pytest.mark.parametrize("typed", ["", "   ", "!!! ... '\"", "()*:&|<->", "\x00", "’", "\ud800"])
-def test_what_is_no_word_filters_nothing(typed: str) -> None:
+def test_input_without_words_filters_nothing(typed: str) -> None:
     make_ticket("anything")
     assert found(typed) == ["anything"]
 
@@ -53,7 +53,7 @@ def test_what_is_no_word_filters_nothing(typed: str) -> None:
     "typed",
     ["NEAR(a b)", "AND", "a AND", "OR OR", "NOT x", "text:a", "^a", "a* b*", '"', '"a', "a'", "a:*", "!a & |", "\\"],
 )
-def test_the_languages_of_databases_are_only_words(typed: str) -> None:
+def test_database_query_syntax_is_searched_as_words(typed: str) -> None:
     make_ticket("nothing of that kind")
     assert found(f"{typed} zebra") == []
 
@@ -95,7 +95,7 @@ def test_tickets_that_are_gone_are_not_found() -> None:
     assert found("zebra") == ["zebra 0", "zebra 2"]
 
 
-def test_what_is_imported_twice_is_indexed_once() -> None:
+def test_a_ticket_imported_twice_is_indexed_once() -> None:
     for _time in range(2):
         tickets = [Ticket(source="file", external_id=str(number), text=f"zebra {number}") for number in range(3)]
         Ticket.objects.bulk_create(tickets, ignore_conflicts=True)
@@ -140,7 +140,7 @@ def test_the_migration_indexes_what_is_there_and_can_be_taken_back() -> None:
 
 @ON_SQLITE
 @pytest.mark.django_db(transaction=True)
-def test_a_table_made_anew_is_still_searched() -> None:
+def test_a_rebuilt_table_is_still_searchable() -> None:
     """A migration that alters the tickets takes their triggers away; what is stored then is made up for."""
     make_ticket("zebra of old")
     field = models.CharField(max_length=253, blank=True)

@@ -17,7 +17,7 @@ def vectors(count: int, directions: int, seed: int) -> Floats:
 
 
 @given(st.integers(0, 300), st.sampled_from([2, 40, WIDTH]), st.integers(1, 5), st.integers(0, 1_000))
-def test_the_nearest_are_found_without_reading_all(count: int, directions: int, most: int, seed: int) -> None:
+def test_the_index_finds_the_same_neighbours_as_a_full_scan(count: int, directions: int, most: int, seed: int) -> None:
     found = vectors(count + 3, directions, seed)
     examples, texts = found[3:], found[:3]
     index = build_index(range(count), list(examples))

@@ -20,11 +20,11 @@ def broken(clock: Clock) -> Breaker:
     return breaker
 
 
-def test_it_opens_after_failures_in_a_row() -> None:
+def test_the_breaker_opens_after_failures_in_a_row() -> None:
     assert broken(Clock()).wait() == 15
 
 
-def test_a_success_between_failures_keeps_it_closed() -> None:
+def test_a_success_between_failures_keeps_the_breaker_closed() -> None:
     breaker = Breaker(limit=3, cool_off=15, clock=Clock())
     for _number in range(10):
         breaker.failed()
@@ -33,7 +33,7 @@ def test_a_success_between_failures_keeps_it_closed() -> None:
     assert breaker.wait() == 0
 
 
-def test_after_the_pause_one_may_try() -> None:
+def test_after_the_pause_one_request_may_try() -> None:
     clock = Clock()
     breaker = broken(clock)
     clock.now += 15
@@ -41,7 +41,7 @@ def test_after_the_pause_one_may_try() -> None:
     assert breaker.wait() == 15
 
 
-def test_one_success_closes_it_and_one_failure_opens_it_again() -> None:
+def test_one_success_closes_the_breaker_and_one_failure_reopens_it() -> None:
     clock = Clock()
     breaker = broken(clock)
     clock.now += 15

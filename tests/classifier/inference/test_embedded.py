@@ -33,7 +33,7 @@ def classify(texts: list[str], terms: Contract) -> list[Answer]:
     return results  # type: ignore[return-value]
 
 
-def test_it_labels_by_meaning_and_names_the_words_that_told() -> None:
+def test_the_embedded_model_labels_by_meaning_and_names_decisive_words() -> None:
     (answer,) = classify(
         ["The server crashes with an exception when I upload a file"], contract("Billing", "Technical")
     )
@@ -51,7 +51,7 @@ def test_answers_come_in_order_whatever_the_lengths() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "😡", "a\x00b\ud800", "x" * 1_000_000, "<b></b>", "مرحبا بالعالم"])
-def test_it_answers_whatever_the_text(text: str) -> None:
+def test_the_embedded_model_answers_any_text(text: str) -> None:
     (answer,) = classify([storable(text)], contract("Billing", "Technical"))
     assert 0 <= answer.confidence <= 1
     assert answer.usage.shortened is (len(text) > 1_400)
@@ -94,7 +94,7 @@ def test_threads_that_start_together_share_one_encoder() -> None:
     assert first is second
 
 
-def test_a_corrupt_file_is_told_as_such(tmp_path: Path) -> None:
+def test_a_corrupt_encoder_file_is_reported(tmp_path: Path) -> None:
     broken = tmp_path / "model.onnx"
     broken.write_bytes(b"not a model")
     with pytest.raises(ClassifierError, match="cannot be loaded from"):
@@ -116,7 +116,7 @@ def test_threads_that_start_together_share_one_model() -> None:
     assert len(set(map(id, built))) == 1
 
 
-def test_words_that_carried_it_are_words_without_the_marks_around_them() -> None:
+def test_decisive_words_exclude_punctuation() -> None:
     text = "-----Refund----- my double-charge, isn't it 'refund'?"
     spans = explanations.spans(text, ["refund", "double-charge", "isn't"])
     assert [text[begin:end] for begin, end in spans] == ["Refund", "double-charge", "isn't", "refund"]

@@ -71,7 +71,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
 
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=4))
-def test_whatever_strangers_wrote_it_stays_quoted(text: str, texts: list[str]) -> None:
+def test_example_texts_always_stay_quoted(text: str, texts: list[str]) -> None:
     shown = [FewShotExample(text=one, category="Billing", sentiment="Negative") for one in texts]
     _system, user = prompt.messages(CONTRACT, text, shown)
     lines = user["content"].split("\n")
@@ -82,7 +82,7 @@ def test_whatever_strangers_wrote_it_stays_quoted(text: str, texts: list[str]) -
 
 
 @given(st.text())
-def test_without_solved_tickets_nothing_changes(text: str) -> None:
+def test_without_examples_the_prompt_is_unchanged(text: str) -> None:
     ticket = json.dumps(text, ensure_ascii=False)
     assert prompt.messages(CONTRACT, text) == [
         {"role": "system", "content": CONTRACT.system_prompt},
@@ -91,7 +91,7 @@ def test_without_solved_tickets_nothing_changes(text: str) -> None:
     assert prompt.messages(CONTRACT, text, []) == prompt.messages(CONTRACT, text)
 
 
-def test_a_long_one_is_shortened() -> None:
+def test_a_long_example_is_shortened() -> None:
     shown = FewShotExample(text="a" * 50_000 + "the end", category="Billing", sentiment="Negative")
     content = prompt.messages(CONTRACT, "Hi", [shown] * 3)[-1]["content"]
     assert len(content) < 3 * 900 + 500
@@ -104,7 +104,7 @@ def test_a_long_one_is_shortened() -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_the_nearest_come_first_and_the_contract_stays_as_it_is(primary: Use) -> None:
+def test_the_nearest_examples_come_first_and_the_contract_is_unchanged(primary: Use) -> None:
     make_ticket("You charged me two times for this month! I want a refund of the second payment.")
     with OpenAIServer() as server:
         primary(server, examples=2)
@@ -118,7 +118,7 @@ def test_the_nearest_come_first_and_the_contract_stays_as_it_is(primary: Use) ->
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_each_of_many_gets_its_own(primary: Use) -> None:
+def test_each_ticket_of_a_batch_gets_its_own_examples(primary: Use) -> None:
     asked = {"Refund the second charge, please.": REFUND, "It crashes when I open settings.": CRASH}
     for text in [*asked] * 40:
         make_ticket(text)
@@ -132,13 +132,13 @@ def test_each_of_many_gets_its_own(primary: Use) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_a_model_that_is_shown_none_is_asked_as_ever(primary: Use) -> None:
+def test_a_model_without_examples_is_asked_as_before(primary: Use) -> None:
     assert shown_beside("Refund the second charge, please.", primary, number=0) == []
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_the_repair_of_an_answer_still_shows_them(primary: Use) -> None:
+def test_a_repair_request_still_shows_the_examples(primary: Use) -> None:
     make_ticket()
     with OpenAIServer([say("no"), answer()]) as server:
         primary(server, examples=2)
@@ -150,14 +150,14 @@ def test_the_repair_of_an_answer_still_shows_them(primary: Use) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_a_text_does_not_give_itself_away(primary: Use) -> None:
+def test_a_text_is_never_its_own_example(primary: Use) -> None:
     texts = [text for text, *_labels in shown_beside(REFUND, primary, number=3)]
     assert sorted(texts) == sorted([CRASH, LOGIN])
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_labels_that_are_not_offered_are_not_shown(primary: Use) -> None:
+def test_examples_with_labels_outside_the_contract_are_not_shown(primary: Use) -> None:
     label_changes.retire(Category.objects.get(name="Billing"))
     categories = {category for _text, category, _sentiment in shown_beside("Refund my charge.", primary, number=3)}
     assert categories == {"Technical", "Account"}
@@ -165,7 +165,7 @@ def test_labels_that_are_not_offered_are_not_shown(primary: Use) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
+def test_examples_use_the_contracts_label_names(primary: Use) -> None:
     account, billing = (Category.objects.get(name=name) for name in ("Account", "Billing"))
     earlier = ContractVersion.objects.current()
     Category.objects.filter(pk=account.pk).update(name="Access", parent=Category.objects.get(name="General"))
@@ -182,7 +182,7 @@ def test_they_are_named_as_the_contract_names_them(primary: Use) -> None:
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_what_is_no_example_any_more_is_not_shown(primary: Use) -> None:
+def test_deleted_examples_are_not_shown(primary: Use) -> None:
     """Though the index of this process has not noticed yet."""
     vector_store.embeddings_for(["Refund my charge."])
     nearest_examples.index()
@@ -194,13 +194,13 @@ def test_what_is_no_example_any_more_is_not_shown(primary: Use) -> None:
 
 
 @pytest.mark.django_db
-def test_without_examples_models_are_asked_all_the_same(primary: Use) -> None:
+def test_models_are_asked_even_if_no_examples_exist(primary: Use) -> None:
     assert shown_beside("Refund the second charge, please.", primary) == []
 
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_an_encoder_that_fails_stops_no_ticket(
+def test_a_failing_encoder_blocks_no_ticket(
     primary: Use, settings: Settings, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     broken = tmp_path / "encoder.onnx"
@@ -218,7 +218,7 @@ def test_an_encoder_that_fails_stops_no_ticket(
 
 @pytest.mark.django_db
 @pytest.mark.usefixtures("taught")
-def test_an_embedded_model_answers_whatever_its_row_says(embedded_gate: None) -> None:
+def test_an_embedded_model_ignores_the_number_of_examples(embedded_gate: None) -> None:
     LanguageModel.objects.update(examples=5)
     ticket = make_ticket()
     runner.classify_next_batch()
@@ -249,7 +249,7 @@ def test_the_budget_counts_the_longer_prompt(primary: Use) -> None:
 
 
 @pytest.mark.django_db
-def test_the_models_page_says_who_is_shown_how_many(client: Client, catalogue: None) -> None:
+def test_the_models_page_says_how_many_examples_each_model_sees(client: Client, catalogue: None) -> None:
     client.force_login(make_user("ada", "Agent"))
     where = reverse("classifier:models")
     assert "solved ticket" not in client.get(where).content.decode()

@@ -51,7 +51,7 @@ def of(*tokens: tuple[str, Any], key: str = "category") -> float | None:
 
 @pytest.mark.once
 class TestReadingTokens:
-    def test_only_what_reaches_into_the_label_counts(self) -> None:
+    def test_only_tokens_that_overlap_the_label_count(self) -> None:
         tokens = [('{"category": "', -9.0), ("Tech", -0.5), ("nical", -0.25), ('", "sentiment": "', -9.0)]
         tokens += [("Neg", -1), ("ative", -0.5), ('"}', -9.0)]
         assert (of(*tokens), of(*tokens, key="sentiment")) == (-0.75, -1.5)
@@ -86,18 +86,18 @@ class TestReadingTokens:
         tokens = [SimpleNamespace(token="\ufffd", bytes=list(part), logprob=-0.5) for part in parts]
         assert log_probability(tokens, '{"category": "🙂"}', "category") == -2.0
 
-    def test_what_stands_around_the_reply_is_passed_over(self) -> None:
+    def test_tokens_around_the_reply_are_ignored(self) -> None:
         thought = '<think>{"category": "Billing"}</think>'
         tokens = evenly(f"{thought}\n{GIVEN}<|im_end|>") + told(("", -1.0))
         assert log_probability(tokens, GIVEN, "category") == -len("Technical")
 
     @pytest.mark.parametrize("value", [-9999.0, -(10**400), float("-inf"), -20.5])
-    def test_what_is_hardly_possible_is_clipped(self, value: float) -> None:
+    def test_very_low_log_probabilities_are_clipped(self, value: float) -> None:
         assert of(('{"category": "', 0.0), ("Technical", value), ('"}', 0.0)) == -20.0
         assert of(('{"category": "', 0.0), ("Tech", value), ("nical", -1.5), ('"}', 0.0)) == -20.0
 
     @pytest.mark.parametrize("value", [None, "-0.5", float("nan"), 0.1, float("inf"), True, False, [], {}, 10**400])
-    def test_a_value_that_is_no_log_probability_tells_nothing(self, value: Any) -> None:
+    def test_an_invalid_log_probability_gives_none(self, value: Any) -> None:
         tokens = [('{"category": "Technical', value), ('", "sentiment": "', 0.0), ("Negative", -0.5), ('"}', value)]
         assert (of(*tokens), of(*tokens, key="sentiment")) == (None, -0.5)
 
@@ -116,22 +116,22 @@ class TestReadingTokens:
             [SimpleNamespace(logprob=-1.0)],
         ],
     )
-    def test_tokens_that_are_not_those_of_the_reply_tell_nothing(self, tokens: Any) -> None:
+    def test_tokens_that_do_not_spell_the_reply_give_none(self, tokens: Any) -> None:
         assert log_probability(tokens, GIVEN, "category") is None
 
     @pytest.mark.parametrize(
         "reply", ["", "{}", '{"category": 3}', '{"category": ""}', '{"category": "Tech', '["category"]', '"' * 999]
     )
-    def test_a_reply_without_the_label_tells_nothing(self, reply: str) -> None:
+    def test_a_reply_without_the_label_gives_none(self, reply: str) -> None:
         assert log_probability(evenly(reply), reply, "category") is None
 
     @given(st.text(), st.lists(st.tuples(st.text(), st.one_of(st.none(), st.floats(), st.integers(), st.text()))))
-    def test_nothing_makes_it_raise(self, reply: str, tokens: list[tuple[str, Any]]) -> None:
+    def test_log_probability_never_raises(self, reply: str, tokens: list[tuple[str, Any]]) -> None:
         log_probability(told(*tokens), reply, "category")
         of(*tokens)
 
     @given(st.data(), st.text(min_size=1), st.text(min_size=1), st.booleans())
-    def test_however_a_reply_is_cut_into_tokens_the_label_has_those_that_overlap_it(
+    def test_any_tokenisation_sums_the_tokens_that_overlap_the_label(
         self, data: st.DataObject, category: str, reasoning: str, ascii_only: bool
     ) -> None:
         quoted = json.dumps(category, ensure_ascii=ascii_only)
@@ -156,7 +156,7 @@ def labelled(primary: Use, reply: Replier | list[Reply], **values: object) -> tu
 
 @pytest.mark.django_db
 class TestAskingForThem:
-    def test_they_are_asked_for_and_stored(self, primary: Use) -> None:
+    def test_log_probabilities_are_requested_and_stored(self, primary: Use) -> None:
         tokens = [
             '{"category": "',
             "Tech",
@@ -171,12 +171,12 @@ class TestAskingForThem:
         assert request.body["logprobs"] is True
         assert "top_logprobs" not in request.body
 
-    def test_a_model_that_is_not_to_tell_is_not_asked(self, primary: Use) -> None:
+    def test_log_probabilities_are_not_requested_if_switched_off(self, primary: Use) -> None:
         prediction, [request] = labelled(primary, [answer()], logprobs=False)
         assert (prediction.category_logprob, prediction.sentiment_logprob) == (None, None)
         assert "logprobs" not in request.body
 
-    def test_a_repair_is_asked_for_them_as_well(self, primary: Use) -> None:
+    def test_a_repair_also_requests_log_probabilities(self, primary: Use) -> None:
         prediction, requests = labelled(primary, [say("no"), answer()])
         assert prediction.category_logprob == -0.25
         assert [request.logprobs for request in requests] == [True, True]
@@ -194,13 +194,13 @@ class TestAskingForThem:
             {"tokens": [GIVEN], "token_logprobs": [-1.0]},
         ],
     )
-    def test_foreign_ones_cost_no_answer(self, primary: Use, foreign: Any) -> None:
+    def test_malformed_log_probabilities_do_not_spoil_the_answer(self, primary: Use, foreign: Any) -> None:
         prediction, requests = labelled(primary, [say(GIVEN, logprobs=foreign)])
         assert (prediction.category_logprob, prediction.sentiment_logprob) == (None, None)
         assert len(requests) == 1
 
     @pytest.mark.parametrize("status", [400, 403, 422])
-    def test_an_endpoint_that_refuses_them_is_asked_once_more_without(self, primary: Use, status: int) -> None:
+    def test_an_endpoint_that_refuses_log_probabilities_is_asked_again_without(self, primary: Use, status: int) -> None:
         prediction, requests = labelled(primary, without_logprobs(lambda _request: answer(), status))
         assert (prediction.category_logprob, prediction.confidence) == (None, 0.93)
         assert [(request.logprobs, request.json_mode) for request in requests] == [
@@ -210,7 +210,7 @@ class TestAskingForThem:
         assert LanguageModel.objects.get(name="first").json_mode == JsonMode.SCHEMA
         assert (prediction.requests, prediction.input_tokens) == (1, 400)
 
-    def test_it_is_not_asked_for_them_again_and_the_log_says_so_once(
+    def test_after_a_refusal_they_are_not_requested_again_and_one_line_is_logged(
         self, primary: Use, caplog: pytest.LogCaptureFixture
     ) -> None:
         for _number in range(20):
@@ -244,7 +244,7 @@ class TestAskingForThem:
         assert (requests[-1].logprobs, requests[-1].json_mode) == (False, "json_object")
         assert LanguageModel.objects.get(name="first").json_mode == JsonMode.OBJECT
 
-    def test_an_endpoint_without_schemas_still_tells(self, primary: Use) -> None:
+    def test_an_endpoint_without_schemas_still_returns_log_probabilities(self, primary: Use) -> None:
         prediction, requests = labelled(primary, without_json_schema(lambda _request: answer()))
         assert prediction.category_logprob == -0.25
         assert [request.json_mode for request in requests] == ["json_schema", "json_object"]
@@ -266,12 +266,12 @@ class TestAskingForThem:
         assert Prediction.objects.get(ticket=good).category_logprob == -0.25
         assert not caplog.records
 
-    def test_passing_faults_are_tried_again_as_ever(self, primary: Use) -> None:
+    def test_transient_faults_are_still_retried(self, primary: Use) -> None:
         prediction, requests = labelled(primary, [error(500, "no logprobs just now"), error(503), answer()])
         assert prediction.category_logprob == -0.25
         assert [request.logprobs for request in requests] == [True, True, True]
 
-    def test_a_wrong_key_is_asked_for_no_second_time(self, primary: Use) -> None:
+    def test_a_wrong_key_is_not_retried(self, primary: Use) -> None:
         ticket = make_ticket()
         with OpenAIServer([error(401)]) as server:
             primary(server, logprobs=True)
@@ -294,7 +294,7 @@ class TestInTheAdmin:
             reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
         ).content.decode()
 
-    def test_only_endpoints_are_offered_it(self, admin_client: Client) -> None:
+    def test_only_endpoints_offer_the_log_probability_setting(self, admin_client: Client) -> None:
         assert 'name="logprobs"' in self.change(admin_client, LanguageModel.objects.get(name="qwen-3-32b"))
         assert 'name="logprobs"' not in self.change(admin_client, LanguageModel.objects.zero_shot())
 

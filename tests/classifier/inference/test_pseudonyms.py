@@ -19,7 +19,7 @@ from tests.servers import OpenAIServer, Reply, Request, answer, say
 TEXT = "I am jo@example.org, not al@example.org. Call +49 30 901820, or write to jo@example.org about [email 1]."
 
 
-def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: UseServer) -> None:
+def test_personal_data_is_never_sent_but_is_restored_in_the_reasoning(primary: UseServer) -> None:
     def reply(request: Request) -> Reply:
         return answer(reasoning=f"It quotes: {request.ticket}")
 
@@ -39,7 +39,7 @@ def test_the_wire_never_holds_the_data_and_the_stored_reasoning_does(primary: Us
     assert Prediction.objects.get().reasoning == f"It quotes: {TEXT}"
 
 
-def test_the_reply_of_a_failure_is_kept_as_it_was_meant(primary: UseServer) -> None:
+def test_personal_data_is_restored_in_a_failed_reply(primary: UseServer) -> None:
     with OpenAIServer([say("No label for [Email 1] or [email 7]!")]) as server:
         language_model = primary(server)
         Provider.objects.filter(pk=language_model.provider_id).update(mask=True)
@@ -48,7 +48,7 @@ def test_the_reply_of_a_failure_is_kept_as_it_was_meant(primary: UseServer) -> N
     assert Failure.objects.get().reply == "No label for jo@example.org or [email 7]!"
 
 
-def test_a_provider_that_may_see_everything_does(primary: UseServer) -> None:
+def test_a_provider_without_masking_gets_the_original_text(primary: UseServer) -> None:
     with OpenAIServer() as server:
         primary(server)
         make_ticket(TEXT)
@@ -63,7 +63,7 @@ SCRAPS = st.sampled_from(
 
 
 @given(st.lists(SCRAPS, max_size=12).map(" ".join))
-def test_there_is_always_a_way_back(text: str) -> None:
+def test_masking_can_always_be_reversed(text: str) -> None:
     one = Pseudonyms(text)
     assert one.restore(one.masked) == text
     assert masking.mask(one.masked) == one.masked

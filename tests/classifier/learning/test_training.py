@@ -36,7 +36,7 @@ def test_more_labels_make_it_better() -> None:
     assert before < accuracy(few.head, offered) < accuracy(many.head, offered)
 
 
-def test_the_same_examples_teach_the_same() -> None:
+def test_training_is_deterministic() -> None:
     offered, taught = clouds.offered(4), clouds.examples([12, 9, 30, 3])
     one, other = learn(taught, offered), learn(taught, offered)
     assert one
@@ -47,7 +47,7 @@ def test_the_same_examples_teach_the_same() -> None:
     np.testing.assert_array_equal(one.head.record.losses, other.head.record.losses)
 
 
-def test_what_it_says_of_an_example_never_comes_from_one_of_its_group() -> None:
+def test_held_out_scores_never_come_from_a_near_duplicate() -> None:
     """An example is told apart by a vector of its own, so whoever had seen its twin would know it."""
     taught = clouds.examples([40, 40], spread=30)
     twins = replace(
@@ -88,11 +88,11 @@ def test_a_category_with_one_label_is_learned_beside_the_others() -> None:
 
 
 @pytest.mark.parametrize("counts", [[30], [30, 0, 0], [4, 4]])
-def test_too_little_teaches_nothing(counts: list[int]) -> None:
+def test_too_few_examples_train_nothing(counts: list[int]) -> None:
     assert learn(clouds.examples(counts), clouds.offered(3)) is None
 
 
-def test_examples_that_all_say_the_same_teach_nothing() -> None:
+def test_examples_of_one_label_train_nothing() -> None:
     """Nothing could be held out to try it on."""
     taught = clouds.examples([15, 15])
     assert learn(replace(taught, groups=np.ones(30, np.int64)), clouds.offered(2)) is None
@@ -132,7 +132,7 @@ def test_a_merged_label_answers_for_its_successor() -> None:
     np.testing.assert_allclose(shares.sum(axis=1), 1, rtol=1e-5)
 
 
-def test_a_retired_label_is_not_given() -> None:
+def test_a_retired_label_is_not_predicted() -> None:
     offered = clouds.offered(3)
     trial = learn(clouds.examples([30, 30, 30]), offered)
     assert trial
@@ -140,7 +140,7 @@ def test_a_retired_label_is_not_given() -> None:
     assert shares.shape == (15, 2)
 
 
-def test_probabilities_say_how_often_they_are_right() -> None:
+def test_probabilities_are_calibrated() -> None:
     offered = clouds.offered(5)
     trial = learn(clouds.examples([250] * 5), offered)
     assert trial
@@ -151,7 +151,7 @@ def test_probabilities_say_how_often_they_are_right() -> None:
     assert abs(confidences.mean() - right.mean()) < 0.05
 
 
-def test_probabilities_by_words_alone_say_how_often_they_are_right() -> None:
+def test_words_only_probabilities_are_calibrated() -> None:
     offered = clouds.offered(5)
     trial = learn(clouds.examples([60] * 5), offered)
     assert trial
@@ -171,7 +171,7 @@ def test_a_candidate_that_is_better_wins() -> None:
     assert comparison.accuracy > comparison.accuracy_before
 
 
-def test_the_same_again_does_not_win() -> None:
+def test_an_identical_candidate_does_not_win() -> None:
     offered, taught = clouds.offered(5), clouds.examples([40] * 5)
     trial = learn(taught, offered)
     assert trial
@@ -180,7 +180,7 @@ def test_the_same_again_does_not_win() -> None:
     assert not comparison.wins
 
 
-def test_what_learned_from_wrong_labels_does_not_replace_what_serves() -> None:
+def test_a_candidate_trained_on_wrong_labels_does_not_win() -> None:
     offered, taught = clouds.offered(5, misplaced=0.2), clouds.examples([20] * 5)
     wrong = replace(taught, labels=np.random.default_rng(3).permutation(taught.labels))
     trial = learn(wrong, offered)
@@ -188,7 +188,7 @@ def test_what_learned_from_wrong_labels_does_not_replace_what_serves() -> None:
     assert not compare(trial.head, Head.untrained(), taught, offered).wins
 
 
-def test_examples_that_what_serves_has_learned_tell_nothing_for_it() -> None:
+def test_examples_that_the_live_version_trained_on_are_not_compared() -> None:
     """Of those it counts what was held out then, and of new ones what it says now."""
     offered = clouds.offered(3)
     old, new = clouds.examples([10] * 3), clouds.examples([10] * 3, seed=8, first_key=500)
@@ -223,7 +223,7 @@ def test_noise_alone_does_not_win(seed: int) -> None:
     assert not comparison.wins
 
 
-def test_examples_count_for_as_much_as_they_stand_for() -> None:
+def test_weighted_examples_count_by_their_weight() -> None:
     """It is worse on two thirds of the examples, to which little of what comes is alike, and better on the others."""
     taught, offered, axis = equals()
     typical = np.arange(60) < 20
@@ -238,7 +238,7 @@ def test_examples_count_for_as_much_as_they_stand_for() -> None:
     assert not compare(axis, incumbent, replace(taught, weights=weights[::-1]), offered).wins
 
 
-def test_what_few_examples_stand_for_is_less_certain() -> None:
+def test_uneven_weights_make_a_comparison_less_certain() -> None:
     """The same gain on all of them, but for noise; nearly all that comes is like six of them."""
     taught, offered, axis = equals()
     noise = np.random.default_rng(1).normal(0.3, 0.3, 60).astype(np.float32)
@@ -251,7 +251,7 @@ def test_what_few_examples_stand_for_is_less_certain() -> None:
     assert not compare(axis, losing, replace(taught, weights=weights), offered).wins
 
 
-def test_a_candidate_may_win_on_what_chance_chose() -> None:
+def test_a_candidate_may_win_on_the_random_sample() -> None:
     """Here it is worse on what was chosen for being odd, and better on the others."""
     taught, offered, axis = equals()
     random_sample = np.arange(60) < 20

@@ -7,14 +7,14 @@ from classifier.learning.vector_space import WIDTH, coverage_weights
 from tests.classifier.learning import clouds
 
 
-def test_it_is_how_much_lies_nearest_and_half_a_share_for_each() -> None:
+def test_coverage_weights_are_the_smoothed_share_of_nearest_texts() -> None:
     middles = clouds.middles(3)
     coming = np.repeat(middles, [300, 100, 0], axis=0)
     # On average 400 / 3 lie nearest to one, and half as much is added to each.
     assert coverage_weights(middles, coming) == pytest.approx([(2.25 + 0.5) / 1.5, (0.75 + 0.5) / 1.5, 0.5 / 1.5])
 
 
-def test_they_are_one_on_average() -> None:
+def test_coverage_weights_average_one() -> None:
     examples, coming = clouds.examples([30, 2, 8], spread=1), clouds.examples([300, 300, 700], spread=1, seed=5)
     weights = coverage_weights(examples.vectors, coming.vectors)
     assert weights.mean() == pytest.approx(1)
@@ -23,7 +23,7 @@ def test_they_are_one_on_average() -> None:
     assert weights[rare].mean() > 2 * weights[~rare].mean()
 
 
-def test_all_count_alike_where_nothing_is_known_of_what_comes() -> None:
+def test_without_incoming_texts_all_weights_are_equal() -> None:
     nothing = np.zeros((0, WIDTH), np.float32)
     assert coverage_weights(clouds.middles(3), nothing).tolist() == [1, 1, 1]
     assert coverage_weights(nothing, clouds.middles(3)).tolist() == []

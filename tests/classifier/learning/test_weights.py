@@ -28,7 +28,7 @@ def sha256(stored: bytes) -> str:
     return hashlib.sha256(stored).hexdigest()
 
 
-def test_a_version_comes_back_as_it_was() -> None:
+def test_weights_survive_a_round_trip() -> None:
     learned, offered, unseen = a_version(), clouds.offered(3), clouds.examples([9, 9, 9], seed=4)
     back = load(STORED, sha256(STORED))
     assert back.novelty_threshold == 0.25
@@ -40,12 +40,12 @@ def test_a_version_comes_back_as_it_was() -> None:
     np.testing.assert_array_equal(back.category.record.losses, learned.category.record.losses)
 
 
-def test_it_is_the_same_bytes_each_time() -> None:
+def test_serialisation_is_deterministic() -> None:
     assert dump(a_version()) == STORED
 
 
 @given(st.integers(0, len(STORED) - 1), st.integers(1, 255))
-def test_a_byte_that_changed_is_noticed(place: int, change: int) -> None:
+def test_a_changed_byte_is_detected(place: int, change: int) -> None:
     spoilt = bytearray(STORED)
     spoilt[place] ^= change
     with pytest.raises(CorruptWeights, match="put another version in service"):
@@ -53,7 +53,7 @@ def test_a_byte_that_changed_is_noticed(place: int, change: int) -> None:
 
 
 @pytest.mark.parametrize("stored", [b"", b"not weights", STORED[:-40], b"\x80\x04K\x01."])
-def test_bytes_that_are_no_weights_are_refused(stored: bytes) -> None:
+def test_invalid_bytes_are_refused(stored: bytes) -> None:
     with pytest.raises(CorruptWeights):
         load(stored, sha256(stored))
 

@@ -17,14 +17,14 @@ TEXTS = [
 LABELS = np.array([0, 0, 1, 1] * 3)
 
 
-def test_it_tells_labels_by_their_words() -> None:
+def test_the_word_model_separates_labels_by_their_words() -> None:
     learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 3)
     scores = learned.scores(["card refund please", "it crashes", "nothing known here xyz"])
     assert scores.argmax(axis=1).tolist()[:2] == [0, 1]
     assert (scores[:, 2] == word_features.UNKNOWN).all()
 
 
-def test_it_counts_as_the_library_that_fitted_it_does() -> None:
+def test_predictions_match_scikit_learn() -> None:
     learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     library = TfidfVectorizer(analyzer=word_features.terms, sublinear_tf=True, dtype=np.float32).fit(TEXTS)
     found = library.transform(["Why was my card charged again?"]).toarray()[0]
@@ -36,7 +36,7 @@ def test_it_counts_as_the_library_that_fitted_it_does() -> None:
     assert all(mine[term] == pytest.approx(theirs[term], rel=1e-4) for term in mine)
 
 
-def test_counted_texts_are_heard_as_they_are_read() -> None:
+def test_counted_texts_score_like_raw_texts() -> None:
     counted = word_features.count_terms((*TEXTS, "Why was my card charged again?", ""))
     learned = word_features.fit(counted.part(np.arange(len(TEXTS))), LABELS, 2)
     texts = [TEXTS[1], "Why was my card charged again?", ""]
@@ -52,12 +52,12 @@ def test_terms_are_words_pairs_and_parts_of_words(text: str) -> None:
     assert all(2 <= len(term) <= 5 for term in found[len(whole) :])
 
 
-def test_a_text_without_a_known_term_says_what_the_labels_say_by_themselves() -> None:
+def test_a_text_without_known_terms_scores_the_bias() -> None:
     learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     np.testing.assert_allclose(learned.scores([""])[0], learned.bias)
 
 
-def test_many_labels_make_it_keep_fewer_terms() -> None:
+def test_many_labels_reduce_the_vocabulary() -> None:
     texts = [f"term{number}" for number in range(3_000)]
     labels = np.arange(3_000) % 1_000
     learned = word_features.fit(word_features.count_terms(tuple(texts)), labels, 1_000)

@@ -91,13 +91,13 @@ OF_MANY = fit(MANY)
 # From nothing to much
 
 
-def test_of_nothing_the_built_in_weights_are_learned() -> None:
+def test_without_answers_the_built_in_weights_are_used() -> None:
     found = fit(JudgedAnswers(signals=[], categories=[], category_right=[], sentiment_right=[]))
     assert found.as_json() == ScorerWeights.built_in().as_json()
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_a_label_leaves_them_near_the_built_in_ones_and_many_lead_away(seed: int) -> None:
+def test_few_answers_stay_near_the_built_in_weights_and_many_lead_away(seed: int) -> None:
     """All but the constant, which is drawn less."""
     these = judged(2_000, seed)
     one, many = (off(fit(these.part(range(number))).category[:-1], BUILT_IN[:-1]) for number in (1, 2_000))
@@ -105,13 +105,13 @@ def test_a_label_leaves_them_near_the_built_in_ones_and_many_lead_away(seed: int
     assert many > 0.7
 
 
-def test_where_the_built_in_ones_are_the_truth_labels_lead_back_to_them() -> None:
+def test_fitting_recovers_the_built_in_weights_where_they_are_true() -> None:
     found = fit(judged(6_000, truth=ScorerWeights.built_in()))
     assert off(found.category[:-1], BUILT_IN[:-1]) < 0.35
     assert max(map(abs, found.offsets.values())) < 0.35
 
 
-def test_many_labels_find_the_truth() -> None:
+def test_many_answers_recover_the_true_weights() -> None:
     assert off(OF_MANY.category[:-1], TRUTH.category[:-1]) < 0.35
     assert off(OF_MANY.sentiment[:-1], TRUTH.sentiment[:-1]) < 0.35
     unseen = answers(400, seed=9)
@@ -126,14 +126,14 @@ def test_many_labels_find_the_truth() -> None:
     assert np.abs(built_in - true).mean() > 0.08
 
 
-def test_more_labels_come_nearer_to_it() -> None:
+def test_more_answers_come_nearer_to_the_true_weights() -> None:
     unseen = judged(1_500, seed=20)
     losses = [log_loss(fit(MANY.part(range(number))), unseen).mean() for number in (0, 150, 6_000)]
     assert losses[0] > losses[1] > losses[2]
     assert losses[2] < log_loss(TRUTH, unseen).mean() + 0.005
 
 
-def test_what_it_says_comes_true_as_often_as_it_says() -> None:
+def test_scores_are_calibrated() -> None:
     """Also of both parts together, where they go wrong together."""
     together = replace(MANY, sentiment_right=MANY.category_right)
     for these in (MANY, together):
@@ -146,7 +146,7 @@ def test_what_it_says_comes_true_as_often_as_it_says() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 40, 1_000])
-def test_no_weights_nearby_explain_the_labels_better(number: int) -> None:
+def test_the_fit_is_a_local_optimum(number: int) -> None:
     """As the penalised likelihood has it, computed here from its definition."""
     these = MANY.part(range(number))
     rows = np.array([[*features(one, one.category), 1.0] for one in these.signals])
@@ -185,7 +185,7 @@ def test_each_category_has_an_offset_of_its_own() -> None:
     assert OF_MANY.offsets[2] < OF_MANY.offsets[3] < OF_MANY.offsets[1]
 
 
-def test_offsets_of_few_labels_are_drawn_towards_none() -> None:
+def test_offsets_with_few_answers_shrink_to_zero() -> None:
     """A category that is always wrong, by how often it was seen among two that the built-in weights suit."""
     usual = judged(600, truth=ScorerWeights.built_in())
     sizes = []
@@ -203,7 +203,7 @@ def test_offsets_of_few_labels_are_drawn_towards_none() -> None:
     assert sizes[2] < -1.5
 
 
-def test_a_category_that_was_never_judged_has_none() -> None:
+def test_a_category_without_answers_has_no_offset() -> None:
     one = MANY.signals[0]
     own = sigmoid(float(features(one, one.category) @ OF_MANY.category[:-1] + OF_MANY.category[-1]))
     assert OF_MANY.probabilities(one, 99).category == pytest.approx(own)
@@ -214,13 +214,15 @@ def test_a_category_that_was_never_judged_has_none() -> None:
 
 
 @given(SIGNALS, st.sampled_from([1, 2, 99]), st.sampled_from([ScorerWeights.built_in(), TRUTH, OF_MANY]))
-def test_probabilities_are_neither_none_nor_certain(signals: Signals, category: int, weights: ScorerWeights) -> None:
+def test_probabilities_are_strictly_between_zero_and_one(
+    signals: Signals, category: int, weights: ScorerWeights
+) -> None:
     for share in weights.probabilities(signals, category):
         assert 0 < share < 1
 
 
 @given(SIGNALS)
-def test_whoever_agrees_makes_it_more_probable_and_whoever_disagrees_less(signals: Signals) -> None:
+def test_agreement_raises_the_score_and_disagreement_lowers_it(signals: Signals) -> None:
     for weights in (ScorerWeights.built_in(), OF_MANY):
         for name in ("agrees", "words_agree"):
             found = [
@@ -249,14 +251,14 @@ def test_it_is_the_sigmoid_of_the_weighted_sum() -> None:
 
 
 @pytest.mark.parametrize("number", [1, 30, 3_000])
-@pytest.mark.parametrize("right", ["all", "none", "as the witness says", "against the witness"])
-def test_what_can_be_told_apart_completely_makes_nothing_explode(number: int, right: str) -> None:
+@pytest.mark.parametrize("right", ["all", "none", "as the specialist says", "against the specialist"])
+def test_separable_answers_give_finite_weights(number: int, right: str) -> None:
     signals = answers(number, seed=4)
     told = {
         "all": [True] * number,
         "none": [False] * number,
-        "as the witness says": [bool(one.category.agrees) for one in signals],
-        "against the witness": [not one.category.agrees for one in signals],
+        "as the specialist says": [bool(one.category.agrees) for one in signals],
+        "against the specialist": [not one.category.agrees for one in signals],
     }[right]
     weights = fit(with_all(signals, told))
     for row in (weights.category, weights.sentiment, weights.both):
@@ -267,7 +269,7 @@ def test_what_can_be_told_apart_completely_makes_nothing_explode(number: int, ri
 
 
 @given(st.lists(st.tuples(SIGNALS, st.integers(0, 3), st.booleans(), st.booleans()), max_size=15))
-def test_whatever_is_learned_from_the_weights_are_finite(rows: list[tuple[Signals, int, bool, bool]]) -> None:
+def test_weights_are_finite_for_any_answers(rows: list[tuple[Signals, int, bool, bool]]) -> None:
     signals, categories, right, other = (list(one) for one in zip(*rows, strict=True)) if rows else ([], [], [], [])
     weights = fit(JudgedAnswers(signals=signals, categories=categories, category_right=right, sentiment_right=other))
     assert set(weights.offsets) == set(categories)
@@ -278,7 +280,7 @@ def test_whatever_is_learned_from_the_weights_are_finite(rows: list[tuple[Signal
 # Surprise
 
 
-def test_surprise_is_the_log_loss() -> None:
+def test_log_loss_matches_its_definition() -> None:
     these = MANY.part(range(50))
     said = [TRUTH.probabilities(*one).both for one in zip(these.signals, these.categories, strict=True)]
     losses = [-math.log(share if right else 1 - share) for share, right in zip(said, these.both_right, strict=True)]
@@ -286,7 +288,7 @@ def test_surprise_is_the_log_loss() -> None:
     assert log_loss(TRUTH, MANY.part([])).shape == (0,)
 
 
-def test_the_greatest_surprise_has_a_limit() -> None:
+def test_the_log_loss_is_bounded() -> None:
     certain = replace(ScorerWeights.built_in(), category=np.full(WIDTH, 99.0), sentiment=np.full(WIDTH, 99.0))
     sure = Signals(1.0, category=AxisSignals(agrees=True), sentiment=AxisSignals(agrees=True))
     wrong, right = with_all([sure], [False]), with_all([sure], [True])
@@ -310,7 +312,7 @@ def test_both_are_right_where_each_is() -> None:
 # Stored
 
 
-def test_weights_come_back_as_they_were_stored() -> None:
+def test_scorer_weights_survive_a_round_trip() -> None:
     back = ScorerWeights.from_json(json.loads(json.dumps(OF_MANY.as_json())))
     assert back.as_json() == OF_MANY.as_json()
     assert back.offsets == OF_MANY.offsets
@@ -345,7 +347,7 @@ def test_weights_of_another_shape_are_refused(spoilt: dict[str, object]) -> None
 
 
 @pytest.mark.parametrize("missing", ["category", "sentiment", "both", "offsets"])
-def test_so_are_weights_that_lack_a_part(missing: str) -> None:
+def test_incomplete_weights_are_refused(missing: str) -> None:
     stored = {name: part for name, part in TRUTH.as_json().items() if name != missing}
     with pytest.raises(ValueError, match="fit it anew"):
         ScorerWeights.from_json(stored)

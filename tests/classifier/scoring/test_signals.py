@@ -47,12 +47,12 @@ MOST = math.log(SURE / (1 - SURE))
 
 
 @given(SIGNALS)
-def test_signals_come_back_as_they_were_stored(signals: Signals) -> None:
+def test_signals_survive_a_round_trip(signals: Signals) -> None:
     assert Signals.from_json(json.loads(json.dumps(signals.as_json()))) == signals
 
 
 @pytest.mark.parametrize("stored", [{}, {"confidence": 0.5}, Signals(0.5).as_json() | {"mood": 1}])
-def test_what_is_stored_in_another_shape_is_not_read(stored: dict[str, object]) -> None:
+def test_signals_of_another_shape_are_refused(stored: dict[str, object]) -> None:
     with pytest.raises((KeyError, TypeError)):
         Signals.from_json(stored)
 
@@ -65,11 +65,11 @@ def test_features_are_finite_and_as_many_as_there_are_names(signals: Signals) ->
     assert (np.abs(found) < 12).all()
 
 
-def test_what_is_not_known_says_nothing() -> None:
+def test_unknown_signals_are_neutral() -> None:
     assert features(Signals(0.5), AxisSignals()).tolist() == [0.0] * len(NAMES)
 
 
-def test_so_does_what_lies_in_the_middle() -> None:
+def test_middle_values_are_neutral() -> None:
     signals = Signals(0.5, closeness=0.5, length=TYPICAL_LENGTH)
     middle = AxisSignals(probability=0.5, margin=0.0, logprob=math.log(0.5))
     assert features(signals, middle) == pytest.approx(np.zeros(len(NAMES)))
@@ -101,32 +101,32 @@ def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: AxisSignals, name
         (Signals(0.5, in_front=True), "in front"),
     ],
 )
-def test_so_does_each_signal_of_the_whole_answer(signals: Signals, name: str) -> None:
+def test_each_signal_of_the_whole_answer_moves_its_own_feature_up(signals: Signals, name: str) -> None:
     found = features(signals, AxisSignals())
     assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
     assert found.max() > 0
 
 
 @pytest.mark.parametrize("name", ["agrees", "words_agree"])
-def test_whoever_disagrees_speaks_as_loud_as_whoever_agrees(name: str) -> None:
+def test_agreement_and_disagreement_have_equal_weight(name: str) -> None:
     for_it, against = (features(Signals(0.5), AxisSignals(**{name: vote})) for vote in (True, False))
     assert (for_it == -against).all()
 
 
 @pytest.mark.parametrize(("share", "log_odds"), [(0.0, -MOST), (1.0, MOST), (0.9999, MOST), (0.75, math.log(3))])
-def test_being_quite_sure_is_taken_for_nearly_sure(share: float, log_odds: float) -> None:
+def test_extreme_confidences_are_clipped(share: float, log_odds: float) -> None:
     found = features(Signals(share), AxisSignals(probability=share))
     assert found[NAMES.index("confidence")] == pytest.approx(log_odds)
     assert found[NAMES.index("probability")] == pytest.approx(log_odds)
 
 
 @pytest.mark.parametrize(("logprob", "log_odds"), [(0.0, MOST), (-20.0, -MOST), (-math.inf, -MOST), (-9999.0, -MOST)])
-def test_log_probabilities_have_the_same_limits(logprob: float, log_odds: float) -> None:
+def test_log_probabilities_are_clipped_alike(logprob: float, log_odds: float) -> None:
     found = features(Signals(0.5), AxisSignals(logprob=logprob))
     assert found[NAMES.index("log-probability")] == pytest.approx(log_odds)
 
 
-def test_no_text_is_as_short_as_one_letter() -> None:
+def test_the_length_of_an_empty_text_counts_as_one() -> None:
     place = NAMES.index("length")
     none, one, twice = (features(Signals(0.5, length=length), AxisSignals())[place] for length in (0, 1, 400))
     assert none == one == pytest.approx(-math.log(200))

@@ -1,4 +1,4 @@
-"""The witness with the real encoder: what it says of texts, with and without anything learned."""
+"""The specialist predictor with the real encoder, trained and untrained."""
 
 from __future__ import annotations
 
@@ -73,7 +73,7 @@ def asked(
     return frozen(taught=taught).predict(texts, contract)
 
 
-def test_it_tells_categories_and_sentiments_apart() -> None:
+def test_the_predictor_separates_categories_and_sentiments() -> None:
     said = asked(*TEXTS.values())
     assert [CATEGORIES[place].name for place in said.category.combined.argmax(axis=1)] == list(TEXTS)
     moods = asked("I am so happy, thank you, this is great!", "This is a disgrace and makes me furious.")
@@ -81,7 +81,7 @@ def test_it_tells_categories_and_sentiments_apart() -> None:
 
 
 @pytest.mark.parametrize("taught", [False, True])
-def test_what_it_says_of_a_text_adds_up_to_one(taught: bool) -> None:
+def test_probabilities_of_a_text_sum_to_one(taught: bool) -> None:
     said = asked(*TEXTS.values(), "?", taught=taught)
     assert said.category.combined.shape == (4, 3)
     assert said.sentiment.combined.shape == (4, 2)
@@ -92,7 +92,7 @@ def test_what_it_says_of_a_text_adds_up_to_one(taught: bool) -> None:
         assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
-def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
+def test_words_only_probabilities_exist_once_words_were_learned() -> None:
     assert asked(*TEXTS.values()).category.words_only is None
     said = asked("the refund and the receipt", "the webhook and the outage", "no word of it", taught=True)
     assert said.sentiment.words_only is None
@@ -104,7 +104,7 @@ def test_words_have_a_say_of_their_own_where_some_were_learned() -> None:
 
 
 @pytest.mark.parametrize("taught", [False, True])
-def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: bool) -> None:
+def test_the_predictor_agrees_with_the_embedded_model_of_its_version(taught: bool) -> None:
     version = LoadedVersion(version=1, learned=learned(), examples=lambda: None) if taught else LoadedVersion.nothing()
     texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
     groups = EmbeddedClassifier(loaded=version).answers(map(Question, texts), CONTRACT, ahead=64)
@@ -116,14 +116,14 @@ def test_it_says_what_the_embedded_model_of_the_same_version_answers(taught: boo
     assert sentiments == [answer.sentiment for answer in answers]
 
 
-def test_what_it_says_does_not_depend_on_the_other_texts() -> None:
+def test_predictions_do_not_depend_on_other_texts() -> None:
     texts = [*TEXTS.values(), "refund " * 300]
     together, alone = asked(*texts, taught=True), [asked(text, taught=True) for text in texts]
     assert together.category.combined == pytest.approx(np.vstack([one.category.combined for one in alone]), abs=0.05)
     assert together.closeness == pytest.approx(np.concatenate([one.closeness for one in alone]), abs=0.02)
 
 
-def test_closeness_is_that_to_the_nearest_of_the_categories() -> None:
+def test_closeness_is_measured_to_the_nearest_category() -> None:
     described, near, far = asked(label_texts(CATEGORIES[1])[0], TEXTS["Technical"], "Lovely weather at sea").closeness
     assert described == pytest.approx(1, abs=0.01)
     assert described > near > far > -1
@@ -131,7 +131,7 @@ def test_closeness_is_that_to_the_nearest_of_the_categories() -> None:
     assert asked(label_texts(CATEGORIES[1])[0], contract=fewer).closeness[0] < 0.9
 
 
-def test_closeness_is_measured_from_the_middle_of_what_was_learned() -> None:
+def test_closeness_uses_the_trained_centre() -> None:
     """All messages are somewhat alike, and that is left out."""
     text, read, axis = "Lovely weather at sea", encoder.load(), learned().category
     known = np.stack([prototype(read.encode(label_texts(option))) for option in CATEGORIES])
@@ -141,7 +141,7 @@ def test_closeness_is_measured_from_the_middle_of_what_was_learned() -> None:
     assert np.abs(axis.centre).max() > 0.01
 
 
-def test_it_notices_languages_that_the_encoder_does_not_read() -> None:
+def test_foreign_languages_are_detected() -> None:
     said = asked(
         TEXTS["Billing"],
         "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen",
@@ -157,7 +157,7 @@ def test_markup_is_in_no_language() -> None:
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "😡", "x" * 200_000, "<b></b>", "a\x01b"])
-def test_it_says_something_of_whatever_the_text(text: str) -> None:
+def test_every_text_gets_a_prediction(text: str) -> None:
     said = asked(text, taught=True)
     assert np.isfinite(said.category.combined).all()
     assert said.category.words_only is not None
@@ -165,7 +165,7 @@ def test_it_says_something_of_whatever_the_text(text: str) -> None:
     assert -1.001 <= said.closeness[0] <= 1.001
 
 
-def test_labels_that_came_after_the_training_are_heard_by_their_descriptions() -> None:
+def test_labels_added_after_training_are_predicted_by_their_descriptions() -> None:
     later = [*CATEGORIES, Option(name="Delivery", description="Parcels, couriers and tracking.", keys=(4,))]
     said = asked(
         "Where is my parcel? The courier's tracking number does not work",
@@ -178,7 +178,7 @@ def test_labels_that_came_after_the_training_are_heard_by_their_descriptions() -
     assert asked("parcel", contract=prompt.contract_for(later, SENTIMENTS)).category.combined.argmax() == 3
 
 
-def test_a_label_that_others_were_merged_into_speaks_for_them() -> None:
+def test_a_merged_label_counts_for_its_successor() -> None:
     merged = [CATEGORIES[1], Option(name="Office", description="Office.", keys=(9, 1, 3))]
     said = asked(
         "a question about the refund",
