@@ -213,7 +213,7 @@ def test_the_list_is_a_tree_however_long(admin_client: Client) -> None:
 
 def test_a_refusal_is_a_sentence(admin_client: Client) -> None:
     everything = Category.objects.all()
-    assert "is the last one" in act(admin_client, "category", "retire", *everything)
+    assert "is the last active label" in act(admin_client, "category", "retire", *everything)
     assert Category.objects.active().count() == 1
 
 

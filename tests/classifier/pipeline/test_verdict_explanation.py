@@ -32,7 +32,7 @@ def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead_client: C
     assert "Why was this ticket auto-accepted?" in said
     assert "A certificate of" in said
     assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
-    assert "What decided certified by audits Threshold then 0.600" in said
+    assert "Decided by certified by audits Threshold at the time 0.600" in said
     assert "Probability of being right: both 0.990" in said
     assert re.search(r"Random draw for an audit not selected: 0\.\d{3} is not below the audit rate of 0\.300", said)
     assert "Specialist, category: same label." in said
@@ -51,7 +51,7 @@ def test_nothing_was_certified_yet_says_so(lead_client: Client) -> None:
     ticket = next(one for one in arrive(*[UNSURE] * 20) if not one.verdicts.get().audit_draw.audited)
     said = words(lead_client, ticket)
     assert "Why does this ticket need review?" in said
-    assert "Threshold then nothing was certified yet" in said
+    assert "Threshold at the time nothing was certified yet" in said
     assert "not certified yet nothing was certified yet" in said, "the history says so too"
 
 
@@ -61,7 +61,7 @@ def test_a_fixed_threshold_is_told_with_the_stated_confidence(lead_client: Clien
     Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted")
     Verdict.objects.update(threshold=0.85)
     said = words(lead_client, ticket)
-    assert "What decided fixed confidence threshold Threshold then 0.85 Stated confidence 0.90" in said
+    assert "Decided by fixed confidence threshold Threshold at the time 0.85 Stated confidence 0.90" in said
 
 
 def test_a_sealed_ticket_tells_nothing(lead_client: Client, ana: User) -> None:

@@ -72,9 +72,9 @@ def test_adding_copies_the_taxonomy_and_leads_to_its_page(admin_client: Client, 
     assert response.redirect_chain == [(address("change", draft.pk), 302)]
     assert (draft.name, draft.created_by, draft.labels.count()) == ("Next", admin, 8)
     content = response.content.decode()
-    assert "nothing changes until it is published" in content
+    assert "nothing changes until you publish it" in content
     assert "Billing &gt; Refunds" in content
-    assert "publishing changes nothing yet" in content
+    assert "there is nothing to publish yet" in content
 
 
 def test_adding_asks_for_a_name_of_its_own_and_for_a_taxonomy(admin_client: Client, draft: Draft) -> None:
@@ -108,7 +108,7 @@ def test_labels_are_edited_added_and_dropped_on_one_page(admin_client: Client, d
     )
     for change in (
         "Billing is renamed: Payments.",
-        "Payments is described anew.",
+        "Payments gets a new description.",
         "Payments &gt; Refunds is added.",
         "General is retired.",
         "Furious is added.",
@@ -128,7 +128,7 @@ def test_labels_are_edited_added_and_dropped_on_one_page(admin_client: Client, d
 
 
 def test_saving_a_page_as_it_is_changes_nothing(admin_client: Client, draft: Draft) -> None:
-    assert "publishing changes nothing yet" in save(admin_client, draft)
+    assert "there is nothing to publish yet" in save(admin_client, draft)
     assert drafts.contract_for(draft) == ContractVersion.objects.current()
 
 
@@ -182,7 +182,7 @@ def test_a_circle_is_told_and_not_published(admin_client: Client, draft: Draft) 
         admin_client, draft, {"Billing": {"parent": rows["General"]}, "General": {"parent": rows["Billing"]}}
     )
     assert "This draft cannot be published as it is" in content
-    assert "Billing cannot stand below itself." in content
+    assert "Billing cannot be its own parent." in content
     publish(admin_client, draft)
     draft.refresh_from_db()
     assert draft.published_at is None
@@ -198,7 +198,7 @@ def test_publishing_lists_the_changes_and_asks_first(admin_client: Client, draft
     assert Category.objects.filter(name="Billing").exists()
     done = publish(admin_client, draft).content.decode()
     assert "Finer billing is published." in done
-    assert "under a new contract" in done
+    assert "use a new prompt version" in done
     record = Category.objects.get(name="Payments").history.latest()
     assert (record.history_user, record.history_change_reason) == (admin, "published with the draft Finer billing")
     assert Gate.current().instructions == "Label it."
@@ -232,7 +232,7 @@ def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(
     again = Draft.objects.get(name="Finer billing (2)")
     assert response.redirect_chain == [(address("change", again.pk), 302)]
     assert again.created_by == admin
-    assert "publishing changes nothing yet" in response.content.decode()
+    assert "there is nothing to publish yet" in response.content.decode()
     assert "Billing is renamed: Payments." in page(admin_client, draft)
     assert admin_client.get(address("restart", draft.pk)).status_code == 405
 

@@ -124,10 +124,10 @@ def test_every_kind_of_change_is_a_sentence(draft: Draft) -> None:
     assert sorted(drafts.summary(draft).changes) == [
         "Billing is renamed: Payments.",
         "Furious is added.",
-        "General gets other examples.",
+        "General gets new examples.",
         "Neutral is retired.",
         "Payments > Refunds is added.",
-        "Payments is described anew.",
+        "Payments gets a new description.",
         "Technical is moved: Account > Technical.",
         "The instructions are replaced.",
     ]
@@ -183,7 +183,7 @@ def test_nothing_stands_below_a_new_label_that_was_dropped_again(draft: Draft) -
 def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
     edit(draft, "Billing", parent=row(draft, "General"))
     edit(draft, "General", parent=row(draft, "Billing"))
-    assert "Billing cannot stand below itself. General cannot stand below itself." in problems(draft)
+    assert "Billing cannot be its own parent. General cannot be its own parent." in problems(draft)
 
 
 @pytest.mark.parametrize("axis", ["category", "sentiment"])
@@ -253,7 +253,7 @@ def test_publishing_twice_changes_nothing_more(draft: Draft, admin: User) -> Non
     first = drafts.publish(draft, admin)
     assert drafts.publish(draft, admin).published_at == first.published_at
     assert Category.objects.filter(name="Refunds").count() == 1
-    with pytest.raises(ValidationError, match="is published"):
+    with pytest.raises(ValidationError, match="is already published"):
         drafts.contract_for(first)
     assert list(Draft.objects.open()) == []
 
@@ -367,8 +367,8 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     ("elsewhere", "sentence"),
     [
         (lambda: Category.objects.filter(name="Technical").update(name="Tech"), "Technical is renamed: Tech."),
-        (lambda: Category.objects.filter(name="Billing").update(description="."), "Billing is described anew."),
-        (lambda: Category.objects.filter(name="Billing").update(examples="Pay"), "Billing gets other examples."),
+        (lambda: Category.objects.filter(name="Billing").update(description="."), "Billing gets a new description."),
+        (lambda: Category.objects.filter(name="Billing").update(examples="Pay"), "Billing gets new examples."),
         (
             lambda: Category.objects.filter(name="Billing").update(parent=category("Account")),
             "Billing is moved: Account > Billing.",

@@ -117,7 +117,7 @@ def test_children_of_one_name_are_merged_first() -> None:
 def test_the_last_label_cannot_be_retired() -> None:
     for name in ("Billing", "Technical", "Account"):
         label_changes.retire(category(name))
-    with pytest.raises(ValidationError, match="the last one"):
+    with pytest.raises(ValidationError, match="the last active label"):
         label_changes.retire(category("General"))
 
 
@@ -146,7 +146,7 @@ def test_two_admins_at_once_do_not_retire_the_last_two() -> None:
 def test_the_last_sentiment_stays_too() -> None:
     for name in ("Positive", "Neutral"):
         label_changes.retire(Sentiment.objects.get(name=name))
-    with pytest.raises(ValidationError, match="the last one"):
+    with pytest.raises(ValidationError, match="the last active label"):
         label_changes.retire(Sentiment.objects.get(name="Negative"))
 
 
@@ -175,7 +175,7 @@ def test_a_child_comes_back_after_its_parent() -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     label_changes.retire(child)
     label_changes.retire(category("Billing"))
-    with pytest.raises(ValidationError, match="below Billing, which is retired"):
+    with pytest.raises(ValidationError, match="Billing, the parent of Refunds, is retired"):
         label_changes.restore(child)
     label_changes.restore(category("Billing"))
     label_changes.restore(child)
@@ -197,7 +197,7 @@ def test_the_last_label_may_not_be_deleted_though_nothing_refers_to_it() -> None
 def test_a_category_cannot_stand_below_itself() -> None:
     billing = category("Billing")
     billing.parent = Category.objects.create(name="Refunds", parent=billing)
-    with pytest.raises(ValidationError, match="below itself"):
+    with pytest.raises(ValidationError, match="its own descendant"):
         billing.full_clean()
 
 

@@ -95,8 +95,8 @@ def test_the_version_of_the_specialist_that_answered_is_told(agent_client: Clien
     hold(ticket, version=version)
     make_prediction(ticket, language_model=other_language_model())
     _about, history = parts(agent_client, ticket)
-    assert history.count("of the specialist") == 1
-    assert f"version {version.pk} of the specialist" in history
+    assert history.count("specialist version") == 1
+    assert f"specialist version {version.pk}" in history
 
 
 def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent_client: Client) -> None:
@@ -106,7 +106,7 @@ def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent_client: Cl
     version = make_version()
     hold(ticket, words=[CHARGED], near=[make_example("Near.", ticket=near).pk], version=version)
     page = "".join(parts(agent_client, ticket))
-    for secret in ("<mark>", "carried", "Nearest", near.get_absolute_url(), "of the specialist"):
+    for secret in ("<mark>", "Influential", "Nearest", near.get_absolute_url(), "specialist version"):
         assert secret not in page, secret
 
 

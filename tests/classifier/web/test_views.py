@@ -58,7 +58,7 @@ def test_pages_that_only_show_take_no_post(agent_client: Client, url: str) -> No
 
 
 def test_an_empty_inbox_says_what_to_do(agent_client: Client) -> None:
-    assert "There is no ticket yet" in page(agent_client, INBOX)
+    assert "No tickets yet" in page(agent_client, INBOX)
 
 
 def test_every_page_says_which_key_is_missing(agent_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -220,7 +220,7 @@ def test_a_full_disk_loses_no_text(agent_client: Client) -> None:
             cursor.execute("PRAGMA max_page_count = 1073741823")
     content = response.content.decode()
     assert response.status_code == 503
-    assert "Nothing was stored: the database cannot be written (database or disk is full)" in content
+    assert "Nothing was saved: the database is not writable (database or disk is full)" in content
     assert "waits to be classified" not in content
     assert text.strip() in content
     assert not Ticket.objects.exists()
