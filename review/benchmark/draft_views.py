@@ -37,8 +37,8 @@ def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
         "after": _percent(found.after.estimate),
         "tabs": [
             ("", _("All changes"), len(found.changed)),
-            ("fixed", _("Right only under the draft"), len(found.fixed)),
-            ("broken", _("Right only now"), len(found.broken)),
+            ("fixed", _("Fixed by the draft"), len(found.fixed)),
+            ("broken", _("Broken by the draft"), len(found.broken)),
         ],
         "given_away": draft_comparison.leaked_labels(contender.contract),
         "kind": kind if kind in kinds else "",

@@ -120,7 +120,10 @@ class StartForm(forms.Form):
         self._choices("contracts", self._contracts_to_choose())
         self._choices(
             "snapshot",
-            [(NEW_SNAPSHOT, _("as they stand now")), *((k, _snapshot_title(v)) for k, v in self._snapshots.items())],
+            [
+                (NEW_SNAPSHOT, _("current labels (new snapshot)")),
+                *((k, _snapshot_title(v)) for k, v in self._snapshots.items()),
+            ],
         )
 
     def _choices(self, name: str, choices: Iterable[tuple[str, Any]]) -> forms.ChoiceField:
@@ -168,7 +171,7 @@ class StartForm(forms.Form):
             snapshot = self._snapshots.get(values["snapshot"]) or snapshots.create_snapshot(by=by)
             items = runs.count_items(snapshot, entries)
         except snapshots.EmptySnapshot:
-            self.add_error(None, _("There is no label to measure with yet: decide some tickets, or import labels."))
+            self.add_error(None, _("No benchmark labels yet: review some tickets or import labels."))
         except runs.NothingToRun as error:
             self.add_error(None, str(error))
         except ValidationError as error:
@@ -256,8 +259,8 @@ class AnswersForm(forms.Form):
             "show",
             [
                 ("wrong", _("wrong")),
-                ("wrong_category", _("of a wrong category")),
-                ("wrong_sentiment", _("of a wrong sentiment")),
+                ("wrong_category", _("wrong category")),
+                ("wrong_sentiment", _("wrong sentiment")),
                 ("right", _("right")),
             ],
             _("all"),

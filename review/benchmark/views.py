@@ -96,7 +96,7 @@ def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def stop_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = get_object_or_404(Run, pk=pk)
     if benchmarks.stop_run(found):
-        messages.success(request, _("Stopped. What has been answered stays; you can go on with the rest at any time."))
+        messages.success(request, _("Stopped. Answers so far are kept; you can resume at any time."))
     return redirect(found)
 
 
@@ -138,11 +138,11 @@ def _contender(run_pk: int, pk: int) -> Contender:
 def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found, stated = _contender(run_pk, pk), ThresholdForm.stated(request.POST)
     if stated is None or found.figures is None:
-        messages.error(request, _("A threshold is from 0 to 1."))
+        messages.error(request, _("The threshold must be between 0 and 1."))
         return redirect(found)
     tool = ThresholdTool(found, stated)
     gate.set_threshold(tool.threshold, by=request.user, reason=tool.reason)
-    messages.success(request, _("From a confidence of %.2f on tickets now pass unseen.") % tool.threshold)
+    messages.success(request, _("Tickets with a confidence of %.2f or more are now auto-accepted.") % tool.threshold)
     return redirect(found)
 
 
@@ -177,11 +177,11 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     try:
         if form.is_valid():
             disputes.dispute(result.item.gold, request.user, form.cleaned_data["reason"])
-            messages.success(request, _("Two people are asked anew; until they have answered the label is out of use."))
+            messages.success(request, _("Two reviewers will label it again. Until then, the label is not used."))
         else:
-            messages.error(request, _("Say in a few words what is wrong with the label."))
+            messages.error(request, _("Describe briefly what is wrong with the label."))
     except disputes.CannotDispute:
-        messages.error(request, _("This label is being asked about already, or it is out of use."))
+        messages.error(request, _("This label is already disputed or no longer in use."))
     args, back = [result.contender.run_id, result.contender_id], QueryDict(request.POST.get("back", ""))
     return redirect(reverse("review:answers", args=args, query=back))
 
@@ -191,7 +191,7 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def pin_baseline(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found = _contender(run_pk, pk)
     baseline.pin(found)
-    messages.success(request, _("Later results are held against %s from now on.") % found)
+    messages.success(request, _("Later results are now compared with %s.") % found)
     return redirect(found.run)
 
 

@@ -28,7 +28,7 @@ class SnapshotForm(forms.Form):
     sides = forms.MultipleChoiceField(
         label=_("side"), choices=Side.choices, initial=Side.values, widget=forms.CheckboxSelectMultiple
     )
-    corrected = forms.BooleanField(label=_("only where people corrected the model"), required=False)
+    corrected = forms.BooleanField(label=_("only labels that corrected the model"), required=False)
     since = forms.DateField(
         label=_("labelled from"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
@@ -38,9 +38,13 @@ class SnapshotForm(forms.Form):
     categories = forms.TypedMultipleChoiceField(label=_("category"), coerce=int, required=False)
     sentiments = forms.TypedMultipleChoiceField(label=_("sentiment"), coerce=int, required=False)
     origins = forms.MultipleChoiceField(label=_("origin"), choices=GoldLabel.Origin.choices, required=False)
-    people = forms.IntegerField(label=_("people who agree, at least"), min_value=1, initial=1)
-    sources = forms.CharField(label=_("source"), required=False, help_text=_("Of the ticket; several by comma."))
-    languages = forms.CharField(label=_("language"), required=False, help_text=_("Of the ticket; several by comma."))
+    people = forms.IntegerField(label=_("minimum number of agreeing reviewers"), min_value=1, initial=1)
+    sources = forms.CharField(
+        label=_("source"), required=False, help_text=_("Of the ticket. Separate several with commas.")
+    )
+    languages = forms.CharField(
+        label=_("language"), required=False, help_text=_("Of the ticket. Separate several with commas.")
+    )
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -87,11 +91,11 @@ class ImportForm(forms.Form):
     """A file, and which of its columns hold what, where they are named otherwise."""
 
     file = forms.FileField(
-        label=_("file"), help_text=_("What was exported here or by Label Studio; or CSV or JSON lines from elsewhere.")
+        label=_("file"), help_text=_("An export from here or from Label Studio, or any CSV or JSON lines file.")
     )
-    text = forms.CharField(label=_("column of the text"), required=False, max_length=100)
-    category = forms.CharField(label=_("column of the category"), required=False, max_length=100)
-    sentiment = forms.CharField(label=_("column of the sentiment"), required=False, max_length=100)
+    text = forms.CharField(label=_("text column"), required=False, max_length=100)
+    category = forms.CharField(label=_("category column"), required=False, max_length=100)
+    sentiment = forms.CharField(label=_("sentiment column"), required=False, max_length=100)
     columns = forms.CharField(
         label=_("other columns"),
         required=False,
@@ -100,21 +104,21 @@ class ImportForm(forms.Form):
         help_text=_("One a line, as in language=Lang: %(fields)s.") % {"fields": ", ".join(OTHER_FIELDS)},
     )
     labels = forms.CharField(
-        label=_("labels named otherwise"),
+        label=_("label mapping"),
         required=False,
         max_length=20_000,
         widget=forms.Textarea({"rows": 2}),
         help_text=_("One a line, as in Payments=Billing: the file's name, then the label's full name."),
     )
     dry_run = forms.BooleanField(
-        label=_("dry run"), required=False, initial=True, help_text=_("Only say what would become of it.")
+        label=_("dry run"), required=False, initial=True, help_text=_("Show the result without saving anything.")
     )
 
     def clean_file(self) -> UploadedFile[bytes]:
         file: UploadedFile[bytes] = self.cleaned_data["file"]
         if (file.size or 0) > MAX_UPLOAD_BYTES:
             megabytes = MAX_UPLOAD_BYTES // 1024**2
-            message = gettext("The file is larger than %d MB; take it in by manage.py import_dataset.")
+            message = gettext("The file is larger than %d MB. Import it with manage.py import_dataset.")
             raise forms.ValidationError(message % megabytes)
         return file
 

@@ -89,7 +89,7 @@ def _compare_with_known(one: _NumberedLabel, twin: GoldLabel, report: ImportRepo
         report.known += 1
     else:
         labels = {"category": twin.category, "sentiment": twin.sentiment}
-        report.reject(one.number, _("This text has another label already: %(category)s | %(sentiment)s.") % labels)
+        report.reject(one.number, _("This text already has another label: %(category)s | %(sentiment)s.") % labels)
 
 
 def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: bool) -> None:

@@ -44,7 +44,7 @@ def create_snapshot(request: HtmxHttpRequest) -> HttpResponse:
     try:
         snapshot = snapshots.create_snapshot(form.filters(), by=request.user)
     except EmptySnapshot:
-        messages.error(request, _("No label that people settled on is of this kind."))
+        messages.error(request, _("No settled label matches these filters."))
         return _overview(request, form, ImportForm(), status=422)
     except EmptyTaxonomy as error:
         messages.error(request, str(error))

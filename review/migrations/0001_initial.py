@@ -391,7 +391,7 @@ class Migration(migrations.Migration):
             options={
                 'verbose_name': 'benchmark run',
                 'ordering': ['-pk'],
-                'permissions': [('benchmark', 'Can compare models, and export and import labels'), ('set_threshold', 'Can set from which confidence on tickets pass unseen'), ('teach', 'Can see what the specialist has learned, look at doubtful labels and choose its version')],
+                'permissions': [('benchmark', 'Can compare models, and export and import labels'), ('set_threshold', 'Can set from which confidence on tickets pass unseen'), ('teach', 'Can view the specialist, check label issues and deploy versions')],
                 'constraints': [models.CheckConstraint(condition=models.Q(models.Q(('finished_at__isnull', False), ('state', 'finished')), models.Q(models.Q(('state', 'finished'), _negated=True), ('finished_at__isnull', True)), _connector='OR'), name='run_finished_at_a_time')],
             },
         ),

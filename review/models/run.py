@@ -47,7 +47,7 @@ class Run(Leasable):
         permissions = [
             ("benchmark", _("Can compare models, and export and import labels")),
             ("set_threshold", _("Can set from which confidence on tickets pass unseen")),
-            ("teach", _("Can see what the specialist has learned, look at doubtful labels and choose its version")),
+            ("teach", _("Can view the specialist, check label issues and deploy versions")),
         ]
         constraints = [
             models.CheckConstraint(

@@ -53,7 +53,7 @@ def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def keep_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = _unchanged_label_issue(request, pk)
     done = found and labels.confirm(found, request.user)
-    return _show_next(request, AnswerMessage(_("Kept."), again=pk) if done else _changed_meanwhile())
+    return _show_next(request, AnswerMessage(_("Label kept."), again=pk) if done else _changed_meanwhile())
 
 
 @require_POST
@@ -68,7 +68,7 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     done = found and labels.correct(found, request.user, category, sentiment)
     label = {"label": LabelPair(category.name, sentiment.name)}
     return _show_next(
-        request, AnswerMessage(_("Now it is %(label)s.") % label, again=pk) if done else _changed_meanwhile()
+        request, AnswerMessage(_("Label changed to %(label)s.") % label, again=pk) if done else _changed_meanwhile()
     )
 
 
@@ -78,7 +78,10 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = _unchanged_label_issue(request, pk)
     done = found and labels.dispute(found, request.user)
     return _show_next(
-        request, AnswerMessage(_("Two people are asked, who see no label.")) if done else _changed_meanwhile()
+        request,
+        AnswerMessage(_("Two reviewers will label it without seeing the current label."))
+        if done
+        else _changed_meanwhile(),
     )
 
 
@@ -89,7 +92,7 @@ def _unchanged_label_issue(request: HtmxHttpRequest, pk: int) -> LabelIssue | No
 
 
 def _changed_meanwhile() -> AnswerMessage:
-    return AnswerMessage(_("Nothing was changed: somebody has looked at that label meanwhile."), done=False)
+    return AnswerMessage(_("Nothing changed: someone else has checked that label in the meantime."), done=False)
 
 
 def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse:

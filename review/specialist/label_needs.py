@@ -106,7 +106,7 @@ def _label_need(name: str, counts: _Counts, whole: Estimate, rate: float) -> Lab
 
 def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) -> tuple[int, str]:
     if not counts.examples:
-        return 0, _("No label yet: it is known by its name and description alone.")
+        return 0, _("No examples yet: the model knows only its name and description.")
     if counts.held_out < LEAST or figure.low is None or figure.high is None:
         more = max(ceil((LEAST - counts.held_out) / rate), 1)
         said = ngettext(
@@ -116,7 +116,7 @@ def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) ->
         )
         return 1, said % more
     if figure.high < (whole.estimate or 0.0):
-        return 2, _("Right less often than the rest: more labels help here, or a clearer description.")
+        return 2, _("Less accurate than the rest: add labels or clarify the description.")
     if figure.high - figure.low > WIDE_INTERVAL:
-        return 3, _("Known only roughly: more labels will tell.")
+        return 3, _("Accuracy still uncertain: more labels will narrow it down.")
     return 4, ""

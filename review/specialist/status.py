@@ -65,14 +65,14 @@ class NextTraining(NamedTuple):
     def load(cls, last: SpecialistVersion | None) -> NextTraining:
         """Eight queries, none of which counts further than it takes a training to be due."""
         if leases.is_held(training.LEASE):
-            return cls(_("A training is under way; look again in a minute."), can_start=False, is_running=True)
+            return cls(_("Training is running. Check back in a minute."), can_start=False, is_running=True)
         possible = has_enough_labels()
         if training.is_due():
-            return cls(_("A training is due, and begins within a minute or two."), possible, is_running=False)
+            return cls(_("Training is due and starts within a minute or two."), possible, is_running=False)
         return cls(_waiting_sentence(last, ReviewSettings.current().training_minutes), possible, is_running=False)
 
 
-TOO_FEW = gettext_lazy("There is too little to learn from: it takes ten labels to learn from, of two categories.")
+TOO_FEW = gettext_lazy("Not enough labels: training needs at least ten training labels in two categories.")
 
 
 def has_enough_labels() -> bool:
@@ -93,7 +93,7 @@ def _waiting_sentence(last: SpecialistVersion | None, minutes: int) -> str:
             minutes,
         )
         return said % minutes
-    return _("The first training comes once two categories have labels.")
+    return _("Training starts once two categories have labels.")
 
 
 def role_sentence() -> str:
@@ -102,10 +102,12 @@ def role_sentence() -> str:
     if gate and gate.active_primary().learning:
         return _("It labels every ticket.")
     if gate and gate.front and gate.front.learning and not gate.front_inactive_reason:
-        return _("It is asked first: what it is sure of passes, and %s is spared the call.") % gate.active_primary()
+        return (
+            _("It is asked first and answers when it is confident enough; the rest goes to %s.") % gate.active_primary()
+        )
     if gate and (second := gate.active_second_opinion()) and second.learning:
-        return _("It gives the second opinion where the primary is unsure.")
-    return _("No model that learns is asked at present; an admin can choose one under Gate.")
+        return _("It gives the second opinion when the primary model is unsure.")
+    return _("No model that learns is in use. An admin can choose one under Gate.")
 
 
 class VersionAccuracy(NamedTuple):

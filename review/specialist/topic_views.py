@@ -89,7 +89,7 @@ def drafted_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 def reclassify_for_category(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     label = _drafted(pk)
     if label.category_id is None:
-        messages.error(request, _("Publish the draft first; until then models do not know the category."))
+        messages.error(request, _("Publish the draft first: models don't know the category until then."))
         return redirect("review:drafted_category", pk)
     count = label_changes.classify_again(Ticket.objects.filter(pk__in=_preview(label).open))
     text = ngettext("%d ticket will be classified again.", "%d tickets will be classified again.", count)
@@ -108,7 +108,7 @@ def confusable_categories(request: HtmxHttpRequest) -> HttpResponse:
 def _topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     found = topics.topic_containing(pk)
     if found is None:
-        messages.info(request, _("This topic is no longer there; its tickets are classified again, or in another."))
+        messages.info(request, _("This topic no longer exists: its tickets were reclassified or joined another topic."))
         return redirect("review:emerging_topics")
     form = NewCategoryForm(request.POST or None, initial=topics.suggest_category(found))
     refused = form.is_bound and not form.is_valid()

@@ -37,7 +37,7 @@ class TrainingInProgress(Exception):
     """Somebody else trains just now."""
 
     def __str__(self) -> str:
-        return _("Somebody else trains just now; wait for it to finish.")
+        return _("Another training is running. Wait for it to finish.")
 
 
 class TooFewLabels(Exception):
@@ -117,7 +117,7 @@ def train(*, dry_run: bool = False, report: Callable[[str], None] = lambda _line
             name: learn(learned_from.examples[name], learned_from.offered[name], thorough=thorough) for name in AXES
         }
         if not any(trials.values()):
-            raise TooFewLabels(_("There is too little to learn from: label at least ten tickets of two categories."))
+            raise TooFewLabels(_("Not enough labels: label at least ten tickets in two categories."))
         result = _evaluate(
             learned_from, trials, serving.load_weights_or_untrained() if serving else SpecialistWeights.untrained()
         )

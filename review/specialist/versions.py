@@ -86,7 +86,7 @@ def _outcome(version: SpecialistVersion) -> str:
     if version.live:
         return _("live")
     if version.live_since:
-        return _("served before")
+        return _("previously live")
     if version.promoted:
-        return _("better, but not put in service")
-    return _("no better than what served")
+        return _("better, but not deployed")
+    return _("no better than the live version")

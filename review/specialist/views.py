@@ -33,7 +33,9 @@ def specialist(request: HtmxHttpRequest) -> HttpResponse:
 def train_specialist(request: HtmxHttpRequest) -> HttpResponse:
     if status.has_enough_labels():
         tasks.train_specialist.enqueue(due=False)
-        messages.success(request, _("A training begins in a moment, and goes on without you. Look again in a minute."))
+        messages.success(
+            request, _("Training starts in a moment and continues in the background. Check back in a minute.")
+        )
     else:
         messages.error(request, status.TOO_FEW)
     return redirect("review:specialist")
@@ -45,7 +47,7 @@ def deploy_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     version = get_object_or_404(SpecialistVersion.objects.without_weights(), pk=pk)
     try:
         specialist_deployment.deploy(version, by=request.user)
-        messages.success(request, _("Version %s is in service, and stays until you let the best one serve.") % version)
+        messages.success(request, _("Version %s is live and stays live until you unpin it.") % version)
     except specialist_deployment.WeightsDiscarded:
         messages.error(request, _("What version %s had learned was not kept; choose another.") % version)
     return redirect("review:specialist")
@@ -55,5 +57,5 @@ def deploy_version(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @teaches
 def unpin_version(request: HtmxHttpRequest) -> HttpResponse:
     specialist_deployment.unpin()
-    messages.success(request, _("The next version that is better will take over."))
+    messages.success(request, _("Unpinned. The next better version will be deployed automatically."))
     return redirect("review:specialist")

@@ -31,9 +31,9 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> N
         lead_page.get_by_role("link", name="Benchmark").click()
         expect(lead_page.get_by_role("checkbox", name=re.compile("gpt-4.1-mini"))).to_be_disabled()
         lead_page.get_by_role("checkbox", name=re.compile("perfect")).check()
-        lead_page.get_by_role("button", name="What will it cost?").click()
+        lead_page.get_by_role("button", name="Estimate cost").click()
         expect(lead_page.get_by_role("heading", name="Ask about 12 items?")).to_be_focused()
-        lead_page.get_by_role("button", name="Start the run").click()
+        lead_page.get_by_role("button", name="Start run").click()
         expect(lead_page.get_by_text("0 of 24 answers, 0%")).to_be_visible()
         run = Run.objects.get()
         lead_page.get_by_role("button", name="Stop").click()
@@ -42,7 +42,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> N
         expect(lead_page.get_by_role("heading", name="Running")).to_be_visible()
         assert execution.execute_run(run.pk)
     # The page looks again by itself, and becomes that of the figures.
-    expect(lead_page.get_by_role("heading", name="How often they are right")).to_be_visible()
+    expect(lead_page.get_by_role("heading", name="Accuracy")).to_be_visible()
     expect(lead_page.get_by_role("row", name=re.compile(r"^perfect (among the )?best 100\.0%")).first).to_be_visible()
 
 
@@ -103,7 +103,7 @@ def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead_page: Pag
     cell.click()
     expect(lead_page.locator(".answers > li")).to_have_count(number)
     lead_page.get_by_text("Dispute the label").first.click()
-    lead_page.get_by_label("What is wrong with it?").first.fill("It is about a bill.")
+    lead_page.get_by_label("What is wrong with the label?").first.fill("It is about a bill.")
     lead_page.keyboard.press("Enter")
     expect(lead_page.get_by_text("Two people are asked anew")).to_be_visible()
     expect(lead_page.get_by_text("The label is disputed")).to_be_visible()
@@ -123,7 +123,7 @@ def test_filters_narrow_the_answers_at_once(lead_page: Page, compared: Run) -> N
 
 def test_a_baseline_is_pinned_and_later_runs_are_held_against_it(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
-    lead_page.get_by_role("button", name="Pin as the baseline").click()
+    lead_page.get_by_role("button", name="Set as baseline").click()
     expect(lead_page.get_by_text("Later results are held against careful from now on.")).to_be_visible()
     lead_page.get_by_role("link", name="2 fixed").click()
     expect(lead_page.get_by_text("2 answers", exact=True)).to_be_visible()

@@ -64,7 +64,7 @@ def test_labels_are_kept_and_corrected_by_one_key_each(doubted: Page) -> None:
     press("Enter")
     sees(doubted, 3)
     press("k")
-    expect(doubted.get_by_role("heading", name="No label is in doubt")).to_be_focused()
+    expect(doubted.get_by_role("heading", name="No label issues")).to_be_focused()
     expect(doubted.locator("#left")).to_have_text("0 left")
     assert [given(number) for number in range(4)] == [
         "Technical | Negative",
@@ -130,16 +130,16 @@ def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
 
 def test_everything_goes_without_javascript(plain: Page) -> None:
     plain.goto("/review/label-issues/")
-    plain.get_by_role("button", name="Keep the label").click()
+    plain.get_by_role("button", name="Keep label").click()
     expect(plain.get_by_text("Kept.")).to_be_visible()
     plain.get_by_role("button", name="Correct it to Account | Neutral").click()
     expect(plain.get_by_text("Now it is Account | Neutral.")).to_be_visible()
-    plain.get_by_text("Another label").click()
+    plain.get_by_text("Choose another label").click()
     plain.get_by_label("Category").select_option("Technical")
-    plain.get_by_role("button", name="Correct it", exact=True).click()
+    plain.get_by_role("button", name="Correct label", exact=True).click()
     expect(plain.get_by_text("1 left")).to_be_visible()
     plain.get_by_role("button", name="I cannot tell").click()
-    expect(plain.get_by_role("heading", name="No label is in doubt")).to_be_visible()
+    expect(plain.get_by_role("heading", name="No label issues")).to_be_visible()
     assert [given(number) for number in range(3)] == [
         "Billing | Neutral",
         "Account | Neutral",

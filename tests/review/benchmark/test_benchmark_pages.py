@@ -183,7 +183,7 @@ def test_a_run_started_here_is_worked_off_and_its_figures_are_shown(lead_client:
         assert execution.execute_run(Run.objects.get().pk)
     said = plain(read(lead_client, response.headers["Location"]))
     assert "perfect 100.0% (61.0 to 100.0)" in said
-    assert "One model alone: there is nothing to rank." in said
+    assert "Only one model: nothing to rank." in said
 
 
 def test_several_contracts_are_compared_by_naming_them(lead_client: Client, catalogue: None) -> None:
@@ -221,7 +221,7 @@ def test_a_models_page_leads_from_a_draft_to_what_it_would_change(lead_client: C
         language_model=one.language_model, contract=drafted, label="Finer words"
     )
     assert url_of(other, "draft_changes") in read(lead_client, url_of(other))
-    assert "What it would change" not in read(lead_client, url_of(one))
+    assert "Effect of the draft" not in read(lead_client, url_of(one))
 
 
 def test_a_contract_of_which_too_little_is_known_is_not_offered(lead_client: Client) -> None:
@@ -306,7 +306,7 @@ def test_a_run_is_stopped_and_gone_on_with(
     run = started(hold_out(4), _language_model("slow"))
     lead_client.post(reverse("review:stop_run", args=[run.pk]))
     said = read(lead_client, run.get_absolute_url())
-    assert "Somebody stopped it." in said
+    assert "Stopped manually." in said
     assert "refresh" not in said.split("<title>")[0]
     assert "hx-trigger" not in said
     with django_capture_on_commit_callbacks(execute=True):
@@ -330,7 +330,7 @@ def test_an_unfinished_model_leads_back_to_its_run(lead_client: Client) -> None:
     run = started(hold_out(4), _language_model("slow"))
     (contender,) = run.contenders.all()
     assert lead_client.get(url_of(contender)).headers["Location"] == run.get_absolute_url()
-    assert "There is no answer yet." in read(lead_client, url_of(contender, "answers"))
+    assert "No answers yet." in read(lead_client, url_of(contender, "answers"))
     lead_client.post(url_of(contender, "set_threshold"), {"threshold": "0.5"})
     assert Gate.current().threshold == 0.85
 
@@ -491,7 +491,7 @@ def test_one_item_of_one_class_and_a_model_that_fails_are_no_trouble(lead_client
         page = plain(read(lead_client, url_of(contender_of(run, name))))
         assert "Macro-F1 of 0 classes unknown" in page
         assert read(lead_client, url_of(contender_of(run, name), "answers"))
-    assert "It gave no valid answer, so no threshold would let anything pass." in page
+    assert "It gave no valid answer, so no threshold would auto-accept anything." in page
     assert "Nothing: every answer is right." in plain(read(lead_client, url_of(contender_of(run, "a"))))
 
 
@@ -670,7 +670,7 @@ def test_a_dispute_needs_a_reason(lead_client: Client, compared: Run) -> None:
     response = lead_client.post(
         reverse("review:dispute_benchmark_label", args=[result.pk]), {"reason": " "}, follow=True
     )
-    assert "Say in a few words what is wrong with the label." in plain(response.content.decode())
+    assert "Describe briefly what is wrong with the label." in plain(response.content.decode())
     assert not GoldLabel.objects.exclude(state="active").exists()
 
 

@@ -279,7 +279,7 @@ def test_the_page_lists_the_tickets(client: Client, page: str, measurer: User) -
         assert text in content
     assert "the app crashes" not in content
     assert f'href="{page}" aria-current="page">All changes (3)</a>' in content
-    assert f'href="{page}?show=fixed">Right only under the draft (1)</a>' in content
+    assert f'href="{page}?show=fixed">Fixed by the draft (1)</a>' in content
     assert " style=" not in content
     assert "<script>" not in content
     for kind, text in (("fixed", "please send my money back"), ("broken", "hello, is anybody there")):

@@ -157,7 +157,7 @@ def test_a_file_is_taken_in_after_a_dry_run(lead_client: Client) -> None:
     assert "&lt;i&gt;Sales&lt;/i&gt;" in page
     assert not GoldLabel.objects.exists()
     page = lead_client.post(IMPORT, {"file": upload(THEIRS), "text": "Body"}).content.decode()
-    assert "What became of the file" in page
+    assert "Import result" in page
     assert GoldLabel.objects.get().text == "It <b>broke</b>"
 
 

@@ -284,12 +284,12 @@ def test_once_published_the_tickets_it_would_take_are_classified_again(office: C
         state=Ticket.State.SETTLED, category=Category.objects.first(), sentiment=Sentiment.objects.first()
     )
     drafts.publish(label.draft, admin)
-    assert "Classify these again" in page(office, "drafted_category", label.pk)
+    assert "Reclassify them" in page(office, "drafted_category", label.pk)
     response = office.post(reverse("review:reclassify_for_category", args=[label.pk]), follow=True)
     assert "5 tickets will be classified again" in response.content.decode()
     assert set(Ticket.objects.new()) == {*tickets} - {tickets[1]}
     assert not {*others} & {*Ticket.objects.new()}
-    assert "Classify these again" not in page(office, "drafted_category", label.pk)
+    assert "Reclassify them" not in page(office, "drafted_category", label.pk)
 
 
 def test_a_ticket_that_has_the_category_already_is_not_taken_again(office: Client, admin: User) -> None:

@@ -150,7 +150,7 @@ def test_a_label_that_was_kept_stays_so_through_later_versions(lead_client: Clie
     press(lead_client, label_issue, "keep_label")
     label_issues.record_self_confidence(make_version(), [self_confidence(label, "General", of=0.01)])
     assert looked_at(label_issue)
-    assert "No label is in doubt" in shows(lead_client)
+    assert "No label issues" in shows(lead_client)
 
 
 def test_a_label_given_anew_is_doubted_anew(lead_client: Client, ana: User) -> None:
@@ -211,7 +211,7 @@ def test_who_gave_the_label_and_when_stays_out(lead_client: Client, ana: User) -
 
 def test_only_labels_that_the_model_would_give_differently_are_listed(lead_client: Client) -> None:
     make_label_issue(make_gold("Unsure, yet the same."), "Billing", "Neutral", self_confidence=0.01)
-    assert "No label is in doubt" in shows(lead_client)
+    assert "No label issues" in shows(lead_client)
     make_label_issue(make_gold("Only the tone."), "Billing", "Negative", self_confidence=0.3)
     assert "Only the tone." in shows(lead_client)
 
@@ -230,7 +230,7 @@ def test_a_very_long_text_is_cut_short_and_says_so(lead_client: Client) -> None:
 def test_a_label_whose_ticket_people_are_asked_about_again_waits_for_them(lead_client: Client, ana: User) -> None:
     make_label_issue(of_ticket(ana), "Account")
     undo(Decision.objects.get(), ana)
-    assert "No label is in doubt" in shows(lead_client)
+    assert "No label issues" in shows(lead_client)
 
 
 def test_the_page_costs_the_same_however_many_labels_there_are(
@@ -255,7 +255,7 @@ def test_a_label_that_is_kept_is_not_shown_again(lead_client: Client, lea: User)
     label_issue = make_label_issue(make_gold(), "Account")
     page = words(press(lead_client, label_issue, "keep_label").content)
     assert "Kept." in page
-    assert "No label is in doubt" in page
+    assert "No label issues" in page
     label_issue.refresh_from_db()
     assert label_issue.confirmed_by == lea
     assert label_issue.gold.category.name == "Billing"
@@ -319,7 +319,7 @@ def test_the_label_stays_corrected_when_decisions_are_gathered_and_through_later
     label.refresh_from_db()
     assert label.category.name == "Account"
     assert looked_at(label_issue)
-    assert "No label is in doubt" in shows(lead_client)
+    assert "No label issues" in shows(lead_client)
 
 
 def test_any_other_label_can_be_chosen(lead_client: Client, ana: User) -> None:
@@ -519,7 +519,7 @@ def test_whoever_cannot_tell_has_two_people_asked(lead_client: Client, ana: User
     gold_labels.collect_from_decisions()
     label.refresh_from_db()
     assert label.state == State.ACTIVE
-    assert "No label is in doubt" in shows(lead_client)
+    assert "No label issues" in shows(lead_client)
 
 
 def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead_client: Client, lea: User) -> None:

@@ -117,7 +117,7 @@ class TestWhatServes:
 
     def test_it_says_when_no_version_was_better(self, lead_client: Client) -> None:
         trained(promoted=False)
-        assert "Nothing that was learned is in service" in words(lead_client)
+        assert "No trained version is live" in words(lead_client)
 
     def test_it_says_in_which_role_it_is_asked(self, lead_client: Client) -> None:
         serving()
