@@ -90,7 +90,7 @@ def _confidence_columns(figures: Any, threshold: float) -> dict[str, str]:
     passed, wrong = confidence["accepted"][step], confidence["wrong"][step]
     right = share(passed - wrong, passed)
     return {name: _number(confidence[name.lower()], 3) for name in ("Brier", "AUROC", "ECE", "AURC")} | {
-        f"pass unseen at {step / 100:.2f}": f"{passed} of {figures['n']}",
+        f"auto-accepted at {step / 100:.2f}": f"{passed} of {figures['n']}",
         "right among these": _share([right.estimate, right.low, right.high, right.n]),
     }
 
@@ -126,7 +126,7 @@ def _detail_lines(name: str, figures: Any, setting: ReportContext) -> Iterator[s
     yield f"{name}, right by confidence: {'; '.join(bins) or 'no answer'}"
     curve = ((step, confidence["accepted"][step], confidence["wrong"][step]) for step in COVERAGE_STEPS)
     passing = (f"{step / 100:.2f}: {passed} ({wrong})" for step, passed, wrong in curve)
-    yield f"{name}, passing (wrong) from a confidence of: {'; '.join(passing)}"
+    yield f"{name}, auto-accepted (wrong) at a threshold of: {'; '.join(passing)}"
     for axis in AXES:
         kept, labels = figures["axes"][axis], setting.labels[axis]
         if confused := _confused(kept["confusion"], labels):

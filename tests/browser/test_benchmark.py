@@ -38,7 +38,7 @@ def test_a_run_from_the_choice_of_models_to_the_comparison(lead_page: Page) -> N
         run = Run.objects.get()
         lead_page.get_by_role("button", name="Stop").click()
         expect(lead_page.get_by_role("heading", name="Stopped")).to_be_visible()
-        lead_page.get_by_role("button", name="Go on").click()
+        lead_page.get_by_role("button", name="Resume").click()
         expect(lead_page.get_by_role("heading", name="Running")).to_be_visible()
         assert execution.execute_run(run.pk)
     # The page looks again by itself, and becomes that of the figures.
@@ -60,25 +60,25 @@ def test_progress_grows_while_one_looks(lead_page: Page) -> None:
     done = RunProgress(run).overall.done
     assert 0 < done < 60
     expect(lead_page.get_by_text(f"{done} of 60 answers")).to_be_visible()
-    expect(lead_page.get_by_role("button", name="Go on")).to_be_visible()
+    expect(lead_page.get_by_role("button", name="Resume")).to_be_visible()
 
 
 def test_the_slider_moves_the_figures_and_one_click_saves_them(lead_page: Page, compared: Run) -> None:
     lead_page.goto(url_of(contender_of(compared, "careful")))
     slider = lead_page.get_by_role("slider")
     expect(slider).to_have_value("0.85")
-    expect(lead_page.locator("#passes")).to_contain_text("38 tickets of 40 pass unseen")
+    expect(lead_page.locator("#passes")).to_contain_text("38 of 40 tickets are auto-accepted")
     before = lead_page.locator(".mark").get_attribute("cx")
     slider.focus()
     for _press in range(25):
         lead_page.keyboard.press("ArrowLeft")
-    expect(lead_page.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
+    expect(lead_page.locator("#passes")).to_contain_text("40 of 40 tickets are auto-accepted")
     expect(lead_page.locator("#passes")).to_contain_text("2 of them are wrong")
     expect(slider).to_be_focused()
     assert lead_page.locator(".mark").get_attribute("cx") != before
     expect(lead_page).to_have_url(re.compile(r"threshold=0\.6$"))
     lead_page.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
-    expect(lead_page.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
+    expect(lead_page.get_by_text("Tickets with a confidence of 0.60 or more are now auto-accepted.")).to_be_visible()
     assert Gate.current().threshold == 0.6
     assert Gate.current().history.first().history_user.username == "lea"
 
@@ -90,9 +90,9 @@ def test_without_script_the_slider_is_a_form(compared: Run, open_page: OpenPage,
     for _press in range(25):
         page.keyboard.press("ArrowLeft")
     page.get_by_role("button", name="Show").click()
-    expect(page.locator("#passes")).to_contain_text("40 tickets of 40 pass unseen")
+    expect(page.locator("#passes")).to_contain_text("40 of 40 tickets are auto-accepted")
     page.get_by_role("button", name="Save 0.60 as the gate's threshold").click()
-    expect(page.get_by_text("From a confidence of 0.60 on tickets now pass unseen.")).to_be_visible()
+    expect(page.get_by_text("Tickets with a confidence of 0.60 or more are now auto-accepted.")).to_be_visible()
     assert Gate.current().threshold == 0.6
 
 
@@ -105,7 +105,7 @@ def test_a_cell_leads_to_its_answers_and_one_of_them_to_a_dispute(lead_page: Pag
     lead_page.get_by_text("Dispute the label").first.click()
     lead_page.get_by_label("What is wrong with the label?").first.fill("It is about a bill.")
     lead_page.keyboard.press("Enter")
-    expect(lead_page.get_by_text("Two people are asked anew")).to_be_visible()
+    expect(lead_page.get_by_text("Two reviewers will label it again")).to_be_visible()
     expect(lead_page.get_by_text("The label is disputed")).to_be_visible()
     assert GoldLabel.objects.get(state="disputed").note == "It is about a bill."
     assert Assignment.objects.open().count() == 2

@@ -1,4 +1,4 @@
-"""Labels in doubt, in a browser: by keyboard alone, and without JavaScript."""
+"""Label issues in a browser: by keyboard alone, and without JavaScript."""
 
 import pytest
 from django.contrib.auth.models import User
@@ -52,7 +52,7 @@ def test_labels_are_kept_and_corrected_by_one_key_each(doubted: Page) -> None:
     expect(doubted.locator("#left")).to_have_text("4 left")
     press("c")
     sees(doubted, 1)
-    expect(doubted.get_by_text("Now it is Technical | Negative.")).to_be_visible()
+    expect(doubted.get_by_text("Label changed to Technical | Negative.")).to_be_visible()
     press("Enter")
     sees(doubted, 2)
     press("o")
@@ -131,9 +131,9 @@ def plain(open_page: OpenPage, doubted: Page, lea: User) -> Page:
 def test_everything_goes_without_javascript(plain: Page) -> None:
     plain.goto("/review/label-issues/")
     plain.get_by_role("button", name="Keep label").click()
-    expect(plain.get_by_text("Kept.")).to_be_visible()
+    expect(plain.get_by_text("Label kept.")).to_be_visible()
     plain.get_by_role("button", name="Correct it to Account | Neutral").click()
-    expect(plain.get_by_text("Now it is Account | Neutral.")).to_be_visible()
+    expect(plain.get_by_text("Label changed to Account | Neutral.")).to_be_visible()
     plain.get_by_text("Choose another label").click()
     plain.get_by_label("Category").select_option("Technical")
     plain.get_by_role("button", name="Correct label", exact=True).click()

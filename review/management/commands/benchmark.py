@@ -30,9 +30,7 @@ from review.models import Contender, Result, Run, Snapshot, SnapshotItem
 
 
 class Command(BaseCommand):
-    help = (
-        "Compare models on texts whose labels are known: the benchmark set, or a file with text, category, sentiment."
-    )
+    help = "Compare models on labelled texts: the benchmark set, or a file with text, category and sentiment."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", nargs="?", type=argparse.FileType("rb"), help="CSV or JSON lines")
@@ -50,9 +48,9 @@ class Command(BaseCommand):
             help="show endpoints N solved tickets with each question, 0 for none; may be repeated, by default as set",
         )
         parser.add_argument("--snapshot", help="a snapshot, by the first characters of its digest; else a new one")
-        parser.add_argument("--resume", type=int, metavar="RUN", help="go on with a run that was stopped or cut off")
-        parser.add_argument("--estimate", action="store_true", help="only say what it will cost")
-        parser.add_argument("--quiet", action="store_true", help="only what came out at the end")
+        parser.add_argument("--resume", type=int, metavar="RUN", help="resume a run that was stopped or interrupted")
+        parser.add_argument("--estimate", action="store_true", help="show the estimated cost and exit")
+        parser.add_argument("--quiet", action="store_true", help="print only the final report")
 
     def handle(self, *args: Any, file: Any, model: list[str], quiet: bool, **options: Any) -> None:
         self._writing, self._quiet = Lock(), quiet
@@ -184,7 +182,7 @@ class Command(BaseCommand):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
         if run.state != Run.State.FINISHED:
-            raise CommandError(f"{run} has stopped: {run.note} Go on with it by --resume {run.pk}.")
+            raise CommandError(f"{run} has stopped: {run.note} Resume it with --resume {run.pk}.")
         contenders, pinned = contenders_with_names(run), baseline.current()
         changes = text_report.describe_changes(contenders, pinned)
         rows = {one.pk: ReportRow(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
@@ -195,7 +193,7 @@ class Command(BaseCommand):
         for found in draft_comparison.draft_effects(run):
             self.stdout.write(
                 f"{self._names[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
-                f" {len(found.fixed)} right only so, {len(found.broken)} right only now"
+                f" {len(found.fixed)} fixed, {len(found.broken)} broken"
             )
 
     def _told(self, contender: Contender, item: SnapshotItem, result: Result) -> None:

@@ -22,7 +22,7 @@ _CARRIES_ITS_MANIFEST = {"hf"}
 
 
 class Command(BaseCommand):
-    help = "Write labels that people settled on to a file, in the format of your tool; with a manifest beside it."
+    help = "Export settled labels to a file in your tool's format, with a manifest beside it."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("--format", choices=FORMATS, required=True)
@@ -30,7 +30,7 @@ class Command(BaseCommand):
         parser.add_argument("--output", type=Path, required=True, metavar="FILE", help=about)
         parser.add_argument("--snapshot", help="an earlier snapshot, by the first characters of its digest")
         parser.add_argument("--side", choices=Side.values, help="both by default")
-        parser.add_argument("--corrected", action="store_true", help="only where people corrected the model")
+        parser.add_argument("--corrected", action="store_true", help="only labels that corrected the model")
         parser.add_argument("--since", type=_day, metavar="YYYY-MM-DD", help="labelled on that day or later")
         parser.add_argument("--until", type=_day, metavar="YYYY-MM-DD", help="labelled on that day or earlier")
         parser.add_argument(
@@ -38,10 +38,14 @@ class Command(BaseCommand):
         )
         parser.add_argument("--sentiment", action="append", default=[], help="may be repeated")
         parser.add_argument("--origin", action="append", default=[], choices=GoldLabel.Origin.values)
-        parser.add_argument("--people", type=int, default=1, help="at least so many gave the label independently")
+        parser.add_argument("--people", type=int, default=1, help="minimum number of reviewers who agree")
         parser.add_argument("--source", action="append", default=[], help="of the ticket; may be repeated")
         parser.add_argument("--language", action="append", default=[], help="of the ticket; may be repeated")
-        parser.add_argument("--mask", action="store_true", help="e-mail, phone, card, IBAN and IP out of the texts")
+        parser.add_argument(
+            "--mask",
+            action="store_true",
+            help="replace e-mail addresses, phone, card and account numbers and IP addresses",
+        )
         parser.add_argument("--licence", default="", help="for the manifest and the dataset card")
 
     def handle(self, *args: Any, output: Path, **options: Any) -> None:
@@ -95,8 +99,8 @@ class Command(BaseCommand):
         if options["snapshot"] and filters != NO_FILTERS:
             narrows = ", ".join(filters.told())
             raise CommandError(
-                f"A snapshot is written as it was taken, and cannot be narrowed ({narrows}): "
-                "leave out --snapshot to take a new one, or the filters."
+                f"A snapshot cannot be filtered ({narrows}): "
+                "leave out --snapshot to create a new one, or leave out the filters."
             )
         try:
             if options["snapshot"]:
@@ -105,7 +109,7 @@ class Command(BaseCommand):
         except (Snapshot.DoesNotExist, Snapshot.MultipleObjectsReturned) as error:
             raise CommandError(f"There is not one snapshot whose digest begins with {options['snapshot']}.") from error
         except snapshots.EmptySnapshot as error:
-            raise CommandError("No label that people settled on is of this kind; nothing was written.") from error
+            raise CommandError("No settled label matches these filters; nothing was written.") from error
         except EmptyTaxonomy as error:
             raise CommandError(str(error)) from error
 

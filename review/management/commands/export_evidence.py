@@ -9,7 +9,7 @@ from review.models import Ledger
 
 
 class Command(BaseCommand):
-    help = "Write the evidence of the promise as JSON Lines: draws, probabilities, scores, findings, certificates."
+    help = "Export the evidence of certified auto-accept as JSON lines: draws, probabilities, scores, audits, certificates."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("output", type=Path, metavar="FILE")

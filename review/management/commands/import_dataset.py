@@ -9,7 +9,7 @@ from review.datasets.reading import UnreadableDataset
 
 
 class Command(BaseCommand):
-    help = "Take labels in from a file: one that was exported here or by Label Studio, or a table from elsewhere."
+    help = "Import labels from a file: an export from here or from Label Studio, or any CSV or JSON lines file."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=argparse.FileType("rb"))
@@ -27,9 +27,9 @@ class Command(BaseCommand):
             default=[],
             type=_renamed,
             metavar='"OLD=NEW"',
-            help="which label, by its full name, a name in the file stands for; may be repeated",
+            help="map a name in the file to the full name of a label; may be repeated",
         )
-        parser.add_argument("--dry-run", action="store_true", help="only say what would become of it")
+        parser.add_argument("--dry-run", action="store_true", help="show the result without saving anything")
 
     def handle(
         self, *args: Any, file: Any, map: list[tuple[str, str]], label: list[tuple[str, str]], dry_run: bool, **_: Any
@@ -53,8 +53,8 @@ class Command(BaseCommand):
         )
         if report.unknown:
             unknown = ", ".join(f"{name} ({number:,})" for name, number in report.unknown.most_common(20))
-            self.stdout.write(f"labels that the taxonomy lacks: {unknown}")
-            self.stdout.write('say which label such a name stands for by --label "OLD=NEW", or add it in the admin')
+            self.stdout.write(f"unknown labels: {unknown}")
+            self.stdout.write('map them with --label "OLD=NEW", or add them in the admin')
 
 
 def _mapped(text: str) -> tuple[str, str]:

@@ -11,7 +11,7 @@ from review.models import Ledger
 
 
 class Command(BaseCommand):
-    help = "Compute every certificate anew from the evidence, and say where it differs from what was granted."
+    help = "Recompute every certificate from the evidence and report differences."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument(

@@ -9,12 +9,14 @@ from review.specialist import training
 
 
 class Command(BaseCommand):
-    help = "Teach the specialist what people have decided, and put it in service where it is better."
+    help = "Train the specialist on settled labels and deploy it if it is better."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("--dry-run", action="store_true", help="only say what would come of it")
-        parser.add_argument("--due", action="store_true", help="only if enough is new; yields as --yielding does")
-        parser.add_argument("--yielding", action="store_true", help="let all other work go first, another training too")
+        parser.add_argument("--dry-run", action="store_true", help="show the result without storing a version")
+        parser.add_argument("--due", action="store_true", help="train only if a training is due; implies --yielding")
+        parser.add_argument(
+            "--yielding", action="store_true", help="run at low priority, and skip if another training is running"
+        )
 
     def handle(self, *args: Any, dry_run: bool, due: bool, yielding: bool, **options: Any) -> None:
         if due and not training.is_due():
@@ -34,9 +36,9 @@ class Command(BaseCommand):
 
 def _outcome(result: training.TrainingResult) -> str:
     if result.version is None:
-        return "It would be put in service." if result.promoted else "What serves would go on serving."
+        return "It would be deployed." if result.promoted else "The live version would stay live."
     if not result.promoted:
-        return f"Version {result.version} is no better than what serves; that goes on."
+        return f"Version {result.version} is no better than the live version, which stays live."
     if not result.served:
-        return f"Version {result.version} is better, but a person chose the one in service; that goes on."
-    return f"Version {result.version} is in service."
+        return f"Version {result.version} is better, but the live version is pinned and stays live."
+    return f"Version {result.version} is live."

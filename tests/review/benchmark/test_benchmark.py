@@ -283,13 +283,13 @@ def test_the_command_shows_all_that_can_be_said(capsys: Any) -> None:
         "both right",
         "macro-F1 sentiment",
         "AURC",
-        "pass unseen at 0.85",
+        "auto-accepted at 0.85",
         "p99 ms",
         "cost/1,000",
         "rejected 30",
     ):
         assert told in printed
-    assert "always, passing (wrong) from a confidence of: 0.00: 30 (" in printed
+    assert "always, auto-accepted (wrong) at a threshold of: 0.00: 30 (" in printed
     assert "-> Billing: " in printed
     assert "right by the first alone" in printed
     assert "broken, right by confidence: no answer" in printed

@@ -323,7 +323,7 @@ def test_the_page_says_why_a_run_has_stopped(lead_client: Client) -> None:
     Run.objects.update(state="stopped", note="The daily budget of dear's is used up <b>today</b>.")
     content = read(lead_client, run.get_absolute_url())
     assert "is used up &lt;b&gt;today" in content
-    assert "Go on" in content
+    assert "Resume" in content
 
 
 def test_an_unfinished_model_leads_back_to_its_run(lead_client: Client) -> None:
@@ -659,7 +659,7 @@ def test_a_wrong_answer_leads_to_a_dispute(lead_client: Client, lea: User, compa
         (lea.pk, True)
     }
     content = read(lead_client, response.headers["Location"])
-    assert "Two people are asked anew" in content
+    assert "Two reviewers will label it again" in content
     assert "The label is disputed" in plain(content)
     assert content.count("Dispute the label") == 1
     assert f"Ticket {gold.ticket_id}" in content
@@ -690,16 +690,18 @@ def test_the_tool_says_what_would_pass_and_how_much_of_it_wrong(lead_client: Cli
     url = url_of(contender_of(compared, "b"))
     at_gate = plain(read(lead_client, url))
     assert (
-        "0.85 : 38 tickets of 40 pass unseen: 95.0% (83.5 to 98.6). 0 of them are wrong: 0.0% (0.0 to 9.2)." in at_gate
+        "0.85 : 38 of 40 tickets are auto-accepted: 95.0% (83.5 to 98.6). 0 of them are wrong: 0.0% (0.0 to 9.2)."
+        in at_gate
     )
     assert "2 wait for people." in at_gate
     assert "This is the gate's threshold." in at_gate
     content = read(lead_client, f"{url}?threshold=0.6")
-    assert "40 tickets of 40 pass unseen: 100.0% (91.2 to 100.0). 2 of them are wrong: 5.0% (1.4 to 16.5)." in plain(
-        content
+    assert (
+        "40 of 40 tickets are auto-accepted: 100.0% (91.2 to 100.0). 2 of them are wrong: 5.0% (1.4 to 16.5)."
+        in plain(content)
     )
     assert "Save 0.60 as the gate's threshold" in content
-    assert "Nothing passes unseen" in plain(read(lead_client, f"{url}?threshold=1"))
+    assert "Nothing is auto-accepted" in plain(read(lead_client, f"{url}?threshold=1"))
     for nonsense in ("x", "2", "-1", "nan", "1e999"):
         assert 'value="0.85"' in read(lead_client, f"{url}?threshold={nonsense}")
 
@@ -708,7 +710,7 @@ def test_the_slider_asks_for_the_part_that_changes(lead_client: Client, compared
     part = read(lead_client, url_of(contender_of(compared, "b")) + "?threshold=0.6", **{"hx-request": "true"})
     assert "<h1" not in part
     assert 'id="slider"' not in part
-    assert "40 tickets of 40 pass unseen" in plain(part.split('hx-swap-oob="innerHTML"')[1])
+    assert "40 of 40 tickets are auto-accepted" in plain(part.split('hx-swap-oob="innerHTML"')[1])
 
 
 def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(
@@ -716,7 +718,7 @@ def test_saving_it_changes_the_gate_and_its_history_says_who_and_why(
 ) -> None:
     contender = contender_of(compared, "b")
     response = lead_client.post(url_of(contender, "set_threshold"), {"threshold": "0.6"}, follow=True)
-    assert "From a confidence of 0.60 on tickets now pass unseen." in plain(response.content.decode())
+    assert "Tickets with a confidence of 0.60 or more are now auto-accepted." in plain(response.content.decode())
     gate = Gate.current()
     assert gate.threshold == 0.6
     latest = gate.history.first()

@@ -213,7 +213,7 @@ def test_the_command_measures_a_draft(
     call_command("benchmark", draft="Finer billing", model=["first"], quiet=True)
     said = capsys.readouterr().out
     assert "first (Finer billing): about" in said
-    assert "first (Finer billing): 3 of 5 answers change, 1 right only so, 1 right only now" in said
+    assert "first (Finer billing): 3 of 5 answers change, 1 fixed, 1 broken" in said
     assert Run.objects.get().contenders.count() == 2
 
 

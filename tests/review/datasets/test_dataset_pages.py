@@ -39,7 +39,7 @@ def content(response: Any) -> bytes:
 
 def test_an_empty_installation_says_what_to_do(lead_client: Client) -> None:
     page = lead_client.get(PAGE).content.decode()
-    assert "There is no label yet" in page
+    assert "No settled labels yet" in page
     assert "No snapshot has been taken yet" in page
 
 
@@ -63,7 +63,7 @@ def test_filters_reach_the_snapshot_and_impossible_ones_say_so(lead_client: Clie
     assert Snapshot.objects.get().filters == {"since": "2020-01-01", "categories": str(technical)}
     response = lead_client.post(CREATE_SNAPSHOT, EVERY_SIDE | {"people": 5})
     assert response.status_code == 422
-    assert "No label that people settled on is of this kind" in response.content.decode()
+    assert "No settled label matches these filters" in response.content.decode()
     response = lead_client.post(CREATE_SNAPSHOT, {"people": 0})
     assert response.status_code == 422
     assert "aria-invalid" in response.content.decode()

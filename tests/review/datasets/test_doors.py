@@ -224,7 +224,7 @@ def test_a_folder_for_hugging_face(tmp_path: Path) -> None:
     ("options", "message"),
     [
         ({"category": ["Sales"]}, "no label Sales; there are Billing"),
-        ({"people": 3}, "No label that people settled on"),
+        ({"people": 3}, "No settled label matches"),
         ({"snapshot": "ffff"}, "not one snapshot"),
         ({"snapshot": "", "output": Path("/nowhere/x.jsonl")}, "cannot be written"),
     ],
@@ -257,7 +257,7 @@ def test_a_table_from_elsewhere_with_its_columns_mapped_first_dry(tmp_path: Path
     call_command("import_dataset", str(path), "--dry-run", *[f"--map={one}" for one in columns])
     told = capsys.readouterr()
     assert "3 records: 1 would be added, 0 known already, 2 rejected" in told.out
-    assert "labels that the taxonomy lacks: Sales (1)" in told.out
+    assert "unknown labels: Sales (1)" in told.out
     assert '--label "OLD=NEW"' in told.out
     assert "record 2: The taxonomy has no label Sales." in told.err
     assert not GoldLabel.objects.exists()

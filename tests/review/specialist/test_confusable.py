@@ -62,7 +62,7 @@ def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead_cli
     labelled("Account", "Billing", 1, ticket=ticket)
     labelled("Billing", "Billing", 5)
     shown = page(lead_client)
-    assert "Taken for each other in 5 of 10 labels (50%)." in shown
+    assert "Confused in 5 of 10 labels (50%)." in shown
     assert "people: Account; the model: Billing" in shown
     assert ticket.get_absolute_url() in shown
     assert "&lt;i&gt;Account&lt;/i&gt;" in shown

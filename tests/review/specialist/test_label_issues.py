@@ -194,7 +194,7 @@ def test_the_least_believed_comes_first_with_what_the_model_would_say(lead_clien
     assert "My password is gone." in page
     assert "It is a little odd." not in page
     assert "Is Billing | Neutral right?" in page
-    assert "belief in it 7%" in page
+    assert "confidence in it 7%" in page
     assert "Correct it to Account | Negative" in page
     assert "2 left" in page
 
@@ -254,7 +254,7 @@ def test_the_page_costs_the_same_however_many_labels_there_are(
 def test_a_label_that_is_kept_is_not_shown_again(lead_client: Client, lea: User) -> None:
     label_issue = make_label_issue(make_gold(), "Account")
     page = words(press(lead_client, label_issue, "keep_label").content)
-    assert "Kept." in page
+    assert "Label kept." in page
     assert "No label issues" in page
     label_issue.refresh_from_db()
     assert label_issue.confirmed_by == lea
@@ -282,7 +282,7 @@ def test_the_next_comes_with_the_answer(lead_client: Client) -> None:
     assert "<html" not in response.content.decode()
     assert "The second." in part
     assert "1 left" in part
-    assert "Kept." in part
+    assert "Label kept." in part
     assert response["HX-Replace-Url"] == PAGE
 
 
@@ -295,7 +295,7 @@ def test_a_tickets_label_is_corrected_by_a_decision_that_settles_it_anew(
     label = of_ticket(ana)
     label_issue = make_label_issue(label, "Account", "Negative")
     page = words(take_it(lead_client, label_issue).content)
-    assert "Now it is Account | Negative." in page
+    assert "Label changed to Account | Negative." in page
     label.refresh_from_db()
     assert (label.category.name, label.sentiment.name, label.state) == ("Account", "Negative", State.ACTIVE)
     assert (label.corrected, label.people) == (True, 1)
@@ -422,7 +422,7 @@ def test_who_comes_second_changes_nothing(lead_client: Client, ana: User, admin:
     seen = token(lead_client, label_issue)
     press(lead_client, label_issue, "keep_label", seen=seen)
     lead_client.force_login(admin)
-    assert "somebody has looked at that label meanwhile" in words(take_it(lead_client, label_issue, seen=seen).content)
+    assert "someone else has checked that label" in words(take_it(lead_client, label_issue, seen=seen).content)
     label.refresh_from_db()
     assert label.category.name == "Billing"
     assert Decision.objects.count() == 1
@@ -501,7 +501,7 @@ def test_what_was_kept_by_mistake_can_be_looked_at_again(lead_client: Client) ->
     page = press(lead_client, label_issue, "keep_label", htmx=True).content.decode()
     again = reverse("review:label_issue", args=[label_issue.pk])
     assert again in page
-    assert "This label has been looked at." in shows(lead_client, again)
+    assert "Someone has already checked this label." in shows(lead_client, again)
     take_it(lead_client, label_issue)
     label.refresh_from_db()
     assert label.category.name == "Account"
@@ -510,7 +510,7 @@ def test_what_was_kept_by_mistake_can_be_looked_at_again(lead_client: Client) ->
 def test_whoever_cannot_tell_has_two_people_asked(lead_client: Client, ana: User, ben: User) -> None:
     label = make_gold()
     label_issue = make_label_issue(label, "Account")
-    assert "Two people are asked" in words(press(lead_client, label_issue, "dispute_label").content)
+    assert "Two reviewers will label it" in words(press(lead_client, label_issue, "dispute_label").content)
     label.refresh_from_db()
     assert label.state == State.DISPUTED
     assert lead_client.get(reverse("review:label_issue", args=[label_issue.pk])).status_code == 404

@@ -110,7 +110,7 @@ class TestWhatServes:
     def test_it_names_the_version_its_labels_and_how_it_tells_each_axis(self, lead_client: Client) -> None:
         version = serving(labels=1_234)
         told = words(lead_client)
-        assert f"Version {version} is in service" in told
+        assert f"Version {version} is live" in told
         assert "learned from 1,234 labels" in told
         assert "Category Descriptions moved towards their examples, with a correction by all of them" in told
         assert "Sentiment Nothing new was better, so it is as it was before" in told
@@ -126,7 +126,9 @@ class TestWhatServes:
         Gate.objects.update(primary=embedded, second_opinion=None)
         assert "No model that learns is asked" in words(lead_client)
         Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
-        assert f"It is asked first: what it is sure of passes, and {embedded} is spared the call." in words(lead_client)
+        assert f"It is asked first and answers when it is confident enough; the rest goes to {embedded}." in words(
+            lead_client
+        )
 
     def test_the_next_training_is_told(self, lead_client: Client) -> None:
         serving(labels=1_000)
@@ -135,14 +137,14 @@ class TestWhatServes:
         assert "once 3 minutes have passed" in words(lead_client)
         SpecialistVersion.objects.update(trained_at=timezone.now() - timedelta(hours=1))
         teaching.place({"Account": 50})
-        assert "A training is due" in words(lead_client)
+        assert "Training is due" in words(lead_client)
 
     def test_a_training_under_way_is_told_and_no_other_begun(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
         serving()
         with leases.hold_named(training.LEASE):
             told = words(lead_client)
-            assert "A training is under way" in told
+            assert "Training is running" in told
             assert "Train now" not in told
             Lease.objects.update(available_at=Now())
             assert "Train now" in words(lead_client), "whoever trained has died"
@@ -153,14 +155,14 @@ class TestTrainingNow:
         teaching.place(EVENLY)
         assert not training.is_due()
         assert "Train now" in words(lead_client)
-        assert "A training begins" in plain(lead_client.post(TRAIN, follow=True).content.decode())
+        assert "Training starts" in plain(lead_client.post(TRAIN, follow=True).content.decode())
         assert [one.kwargs for one in queued("review.specialist.tasks.train_specialist")] == [{"due": False}]
 
     @pytest.mark.parametrize("labels", [{}, {"Billing": 12}, {"Billing": 4, "Technical": 5}])
     def test_too_little_to_learn_from_is_said_at_once(self, lead_client: Client, labels: dict[str, int]) -> None:
         teaching.place(labels)
         assert "Train now" not in words(lead_client)
-        assert "too little to learn from" in plain(lead_client.post(TRAIN, follow=True).content.decode())
+        assert "Not enough labels" in plain(lead_client.post(TRAIN, follow=True).content.decode())
         assert not queued("review.specialist.tasks.train_specialist")
 
     def test_who_yields_lets_another_training_finish_without_a_complaint(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -178,13 +180,13 @@ class TestChoosingAVersion:
     def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead_client: Client, lea: User) -> None:
         earlier, latest = trained(), serving()
         told = lead_client.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
-        assert f"Version {earlier} is in service" in plain(told)
-        assert "lea chose it" in plain(told)
+        assert f"Version {earlier} is live" in plain(told)
+        assert "Pinned by lea" in plain(told)
         assert live_version() == earlier
         assert live_version().pinned_by == lea
         told = plain(lead_client.post(BEST, follow=True).content.decode())
         assert "will take over" in told
-        assert "chose it" not in told
+        assert "Pinned by" not in told
         assert live_version() == earlier, "until a better one comes"
         assert live_version().pinned_by is None
         assert latest.pk != earlier.pk
@@ -245,9 +247,9 @@ class TestLabelByLabel:
         told = rows(lead_client, "category")
         order = [next(name for name in ("General", "Account", "Technical", "Billing") if name in row) for row in told]
         assert order[-3:] == ["Account", "Technical", "Billing"]
-        assert "No label yet" in told[0]
+        assert "No examples yet" in told[0]
         assert "Account 7 too few to tell Needs 3 more labels before" in told[-3]
-        assert "Technical 40 20.0% (10.5 to 34.8) Right less often than the rest" in told[-2]
+        assert "Technical 40 20.0% (10.5 to 34.8) Less accurate than the rest" in told[-2]
         assert told[-1].startswith("Billing 60 91.7%")
         assert told[-1].endswith("nothing")
 
@@ -302,7 +304,7 @@ class TestVersions:
         assert len(rows(lead_client, "versions", f"{PAGE}?before={before}")) == 1
 
     def test_before_the_first_there_is_none(self, lead_client: Client) -> None:
-        assert "None before this one" in words(lead_client, f"{PAGE}?before={make_version().pk}")
+        assert "No earlier versions" in words(lead_client, f"{PAGE}?before={make_version().pk}")
 
 
 def test_it_leads_to_what_helps(lead_client: Client) -> None:

@@ -317,7 +317,7 @@ def test_vectors_are_stored_once_for_a_text() -> None:
 def test_a_dry_run_stores_no_version(capsys: pytest.CaptureFixture[str]) -> None:
     teaching.place(EVENLY)
     call_command("train", dry_run=True)
-    assert "would be put in service" in capsys.readouterr().out
+    assert "would be deployed" in capsys.readouterr().out
     assert not SpecialistVersion.objects.exists()
 
 
@@ -326,7 +326,7 @@ def test_the_command_tells_what_came_of_it(capsys: pytest.CaptureFixture[str]) -
     call_command("train")
     out = capsys.readouterr().out
     assert "42 labelled examples" in out
-    assert "is in service" in out
+    assert "is live" in out
 
 
 def test_the_command_tells_why_it_cannot() -> None:
