@@ -9,7 +9,7 @@ from review.models import Ledger
 
 
 class Command(BaseCommand):
-    help = "Export the evidence of certified auto-accept as JSON lines: draws, probabilities, scores, audits, certificates."
+    help = "Export the evidence of certified auto-accept (draws, scores, audits, certificates) as JSON lines."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("output", type=Path, metavar="FILE")
