@@ -77,15 +77,15 @@ class DuplicateIndex:
     def near(self, text: str) -> list[NearbyGroup]:
         """The groups with a near-duplicate of this text, most similar first, older groups first among equals."""
         shared = Counter(other for value in self._bands[text] for _pk, other in self._by_band.get(value, ()))
-        found: dict[int, NearbyGroup] = {}
+        nearby: dict[int, NearbyGroup] = {}
         compared = 0
         for other, _number in shared.most_common():
-            if id(other.group) not in found and compared < MOST_COMPARED:
+            if id(other.group) not in nearby and compared < MOST_COMPARED:
                 compared += 1
                 similarity = minhash.similarity(self._shingles[text], other.shingles)
                 if similarity >= minhash.MIN_SIMILARITY:
-                    found[id(other.group)] = NearbyGroup(other.group, similarity)
-        return sorted(found.values(), key=lambda near: (-near.similarity, near.group.pk or float("inf")))
+                    nearby[id(other.group)] = NearbyGroup(other.group, similarity)
+        return sorted(nearby.values(), key=lambda near: (-near.similarity, near.group.pk or float("inf")))
 
     def place(self, owner: Ticket | GoldLabel, near: Sequence[NearbyGroup], side: str = "") -> DuplicateGroup:
         """Return the most similar of these groups, or a new one on this side."""

@@ -36,9 +36,9 @@ def shingles(text: str) -> frozenset[int]:
     return frozenset((windows << _PLACES).sum(axis=1, dtype=np.uint64).tolist())
 
 
-def bands(found: frozenset[int], number: int = BANDS) -> tuple[int, ...]:
+def bands(hashes_of_text: frozenset[int], number: int = BANDS) -> tuple[int, ...]:
     """`number` signed 64-bit integers: texts that share one are candidates. A smaller number gives a prefix."""
-    hashes, rows = np.fromiter(found, np.uint64, len(found)), number * ROWS
+    hashes, rows = np.fromiter(hashes_of_text, np.uint64, len(hashes_of_text)), number * ROWS
     signature = _mixed(hashes[:, None] * _FACTORS[:rows] + _SHIFTS[:rows]).min(axis=0).reshape(number, ROWS)
     return tuple(int(zlib.crc32(row.tobytes()) << 31 ^ zlib.crc32(row.tobytes()[::-1])) for row in signature)
 
@@ -50,12 +50,12 @@ def _mixed(values: npt.NDArray[np.uint64]) -> npt.NDArray[np.uint64]:
     return values ^ (values >> np.uint64(33))
 
 
-def similarity(one: frozenset[int], other: frozenset[int]) -> float:
+def similarity(first: frozenset[int], second: frozenset[int]) -> float:
     """The Jaccard similarity of two sets of shingles, in [0, 1]."""
-    shared = len(one & other)
-    return shared / (len(one) + len(other) - shared)
+    shared = len(first & second)
+    return shared / (len(first) + len(second) - shared)
 
 
-def are_near_duplicates(one: frozenset[int], other: frozenset[int]) -> bool:
+def are_near_duplicates(first: frozenset[int], second: frozenset[int]) -> bool:
     """Whether two texts with these shingles are near-duplicates."""
-    return similarity(one, other) >= MIN_SIMILARITY
+    return similarity(first, second) >= MIN_SIMILARITY

@@ -42,7 +42,7 @@ def dispute(label: GoldLabel, by: User | None, note: str = "") -> GoldLabel:
     if label.state in CLOSED:
         raise CannotDispute
     label.ticket = label.ticket or _ticket_for(label)
-    _ask_anew(label.ticket, by, label.share)
+    _ask_two_people(label.ticket, by, label.share)
     label.state, label.note = State.DISPUTED, note[:300]
     label.save(update_fields=["ticket", "state", "note"])
     return label
@@ -60,7 +60,7 @@ def _ticket_for(label: GoldLabel) -> Ticket:
     )
 
 
-def _ask_anew(ticket: Ticket, by: User | None, share: float) -> None:
+def _ask_two_people(ticket: Ticket, by: User | None, share: float) -> None:
     """Open two blind assignments that `by` never gets; they keep the sampling share of the gold label."""
     review_settings, ticket = ReviewSettings.current(), decision_records.lock_ticket(ticket.pk)
     assignments = Assignment.objects.filter(ticket=ticket)
@@ -106,20 +106,22 @@ def withdraw_dispute(label: GoldLabel, by: User, **then: Any) -> bool:
     if label.ticket and decision_records.lock_ticket(label.ticket.pk).state == Ticket.State.SETTLED:
         gold_labels.sync_tickets([label.ticket.pk])
     elif label.ticket:
-        _stop_asking(label.ticket, by)
+        _withdraw_assignments(label.ticket, by)
     GoldLabel.objects.filter(pk=label.pk).update(**then)
     return True
 
 
-def _stop_asking(ticket: Ticket, by: User) -> None:
+def _withdraw_assignments(ticket: Ticket, by: User) -> None:
     """Settle the ticket as before; delete it if it was created for the dispute."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
     answered = Decision.objects.effective().labelled().filter(assignment__in=assignments).select_related("assignment")
     undone, shown = Decision.Verdict.UNDONE, NOTHING_PRESENTED
     decision_records.write_decisions(
         [
-            decision_records.build_decision(ticket, one.assignment, by, undone, shown, key=uuid4(), undoes=one)
-            for one in answered
+            decision_records.build_decision(
+                ticket, decision.assignment, by, undone, shown, key=uuid4(), undoes=decision
+            )
+            for decision in answered
         ]
     )
     routing.withdraw(assignments)

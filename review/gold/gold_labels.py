@@ -60,15 +60,17 @@ def sync_tickets(ticket_pks: Sequence[int]) -> None:
     """Update the gold labels of these tickets from their decisions."""
     _lock()
     tickets = Ticket.objects.filter(pk__in=ticket_pks).select_related("category", "sentiment").order_by("pk")
-    said = _said_of(ticket_pks)
-    known = {one.ticket_id: one for one in GoldLabel.objects.filter(ticket__in=ticket_pks)}
-    found = {ticket.pk: _found(ticket, said.get(ticket.pk, []), known.get(ticket.pk)) for ticket in tickets}
-    withdrawn = [pk for pk, label in found.items() if label is None and pk in known]
+    decisions = _labels_by_ticket(ticket_pks)
+    known = {label.ticket_id: label for label in GoldLabel.objects.filter(ticket__in=ticket_pks)}
+    wanted = {
+        ticket.pk: _wanted_label(ticket, decisions.get(ticket.pk, []), known.get(ticket.pk)) for ticket in tickets
+    }
+    withdrawn = [pk for pk, label in wanted.items() if label is None and pk in known]
     GoldLabel.objects.filter(ticket__in=withdrawn, state=State.ACTIVE).update(state=State.WITHDRAWN)
-    for pk, label in found.items():
+    for pk, label in wanted.items():
         if label and pk in known:
             _update(known[pk], label)
-    _add([label for pk, label in found.items() if label and pk not in known])
+    _add([label for pk, label in wanted.items() if label and pk not in known])
 
 
 @transaction.atomic
@@ -80,7 +82,7 @@ def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) 
     review_settings, index = _lock(), DuplicateIndex(GOLD_LABELS, [label.text for label in labels])
     for label in labels:
         near = index.near(label.text)
-        if len({one.group.side for one in near}) < 2:
+        if len({nearby.group.side for nearby in near}) < 2:
             drawn = (
                 Side.BENCHMARK
                 if review_settings.draw(label.digest, "side") < review_settings.benchmark_share
@@ -94,14 +96,14 @@ def add_gold_labels(labels: Sequence[GoldLabel], sides: Mapping[str, str] = {}) 
 
 def leaked_labels(texts: Iterable[str]) -> list[GoldLabel]:
     """Benchmark labels that are near-duplicates of these texts, for example of the prompt's examples."""
-    seen = set(texts)
-    index = DuplicateIndex(GOLD_LABELS, seen)
-    groups = {one.group for text in seen for one in index.near(text)}
-    shown = [minhash.shingles(text) for text in seen]
+    distinct = set(texts)
+    index = DuplicateIndex(GOLD_LABELS, distinct)
+    groups = {nearby.group for text in distinct for nearby in index.near(text)}
+    shown = [minhash.shingles(text) for text in distinct]
     return [
         label
         for label in GoldLabel.objects.on_side(Side.BENCHMARK).filter(group__in=groups)
-        if any(minhash.are_near_duplicates(minhash.shingles(label.text), one) for one in shown)
+        if any(minhash.are_near_duplicates(minhash.shingles(label.text), nearby) for nearby in shown)
     ]
 
 
@@ -122,35 +124,35 @@ def _lock() -> ReviewSettings:
     return ReviewSettings.objects.select_for_update().get(pk=ReviewSettings.current().pk)
 
 
-def _said_of(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
+def _labels_by_ticket(ticket_pks: Sequence[int]) -> dict[int, list[Decision]]:
     """By ticket, its labels that are not undone, oldest first."""
-    said: dict[int, list[Decision]] = {}
-    standing = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks)
-    for decision in standing.select_related("assignment", "prediction").order_by("pk"):
-        said.setdefault(decision.ticket_id, []).append(decision)
-    return said
+    by_ticket: dict[int, list[Decision]] = {}
+    effective = Decision.objects.effective().labelled().filter(ticket__in=ticket_pks)
+    for decision in effective.select_related("assignment", "prediction").order_by("pk"):
+        by_ticket.setdefault(decision.ticket_id, []).append(decision)
+    return by_ticket
 
 
-def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | None) -> GoldLabel | None:
+def _wanted_label(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | None) -> GoldLabel | None:
     """The gold label that the ticket should have, or None if people have not settled it."""
     label = (ticket.category_id, ticket.sentiment_id)
-    agreeing = [one for one in decisions if (one.category_id, one.sentiment_id) == label]
+    agreeing = [decision for decision in decisions if (decision.category_id, decision.sentiment_id) == label]
     if ticket.state != Ticket.State.SETTLED or ticket.erased_at or not agreeing:
         return None
-    last, said = agreeing[-1], agreeing[-1].prediction
+    last, prediction = agreeing[-1], agreeing[-1].prediction
     assert ticket.category and ticket.sentiment  # noqa: S101, PT018 - a settled ticket has both
     return GoldLabel(
         text=ticket.text,
         digest=GoldLabel.digest_of(ticket.text),
         category=ticket.category,
         sentiment=ticket.sentiment,
-        origin=known.origin if known and _is_of_a_dispute(last) else _origin(decisions, agreeing),
+        origin=known.origin if known and _answers_dispute(last) else _origin(decisions, agreeing),
         ticket=ticket,
-        predicted_category_id=said.category_id if said else None,
-        predicted_sentiment_id=said.sentiment_id if said else None,
-        predicted_confidence=said.confidence if said else None,
+        predicted_category_id=prediction.category_id if prediction else None,
+        predicted_sentiment_id=prediction.sentiment_id if prediction else None,
+        predicted_confidence=prediction.confidence if prediction else None,
         corrected=last.verdict == Decision.Verdict.CORRECTED,
-        people=len({one.reviewer_id for one in agreeing}),
+        people=len({decision.reviewer_id for decision in agreeing}),
         share=last.assignment.share,
         language=ticket.language,
         source=ticket.source,
@@ -158,16 +160,16 @@ def _found(ticket: Ticket, decisions: Sequence[Decision], known: GoldLabel | Non
     )
 
 
-def _is_of_a_dispute(decision: Decision) -> bool:
+def _answers_dispute(decision: Decision) -> bool:
     """Whether it answers a dispute, which does not change the label's origin."""
     return decision.assignment.round > 1 and decision.purpose != Assignment.Purpose.REVIEW
 
 
 def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
     """The origin of a label. An audit remains one after a lead's adjudication."""
-    if not any(one.blind for one in agreeing):
+    if not any(decision.blind for decision in agreeing):
         return Origin.DECISION
-    return Origin.AUDIT if any(one.purpose == Assignment.Purpose.AUDIT for one in decisions) else Origin.BLIND
+    return Origin.AUDIT if any(decision.purpose == Assignment.Purpose.AUDIT for decision in decisions) else Origin.BLIND
 
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:
@@ -183,7 +185,7 @@ def _update(known: GoldLabel, label: GoldLabel) -> None:
 def _add(labels: Sequence[GoldLabel]) -> None:
     """Add new labels, one for each text; a text with two different labels is marked as contradicted."""
     fresh: dict[str, GoldLabel] = {}
-    stored = {one.digest: one for one in GoldLabel.objects.filter(digest__in=[label.digest for label in labels])}
+    stored = {label.digest: label for label in GoldLabel.objects.filter(digest__in=[label.digest for label in labels])}
     for label in labels:
         twin = stored.get(label.digest) or fresh.setdefault(label.digest, label)
         if (twin.category_id, twin.sentiment_id) != (label.category_id, label.sentiment_id):

@@ -54,7 +54,7 @@ class SnapshotFilters:
             "corrected": self.corrected or None,
             "labelled_at__date__gte": self.since,
             "labelled_at__date__lte": self.until,
-            "category__in": _with_all_below(self.categories),
+            "category__in": _with_descendants(self.categories),
             "sentiment__in": self.sentiments,
             "origin__in": self.origins,
             "people__gte": self.people if self.people > 1 else None,
@@ -64,39 +64,39 @@ class SnapshotFilters:
         narrowing = {name: value for name, value in conditions.items() if value}
         return labels.filter(group__side__in=self.sides, **narrowing)
 
-    def told(self) -> dict[str, str]:
+    def as_dict(self) -> dict[str, str]:
         """The active filters by name, for the manifest; independent of the order of values."""
-        told: dict[str, str] = {}
+        as_dict: dict[str, str] = {}
         for name, default in ((field.name, field.default) for field in fields(self)):
             value = getattr(self, name)
             if isinstance(value, tuple):
                 value = tuple(sorted(set(value)))
             if value != default:
-                told[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
-        return told
+                as_dict[name] = ", ".join(map(str, value)) if isinstance(value, tuple) else str(value)
+        return as_dict
 
 
 NO_FILTERS = SnapshotFilters()
 
 
-def _with_all_below(categories: Sequence[int]) -> set[int]:
+def _with_descendants(categories: Sequence[int]) -> set[int]:
     """These categories and their descendants (one query if there are any)."""
-    found = set(categories)
-    parents = dict(Category.objects.values_list("pk", "parent")) if found else {}
-    while more := {pk for pk, parent in parents.items() if parent in found} - found:
-        found |= more
-    return found
+    with_descendants = set(categories)
+    parents = dict(Category.objects.values_list("pk", "parent")) if with_descendants else {}
+    while more := {pk for pk, parent in parents.items() if parent in with_descendants} - with_descendants:
+        with_descendants |= more
+    return with_descendants
 
 
-def find_snapshot(beginning: str) -> Snapshot:
+def find_snapshot(digest_prefix: str) -> Snapshot:
     """The snapshot whose digest has this prefix.
 
     Raises Snapshot.DoesNotExist, also if the prefix is ambiguous or shorter than FEWEST_CHARACTERS.
     """
-    found = Snapshot.objects.select_related("created_by", "contract").filter(digest__startswith=beginning)[:2]
-    if len(beginning) < FEWEST_CHARACTERS or len(found) != 1:
+    matches = Snapshot.objects.select_related("created_by", "contract").filter(digest__startswith=digest_prefix)[:2]
+    if len(digest_prefix) < FEWEST_CHARACTERS or len(matches) != 1:
         raise Snapshot.DoesNotExist
-    return found[0]
+    return matches[0]
 
 
 def create_snapshot(filters: SnapshotFilters = NO_FILTERS, *, by: User | None = None) -> Snapshot:
@@ -108,8 +108,8 @@ def create_snapshot(filters: SnapshotFilters = NO_FILTERS, *, by: User | None = 
     for _try in range(MOST_TRIES - 1):
         # A label changed meanwhile, or someone created the same snapshot.
         with suppress(_Changed, IntegrityError):
-            return _frozen(filters, by)
-    return _frozen(filters, by)
+            return _create(filters, by)
+    return _create(filters, by)
 
 
 class _Changed(Exception):
@@ -117,14 +117,14 @@ class _Changed(Exception):
 
 
 @transaction.atomic
-def _frozen(filters: SnapshotFilters, by: User | None) -> Snapshot:
+def _create(filters: SnapshotFilters, by: User | None) -> Snapshot:
     """Raises _Changed, or IntegrityError if the same snapshot is created at the same moment."""
     rows, contract = _rows(filters), ContractVersion.objects.current()
     names = {
-        "categories": _named(Category.objects.all(), Category.objects.paths()),
-        "sentiments": _named(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
+        "categories": _named_labels(Category.objects.all(), Category.objects.paths()),
+        "sentiments": _named_labels(Sentiment.objects.all(), dict(Sentiment.objects.values_list("pk", "name"))),
     }
-    opening = _opening(names, contract, filters)
+    opening = _content_hash(names, contract, filters)
     digest, counts = _content(rows, opening.copy())
     if known := Snapshot.objects.filter(digest=digest).first():
         return known
@@ -132,12 +132,12 @@ def _frozen(filters: SnapshotFilters, by: User | None) -> Snapshot:
         digest=digest,
         created_by=by,
         contract=contract,
-        filters=filters.told(),
+        filters=filters.as_dict(),
         labels=names,
         counts=counts,
         items_count=sum(counts["side"].values()),
     )
-    if _keep(snapshot, rows, opening) != digest:
+    if _store_items(snapshot, rows, opening) != digest:
         raise _Changed
     return snapshot
 
@@ -160,7 +160,7 @@ def _rows(filters: SnapshotFilters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
     return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
 
 
-def _named(labels: Any, names: dict[int, str]) -> list[list[Any]]:
+def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
     descriptions = dict(labels.values_list("pk", "description"))
     return [[pk, name, descriptions[pk]] for pk, name in names.items()]
 
@@ -174,14 +174,14 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash)
     if not counts:
         raise EmptySnapshot
     of_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("category", "sentiment", "side", "origin")}
-    for (kind, value), number in sorted(counts.items(), key=lambda one: (one[0][0], str(one[0][1]))):
+    for (kind, value), number in sorted(counts.items(), key=lambda item: (item[0][0], str(item[0][1]))):
         of_kind[kind][str(value)] = number
     return content.hexdigest(), of_kind
 
 
-def _opening(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
+def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
     """A hash of labels, contract and filters, so that snapshots with different manifests have different digests."""
-    told = names | {"contract": contract.digest, "filters": filters.told()}
+    told = names | {"contract": contract.digest, "filters": filters.as_dict()}
     return hashlib.sha256(json.dumps(told, sort_keys=True).encode())
 
 
@@ -189,7 +189,7 @@ def _bytes(values: Sequence[Any]) -> bytes:
     return json.dumps(values, default=str).encode()
 
 
-def _keep(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
+def _store_items(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash) -> str:
     """Store the items and return the SHA-256 of what was stored."""
     position = 0
     for chunk in chunked(rows.iterator(CHUNK), CHUNK):

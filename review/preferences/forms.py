@@ -64,16 +64,16 @@ class KeysForm(forms.Form):
             if not shortcuts.usable(key.lower()):
                 self.add_error(action, _("Enter one letter, digit or symbol."))
         if not self.errors:
-            self._take(wanted)
+            self._check_clashes(wanted)
         return values
 
-    def _take(self, wanted: dict[str, str]) -> None:
+    def _check_clashes(self, wanted: dict[str, str]) -> None:
         try:
             self.changed_keys = shortcuts.checked(wanted)
         except shortcuts.Clash as clash:
             for action, other in (clash.actions, clash.actions[::-1]):
-                said = {"key": clash.key, "other": action_name(other)}
-                self.add_error(action, _("“%(key)s” is already used for “%(other)s”.") % said)
+                values = {"key": clash.key, "other": action_name(other)}
+                self.add_error(action, _("“%(key)s” is already used for “%(other)s”.") % values)
 
     def save(self, user: User) -> None:
         """Store the shortcuts that differ from the defaults."""

@@ -186,7 +186,7 @@ def _axes(pairs: Sequence[Pair]) -> list[AgreementFigures]:
         (_("Sentiment"), lambda row: row.sentiment),
         (_("Both"), lambda row: row.label),
     ]
-    return [_axis(name, [(part(one), part(other)) for one, other in pairs]) for name, part in parts]
+    return [_axis(name, [(part(first), part(second)) for first, second in pairs]) for name, part in parts]
 
 
 def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures:
@@ -196,15 +196,15 @@ def _axis(name: str, pairs: Sequence[tuple[object, object]]) -> AgreementFigures
 
 def _by_category(pairs: Sequence[Pair]) -> list[CategoryAgreement]:
     """Agreement by category, lowest first (one query)."""
-    said: dict[int, Counter[int]] = {}
-    for one, other in pairs:
-        said.setdefault(one.category, Counter())[other.category] += 1
-        if one.category != other.category:
-            said.setdefault(other.category, Counter())[one.category] += 1
-    often = {pk: others for pk, others in said.items() if others.total() >= FEWEST_OF_CATEGORY}
-    names = Category.objects.paths() if often else {}
-    found = [_of_category(pk, others, names) for pk, others in often.items()]
-    return sorted(found, key=lambda one: (one.both.estimate, one.name))[:MOST_CATEGORIES]
+    counts: dict[int, Counter[int]] = {}
+    for first, second in pairs:
+        counts.setdefault(first.category, Counter())[second.category] += 1
+        if first.category != second.category:
+            counts.setdefault(second.category, Counter())[first.category] += 1
+    frequent = {pk: others for pk, others in counts.items() if others.total() >= FEWEST_OF_CATEGORY}
+    names = Category.objects.paths() if frequent else {}
+    categories = [_of_category(pk, others, names) for pk, others in frequent.items()]
+    return sorted(categories, key=lambda first: (first.both.estimate, first.name))[:MOST_CATEGORIES]
 
 
 def _of_category(pk: int, others: Counter[int], names: dict[int, str]) -> CategoryAgreement:
@@ -254,12 +254,14 @@ def _agent(name: str, work: Sequence[DecisionRow], lead_agreed: Estimate) -> Age
 
 def _lead_agreed(pairs: Sequence[Pair]) -> dict[int, Estimate]:
     """By person, how often a lead chose their label in a disagreement (one query)."""
-    differing = {one.ticket: (one, other) for one, other in pairs if one.label != other.label}
-    words = (
-        Decision.objects.effective().labelled().filter(ticket__in=differing, purpose=Assignment.Purpose.ADJUDICATION)
+    disagreements = {first.ticket: (first, second) for first, second in pairs if first.label != second.label}
+    adjudications = (
+        Decision.objects.effective()
+        .labelled()
+        .filter(ticket__in=disagreements, purpose=Assignment.Purpose.ADJUDICATION)
     )
     chosen: dict[int, list[bool]] = {}
-    for ticket, *label in words.values_list("ticket", "category", "sentiment"):
-        for answer in differing[ticket]:
+    for ticket, *label in adjudications.values_list("ticket", "category", "sentiment"):
+        for answer in disagreements[ticket]:
             chosen.setdefault(answer.reviewer, []).append(answer.label == tuple(label))
     return {pk: intervals.share(sum(lead_agreed), len(lead_agreed)) for pk, lead_agreed in chosen.items()}

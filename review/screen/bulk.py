@@ -96,8 +96,8 @@ def selected_assignments(pks: Iterable[str]) -> list[Assignment]:
     """The assignments with these keys from a form, without duplicates and unknown keys (one query)."""
     wanted = dict.fromkeys(int(pk) for pk in pks if pk.isdecimal() and len(pk) < 19)
     assignments = with_excerpts(Assignment.objects.filter(pk__in=list(wanted)[:MOST_CHOSEN]))
-    found = assignments.select_related("category", "sentiment").in_bulk()
-    return [found[pk] for pk in wanted if pk in found]
+    assignment_by_pk = assignments.select_related("category", "sentiment").in_bulk()
+    return [assignment_by_pk[pk] for pk in wanted if pk in assignment_by_pk]
 
 
 def waiting_duplicates(group: int) -> list[Assignment]:

@@ -21,8 +21,8 @@ from review.screen.display_token import DisplayToken, second_first
 from review.screen.label_options import Option, Options
 from review.screen.queries import Duplicates, EarlierTicket
 
-SHOWN_CHARACTERS = 20_000
-MOST_EARLIER, MOST_ALIKE = 3, 100
+DISPLAYED_CHARACTERS = 20_000
+MOST_EARLIER, MOST_DUPLICATES = 3, 100
 _LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(-[A-Za-z0-9]{2,8})*")
 
 
@@ -68,27 +68,27 @@ class Card:
     review_settings: ReviewSettings
     options: Options
     keys: dict[str, str]
-    given: Selection | None = None
+    resubmitted: Selection | None = None
     key: UUID = field(default_factory=uuid4)
 
     @cached_property
-    def _read(self) -> tuple[Ticket, Verdict | None]:
+    def _ticket_and_verdict(self) -> tuple[Ticket, Verdict | None]:
         """For an independent review the verdict is not even read."""
-        if self.independent:
+        if self.is_independent:
             return queries.fetch_ticket(self.assignment.ticket_id), None
         return queries.fetch_ticket_with_verdict(self.assignment.ticket_id)
 
     @property
     def ticket(self) -> Ticket:
-        return self._read[0]
+        return self._ticket_and_verdict[0]
 
     @property
     def verdict(self) -> Verdict | None:
-        return self._read[1]
+        return self._ticket_and_verdict[1]
 
     @property
     def text(self) -> str:
-        return self.ticket.text[:SHOWN_CHARACTERS]
+        return self.ticket.text[:DISPLAYED_CHARACTERS]
 
     @property
     def text_lang(self) -> str:
@@ -97,13 +97,17 @@ class Card:
         return language if _LANGUAGE_TAG.fullmatch(language) else ""
 
     @property
-    def left_out(self) -> int:
-        return max(len(self.ticket.text) - SHOWN_CHARACTERS, 0)
+    def hidden_characters(self) -> int:
+        return max(len(self.ticket.text) - DISPLAYED_CHARACTERS, 0)
 
     @cached_property
     def token(self) -> str:
         return DisplayToken.for_assignment(
-            self.assignment, self.reviewer, self.verdict, self.review_settings, has_no_duplicates=not self.alike.waiting
+            self.assignment,
+            self.reviewer,
+            self.verdict,
+            self.review_settings,
+            has_no_duplicates=not self.duplicates.waiting,
         ).sign()
 
     @property
@@ -111,7 +115,7 @@ class Card:
         return self.assignment.purpose == Assignment.Purpose.ADJUDICATION
 
     @property
-    def independent(self) -> bool:
+    def is_independent(self) -> bool:
         """Whether suggestions and labels of similar tickets must be hidden."""
         return self.adjudicates or self.assignment.blind
 
@@ -123,30 +127,30 @@ class Card:
     def opinions(self) -> list[Opinion]:
         """One suggestion, two differing ones in random order, or none."""
         if self.adjudicates:
-            return self._in_drawn_order([self._of_person(one) for one in self._double_labels()])
+            return self._in_drawn_order([self._person_opinion(decision) for decision in self._double_labels()])
         verdict = self.verdict
         if verdict is None or verdict.prediction is None:
             return []
         first, second = verdict.prediction, verdict.second_opinion
         if second is None or first.same_label(second):
-            return [self._of_model(first)]
-        return self._in_drawn_order([self._of_model(first), self._of_model(second)])
+            return [self._model_opinion(first)]
+        return self._in_drawn_order([self._model_opinion(first), self._model_opinion(second)])
 
     @property
-    def differ(self) -> bool:
+    def disagree(self) -> bool:
         return len(self.opinions) > 1
 
     @property
-    def seconded(self) -> bool:
+    def second_model_agrees(self) -> bool:
         """Whether a second model agrees."""
         verdict = self.verdict
-        return bool(self.opinions and not self.differ and verdict and verdict.second_opinion)
+        return bool(self.opinions and not self.disagree and verdict and verdict.second_opinion)
 
     @property
     def words(self) -> list[Any]:
         """Positions of the words behind the suggestion; hidden for two suggestions, as they would reveal the model."""
         verdict = self.verdict
-        return verdict.prediction.words if verdict and verdict.prediction and not self.differ else []
+        return verdict.prediction.words if verdict and verdict.prediction and not self.disagree else []
 
     @property
     def suggestion(self) -> str:
@@ -166,7 +170,7 @@ class Card:
             return ""
         reason = str(self.verdict.get_reason_display())
         # The explanation names models, which two differing suggestions must not reveal.
-        return reason if self.differ else f"{reason}: {self.verdict.explanation}"
+        return reason if self.disagree else f"{reason}: {self.verdict.explanation}"
 
     @property
     def categories(self) -> list[Choice]:
@@ -179,8 +183,8 @@ class Card:
     @cached_property
     def chosen(self) -> Selection:
         """The selection of a rejected answer, else what all opinions agree on."""
-        if self.given:
-            return self.given
+        if self.resubmitted:
+            return self.resubmitted
         categories = {opinion.category_pk for opinion in self.opinions}
         sentiments = {opinion.sentiment_pk for opinion in self.opinions}
         category = categories.pop() if len(categories) == 1 else None
@@ -196,24 +200,24 @@ class Card:
         return list(SkipReason.choices)
 
     @cached_property
-    def _beside(self) -> tuple[list[EarlierTicket], Duplicates]:
+    def _earlier_and_duplicates(self) -> tuple[list[EarlierTicket], Duplicates]:
         """A blind review shows no near-duplicates, because their labels would be a suggestion."""
         if self.assignment.blind:
             return queries.earlier_tickets(self.ticket, MOST_EARLIER), Duplicates(0, [])
-        return queries.earlier_and_duplicates(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_ALIKE)
+        return queries.earlier_and_duplicates(self.ticket, self.assignment.group_id, MOST_EARLIER, MOST_DUPLICATES)
 
     @property
     def earlier(self) -> list[EarlierTicket]:
-        return self._beside[0]
+        return self._earlier_and_duplicates[0]
 
     @property
-    def alike(self) -> Duplicates:
-        return self._beside[1]
+    def duplicates(self) -> Duplicates:
+        return self._earlier_and_duplicates[1]
 
     @property
-    def likened(self) -> list[str]:
+    def duplicate_lines(self) -> list[str]:
         """Lines on near-duplicates: how many wait, and how others were decided."""
-        waiting, decided = self.alike
+        waiting, decided = self.duplicates
         lines = [
             ngettext("%(number)s was decided as %(label)s", "%(number)s were decided as %(label)s", number)
             % {"number": number, "label": label}
@@ -229,13 +233,13 @@ class Card:
         return [wait % {"number": waiting}, *lines]
 
     @property
-    def incident(self) -> int:
+    def incident_size(self) -> int:
         """The number of waiting near-duplicates, this ticket included; 0 if there are few or they are hidden."""
-        together = self.alike.waiting + 1
+        together = self.duplicates.waiting + 1
         return together if together >= FEWEST else 0
 
     @cached_property
-    def passed_on(self) -> list[Decision]:
+    def skips_and_escalations(self) -> list[Decision]:
         """For a lead: the latest escalations and skips of the ticket."""
         if not self.for_lead or self.adjudicates:
             return []
@@ -254,11 +258,11 @@ class Card:
     def _in_drawn_order(self, opinions: list[Opinion]) -> list[Opinion]:
         return opinions[::-1] if second_first(self.assignment, self.review_settings) else opinions
 
-    def _of_model(self, prediction: Prediction) -> Opinion:
+    def _model_opinion(self, prediction: Prediction) -> Opinion:
         label = self._label(prediction.category_id, prediction.sentiment_id)
         return Opinion(**label, confidence=prediction.displayed_confidence, words=prediction.reasoning)
 
-    def _of_person(self, decision: Decision) -> Opinion:
+    def _person_opinion(self, decision: Decision) -> Opinion:
         return Opinion(**self._label(decision.category_id, decision.sentiment_id), words=decision.note)
 
     def _label(self, category: int | None, sentiment: int | None) -> dict[str, Any]:

@@ -60,19 +60,19 @@ class AnswerForm(forms.Form):
     @property
     def note_for_lead(self) -> str:
         """The reason for the escalation, followed by the note."""
-        said = (self.cleaned_data.get(name) for name in ("why", "note"))
-        return "\n".join(text for text in said if text)
+        notes = (self.cleaned_data.get(name) for name in ("why", "note"))
+        return "\n".join(text for text in notes if text)
 
     def _category(self, values: dict[str, Any]) -> Category | None:
         chosen: str = values.get("category", "")
         if chosen == OTHER:
-            chosen = self._found(values.get("other", ""))
-        found = self._options.category(chosen)
-        if not found and "category" not in self.errors:
+            chosen = self._find_typed(values.get("other", ""))
+        category = self._options.category(chosen)
+        if not category and "category" not in self.errors:
             self.add_error("category", _("Choose a category."))
-        return found
+        return category
 
-    def _found(self, typed: str) -> str:
+    def _find_typed(self, typed: str) -> str:
         try:
             return str(self._options.find(typed).pk)
         except CategoryNotFound as several:
@@ -83,10 +83,10 @@ class AnswerForm(forms.Form):
             return ""
 
     def _sentiment(self, values: dict[str, Any]) -> Sentiment | None:
-        found = self._options.sentiment(values.get("sentiment", ""))
-        if not found:
+        sentiment = self._options.sentiment(values.get("sentiment", ""))
+        if not sentiment:
             self.add_error("sentiment", _("Choose a sentiment."))
-        return found
+        return sentiment
 
     def chosen(self) -> Selection:
         """The submitted values and errors, to show the form again."""

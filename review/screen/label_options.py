@@ -83,10 +83,10 @@ class Options:
         """The category with this name, else the only one whose name contains it. Raises CategoryNotFound."""
         wanted = typed.strip().casefold()
         exact = [option for option in self.categories if option.name.casefold() == wanted]
-        found = exact or [option for option in self.categories if wanted and wanted in option.name.casefold()]
-        if len(found) != 1:
-            raise CategoryNotFound(", ".join(option.name for option in found[:5]))
-        return found[0]
+        matches = exact or [option for option in self.categories if wanted and wanted in option.name.casefold()]
+        if len(matches) != 1:
+            raise CategoryNotFound(", ".join(option.name for option in matches[:5]))
+        return matches[0]
 
 
 def _numbered(labels: Iterable[tuple[Any, ...]], axis: str, most: int) -> tuple[Option, ...]:

@@ -34,7 +34,7 @@ LEFT JOIN classifier_category c ON c.id = t.category_id
 LEFT JOIN classifier_sentiment s ON s.id = t.sentiment_id
 WHERE t.customer = %s AND NOT (t.customer = '') AND t.id < %s ORDER BY t.id DESC LIMIT %s"""
 
-_ALIKE = """
+_DUPLICATES = """
 SELECT CAST(NULL AS bigint) AS id, '' AS text, s.state, c.name AS category, n.name AS sentiment
 FROM review_assignment s
 JOIN classifier_ticket t ON t.id = s.ticket_id
@@ -44,7 +44,7 @@ WHERE s.group_id = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
-_BESIDE = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_ALIKE}) AS alike"  # noqa: S608 - of here
+_EARLIER_AND_DUPLICATES = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_DUPLICATES}) AS duplicates"  # noqa: S608 - of here
 
 _LABELS = """
 SELECT axis, id, name, parent_id FROM (
@@ -76,8 +76,8 @@ class Duplicates(NamedTuple):
 
 def fetch_ticket(pk: int) -> Ticket:
     """Raises Ticket.DoesNotExist."""
-    for found, _nothing in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
-        return found
+    for ticket, _nothing in fetch_objects(Ticket, _TICKET.format(columns=columns(Ticket)), [pk]):
+        return ticket
     raise Ticket.DoesNotExist
 
 
@@ -86,20 +86,22 @@ def fetch_ticket_with_verdict(pk: int) -> tuple[Ticket, Verdict | None]:
 
     Raises Ticket.DoesNotExist.
     """
-    found = fetch_ticket(pk)
-    for reason, threshold, fixed, mode, about, category, both, failure, *said in fetch_rows(_VERDICT, [pk]):
-        return found, Verdict(
-            ticket=found,
+    ticket = fetch_ticket(pk)
+    for reason, threshold, fixed_threshold, mode, about, category, both, failure, *predictions in fetch_rows(
+        _VERDICT, [pk]
+    ):
+        return ticket, Verdict(
+            ticket=ticket,
             reason=reason,
             auto_accepted=False,
-            epoch=Epoch(threshold=fixed, mode=mode, about=about),
+            epoch=Epoch(threshold=fixed_threshold, mode=mode, about=about),
             threshold=threshold,
             score=None if both is None else Score(category=category, both=both),
             failure=None if failure is None else Failure(detail=failure),
-            prediction=_prediction(*said[:7]),
-            second_opinion=_prediction(*said[7:]),
+            prediction=_prediction(*predictions[:7]),
+            second_opinion=_prediction(*predictions[7:]),
         )
-    return found, None
+    return ticket, None
 
 
 def _prediction(
@@ -113,12 +115,12 @@ def _prediction(
         sentiment_id=sentiment,
         confidence=confidence,
         reasoning=reasoning,
-        words=_listed(words),
+        words=_parsed_json(words),
         language_model=LanguageModel(name=name),
     )
 
 
-def _listed(stored: Any) -> Any:
+def _parsed_json(stored: Any) -> Any:
     """Parse a JSON column, which SQLite returns as text."""
     return json.loads(stored) if isinstance(stored, str) else stored
 
@@ -130,23 +132,23 @@ def earlier_tickets(ticket: Ticket, most: int) -> list[EarlierTicket]:
 
 def duplicates_of(group: int, ticket_pk: int, most: int) -> Duplicates:
     """Count at most `most` other tickets of a duplicate group."""
-    return _told(fetch_rows(_ALIKE, [group, ticket_pk, most]))
+    return _count_duplicates(fetch_rows(_DUPLICATES, [group, ticket_pk, most]))
 
 
 def earlier_and_duplicates(
-    ticket: Ticket, group: int, most_earlier: int, most_alike: int
+    ticket: Ticket, group: int, most_earlier: int, most_duplicates: int
 ) -> tuple[list[EarlierTicket], Duplicates]:
     """Both in one query."""
-    values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_alike]
-    found = fetch_rows(_BESIDE, values)
-    earlier = [EarlierTicket(*row) for row in found if row[0] is not None]
-    return earlier, _told([row for row in found if row[0] is None])
+    values = [ticket.customer, ticket.pk, most_earlier, group, ticket.pk, most_duplicates]
+    rows = fetch_rows(_EARLIER_AND_DUPLICATES, values)
+    earlier = [EarlierTicket(*row) for row in rows if row[0] is not None]
+    return earlier, _count_duplicates([row for row in rows if row[0] is None])
 
 
-def _told(found: list[tuple[Any, ...]]) -> Duplicates:
-    labels = [f"{category} | {sentiment}" for *_ticket, state, category, sentiment in found if state != "open"]
+def _count_duplicates(rows: list[tuple[Any, ...]]) -> Duplicates:
+    labels = [f"{category} | {sentiment}" for *_ticket, state, category, sentiment in rows if state != "open"]
     counts = {label: labels.count(label) for label in labels}
-    return Duplicates(len(found) - len(labels), sorted(counts.items(), key=lambda one: -one[1]))
+    return Duplicates(len(rows) - len(labels), sorted(counts.items(), key=lambda label_count: -label_count[1]))
 
 
 def active_labels() -> list[tuple[Any, ...]]:

@@ -60,9 +60,9 @@ def session_stats_for(reviewer: User, lane: str) -> SessionStats:
     """One query; the day starts at midnight in the current time zone."""
     midnight = timezone.localtime().replace(hour=0, minute=0, second=0, microsecond=0)
     sql = _TODAY.format(counted=COUNTED, looked_at=2 * LATEST)
-    told = fetch_rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
-    ((labels, waiting),) = (numbers for pk, _undoes, _seconds, *numbers in told if pk is None)
-    acts = sorted((act[:3] for act in told if act[0] is not None), reverse=True)
+    rows = fetch_rows(sql, [midnight, lane, reviewer.pk, reviewer.pk])
+    ((labels, waiting),) = (numbers for pk, _undoes, _seconds, *numbers in rows if pk is None)
+    acts = sorted((act[:3] for act in rows if act[0] is not None), reverse=True)
     undone = {undoes for _pk, undoes, _seconds in acts}
     measured = [seconds for pk, _undoes, seconds in acts if seconds is not None and pk not in undone]
     return SessionStats(
@@ -80,6 +80,8 @@ def lead_agreement(reviewer: User) -> LeadAgreement:
         Decision.objects.effective().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)
     )
     labels = {label.ticket_id: label for label in doubles.order_by("-pk")[:DOUBLES]}
-    words = Decision.objects.effective().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
-    same = [word.same_label(labels[word.ticket_id]) for word in words]
+    adjudications = (
+        Decision.objects.effective().labelled().filter(ticket__in=labels, purpose=Assignment.Purpose.ADJUDICATION)
+    )
+    same = [adjudication.same_label(labels[adjudication.ticket_id]) for adjudication in adjudications]
     return LeadAgreement(n=len(same), share=sum(same) / len(same) if same else None)

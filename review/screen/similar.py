@@ -29,30 +29,32 @@ def similar_tickets(ticket: Ticket) -> list[SimilarTicket]:
 
     Empty for a text without an embedding: nothing is encoded here. Leaves out the ticket itself and sealed tickets.
     """
-    keys = _named(ticket) or _by_vector(ticket)
+    keys = _named_by_model(ticket) or _nearest_by_embedding(ticket)
     if not keys:
         return []
-    told = Example.objects.exclude(ticket=ticket).exclude(ticket__sealed=True)
-    told = told.annotate(beginning=Substr("text", 1, 4 * EXCERPT)).defer("text")
-    examples = told.select_related("category", "sentiment").in_bulk(keys)
-    return [_shown(examples[key]) for key in keys if key in examples][:MOST]
+    examples_shown = Example.objects.exclude(ticket=ticket).exclude(ticket__sealed=True)
+    examples_shown = examples_shown.annotate(beginning=Substr("text", 1, 4 * EXCERPT)).defer("text")
+    examples = examples_shown.select_related("category", "sentiment").in_bulk(keys)
+    return [_similar_ticket(examples[key]) for key in keys if key in examples][:MOST]
 
 
-def _named(ticket: Ticket) -> list[int]:
+def _named_by_model(ticket: Ticket) -> list[int]:
     """The nearest examples stored with the prediction, else with the second opinion."""
     named = Verdict.objects.current().filter(ticket=ticket).values_list("prediction__near", "second_opinion__near")
     return next((near for row in named for near in row if near), [])
 
 
-def _by_vector(ticket: Ticket) -> list[int]:
-    found = vector_store.stored_embeddings([text_digest(ticket.text)])
+def _nearest_by_embedding(ticket: Ticket) -> list[int]:
+    embeddings = vector_store.stored_embeddings([text_digest(ticket.text)])
     # One more than needed, because the ticket itself may be among them.
     return [
-        near.key for vector in found.values() for near in nearest_examples.index().nearest(vector[None], MOST + 1)[0]
+        near.key
+        for vector in embeddings.values()
+        for near in nearest_examples.index().nearest(vector[None], MOST + 1)[0]
     ]
 
 
-def _shown(example: Example) -> SimilarTicket:
+def _similar_ticket(example: Example) -> SimilarTicket:
     return SimilarTicket(
         excerpt=excerpt(vars(example)["beginning"], EXCERPT),
         category=example.category.name,

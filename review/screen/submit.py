@@ -25,17 +25,17 @@ class AnswerOutcome:
     text: str
     done: bool = True
     undoable: Decision | None = None
-    alike: int = 0
+    duplicates: int = 0
     """Waiting near-duplicates that could get the same label."""
 
     @property
-    def alike_offered(self) -> str:
+    def duplicates_offer(self) -> str:
         text = ngettext(
             "%(number)s near-duplicate waiting: decide it too",
             "%(number)s near-duplicates waiting: decide them together",
-            self.alike,
+            self.duplicates,
         )
-        return text % {"number": self.alike}
+        return text % {"number": self.duplicates}
 
 
 def submit_answer(reviewer: User, form: AnswerForm, display_token: DisplayToken) -> AnswerOutcome:
@@ -45,13 +45,13 @@ def submit_answer(reviewer: User, form: AnswerForm, display_token: DisplayToken)
     """
     assignment = display_token.assignment_stub()
     try:
-        decision = _write(assignment, reviewer, form, display_token)
+        decision = _record(assignment, reviewer, form, display_token)
     except TooLate as late:
         return refusal(reviewer, _too_late(late, assignment, reviewer, form))
     return outcome_of(decision, has_no_duplicates=display_token.has_no_duplicates)
 
 
-def _write(assignment: Assignment, reviewer: User, form: AnswerForm, display_token: DisplayToken) -> Decision:
+def _record(assignment: Assignment, reviewer: User, form: AnswerForm, display_token: DisplayToken) -> Decision:
     values = form.cleaned_data
     shown, key, note = display_token.presented(), values["key"], values["note"]
     if values["skip"]:
@@ -73,10 +73,12 @@ def outcome_of(decision: Decision, *, has_no_duplicates: bool = False) -> Answer
             return AnswerOutcome(text=_("Ticket %(number)d skipped.") % number, undoable=decision)
         case Decision.Verdict.ESCALATED:
             return AnswerOutcome(text=_("Ticket %(number)d escalated to a lead.") % number, undoable=decision)
-    text, alike = _("Ticket %(number)d: %(label)s.") % number, 0
+    text, duplicates = _("Ticket %(number)d: %(label)s.") % number, 0
     if not (has_no_duplicates or decision.blind):
-        alike = queries.duplicates_of(decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE).waiting
-    return AnswerOutcome(text=text + _reveal(decision), undoable=decision, alike=alike)
+        duplicates = queries.duplicates_of(
+            decision.assignment.group_id, decision.ticket_id, decisions.MOST_AT_ONCE
+        ).waiting
+    return AnswerOutcome(text=text + _reveal(decision), undoable=decision, duplicates=duplicates)
 
 
 def refusal(reviewer: User, text: str, before: Decision | None = None) -> AnswerOutcome:
@@ -116,9 +118,9 @@ def _too_late(late: TooLate, assignment: Assignment, reviewer: User, form: Answe
     mine = Decision.objects.by(reviewer).effective().labelled().with_labels().filter(ticket=late.ticket).last()
     if not mine:
         return _what_others_did(late, assignment) + " " + _not_recorded(form)
-    said = {"number": late.ticket.pk, "label": mine.label}
-    happened = _("You already answered ticket %(number)d: %(label)s.") % said
-    return happened if form.label else happened + " " + _not_recorded(form)
+    values = {"number": late.ticket.pk, "label": mine.label}
+    message = _("You already answered ticket %(number)d: %(label)s.") % values
+    return message if form.label else message + " " + _not_recorded(form)
 
 
 def _not_recorded(form: AnswerForm) -> str:
@@ -135,8 +137,8 @@ def _what_others_did(late: TooLate, assignment: Assignment) -> str:
     if assignment.state == Assignment.State.OPEN and assignment.reviewer_id:
         return _("Someone else has ticket %(number)d open now.") % number
     if standing:
-        said = number | {"person": standing.reviewer, "label": standing.label}
-        return _("%(person)s answered first: ticket %(number)d is %(label)s.") % said
+        values = number | {"person": standing.reviewer, "label": standing.label}
+        return _("%(person)s answered first: ticket %(number)d is %(label)s.") % values
     if assignment.state == Assignment.State.ANSWERED:
         return _("Someone else has answered ticket %(number)d.") % number
     return _("Ticket %(number)d no longer needs review.") % number

@@ -32,15 +32,15 @@ def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     if state == Ticket.State.NEEDS_REVIEW:
         _open_all(ticket_pks)
     elif state == Ticket.State.AUTO_ACCEPTED:
-        begun = set(Decision.objects.effective().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
-        passed = [pk for pk in ticket_pks if pk not in begun]
-        routing.withdraw(Assignment.objects.open().filter(ticket__in=passed))
-        Ticket.objects.filter(pk__in=passed, sealed=True).update(sealed=False)
-        drawn = AuditDraw.objects.filter(verdict__ticket__in=passed, verdict__current=True, audited=True)
-        _open_all(list(drawn.values_list("verdict__ticket", flat=True)))
-        if begun:
-            routing.return_to_review(list(begun))
-            _open_all(sorted(begun))
+        labelled = set(Decision.objects.effective().filter(ticket__in=ticket_pks).values_list("ticket", flat=True))
+        auto_accepted = [pk for pk in ticket_pks if pk not in labelled]
+        routing.withdraw(Assignment.objects.open().filter(ticket__in=auto_accepted))
+        Ticket.objects.filter(pk__in=auto_accepted, sealed=True).update(sealed=False)
+        audited = AuditDraw.objects.filter(verdict__ticket__in=auto_accepted, verdict__current=True, audited=True)
+        _open_all(list(audited.values_list("verdict__ticket", flat=True)))
+        if labelled:
+            routing.return_to_review(list(labelled))
+            _open_all(sorted(labelled))
 
 
 def open_missing() -> int:
@@ -71,36 +71,41 @@ def _open(ticket_pks: Sequence[int]) -> int:
     review_settings = ReviewSettings.current()
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks)
     verdicts = verdicts.select_related("ticket", "prediction", "audit_draw")
-    judged = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
-    groups, values = duplicate_groups_for([verdict.ticket for verdict in judged.values()]), _values(judged.values())
-    known = _known_assignments(judged)
-    drawn = [
+    verdict_by_ticket = {verdict.ticket_id: verdict for verdict in verdicts.order_by("ticket_id")}
+    groups, values = (
+        duplicate_groups_for([verdict.ticket for verdict in verdict_by_ticket.values()]),
+        _values(verdict_by_ticket.values()),
+    )
+    known = _known_assignments(verdict_by_ticket)
+    new = [
         assignment
-        for pk, verdict in judged.items()
+        for pk, verdict in verdict_by_ticket.items()
         if pk not in known
-        for assignment in _drawn(review_settings, verdict)
+        for assignment in _draw_assignments(review_settings, verdict)
     ]
-    asked = [
+    known_open = [
         assignment
         for assignments in known.values()
         for assignment in assignments
         if assignment.state != Assignment.State.ANSWERED
     ]
-    fresh = drawn + [assignment for assignment in asked if assignment.state == Assignment.State.WITHDRAWN]
-    for assignment in drawn + asked:
+    opened = new + [assignment for assignment in known_open if assignment.state == Assignment.State.WITHDRAWN]
+    for assignment in new + known_open:
         assignment.state, assignment.group_id = Assignment.State.OPEN, groups[assignment.ticket_id]
-        if _is_audited(judged[assignment.ticket_id]) and assignment.purpose == Assignment.Purpose.REVIEW:
+        if _is_audited(verdict_by_ticket[assignment.ticket_id]) and assignment.purpose == Assignment.Purpose.REVIEW:
             assignment.purpose, assignment.blind = Assignment.Purpose.AUDIT, True
-            assignment.share = judged[assignment.ticket_id].audit_draw.share
-        _describe(assignment, judged[assignment.ticket_id], values[assignment.ticket_id], review_settings)
-    hidden = {assignment.ticket_id for assignment in fresh if assignment.blind} | {
-        pk for pk, one in judged.items() if _is_audited(one)
+            assignment.share = verdict_by_ticket[assignment.ticket_id].audit_draw.share
+        _set_queue_fields(
+            assignment, verdict_by_ticket[assignment.ticket_id], values[assignment.ticket_id], review_settings
+        )
+    sealed_pks = {assignment.ticket_id for assignment in opened if assignment.blind} | {
+        pk for pk, verdict in verdict_by_ticket.items() if _is_audited(verdict)
     }
-    Assignment.objects.bulk_update(asked, _REFRESHED)
-    Assignment.objects.bulk_create(drawn)
-    Ticket.objects.filter(pk__in=hidden).update(sealed=True)
-    audits.create_audits([verdict.audit_draw for verdict in judged.values() if _is_audited(verdict)])
-    return len(judged)
+    Assignment.objects.bulk_update(known_open, _REFRESHED)
+    Assignment.objects.bulk_create(new)
+    Ticket.objects.filter(pk__in=sealed_pks).update(sealed=True)
+    audits.create_audits([verdict.audit_draw for verdict in verdict_by_ticket.values() if _is_audited(verdict)])
+    return len(verdict_by_ticket)
 
 
 def _hold_off_merges() -> None:
@@ -139,7 +144,7 @@ def _is_audited(verdict: Verdict) -> bool:
     return draw is not None and draw.audited
 
 
-def _drawn(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
+def _draw_assignments(review_settings: ReviewSettings, verdict: Verdict) -> list[Assignment]:
     """New assignments: an audit where the gate drew one, else what the review settings draw."""
     ticket = verdict.ticket
     draw = draw_purpose(review_settings, ticket.pk)
@@ -169,7 +174,7 @@ def draw_purpose(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
     return Draw(Assignment.Purpose.REVIEW, False, single * (1 - review_settings.blind_share))
 
 
-def _describe(assignment: Assignment, verdict: Verdict, value: float, review_settings: ReviewSettings) -> None:
+def _set_queue_fields(assignment: Assignment, verdict: Verdict, value: float, review_settings: ReviewSettings) -> None:
     """Set what the queue shows and the priority; a blind assignment gets a random one, because priority tells."""
     assignment.due_at = verdict.ticket.due_at
     if assignment.blind:

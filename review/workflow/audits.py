@@ -12,7 +12,7 @@ from classifier.models.specialist import text_digest
 from review.models import AccuracyTarget, Audit, Decision, Ledger
 from review.models.certification import HELD_OUT_SHARE
 
-EDITED, SEEN = "edited", "seen"
+EDITED, SUGGESTION_SEEN = "edited", "seen"
 """Flaws: the text changed after the model saw it; nobody gave the final label without seeing a suggestion."""
 
 findings_changed = Signal()
@@ -49,34 +49,36 @@ def update_findings(ticket_pks: Sequence[int]) -> None:
 
     Ledgers that counted a changed finding are counted again.
     """
-    of_tickets = Audit.objects.filter(ticket__in=ticket_pks)
-    audits = list(of_tickets.select_related("ticket", "draw__verdict__prediction", "draw__score"))
+    audits_of_tickets = Audit.objects.filter(ticket__in=ticket_pks)
+    audits = list(audits_of_tickets.select_related("ticket", "draw__verdict__prediction", "draw__score"))
     if not audits:
         return
     parents = dict(Category.objects.values_list("pk", "parent"))
-    unseen = _labelled_blind({audit.ticket_id for audit in audits})
+    blind_labels = _labelled_blind({audit.ticket_id for audit in audits})
     for audit in audits:
         before = (audit.category_right, audit.sentiment_right, audit.flaw)
-        _find(audit, parents, (audit.ticket_id, audit.ticket.category_id, audit.ticket.sentiment_id) in unseen)
+        _set_finding(
+            audit, parents, (audit.ticket_id, audit.ticket.category_id, audit.ticket.sentiment_id) in blind_labels
+        )
         if before != (audit.category_right, audit.sentiment_right, audit.flaw):
             audit.save(update_fields=["category_right", "sentiment_right", "flaw", "judged_at"])
             Ledger.objects.filter(epoch=audit.epoch_id, closed_at=None, until__gte=audit.draw_id).update(until=0)
     findings_changed.send(Audit, ticket_pks=ticket_pks)
 
 
-def _find(audit: Audit, parents: Mapping[int, int | None], unseen: bool) -> None:
+def _set_finding(audit: Audit, parents: Mapping[int, int | None], labelled_blind: bool) -> None:
     ticket, verdict, score = audit.ticket, audit.draw.verdict, audit.draw.score
-    said = verdict.prediction
-    assert said is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
+    prediction = verdict.prediction
+    assert prediction is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
     if ticket.state != Ticket.State.SETTLED:
         audit.category_right = audit.sentiment_right = audit.judged_at = None
         audit.flaw = ""
         return
-    audit.flaw = "" if unseen else SEEN
+    audit.flaw = "" if labelled_blind else SUGGESTION_SEEN
     if text_digest(ticket.text) != score.digest:
         audit.flaw = EDITED
-    audit.category_right = not audit.flaw and is_same_or_below(said.category_id, ticket.category_id, parents)
-    audit.sentiment_right = not audit.flaw and said.sentiment_id == ticket.sentiment_id
+    audit.category_right = not audit.flaw and is_same_or_below(prediction.category_id, ticket.category_id, parents)
+    audit.sentiment_right = not audit.flaw and prediction.sentiment_id == ticket.sentiment_id
     audit.judged_at = audit.judged_at or timezone.now()
 
 

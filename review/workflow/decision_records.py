@@ -109,9 +109,9 @@ def write_label_decisions(decisions: Sequence[Decision]) -> None:
     if not decisions:
         return
     categories, sentiments = _successors(decisions)
-    for one in decisions:
-        one.category_id = categories.get(one.category_id, one.category_id)
-        one.sentiment_id = sentiments.get(one.sentiment_id, one.sentiment_id)
+    for decision in decisions:
+        decision.category_id = categories.get(decision.category_id, decision.category_id)
+        decision.sentiment_id = sentiments.get(decision.sentiment_id, decision.sentiment_id)
     write_decisions(decisions)
 
 
@@ -130,12 +130,14 @@ def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], d
     """The current successor of each category and each sentiment, locked against merges."""
     categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
     marks = {"categories": placeholders([*categories]), "sentiments": placeholders([*sentiments])}
-    held = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
-    found = fetch_rows(_SUCCESSORS.format(**marks, held=held), [*categories, *sentiments])
-    return {one: now for one, now, *_sentiment in found}, {one: now for *_category, one, now in found}
+    lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
+    successors = fetch_rows(_SUCCESSORS.format(**marks, lock=lock), [*categories, *sentiments])
+    return {one: now for one, now, *_sentiment in successors}, {one: now for *_category, one, now in successors}
 
 
 def current_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:
     """By ticket, the prediction behind the gate's current verdict."""
     verdicts = Verdict.objects.current().filter(ticket__in=ticket_pks, prediction__isnull=False)
-    return {one.ticket_id: one.prediction for one in verdicts.select_related("prediction") if one.prediction}
+    return {
+        verdict.ticket_id: verdict.prediction for verdict in verdicts.select_related("prediction") if verdict.prediction
+    }

@@ -45,25 +45,25 @@ class CannotUndo(Exception):
     """Someone has acted on the decision since, or it is already undone."""
 
 
-def idempotent(verb: Verb) -> Verb:
+def idempotent(function: Verb) -> Verb:
     """Make a repeated call with the same key return the decision of the first.
 
     The key is looked up only after a refusal, because nearly every answer comes once. The call is retried if the same
     person took another ticket in a second tab, which a constraint detects.
     """
 
-    @wraps(verb)
-    def refused_or_done(assignment: Assignment, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
+    @wraps(function)
+    def retried(assignment: Assignment, reviewer: User, *args: Any, key: UUID, **kwargs: Any) -> Decision:
         try:
-            return verb(assignment, reviewer, *args, key=key, **kwargs)
+            return function(assignment, reviewer, *args, key=key, **kwargs)
         except (TooLate, IntegrityError) as refusal:
             if known := decision_records.decision_for_key(key, reviewer):
                 return known
             if isinstance(refusal, TooLate):
                 raise
-            return verb(assignment, reviewer, *args, key=key, **kwargs)
+            return function(assignment, reviewer, *args, key=key, **kwargs)
 
-    return cast(Verb, refused_or_done)
+    return cast(Verb, retried)
 
 
 @idempotent
@@ -160,19 +160,25 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
     if known := decision_records.decision_for_key(key, reviewer):
         return [known] if single else list(mine.filter(batch=known.batch, verdict=Act.UNDONE))
     latest = Assignment.objects.of_latest_round().filter(ticket__in=tickets)
-    standing = list(together.effective().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
-    if not standing:
+    to_undo = list(together.effective().filter(assignment__in=latest).select_related("assignment").order_by("pk"))
+    if not to_undo:
         raise CannotUndo
     if single:
-        _check_undoable(tickets[decision.ticket_id], standing[0])
+        _check_undoable(tickets[decision.ticket_id], to_undo[0])
     keys = {decision.pk: key}
-    undoings = [_undoing(tickets[one.ticket_id], one, reviewer, keys.get(one.pk) or uuid4()) for one in standing]
+    undoings = [
+        _undoing(tickets[undoable.ticket_id], undoable, reviewer, keys.get(undoable.pk) or uuid4())
+        for undoable in to_undo
+    ]
     decision_records.write_decisions(undoings)
-    routing.reopen([one.assignment for one in standing], {one.ticket_id: tickets[one.ticket_id] for one in standing})
+    routing.reopen(
+        [undoable.assignment for undoable in to_undo],
+        {undoable.ticket_id: tickets[undoable.ticket_id] for undoable in to_undo},
+    )
     if single:
         if decision.verdict in SKIPPED_OR_ESCALATED:
             routing.route_free_assignments(tickets[decision.ticket_id])
-        leases.hand_over(reviewer, standing[0].assignment)
+        leases.hand_over(reviewer, to_undo[0].assignment)
     return undoings
 
 

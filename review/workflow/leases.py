@@ -32,17 +32,17 @@ class UnavailableWork(NamedTuple):
     skipped_or_answered: int
 
 
-def retry_on_conflict(verb: Callable[P, T]) -> Callable[P, T]:
+def retry_on_conflict(function: Callable[P, T]) -> Callable[P, T]:
     """Retry once if the same person leased another assignment in a second tab, which a constraint detects."""
 
-    @wraps(verb)
-    def begun_anew(*args: P.args, **kwargs: P.kwargs) -> T:
+    @wraps(function)
+    def retried(*args: P.args, **kwargs: P.kwargs) -> T:
         try:
-            return verb(*args, **kwargs)
+            return function(*args, **kwargs)
         except IntegrityError:
-            return verb(*args, **kwargs)
+            return function(*args, **kwargs)
 
-    return begun_anew
+    return retried
 
 
 @retry_on_conflict
@@ -165,8 +165,8 @@ def _lease(assignment: Assignment, reviewer: User, now: datetime, review_setting
     if assignment.state != Assignment.State.OPEN or assignment.reviewer_id != reviewer.pk:
         assignment.taken_at = now
     assignment.reviewer, assignment.leased_until = reviewer, now + review_settings.lease
-    held = {"reviewer": reviewer, "leased_until": assignment.leased_until, "taken_at": assignment.taken_at}
-    Assignment.objects.filter(pk=assignment.pk).update(**held)
+    values = {"reviewer": reviewer, "leased_until": assignment.leased_until, "taken_at": assignment.taken_at}
+    Assignment.objects.filter(pk=assignment.pk).update(**values)
     return assignment
 
 

@@ -53,40 +53,40 @@ def most_informative_first(vectors: Floats, uncertainty: Floats, closeness: Floa
     labelled text. Only the `first` places take account of each other; the rest follow by value. Typical and diverse
     after Hacohen, Dekel and Weinshall (2022), "Active learning on a budget"; uncertainty is the margin of two labels.
     """
-    typical = _typical(vectors)
+    typical = _typicality(vectors)
     nearest = closeness.copy()
     left = np.ones(len(vectors), bool)
     order: list[int] = []
     for _place in range(min(first, len(vectors))):
-        best = int(np.where(left, _worth(typical, uncertainty, nearest), -1.0).argmax())
+        best = int(np.where(left, _information_value(typical, uncertainty, nearest), -1.0).argmax())
         order.append(best)
         left[best] = False
         nearest = np.maximum(nearest, vectors @ vectors[best])
     rest = np.flatnonzero(left)
-    worth = _worth(typical, uncertainty, nearest)
-    return order + [int(one) for one in rest[np.argsort(-worth[rest], kind="stable")]]
+    worth = _information_value(typical, uncertainty, nearest)
+    return order + [int(index) for index in rest[np.argsort(-worth[rest], kind="stable")]]
 
 
-def _worth(typical: Floats, uncertainty: Floats, nearest: Floats) -> Floats:
+def _information_value(typical: Floats, uncertainty: Floats, nearest: Floats) -> Floats:
     return np.asarray(typical * np.sqrt(np.clip(1.0 - nearest, 0.0, 1.0)) * uncertainty**2, np.float32)
 
 
-def _typical(vectors: Floats) -> Floats:
+def _typicality(vectors: Floats) -> Floats:
     """The mean cosine to the nearest neighbours, in [0, 1]."""
     count = min(NEIGHBOURS, len(vectors) - 1)
     if count < 1:
         return np.ones(len(vectors), np.float32)
-    found = np.empty(len(vectors), np.float32)
+    typicality = np.empty(len(vectors), np.float32)
     for start in range(0, len(vectors), 500):
         cosines = vectors[start : start + 500] @ vectors.T
         # The nearest one to each is itself.
         nearest = -np.partition(-cosines, count, axis=1)[:, : count + 1]
-        found[start : start + 500] = (nearest.sum(axis=1) - nearest.max(axis=1)) / count
-    return np.clip(found, 0.0, 1.0)
+        typicality[start : start + 500] = (nearest.sum(axis=1) - nearest.max(axis=1)) / count
+    return np.clip(typicality, 0.0, 1.0)
 
 
-def interleave(ordered: Sequence[int], drawn_ones: Sequence[int]) -> list[int]:
+def interleave(ordered: Sequence[int], drawn: Sequence[int]) -> list[int]:
     """Merge two orders evenly, so that every stretch of the queue has the same share of each."""
-    places = [((number + 0.5) / len(ordered), 0, one) for number, one in enumerate(ordered)]
-    places += [((number + 0.5) / len(drawn_ones), 1, one) for number, one in enumerate(drawn_ones)]
-    return [one for _place, _which, one in sorted(places)]
+    positions = [((number + 0.5) / len(ordered), 0, item) for number, item in enumerate(ordered)]
+    positions += [((number + 0.5) / len(drawn), 1, item) for number, item in enumerate(drawn)]
+    return [item for _place, _which, item in sorted(positions)]

@@ -18,7 +18,7 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
     Opens a new round with one assignment, answered at once. The person's earlier label is undone; labels of others
     stay.
     """
-    _take_back(ticket, by)
+    _undo_earlier_label(ticket, by)
     decision = decision_records.build_label_decision(
         ticket, _assignment(ticket, by), by, label, NOTHING_PRESENTED, key=uuid4()
     )
@@ -28,17 +28,17 @@ def relabel(ticket: Ticket, by: User, label: Label) -> Decision:
     return decision
 
 
-def _take_back(ticket: Ticket, by: User) -> None:
+def _undo_earlier_label(ticket: Ticket, by: User) -> None:
     """Undo the person's earlier label: one person has at most one answered assignment of a ticket."""
     assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
-    standing = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
+    effective = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
     undone = Decision.Verdict.UNDONE
     decision_records.write_decisions(
         [
             decision_records.build_decision(
-                ticket, one.assignment, by, undone, NOTHING_PRESENTED, key=uuid4(), undoes=one
+                ticket, decision.assignment, by, undone, NOTHING_PRESENTED, key=uuid4(), undoes=decision
             )
-            for one in standing
+            for decision in effective
         ]
     )
     routing.withdraw(assignments)

@@ -26,7 +26,7 @@ TWO_PERSON_PURPOSES = [Assignment.Purpose.DOUBLE, Assignment.Purpose.AUDIT]
 
 def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> None:
     """Settle the ticket, wait for a second label, or ask a lead to adjudicate a disagreement."""
-    if assignment.purpose not in TWO_PERSON_PURPOSES or _is_word_of_a_lead(assignment, decision):
+    if assignment.purpose not in TWO_PERSON_PURPOSES or _is_answer_of_a_lead(assignment, decision):
         settle([decision])
         return
     others = Decision.objects.effective().labelled().filter(ticket=ticket, purpose__in=TWO_PERSON_PURPOSES)
@@ -40,7 +40,7 @@ def follow_up(ticket: Ticket, assignment: Assignment, decision: Decision) -> Non
         _ask_another(assignment)
 
 
-def _is_word_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
+def _is_answer_of_a_lead(assignment: Assignment, decision: Decision) -> bool:
     """Whether a lead answered an escalated ticket, which settles it."""
     return assignment.lane == Assignment.Lane.LEADS and assignment.reviewer_id == decision.reviewer_id
 
@@ -76,15 +76,15 @@ def reopen(assignments: Sequence[Assignment], tickets: Mapping[int, Ticket]) -> 
     """Reopen these assignments and unsettle their tickets."""
     settled = [pk for pk, ticket in tickets.items() if ticket.state == Ticket.State.SETTLED]
     # After settling, anyone may have seen the model's answer, so the second review is not blind.
-    seen = [
+    shown = [
         assignment.pk
         for assignment in assignments
         if assignment.purpose == Assignment.Purpose.REVIEW and assignment.ticket_id in settled
     ]
-    unseen = [assignment.pk for assignment in assignments if assignment.pk not in seen]
+    others = [assignment.pk for assignment in assignments if assignment.pk not in shown]
     open_again = {"state": Assignment.State.OPEN, "reviewer": None, "leased_until": None}
-    Assignment.objects.filter(pk__in=seen).update(**open_again, blind=False)
-    Assignment.objects.filter(pk__in=unseen).update(**open_again)
+    Assignment.objects.filter(pk__in=shown).update(**open_again, blind=False)
+    Assignment.objects.filter(pk__in=others).update(**open_again)
     if several := [assignment.ticket_id for assignment in assignments if assignment.purpose in TWO_PERSON_PURPOSES]:
         withdraw(Assignment.objects.open().filter(ticket__in=several, purpose=Assignment.Purpose.ADJUDICATION))
     return_to_review(settled)
@@ -101,7 +101,7 @@ def return_to_review(ticket_pks: Sequence[int]) -> None:
 
 def _ask_a_lead(assignment: Assignment) -> None:
     """Open a blind adjudication for a lead."""
-    _ask(
+    _open_assignment(
         assignment,
         ASSIGNMENTS_PER_ROUND * assignment.round,
         purpose=Assignment.Purpose.ADJUDICATION,
@@ -111,7 +111,7 @@ def _ask_a_lead(assignment: Assignment) -> None:
 
 def _ask_another(assignment: Assignment) -> None:
     """Open a second independent assignment for another agent."""
-    _ask(
+    _open_assignment(
         assignment,
         ASSIGNMENTS_PER_ROUND * assignment.round - 1,
         purpose=assignment.purpose,
@@ -119,25 +119,33 @@ def _ask_another(assignment: Assignment) -> None:
     )
 
 
-_OF_THE_ASKING = ["round", "share", "excluded_reviewer_id", "due_at", "value", "group_id", "received_at", "language"]
+_COPIED_FIELDS = ["round", "share", "excluded_reviewer_id", "due_at", "value", "group_id", "received_at", "language"]
 
 
-def _ask(assignment: Assignment, number: int, **kind: Any) -> None:
-    like = {name: getattr(assignment, name) for name in _OF_THE_ASKING}
+def _open_assignment(assignment: Assignment, number: int, **kind: Any) -> None:
+    like = {name: getattr(assignment, name) for name in _COPIED_FIELDS}
     free = {"state": Assignment.State.OPEN, "blind": True, "reviewer": None, "leased_until": None, "skipped_by": None}
     Assignment.objects.update_or_create(ticket_id=assignment.ticket_id, number=number, defaults=like | kind | free)
 
 
 def route_free_assignments(ticket: Ticket) -> None:
     """Route the ticket's free assignments: to a lead after an escalation or two skips, never to the latest skipper."""
-    passed_on = Decision.objects.effective().filter(ticket=ticket, verdict__in=SKIPPED_OR_ESCALATED).order_by("pk")
-    passed = list(passed_on.values_list("verdict", "assignment", "reviewer"))
-    people = {reviewer for _verdict, _assignment, reviewer in passed}
+    decisions = Decision.objects.effective().filter(ticket=ticket, verdict__in=SKIPPED_OR_ESCALATED).order_by("pk")
+    skips_and_escalations = list(decisions.values_list("verdict", "assignment", "reviewer"))
+    people = {reviewer for _verdict, _assignment, reviewer in skips_and_escalations}
     free = Assignment.objects.free(timezone.now())
     for assignment in free.filter(ticket=ticket):
         escalated = (Decision.Verdict.ESCALATED, assignment.pk)
         # A lead who escalates a ticket may review it afterwards.
-        barred = [reviewer for verdict, one, reviewer in passed if (verdict, one) != escalated]
-        to_leads = assignment.purpose == Assignment.Purpose.ADJUDICATION or len(people) > 1 or len(barred) < len(passed)
+        skippers = [
+            reviewer
+            for verdict, assignment_pk, reviewer in skips_and_escalations
+            if (verdict, assignment_pk) != escalated
+        ]
+        to_leads = (
+            assignment.purpose == Assignment.Purpose.ADJUDICATION
+            or len(people) > 1
+            or len(skippers) < len(skips_and_escalations)
+        )
         lane = Assignment.Lane.LEADS if to_leads else Assignment.Lane.AGENTS
-        free.filter(pk=assignment.pk).update(lane=lane, skipped_by=barred[-1] if barred else None)
+        free.filter(pk=assignment.pk).update(lane=lane, skipped_by=skippers[-1] if skippers else None)

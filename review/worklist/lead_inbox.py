@@ -68,16 +68,16 @@ def _items(lead: User, pks: list[int]) -> dict[int, InboxItem]:
     answerable = set(assignments.answerable_by(lead).values_list("pk", flat=True))
     shown = assignments.select_related("ticket", "reviewer").defer("ticket__text")
     shown = shown.annotate(beginning=Left("ticket__text", 4 * EXCERPT))
-    found = {assignment.pk: _item(assignment, answerable) for assignment in shown}
+    items = {assignment.pk: _item(assignment, answerable) for assignment in shown}
     escalated = {
-        one.assignment.ticket_id: one
-        for one in found.values()
-        if one.assignment.purpose != Assignment.Purpose.ADJUDICATION
+        item.assignment.ticket_id: item
+        for item in items.values()
+        if item.assignment.purpose != Assignment.Purpose.ADJUDICATION
     }
     acts = Decision.objects.effective().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
     for act in acts.select_related("reviewer").order_by("pk"):
         escalated[act.ticket_id].handed_over.append(act)
-    return found
+    return items
 
 
 def _item(assignment: Any, answerable: set[int]) -> InboxItem:

@@ -24,13 +24,13 @@ from review.models.decision import DecisionQuerySet
 SIZE, LOOKED_THROUGH = 50, 2_000
 EXCERPT = 90
 
-_UNTOLD = Q(blind=True) | Q(ticket__sealed=True)
+_HIDDEN = Q(blind=True) | Q(ticket__sealed=True)
 """Decisions whose verdict would reveal the model's answer."""
 
 KINDS: dict[str, tuple[Promise, Q]] = {
-    "accepted": (gettext_lazy("Accepted"), Q(verdict="accepted") & ~_UNTOLD),
-    "corrected": (gettext_lazy("Corrected"), Q(verdict="corrected") & ~_UNTOLD),
-    "blind": (gettext_lazy("Labelled blind"), Q(category__isnull=False) & _UNTOLD),
+    "accepted": (gettext_lazy("Accepted"), Q(verdict="accepted") & ~_HIDDEN),
+    "corrected": (gettext_lazy("Corrected"), Q(verdict="corrected") & ~_HIDDEN),
+    "blind": (gettext_lazy("Labelled blind"), Q(category__isnull=False) & _HIDDEN),
     "skipped": (gettext_lazy("Skipped"), Q(verdict="skipped")),
     "escalated": (gettext_lazy("Escalated"), Q(verdict="escalated")),
     "undone": (gettext_lazy("Undone"), Q(undone_by__isnull=False)),
@@ -44,7 +44,7 @@ class DecisionEntry:
 
     decision: Decision
     excerpt: str
-    said: str
+    verdict_name: str
     undone: bool
     overruled: str
     """The label that a lead chose instead."""
@@ -84,19 +84,22 @@ def _rows(wanted: DecisionQuerySet, most: int) -> list[Any]:
 def _entries(rows: Sequence[Any]) -> list[DecisionEntry]:
     """Add the lead's label where it differs from the person's (one query)."""
     doubles = {row.ticket_id for row in rows if row.purpose == Assignment.Purpose.DOUBLE and not row.ticket.sealed}
-    words = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
-    by_ticket = {word.ticket_id: word for word in words.filter(purpose=Assignment.Purpose.ADJUDICATION)}
+    adjudications = Decision.objects.effective().labelled().with_labels().filter(ticket__in=doubles)
+    by_ticket = {
+        adjudication.ticket_id: adjudication
+        for adjudication in adjudications.filter(purpose=Assignment.Purpose.ADJUDICATION)
+    }
     return [_entry(row, by_ticket.get(row.ticket_id)) for row in rows]
 
 
-def _entry(row: Any, word: Decision | None) -> DecisionEntry:
-    overruled = word and row.category_id and not row.undone and not row.same_label(word)
-    untold = row.category_id and (row.blind or row.ticket.sealed)
+def _entry(row: Any, adjudication: Decision | None) -> DecisionEntry:
+    overruled = adjudication and row.category_id and not row.undone and not row.same_label(adjudication)
+    hidden = row.category_id and (row.blind or row.ticket.sealed)
     return DecisionEntry(
         decision=row,
         excerpt=excerpt(row.beginning, EXCERPT),
-        said=_("labelled") if untold else str(row.get_verdict_display()),
+        verdict_name=_("labelled") if hidden else str(row.get_verdict_display()),
         undone=row.undone,
-        overruled=word.label if word and overruled else "",
+        overruled=adjudication.label if adjudication and overruled else "",
         key=uuid4(),
     )

@@ -97,7 +97,7 @@ class Command(BaseCommand):
     def _snapshot(self, options: dict[str, Any]) -> Snapshot:
         filters = self._filters(options)
         if options["snapshot"] and filters != NO_FILTERS:
-            narrows = ", ".join(filters.told())
+            narrows = ", ".join(filters.as_dict())
             raise CommandError(
                 f"A snapshot cannot be filtered ({narrows}): "
                 "leave out --snapshot to create a new one, or leave out the filters."

@@ -18,7 +18,7 @@ from review.gold import gold_labels
 from review.models import Assignment, Audit, Certificate, Decision, DuplicateGroup, Ledger
 from review.specialist import published_examples
 from review.workflow import audits
-from review.workflow.audits import EDITED, SEEN
+from review.workflow.audits import EDITED, SUGGESTION_SEEN
 from review.workflow.decision_records import Presented
 from tests.factories import configure_review, make_prediction, make_ticket, make_verdict
 from tests.review.actions import answer, escalate, skip, undo
@@ -155,7 +155,7 @@ def test_who_had_seen_the_suggestion_audits_nothing(ana: User, ben: User) -> Non
     answer(shown, ana, first.category.name, first.sentiment.name, shown=Presented(prediction=first))
     assert not Decision.objects.get().blind
     found = Audit.objects.get(ticket=ticket)
-    assert (found.category_right, found.flaw) == (False, SEEN)
+    assert (found.category_right, found.flaw) == (False, SUGGESTION_SEEN)
 
 
 def test_an_answer_that_is_taken_back_is_counted_once_more(ana: User) -> None:

@@ -161,7 +161,7 @@ def test_two_people_who_freeze_the_same_at_once_get_the_same(catalogue: None) ->
 
 def test_a_label_that_changes_while_it_is_frozen_is_read_once_more(monkeypatch: pytest.MonkeyPatch) -> None:
     runs.load_built_in()
-    keep = snapshots._keep
+    keep = snapshots._store_items
     meddled: list[int] = []
 
     def meddling(*given: Any) -> str:
@@ -169,7 +169,7 @@ def test_a_label_that_changes_while_it_is_frozen_is_read_once_more(monkeypatch: 
             meddled.append(GoldLabel.objects.filter(people=1).update(people=2))
         return keep(*given)
 
-    monkeypatch.setattr(snapshots, "_keep", meddling)
+    monkeypatch.setattr(snapshots, "_store_items", meddling)
     snapshot = snapshots.create_snapshot()
     monkeypatch.undo()
     assert snapshots.create_snapshot() == snapshot == Snapshot.objects.get()
