@@ -148,7 +148,7 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
         (messages.success if accepted.number else messages.error)(request, accepted.text)
         return redirect(PAGES[Lane.AGENTS])
     preview = bulk.preview(bulk.waiting_duplicates(group), request.user, label)
-    return render(request, "review/screen/alike.html", {"decision": decision, "preview": preview})
+    return render(request, "review/screen/duplicates.html", {"decision": decision, "preview": preview})
 
 
 @never_cache

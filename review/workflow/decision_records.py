@@ -123,7 +123,7 @@ def write_decisions(decisions: Sequence[Decision]) -> None:
 _SUCCESSORS = """
 SELECT c.id, COALESCE(c.merged_into_id, c.id), s.id, COALESCE(s.merged_into_id, s.id)
 FROM classifier_category c CROSS JOIN classifier_sentiment s
-WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{held}"""
+WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{lock}"""
 
 
 def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:

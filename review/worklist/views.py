@@ -73,7 +73,7 @@ def bulk_accept(request: HtmxHttpRequest) -> HttpResponse:
 def _preview(request: HtmxHttpRequest, selection: QueryDict) -> HttpResponse:
     back, preview = _back(selection), bulk.preview(_selected(selection), request.user)
     if preview.groups or preview.left_out:
-        return render(request, "review/worklist/accept.html", {"preview": preview, "back": back.urlencode()})
+        return render(request, "review/worklist/bulk_accept.html", {"preview": preview, "back": back.urlencode()})
     messages.error(request, _("Select tickets first."))
     return redirect(_queue_url(back))
 

@@ -1,5 +1,4 @@
-// Finds a label by any letters of its name or words of its description: a combobox with a list of its own, as the ARIA
-// practices describe it.
+// Finds a label by letters of its name or words of its description: a combobox as in the ARIA Authoring Practices.
 
 const MOST = 8;
 
@@ -90,14 +89,14 @@ export class Finder {
     event.stopPropagation();
   }
 
-  // Enter chooses, and never sends: what is typed may be no category. The keys of the screen work again, and Enter sends.
+  // Enter chooses an option and never submits, because the text may match no category. After that, Enter submits.
   enter(event) {
     if (event.repeat || this.list.hidden) return;
     this.choose(this.lit);
     this.radio.focus();
   }
 
-  // The focus would be nowhere after a click on what is gone by then.
+  // Keep the focus, which a click on a removed option would lose.
   point(event) {
     event.preventDefault();
     const chosen = event.target.closest("li");
@@ -118,7 +117,7 @@ export class Finder {
   }
 }
 
-// A label and the line that says what belongs there, ready to be searched.
+// A label and its description, prepared for searching.
 export function labelOf(name, line) {
   return { name, folded: fold(name), about: wordsOf(fold(line)) };
 }
@@ -131,8 +130,8 @@ function item(name, index) {
   return element;
 }
 
-// Best first: the last part of the name begins with what was typed, a word does, it is contained, words of the
-// description begin so, the letters of the name occur in this order.
+// Best first: the name's last part starts with the text, a word starts with it, the name contains it, words of the
+// description start with it, the name has its letters in this order.
 function matches(typed, labels) {
   const wanted = fold(typed.trim());
   const ranked = labels.map((label, place) => ({ label, place, rank: rank(label, wanted) }));

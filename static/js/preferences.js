@@ -1,4 +1,4 @@
-// A field holds one key: what is typed into it replaces what it holds.
+// A field holds one key: typing replaces it.
 
 for (const name of ["focusin", "click"]) {
   document.addEventListener(name, ({ target }) => target.matches("input.key") && target.select());

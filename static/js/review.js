@@ -1,16 +1,16 @@
-// The review screen by keyboard. Without this script the page is a plain form; with it each action has a key,
-// the focus follows the ticket, and an answer that could not be sent stays in the page until it is.
+// Keyboard control of the review screen. Without this script the page is a plain form; with it each action has a
+// shortcut, the focus follows the ticket, and an answer that could not be sent is kept and resent.
 
 import { Finder, labelOf } from "./finder.js";
 
 const KEEP_MILLISECONDS = 60_000;
 const LONGEST_PAUSE = 15_000;
 const DOUBLE_CLICK_MILLISECONDS = 400;
-const TRY_AGAIN = [408, 429]; // Of the statuses that refuse, those that say "later".
+const TRY_AGAIN = [408, 429]; // Statuses worth another try.
 const TYPED_INTO = "textarea, select, input:not([type=radio], [type=checkbox], [type=hidden])";
 const PRESSED_BY_ENTER = "a, button, summary";
 
-const desk = document.getElementById("desk");
+const workspace = document.getElementById("workspace");
 const help = document.getElementById("help");
 const unsaved = document.getElementById("unsaved");
 const refused = document.getElementById("refused");
@@ -18,12 +18,12 @@ const sendsAgain = document.getElementById("send-again");
 const categories = [...document.querySelectorAll("#all-categories option")].map(({ value }) => {
   return labelOf(value, guideline(value)?.lastElementChild.textContent ?? "");
 });
-const actions = new Map(Object.entries(JSON.parse(desk.dataset.keys)).map(([action, key]) => [key, action]));
+const actions = new Map(Object.entries(JSON.parse(workspace.dataset.keys)).map(([action, key]) => [key, action]));
 
 let assignment = null;
 let assignedAt = -Infinity;
 let finder = null;
-let pending = null; // An answer on its way: its form, what it said, and how long to wait before it is sent again.
+let pending = null; // The answer being sent: its form, its data, and the pause before the next try.
 
 function card() {
   return document.getElementById("card");
@@ -33,7 +33,7 @@ function guideline(name) {
   return help.querySelector(`[data-label="${CSS.escape(name)}"]`);
 }
 
-// What has to be told meanwhile stands where the latest outcome does, and is read out like it.
+// Messages replace the latest outcome, in the same live region.
 
 function say(text) {
   const region = document.getElementById("outcome");
@@ -44,7 +44,7 @@ function say(text) {
   said.textContent = text;
 }
 
-// Keys: one press, one act, however long it is held.
+// Shortcuts: one press is one action, however long the key is held.
 
 document.addEventListener("keydown", (event) => {
   if (event.ctrlKey || event.altKey || event.metaKey || event.isComposing || event.defaultPrevented) return;
@@ -88,9 +88,9 @@ function perform(action) {
   return true;
 }
 
-// While an answer is on its way nothing else acts: it would be about a ticket that is answered already.
+// While an answer is being sent, nothing else acts: it would concern a ticket that is already answered.
 function waits() {
-  if (pending && !unsaved.hidden) say(desk.dataset.waits);
+  if (pending && !unsaved.hidden) say(workspace.dataset.wait);
   return pending !== null;
 }
 
@@ -102,31 +102,31 @@ function showGuideline() {
   return true;
 }
 
-// A second click of two in a row meant the ticket that is gone.
+// The second click of a double click was meant for the previous ticket.
 
-desk.addEventListener("click", (event) => {
+workspace.addEventListener("click", (event) => {
   const late = event.timeStamp - assignedAt < DOUBLE_CLICK_MILLISECONDS;
   if (event.detail === 0 || !late || !event.target.closest("form button")) return;
   event.preventDefault();
   event.stopPropagation();
 }, true);
 
-// Drawers: one is open at a time, and the focus goes into it at once, for people type on; from there back to the ticket.
+// Drawers: one is open at a time; it takes the focus at once, and Escape returns it to the ticket.
 
 function openDrawer(details) {
   details.open = true;
   details.querySelector(".drawer button, .drawer textarea").focus();
 }
 
-desk.addEventListener("click", (event) => {
+workspace.addEventListener("click", (event) => {
   const details = event.target.closest("#card summary")?.parentElement;
   if (!details || details.open) return;
   event.preventDefault();
   openDrawer(details);
 });
 
-// One that comes open would be closed by one that is open still.
-desk.addEventListener("htmx:beforeSwap", ({ target, detail }) => {
+// An open drawer would close one that arrives open with the next card.
+workspace.addEventListener("htmx:beforeSwap", ({ target, detail }) => {
   if (!detail.shouldSwap || target !== card()) return;
   for (const details of target.querySelectorAll("details[open]")) details.open = false;
 });
@@ -138,9 +138,9 @@ function closeDrawers() {
   }
 }
 
-// The button says what Enter will do.
+// The button's label says what Enter will do.
 
-desk.addEventListener("change", sayWhatEnterDoes);
+workspace.addEventListener("change", sayWhatEnterDoes);
 
 function sayWhatEnterDoes() {
   const button = card().querySelector(".accept");
@@ -154,9 +154,9 @@ function sayWhatEnterDoes() {
   button.firstElementChild.textContent = same ? button.dataset.accept : button.dataset.correct;
 }
 
-// A new ticket: the focus goes to its heading, or to what is wrong with the answer, and its keys work at once.
+// A new ticket: the focus goes to its heading or to the form's first error, and its shortcuts work at once.
 
-new MutationObserver(welcome).observe(desk, { childList: true });
+new MutationObserver(welcome).observe(workspace, { childList: true });
 
 function welcome() {
   if (!card() || card() === assignment) return;
@@ -167,18 +167,18 @@ function welcome() {
   const input = document.getElementById("find");
   finder = input && new Finder(input, categories, sayWhatEnterDoes);
   sayWhatEnterDoes();
-  for (const one of assignment.querySelectorAll(".by-script")) one.hidden = false;
+  for (const element of assignment.querySelectorAll(".by-script")) element.hidden = false;
   const start = assignment.querySelector("[autofocus]") ?? document.getElementById("heading");
   if (!first || document.activeElement === document.body) start.focus();
 }
 
-// Sending: the newest token of this browser goes along, for signing in elsewhere makes older ones worthless.
+// Sending: use the browser's newest CSRF token, because signing in in another tab invalidates older ones.
 
 function newestToken() {
   return document.cookie.match(/(?:^|; )csrftoken=([^;]+)/)?.[1];
 }
 
-desk.addEventListener("submit", (event) => {
+workspace.addEventListener("submit", (event) => {
   if (event.target.id !== "answer" && waits()) {
     event.preventDefault();
     event.stopPropagation();
@@ -189,9 +189,9 @@ desk.addEventListener("submit", (event) => {
   if (token) event.target.elements.csrfmiddlewaretoken.value = token;
 }, true);
 
-// What is sent again is what was answered, whatever the form says by then.
+// A retry sends the original answer, whatever the form holds by then.
 
-desk.addEventListener("htmx:configRequest", ({ target, detail }) => {
+workspace.addEventListener("htmx:configRequest", ({ target, detail }) => {
   if (target.id !== "answer") return;
   refused.hidden = true;
   pending ??= { form: target, answer: detail.formData, pause: 1_000 };
@@ -200,7 +200,7 @@ desk.addEventListener("htmx:configRequest", ({ target, detail }) => {
 });
 
 document.body.addEventListener("htmx:error", ({ target, detail }) => {
-  if (target.matches("#outcome form")) say(desk.dataset.notUndone);
+  if (target.matches("#outcome form")) say(workspace.dataset.notUndone);
   if (target.id !== "answer" || !pending || pending.timer) return;
   const status = detail.errorInfo.xhr?.status ?? 0;
   if (status >= 400 && status < 500 && !TRY_AGAIN.includes(status)) giveUp();
@@ -242,27 +242,27 @@ addEventListener("beforeunload", (event) => {
   if (!unsaved.hidden) event.preventDefault();
 });
 
-// What is similar comes by itself: nobody waits for it, and nobody is led away from a ticket for it.
+// Similar tickets load in the background and must not delay an answer or redirect the page.
 
 let asked = null;
 
-desk.addEventListener("htmx:beforeSend", (event) => {
+workspace.addEventListener("htmx:beforeSend", (event) => {
   if (event.target.matches(".similar")) asked = event.detail.xhr;
 });
 
 function forgetSimilar() {
   if (!asked) return;
-  asked.onabort = null; // htmx would complain of it as of an error.
+  asked.onabort = null; // Otherwise htmx reports the abort as an error.
   asked.abort();
 }
 
-desk.addEventListener("htmx:beforeOnLoad", (event) => {
+workspace.addEventListener("htmx:beforeOnLoad", (event) => {
   const leadsAway = event.detail.xhr.getResponseHeader("HX-Redirect");
   if (leadsAway && event.target.matches(".similar")) event.preventDefault();
-  if (leadsAway && event.target.id === "answer") unsaved.hidden = true; // It is kept until its sender is signed in.
+  if (leadsAway && event.target.id === "answer") unsaved.hidden = true; // The server keeps it until its sender has signed in.
 });
 
-// Marks are shown or not, from ticket to ticket, as long as this tab is open.
+// Highlighting stays on or off while this tab is open.
 
 const words = document.getElementById("words");
 
@@ -280,7 +280,7 @@ function showMarks() {
 words.hidden = false;
 showMarks();
 
-// The ticket stays this person's while somebody is at the page: an open window alone keeps it from nobody.
+// The lease is renewed only while someone uses the page; an open window alone does not hold the ticket.
 
 let present = false;
 
@@ -297,8 +297,8 @@ setInterval(async () => {
   const kept = card();
   const body = new URLSearchParams({ assignment: kept.dataset.assignment });
   const headers = { "X-CSRFToken": newestToken() ?? form.elements.csrfmiddlewaretoken.value };
-  const response = await fetch(desk.dataset.keep, { method: "POST", body, headers }).catch(() => null);
-  if (response?.status === 409 && kept === card() && !pending) say(desk.dataset.taken);
+  const response = await fetch(workspace.dataset.renewLease, { method: "POST", body, headers }).catch(() => null);
+  if (response?.status === 409 && kept === card() && !pending) say(workspace.dataset.leaseExpired);
 }, KEEP_MILLISECONDS);
 
 welcome();

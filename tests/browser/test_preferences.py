@@ -28,7 +28,7 @@ def test_a_key_that_is_typed_over_another_works_at_the_screen(agent_page: Page) 
     assert Decision.objects.get().sentiment.name == "Negative"
 
 
-def test_what_is_wrong_with_a_key_is_said_beside_it(agent_page: Page) -> None:
+def test_a_shortcut_error_appears_beside_its_field(agent_page: Page) -> None:
     agent_page.goto("/review/preferences/")
     agent_page.get_by_label("Skip").fill("u")
     agent_page.get_by_role("button", name="Save").click()

@@ -242,7 +242,7 @@ def test_similar_solved_tickets_come_by_themselves_and_move_nothing(agent_page: 
     expect(agent_page.locator("article .text")).to_have_text("Charged 1 times.")
 
 
-def test_where_nothing_is_near_the_message_has_all_the_room(agent_page: Page) -> None:
+def test_without_similar_tickets_the_message_has_all_the_room(agent_page: Page) -> None:
     beside_solved(0)
     start(agent_page)
     expect(agent_page.locator(".similar")).to_have_count(1)

@@ -153,7 +153,7 @@ CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
     observer.disconnect();
     const second = new MouseEvent("click", { detail: 2, bubbles: true, cancelable: true });
     document.querySelector("#card .accept").dispatchEvent(second);
-}).observe(document.getElementById("desk"), { childList: true })"""
+}).observe(document.getElementById("workspace"), { childList: true })"""
 
 
 def test_a_double_click_decides_one_ticket(review_settings: Page) -> None:

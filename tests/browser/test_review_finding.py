@@ -22,7 +22,7 @@ def chosen(page: Page) -> str:
 
 
 @pytest.mark.parametrize("way_back", ["Escape", "Backspace"])
-def test_what_was_chosen_before_is_chosen_again_when_nothing_is_found(review_settings: Page, way_back: str) -> None:
+def test_the_earlier_choice_returns_if_nothing_matches(review_settings: Page, way_back: str) -> None:
     start(review_settings)
     before = chosen(review_settings)
     review_settings.keyboard.press("/")

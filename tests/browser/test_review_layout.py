@@ -27,7 +27,7 @@ def two_opinions(agent_page: Page) -> Page:
 
 
 @pytest.mark.parametrize(("width", "height"), [(640, 400), (360, 800), (1280, 800)])
-def test_what_has_the_focus_is_in_sight(two_opinions: Page, width: int, height: int) -> None:
+def test_the_focused_element_is_in_sight(two_opinions: Page, width: int, height: int) -> None:
     page = two_opinions
     page.set_viewport_size({"width": width, "height": height})
     start(page)

@@ -73,7 +73,7 @@ def test_four_are_no_burst(agent_client: Client) -> None:
     assert section(agent_client) == ""
 
 
-def test_what_arrived_earlier_is_no_burst(agent_client: Client) -> None:
+def test_earlier_arrivals_are_not_part_of_a_burst(agent_client: Client) -> None:
     burst(CHARGE, 5, timezone.now() - timedelta(hours=25))
     assert section(agent_client) == ""
     burst(LOGIN, 5, timezone.now() - timedelta(hours=23))
@@ -81,7 +81,7 @@ def test_what_arrived_earlier_is_no_burst(agent_client: Client) -> None:
     assert "the first 23" in line
 
 
-def test_what_is_decided_does_not_count(agent_client: Client, ben: User) -> None:
+def test_decided_tickets_do_not_count(agent_client: Client, ben: User) -> None:
     first, *_others = burst(CHARGE, 5)
     assert section(agent_client)
     skip(first, ben)
@@ -119,7 +119,7 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
     assert_consistent()
 
 
-def test_what_somebody_else_has_in_hand_is_not_offered(agent_client: Client, ben: User) -> None:
+def test_a_ticket_open_with_someone_else_is_not_offered(agent_client: Client, ben: User) -> None:
     assignments = burst(CHARGE, 5)
     leases.lease_ticket(ben, assignments[0].ticket)
     found = section(agent_client)
@@ -131,7 +131,7 @@ def test_what_somebody_else_has_in_hand_is_not_offered(agent_client: Client, ben
     assert "all open with someone" in lines(agent_client)[0]
 
 
-def test_of_some_that_are_blind_one_that_can_be_decided_for_all_is_offered(agent_client: Client) -> None:
+def test_an_incident_offers_a_ticket_that_is_not_blind_first(agent_client: Client) -> None:
     assignments = burst(CHARGE, 6)
     Assignment.objects.filter(pk=assignments[0].pk).update(**HIDDEN)
     (line,) = lines(agent_client)

@@ -56,7 +56,7 @@ def test_two_others_are_asked_blindly_and_their_label_counts(
     assert_consistent()
 
 
-def test_where_they_differ_a_lead_chooses(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
+def test_a_lead_adjudicates_a_disagreement(of_ticket: GoldLabel, ben: User, cy: User, lea: User) -> None:
     disputes.dispute(of_ticket, None)
     answer(leases.lease_next(ben), ben, "Billing")
     answer(leases.lease_next(cy), cy, "Technical")
@@ -103,7 +103,7 @@ def test_a_text_without_a_ticket_gets_one(ben: User, cy: User) -> None:
     assert state(ticket) == "settled"
 
 
-def test_what_was_decided_before_cannot_be_undone_while_others_are_asked(of_ticket: GoldLabel, ana: User) -> None:
+def test_an_earlier_decision_cannot_be_undone_while_others_are_asked(of_ticket: GoldLabel, ana: User) -> None:
     disputes.dispute(of_ticket, None)
     with pytest.raises(CannotUndo):
         undo(Decision.objects.get(), ana)
@@ -270,7 +270,7 @@ def test_a_text_that_was_asked_about_for_a_dispute_alone_is_a_text_alone_again(
     assert leases.lease_next(ben), "it can be disputed once more"
 
 
-def test_where_both_have_answered_it_is_their_label_that_comes_back(
+def test_a_withdrawn_dispute_keeps_the_label_of_two_answers(
     admin: Client, of_ticket: GoldLabel, ben: User, cy: User
 ) -> None:
     disputes.dispute(of_ticket, None)
@@ -282,7 +282,7 @@ def test_where_both_have_answered_it_is_their_label_that_comes_back(
     assert_consistent()
 
 
-def test_what_is_not_settled_any_more_is_asked_about_already(of_ticket: GoldLabel, ana: User) -> None:
+def test_a_reopened_ticket_is_already_in_review(of_ticket: GoldLabel, ana: User) -> None:
     undo(Decision.objects.get(), ana)
     gold_labels.collect_from_decisions()
     with pytest.raises(CannotDispute):

@@ -157,7 +157,7 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     assert waiting.share != 0.4
 
 
-def test_what_is_not_settled_is_not_gold(ana: User) -> None:
+def test_an_unsettled_ticket_has_no_gold_label(ana: User) -> None:
     configure_review(double_share=1)
     hold(make_ticket())
     answer(leases.lease_next(ana), ana, "Account")
@@ -185,7 +185,7 @@ def test_gathering_again_changes_nothing(ana: User) -> None:
     assert list(GoldLabel.objects.values()) == before
 
 
-def test_what_an_admin_retired_stays_so(ana: User) -> None:
+def test_a_label_retired_by_an_admin_stays_retired(ana: User) -> None:
     ticket = settled("It is slow.", ana)
     gold_labels.collect_from_decisions()
     GoldLabel.objects.update(state=State.RETIRED)
@@ -273,7 +273,7 @@ def test_placing_more_of_a_burst_stores_no_more_of_it_in_the_index() -> None:
     assert max(Counter(Band.objects.values_list("value", flat=True)).values()) <= groups.MOST_OF_A_GROUP
 
 
-def test_what_was_put_on_a_side_by_hand_goes_there_unless_it_is_like_another() -> None:
+def test_a_given_side_is_kept_unless_a_near_duplicate_is_on_another() -> None:
     configure_review(benchmark_share=0)
     texts = [message(1), message(2)]
     gold_labels.add_gold_labels(labels(texts[:1]), {GoldLabel.digest_of(texts[0]): "benchmark"})
@@ -379,7 +379,7 @@ def test_the_first_gathering_takes_all_there_is(catalogue: None, ana: User) -> N
     assert gold_labels.collect_from_decisions() == GoldLabel.objects.count() == gold_labels.CHUNK + 50
 
 
-def test_what_is_too_much_for_a_turn_waits_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_decisions_beyond_one_turn_wait_for_the_next(ana: User, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(5):
         settled(message(number), ana)
     # Long enough ago that no late transaction can hide one.

@@ -91,7 +91,7 @@ def test_it_goes_by_the_beginning_of_its_digest_if_that_is_long_enough_and_its_o
             snapshots.find_snapshot(beginning)
 
 
-def test_what_comes_later_does_not_reach_into_it(ana: User) -> None:
+def test_later_content_does_not_overlap_it(ana: User) -> None:
     decide("Where is my invoice?", by=ana)
     snapshot = snapshots.create_snapshot()
     before = list(SnapshotItem.objects.values()), snapshot.labels
@@ -138,7 +138,7 @@ def test_the_training_side_comes_first() -> None:
     assert sides == ["training"] * 2 + ["benchmark"] * 5
 
 
-def test_what_is_out_of_use_is_not_kept() -> None:
+def test_unusable_labels_are_left_out_of_a_snapshot() -> None:
     runs.load_built_in()
     GoldLabel.objects.filter(category__name="Billing").update(state=GoldLabel.State.RETIRED)
     assert snapshots.create_snapshot().items_count == 4

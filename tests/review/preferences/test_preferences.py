@@ -63,7 +63,7 @@ def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> No
     assert not Preferences.objects.exists()
 
 
-def test_what_was_refused_stands_there_to_be_mended(agent_client: Client) -> None:
+def test_a_refused_shortcut_stays_in_the_form(agent_client: Client) -> None:
     content = agent_client.post(URL, shown(agent_client) | {"skip": "x", "note": "k"}).content.decode()
     assert 'name="note" value="k"' in content
     assert 'aria-describedby="id_skip_error"' in content
@@ -71,7 +71,7 @@ def test_what_was_refused_stands_there_to_be_mended(agent_client: Client) -> Non
 
 
 @pytest.mark.parametrize("typed", [" ", "ab", "\t", "\u200b"])
-def test_what_is_no_single_character_is_refused(agent_client: Client, typed: str) -> None:
+def test_a_shortcut_that_is_not_a_single_character_is_refused(agent_client: Client, typed: str) -> None:
     assert set(errors(agent_client, skip=typed)) == {"skip"}
 
 

@@ -18,7 +18,7 @@ def test_every_action_has_a_key_of_its_own_to_begin_with() -> None:
 
 
 @pytest.mark.parametrize("key", ["", " ", "\t", "\n", "ab", "Enter", "\x00", "\u200b", "İ"])
-def test_what_is_no_single_visible_character_is_no_key(key: str) -> None:
+def test_a_shortcut_is_a_single_visible_character(key: str) -> None:
     assert not usable(key)
 
 

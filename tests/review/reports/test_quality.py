@@ -105,7 +105,7 @@ def test_pairs_of_long_ago_are_left_out(ana: User, ben: User) -> None:
     assert age_now["Both"] == intervals.share(1, 1)
 
 
-def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_the_latest_pairs_count(ana: User, ben: User, monkeypatch: pytest.MonkeyPatch) -> None:
     say_twice((ana, ben), BILLING, TECHNICAL)
     for _time in range(3):
         say_twice((ana, ben), BILLING, BILLING)
@@ -113,7 +113,7 @@ def test_of_very_many_the_latest_pairs_count(ana: User, ben: User, monkeypatch: 
     assert figures(quality_report())["Both"] == intervals.share(3, 3)
 
 
-def test_what_a_lead_chose_is_no_third_label(ana: User, ben: User, lea: User) -> None:
+def test_an_adjudication_is_not_a_third_label(ana: User, ben: User, lea: User) -> None:
     adjudicate(say_twice((ana, ben), BILLING, TECHNICAL), lea, BILLING)
     assert figures(quality_report())["Both"] == intervals.share(0, 1)
 
@@ -267,7 +267,7 @@ def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, l
 # Whatever there is
 
 
-def test_of_nothing_a_report_says_nothing() -> None:
+def test_a_report_without_data_has_no_figures() -> None:
     found = quality_report()
     assert (found.pairs, found.categories, found.agents) == (0, [], [])
     assert {axis.raw.estimate for axis in found.axes} == {None}

@@ -109,7 +109,7 @@ def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, ty
         ({"opinion": "junk"}, "Enter a valid value"),
     ],
 )
-def test_what_cannot_be_taken_is_told_and_stays_in_the_form(
+def test_an_invalid_answer_is_explained_and_stays_in_the_form(
     agent_client: Client, changes: dict[str, str], said: str
 ) -> None:
     hold(make_ticket("still here"))
@@ -133,7 +133,7 @@ def test_a_category_retired_meanwhile_is_refused(agent_client: Client) -> None:
     assert not Decision.objects.exists()
 
 
-def test_of_500_categories_nine_have_a_key_and_a_decision_stays_small(agent_client: Client) -> None:
+def test_nine_of_500_categories_have_a_shortcut_and_a_decision_stays_small(agent_client: Client) -> None:
     Category.objects.bulk_create([Category(name=f"Category no. {number}", position=number) for number in range(500)])
     hold(make_ticket("one " * 60), make_ticket("two " * 60))
     page = agent_client.get(SCREEN).content.decode()
@@ -163,7 +163,7 @@ def test_skipping_hands_the_ticket_to_somebody_else(agent_client: Client, other:
     assert Ticket.objects.get(pk=assignment.ticket_id).state == "needs_review"
 
 
-def test_who_skipped_all_may_look_again(agent_client: Client) -> None:
+def test_skipped_tickets_can_be_reviewed_again(agent_client: Client) -> None:
     hold(make_ticket("What is this?"))
     send(agent_client, shown(agent_client), skip="unclear")
     assert "What is this?" in agent_client.post(reverse("review:reoffer_skipped"), follow=True).content.decode()
@@ -188,7 +188,7 @@ def test_a_lead_who_looks_again_stays_with_what_waits_for_leads(agent_client: Cl
     assert "What is this?" in response.content.decode()
 
 
-def test_who_may_not_work_for_the_leads_is_not_led_there(agent_client: Client) -> None:
+def test_agents_are_not_sent_to_the_leads_screen(agent_client: Client) -> None:
     assert agent_client.post(reverse("review:reoffer_skipped"), {"lane": "leads"})["Location"] == SCREEN
 
 
@@ -295,7 +295,7 @@ def source(client: Client, url: str = SCREEN) -> str:
     return re.sub(r'name="(csrfmiddlewaretoken|key|display_token|kept)" value="[^"]*"', "", content)
 
 
-def test_of_a_blind_review_the_page_tells_nothing_whatever_the_model_said(agent_client: Client) -> None:
+def test_a_blind_review_page_is_the_same_whatever_the_model_said(agent_client: Client) -> None:
     configure_review(blind_share=1)
     received = timezone.now() - timedelta(hours=2)
     pages = []
@@ -399,7 +399,7 @@ def test_an_answer_after_another_is_told_politely_and_goes_on(agent_client: Clie
         ({"escalate": "yes", "why": "Legal threat."}, "Your escalation was not recorded."),
     ],
 )
-def test_who_passes_a_ticket_on_too_late_is_told_what_happened(
+def test_a_late_skip_or_escalation_is_explained(
     agent_client: Client, other: Client, act: dict[str, str], lost: str
 ) -> None:
     (assignment,) = hold(make_ticket("slow"), category=category("Billing"))
@@ -423,7 +423,7 @@ def shown_again(client: Client, answer: dict[str, str]) -> dict[str, str]:
     return answer | {"key": str(uuid4())}
 
 
-def test_of_a_sealed_ticket_the_late_one_is_told_no_label(agent_client: Client, other: Client) -> None:
+def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client, other: Client) -> None:
     configure_review(double_share=1)
     first = hold(make_ticket("slow"))[0]
     labels = {"category": str(category("Account").pk), "sentiment": str(Sentiment.objects.active()[0].pk)}

@@ -80,7 +80,7 @@ def test_an_erased_text_is_not_asked_about(agent_client: Client) -> None:
     assert agent_client.post(DECIDE, given, headers=HTMX).status_code == 200
 
 
-def test_what_was_noted_goes_to_the_lead_with_the_reason(agent_client: Client) -> None:
+def test_a_note_goes_to_the_lead_with_the_escalation(agent_client: Client) -> None:
     hold(make_ticket())
     send(agent_client, shown(agent_client), escalate="yes", why="Is this a threat?", note="He wrote twice today.")
     assert Decision.objects.get().note == "Is this a threat?\nHe wrote twice today."
@@ -154,7 +154,7 @@ def test_neither_reloading_nor_a_mistake_makes_an_answer_look_quick(agent_client
     assert Decision.objects.get().seconds == pytest.approx(40, abs=10)
 
 
-def test_who_takes_a_ticket_over_or_back_begins_anew(agent_client: Client, ana: User, ben: User) -> None:
+def test_taking_over_a_ticket_restarts_its_clock(agent_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     long_ago = timezone.now() - timedelta(minutes=30)
     agent_client.get(SCREEN)
@@ -196,7 +196,9 @@ def test_a_selection_survives_the_end_of_a_session(agent_client: Client, ana: Us
 
 
 @pytest.mark.parametrize("look", [lambda pk: INBOX, lambda pk: reverse("classifier:ticket", args=[pk])])
-def test_of_a_sealed_ticket_nobody_learns_that_it_had_passed(agent_client: Client, look: Callable[[int], str]) -> None:
+def test_a_sealed_ticket_does_not_reveal_that_it_was_auto_accepted(
+    agent_client: Client, look: Callable[[int], str]
+) -> None:
     ticket = make_ticket("audited")
     Ticket.objects.filter(pk=ticket.pk).update(state="auto_accepted", sealed=True)
     content = agent_client.get(look(ticket.pk)).content.decode()

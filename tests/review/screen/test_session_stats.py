@@ -39,7 +39,7 @@ def test_labels_of_today_are_counted_and_the_median_told(ana: User, ben: User) -
     assert pace_of(ana) == (4, 5)
 
 
-def test_what_was_passed_on_or_undone_is_not_done(ana: User) -> None:
+def test_skipped_escalated_and_undone_tickets_are_not_counted_as_done(ana: User) -> None:
     decide(ana, seconds=4)
     undo(decide(ana, seconds=50), ana)
     skip(hold(make_ticket())[0], ana)
@@ -54,7 +54,7 @@ def test_only_the_latest_tell_the_pace(ana: User, monkeypatch: pytest.MonkeyPatc
     assert pace_of(ana) == (7, 2)
 
 
-def test_what_waits_in_the_lane_is_counted(ana: User) -> None:
+def test_waiting_tickets_of_the_lane_are_counted(ana: User) -> None:
     assignments = [hold(make_ticket())[0] for _ticket in range(3)]
     escalate(assignments[0], ana)
     agents, leads = session_stats_for(ana, "agents"), session_stats_for(ana, "leads")
@@ -147,7 +147,7 @@ def test_only_the_latest_double_labels_are_looked_at(
     assert lead_agreement(ana).n == 1
 
 
-def test_what_leads_upheld_costs_two_queries(
+def test_the_lead_agreement_costs_two_queries(
     ana: User, ben: User, lea: User, django_assert_num_queries: DjangoAssertNumQueries
 ) -> None:
     for _time in range(3):

@@ -78,12 +78,12 @@ def test_marks_stand_in_what_is_shown_of_a_long_text_alone(agent_client: Client)
     assert "Show 10" in shown
 
 
-def test_where_two_models_agree_the_words_of_the_one_that_is_shown_are_marked(agent_client: Client) -> None:
+def test_if_two_models_agree_the_words_of_the_shown_one_are_highlighted(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Billing"))
     assert "<mark>twice</mark>" in message(agent_client)
 
 
-def test_where_two_models_differ_no_mark_tells_whose_answer_is_whose(agent_client: Client) -> None:
+def test_if_two_models_disagree_no_words_are_highlighted(agent_client: Client) -> None:
     hold(make_ticket(TEXT), words=[TWICE], category=category("Billing"), second=category("Technical"))
     assert "<mark>" not in agent_client.get(SCREEN).content.decode()
 
@@ -96,7 +96,7 @@ def test_in_a_blind_review_nothing_is_marked(agent_client: Client) -> None:
     assert "<mark>" not in content
 
 
-def test_who_settles_what_two_people_said_sees_no_marks_and_nothing_near(
+def test_an_adjudicating_lead_sees_no_highlights_and_no_similar_tickets(
     agent_client: Client, ana: User, ben: User, lea: User
 ) -> None:
     configure_review(double_share=1)
@@ -159,7 +159,7 @@ def test_a_long_text_is_shown_by_its_beginning(agent_client: Client) -> None:
     assert len(content) < 1_500
 
 
-def test_where_the_answering_model_named_none_those_of_the_second_opinion_are_shown(agent_client: Client) -> None:
+def test_examples_of_the_second_opinion_are_shown_if_the_first_model_named_none(agent_client: Client) -> None:
     (assignment,) = hold(make_ticket(TEXT), category=category("Billing"), second=category("Technical"))
     agent_client.get(SCREEN)
     assignment.ticket.predictions.filter(category__name="Technical").update(near=[make_example("Solved before.").pk])
@@ -202,7 +202,7 @@ def axis(*shares: float) -> Any:
     return vector
 
 
-def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent_client: Client) -> None:
+def test_similar_tickets_are_found_by_embedding_if_the_model_named_none(agent_client: Client) -> None:
     assignment = open_assignment(agent_client, near=[])
     own = make_example(TEXT, ticket=assignment.ticket)
     for example, vector in [
@@ -217,7 +217,7 @@ def test_of_a_model_that_names_none_the_vector_of_the_text_finds_them(agent_clie
     assert found == ["nearest", "near", "far"]
 
 
-def test_of_a_text_without_a_vector_nothing_is_said_and_nothing_encoded(
+def test_a_text_without_an_embedding_has_no_similar_tickets_and_is_not_encoded(
     agent_client: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     make_vector(make_example("Solved before.").text, axis(1))
@@ -240,7 +240,7 @@ def test_only_who_holds_the_ticket_may_ask(agent_client: Client, ben: User, tom:
 
 
 @pytest.mark.parametrize("shares", [{"blind_share": 1}, {"double_share": 1}])
-def test_where_labels_are_asked_blind_nobody_may_ask_and_no_place_is_kept(
+def test_a_blind_review_shows_no_similar_tickets_and_no_space_for_them(
     agent_client: Client, shares: dict[str, float]
 ) -> None:
     configure_review(**shares)

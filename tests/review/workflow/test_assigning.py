@@ -177,7 +177,7 @@ def test_an_escalation_of_a_ticket_that_has_passed_meanwhile_reaches_the_leads(a
     assert leases.lease_next(lea, "leads") == assignment
 
 
-def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now(ana: User, ben: User) -> None:
+def test_the_second_label_is_still_asked_for_when_the_models_become_confident(ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     hold(ticket)
@@ -189,7 +189,7 @@ def test_of_two_labels_the_second_is_asked_for_though_the_models_are_sure_by_now
 
 
 @pytest.mark.parametrize("pass_on", [skip, escalate])
-def test_what_was_passed_on_stays_with_people_though_the_models_are_sure_by_now(
+def test_a_skipped_ticket_stays_in_review_when_the_models_become_confident(
     ana: User, ben: User, lea: User, pass_on: Callable[..., Decision]
 ) -> None:
     ticket = make_ticket()

@@ -271,7 +271,7 @@ def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_perso
         assert leases.lease_next(lea, "leads") is None, "a lead's word is the last"
 
 
-def test_of_two_who_answer_an_abandoned_ticket_at_once_one_is_told_the_others_label(ana: User, ben: User) -> None:
+def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: User, ben: User) -> None:
     for _round in range(5):
         (ticket,) = tickets(1)
         (assignment,) = hold(ticket)

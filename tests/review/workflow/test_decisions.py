@@ -71,7 +71,7 @@ def test_saying_what_the_model_said_is_accepting_and_anything_else_correcting(an
         assert answer(assignment, ana, *chosen, shown=what_the_model_said(assignment)).verdict == verdict
 
 
-def test_where_no_model_answered_there_is_nothing_to_accept(ana: User, assignment: Assignment) -> None:
+def test_without_a_suggestion_there_is_nothing_to_accept(ana: User, assignment: Assignment) -> None:
     assert answer(assignment, ana, "Billing", "Positive").verdict == "corrected"
 
 
@@ -153,7 +153,7 @@ def test_a_late_answer_leaves_alone_what_its_person_has_in_hand_by_now(ana: User
 
 
 @pytest.mark.parametrize("act", [skip, escalate])
-def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
+def test_a_late_skip_does_not_affect_a_ticket_open_with_another(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     leases.lease_next(ana)
@@ -166,7 +166,7 @@ def test_who_is_late_passes_nothing_on_that_another_has_in_hand(
 
 
 @pytest.mark.parametrize("act", [answer, skip, escalate])
-def test_what_is_answered_is_answered(
+def test_an_answered_ticket_stays_answered(
     ana: User, ben: User, assignment: Assignment, act: Callable[..., Decision]
 ) -> None:
     decision = answer(assignment, ana)
@@ -178,7 +178,7 @@ def test_what_is_answered_is_answered(
 # Passing on
 
 
-def test_what_is_skipped_goes_to_somebody_else(ana: User, ben: User, assignment: Assignment) -> None:
+def test_a_skipped_ticket_goes_to_someone_else(ana: User, ben: User, assignment: Assignment) -> None:
     leases.lease_next(ana)
     decision = skip(assignment, ana, note="I do not know our partners.")
     assert (decision.verdict, decision.skip_reason) == ("skipped", "unclear")
@@ -187,7 +187,7 @@ def test_what_is_skipped_goes_to_somebody_else(ana: User, ben: User, assignment:
     assert leases.lease_next(ben) == assignment
 
 
-def test_what_two_people_skipped_goes_to_a_lead(
+def test_a_ticket_skipped_by_two_people_goes_to_a_lead(
     ana: User, ben: User, cy: User, lea: User, assignment: Assignment
 ) -> None:
     skip(leases.lease_next(ana), ana)
@@ -324,7 +324,7 @@ def test_passing_on_cannot_be_undone_once_another_has_had_a_say(
     assert state(assignment.ticket) == before
 
 
-def test_what_came_before_ones_own_later_word_on_the_ticket_is_not_undone(ana: User, assignment: Assignment) -> None:
+def test_a_decision_before_ones_own_later_one_is_not_undone(ana: User, assignment: Assignment) -> None:
     first = skip(assignment, ana)
     leases.reoffer_skipped(ana)
     answer(leases.lease_next(ana), ana)
@@ -368,21 +368,19 @@ def test_each_gets_its_own_suggestion_where_no_label_is_named(ana: User) -> None
 
 
 @pytest.mark.parametrize("review_settings", [{"blind_share": 1}, {"double_share": 1}])
-def test_what_is_blind_or_asked_of_two_is_never_decided_with_others(
-    ana: User, review_settings: dict[str, float]
-) -> None:
+def test_blind_and_double_reviews_are_never_decided_in_bulk(ana: User, review_settings: dict[str, float]) -> None:
     configure_review(**review_settings)
     assignments = hold(make_ticket("one"), make_ticket("two"))
     assert decisions.decide_many(assignments, ana, label()) == []
     assert {state(assignment.ticket) for assignment in assignments} == {"needs_review"}
 
 
-def test_what_waits_for_a_lead_is_not_decided_with_others(ana: User, ben: User, assignment: Assignment) -> None:
+def test_a_ticket_waiting_for_a_lead_is_not_decided_in_bulk(ana: User, ben: User, assignment: Assignment) -> None:
     escalate(assignment, ana)
     assert decisions.decide_many([assignment], ben, label()) == []
 
 
-def test_what_was_decided_in_one_go_is_undone_in_one_go(ana: User) -> None:
+def test_a_bulk_decision_is_undone_together(ana: User) -> None:
     assignments = hold(*(make_ticket(f"number {number}") for number in range(4)))
     leases.lease_ticket(ana, assignments[0].ticket)
     made = decisions.decide_many(assignments[1:], ana)
@@ -495,9 +493,7 @@ def test_two_who_agree_settle_the_ticket(ana: User, ben: User, two: list[Assignm
     assert Assignment.objects.count() == 2
 
 
-def test_who_is_late_for_one_of_two_is_not_told_what_the_first_said(
-    ana: User, ben: User, two: list[Assignment]
-) -> None:
+def test_a_late_second_label_does_not_reveal_the_first(ana: User, ben: User, two: list[Assignment]) -> None:
     assignment = leases.lease_next(ana)
     answer(assignment, ana)
     with pytest.raises(TooLate) as late:
@@ -546,9 +542,7 @@ def test_two_who_disagree_have_a_lead_choose(
     assert decisions.final_decision(settled) == decision
 
 
-def test_who_gave_one_of_two_labels_does_not_choose_between_them(
-    disputed: tuple[Decision, Decision], ana: User, ben: User
-) -> None:
+def test_an_author_of_two_labels_does_not_adjudicate(disputed: tuple[Decision, Decision], ana: User, ben: User) -> None:
     choice = Assignment.objects.get(purpose="adjudication")
     for person in (ana, ben):
         assert leases.lease_next(person, "leads") is None

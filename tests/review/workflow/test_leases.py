@@ -42,7 +42,7 @@ def all_in_turn(*people: User) -> list[Assignment]:
     return [assignment for assignment in map(leases.lease_next, people) if assignment]
 
 
-def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None:
+def test_the_most_informative_ticket_comes_first(ana: User, ben: User, lea: User) -> None:
     sure, unsure, disputed = (
         hold(make_ticket("one"), confidence=0.8)[0],
         hold(make_ticket("two"), confidence=0.2)[0],
@@ -51,12 +51,12 @@ def test_what_is_worth_most_comes_first(ana: User, ben: User, lea: User) -> None
     assert all_in_turn(ana, ben, lea) == [disputed, unsure, sure]
 
 
-def test_of_two_that_are_worth_the_same_the_older_one_comes_first(ana: User, ben: User) -> None:
+def test_the_older_of_two_equal_tickets_comes_first(ana: User, ben: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     assert all_in_turn(ana, ben) == assignments
 
 
-def test_what_is_due_soon_comes_before_all_others_by_its_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
+def test_tickets_due_soon_come_first_by_due_time(ana: User, ben: User, lea: User, tom: User) -> None:
     valuable, far, soon, late = (
         hold(make_ticket("one"), confidence=0.1)[0],
         hold(make_ticket("two", due_at=due(61)), confidence=0.5)[0],
@@ -111,7 +111,7 @@ def test_a_lease_lasts_as_long_as_it_is_set(ana: User) -> None:
     assert 2.9 < minutes_left(leases.lease_next(ana)) <= 3
 
 
-def test_who_still_works_on_it_keeps_it(ana: User, ben: User) -> None:
+def test_a_renewed_lease_is_kept(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     abandon(assignment)
@@ -119,7 +119,7 @@ def test_who_still_works_on_it_keeps_it(ana: User, ben: User) -> None:
     assert leases.lease_next(ben) is None
 
 
-def test_what_another_has_taken_over_cannot_be_kept(ana: User, ben: User) -> None:
+def test_a_lease_taken_over_by_another_cannot_be_renewed(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     abandon(assignment)
@@ -128,7 +128,7 @@ def test_what_another_has_taken_over_cannot_be_kept(ana: User, ben: User) -> Non
     assert reload(assignment).reviewer == ben
 
 
-def test_what_is_given_back_is_there_for_others_at_once(ana: User, ben: User) -> None:
+def test_a_released_ticket_is_free_for_others_at_once(ana: User, ben: User) -> None:
     hold(make_ticket())
     assignment = leases.lease_next(ana)
     leases.release(ana)
@@ -150,7 +150,7 @@ def test_taking_what_one_has_begins_its_lease_anew(ana: User) -> None:
     assert minutes_left(leases.lease_ticket(ana, assignment.ticket)) > 9
 
 
-def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User, ben: User) -> None:
+def test_a_ticket_leased_to_another_cannot_be_taken_and_the_own_lease_stays(ana: User, ben: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, first.ticket)
     leases.lease_ticket(ben, second.ticket)
@@ -161,7 +161,7 @@ def test_what_another_has_cannot_be_taken_and_nothing_is_let_go_for_it(ana: User
     assert leases.lease_ticket(ana, second.ticket) == second
 
 
-def test_what_is_answered_cannot_be_taken(ana: User, ben: User) -> None:
+def test_an_answered_ticket_cannot_be_taken(ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     answer(assignment, ana)
     with pytest.raises(NotAvailable):
@@ -177,7 +177,7 @@ def test_agents_do_not_get_what_waits_for_a_lead(ana: User, ben: User, lea: User
     assert leases.lease_next(lea, "leads") == assignment
 
 
-def test_who_changes_lanes_lets_go_of_what_was_in_hand(ana: User, lea: User) -> None:
+def test_changing_lanes_releases_the_lease(ana: User, lea: User) -> None:
     first, second = hold(make_ticket("one"), make_ticket("two"))
     escalate(leases.lease_next(ana), ana)
     assert leases.lease_next(lea) == second
@@ -192,7 +192,7 @@ def test_nothing_is_left_where_nothing_waits(ana: User) -> None:
     assert leases.unavailable_work(ana) == UnavailableWork(0, 0)
 
 
-def test_what_others_have_and_what_i_passed_on_is_told_apart_when_nothing_is_left_for_me(ana: User, ben: User) -> None:
+def test_an_empty_screen_tells_leased_from_skipped_tickets(ana: User, ben: User) -> None:
     hold(*(make_ticket(f"number {word}") for word in ("one", "two", "three")))
     for _ticket in range(2):
         skip(leases.lease_next(ana), ana)

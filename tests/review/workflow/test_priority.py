@@ -70,17 +70,17 @@ def test_everything_that_waits_has_one_place(count: int, first: int, seed: int) 
     assert sorted(order) == list(range(count))
 
 
-def test_what_is_in_doubt_comes_first() -> None:
+def test_uncertain_tickets_come_first() -> None:
     label_issues = np.array([0.1] * 15 + [0.9] + [0.1] * 14, np.float32)
     assert most_informative_first(cloud(30), label_issues, np.zeros(30, np.float32), 30)[0] == 15
 
 
-def test_what_is_like_a_labelled_one_comes_last() -> None:
+def test_near_duplicates_of_labelled_texts_come_last() -> None:
     closeness = np.array([0.0] * 29 + [1.0], np.float32)
     assert most_informative_first(cloud(30), np.full(30, 0.5, np.float32), closeness, 30)[-1] == 29
 
 
-def test_what_is_typical_comes_before_what_is_odd() -> None:
+def test_typical_texts_come_before_outliers() -> None:
     crowd = cloud(1, 1) + 0.2 * cloud(20, 2)
     found = np.vstack([crowd, cloud(1, 3)])
     found = np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)

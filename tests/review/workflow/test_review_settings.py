@@ -79,7 +79,7 @@ def test_a_share_of_none_is_none_and_of_all_is_all(blind: float, double: float, 
 
 
 @pytest.mark.usefixtures("catalogue")
-def test_what_is_drawn_is_what_is_opened() -> None:
+def test_assignments_are_opened_as_they_are_drawn() -> None:
     review_settings = configure_review(blind_share=0.4, double_share=0.3)
     assignments = hold(*(make_ticket(f"ticket {number}") for number in range(40)))
     for assignment in assignments:

@@ -90,7 +90,7 @@ def test_a_ticket_that_two_people_skipped_is_there_with_their_reasons(
     assert "ben skipped it: I cannot tell what it is about. Finnish?" in row
 
 
-def test_what_was_taken_back_is_no_reason_any_more(lead_client: Client, ana: User, ben: User) -> None:
+def test_an_undone_skip_no_longer_routes_the_ticket(lead_client: Client, ana: User, ben: User) -> None:
     (assignment,) = hold(make_ticket())
     undo(skip(assignment, ana), ana)
     leases.release(ana)
@@ -114,7 +114,7 @@ def test_a_disagreement_tells_neither_who_nor_what(lead_client: Client, ana: Use
         assert secret not in part, secret
 
 
-def test_who_skipped_it_before_others_labelled_it_is_not_told(lead_client: Client, ana: User, ben: User) -> None:
+def test_a_disagreement_does_not_show_earlier_skips(lead_client: Client, ana: User, ben: User) -> None:
     configure_review(double_share=1)
     ticket = make_ticket()
     first, second = hold(ticket)
@@ -182,7 +182,7 @@ def test_the_way_to_all_of_them_is_on_the_page(lead_client: Client, ana: User) -
     assert f'href="{WORK}">Review these' in shows(lead_client)
 
 
-def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: User) -> None:
+def test_a_ticket_open_with_another_lead_is_not_offered(lead_client: Client, ana: User) -> None:
     ticket = hand_up(ana, "Please decide.")
     leases.lease_ticket(make_user("leo", "Lead"), ticket, Assignment.Lane.LEADS)
     (row,) = rows(shows(lead_client), "escalated")
@@ -192,7 +192,7 @@ def test_what_another_lead_has_in_hand_is_not_offered(lead_client: Client, ana: 
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
 
-def test_what_a_lead_has_in_hand_already_is_still_offered(lead_client: Client, ana: User, lea: User) -> None:
+def test_a_lead_can_reopen_the_ticket_they_have_open(lead_client: Client, ana: User, lea: User) -> None:
     leases.lease_ticket(lea, hand_up(ana, "Please decide."), Assignment.Lane.LEADS)
     assert "Open" in rows(shows(lead_client), "escalated")[0]
 
@@ -282,7 +282,7 @@ def test_an_agent_and_a_stranger_are_refused(client: Client, ana: User, tom: Use
         assert client.get(LEAD).status_code == 403
 
 
-def test_who_is_not_signed_in_is_led_to_sign_in(client: Client) -> None:
+def test_anonymous_visitors_are_sent_to_sign_in(client: Client) -> None:
     assert client.get(LEAD).status_code == 302
 
 

@@ -82,7 +82,7 @@ def test_a_hostile_ticket_is_only_text(agent_client: Client, ana: User) -> None:
     assert "<b>bold" not in content
 
 
-def test_what_was_undone_is_struck_out_and_cannot_be_reopened(agent_client: Client, ana: User) -> None:
+def test_an_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: Client, ana: User) -> None:
     undo(decide(ana), ana)
     content = shows(agent_client)
     (row,) = entries(content)
@@ -313,7 +313,7 @@ def test_a_lead_gets_an_escalated_ticket_back_too(client: Client, ana: User, lea
     assert "is open again" in content
 
 
-def test_of_what_was_decided_in_one_go_one_is_reopened_and_the_others_stand(agent_client: Client, ana: User) -> None:
+def test_one_bulk_decision_is_reopened_and_the_others_stand(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     _first, second, _third = decisions.decide_many(assignments, ana)
     _target, content = reopen(agent_client, second, key=str(uuid4()))
@@ -342,7 +342,7 @@ def test_a_stranger_sees_and_reopens_nothing(client: Client, ana: User, tom: Use
     assert client.post(reverse("review:reopen", args=[decision.pk])).status_code == 403
 
 
-def test_who_is_not_signed_in_is_led_to_sign_in(client: Client) -> None:
+def test_anonymous_visitors_are_sent_to_sign_in(client: Client) -> None:
     assert client.get(MINE).status_code == 302
 
 

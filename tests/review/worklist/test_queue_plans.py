@@ -72,5 +72,5 @@ def test_the_next_ticket_is_found_by_an_index_and_nothing_is_sorted(ana: User) -
 
 
 @pytest.mark.usefixtures("many")
-def test_what_arrived_together_is_looked_for_among_the_latest_along_an_index() -> None:
+def test_bursts_are_searched_among_the_latest_along_an_index() -> None:
     assert_walks("assignment_by_age", str(incidents.recent_assignments(timezone.now()).explain()))

@@ -515,7 +515,7 @@ def test_a_preview_tells_which_tickets_get_which_label_and_does_nothing(agent_cl
     assert not Decision.objects.exists()
 
 
-def test_what_is_confirmed_is_accepted_in_one_go(agent_client: Client, ana: User) -> None:
+def test_a_confirmed_group_is_accepted_in_bulk(agent_client: Client, ana: User) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"), make_ticket("three"))
     content = confirm(agent_client, *assignments[:2])
     assert "2 tickets accepted as Billing | Positive." in content
@@ -526,7 +526,7 @@ def test_what_is_confirmed_is_accepted_in_one_go(agent_client: Client, ana: User
     assert_consistent()
 
 
-def test_what_was_accepted_can_be_undone_in_one_go(agent_client: Client) -> None:
+def test_a_bulk_accept_is_undone_at_once(agent_client: Client) -> None:
     assignments = hold(make_ticket("one"), make_ticket("two"))
     form = confirm(agent_client, *assignments).split('<form class="undo"')[1].split("</form>")[0]
     fields = dict(re.findall(r'name="(\w+)" value="([^"]*)"', form))
@@ -565,7 +565,7 @@ def test_everything_on_the_page_that_can_be_is_taken_without_ticking(agent_clien
     assert "Accept 2 tickets as Billing | Positive?" in content
 
 
-def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent_client: Client) -> None:
+def test_different_suggestions_are_refused_with_a_choice_of_groups(agent_client: Client) -> None:
     billing = hold(make_ticket("one"), make_ticket("two"))
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     refunds = hold(make_ticket("three"), category=child)
@@ -580,7 +580,7 @@ def test_what_does_not_share_a_suggestion_is_refused_with_a_way_on(agent_client:
     assert "Accept 1 ticket as Billing &gt; Refunds | Positive?" in content
 
 
-def test_what_is_confirmed_for_one_label_accepts_no_other(agent_client: Client) -> None:
+def test_a_confirmation_for_one_label_accepts_no_other(agent_client: Client) -> None:
     billing, account = hold(make_ticket("one"))[0], hold(make_ticket("two"), category=category("Account"))[0]
     label = label_of(accept(agent_client, billing))
     content = accept(agent_client, billing, account, confirmed="yes", label=label)
@@ -597,7 +597,7 @@ def test_a_suggestion_that_changed_since_it_was_shown_is_not_accepted(agent_clie
     assert not Decision.objects.exists()
 
 
-def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: User, ben: User) -> None:
+def test_tickets_left_out_are_listed_with_the_reason(agent_client: Client, ana: User, ben: User) -> None:
     fine, mine, gone, lead, held, failed, retired = (hold(make_ticket(f"no. {number}"))[0] for number in range(7))
     configure_review(double_share=1)
     double = hold(make_ticket("asks two"))[0]
@@ -629,7 +629,7 @@ def test_what_is_left_out_is_told_with_the_reason(agent_client: Client, ana: Use
     assert_consistent()
 
 
-def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent_client: Client, ana: User, ben: User) -> None:
+def test_tickets_open_with_oneself_or_abandoned_are_accepted(agent_client: Client, ana: User, ben: User) -> None:
     own, abandoned = hold(make_ticket("one"), make_ticket("two"))
     leases.lease_ticket(ana, own.ticket)
     leases.lease_ticket(ben, abandoned.ticket)
@@ -637,7 +637,7 @@ def test_what_is_in_one_s_own_hands_or_was_abandoned_is_accepted(agent_client: C
     assert "2 tickets accepted as Billing | Positive." in confirm(agent_client, own, abandoned)
 
 
-def test_so_many_are_accepted_at_once_and_the_rest_is_told(agent_client: Client) -> None:
+def test_a_bulk_accept_is_limited_and_says_what_stays_in_the_queue(agent_client: Client) -> None:
     assignments = many(203)
     content = accept(agent_client, *assignments)
     assert "Accept 200 tickets" in content
