@@ -1,10 +1,14 @@
-"""The request type and the answer key that several views share."""
+"""What several views share: permissions, the request type, the key of an answer."""
 
 from uuid import UUID, uuid4
 
+from django.contrib.auth.decorators import permission_required
 from django.contrib.auth.models import User
 from django.http import HttpRequest
 from django_htmx.middleware import HtmxDetails
+
+reviewer_required = permission_required("review.add_decision", raise_exception=True)
+lead_required = permission_required("review.adjudicate", raise_exception=True)
 
 
 class HtmxHttpRequest(HttpRequest):

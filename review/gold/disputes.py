@@ -6,7 +6,6 @@ Until both have answered, the dispute can be withdrawn, which restores the label
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
 
 from django.contrib.auth.models import User
 from django.db import transaction
@@ -19,7 +18,6 @@ from review.duplicates.groups import duplicate_groups_for
 from review.gold import gold_labels
 from review.models import Assignment, Decision, GoldLabel, ReviewSettings
 from review.workflow import audits, decision_records, decisions, priority, routing
-from review.workflow.decision_records import NOTHING_PRESENTED
 
 State = GoldLabel.State
 
@@ -115,15 +113,7 @@ def _withdraw_assignments(ticket: Ticket, by: User) -> None:
     """Settle the ticket as before; delete it if it was created for the dispute."""
     assignments = Assignment.objects.filter(ticket=ticket).of_latest_round()
     answered = Decision.objects.effective().labelled().filter(assignment__in=assignments).select_related("assignment")
-    undone, shown = Decision.Verdict.UNDONE, NOTHING_PRESENTED
-    decision_records.write_decisions(
-        [
-            decision_records.build_decision(
-                ticket, decision.assignment, by, undone, shown, key=uuid4(), undoes=decision
-            )
-            for decision in answered
-        ]
-    )
+    decision_records.write_decisions([decision_records.build_undo(ticket, decision, by) for decision in answered])
     routing.withdraw(assignments)
     if before := decisions.final_decision(ticket):
         routing.settle([before])

@@ -1,19 +1,18 @@
 """A person's preferences: shortcuts; the language is stored in the browser."""
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
-from review.http import HtmxHttpRequest
+from review.http import HtmxHttpRequest, reviewer_required
 from review.models import Preferences
 from review.preferences.forms import KeysForm
 
 
 @require_http_methods(["GET", "POST"])
-@permission_required("review.add_decision", raise_exception=True)
+@reviewer_required
 def preferences(request: HtmxHttpRequest) -> HttpResponse:
     if "reset" in request.POST:
         Preferences.objects.filter(user=request.user).delete()

@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import render
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET
 
-from review.http import HtmxHttpRequest
+from review.http import HtmxHttpRequest, lead_required
 from review.reports import quality
 from review.worklist import lead_inbox
 
 
 @never_cache
 @require_GET
-@permission_required("review.adjudicate", raise_exception=True)
+@lead_required
 def lead(request: HtmxHttpRequest) -> HttpResponse:
     context = {
         "inbox": lead_inbox.load_inbox(request.user),

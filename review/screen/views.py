@@ -7,7 +7,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpRequest, HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.template.backends.utils import csrf_input
@@ -21,7 +20,7 @@ from django.views.decorators.vary import vary_on_headers
 
 from classifier import form_recovery
 from classifier.models import Ticket
-from review.http import HtmxHttpRequest, answer_key
+from review.http import HtmxHttpRequest, answer_key, lead_required, reviewer_required
 from review.models import Assignment, Decision
 from review.screen import bulk, session_stats, submit
 from review.screen.card import Card, Selection
@@ -35,9 +34,6 @@ from review.workflow import decisions, leases
 
 Lane = Assignment.Lane
 PAGES = {Lane.AGENTS: "review:screen", Lane.LEADS: "review:lead_screen"}
-
-reviews = permission_required("review.add_decision", raise_exception=True)
-adjudicates = permission_required("review.adjudicate", raise_exception=True)
 
 
 def lane_for(request: HtmxHttpRequest, wanted: str) -> Lane:
@@ -54,7 +50,7 @@ def _page_of_form(request: HttpRequest) -> str:
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
-@reviews
+@reviewer_required
 def screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.AGENTS)
 
@@ -62,14 +58,14 @@ def screen(request: HtmxHttpRequest) -> HttpResponse:
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
-@adjudicates
+@lead_required
 def lead_screen(request: HtmxHttpRequest) -> HttpResponse:
     return _show(request, Lane.LEADS)
 
 
 @form_recovery.recoverable(_page_of_form)
 @require_POST
-@reviews
+@reviewer_required
 def decide(request: HtmxHttpRequest) -> HttpResponse:
     try:
         display_token = DisplayToken.parse(request.POST.get("display_token", ""), request.user)
@@ -89,7 +85,7 @@ def decide(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@reviews
+@reviewer_required
 def undo(request: HtmxHttpRequest) -> HttpResponse:
     """Undo the named decision, else the person's latest; `back` returns to the queue's table."""
     pk, mine = request.POST.get("decision", ""), Decision.objects.by(request.user)
@@ -103,7 +99,7 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@reviews
+@reviewer_required
 def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
     """Renew the lease; 409 tells the page that it has expired."""
     assignment = request.POST.get("assignment", "")
@@ -112,14 +108,14 @@ def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@reviews
+@reviewer_required
 def reoffer_skipped(request: HtmxHttpRequest) -> HttpResponse:
     leases.reoffer_skipped(request.user)
     return redirect(PAGES[_lane(request)])
 
 
 @require_POST
-@reviews
+@reviewer_required
 def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     ticket, lane = get_object_or_404(Ticket, pk=pk), _lane(request)
     try:
@@ -131,7 +127,7 @@ def take(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 @require_http_methods(["GET", "POST"])
-@reviews
+@reviewer_required
 def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Offer the near-duplicates of a decided ticket; the selected ones get its label."""
     # A blind label is never copied to other tickets.
@@ -154,7 +150,7 @@ def duplicates(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
-@reviews
+@reviewer_required
 def similar(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Similar solved tickets, as a part of the card or as a page; never in a blind review."""
     open_assignment = Assignment.objects.held_by(request.user).filter(blind=False)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, NamedTuple
-from uuid import UUID
+from uuid import UUID, uuid4
 
 from django.contrib.auth.models import User
 from django.db import connection
@@ -102,6 +102,12 @@ def build_label_decision(
     accepts = shown.prediction is not None and label.is_of(shown.prediction)
     verdict = Act.ACCEPTED if accepts else Act.CORRECTED
     return build_decision(ticket, assignment, reviewer, verdict, shown, key=key, **label._asdict(), **values)
+
+
+def build_undo(ticket: Ticket, decision: Decision, by: User, key: UUID | None = None) -> Decision:
+    """An unsaved decision that undoes another, in the same batch."""
+    values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
+    return build_decision(ticket, decision.assignment, by, Act.UNDONE, NOTHING_PRESENTED, key=key or uuid4(), **values)
 
 
 def write_label_decisions(decisions: Sequence[Decision]) -> None:

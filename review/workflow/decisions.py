@@ -167,7 +167,7 @@ def undo(decision: Decision, reviewer: User, *, key: UUID, single: bool = False)
         _check_undoable(tickets[decision.ticket_id], to_undo[0])
     keys = {decision.pk: key}
     undoings = [
-        _undoing(tickets[undoable.ticket_id], undoable, reviewer, keys.get(undoable.pk) or uuid4())
+        decision_records.build_undo(tickets[undoable.ticket_id], undoable, reviewer, keys.get(undoable.pk))
         for undoable in to_undo
     ]
     decision_records.write_decisions(undoings)
@@ -244,13 +244,6 @@ def _mark_answered(assignments: Sequence[Assignment], reviewer: User) -> None:
 
 
 _ANSWERED = "UPDATE review_assignment SET state = 'answered', reviewer_id = %s, leased_until = NULL WHERE id IN ({pks})"
-
-
-def _undoing(ticket: Ticket, decision: Decision, reviewer: User, key: UUID) -> Decision:
-    values: dict[str, Any] = {"undoes": decision, "batch": decision.batch}
-    return decision_records.build_decision(
-        ticket, decision.assignment, reviewer, Act.UNDONE, NOTHING_PRESENTED, key=key, **values
-    )
 
 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:

@@ -32,15 +32,7 @@ def _undo_earlier_label(ticket: Ticket, by: User) -> None:
     """Undo the person's earlier label: one person has at most one answered assignment of a ticket."""
     assignments = Assignment.objects.filter(ticket=ticket, reviewer=by, state=Assignment.State.ANSWERED)
     effective = Decision.objects.by(by).effective().filter(assignment__in=assignments).select_related("assignment")
-    undone = Decision.Verdict.UNDONE
-    decision_records.write_decisions(
-        [
-            decision_records.build_decision(
-                ticket, decision.assignment, by, undone, NOTHING_PRESENTED, key=uuid4(), undoes=decision
-            )
-            for decision in effective
-        ]
-    )
+    decision_records.write_decisions([decision_records.build_undo(ticket, decision, by) for decision in effective])
     routing.withdraw(assignments)
 
 

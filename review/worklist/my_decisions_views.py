@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
@@ -11,19 +10,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.cache import never_cache
 from django.views.decorators.http import require_GET, require_POST
 
-from review.http import HtmxHttpRequest, answer_key
+from review.http import HtmxHttpRequest, answer_key, reviewer_required
 from review.models import Assignment, Decision
 from review.screen import submit
 from review.screen.views import PAGES, lane_for
 from review.worklist import my_decisions
 from review.worklist.my_decisions import DecisionPage
 
-reviews = permission_required("review.add_decision", raise_exception=True)
-
 
 @never_cache
 @require_GET
-@reviews
+@reviewer_required
 def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
     kind = request.GET.get("kind", "")
     context = {
@@ -35,7 +32,7 @@ def my_decisions_page(request: HtmxHttpRequest) -> HttpResponse:
 
 
 @require_POST
-@reviews
+@reviewer_required
 def reopen(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     """Undo this decision without its batch and open its ticket, or explain why not."""
     decision = get_object_or_404(Decision.objects.by(request.user), pk=pk)

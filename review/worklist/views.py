@@ -6,7 +6,6 @@ from typing import Any
 from uuid import uuid4
 
 from django.contrib import messages
-from django.contrib.auth.decorators import permission_required
 from django.http import HttpResponse, QueryDict
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -20,21 +19,20 @@ from django_tables2 import RequestConfig
 from classifier import form_recovery
 from classifier.database.search import MOST_MATCHES
 from review.duplicates import incidents
-from review.http import HtmxHttpRequest
+from review.http import HtmxHttpRequest, reviewer_required
 from review.models import Assignment, Decision
 from review.screen import bulk
 from review.worklist.filters import AssignmentFilter
 from review.worklist.listing import MOST, QueuePaginator
 from review.worklist.tables import AssignmentTable
 
-reviews = permission_required("review.add_decision", raise_exception=True)
 UNDO = "undo"
 
 
 @never_cache
 @vary_on_headers("HX-Request")
 @require_GET
-@reviews
+@reviewer_required
 def queue(request: HtmxHttpRequest) -> HttpResponse:
     if selection := form_recovery.restore_form(request, "review:bulk_accept"):
         return _preview(request, selection)
@@ -57,7 +55,7 @@ def queue(request: HtmxHttpRequest) -> HttpResponse:
 
 @form_recovery.recoverable("review:queue")
 @require_POST
-@reviews
+@reviewer_required
 def bulk_accept(request: HtmxHttpRequest) -> HttpResponse:
     """Preview the selection, or accept it once confirmed."""
     if "confirmed" not in request.POST:

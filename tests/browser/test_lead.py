@@ -23,10 +23,10 @@ def lead_page(lead_page: Page) -> Page:
     return lead_page
 
 
-def differ(one: User, other: User, text: str) -> Ticket:
+def differ(first: User, second: User, text: str) -> Ticket:
     configure_review(double_share=1)
     ticket = make_ticket(text)
-    for assignment, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+    for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
         answer(assignment, person, category)
     configure_review()
     return ticket

@@ -21,9 +21,9 @@ def fields(content: str) -> dict[str, str]:
     form = content.split('<form id="answer"')[1].split("</form>")[0]
     inputs = [dict(re.findall(r'([\w-]+)="([^"]*)"', tag)) | {"_": tag} for tag in re.findall(r"<input[^>]*>", form)]
     return {
-        one["name"]: one.get("value", "")
-        for one in inputs
-        if one.get("type") != "radio" or re.search(r"\schecked[\s>]", one["_"])
+        field["name"]: field.get("value", "")
+        for field in inputs
+        if field.get("type") != "radio" or re.search(r"\schecked[\s>]", field["_"])
     }
 
 

@@ -28,8 +28,8 @@ texts = st.text(min_size=1, max_size=300)
 sets = st.frozensets(st.integers(0, 2**32 - 1), min_size=1, max_size=200)
 
 
-def of(one: str, other: str) -> float:
-    return similarity(shingles(one), shingles(other))
+def of(first: str, second: str) -> float:
+    return similarity(shingles(first), shingles(second))
 
 
 @given(texts)
@@ -39,10 +39,10 @@ def test_a_text_is_just_like_itself_and_shares_all_bands(text: str) -> None:
 
 
 @given(sets, sets)
-def test_likeness_is_mutual_and_between_0_and_1(one: frozenset[int], other: frozenset[int]) -> None:
-    assert similarity(one, other) == similarity(other, one)
-    assert 0 <= similarity(one, other) <= 1
-    assert (similarity(one, other) == 1) is (one == other)
+def test_likeness_is_mutual_and_between_0_and_1(first: frozenset[int], second: frozenset[int]) -> None:
+    assert similarity(first, second) == similarity(second, first)
+    assert 0 <= similarity(first, second) <= 1
+    assert (similarity(first, second) == 1) is (first == second)
 
 
 @given(sets)
@@ -71,8 +71,8 @@ def test_whatever_was_sent_has_shingles(text: str) -> None:
         ("我的订单在哪里？已经等了两个星期了。", "你好，我的订单在哪里？已经等了两个星期了！"),
     ],
 )
-def test_the_same_complaint_in_slightly_other_words_is_alike(one: str, other: str) -> None:
-    assert of(one, other) >= MIN_SIMILARITY
+def test_the_same_complaint_in_slightly_other_words_is_alike(first: str, second: str) -> None:
+    assert of(first, second) >= MIN_SIMILARITY
 
 
 @pytest.mark.parametrize(
@@ -84,8 +84,8 @@ def test_the_same_complaint_in_slightly_other_words_is_alike(one: str, other: st
         ("我的订单在哪里？已经等了两个星期了。", "我无法登录我的账户，请帮帮我。"),
     ],
 )
-def test_different_complaints_are_not_alike(one: str, other: str) -> None:
-    assert of(one, other) < MIN_SIMILARITY / 2
+def test_different_complaints_are_not_alike(first: str, second: str) -> None:
+    assert of(first, second) < MIN_SIMILARITY / 2
 
 
 def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever() -> None:
@@ -100,11 +100,11 @@ def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever(
 def _shares_a_band(draw: random.Random, length: int, changed: int) -> bool:
     """Of a random text and one with that many letters changed."""
     text = draw.choices(string.ascii_lowercase, k=length)
-    other = list(text)
+    second = list(text)
     for place in draw.sample(range(length), changed):
-        other[place] = "-"
-    pairs = zip(bands(shingles("".join(text))), bands(shingles("".join(other))), strict=True)
-    return any(one == two for one, two in pairs)
+        second[place] = "-"
+    pairs = zip(bands(shingles("".join(text))), bands(shingles("".join(second))), strict=True)
+    return any(first == two for first, two in pairs)
 
 
 def groups(tickets: list[Ticket]) -> list[int]:

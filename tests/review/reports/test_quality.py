@@ -23,11 +23,11 @@ pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
 BILLING, TECHNICAL, ACCOUNT = ("Billing", "Negative"), ("Technical", "Negative"), ("Account", "Neutral")
 
 
-def say_twice(people: tuple[User, User], one: tuple[str, str], other: tuple[str, str]) -> Ticket:
+def say_twice(people: tuple[User, User], first: tuple[str, str], second: tuple[str, str]) -> Ticket:
     """Two people label one ticket independently."""
     configure_review(double_share=1)
     ticket = make_ticket()
-    for assignment, person, name in zip(hold(ticket), people, (one, other), strict=True):
+    for assignment, person, name in zip(hold(ticket), people, (first, second), strict=True):
         answer(assignment, person, *name)
     return ticket
 
@@ -61,15 +61,15 @@ def figures(found: QualityReport) -> dict[str, Estimate]:
 
 def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: User) -> None:
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
-    for one, other in pairs:
-        say_twice((ana, ben), one, other)
+    for first, second in pairs:
+        say_twice((ana, ben), first, second)
     found = quality_report()
     assert found.pairs == 10
     expected = {"Category": 0, "Sentiment": 1}
     for axis in found.axes:
         said = [
-            (one, other) if axis.name == "Both" else (one[expected[axis.name]], other[expected[axis.name]])
-            for one, other in pairs
+            (first, second) if axis.name == "Both" else (first[expected[axis.name]], second[expected[axis.name]])
+            for first, second in pairs
         ]
         assert axis.raw == agreement.raw_agreement(said), axis.name
         assert axis.kappa == agreement.kappa(said), axis.name
@@ -161,7 +161,7 @@ def test_a_nested_category_goes_by_its_full_name(ana: User, ben: User) -> None:
     Category.objects.create(name="VPN", parent=Category.objects.get(name="Technical"))
     for _time in range(10):
         say_twice((ana, ben), ("VPN", "Neutral"), ("VPN", "Neutral"))
-    assert [(one.name, one.mixed_up_with) for one in quality_report().categories] == [("Technical > VPN", "")]
+    assert [(row.name, row.mixed_up_with) for row in quality_report().categories] == [("Technical > VPN", "")]
 
 
 # Shown and blind

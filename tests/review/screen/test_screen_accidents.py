@@ -23,11 +23,11 @@ pytestmark = pytest.mark.usefixtures("plain_desk")
 QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:bulk_accept"), reverse("classifier:inbox")
 
 
-def differing(one: User, other: User) -> Ticket:
+def differing(first: User, other: User) -> Ticket:
     """A ticket whose two labels wait for a lead to choose."""
     configure_review(double_share=1)
     ticket = make_ticket("labelled twice")
-    for assignment, person, name in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+    for assignment, person, name in zip(hold(ticket), (first, other), ("Billing", "Technical"), strict=True):
         answer(assignment, person, name)
     configure_review()
     return ticket

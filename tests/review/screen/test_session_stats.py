@@ -104,10 +104,10 @@ def test_it_costs_one_query(ana: User, django_assert_num_queries: DjangoAssertNu
 # What leads upheld
 
 
-def double(one: User, other: User, first: str, second: str) -> Ticket:
+def double(reviewer: User, other: User, first: str, second: str) -> Ticket:
     configure_review(double_share=1)
     ticket = make_ticket()
-    for assignment, person, category in zip(hold(ticket), (one, other), (first, second), strict=True):
+    for assignment, person, category in zip(hold(ticket), (reviewer, other), (first, second), strict=True):
         answer(assignment, person, category)
     return ticket
 

@@ -43,14 +43,14 @@ def test_a_lead_who_undoes_goes_on_with_that_ticket_in_the_leads_lane(ana: User,
 
 def test_one_that_was_accepted_in_bulk_is_told_as_undone_and_in_nobodys_hands(ana: User) -> None:
     configure_review()
-    (one,) = decisions.decide_many(hold(make_ticket()), ana)
+    (decision,) = decisions.decide_many(hold(make_ticket()), ana)
     key = uuid4()
     for _time in range(2):
-        assert submit.undo(one, ana, key).text == "1 decision undone."
+        assert submit.undo(decision, ana, key).text == "1 decision undone."
     assert not Assignment.objects.held_by(ana).exists()
     with translation.override("de"):
-        (one,) = decisions.decide_many(list(Assignment.objects.open()), ana)
-        assert submit.undo(one, ana, uuid4()).text == "1 Entscheidung rückgängig gemacht."
+        (decision,) = decisions.decide_many(list(Assignment.objects.open()), ana)
+        assert submit.undo(decision, ana, uuid4()).text == "1 Entscheidung rückgängig gemacht."
 
 
 def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:

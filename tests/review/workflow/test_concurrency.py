@@ -62,7 +62,7 @@ def tickets(number: int) -> list[Ticket]:
 
 def failures(results: list[object], *expected: type[Exception]) -> list[object]:
     """What was raised that should not have been."""
-    return [one for one in results if isinstance(one, Exception) and not isinstance(one, expected)]
+    return [result for result in results if isinstance(result, Exception) and not isinstance(result, expected)]
 
 
 def test_no_two_agents_ever_have_the_same_ticket(agents: list[User]) -> None:
@@ -192,7 +192,7 @@ def test_two_undoings_of_one_decision_are_one_and_a_refusal(ana: User) -> None:
     decision = answer(leases.lease_next(ana), ana)
     made = at_once([partial(undo, decision, ana) for _time in range(4)])
     assert failures(made, CannotUndo) == []
-    assert sum(isinstance(one, CannotUndo) for one in made) == 3
+    assert sum(isinstance(result, CannotUndo) for result in made) == 3
 
 
 @pytest.mark.parametrize("waiting", [1, 10])
@@ -279,8 +279,8 @@ def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: Use
         abandon(assignment)
         leases.lease_ticket(ben, ticket)
         made = at_once([partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")])
-        (decision,) = (one for one in made if isinstance(one, Decision))
-        (late,) = (one for one in made if isinstance(one, TooLate))
+        (decision,) = (result for result in made if isinstance(result, Decision))
+        (late,) = (result for result in made if isinstance(result, TooLate))
         assert late.standing == decision
 
 
@@ -289,8 +289,8 @@ def test_two_who_label_one_ticket_at_once_are_compared(ana: User, ben: User, sec
     configure_review(double_share=1)
     for _round in range(5):
         (ticket,) = tickets(1)
-        one, two = hold(ticket)
-        made = at_once([partial(answer, one, ana, "Billing"), partial(answer, two, ben, second)])
+        first, two = hold(ticket)
+        made = at_once([partial(answer, first, ana, "Billing"), partial(answer, two, ben, second)])
         assert failures(made) == []
         if second == "Billing":
             assert state(ticket) == "settled"

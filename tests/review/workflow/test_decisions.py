@@ -250,9 +250,9 @@ def test_undoing_goes_back_step_by_step_and_one_ticket_is_in_hand_at_a_time(ana:
 def test_an_undone_decision_cannot_be_undone_again(ana: User, assignment: Assignment) -> None:
     decision = answer(assignment, ana)
     (undoing,) = undo(decision, ana)
-    for one in (decision, undoing):
+    for undoable in (decision, undoing):
         with pytest.raises(CannotUndo):
-            undo(one, ana)
+            undo(undoable, ana)
 
 
 def test_the_same_undoing_sent_again_changes_nothing(ana: User, ben: User, assignment: Assignment) -> None:

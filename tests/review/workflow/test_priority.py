@@ -23,25 +23,25 @@ signals = st.builds(
 
 
 @given(signals)
-def test_a_value_is_between_0_and_1(one: Signals) -> None:
-    assert 0 <= review_value(one) <= 1
+def test_a_value_is_between_0_and_1(ticket: Signals) -> None:
+    assert 0 <= review_value(ticket) <= 1
 
 
 @given(signals, st.floats(0, 1))
-def test_the_less_sure_the_model_the_more_an_answer_is_worth(one: Signals, confidence: float) -> None:
-    other = one._replace(confidence=confidence)
-    if (1.0 if one.confidence is None else 1 - one.confidence) >= 1 - confidence:
-        assert review_value(one) >= review_value(other)
+def test_the_less_sure_the_model_the_more_an_answer_is_worth(ticket: Signals, confidence: float) -> None:
+    other = ticket._replace(confidence=confidence)
+    if (1.0 if ticket.confidence is None else 1 - ticket.confidence) >= 1 - confidence:
+        assert review_value(ticket) >= review_value(other)
 
 
 @given(signals)
-def test_models_that_disagree_make_it_worth_more(one: Signals) -> None:
-    assert review_value(one._replace(disagreement=True)) > review_value(one._replace(disagreement=False))
+def test_models_that_disagree_make_it_worth_more(ticket: Signals) -> None:
+    assert review_value(ticket._replace(disagreement=True)) > review_value(ticket._replace(disagreement=False))
 
 
 @given(signals)
-def test_a_rare_suggestion_makes_it_worth_more(one: Signals) -> None:
-    assert review_value(one._replace(waiting_alike=0)) > review_value(one._replace(waiting_alike=RARE))
+def test_a_rare_suggestion_makes_it_worth_more(ticket: Signals) -> None:
+    assert review_value(ticket._replace(waiting_alike=0)) > review_value(ticket._replace(waiting_alike=RARE))
 
 
 def test_a_ticket_that_no_model_could_answer_is_as_doubtful_as_can_be() -> None:
@@ -99,9 +99,9 @@ def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
 
 
 @given(st.integers(0, 60), st.integers(0, 60))
-def test_two_orders_are_spread_evenly_over_one(one: int, other: int) -> None:
-    both = interleave(range(one), range(100, 100 + other))
-    assert [place for place in both if place < 100] == list(range(one))
+def test_two_orders_are_spread_evenly_over_one(ordered: int, other: int) -> None:
+    both = interleave(range(ordered), range(100, 100 + other))
+    assert [place for place in both if place < 100] == list(range(ordered))
     assert [place for place in both if place >= 100] == list(range(100, 100 + other))
     half = both[: len(both) // 2]
-    assert abs(sum(place < 100 for place in half) - one / 2) <= 1
+    assert abs(sum(place < 100 for place in half) - ordered / 2) <= 1

@@ -30,11 +30,11 @@ def hand_up(reviewer: User, text: str) -> Ticket:
     return ticket
 
 
-def differ(one: User, other: User, text: str = "Which of the two?") -> Ticket:
+def differ(first: User, second: User, text: str = "Which of the two?") -> Ticket:
     """Two people label it independently, as Billing and as Technical."""
     configure_review(double_share=1)
     ticket = make_ticket(text)
-    for assignment, person, category in zip(hold(ticket), (one, other), ("Billing", "Technical"), strict=True):
+    for assignment, person, category in zip(hold(ticket), (first, second), ("Billing", "Technical"), strict=True):
         answer(assignment, person, category)
     configure_review()
     return ticket

@@ -240,7 +240,10 @@ def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     grandchild = Category.objects.create(name="Late", parent=child)
     Category.objects.create(name="Billing more", parent=None)
-    assignments = [hold(make_ticket(one.name), category=one)[0] for one in (category("Billing"), child, grandchild)]
+    branch = (category("Billing"), child, grandchild)
+    assignments = [hold(make_ticket(label.name), category=label)[0] for label in branch]
+        hold(make_ticket(label.name), category=label)[0] for label in (category("Billing"), child, grandchild)
+    ]
     hold(make_ticket("other"), category=category("Account"))
     assert sorted(tickets(page(agent_client, category=str(category("Billing").pk)))) == sorted(pks(*assignments))
     assert tickets(page(agent_client, category=str(grandchild.pk))) == pks(assignments[2])
@@ -451,7 +454,7 @@ def test_no_page_sorts_the_table(agent_client: Client) -> None:
     for sort in ("", *(f"{way}{column}" for way in ("", "-") for column in SORTABLE)):
         with CaptureQueriesContext(connection) as asked:
             page(agent_client, sort=sort, page="30")
-        pages = [one["sql"] for one in asked if re.search(r"AS .beginning.*LIMIT 25", one["sql"])]
+        pages = [suggested["sql"] for suggested in asked if re.search(r"AS .beginning.*LIMIT 25", suggested["sql"])]
         assert pages
         for rows_of_page in pages:
             assert sorts_nothing(plan := explained(rows_of_page)), f"{rows_of_page}\n{plan}"
