@@ -254,8 +254,8 @@ def test_an_empty_page_says_what_will_be_there_and_when(lead_client: Client) -> 
     assert "Tickets appear here when an agent escalates them" in section(content, "escalated")
     assert "Tickets appear here when two people label them" in section(content, "differing")
     assert "Once both have answered, their agreement" in section(content, "agreement")
-    assert "once there are reviews of both kinds" in section(content, "anchoring")
-    assert "Nobody has decided anything in the last 7 days." in section(content, "agents")
+    assert "Once there are reviews of both kinds" in section(content, "anchoring")
+    assert "No decisions in the last 7 days." in section(content, "agents")
     assert "Review these" not in content
 
 
