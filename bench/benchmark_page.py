@@ -1,4 +1,4 @@
-"""The pages of a benchmark run of many models on many items: how long each takes to be made, and how many queries.
+"""Time and query count of the pages of a benchmark run with many models and items.
 
 The rows are written at once, as if the models had answered; what is kept of them is summed up by the product itself.
 """

@@ -1,4 +1,4 @@
-"""A benchmark run of three models that take a second to answer: its time beside the time that could not be undercut.
+"""Duration of a benchmark run of three models that take a second per answer, compared with the ideal.
 
 In the first row the models have 64 requests in flight together, in the second each of them has. That many answers a
 second one process of Python can hardly take in, whatever it does with them.

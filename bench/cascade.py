@@ -1,4 +1,4 @@
-"""What the specialist in front of a remote model saves: calls, at the accuracy that the remote model has by itself.
+"""Calls that the specialist saves in front of a remote model, at the remote model's accuracy.
 
 The remote model is made up: right so often, whatever the text. The threshold in front is the lowest at which, on labels
 that were held out from it, the specialist was right as often as the remote model.

@@ -1,4 +1,4 @@
-"""Read, classify and write with the embedded model, beside the bare encoder on the same texts."""
+"""Speed of reading, classifying and storing with the embedded model, compared with the bare encoder."""
 
 import argparse
 import os

@@ -1,4 +1,4 @@
-"""Datasets out of the database: records a second as JSON lines and Parquet, beside a bare dump of the same columns.
+"""Dataset export in records per second as JSON lines and Parquet, compared with a bare dump of the same columns.
 
 Each runs in a process of its own, so that its peak of memory is its own. Of that the pages of SQLite's file that are
 mapped, which the system takes back when it likes, are told apart.

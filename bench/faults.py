@@ -1,4 +1,4 @@
-"""What may happen to an installation, while tickets are posted and classified: is anything lost, is anything doubled?
+"""Faults while tickets are posted and classified: is any ticket lost or duplicated?
 
 Each fault strikes an installation of its own processes on a PostgreSQL server of its own. Somebody posts tickets to the
 API, each until it is told that it is stored; in the end all that was posted has to be there once, with one answer and
@@ -19,28 +19,28 @@ from typing import NamedTuple
 
 import psycopg
 
-from bench.clusters import Cluster, cluster, free_port
 from bench.harness import model_server, table
-from bench.site import SOURCE, Cable, Poster, Process, Site, end
+from bench.installation import SOURCE, CuttableProxy, Process, RunningInstallation, TicketSender, end
+from bench.postgresql_server import PostgresServer, cluster, free_port
 
 MODEL_SECONDS, IN_FLIGHT = 1.0, 16
 BEFORE, AFTER = 6.0, 4.0
 PATIENCE = 240.0
 
 
-class Stage(NamedTuple):
+class FaultScenario(NamedTuple):
     """Where a fault strikes: the installation, its processes, where its web processes listen, and its two cables."""
 
-    site: Site
+    site: RunningInstallation
     workers: list[Process]
     web: list[Process]
     ports: list[int]
-    database: Cable
-    model: Cable
+    database: CuttableProxy
+    model: CuttableProxy
     key: str
 
 
-class Counted(NamedTuple):
+class TicketCounts(NamedTuple):
     """What there is in the end, and the seconds from the fault until all had a verdict."""
 
     sent: int
@@ -52,42 +52,42 @@ class Counted(NamedTuple):
     seconds: float
 
 
-def kill_worker(stage: Stage) -> None:
+def kill_worker(stage: FaultScenario) -> None:
     end(stage.workers[0], signal.SIGKILL)
 
 
-def kill_web(stage: Stage) -> None:
+def kill_web(stage: FaultScenario) -> None:
     for process in stage.web:
         end(process, signal.SIGKILL)
     stage.web[:] = [stage.site.web(port) for port in stage.ports]
 
 
-def kill_postgresql(stage: Stage) -> None:
+def kill_postgresql(stage: FaultScenario) -> None:
     stage.site.server.kill()
     _started_again(stage.site.server)
 
 
-def cut_model(stage: Stage) -> None:
+def cut_model(stage: FaultScenario) -> None:
     stage.model.cut()
     time.sleep(10)
     stage.model.mend()
 
 
-def cut_database(stage: Stage) -> None:
+def cut_database(stage: FaultScenario) -> None:
     stage.database.cut()
     time.sleep(10)
     stage.database.mend()
 
 
-def clock_ahead(stage: Stage) -> None:
+def clock_ahead(stage: FaultScenario) -> None:
     _killed_with_a_wrong_clock(stage, 3_600)
 
 
-def clock_behind(stage: Stage) -> None:
+def clock_behind(stage: FaultScenario) -> None:
     _killed_with_a_wrong_clock(stage, -3_600)
 
 
-def _killed_with_a_wrong_clock(stage: Stage, seconds: int) -> None:
+def _killed_with_a_wrong_clock(stage: FaultScenario, seconds: int) -> None:
     """A worker whose clock has jumped takes tickets, and dies with them in its hands."""
     wrong = stage.site.start(str(seconds), "work", module="bench.shifted")
     for process in stage.workers:
@@ -99,7 +99,7 @@ def _killed_with_a_wrong_clock(stage: Stage, seconds: int) -> None:
     stage.workers[:] = [stage.site.worker() for _number in stage.workers]
 
 
-def fill_disk(stage: Stage) -> None:
+def fill_disk(stage: FaultScenario) -> None:
     """Everything on the server's disk is taken for some seconds; where that ends the server, it is started again."""
     ballast = stage.site.server.data.parent / "ballast"
     with ballast.open("wb") as file, suppress(OSError):
@@ -114,7 +114,7 @@ def fill_disk(stage: Stage) -> None:
     _started_again(stage.site.server)
 
 
-def upgrade(stage: Stage) -> None:
+def upgrade(stage: FaultScenario) -> None:
     """Each process is replaced while the others of its kind go on; the database is brought up to date before."""
     stage.site.run("setup")
     for place, process in enumerate(stage.workers):
@@ -126,7 +126,7 @@ def upgrade(stage: Stage) -> None:
         stage.web[place] = stage.site.web(stage.ports[place])
 
 
-FAULTS: dict[str, Callable[[Stage], None]] = {
+FAULTS: dict[str, Callable[[FaultScenario], None]] = {
     "worker": kill_worker,
     "web": kill_web,
     "postgresql": kill_postgresql,
@@ -169,9 +169,9 @@ def _small_disk(stack: ExitStack) -> Path | None:
     return folder
 
 
-def _race(server: Cluster, folder: Path) -> str:
+def _race(server: PostgresServer, folder: Path) -> str:
     """Two set the same empty database up at once."""
-    site = Site(server, folder)
+    site = RunningInstallation(server, folder)
     begun = time.monotonic()
     both = [site.start("setup") for _number in range(2)]
     codes = [process.wait(PATIENCE) for process in both]
@@ -181,18 +181,20 @@ def _race(server: Cluster, folder: Path) -> str:
     return f"exit codes {codes}, categories {categories}, migrations {migrations} (distinct beside), {took:.0f} s"
 
 
-def _struck(server: Cluster, folder: Path, fault: Callable[[Stage], None], seconds: float) -> Counted:
+def _struck(
+    server: PostgresServer, folder: Path, fault: Callable[[FaultScenario], None], seconds: float
+) -> TicketCounts:
     server.rows("truncate classifier_ticket cascade; delete from procrastinate_jobs; delete from procrastinate_workers")
-    cable = Cable(server.url)
-    site = Site(server, folder, cable.url)
+    cable = CuttableProxy(server.url)
+    site = RunningInstallation(server, folder, cable.url)
     with model_server(delay=MODEL_SECONDS) as base_url:
-        model = Cable(base_url)
+        model = CuttableProxy(base_url)
         site.use(model.url, IN_FLIGHT)
         key, ports = site.key(), [free_port(), free_port()]
         try:
             web = [site.web(port) for port in ports]
-            stage = Stage(site, [site.worker() for _number in range(2)], web, ports, cable, model, key)
-            with Poster(key, ports) as poster:
+            stage = FaultScenario(site, [site.worker() for _number in range(2)], web, ports, cable, model, key)
+            with TicketSender(key, ports) as poster:
                 _wait_for_workers(server, len(stage.workers))
                 time.sleep(BEFORE)
                 begun = time.monotonic()
@@ -204,7 +206,7 @@ def _struck(server: Cluster, folder: Path, fault: Callable[[Stage], None], secon
             site.end()
 
 
-def _started_again(server: Cluster) -> None:
+def _started_again(server: PostgresServer) -> None:
     """Its processes take a moment to see that the first one is gone; until then it cannot be started."""
     while True:
         with suppress(subprocess.CalledProcessError):
@@ -213,12 +215,12 @@ def _started_again(server: Cluster) -> None:
         time.sleep(0.5)
 
 
-def _wait_for_workers(server: Cluster, number: int) -> None:
+def _wait_for_workers(server: PostgresServer, number: int) -> None:
     while server.rows("select count(*) from procrastinate_workers") != [(number,)]:
         time.sleep(0.2)
 
 
-def _wait_for_verdicts(server: Cluster, begun: float) -> None:
+def _wait_for_verdicts(server: PostgresServer, begun: float) -> None:
     while time.monotonic() < begun + PATIENCE:
         ((waiting,),) = server.rows("select count(*) from classifier_ticket where state = 'new'")
         if not waiting:
@@ -226,7 +228,7 @@ def _wait_for_verdicts(server: Cluster, begun: float) -> None:
         time.sleep(0.5)
 
 
-def _counted(server: Cluster, poster: Poster, seconds: float) -> Counted:
+def _counted(server: PostgresServer, poster: TicketSender, seconds: float) -> TicketCounts:
     names = [
         str(name) for (name,) in server.rows("select external_id from classifier_ticket where source = %s", SOURCE)
     ]
@@ -236,7 +238,7 @@ def _counted(server: Cluster, poster: Poster, seconds: float) -> Counted:
     )
     (judged, verdicts) = server.rows("select count(distinct ticket_id), count(*) from classifier_verdict")[0]
     doubled = len(names) - len(set(names)) + int(str(predictions)) + int(str(verdicts)) - int(str(judged))
-    return Counted(
+    return TicketCounts(
         sent=len(poster.stored),
         stored=len(names),
         doubled=doubled,

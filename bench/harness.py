@@ -1,6 +1,6 @@
-"""What the measurements share: an installation of their own, a local model server, and a table at the end.
+"""Shared by the benchmarks: a temporary installation, a local model server and a result table.
 
-Figures of one run are compared with each other, as ratios: the machine's speed drifts, and other work shares it.
+Compare figures only within a run, as ratios: the machine's speed drifts, and other work shares it.
 """
 
 import atexit
@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def fresh_installation() -> Path:
-    """Set Django up on an empty database in a temporary folder, which goes away at exit."""
+    """Set up Django on an empty database in a temporary folder that is deleted at exit."""
     folder = Path(tempfile.mkdtemp(prefix="ticketclf-bench-"))
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     os.environ["TICKETCLF_VAR"] = str(folder)
@@ -36,10 +36,10 @@ def fresh_installation() -> Path:
 
 @contextmanager
 def model_server(**options: object) -> Iterator[str]:
-    """A local server that speaks the OpenAI protocol, in a process of its own; gives its base URL."""
+    """Run a local server with the OpenAI protocol as a process; yields its base URL."""
     arguments = [text for name, value in options.items() for text in (f"--{name.replace('_', '-')}", str(value))]
     command = [sys.executable, "-m", "tests.servers", "--port", "0", *arguments]
-    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - a command of ours
+    server = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)  # noqa: S603 - our command
     try:
         assert server.stdout
         yield server.stdout.readline().strip()
@@ -49,14 +49,14 @@ def model_server(**options: object) -> Iterator[str]:
 
 
 def messages(count: int) -> list[str]:
-    """Texts of the demo inbox, numbered so that none is the same as another."""
+    """Texts of the demo inbox, numbered so that all differ."""
     lines = (ROOT / "classifier" / "data" / "inbox.jsonl").read_text(encoding="utf-8").splitlines()
     texts = [json.loads(line)["text"] for line in lines]
     return [f"{text} ({number})" for number, text in zip(range(count), cycle(texts), strict=False)]
 
 
 def use_server(base_url: str, *, in_flight: int, timeout: float = 5.0) -> None:
-    """Make the model behind this URL the primary, without a second opinion."""
+    """Make the model at this URL the primary, without a second opinion."""
     from classifier.models import Gate, LanguageModel, Provider
 
     provider, _created = Provider.objects.update_or_create(
@@ -72,9 +72,9 @@ def use_server(base_url: str, *, in_flight: int, timeout: float = 5.0) -> None:
 
 @contextmanager
 def worker(threads: int) -> Iterator[int]:
-    """A worker process as `serve` starts it; gives its process id."""
+    """Run a worker process as `serve` does; yields its process id."""
     command = [sys.executable, str(ROOT / "manage.py"), "work", "--threads", str(threads)]
-    process = subprocess.Popen(command)  # noqa: S603 - a command of ours
+    process = subprocess.Popen(command)  # noqa: S603 - our command
     try:
         yield process.pid
     finally:
@@ -82,20 +82,20 @@ def worker(threads: int) -> Iterator[int]:
         process.wait(60)
 
 
-def family(pid: int) -> list[int]:
-    """A process and all that it has started."""
-    children = [int(one) for one in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
-    return [pid, *(one for child in children for one in family(child))]
+def process_tree(pid: int) -> list[int]:
+    """The ids of a process and its descendants."""
+    children = [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+    return [pid, *(descendant for child in children for descendant in process_tree(child))]
 
 
 def resident_mb(pid: int) -> float:
-    """Memory of a process as it stands, in megabytes."""
+    """Resident memory of a process in megabytes."""
     pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1_000_000
 
 
 def table(title: str, header: Sequence[str], rows: Sequence[Sequence[object]]) -> None:
-    """Print a small table."""
+    """Print a table."""
     texts = [list(header), *([str(cell) for cell in row] for row in rows)]
     widths = [max(len(row[column]) for row in texts) for column in range(len(header))]
     print(f"\n{title}")

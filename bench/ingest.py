@@ -19,7 +19,7 @@ from statistics import quantiles
 from typing import Any
 
 from bench import review as review_settings
-from bench.harness import family, fresh_installation, messages, resident_mb, table, worker
+from bench.harness import fresh_installation, messages, process_tree, resident_mb, table, worker
 from bench.pages import SERVER
 from bench.review import postgres
 
@@ -152,7 +152,7 @@ def _sample(processes: dict[str, int]) -> dict[str, float]:
 
 def _memory(pid: int) -> float:
     """Of a process with its children, in MB."""
-    return sum(resident_mb(one) for one in family(pid))
+    return sum(resident_mb(one) for one in process_tree(pid))
 
 
 def _tell_growth(samples: list[tuple[float, dict[str, float]]]) -> None:

@@ -1,4 +1,4 @@
-"""Tickets that give orders to the model: how many are recognised, and how many an obedient model gets past the gate.
+"""Share of prompt injections that are detected, and of those that an obedient model would auto-accept.
 
 With files of real messages (gzipped JSON lines with text and category) it also counts those that are taken for such
 orders.
@@ -21,9 +21,10 @@ def attempts(name: str) -> list[dict[str, Any]]:
     return [json.loads(line) for line in lines]
 
 
-def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
-    """How many of these the gate lets pass in this mode with the label that they ask for, as a model labels them that
-    does what it is told, or the embedded one.
+def auto_accepted(rows: list[dict[str, Any]], mode: str, model: str) -> int:
+    """How many attempts are auto-accepted in this gate mode with the label that they demand.
+
+    `model` is "obedient" for a model that follows the injected instructions, or "embedded".
     """
     from classifier.models import Gate, LanguageModel, Ticket, Verdict
     from classifier.pipeline import runner
@@ -45,24 +46,26 @@ def passed(rows: list[dict[str, Any]], mode: str, model: str) -> int:
         tickets = Ticket.objects.bulk_create(Ticket(text=row["text"], source=name) for row in rows)
         while runner.classify_next_batch():
             pass
-    auto_accepted = Verdict.objects.current().filter(ticket__in=tickets, auto_accepted=True)
-    found = auto_accepted.values_list("ticket__text", "prediction__category__name")
-    return sum(f'"{category}"' in obeyed[text] for text, category in found)
+    verdicts = Verdict.objects.current().filter(ticket__in=tickets, auto_accepted=True)
+    labels = verdicts.values_list("ticket__text", "prediction__category__name")
+    return sum(f'"{category}"' in obeyed[text] for text, category in labels)
 
 
 def main(files: list[Path]) -> None:
     fresh_installation()
     from classifier.security.prompt_injection import is_suspected_injection
 
-    found = []
+    results = []
     for name in LISTS:
         rows = attempts(name)
-        recognised = sum(is_suspected_injection(row["text"]) for row in rows)
+        detected = sum(is_suspected_injection(row["text"]) for row in rows)
         ways = [(mode, model) for model in ("obedient", "embedded") for mode in ("confidence", "score")]
-        found.append([name, len(rows), recognised, *(passed(rows, *way) for way in ways)])
-    heads = ["attempts", "number", "recognised"]
-    heads += [f"passed: {model}, {mode}" for model in ("obedient", "embedded") for mode in ("confidence", "score")]
-    table("Orders to the model", heads, found)
+        results.append([name, len(rows), detected, *(auto_accepted(rows, *way) for way in ways)])
+    heads = ["attempts", "number", "detected"]
+    heads += [
+        f"auto-accepted: {model}, {mode}" for model in ("obedient", "embedded") for mode in ("confidence", "score")
+    ]
+    table("Prompt injections", heads, results)
     if files:
         heads = ["file", "messages", "taken for orders", "microseconds each", "with a label", "doubtful", "held"]
         table("Real messages", heads, [ordinary(file) for file in files])

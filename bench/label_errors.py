@@ -1,4 +1,4 @@
-"""How many wrong labels the list of doubtful ones finds: some are flipped to the class that they are taken for most."""
+"""Share of wrong labels that the label issues find, after labels are flipped to the most confused class."""
 
 import argparse
 import statistics

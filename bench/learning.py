@@ -1,4 +1,4 @@
-"""How accurate the specialist is as labels come in: a file replayed with its labels as reviewers, in several orders.
+"""Accuracy of the specialist as labels arrive: a labelled file replayed in several orders.
 
 Each step asks for the labels that are next in the order, trains, and promotes or not, as the product does; what is told
 is the accuracy of what serves on texts that were never asked about.

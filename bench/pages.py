@@ -1,4 +1,4 @@
-"""Pages and API over HTTP at few and at very many stored tickets on PostgreSQL: p95 must not grow twofold.
+"""p95 of pages and API over HTTP with few and with very many tickets on PostgreSQL: it must not double.
 
 PostgreSQL: set TEST_DATABASE_URL to a server where databases may be made, by a superuser of it.
 """

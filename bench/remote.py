@@ -1,4 +1,4 @@
-"""Tickets end to end through a remote model, beside a bare AsyncOpenAI loop on the same server in the same run."""
+"""Tickets end to end through a remote model, compared with a bare AsyncOpenAI loop on the same server."""
 
 import argparse
 import asyncio

@@ -1,4 +1,4 @@
-"""A file of labelled messages, as the specialist meets it."""
+"""A file of labelled messages, presented to the specialist over time."""
 
 import gzip
 import json

@@ -1,4 +1,4 @@
-"""Agents at work over HTTP: decision round trips and the queue's page, at few and at very many waiting tickets.
+"""Decision round trips of agents over HTTP and the queue page, with few and with very many waiting tickets.
 
 Each agent is a thread with a connection of its own, which accepts what it is shown and gets the next ticket in the
 answer. PostgreSQL: set TEST_DATABASE_URL to a server where databases may be made.
@@ -20,7 +20,7 @@ from statistics import quantiles
 from urllib.parse import urlencode
 
 from bench.harness import ROOT, fresh_installation, table
-from bench.seeding import fill_desk
+from bench.seeding import fill_queue
 
 PASSWORD = "a-long-and-odd-password"  # noqa: S105 - of people who exist in a temporary database
 QUEUE_PAGES = 20
@@ -223,7 +223,7 @@ def run(sizes: list[int], crowds: list[int], decisions: int) -> None:
     _people(max(crowds))
     rows = []
     for size in sizes:
-        fill_desk(size)
+        fill_queue(size)
         connection.close()
         with server():
             if size == sizes[0]:

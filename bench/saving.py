@@ -1,4 +1,4 @@
-"""Saving a ticket with its classification enqueued, beside saving the same row without."""
+"""Storing a ticket and enqueueing its classification, compared with storing the row alone."""
 
 import time
 from statistics import median

@@ -1,4 +1,4 @@
-"""A desk with very many waiting tickets, written by SQL alone, as if the embedded model had been unsure of each."""
+"""Fill the review queue with very many waiting tickets by SQL, as if the embedded model had been unsure of each."""
 
 from typing import Any
 
@@ -36,7 +36,7 @@ FROM series JOIN classifier_ticket t ON t.id = i JOIN classifier_prediction p ON
 CHUNK = 100_000
 
 
-def fill_desk(tickets: int) -> None:
+def fill_queue(tickets: int) -> None:
     """Fill up to so many tickets, each new one with a prediction, a verdict and an open assignment."""
     from django.db import connection, transaction
 

@@ -1,4 +1,4 @@
-"""What the specialist costs: a ticket, a training, the web pages while it trains, and memory with everything loaded."""
+"""Cost of the specialist: per ticket, per training, for pages during training, and in memory."""
 
 import argparse
 import gzip
@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 from statistics import median, quantiles
 
-from bench.harness import ROOT, family, fresh_installation, resident_mb, table
+from bench.harness import ROOT, fresh_installation, process_tree, resident_mb, table
 from bench.review import PORT
 
 CLASSIFIED = 400
@@ -39,7 +39,7 @@ def main(file: Path, labels: int) -> None:
         busy = _visits()
         still = trains.poll() is None
         trains.wait()
-        memory = sum(resident_mb(pid) for pid in family(serve.pid))
+        memory = sum(resident_mb(pid) for pid in process_tree(serve.pid))
     finally:
         serve.terminate()
         serve.wait(30)

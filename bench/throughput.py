@@ -1,4 +1,4 @@
-"""Workers on PostgreSQL, a model that answers in 2 s: tickets a second beside the ideal, none lost, none given twice.
+"""Tickets per second of workers on PostgreSQL with a model that takes 2 s, compared with the ideal.
 
 Each worker gets `rounds` times what it may have in flight. The first column of figures counts from the first ticket's
 arrival to the last verdict, so the end is in it, when not all that is free has work; the second leaves out the first
@@ -11,13 +11,13 @@ import time
 from contextlib import ExitStack
 from typing import NamedTuple
 
-from bench.clusters import cluster
 from bench.harness import fresh_installation, messages, model_server, table, use_server, worker
+from bench.postgresql_server import cluster
 
 IN_FLIGHT, DELAY = 16, 2.0
 
 
-class Measured(NamedTuple):
+class ThroughputResult(NamedTuple):
     """Seconds in all; tickets a second, over all and in the middle; tickets lost, and given to a model twice."""
 
     seconds: float
@@ -44,7 +44,7 @@ def main(workers: list[int], rounds: int, threads: int) -> None:
         table(f"{IN_FLIGHT} in flight each, answers in {DELAY:.0f} s", [*header, "twice", "lost"], rows)
 
 
-def _measure(workers: int, tickets: int, threads: int) -> Measured:
+def _measure(workers: int, tickets: int, threads: int) -> ThroughputResult:
     from django.db.models import Count, Sum
 
     from classifier.models import Failure, Prediction, Ticket, Verdict
@@ -62,7 +62,7 @@ def _measure(workers: int, tickets: int, threads: int) -> Measured:
     middle = moments[tickets // 10 : -(tickets // 10)]
     asked = Prediction.objects.aggregate(sum=Sum("requests"))["sum"]
     doubled = Verdict.objects.values("ticket").annotate(n=Count("pk")).filter(n__gt=1).count()
-    return Measured(
+    return ThroughputResult(
         seconds=seconds,
         over_all=tickets / seconds,
         in_the_middle=(len(middle) - 1) / (middle[-1] - middle[0]),

@@ -1,4 +1,4 @@
-"""Zero-shot accuracy of the embedded model through the pipeline; the labels of a file become the taxonomy."""
+"""Zero-shot accuracy of the embedded model through the pipeline, with a file's labels as the taxonomy."""
 
 import argparse
 import gzip

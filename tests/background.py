@@ -1,4 +1,4 @@
-"""What the engine in use has been given to do, whichever it is."""
+"""Waiting background tasks, on either database."""
 
 from typing import Any, NamedTuple
 
@@ -6,7 +6,7 @@ from django.db import connection
 
 
 class Queued(NamedTuple):
-    """A task that waits: its dotted path and what it will be called with."""
+    """A waiting task."""
 
     path: str
     args: list[Any]
@@ -15,9 +15,9 @@ class Queued(NamedTuple):
 
 
 def queued(path: str = "") -> list[Queued]:
-    """All that waits, or that of one task, in the order in which it was enqueued."""
-    found = _on_postgresql() if connection.vendor == "postgresql" else _on_sqlite()
-    return [one for one in found if path in ("", one.path)]
+    """Waiting tasks, or those of one task path, in the order they were enqueued."""
+    tasks = _on_postgresql() if connection.vendor == "postgresql" else _on_sqlite()
+    return [task for task in tasks if path in ("", task.path)]
 
 
 def _on_postgresql() -> list[Queued]:

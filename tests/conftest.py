@@ -1,4 +1,4 @@
-"""What all tests share: the catalogue in the test database, and the people who work here."""
+"""Fixtures of all tests: the catalogue, people and their clients, models behind local servers."""
 
 import gc
 import sys
@@ -23,14 +23,14 @@ from tests.api.caller import Caller, caller
 from tests.installations import Installation
 from tests.servers import OpenAIServer
 
-# A busy machine is no fault of what is tested. `make test-thorough` takes the second profile.
+# No deadlines, because the machine may be busy. `make test-thorough` uses the second profile.
 hypothesis.settings.register_profile("quick", deadline=None, max_examples=20, derandomize=True)
 hypothesis.settings.register_profile("thorough", deadline=None, max_examples=300)
 hypothesis.settings.load_profile("quick")
 
 
 def pytest_itemcollected(item: pytest.Item) -> None:
-    """What commits is a matter of the database: such tests run on PostgreSQL, too."""
+    """Mark tests that commit, so that they run on PostgreSQL too."""
     marker, fixtures = item.get_closest_marker("django_db"), getattr(item, "fixturenames", ())
     commits = (marker and marker.kwargs.get("transaction")) or "transactional_db" in fixtures
     if commits and not item.get_closest_marker("browser"):
@@ -39,12 +39,12 @@ def pytest_itemcollected(item: pytest.Item) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What takes longest comes first, so that no worker is left with it at the end while the others have nothing."""
+    """Run the longest tests first, so that none is left for the end."""
     items.sort(key=lambda item: "_processes" not in item.nodeid)
 
 
 def pytest_collection_finish() -> None:
-    """Libraries and tests stay until the end, and looking through them for garbage took a seventh of the time."""
+    """Exempt libraries and tests from garbage collection, which took a seventh of the time."""
     gc.collect()
     gc.freeze()
     gc.set_threshold(20_000, 20, 50)
@@ -52,32 +52,32 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def no_keys(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Keys of whoever runs the tests are not theirs to use."""
+    """Tests must not use the developer's own keys."""
     for name in ("OXLO_API_KEY", "OPENAI_API_KEY"):
         monkeypatch.delenv(name, raising=False)
 
 
 @pytest.fixture(autouse=True)
 def quick_passwords(settings: Settings) -> None:
-    """A hash made to be slow protects nobody here, and a person in nearly every test would pay for it."""
+    """Nearly every test creates a user; slow hashes would cost time."""
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 
 
 @pytest.fixture(autouse=True)
-def static_files_as_asked_for(settings: Settings) -> None:
-    """A server reads all of them once, when it starts; every client of a test would be such a server."""
+def no_static_file_scan(settings: Settings) -> None:
+    """Otherwise every test client would scan all static files once."""
     settings.WHITENOISE_AUTOREFRESH = True
 
 
 @pytest.fixture(autouse=True)
-def no_examples_of_others() -> None:
-    """What another test taught is not in this one's database."""
+def empty_example_index() -> None:
+    """The in-memory index must not keep examples of other tests."""
     nearest_examples.invalidate_index()
 
 
 @pytest.fixture(scope="session")
 def django_db_setup(django_db_setup: None, django_db_blocker: DjangoDbBlocker) -> Iterator[None]:
-    """The catalogue is loaded once for all tests, and a test that commits puts the database back to that."""
+    """Load the catalogue once; tests that commit restore that state."""
     with django_db_blocker.unblock():
         shipped.load()
         restore = database.snapshot()
@@ -101,19 +101,19 @@ def installation(template: Installation, tmp_path: Path) -> Installation:
 
 @pytest.fixture
 def catalogue(db: None) -> None:
-    """What every test database holds."""
+    """The catalogue, which every test database contains."""
 
 
 @pytest.fixture
 def embedded_gate(catalogue: None) -> Gate:
-    """The embedded model chosen as primary, not merely standing in, and nobody asked for a second opinion."""
+    """The embedded model as the configured primary, without a second opinion."""
     Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     return Gate.current()
 
 
 @pytest.fixture
 def roles(db: None) -> None:
-    """The groups that a migration makes."""
+    """The role groups, which a migration creates."""
 
 
 @pytest.fixture
@@ -184,7 +184,7 @@ def lead_api(catalogue: None, inline_classification: None, lea: User) -> Caller:
 
 @pytest.fixture
 def tom(db: None) -> User:
-    """A stranger: signed in, without a role."""
+    """A user without a role."""
     return factories.make_user("tom")
 
 
@@ -198,7 +198,7 @@ UseServer = Callable[..., LanguageModel]
 
 @pytest.fixture
 def primary(catalogue: None) -> UseServer:
-    """Puts a model behind a local server in charge: `primary(server, timeout=…)`."""
+    """Makes a local server's model the primary: `primary(server, timeout=…)`."""
 
     def use(server: OpenAIServer, **values: object) -> LanguageModel:
         language_model = factories.make_language_model(server, name="first", family="first", **values)
@@ -222,7 +222,7 @@ def second_opinion(catalogue: None) -> UseServer:
 
 @pytest.fixture
 def without_pyarrow(monkeypatch: pytest.MonkeyPatch) -> None:
-    """As after `make demo`, which installs no pyarrow."""
+    """As after `make demo`, which does not install pyarrow."""
     monkeypatch.setitem(sys.modules, "pyarrow", None)
     for package, name in (("files", "parquet_rows"), ("files", "zipped"), ("formats", "parquet"), ("formats", "hf")):
         monkeypatch.delitem(sys.modules, f"review.datasets.{package}.{name}", raising=False)

@@ -1,4 +1,4 @@
-"""An installation on a database of its own, driven by its commands as processes."""
+"""An installation in a temporary folder, driven by its commands."""
 
 import os
 import sqlite3
@@ -16,8 +16,6 @@ DATABASE = "ticketclf.sqlite3"
 
 
 class Installation:
-    """A fresh installation in a folder of its own, driven by its commands."""
-
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self.environment = {
@@ -37,12 +35,12 @@ class Installation:
             command, env=self.environment, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, **options
         )
 
-    def run(self, *arguments: str, typed: str | None = None, fails: bool = False) -> tuple[str, str]:
-        """What a command printed, and what it complained of."""
+    def run(self, *arguments: str, stdin: str | None = None, fails: bool = False) -> tuple[str, str]:
+        """Standard output and standard error of a command."""
         process = self.start(*arguments, stdin=subprocess.PIPE)
-        printed, complained = process.communicate(typed, timeout=120)
-        assert (process.returncode != 0) is fails, complained
-        return printed, complained
+        output, errors = process.communicate(stdin, timeout=120)
+        assert (process.returncode != 0) is fails, errors
+        return output, errors
 
     def query(self, sql: str, *values: object) -> list[tuple[object, ...]]:
         connection = sqlite3.connect(self.folder / DATABASE, timeout=30)
@@ -56,7 +54,7 @@ class Installation:
         return dict(self.query("select state, count(*) from classifier_ticket group by state"))  # type: ignore[arg-type]
 
     def use(self, server: OpenAIServer, in_flight: int = 8) -> None:
-        """Put the model behind a local server in charge."""
+        """Make the model of a local server the primary."""
         self.query("update classifier_provider set base_url = ? where name = 'Local server'", server.base_url)
         self.query("update classifier_languagemodel set max_in_flight = ?, timeout = 5 where name = 'local'", in_flight)
         self.query(
@@ -68,5 +66,5 @@ class Installation:
 def wait_until(condition: Callable[[], bool], seconds: float = 40) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not happen in time"
+        assert time.monotonic() < deadline, "timed out"
         time.sleep(0.05)

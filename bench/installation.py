@@ -1,4 +1,4 @@
-"""An installation on PostgreSQL as its processes, somebody who posts tickets to it, and a cable that can be cut."""
+"""An installation on PostgreSQL with its processes, a client that posts tickets, and a network connection to cut."""
 
 import http.client
 import json
@@ -13,17 +13,17 @@ from contextlib import suppress
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from bench.clusters import Cluster, free_port
 from bench.harness import ROOT
+from bench.postgresql_server import PostgresServer, free_port
 
 Process = subprocess.Popen[bytes]
 SOURCE = "bench"
 
 
-class Site:
+class RunningInstallation:
     """Its commands and processes; `url` is where these find the database, where that is not the server itself."""
 
-    def __init__(self, server: Cluster, folder: Path, url: str = "") -> None:
+    def __init__(self, server: PostgresServer, folder: Path, url: str = "") -> None:
         self.server = server
         self.log = folder / "log"
         self.environment = os.environ | {
@@ -99,7 +99,7 @@ def end(process: Process, number: int) -> None:
         os.killpg(process.pid, number)
 
 
-class Poster:
+class TicketSender:
     """Posts tickets from threads, each with an id of its own, again and again until it is told that it is stored."""
 
     def __init__(self, key: str, ports: list[int], *, threads: int = 4, pause: float = 0.15) -> None:
@@ -109,7 +109,7 @@ class Poster:
         self.stored: list[str] = []
         self.failed: list[str] = []
 
-    def __enter__(self) -> "Poster":
+    def __enter__(self) -> "TicketSender":
         for thread in self._threads:
             thread.start()
         return self
@@ -155,7 +155,7 @@ class Poster:
         return reason
 
 
-class Cable:
+class CuttableProxy:
     """A TCP connection to a server that can be cut, and comes back."""
 
     def __init__(self, url: str) -> None:

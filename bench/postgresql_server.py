@@ -1,4 +1,4 @@
-"""A PostgreSQL server of a measurement's own in a temporary folder, which may be killed, stopped and cut off."""
+"""A temporary PostgreSQL server that can be killed, stopped and cut off."""
 
 import glob
 import os
@@ -15,7 +15,7 @@ from pathlib import Path
 import psycopg
 
 
-class Cluster:
+class PostgresServer:
     """Writes as carefully as in production (fsync is on), and listens on a free port of this machine."""
 
     def __init__(self, folder: Path) -> None:
@@ -67,10 +67,10 @@ class Cluster:
 
 
 @contextmanager
-def cluster(parent: Path | None = None) -> Iterator[Cluster]:
+def cluster(parent: Path | None = None) -> Iterator[PostgresServer]:
     """A running server, which is gone with its folder afterwards."""
     folder = Path(tempfile.mkdtemp(prefix="ticketclf-cluster-", dir=parent))
-    server = Cluster(folder)
+    server = PostgresServer(folder)
     try:
         yield server
     finally:
