@@ -1,4 +1,4 @@
-"""One result that later ones are held against: which items were fixed since then, and which broke."""
+"""The pinned baseline: one result that later results are compared with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a draft would change: a model's answers under it beside its answers under the contract in force."""
+"""Effect of a taxonomy draft: a model's answers under the draft compared with those under the contract in force."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The tickets that a draft would have answered differently."""
+"""View of the tickets that a draft would have answered differently."""
 
 from __future__ import annotations
 

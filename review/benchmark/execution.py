@@ -1,7 +1,7 @@
-"""A benchmark run worked off in the background: every model asked, its answers judged, stored and summed up.
+"""Execute a benchmark run: ask every model, grade and store its answers, and compute the figures.
 
-The rows say what is to do: a result is written once, as soon as it is there, so a run that was cut off goes on where it
-was, and nobody pays twice but for what was under way.
+Each result is stored as soon as it arrives, so an interrupted run resumes where it stopped and pays again only for
+requests that were in flight.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Texts out of a file, with the labels they should get: measured with at once, and kept by nobody."""
+"""Benchmark models on a labelled file, without storing anything."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Figures as all the pages of a benchmark show them: shares in percent, what a threshold lets pass, names of labels."""
+"""Figures as the benchmark pages show them: percentages, gate outcomes and label names."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages of a benchmark ask for: a run to start, answers to look at, a threshold, a reason to dispute."""
+"""Forms of the benchmark pages: start a run, filter answers, set a threshold, dispute a label."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether an answer is right: the label expected, or a finer one that stands below it."""
+"""Grade an answer: right if it is the expected label or one below it."""
 
 from __future__ import annotations
 

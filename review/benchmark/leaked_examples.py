@@ -1,4 +1,4 @@
-"""Examples in contracts that say nearly what is measured: a prompt with them gives its items away."""
+"""Warn about contracts whose prompt examples are nearly the same as benchmark texts."""
 
 from __future__ import annotations
 

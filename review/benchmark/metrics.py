@@ -1,4 +1,4 @@
-"""A contender's figures out of its results, as they are kept and shown. Pure: rows in, a JSON object out.
+"""Compute a contender's figures from its graded items, as a JSON object. Pure.
 
 Estimates are lists of four: the figure, the ends of its 95% interval, and the number it rests on.
 """

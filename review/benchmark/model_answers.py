@@ -1,4 +1,4 @@
-"""A contender's answers one by one, beside what was expected."""
+"""A contender's answers, one by one, next to the expected labels."""
 
 from __future__ import annotations
 

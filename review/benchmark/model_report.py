@@ -1,4 +1,4 @@
-"""All there is to say of one contender: class by class, what it mixes up, and what its confidence is worth."""
+"""Detailed report on one contender: figures by class, confusion matrix and calibration."""
 
 from __future__ import annotations
 

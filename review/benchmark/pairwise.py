@@ -1,4 +1,4 @@
-"""What can be said of each two contenders, out of the comparisons that a run keeps; pages and terminal say the same."""
+"""Word pairwise comparisons of contenders, for pages and the terminal."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Runs that have not ended: how far each of their contenders is."""
+"""Progress of benchmark runs and their contenders."""
 
 from __future__ import annotations
 

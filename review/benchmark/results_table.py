@@ -1,4 +1,4 @@
-"""A finished run: its contenders beside each other, and what can be said of each two of them."""
+"""Results of a finished run: its contenders side by side, and their pairwise comparisons."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Benchmark runs: what one costs, start, stop, go on with it; and the built-in items. `running` works them off."""
+"""Start, stop and resume benchmark runs, estimate their cost, and load the built-in items."""
 
 from __future__ import annotations
 

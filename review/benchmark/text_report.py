@@ -1,4 +1,4 @@
-"""A comparison as plain text, for a terminal."""
+"""Benchmark results as plain text for a terminal."""
 
 from __future__ import annotations
 

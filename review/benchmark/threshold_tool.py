@@ -1,4 +1,4 @@
-"""The tool for the threshold: what each would let pass of a contender's answers."""
+"""The threshold tool: what each threshold would auto-accept of a contender's answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Models side by side on labels that people have settled: runs, their figures, their answers, and the threshold."""
+"""Views of the benchmark: runs, their results, answers and the threshold."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A snapshot's records and its manifest, and from there any of the formats."""
+"""Export a snapshot's records and manifest in any format."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What the pages of datasets ask for: which labels to freeze, how to write them, and a file to take in."""
+"""Forms of the datasets pages: create a snapshot, export it, import labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Labels from files become gold labels, unless they are known, contradict one that is, or name labels unknown here."""
+"""Import labels from files as gold labels, skipping known texts and rejecting conflicts and unknown labels."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A manifest as a file. Pure."""
+"""Serialize a manifest as JSON. Pure."""
 
 import json
 from collections.abc import Mapping

@@ -1,4 +1,4 @@
-"""Records out of loose values, checked one by one. Pure."""
+"""Parse and check records from loose values. Pure."""
 
 import hashlib
 import re

@@ -1,4 +1,4 @@
-"""What a dataset holds: one labelled ticket a record, and a manifest that says where they all come from. Pure."""
+"""A dataset's records (one labelled ticket each) and its manifest. Pure."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field

@@ -1,4 +1,4 @@
-"""Datasets: freeze labels, fetch them in a format, take labels in."""
+"""Views for datasets: create and export snapshots, import labels."""
 
 from __future__ import annotations
 

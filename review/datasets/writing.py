@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all; devices, pipes and standard output get theirs as it comes."""
+"""Write files atomically; devices, pipes and standard output are written as they are."""
 
 import os
 import sys

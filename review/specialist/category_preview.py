@@ -1,4 +1,4 @@
-"""What a new category would take from the others: recent tickets that lie nearer to it than to any that there is."""
+"""Preview which recent tickets a new category would take from the existing ones."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Categories that overlap: taken for each other in both directions, or described almost alike."""
+"""Confusable categories: pairs that models confuse in both directions, or whose descriptions are nearly the same."""
 
 from __future__ import annotations
 

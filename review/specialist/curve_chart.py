@@ -1,4 +1,4 @@
-"""The drawing of a learning curve. Pure."""
+"""Chart of the learning curve. Pure."""
 
 from __future__ import annotations
 

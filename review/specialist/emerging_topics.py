@@ -1,4 +1,4 @@
-"""Topics that nobody named: what recent tickets are about that models were unsure of; and a category made of one."""
+"""Emerging topics: clusters of recent tickets that models were unsure about, and drafting a category from one."""
 
 from __future__ import annotations
 

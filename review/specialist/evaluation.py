@@ -1,4 +1,4 @@
-"""The figures of a training: by axis, by label, and on the benchmark side, which nothing was chosen by."""
+"""Figures of a training: per axis, per label, and on the benchmark labels."""
 
 from __future__ import annotations
 

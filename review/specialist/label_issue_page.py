@@ -1,4 +1,4 @@
-"""What a person sees of a label in doubt; without who gave it and when, which would weigh more than the text."""
+"""What the label issues page shows. It hides who labelled a text and when, which would bias the reviewer."""
 
 from __future__ import annotations
 

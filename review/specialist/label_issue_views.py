@@ -1,4 +1,4 @@
-"""Labels that the specialist doubts: one at a time, kept or corrected with a key."""
+"""Views for label issues: check one label at a time and keep, correct or dispute it."""
 
 from __future__ import annotations
 

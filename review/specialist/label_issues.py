@@ -1,4 +1,4 @@
-"""Labels that a model which was not taught them does not believe: noted at each training, looked at by people once."""
+"""Label issues: gold labels that a model which was not trained on them disagrees with."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""How well the specialist knows each label, and which ones more answers of people would help most."""
+"""Accuracy of the specialist per label, and which labels need more examples most."""
 
 from __future__ import annotations
 

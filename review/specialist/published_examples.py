@@ -1,4 +1,4 @@
-"""What models may learn from and be shown: the training side of the gold labels, handed down to the classifier."""
+"""Publish training labels as the examples that models learn from and are shown."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What waits is put in order anew as the specialist learns: what an answer would teach it most comes first."""
+"""Reorder the review queue so that the labels that would teach the specialist most come first."""
 
 from __future__ import annotations
 

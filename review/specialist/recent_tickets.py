@@ -1,6 +1,4 @@
-"""The latest tickets with their vectors, for pages that look at many at once. What is sealed is left out: that it is
-here, and under which label, would tell what a model said of it.
-"""
+"""The latest tickets with their vectors. Sealed tickets are excluded: listing them would reveal a model's answer."""
 
 from __future__ import annotations
 

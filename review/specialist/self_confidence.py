@@ -1,4 +1,4 @@
-"""How far models that had not seen a label believe it: what doubts are made of."""
+"""Self-confidence of gold labels: the probability that a model not trained on a label gives to it."""
 
 from __future__ import annotations
 

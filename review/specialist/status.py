@@ -1,4 +1,4 @@
-"""Where the specialist stands, as its page tells it: what serves, what comes next, and what more labels would bring."""
+"""Status of the specialist for its page: live version, next training, learning curve and label needs."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A new category, as the page of a topic asks for it."""
+"""Form for a new category made from an emerging topic."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What tickets are about that no category names, a category made of it, and categories that overlap."""
+"""Views for emerging topics, new categories drafted from them, and confusable categories."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Teaching the specialist: what people decided is learned, tried on what was held out, and promoted if better."""
+"""Train the specialist, compare it with the live version, and deploy it if it is better."""
 
 from __future__ import annotations
 

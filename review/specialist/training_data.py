@@ -1,4 +1,4 @@
-"""What there is to learn from: the examples with their vectors, and the labels that are offered now."""
+"""Training data of the specialist: examples with their vectors, and the labels on offer."""
 
 from __future__ import annotations
 

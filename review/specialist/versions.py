@@ -1,4 +1,4 @@
-"""The versions of the specialist with their figures, latest first, page by page."""
+"""List of specialist versions with their figures, latest first, in pages."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The specialist: what of it serves, how well, what it still needs, and its versions."""
+"""Views for the specialist page: status, training, deploying and unpinning versions."""
 
 from __future__ import annotations
 

@@ -1,5 +1,4 @@
-// Labels in doubt by keyboard. Without this script the page is plain forms; with it each answer has a key, and the focus
-// follows the label.
+// Keyboard shortcuts for label issues, and focus handling. Without this script the page works as plain forms.
 
 const TYPED_INTO = "textarea, select, input:not([type=hidden])";
 const PRESSED_BY_ENTER = "a, button, summary";

@@ -37,7 +37,7 @@ def doubted(lead_page: Page) -> Page:
 
 
 def sees(page: Page, number: int) -> None:
-    expect(page.locator("#doubt .text")).to_contain_text(TEXTS[number])
+    expect(page.locator("#label-issue .text")).to_contain_text(TEXTS[number])
     expect(page.locator("#heading")).to_be_focused()
 
 
