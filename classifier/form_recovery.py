@@ -1,7 +1,7 @@
-"""What somebody typed is kept while they sign in again, for a session may end while a form is open.
+"""Saves a form that was submitted after the session ended, and restores it once its user has signed in again.
 
-A form says with `{% form_token %}` to whom it was given. Where it comes back without a session, to a view that
-`keeps_input`, its fields wait for that person; the page that signing in leads to takes them.
+`{% form_token %}` in a form identifies the user it was rendered for. A view that is `recoverable` names the page that
+restores its fields.
 """
 
 from __future__ import annotations
@@ -24,8 +24,8 @@ SESSION_KEY = "recovered_form"
 
 
 def recoverable(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
-    """Marks a view whose posted fields are kept, with the name of the page that takes them after signing in, or with
-    what tells that name from the fields.
+    """Decorate a view whose submitted fields are saved; `page` names the page that restores them, or a function of the
+    request does.
     """
 
     def mark(view: V) -> V:
@@ -36,42 +36,42 @@ def recoverable(page: str | Callable[[HttpRequest], str]) -> Callable[[V], V]:
 
 
 def form_token(user: Any) -> str:
-    """Says that this server gave a form to this person; good for as long as a session may last."""
+    """Proves that this server rendered a form for this user; valid as long as a session."""
     return _signer().sign(str(user.pk))
 
 
 def save_form(request: HttpRequest) -> bool:
-    """Put the fields of a form aside for the person it was given to. Returns whether there is such a person, who may
-    not be another than the one signed in, and whether the fields are not too long.
+    """Save the submitted fields for the user they belong to. Returns False if the token is invalid, another user is
+    signed in, or the fields are too long.
     """
     fields = {name: values for name, values in request.POST.lists() if name not in (TOKEN_FIELD, "csrfmiddlewaretoken")}
-    person = _person(request.POST.get(TOKEN_FIELD, ""))
-    theirs = request.user.pk is None or str(request.user.pk) == person
-    if not person or not theirs or _size(fields) > MAX_CHARACTERS or not request.resolver_match:
+    user_pk = _user_pk(request.POST.get(TOKEN_FIELD, ""))
+    same_user = request.user.pk is None or str(request.user.pk) == user_pk
+    if not user_pk or not same_user or _size(fields) > MAX_CHARACTERS or not request.resolver_match:
         return False
-    request.session[SESSION_KEY] = {"view": request.resolver_match.view_name, "person": person, "fields": fields}
+    request.session[SESSION_KEY] = {"view": request.resolver_match.view_name, "user": user_pk, "fields": fields}
     return True
 
 
 def restore_form(request: HttpRequest, view_name: str) -> QueryDict | None:
-    """The fields that the person now signed in had posted to this view, once; those of another are thrown away."""
-    kept = request.session.get(SESSION_KEY)
-    if not kept:
+    """The fields that this user submitted to this view, once; another user's are discarded."""
+    saved = request.session.get(SESSION_KEY)
+    if not saved:
         return None
-    mine = kept["person"] == str(request.user.pk)
-    if mine and kept["view"] != view_name:
+    same_user = saved["user"] == str(request.user.pk)
+    if same_user and saved["view"] != view_name:
         return None
     del request.session[SESSION_KEY]
-    return _fields(kept["fields"]) if mine else None
+    return _fields(saved["fields"]) if same_user else None
 
 
-def _person(token: str) -> str:
-    """The key of whom a form was given to; empty where this server gave none, or too long ago, or who has left."""
+def _user_pk(token: str) -> str:
+    """The user that the token was issued for; empty if it is invalid or expired, or the user is inactive."""
     try:
-        person = _signer().unsign(token, max_age=settings.SESSION_COOKIE_AGE)
+        user_pk = _signer().unsign(token, max_age=settings.SESSION_COOKIE_AGE)
     except BadSignature:
         return ""
-    return person if User.objects.filter(pk=person, is_active=True).exists() else ""
+    return user_pk if User.objects.filter(pk=user_pk, is_active=True).exists() else ""
 
 
 def _signer() -> TimestampSigner:
@@ -82,8 +82,8 @@ def _size(fields: dict[str, list[str]]) -> int:
     return sum(len(name) + sum(map(len, values)) for name, values in fields.items())
 
 
-def _fields(kept: dict[str, list[str]]) -> QueryDict:
+def _fields(saved: dict[str, list[str]]) -> QueryDict:
     fields = QueryDict(mutable=True)
-    for name, values in kept.items():
+    for name, values in saved.items():
         fields.setlist(name, values)
     return fields

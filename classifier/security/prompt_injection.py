@@ -1,12 +1,11 @@
-"""Does a ticket's text speak to the model that labels it? Customers write to people; a text that gives orders about
-labels, prompts and confidence, or poses as an answer, is one that nobody lets pass unseen. Pure.
+"""Detects texts that may be prompt injections: instructions about labels, prompts or confidence, or fake answers. Pure.
 
-It errs to the side of people: what is found only costs a look. New words get past any list, so a text that might be
-such an order is told as well; `dictation` has somebody vouch for what was answered to that.
+False positives only cost a review. Since no list of patterns is complete, `may_be_injection` finds texts that merely
+use typical words; `pipeline.injection_check` verifies their labels another way.
 
-It reads a text as it stands, and as it would read without what hides words: foreign letters of the same shape,
-invisible characters, digits for letters, encodings. Time grows with the length of the text alone: every gap in a
-pattern is bounded, and a pattern is tried only where one of its words stands.
+A text is checked as it is and with disguises removed: lookalike letters, invisible characters, digits for letters,
+encodings. Time is linear in the length of the text: every gap in a pattern is bounded, and a pattern is tried only if
+one of its words occurs.
 """
 
 import base64
@@ -20,28 +19,30 @@ from urllib.parse import unquote
 from classifier.security.prompt_injection_patterns import HINTS, LINE_PATTERNS, TEXT_PATTERNS, normalized
 
 DETECTOR_VERSION = 2
-"""Raised with every change of what is found: a threshold that was certified before is of other tickets."""
+"""Increase it with every change of what is detected: earlier certificates apply to other tickets."""
 
 
 def is_suspected_injection(text: str) -> bool:
-    """Whether the text addresses whoever labels it, openly or in disguise."""
-    return any(_found(view) for view in _views(text))
+    """Whether the text addresses the model, openly or in disguise."""
+    return any(_matches(view) for view in _views(text))
 
 
 def may_be_injection(text: str) -> bool:
-    """Whether it uses words in which one could, or hides something: that is no sign of it yet."""
+    """Whether the text uses words that are typical of instructions, or hides something."""
     return any(HINTS.search(" ".join(view.split())) for view in _views(text)) or _hides_something(text)
 
 
-def _found(view: str) -> bool:
+def _matches(view: str) -> bool:
     line = " ".join(view.split())
-    return any(sign.is_in(line) for sign in TEXT_PATTERNS) or any(sign.is_in(view) for sign in LINE_PATTERNS)
+    return any(pattern.is_in(line) for pattern in TEXT_PATTERNS) or any(
+        pattern.is_in(view) for pattern in LINE_PATTERNS
+    )
 
 
 def _views(text: str) -> Iterator[str]:
-    """The text in small letters without accents and disguises, then what it says where it is in code."""
+    """The text in lower case without accents, without disguises, and decoded."""
     if not text.isascii() and (tagged := _TAGS.findall(text)):
-        yield normalized("".join(chr(ord(one) - 0xE0000) for one in tagged))
+        yield normalized("".join(chr(ord(character) - 0xE0000) for character in tagged))
     as_read = normalized(text)
     yield as_read
     yield from _undisguised(as_read)
@@ -52,7 +53,7 @@ def _views(text: str) -> Iterator[str]:
 
 
 _TAGS = re.compile("[\U000e0020-\U000e007e]")
-"""Invisible doubles of ASCII, which models read."""
+"""Invisible copies of ASCII characters, which models can read."""
 _SHAPES = str.maketrans(
     "абвгеікмнорстухѕјԛԝһӏ" + "αβεικνορτυχ" + "ɡıℓ", "abbreikmhopctyxsjqwhl" + "abeiknoptux" + "gil"
 )
@@ -68,7 +69,7 @@ def _undisguised(text: str) -> Iterator[str]:
     if _MIXED.search(text):
         yield _MIXED.sub(lambda word: word[0].translate(_DIGITS), text)
     if _SPACED.search(text):
-        # Words are told apart by wider gaps, if at all: the patterns' own gaps make up for it.
+        # Only wider gaps separate words, if anything does; the gaps in the patterns allow for it.
         yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[ .\-_*|](?=\w)", "", run[0]), text)
         yield _SPACED.sub(lambda run: re.sub(r"(?<=\w)[.\-_*|](?=\w)", "", run[0]), text)
     if _HYPHENS.search(text):
@@ -79,17 +80,17 @@ _OF_TWO_SCRIPTS = re.compile(r"(?=\w{0,30}[a-z])(?=\w{0,30}[\u0370-\u03ff\u0400-
 
 
 def _hides_something(text: str) -> bool:
-    return bool(_TAGS.search(text) or _OF_TWO_SCRIPTS.search(text)) or next(_in_code(text), None) is not None
+    return bool(_TAGS.search(text) or _OF_TWO_SCRIPTS.search(text)) or next(_decoded_runs(text), None) is not None
 
 
 _BASE64 = re.compile(r"[A-Za-z0-9+/_-]{24,}={0,2}")
 _HEX = re.compile(r"(?:[0-9a-fA-F]{2}[ :]?){16,}")
-_MOST_CODED = 20
-"""Runs of either code that are looked into: messages carry a few, logs carry many."""
+_MAX_RUNS = 20
+"""How many runs of each encoding are decoded: messages contain a few, logs many."""
 
 
 def _decoded(text: str) -> Iterator[str]:
-    yield from _in_code(text)
+    yield from _decoded_runs(text)
     if "%" in text:
         yield unquote(text)
     if "&" in text:
@@ -105,13 +106,13 @@ _BACKWARDS = re.compile(
 )
 
 
-def _in_code(text: str) -> Iterator[str]:
+def _decoded_runs(text: str) -> Iterator[str]:
     for number, run in enumerate(_BASE64.finditer(text)):
-        if number == _MOST_CODED:
+        if number == _MAX_RUNS:
             break
         yield from _readable(_from_base64(run[0]))
     for number, run in enumerate(_HEX.finditer(text)):
-        if number == _MOST_CODED:
+        if number == _MAX_RUNS:
             break
         yield from _readable(bytes.fromhex(re.sub(r"[ :]", "", run[0])))
 
@@ -124,7 +125,7 @@ def _from_base64(run: str) -> bytes:
         return b""
 
 
-def _readable(found: bytes) -> Iterator[str]:
-    text = found.decode("utf-8", "ignore")
-    if len(text) > 10 and sum(one.isprintable() for one in text) > 0.9 * len(found):
+def _readable(decoded: bytes) -> Iterator[str]:
+    text = decoded.decode("utf-8", "ignore")
+    if len(text) > 10 and sum(character.isprintable() for character in text) > 0.9 * len(decoded):
         yield text

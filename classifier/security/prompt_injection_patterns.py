@@ -1,26 +1,26 @@
-"""By which a text that speaks to a model is told: what it says of labels, prompts and answers. Pure.
+"""Patterns that detect prompt injection. Pure.
 
-Patterns are written as a text is read, in small letters and without accents, and every gap in them is bounded.
+They are matched against normalized text, in lower case and without accents. Every gap in them is bounded.
 """
 
 import re
 import unicodedata
 from typing import NamedTuple
 
-_UNSEEN = {"Mn", "Cf"}
+_INVISIBLE = {"Mn", "Cf"}
 
 
 def normalized(text: str) -> str:
-    """The text in small letters, without accents and without characters that nobody sees."""
+    """The text in lower case, without accents and invisible characters."""
     if text.isascii():
         return text.lower()
     wide = unicodedata.normalize("NFKD", text)
-    kept = "".join(one for one in wide if unicodedata.category(one) not in _UNSEEN)
-    return unicodedata.normalize("NFC", kept).lower()
+    visible = "".join(character for character in wide if unicodedata.category(character) not in _INVISIBLE)
+    return unicodedata.normalize("NFC", visible).lower()
 
 
 class InjectionPattern(NamedTuple):
-    """A pattern, and the words of which one has to be there, so that most texts are done without trying it."""
+    """A pattern, and words; it is tried only if one of them occurs, which is fast for most texts."""
 
     words: tuple[str, ...]
     pattern: re.Pattern[str]
@@ -29,8 +29,8 @@ class InjectionPattern(NamedTuple):
         return any(word in text for word in self.words) and bool(self.pattern.search(text))
 
 
-def _sign(words: str, *patterns: str) -> InjectionPattern:
-    """Patterns are written as the text is read: in small letters, without accents."""
+def _pattern(words: str, *patterns: str) -> InjectionPattern:
+
     joined = "|".join(f"(?:{pattern})" for pattern in patterns)
     return InjectionPattern(
         tuple(normalized(word) for word in words.split()), re.compile(_composed(joined), re.MULTILINE)
@@ -39,7 +39,9 @@ def _sign(words: str, *patterns: str) -> InjectionPattern:
 
 def _composed(pattern: str) -> str:
     wide = unicodedata.normalize("NFKD", pattern)
-    return unicodedata.normalize("NFC", "".join(one for one in wide if unicodedata.category(one) != "Mn"))
+    return unicodedata.normalize(
+        "NFC", "".join(character for character in wide if unicodedata.category(character) != "Mn")
+    )
 
 
 _LABELS = r"(?:category|sentiment|confidence|reasoning)"
@@ -53,7 +55,7 @@ _MODEL = (
 _ANSWER = r"(?:answer|reply|respond|say|return|output|write|choose|pick|select|print|emit)"
 
 _ENGLISH = [
-    _sign(
+    _pattern(
         "instruction prompt directive guideline guidance message rule programming taxonomy told before",
         rf"\b(?:ignore|disregard|forget|override|overrule|stop following|do not follow|don't follow"
         rf"|cancel|set aside|drop)"
@@ -72,7 +74,7 @@ _ENGLISH = [
         r"\b(?:everything|all|text|words) (?:above|before) this (?:line|message)\b.{0,40}\binstructions",
         r"\bnew instructions?:",
     ),
-    _sign(
+    _pattern(
         "you act pretend play wipe certain sure",
         r"\b(?:from (?:here|now) on|now|let us|let's)\b.{0,20}\byou (?:are|play|act|will|only|always)\b.{0,60}"
         r"\b(?:agent|answers?|repl(?:y|ies)|label|supervisor|role|router|character)\b",
@@ -85,7 +87,7 @@ _ENGLISH = [
         r"\byour weights\b|\byou will be (?:switched off|retrained|unplugged|reprogrammed)",
         r"\byou are (?:absolutely |completely |fully )?(?:sure|certain)\b.{0,30}\bconfiden",
     ),
-    _sign(
+    _pattern(
         "ai a.i. llm gpt classifier model labeller labeler intelligence neural automat algorithm"
         " machine whoever whatever system program robot bot software",
         r"\b(?:whoever|whatever|the one who) (?:\w+ )?(?:sorts?|labels?|classif(?:y|ies)|reads?"
@@ -100,7 +102,7 @@ _ENGLISH = [
         rf"\b(?:note|message|instructions?) (?:to|for) (?:the |any )?{_MODEL}\b",
         r"\b(?:classifier|language model|llm)\b.{0,40}\b(?:label|classify|answer|must|please|warning|instruction)",
     ),
-    _sign(
+    _pattern(
         "classify categorize categorise label tag treat mark rate sentiment category confiden",
         r"\b(?:classify|categori[sz]e|label|tag) (?:this|it|me|my|the|these|every|all)\b(?: \w+){0,3}"
         r" (?:as|under|into|with)\b",
@@ -115,32 +117,32 @@ _ENGLISH = [
         r"\b(?:mark|rate|score) (?:this|it|the)(?: \w+)? as (?:positive|neutral|negative)\b",
         r"\bsentiment\b[\s:=\"']{1,4}(?:(?:as|to|is) )?(?:positive|neutral|negative|ecstatic)",
     ),
-    _sign(
+    _pattern(
         "confiden",
         rf"\bconfidence\b(?: (?:score|level|value|of|is|to|at|be|as|must|should|with)){{0,3}}{_NEXT}"
         r"(?:[01][.,]\d|1\b|\d{2,3} ?%|100\b|max|full|high)",
         r"\b(?:100 ?%|maximum|max|full|complete|highest) confiden(?:ce|t)\b(?! (?:in|that|you|your|we|of)\b)",
         r"\bconfiden(?:ce|t)\b.{0,20}\b(?:threshold|gate|parser|json)\b",
     ),
-    _sign(
+    _pattern(
         "figure number value score certainty",
         r"\b(?:write|put|give|use|state|report|return|set)\b.{0,30}\b(?:figure|number|value|score|certainty)\b"
         r".{0,20}(?<![\d.,])(?:0?[.,]9|1[.,]0|100 ?%)",
     ),
-    _sign(
+    _pattern(
         "answer respond reply label",
         r"\b(?:answer|respond|reply|label it) as (?:you(?:'d| would)|if you)\b",
     ),
-    _sign(
+    _pattern(
         "part half piece",
         r"(?:\b(?:part|half|piece) \w{1,6} ?[=:] ?[\"'][^\"']{1,12}[\"'].{0,4}){2}",
     ),
-    _sign(
+    _pattern(
         "object output json skip",
         r"\badd (?:it|this|that|them) to (?:the|your) (?:object|output|json)\b",
         r"\bskip_?review\b",
     ),
-    _sign(
+    _pattern(
         "json output key field answer reply respond return say write choose pick select print emit object entry",
         rf"\b(?:you |your one |only |single )(?:job|task|duty)\b.{{0,10}}\b(?:is )?(?:now )?to {_ANSWER}\b",
         rf"\byou (?:must |should |will |shall |have to )?(?:always|only) {_ANSWER}\b",
@@ -154,7 +156,7 @@ _ENGLISH = [
         r"\badd (?:the|an?) (?:extra |new )?(?:key|field) [\"']",
         r"\b(?:your )?(?:only )?task (?:now )?is (?:now )?to (?:output|answer|say|write|return|label)\b",
     ),
-    _sign(
+    _pattern(
         "review person",
         r"\b(?:without|no|skip|bypass|avoid|not send .{0,20}to) (?:any )?(?:human|manual) review",
         r"\bno (?:person|human) (?:has to|needs to|must|should) (?:look|see|review)",
@@ -162,7 +164,7 @@ _ENGLISH = [
     ),
 ]
 LINE_PATTERNS = [
-    _sign(
+    _pattern(
         "system assistant human user developer label output response instruction end begin operator bot model",
         r"^\W{0,4}(?:bot|model|ai|llm)\W{0,3}:",
         r"\b(?:operator|developer|admin(?:istrator)?|moderator)(?:'s)? (?:note|message|override|command):",
@@ -181,7 +183,7 @@ LINE_PATTERNS = [
     ),
 ]
 _SHAPED = [
-    _sign(
+    _pattern(
         "category sentiment confidence reasoning label score certainty queue review",
         r"[\"'](?:queue|review|label|class|category)[\"'].{0,60}[\"'](?:queue|review|label|class|category)[\"']",
         r"[\"'`](?:label|class|score|certainty|priority)[\"'`]\s?:.{0,60}[\"'`](?:label|class|score"
@@ -192,7 +194,7 @@ _SHAPED = [
         rf"<{_LABELS}>",
         r"\{(?:category|sentiment|confidence)\}",
     ),
-    _sign(
+    _pattern(
         "< [ role tool_call function",
         r"<\|[a-z_]{2,20}\|>|</?(?:start|end)_of_\w{2,10}>|\[/?inst\]|<</?sys>>",
         r"</?(?:system|assistant|instructions?|prompt|ticket|user_?(?:message|input)"
@@ -201,7 +203,7 @@ _SHAPED = [
     ),
 ]
 _FOREIGN = [
-    _sign(
+    _pattern(
         "anweisung vorgabe instru istru zalec polecen инструк указан talimat komut تعليمات اوامر"
         " 指令 指示 提示 规则 規則 说明 지시 निर्देश",
         r"\b(?:ignorier|vergiss|missacht|uberschreib)\w{0,4}\b.{0,40}\b(?:anweisung|vorgabe|instruktion)",
@@ -216,19 +218,19 @@ _FOREIGN = [
         r"(?:지시|명령|지침).{0,10}(?:무시|잊)",
         r"निर्देश.{0,20}(?:अनदेखा|भूल|नज़रअंदाज़)",
     ),
-    _sign(
+    _pattern(
         "sicherheit gewissheit certitude certeza certezza zekerheid",
         r"\b(?:sicherheit|gewissheit|certitude|certeza|certezza|zekerheid)\b.{0,24}(?<![\d.,])(?:[01][.,]\d|100 ?%)",
         r"\b(?:hochste|maxim|massim|pleine|toute la|hoogste)\w{0,3}\b.{0,6}\b"
         r"(?:sicherheit|gewissheit|certitude|certeza|certezza|zekerheid)\b",
     ),
-    _sign(
+    _pattern(
         "konfidenz confianza confiance confianca fiducia vertrouwen pewnosc уверен guven ثقة 置信 信頼度 신뢰도",
         r"(?:konfidenz|confianza|confiance|confianca|fiducia|vertrouwen|pewnosc|уверенност|guven|ثقة"
         r"|置信度|信頼度|신뢰도)\w{0,4}"
         r".{0,16}?(?<![\d.,])(?:[01][.,]\d|100|1\b)",
     ),
-    _sign(
+    _pattern(
         "klassifizier stufe ticket clasifica classe classifi классифиц 分类 分類 분류 صنف",
         r"\b(?:klassifiziere|kategorisiere) (?:dies|das|es)\w{0,3}\b|\bstufe dies\w{0,3}\b.{0,30}\bals\b.{0,30}\bein\b",
         r"\b(?:clasifica|classifique|classifica|classez|classe) (?:esto|este|isto|ce|questo"
@@ -255,4 +257,4 @@ HINTS = re.compile(
         )
     )
 )
-"""Words that an order to a model may be made of, and that customers use too: no sign, but reason to ask a witness."""
+"""Words that are typical of instructions to a model, but that customers use too."""

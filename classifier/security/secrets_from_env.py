@@ -1,4 +1,4 @@
-"""Secrets stand in the environment; rows hold the names of their variables."""
+"""Reads secrets from environment variables; the database holds only the variables' names."""
 
 import os
 import re
@@ -8,28 +8,28 @@ from django.utils.translation import gettext_lazy as _
 
 _NAME = re.compile(r"[A-Z][A-Z0-9_]*")
 _OWN = ("TICKETCLF_", "DATABASE_URL", "PGPASS")
-"""What this installation itself is opened with: a row must not have it sent elsewhere."""
+"""Secrets of the installation itself, which no row may send elsewhere."""
 
 
 def validate_variable_name(name: str) -> None:
-    """Raises ValidationError for what is no name of a variable, or of one that no row may use."""
+    """Raises ValidationError for an invalid or reserved variable name."""
     if not _NAME.fullmatch(name):
-        raise ValidationError(_("The name of an environment variable, not the secret itself."))
+        raise ValidationError(_("Enter the name of an environment variable, not the secret itself."))
     if name.startswith(_OWN):
-        raise ValidationError(_("%s is of this installation itself; take another name.") % name)
+        raise ValidationError(_("%s is reserved for the installation itself. Use another name.") % name)
 
 
 class MissingSecret(Exception):
-    """The sentence names the variable that has to be set."""
+    """The message names the variable that must be set."""
 
 
 def secret_or_empty(variable: str) -> str:
-    """The secret in this variable; empty where there is none, or none that a row may use."""
+    """The secret in this variable; empty if it is not set or reserved."""
     return "" if not variable or variable.startswith(_OWN) else os.environ.get(variable, "").strip()
 
 
 def require_secret(variable: str) -> str:
-    """The same. Raises Missing."""
+    """The same. Raises MissingSecret if it is empty."""
     if value := secret_or_empty(variable):
         return value
-    raise MissingSecret(_("The environment variable %s is not set where workers run.") % (variable or "–"))
+    raise MissingSecret(_("The environment variable %s is not set for the workers.") % (variable or "–"))

@@ -1,7 +1,6 @@
-"""Requests that leave the house: to where people say, but not to the network inside unless a setting allows it.
+"""Guards outgoing connections against SSRF: internal addresses are refused unless a setting allows them.
 
-The name is resolved here and the connection goes to the address that was looked at, so a name that means another
-address a moment later leads nowhere.
+The host is resolved once and the connection goes to the checked address, so DNS rebinding has no effect.
 """
 
 import http.client
@@ -25,75 +24,71 @@ _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
 class ForbiddenAddress(Exception):
-    """The sentence says what is refused and which setting would allow it."""
+    """The message says what is refused and which setting would allow it."""
 
 
 def check_url(url: str) -> None:
-    """Raises Forbidden for what is no address of the web, or leads inside. A name that does not resolve passes: there
-    is nothing to reach yet, and each call looks again.
+    """Raises ForbiddenAddress for an invalid or internal URL. A host that does not resolve passes, since every request
+    checks it again.
     """
     try:
         parts = urlsplit(url)
         host, port = parts.hostname, parts.port
     except ValueError as error:
-        raise ForbiddenAddress(_("%(url)s is no address of the web.") % {"url": url}) from error
+        raise ForbiddenAddress(_("%(url)s isn't a valid URL.") % {"url": url}) from error
     if parts.scheme not in _PORTS or not host:
-        raise ForbiddenAddress(_("%(url)s does not begin with http:// or https:// and a host.") % {"url": url})
+        raise ForbiddenAddress(_("%(url)s must start with http:// or https:// and a host.") % {"url": url})
     check_host(host, port or _PORTS[parts.scheme])
 
 
 def check_host(host: str, port: int) -> None:
-    """The same of a server that speaks another protocol."""
+    """The same for other protocols."""
     with suppress(OSError):
         allowed_addresses(host, port)
 
 
 def allowed_addresses(host: str, port: int) -> list[str]:
-    """Where a connection may go. Raises Forbidden if any address of the host is inside and not allowed; OSError if
-    there is none.
-    """
+    """The addresses of the host. Raises ForbiddenAddress if one is internal and not allowed, OSError without any."""
     try:
-        found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
+        infos = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)
     except UnicodeError as error:
-        raise OSError(f"{host!r} is no name of a host") from error
-    result = list(dict.fromkeys(str(info[4][0]) for info in found))
-    for spelled in result:
-        if is_internal(spelled) and not _allowed(host, port, spelled):
+        raise OSError(f"{host!r} is not a valid host name") from error
+    addresses = list(dict.fromkeys(str(info[4][0]) for info in infos))
+    for address in addresses:
+        if is_internal(address) and not _allowed(host, port, address):
             raise ForbiddenAddress(
                 _(
-                    "%(host)s is at %(address)s, inside the network, where requests are not allowed to go. "
-                    "If they should be, name %(host)s:%(port)s in TICKETCLF_INTERNAL_HOSTS."
+                    "%(host)s resolves to the internal address %(address)s. "
+                    "To allow requests to it, add %(host)s:%(port)s to TICKETCLF_INTERNAL_HOSTS."
                 )
-                % {"host": _bracketed(host), "port": port, "address": spelled}
+                % {"host": _bracketed(host), "port": port, "address": address}
             )
-    return result
+    return addresses
 
 
 def connect(host: str, port: int, timeout: float | None) -> socket.socket:
-    """A connection to an address that was looked at. Raises Forbidden and OSError; `timeout` in seconds, each try."""
-    fault: OSError | None = None
+    """Connect to an allowed address; `timeout` in seconds per address. Raises ForbiddenAddress and OSError."""
+    last_error: OSError | None = None
     for address in allowed_addresses(host, port):
         try:
             return socket.create_connection((address, port), timeout)
         except OSError as error:
-            fault = error
-    raise fault or OSError(f"{host} has no address")
+            last_error = error
+    raise last_error or OSError(f"{host} has no address")
 
 
 def open_url(request: urllib.request.Request, timeout: float) -> Any:
-    """The response, an object as of `urllib.request.urlopen`. Follows no redirect and takes no proxy.
+    """Like `urllib.request.urlopen`, but without redirects and proxies.
 
-    Raises Forbidden, `urllib.error.HTTPError` for every status that is not 2xx, and OSError.
+    Raises ForbiddenAddress, `urllib.error.HTTPError` for every status other than 2xx, and OSError.
     """
     if request.type not in _PORTS:
-        raise ForbiddenAddress(
-            _("%(url)s does not begin with http:// or https:// and a host.") % {"url": request.full_url}
-        )
+        raise ForbiddenAddress(_("%(url)s must start with http:// or https:// and a host.") % {"url": request.full_url})
     return _opener.open(request, timeout=timeout)
 
 
 def is_internal(spelled: str) -> bool:
-    """Whether an address is anything but one of the public internet, an IPv4 address inside an IPv6 one included."""
+    """Whether an address is not public, including an IPv4 address embedded in an IPv6 one."""
     return any(_is_inside(address) for address in _meanings(spelled))
 
 
@@ -103,15 +98,15 @@ def _is_inside(address: Address) -> bool:
 
 
 def _meanings(spelled: str) -> Iterator[Address]:
-    """The addresses that one stands for; gateways unwrap the IPv4 address within."""
+    """The embedded IPv4 addresses that gateways would unwrap, or else the address itself."""
     address = ipaddress.ip_address(spelled.partition("%")[0])
     inner: list[IPv4Address | None] = []
     if isinstance(address, IPv6Address):
         low = IPv4Address(int(address) & 0xFFFF_FFFF)
         translated = low if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1) else None
         inner = [address.ipv4_mapped, address.sixtofour, *(address.teredo or ()), translated]
-    wrapped: list[Address] = [found for found in inner if found is not None]
-    yield from wrapped or [address]
+    embedded: list[Address] = [inner_address for inner_address in inner if inner_address is not None]
+    yield from embedded or [address]
 
 
 def _allowed(host: str, port: int, spelled: str) -> bool:
@@ -119,7 +114,7 @@ def _allowed(host: str, port: int, spelled: str) -> bool:
 
 
 def _covers(entry: str, host: str, port: int, spelled: str) -> bool:
-    """Whether an entry of the setting speaks of this: `*`, a host, `host:port`, an address, or a network."""
+    """Whether an entry of the setting (`*`, a host, `host:port`, an address or a network) covers this address."""
     if entry == "*":
         return True
     if network := _network(entry):
@@ -149,7 +144,7 @@ class _Connection(http.client.HTTPConnection):
 
 
 class _SecureConnection(http.client.HTTPSConnection, _Connection):
-    """Connects as above, then wraps: the certificate is still held against the name."""
+    """Connects as above, then verifies the certificate against the host name."""
 
 
 class _Handler(urllib.request.HTTPHandler):
@@ -163,7 +158,7 @@ class _SecureHandler(urllib.request.HTTPSHandler):
 
 
 def _plain_opener() -> urllib.request.OpenerDirector:
-    # Put together by hand: `build_opener` would add redirects, proxies of the environment, files and FTP.
+    # `build_opener` would add redirects, proxies from the environment, files and FTP.
     opener = urllib.request.OpenerDirector()
     statuses = (urllib.request.HTTPDefaultErrorHandler, urllib.request.HTTPErrorProcessor)
     for handler in (_Handler, _SecureHandler, *statuses):

@@ -11,7 +11,7 @@ register = template.Library()
 
 @register.simple_tag(takes_context=True)
 def form_token(context: dict[str, Any]) -> SafeString:
-    """For a form whose view `keeps_input`, beside `csrf_token`."""
+    """Goes next to `csrf_token` in the form of a `recoverable` view."""
     return format_html(
         '<input type="hidden" name="{}" value="{}">',
         form_recovery.TOKEN_FIELD,
