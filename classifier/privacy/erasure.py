@@ -1,7 +1,7 @@
-"""Erasing tickets: what a person wrote goes from every table, and the books that stand on it stay.
+"""Erases tickets, or masks personal data in them, in every table.
 
-A ticket that nothing stands on yet is removed. Of any other the row stays, with a constant in place of its text, so
-that counts, audits and certificates remain what they were. What was frozen, handed out or learned is named.
+A ticket that nothing depends on is deleted. Others keep their row with a placeholder text, so that counts, audits and
+certificates stay valid. Snapshots, exported files and trained models that contain the text are reported.
 """
 
 from __future__ import annotations
@@ -29,36 +29,36 @@ from classifier.privacy.redaction import ERASED, Redaction
 
 CHUNK = 100
 SECONDS = 10.0
-"""How long one turn of `expire` may take; the next one goes on."""
+"""How long one call of `erase_expired` may take."""
 
 erasing = Signal()
-"""Sent inside the transaction that erases `tickets`, with the `wiping`. Who listens wipes its own tables along with it,
-and returns the keys of those tickets whose rows have to stay.
+"""Sent with `tickets` and `redaction` in the transaction that erases them. Receivers redact their own tables and return
+the keys of tickets whose rows must stay.
 """
 
 
 def tickets_of_customer(name: str, *, any_case: bool = False) -> TicketQuerySet:
-    """What a customer has written; without `any_case` by an index."""
+    """A customer's tickets; with `any_case` no index is used."""
     return Ticket.objects.filter(customer__iexact=name) if any_case else Ticket.objects.filter(customer=name)
 
 
 def erase(tickets: QuerySet[Ticket], *, masks: bool = False, by: User | None = None) -> Erasure:
-    """Erase these tickets everywhere, chunk by chunk, or mask personal data in them; the record of what was done.
+    """Erase these tickets everywhere, or with `masks` only their personal data, in chunks; returns the record.
 
-    Cut off, it can be called again: what was not reached is found as before.
+    If it is interrupted, call it again.
     """
     pks = list(tickets.order_by("pk").values_list("pk", flat=True))
     record = Erasure.objects.create(kind=Erasure.Kind.MASKED if masks else Erasure.Kind.ERASED, by=by)
     for some in chunked(pks, CHUNK):
-        wiping = _erase(some, record, masks=masks)
-        traces.redact_traces(some, wiping)
-        _note(record, wiping)
+        redaction = _erase(some, record, masks=masks)
+        traces.redact_traces(some, redaction)
+        _update_record(record, redaction)
     traces.compact_search_index()
     return record
 
 
 def expired_tickets(days: int) -> TicketQuerySet:
-    """Tickets that came more than so many days ago and wait for nobody, by an index; 0 days: none."""
+    """Finished tickets that are older than this many days; none for 0. Uses an index."""
     if not days:
         return Ticket.objects.none()
     old = Ticket.objects.filter(received_at__lt=timezone.now() - timedelta(days=days), erased_at=None)
@@ -66,9 +66,9 @@ def expired_tickets(days: int) -> TicketQuerySet:
 
 
 def erase_expired(days: int, *, seconds: float = SECONDS) -> bool:
-    """Erase tickets whose time is over, for so long. Returns whether there are more.
+    """Erase expired tickets for at most `seconds`. Returns whether there are more.
 
-    Labels of the same texts that came from elsewhere, and examples that the taxonomy shows, have a time of their own.
+    Imported labels of the same texts and examples in the taxonomy stay.
     """
     until = time.monotonic() + seconds
     record: Erasure | None = None
@@ -83,79 +83,79 @@ def erase_expired(days: int, *, seconds: float = SECONDS) -> bool:
 @transaction.atomic(durable=True)
 def _erase(ticket_pks: Sequence[int], record: Erasure, *, masks: bool = False, thorough: bool = True) -> Redaction:
     tickets = list(Ticket.objects.select_for_update().filter(pk__in=ticket_pks).order_by("pk"))
-    names = {one.customer for one in tickets if one.customer}
-    wiping = Redaction([one.text for one in tickets], names, masks, thorough)
+    names = {ticket.customer for ticket in tickets if ticket.customer}
+    redaction = Redaction([ticket.text for ticket in tickets], names, masks, thorough)
     drawn = AuditDraw.objects.filter(verdict__ticket__in=tickets)
     needed: set[int] = {pk for pk in drawn.values_list("verdict__ticket_id", flat=True) if pk}
-    answers: list[Any] = erasing.send(Ticket, tickets=tickets, wiping=wiping)
-    needed.update(*(pks for _listener, pks in answers))
-    _wipe_said(tickets, wiping)
-    _wipe_learned(tickets, wiping)
+    answers: list[Any] = erasing.send(Ticket, tickets=tickets, redaction=redaction)
+    needed.update(*(pks for _receiver, pks in answers))
+    _redact_answers(tickets, redaction)
+    _delete_learned(tickets, redaction)
     if thorough:
-        traces.redact_labels(wiping)
-    traces.redact_admin_log(tickets, wiping)
-    waiting = [one.pk for one in tickets if one.state in (Ticket.State.NEW, Ticket.State.NEEDS_REVIEW)]
+        traces.redact_labels(redaction)
+    traces.redact_admin_log(tickets, redaction)
+    waiting = [ticket.pk for ticket in tickets if ticket.state in (Ticket.State.NEW, Ticket.State.NEEDS_REVIEW)]
     removed = [] if masks else [pk for pk in waiting if pk not in needed]
-    redact_tickets([one for one in tickets if one.pk not in removed], wiping)
+    redact_tickets([ticket for ticket in tickets if ticket.pk not in removed], redaction)
     Ticket.objects.filter(pk__in=removed).delete()
-    wiping.count("tickets removed", len(removed))
-    _note(record, wiping)
-    return wiping
+    redaction.count("tickets removed", len(removed))
+    _update_record(record, redaction)
+    return redaction
 
 
-def redact_tickets(tickets: Sequence[Ticket], wiping: Redaction) -> None:
-    """The rows of these tickets stay, and say nothing of whose they are."""
+def redact_tickets(tickets: Sequence[Ticket], redaction: Redaction) -> None:
+    """Redact these tickets, but keep their rows."""
     rows = Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets])
-    redact_columns(rows, wiping, "text")
-    rows.update(customer="", external_id=None, erased_at=None if wiping.masks else timezone.now())
+    redact_columns(rows, redaction, "text")
+    rows.update(customer="", external_id=None, erased_at=None if redaction.masks else timezone.now())
 
 
-def redact_columns(rows: QuerySet[Any], wiping: Redaction, *names: str) -> None:
-    """Wipe these columns of all rows that have anything in them."""
+def redact_columns(rows: QuerySet[Any], redaction: Redaction, *names: str) -> None:
+    """Redact these columns in all rows where they are not empty."""
     filled = rows.filter(reduce(or_, (~Q(**{name: ""}) for name in names)))
     kind = str(rows.model._meta.verbose_name_plural)
-    if not wiping.masks:
+    if not redaction.masks:
         erased = {name: Case(When(**{name: ""}, then=Value("")), default=Value(ERASED)) for name in names}
-        wiping.count(kind, filled.update(**erased))
+        redaction.count(kind, filled.update(**erased))
         return
-    found = list(filled.only("pk", *names))
-    for row in found:
+    masked = list(filled.only("pk", *names))
+    for row in masked:
         for name in names:
-            setattr(row, name, wiping.wiped(getattr(row, name)))
-    rows.model._base_manager.bulk_update(found, names, batch_size=CHUNK)
-    wiping.count(kind, len(found))
+            setattr(row, name, redaction.redacted(getattr(row, name)))
+    rows.model._base_manager.bulk_update(masked, names, batch_size=CHUNK)
+    redaction.count(kind, len(masked))
 
 
-def _wipe_said(tickets: Sequence[Ticket], wiping: Redaction) -> None:
-    """What models said, which quotes the text; where its words stood is nowhere any more."""
+def _redact_answers(tickets: Sequence[Ticket], redaction: Redaction) -> None:
+    """Redact what models answered, since it quotes the text."""
     predictions = Prediction.objects.filter(ticket__in=tickets)
-    redact_columns(predictions, wiping, "reasoning")
+    redact_columns(predictions, redaction, "reasoning")
     predictions.exclude(words=[]).update(words=[])
-    redact_columns(Failure.objects.filter(ticket__in=tickets), wiping, "detail", "reply")
+    redact_columns(Failure.objects.filter(ticket__in=tickets), redaction, "detail", "reply")
     events = list(Event.objects.filter(ticket__in=tickets))
     for event in events:
         event.data = event.data | {"external_id": None}
     Event.objects.bulk_update(events, ["data"], batch_size=CHUNK)
 
 
-def _wipe_learned(tickets: Sequence[Ticket], wiping: Redaction) -> None:
-    """What is taught of them, and where they lie. Versions that have learned them already are named."""
-    digests = {text_digest(text) for text in wiping.texts}
-    examples = Example.objects.filter(Q(ticket__in=tickets) | Q(digest__in=digests if wiping.thorough else ()))
+def _delete_learned(tickets: Sequence[Ticket], redaction: Redaction) -> None:
+    """Delete their training examples and vectors, and report specialist versions that have learned from them."""
+    digests = {text_digest(text) for text in redaction.texts}
+    examples = Example.objects.filter(Q(ticket__in=tickets) | Q(digest__in=digests if redaction.thorough else ()))
     keys = list(examples.values_list("pk", flat=True))
-    wiping.count("examples", examples.delete()[0])
-    kept = Example.objects.filter(digest__in=digests).values_list("digest", flat=True)
-    wiping.count("vectors", Vector.objects.filter(digest__in=digests.difference(kept)).delete()[0])
+    redaction.count("examples", examples.delete()[0])
+    in_use = Example.objects.filter(digest__in=digests).values_list("digest", flat=True)
+    redaction.count("vectors", Vector.objects.filter(digest__in=digests.difference(in_use)).delete()[0])
     if keys:
         for version in SpecialistVersion.objects.exclude(weights=None).only("pk", "taught"):
             if np.isin(keys, np.frombuffer(version.taught, np.int64).reshape(3, -1)[0]).any():
-                wiping.remains.add(f"specialist version {version.pk} has learned from them; train it anew")
+                redaction.remains.add(f"specialist version {version.pk} has learned from them; retrain it")
 
 
-def _note(record: Erasure, wiping: Redaction) -> None:
-    """Put down what was done since the last note."""
-    for name, number in wiping.counts.items():
+def _update_record(record: Erasure, redaction: Redaction) -> None:
+    """Add what was done since the last call to the record."""
+    for name, number in redaction.counts.items():
         record.counts[name] = record.counts.get(name, 0) + number
-    record.remains = sorted({*record.remains, *wiping.remains})
-    wiping.counts.clear()
+    record.remains = sorted({*record.remains, *redaction.remains})
+    redaction.counts.clear()
     record.save(update_fields=["counts", "remains"])

@@ -1,9 +1,8 @@
-"""Texts without what tells who wrote them: addresses, numbers and accounts go, a mark of their kind stays. Pure.
+"""Masks e-mail addresses, phone numbers, cards, IBANs and IP addresses in texts. Pure.
 
-What only looks alike stays: a card must pass the check of Luhn (ISO/IEC 7812-1), an IBAN the length of its country
-and ISO 7064 MOD 97-10 (ISO 13616), an IP address Python's own reading of it. Digits count in every script, and signs of
-full width as those of ASCII. Names, streets and numbers written in words are not found. Each kind is looked for once,
-in time that grows with the text, whatever the text is.
+Lookalikes stay: a card must pass the Luhn check (ISO/IEC 7812-1), an IBAN the length of its country and ISO 7064 MOD
+97-10 (ISO 13616), and Python must parse an IP address. Digits of every script and full-width signs are recognized.
+Names, streets and numbers in words are not found. Time is linear in the length of any text.
 """
 
 import re
@@ -14,9 +13,9 @@ from itertools import accumulate
 KINDS = ("email", "phone", "card", "iban", "ip")
 
 PersonalDataSpan = tuple[int, int, str]
-"""Where something begins and ends, and of which kind it is."""
+"""Start, end and kind."""
 
-# A mark counts as part of a word: what stands against one is judged the same when the text is masked again.
+# A mark counts as part of a word, so that masking a second time changes nothing.
 _START = r"(?<!\w)" + "".join(rf"(?<!\[{kind}\])" for kind in KINDS)
 _MARK = rf"\[(?:{'|'.join(KINDS)})\]"
 _END = rf"(?!\w|{_MARK})"
@@ -25,7 +24,7 @@ _NOT_BEFORE_POINT = rf"(?!\.(?:\d|{_MARK}))"
 
 
 def mask(text: str) -> str:
-    """The text with [email], [iban], [ip], [card] and [phone] in the place of such. Masking twice changes no more."""
+    """The text with personal data replaced by [email], [iban], [ip], [card] and [phone]. Idempotent."""
     plain = _plain(text)
     for kind, look in _LOOKS:
         if marks := [(start, end, f"[{kind}]") for start, end in look(plain)]:
@@ -34,15 +33,15 @@ def mask(text: str) -> str:
 
 
 def replace_personal_data(text: str, mark: Callable[[str, str], str]) -> str:
-    """The text with what `mark` says of each kind and value in the place of such, in the order of the text."""
-    found = find_personal_data(text)
-    return _replaced(text, ((start, end, mark(kind, text[start:end])) for start, end, kind in found))
+    """The text with each piece of personal data replaced by `mark(kind, value)`, called in order."""
+    spans = find_personal_data(text)
+    return _replaced(text, ((start, end, mark(kind, text[start:end])) for start, end, kind in spans))
 
 
 def find_personal_data(text: str) -> list[PersonalDataSpan]:
-    """Where personal data stands in the text, in order, no two in the same place.
+    """The personal data in the text, in order and without overlaps.
 
-    One kind after the other is looked for in what the ones before have left, with their marks in it.
+    Each kind is searched in the text with the marks of the previous kinds.
     """
     found: list[PersonalDataSpan] = []
     left = plain = _plain(text)
@@ -54,7 +53,7 @@ def find_personal_data(text: str) -> list[PersonalDataSpan]:
 
 
 def _in_original(spans: Sequence[tuple[int, int]], found: Sequence[PersonalDataSpan]) -> Iterator[tuple[int, int]]:
-    """Spans of the text with marks, as those of the text without: nothing that is found reaches into a mark."""
+    """Converts spans of the marked text to spans of the original; none overlaps a mark."""
     longer, passed = 0, 0
     for start, end in spans:
         while passed < len(found) and found[passed][0] < start + longer:
@@ -80,7 +79,7 @@ _FOREIGN_DIGIT = re.compile(r"[^\D0-9]")
 
 
 def _plain(text: str) -> str:
-    """The text with its digits and signs as ASCII has them, each in its place: what stands where stays the same."""
+    """The text with digits and signs converted to ASCII, so that positions stay the same."""
     if not _BEYOND_LATIN.search(text):
         return text
     text = _FOREIGN_SIGN.sub(lambda sign: _SIGNS[sign[0]], text)

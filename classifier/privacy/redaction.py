@@ -1,4 +1,4 @@
-"""How a person's texts are made to say nothing of them: what stands in their place, and what quotes them. Pure."""
+"""Replaces erased texts, and finds text that quotes them. Pure."""
 
 from __future__ import annotations
 
@@ -13,15 +13,15 @@ ERASED = "(erased)"
 CUSTOMER = "[customer]"
 _SHORTEST_NAME, _SHORTEST_LINE = 3, 16
 _ELSEWHERE = 40
-"""So many characters tell a text where another one quotes it."""
+"""How many characters identify a text where it is quoted."""
 
 
 @dataclass
 class Redaction:
-    """The texts of some tickets and the names of who wrote them. `masks` says that only personal data goes, `thorough`
-    that the very same texts and pieces of them go from wherever else they are.
+    """The texts and customer names to redact. With `masks` only personal data is replaced; with `thorough` identical
+    texts and quotes of them elsewhere are redacted too.
 
-    `counts` and `remains` are filled in by whoever wipes: rows by table, and what cannot be changed, by name.
+    `counts` collects how many rows were changed by table, `remains` what could not be changed.
     """
 
     texts: list[str]
@@ -31,36 +31,36 @@ class Redaction:
     counts: Counter[str] = field(default_factory=Counter)
     remains: set[str] = field(default_factory=set)
 
-    def wiped(self, text: str) -> str:
-        """What stands in the text's place; nothing stays nothing."""
+    def redacted(self, text: str) -> str:
+        """The replacement for a text; empty stays empty."""
         if not text:
             return ""
         return self._named.sub(CUSTOMER, mask(text)) if self.masks else ERASED
 
-    def lines(self, text: str) -> str:
-        """A text of several lines, with those wiped that quote one of these tickets."""
-        return "\n".join(self.wiped(line) if self.quotes(line) else line for line in text.split("\n"))
+    def redact_lines(self, text: str) -> str:
+        """The text, with those lines redacted that quote one of the tickets."""
+        return "\n".join(self.redacted(line) if self.quotes(line) else line for line in text.split("\n"))
 
     def quotes(self, line: str) -> bool:
-        """Whether it is a piece of one of the texts, shortened or masked though it may be."""
+        """Whether the line is part of one of the texts, even if shortened or masked."""
         piece = _plain(line).removesuffix("...").rstrip("…")
         if len(piece) < _SHORTEST_LINE:
             return bool(piece) and any(piece == plain for plain in self._plain)
         return any(piece in plain for plain in self._plain)
 
     def count(self, name: str, number: int) -> None:
-        """So many rows of a table were changed or removed."""
+        """Count rows that were changed or deleted."""
         if number:
             self.counts[name] += number
 
     @property
-    def beginnings(self) -> list[str]:
-        """How the texts and names begin, for those who look for them in what others keep."""
+    def prefixes(self) -> list[str]:
+        """The start of each text and name, for searching elsewhere."""
         return [text[:_ELSEWHERE] for text in (*self.texts, *sorted(self.names)) if len(text) >= _SHORTEST_NAME]
 
     @cached_property
     def _plain(self) -> list[str]:
-        return [_plain(one) for text in self.texts for one in (text, mask(text))]
+        return [_plain(variant) for text in self.texts for variant in (text, mask(text))]
 
     @cached_property
     def _named(self) -> re.Pattern[str]:

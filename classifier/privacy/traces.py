@@ -1,4 +1,4 @@
-"""Where a ticket's text is found besides its own tables: in examples of labels, and in what the framework keeps."""
+"""Redacts copies of a ticket's text outside its own tables: label examples, stored replies, sessions and logs."""
 
 from __future__ import annotations
 
@@ -19,92 +19,92 @@ from classifier.models import Category, ContractVersion, DraftLabel, Sentiment, 
 from classifier.privacy.redaction import Redaction
 
 
-def redact_traces(ticket_pks: Sequence[int], wiping: Redaction) -> None:
-    """What was put aside for a while: replies to be given again, input to be taken up, reports of failed tasks."""
+def redact_traces(ticket_pks: Sequence[int], redaction: Redaction) -> None:
+    """Redact stored API replies, saved forms and tracebacks of failed tasks."""
     keys = "|".join(map(str, ticket_pks))
     about_them = Q(content__regex=rf'"(id|ticket)": ?({keys})[^0-9]')
-    replies = StoredReply.objects.filter(about_them | _containing("content", _as_in_json(wiping)))
-    wiping.count("kept replies", replies.update(content="", headers={}))
-    wiping.count("sessions", sum(_forget_input(session, wiping) for session in Session.objects.iterator()))
+    replies = StoredReply.objects.filter(about_them | _containing("content", _as_in_json(redaction)))
+    redaction.count("stored replies", replies.update(content="", headers={}))
+    redaction.count("sessions", sum(_delete_saved_form(session, redaction) for session in Session.objects.iterator()))
     if apps.is_installed("django_tasks_db"):
         tasks: QuerySet[Model] = apps.get_model("django_tasks_database", "DBTaskResult")._default_manager.all()
-        failed = tasks.filter(_containing("traceback", wiping.beginnings))
-        wiping.count("tracebacks", failed.update(traceback=""))
+        failed = tasks.filter(_containing("traceback", redaction.prefixes))
+        redaction.count("tracebacks", failed.update(traceback=""))
 
 
-def redact_labels(wiping: Redaction) -> None:
-    """Examples of labels and drafts that quote one of the texts, in their history and in contracts too."""
+def redact_labels(redaction: Redaction) -> None:
+    """Redact label examples that quote one of the texts, in drafts, histories and prompt versions too."""
     gone: set[str] = set()
     labels: tuple[Any, ...] = (Category.objects, Sentiment.objects, DraftLabel.objects)
     for rows in (*labels, Category.history, Sentiment.history):
         for examples in rows.exclude(examples="").order_by().values_list("examples", flat=True).distinct():
-            wiped = wiping.lines(examples)
-            if wiped != examples:
-                gone.update(set(examples.split("\n")) - set(wiped.split("\n")))
-                wiping.count("examples of labels", rows.filter(examples=examples).update(examples=wiped))
+            redacted = redaction.redact_lines(examples)
+            if redacted != examples:
+                gone.update(set(examples.split("\n")) - set(redacted.split("\n")))
+                redaction.count("examples of labels", rows.filter(examples=examples).update(examples=redacted))
     for label in DraftLabel.objects.exclude(base={}) if gone else ():
-        if wiping.lines(str(label.base.get("examples", ""))) != label.base.get("examples", ""):
-            label.base["examples"] = wiping.lines(label.base["examples"])
+        if redaction.redact_lines(str(label.base.get("examples", ""))) != label.base.get("examples", ""):
+            label.base["examples"] = redaction.redact_lines(label.base["examples"])
             label.save(update_fields=["base"])
     for line in gone:
-        _wipe_contracts(line.strip(), wiping)
+        _redact_contracts(line.strip(), redaction)
 
 
-def redact_admin_log(tickets: Sequence[Model], wiping: Redaction) -> None:
-    """The admin's log names rows by what they say."""
+def redact_admin_log(tickets: Sequence[Model], redaction: Redaction) -> None:
+    """Redact the admin log, which names tickets by their texts."""
     if tickets:
         kind = ContentType.objects.get_for_model(type(tickets[0]))
-        entries = LogEntry.objects.filter(content_type=kind, object_id__in=[str(one.pk) for one in tickets])
+        entries = LogEntry.objects.filter(content_type=kind, object_id__in=[str(ticket.pk) for ticket in tickets])
         for entry in entries:
             entry.object_repr = f"#{entry.object_id}"
         LogEntry.objects.bulk_update(entries, ["object_repr"])
-        wiping.count("entries of the log", len(entries))
+        redaction.count("entries of the log", len(entries))
 
 
 def compact_search_index() -> None:
-    """On SQLite the index of words keeps removed ones until it is written anew; PostgreSQL's vacuum sees to its own."""
+    """Rewrite SQLite's search index, which keeps deleted words until then; PostgreSQL's vacuum does it by itself."""
     if connection.vendor == "sqlite":
         with connection.cursor() as cursor:
             cursor.execute("INSERT INTO classifier_ticket_search(classifier_ticket_search) VALUES ('optimize')")
 
 
-def _wipe_contracts(line: str, wiping: Redaction) -> None:
-    """A contract keeps the digest that it is named by, though its wording is another now; so it is named."""
-    quoted, instead = json.dumps(line, ensure_ascii=False), json.dumps(wiping.wiped(line), ensure_ascii=False)
+def _redact_contracts(line: str, redaction: Redaction) -> None:
+    """Redact prompt versions. Their digests still belong to the original wording, so they are reported."""
+    quoted, instead = json.dumps(line, ensure_ascii=False), json.dumps(redaction.redacted(line), ensure_ascii=False)
     for version in ContractVersion.objects.filter(system_prompt__contains=quoted):
         version.system_prompt = version.system_prompt.replace(quoted, instead)
-        version.options = _replaced(version.options, line, wiping.wiped(line))
+        version.options = _replaced(version.options, line, redaction.redacted(line))
         version.save(update_fields=["system_prompt", "options"])
-        wiping.remains.add(f"contract {version} was worded with one of them; its digest is of that wording")
+        redaction.remains.add(f"contract {version} quoted one of them; its digest belongs to the original wording")
 
 
 def _replaced(value: Any, text: str, instead: str) -> Any:
-    """A JSON value with another string in the place of this one."""
+    """A JSON value with each string that equals `text` replaced."""
     if isinstance(value, dict):
-        return {key: _replaced(one, text, instead) for key, one in value.items()}
+        return {key: _replaced(item, text, instead) for key, item in value.items()}
     if isinstance(value, list):
-        return [_replaced(one, text, instead) for one in value]
+        return [_replaced(item, text, instead) for item in value]
     return instead if value == text else value
 
 
-def _forget_input(session: Session, wiping: Redaction) -> bool:
-    """Whether somebody's form was kept there that quotes one of them."""
+def _delete_saved_form(session: Session, redaction: Redaction) -> bool:
+    """Delete a saved form that quotes one of the texts. Returns whether there was one."""
     values = session.get_decoded()
-    kept = json.dumps(values.get(SESSION_KEY, {}), ensure_ascii=False)
-    if not any(piece in kept for piece in _as_in_json(wiping)):
+    saved = json.dumps(values.get(SESSION_KEY, {}), ensure_ascii=False)
+    if not any(piece in saved for piece in _as_in_json(redaction)):
         return False
     del values[SESSION_KEY]
     Session.objects.filter(pk=session.pk).update(session_data=SessionStore().encode(values))
     return True
 
 
-def _as_in_json(wiping: Redaction) -> list[str]:
-    """How the texts begin, as they stand in JSON of either kind."""
-    return [json.dumps(one, ensure_ascii=ascii)[1:-1] for one in wiping.beginnings for ascii in (False, True)]
+def _as_in_json(redaction: Redaction) -> list[str]:
+    """The starts of the texts as JSON strings, escaped to ASCII and not."""
+    return [json.dumps(start, ensure_ascii=ascii)[1:-1] for start in redaction.prefixes for ascii in (False, True)]
 
 
 def _containing(column: str, pieces: Sequence[str]) -> Q:
-    found = Q(pk__in=[])
+    condition = Q(pk__in=[])
     for piece in pieces:
-        found |= Q(**{f"{column}__contains": piece})
-    return found
+        condition |= Q(**{f"{column}__contains": piece})
+    return condition

@@ -1,4 +1,4 @@
-"""Benchmark runs: which there are, their figures, and starting one."""
+"""API operations that start, list and read benchmark runs."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -31,7 +31,7 @@ _reads = requires(Scope.BENCHMARK_READ, "review.benchmark")
 
 
 class RunIn(RequestSchema):
-    """Models by their ids, under the contract in force. Without a snapshot one is taken of the labels as they stand."""
+    """Model ids. Without a snapshot, one is created from the current labels. Runs use the current prompt version."""
 
     models: list[int] = Field(min_length=1, max_length=MOST_CONTENDERS)
     snapshot: str | None = Field(None, pattern=DIGEST, description="The digest, or its first 12 characters or more.")
@@ -50,7 +50,7 @@ class RunSummary(Schema):
 
 
 class EstimateOut(Schema):
-    """A figure with the ends of its 95% interval, and the number that it rests on."""
+    """An estimate with its 95% confidence interval and sample size."""
 
     estimate: float | None
     low: float | None
@@ -59,7 +59,7 @@ class EstimateOut(Schema):
 
 
 class Figures(Schema):
-    """Of all items; milliseconds, and money in the currency of the prices."""
+    """Metrics over all items. Latency in milliseconds, cost in the currency of the prices."""
 
     n: int
     answered: int
@@ -75,7 +75,7 @@ class Figures(Schema):
 
 
 class ContenderOut(Schema):
-    """`figures` are there once it has answered for every item."""
+    """`figures` is null until all items are done."""
 
     id: int
     model: int
@@ -91,14 +91,14 @@ class RunOut(RunSummary):
 
 
 @router.get("/benchmark/runs", response=Page[RunSummary], summary="List benchmark runs", url_name="runs", **_reads)
-def list_runs(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
+def list_runs(request: ApiRequest, response: HttpResponse, params: PageQuery) -> Any:
     """Newest first."""
-    return paginate(request, response, turn, Run.objects.select_related("snapshot"), _rows)
+    return paginate(request, response, params, Run.objects.select_related("snapshot"), _rows)
 
 
-@router.get("/benchmark/runs/{int:pk}", response=RunOut, summary="A benchmark run", url_name="run", **_reads)
+@router.get("/benchmark/runs/{int:pk}", response=RunOut, summary="Read a benchmark run", url_name="run", **_reads)
 def read_run(request: ApiRequest, pk: int) -> Any:
-    """How far it is, and the figures of those that are done."""
+    """Its progress, and the metrics of the models that are done."""
     run = get_object_or_404(Run.objects.select_related("snapshot"), pk=pk)
     results = [_contender(row.contender, row.progress.done) for row in RunProgress(run).rows]
     return _rows([run])[0] | {"results": results}
@@ -113,7 +113,7 @@ def read_run(request: ApiRequest, pk: int) -> Any:
 )
 @idempotent
 def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
-    """It runs in the background, and may cost what the providers of the models ask for it."""
+    """It runs in the background. The models' providers may charge for it."""
     entries = [
         Entry(language_model, contract)
         for contract in [ContractVersion.objects.current()]
@@ -123,7 +123,9 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
         snapshot = _snapshot(body.snapshot) if body.snapshot else snapshots.create_snapshot(by=request.user)
         run = tasks.start_benchmark(snapshot, entries, by=request.user)
     except EmptySnapshot:
-        raise Problem(422, "There is no label to measure with yet: decide some tickets, or import labels.") from None
+        raise Problem(
+            422, "There are no labels to measure against yet. Review some tickets or import labels."
+        ) from None
     except NothingToRun as error:
         raise Problem(422, str(error)) from None
     response["Location"] = reverse("api:run", args=[run.pk])
@@ -131,24 +133,24 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
 
 
 def _language_models(body: RunIn) -> list[LanguageModel]:
-    """Raises Problem for a model that is unknown or cannot be asked."""
+    """Raises Problem for a model that is unknown or has no key."""
     found = LanguageModel.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
     language_models = [found.get(pk) for pk in dict.fromkeys(body.models)]
     errors = [
-        {"in": "body", "pointer": f"/models/{place}", "detail": "There is no such model, or its key is missing."}
+        {"in": "body", "pointer": f"/models/{place}", "detail": "Unknown model, or its API key is missing."}
         for place, language_model in enumerate(language_models)
         if language_model is None or language_model.provider.missing_key
     ]
     if errors:
-        raise Problem(422, "Some models cannot be asked; `errors` names each.", slug="invalid", errors=errors)
+        raise Problem(422, "Some models can't be used; `errors` lists them.", slug="invalid", errors=errors)
     return [language_model for language_model in language_models if language_model]
 
 
 def _snapshot(digest: str) -> Snapshot:
     found = Snapshot.objects.filter(digest__startswith=digest).first()
     if found is None:
-        errors = [{"in": "body", "pointer": "/snapshot", "detail": "There is no such snapshot."}]
-        raise Problem(422, "There is no such snapshot; GET /datasets lists them.", slug="invalid", errors=errors)
+        errors = [{"in": "body", "pointer": "/snapshot", "detail": "Unknown snapshot."}]
+        raise Problem(422, "Unknown snapshot; GET /datasets lists them.", slug="invalid", errors=errors)
     return found
 
 
@@ -159,7 +161,7 @@ def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
             "url": reverse("api:run", args=[run.pk]),
             "snapshot": run.snapshot.digest,
             "items": run.items_count,
-            "contenders": [str(one) for one in contenders],
+            "contenders": [str(contender) for contender in contenders],
             **{name: getattr(run, name) for name in ("state", "created_at", "finished_at", "note")},
         }
         for run, contenders, _progress in progress.list_runs(runs)

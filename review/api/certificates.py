@@ -1,4 +1,4 @@
-"""The promise about what passes unseen: what was certified when, and what speaks against it."""
+"""API operations for certified auto-accept: its status, certificates and alarms."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -19,14 +19,14 @@ _reads = requires(Scope.CERTIFICATES_READ, "review.view_certificate")
 
 
 class AccuracyTargetOut(Schema):
-    """At least `target` of what passes unseen is right; the risk that this is claimed and false is at most `risk`."""
+    """At least `target` of auto-accepted tickets are labelled correctly, except with probability `risk`."""
 
     target: float
     risk: float
 
 
 class CertificateOut(Schema):
-    """From which score on tickets were certified to pass, from when to when, and what it stood on."""
+    """Tickets with at least this score were certified for auto-accept, from `granted_at` to `ended_at`."""
 
     id: int
     passes_from: float
@@ -48,9 +48,9 @@ class AlarmOut(Schema):
 
 
 class CertificationStatusOut(Schema):
-    """`stage` is "fixed" (nothing is promised), "waiting", "uncertified", "certified", "suspended" or "revoked".
+    """`stage`: "fixed" (certified auto-accept is off), "waiting", "uncertified", "certified", "suspended" or "revoked".
 
-    The certificate is the one in force or suspended; `needed` is about how many clean audits the next step takes.
+    The certificate is the current or suspended one; `needed` estimates how many error-free audits the next step takes.
     """
 
     stage: str
@@ -61,9 +61,9 @@ class CertificationStatusOut(Schema):
     needed: int | None
 
 
-@router.get("/certificates/current", response=CertificationStatusOut, summary="Where the promise stands", **_reads)
-def read_standing(request: ApiRequest) -> Any:
-    """What is promised, certified and in doubt now."""
+@router.get("/certificates/current", response=CertificationStatusOut, summary="Read the certification status", **_reads)
+def read_certification_status(request: ApiRequest) -> Any:
+    """The accuracy target, the current certificate and any open alarm."""
     status = CertificationStatus.current()
     return {
         "stage": status.stage.value,
@@ -76,19 +76,21 @@ def read_standing(request: ApiRequest) -> Any:
 
 
 @router.get("/certificates", response=Page[CertificateOut], summary="List certificates", **_reads)
-def list_certificates(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
-    """All that were granted, newest first."""
-    return paginate(request, response, turn, Certificate.objects.select_related("ledger"), _certificates)
+def list_certificates(request: ApiRequest, response: HttpResponse, params: PageQuery) -> Any:
+    """Newest first."""
+    return paginate(request, response, params, Certificate.objects.select_related("ledger"), _certificates)
 
 
 @router.get("/certificates/alarms", response=Page[AlarmOut], summary="List alarms", **_reads)
-def list_alarms(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
-    """All that were raised, newest first."""
-    return paginate(request, response, turn, Alarm.objects.all(), list)
+def list_alarms(request: ApiRequest, response: HttpResponse, params: PageQuery) -> Any:
+    """Newest first."""
+    return paginate(request, response, params, Alarm.objects.all(), list)
 
 
-def _certificates(found: Sequence[Certificate]) -> list[dict[str, Any]]:
-    told = ("passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
+def _certificates(certificates: Sequence[Certificate]) -> list[dict[str, Any]]:
+    fields = ("passes_from", "coverage", "audits", "errors", "granted_at", "ended_at", "ended_by")
     return [
-        {"id": one.pk, "target": 1 - one.ledger.error} | {name: getattr(one, name) for name in told} for one in found
+        {"id": certificate.pk, "target": 1 - certificate.ledger.error}
+        | {name: getattr(certificate, name) for name in fields}
+        for certificate in certificates
     ]

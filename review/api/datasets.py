@@ -1,4 +1,4 @@
-"""Labels frozen into snapshots, and their files."""
+"""API operations that list and export snapshots of labels."""
 
 from collections.abc import Sequence
 from datetime import datetime
@@ -24,7 +24,7 @@ from review.models import Snapshot
 router = Router(tags=["Datasets"])
 
 DIGEST = f"^[0-9a-f]{{{snapshots.FEWEST_CHARACTERS},64}}$"
-Digest = Annotated[str, Path(pattern=DIGEST, description="The digest, or its first 12 characters or more.")]
+Digest = Annotated[str, Path(pattern=DIGEST, description="The digest, or at least its first 12 characters.")]
 FormatName = StrEnum("FormatName", {name: name for name in FORMATS})  # type: ignore[misc]  # one name for each format
 _reads = requires(Scope.DATASETS_READ, "review.benchmark")
 
@@ -42,7 +42,7 @@ class LabelInfo(Schema):
 
 
 class ManifestOut(Schema):
-    """Where the labels come from, and how many there are of each kind."""
+    """What a snapshot contains, and where its labels come from."""
 
     snapshot: str
     created_at: str
@@ -60,38 +60,38 @@ class ManifestOut(Schema):
 
 
 class ExportOptions(Schema):
-    """How to write the file; `masked` takes personal data out of the texts."""
+    """`masked` removes personal data from the texts."""
 
     format: FormatName = Field(FormatName["jsonl"])
     masked: bool = True
     licence: StorableString = Field("", max_length=100)
 
 
-@router.get("/datasets", response=Page[SnapshotSummary], summary="List snapshots of labels", **_reads)
-def list_snapshots(request: ApiRequest, response: HttpResponse, turn: PageQuery) -> Any:
+@router.get("/datasets", response=Page[SnapshotSummary], summary="List snapshots", **_reads)
+def list_snapshots(request: ApiRequest, response: HttpResponse, params: PageQuery) -> Any:
     """Newest first."""
-    return paginate(request, response, turn, Snapshot.objects.all(), _rows)
+    return paginate(request, response, params, Snapshot.objects.all(), _summaries)
 
 
-@router.get("/datasets/{digest}", response=ManifestOut, summary="The manifest of a snapshot", **_reads)
+@router.get("/datasets/{digest}", response=ManifestOut, summary="Read a snapshot's manifest", **_reads)
 def read_manifest(request: ApiRequest, digest: Digest) -> Any:
-    """The same bytes each time, until a ticket of it is erased."""
+    """Always the same bytes, unless a ticket in it is erased."""
     return HttpResponse(manifest_json(exporting.build_manifest(_snapshot(digest))), "application/json")
 
 
 @router.get(
     "/datasets/{digest}/export",
-    summary="A snapshot as a file",
+    summary="Export a snapshot",
     **requires(Scope.DATASETS_READ, "review.benchmark"),
 )
-def export(request: ApiRequest, digest: Digest, wanted: Annotated[ExportOptions, Query()]) -> HttpResponseBase:
-    """A stream in one of seven formats, the same bytes each time, until a ticket of it is erased."""
-    snapshot, format = _snapshot(digest), FORMATS[wanted.format.value]
+def export(request: ApiRequest, digest: Digest, options: Annotated[ExportOptions, Query()]) -> HttpResponseBase:
+    """Streams the file; always the same bytes, unless a ticket in the snapshot is erased."""
+    snapshot, format = _snapshot(digest), FORMATS[options.format.value]
     try:
         exporting.check_available(format)
     except exporting.MissingPackage as error:
         raise Problem(422, str(error), slug="missing-package") from error
-    content = exporting.stream(snapshot, format, masked=wanted.masked, licence=wanted.licence)
+    content = exporting.stream(snapshot, format, masked=options.masked, licence=options.licence)
     name = exporting.file_name(snapshot, format)
     headers = {"Content-Disposition": f'attachment; filename="{name}"'}
     return StreamingHttpResponse(content, content_type=format.media_type, headers=headers)
@@ -105,6 +105,8 @@ def _snapshot(digest: str) -> Snapshot:
         raise Http404 from error
 
 
-def _rows(found: Sequence[Snapshot]) -> list[dict[str, Any]]:
-    told = ("digest", "created_at", "filters")
-    return [{"labels": one.items_count} | {name: getattr(one, name) for name in told} for one in found]
+def _summaries(snapshots: Sequence[Snapshot]) -> list[dict[str, Any]]:
+    fields = ("digest", "created_at", "filters")
+    return [
+        {"labels": snapshot.items_count} | {name: getattr(snapshot, name) for name in fields} for snapshot in snapshots
+    ]

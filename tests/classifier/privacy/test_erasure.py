@@ -115,7 +115,7 @@ def leave_traces(ticket: Ticket, person: User) -> None:
         user=person, content_type=kind, object_id=str(ticket.pk), object_repr=str(ticket), action_flag=CHANGE
     )
     store = SessionStore()
-    store[SESSION_KEY] = {"view": "classifier:new_ticket", "person": "1", "fields": {"text": [TEXT]}}
+    store[SESSION_KEY] = {"view": "classifier:new_ticket", "user": "1", "fields": {"text": [TEXT]}}
     store.save()
     key = ApiKey.objects.create(name="crm", prefix="abc", digest="0" * 64, user=person)
     for number, content in enumerate(
