@@ -239,7 +239,7 @@ def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: GateM
     verdict = Verdict.objects.current().get(ticket=ticket)
     assert not verdict.auto_accepted
     assert verdict.reason == Reason.PROMPT_INJECTION
-    assert "give orders" in verdict.explanation
+    assert "give the model orders" in verdict.explanation
     assert not said.auto_accepted
 
 
