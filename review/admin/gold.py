@@ -68,7 +68,7 @@ class GoldLabelForm(forms.ModelForm):
     def clean_text(self) -> str:
         text = storable(self.cleaned_data["text"])
         if GoldLabel.objects.filter(digest=GoldLabel.digest_of(text)).exists():
-            raise ValidationError(_("This text has a label already; dispute that one if it is wrong."))
+            raise ValidationError(_("This text already has a label. If it is wrong, dispute it."))
         return text
 
 
@@ -107,7 +107,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
     def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
         return False
 
-    @admin.action(description=gettext_lazy("Retire: no longer measure with or learn from"))
+    @admin.action(description=gettext_lazy("Retire: stop using for benchmarks and training"))
     def retire(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
         number = self._take_back(request, queryset, state=State.RETIRED)
         number += queryset.exclude(state__in=[State.RETIRED, State.DISPUTED]).update(state=State.RETIRED)
@@ -120,7 +120,7 @@ class GoldLabelAdmin(admin.ModelAdmin):
         number += queryset.filter(state__in=[State.RETIRED, State.CONTRADICTED]).update(**put_back)
         self._tell(request, ngettext("%d label is in use again.", "%d labels are in use again.", number) % number)
 
-    @admin.action(description=gettext_lazy("Dispute: ask two people anew, who see no label"))
+    @admin.action(description=gettext_lazy("Dispute: ask two other people, without showing the label"))
     def dispute(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
         disputed = 0
         for label in queryset[: disputes.MOST_AT_ONCE]:

@@ -39,7 +39,7 @@ def send_pending() -> None:
 def _send(alarm: Alarm) -> None:
     if people := _recipients():
         lines = [
-            _("Since then every ticket goes to people again. What was seen, and what to do:"),
+            _("Every ticket has gone to review since. Details and next steps:"),
             settings.SITE_URL + reverse("review:certification"),
         ]
         send_mail(_("Auto-accept is stopped: %s") % alarm.get_kind_display(), "\n\n".join(lines), None, people)

@@ -40,7 +40,7 @@ class Percent(forms.FloatField):
 
 def _reason_field() -> forms.CharField:
     return forms.CharField(
-        label=_("Why"), max_length=MAX_REASON_LENGTH, help_text=_("In a few words, for the history; your name is kept.")
+        label=_("Why"), max_length=MAX_REASON_LENGTH, help_text=_("For the history; your name is recorded with it.")
     )
 
 
@@ -48,28 +48,30 @@ class AccuracyTargetForm(forms.Form):
     """What is promised from now on."""
 
     target = Percent(
-        50, 99.9, label=_("At least right, %"), help_text=_("Share of the tickets that pass unseen, from 50 to 99.9.")
+        50, 99.9, label=_("At least right, %"), help_text=_("Share of auto-accepted tickets, from 50 to 99.9.")
     )
-    risk = Percent(0.1, 50, label=_("Risk, %"), help_text=_("How probable a false claim may be, from 0.1 to 50."))
+    risk = Percent(
+        0.1, 50, label=_("Risk, %"), help_text=_("Accepted probability that a certificate is false, from 0.1 to 50.")
+    )
     early_share = Percent(
         3,
         100,
         label=_("Audits at first, %"),
-        help_text=_("Share of tickets that are audited while there is little evidence, from 3."),
+        help_text=_("Share of tickets audited while there is little evidence, from 3."),
     )
     late_share = Percent(
-        3, 100, label=_("Audits later, %"), help_text=_("The same once there is much evidence, from 3.")
+        3, 100, label=_("Audits later, %"), help_text=_("Share of tickets audited once there is plenty, from 3.")
     )
     double_check_share = Percent(
         0,
         100,
-        label=_("Agreements looked at twice, %"),
-        help_text=_("Share of audits that agree with the model and go to another person as well."),
+        label=_("Double-checked agreements, %"),
+        help_text=_("Share of audits that agree with the model and still go to a second person."),
     )
     by_category = forms.BooleanField(
         label=_("Certify categories on their own too"),
         required=False,
-        help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
+        help_text=_("Shows which categories meet the target on their own; this takes more audits."),
     )
     why = _reason_field()
 
@@ -96,7 +98,7 @@ class ModeForm(forms.Form):
         0,
         100,
         label=_("Fixed threshold on the probability of being right, %"),
-        help_text=_("Counts only where that is what decides."),
+        help_text=_("Used only in that mode."),
     )
     why = _reason_field()
 

@@ -103,11 +103,11 @@ class AlarmNotice:
 
 def _description(alarm: Alarm) -> str:
     kinds = {
-        Alarm.Kind.ERRORS: _("Audits of tickets that passed find more wrong answers than is promised."),
-        Alarm.Kind.AGREEMENT: _("The second family of models agrees with the answers less often than it used to."),
-        Alarm.Kind.SCORES: _("Answers look less certain than they used to."),
-        Alarm.Kind.UNKNOWN: _("More tickets than usual are unlike anything that is known."),
-        Alarm.Kind.LABELS: _("Categories are given in other shares than usual."),
+        Alarm.Kind.ERRORS: _("Audits of auto-accepted tickets find more errors than the accuracy target allows."),
+        Alarm.Kind.AGREEMENT: _("The second model family agrees with the answers less often than before."),
+        Alarm.Kind.SCORES: _("Answers are less certain than before."),
+        Alarm.Kind.UNKNOWN: _("More tickets than usual are unlike any known ticket."),
+        Alarm.Kind.LABELS: _("The mix of predicted categories has changed."),
     }
     return kinds[Alarm.Kind(alarm.kind)]
 
@@ -116,13 +116,13 @@ def _progress(alarm: Alarm) -> str:
     figures = {"audits": 0, "errors": 0} | alarm.figures
     if alarm.state == Alarm.State.CONFIRMED:
         said: str = ngettext(
-            "Confirmed by %(audits)d audit, %(errors)d of which found an error: the certificate is revoked.",
-            "Confirmed by %(audits)d audits, %(errors)d of which found an error: the certificate is revoked.",
+            "Confirmed by %(audits)d audit, errors: %(errors)d. The certificate is revoked.",
+            "Confirmed by %(audits)d audits, errors: %(errors)d. The certificate is revoked.",
             figures["audits"],
         )
         return str(said % figures)
     said = _(
-        "%(audits)d of at least %(most)d audits have been answered, %(errors)d of which found an error. Nothing passes "
-        "unseen until they tell whether the promise still holds."
+        "%(audits)d of at least %(most)d audits answered, errors: %(errors)d. Nothing is auto-accepted "
+        "until they show whether the accuracy target is still met."
     )
     return str(said % (figures | {"most": drift.BURST_AUDITS}))

@@ -27,11 +27,11 @@ def headline(status: CertificationStatus) -> str:
             return _certified(status)
         case Stage.SUSPENDED:
             assert status.alarm  # noqa: S101 - it is what suspends
-            return _("Suspended: something may have changed (%s). Until it is clear nothing passes unseen.") % (
+            return _("Suspended: something may have changed (%s). Nothing is auto-accepted until audits settle it.") % (
                 status.alarm.get_kind_display()
             )
         case Stage.REVOKED:
-            return _("Revoked: audits found that the promise did not hold any more. Every ticket goes to people.")
+            return _("Revoked: audits found that the accuracy target is no longer met. Every ticket is reviewed.")
 
 
 def details(status: CertificationStatus) -> list[str]:
@@ -39,8 +39,11 @@ def details(status: CertificationStatus) -> list[str]:
     match status.stage:
         case Stage.FIXED:
             return [
-                _("How many of these tickets are wrong is not known, and nobody is told when it changes."),
-                _("Certified mode finds the threshold itself, from tickets that people check without a suggestion."),
+                _("How many of these tickets are wrong is unknown, and no one is notified when that changes."),
+                _(
+                    "Certified auto-accept finds the threshold itself, from tickets that people review without a "
+                    "suggestion."
+                ),
             ]
         case Stage.CERTIFIED:
             assert status.certificate  # noqa: S101 - that is what certified means
@@ -51,7 +54,7 @@ def details(status: CertificationStatus) -> list[str]:
         case Stage.REVOKED:
             return [_not_certified_yet(status) if status.progress else _waiting(status), *_pending_audits(status)]
         case _:
-            return [_("Until then people look at every ticket, and each that they check brings it nearer.")] + (
+            return [_("Until then people review every ticket, and each audit adds evidence.")] + (
                 _pending_audits(status)
             )
 
@@ -59,10 +62,10 @@ def details(status: CertificationStatus) -> list[str]:
 def _fixed(status: CertificationStatus) -> str:
     gate = status.gate
     if gate.mode == GateMode.SCORE:
-        return _("A fixed threshold decides: tickets pass unseen whose score is %s or more. Nothing is promised.") % (
+        return _("Fixed threshold: tickets are auto-accepted from a score of %s. No accuracy is certified.") % (
             number_format(gate.score_threshold, 2)
         )
-    return _("A fixed threshold decides: tickets pass if the model says that it is %s%% sure. Nothing is promised.") % (
+    return _("Fixed threshold: tickets are auto-accepted from %s%% confidence. No accuracy is certified.") % (
         percent(gate.threshold)
     )
 
@@ -70,17 +73,19 @@ def _fixed(status: CertificationStatus) -> str:
 def _waiting(status: CertificationStatus) -> str:
     if status.missing:
         return ngettext(
-            "Waiting for %d ticket to make a start.", "Waiting for %d tickets to make a start.", status.missing
+            "Certification starts after %d more ticket.", "Certification starts after %d more tickets.", status.missing
         ) % (status.missing)
-    return _("Enough tickets have come: a start is made within a minute or two.")
+    return _("Enough tickets have arrived: certification starts within a minute or two.")
 
 
 def _not_certified_yet(status: CertificationStatus) -> str:
     needed = status.needed
     if needed is None:
-        return _("Not certified yet, and far from it: audits find too many errors, even among the surest answers.")
+        return _("Not certified yet, and far from it: audits find too many errors, even at the highest scores.")
     said = ngettext(
-        "Not certified yet: about %s more clean audit.", "Not certified yet: about %s more clean audits.", needed
+        "Not certified yet: about %s more audit without an error needed.",
+        "Not certified yet: about %s more audits without an error needed.",
+        needed,
     )
     return said % number_format(needed, force_grouping=True)
 
@@ -88,8 +93,8 @@ def _not_certified_yet(status: CertificationStatus) -> str:
 def _certified(status: CertificationStatus) -> str:
     assert status.certificate  # noqa: S101 - that is what certified means
     return _(
-        "Certified since %(since)s: of the tickets that pass unseen at least %(target)s%% are right; the risk that "
-        "this is wrong is at most %(risk)s%%."
+        "Certified since %(since)s: at least %(target)s%% of auto-accepted tickets are right. The risk "
+        "that this is false is at most %(risk)s%%."
     ) % {
         "since": date_format(localtime(status.certificate.granted_at), "j M Y"),
         "target": percent(status.accuracy_target.target),
@@ -101,8 +106,8 @@ def evidence_summary(certificate: Certificate) -> str:
     """How many audits a certificate rests on, and what they found."""
     audits = number_format(certificate.audits, force_grouping=True)
     said = ngettext(
-        "It stands on %(audits)s blind audit, %(errors)s of which found an error.",
-        "It stands on %(audits)s blind audits, %(errors)s of which found an error.",
+        "Based on %(audits)s blind audit, errors: %(errors)s.",
+        "Based on %(audits)s blind audits, errors: %(errors)s.",
         certificate.audits,
     )
     return said % {"audits": audits, "errors": number_format(certificate.errors, force_grouping=True)}
@@ -111,14 +116,14 @@ def evidence_summary(certificate: Certificate) -> str:
 def _audits_since_alarm(status: CertificationStatus) -> str:
     assert status.alarm  # noqa: S101 - it is what suspends
     figures = {"audits": 0, "errors": 0} | status.alarm.figures
-    return str(_("Audits so far since then: %(audits)d, of which %(errors)d found an error.") % figures)
+    return str(_("Audits since then: %(audits)d, errors: %(errors)d.") % figures)
 
 
 def _pending_audits(status: CertificationStatus) -> list[str]:
     pending = status.progress.pending if status.progress else 0
     if not pending:
         return []
-    said = ngettext("%s audit waits for an answer.", "%s audits wait for an answer.", pending)
+    said = ngettext("%s audit is waiting for a reviewer.", "%s audits are waiting for a reviewer.", pending)
     return [said % number_format(pending, force_grouping=True)]
 
 
@@ -128,9 +133,9 @@ def next_step(status: CertificationStatus) -> str:
     if progress is None or status.stage == Stage.SUSPENDED:
         return ""
     if progress.is_complete:
-        return _("No step is left: every threshold that is tried is certified.")
+        return _("Every threshold is certified.")
     if status.needed is None:
-        return _("The next step is too far away to tell: audits find too many errors there.")
+        return _("The next step is too far to estimate: audits find too many errors there.")
     coverage = progress.ledger.coverage[progress.next_index]
     return _after(status.needed) % {
         "needed": number_format(status.needed, force_grouping=True),
@@ -141,10 +146,10 @@ def next_step(status: CertificationStatus) -> str:
 
 def _after(needed: int) -> str:
     return ngettext(
-        "After about %(needed)s more clean audit about %(coverage)s%% of the tickets may pass, and people look at "
-        "about %(effort)s%%, audits included.",
-        "After about %(needed)s more clean audits about %(coverage)s%% of the tickets may pass, and people look at "
-        "about %(effort)s%%, audits included.",
+        "After about %(needed)s more audit without an error, about %(coverage)s%% of tickets can be "
+        "auto-accepted; people then review about %(effort)s%%, audits included.",
+        "After about %(needed)s more audits without an error, about %(coverage)s%% of tickets can be "
+        "auto-accepted; people then review about %(effort)s%%, audits included.",
         needed,
     )
 

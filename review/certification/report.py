@@ -121,8 +121,8 @@ class CertificationReport:
     def about(self) -> str:
         """What is counted as wrong."""
         if self.status.gate.about == Criterion.CATEGORY:
-            return _("A ticket counts as right if its category is.")
-        return _("A ticket counts as right if both its category and its sentiment are.")
+            return _("A ticket counts as right if its category is right.")
+        return _("A ticket counts as right if both its category and its sentiment are right.")
 
     def try_out(self, target: float, risk: float) -> WhatIf | None:
         """What another promise would take; None while there are no books."""

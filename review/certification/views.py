@@ -67,7 +67,7 @@ def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
         return _page(request, form, ModeForm(), status=422)
     form.save(request.user)
     tasks.run_certification.enqueue()
-    messages.success(request, _("The promise is stated anew. Its books are opened within a minute or two."))
+    messages.success(request, _("Accuracy target saved. Certification restarts within a minute or two."))
     return redirect("review:certification")
 
 
@@ -85,7 +85,7 @@ def set_gate_mode(request: HtmxHttpRequest) -> HttpResponse:
         return _page(request, AccuracyTargetForm(), form, status=422)
     form.save(request.user)
     tasks.run_certification.enqueue()
-    messages.success(request, _("The gate goes by it from the next ticket on."))
+    messages.success(request, _("Mode saved. It applies from the next ticket."))
     return redirect("review:certification")
 
 
@@ -97,8 +97,8 @@ def reopen_tickets(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     if "confirmed" not in request.POST:
         return render(request, "review/certification/reopen_tickets.html", {"notice": history.AlarmNotice.of(alarm)})
     number = reopening.reopen_tickets(alarm)
-    told = ngettext("%d ticket goes to people.", "%d tickets go to people.", number) % number
-    messages.success(request, told if number else _("No ticket that passed since then is left."))
+    told = ngettext("%d ticket sent to review.", "%d tickets sent to review.", number) % number
+    messages.success(request, told if number else _("No auto-accepted ticket since then is left to review."))
     return redirect("review:certification")
 
 

@@ -136,20 +136,21 @@ def review_share(coverage: float, audited: float) -> float:
 
 
 _WOULD_CERTIFY = gettext_lazy(
-    "At least %(target)s%% right at a risk of %(risk)s%% would be certified now: tickets would pass from a score of "
-    "%(threshold)s on, about %(coverage)s%% of all, and people would look at about %(effort)s%%."
+    "At least %(target)s%% right at a risk of %(risk)s%% would be certified now: tickets would be "
+    "auto-accepted from a score of %(threshold)s, about %(coverage)s%% of all; people would review "
+    "about %(effort)s%%."
 )
 _TOO_FAR = gettext_lazy(
-    "At least %(target)s%% right at a risk of %(risk)s%% would not be certified, and it is too far away to tell how "
-    "many audits it would take: they find too many errors."
+    "At least %(target)s%% right at a risk of %(risk)s%% is out of reach for now: audits find too "
+    "many errors to estimate how many more it would take."
 )
 
 
 def _not_yet(needed: int) -> str:
     return ngettext(
-        "At least %(target)s%% right at a risk of %(risk)s%% would not be certified yet: it would take about "
-        "%(needed)s more clean audit.",
-        "At least %(target)s%% right at a risk of %(risk)s%% would not be certified yet: it would take about "
-        "%(needed)s more clean audits.",
+        "At least %(target)s%% right at a risk of %(risk)s%% would not be certified yet: it would take "
+        "about %(needed)s more audit without an error.",
+        "At least %(target)s%% right at a risk of %(risk)s%% would not be certified yet: it would take "
+        "about %(needed)s more audits without an error.",
         needed,
     )

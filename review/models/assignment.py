@@ -77,15 +77,17 @@ class Assignment(models.Model):
         ADJUDICATION = "adjudication", _("adjudication")
 
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="assignments")
-    number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the assignments of its ticket."))
+    number = models.PositiveSmallIntegerField(_("number"), help_text=_("Among the ticket's assignments."))
     round = models.PositiveSmallIntegerField(
-        _("round"), default=1, help_text=_("Which asking of its ticket: a disputed label is asked for anew.")
+        _("round"), default=1, help_text=_("Labelling round of the ticket; a dispute starts another.")
     )
     purpose = models.CharField(_("purpose"), max_length=12, choices=Purpose, default=Purpose.REVIEW)
     lane = models.CharField(_("lane"), max_length=6, choices=Lane, default=Lane.AGENTS)
     state = models.CharField(_("state"), max_length=9, choices=State, default=State.OPEN)
     blind = models.BooleanField(_("blind"), default=False)
-    share = models.FloatField(_("share"), default=1, help_text=_("With which probability it was drawn for its kind."))
+    share = models.FloatField(
+        _("share"), default=1, help_text=_("Probability with which it was drawn for its purpose.")
+    )
     created_at = models.DateTimeField(_("opened"), default=timezone.now)
 
     reviewer = models.ForeignKey(
@@ -102,7 +104,7 @@ class Assignment(models.Model):
     """Who is not asked whatever happens: whoever disputes a label has a view of it already."""
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
-    value = models.FloatField(_("value"), help_text=_("What an answer is worth: higher comes first."))
+    value = models.FloatField(_("value"), help_text=_("Value of an answer; higher comes first."))
     group = models.ForeignKey(
         DuplicateGroup, models.PROTECT, related_name="assignments", verbose_name=_("duplicate group")
     )

@@ -25,43 +25,43 @@ class AccuracyTarget(models.Model):
         _("at least right"),
         default=0.97,
         validators=[MinValueValidator(0.5), MaxValueValidator(0.999)],
-        help_text=_("Share of the tickets that pass unseen, from 0.5 to 0.999."),
+        help_text=_("Share of auto-accepted tickets, from 0.5 to 0.999."),
     )
     risk = models.FloatField(
         _("risk"),
         default=0.05,
         validators=[MinValueValidator(0.001), MaxValueValidator(0.5)],
-        help_text=_("How probable a false claim may be, from 0.001 to 0.5."),
+        help_text=_("Accepted probability that a certificate is false, from 0.001 to 0.5."),
     )
     early_share = models.FloatField(
         _("audits at first"),
         default=0.3,
         validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
-        help_text=_("Share of tickets that are audited while there is little evidence, from 0.03 to 1."),
+        help_text=_("Share of tickets audited while there is little evidence, from 0.03 to 1."),
     )
     late_share = models.FloatField(
         _("audits later"),
         default=0.05,
         validators=[MinValueValidator(0.03), MaxValueValidator(1.0)],
-        help_text=_("The same once there is much, from 0.03 to 1."),
+        help_text=_("Share of tickets audited once there is plenty, from 0.03 to 1."),
     )
     double_check_share = models.FloatField(
-        _("agreements looked at twice"),
+        _("double-checked agreements"),
         default=0.1,
         validators=[MinValueValidator(0.0), MaxValueValidator(1.0)],
-        help_text=_("Share of audits that agree with the model and are given to another person as well."),
+        help_text=_("Share of audits that agree with the model and still go to a second person."),
     )
     by_category = models.BooleanField(
         _("certify categories on their own too"),
         default=False,
-        help_text=_("Says of each category whether the promise holds for it alone; it takes more audits."),
+        help_text=_("Shows which categories meet the target on their own; this takes more audits."),
     )
 
     history = HistoricalRecords()
 
     class Meta:
         verbose_name = verbose_name_plural = _("accuracy target")
-        permissions = [("set_accuracy_target", _("Can state the promise, answer alarms and export the evidence"))]
+        permissions = [("set_accuracy_target", _("Can set the accuracy target, handle alarms and export the evidence"))]
         constraints = [
             models.CheckConstraint(condition=Q(pk=1), name="accuracy_target_is_one"),
             models.CheckConstraint(condition=Q(target__range=(0.5, 0.999)), name="accuracy_target_target_in_range"),
@@ -75,7 +75,7 @@ class AccuracyTarget(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(_("the promise"))
+        return str(_("accuracy target"))
 
     @classmethod
     def current(cls) -> AccuracyTarget:
@@ -188,8 +188,8 @@ class Certificate(models.Model):
     class End(models.TextChoices):
         EXTENDED = "extended", _("a lower threshold was certified")
         ALARM = "alarm", _("revoked by an alarm")
-        CHANGED = "changed", _("models, taxonomy, scorer or promise have changed")
-        CORRECTED = "corrected", _("audits that it stood on were corrected")
+        CHANGED = "changed", _("models, taxonomy, scorer or target changed")
+        CORRECTED = "corrected", _("its audits were corrected")
 
     ledger = models.ForeignKey(Ledger, models.PROTECT, related_name="certificates")
     passes_from = models.FloatField()
@@ -219,16 +219,16 @@ class Alarm(models.Model):
     """Something has changed, or may have: what was seen, and what the audits that followed say of it."""
 
     class Kind(models.TextChoices):
-        ERRORS = "errors", _("audits find more wrong answers")
-        AGREEMENT = "agreement", _("the second family agrees less often")
-        SCORES = "scores", _("answers look less certain")
-        UNKNOWN = "unknown", _("more texts are unlike anything known")
-        LABELS = "labels", _("labels are given in other shares")
+        ERRORS = "errors", _("audits find more errors")
+        AGREEMENT = "agreement", _("second model family agrees less often")
+        SCORES = "scores", _("answers are less certain")
+        UNKNOWN = "unknown", _("more tickets unlike any known ticket")
+        LABELS = "labels", _("the mix of categories has changed")
 
     class State(models.TextChoices):
-        OPEN = "open", _("being looked into")
-        CLEARED = "cleared", _("audits found nothing")
-        CONFIRMED = "confirmed", _("confirmed, the certificate is revoked")
+        OPEN = "open", _("under investigation")
+        CLEARED = "cleared", _("cleared by audits")
+        CONFIRMED = "confirmed", _("confirmed, certificate revoked")
 
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="alarms")
     kind = models.CharField(max_length=10, choices=Kind)

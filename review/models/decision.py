@@ -17,10 +17,10 @@ SKIPPED_OR_ESCALATED = ["skipped", "escalated"]
 
 
 class SkipReason(models.TextChoices):
-    UNCLEAR = "unclear", _("I cannot tell what it is about")
-    LANGUAGE = "language", _("I do not read this language")
-    EXPERTISE = "expertise", _("Somebody else knows this better")
-    NO_TICKET = "no_ticket", _("It is no support ticket")
+    UNCLEAR = "unclear", _("I can't tell what it is about")
+    LANGUAGE = "language", _("I don't read this language")
+    EXPERTISE = "expertise", _("Someone else knows this better")
+    NO_TICKET = "no_ticket", _("Not a support ticket")
 
 
 class DecisionQuerySet(models.QuerySet["Decision"]):
@@ -54,7 +54,7 @@ class Decision(models.Model):
         User, models.PROTECT, db_index=False, related_name="decisions", verbose_name=_("reviewer")
     )
     created_at = models.DateTimeField(_("when"), auto_now_add=True)
-    key = models.UUIDField(unique=True, editable=False, help_text=_("The same answer sent again has the same key."))
+    key = models.UUIDField(unique=True, editable=False, help_text=_("Identifies an answer that is sent twice."))
     batch = models.UUIDField(null=True, blank=True, editable=False)
     verdict = models.CharField(_("verdict"), max_length=9, choices=Verdict)
     purpose = models.CharField(_("purpose"), max_length=12, choices=Assignment.Purpose)
@@ -66,7 +66,7 @@ class Decision(models.Model):
         Prediction, models.RESTRICT, null=True, related_name="+", verbose_name=_("second opinion")
     )
     blind = models.BooleanField(_("suggestions were hidden"))
-    second_first = models.BooleanField(_("second opinion stood first"), default=False)
+    second_first = models.BooleanField(_("second opinion shown first"), default=False)
 
     category = models.ForeignKey(
         Category, models.PROTECT, null=True, related_name="decisions", verbose_name=_("category")
@@ -84,7 +84,9 @@ class Decision(models.Model):
     class Meta:
         ordering = ["pk"]
         verbose_name = _("decision")
-        permissions = [("adjudicate", _("Can settle escalations and disagreements, and see how people agree"))]
+        permissions = [
+            ("adjudicate", _("Can settle escalations and disagreements, and see the agreement between reviewers"))
+        ]
         indexes = [
             models.Index(fields=["reviewer", "-id"], name="decision_by_reviewer"),
             models.Index(fields=["created_at"], name="decision_by_time"),

@@ -82,10 +82,10 @@ class GoldLabel(models.Model):
     predicted_confidence = models.FloatField(null=True, editable=False)
     corrected = models.BooleanField(_("corrected"), default=False, editable=False)
     people = models.PositiveSmallIntegerField(
-        _("people"), default=1, help_text=_("How many gave this label independently.")
+        _("people"), default=1, help_text=_("Number of people who gave this label independently.")
     )
     share = models.FloatField(
-        _("share"), default=1, editable=False, help_text=_("With which probability it was chosen for labelling.")
+        _("share"), default=1, editable=False, help_text=_("Probability with which it was chosen for labelling.")
     )
     language = models.CharField(_("language"), max_length=20, blank=True)
     source = models.CharField(_("source"), max_length=50, blank=True)

@@ -11,7 +11,7 @@ from review.models import shortcuts
 
 class Preferences(models.Model):
     user = models.OneToOneField(User, models.CASCADE, primary_key=True, related_name="review_preferences")
-    changed_keys = models.JSONField(_("changed keys"), default=dict, help_text=_("Key by action, where it is changed."))
+    changed_keys = models.JSONField(_("changed keys"), default=dict, help_text=_("Changed keys by action."))
     keys_on = models.BooleanField(_("single keys"), default=True)
 
     class Meta:

@@ -25,40 +25,40 @@ class ReviewSettings(models.Model):
         _("blind share"),
         default=0.1,
         validators=_SHARE,
-        help_text=_("Share of tickets that are reviewed without any suggestion, from 0 to 1."),
+        help_text=_("Share of tickets reviewed without a suggestion, from 0 to 1."),
     )
     double_share = models.FloatField(
         _("double share"),
         default=0.05,
         validators=_SHARE,
-        help_text=_("Share of tickets that two people label independently, both without any suggestion."),
+        help_text=_("Share of tickets that two people label independently, without a suggestion."),
     )
     lease_minutes = models.PositiveSmallIntegerField(
         _("lease in minutes"),
         default=10,
         validators=[MinValueValidator(1)],
-        help_text=_("For so long a ticket is one person's; then it goes back to the queue by itself."),
+        help_text=_("How long a ticket stays with one person before it returns to the queue."),
     )
     urgent_minutes = models.PositiveIntegerField(
         _("urgent within minutes"),
         default=60,
-        help_text=_("Tickets due within this time come before all others."),
+        help_text=_("Tickets due within this time come first."),
     )
     reveal = models.BooleanField(
         _("reveal after a blind review"),
         default=False,
-        help_text=_("Whether the model's answer is told once a blind review is committed."),
+        help_text=_("Show the model's answer after a blind review is submitted."),
     )
     benchmark_share = models.FloatField(
         _("benchmark share"),
         default=0.3,
         validators=_SHARE,
-        help_text=_("Share of settled labels that are held out to measure models with; the rest is for training."),
+        help_text=_("Share of settled labels held out for benchmarks; the rest is for training."),
     )
     training_minutes = models.PositiveSmallIntegerField(
         _("minutes between trainings"),
         default=3,
-        help_text=_("The specialist learns anew after 20 new labels or 5%, and not more often than this."),
+        help_text=_("The specialist retrains after 20 new labels or 5%, at most this often."),
     )
     ordered_at = models.DateTimeField(null=True, editable=False, help_text="When what waits was last put in order.")
     gathered_until = models.DateTimeField(null=True, editable=False, help_text="Up to when decisions have become gold.")
@@ -67,7 +67,7 @@ class ReviewSettings(models.Model):
     history = HistoricalRecords(excluded_fields=["gathered_until", "ordered_at"])
 
     class Meta:
-        verbose_name = verbose_name_plural = _("review desk")
+        verbose_name = verbose_name_plural = _("review settings")
         constraints = [
             models.CheckConstraint(condition=models.Q(pk=1), name="review_settings_is_one"),
             models.CheckConstraint(
@@ -80,7 +80,7 @@ class ReviewSettings(models.Model):
         ]
 
     def __str__(self) -> str:
-        return str(_("the review desk"))
+        return str(_("review settings"))
 
     @classmethod
     def current(cls) -> ReviewSettings:

@@ -46,7 +46,7 @@ class Run(Leasable):
         verbose_name = _("benchmark run")
         permissions = [
             ("benchmark", _("Can compare models, and export and import labels")),
-            ("set_threshold", _("Can set from which confidence on tickets pass unseen")),
+            ("set_threshold", _("Can set the confidence from which tickets are auto-accepted")),
             ("teach", _("Can view the specialist, check label issues and deploy versions")),
         ]
         constraints = [
@@ -72,10 +72,10 @@ class Contender(models.Model):
     contract = models.ForeignKey(ContractVersion, models.PROTECT, related_name="+", verbose_name=_("contract"))
     label = models.CharField(_("contract"), max_length=80, blank=True, help_text=_("Of a draft its name."))
     examples = models.PositiveSmallIntegerField(
-        _("solved tickets in the prompt"), default=0, help_text=_("So many similar ones went along with each question.")
+        _("solved tickets in the prompt"), default=0, help_text=_("Number of similar tickets included in each prompt.")
     )
     baseline = models.BooleanField(
-        _("baseline"), default=False, help_text=_("Later results are held against this one.")
+        _("baseline"), default=False, help_text=_("Later results are compared with this one.")
     )
     figures: Any = models.JSONField(null=True)
 

@@ -16,7 +16,7 @@ from review.models.gold import GoldLabel
 
 class Snapshot(models.Model):
     digest = models.CharField(
-        _("digest"), max_length=64, unique=True, editable=False, help_text=_("SHA-256 of all that it holds.")
+        _("digest"), max_length=64, unique=True, editable=False, help_text=_("SHA-256 of its content.")
     )
     created_at = models.DateTimeField(_("taken"), auto_now_add=True)
     created_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+", verbose_name=_("by"))

@@ -1,4 +1,4 @@
-"""A lead's way with the promise, by keyboard: from a fixed threshold to a certificate, and from there to an alarm."""
+"""A lead by keyboard: from a fixed threshold to a certificate, and from there to an alarm."""
 
 import re
 
@@ -29,10 +29,10 @@ def headline(page: Page) -> str:
 
 
 def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> None:
-    lead_page.get_by_role("link", name="AccuracyTarget", exact=True).press("Enter")
-    expect(lead_page.locator(".headline")).to_contain_text("Nothing is promised.")
-    lead_page.get_by_role("button", name="Go over to certified").press("Enter")
-    expect(lead_page.get_by_role("heading", name="Have audits decide what passes unseen?")).to_be_focused()
+    lead_page.get_by_role("link", name="Certified auto-accept", exact=True).press("Enter")
+    expect(lead_page.locator(".headline")).to_contain_text("No accuracy is certified.")
+    lead_page.get_by_role("button", name="Turn on certified auto-accept").press("Enter")
+    expect(lead_page.get_by_role("heading", name="Turn on certified auto-accept?")).to_be_focused()
     lead_page.keyboard.press("Tab")
     expect(lead_page.get_by_label("Why")).to_be_focused()
     lead_page.keyboard.type("We want to know.")
@@ -41,10 +41,10 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
     assert Gate.current().mode == "certified"
 
     lead_page.get_by_label("At least right, %").last.fill("80")
-    lead_page.get_by_label("Agreements looked at twice").fill("0")
-    lead_page.locator("section", has_text="Certified auto-accept").get_by_label("Why").fill("A first step.")
+    lead_page.get_by_label("Double-checked agreements").fill("0")
+    lead_page.locator("section", has_text="Accuracy target").get_by_label("Why").fill("A first step.")
     lead_page.keyboard.press("Enter")
-    expect(lead_page.get_by_text("The promise is stated anew.")).to_be_visible()
+    expect(lead_page.get_by_text("Accuracy target saved.")).to_be_visible()
     assert AccuracyTarget.current().target == 0.8
 
     make_grid()
@@ -52,7 +52,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
     needed = int(re.findall(r"about (\d+) more clean audits", headline(lead_page))[0])
     audited(ana, needed)
     lead_page.reload()
-    expect(lead_page.locator(".headline")).to_contain_text("at least 80% are right")
+    expect(lead_page.locator(".headline")).to_contain_text("at least 80% of auto-accepted tickets are right")
     expect(lead_page.get_by_role("region", name="Certificates")).to_contain_text("in force")
 
 
@@ -87,14 +87,14 @@ def test_an_alarm_is_answered(lead_page: Page, ana: User) -> None:
     unseen = passing(20)
     alarm = alarmed(figures={"audits": 40, "errors": 1})
     lead_page.goto(PAGE)
-    notice = lead_page.get_by_role("region", name="Something may have changed")
-    expect(notice).to_contain_text("40 of at least 150 audits have been answered")
-    notice.get_by_role("button", name="Have people look at them").press("Enter")
-    expect(lead_page.get_by_role("heading", name=f"Have people look at {len(unseen)} tickets?")).to_be_focused()
+    notice = lead_page.get_by_role("region", name="Possible change detected")
+    expect(notice).to_contain_text("40 of at least 150 audits answered")
+    notice.get_by_role("button", name="Send to review").press("Enter")
+    expect(lead_page.get_by_role("heading", name=f"Send {len(unseen)} tickets to review?")).to_be_focused()
     lead_page.keyboard.press("Tab")
     lead_page.keyboard.press("Enter")
-    expect(lead_page.get_by_text(f"{len(unseen)} tickets go to people.")).to_be_visible()
+    expect(lead_page.get_by_text(f"{len(unseen)} tickets sent to review.")).to_be_visible()
     assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="needs_review").count() == len(unseen)
-    notice.get_by_role("button", name="I have seen it").press("Enter")
-    expect(notice).to_contain_text("lea has seen it.")
+    notice.get_by_role("button", name="Acknowledge").press("Enter")
+    expect(notice).to_contain_text("Acknowledged by lea.")
     assert Alarm.objects.get(pk=alarm.pk).seen_by

@@ -31,7 +31,7 @@ def test_a_ticket_that_passed_tells_its_certificate_score_and_lot(lead_client: C
     said = words(lead_client, passing(20)[0])
     assert "Why was this ticket auto-accepted?" in said
     assert "A certificate of" in said
-    assert "was in force: at least 80% right, at a risk of 5%. It stands on 20 blind audits, 0 of which" in said
+    assert "was in force: at least 80% right, at a risk of 5%. Based on 20 blind audits, errors: 0." in said
     assert "Decided by certified by audits Threshold at the time 0.600" in said
     assert "Probability of being right: both 0.990" in said
     assert re.search(r"Random draw for an audit not selected: 0\.\d{3} is not below the audit rate of 0\.300", said)

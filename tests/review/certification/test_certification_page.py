@@ -1,4 +1,4 @@
-"""The lead's page of the promise: what it says at every stage, what may be done there, and who may."""
+"""The page of certified auto-accept: what it shows at each stage, what leads can do there, and who has access."""
 
 import html
 import json
@@ -51,21 +51,21 @@ def act(alarm: Alarm, name: str) -> str:
 class TestStages:
     def test_a_fixed_threshold_promises_nothing(self, lead_client: Client) -> None:
         said = words(lead_client)
-        assert "tickets pass if the model says that it is 85% sure. Nothing is promised." in said
-        assert "Go over to certified" in said
+        assert "tickets are auto-accepted from 85% confidence. No accuracy is certified." in said
+        assert "Turn on certified auto-accept" in said
 
     def test_a_fixed_threshold_on_the_score_promises_nothing_either(self, lead_client: Client) -> None:
         Gate.objects.update(mode=GateMode.SCORE, score_threshold=0.9)
-        assert "tickets pass unseen whose score is 0.90 or more. Nothing is promised." in words(lead_client)
+        assert "tickets are auto-accepted from a score of 0.90. No accuracy is certified." in words(lead_client)
 
     def test_before_any_ticket_it_waits_for_a_hundred(self, lead_client: Client) -> None:
         certify()
-        assert "Waiting for 100 tickets to make a start." in words(lead_client)
+        assert "Certification starts after 100 more tickets." in words(lead_client)
 
     def test_it_says_how_many_tickets_are_missing(self, lead_client: Client) -> None:
         certify()
         arrive(*[SURE] * 40)
-        assert "Waiting for 60 tickets to make a start." in words(lead_client)
+        assert "Certification starts after 60 more tickets." in words(lead_client)
 
     def test_it_says_how_many_clean_audits_are_missing(self, lead_client: Client, ana: User) -> None:
         begun(target=0.97)
@@ -82,29 +82,29 @@ class TestStages:
         before = words(lead_client)
         arrive(*[SURE] * 30)
         after = words(lead_client)
-        assert "30 audits wait for an answer." in after
+        assert "30 audits are waiting for a reviewer." in after
         assert before.split("Not certified yet")[1][:40] == after.split("Not certified yet")[1][:40]
 
     def test_a_certificate_is_told_in_one_sentence(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         said = words(lead_client)
-        assert "of the tickets that pass unseen at least 80% are right; the risk that this is wrong is at most" in said
-        assert "It stands on 20 blind audits, 0 of which found an error." in said
+        assert "at least 80% of auto-accepted tickets are right. The risk that this is false is at most" in said
+        assert "Based on 20 blind audits, errors: 0." in said
 
     def test_what_passes_is_counted_since_the_certificate(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = len(passing(100))
-        assert f"Pass unseen {unseen}.0%" in words(lead_client)
-        assert f"People look at {100 - unseen}.0%" in words(lead_client)
+        assert f"Auto-accepted {unseen}.0%" in words(lead_client)
+        assert f"Reviewed by people {100 - unseen}.0%" in words(lead_client)
 
     def test_an_alarm_suspends_it(self, lead_client: Client, ana: User) -> None:
         certified(ana)
         unseen = len(passing(50))
         alarmed(figures={"audits": 40, "errors": 1})
         said = words(lead_client)
-        assert "Suspended: something may have changed (the second family agrees less often)." in said
-        assert "40 of at least 150 audits have been answered, 1 of which found an error." in said
-        assert f"{unseen} tickets passed since then that nobody has looked at." in said
+        assert "Suspended: something may have changed (second model family agrees less often)." in said
+        assert "40 of at least 150 audits answered, errors: 1." in said
+        assert f"{unseen} tickets have been auto-accepted since then without a review." in said
 
     def test_a_confirmed_alarm_revokes_it_until_there_is_another(self, lead_client: Client, ana: User) -> None:
         certificate = certified(ana)
@@ -112,8 +112,8 @@ class TestStages:
         alarmed(state="confirmed", closed_at=certificate.granted_at)
         certificates.end_certificate(certificate, Certificate.End.ALARM)
         said = words(lead_client)
-        assert "Revoked: audits found that the promise did not hold any more." in said
-        assert "Something has changed" in said
+        assert "Revoked: audits found that the accuracy target is no longer met." in said
+        assert "Change confirmed" in said
 
 
 class TestFigures:
@@ -121,7 +121,7 @@ class TestFigures:
         begun(target=0.97)
         audited(ana, 40, wrong=2, by=ben)
         said = words(lead_client)
-        assert "Wrong among those that would pass next, estimated 5.0% (1.4 to 16.5)" in said
+        assert "Estimated error at the next threshold 5.0% (1.4 to 16.5)" in said
         assert "Category 95.0% (83.5 to 98.6) Sentiment 100.0%" in said
         assert "Estimated from 40 audits" in said
 
@@ -167,7 +167,7 @@ class TestTryingOut:
         certified(ana)
         said = words(lead_client, f"{PAGE}?target=99&risk=5")
         assert "At least 99% right at a risk of 5% would not be certified yet" in said
-        assert re.search(r"80% promised yes 0\.600 40%", said)
+        assert re.search(r"80% current yes 0\.600 40%", said)
         assert AccuracyTarget.current().target == 0.8
 
     def test_htmx_gets_the_part_alone(self, lead_client: Client, ana: User) -> None:
@@ -177,7 +177,7 @@ class TestTryingOut:
         assert "At least 70% right at a risk of 5% would be certified now" in plain(content)
 
     def test_there_is_nothing_to_try_before_audits(self, lead_client: Client) -> None:
-        assert "Nothing is recorded yet that a target could be tried on" in words(
+        assert "No audits yet to try a target on" in words(
             lead_client, f"{PAGE}?target=99&risk=5"
         )
 
@@ -202,7 +202,7 @@ class TestStating:
     def test_it_says_what_is_wrong_and_saves_nothing(self, lead_client: Client, wrong: dict[str, str]) -> None:
         response = lead_client.post(STATE, PROMISE | wrong)
         assert response.status_code == 422
-        assert "Nothing is saved. See below." in response.content.decode()
+        assert "Not saved. See below." in response.content.decode()
         assert AccuracyTarget.current().target == 0.97
 
     def test_another_target_ends_what_was_certified(self, lead_client: Client, ana: User) -> None:
@@ -215,7 +215,7 @@ class TestStating:
     def test_going_over_to_certified_is_asked_twice(self, lead_client: Client, lea: User) -> None:
         asked = lead_client.post(MODE, CERTIFIED)
         assert asked.status_code == 200
-        assert "Until the first certificate every ticket goes to people" in asked.content.decode()
+        assert "Until the first certificate, people review every ticket" in asked.content.decode()
         assert "aria-invalid" not in asked.content.decode()
         assert Gate.current().mode == GateMode.CONFIDENCE
         refused = lead_client.post(MODE, CERTIFIED | {"confirmed": "yes"})
@@ -242,19 +242,19 @@ class TestAlarms:
         certified(ana)
         unseen = passing(40)
         url = act(alarmed(), "reopen_tickets")
-        assert f"Have people look at {len(unseen)} tickets?" in lead_client.post(url).content.decode()
+        assert f"Send {len(unseen)} tickets to review?" in lead_client.post(url).content.decode()
         assert Ticket.objects.in_state("auto_accepted").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
         lead_client.post(url, {"confirmed": "yes"})
         assert Ticket.objects.in_state("needs_review").filter(pk__in=[one.pk for one in unseen]).count() == len(unseen)
-        assert "No ticket that passed since then is left" in lead_client.post(url).content.decode()
+        assert "No auto-accepted ticket since then is left" in lead_client.post(url).content.decode()
 
     def test_a_confirmed_one_goes_once_somebody_has_seen_it(self, lead_client: Client, lea: User, ana: User) -> None:
         certificate = certified(ana)
         passing(10)
         alarm = alarmed(state="confirmed", closed_at=certificate.granted_at)
-        assert "I have seen it" in words(lead_client)
+        assert "Acknowledge" in words(lead_client)
         assert lead_client.post(act(alarm, "acknowledge_alarm"))["Location"] == PAGE
-        assert "I have seen it" not in words(lead_client)
+        assert "Acknowledge" not in words(lead_client)
         alarm.refresh_from_db()
         assert alarm.seen_by == lea
 
@@ -305,7 +305,7 @@ class TestEvidence:
         found = next(one for one in recount(lines) if one.certificate == granted["certificate"])
         assert found.agrees
         said = words(lead_client)
-        assert f"It stands on {found.counted_audits} blind audits" in said
+        assert f"Based on {found.counted_audits} blind audits" in said
         answered = [
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)
         ]
