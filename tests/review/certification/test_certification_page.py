@@ -177,9 +177,7 @@ class TestTryingOut:
         assert "At least 70% right at a risk of 5% would be certified now" in plain(content)
 
     def test_there_is_nothing_to_try_before_audits(self, lead_client: Client) -> None:
-        assert "No audits yet to try a target on" in words(
-            lead_client, f"{PAGE}?target=99&risk=5"
-        )
+        assert "No audits yet to try a target on" in words(lead_client, f"{PAGE}?target=99&risk=5")
 
 
 class TestStating:
