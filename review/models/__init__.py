@@ -1,6 +1,4 @@
-"""The tables of review, from the ground up: desk, duplicate groups, assignments, decisions; preferences; gold, doubts,
-snapshots, runs;
-promise, audits, ledgers, certificates, alarms."""
+"""The tables of review."""
 
 from review.models.assignment import Assignment
 from review.models.certification import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificate, Ledger

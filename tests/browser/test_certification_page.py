@@ -49,7 +49,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
 
     make_grid()
     lead_page.reload()
-    needed = int(re.findall(r"about (\d+) more clean audits", headline(lead_page))[0])
+    needed = int(re.findall(r"about (\d+) more audits without an error", headline(lead_page))[0])
     audited(ana, needed)
     lead_page.reload()
     expect(lead_page.locator(".headline")).to_contain_text("at least 80% of auto-accepted tickets are right")
