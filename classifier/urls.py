@@ -9,7 +9,7 @@ urlpatterns = [
     path("", views.inbox, name="inbox"),
     # /tickets/
     path("tickets/new/", views.new_ticket, name="new_ticket"),
-    path("tickets/<int:pk>/", views.ticket, name="ticket"),
+    path("tickets/<int:pk>/", views.ticket_detail, name="ticket"),
     # /models/
     path("models/", views.models, name="models"),
     # /hooks/

@@ -1,4 +1,4 @@
-"""How commands print a label: one line a ticket."""
+"""Formats a label as one line of command output."""
 
 from classifier.text import excerpt
 
@@ -6,5 +6,5 @@ EXCERPT = 44
 
 
 def label_line(auto_accepted: bool, category: str, sentiment: str, text: str) -> str:
-    """As in `[OK] Technical | Negative | My SAML SSO stopped working after the weeken...`."""
+    """For example `[OK] Technical | Negative | My SAML SSO stopped working after the weeken...`."""
     return f"[{'OK' if auto_accepted else 'REVIEW'}] {category} | {sentiment} | {excerpt(text, EXCERPT)}"

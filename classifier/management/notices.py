@@ -1,4 +1,4 @@
-"""What commands say before they answer."""
+"""Warnings that commands print first."""
 
 from django.core.management.base import BaseCommand
 
@@ -6,7 +6,7 @@ from classifier.models import Gate
 
 
 def warn_of_fallback_model(command: BaseCommand) -> None:
-    """Warn where the embedded model stands in for one whose key is missing."""
+    """Warn if the embedded model replaces a model whose key is missing."""
     gate = Gate.objects.select_related("primary__provider").first()
     if gate and gate.notice:
         command.stderr.write(command.style.WARNING(gate.notice))

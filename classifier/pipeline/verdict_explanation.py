@@ -1,4 +1,4 @@
-"""Why the gate let a ticket pass, or did not: all that was known then, in plain words."""
+"""Explains why the gate auto-accepted a ticket or sent it to review."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ from classifier.models import AuditDraw, Criterion, GateMode, Score, Ticket, Ver
 from classifier.scoring.signals import AxisSignals, Signals
 
 explaining = Signal()
-"""Sent when it is told why a `verdict` let its ticket pass; who listens returns sentences on what vouched for that."""
+"""Sent when an auto-accepted `verdict` is explained; receivers return sentences on its certificate."""
 
 DIGITS = 3
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictExplanation:
-    """`facts` are pairs of what is told and how it was; `seen` are sentences about the answer."""
+    """`facts` are pairs of name and value; `seen` and `vouchers` are sentences."""
 
     heading: str
     facts: list[tuple[str, str]]
@@ -31,8 +31,9 @@ class VerdictExplanation:
 
 
 def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
-    """Of the current verdict; None where there is none, nothing was answered, or the ticket is sealed (one query, and
-    those of whoever is `vouching`).
+    """Explain the current verdict. None without a verdict or prediction, and for a sealed ticket.
+
+    One query, plus those of receivers of `explaining`.
     """
     if ticket.sealed or ticket.state == Ticket.State.NEW:
         return None
@@ -69,7 +70,7 @@ def _decided_by(verdict: Verdict) -> list[tuple[str, str]]:
     threshold = verdict.epoch.threshold if verdict.threshold is None else verdict.threshold
     facts = [(_("Decided by"), str(mode.label)), (_("Threshold at the time"), _threshold(mode, threshold))]
     if mode == GateMode.CONFIDENCE:
-        assert verdict.prediction  # noqa: S101 - whoever asks has seen to it
+        assert verdict.prediction  # noqa: S101 - checked by the caller
         return [*facts, (_("Stated confidence"), verdict.prediction.displayed_confidence)]
     return [*facts, (_("Had to be right"), str(Criterion(verdict.epoch.about).label))]
 
@@ -101,7 +102,7 @@ def _drawn(draw: AuditDraw | None) -> list[tuple[str, str]]:
 
 
 def _seen(signals: Signals) -> list[str]:
-    """What could be seen of the answer without knowing whether it is right."""
+    """The signals that the score was computed from."""
     said = [_("The model stated %s%% confidence.") % number_format(round(100 * signals.confidence))]
     said += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
     if signals.closeness is not None:

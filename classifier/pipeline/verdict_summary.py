@@ -1,4 +1,4 @@
-"""What became of a text in the cascade, as the API and the command show it."""
+"""Summarises a verdict for the API and the `classify` command."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from classifier.models import Prediction, Verdict
 
 
 def verdict_summary(verdict: Verdict, names: Mapping[int, str]) -> dict[str, Any]:
-    """The four keys of the contract (None without a valid answer), and how they came about; `names` are those of the
-    categories by key.
+    """The label, confidence and reasoning (None without a valid answer), and how they came about.
+
+    `names` are the paths of the categories by key.
     """
     by, second = verdict.prediction or verdict.failure, verdict.second_opinion
-    assert by is not None  # noqa: S101 - a constraint sees to it
+    assert by is not None  # noqa: S101 - ensured by a constraint
     return (_label(by, names) if isinstance(by, Prediction) else _no_label(by.detail)) | {
         "review_flag": not verdict.auto_accepted,
         "review_reason": None if verdict.auto_accepted else str(verdict.reason),

@@ -1,4 +1,4 @@
-"""What a draft changes, and what changed in the taxonomy and the instructions since it began."""
+"""Compares a draft with the taxonomy and instructions it started from and with the current ones."""
 
 from __future__ import annotations
 
@@ -18,13 +18,13 @@ from classifier.taxonomy.label_changes import AnyLabel
 
 
 def custom_instructions(instructions: str) -> str:
-    """Instructions in place of the built-in ones; empty where they are those."""
+    """The instructions, or an empty string if they equal the built-in ones."""
     text = normalized_text(instructions)
     return "" if text == prompt.INSTRUCTIONS else text
 
 
 class LabelState(NamedTuple):
-    """What a label says. One that the taxonomy does not have yet has a negative key."""
+    """A label's values. A label that is not in the taxonomy yet has a negative key."""
 
     pk: int
     parent_id: int | None
@@ -34,7 +34,7 @@ class LabelState(NamedTuple):
     position: int
 
     def differing(self, other: LabelState) -> list[str]:
-        """The names of the values that the other has differently."""
+        """The names of the values that differ."""
         return [name for name in self._fields if getattr(self, name) != getattr(other, name)]
 
     def offered(self, full_name: str) -> KeyedOption:
@@ -79,7 +79,7 @@ def _edits(differing: list[str], names: dict[str, str]) -> Iterator[str]:
 
 
 class LabelPlan:
-    """The labels of one kind: as they were when the draft began, as they are now, and as the draft would have them."""
+    """The labels of one axis: when the draft began, now, and in the draft."""
 
     def __init__(self, rows: Sequence[DraftLabel], labels: Sequence[AnyLabel]) -> None:
         self.rows = {_key(row): row for row in rows}
@@ -108,7 +108,7 @@ class LabelPlan:
         return [self.drafted[key].offered(name) for key, name in self.names.items()]
 
     def edited(self) -> dict[int, list[str]]:
-        """The names of the values that change, by the key of an existing label."""
+        """The names of changed values, by the key of the existing label."""
         kept = {key: self.began[key].differing(self.drafted[key]) for key in self.names if key in self.began}
         return {key: differing for key, differing in kept.items() if differing}
 
@@ -142,7 +142,7 @@ def _active_parent(label: AnyLabel, active: dict[int, AnyLabel]) -> int | None:
 
 
 class Plan:
-    """What publishing a draft would do (five queries). A draft can only be published onto what it began from."""
+    """What publishing a draft would do (five queries). Publishing requires that nothing changed since it began."""
 
     def __init__(self, draft: Draft) -> None:
         rows = list(draft.labels.all())
@@ -157,13 +157,13 @@ class Plan:
         )
         self._instructions_since = began != now
         self.instructions_changed = custom_instructions(draft.instructions) != began
-        # To the letter where they stay, for the contract goes by it.
+        # Unchanged instructions stay verbatim, because the contract's digest depends on them.
         self.instructions = (
             gate.instructions if gate and not self.instructions_changed else custom_instructions(draft.instructions)
         )
 
     def changes(self) -> list[str]:
-        """What publishing would do, a sentence each."""
+        """One sentence per change that publishing makes."""
         sentences = [*self.categories.changes(), *self.sentiments.changes()]
         if self.instructions_changed and self.instructions:
             sentences.append(_("The instructions are replaced."))
@@ -172,12 +172,12 @@ class Plan:
         return sentences
 
     def changed_since(self) -> list[str]:
-        """What changed elsewhere since the draft began, a sentence each; any of it keeps it from being published."""
+        """One sentence per change made elsewhere since the draft began. Any of them prevents publishing."""
         sentences = [*self.categories.changed_since(), *self.sentiments.changed_since()]
         return sentences + ([_("The instructions are replaced.")] if self._instructions_since else [])
 
     def check(self) -> None:
-        """Raises ValidationError or EmptyTaxonomy where the draft cannot be published as it is."""
+        """Raises ValidationError or EmptyTaxonomy if the draft cannot be published."""
         problems = [*self.categories.problems(), *self.sentiments.problems()]
         if self.changed_since():
             problems.insert(0, _("The taxonomy or the instructions changed since this draft began."))

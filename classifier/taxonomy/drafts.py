@@ -1,7 +1,6 @@
-"""Drafts of the taxonomy and the instructions: begin one, see what it would change, publish it, start again from what
-is in force.
+"""Creates, previews, publishes and restarts drafts of the taxonomy and instructions.
 
-What is measured, shown and published is one and the same plan.
+Benchmark, preview and publication use the same plan.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ LONGEST_REASON = 100
 
 @transaction.atomic
 def create(name: str, by: User | None) -> Draft:
-    """A draft that is as the taxonomy and the instructions in force are now. Raises EmptyTaxonomy."""
+    """Create a draft of the current taxonomy and instructions. Raises EmptyTaxonomy."""
     draft = Draft(name=name, created_by=by)
     store_with_copy(draft)
     return draft
@@ -42,12 +41,12 @@ def create(name: str, by: User | None) -> Draft:
 
 @transaction.atomic
 def restart(draft: Draft, by: User | None) -> Draft:
-    """A new draft of what is in force now, under the same name with a number; the other stays. Raises EmptyTaxonomy."""
+    """Create a draft of the current taxonomy under a numbered name; the old draft stays. Raises EmptyTaxonomy."""
     return create(free_name(re.sub(r" \(\d+\)$", "", draft.name)), by)
 
 
 def free_name(wanted: str) -> str:
-    """This name, shortened or with a number where that is needed for a new draft."""
+    """The wanted name, shortened or numbered if needed to be unique."""
     longest = 74
     names = (f"{wanted[:longest]} ({number})" if number > 1 else wanted[:80] for number in count(1))
     return next(name for name in names if not Draft.objects.filter(name=name).exists())
@@ -55,11 +54,11 @@ def free_name(wanted: str) -> str:
 
 @transaction.atomic
 def store_with_copy(draft: Draft) -> None:
-    """Store a new draft together with a copy of what is in force. Raises EmptyTaxonomy."""
+    """Save a new draft with a copy of the current labels. Raises EmptyTaxonomy."""
     draft.based_on = ContractVersion.objects.current()
     draft.instructions = custom_instructions(draft.based_on.options["instructions"])
     draft.save()
-    categories, copies = {one.pk: one for one in Category.objects.active()}, dict[int, DraftLabel]()
+    categories, copies = {category.pk: category for category in Category.objects.active()}, dict[int, DraftLabel]()
     for pk in paths(categories.values()):
         category = categories[pk]
         parent = category.parent_id if category.parent_id in categories else None
@@ -80,9 +79,9 @@ def _copy(draft: Draft, label: AnyLabel, parent: int | None) -> DraftLabel:
 
 
 def contract_for(draft: Draft) -> ContractVersion:
-    """The contract that would be in force. Labels that exist keep their keys, new ones have none yet.
+    """The contract that publishing would create. Existing labels keep their keys; new ones have none yet.
 
-    Raises EmptyTaxonomy, and ValidationError where the draft cannot be published as it is.
+    Raises EmptyTaxonomy, or ValidationError if the draft cannot be published.
     """
     if draft.published_at:
         raise ValidationError(_("The draft %s is already published.") % draft)
@@ -90,14 +89,14 @@ def contract_for(draft: Draft) -> ContractVersion:
     categories, sentiments = plan.categories.offered(), plan.sentiments.offered()
     options = [option for _pk, option in categories], [option for _pk, option in sentiments]
     if prompt.contract_for(*options, plan.instructions).digest == in_force.digest:
-        # Models are asked the same, so the keys behind it must stay those in use.
+        # The prompt is identical, so keep the contract in use with its keys.
         return in_force
     return ContractVersion.objects.get_or_create_for(categories, sentiments, instructions=plan.instructions)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Summary:
-    """What publishing a draft would do or has done, what stands in its way, and what changed since it began."""
+    """What publishing changes or changed, what prevents it, and what changed elsewhere since the draft began."""
 
     changes: list[str]
     problems: list[str]
@@ -105,7 +104,7 @@ class Summary:
 
 
 def summary(draft: Draft) -> Summary:
-    """All of it in sentences (five queries)."""
+    """Summarise a draft in sentences (five queries)."""
     if draft.published_at:
         return Summary(changes=list(draft.outcome), problems=[], changed_since=[])
     plan, problems = Plan(draft), list[str]()
@@ -120,7 +119,7 @@ def summary(draft: Draft) -> Summary:
 
 @transaction.atomic(durable=True)
 def publish(draft: Draft, by: User | None) -> Draft:
-    """Put the draft in force; once, however often it is asked for. Raises like contract_of."""
+    """Publish the draft. Publishing again changes nothing. Raises like `contract_for`."""
     draft = Draft.objects.select_for_update().get(pk=draft.pk)
     if draft.published_at:
         return draft
@@ -145,7 +144,7 @@ def _checked_plan(draft: Draft) -> Plan:
 
 
 class _Writer:
-    """Puts a plan into the tables, every change with its author and reason in the history."""
+    """Writes a plan to the tables, with author and reason in each label's history."""
 
     def __init__(self, by: User | None, reason: str) -> None:
         self._by, self._reason = by, reason[:LONGEST_REASON]
@@ -166,7 +165,7 @@ class _Writer:
             self._retire(labels[key])
 
     def _put_names_aside(self, model: type[AnyLabel], pks: Iterable[int]) -> None:
-        """Labels may take each other's names, which are never two at once; no label has one with this sign."""
+        """Rename labels temporarily, because they may swap names, which are unique. No real name contains this sign."""
         aside = Concat(Value(">"), Cast("pk", models.CharField()))
         model._default_manager.filter(pk__in=list(pks)).update(name=aside)
 

@@ -1,4 +1,4 @@
-"""What an installation starts with: a taxonomy, the providers and models that are known, the roles of the gate."""
+"""Loads the first taxonomy, providers, models and gate of an installation."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ DATA = Path(__file__).parent.parent / "data"
 
 @transaction.atomic(durable=True)
 def load() -> None:
-    """Add what is missing; what admins have made or changed stays as it is."""
+    """Add what is missing. Changes by admins stay."""
     _load_taxonomy(_read("taxonomy.json"))
     catalogue = _read("catalogue.json")
     for values in catalogue["providers"]:
@@ -27,7 +27,7 @@ def load() -> None:
 
 
 def _load_taxonomy(taxonomy: dict[str, Any]) -> None:
-    """Only into an empty one: a label that an admin took away does not come back."""
+    """Load into an empty taxonomy only, so that labels deleted by an admin do not come back."""
     for model, options in ((Category, taxonomy["categories"]), (Sentiment, taxonomy["sentiments"])):
         if model._default_manager.exists():
             continue

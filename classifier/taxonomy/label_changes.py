@@ -1,4 +1,4 @@
-"""What admins do to labels: merge, retire, restore; and tickets classified again under what came of it."""
+"""Merges, retires and restores labels, and reclassifies tickets afterwards."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -19,16 +19,16 @@ CHUNK = 5_000
 
 @transaction.atomic(durable=True)
 def merge(source: AnyLabel, into: AnyLabel) -> None:
-    """Move all that refers to one label to another of its kind, and retire the first. Merging again changes nothing.
+    """Move everything that uses `source` to `into`, and retire `source`. Merging again changes nothing.
 
-    Raises ValidationError where the target cannot take it.
+    Raises ValidationError if the labels cannot be merged.
     """
     source, into = _locked(source, into)
     if source.merged_into_id == into.pk:
         return
     _check_mergeable(source, into)
     for relation in _references(type(source)):
-        # A draft may hold both, and follows by itself.
+        # A draft may contain both labels, and is compared on its own.
         if relation.related_model is not DraftLabel:
             _move(relation, source, into)
     source.retired, source.merged_into = True, into
@@ -69,14 +69,14 @@ def _check_mergeable(source: AnyLabel, into: AnyLabel) -> None:
 
 @transaction.atomic(durable=True)
 def retire(label: AnyLabel) -> None:
-    """No new ticket gets the label; what has it keeps it. Raises ValidationError for one that cannot be missed."""
+    """Stop offering the label; tickets keep it. Raises ValidationError for the last label or one with children."""
     (label,) = _locked(label)
     if not label.retired:
         retire_locked(label)
 
 
 def retire_locked(label: AnyLabel) -> None:
-    """The same of a label in use, within a transaction that has locked all of its kind. Raises ValidationError."""
+    """Retire an active label, in a transaction that has locked all labels of its axis. Raises ValidationError."""
     if _is_last(label):
         raise ValidationError(_("%s is the last active label; add another before retiring it.") % label)
     if isinstance(label, Category) and (children := list(label.children.filter(retired=False))):
@@ -90,7 +90,7 @@ def retire_locked(label: AnyLabel) -> None:
 
 @transaction.atomic(durable=True)
 def restore(label: AnyLabel) -> None:
-    """Take a retired label into use again. Raises ValidationError where its name or its tickets are elsewhere now."""
+    """Reactivate a retired label. Raises ValidationError if it was merged, or its name or parent is unavailable."""
     (label,) = _locked(label)
     if not label.retired:
         return
@@ -106,12 +106,12 @@ def restore(label: AnyLabel) -> None:
 
 
 def is_in_use(label: AnyLabel) -> bool:
-    """Whether anything refers to the label; such a one is retired or merged, never deleted."""
+    """Whether anything refers to the label, so that it can be retired or merged but not deleted."""
     return any(rows.exists() for rows in _referring(label))
 
 
 def references(label: AnyLabel) -> Iterator[tuple[str, int]]:
-    """What refers to the label, kind by kind: the kind's name and how many (a count of rows each)."""
+    """Yield the name and number of each kind of object that refers to the label (one query each)."""
     for rows in _referring(label):
         count, kind = rows.count(), rows.model._meta
         yield str(kind.verbose_name if count == 1 else kind.verbose_name_plural), count
@@ -123,12 +123,12 @@ def _referring(label: AnyLabel) -> Iterator[models.QuerySet[Any]]:
 
 
 def is_deletable(label: AnyLabel) -> bool:
-    """Whether the label may go without a trace."""
+    """Whether the label can be deleted: nothing refers to it, and it is not the last active one."""
     return not is_in_use(label) and not (not label.retired and _is_last(label))
 
 
 def classify_again(tickets: TicketQuerySet) -> int:
-    """Send accepted and held tickets through the models once more; settled ones stay. Returns how many."""
+    """Queue auto-accepted tickets and those that need review for classification again. Returns how many."""
     open_again = tickets.filter(state__in=[Ticket.State.AUTO_ACCEPTED, Ticket.State.NEEDS_REVIEW])
     done = after = 0
     while pks := list(open_again.filter(pk__gt=after).order_by("pk").values_list("pk", flat=True)[:CHUNK]):
@@ -152,7 +152,7 @@ def _reopen(pks: list[int]) -> int:
 
 
 def _locked(*labels: AnyLabel) -> list[Any]:
-    """The rows as they are now, locked with all others of their kind: which one is the last depends on them all."""
+    """Reload the labels and lock all labels of their axis, because \"last active\" depends on every row."""
     rows = type(labels[0])._default_manager.select_for_update().order_by("pk").in_bulk()
     return [rows[label.pk] for label in labels]
 
@@ -162,7 +162,7 @@ def _is_last(label: AnyLabel) -> bool:
 
 
 def _references(model: type[AnyLabel]) -> Iterator[models.ManyToOneRel]:
-    """Every foreign key to this table, of any app, with a reverse name or without, but the history's copies."""
+    """Every foreign key to this table in any app, except from history tables."""
     for relation in model._meta.get_fields(include_hidden=True):
         if isinstance(relation, models.ManyToOneRel) and not issubclass(relation.related_model, HistoricalChanges):
             yield relation

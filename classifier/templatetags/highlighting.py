@@ -1,4 +1,4 @@
-"""Marked words in a text from strangers."""
+"""Highlights words in untrusted text."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ register = template.Library()
 
 @register.filter
 def marked(text: str, spans: Iterable[object]) -> SafeString:
-    """The text, escaped, with what lies in the spans marked."""
+    """Escape the text and mark the spans."""
     return format_html_join("", "{}", ((_element(piece),) for piece in split_at_spans(text, spans)))
 
 

@@ -1,4 +1,4 @@
-"""The label that counts of a ticket."""
+"""The label that currently applies to a ticket."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from classifier.models.verdict import current_verdict
 
 
 class EffectiveLabel(NamedTuple):
-    """A label; `prediction` is where models gave it, and None where people settled on it."""
+    """A label, with the prediction it comes from (None if people settled on it)."""
 
     category: Category
     sentiment: Sentiment
@@ -17,7 +17,7 @@ class EffectiveLabel(NamedTuple):
 
 
 def effective_label(ticket: Ticket) -> EffectiveLabel | None:
-    """What people settled on, else what the current verdict is about; of a ticket that came `with_labels`.
+    """The label that people settled on, or else the current verdict's. Needs a ticket loaded with its current verdict.
 
     None while the ticket waits for a model, while it is sealed, and where there is no valid answer.
     """

@@ -1,4 +1,4 @@
-"""Marking words in a text: it is cut into pieces, some of them marked. Pure."""
+"""Splits a text at spans to highlight words. Pure."""
 
 from __future__ import annotations
 
@@ -16,9 +16,9 @@ class Piece(NamedTuple):
 
 
 def split_at_spans(text: str, spans: Iterable[object]) -> list[Piece]:
-    """The whole text in its order, with what lies in a span marked.
+    """Split the whole text into pieces, marking those inside a span.
 
-    Spans are [begin, end] pairs, found in the text as it was once: whatever of them lies outside counts for nothing.
+    Spans are [begin, end] pairs. Parts beyond the text are ignored, because the text may have changed since.
     """
     cut, done = [], 0
     for begin, end in _merged(_inside(spans, len(text))):
@@ -28,7 +28,7 @@ def split_at_spans(text: str, spans: Iterable[object]) -> list[Piece]:
 
 
 def highlighted_words(text: str, spans: Iterable[object]) -> list[str]:
-    """What is marked, each word once and shortened, in the order of the text."""
+    """The highlighted words in text order, each once and shortened."""
     first: dict[str, str] = {}
     for piece in split_at_spans(text, spans):
         if piece.marked:
@@ -44,7 +44,7 @@ def _inside(spans: Iterable[object], length: int) -> Iterator[tuple[int, int]]:
 
 
 def _merged(spans: Iterable[tuple[int, int]]) -> list[tuple[int, int]]:
-    """In order; those that touch or overlap as one."""
+    """Sorted, with touching or overlapping spans merged."""
     merged: list[tuple[int, int]] = []
     for begin, end in sorted(spans):
         if merged and begin <= merged[-1][1]:

@@ -1,4 +1,4 @@
-"""What predictions stand on, as the page of their ticket tells it: words of its text, and labelled tickets near it."""
+"""Evidence for predictions on the ticket page: influential words and the nearest labelled tickets."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from classifier.tickets import highlighting
 class Evidence(NamedTuple):
     words: list[str]
     near: list[Ticket]
-    """Nearest first; known by their keys alone."""
+    """Nearest first; only their keys are loaded."""
 
 
 def highlighted_prediction(ticket: Ticket) -> Prediction | None:

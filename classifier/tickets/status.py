@@ -1,4 +1,4 @@
-"""What a page may tell of where a ticket stands: of a sealed one nothing that a model or a person said."""
+"""The status of a ticket as pages may show it: a sealed ticket reveals no predictions or decisions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from classifier.tickets.effective_label import effective_label
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketStatus:
-    """The label that counts, or in a few words why there is none; and what led to it."""
+    """The label that applies, or why there is none, and what led to it."""
 
     category: str = ""
     sentiment: str = ""
@@ -23,7 +23,7 @@ class TicketStatus:
     confidence: str = ""
     reason: str = ""
     verdict: Verdict | None = None
-    """What models said, where it is what counts."""
+    """Only where the label is a prediction."""
 
     @classmethod
     def of(cls, ticket: Ticket) -> TicketStatus:
@@ -56,14 +56,14 @@ def _reason(ticket: Ticket) -> str:
 
 @dataclass(frozen=True, slots=True)
 class HiddenDecision:
-    """That somebody had a say of a sealed ticket, without what it was."""
+    """A decision on a sealed ticket, without its content."""
 
     created_at: datetime
     reviewer: str
 
 
 def visible_history(ticket: Ticket) -> list[tuple[str, Any]]:
-    """What happened to the ticket, as far as it may be told; each event with the name of its kind."""
+    """The ticket's events that may be shown, each with the name of its kind."""
     events = ticket.history()
     if not ticket.sealed:
         return events

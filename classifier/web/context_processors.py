@@ -1,4 +1,4 @@
-"""What every page says of the gate: which model labels, and which key is missing for the one that was chosen."""
+"""Adds the gate and its active model to every page."""
 
 from functools import cache
 from typing import Any
@@ -9,8 +9,8 @@ from classifier.models import Gate
 
 
 def gate(request: HttpRequest) -> dict[str, Any]:
-    """One query, two while the embedded model stands in; none where a template does not ask (fragments of a page)."""
-    # Of a request that is refused at the door nobody has asked yet who sends it.
+    """Lazy: one query (two while the embedded model stands in), none if the template uses neither value."""
+    # A request refused by an early middleware has no user yet.
     user = getattr(request, "user", None)
     if not user or not user.is_authenticated:
         return {}

@@ -10,7 +10,7 @@ from classifier.models import Ticket
 
 
 class TicketForm(forms.ModelForm[Ticket]):
-    """A ticket typed in by hand."""
+    """A ticket entered by hand."""
 
     class Meta:
         model = Ticket
@@ -27,7 +27,7 @@ class TicketForm(forms.ModelForm[Ticket]):
         self.fields["due_at"].help_text = timezone.get_current_timezone_name()
 
     def clean_text(self) -> str:
-        # Browsers send every line break of a text area as two characters.
+        # Browsers send line breaks as CRLF.
         return storing.validated_text(self.cleaned_data["text"].replace("\r\n", "\n"))
 
     def clean_external_id(self) -> str | None:
@@ -39,7 +39,7 @@ class TicketForm(forms.ModelForm[Ticket]):
         return values
 
     def refuse_duplicate(self) -> bool:
-        """Add an error that leads to the ticket where the external id has one already. Returns whether it has."""
+        """Add an error linking to the existing ticket with this external ID. Returns whether there is one."""
         external_id = self.cleaned_data.get("external_id")
         duplicate = external_id and Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
         if not duplicate:

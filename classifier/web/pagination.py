@@ -1,4 +1,4 @@
-"""Pages of long lists: counting stops where nobody would page on."""
+"""Paginates long lists without counting every row."""
 
 from typing import Any
 
@@ -7,7 +7,7 @@ from django.utils.functional import cached_property
 
 
 class BoundedPaginator(Paginator):  # type: ignore[type-arg]  # it takes none when it runs
-    """Counts no further than a person would page, so that a million rows open as fast as a hundred."""
+    """Stops counting at `MOST` rows, so that a million rows open as fast as a hundred."""
 
     MOST = 10_000
 

@@ -1,4 +1,4 @@
-"""The pages: load, call one verb, render."""
+"""The pages for tickets and models."""
 
 import logging
 from collections import Counter
@@ -31,8 +31,8 @@ logger = logging.getLogger(__name__)
 
 SHOWN_CHARACTERS = 20_000
 LATEST_FAILURES = LATEST_VERDICTS = 1_000
-MAY_KNOW_WHY = ("review.set_accuracy_target", "classifier.view_score")
-"""Who may see what was known of an answer when it passed."""
+EXPLANATION_PERMISSIONS = ("review.set_accuracy_target", "classifier.view_score")
+"""Any of these permissions shows why the gate decided as it did."""
 
 
 @require_GET
@@ -49,17 +49,17 @@ def inbox(request: HttpRequest) -> HttpResponse:
         "next_before": page.next_before,
         "tabs": tabs,
         "state": state,
-        "invitation": _invitation(numbers[Ticket.State.NEEDS_REVIEW]),
+        "review_button": _review_button(numbers[Ticket.State.NEEDS_REVIEW]),
         "arrives": not request.GET,
     }
     return render(request, "classifier/inbox.html", context)
 
 
-def _invitation(held: str) -> str:
-    """What the way to the review screen says; empty where nothing waits there."""
-    number = int(held) if held.isdecimal() else 1_000
-    said = ngettext("Review %(number)s ticket", "Review %(number)s tickets", number) % {"number": held}
-    return said if number else ""
+def _review_button(shown: str) -> str:
+    """The label of the button to the review screen; empty if no ticket needs review. `shown` may be "999+"."""
+    number = int(shown) if shown.isdecimal() else 1_000
+    label = ngettext("Review %(number)s ticket", "Review %(number)s tickets", number) % {"number": shown}
+    return label if number else ""
 
 
 @require_http_methods(["GET", "POST"])
@@ -74,18 +74,18 @@ def new_ticket(request: HttpRequest) -> HttpResponse:
             messages.success(request, _("Ticket saved. It is waiting for classification."))
             return redirect(stored)
     except IntegrityError:
-        # Somebody has stored a ticket of this external id since the form was checked.
+        # Another request saved this external ID since the form was validated.
         if not form.refuse_duplicate():
             raise
     except OperationalError as error:
-        logger.exception("A ticket could not be stored.")
+        logger.exception("A ticket could not be saved.")
         form.add_error(None, _("Nothing was saved: the database is not writable (%s). Try again.") % error)
         status = 503
     return render(request, "classifier/new_ticket.html", {"form": form}, status=status)
 
 
 def _typed_before(request: HttpRequest) -> dict[str, Any]:
-    """What was sent after the session had ended, to stand in the form again."""
+    """Input that was submitted after the session had expired, to fill in the form again."""
     if request.method == "POST" or not (typed := form_recovery.restore_form(request, "classifier:new_ticket")):
         return {}
     messages.warning(request, _("You were signed out. Your input is restored below; it is not saved yet."))
@@ -94,19 +94,20 @@ def _typed_before(request: HttpRequest) -> dict[str, Any]:
 
 @require_GET
 @permission_required("classifier.view_ticket", raise_exception=True)
-def ticket(request: HttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk)
-    whole = "whole" in request.GET or len(found.text) <= SHOWN_CHARACTERS
-    told = visible_history(found)
+def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
+    ticket = get_object_or_404(with_current_verdicts(Ticket.objects.all()), pk=pk)
+    whole = "whole" in request.GET or len(ticket.text) <= SHOWN_CHARACTERS
+    events = visible_history(ticket)
+    explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
     context = {
-        "ticket": found,
-        "standing": TicketStatus.of(found),
-        "text": found.text if whole else found.text[:SHOWN_CHARACTERS],
-        "left_out": 0 if whole else len(found.text) - SHOWN_CHARACTERS,
-        "speaker": prediction_evidence.highlighted_prediction(found),
-        "history": prediction_evidence.events_with_evidence(found, told),
-        "why": verdict_explanation.explain_verdict(found) if any(map(request.user.has_perm, MAY_KNOW_WHY)) else None,
-        "undone": {event.undoes_id for kind, event in told if kind == "decision"},
+        "ticket": ticket,
+        "standing": TicketStatus.of(ticket),
+        "text": ticket.text if whole else ticket.text[:SHOWN_CHARACTERS],
+        "left_out": 0 if whole else len(ticket.text) - SHOWN_CHARACTERS,
+        "highlighted": prediction_evidence.highlighted_prediction(ticket),
+        "history": prediction_evidence.events_with_evidence(ticket, events),
+        "why": verdict_explanation.explain_verdict(ticket) if explains else None,
+        "undone": {event.undoes_id for kind, event in events if kind == "decision"},
     }
     return render(request, "classifier/ticket.html", context)
 
@@ -127,7 +128,7 @@ def models(request: HttpRequest) -> HttpResponse:
 
 
 def _answered_in_front() -> dict[str, Any] | None:
-    """How many of the latest tickets the model in front has answered; None where there is none."""
+    """How many of the latest tickets the front model answered; None without a front model."""
     gate = Gate.objects.with_models().first()
     if gate is None or gate.front is None:
         return None
@@ -141,7 +142,7 @@ def _answered_in_front() -> dict[str, Any] | None:
 
 
 def _failures_of_the_day() -> list[tuple[str, str, int]]:
-    """Model, kind and number, counted among the latest failures only, so that no page grows with the table."""
+    """Model, kind and number among the latest failures only, so that the page stays fast."""
     since = timezone.now() - timedelta(days=1)
     latest = Failure.objects.order_by("-pk").values_list("created_at", "language_model__name", "kind")[:LATEST_FAILURES]
     numbers = Counter((model, kind) for created_at, model, kind in latest if created_at > since)
