@@ -40,7 +40,7 @@ def content(response: Any) -> bytes:
 def test_an_empty_installation_says_what_to_do(lead_client: Client) -> None:
     page = lead_client.get(PAGE).content.decode()
     assert "No settled labels yet" in page
-    assert "No snapshot has been taken yet" in page
+    assert "No snapshots yet" in page
 
 
 @pytest.mark.usefixtures("decided")

@@ -15,7 +15,7 @@ from tests.factories import make_ticket
 
 pytestmark = pytest.mark.usefixtures("catalogue")
 
-NONE = "models keep the categories apart"
+NONE = "models tell them apart"
 _numbers = count(1)
 
 
@@ -63,7 +63,7 @@ def test_categories_taken_for_each_other_both_ways_are_shown_with_texts(lead_cli
     labelled("Billing", "Billing", 5)
     shown = page(lead_client)
     assert "Confused in 5 of 10 labels (50%)." in shown
-    assert "people: Account; the model: Billing" in shown
+    assert "reviewers: Account; model: Billing" in shown
     assert ticket.get_absolute_url() in shown
     assert "&lt;i&gt;Account&lt;/i&gt;" in shown
 

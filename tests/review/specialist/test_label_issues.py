@@ -268,7 +268,7 @@ def test_keeping_twice_keeps_it_once(lead_client: Client, lea: User, admin: User
     first = LabelIssue.objects.get()
     lead_client.force_login(admin)
     page = words(press(lead_client, label_issue, "keep_label", seen=seen).content)
-    assert "Nothing was changed" in page
+    assert "Nothing changed" in page
     assert LabelIssue.objects.get().confirmed_at == first.confirmed_at
     assert LabelIssue.objects.get().confirmed_by == lea
 
@@ -435,7 +435,7 @@ def test_a_label_that_was_given_anew_meanwhile_is_not_confirmed_unseen(lead_clie
     undo(Decision.objects.get(), ana)
     answer(leases.lease_next(ana), ana, "Technical")
     gold_labels.collect_from_decisions()
-    assert "Nothing was changed" in words(press(lead_client, label_issue, "keep_label", seen=seen).content)
+    assert "Nothing changed" in words(press(lead_client, label_issue, "keep_label", seen=seen).content)
     assert not looked_at(label_issue)
 
 
@@ -527,7 +527,7 @@ def test_a_disputed_label_cannot_be_kept_from_an_old_page(lead_client: Client, l
     seen = token(lead_client, label_issue)
     press(lead_client, label_issue, "dispute_label", seen=seen)
     for act in ("keep_label", "dispute_label"):
-        assert "Nothing was changed" in words(press(lead_client, label_issue, act, seen=seen).content)
+        assert "Nothing changed" in words(press(lead_client, label_issue, act, seen=seen).content)
 
 
 def test_undoing_many_at_once_leaves_alone_what_was_corrected_since(ana: User, lea: User) -> None:

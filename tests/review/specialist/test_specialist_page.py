@@ -124,7 +124,7 @@ class TestWhatServes:
         assert "It labels every ticket." in words(lead_client), "it stands in where a key is missing"
         embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(primary=embedded, second_opinion=None)
-        assert "No model that learns is asked" in words(lead_client)
+        assert "No model that learns is in use" in words(lead_client)
         Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
         assert f"It is asked first and answers when it is confident enough; the rest goes to {embedded}." in words(
             lead_client
@@ -171,7 +171,7 @@ class TestTrainingNow:
         with leases.hold_named(training.LEASE):
             call_command("train", "--yielding")
             assert niceness == [19]
-            with pytest.raises(CommandError, match="Somebody else trains"):
+            with pytest.raises(CommandError, match="Another training is running"):
                 call_command("train")
             assert niceness == [19]
 
@@ -185,7 +185,7 @@ class TestChoosingAVersion:
         assert live_version() == earlier
         assert live_version().pinned_by == lea
         told = plain(lead_client.post(BEST, follow=True).content.decode())
-        assert "will take over" in told
+        assert "will be deployed automatically" in told
         assert "Pinned by" not in told
         assert live_version() == earlier, "until a better one comes"
         assert live_version().pinned_by is None
@@ -270,7 +270,7 @@ class TestLabelByLabel:
         neutral = str(Sentiment.objects.get(name="Neutral").pk)
         trained(figures={"sentiment": compared({neutral: [30, 30, 24]})})
         assert "Neutral 30 80.0%" in " ".join(rows(lead_client, "sentiment"))
-        assert "Nothing could be learned of it yet" in words(lead_client), "of categories"
+        assert "Not trained yet" in words(lead_client), "of categories"
 
 
 class TestVersions:
@@ -279,7 +279,7 @@ class TestVersions:
         poor = make_version(figures={"category": compared(wins=False, gain=-0.01), "sentiment": compared(items=0)})
         serving()
         latest, middle, first = rows(lead_client, "versions")
-        assert "In service" in latest
+        assert "Live" in latest
         assert middle.startswith(str(poor))
         assert "-0.010, noise 0.016 not compared unknown No better than what served" in middle
         assert first.startswith(str(served))
@@ -312,7 +312,7 @@ def test_it_leads_to_what_helps(lead_client: Client) -> None:
     content = page(lead_client)
     for name in ("label_issues", "emerging_topics", "confusable_categories", "benchmark"):
         assert f'href="{reverse(f"review:{name}")}"' in content
-    assert "Doubtful labels 1 " in plain(content)
+    assert "Label issues 1 " in plain(content)
 
 
 def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead_client: Client) -> None:
