@@ -1,4 +1,4 @@
-"""Django admin: the promise, and the records of what it stands on."""
+"""Django admin of the accuracy target, certificates, alarms, audits and ledgers."""
 
 from __future__ import annotations
 

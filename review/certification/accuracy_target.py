@@ -1,4 +1,4 @@
-"""Stating the promise: who says what is promised from now on, and why."""
+"""Set the accuracy target."""
 
 from __future__ import annotations
 

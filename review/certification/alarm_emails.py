@@ -1,4 +1,4 @@
-"""Telling the leads of alarms by e-mail, where that is set up. The page tells in any case; webhooks have an event."""
+"""E-mail the leads about alarms, where e-mail is set up."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The drawings of the promise, over the share of tickets that would pass. Pure."""
+"""Charts of error and evidence by coverage. Pure."""
 
 from __future__ import annotations
 

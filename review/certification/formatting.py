@@ -1,4 +1,4 @@
-"""Figures as the pages of the promise write them."""
+"""Numbers as the certification pages show them."""
 
 from django.utils.formats import number_format
 

@@ -1,4 +1,4 @@
-"""Where the promise stands, in words for somebody who knows no statistics."""
+"""The state of certification in plain words."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Looking back: tickets that passed since something changed go to people after all."""
+"""Send tickets that were auto-accepted since a change back to review."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of the promise: what is promised and since when, what it stands on, what it costs, and what comes next."""
+"""Everything that the page of certified auto-accept shows."""
 
 from __future__ import annotations
 

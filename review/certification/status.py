@@ -1,4 +1,4 @@
-"""Where the promise stands: which stage it is in, what it stands on, and what it takes to get on."""
+"""The stage of certification, its evidence, and what the next step takes."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The promise: what is certified of tickets that pass unseen, what it stands on, and what a lead may do about it."""
+"""The page of certified auto-accept, and the actions of leads on it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What another promise would take: the books of what is recorded, done again for other targets."""
+"""Replay the recorded evidence for other accuracy targets."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Doubts: gold labels that a model which has not seen them does not believe, for people to look at once more."""
+"""Label issues: gold labels that a model trained without them disagrees with."""
 
 from __future__ import annotations
 
