@@ -39,6 +39,6 @@ def test_a_shortcut_error_appears_beside_its_field(agent_page: Page) -> None:
 
 def test_the_page_speaks_the_language_that_is_chosen(agent_page: Page) -> None:
     agent_page.goto("/review/preferences/")
-    agent_page.get_by_label("Language of these pages").select_option("Deutsch")
+    agent_page.get_by_label("Interface language").select_option("Deutsch")
     agent_page.get_by_role("button", name="Change language").click()
     expect(agent_page.locator("html")).to_have_attribute("lang", "de")

@@ -160,7 +160,7 @@ def test_different_suggestions_are_refused_with_a_way_on(agent_page: Page) -> No
         rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
     agent_page.get_by_role("button", name="Accept selected").click()
     expect(agent_page.get_by_role("heading", level=1)).to_have_text("These have different suggestions")
-    agent_page.get_by_role("button", name="Go on with this 1: Technical | Positive").click()
+    agent_page.get_by_role("button", name="Continue with 1 ticket: Technical | Positive").click()
     expect(agent_page.get_by_role("heading", level=1)).to_have_text("Accept 1 ticket as Technical | Positive?")
     agent_page.get_by_role("link", name="Back to the queue").click()
     expect(agent_page).to_have_url(re.compile(r"/review/queue/\?sort=confidence$"))

@@ -103,7 +103,7 @@ def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None
     review_settings.keyboard.press("a")
     expect(review_settings.get_by_role("heading", level=1)).to_contain_text("8")
     assert Decision.objects.count() == 1
-    review_settings.get_by_role("button", name=re.compile("Accept|Give")).first.press("Enter")
+    review_settings.get_by_role("button", name=re.compile("Accept|Apply")).first.press("Enter")
     expect(review_settings.locator("#heading")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 9
     review_settings.goto("/review/")

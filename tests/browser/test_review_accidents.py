@@ -284,9 +284,9 @@ def test_looking_again_for_work_moves_nothing_until_there_is_some(agent_page: Pa
 def test_without_script_one_looks_again_oneself(plain: Page) -> None:
     configure_review()
     plain.goto("/review/")
-    expect(plain.get_by_text("looks again by itself")).to_be_hidden()
+    expect(plain.get_by_text("refreshes automatically")).to_be_hidden()
     six_wait()
-    plain.get_by_role("link", name="Look again").click()
+    plain.get_by_role("link", name="Refresh").click()
     expect(plain.locator("#card .text")).to_have_text(TEXTS[0])
 
 
@@ -323,7 +323,7 @@ def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_sett
     sees(review_settings, 1)
     review_settings.route(UNDO, lambda route: route.abort())
     review_settings.keyboard.press("u")
-    expect(review_settings.locator("#outcome")).to_contain_text("Not undone: the server did not take it.")
+    expect(review_settings.locator("#outcome")).to_contain_text("Not undone: the server rejected the request.")
     sees(review_settings, 1)
     review_settings.unroute(UNDO)
     review_settings.keyboard.press("u")
