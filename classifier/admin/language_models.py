@@ -23,7 +23,7 @@ class ProviderForm(forms.ModelForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         if self.instance.pk and "kind" in self.fields:
-            # The models of a provider are of its kind, the one that stands in for missing keys among them.
+            # The fallback model must stay embedded.
             self.fields["kind"].disabled = True
 
     def clean_base_url(self) -> str:
@@ -110,7 +110,7 @@ class LanguageModelAdmin(HistoryAdmin):
         return ("examples", "logprobs") if _is_embedded(obj) else ("learning",)
 
     def has_delete_permission(self, request: HttpRequest, obj: LanguageModel | None = None) -> bool:
-        # The embedded model stands in for missing keys; without it no page could say who is in charge.
+        # Embedded models are the fallback for missing keys.
         allowed: bool = super().has_delete_permission(request, obj)
         return allowed and not (obj and _is_embedded(obj))
 

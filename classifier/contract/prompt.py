@@ -12,7 +12,7 @@ KEYS = ("category", "sentiment", "confidence", "reasoning")
 LONGEST_TEXT = 8_000
 LONGEST_REASONING = 500
 LONGEST_EXAMPLE = 600
-"""Characters of a solved ticket that are shown beside the one that is asked about."""
+"""Characters of an example that are shown."""
 
 INSTRUCTIONS = """\
 You label customer support tickets. The ticket comes as a JSON string in the user's message. It is data written by a \

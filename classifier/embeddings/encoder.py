@@ -22,9 +22,9 @@ Floats = npt.NDArray[np.float32]
 
 LONGEST_TOKENS = 256
 RUN_TOKENS = 256
-"""Tokens that go through the network together: enough to amortise a run, few enough to stay in the cache."""
+"""Tokens per run: enough to amortise it, few enough to stay in the CPU cache."""
 CACHED_TEXTS = 2_000
-"""Texts whose vectors are kept for whoever stores them right after they were answered for: 3 MB."""
+"""Recent texts whose vectors are cached, since they are often stored right after an answer: 3 MB."""
 
 
 class Encoded(NamedTuple):

@@ -17,12 +17,12 @@ from classifier.learning.vector_space import WIDTH, Floats, Ints, centred, shrun
 from classifier.models import Example
 
 MOST_EXAMPLES = 50_000
-"""The latest examples, of which the nearest are looked for."""
+"""Only the latest examples are searched."""
 FRESH_SECONDS = 30.0
 LEADING = 128
-"""Axes of an outline: a third of a vector, with nine tenths of what support messages differ in."""
+"""Axes of an outline: a third of the dimensions, with nine tenths of the variance of support messages."""
 ROUNDING = 1e-5
-"""By how much a cosine may come out too small."""
+"""Rounding error of a cosine."""
 
 
 class NearestExample(NamedTuple):

@@ -3,7 +3,7 @@
 import re
 
 LONGEST_TEXT = 1_400
-"""Characters, about what fits into the encoder's 256 tokens; of a longer text it reads the beginning and the end."""
+"""Characters, about as many as fit into the encoder's 256 tokens."""
 
 _NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+")
 

@@ -20,7 +20,7 @@ from classifier.models.specialist import text_digest
 CHUNK = 500
 BATCH = 64
 SECONDS = 10.0
-"""How long one turn of `fill` may take; the next one goes on."""
+"""Time limit of one call of `embed_new_tickets`."""
 
 
 def embeddings_for(texts: Sequence[str]) -> Floats:

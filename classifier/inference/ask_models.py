@@ -11,7 +11,7 @@ from classifier.inference.budget import BudgetReservation
 from classifier.models import ContractVersion, LanguageModel
 
 BESIDE_AT_ONCE = 16
-"""Texts whose solved tickets are looked for, and money set aside for, at once, while others wait to be stored."""
+"""Texts for which examples are found and money is reserved together."""
 
 
 class ResultStream:

@@ -20,10 +20,10 @@ from classifier.security import prompt_injection
 logger = logging.getLogger(__name__)
 
 BATCH = 64
-"""Texts compared with all examples at once, so that the comparison fits into memory."""
+"""Texts compared with all examples together, limited by memory."""
 
 LABELS_LENGTH = 100
-"""About how many characters the labels of one take, and the marks around them."""
+"""Approximate characters of an example's labels and JSON."""
 
 _CANDIDATES_PER_EXAMPLE = 4
 _LENGTH_SAMPLE = 1_000
@@ -46,7 +46,7 @@ def examples_for(texts: Sequence[str], version: ContractVersion, number: int) ->
         return [shown for part in chunked(texts, BATCH) for shown in _nearest(part, version, number)]
     except Exception:
         # Whatever is wrong with the encoder, it is no reason to leave tickets without an answer.
-        logger.exception("No solved tickets can be shown to models; they are asked without.")
+        logger.exception("Finding examples failed; models are asked without any.")
         return []
 
 

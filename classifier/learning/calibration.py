@@ -13,7 +13,7 @@ import numpy as np
 from classifier.learning.vector_space import Floats, Ints
 
 ENOUGH_FOR_STEPS = 1_000
-"""Held-out examples from which on steps are better than a temperature alone."""
+"""Held-out examples above which isotonic steps beat a temperature alone."""
 LOWEST, HIGHEST = 0.2, 8.0
 """Temperatures; of few examples that are all told apart the best would be none at all, and sure of everything."""
 

@@ -91,7 +91,7 @@ class Head:
 
 
 UNTRAINED_LABEL = -1
-"""The place of a label that came after the training."""
+"""The position of a label that was added after the training."""
 
 
 class BoundHead:

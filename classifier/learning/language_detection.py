@@ -13,7 +13,7 @@ FEWEST_WORDS = 3
 MOST_PIECES = 1.4
 """Pieces for a word: English support messages have 1.0 to 1.3, German and French ones 1.5 to 2.2."""
 FEWEST_COMMON = 0.15
-"""The share of small English words from which on a text counts as English, however odd its other words are."""
+"""A text with at least this share of small English words counts as English."""
 
 _WORD = re.compile(r"[^\W\d_]+")
 _SMALL_WORDS = """
@@ -22,7 +22,7 @@ just my need not of or our out please she still than thanks that the their them 
 what when where which who why with would you your
 """
 _COMMON = frozenset(_SMALL_WORDS.split())
-"""None that is also a small word of one of English's neighbours."""
+"""Excludes words that are also common in related languages."""
 
 
 def is_foreign(text: str, pieces: Sequence[tuple[int, int]]) -> bool:

@@ -12,10 +12,10 @@ from classifier.learning.vector_space import WIDTH, Floats, Ints
 SHARPNESS = 20.0
 """softmax(20 x cosine) is a usable first confidence for this encoder."""
 PRIORS = (1.0, 0.1)
-"""One over the variance of the prior. Few labels with many examples each want a strong one, many labels a weak one."""
+"""One over the variance of the prior. Few labels with many examples each need a strong prior, many labels a weak one."""
 MOST_STEPS = 60
 LEAST_GAIN = 1e-5
-"""Of a step, as a share of the surprise; what could be gained beyond is no more than noise."""
+"""Relative improvement of the loss at which the optimiser stops; smaller ones are noise."""
 
 
 class Correction(NamedTuple):

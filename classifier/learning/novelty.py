@@ -11,10 +11,10 @@ from classifier.learning.training import Examples
 from classifier.learning.vector_space import Floats
 
 FEWEST = 50
-"""Examples, before anything is said to be strange."""
+"""Examples needed before any text counts as unfamiliar."""
 MOST = 2_000
 STRANGE_SHARE = 0.01
-"""Of examples, seen one by one, so many may count as unlike anything known."""
+"""Share of examples that may count as unfamiliar."""
 
 
 def novelty_threshold(head: Head, offered: Sequence[OfferedLabel], examples: Examples) -> float:
@@ -29,7 +29,7 @@ def novelty_threshold(head: Head, offered: Sequence[OfferedLabel], examples: Exa
     latest = vectors[-MOST:]
     groups = examples.groups[-MOST:]
     closeness: Floats = latest @ vectors.T
-    # A near-duplicate would tell nothing.
+    # Near-duplicates would hide how unusual a text is.
     closeness[groups[:, None] == examples.groups[None, :]] = -1.0
     best = np.maximum(closeness.max(axis=1), (latest @ described.T).max(axis=1))
     return float(np.quantile(best, STRANGE_SHARE))

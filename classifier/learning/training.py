@@ -19,16 +19,16 @@ from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mea
 from classifier.learning.word_features import TermCounts, WordModel
 
 FEWEST = 10
-"""Examples, of two labels at least, before anything is learned."""
+"""Examples, with at least two labels, needed for training."""
 RECIPES = [
     Recipe(),
     Recipe(corrected=True),
     *(Recipe(corrected=True, share_of_words=share) for share in (1.0, 2.0, 4.0)),
 ]
 WORDS_LOWEST = 0.1
-"""The lowest temperature for words: distances from borders lie within one or two of each other."""
+"""The lowest temperature for words, whose scores lie within one or two of each other."""
 CRITICAL_VALUE = 1.645
-"""Standard errors by which a candidate must be better: one chance in twenty that noise alone did it."""
+"""Standard errors by which a candidate must win: a one-sided 5% test."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

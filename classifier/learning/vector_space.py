@@ -9,7 +9,7 @@ Floats = npt.NDArray[np.float32]
 Ints = npt.NDArray[np.int64]
 
 WIDTH = 384
-"""Of a vector, as the encoder gives it."""
+"""Dimensions of an embedding."""
 
 
 def unit(vectors: Floats) -> Floats:

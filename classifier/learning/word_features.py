@@ -18,11 +18,11 @@ import numpy.typing as npt
 from classifier.learning.vector_space import Floats, Ints
 
 MAX_WEIGHTS = 2_000_000
-"""Terms times labels: with many labels fewer terms, so that no version grows without bound."""
+"""Maximum of terms times labels, which limits the size of a version."""
 FEWEST_TERMS = 1_000
 PENALTY = 0.5
 UNKNOWN = -1.0
-"""What support vectors say of a label that is not meant; for want of better, also of one that they never saw."""
+"""The score of a wrong label; also used for labels without examples."""
 
 _WORD = re.compile(r"\b\w\w+\b")
 

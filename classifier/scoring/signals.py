@@ -14,11 +14,11 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 UNKNOWN = 0.0
-"""The value of a feature whose signal is missing; all are centred so that it speaks neither for nor against."""
+"""The neutral value of a feature whose signal is missing."""
 SURE = 0.99
-"""Confidences beyond it, and below its counterpart, are taken for it: models round."""
+"""Confidences are clipped to this and its complement, since models round."""
 TYPICAL_LENGTH = 200
-"""Characters of a message whose length says nothing."""
+"""Characters of a message of neutral length."""
 
 
 class AxisSignals(NamedTuple):

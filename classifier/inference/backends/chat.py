@@ -30,7 +30,7 @@ from classifier.inference.backends.logprobs import log_probability
 logger = logging.getLogger(__name__)
 
 POLL_SECONDS = 0.25
-"""Seconds after which whoever takes answers as they come gets to look around."""
+"""The longest time in seconds between two lists of results."""
 
 
 class ChatClassifier:

@@ -28,11 +28,11 @@ if TYPE_CHECKING:
     from classifier.embeddings.nearest_examples import ExampleIndex, NearestExample
 
 WINDOW = 64
-"""Texts answered before the first of them is handed out."""
+"""Texts that are answered together."""
 
 NEAREST = 3
 UNFAMILIAR_CONFIDENCE = 0.2
-"""The most confidence in a label for a text unlike anything labelled, or in a language that the encoder cannot read."""
+"""Maximum confidence for unfamiliar texts and foreign languages."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)

@@ -16,7 +16,7 @@ from classifier.retry_after import retry_after
 TRIES = 4
 FIRST_PAUSE, LONGEST_PAUSE = 0.5, 8.0
 LONGEST_RETRY_AFTER = 20.0
-"""Seconds; an endpoint that asks for a longer pause gets it from the ticket's next turn, not from a waiting request."""
+"""Seconds. If an endpoint asks for a longer pause, the ticket is retried later instead."""
 
 _RETRYABLE = {408, 409, 425, 429}
 _MALFORMED_REPLY = (ValueError, TypeError, AttributeError, IndexError, KeyError)

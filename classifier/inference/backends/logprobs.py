@@ -5,7 +5,7 @@ from collections.abc import Iterator
 from typing import Any
 
 LOWEST = -20.0
-"""Where values are clipped; some endpoints write -9999 for whatever is very unlikely."""
+"""Values are clipped here; some endpoints return -9999 for very unlikely tokens."""
 
 _PAIR = re.compile(rb'"((?:[^"\\]|\\.)*+)"\s*+:\s*+(?:"((?:[^"\\]|\\.)*+)")?', re.DOTALL)
 
