@@ -12,7 +12,7 @@ from classifier.learning.vector_space import WIDTH, Floats, Ints
 SHARPNESS = 20.0
 """softmax(20 x cosine) is a usable first confidence for this encoder."""
 PRIORS = (1.0, 0.1)
-"""One over the variance of the prior. Few labels with many examples each need a strong prior, many labels a weak one."""
+"""One over the variance of the prior. Few labels with many examples each need a strong one, many labels a weak one."""
 MOST_STEPS = 60
 LEAST_GAIN = 1e-5
 """Relative improvement of the loss at which the optimiser stops; smaller ones are noise."""
