@@ -287,7 +287,7 @@ def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
     client.force_login(ben)
     response = client.post(NEW, {"text": "typed before", "form_token": form_recovery.form_token(ana)})
     assert response.status_code == 403
-    assert "This form is out of date" in response.content.decode()
+    assert "This form has expired" in response.content.decode()
     assert form_recovery.SESSION_KEY not in client.session
 
 

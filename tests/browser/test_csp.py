@@ -171,7 +171,7 @@ def test_no_refusal_is_complained_of_but_for_its_status(office: Page, tom: User,
     office.get_by_label("Username").fill("tom")
     office.get_by_label("Password").fill(PASSWORD)
     office.keyboard.press("Enter")
-    expect(office.get_by_role("heading", name="You may not see this page")).to_be_visible()
+    expect(office.get_by_role("heading", name="You don't have access to this page")).to_be_visible()
     assert console.complaints == []
 
 

@@ -27,7 +27,7 @@ def tab_to(page: Page, role: str, name: str) -> None:
 
 def test_a_ticket_from_typing_to_label_by_keyboard_alone(agent_page: Page) -> None:
     agent_page.keyboard.press("Tab")
-    expect(agent_page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    expect(agent_page.get_by_role("link", name="Skip to content")).to_be_focused()
     tab_to(agent_page, "link", "New ticket")
     agent_page.keyboard.press("Enter")
     expect(agent_page.get_by_label("Text")).to_be_focused()

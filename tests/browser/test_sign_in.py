@@ -113,12 +113,12 @@ def test_too_many_failures_are_told_in_a_plain_sentence(
             sign_in(visitor_page, password="wrong")
     expect(visitor_page.get_by_role("heading", name="Too many attempts")).to_be_visible()
     expect(visitor_page.get_by_text("Try again in 10 minutes")).to_be_visible()
-    visitor_page.get_by_role("link", name="Back to signing in").click()
+    visitor_page.get_by_role("link", name="Back to sign-in").click()
     sign_in(visitor_page)
     expect(visitor_page.get_by_role("heading", name="Too many attempts")).to_be_visible()
     for attempt in AccessAttempt.objects.all():
         AccessAttempt.objects.update(attempt_time=attempt.attempt_time - timedelta(minutes=10))
-    visitor_page.get_by_role("link", name="Back to signing in").click()
+    visitor_page.get_by_role("link", name="Back to sign-in").click()
     sign_in(visitor_page)
     expect(visitor_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
@@ -139,7 +139,7 @@ def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent_page: Page) -
     agent_page.get_by_role("button", name="Add").click()
     expect(agent_page.get_by_role("heading", name="Recovery Codes")).to_be_visible()
     agent_page.get_by_role("button", name="Sign out").click()
-    agent_page.get_by_role("button", name="With a passkey").click()
+    agent_page.get_by_role("button", name="Use a passkey").click()
     expect(agent_page.get_by_role("heading", name="Inbox")).to_be_visible()
 
 

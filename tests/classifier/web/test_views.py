@@ -237,7 +237,7 @@ def test_a_form_from_another_session_is_told_so(ana: User) -> None:
     client.force_login(ana)
     response = client.post(NEW, {"text": "typed before somebody else signed in"})
     assert response.status_code == 403
-    assert "This form is out of date" in response.content.decode()
+    assert "This form has expired" in response.content.decode()
     assert not Ticket.objects.exists()
 
 
@@ -300,7 +300,7 @@ def test_history_tells_day_requests_and_cost_in_plain_figures(agent_client: Clie
 def test_there_is_a_page_for_what_is_not_there(agent_client: Client) -> None:
     response = agent_client.get("/tickets/999999/")
     assert response.status_code == 404
-    assert "There is no such page" in response.content.decode()
+    assert "Page not found" in response.content.decode()
 
 
 def test_the_models_page_lists_the_catalogue(lead_client: Client) -> None:
