@@ -118,7 +118,7 @@ def test_personal_data_is_masked_on_request_and_not_to_be_found_by_its_digest(tm
 @pytest.mark.parametrize("narrowed", [{"side": "training"}, {"corrected": True}, {"category": ["Account"]}])
 def test_a_snapshot_is_not_narrowed_on_its_way_out(tmp_path: Path, narrowed: Any) -> None:
     snapshot = snapshots.create_snapshot()
-    with pytest.raises(CommandError, match="leave out --snapshot to take a new one, or the filters"):
+    with pytest.raises(CommandError, match="leave out --snapshot to create a new one"):
         export(tmp_path, "jsonl", snapshot=snapshot.short, **narrowed)
     assert not list(tmp_path.iterdir())
 

@@ -281,10 +281,10 @@ class TestVersions:
         latest, middle, first = rows(lead_client, "versions")
         assert "Live" in latest
         assert middle.startswith(str(poor))
-        assert "-0.010, noise 0.016 not compared unknown No better than what served" in middle
+        assert "-0.010, noise 0.016 not compared unknown No better than the live version" in middle
         assert first.startswith(str(served))
         assert "abcdef12 12.3 55.0% → 61.0% +0.031, noise 0.016" in first
-        assert "60.0% / 60.0% Served before" in first
+        assert "60.0% / 60.0% Previously live" in first
 
     def test_the_list_is_paged_by_key(self, lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(versions, "SIZE", 2)
