@@ -37,7 +37,7 @@ def test_from_a_fixed_threshold_to_a_certificate(lead_page: Page, ana: User) -> 
     expect(lead_page.get_by_label("Why")).to_be_focused()
     lead_page.keyboard.type("We want to know.")
     lead_page.keyboard.press("Enter")
-    expect(lead_page.locator(".headline")).to_have_text("Waiting for 100 tickets to make a start.")
+    expect(lead_page.locator(".headline")).to_have_text("Certification starts after 100 more tickets.")
     assert Gate.current().mode == "certified"
 
     lead_page.get_by_label("At least right, %").last.fill("80")
