@@ -46,7 +46,7 @@ def examples_for(texts: Sequence[str], version: ContractVersion, number: int) ->
         return [shown for part in chunked(texts, BATCH) for shown in _nearest(part, version, number)]
     except Exception:
         # Whatever is wrong with the encoder, it is no reason to leave tickets without an answer.
-        logger.exception("Finding examples failed; models are asked without any.")
+        logger.exception("Finding examples failed; models are asked without them.")
         return []
 
 

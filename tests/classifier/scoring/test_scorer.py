@@ -342,12 +342,12 @@ def test_scorer_weights_survive_a_round_trip() -> None:
     ids=str,
 )
 def test_weights_of_another_shape_are_refused(spoilt: dict[str, object]) -> None:
-    with pytest.raises(ValueError, match="fit it anew"):
+    with pytest.raises(ValueError, match="fit it again"):
         ScorerWeights.from_json(TRUTH.as_json() | spoilt)
 
 
 @pytest.mark.parametrize("missing", ["category", "sentiment", "both", "offsets"])
 def test_incomplete_weights_are_refused(missing: str) -> None:
     stored = {name: part for name, part in TRUTH.as_json().items() if name != missing}
-    with pytest.raises(ValueError, match="fit it anew"):
+    with pytest.raises(ValueError, match="fit it again"):
         ScorerWeights.from_json(stored)
