@@ -10,13 +10,13 @@ class ReviewConfig(AppConfig):
         from classifier.privacy.erasure import erasing
         from review import erasure
         from review.certification import tasks
-        from review.certification.verdict_certificate import on_vouching
+        from review.certification.verdict_certificate import explain_certificate
         from review.workflow import assigning, history
         from review.workflow.audits import findings_changed
 
-        state_changed.connect(assigning.on_moved)
-        state_changed.connect(tasks.on_moved)
-        findings_changed.connect(tasks.on_found)
-        history_requested.connect(history.on_recounting)
-        explaining.connect(on_vouching)
-        erasing.connect(erasure.on_erasing)
+        state_changed.connect(assigning.update_assignments)
+        state_changed.connect(tasks.certify_after_state_change)
+        findings_changed.connect(tasks.certify_after_finding)
+        history_requested.connect(history.decisions_for_history)
+        explaining.connect(explain_certificate)
+        erasing.connect(erasure.redact_review_data)

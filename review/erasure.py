@@ -17,7 +17,7 @@ from review.gold.gold_labels import remove_from_index
 from review.models import Audit, Band, Decision, GoldLabel, LabelIssue, Result, ReviewSettings, SnapshotItem
 
 
-def on_erasing(tickets: Sequence[Ticket], redaction: Redaction, **_signal: Any) -> set[int]:
+def redact_review_data(tickets: Sequence[Ticket], redaction: Redaction, **_signal: Any) -> set[int]:
     """Redact within the erasing transaction; returns the keys of tickets whose rows must stay."""
     # Placing gold labels reads their texts, and takes this lock as well.
     list(ReviewSettings.objects.select_for_update().values_list("pk"))

@@ -22,12 +22,12 @@ DIGITS = 3
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VerdictExplanation:
-    """`facts` are pairs of name and value; `seen` and `vouchers` are sentences."""
+    """`facts` are pairs of name and value; `signals` and `certificates` are sentences."""
 
     heading: str
     facts: list[tuple[str, str]]
-    seen: list[str]
-    vouchers: list[str]
+    signals: list[str]
+    certificates: list[str]
 
 
 def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
@@ -45,8 +45,8 @@ def explain_verdict(ticket: Ticket) -> VerdictExplanation | None:
     return VerdictExplanation(
         heading=_heading(verdict, draw),
         facts=[*_decided_by(verdict), *_scores(verdict), *_drawn(draw)],
-        seen=_seen(verdict.score.load_signals()) if verdict.score else [],
-        vouchers=_vouchers(verdict) if verdict.auto_accepted else [],
+        signals=_signals(verdict.score.load_signals()) if verdict.score else [],
+        certificates=_certificates(verdict) if verdict.auto_accepted else [],
     )
 
 
@@ -101,7 +101,7 @@ def _drawn(draw: AuditDraw | None) -> list[tuple[str, str]]:
     return [(_("Random draw for an audit"), said % figures)]
 
 
-def _seen(signals: Signals) -> list[str]:
+def _signals(signals: Signals) -> list[str]:
     """The signals that the score was computed from."""
     said = [_("The model stated %s%% confidence.") % number_format(round(100 * signals.confidence))]
     said += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
@@ -137,5 +137,7 @@ def _short(value: float) -> str:
     return number_format(value, 2)
 
 
-def _vouchers(verdict: Verdict) -> list[str]:
-    return [sentence for _listener, told in explaining.send(Verdict, verdict=verdict) for sentence in told or ()]
+def _certificates(verdict: Verdict) -> list[str]:
+    return [
+        sentence for _receiver, sentences in explaining.send(Verdict, verdict=verdict) for sentence in sentences or ()
+    ]

@@ -68,7 +68,7 @@ def visible_history(ticket: Ticket) -> list[tuple[str, Any]]:
     if not ticket.sealed:
         return events
     return [
-        ("unsaid", HiddenDecision(event.created_at, str(event.reviewer)))
+        ("hidden", HiddenDecision(event.created_at, str(event.reviewer)))
         for kind, event in events
         if kind == "decision"
     ]

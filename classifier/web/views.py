@@ -101,7 +101,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
     context = {
         "ticket": ticket,
-        "standing": TicketStatus.of(ticket),
+        "status": TicketStatus.of(ticket),
         "text": ticket.text if whole else ticket.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(ticket.text) - SHOWN_CHARACTERS,
         "highlighted": prediction_evidence.highlighted_prediction(ticket),

@@ -134,8 +134,8 @@ def start_run(request: ApiRequest, body: RunIn, response: HttpResponse) -> Any:
 
 def _language_models(body: RunIn) -> list[LanguageModel]:
     """Raises Problem for a model that is unknown or has no key."""
-    found = LanguageModel.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
-    language_models = [found.get(pk) for pk in dict.fromkeys(body.models)]
+    models = LanguageModel.objects.select_related("provider").in_bulk([pk for pk in body.models if 0 < pk < 2**63])
+    language_models = [models.get(pk) for pk in dict.fromkeys(body.models)]
     errors = [
         {"in": "body", "pointer": f"/models/{place}", "detail": "Unknown model, or its API key is missing."}
         for place, language_model in enumerate(language_models)
@@ -147,11 +147,11 @@ def _language_models(body: RunIn) -> list[LanguageModel]:
 
 
 def _snapshot(digest: str) -> Snapshot:
-    found = Snapshot.objects.filter(digest__startswith=digest).first()
-    if found is None:
+    snapshot = Snapshot.objects.filter(digest__startswith=digest).first()
+    if snapshot is None:
         errors = [{"in": "body", "pointer": "/snapshot", "detail": "Unknown snapshot."}]
         raise Problem(422, "Unknown snapshot; GET /datasets lists them.", slug="invalid", errors=errors)
-    return found
+    return snapshot
 
 
 def _rows(runs: Sequence[Run]) -> list[dict[str, Any]]:
@@ -180,15 +180,15 @@ def _contender(contender: Contender, done: int) -> dict[str, Any]:
     }
 
 
-def _figures(kept: dict[str, Any]) -> dict[str, Any]:
+def _figures(figures: dict[str, Any]) -> dict[str, Any]:
     plain = ("n", "answered", "latency", "cost", "failures")
-    shares = {name: dict(zip(("estimate", "low", "high", "n"), kept[name], strict=True)) for name in _SHARES}
+    shares = {name: dict(zip(("estimate", "low", "high", "n"), figures[name], strict=True)) for name in _SHARES}
     return {
-        **{name: kept[name] for name in plain},
+        **{name: figures[name] for name in plain},
         **shares,
-        "macro_f1": {axis: figures["macro_f1"]["value"] for axis, figures in kept["axes"].items()},
-        "brier": kept["confidence"]["brier"],
-        "ece": kept["confidence"]["ece"],
+        "macro_f1": {axis: metrics["macro_f1"]["value"] for axis, metrics in figures["axes"].items()},
+        "brier": figures["confidence"]["brier"],
+        "ece": figures["confidence"]["ece"],
     }
 
 

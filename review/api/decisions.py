@@ -128,9 +128,8 @@ def _label(body: DecisionIn) -> Label:
 
 
 def _too_late(late: TooLate) -> str:
-    standing = late.standing
-    if standing:
-        return f"Ticket {late.ticket.pk} already has the label {standing.label}."
+    if late.final_decision:
+        return f"Ticket {late.ticket.pk} already has the label {late.final_decision.label}."
     return f"Ticket {late.ticket.pk} isn't available: someone has it open, or it needs no review."
 
 

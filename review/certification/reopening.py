@@ -30,6 +30,6 @@ def _reopen(ticket_pks: Sequence[int]) -> int:
     auto_accepted = Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
     pks = list(auto_accepted.select_for_update().order_by("pk").values_list("pk", flat=True))
     routing.return_to_review(pks)
-    assigning.on_moved(pks, Ticket.State.NEEDS_REVIEW)
+    assigning.update_assignments(pks, Ticket.State.NEEDS_REVIEW)
     routing.announce(EventKind.REOPENED, pks)
     return len(pks)

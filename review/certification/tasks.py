@@ -22,12 +22,12 @@ def run_certification_soon() -> None:
     enqueue_once(run_certification)
 
 
-def on_moved(**_signal: Any) -> None:
+def certify_after_state_change(**_signal: Any) -> None:
     """Run certification once new verdicts are there, where audits certify anything."""
     if Epoch.objects.certifying():
         transaction.on_commit(run_certification_soon)
 
 
-def on_found(**_signal: Any) -> None:
+def certify_after_finding(**_signal: Any) -> None:
     """Run certification once an audit has been answered."""
     transaction.on_commit(run_certification_soon)

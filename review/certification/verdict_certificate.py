@@ -15,7 +15,7 @@ from review.certification.messages import evidence_summary
 from review.models import Certificate
 
 
-def on_vouching(verdict: Verdict, **_signal: Any) -> list[str]:
+def explain_certificate(verdict: Verdict, **_signal: Any) -> list[str]:
     """What the certificate says that was in force at that time (one query)."""
     if verdict.epoch.mode != GateMode.CERTIFIED or verdict.threshold is None:
         return []

@@ -26,7 +26,7 @@ LOOKED_THROUGH = 2_000
 """The latest open assignments searched, so that the cost does not grow with the queue."""
 EXCERPT = 120
 
-_MADE_OF_LATEST = ["group", "tickets", "since", "first", "free"]
+_BURST_FIELDS = ["group", "tickets", "since", "first", "free"]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -41,7 +41,7 @@ class Incident:
 
 def waiting_incidents(reviewer: User) -> list[Incident]:
     """Incidents for this person, largest first (two queries, or one if there is none)."""
-    rows: list[Any] = list(_bursts(reviewer, timezone.now()).values_list(*_MADE_OF_LATEST, named=True))
+    rows: list[Any] = list(_bursts(reviewer, timezone.now()).values_list(*_BURST_FIELDS, named=True))
     shown = {row.free or row.first for row in rows}
     texts = dict(Ticket.objects.filter(pk__in=shown).values_list("pk", Left("text", 4 * EXCERPT))) if shown else {}
     return [

@@ -24,8 +24,17 @@ TURN = 5_000
 OVERLAP = timedelta(minutes=2)
 """Read again each time, because a decision becomes visible only when its transaction ends."""
 
-_SAID = ["predicted_category_id", "predicted_sentiment_id", "predicted_confidence"]
-_FOLLOWS = ["category_id", "sentiment_id", "origin", "corrected", "people", "share", "labelled_at", *_SAID]
+_PREDICTED_FIELDS = ["predicted_category_id", "predicted_sentiment_id", "predicted_confidence"]
+_UPDATED_FIELDS = [
+    "category_id",
+    "sentiment_id",
+    "origin",
+    "corrected",
+    "people",
+    "share",
+    "labelled_at",
+    *_PREDICTED_FIELDS,
+]
 
 
 def collect_from_decisions(most_turns: int | None = None) -> int:
@@ -47,11 +56,11 @@ def collect_from_decisions(most_turns: int | None = None) -> int:
     return looked_at
 
 
-def _made_since(then: datetime | None) -> list[tuple[int, datetime]]:
+def _made_since(since: datetime | None) -> list[tuple[int, datetime]]:
     """(ticket, time) of the decisions of one turn, oldest first."""
     decisions = Decision.objects.order_by("created_at", "pk")
-    if then:
-        decisions = decisions.filter(created_at__gte=then - OVERLAP)
+    if since:
+        decisions = decisions.filter(created_at__gte=since - OVERLAP)
     return list(decisions.values_list("ticket", "created_at")[:TURN])
 
 
@@ -174,7 +183,7 @@ def _origin(decisions: Sequence[Decision], agreeing: Sequence[Decision]) -> str:
 
 def _update(known: GoldLabel, label: GoldLabel) -> None:
     """Update a stored label. Its text stays, and a retired label stays retired; disputes end."""
-    changed = {name: getattr(label, name) for name in _FOLLOWS if getattr(known, name) != getattr(label, name)}
+    changed = {name: getattr(label, name) for name in _UPDATED_FIELDS if getattr(known, name) != getattr(label, name)}
     relabelled = changed.keys() & {"category_id", "sentiment_id"}
     if known.state in (State.WITHDRAWN, State.DISPUTED) or (known.state == State.CONTRADICTED and relabelled):
         changed |= {"state": State.ACTIVE, "note": ""}

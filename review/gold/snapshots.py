@@ -142,7 +142,7 @@ def _create(filters: SnapshotFilters, by: User | None) -> Snapshot:
     return snapshot
 
 
-_KEPT = ("gold_id", *SnapshotItem.COPIED_FIELDS)
+_ITEM_FIELDS = ("gold_id", *SnapshotItem.COPIED_FIELDS)
 
 _COLUMNS = {
     "category": "category_id",
@@ -154,10 +154,10 @@ _COLUMNS = {
 
 
 def _rows(filters: SnapshotFilters) -> QuerySet[GoldLabel, tuple[Any, ...]]:
-    """Rows of `_KEPT` and the text's digest; training side first, in an order that depends on content only."""
+    """Rows of `_ITEM_FIELDS` and the text's digest; training side first, in an order that depends on content only."""
     training_first = Case(When(group__side=Side.TRAINING, then=Value(0)), default=Value(1), output_field=IntegerField())
     labels = filters.apply(GoldLabel.objects.usable()).order_by(training_first, "digest")
-    return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _KEPT[1:]), "digest")
+    return labels.values_list("pk", *(_COLUMNS.get(name, name) for name in _ITEM_FIELDS[1:]), "digest")
 
 
 def _named_labels(labels: Any, names: dict[int, str]) -> list[list[Any]]:
@@ -181,8 +181,8 @@ def _content(rows: QuerySet[GoldLabel, tuple[Any, ...]], content: hashlib._Hash)
 
 def _content_hash(names: dict[str, Any], contract: ContractVersion, filters: SnapshotFilters) -> hashlib._Hash:
     """A hash of labels, contract and filters, so that snapshots with different manifests have different digests."""
-    told = names | {"contract": contract.digest, "filters": filters.as_dict()}
-    return hashlib.sha256(json.dumps(told, sort_keys=True).encode())
+    manifest = names | {"contract": contract.digest, "filters": filters.as_dict()}
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode())
 
 
 def _bytes(values: Sequence[Any]) -> bytes:
@@ -194,7 +194,7 @@ def _store_items(snapshot: Snapshot, rows: QuerySet[GoldLabel, tuple[Any, ...]],
     position = 0
     for chunk in chunked(rows.iterator(CHUNK), CHUNK):
         items = [
-            SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_KEPT, row, strict=False)))
+            SnapshotItem(snapshot=snapshot, position=position + number, **dict(zip(_ITEM_FIELDS, row, strict=False)))
             for number, row in enumerate(chunk, start=1)
         ]
         SnapshotItem.objects.bulk_create(items)

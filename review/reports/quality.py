@@ -165,7 +165,7 @@ def _latest(decisions: DecisionQuerySet, most: int) -> list[DecisionRow]:
     return [DecisionRow(*row) for row in decisions.order_by("-pk").values_list(*DecisionRow._fields)[:most]]
 
 
-def _standing(rows: Sequence[DecisionRow], days: int) -> list[DecisionRow]:
+def _recent(rows: Sequence[DecisionRow], days: int) -> list[DecisionRow]:
     """Decisions of the last days that are not undone; an undo is later, so it is among the rows as well."""
     undone, since = {row.undoes for row in rows}, timezone.now() - timedelta(days=days)
     return [row for row in rows if row.verdict != Act.UNDONE and row.pk not in undone and row.created_at > since]
@@ -174,7 +174,7 @@ def _standing(rows: Sequence[DecisionRow], days: int) -> list[DecisionRow]:
 def _pairs(rows: Sequence[DecisionRow]) -> list[Pair]:
     """Pairs of blind labels, latest ticket first and the later label of each first."""
     by_ticket: dict[int, list[DecisionRow]] = {}
-    for row in _standing(rows, DAYS):
+    for row in _recent(rows, DAYS):
         if row.verdict in LABELLED and row.blind:
             by_ticket.setdefault(row.ticket, []).append(row)
     return [(labels[0], labels[1]) for labels in by_ticket.values() if len(labels) == 2][:DOUBLES]
@@ -218,7 +218,7 @@ def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
     """Compare single reviews. Bulk decisions are left out, and second reviews of an assignment once blind."""
     ever_blind = {row.assignment for row in rows if row.blind}
     same: dict[bool, list[bool]] = {False: [], True: []}
-    for row in _standing(rows, DAYS):
+    for row in _recent(rows, DAYS):
         single = row.purpose == Assignment.Purpose.REVIEW and row.batch is None and row.verdict in LABELLED
         if single and row.prediction and row.blind == (row.assignment in ever_blind):
             same[row.blind].append(row.verdict == Act.ACCEPTED)
@@ -231,7 +231,7 @@ def _anchoring(rows: Sequence[DecisionRow]) -> Anchoring:
 def _agents(rows: Sequence[DecisionRow], lead_agreed: dict[int, Estimate]) -> list[AgentActivity]:
     """People with recent decisions, by name (one query)."""
     by_person: dict[int, list[DecisionRow]] = {}
-    for row in _standing(rows, AGENT_DAYS):
+    for row in _recent(rows, AGENT_DAYS):
         by_person.setdefault(row.reviewer, []).append(row)
     names = User.objects.filter(pk__in=by_person).order_by("username").values_list("pk", "username")
     return [_agent(name, by_person[pk], lead_agreed.get(pk, intervals.share(0, 0))) for pk, name in names]

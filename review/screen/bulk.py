@@ -119,7 +119,7 @@ def exclusion_for(assignment: Assignment, reviewer: User, now: datetime) -> Excl
     return None if assignment.reviewer_id == reviewer.pk or assignment.is_free(now) else Exclusion.IN_HAND
 
 
-def _own_label(assignment: Assignment) -> Label | None:
+def _suggested_label(assignment: Assignment) -> Label | None:
     """The suggested label, or None if it is retired."""
     category, sentiment = assignment.category, assignment.sentiment
     if category is None or sentiment is None or category.retired or sentiment.retired:
@@ -136,13 +136,13 @@ def preview(assignments: Sequence[Assignment], reviewer: User, label: Label | No
     groups: dict[tuple[int, int], LabelGroup] = {}
     left_out: dict[Exclusion, list[Assignment]] = {}
     for assignment in assignments:
-        hindered, own = exclusion_for(assignment, reviewer, now), label or _own_label(assignment)
-        if hindered or own is None:
-            left_out.setdefault(hindered or Exclusion.RETIRED, []).append(assignment)
+        exclusion, chosen = exclusion_for(assignment, reviewer, now), label or _suggested_label(assignment)
+        if exclusion or chosen is None:
+            left_out.setdefault(exclusion or Exclusion.RETIRED, []).append(assignment)
         else:
-            name = f"{options.category_name(own.category.pk)} | {own.sentiment.name}"
-            key = (own.category.pk, own.sentiment.pk)
-            groups.setdefault(key, LabelGroup(label=own, name=name, selected=[])).selected.append(assignment)
+            name = f"{options.category_name(chosen.category.pk)} | {chosen.sentiment.name}"
+            key = (chosen.category.pk, chosen.sentiment.pk)
+            groups.setdefault(key, LabelGroup(label=chosen, name=name, selected=[])).selected.append(assignment)
     return Preview(groups=sorted(groups.values(), key=lambda group: -len(group.selected)), left_out=left_out)
 
 
@@ -166,7 +166,7 @@ def _summary(number: int, label: str, left_out: dict[Exclusion, list[Assignment]
         "%(number)d ticket accepted as %(label)s.", "%(number)d tickets accepted as %(label)s.", number
     ) % {"number": number, "label": label}
     text = accepted if number else _("No tickets accepted.")
-    why = ", ".join(f"{len(assignments)} {hindered.label}" for hindered, assignments in left_out.items())
+    why = ", ".join(f"{len(assignments)} {exclusion.label}" for exclusion, assignments in left_out.items())
     return text + " " + _("Left out: %s.") % why if left_out else text
 
 

@@ -244,8 +244,8 @@ class Card:
         if not self.for_lead or self.adjudicates:
             return []
         acts = [Decision.Verdict.ESCALATED, Decision.Verdict.SKIPPED]
-        passed = Decision.objects.effective().filter(ticket=self.ticket, verdict__in=acts)
-        return list(passed.select_related("reviewer").order_by("-pk")[:3])
+        decisions = Decision.objects.effective().filter(ticket=self.ticket, verdict__in=acts)
+        return list(decisions.select_related("reviewer").order_by("-pk")[:3])
 
     def _choices(self, options: Sequence[Option], chosen: int | None) -> list[Choice]:
         return [Choice(option, self.keys.get(option.action, ""), option.pk == chosen) for option in options]

@@ -44,7 +44,7 @@ WHERE s.group_id = %s AND s.ticket_id <> %s AND s.purpose = 'review' AND s.round
     AND (t.state = 'settled' OR (s.state = 'open' AND s.lane = 'agents' AND NOT s.blind AND s.category_id IS NOT NULL))
 LIMIT %s"""
 
-_EARLIER_AND_DUPLICATES = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_DUPLICATES}) AS duplicates"  # noqa: S608 - of here
+_EARLIER_AND_DUPLICATES = f"SELECT * FROM ({_EARLIER}) AS earlier UNION ALL SELECT * FROM ({_DUPLICATES}) AS duplicates"  # noqa: S608 - constant SQL
 
 _LABELS = """
 SELECT axis, id, name, parent_id FROM (

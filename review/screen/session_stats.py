@@ -15,7 +15,7 @@ COUNTED = 1_000
 LATEST = 20
 """Labels that the median time is taken from."""
 
-DOUBLES, LOOKED_THROUGH = 200, 4_000
+DOUBLES, SEARCHED_DECISIONS = 200, 4_000
 """Double labels that the lead's agreement is taken from, and decisions searched for them."""
 
 # The first decision of the day (anyone's) is found by its time; keys rise with time, so nothing older is read. One row
@@ -75,7 +75,7 @@ def session_stats_for(reviewer: User, lane: str) -> SessionStats:
 
 def lead_agreement(reviewer: User) -> LeadAgreement:
     """How often leads agreed with this person in disagreements (two queries)."""
-    latest = Decision.objects.by(reviewer).order_by("-pk")[:LOOKED_THROUGH]
+    latest = Decision.objects.by(reviewer).order_by("-pk")[:SEARCHED_DECISIONS]
     doubles = (
         Decision.objects.effective().labelled().filter(pk__in=latest.values("pk"), purpose=Assignment.Purpose.DOUBLE)
     )

@@ -103,7 +103,7 @@ def undo(decision: Decision | None, reviewer: User, key: UUID, *, single: bool =
 
 
 def _reveal(decision: Decision) -> str:
-    """What the model said, where that was hidden and need not be any longer: not while another label is awaited."""
+    """The model's hidden answer, once it may be revealed: never while another label is awaited."""
     if not (decision.blind and decision.prediction and ReviewSettings.current().reveal):
         return ""
     if Ticket.objects.filter(pk=decision.ticket_id, sealed=True).exists():
@@ -132,12 +132,12 @@ def _not_recorded(form: AnswerForm) -> str:
 
 
 def _what_others_did(late: TooLate, assignment: Assignment) -> str:
-    number, standing = {"number": late.ticket.pk}, late.standing
+    number, final = {"number": late.ticket.pk}, late.final_decision
     assignment = Assignment.objects.get(pk=assignment.pk)
     if assignment.state == Assignment.State.OPEN and assignment.reviewer_id:
         return _("Someone else has ticket %(number)d open now.") % number
-    if standing:
-        values = number | {"person": standing.reviewer, "label": standing.label}
+    if final:
+        values = number | {"person": final.reviewer, "label": final.label}
         return _("%(person)s answered first: ticket %(number)d is %(label)s.") % values
     if assignment.state == Assignment.State.ANSWERED:
         return _("Someone else has answered ticket %(number)d.") % number

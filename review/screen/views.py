@@ -103,8 +103,8 @@ def undo(request: HtmxHttpRequest) -> HttpResponse:
 def renew_lease(request: HtmxHttpRequest) -> HttpResponse:
     """Renew the lease; 409 tells the page that it has expired."""
     assignment = request.POST.get("assignment", "")
-    kept = assignment.isdecimal() and leases.renew(request.user, int(assignment))
-    return HttpResponse(status=204 if kept else 409)
+    renewed = assignment.isdecimal() and leases.renew(request.user, int(assignment))
+    return HttpResponse(status=204 if renewed else 409)
 
 
 @require_POST

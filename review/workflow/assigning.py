@@ -24,7 +24,7 @@ class Draw(NamedTuple):
     share: float
 
 
-def on_moved(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
+def update_assignments(ticket_pks: Sequence[int], state: str, **_signal: Any) -> None:
     """Open or withdraw assignments when the classifier changes tickets' state; part of its transaction.
 
     A ticket that people have started to label stays in review, however confident a model has become.
@@ -175,7 +175,7 @@ def draw_purpose(review_settings: ReviewSettings, ticket_pk: int) -> Draw:
 
 
 def _set_queue_fields(assignment: Assignment, verdict: Verdict, value: float, review_settings: ReviewSettings) -> None:
-    """Set what the queue shows and the priority; a blind assignment gets a random one, because priority tells."""
+    """Set what the queue shows and the priority; random for a blind assignment, or it would reveal the answer."""
     assignment.due_at = verdict.ticket.due_at
     if assignment.blind:
         audited = assignment.purpose == Assignment.Purpose.AUDIT

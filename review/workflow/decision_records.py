@@ -53,8 +53,8 @@ _TICKET = "SELECT {columns} FROM classifier_ticket WHERE id = %s{locked}"
 
 def fetch_assignment(pk: int) -> Assignment:
     """The assignment as it is now. Raises Assignment.DoesNotExist."""
-    for found, _nothing in fetch_objects(Assignment, _ASSIGNMENT.format(columns=columns(Assignment)), [pk]):
-        return found
+    for assignment, _nothing in fetch_objects(Assignment, _ASSIGNMENT.format(columns=columns(Assignment)), [pk]):
+        return assignment
     raise Assignment.DoesNotExist
 
 
@@ -134,11 +134,15 @@ WHERE c.id IN ({categories}) AND s.id IN ({sentiments}) ORDER BY c.id, s.id{lock
 
 def _successors(decisions: Sequence[Decision]) -> tuple[dict[int | None, int], dict[int | None, int]]:
     """The current successor of each category and each sentiment, locked against merges."""
-    categories, sentiments = ({getattr(one, axis) for one in decisions} for axis in ("category_id", "sentiment_id"))
+    categories, sentiments = (
+        {getattr(decision, axis) for decision in decisions} for axis in ("category_id", "sentiment_id")
+    )
     marks = {"categories": placeholders([*categories]), "sentiments": placeholders([*sentiments])}
     lock = " FOR KEY SHARE" if connection.vendor == "postgresql" else ""
     successors = fetch_rows(_SUCCESSORS.format(**marks, lock=lock), [*categories, *sentiments])
-    return {one: now for one, now, *_sentiment in successors}, {one: now for *_category, one, now in successors}
+    return {category: successor for category, successor, *_sentiment in successors}, {
+        sentiment: successor for *_category, sentiment, successor in successors
+    }
 
 
 def current_predictions(ticket_pks: Sequence[int]) -> dict[int, Prediction]:

@@ -33,12 +33,12 @@ WORKDAY = timedelta(hours=12)
 class TooLate(Exception):
     """Someone else answered or has the ticket open, or it needs no review any more.
 
-    `standing` is the label that counts now, or None if there is none or the ticket is sealed.
+    `final_decision` gives the label that counts now; None if there is none or the ticket is sealed.
     """
 
     def __init__(self, ticket: Ticket) -> None:
         super().__init__(f"#{ticket.pk} no longer needs review")
-        self.ticket, self.standing = ticket, None if ticket.sealed else final_decision(ticket)
+        self.ticket, self.final_decision = ticket, None if ticket.sealed else final_decision(ticket)
 
 
 class CannotUndo(Exception):
@@ -80,12 +80,12 @@ def decide(
     """Record a label, and settle the ticket if it needs no other. Raises TooLate."""
     ticket = decision_records.lock_ticket(assignment.ticket_id)
     assignment = _open_assignment(ticket, assignment.pk, reviewer)
-    swayed = shown.prediction is not None
+    saw_suggestion = shown.prediction is not None
     if assignment.blind:
         shown = replace(shown, prediction=decision_records.current_predictions([ticket.pk]).get(ticket.pk))
     decision = decision_records.build_label_decision(ticket, assignment, reviewer, label, shown, key=key, note=note)
     # A person who saw the suggestion did not answer blind, even if the assignment has become blind since.
-    decision.blind = decision.blind and not swayed
+    decision.blind = decision.blind and not saw_suggestion
     decision_records.write_label_decisions([decision])
     if assignment.purpose != Assignment.Purpose.REVIEW:
         # After a late answer the person may already have the ticket's other assignment open.
@@ -207,7 +207,7 @@ def _weight(decision: Decision) -> tuple[int, bool, int]:
 
 
 def _open_assignment(ticket: Ticket, assignment_pk: int, reviewer: User) -> Assignment:
-    """The assignment as it is now, whoever has it open. Raises TooLate if this person may no longer answer it."""
+    """The current assignment, even if leased to someone else. Raises TooLate if this person may no longer answer it."""
     assignment = decision_records.fetch_assignment(assignment_pk)
     if assignment.excluded_reviewer_id == reviewer.pk:
         raise TooLate(ticket)
@@ -249,8 +249,8 @@ _ANSWERED = "UPDATE review_assignment SET state = 'answered', reviewer_id = %s, 
 def _check_undoable(ticket: Ticket, decision: Decision) -> None:
     """Raises CannotUndo if anyone has acted on the decision since."""
     later = Decision.objects.effective().filter(ticket=ticket, pk__gt=decision.pk)
-    word_of_a_lead = Q(verdict__in=LABELLED, assignment__lane=Assignment.Lane.LEADS)
-    if later.filter(Q(assignment=decision.assignment_id) | word_of_a_lead).exists():
+    chosen_by_lead = Q(verdict__in=LABELLED, assignment__lane=Assignment.Lane.LEADS)
+    if later.filter(Q(assignment=decision.assignment_id) | chosen_by_lead).exists():
         raise CannotUndo
     in_use = Assignment.objects.open().filter(ticket=ticket, leased_until__gt=timezone.now())
     in_use = in_use.exclude(reviewer=decision.reviewer_id)

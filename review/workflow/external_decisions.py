@@ -17,8 +17,8 @@ def decide(
 ) -> Decision:
     """Record a label for the assignment of this ticket that the person has open or may take.
 
-    `suggestion_shown`: they saw what the model said. Sending a key again changes nothing. Raises TooLate,
-    also where nobody is asked about the ticket or somebody else is at it.
+    `suggestion_shown`: whether they saw the model's label. A repeated call with the same key changes nothing. Raises
+    TooLate, also if the ticket needs no review or someone else has it open.
     """
     assignment = _assignment(ticket, reviewer)
     if assignment is None:

@@ -41,9 +41,9 @@ def audit_value(turn: int) -> float:
 
 def review_value(signals: Signals) -> float:
     """In [0, 1]: 0.5 for low confidence, 0.3 for a disagreement of models, 0.2 for a rare category."""
-    doubt = 1.0 if signals.confidence is None else 1.0 - signals.confidence
+    uncertainty = 1.0 if signals.confidence is None else 1.0 - signals.confidence
     rarity = 1.0 - min(signals.waiting_alike, RARE) / RARE
-    return 0.5 * doubt + 0.3 * signals.disagreement + 0.2 * rarity
+    return 0.5 * uncertainty + 0.3 * signals.disagreement + 0.2 * rarity
 
 
 def most_informative_first(vectors: Floats, uncertainty: Floats, closeness: Floats, first: int) -> list[int]:

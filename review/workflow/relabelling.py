@@ -39,7 +39,7 @@ def _undo_earlier_label(ticket: Ticket, by: User) -> None:
 def _assignment(ticket: Ticket, by: User) -> Assignment:
     """In the leads' lane, so that agents can no longer undo their labels."""
     last = Assignment.objects.filter(ticket=ticket).order_by("round", "number").last()
-    assert last  # noqa: S101 - a ticket that people have settled has the assignment of whoever did
+    assert last  # noqa: S101 - a ticket that people have settled has an answered assignment
     return Assignment.objects.create(
         ticket=ticket,
         number=routing.ASSIGNMENTS_PER_ROUND * last.round + 1,

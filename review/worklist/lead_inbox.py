@@ -15,7 +15,7 @@ from review.models import Assignment, Decision
 SHOWN, COUNTED = 50, 1_000
 EXCERPT = 120
 
-_PASSED_ON = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
+_HANDED_OVER = [Decision.Verdict.SKIPPED, Decision.Verdict.ESCALATED]
 
 
 @dataclass(slots=True, kw_only=True)
@@ -74,17 +74,17 @@ def _items(lead: User, pks: list[int]) -> dict[int, InboxItem]:
         for item in items.values()
         if item.assignment.purpose != Assignment.Purpose.ADJUDICATION
     }
-    acts = Decision.objects.effective().filter(ticket__in=escalated, verdict__in=_PASSED_ON)
+    acts = Decision.objects.effective().filter(ticket__in=escalated, verdict__in=_HANDED_OVER)
     for act in acts.select_related("reviewer").order_by("pk"):
         escalated[act.ticket_id].handed_over.append(act)
     return items
 
 
 def _item(assignment: Any, answerable: set[int]) -> InboxItem:
-    is_held = not assignment.is_free(timezone.now())
+    leased = not assignment.is_free(timezone.now())
     return InboxItem(
         assignment=assignment,
         excerpt=excerpt(assignment.beginning, EXCERPT),
-        holder=assignment.reviewer if is_held else None,
+        holder=assignment.reviewer if leased else None,
         answerable=assignment.pk in answerable,
     )

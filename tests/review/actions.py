@@ -112,10 +112,10 @@ def assert_consistent() -> None:
 def _assert_settled_or_asked(ticket: Ticket) -> None:
     states = Counter(assignment.state for assignment in ticket.assignments.all())
     if ticket.state == Ticket.State.SETTLED:
-        standing = decisions.final_decision(ticket)
+        final_decision = decisions.final_decision(ticket)
         assert states["open"] == 0, f"{ticket} is settled and still asked about"
-        assert standing, f"{ticket} is settled by nobody"
-        assert (standing.category_id, standing.sentiment_id) == (ticket.category_id, ticket.sentiment_id)
+        assert final_decision, f"{ticket} is settled by nobody"
+        assert (final_decision.category_id, final_decision.sentiment_id) == (ticket.category_id, ticket.sentiment_id)
     elif ticket.state == Ticket.State.NEEDS_REVIEW:
         assert states["open"] >= 1, f"{ticket} is in review, and nobody is asked"
         assert not any(

@@ -281,7 +281,7 @@ def test_two_simultaneous_answers_to_an_abandoned_ticket_give_one_label(ana: Use
         made = at_once([partial(answer, assignment, ana, "Billing"), partial(answer, assignment, ben, "Account")])
         (decision,) = (result for result in made if isinstance(result, Decision))
         (late,) = (result for result in made if isinstance(result, TooLate))
-        assert late.standing == decision
+        assert late.final_decision == decision
 
 
 @pytest.mark.parametrize("second", ["Billing", "Account"])

@@ -139,7 +139,7 @@ def test_the_one_who_is_then_late_is_told_who_was_faster_and_with_what(
     decision = answer(assignment, ana, "Account")
     with pytest.raises(TooLate) as late:
         answer(assignment, ben, "Billing")
-    assert late.value.standing == decision
+    assert late.value.final_decision == decision
     assert late.value.ticket == assignment.ticket
     assert Decision.objects.count() == 1
 
@@ -161,7 +161,7 @@ def test_a_late_skip_does_not_affect_a_ticket_open_with_another(
     leases.lease_next(ben)
     with pytest.raises(TooLate) as late:
         act(assignment, ana)
-    assert late.value.standing is None
+    assert late.value.final_decision is None
     assert (reload(assignment).lane, open_assignment(ben)) == ("agents", assignment)
 
 
@@ -172,7 +172,7 @@ def test_an_answered_ticket_stays_answered(
     decision = answer(assignment, ana)
     with pytest.raises(TooLate) as late:
         act(assignment, ben)
-    assert late.value.standing == decision
+    assert late.value.final_decision == decision
 
 
 # Passing on
@@ -498,7 +498,7 @@ def test_a_late_second_label_does_not_reveal_the_first(ana: User, ben: User, two
     answer(assignment, ana)
     with pytest.raises(TooLate) as late:
         answer(assignment, ben)
-    assert late.value.standing is None
+    assert late.value.final_decision is None
 
 
 def test_nobody_answers_both(ana: User, ben: User, two: list[Assignment]) -> None:
