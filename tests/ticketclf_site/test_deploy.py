@@ -1,10 +1,10 @@
-"""What `deploy/` says is true of the program: its settings, commands, ports; and no upgrade breaks what still runs."""
+"""`deploy/` names only settings, commands and ports that exist, and no upgrade breaks code that still runs."""
 
 import ast
 import re
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import pytest
 import yaml
@@ -23,23 +23,28 @@ OURS = ("classifier", "review")
 
 
 def documents(*folder: str) -> list[dict[str, Any]]:
-    """Everything in the YAML files, by document."""
+    """All documents of the YAML files in a folder."""
     paths = sorted(DEPLOY.joinpath(*folder).glob("*.y*ml"))
-    return [one for path in paths for one in yaml.safe_load_all(path.read_text()) if one]
+    return [document for path in paths for document in yaml.safe_load_all(path.read_text()) if document]
 
 
 def kubernetes(kind: str) -> dict[str, dict[str, Any]]:
-    return {one["metadata"]["name"]: one for one in documents("kubernetes") if one["kind"] == kind}
+    """The manifests of a kind by name."""
+    return {manifest["metadata"]["name"]: manifest for manifest in documents("kubernetes") if manifest["kind"] == kind}
+
+
+def pods() -> list[dict[str, Any]]:
+    """The pod specifications of all workloads."""
+    workloads = [*kubernetes("Deployment").values(), *kubernetes("Job").values()]
+    return [workload["spec"]["template"]["spec"] for workload in workloads]
 
 
 def containers() -> list[dict[str, Any]]:
-    found = [*kubernetes("Deployment").values(), *kubernetes("Job").values()]
-    return [one["language_model"]["template"]["language_model"]["containers"][0] for one in found]
+    return [pod["containers"][0] for pod in pods()]
 
 
 def compose() -> dict[str, Any]:
-    found: dict[str, Any] = yaml.safe_load((DEPLOY / "compose.yaml").read_text())
-    return found
+    return cast(dict[str, Any], yaml.safe_load((DEPLOY / "compose.yaml").read_text()))
 
 
 def texts() -> str:
@@ -65,19 +70,19 @@ def commands() -> Iterator[list[str]]:
         yield re.split(r"[\s\",]+", line)
 
 
-def test_every_variable_that_is_set_is_one_that_is_read() -> None:
+def test_deploy_sets_only_variables_that_the_settings_read() -> None:
     named = set(re.findall(r"\b(?:TICKETCLF_[A-Z_]+|DATABASE_URL)\b", texts()))
     assert named <= settings_read()
     assert {"DATABASE_URL", "TICKETCLF_SECRET_KEY", "TICKETCLF_ALLOWED_HOSTS"} <= named
 
 
-def test_every_command_that_is_named_exists() -> None:
+def test_deploy_and_guides_name_only_commands_that_exist() -> None:
     named = {line[0] for line in commands()}
     assert named <= set(get_commands())
     assert {"setup", "work", "backup", "restore"} <= named
 
 
-def test_no_file_holds_a_secret() -> None:
+def test_example_files_contain_no_secrets() -> None:
     secret = yaml.safe_load((DEPLOY / "kubernetes" / "secret.example.yaml").read_text())
     assert set(secret["stringData"].values()) == {""}
     assert "secret.example.yaml" not in resources()
@@ -87,13 +92,12 @@ def test_no_file_holds_a_secret() -> None:
 
 
 def resources() -> list[str]:
-    found: list[str] = yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())["resources"]
-    return found
+    return cast(list[str], yaml.safe_load((DEPLOY / "kubernetes" / "kustomization.yaml").read_text())["resources"])
 
 
 @pytest.mark.django_db
 def test_probes_use_endpoints_that_exist(client: Client, catalogue: None) -> None:
-    web = next(one for one in containers() if one["name"] == "web")
+    web = next(container for container in containers() if container["name"] == "web")
     for probe in ("livenessProbe", "readinessProbe", "startupProbe"):
         assert client.get(web[probe]["httpGet"]["path"]).status_code == 200
     assert {port["containerPort"] for port in web["ports"]} == {8000}
@@ -103,24 +107,39 @@ def test_probes_use_endpoints_that_exist(client: Client, catalogue: None) -> Non
     assert client.get(scraped["metrics_path"]).status_code == 200
 
 
-def test_every_name_that_a_manifest_refers_to_is_there() -> None:
+def test_manifests_have_only_fields_that_kubernetes_knows() -> None:
+    fields = {
+        "apiVersion",
+        "kind",
+        "metadata",
+        "spec",
+        "data",
+        "stringData",
+        "type",
+        "resources",
+        "images",
+        "namespace",
+    }
+    assert set().union(*documents("kubernetes")) <= fields
+
+
+def test_manifests_refer_only_to_names_that_exist() -> None:
     assert all((DEPLOY / "kubernetes" / name).exists() for name in resources())
-    for one in containers():
-        sources = [next(iter(source.values()))["name"] for source in one["envFrom"]]
+    for container in containers():
+        sources = [next(iter(source.values()))["name"] for source in container["envFrom"]]
         assert sources == [*kubernetes("ConfigMap"), *kubernetes("Secret")]
     for scaler in kubernetes("HorizontalPodAutoscaler").values():
-        assert scaler["language_model"]["scaleTargetRef"]["name"] in kubernetes("Deployment")
-    pods = [one["language_model"]["template"]["metadata"]["labels"] for one in kubernetes("Deployment").values()]
+        assert scaler["spec"]["scaleTargetRef"]["name"] in kubernetes("Deployment")
+    labels = [deployment["spec"]["template"]["metadata"]["labels"] for deployment in kubernetes("Deployment").values()]
     for budget in kubernetes("PodDisruptionBudget").values():
-        assert budget["language_model"]["selector"]["matchLabels"] in pods
-    assert kubernetes("Service")["web"]["language_model"]["selector"] in pods
+        assert budget["spec"]["selector"]["matchLabels"] in labels
+    assert kubernetes("Service")["web"]["spec"]["selector"] in labels
     for name, deployment in kubernetes("Deployment").items():
-        assert deployment["language_model"]["selector"]["matchLabels"] == {"app": "ticketclf", "part": name}
+        assert deployment["spec"]["selector"]["matchLabels"] == {"app": "ticketclf", "part": name}
 
 
-def test_nothing_runs_as_root_or_may_become_it() -> None:
-    for found in [*kubernetes("Deployment").values(), *kubernetes("Job").values()]:
-        pod = found["language_model"]["template"]["language_model"]
+def test_containers_neither_run_as_root_nor_can_become_root() -> None:
+    for pod in pods():
         assert pod["securityContext"]["runAsNonRoot"] is True
         assert pod["containers"][0]["securityContext"]["readOnlyRootFilesystem"] is True
         assert pod["containers"][0]["securityContext"]["allowPrivilegeEscalation"] is False
@@ -146,8 +165,8 @@ def test_files_copied_into_the_image_exist_and_are_not_ignored() -> None:
     assert {app.label for app in apps.get_app_configs() if app.name in (*OURS, "ticketclf_site")} <= set(copied)
 
 
-def test_every_static_file_that_a_page_names_can_be_collected() -> None:
-    """The names that are made while collecting are strict: one that is not there would be an error of the page."""
+def test_static_files_that_pages_name_can_be_collected() -> None:
+    """Collected files are looked up strictly: a missing one breaks the page."""
     pages = "".join(path.read_text() for path in (ROOT / "templates").rglob("*.html"))
     from django.contrib.staticfiles import finders
 
@@ -161,8 +180,9 @@ GONE = (migrations.RemoveField, migrations.RenameField, migrations.RenameModel, 
 
 
 def breaks(operation: Any, before: Any, fresh: set[str]) -> bool:
-    """Whether code from before this operation would fail after it, on reading or on writing. `before` is how the
-    models were; of `fresh` ones, which came later, old code knows nothing.
+    """Whether code from before this operation would fail after it, reading or writing.
+
+    `before` is the state of the models; old code does not know the `fresh` ones, which were created later.
     """
     if isinstance(operation, GONE):
         return True
@@ -171,12 +191,12 @@ def breaks(operation: Any, before: Any, fresh: set[str]) -> bool:
         return False
     if isinstance(operation, migrations.AddField):
         return not field.null and field.db_default is models.NOT_PROVIDED
-    was = before.models[operation.app_label, operation.model_name].fields[operation.name]
-    return bool(was.null and not field.null)
+    old_field = before.models[operation.app_label, operation.model_name].fields[operation.name]
+    return bool(old_field.null and not field.null)
 
 
 def broken_by(app: str) -> list[str]:
-    """What the app's migrations after the first would break, in words."""
+    """Descriptions of the operations after the first migration that would break old code."""
     loader = MigrationLoader(None)
     fresh: set[str] = set()
     broken = []
@@ -187,17 +207,15 @@ def broken_by(app: str) -> list[str]:
         for operation in migration.operations:
             if isinstance(operation, migrations.CreateModel):
                 fresh.add(operation.name_lower)
-            operation.app_label = app  # type: ignore[attr-defined]  # which only the migration knows
+            operation.app_label = app  # type: ignore[attr-defined]  # set by the migration otherwise
             if breaks(operation, state, fresh):
                 broken.append(f"{name}: {operation.describe()}")
     return broken
 
 
 @pytest.mark.parametrize("app", OURS)
-def test_code_from_before_a_migration_goes_on_working_after_it(app: str) -> None:
-    """Expand first, contract later: what old code names stays, and what it does not know has a default in the
-    database.
-    """
+def test_old_code_keeps_working_after_a_migration(app: str) -> None:
+    """Migrations keep the tables and columns that old code names, and give new columns database defaults."""
     assert broken_by(app) == []
 
 
@@ -213,6 +231,6 @@ def test_code_from_before_a_migration_goes_on_working_after_it(app: str) -> None
     ],
     ids=lambda value: value.describe() if isinstance(value, Operation) else None,
 )
-def test_a_migration_that_would_break_what_still_runs_is_found(operation: Operation, broken: bool) -> None:
+def test_operations_that_would_break_old_code_are_detected(operation: Operation, broken: bool) -> None:
     operation.app_label = "classifier"  # type: ignore[attr-defined]
     assert breaks(operation, MigrationLoader(None).project_state(), set()) is broken

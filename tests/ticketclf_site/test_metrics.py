@@ -93,7 +93,7 @@ def test_events_are_counted(primary: UseServer, ana: User) -> None:
     assert told("ticketclf_verdicts_total", verdict="needs_review", reason="below_threshold") == 1
     assert told("ticketclf_decisions_total", verdict=decision.verdict, purpose="review") == 1
     assert told("ticketclf_workers_alive") == told("ticketclf_tickets_waiting") == 1
-    assert told("ticketclf_oldest_ticket_seconds", came="singly") > 0
+    assert told("ticketclf_oldest_ticket_seconds", arrival="single") > 0
     assert told("ticketclf_certificate_in_force") == 0
     assert told("process_resident_memory_bytes") > 0
 

@@ -54,9 +54,9 @@ def oldest_waiting(bulk: bool) -> datetime | None:
 
 def _queues() -> Iterator[Metric]:
     yield _gauge("tickets_waiting", f"Tickets not classified yet, counted up to {COUNT_LIMIT}.", Ticket.objects.new())
-    waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "came")
-    for came, bulk in (("singly", False), ("in_bulk", True)):
-        waits.add_metric([came], _value(oldest_waiting(bulk) or 0))
+    waits = _family("oldest_ticket_seconds", "How long the oldest such ticket has waited.", "arrival")
+    for arrival, bulk in (("single", False), ("bulk", True)):
+        waits.add_metric([arrival], _value(oldest_waiting(bulk) or 0))
     yield waits
     lengths = _family("assignments_open", f"Open review assignments, counted up to {COUNT_LIMIT} per lane.", "lane")
     ages = _family("oldest_assignment_seconds", "Age of the oldest ticket waiting for review.", "lane")
@@ -89,7 +89,7 @@ def _certificate() -> Iterator[Metric]:
 
 def _money() -> Iterator[Metric]:
     spent = _family("spend_today", "Reserved or spent since midnight UTC, in the currency of the prices.", "provider")
-    budgets = _family("daily_budget", "Daily budget; absent if there is no limit.", "provider")
+    budgets = _family("daily_budget", "Daily budget, if there is one.", "provider")
     today = dict(Spend.objects.filter(day=timezone.now().date()).values_list("provider", "cost"))
     for provider in Provider.objects.all():
         spent.add_metric([provider.name], float(today.get(provider.pk, 0)))

@@ -39,7 +39,7 @@ class WorkerThreads:
             close_old_connections()
             try:
                 work()
-            except BaseException as error:  # noqa: BLE001 - it is raised to whoever waits
+            except BaseException as error:  # noqa: BLE001 - it is raised in the waiting coroutine
                 future.set_exception(error)
             else:
                 future.set_result(None)
