@@ -75,15 +75,15 @@ class DraftLabelFormSet(forms.BaseInlineFormSet):
 
     def clean(self) -> None:
         super().clean()
-        taken: set[Any] = set()
+        used_names: set[Any] = set()
         for form in self.forms:
             values = getattr(form, "cleaned_data", None)
             if not values or values.get("dropped") or "name" not in values:
                 continue
             place = (values.get("parent"), values["name"])
-            if place in taken:
+            if place in used_names:
                 form.add_error("name", gettext("A label with this name already exists here."))
-            taken.add(place)
+            used_names.add(place)
 
     def save(self, commit: bool = True) -> Any:
         changed = [form.instance.pk for form in self.initial_forms if form.has_changed()]

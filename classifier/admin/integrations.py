@@ -95,16 +95,18 @@ class HelpDeskAdmin(HistoryAdmin):
         return ("address", "slug") if obj else ("address",)
 
     @admin.display(description=_("webhook URL"))
-    def address(self, desk: HelpDesk) -> str:
-        return settings.SITE_URL + reverse("classifier:helpdesk_event", args=[desk.slug]) if desk.slug else "–"
+    def address(self, help_desk: HelpDesk) -> str:
+        return (
+            settings.SITE_URL + reverse("classifier:helpdesk_event", args=[help_desk.slug]) if help_desk.slug else "–"
+        )
 
     @admin.display(description=_("secret"))
-    def secret(self, desk: HelpDesk) -> str:
-        return _secret_status(desk.secret_env)
+    def secret(self, help_desk: HelpDesk) -> str:
+        return _secret_status(help_desk.secret_env)
 
     @admin.display(description=_("token"))
-    def token(self, desk: HelpDesk) -> str:
-        return _secret_status(desk.token_env)
+    def token(self, help_desk: HelpDesk) -> str:
+        return _secret_status(help_desk.token_env)
 
 
 class MailboxForm(forms.ModelForm):

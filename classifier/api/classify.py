@@ -68,7 +68,7 @@ class SecondOpinion(Schema):
 
 
 class Classification(Schema):
-    """A model's label for a text; everything is null until there is one. `error` says why there is no label.
+    """A model's label for a text. Fields are null until there is a label; `error` says why there isn't one.
 
     `review_flag` is true if a person needs to review it: `review_reason` says why, and `fallback_review` is the second
     opinion.

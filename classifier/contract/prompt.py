@@ -151,9 +151,9 @@ def _json_object(reply: str) -> dict[str, Any]:
     try:
         values = json.loads(_unfenced(reply), object_pairs_hook=_unique_keys, parse_constant=_refuse_constant)
     except (ValueError, RecursionError) as error:
-        raise InvalidAnswer(FailureKind.BROKEN_JSON, f"It is not JSON ({error}).") from None
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, f"It isn't JSON ({error}).") from None
     if not isinstance(values, dict):
-        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It is not a JSON object.")
+        raise InvalidAnswer(FailureKind.BROKEN_JSON, "It isn't a JSON object.")
     return values
 
 
@@ -168,12 +168,12 @@ def _unfenced(reply: str) -> str:
 def _unique_keys(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     values = dict(pairs)
     if len(values) != len(pairs):
-        raise InvalidAnswer(FailureKind.WRONG_KEYS, "A key stands in it twice.")
+        raise InvalidAnswer(FailureKind.WRONG_KEYS, "A key appears twice.")
     return values
 
 
 def _refuse_constant(name: str) -> NoReturn:
-    raise ValueError(f"{name} is no JSON number")
+    raise ValueError(f"{name} isn't a JSON number")
 
 
 def _label(key: str, value: Any, options: tuple[Option, ...]) -> str:

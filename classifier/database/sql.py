@@ -46,7 +46,7 @@ def placeholders(values: Sequence[Any]) -> str:
 
 
 def for_update() -> str:
-    """Locks the selected rows until the transaction ends; SQLite has one lock for everything, which is held by then."""
+    """The clause that locks selected rows until the transaction ends. SQLite has already locked the whole database."""
     return " FOR UPDATE" if connection.features.has_select_for_update else ""
 
 

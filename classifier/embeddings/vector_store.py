@@ -38,11 +38,11 @@ def embeddings_for(texts: Sequence[str]) -> Floats:
 def stored_embeddings(digests: Sequence[str]) -> dict[str, Floats]:
     """The stored embeddings of these texts, by digest."""
     name = encoder_digest(settings.ENCODER_FILE)
-    found: dict[str, Floats] = {}
+    embeddings: dict[str, Floats] = {}
     for part in chunked(set(digests), CHUNK):
         rows = Vector.objects.filter(digest__in=part, encoder=name).values_list("digest", "values")
-        found |= {digest: np.frombuffer(values, np.float16).astype(np.float32) for digest, values in rows}
-    return found
+        embeddings |= {digest: np.frombuffer(values, np.float16).astype(np.float32) for digest, values in rows}
+    return embeddings
 
 
 def embed_new_tickets(seconds: float = SECONDS) -> None:

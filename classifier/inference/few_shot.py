@@ -43,9 +43,9 @@ def examples_for(texts: Sequence[str], version: ContractVersion, number: int) ->
     if not number:
         return []
     try:
-        return [shown for part in chunked(texts, BATCH) for shown in _nearest(part, version, number)]
+        return [examples for part in chunked(texts, BATCH) for examples in _nearest(part, version, number)]
     except Exception:
-        # Whatever is wrong with the encoder, it is no reason to leave tickets without an answer.
+        # Tickets need an answer even if the encoder fails.
         logger.exception("Finding examples failed; models are asked without them.")
         return []
 

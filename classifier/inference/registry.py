@@ -37,7 +37,7 @@ def classifier_for(language_model: LanguageModel) -> Classifier:
                 logprobs=language_model.logprobs,
                 addresses=_addresses,
             )
-    raise ValueError(f"There is no backend of the kind {language_model.provider.kind!r}.")
+    raise ValueError(f"Unknown kind of backend: {language_model.provider.kind!r}.")
 
 
 def _addresses(host: str, port: int) -> list[str]:

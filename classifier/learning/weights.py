@@ -59,7 +59,7 @@ def dump(learned: SpecialistWeights) -> bytes:
 def load(stored: bytes, sha256: str) -> SpecialistWeights:
     """The weights in these bytes. Raises CorruptWeights if the hash differs or they can't be read."""
     if hashlib.sha256(stored).hexdigest() != sha256:
-        raise CorruptWeights("The weights are not those that were stored; put another version in service.")
+        raise CorruptWeights("The weights have changed since they were stored; deploy another version.")
     try:
         arrays = arrays_of(stored)
         facts = json.loads(arrays["facts"].tobytes())

@@ -51,18 +51,18 @@ def acquire(*queues: LeasableQuerySet[LeasableT], limit: int = 1, **values: Any)
     """Take up to `limit` free rows, in the order of the queues, and write `values` to them (at most two queries plus
     one per queue). Two callers never get the same row.
     """
-    picked: list[Any] = []
+    candidates: list[Any] = []
     for queue in queues:
         free = queue.free().select_for_update(skip_locked=True).values_list("pk", flat=True)
-        picked += free[: limit - len(picked)]
-    if not picked:
+        candidates += free[: limit - len(candidates)]
+    if not candidates:
         return []
     rows: LeasableQuerySet[LeasableT] = LeasableQuerySet(queues[0].model)
     grant = granted()
     # PostgreSQL has locked what was picked, SQLite the whole database; the condition is what holds everywhere.
-    rows.free().filter(pk__in=picked).update(**grant, **values)
-    taken = rows.filter(owner=grant["owner"]).in_bulk(picked)
-    return [taken[pk] for pk in picked if pk in taken]
+    rows.free().filter(pk__in=candidates).update(**grant, **values)
+    acquired = rows.filter(owner=grant["owner"]).in_bulk(candidates)
+    return [acquired[pk] for pk in candidates if pk in acquired]
 
 
 def granted() -> dict[str, Any]:

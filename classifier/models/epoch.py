@@ -99,6 +99,6 @@ class Epoch(models.Model):
         """A second, independent number for the same ticket."""
         return self._drawn(f"again:{ticket_pk}")
 
-    def _drawn(self, what: str) -> float:
-        digest = hashlib.sha256(f"{self.seed}:{what}".encode()).digest()
+    def _drawn(self, key: str) -> float:
+        digest = hashlib.sha256(f"{self.seed}:{key}".encode()).digest()
         return int.from_bytes(digest[:6]) / 2**48

@@ -27,7 +27,7 @@ class Leasable(models.Model):
     """A row that is free from `available_at` on; until then it is postponed or held by its `owner`."""
 
     available_at = models.DateTimeField(_("next try"), db_default=Now(), editable=False)
-    owner = models.UUIDField(null=True, editable=False, help_text="Drawn anew each time somebody takes the row.")
+    owner = models.UUIDField(null=True, editable=False, help_text="A new value each time someone takes the row.")
 
     class Meta:
         abstract = True

@@ -51,10 +51,10 @@ class OutgoingQuerySet(LeasableQuerySet[Any]):
 
     def requeue(self) -> int:
         """Send these again, whatever their state; requests in progress are sent again afterwards. Returns how many."""
-        anew: dict[str, Any] = {"state": Outgoing.State.WAITING, "attempts": 0, "settled_at": None}
-        more = F("revision") + 1
-        waiting = self.waiting().update(revision=more)
-        return waiting + self.exclude(state=Outgoing.State.WAITING).release(revision=more, **anew)
+        fresh: dict[str, Any] = {"state": Outgoing.State.WAITING, "attempts": 0, "settled_at": None}
+        revision = F("revision") + 1
+        waiting = self.waiting().update(revision=revision)
+        return waiting + self.exclude(state=Outgoing.State.WAITING).release(revision=revision, **fresh)
 
 
 class Outgoing(Leasable):

@@ -8,7 +8,7 @@ from django.db import models
 from django.utils import timezone
 
 ALIVE = timedelta(seconds=60)
-"""Whoever has not been heard of for so long has stopped, or hangs."""
+"""A process without a heartbeat for this long has stopped or hangs."""
 
 
 class ProcessHeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
@@ -17,7 +17,7 @@ class ProcessHeartbeatQuerySet(models.QuerySet["ProcessHeartbeat"]):
 
 
 class ProcessHeartbeat(models.Model):
-    name = models.CharField(max_length=200, unique=True, help_text="Of the process: what it is, and on which machine.")
+    name = models.CharField(max_length=200, unique=True, help_text="Kind of process, machine and process ID.")
     started_at = models.DateTimeField(default=timezone.now)
     beat_at = models.DateTimeField(default=timezone.now, db_index=True)
 

@@ -116,7 +116,7 @@ class Ticket(Leasable):
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     state = models.CharField(_("state"), max_length=20, choices=State, default=State.NEW, editable=False)
     attempts = models.PositiveSmallIntegerField(default=0, editable=False)
-    # Came with many others, for none of which anybody waits: those that came singly are classified first.
+    # Part of a large batch, which nobody waits for: single tickets are classified first.
     bulk = models.BooleanField(default=False, db_default=False, editable=False)
     # The label that people settled on.
     category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="settled_tickets")
@@ -165,7 +165,7 @@ class Ticket(Leasable):
         arrives = self._state.adding
         super().save(*args, **kwargs)
         if arrives:
-            # The ticket is stored by then: a nudge that fails is made up for by the sweep.
+            # The ticket is already stored, and the sweep makes up for a failed nudge.
             transaction.on_commit(lambda: _announce([self.pk], self.bulk), robust=True)
 
     def get_absolute_url(self) -> str:

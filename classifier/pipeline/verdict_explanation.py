@@ -93,44 +93,44 @@ def _drawn(draw: AuditDraw | None) -> list[tuple[str, str]]:
     if draw is None:
         return []
     figures = {"number": number_format(draw.number, DIGITS), "share": number_format(draw.share, DIGITS)}
-    said = (
+    sentence = (
         _("selected: %(number)s is below the audit rate of %(share)s")
         if draw.audited
         else _("not selected: %(number)s is not below the audit rate of %(share)s")
     )
-    return [(_("Random draw for an audit"), said % figures)]
+    return [(_("Random draw for an audit"), sentence % figures)]
 
 
 def _signals(signals: Signals) -> list[str]:
     """The signals that the score was computed from."""
-    said = [_("The model stated %s%% confidence.") % number_format(round(100 * signals.confidence))]
-    said += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
+    sentences = [_("The model stated %s%% confidence.") % number_format(round(100 * signals.confidence))]
+    sentences += _of_axis(signals.category, _("category")) + _of_axis(signals.sentiment, _("sentiment"))
     if signals.closeness is not None:
-        said.append(_("Similarity to the nearest known texts: %s of 1.") % _short(signals.closeness))
+        sentences.append(_("Similarity to the nearest known texts: %s of 1.") % _short(signals.closeness))
     if signals.foreign:
-        said.append(_("The specialist does not read its language."))
+        sentences.append(_("The specialist does not read its language."))
     if signals.in_front:
-        said.append(_("The front model answered it."))
-    return said
+        sentences.append(_("The front model answered it."))
+    return sentences
 
 
 def _of_axis(axis: AxisSignals, name: str) -> list[str]:
-    said = []
+    sentences = []
     if axis.agrees is not None:
         agreed = _("Specialist, %s: same label.") if axis.agrees else _("Specialist, %s: different label.")
-        said.append(agreed % name)
+        sentences.append(agreed % name)
     if axis.words_agree is not None:
         agreed = _("Words alone, %s: same label.") if axis.words_agree else _("Words alone, %s: different label.")
-        said.append(agreed % name)
+        sentences.append(agreed % name)
     if axis.probability is not None and axis.margin is not None:
         figures = {"name": name, "probability": _short(axis.probability), "margin": _short(abs(axis.margin))}
         ahead = _("Specialist, %(name)s: probability %(probability)s, %(margin)s ahead of the next label.")
         behind = _("Specialist, %(name)s: probability %(probability)s, %(margin)s behind the best label.")
-        said.append((ahead if axis.margin >= 0 else behind) % figures)
+        sentences.append((ahead if axis.margin >= 0 else behind) % figures)
     if axis.logprob is not None:
         figures = {"name": name, "probability": number_format(math.exp(axis.logprob), DIGITS)}
-        said.append(_("Token probability of the %(name)s: %(probability)s.") % figures)
-    return said
+        sentences.append(_("Token probability of the %(name)s: %(probability)s.") % figures)
+    return sentences
 
 
 def _short(value: float) -> str:

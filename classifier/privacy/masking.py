@@ -43,21 +43,21 @@ def find_personal_data(text: str) -> list[PersonalDataSpan]:
 
     Each kind is searched in the text with the marks of the previous kinds.
     """
-    found: list[PersonalDataSpan] = []
+    spans: list[PersonalDataSpan] = []
     left = plain = _plain(text)
     for kind, look in _LOOKS:
         if fresh := list(look(left)):
-            found = sorted(found + [(start, end, kind) for start, end in _in_original(fresh, found)])
-            left = _replaced(plain, ((start, end, f"[{kind}]") for start, end, kind in found))
-    return found
+            spans = sorted(spans + [(start, end, kind) for start, end in _in_original(fresh, spans)])
+            left = _replaced(plain, ((start, end, f"[{kind}]") for start, end, kind in spans))
+    return spans
 
 
-def _in_original(spans: Sequence[tuple[int, int]], found: Sequence[PersonalDataSpan]) -> Iterator[tuple[int, int]]:
+def _in_original(marked: Sequence[tuple[int, int]], replaced: Sequence[PersonalDataSpan]) -> Iterator[tuple[int, int]]:
     """Converts spans of the marked text to spans of the original; none overlaps a mark."""
     longer, passed = 0, 0
-    for start, end in spans:
-        while passed < len(found) and found[passed][0] < start + longer:
-            before, after, kind = found[passed]
+    for start, end in marked:
+        while passed < len(replaced) and replaced[passed][0] < start + longer:
+            before, after, kind = replaced[passed]
             longer += (after - before) - len(f"[{kind}]")
             passed += 1
         yield start + longer, end + longer
@@ -168,7 +168,7 @@ def _iban_end(text: str, start: int, tail: int) -> int:
     """Where the longest IBAN ends that begins at `start`, its account at `tail`; 0 if there is none."""
     wanted = _LENGTHS.get(text[start : start + 2].upper())
     check = int("".join(str(int(character, 36)) for character in text[start:tail]))
-    found, rest, length = 0, 0, 4
+    end, rest, length = 0, 0, 4
     account = _IBAN_TAIL.match(text, tail)
     for at in range(tail, account.end() if account else tail):
         if not text[at].isalnum():
@@ -179,8 +179,8 @@ def _iban_end(text: str, start: int, tail: int) -> int:
         if (length == wanted or (wanted is None and length >= _SHORTEST)) and (
             (rest * 1_000_000 + check) % 97 == 1 and _IBAN_END.match(text, at + 1)
         ):
-            found = at + 1
-    return found
+            end = at + 1
+    return end
 
 
 # Payment cards
@@ -231,14 +231,14 @@ def _cards_among(run: str, offset: int, before: str, after: str) -> Iterator[tup
 
 def _last_group(sizes: list[int], sums: list[list[int]], parted: list[bool], first: int) -> int:
     """One past the last group of the longest card that begins with group `first`; `first` if there is none."""
-    found, start = first, sizes[first]
+    longest, start = first, sizes[first]
     for last in range(first + 1, min(first + _MOST, len(sizes) - 1) + 1):
         end = sizes[last]
         if end - start > _MOST:
             break
         if parted[last] and end - start >= _FEWEST and (sums[end % 2][end] - sums[end % 2][start]) % 10 == 0:
-            found = last
-    return found
+            longest = last
+    return longest
 
 
 # Telephones

@@ -109,8 +109,8 @@ class LabelPlan:
 
     def edited(self) -> dict[int, list[str]]:
         """The names of changed values, by the key of the existing label."""
-        kept = {key: self.began[key].differing(self.drafted[key]) for key in self.names if key in self.began}
-        return {key: differing for key, differing in kept.items() if differing}
+        changes = {key: self.began[key].differing(self.drafted[key]) for key in self.names if key in self.began}
+        return {key: differing for key, differing in changes.items() if differing}
 
     def dropped(self) -> list[int]:
         """Children before their parents."""

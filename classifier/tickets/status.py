@@ -26,8 +26,8 @@ class TicketStatus:
     """Only where the label is a prediction."""
 
     @classmethod
-    def of(cls, ticket: Ticket) -> TicketStatus:
-        """Of a ticket that came `with_labels`."""
+    def for_ticket(cls, ticket: Ticket) -> TicketStatus:
+        """The ticket must come from `with_labels`."""
         if ticket.state == Ticket.State.NEW:
             return cls(instead=_("waiting for classification"))
         if ticket.sealed:

@@ -44,6 +44,8 @@ class TicketForm(forms.ModelForm[Ticket]):
         duplicate = external_id and Ticket.objects.filter(source=self.instance.source, external_id=external_id).first()
         if not duplicate:
             return False
-        said, link = _("A ticket with this external ID already exists."), _("Open it")
-        self.add_error("external_id", format_html('{} <a href="{}">{}</a>', said, duplicate.get_absolute_url(), link))
+        message, link = _("A ticket with this external ID already exists."), _("Open it")
+        self.add_error(
+            "external_id", format_html('{} <a href="{}">{}</a>', message, duplicate.get_absolute_url(), link)
+        )
         return True

@@ -45,7 +45,9 @@ def inbox(request: HttpRequest) -> HttpResponse:
     tabs = [("", _("All"), Ticket.objects.count_to())]
     tabs += [(value, str(label), numbers[value]) for value, label in Ticket.State.choices]
     context = {
-        "rows": [(ticket, TicketStatus.of(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets],
+        "rows": [
+            (ticket, TicketStatus.for_ticket(ticket), timesince(ticket.received_at, depth=1)) for ticket in page.tickets
+        ],
         "next_before": page.next_before,
         "tabs": tabs,
         "state": state,
@@ -101,7 +103,7 @@ def ticket_detail(request: HttpRequest, pk: int) -> HttpResponse:
     explains = any(map(request.user.has_perm, EXPLANATION_PERMISSIONS))
     context = {
         "ticket": ticket,
-        "status": TicketStatus.of(ticket),
+        "status": TicketStatus.for_ticket(ticket),
         "text": ticket.text if whole else ticket.text[:SHOWN_CHARACTERS],
         "left_out": 0 if whole else len(ticket.text) - SHOWN_CHARACTERS,
         "highlighted": prediction_evidence.highlighted_prediction(ticket),

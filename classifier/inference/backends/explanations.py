@@ -56,7 +56,7 @@ def by_terms(bound: BoundHead, text: str, label: int, rival: int) -> list[str]:
     """The same for the words-only model, whose terms have weights of their own."""
     whole = {match.group().lower() for match in _WORD.finditer(text)}
     pulls = ((term, pull) for term, pull in bound.pulls(text, label, rival) if term in whole)
-    return _first(sorted(pulls, key=lambda one: -one[1]))
+    return _first(sorted(pulls, key=lambda pull: -pull[1]))
 
 
 def _first(pulls: Iterable[tuple[str, float]]) -> list[str]:

@@ -1,4 +1,4 @@
-"""Which column of a file holds which field of a ticket. Pure."""
+"""Maps the columns of a file to ticket fields. Pure."""
 
 from collections.abc import Iterable, Mapping, Sequence
 
@@ -18,11 +18,11 @@ COLUMNS: Mapping[str, tuple[str, ...]] = {
 
 
 class InvalidRecord(Exception):
-    """One record cannot be read; the message is the reason."""
+    """A record can't be read; the message says why."""
 
 
 def columns_of(names: Sequence[str], mapping: Mapping[str, str]) -> dict[str, str]:
-    """Which column holds which ticket field. Raises Refused if a mapped one, or the text, is missing."""
+    """Map columns to ticket fields. Raises InvalidRecord if a mapped column or the text column is missing."""
     by_name = {name.casefold(): name for name in names} | {name: name for name in names}
     columns: dict[str, str] = {}
     for field, usual in COLUMNS.items():

@@ -1,4 +1,4 @@
-"""The records of a CSV file, whatever became of its quotes. Pure."""
+"""Reads the records of a CSV file, even one with broken quotes. Pure."""
 
 import csv
 import re
@@ -13,7 +13,7 @@ _REREADINGS = 4  # times over that a file may be read again after broken quotes:
 
 
 class CsvRecords:
-    """The records of a CSV file and the line each begins on; broken quotes spoil a record, never the rest."""
+    """Yield each record and the line it begins on. Broken quotes spoil only their own record."""
 
     def __init__(self, lines: Iterator[str], delimiter: str, number: int) -> None:
         self.width = 0  # cells of the header, once it is known
@@ -70,7 +70,7 @@ class CsvRecords:
         return InvalidRecord(f"No record can be made of {lines} ({error}): {cure}.")
 
     def _give_back(self) -> list[str]:
-        """The lines of the broken record; from the first that could begin another, they are read again."""
+        """The lines of the broken record. Lines from the next possible start of a record are read again."""
         held = self._held
         self._reread += sum(map(len, held))
         if self._reread <= _REREADINGS * (self._done + MAX_RECORD):
@@ -87,6 +87,6 @@ class CsvRecords:
 
 
 def sniff_delimiter(line: str) -> str:
-    """The delimiter, by the line that names the columns."""
+    """Detect the delimiter from the header line."""
     unquoted = re.sub('"[^"]*"', "", line)
     return max(",;\t|", key=unquoted.count)

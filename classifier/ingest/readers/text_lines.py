@@ -1,4 +1,4 @@
-"""Lines of text out of the bytes of any file, as a stream in bounded memory. Pure."""
+"""Streams lines of text from the bytes of a file, in bounded memory. Pure."""
 
 import codecs
 import io
@@ -17,7 +17,7 @@ _GZIP = b"\x1f\x8b"
 _ZIP = b"PK\x03\x04"
 _BOMS = (
     (codecs.BOM_UTF8, "utf-8"),
-    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16, so it is asked first
+    (codecs.BOM_UTF32_LE, "utf-32"),  # begins like the mark of UTF-16, so it comes first
     (codecs.BOM_UTF32_BE, "utf-32"),
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
@@ -28,27 +28,27 @@ _MARK = "ticketclf.mark"
 
 
 class UnreadableFile(Exception):
-    """Nothing of the file can be read. The message is fit for users and says what to do."""
+    """The file can't be read. The message is for users and says what to do."""
 
 
 class DamagedFile(Exception):
-    """The file breaks off within the record `raw`, on line `number`."""
+    """The file ends within the record `raw`, on line `number`."""
 
     number = 1
     raw = ""
 
 
 def open_lines(stream: BinaryIO, encoding: str | None) -> Iterator[str]:
-    """The lines of a file with their ends, decompressed and decoded.
+    """Yield the lines of a file with their ends, decompressed and decoded.
 
-    A byte that does not fit the encoding comes as UNDECODED, a NUL as U+FFFD. Raises UnreadableFile for what holds
-    no text, CutShort where a compressed file breaks off.
+    Bytes that don't fit the encoding become UNDECODED, NUL becomes U+FFFD. Raises UnreadableFile if the file isn't
+    text, and DamagedFile where a compressed file ends early.
     """
     return _lines(_texts(_chunks(stream), encoding))
 
 
 def _chunks(stream: BinaryIO) -> Iterator[bytes]:
-    take = getattr(stream, "read1", stream.read)  # hands out what a pipe holds, without waiting for more
+    take = getattr(stream, "read1", stream.read)  # returns what a pipe holds, without waiting for more
     chunks = iter(lambda: bytes(take(_CHUNK)), b"")
     head = next(chunks, b"")
     if head.startswith(_ZIP):
@@ -74,7 +74,7 @@ def _gunzipped(chunks: Iterable[bytes]) -> Iterator[bytes]:
 
 
 def _texts(chunks: Iterator[bytes], encoding: str | None) -> Iterator[str]:
-    """Decoded chunks. The encoding is guessed at the first that is not ASCII, where it begins to matter."""
+    """Decode chunks. The encoding is detected at the first chunk that isn't ASCII."""
     decoder = _decoder(encoding or "ascii")
     guessed = bool(encoding)
     ends = io.IncrementalNewlineDecoder(None, translate=False)  # keeps \r and \n in one chunk
@@ -112,7 +112,7 @@ def _decoder(encoding: str) -> codecs.IncrementalDecoder:
         decoder = codecs.getincrementaldecoder(encoding)(_MARK)
         decoder.decode("a".encode(encoding))
     except (LookupError, ValueError) as error:
-        raise UnreadableFile(f"{encoding!r} is no encoding of text: try utf-8, utf-16 or cp1252.") from error
+        raise UnreadableFile(f"Unknown encoding {encoding!r}: try utf-8, utf-16 or cp1252.") from error
     decoder.reset()
     return decoder
 
@@ -127,7 +127,7 @@ codecs.register_error(_MARK, _mark_bytes)
 
 
 def _lines(texts: Iterable[str]) -> Iterator[str]:
-    """Lines with their ends. One longer than MAX_RECORD loses its middle, but stays longer than that."""
+    """Yield lines with their ends. A line over MAX_RECORD loses its middle but stays over the limit."""
     number, held, size = 1, list[str](), 0  # held: the pieces of a line whose end has not come yet
     try:
         for text in texts:

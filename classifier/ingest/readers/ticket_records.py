@@ -1,6 +1,6 @@
-"""Tickets out of people's files: plain lines, CSV or JSON lines, read as a stream in bounded memory.
+"""Streams tickets from plain lines, CSV or JSON lines, in bounded memory. Pure.
 
-What cannot be read is handed back with the reason, and reading goes on. Pure: bytes in, rows out.
+Unreadable records are yielded with the reason, and reading continues.
 """
 
 import csv
@@ -33,7 +33,7 @@ __all__ = [
 ]
 
 MAX_TEXT = LONGEST_TICKET
-MAX_RAW = 10_000  # characters kept of a record that is rejected
+MAX_RAW = 10_000  # characters kept of a rejected record
 
 _UNSTORABLE = re.compile(r"\\u(?:0000|[dD][89a-fA-F])")  # JSON for NUL or a surrogate, lone or not
 
@@ -42,7 +42,7 @@ _T = TypeVar("_T")
 
 
 class Format(StrEnum):
-    """How a file holds its tickets."""
+    """The format of a file of tickets."""
 
     LINES = "lines"
     CSV = "csv"
@@ -60,10 +60,10 @@ _SUFFIXES = {
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TicketRecord:
-    """One ticket: the line it begins on, from 1, and its values by ticket field; there always is a text.
+    """A ticket: the line it begins on, from 1, and its values by ticket field; the text is never empty.
 
-    The text comes as it stands, under its subject and a blank line where the file has one. Other values are
-    stripped, and None where they are empty. NUL characters and lone surrogates become U+FFFD.
+    The text is unchanged, below its subject and a blank line if there is one. Other values are stripped, and None
+    if empty. NUL characters and lone surrogates become U+FFFD.
     """
 
     number: int
@@ -72,9 +72,9 @@ class TicketRecord:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RejectedRecord:
-    """A record that gives no ticket: the line it begins on, what to do about it, and how it starts (MAX_RAW).
+    """A rejected record: the line it begins on, what to do about it, and its first MAX_RAW characters.
 
-    Bytes that do not fit the encoding are shown as \\xNN.
+    Bytes that don't fit the encoding are shown as \\xNN.
     """
 
     number: int
@@ -83,7 +83,7 @@ class RejectedRecord:
 
 
 def sniff_format(name: str, head: bytes) -> Format:
-    """The format of a file, by the suffix of its name or else by its first bytes (a few thousand do)."""
+    """Detect the format of a file by its suffix, or else by its first few thousand bytes."""
     plain = name.lower().removesuffix(".gz")
     for suffix, format in _SUFFIXES.items():
         if plain.endswith(suffix):
@@ -108,11 +108,11 @@ def read_tickets(
     encoding: str | None = None,
     delimiter: str | None = None,
 ) -> Iterator[TicketRecord | RejectedRecord]:
-    """The tickets of a file, and the records that give none, in order. The stream is left open.
+    """Yield the tickets and rejected records of a file, in order. The stream stays open.
 
-    `mapping` says which column holds a ticket field (a key of COLUMNS); "" leaves the field out. Encoding (by
-    mark, else UTF-8, else Windows-1252) and delimiter (comma, semicolon, tab or bar) are found out where not
-    given; gzip always is. Raises UnreadableFile, and only before the first row.
+    `mapping` gives the column of a ticket field (a key of COLUMNS); "" leaves the field out. Encoding (byte-order
+    mark, else UTF-8, else Windows-1252) and delimiter (comma, semicolon, tab or bar) are detected unless given;
+    gzip always is. Raises UnreadableFile, and only before the first row.
     """
     _check_arguments(mapping, delimiter)
     lines = open_lines(stream, encoding)
@@ -160,7 +160,7 @@ def _rejection(number: int, reason: str, raw: str) -> RejectedRecord:
 
 
 def _checked(values: Values) -> Values:
-    """The values, the subject put before the text. Raises Refused if that leaves no text, or too much."""
+    """Put the subject before the text. Raises InvalidRecord if the text is then empty or too long."""
     text = values["text"] or ""
     if subject := values.pop("subject", None):
         text = f"{subject}\n\n{text}" if text.strip() else subject
@@ -184,7 +184,7 @@ def _numbered(lines: Iterable[str]) -> Iterator[tuple[int, str, str | InvalidRec
 
 
 class _Number(str):
-    """A JSON number as it was written, so that a long id loses no digit."""
+    """A JSON number as written, so that long IDs lose no digits."""
 
     __slots__ = ()
 

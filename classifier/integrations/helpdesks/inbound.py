@@ -12,15 +12,15 @@ from classifier.models import HelpDesk, Ticket
 from classifier.text import LONGEST_TICKET, storable
 
 
-def store_event(desk: HelpDesk, payload: Any) -> bool:
+def store_event(help_desk: HelpDesk, payload: Any) -> bool:
     """Store the customer's message. Returns whether the event had one. Raises NotAnEvent."""
     if not isinstance(payload, Mapping):
         raise NotAnEvent("it is not a JSON object")
-    message = ADAPTERS[desk.kind].parse_event(payload)
+    message = ADAPTERS[help_desk.kind].parse_event(payload)
     row = _ticket_values(message) if message else None
     if row is None:
         return False
-    storing.store_many(desk.slug, [row])
+    storing.store_many(help_desk.slug, [row])
     return True
 
 

@@ -24,23 +24,25 @@ MAX_EVENT_BYTES = 1_048_576
 @require_POST
 def receive_event(request: HttpRequest, slug: str) -> HttpResponse:
     """Store the ticket of an event. Events about anything else get 200 and are ignored."""
-    desk = HelpDesk.objects.active().filter(slug=slug).first()
-    if desk is None:
+    help_desk = HelpDesk.objects.active().filter(slug=slug).first()
+    if help_desk is None:
         raise Http404
     length = request.headers.get("Content-Length", "")
     if length.isdecimal() and int(length) > MAX_EVENT_BYTES:
         return _text_response(f"The limit is {MAX_EVENT_BYTES:,} bytes.", 413)
-    secret = secret_or_empty(desk.secret_env)
+    secret = secret_or_empty(help_desk.secret_env)
     if not secret:
-        logger.error("%s is not set, so events from the help desk %s cannot be verified.", desk.secret_env, desk.slug)
+        logger.error(
+            "%s is not set, so events from the help desk %s cannot be verified.", help_desk.secret_env, help_desk.slug
+        )
         return _text_response("The secret is not configured yet. Try again later.", 503)
-    if not ADAPTERS[desk.kind].is_signed(request.headers, request.body, secret):
+    if not ADAPTERS[help_desk.kind].is_signed(request.headers, request.body, secret):
         return _text_response("The signature is invalid or expired.", 401)
     try:
-        stored = inbound.store_event(desk, json.loads(request.body))
+        stored = inbound.store_event(help_desk, json.loads(request.body))
     except (NotAnEvent, ValueError, RecursionError) as error:
         reason = str(error) if isinstance(error, NotAnEvent) else "it is not JSON"
-        return _text_response(f"Not an event of {desk.get_kind_display()}: {reason}.", 400)
+        return _text_response(f"Not an event of {help_desk.get_kind_display()}: {reason}.", 400)
     return _text_response("Stored.", 202) if stored else _text_response("Ignored.", 200)
 
 

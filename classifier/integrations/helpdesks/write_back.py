@@ -21,30 +21,30 @@ def queue_updates(tickets: Sequence[TicketPayload], desks: Mapping[str, HelpDesk
         ticket.ticket: desks[ticket.source] for ticket in tickets if ticket.external_id and ticket.source in desks
     }
     if origins:
-        rows = [WriteBack(destination=desk, ticket_id=pk) for pk, desk in origins.items()]
+        rows = [WriteBack(destination=help_desk, ticket_id=pk) for pk, help_desk in origins.items()]
         WriteBack.objects.bulk_create(rows, ignore_conflicts=True)
         WriteBack.objects.filter(ticket__in=origins).requeue()
 
 
 def build_request(row: WriteBack) -> OutgoingRequest:
     """The request that updates the ticket's fields; none if they are up to date. Raises MissingSecret."""
-    desk: HelpDesk = row.destination
-    token = secrets_from_env.require_secret(desk.token_env)
+    help_desk: HelpDesk = row.destination
+    token = secrets_from_env.require_secret(help_desk.token_env)
     (ticket,) = payloads.ticket_payloads([row.ticket_id])
-    fields = _fields(desk, ticket)
+    fields = _fields(help_desk, ticket)
     if fields == row.written or not fields:
         return OutgoingRequest(None)
-    access = ApiAccess(base_url=desk.base_url, account=desk.account, token=token)
-    request = ADAPTERS[desk.kind].update_request(access, ticket.external_id or "", fields)
+    access = ApiAccess(base_url=help_desk.base_url, account=help_desk.account, token=token)
+    request = ADAPTERS[help_desk.kind].update_request(access, ticket.external_id or "", fields)
     return OutgoingRequest(request, {"written": fields})
 
 
-def _fields(desk: HelpDesk, ticket: TicketPayload) -> dict[str, str]:
+def _fields(help_desk: HelpDesk, ticket: TicketPayload) -> dict[str, str]:
     """Values by the help desk's field names; unknown values are left out, so those fields stay as they are."""
     values = {
-        desk.category_field: ticket.category,
-        desk.sentiment_field: ticket.sentiment,
-        desk.state_field: ticket.state,
+        help_desk.category_field: ticket.category,
+        help_desk.sentiment_field: ticket.sentiment,
+        help_desk.state_field: ticket.state,
     }
     return {name: value for name, value in values.items() if name and value}
 

@@ -34,14 +34,14 @@ def on_state_changed(ticket_pks: Sequence[int], state: str, **_signal: Any) -> N
 def publish_tickets(kind: EventKind, ticket_pks: Sequence[int]) -> None:
     """Send the current state of these tickets to subscribed webhooks and their help desks. Needs a transaction."""
     webhooks = Webhook.objects.wanting(kind)
-    desks = {desk.slug: desk for desk in HelpDesk.objects.writing_back()}
-    if not ticket_pks or not (webhooks or desks):
+    help_desks = {help_desk.slug: help_desk for help_desk in HelpDesk.objects.writing_back()}
+    if not ticket_pks or not (webhooks or help_desks):
         return
     tickets = payloads.ticket_payloads(ticket_pks)
     if webhooks:
         _record([Event(kind=kind, ticket_id=ticket.ticket, data=ticket.event_data()) for ticket in tickets], webhooks)
-    if desks:
-        write_back.queue_updates(tickets, desks)
+    if help_desks:
+        write_back.queue_updates(tickets, help_desks)
     wake_sender()
 
 

@@ -18,14 +18,16 @@ from classifier.pipeline.verdict_summary import verdict_summary
 
 
 class Command(BaseCommand):
-    help = "Label texts from a file or standard input, without storing them."
+    help = "Classify texts from a file or standard input without storing them."
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("file", nargs="?", default="-", help="lines, CSV or JSON lines; - is standard input")
         parser.add_argument(
-            "--format", choices=[str(format) for format in ticket_records.Format], help="found out by default"
+            "file", nargs="?", default="-", help="plain lines, CSV or JSON lines; - reads standard input"
         )
-        parser.add_argument("--json", action="store_true", help="one JSON object a line")
+        parser.add_argument(
+            "--format", choices=[str(format) for format in ticket_records.Format], help="detected by default"
+        )
+        parser.add_argument("--json", action="store_true", help="print one JSON object per line")
 
     def handle(self, *args: Any, file: str, format: str | None, json: bool, **options: Any) -> None:
         try:

@@ -8,15 +8,19 @@ from classifier.privacy import erasure
 
 
 class Command(BaseCommand):
-    help = "Take a person's texts out of every table, or the personal data in them; says what it cannot reach."
+    help = "Erase a customer's texts from every table, or mask their personal data. Lists what it can't reach."
 
     def add_arguments(self, parser: CommandParser) -> None:
         whose = parser.add_mutually_exclusive_group(required=True)
-        whose.add_argument("--customer", metavar="NAME", help="all tickets of this customer, spelt as they came")
-        whose.add_argument("--ticket", type=int, metavar="ID", help="one ticket")
-        parser.add_argument("--ignore-case", action="store_true", help="of the customer's name; reads the whole table")
-        parser.add_argument("--mask", action="store_true", help="only addresses, numbers, accounts and the name")
-        parser.add_argument("--dry-run", action="store_true", help="only say how many tickets it would be")
+        whose.add_argument("--customer", metavar="NAME", help="all tickets of this customer (exact spelling)")
+        whose.add_argument("--ticket", type=int, metavar="ID", help="a single ticket")
+        parser.add_argument(
+            "--ignore-case", action="store_true", help="ignore case in the customer's name (reads the whole table)"
+        )
+        parser.add_argument(
+            "--mask", action="store_true", help="mask addresses, numbers, accounts and names instead of erasing"
+        )
+        parser.add_argument("--dry-run", action="store_true", help="only show how many tickets would be affected")
 
     def handle(
         self,
@@ -28,18 +32,18 @@ class Command(BaseCommand):
         dry_run: bool,
         **options: Any,
     ) -> None:
-        found = _meant(customer, ticket, ignore_case)
-        number = found.count()
+        tickets = _meant(customer, ticket, ignore_case)
+        number = tickets.count()
         if not number:
-            raise CommandError("There is no such ticket. Names are compared letter by letter; see --ignore-case.")
+            raise CommandError("No such ticket. Customer names must match exactly; see --ignore-case.")
         if dry_run:
             self.stdout.write(f"{number:,} tickets would be {'masked' if mask else 'erased'}.")
         else:
-            self._report(number, erasure.erase(found, masks=mask))
-        self.stdout.write("Backups, and files that were exported before, are yours to see to.")
+            self._report(number, erasure.erase(tickets, masks=mask))
+        self.stdout.write("Backups and earlier exports are not erased; delete those yourself.")
 
     def _report(self, number: int, record: Erasure) -> None:
-        self.stdout.write(f"{number:,} tickets {record.get_kind_display()}, noted as erasure {record.pk}.")
+        self.stdout.write(f"{number:,} tickets {record.get_kind_display()}, recorded as erasure {record.pk}.")
         for name, rows in sorted(record.counts.items()):
             self.stdout.write(f"  {rows:,} {name}")
         for name in record.remains:

@@ -13,15 +13,11 @@ from classifier.management.notices import warn_of_fallback_model
 
 
 class Command(BaseCommand):
-    help = (
-        "Import tickets from CSV or JSON lines. Each is stored once per source and external id; run it again at will."
-    )
+    help = "Import tickets from CSV or JSON lines. Each is stored once per source and external ID, so repeats are safe."
 
     def add_arguments(self, parser: CommandParser) -> None:
         parser.add_argument("file", type=Path)
-        parser.add_argument(
-            "--source", default="import", help="where they come from; with the external id it names one"
-        )
+        parser.add_argument("--source", default="import", help="where the tickets come from (default: import)")
         parser.add_argument(
             "--map",
             action="append",
@@ -30,11 +26,11 @@ class Command(BaseCommand):
             help=f"fields: {', '.join(ticket_records.COLUMNS)}",
         )
         parser.add_argument(
-            "--format", choices=[str(format) for format in ticket_records.Format], help="found out by default"
+            "--format", choices=[str(format) for format in ticket_records.Format], help="detected by default"
         )
-        parser.add_argument("--encoding", help="found out by default")
-        parser.add_argument("--delimiter", help="of CSV; found out by default")
-        parser.add_argument("--rejects", type=Path, help="file for rejected rows; FILE.rejected.jsonl by default")
+        parser.add_argument("--encoding", help="detected by default")
+        parser.add_argument("--delimiter", help="of a CSV file; detected by default")
+        parser.add_argument("--rejects", type=Path, help="file for rejected rows (default: FILE.rejected.jsonl)")
 
     def handle(self, *args: Any, file: Path, source: str, rejects: Path | None, **options: Any) -> None:
         warn_of_fallback_model(self)

@@ -10,16 +10,18 @@ from classifier.models.contract import EmptyTaxonomy
 
 
 class Command(BaseCommand):
-    help = "Ask each model one short ticket: its latency and JSON mode, or the exact error. Fails if a needed one does."
+    help = (
+        "Send each model a short ticket; show its latency and JSON mode, or the error. Fails if an active model fails."
+    )
 
     def add_arguments(self, parser: CommandParser) -> None:
-        parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models; all of them by default")
+        parser.add_argument("models", nargs="*", metavar="MODEL", help="names of models (default: all)")
 
     def handle(self, *args: Any, models: list[str], **options: Any) -> None:
         language_models = LanguageModel.objects.select_related("provider")
         chosen = list(language_models.filter(name__in=models) if models else language_models)
         if unknown := set(models) - {language_model.name for language_model in chosen}:
-            raise CommandError(f"There is no model {', '.join(sorted(unknown))}; there are {_names(language_models)}.")
+            raise CommandError(f"Unknown models: {', '.join(sorted(unknown))}. Available: {_names(language_models)}.")
         needed = {language_model.name for language_model in chosen} if models else set()
         if gate := Gate.objects.first():
             in_charge = (gate.active_front(), gate.active_primary(), gate.active_second_opinion())
@@ -30,7 +32,7 @@ class Command(BaseCommand):
             raise CommandError(f"No answer from {', '.join(sorted(missing))}.")
 
     def _ping(self, language_model: LanguageModel) -> bool:
-        """Whether the model answered; without its key it is not asked."""
+        """Whether the model answered. A model without its key is not asked."""
         if language_model.provider.missing_key:
             self.stdout.write(
                 f"{language_model.name} ({language_model.provider}): not asked, "

@@ -48,7 +48,7 @@ def test_serialisation_is_deterministic() -> None:
 def test_a_changed_byte_is_detected(place: int, change: int) -> None:
     spoilt = bytearray(STORED)
     spoilt[place] ^= change
-    with pytest.raises(CorruptWeights, match="put another version in service"):
+    with pytest.raises(CorruptWeights, match="deploy another version"):
         load(bytes(spoilt), sha256(STORED))
 
 

@@ -188,7 +188,7 @@ def test_ping_tells_the_exact_error_and_never_the_key(primary: Any, monkeypatch:
 
 
 def test_ping_knows_the_names_of_models() -> None:
-    with pytest.raises(CommandError, match="There is no model gpt-99"):
+    with pytest.raises(CommandError, match="Unknown models: gpt-99"):
         run("ping", "gpt-99")
 
 
