@@ -71,7 +71,7 @@ def _write_rejected(record: TicketRecord | RejectedRecord, reason: str, rejects:
 
 
 def _ticket_values(record: TicketRecord | RejectedRecord) -> dict[str, Any]:
-    """Keyword arguments of a Ticket. Raises BadValue."""
+    """Keyword arguments of a Ticket. Raises InvalidValue."""
     if isinstance(record, RejectedRecord):
         raise InvalidValue(record.reason)
     values = record.values

@@ -54,7 +54,7 @@ def classify_tickets(tickets: Sequence[Ticket], gate: Gate, *, seconds: float) -
 
 
 def classify_texts(texts: Sequence[str], gate: Gate, version: ContractVersion, *, seconds: float) -> list[Verdict]:
-    """Verdicts on texts that are no tickets; nothing is stored. Raises TooLong."""
+    """Verdicts on texts without storing them. Raises DeadlineExceeded."""
     return _result(thread_pool.submit(unstored.classify_texts, texts, gate, version), seconds)
 
 

@@ -86,7 +86,7 @@ def test_what_no_database_stores_is_replaced(tmp_path: Path) -> None:
         (["/no/such/file.csv"], "No such file"),
         (["{file}", "--map", "text=Nope"], "Nope"),
         (["{file}", "--map", "text"], "not of the form"),
-        (["{file}", "--encoding", "klingon"], "no encoding"),
+        (["{file}", "--encoding", "klingon"], "Unknown encoding"),
     ],
 )
 def test_what_cannot_be_imported_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
