@@ -75,7 +75,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('encoder', models.CharField(max_length=64, unique=True)),
                 ('until', models.BigIntegerField(default=0)),
             ],
@@ -110,7 +110,7 @@ class Migration(migrations.Migration):
             name='Lease',
             fields=[
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('name', models.CharField(max_length=40, primary_key=True, serialize=False)),
             ],
             options={
@@ -122,7 +122,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('name', models.CharField(max_length=80, unique=True, verbose_name='name')),
                 ('slug', models.SlugField(help_text="The source of the tickets is “mail:” and this name. It can't be changed later.", max_length=40, unique=True, verbose_name='short name')),
                 ('host', models.CharField(max_length=200, verbose_name='host')),
@@ -147,7 +147,7 @@ class Migration(migrations.Migration):
             name='ProcessHeartbeat',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('name', models.CharField(help_text='Of the process: what it is, and on which machine.', max_length=200, unique=True)),
+                ('name', models.CharField(help_text='Kind of process, machine and process ID.', max_length=200, unique=True)),
                 ('started_at', models.DateTimeField(default=django.utils.timezone.now)),
                 ('beat_at', models.DateTimeField(db_index=True, default=django.utils.timezone.now)),
             ],
@@ -738,7 +738,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('source', models.CharField(default='app', max_length=50, verbose_name='source')),
                 ('external_id', models.CharField(blank=True, max_length=200, null=True, verbose_name='external id')),
                 ('text', classifier.models.ticket.MessageField(verbose_name='text')),
@@ -885,7 +885,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('given_up', 'given up')], default='waiting', max_length=9, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('revision', models.PositiveIntegerField(default=1, help_text='How often it was asked for.')),
@@ -910,7 +910,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('state', models.CharField(choices=[('waiting', 'waiting'), ('delivered', 'delivered'), ('given_up', 'given up')], default='waiting', max_length=9, verbose_name='state')),
                 ('attempts', models.PositiveSmallIntegerField(default=0, verbose_name='tries')),
                 ('revision', models.PositiveIntegerField(default=1, help_text='How often it was asked for.')),

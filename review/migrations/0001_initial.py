@@ -379,7 +379,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('available_at', models.DateTimeField(db_default=django.db.models.functions.datetime.Now(), editable=False, verbose_name='next try')),
-                ('owner', models.UUIDField(editable=False, help_text='Drawn anew each time somebody takes the row.', null=True)),
+                ('owner', models.UUIDField(editable=False, help_text='A new value each time someone takes the row.', null=True)),
                 ('state', models.CharField(choices=[('running', 'running'), ('stopped', 'stopped'), ('finished', 'finished')], default='running', max_length=8, verbose_name='state')),
                 ('items_count', models.PositiveIntegerField(verbose_name='items')),
                 ('created_at', models.DateTimeField(auto_now_add=True, verbose_name='started')),
