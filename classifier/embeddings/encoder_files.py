@@ -36,10 +36,10 @@ def encoder_digest(model_file: str = "") -> str:
 
 def _packaged(package: str, name: str, sha256: str) -> Path:
     """A file beside a package, found without importing it."""
-    language_model = find_spec(package)
-    if language_model is None or not language_model.submodule_search_locations:
+    spec = find_spec(package)
+    if spec is None or not spec.submodule_search_locations:
         raise CorruptEncoder(f"The package {package} is not installed; run `make setup`.")
-    path = Path(language_model.submodule_search_locations[0]) / name
+    path = Path(spec.submodule_search_locations[0]) / name
     if not path.is_file() or hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
         raise CorruptEncoder(f"{path} is not the file it should be; reinstall {package}.")
     return path

@@ -1,4 +1,4 @@
-"""The restore drill: what was backed up while others wrote comes back whole, into another database."""
+"""The restore drill: a backup made during writes restores completely into another database."""
 
 import shutil
 import threading
@@ -29,19 +29,19 @@ GROWN = {"classifier_ticket", "classifier_prediction"}
 
 
 def rows() -> Rows:
-    """Of every table what each row says; without the index of words, which is laid out as its rows came."""
-    found: Rows = {}
+    """All rows by table, without the word index, whose layout depends on the order of writes."""
+    rows: Rows = {}
     with connection.cursor() as cursor:
         tables = [name for name in connection.introspection.table_names() if "_search" not in name]
         for table in tables:
             cursor.execute(f"SELECT * FROM {connection.ops.quote_name(table)}")  # noqa: S608 - names of tables
-            found[table] = Counter(map(repr, cursor.fetchall()))
-    return found
+            rows[table] = Counter(map(repr, cursor.fetchall()))
+    return rows
 
 
 @contextmanager
 def writing() -> Iterator[None]:
-    """Somebody stores tickets meanwhile, each with its prediction."""
+    """Store tickets with predictions from another thread during the block."""
     begun, stopping = threading.Event(), threading.Event()
 
     def write() -> None:
@@ -63,14 +63,14 @@ def writing() -> Iterator[None]:
 
 @pytest.fixture
 def programs() -> None:
-    """Those that PostgreSQL is backed up by."""
+    """Skips if PostgreSQL's backup programs are missing."""
     if connection.vendor == "postgresql" and not shutil.which("pg_dump"):
         pytest.skip("no pg_dump is installed")
 
 
 @contextmanager
 def another_database(tmp_path: Path) -> Iterator[None]:
-    """An empty one, in place of the one that tests use."""
+    """Use an empty database instead of the tests' own."""
     own = connection.settings_dict["NAME"]
     name = str(tmp_path / "restored.sqlite3") if connection.vendor == "sqlite" else f"{own}_restored"
     if connection.vendor == "postgresql":
@@ -94,7 +94,7 @@ def _on_server(*statements: str) -> None:
 
 @pytest.fixture
 def worked(programs: None, transactional_db: None, catalogue: None, ana: User) -> Rows:
-    """A desk with tickets, a decision and a gold label; all that is stored."""
+    """All rows of an installation with tickets, a decision and a gold label."""
     configure_review()
     assignments = hold(*(make_ticket(f"Ticket {number} „ü“ 😀") for number in range(5)))
     answer(assignments[0], ana)
@@ -111,10 +111,10 @@ def test_a_backup_made_during_writes_restores_consistently(worked: Rows, tmp_pat
     with another_database(tmp_path):
         backup.restore(file)
         restored = rows()
-        held = Prediction.objects.filter(ticket__source="meanwhile")
-        assert 0 < held.count() <= written
-        assert held.values("ticket").distinct().count() == Ticket.objects.filter(source="meanwhile").count()
-        assert Ticket.objects.search("meanwhile").count() == held.count()
+        predictions = Prediction.objects.filter(ticket__source="meanwhile")
+        assert 0 < predictions.count() <= written
+        assert predictions.values("ticket").distinct().count() == Ticket.objects.filter(source="meanwhile").count()
+        assert Ticket.objects.search("meanwhile").count() == predictions.count()
         for table, before in worked.items():
             assert not before - restored[table], table
             assert table in GROWN or restored[table] == before, table
@@ -125,7 +125,7 @@ def test_a_backup_made_during_writes_restores_consistently(worked: Rows, tmp_pat
         with pytest.raises(CommandError, match="not empty; --replace overwrites"):
             call_command("restore", str(file))
         assert rows() == restored
-        # It goes on from there: keys that were given are not given again.
+        # Work continues: existing keys are not reused.
         answer(
             Assignment.objects.open().select_related("ticket").order_by("pk").first(), User.objects.get(username="ana")
         )
@@ -156,17 +156,17 @@ def test_a_backup_of_the_other_kind_of_database_is_refused(tmp_path: Path) -> No
 @pytest.mark.skipif(connection.vendor != "postgresql", reason="SQLite needs no other programs")
 @pytest.mark.django_db
 @pytest.mark.parametrize(
-    ("installed", "said"),
-    [("", "is not installed; it comes with"), ("pg_dump (PostgreSQL) 9.6.24", "is of version 9, the server of")],
+    ("installed", "message"),
+    [("", "is not installed; it comes with"), ("pg_dump (PostgreSQL) 9.6.24", "has version 9, the server")],
 )
 def test_missing_or_outdated_postgresql_programs_are_reported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, installed: str, message: str
 ) -> None:
     if installed:
         program = tmp_path / "pg_dump"
         program.write_text(f"#!/bin/sh\necho '{installed}'\n")
         program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/nowhere")
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=message):
         call_command("backup", str(tmp_path / f"backup-{uuid4()}"))
     assert not list(tmp_path.glob("*backup*"))

@@ -1,4 +1,4 @@
-"""Background work on the engine that the database implies; what only PostgreSQL's promises is tested there alone."""
+"""Background tasks on the engine of the database in use; some guarantees exist only on PostgreSQL."""
 
 import asyncio
 import logging
@@ -19,7 +19,7 @@ from tests.background import queued
 from tests.installations import wait_until
 from ticketclf_site.processes.threads import WorkerThreads
 
-# What is enqueued here is really committed; nothing but the engine's tables is written.
+# Tasks are really committed here; only the engine's tables are written.
 ENGINES = {"procrastinate.contrib.django", "django_tasks_db"}
 pytestmark = [
     pytest.mark.django_db(transaction=True, available_apps=list(ENGINES & set(settings.INSTALLED_APPS))),
@@ -60,7 +60,7 @@ def nothing_done(transactional_db: None, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 @contextmanager
 def working(threads: int = 2) -> Iterator[None]:
-    """A worker of PostgreSQL's engine beside the test, until the block ends."""
+    """Run a worker of PostgreSQL's engine in a thread during the block."""
     from ticketclf_site.processes import postgresql_worker
 
     loop, stopping = asyncio.new_event_loop(), asyncio.Event()
@@ -78,7 +78,7 @@ def working(threads: int = 2) -> Iterator[None]:
 
 
 def jobs() -> list[tuple[str, int]]:
-    """Where each job stands, and how often it has been begun."""
+    """Status and number of attempts of each job."""
     with connection.cursor() as cursor:
         cursor.execute("select status, attempts from procrastinate_jobs where task_name = 'run' order by id")
         return list(cursor.fetchall())
@@ -94,8 +94,8 @@ def test_a_task_is_enqueued_only_if_its_transaction_commits() -> None:
         note.enqueue("rolled back")
         transaction.set_rollback(True)
     note.using(priority=7).enqueue("stays")
-    (one,) = queued()
-    assert (one.args, one.priority) == (["stays"], 7)
+    (waiting,) = queued()
+    assert (waiting.args, waiting.priority) == (["stays"], 7)
 
 
 def test_enqueue_once_adds_no_second_waiting_task() -> None:
@@ -103,7 +103,7 @@ def test_enqueue_once_adds_no_second_waiting_task() -> None:
         enqueue_once(note, "a")
     enqueue_once(note, "b")
     enqueue_once(note.using(priority=Priority.INTERACTIVE), "a")
-    assert sorted((one.args, one.priority) for one in queued()) == [(["a"], 0), (["a"], 50), (["b"], 0)]
+    assert sorted((waiting.args, waiting.priority) for waiting in queued()) == [(["a"], 0), (["a"], 50), (["b"], 0)]
 
 
 def test_concurrent_enqueue_once_adds_one_task() -> None:
@@ -129,7 +129,7 @@ def test_finished_tasks_are_deleted_after_a_day(hours: int, left: int) -> None:
     if connection.vendor == "postgresql":
         change("update procrastinate_jobs set status = 'failed'")
         change("update procrastinate_events set at = %s", then)
-        _forget_on_postgresql()
+        _delete_old_jobs()
         assert len(jobs()) == left
     else:
         from django_tasks_db.models import DBTaskResult
@@ -141,7 +141,7 @@ def test_finished_tasks_are_deleted_after_a_day(hours: int, left: int) -> None:
         assert DBTaskResult.objects.count() == left
 
 
-def _forget_on_postgresql() -> None:
+def _delete_old_jobs() -> None:
     from ticketclf_site.processes import postgresql_worker
 
     async def run() -> None:
@@ -180,8 +180,8 @@ def test_failed_tasks_are_retried_later_and_finally_logged(caplog: pytest.LogCap
         change("update procrastinate_jobs set attempts = 5, scheduled_at = null where task_name = 'run'")
         note.enqueue("wakes it")
         wait_until(lambda: jobs() == [("failed", 6)])
-    told = [record for record in caplog.records if "it cannot be done" in str(record.exc_info)]
-    assert told[-1].levelno == logging.ERROR
+    records = [record for record in caplog.records if "it cannot be done" in str(record.exc_info)]
+    assert records[-1].levelno == logging.ERROR
 
 
 @on_postgresql
@@ -200,7 +200,7 @@ def test_unfinished_tasks_of_a_stopped_worker_are_retried(monkeypatch: pytest.Mo
     assert jobs() == [("todo", 1)]
 
 
-def _given_back() -> None:
+def _retry_stalled_jobs() -> None:
     from ticketclf_site.processes import postgresql_worker
 
     async def run() -> None:
@@ -218,13 +218,13 @@ DEAD = """
 
 
 @on_postgresql
-@pytest.mark.parametrize(("attempts", "stands"), [(0, ("todo", 1)), (5, ("failed", 6))])
-def test_the_job_of_a_dead_worker_is_given_to_another(attempts: int, stands: tuple[str, int]) -> None:
+@pytest.mark.parametrize(("attempts", "expected"), [(0, ("todo", 1)), (5, ("failed", 6))])
+def test_the_job_of_a_dead_worker_is_given_to_another(attempts: int, expected: tuple[str, int]) -> None:
     note.enqueue("x")
     change(DEAD)
     change("update procrastinate_jobs set attempts = %s", attempts)
-    _given_back()
-    assert jobs() == [stands]
+    _retry_stalled_jobs()
+    assert jobs() == [expected]
 
 
 @on_postgresql
@@ -232,7 +232,7 @@ def test_an_enqueue_once_task_of_a_dead_worker_is_dropped() -> None:
     enqueue_once(note, "x")
     change(DEAD)
     enqueue_once(note, "x")
-    _given_back()
+    _retry_stalled_jobs()
     assert jobs() == [("todo", 0)]
 
 
@@ -241,7 +241,7 @@ def test_the_job_of_a_living_worker_is_left_alone() -> None:
     note.enqueue("x")
     change(DEAD)
     change("update procrastinate_workers set last_heartbeat = now()")
-    _given_back()
+    _retry_stalled_jobs()
     assert jobs() == [("doing", 0)]
 
 

@@ -1,4 +1,4 @@
-"""Log lines tell what happened and in whose request, and never what a ticket says or a key."""
+"""Log lines name the event and the request, but never contain ticket texts or keys."""
 
 import io
 import json
@@ -26,7 +26,7 @@ from tests.servers import OpenAIServer, Reply, Request, error
 from ticketclf_site.observability import logs, sentry
 from ticketclf_site.observability.request_log import _path
 
-PLANT = "zanzibarquux"
+TEXT = "zanzibarquux"
 KEY = "sk-planted-0123456789"
 FORMATTERS: dict[str, Any] = {
     "plain": lambda: logs.PlainFormatter("{asctime} {levelname} {name}: {message}", style="{"),
@@ -36,7 +36,7 @@ FORMATTERS: dict[str, Any] = {
 
 @pytest.fixture(params=["json", "plain"])
 def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[io.StringIO]:
-    """What is logged, in all detail that can be asked for, while a secret stands in the environment."""
+    """The log at the most detailed level, with a secret in the environment."""
     monkeypatch.setenv("PLANTED_API_KEY", KEY)
     stream, root = io.StringIO(), logging.getLogger()
     handler, level = logging.StreamHandler(stream), root.level
@@ -48,14 +48,14 @@ def written(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> 
     root.setLevel(level)
 
 
-def told(written: io.StringIO) -> list[dict[str, Any]]:
-    """The lines of JSON; every line is one."""
+def log_lines(written: io.StringIO) -> list[dict[str, Any]]:
+    """The parsed JSON lines."""
     return [json.loads(line) for line in written.getvalue().splitlines()]
 
 
 def assert_no_secrets(written: io.StringIO) -> None:
     assert written.getvalue()
-    assert PLANT not in written.getvalue()
+    assert TEXT not in written.getvalue()
     assert KEY not in written.getvalue()
 
 
@@ -65,7 +65,7 @@ def test_a_failing_model_that_echoes_ticket_and_key_is_not_quoted(primary: UseSe
 
     with OpenAIServer(reply) as server:
         primary(server, api_key_env="PLANTED_API_KEY")
-        make_ticket(f"Call {PLANT}")
+        make_ticket(f"Call {TEXT}")
         runner.classify_next_batch()
         logging.getLogger("classifier").error("The work is done: %s", KEY)
     assert server.requests
@@ -73,10 +73,10 @@ def test_a_failing_model_that_echoes_ticket_and_key_is_not_quoted(primary: UseSe
 
 
 def test_a_refusing_database_is_not_quoted(db: None, written: io.StringIO) -> None:
-    make_ticket(PLANT, external_id=PLANT)
+    make_ticket(TEXT, external_id=TEXT)
     try:
         with transaction.atomic():
-            make_ticket(PLANT, external_id=PLANT)
+            make_ticket(TEXT, external_id=TEXT)
     except IntegrityError as refused:
         logging.getLogger("review").exception("It was refused: %s", refused)
     assert_no_secrets(written)
@@ -94,8 +94,8 @@ def test_a_failing_request_is_logged_without_its_body(
     monkeypatch.setattr(storing, "checked_text", fail)
     client = Client(raise_request_exception=False)
     client.force_login(ana)
-    assert client.post(reverse("classifier:new_ticket") + f"?q={PLANT}", {"text": PLANT}).status_code == 500
-    client.get(f"/nowhere/?q={PLANT}")
+    assert client.post(reverse("classifier:new_ticket") + f"?q={TEXT}", {"text": TEXT}).status_code == 500
+    client.get(f"/nowhere/?q={TEXT}")
     client.get("/", headers={"host": "elsewhere.example", "authorization": f"Bearer {KEY}"})
     assert_no_secrets(written)
     for part in ("RuntimeError", "ValueError", "/nowhere/"):
@@ -103,10 +103,10 @@ def test_a_failing_request_is_logged_without_its_body(
 
 
 def test_multi_line_messages_are_cut_to_the_first_line(written: io.StringIO) -> None:
-    never = f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{PLANT}')>"
+    never = f"Task exception was never retrieved\nfuture: <Task exception=ValueError('{TEXT}')>"
     logging.getLogger("asyncio").error(never)
-    logging.getLogger("openai._base_client").debug("Request options: %s", {"json_data": PLANT})
-    logging.getLogger("gunicorn.error").error("Error handling request /x?text=%s", PLANT)
+    logging.getLogger("openai._base_client").debug("Request options: %s", {"json_data": TEXT})
+    logging.getLogger("gunicorn.error").error("Error handling request /x?text=%s", TEXT)
     logging.getLogger("x").error("postgresql://me:%s@db/x and Bearer %s", "geheim", "geheim")
     assert_no_secrets(written)
     assert "geheim" not in written.getvalue()
@@ -116,9 +116,9 @@ def test_multi_line_messages_are_cut_to_the_first_line(written: io.StringIO) -> 
 def test_lines_name_request_person_task_and_tickets(written: io.StringIO, catalogue: None, ana: User) -> None:
     client = Client()
     client.force_login(ana)
-    answered = client.get(reverse("classifier:models") + "?q=1", headers={"x-request-id": "from-the-proxy-1"})
-    assert answered["X-Request-ID"] == "from-the-proxy-1"
-    (line,) = [one for one in told(written) if one["logger"] == "ticketclf.access"]
+    response = client.get(reverse("classifier:models") + "?q=1", headers={"x-request-id": "from-the-proxy-1"})
+    assert response["X-Request-ID"] == "from-the-proxy-1"
+    (line,) = [line for line in log_lines(written) if line["logger"] == "ticketclf.access"]
     assert line["ms"] > 0
     expected = {"request": "from-the-proxy-1", "user": ana.pk, "method": "GET", "path": "/models/", "status": 200}
     assert line | expected == line
@@ -127,7 +127,7 @@ def test_lines_name_request_person_task_and_tickets(written: io.StringIO, catalo
     with log_fields(tickets=range(30), model="small"):
         logging.getLogger("classifier").warning("Slow")
     logging.getLogger("classifier").warning("Over")
-    slow, over = told(written)[-2:]
+    slow, over = log_lines(written)[-2:]
     assert (slow["tickets"][:3], slow["tickets_count"], slow["model"], slow["level"]) == (
         [0, 1, 2],
         30,
@@ -140,7 +140,7 @@ def test_lines_name_request_person_task_and_tickets(written: io.StringIO, catalo
     logging.getLogger("classifier").warning("In it")
     task_finished.send(type(task), task_result=task)
     logging.getLogger("classifier").warning("After it")
-    within, after = (one for one in told(written) if one["message"].endswith(" it"))
+    within, after = (line for line in log_lines(written) if line["message"].endswith(" it"))
     assert (within["task"], within["job"], within["worker"], after.get("task")) == ("7", "a.b", "w1", None)
 
 
@@ -152,7 +152,7 @@ def test_urls_with_secrets_are_logged_as_patterns(written: io.StringIO, client: 
     logging.getLogger("x").error("%s", _path(request))
 
 
-class Kept(Transport):
+class RecordingTransport(Transport):
     def __init__(self) -> None:
         super().__init__({"dsn": "http://key@127.0.0.1:9/1"})
         self.envelopes: list[Envelope] = []
@@ -165,21 +165,21 @@ def test_sentry_gets_the_error_and_no_text(catalogue: None, ana: User, monkeypat
     def fail(text: str) -> str:
         raise RuntimeError(f"cannot store {text!r}") from ValueError(text)
 
-    kept = Kept()
+    transport = RecordingTransport()
     monkeypatch.setattr(storing, "checked_text", fail)
     monkeypatch.setenv("PLANTED_API_KEY", KEY)
-    sentry.start("http://key@127.0.0.1:9/1", transport=kept)
+    sentry.start("http://key@127.0.0.1:9/1", transport=transport)
     try:
         client = Client(raise_request_exception=False)
         client.force_login(ana)
-        client.post(reverse("classifier:new_ticket") + f"?q={PLANT}", {"text": PLANT, "key": KEY})
-        logging.getLogger("classifier").error("It failed for %s", PLANT)
+        client.post(reverse("classifier:new_ticket") + f"?q={TEXT}", {"text": TEXT, "key": KEY})
+        logging.getLogger("classifier").error("It failed for %s", TEXT)
     finally:
         sentry_sdk.get_client().close(timeout=0)
         sentry_sdk.get_global_scope().set_client(None)
-    events = [item.get_event() for envelope in kept.envelopes for item in envelope.items]
+    events = [item.get_event() for envelope in transport.envelopes for item in envelope.items]
     assert len(events) >= 2
-    assert not any(word in json.dumps(events, default=str) for word in (PLANT, KEY, ana.username + "@"))
-    kinds = [one["type"] for event in events for one in event.get("exception", {}).get("values", [])]
+    assert not any(word in json.dumps(events, default=str) for word in (TEXT, KEY, ana.username + "@"))
+    kinds = [exception["type"] for event in events for exception in event.get("exception", {}).get("values", [])]
     assert {"RuntimeError", "ValueError"} <= set(kinds)
     assert any(event.get("tags", {}).get("request") for event in events)

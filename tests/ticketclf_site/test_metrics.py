@@ -1,4 +1,4 @@
-"""Metrics tell what the tables hold, count every row once, and cost the same however much there is."""
+"""Metrics report what the tables contain, count every row once, and take no more queries when tables grow."""
 
 import json
 import re
@@ -38,14 +38,16 @@ DASHBOARD = Path(configured.BASE_DIR) / "deploy" / "grafana-dashboard.json"
 
 
 class Scraped:
-    """What is told at this moment."""
+    """The metrics at one moment, by name and labels."""
 
     def __init__(self) -> None:
         response = Client().get("/metrics")
         assert response.status_code == 200
         self.families = list(text_string_to_metric_families(response.content.decode()))
         self._values = {
-            (one.name, frozenset(one.labels.items())): one.value for family in self.families for one in family.samples
+            (sample.name, frozenset(sample.labels.items())): sample.value
+            for family in self.families
+            for sample in family.samples
         }
 
     def __call__(self, name: str, **labels: str) -> float:
@@ -53,7 +55,7 @@ class Scraped:
 
 
 def settle() -> None:
-    """As if the last look had been a while ago."""
+    """Make the last look appear old enough for its rows to be counted."""
     TallyProgress.objects.update(seen_at=timezone.now() - tallies.SETTLED - timedelta(seconds=1))
 
 
@@ -79,23 +81,23 @@ def test_events_are_counted(primary: UseServer, ana: User) -> None:
     decision = answer(assignment, ana, "Billing")
     registry.beat("worker")
     count_all()
-    told, model = Scraped(), {"provider": "first's", "model": "first"}
-    assert told("ticketclf_tickets_received_total") == 3
-    assert told("ticketclf_predictions_total", **model) == 1
-    assert told("ticketclf_failures_total", **model, kind="timeout") == 1
-    assert told("ticketclf_model_cost_total", **model, purpose="tickets") == 2
-    assert told("ticketclf_model_cost_total", **model, purpose="failures") == 1
-    assert told("ticketclf_model_tokens_total", **model, direction="input") == 400
-    assert told("ticketclf_model_call_seconds_bucket", **model, le="+Inf") == 1
-    assert told("ticketclf_model_call_seconds_bucket", **model, le="60.0") == 1
-    assert 0 < told("ticketclf_model_call_seconds_sum", **model) < 60
-    assert told("ticketclf_verdicts_total", verdict="auto_accepted", reason="confident") == 1
-    assert told("ticketclf_verdicts_total", verdict="needs_review", reason="below_threshold") == 1
-    assert told("ticketclf_decisions_total", verdict=decision.verdict, purpose="review") == 1
-    assert told("ticketclf_workers_alive") == told("ticketclf_tickets_waiting") == 1
-    assert told("ticketclf_oldest_ticket_seconds", arrival="single") > 0
-    assert told("ticketclf_certificate_in_force") == 0
-    assert told("process_resident_memory_bytes") > 0
+    metrics, model = Scraped(), {"provider": "first's", "model": "first"}
+    assert metrics("ticketclf_tickets_received_total") == 3
+    assert metrics("ticketclf_predictions_total", **model) == 1
+    assert metrics("ticketclf_failures_total", **model, kind="timeout") == 1
+    assert metrics("ticketclf_model_cost_total", **model, purpose="tickets") == 2
+    assert metrics("ticketclf_model_cost_total", **model, purpose="failures") == 1
+    assert metrics("ticketclf_model_tokens_total", **model, direction="input") == 400
+    assert metrics("ticketclf_model_call_seconds_bucket", **model, le="+Inf") == 1
+    assert metrics("ticketclf_model_call_seconds_bucket", **model, le="60.0") == 1
+    assert 0 < metrics("ticketclf_model_call_seconds_sum", **model) < 60
+    assert metrics("ticketclf_verdicts_total", verdict="auto_accepted", reason="confident") == 1
+    assert metrics("ticketclf_verdicts_total", verdict="needs_review", reason="below_threshold") == 1
+    assert metrics("ticketclf_decisions_total", verdict=decision.verdict, purpose="review") == 1
+    assert metrics("ticketclf_workers_alive") == metrics("ticketclf_tickets_waiting") == 1
+    assert metrics("ticketclf_oldest_ticket_seconds", arrival="single") > 0
+    assert metrics("ticketclf_certificate_in_force") == 0
+    assert metrics("process_resident_memory_bytes") > 0
 
 
 def test_a_row_is_counted_only_once_concurrent_transactions_are_visible(catalogue: None) -> None:
@@ -112,7 +114,7 @@ def test_a_row_is_counted_only_once_concurrent_transactions_are_visible(catalogu
 
 def test_two_concurrent_sweeps_count_each_row_once(catalogue: None) -> None:
     make_ticket("One")
-    (source,) = (one for one in tallies.SOURCES if one.name == "tickets")
+    (source,) = (source for source in tallies.SOURCES if source.name == "tickets")
     tallies.count_next_chunk(source)
     settle()
     stale = TallyProgress.objects.get(name="tickets")
@@ -122,7 +124,7 @@ def test_two_concurrent_sweeps_count_each_row_once(catalogue: None) -> None:
 
 
 class Chunks(TestCase):
-    """Whatever comes in when, and however much is counted at once, the sums are those of a full count."""
+    """The sums do not depend on when rows arrive and how many are counted at once."""
 
     language_model: LanguageModel
     contract: ContractVersion
@@ -137,15 +139,15 @@ class Chunks(TestCase):
     @given(st.lists(st.tuples(st.integers(0, 6), st.integers(1, 7)), max_size=4))
     def test_sums_are_those_of_a_full_count(self, turns: list[tuple[int, int]]) -> None:
         for number, most in [*turns, (0, 3), (0, 3)]:
-            for one in range(number):
-                seconds = (one % 3) * 0.2
-                said = {
+            for index in range(number):
+                seconds = (index % 3) * 0.2
+                values = {
                     "language_model": self.language_model,
                     "contract": self.contract,
                     "latency_ms": 1_000 * seconds,
                     "cost": 1,
                 }
-                make_prediction(make_ticket(f"Text {one}"), **said)
+                make_prediction(make_ticket(f"Text {index}"), **values)
             settle()
             for source in tallies.SOURCES:
                 while tallies.count_next_chunk(source, most=most):
@@ -210,7 +212,7 @@ def test_the_dashboard_uses_existing_metrics(catalogue: None) -> None:
 
 
 def _samples(family: Any) -> Iterator[str]:
-    """As they are asked for."""
+    """The names by which queries ask for the samples."""
     yield from (sample.name for sample in family.samples)
     yield from {"counter": [f"{family.name}_total"], "histogram": [f"{family.name}_bucket"]}.get(family.type, [])
 

@@ -1,4 +1,4 @@
-"""The product as processes on a database of its own: started, stopped, killed, out of disk, twice at once."""
+"""The app as real processes on its own database: started, stopped, killed, run twice, out of disk space."""
 
 import json
 import os
@@ -30,7 +30,7 @@ def stop(process: "subprocess.Popen[str]") -> None:
     process.communicate(timeout=40)
 
 
-def test_setting_up_twice_changes_nothing(installation: Installation) -> None:
+def test_a_second_setup_changes_nothing(installation: Installation) -> None:
     before = (
         installation.query("select count(*) from classifier_category"),
         installation.query("select count(*) from review_goldlabel"),
@@ -43,7 +43,7 @@ def test_setting_up_twice_changes_nothing(installation: Installation) -> None:
     assert before == after == ([(4,)], [(5,)])
 
 
-def test_a_killed_worker_loses_and_doubles_nothing(installation: Installation, inbox: Path) -> None:
+def test_a_killed_worker_neither_loses_nor_duplicates_tickets(installation: Installation, inbox: Path) -> None:
     with OpenAIServer(delay=0.1) as server:
         installation.use(server)
         installation.run("import_tickets", str(inbox))
@@ -53,7 +53,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(installation: Installation, i
         worker.communicate()
         done = installation.query("select count(*) from classifier_prediction")[0][0]
         assert 0 < done < 300  # type: ignore[operator]
-        # As if the claims of the dead worker had run out.
+        # Let the dead worker's leases expire.
         installation.query("update classifier_ticket set available_at = '2026-01-01 00:00:00' where state = 'new'")
         worker = installation.start("work", "--threads", "2")
         wait_until(lambda: installation.states().get("auto_accepted") == 300)
@@ -62,7 +62,7 @@ def test_a_killed_worker_loses_and_doubles_nothing(installation: Installation, i
     assert installation.query("select count(*), count(distinct ticket_id) from classifier_verdict") == [(300, 300)]
 
 
-def test_two_workers_at_once_share_the_work(installation: Installation, inbox: Path) -> None:
+def test_two_workers_share_the_tickets(installation: Installation, inbox: Path) -> None:
     with OpenAIServer(delay=0.02) as server:
         installation.use(server)
         installation.run("import_tickets", str(inbox))
@@ -84,13 +84,13 @@ def test_a_full_disk_is_reported_and_loses_nothing(installation: Installation, i
         "DATABASES['default']['OPTIONS'] = SQLITE_OPTIONS\n"
     )
     installation.environment |= {"DJANGO_SETTINGS_MODULE": "full_disk_settings", "PYTHONPATH": str(installation.folder)}
-    _printed, complained = installation.run("import_tickets", str(inbox), fails=True)
-    assert "database or disk is full" in complained
-    assert "mend it, then run again" in complained
-    assert "Traceback" not in complained
+    _output, errors = installation.run("import_tickets", str(inbox), fails=True)
+    assert "database or disk is full" in errors
+    assert "mend it, then run again" in errors
+    assert "Traceback" not in errors
     installation.environment.pop("DJANGO_SETTINGS_MODULE")
-    printed, _complained = installation.run("import_tickets", str(inbox))
-    assert "300 stored" in printed
+    output, _errors = installation.run("import_tickets", str(inbox))
+    assert "300 stored" in output
     assert installation.states() == {"new": 300}
 
 
@@ -116,11 +116,11 @@ def test_serving_starts_and_stops_everything(installation: Installation, inbox: 
         wait_until(lambda: answers(port))
         installation.run("import_tickets", str(inbox))
         wait_until(lambda: installation.states() == {"auto_accepted": 300})
-        _printed, complained = installation.run("serve", "--port", str(port), fails=True)
-        assert "choose another --port" in complained
+        _output, errors = installation.run("serve", "--port", str(port), fails=True)
+        assert "choose another --port" in errors
         serving.send_signal(signal.SIGINT)
-        printed, _complained = serving.communicate(timeout=40)
-    assert printed.endswith("Stopped.\n")
+        output, _errors = serving.communicate(timeout=40)
+    assert output.endswith("Stopped.\n")
     assert not answers(port)
 
 
@@ -128,7 +128,7 @@ def children(pid: int) -> list[int]:
     return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
 
 
-def test_a_worker_that_dies_is_started_again(installation: Installation, inbox: Path) -> None:
+def test_a_dead_worker_is_restarted(installation: Installation, inbox: Path) -> None:
     port = free_port()
     with OpenAIServer() as server:
         installation.use(server)
@@ -140,11 +140,11 @@ def test_a_worker_that_dies_is_started_again(installation: Installation, inbox: 
         installation.run("import_tickets", str(inbox))
         wait_until(lambda: installation.states() == {"auto_accepted": 300})
         serving.send_signal(signal.SIGTERM)
-        _printed, complained = serving.communicate(timeout=40)
-    assert "The worker process ended unexpectedly and was restarted." in complained
+        _output, errors = serving.communicate(timeout=40)
+    assert "The worker process ended unexpectedly and was restarted." in errors
 
 
-def test_nothing_is_left_running_when_the_supervisor_is_killed(installation: Installation) -> None:
+def test_no_process_survives_a_killed_supervisor(installation: Installation) -> None:
     port = free_port()
     serving = installation.start("serve", "--port", str(port))
     wait_until(lambda: answers(port))
@@ -156,44 +156,46 @@ def test_nothing_is_left_running_when_the_supervisor_is_killed(installation: Ins
 
 def test_the_demo_prints_labels_results_and_passwords_once(tmp_path: Path) -> None:
     site = Installation(tmp_path)
-    printed, complained = site.run("demo", "--no-serve")
-    labels = re.findall(r"^\[(OK|REVIEW)\] (\w+) \| (\w+) \| .", printed, re.MULTILINE)
+    output, errors = site.run("demo", "--no-serve")
+    labels = re.findall(r"^\[(OK|REVIEW)\] (\w+) \| (\w+) \| .", output, re.MULTILINE)
     assert len(labels) >= 120
-    assert "] Billing | Negative | Invoice #9922 has the wrong tax rate applied." in printed
-    assert re.search(r"^embedded-minilm: accuracy=[01]\.\d+, avg_latency=\d+ ms$", printed, re.MULTILINE)
-    assert "Sign in as admin with the password" in printed
-    assert "No key in OXLO_API_KEY" in complained
-    again, _complained = site.run("demo", "--no-serve")
+    assert "] Billing | Negative | Invoice #9922 has the wrong tax rate applied." in output
+    assert re.search(r"^embedded-minilm: accuracy=[01]\.\d+, avg_latency=\d+ ms$", output, re.MULTILINE)
+    assert "Sign in as admin with the password" in output
+    assert "No key in OXLO_API_KEY" in errors
+    again, _errors = site.run("demo", "--no-serve")
     assert "with the password" not in again
-    assert re.findall(r"^\[.*", again, re.MULTILINE) == re.findall(r"^\[.*", printed, re.MULTILINE)
+    assert re.findall(r"^\[.*", again, re.MULTILINE) == re.findall(r"^\[.*", output, re.MULTILINE)
 
 
-def test_a_folder_that_cannot_be_written_is_one_line(tmp_path: Path) -> None:
+def test_a_folder_that_is_not_writable_is_reported_in_one_line(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     site = Installation(tmp_path / "file" / "var")
-    _printed, complained = site.run("demo", "--no-serve", fails=True)
-    assert complained.startswith("Cannot store a secret key in")
-    assert complained.count("\n") == 1
+    _output, errors = site.run("demo", "--no-serve", fails=True)
+    assert errors.startswith("Cannot store a secret key in")
+    assert errors.count("\n") == 1
 
 
 @pytest.mark.parametrize(
-    ("variable", "value", "said"),
+    ("variable", "value", "message"),
     [
         ("TICKETCLF_DEBUG", "Ture", "neither true nor false"),
         ("TICKETCLF_WORKER_THREADS", "many", "not a whole number"),
         ("TICKETCLF_WORKER_THREADS", "0", "at least 1"),
     ],
 )
-def test_a_misspelt_setting_stops_the_start(installation: Installation, variable: str, value: str, said: str) -> None:
+def test_a_misspelt_setting_stops_the_start(
+    installation: Installation, variable: str, value: str, message: str
+) -> None:
     installation.environment[variable] = value
-    _printed, complained = installation.run("check", fails=True)
-    assert said in complained
+    _output, errors = installation.run("check", fails=True)
+    assert message in errors
 
 
-def test_an_unanswering_model_is_exact_in_ping(installation: Installation) -> None:
-    _printed, complained = installation.run("ping", "llama-3.3-70b", fails=True)
-    assert "No answer from llama-3.3-70b" in complained
+def test_ping_reports_the_exact_error_of_a_model(installation: Installation) -> None:
+    _output, errors = installation.run("ping", "llama-3.3-70b", fails=True)
+    assert "No answer from llama-3.3-70b" in errors
     with OpenAIServer([answer()], required_key="other") as server:
         installation.use(server)
-        printed, _complained = installation.run("ping", "local", fails=True)
-    assert "wrong_key: 401" in printed
+        output, _errors = installation.run("ping", "local", fails=True)
+    assert "wrong_key: 401" in output

@@ -1,4 +1,4 @@
-"""Sessions are read with every request, so what happened to one meanwhile is known at once."""
+"""Sessions are read with every request, so changes take effect at once."""
 
 from datetime import timedelta
 

@@ -1,4 +1,4 @@
-"""Second factors, passkeys, sessions and accounts elsewhere: who gets in, and who does not."""
+"""Second factors, passkeys, sessions and OpenID Connect: who gets in and who does not."""
 
 import base64
 import json
@@ -34,7 +34,7 @@ SECOND = reverse("mfa_authenticate")
 
 
 @pytest.fixture(autouse=True)
-def no_attempts_of_others() -> None:
+def no_earlier_attempts() -> None:
     cache.clear()
 
 
@@ -52,14 +52,14 @@ def code(secret: str) -> str:
 
 @pytest.fixture
 def secret(ana: User) -> str:
-    """Of Ana's authenticator app."""
+    """The secret of Ana's authenticator app."""
     secret: str = generate_totp_secret()
     TOTP.activate(ana, secret)
     RecoveryCodes.activate(ana)
     return secret
 
 
-# Who may come where
+# Account pages
 
 VISITOR = {"mfa_authenticate": 302, "mfa_login_webauthn": 302, "account_inactive": 200}
 VISITOR |= {"socialaccount_login_cancelled": 200, "socialaccount_login_error": 401}
@@ -85,7 +85,7 @@ def test_account_pages_need_a_sign_in_but_no_role(client: Client, tom: User, nam
 
 
 @pytest.mark.parametrize("path", ["signup/", "email/", "password/reset/", "login/code/", "3rdparty/"])
-def test_nobody_signs_up_or_resets_a_password_by_themselves(client: Client, tom: User, path: str) -> None:
+def test_sign_up_and_password_reset_do_not_exist(client: Client, tom: User, path: str) -> None:
     client.force_login(tom)
     assert client.get(f"/account/{path}").status_code == 404
 
@@ -107,11 +107,11 @@ def test_people_with_a_second_factor_need_it_to_sign_in(client: Client, secret: 
 
 def test_a_code_works_once(client: Client, secret: str) -> None:
     sign_in(client)
-    said = code(secret)
-    client.post(SECOND, {"code": said})
+    used = code(secret)
+    client.post(SECOND, {"code": used})
     other = Client()
     sign_in(other)
-    other.post(SECOND, {"code": said})
+    other.post(SECOND, {"code": used})
     assert not is_in(other)
 
 
@@ -133,10 +133,10 @@ def test_a_recovery_code_works_once(client: Client, secret: str, ana: User) -> N
 
 
 def test_secrets_of_second_factors_are_stored_encrypted(secret: str, ana: User, settings: Settings) -> None:
-    for one in Authenticator.objects.filter(user=ana):
-        kept = one.data.get("secret") or one.data["seed"]
-        assert kept.startswith("gAAAA")
-        assert secret not in kept
+    for authenticator in Authenticator.objects.filter(user=ana):
+        stored = authenticator.data.get("secret") or authenticator.data["seed"]
+        assert stored.startswith("gAAAA")
+        assert secret not in stored
     settings.SECRET_KEY_FALLBACKS, settings.SECRET_KEY = [settings.SECRET_KEY], "another-secret-key"
     assert Authenticator.objects.get(user=ana, type="totp").wrap().validate_code(code(secret))
 
@@ -156,7 +156,7 @@ def test_setting_up_a_second_factor_asks_for_the_password_again(client: Client, 
     page = client.get(url)
     assert 'src="data:image/svg+xml' in page.content.decode()
     client.post(url, {"code": code(client.session["mfa.totp.secret"])})
-    assert {one.type for one in Authenticator.objects.filter(user=ana)} == {"totp", "recovery_codes"}
+    assert set(Authenticator.objects.filter(user=ana).values_list("type", flat=True)) == {"totp", "recovery_codes"}
 
 
 def test_a_required_second_factor_must_be_set_up_first(client: Client, ana: User, settings: Settings) -> None:
@@ -173,10 +173,10 @@ def test_an_admin_can_remove_a_lost_second_factor_but_not_read_its_secret(
     client: Client, secret: str, admin: User
 ) -> None:
     client.force_login(admin)
-    kept = Authenticator.objects.get(type="totp")
-    shown = client.get(f"/admin/mfa/authenticator/{kept.pk}/change/").content.decode()
-    assert kept.data["secret"] not in shown
-    client.post(f"/admin/mfa/authenticator/{kept.pk}/delete/", {"post": "yes"})
+    authenticator = Authenticator.objects.get(type="totp")
+    page = client.get(f"/admin/mfa/authenticator/{authenticator.pk}/change/").content.decode()
+    assert authenticator.data["secret"] not in page
+    client.post(f"/admin/mfa/authenticator/{authenticator.pk}/delete/", {"post": "yes"})
     assert not Authenticator.objects.filter(type="totp").exists()
     for name in ("socialaccount/socialapp", "socialaccount/socialtoken", "account/emailaddress"):
         assert client.get(f"/admin/{name}/").status_code == 404
@@ -192,16 +192,16 @@ def test_the_admin_refuses_people_who_are_not_staff(client: Client, ana: User) -
 
 def test_people_see_their_sessions_and_end_the_others(client: Client, ana: User, ben: User) -> None:
     elsewhere, bens = Client(headers={"user-agent": "Elsewhere 1.0"}), Client()
-    for one, name in ((client, "ana"), (elsewhere, "ana"), (bens, "ben")):
-        sign_in(one, name)
+    for browser, name in ((client, "ana"), (elsewhere, "ana"), (bens, "ben")):
+        sign_in(browser, name)
     page = client.get(reverse("usersessions_list")).content.decode()
     assert "Elsewhere 1.0" in page
     client.post(reverse("usersessions_list"))
-    assert [one.get(INBOX).status_code for one in (client, elsewhere, bens)] == [200, 302, 200]
+    assert [browser.get(INBOX).status_code for browser in (client, elsewhere, bens)] == [200, 302, 200]
     assert UserSession.objects.filter(user=ana).count() == 1
 
 
-def test_a_changed_password_keeps_to_the_rules_and_ends_other_sessions(client: Client, ana: User) -> None:
+def test_a_new_password_must_be_strong_and_ends_other_sessions(client: Client, ana: User) -> None:
     elsewhere = Client()
     sign_in(client), sign_in(elsewhere)
     url = reverse("account_change_password")
@@ -216,11 +216,11 @@ def test_a_changed_password_keeps_to_the_rules_and_ends_other_sessions(client: C
     assert elsewhere.get(INBOX).status_code == 302
 
 
-# Accounts elsewhere
+# OpenID Connect
 
 
-class _Identity(BaseHTTPRequestHandler):
-    """An OpenID provider: discovery, tokens and keys; what it says of the person is the server's `claims`."""
+class _IdentityProvider(BaseHTTPRequestHandler):
+    """An OpenID provider with discovery, tokens and keys; the server's `claims` describe the person."""
 
     server: Any
 
@@ -228,11 +228,11 @@ class _Identity(BaseHTTPRequestHandler):
         root = f"http://127.0.0.1:{self.server.server_port}"
         if self.path.endswith("openid-configuration"):
             ends = {f"{name}_endpoint": f"{root}/{name}" for name in ("authorization", "token", "userinfo")}
-            self._say({"issuer": root, "jwks_uri": f"{root}/keys", **ends})
+            self._send_json({"issuer": root, "jwks_uri": f"{root}/keys", **ends})
         elif self.path == "/keys":
-            self._say({"keys": [self.server.public | {"kid": "1", "use": "sig", "alg": "RS256"}]})
+            self._send_json({"keys": [self.server.public | {"kid": "1", "use": "sig", "alg": "RS256"}]})
         else:
-            self._say(self.server.claims)
+            self._send_json(self.server.claims)
 
     def do_POST(self) -> None:
         sent = parse_qs(self.rfile.read(int(self.headers["Content-Length"])).decode())
@@ -240,10 +240,10 @@ class _Identity(BaseHTTPRequestHandler):
         root = f"http://127.0.0.1:{self.server.server_port}"
         claims = {"iss": root, "aud": "us", "exp": time.time() + 60, "iat": time.time(), **self.server.claims}
         token = jwt.encode(claims, self.server.private, "RS256", headers={"kid": "1"})
-        self._say({"access_token": "t", "token_type": "Bearer", "id_token": token})
+        self._send_json({"access_token": "t", "token_type": "Bearer", "id_token": token})
 
-    def _say(self, what: Any) -> None:
-        body = json.dumps(what).encode()
+    def _send_json(self, content: Any) -> None:
+        body = json.dumps(content).encode()
         self.send_response(200)
         self.send_header("Content-Type", "application/json")
         self.send_header("Content-Length", str(len(body)))
@@ -256,7 +256,7 @@ class _Identity(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def identity(settings: Settings) -> Iterator[Any]:
-    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _Identity)
+    server: Any = ThreadingHTTPServer(("127.0.0.1", 0), _IdentityProvider)
     server.private = rsa.generate_private_key(65537, 2048)
     server.public = jwt.algorithms.RSAAlgorithm.to_jwk(server.private.public_key(), as_dict=True)
     Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
@@ -268,10 +268,10 @@ def identity(settings: Settings) -> Iterator[Any]:
     server.server_close()
 
 
-def come_from(client: Client, identity: Any, **claims: Any) -> Any:
+def sign_in_through(client: Client, identity: Any, **claims: Any) -> Any:
     identity.claims = {"sub": "42", "preferred_username": "ana.b", **claims}
-    led = client.get(reverse("openid_connect_login", args=["sso"]))
-    asked = parse_qs(urlsplit(led["Location"]).query)
+    response = client.get(reverse("openid_connect_login", args=["sso"]))
+    asked = parse_qs(urlsplit(response["Location"]).query)
     assert asked["code_challenge_method"] == ["S256"]
     answer = urlencode({"code": "a-code", "state": asked["state"][0]})
     return client.get(f"{reverse('openid_connect_callback', args=['sso'])}?{answer}")
@@ -279,25 +279,25 @@ def come_from(client: Client, identity: Any, **claims: Any) -> Any:
 
 def test_a_verified_e_mail_signs_in_the_person_with_that_address(client: Client, ana: User, identity: Any) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
-    assert come_from(client, identity, email="ana@corp.example", email_verified=True)["Location"] == INBOX
+    assert sign_in_through(client, identity, email="ana@corp.example", email_verified=True)["Location"] == INBOX
     assert client.session["_auth_user_id"] == str(ana.pk)
     assert client.get(INBOX).status_code == 200
 
 
 def test_openid_users_still_need_their_second_factor(client: Client, ana: User, identity: Any, secret: str) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
-    assert come_from(client, identity, email="ana@corp.example", email_verified=True)["Location"] == SECOND
+    assert sign_in_through(client, identity, email="ana@corp.example", email_verified=True)["Location"] == SECOND
     assert not is_in(client)
 
 
 def test_a_new_openid_user_has_no_permissions_without_a_role(client: Client, identity: Any) -> None:
-    come_from(client, identity, email="new@corp.example", email_verified=True)
+    sign_in_through(client, identity, email="new@corp.example", email_verified=True)
     person = User.objects.get(email="new@corp.example")
     assert not person.groups.exists()
     assert not person.is_staff
     assert not person.has_usable_password()
     assert client.get(INBOX).status_code == 403
-    # Nor do they get a way in that would stay open when the account elsewhere ends.
+    # A password would still work after the account at the provider is closed.
     assert client.get(reverse("account_set_password")).status_code == 403
     person.groups.add(Group.objects.get(name="Agent"))
     assert client.get(INBOX).status_code == 200
@@ -307,20 +307,20 @@ def test_openid_users_can_set_up_a_second_factor_without_a_password(
     client: Client, identity: Any, settings: Settings
 ) -> None:
     settings.REQUIRE_MFA = True
-    come_from(client, identity, email="new@corp.example", email_verified=True)
+    sign_in_through(client, identity, email="new@corp.example", email_verified=True)
     assert client.get(INBOX)["Location"] == reverse("mfa_index")
     assert client.get(reverse("mfa_activate_totp")).status_code == 200
 
 
 def test_an_unverified_e_mail_is_refused(client: Client, ana: User, identity: Any) -> None:
     User.objects.filter(pk=ana.pk).update(email="ana@corp.example")
-    refused = come_from(client, identity, email="ana@corp.example", email_verified=False)
+    refused = sign_in_through(client, identity, email="ana@corp.example", email_verified=False)
     assert refused.status_code == 403
     assert not is_in(client)
     assert User.objects.count() == 1
 
 
-def test_an_openid_answer_without_a_request_is_refused(client: Client, ana: User, identity: Any) -> None:
+def test_an_openid_response_with_a_forged_state_is_refused(client: Client, ana: User, identity: Any) -> None:
     identity.claims = {"sub": "42", "email": "ana@corp.example", "email_verified": True}
     client.get(f"{reverse('openid_connect_callback', args=['sso'])}?code=a-code&state=forged")
     assert not is_in(client)
@@ -336,15 +336,17 @@ def test_with_https_the_deployment_check_passes(settings: Settings, monkeypatch:
     assert configured.SECURE_HSTS_SECONDS == 0
     monkeypatch.setenv("TICKETCLF_HTTPS", "true")
     monkeypatch.delenv("DJANGO_ALLOW_ASYNC_UNSAFE", raising=False)
-    found = find_spec("ticketclf_site.settings")
-    assert found
-    assert found.loader
-    fresh = module_from_spec(found)
-    found.loader.exec_module(fresh)
+    spec = find_spec("ticketclf_site.settings")
+    assert spec
+    assert spec.loader
+    fresh = module_from_spec(spec)
+    spec.loader.exec_module(fresh)
     for name in filter(lambda name: name.startswith(SECURE), dir(fresh)):
         setattr(settings, name, getattr(fresh, name))
     settings.SECRET_KEY = base64.b64encode(bytes(range(60))).decode()
-    assert [str(one) for one in checks.run_checks(include_deployment_checks=True) if one.level >= checks.WARNING] == []
+    assert [
+        str(issue) for issue in checks.run_checks(include_deployment_checks=True) if issue.level >= checks.WARNING
+    ] == []
     assert settings.SESSION_COOKIE_SECURE
     assert Client().get(SIGN_IN)["Location"].startswith("https://")
     behind = Client(headers={"x-forwarded-proto": "https"}).get(SIGN_IN)
