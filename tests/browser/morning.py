@@ -1,4 +1,4 @@
-"""Six tickets at the review screen, and what tests do and see there."""
+"""Six tickets to review, and steps that browser tests of the review screen share."""
 
 import re
 
@@ -19,14 +19,14 @@ TEXTS = [
 
 
 def six_wait() -> None:
-    """In the order of their texts."""
+    """Put six tickets into the queue, in the order of TEXTS."""
     configure_review()
     for number, text in enumerate(TEXTS):
         hold(make_ticket(text), confidence=0.1 + number / 10, category=Category.objects.get(name="Billing"))
 
 
 def start(page: Page) -> None:
-    """Enter is the one key between signing in and the first ticket."""
+    """From the inbox, one press of Enter opens the first ticket."""
     page.goto("/")
     expect(page.get_by_role("link", name=re.compile("Review .* ticket"))).to_be_focused()
     page.keyboard.press("Enter")
@@ -44,5 +44,5 @@ def verdicts() -> list[str]:
 
 def without_single_keys(page: Page) -> None:
     page.goto("/review/preferences/")
-    page.get_by_label(re.compile("[Ss]ingle keys")).uncheck()
+    page.get_by_label("Keyboard shortcuts").uncheck()
     page.get_by_role("button", name="Save").click()

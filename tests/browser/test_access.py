@@ -1,4 +1,4 @@
-"""Every page for everybody."""
+"""Accessibility of every page."""
 
 from typing import Any
 from uuid import uuid4
@@ -27,13 +27,13 @@ HOSTILE = "<img src=x onerror=alert(1)> " + "long" * 300 + " مرحبا بكم"
 
 
 def settle(ticket: Ticket, reviewer: User) -> Decision:
-    """As if decided at the screen, with a suggestion of the model in sight."""
+    """Accept the suggestion that the screen shows."""
     (assignment,) = Assignment.objects.open().filter(ticket=ticket)
     return decisions.decide(assignment, reviewer, decisions.label_from(assignment), key=uuid4())
 
 
 def benchmark_runs() -> tuple[Run, Run]:
-    """One of the embedded model that has ended, and one that nobody has begun with; a text of theirs is hostile."""
+    """A finished and a waiting run of the embedded model, with a hostile text."""
     runs.load_built_in()
     GoldLabel.objects.filter(pk=GoldLabel.objects.earliest("pk").pk).update(text=HOSTILE)
     entries = [Entry(LanguageModel.objects.zero_shot(), ContractVersion.objects.current())]
@@ -44,18 +44,18 @@ def benchmark_runs() -> tuple[Run, Run]:
 
 @pytest.fixture
 def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
-    """A desk at which everything has happened, and the address of each page there is."""
+    """An installation with data of every kind, and the URL of every page."""
     configure_review()
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     sender = {"customer": "c" * 254, "channel": "d" * 40}
     done = make_ticket("My invoice is wrong.", **sender)
     hold(done, category=billing)
     settle(done, lea)
-    said: dict[str, Any] = {"words": [[0, 9], [29, 60]], "near": [make_example(f"Near: {HOSTILE}", ticket=done).pk]}
-    (hostile,) = hold(make_ticket(HOSTILE, **sender), category=billing, confidence=0.1, **said)
+    evidence: dict[str, Any] = {"words": [[0, 9], [29, 60]], "near": [make_example(f"Near: {HOSTILE}", ticket=done).pk]}
+    (hostile,) = hold(make_ticket(HOSTILE, **sender), category=billing, confidence=0.1, **evidence)
     hold(make_ticket("They differ about this."), category=billing, second=technical, confidence=0.3)
-    (passed,) = hold(make_ticket("Somebody will sue."), category=billing)
-    decisions.escalate(passed, ana, note="Legal.", key=uuid4())
+    (escalated,) = hold(make_ticket("Somebody will sue."), category=billing)
+    decisions.escalate(escalated, ana, note="Legal.", key=uuid4())
     configure_review(double_share=1)
     sentiment = done.predictions.first().sentiment
     first, second = hold(make_ticket("Two people see it differently."))
@@ -65,7 +65,7 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
     (blind,) = hold(make_ticket("Nobody says what this is."))
     ended, under_way = benchmark_runs()
     contender = ended.contenders.get()
-    make_label_issue(make_gold(HOSTILE + " once more"), "Account")
+    make_label_issue(make_gold(HOSTILE + " again"), "Account")
     course()
     Category.objects.create(name="Technically", description=technical.description)
     topic, new = make_topic(HOSTILE), emerging_topics.create_draft(DraftLabel(name="Insurance", examples=HOSTILE), lea)
@@ -81,7 +81,7 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "queue": "/review/queue/",
         "my decisions": "/review/my-decisions/",
         "specialist": "/review/specialist/",
-        "doubtful labels": "/review/label-issues/",
+        "label issues": "/review/label-issues/",
         "lead": "/review/lead/",
         "lead's screen": "/review/lead/screen/",
         "preferences": "/review/preferences/",
@@ -93,7 +93,7 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
         "topics": "/review/emerging-topics/",
         "topic": f"/review/emerging-topics/{topic.pk}/",
         "draft of a topic": f"/review/emerging-topics/drafted/{new.pk}/",
-        "overlaps": "/review/confusable-categories/",
+        "confusable categories": "/review/confusable-categories/",
         "datasets": "/review/datasets/",
         "snapshot": ended.snapshot.get_absolute_url(),
         "nothing there": "/nothing/",
@@ -101,14 +101,14 @@ def busy(lead_page: Page, lea: User, ana: User, ben: User) -> dict[str, str]:
 
 
 @pytest.fixture
-def promised(lead_page: Page, lea: User, ana: User) -> dict[str, str]:
-    """A promise that was certified and is suspended, and the address of each page about it."""
+def certified_pages(lead_page: Page, lea: User, ana: User) -> dict[str, str]:
+    """A certificate that has been suspended, and the URL of each page about it."""
     certified(ana, by_category=True)
-    unseen = passing(20)[0]
+    auto_accepted = passing(20)[0]
     alarmed(figures={"audits": 40, "errors": 1})
     return {
         "accuracy_target": "/review/certification/?target=99&risk=5",
-        "ticket that passed": unseen.get_absolute_url(),
+        "auto-accepted ticket": auto_accepted.get_absolute_url(),
         "models": "/models/",
     }
 
@@ -117,34 +117,34 @@ def test_every_page_is_for_everybody_whatever_the_window(
     lead_page: Page, busy: dict[str, str], console: Console
 ) -> None:
     console.forgive("404")
-    found = {}
+    problems = {}
     for name, url in busy.items():
         lead_page.goto(url)
-        found[name] = complaints(lead_page) + too_wide(lead_page)
-    assert {name: said for name, said in found.items() if said} == {}
+        problems[name] = complaints(lead_page) + too_wide(lead_page)
+    assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
-def test_the_pages_of_the_promise_are_for_everybody(lead_page: Page, promised: dict[str, str]) -> None:
-    found = {}
-    for name, url in promised.items():
+def test_the_pages_of_the_promise_are_for_everybody(lead_page: Page, certified_pages: dict[str, str]) -> None:
+    problems = {}
+    for name, url in certified_pages.items():
         lead_page.goto(url)
-        found[name] = too_wide(lead_page)
+        problems[name] = too_wide(lead_page)
         for summary in lead_page.locator("main summary").all():
             summary.click()
-        found[name] += complaints(lead_page)
-    assert {name: said for name, said in found.items() if said} == {}
+        problems[name] += complaints(lead_page)
+    assert {name: listed for name, listed in problems.items() if listed} == {}
 
 
 def test_what_opens_on_the_screen_is_for_everybody(lead_page: Page, busy: dict[str, str]) -> None:
     lead_page.goto("/review/")
     expect(lead_page.locator("#heading")).to_be_focused()
-    found = {}
+    problems = {}
     for key in ("s", "x", "n", "/", "?"):
         lead_page.keyboard.press(key)
-        found[key] = complaints(lead_page, [1280])
+        problems[key] = complaints(lead_page, [1280])
         lead_page.keyboard.press("Escape")
         lead_page.locator("#heading").focus()
-    assert {key: said for key, said in found.items() if said} == {}
+    assert {key: listed for key, listed in problems.items() if listed} == {}
 
 
 def test_the_way_in_is_for_everybody(visitor_page: Page, transactional_db: None) -> None:

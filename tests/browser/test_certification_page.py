@@ -94,7 +94,7 @@ def test_an_alarm_is_answered(lead_page: Page, ana: User) -> None:
     lead_page.keyboard.press("Tab")
     lead_page.keyboard.press("Enter")
     expect(lead_page.get_by_text(f"{len(unseen)} tickets sent to review.")).to_be_visible()
-    assert Ticket.objects.filter(pk__in=[one.pk for one in unseen], state="needs_review").count() == len(unseen)
+    assert Ticket.objects.filter(pk__in=[ticket.pk for ticket in unseen], state="needs_review").count() == len(unseen)
     notice.get_by_role("button", name="Acknowledge").press("Enter")
     expect(notice).to_contain_text("Acknowledged by lea.")
     assert Alarm.objects.get(pk=alarm.pk).seen_by

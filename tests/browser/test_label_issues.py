@@ -109,14 +109,14 @@ def test_single_keys_can_be_turned_off(doubted: Page, lea: User) -> None:
 def test_an_answer_that_does_not_arrive_is_told_and_can_be_given_again(doubted: Page, console: Console) -> None:
     for part in ("ERR_FAILED", "htmx:"):
         console.forgive(part)
-    told: list[str] = []
-    # A page that is loaded already may send once more without asking the new route.
-    doubted.route("**/keep/", lambda route: route.continue_() if told else route.abort())
+    shown: list[str] = []
+    # A page that is already loaded may send again without asking the new route.
+    doubted.route("**/keep/", lambda route: route.continue_() if shown else route.abort())
     doubted.reload()
     sees(doubted, 0)
     doubted.keyboard.press("k")
     expect(doubted.get_by_role("alert")).to_be_visible()
-    told.append("not saved")
+    shown.append("not saved")
     doubted.keyboard.press("k")
     sees(doubted, 1)
     expect(doubted.locator("#unsaved")).to_be_hidden()
@@ -149,24 +149,24 @@ def test_everything_goes_without_javascript(plain: Page) -> None:
 
 
 def check(page: Page, where: str) -> list[str]:
-    """What is wrong with the page as it stands."""
-    return [f"{where}: {one}" for one in faults(page)]
+    """Accessibility and layout problems of the page as shown."""
+    return [f"{where}: {problem}" for problem in faults(page)]
 
 
 def test_every_state_of_the_page_is_for_everybody(doubted: Page) -> None:
-    found = check(doubted, "a label in doubt")
+    problems = check(doubted, "a label in doubt")
     doubted.locator("#heading").focus()
     doubted.keyboard.press("o")
-    found += check(doubted, "another label")
+    problems += check(doubted, "another label")
     doubted.keyboard.press("Escape")
     for number in (1, 2):
         doubted.keyboard.press("k")
         sees(doubted, number)
-    found += check(doubted, "hostile")
+    problems += check(doubted, "hostile")
     LabelIssue.objects.all().delete()
     doubted.reload()
-    found += check(doubted, "nothing left")
-    assert found == []
+    problems += check(doubted, "nothing left")
+    assert problems == []
 
 
 def test_what_arrived_together_is_for_everybody(agent_page: Page) -> None:

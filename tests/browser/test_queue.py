@@ -168,33 +168,33 @@ def test_different_suggestions_are_refused_with_a_way_on(agent_page: Page) -> No
 
 
 def check(page: Page, where: str) -> list[str]:
-    """What is wrong with the page as it stands."""
-    return [f"{where}: {one}" for one in faults(page)]
+    """Accessibility and layout problems of the page as shown."""
+    return [f"{where}: {problem}" for problem in faults(page)]
 
 
 @pytest.mark.usefixtures("waiting")
 def test_every_state_of_the_pages_is_for_everybody(agent_page: Page, ben: User) -> None:
-    hostile, taken = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
-    leases.lease_ticket(ben, taken.ticket)
-    found = []
+    hostile, leased = hold(make_ticket(HOSTILE, language="x" * 20), make_ticket("Another refund"), confidence=0.1)
+    leases.lease_ticket(ben, leased.ticket)
+    problems = []
     for query in ("?q=refund", "?q=nothinglikethis", "?confidence_min=7&reason=because"):
         agent_page.goto(f"/review/queue/{query}")
-        found += check(agent_page, query)
+        problems += check(agent_page, query)
     agent_page.goto("/review/queue/?sort=confidence")
     agent_page.get_by_role("button", name="Accept all on this page").click()
-    found += check(agent_page, "several groups")
+    problems += check(agent_page, "several groups")
     agent_page.goto("/review/queue/?sort=confidence")
-    # Somebody else takes it after it was shown here.
+    # Someone else opens it after it was shown here.
     leases.lease_ticket(ben, Assignment.objects.get(ticket__text=REFUNDS[0]).ticket)
     for text in ("<script>alert(2)</script>", REFUNDS[0]):
         rows(agent_page).filter(has_text=text).get_by_role("checkbox").check()
     agent_page.get_by_role("button", name="Accept selected").click()
     expect(agent_page.get_by_role("heading", name="Left out")).to_be_visible()
-    found += check(agent_page, "one group and what is left out")
+    problems += check(agent_page, "one group and what is left out")
     agent_page.get_by_role("button", name="Accept as Billing | Positive").click()
     expect(agent_page.get_by_role("button", name="Undo: return")).to_be_visible()
-    found += check(agent_page, "done")
-    assert found == []
+    problems += check(agent_page, "done")
+    assert problems == []
     assert hostile.ticket_id == Decision.objects.get().ticket_id
 
 

@@ -17,44 +17,44 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def review_settings(agent_page: Page) -> Page:
+def review_page(agent_page: Page) -> Page:
     six_wait()
     return agent_page
 
 
-def test_a_morning_by_keyboard_alone(review_settings: Page) -> None:
-    start(review_settings)
-    sees(review_settings, 0)
-    press, typed = review_settings.keyboard.press, review_settings.keyboard.type
+def test_a_morning_by_keyboard_alone(review_page: Page) -> None:
+    start(review_page)
+    sees(review_page, 0)
+    press, typed = review_page.keyboard.press, review_page.keyboard.type
     press("Enter")
-    sees(review_settings, 1)
+    sees(review_page, 1)
     press("2")
-    expect(review_settings.locator(".accept")).to_contain_text("Correct")
+    expect(review_page.locator(".accept")).to_contain_text("Correct")
     press("e")
     press("Enter")
-    sees(review_settings, 2)
+    sees(review_page, 2)
     press("/")
     typed("acco")
     press("Enter")
-    expect(review_settings.locator("#find")).to_have_value("Account")
+    expect(review_page.locator("#find")).to_have_value("Account")
     press("n")
     typed("They write from the owner's address.")
     press("Escape")
-    expect(review_settings.locator("#heading")).to_be_focused()
+    expect(review_page.locator("#heading")).to_be_focused()
     press("Enter")
-    sees(review_settings, 3)
+    sees(review_page, 3)
     press("s")
     press("2")
-    sees(review_settings, 4)
+    sees(review_page, 4)
     press("x")
     typed("This one needs somebody who reads German.")
     press("Tab")
     press("Enter")
-    sees(review_settings, 5)
+    sees(review_page, 5)
     press("u")
-    sees(review_settings, 4)
+    sees(review_page, 4)
     press("u")
-    sees(review_settings, 3)
+    sees(review_page, 3)
     assert verdicts() == ["accepted", "corrected", "corrected", "skipped", "escalated", "undone", "undone"]
     first, second, third = Decision.objects.order_by("pk")[:3]
     assert (second.category.name, second.sentiment.name) == ("Technical", "Negative")
@@ -63,11 +63,11 @@ def test_a_morning_by_keyboard_alone(review_settings: Page) -> None:
     assert Decision.objects.get(verdict="escalated").note == "This one needs somebody who reads German."
 
 
-def test_nothing_moves_from_one_ticket_to_the_next(review_settings: Page) -> None:
+def test_nothing_moves_from_one_ticket_to_the_next(review_page: Page) -> None:
     long = make_ticket("A very long message. " * 300)
     hold(long, confidence=0.05)
-    start(review_settings)
-    expect(review_settings.locator("#card .text")).to_contain_text("A very long message.")
+    start(review_page)
+    expect(review_page.locator("#card .text")).to_contain_text("A very long message.")
     controls = [
         ".accept",
         "#find",
@@ -77,38 +77,38 @@ def test_nothing_moves_from_one_ticket_to_the_next(review_settings: Page) -> Non
     ]
 
     def places() -> list[object]:
-        return [review_settings.locator(control).bounding_box() for control in controls]
+        return [review_page.locator(control).bounding_box() for control in controls]
 
     before = places()
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 0)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 0)
     assert places() == before
-    assert review_settings.evaluate("scrollY") == 0
+    assert review_page.evaluate("scrollY") == 0
 
 
-def test_typing_a_note_presses_no_keys(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.keyboard.press("n")
-    review_settings.keyboard.type("susx?/ 123 and more")
-    expect(review_settings.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
+def test_typing_a_note_presses_no_keys(review_page: Page) -> None:
+    start(review_page)
+    review_page.keyboard.press("n")
+    review_page.keyboard.type("susx?/ 123 and more")
+    expect(review_page.locator("textarea[name=note]")).to_have_value("susx?/ 123 and more")
     assert verdicts() == []
 
 
-def test_a_burst_is_confirmed_and_undone_together(review_settings: Page) -> None:
+def test_a_burst_is_confirmed_and_undone_together(review_page: Page) -> None:
     alike = [make_ticket(f"Nobody can sign in since {hour} o'clock, all our screens are blank.") for hour in range(9)]
     hold(*alike, confidence=0.02, category=Category.objects.get(name="Technical"))
-    start(review_settings)
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_text("8 near-duplicates waiting")).to_be_visible()
-    review_settings.keyboard.press("a")
-    expect(review_settings.get_by_role("heading", level=1)).to_contain_text("8")
+    start(review_page)
+    review_page.keyboard.press("Enter")
+    expect(review_page.get_by_text("8 near-duplicates waiting")).to_be_visible()
+    review_page.keyboard.press("a")
+    expect(review_page.get_by_role("heading", level=1)).to_contain_text("8")
     assert Decision.objects.count() == 1
-    review_settings.get_by_role("button", name=re.compile("Accept|Apply")).first.press("Enter")
-    expect(review_settings.locator("#heading")).to_be_visible()
+    review_page.get_by_role("button", name=re.compile("Accept|Apply")).first.press("Enter")
+    expect(review_page.locator("#heading")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 9
-    review_settings.goto("/review/")
-    review_settings.keyboard.press("u")
-    expect(review_settings.get_by_text("8 decisions undone")).to_be_visible()
+    review_page.goto("/review/")
+    review_page.keyboard.press("u")
+    expect(review_page.get_by_text("8 decisions undone")).to_be_visible()
     assert Ticket.objects.filter(state="settled").count() == 1
 
 
@@ -130,12 +130,12 @@ def test_a_blind_ticket_shows_no_suggestion_before_or_after(agent_page: Page, co
     assert Decision.objects.get().blind is True
 
 
-def test_two_agents_in_two_browsers_never_meet(review_settings: Page, open_page: OpenPage, ben: User) -> None:
+def test_two_agents_in_two_browsers_never_meet(review_page: Page, open_page: OpenPage, ben: User) -> None:
     other = open_page(ben)
-    start(review_settings)
+    start(review_page)
     other.goto("/review/")
     seen = []
-    for page in (review_settings, other, other, review_settings, other, review_settings):
+    for page in (review_page, other, other, review_page, other, review_page):
         seen.append(page.locator("#heading").inner_text())
         page.keyboard.press("Enter")
         expect(page.locator("#heading")).not_to_have_text(seen[-1])
@@ -160,23 +160,23 @@ def test_without_script_every_step_is_a_plain_form(plain: Page) -> None:
     assert Assignment.objects.get(reviewer__username="ana", state="open").ticket.text == TEXTS[3]
 
 
-def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(review_settings: Page) -> None:
-    start(review_settings)
-    region = review_settings.locator("#outcome")
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+def test_a_screen_reader_hears_the_outcome_and_the_new_ticket(review_page: Page) -> None:
+    start(review_page)
+    region = review_page.locator("#outcome")
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     expect(region).to_contain_text("Billing")
     expect(region).to_contain_text("Next: The API answers 502")
     assert (region.get_attribute("role"), region.get_attribute("aria-live")) == ("status", "polite")
 
 
-def test_keys_that_are_turned_off_do_nothing(review_settings: Page) -> None:
-    without_single_keys(review_settings)
-    review_settings.goto("/review/")
+def test_keys_that_are_turned_off_do_nothing(review_page: Page) -> None:
+    without_single_keys(review_page)
+    review_page.goto("/review/")
     for key in ("2", "s", "u", "Enter"):
-        review_settings.keyboard.press(key)
+        review_page.keyboard.press(key)
     assert verdicts() == []
-    expect(review_settings.locator("#card .text")).to_contain_text(TEXTS[0])
+    expect(review_page.locator("#card .text")).to_contain_text(TEXTS[0])
 
 
 def marks(page: Page) -> list[str]:
@@ -249,21 +249,21 @@ def test_without_similar_tickets_the_message_has_all_the_room(agent_page: Page) 
     expect(agent_page.locator(".similar")).to_be_hidden()
 
 
-def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_settings: Page) -> None:
+def test_nobody_waits_for_similar_tickets_or_is_led_away_for_them(review_page: Page) -> None:
     held_back: list[Route] = []
-    review_settings.route(SIMILAR, lambda route: held_back.append(route))
-    start(review_settings)
-    with review_settings.expect_request(SIMILAR):
-        review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
-    review_settings.keyboard.press("n")
-    review_settings.keyboard.type("Not to be lost.")
+    review_page.route(SIMILAR, lambda route: held_back.append(route))
+    start(review_page)
+    with review_page.expect_request(SIMILAR):
+        review_page.keyboard.press("Enter")
+    sees(review_page, 1)
+    review_page.keyboard.press("n")
+    review_page.keyboard.type("Not to be lost.")
     Session.objects.all().delete()
-    with review_settings.expect_response(SIMILAR) as answered:
+    with review_page.expect_response(SIMILAR) as answered:
         held_back.pop().continue_()
     assert answered.value.header_value("HX-Redirect")
-    expect(review_settings.locator("textarea[name=note]")).to_have_value("Not to be lost.")
-    expect(review_settings.locator("textarea[name=note]")).to_be_focused()
+    expect(review_page.locator("textarea[name=note]")).to_have_value("Not to be lost.")
+    expect(review_page.locator("textarea[name=note]")).to_be_focused()
     assert verdicts() == ["accepted"]
 
 

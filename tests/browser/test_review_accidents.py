@@ -21,7 +21,7 @@ SIMILAR = "**/review/similar/**"
 
 
 @pytest.fixture
-def review_settings(agent_page: Page) -> Page:
+def review_page(agent_page: Page) -> Page:
     six_wait()
     return agent_page
 
@@ -36,50 +36,48 @@ def labels() -> list[str]:
     return [decision.category.name for decision in Decision.objects.select_related("category").order_by("pk")]
 
 
-def test_a_session_that_expires_loses_no_answer(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.keyboard.press("3")
+def test_a_session_that_expires_loses_no_answer(review_page: Page) -> None:
+    start(review_page)
+    review_page.keyboard.press("3")
     Session.objects.all().delete()
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_label("Username")).to_be_focused()
-    review_settings.keyboard.type("ana")
-    review_settings.keyboard.press("Tab")
-    review_settings.keyboard.type(PASSWORD)
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_role("heading", name="You were signed out")).to_be_visible()
+    review_page.keyboard.press("Enter")
+    expect(review_page.get_by_label("Username")).to_be_focused()
+    review_page.keyboard.type("ana")
+    review_page.keyboard.press("Tab")
+    review_page.keyboard.type(PASSWORD)
+    review_page.keyboard.press("Enter")
+    expect(review_page.get_by_role("heading", name="You were signed out")).to_be_visible()
     assert verdicts() == []
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     decision = Decision.objects.get()
     assert (decision.verdict, decision.category.name) == ("corrected", "Account")
 
 
-def test_signing_in_again_in_another_tab_does_not_spoil_this_one(review_settings: Page) -> None:
-    start(review_settings)
-    other = review_settings.context.new_page()
+def test_signing_in_again_in_another_tab_does_not_spoil_this_one(review_page: Page) -> None:
+    start(review_page)
+    other = review_page.context.new_page()
     Session.objects.all().delete()
     other.goto("/sign-in/")
     other.get_by_label("Username").fill("ana")
     other.get_by_label("Password").fill(PASSWORD)
     other.keyboard.press("Enter")
     expect(other.get_by_role("heading", name="Inbox")).to_be_visible()
-    review_settings.bring_to_front()
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    review_page.bring_to_front()
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     assert verdicts() == ["accepted"]
 
 
-def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_settings: Page, console: Console) -> None:
+def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     lost: list[str] = []
-    told: list[str] = []
+    shown: list[str] = []
 
     def lose(route: Route) -> None:
-        """First nothing arrives; then the answer does, and what the server says to it does not, until the page has
-        been seen to say so.
-        """
-        if len(lost) > 1 and told:
+        """Lose the request, then the replies, until the page has shown its message."""
+        if len(lost) > 1 and shown:
             route.continue_()
             return
         if lost:
@@ -87,17 +85,17 @@ def test_a_lost_connection_keeps_the_answer_and_sends_it_once(review_settings: P
         lost.append("answer" if lost else "request")
         route.abort()
 
-    # A page that is loaded already may send once more without asking the new route.
-    review_settings.route(DECIDE, lose)
-    start(review_settings)
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
-    sees_still = review_settings.locator("#card .text")
+    # A page that is already loaded may send again without asking the new route.
+    review_page.route(DECIDE, lose)
+    start(review_page)
+    review_page.keyboard.press("Enter")
+    expect(review_page.get_by_text("Not saved yet")).to_be_visible()
+    sees_still = review_page.locator("#card .text")
     expect(sees_still).to_contain_text(TEXTS[0])
-    told.append("not saved")
+    shown.append("not saved")
     sees_next = re.compile(re.escape(TEXTS[1]))
-    expect(review_settings.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
-    expect(review_settings.get_by_text("Not saved yet")).to_be_hidden()
+    expect(review_page.locator("#card .text")).to_contain_text(sees_next, timeout=30_000)
+    expect(review_page.get_by_text("Not saved yet")).to_be_hidden()
     assert lost[:2] == ["request", "answer"]
     assert verdicts() == ["accepted"]
 
@@ -136,16 +134,16 @@ def test_enter_on_what_is_no_category_sends_nothing(agent_page: Page) -> None:
     assert verdicts() == []
 
 
-def test_a_held_key_acts_once(review_settings: Page) -> None:
-    start(review_settings)
+def test_a_held_key_acts_once(review_page: Page) -> None:
+    start(review_page)
     for key, number, done in (("Enter", 1, ["accepted"]), ("u", 0, ["accepted", "undone"])):
-        review_settings.keyboard.down(key)
-        sees(review_settings, number)
+        review_page.keyboard.down(key)
+        sees(review_page, number)
         for _repeat in range(3):
-            review_settings.keyboard.down(key)
-        review_settings.keyboard.up(key)
-        review_settings.wait_for_load_state("networkidle")
-        sees(review_settings, number)
+            review_page.keyboard.down(key)
+        review_page.keyboard.up(key)
+        review_page.wait_for_load_state("networkidle")
+        sees(review_page, number)
         assert verdicts() == done
 
 
@@ -156,27 +154,27 @@ CLICK_AT_ONCE = """() => new MutationObserver((_found, observer) => {
 }).observe(document.getElementById("workspace"), { childList: true })"""
 
 
-def test_a_double_click_decides_one_ticket(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.evaluate(CLICK_AT_ONCE)
-    review_settings.locator(".accept").click()
-    sees(review_settings, 1)
-    review_settings.wait_for_timeout(500)
-    sees(review_settings, 1)
+def test_a_double_click_decides_one_ticket(review_page: Page) -> None:
+    start(review_page)
+    review_page.evaluate(CLICK_AT_ONCE)
+    review_page.locator(".accept").click()
+    sees(review_page, 1)
+    review_page.wait_for_timeout(500)
+    sees(review_page, 1)
     assert verdicts() == ["accepted"]
-    review_settings.locator(".accept").click()
-    sees(review_settings, 2)
+    review_page.locator(".accept").click()
+    sees(review_page, 2)
 
 
 def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was(
-    review_settings: Page, console: Console
+    review_page: Page, console: Console
 ) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
     console.forgive("Response Status")
-    start(review_settings)
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    start(review_page)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     on_its_way: list[Route] = []
 
     def lose(route: Route) -> None:
@@ -186,79 +184,79 @@ def test_nothing_else_acts_while_an_answer_is_not_saved_and_it_stays_what_it_was
         else:
             on_its_way.append(route)
 
-    review_settings.route(DECIDE, lose)
-    with review_settings.expect_request(DECIDE):
-        review_settings.keyboard.press("3")
-        review_settings.keyboard.press("Enter")
-    review_settings.get_by_label("Technical").check()
+    review_page.route(DECIDE, lose)
+    with review_page.expect_request(DECIDE):
+        review_page.keyboard.press("3")
+        review_page.keyboard.press("Enter")
+    review_page.get_by_label("Technical").check()
     on_its_way[0].fulfill(status=503)
-    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
-    expect(review_settings.locator("#send-again")).to_be_focused()
-    review_settings.keyboard.press("u")
-    expect(review_settings.locator("#outcome")).to_contain_text("Wait until your answer is saved.")
-    review_settings.keyboard.press("4")
-    review_settings.get_by_role("button", name="Undo").click()
-    expect(review_settings.get_by_text("Not saved yet")).to_be_visible()
-    review_settings.unroute(DECIDE)
-    expect(review_settings.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
-    sees(review_settings, 2)
+    expect(review_page.get_by_text("Not saved yet")).to_be_visible()
+    expect(review_page.locator("#send-again")).to_be_focused()
+    review_page.keyboard.press("u")
+    expect(review_page.locator("#outcome")).to_contain_text("Wait until your answer is saved.")
+    review_page.keyboard.press("4")
+    review_page.get_by_role("button", name="Undo").click()
+    expect(review_page.get_by_text("Not saved yet")).to_be_visible()
+    review_page.unroute(DECIDE)
+    expect(review_page.locator("#card .text")).to_contain_text(TEXTS[2], timeout=30_000)
+    sees(review_page, 2)
     assert verdicts() == ["accepted", "corrected"]
     assert labels() == ["Billing", "Account"]
 
 
-def test_a_refusal_is_said_and_not_sent_again(review_settings: Page, console: Console) -> None:
+def test_a_refusal_is_said_and_not_sent_again(review_page: Page, console: Console) -> None:
     console.forgive("403")
-    start(review_settings)
+    start(review_page)
     sent: list[Route] = []
 
     def refuse(route: Route) -> None:
         sent.append(route)
         route.fulfill(status=403)
 
-    review_settings.route(DECIDE, refuse)
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.get_by_text("Not saved: the server rejected this answer.")).to_be_visible()
-    expect(review_settings.get_by_role("link", name="Go to the next ticket")).to_be_focused()
-    review_settings.wait_for_timeout(2_500)
+    review_page.route(DECIDE, refuse)
+    review_page.keyboard.press("Enter")
+    expect(review_page.get_by_text("Not saved: the server rejected this answer.")).to_be_visible()
+    expect(review_page.get_by_role("link", name="Go to the next ticket")).to_be_focused()
+    review_page.wait_for_timeout(2_500)
     assert len(sent) == 1
-    expect(review_settings.locator("#unsaved")).to_be_hidden()
-    review_settings.unroute(DECIDE)
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 0)
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    expect(review_page.locator("#unsaved")).to_be_hidden()
+    review_page.unroute(DECIDE)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 0)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
 
 
-def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_settings: Page) -> None:
-    review_settings.clock.install()
-    kept: list[Request] = []
-    review_settings.on("request", lambda request: kept.append(request) if request.url.endswith("/keep/") else None)
-    start(review_settings)
-    review_settings.keyboard.press("n")
-    with review_settings.expect_response(RENEW_LEASE) as answered:
-        review_settings.clock.run_for(61_000)
+def test_a_ticket_is_kept_for_whoever_is_there_and_no_longer(review_page: Page) -> None:
+    review_page.clock.install()
+    renewals: list[Request] = []
+    review_page.on(
+        "request", lambda request: renewals.append(request) if request.url.endswith("/renew-lease/") else None
+    )
+    start(review_page)
+    review_page.keyboard.press("n")
+    with review_page.expect_response(RENEW_LEASE) as answered:
+        review_page.clock.run_for(61_000)
     assert answered.value.status == 204
-    review_settings.clock.run_for(180_000)
-    assert len(kept) == 1
-    review_settings.mouse.move(200, 200)
-    with review_settings.expect_response(RENEW_LEASE):
-        review_settings.clock.run_for(60_000)
+    review_page.clock.run_for(180_000)
+    assert len(renewals) == 1
+    review_page.mouse.move(200, 200)
+    with review_page.expect_response(RENEW_LEASE):
+        review_page.clock.run_for(60_000)
 
 
-def test_it_is_said_when_somebody_else_may_take_the_ticket(review_settings: Page, console: Console) -> None:
+def test_it_is_said_when_somebody_else_may_take_the_ticket(review_page: Page, console: Console) -> None:
     console.forgive("409")
-    review_settings.clock.install()
+    review_page.clock.install()
     # Once the ticket is taken away nothing similar to it is shown any more.
-    with review_settings.expect_response(SIMILAR):
-        start(review_settings)
-    review_settings.keyboard.press("2")
+    with review_page.expect_response(SIMILAR):
+        start(review_page)
+    review_page.keyboard.press("2")
     Assignment.objects.filter(reviewer__username="ana").update(reviewer=None, leased_until=None)
-    review_settings.clock.run_for(61_000)
-    expect(
-        review_settings.get_by_role("status").filter(has_text="Your hold on this ticket has expired")
-    ).to_be_visible()
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    review_page.clock.run_for(61_000)
+    expect(review_page.get_by_role("status").filter(has_text="Your hold on this ticket has expired")).to_be_visible()
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     assert verdicts() == ["corrected"]
 
 
@@ -315,33 +313,33 @@ def test_an_error_has_the_focus_and_moves_nothing(agent_page: Page, console: Con
     assert places() == before
 
 
-def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_settings: Page, console: Console) -> None:
+def test_an_undo_that_does_not_arrive_says_so_and_can_be_tried_again(review_page: Page, console: Console) -> None:
     console.forgive("Failed to load resource")
     console.forgive("htmx:")
-    start(review_settings)
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
-    review_settings.route(UNDO, lambda route: route.abort())
-    review_settings.keyboard.press("u")
-    expect(review_settings.locator("#outcome")).to_contain_text("Not undone: the server rejected the request.")
-    sees(review_settings, 1)
-    review_settings.unroute(UNDO)
-    review_settings.keyboard.press("u")
-    sees(review_settings, 0)
+    start(review_page)
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
+    review_page.route(UNDO, lambda route: route.abort())
+    review_page.keyboard.press("u")
+    expect(review_page.locator("#outcome")).to_contain_text("Not undone: the server rejected the request.")
+    sees(review_page, 1)
+    review_page.unroute(UNDO)
+    review_page.keyboard.press("u")
+    sees(review_page, 0)
     assert Decision.objects.filter(undoes=None).count() == 1
 
 
-def test_an_escalation_without_a_reason_stays_open(review_settings: Page, console: Console) -> None:
+def test_an_escalation_without_a_reason_stays_open(review_page: Page, console: Console) -> None:
     console.forgive("422")
-    start(review_settings)
-    review_settings.keyboard.press("x")
-    review_settings.keyboard.press("Tab")
-    review_settings.keyboard.press("Enter")
-    why = review_settings.get_by_label("What should the lead look at?")
+    start(review_page)
+    review_page.keyboard.press("x")
+    review_page.keyboard.press("Tab")
+    review_page.keyboard.press("Enter")
+    why = review_page.get_by_label("What should the lead look at?")
     expect(why).to_have_attribute("aria-invalid", "true")
     expect(why).to_be_focused()
-    review_settings.keyboard.type("Whether he means it.")
-    review_settings.keyboard.press("Tab")
-    review_settings.keyboard.press("Enter")
-    sees(review_settings, 1)
+    review_page.keyboard.type("Whether he means it.")
+    review_page.keyboard.press("Tab")
+    review_page.keyboard.press("Enter")
+    sees(review_page, 1)
     assert verdicts() == ["escalated"]

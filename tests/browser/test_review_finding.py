@@ -10,7 +10,7 @@ pytestmark = pytest.mark.browser
 
 
 @pytest.fixture
-def review_settings(agent_page: Page) -> Page:
+def review_page(agent_page: Page) -> Page:
     Category.objects.filter(name="Account").update(description="Owners, assignments and whoever signs in.")
     six_wait()
     return agent_page
@@ -22,63 +22,63 @@ def chosen(page: Page) -> str:
 
 
 @pytest.mark.parametrize("way_back", ["Escape", "Backspace"])
-def test_the_earlier_choice_returns_if_nothing_matches(review_settings: Page, way_back: str) -> None:
-    start(review_settings)
-    before = chosen(review_settings)
-    review_settings.keyboard.press("/")
-    review_settings.keyboard.type("x")
-    assert (before.isdecimal(), chosen(review_settings)) == (True, "other")
-    review_settings.keyboard.press(way_back)
-    expect(review_settings.locator("#find")).to_have_value("")
-    assert chosen(review_settings) == before
-    expect(review_settings.locator(".accept")).to_contain_text("Accept")
+def test_the_earlier_choice_returns_if_nothing_matches(review_page: Page, way_back: str) -> None:
+    start(review_page)
+    before = chosen(review_page)
+    review_page.keyboard.press("/")
+    review_page.keyboard.type("x")
+    assert (before.isdecimal(), chosen(review_page)) == (True, "other")
+    review_page.keyboard.press(way_back)
+    expect(review_page.locator("#find")).to_have_value("")
+    assert chosen(review_page) == before
+    expect(review_page.locator(".accept")).to_contain_text("Accept")
 
 
-def test_words_of_the_description_find_a_category(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.keyboard.press("/")
-    review_settings.keyboard.type("owner")
-    expect(review_settings.get_by_role("option").first).to_have_text("Account")
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.locator("#find")).to_have_value("Account")
+def test_words_of_the_description_find_a_category(review_page: Page) -> None:
+    start(review_page)
+    review_page.keyboard.press("/")
+    review_page.keyboard.type("owner")
+    expect(review_page.get_by_role("option").first).to_have_text("Account")
+    review_page.keyboard.press("Enter")
+    expect(review_page.locator("#find")).to_have_value("Account")
 
 
-def test_after_a_click_on_what_was_found_the_keys_work(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.locator("#find").click()
-    review_settings.keyboard.type("tech")
-    review_settings.get_by_role("option", name="Technical").click()
-    expect(review_settings.locator("#heading")).to_be_focused()
-    expect(review_settings.locator("#find")).to_have_value("Technical")
-    review_settings.keyboard.press("Enter")
-    expect(review_settings.locator("#outcome")).to_contain_text("Technical")
+def test_after_a_click_on_what_was_found_the_keys_work(review_page: Page) -> None:
+    start(review_page)
+    review_page.locator("#find").click()
+    review_page.keyboard.type("tech")
+    review_page.get_by_role("option", name="Technical").click()
+    expect(review_page.locator("#heading")).to_be_focused()
+    expect(review_page.locator("#find")).to_have_value("Technical")
+    review_page.keyboard.press("Enter")
+    expect(review_page.locator("#outcome")).to_contain_text("Technical")
     assert verdicts() == ["corrected"]
 
 
-def test_the_help_is_read_by_keyboard_and_its_key_closes_it(review_settings: Page) -> None:
+def test_the_help_is_read_by_keyboard_and_its_key_closes_it(review_page: Page) -> None:
     parent = Category.objects.get(name="General")
     Category.objects.bulk_create([Category(name=f"Part {number}", parent=parent) for number in range(80)])
-    start(review_settings)
-    review_settings.keyboard.press("?")
-    expect(review_settings.locator("#help")).to_be_focused()
-    review_settings.keyboard.press("PageDown")
-    expect(review_settings.locator("#help h2").first).not_to_be_in_viewport()
-    assert review_settings.evaluate("scrollY") == 0
-    review_settings.keyboard.press("1")
-    expect(review_settings.locator("#help")).to_be_visible()
-    review_settings.keyboard.press("?")
-    expect(review_settings.locator("#help")).to_be_hidden()
-    expect(review_settings.locator("#heading")).to_be_focused()
+    start(review_page)
+    review_page.keyboard.press("?")
+    expect(review_page.locator("#help")).to_be_focused()
+    review_page.keyboard.press("PageDown")
+    expect(review_page.locator("#help h2").first).not_to_be_in_viewport()
+    assert review_page.evaluate("scrollY") == 0
+    review_page.keyboard.press("1")
+    expect(review_page.locator("#help")).to_be_visible()
+    review_page.keyboard.press("?")
+    expect(review_page.locator("#help")).to_be_hidden()
+    expect(review_page.locator("#heading")).to_be_focused()
     assert verdicts() == []
 
 
-def test_a_key_leads_to_what_belongs_to_the_selected_category(review_settings: Page) -> None:
-    start(review_settings)
-    review_settings.keyboard.press("3")
-    review_settings.keyboard.press("g")
-    line = review_settings.locator("#help :focus")
+def test_a_key_leads_to_what_belongs_to_the_selected_category(review_page: Page) -> None:
+    start(review_page)
+    review_page.keyboard.press("3")
+    review_page.keyboard.press("g")
+    line = review_page.locator("#help :focus")
     expect(line).to_contain_text("Account")
     expect(line).to_contain_text("Owners, assignments and whoever signs in.")
-    review_settings.keyboard.press("Escape")
-    expect(review_settings.locator("#help")).to_be_hidden()
-    expect(review_settings.locator("#heading")).to_be_focused()
+    review_page.keyboard.press("Escape")
+    expect(review_page.locator("#help")).to_be_hidden()
+    expect(review_page.locator("#heading")).to_be_focused()

@@ -90,9 +90,9 @@ def test_a_burst_moves_nothing_in_a_narrow_window_and_what_is_offered_can_be_rea
     agent_page.evaluate("scrollTo(0, 0)")
     expect(offered).to_be_in_viewport(ratio=1)
     assert (top(agent_page.locator("#outcome")), top(agent_page.locator("#card"))) == before
-    said = agent_page.locator("#outcome p").first.bounding_box()
-    assert said
-    assert said["width"] > 150
+    message = agent_page.locator("#outcome p").first.bounding_box()
+    assert message
+    assert message["width"] > 150
 
 
 def test_the_heading_shows_that_it_has_the_focus(two_opinions: Page) -> None:

@@ -88,7 +88,7 @@ def test_somebody_else_at_the_same_browser_sees_nothing_of_it(agent_page: Page, 
 
 
 def test_signing_in_again_in_another_tab_loses_nothing(agent_page: Page) -> None:
-    """The form's own token is worthless by then."""
+    """The form's own CSRF token is no longer valid."""
     agent_page.goto("/tickets/new/")
     agent_page.get_by_label("Text").fill("typed before")
     Session.objects.all().delete()
@@ -145,13 +145,13 @@ def test_a_passkey_is_set_up_and_signs_in_without_a_password(agent_page: Page) -
 
 def test_the_pages_of_an_account_are_for_everybody(agent_page: Page) -> None:
     paths = ["second-factor/totp/activate/", "second-factor/", "second-factor/webauthn/", "password/", "sessions/"]
-    found = []
+    problems = []
     for path in paths:
         agent_page.goto(f"/account/{path}")
         if agent_page.get_by_role("heading", name="Confirm Access").count():
-            found += complaints(agent_page, [360])
+            problems += complaints(agent_page, [360])
             agent_page.get_by_label("Password").fill(PASSWORD)
             agent_page.get_by_role("button", name="Confirm").click()
         expect(agent_page).to_have_url(f"/account/{path}")
-        found += [f"{path}: {one}" for one in [*complaints(agent_page, [360]), *too_wide(agent_page)]]
-    assert found == []
+        problems += [f"{path}: {problem}" for problem in [*complaints(agent_page, [360]), *too_wide(agent_page)]]
+    assert problems == []

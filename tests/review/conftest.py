@@ -1,11 +1,21 @@
-"""What tests of the desk share."""
+"""Fixtures that the tests of review share."""
+
+from collections.abc import Iterator
 
 import pytest
 
 from tests.factories import configure_review
+from tests.review.actions import assert_consistent
 
 
 @pytest.fixture
-def plain_desk(catalogue: None) -> None:
-    """A desk where every ticket is one review that shows the suggestion."""
+def single_reviews(catalogue: None) -> None:
+    """Every ticket is reviewed by one person, who sees the suggestion."""
     configure_review()
+
+
+@pytest.fixture
+def consistent_reviews(single_reviews: None) -> Iterator[None]:
+    """As `single_reviews`; afterwards assignments, decisions and tickets must agree."""
+    yield
+    assert_consistent()

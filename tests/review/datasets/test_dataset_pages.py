@@ -21,14 +21,14 @@ from review.models import Assignment, GoldLabel, Snapshot
 from tests.factories import hold, make_ticket
 from tests.review.actions import answer
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 PAGE, CREATE_SNAPSHOT, IMPORT = (reverse(f"review:{name}") for name in ("datasets", "create_snapshot", "import_labels"))
 EVERY_SIDE = {"sides": ["benchmark", "training"], "people": 1}
 
 
 @pytest.fixture
-def decided(plain_desk: None, ana: User) -> None:
+def decided(single_reviews: None, ana: User) -> None:
     for text in ("<script>alert(1)</script> broke", "=1+1"):
         answer(hold(make_ticket(text))[0], ana, "Technical", "Negative")
 

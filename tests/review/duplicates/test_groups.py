@@ -17,7 +17,7 @@ from review.duplicates import minhash
 from review.duplicates.groups import duplicate_groups_for
 from review.duplicates.minhash import MIN_SIMILARITY, bands, shingles, similarity
 from review.models import Assignment, Band
-from tests.factories import configure_review, hold, make_ticket
+from tests.factories import hold, make_ticket
 from tests.review.actions import judge_again
 
 OUTAGE = "Nothing loads since this morning and our whole team is waiting. Please fix this outage as soon as possible."
@@ -28,13 +28,13 @@ texts = st.text(min_size=1, max_size=300)
 sets = st.frozensets(st.integers(0, 2**32 - 1), min_size=1, max_size=200)
 
 
-def of(first: str, second: str) -> float:
+def similarity_of(first: str, second: str) -> float:
     return similarity(shingles(first), shingles(second))
 
 
 @given(texts)
 def test_a_text_is_just_like_itself_and_shares_all_bands(text: str) -> None:
-    assert of(text, text) == 1
+    assert similarity_of(text, text) == 1
     assert bands(shingles(text)) == bands(shingles(text))
 
 
@@ -46,14 +46,14 @@ def test_likeness_is_mutual_and_between_0_and_1(first: frozenset[int], second: f
 
 
 @given(sets)
-def test_bands_fit_the_columns_that_keep_them(found: frozenset[int]) -> None:
-    assert len(bands(found)) == minhash.BANDS
-    assert all(-(2**63) <= band < 2**63 for band in bands(found))
+def test_bands_fit_the_columns_that_keep_them(hashes: frozenset[int]) -> None:
+    assert len(bands(hashes)) == minhash.BANDS
+    assert all(-(2**63) <= band < 2**63 for band in bands(hashes))
 
 
 @given(st.text(alphabet="ab c", min_size=1, max_size=60))
 def test_case_marks_and_numbers_do_not_tell_texts_apart(text: str) -> None:
-    assert of(f"{text} order 1", f"{text.upper()}... ORDER 4711!") == 1
+    assert similarity_of(f"{text} order 1", f"{text.upper()}... ORDER 4711!") == 1
 
 
 @pytest.mark.parametrize("text", [" ", "?", "!!!", "\n\n", "7", "ab", "\ud800", "🙂", "x" * 100_000])
@@ -63,7 +63,7 @@ def test_whatever_was_sent_has_shingles(text: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (OUTAGE, f"Hi, {OUTAGE.lower()} Thanks, Jo"),
         (OUTAGE, OUTAGE.replace("this morning", "yesterday evening")),
@@ -72,11 +72,11 @@ def test_whatever_was_sent_has_shingles(text: str) -> None:
     ],
 )
 def test_the_same_complaint_in_slightly_other_words_is_alike(first: str, second: str) -> None:
-    assert of(first, second) >= MIN_SIMILARITY
+    assert similarity_of(first, second) >= MIN_SIMILARITY
 
 
 @pytest.mark.parametrize(
-    ("one", "other"),
+    ("first", "second"),
     [
         (OUTAGE, LOGIN),
         (LOGIN, INVOICE),
@@ -85,7 +85,7 @@ def test_the_same_complaint_in_slightly_other_words_is_alike(first: str, second:
     ],
 )
 def test_different_complaints_are_not_alike(first: str, second: str) -> None:
-    assert of(first, second) < MIN_SIMILARITY / 2
+    assert similarity_of(first, second) < MIN_SIMILARITY / 2
 
 
 def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever() -> None:
@@ -98,35 +98,30 @@ def test_texts_that_are_alike_nearly_always_share_a_band_and_others_hardly_ever(
 
 
 def _shares_a_band(draw: random.Random, length: int, changed: int) -> bool:
-    """Of a random text and one with that many letters changed."""
+    """Whether a random text shares a band with a copy that has this many letters changed."""
     text = draw.choices(string.ascii_lowercase, k=length)
     second = list(text)
     for place in draw.sample(range(length), changed):
         second[place] = "-"
     pairs = zip(bands(shingles("".join(text))), bands(shingles("".join(second))), strict=True)
-    return any(first == two for first, two in pairs)
+    return any(first == second for first, second in pairs)
 
 
 def groups(tickets: list[Ticket]) -> list[int]:
-    """For each ticket, the place of the first one of its duplicate group."""
+    """For each ticket, the index of the first ticket in its duplicate group."""
     by_ticket = dict(Assignment.objects.values_list("ticket", "group"))
-    found = [by_ticket[ticket.pk] for ticket in tickets]
-    return [found.index(group) for group in found]
+    group_pks = [by_ticket[ticket.pk] for ticket in tickets]
+    return [group_pks.index(pk) for pk in group_pks]
 
 
-@pytest.fixture
-def review_settings(catalogue: None) -> None:
-    configure_review()
-
-
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_tickets_that_come_together_are_grouped_among_themselves() -> None:
     tickets = [make_ticket(text) for text in (OUTAGE, LOGIN, f"{OUTAGE}!!", INVOICE, LOGIN.upper(), f"Hi. {OUTAGE}")]
     hold(*tickets)
     assert groups(tickets) == [0, 1, 0, 3, 1, 0]
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_a_ticket_that_comes_later_joins_the_group_that_is_there() -> None:
     first, second, other = (make_ticket(text) for text in (OUTAGE, f"Hello! {OUTAGE}", LOGIN))
     hold(first)
@@ -135,18 +130,18 @@ def test_a_ticket_that_comes_later_joins_the_group_that_is_there() -> None:
     assert groups([first, second, other]) == [0, 0, 2]
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_every_ticket_is_alike_to_the_first_of_its_group_so_small_steps_lead_nowhere_else() -> None:
     words = [word * 2 for word in ("alpha", "bravo", "charlie", "delta", "echo", "foxtrot", "golf", "hotel")]
     drifting = [" ".join(["zulu"] * step + words[step:]) for step in range(len(words))]
     tickets = [make_ticket(text) for text in drifting]
     hold(*tickets)
     for ticket, first in zip(tickets, groups(tickets), strict=True):
-        assert of(ticket.text, tickets[first].text) >= MIN_SIMILARITY
+        assert similarity_of(ticket.text, tickets[first].text) >= MIN_SIMILARITY
     assert len(set(groups(tickets))) > 1
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_a_ticket_that_comes_again_keeps_its_group() -> None:
     first, second = make_ticket(OUTAGE), make_ticket(f"{OUTAGE} Thanks")
     before = {assignment.ticket_id: assignment.group_id for assignment in hold(first, second)}
@@ -155,14 +150,14 @@ def test_a_ticket_that_comes_again_keeps_its_group() -> None:
     assert groups([first, second]) == [0, 0]
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_only_the_first_ticket_represents_its_group_so_a_burst_costs_no_more_than_one() -> None:
     tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(30)]
     hold(*tickets)
     assert list(Band.objects.values_list("ticket", flat=True)) == [tickets[0].pk] * minhash.BANDS
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_a_band_that_many_groups_share_leads_to_the_latest_of_them(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(duplicate_groups, "MOST_A_BAND", 2)
     monkeypatch.setattr(minhash, "MIN_SIMILARITY", 0.99)
@@ -170,14 +165,14 @@ def test_a_band_that_many_groups_share_leads_to_the_latest_of_them(monkeypatch: 
     tickets = [make_ticket(f"{OUTAGE} {name}") for name in ("Amy", "Bob", "Cecilia", "Dominic")]
     for ticket in tickets:
         hold(ticket)
-    found = Counter(Band.objects.values_list("value", flat=True))
-    assert max(found.values()) == 2
+    uses = Counter(Band.objects.values_list("value", flat=True))
+    assert max(uses.values()) == 2
     again = make_ticket(f"{OUTAGE} Dominic")
     hold(again)
     assert groups([*tickets, again]) == [0, 1, 2, 3, 3]
 
 
-@pytest.mark.usefixtures("review_settings")
+@pytest.mark.usefixtures("single_reviews")
 def test_grouping_takes_the_same_queries_for_one_ticket_and_for_many() -> None:
     def queries(number: int) -> int:
         tickets = [make_ticket(f"{OUTAGE} {number}") for number in range(number)]

@@ -18,7 +18,7 @@ from review.workflow import leases
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import assert_consistent, skip
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 QUEUE, SCREEN = reverse("review:queue"), reverse("review:screen")
 
@@ -39,8 +39,8 @@ def burst(text: str, number: int, received_at: datetime | None = None) -> list[A
 def section(client: Client) -> str:
     """What stands above the queue's table of what arrived together; nothing where there is no such part."""
     content = client.get(QUEUE).content.decode()
-    found = re.search(r'<section class="incidents".*?</section>', content, re.DOTALL)
-    return found[0] if found else ""
+    match = re.search(r'<section class="incidents".*?</section>', content, re.DOTALL)
+    return match[0] if match else ""
 
 
 def lines(client: Client) -> list[str]:
@@ -107,9 +107,9 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
     burst(CHARGE, 6)
     url = re.search(r'action="([^"]*/take/(\d+)/)"', section(agent_client))
     assert url
-    said = decide_at_screen(agent_client, Ticket.objects.get(pk=url[2]))
-    assert "5 near-duplicates waiting: decide them together" in said
-    alike = re.search(r'href="([^"]*/duplicates/\d+/)"', said)
+    reply = decide_at_screen(agent_client, Ticket.objects.get(pk=url[2]))
+    assert "5 near-duplicates waiting: decide them together" in reply
+    alike = re.search(r'href="([^"]*/duplicates/\d+/)"', reply)
     assert alike
     page = agent_client.get(alike[1]).content.decode()
     agent_client.post(alike[1], {"assignment": re.findall(r'name="assignment" value="(\d+)"', page)})
@@ -122,9 +122,9 @@ def test_deciding_the_first_leads_to_one_decision_for_all(agent_client: Client) 
 def test_a_ticket_open_with_someone_else_is_not_offered(agent_client: Client, ben: User) -> None:
     assignments = burst(CHARGE, 5)
     leases.lease_ticket(ben, assignments[0].ticket)
-    found = section(agent_client)
-    assert reverse("review:take", args=[assignments[0].ticket_id]) not in found
-    assert reverse("review:take", args=[assignments[1].ticket_id]) in found
+    incidents = section(agent_client)
+    assert reverse("review:take", args=[assignments[0].ticket_id]) not in incidents
+    assert reverse("review:take", args=[assignments[1].ticket_id]) in incidents
     Assignment.objects.filter(pk__in=[assignment.pk for assignment in assignments[1:]]).update(
         skipped_by=User.objects.get(username="ana")
     )
@@ -146,9 +146,9 @@ def test_nothing_that_a_model_said_is_told(agent_client: Client) -> None:
     billing.save()
     tickets = [make_ticket(CHARGE.format(number=place)) for place in range(5)]
     hold(*tickets, category=billing, reasoning="A secret of the model.", confidence=0.4321)
-    found = section(agent_client)
-    assert "5 similar" in found
-    assert not re.search("Zanzibar|secret|0.43", found)
+    incidents = section(agent_client)
+    assert "5 similar" in incidents
+    assert not re.search("Zanzibar|secret|0.43", incidents)
 
 
 def test_a_ticket_that_two_people_are_asked_about_counts_once(agent_client: Client) -> None:
@@ -177,7 +177,7 @@ def test_it_costs_two_queries_however_many_wait(agent_client: Client) -> None:
     with CaptureQueriesContext(connection) as many:
         agent_client.get(QUEUE)
     assert len(many) == len(few)
-    about_alike = [one["sql"] for one in many if '"group_id"' in one["sql"] and "COUNT(DISTINCT" in one["sql"]]
+    about_alike = [query["sql"] for query in many if '"group_id"' in query["sql"] and "COUNT(DISTINCT" in query["sql"]]
     assert len(about_alike) == 1
     assert len(none) <= len(few)
 

@@ -47,7 +47,7 @@ WORDS = ["invoice", "refund", "charge", "login", "password", "export", "outage",
 
 
 @pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> ReviewSettings:
+def single_reviews(catalogue: None) -> ReviewSettings:
     return configure_review()
 
 
@@ -129,10 +129,10 @@ def test_an_audit_says_that_it_is_one_and_with_which_probability_it_was_drawn(an
     audit(ben, open_audits([first.ticket]))
     audit(lea, list(Assignment.objects.open().filter(purpose=Assignment.Purpose.ADJUDICATION)))
     gold_labels.collect_from_decisions()
-    found = {pk: said for pk, *said in GoldLabel.objects.values_list("ticket", "origin", "share")}
+    origins = {pk: origin for pk, *origin in GoldLabel.objects.values_list("ticket", "origin", "share")}
     shares = dict(AuditDraw.objects.filter(audited=True).values_list("verdict__ticket", "share"))
-    assert len(found) == len(others) + 1
-    assert found == {pk: [Origin.AUDIT, shares[pk]] for pk in found}
+    assert len(origins) == len(others) + 1
+    assert origins == {pk: [Origin.AUDIT, shares[pk]] for pk in origins}
     assert max(shares.values()) < 1
 
 
@@ -140,15 +140,17 @@ def test_a_ticket_that_is_drawn_later_has_the_probability_of_that_draw() -> None
     certify()
     make_grid()
     epoch, ticket = epoch_now(), make_ticket("It waited before it was drawn.")
-    said = make_prediction(ticket)
+    prediction = make_prediction(ticket)
     Ticket.objects.filter(pk=ticket.pk).update(state=Ticket.State.NEEDS_REVIEW)
-    make_verdict(said)
+    make_verdict(prediction)
     waiting = Assignment.objects.create(
         ticket=ticket, number=1, share=0.4, value=0.5, group=DuplicateGroup.objects.create(), received_at=timezone.now()
     )
     label_changes.classify_again(Ticket.objects.filter(pk=ticket.pk))
-    score(epoch, said, SURE).save()
-    gate.record_verdicts(epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, said)], epoch.contract.loaded()), {})
+    score(epoch, prediction, SURE).save()
+    gate.record_verdicts(
+        epoch, gate.score_outcomes(epoch, [TicketOutcome(ticket, prediction)], epoch.contract.loaded()), {}
+    )
     waiting.refresh_from_db()
     assert (waiting.purpose, waiting.share) == (
         Assignment.Purpose.AUDIT,
@@ -301,9 +303,9 @@ class NoTextStandsOnBothSides(TestCase):
             gold_labels.add_gold_labels([label for label in fresh if label.digest not in known])
         on_a_side = [label for label in GoldLabel.objects.all() if label.side]
         shingles = {label.pk: minhash.shingles(label.text) for label in on_a_side}
-        for one, other in combinations(on_a_side, 2):
-            if minhash.similarity(shingles[one.pk], shingles[other.pk]) >= minhash.MIN_SIMILARITY:
-                assert one.side == other.side, f"{one.text} | {other.text}"
+        for first, second in combinations(on_a_side, 2):
+            if minhash.similarity(shingles[first.pk], shingles[second.pk]) >= minhash.MIN_SIMILARITY:
+                assert first.side == second.side, f"{first.text} | {second.text}"
 
 
 def _changed(text: str, changes: int, upper: bool) -> str:

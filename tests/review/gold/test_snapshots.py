@@ -21,7 +21,7 @@ pytestmark = pytest.mark.usefixtures("catalogue")
 
 
 @pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
+def single_reviews(catalogue: None) -> None:
     configure_review(benchmark_share=0.5)
 
 
@@ -71,9 +71,9 @@ def test_a_category_stands_for_all_below_it(ana: User) -> None:
     Category.objects.create(name="Webhooks", parent=api)
     for category in ("Technical", "API", "Webhooks", "Account"):
         decide(f"A ticket that is about {category}", by=ana, category=category)
-    taken = snapshots.create_snapshot(SnapshotFilters(categories=(technical.pk,)))
-    names = taken.names("categories")
-    assert {names[item.category] for item in taken.items.all()} == {
+    snapshot = snapshots.create_snapshot(SnapshotFilters(categories=(technical.pk,)))
+    names = snapshot.names("categories")
+    assert {names[item.category] for item in snapshot.items.all()} == {
         "Technical",
         "Technical > API",
         "Technical > API > Webhooks",
@@ -104,7 +104,7 @@ def test_later_content_does_not_overlap_it(ana: User) -> None:
 
 
 @pytest.mark.parametrize(
-    ("filters", "kept"),
+    ("filters", "labels"),
     [
         (SnapshotFilters(corrected=True), 1),
         (SnapshotFilters(origins=("built_in",)), 5),
@@ -117,17 +117,17 @@ def test_later_content_does_not_overlap_it(ana: User) -> None:
         (SnapshotFilters(sides=()), 0),
     ],
 )
-def test_filters_narrow(ana: User, filters: SnapshotFilters, kept: int) -> None:
+def test_filters_narrow(ana: User, filters: SnapshotFilters, labels: int) -> None:
     runs.load_built_in()
     decide("Where is my invoice?", by=ana)
     ticket = make_ticket("The export is slow.", language="en", source="mail")
     (assignment,) = hold(ticket)
     decisions.decide_many([assignment], ana)
-    if not kept:
+    if not labels:
         with pytest.raises(EmptySnapshot):
             snapshots.create_snapshot(filters)
     else:
-        assert snapshots.create_snapshot(filters).items_count == kept
+        assert snapshots.create_snapshot(filters).items_count == labels
 
 
 def test_the_training_side_comes_first() -> None:
@@ -154,8 +154,8 @@ def _label(text: str) -> GoldLabel:
 @pytest.mark.django_db(transaction=True)
 def test_two_people_who_freeze_the_same_at_once_get_the_same(catalogue: None) -> None:
     runs.load_built_in()
-    taken = at_once([snapshots.create_snapshot] * 4)
-    assert taken == [Snapshot.objects.get()] * 4
+    created = at_once([snapshots.create_snapshot] * 4)
+    assert created == [Snapshot.objects.get()] * 4
     assert SnapshotItem.objects.count() == 5
 
 

@@ -55,8 +55,8 @@ def test_two_keys_can_be_swapped_in_one_go(agent_client: Client, ana: User) -> N
 
 
 def test_a_key_of_two_actions_is_refused_beside_both(agent_client: Client) -> None:
-    found = errors(agent_client, skip="X")
-    assert found == {
+    messages = errors(agent_client, skip="X")
+    assert messages == {
         "skip": ["“x” is already used for “Escalate”."],
         "escalate": ["“x” is already used for “Skip”."],
     }

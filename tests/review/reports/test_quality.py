@@ -52,8 +52,8 @@ def age(days: float) -> None:
     Decision.objects.update(created_at=timezone.now() - timedelta(days=days))
 
 
-def figures(found: QualityReport) -> dict[str, Estimate]:
-    return {axis.name: axis.raw for axis in found.axes}
+def figures(report: QualityReport) -> dict[str, Estimate]:
+    return {axis.name: axis.raw for axis in report.axes}
 
 
 # Agreement
@@ -63,17 +63,17 @@ def test_the_figures_are_those_of_the_pairs_that_people_gave(ana: User, ben: Use
     pairs = [(BILLING, BILLING)] * 4 + [(BILLING, TECHNICAL)] * 2 + [(TECHNICAL, TECHNICAL)] * 3 + [(ACCOUNT, BILLING)]
     for first, second in pairs:
         say_twice((ana, ben), first, second)
-    found = quality_report()
-    assert found.pairs == 10
+    report = quality_report()
+    assert report.pairs == 10
     expected = {"Category": 0, "Sentiment": 1}
-    for axis in found.axes:
-        said = [
+    for axis in report.axes:
+        labels = [
             (first, second) if axis.name == "Both" else (first[expected[axis.name]], second[expected[axis.name]])
             for first, second in pairs
         ]
-        assert axis.raw == agreement.raw_agreement(said), axis.name
-        assert axis.kappa == agreement.kappa(said), axis.name
-        assert axis.alpha.estimate == pytest.approx(agreement.alpha(said).estimate), axis.name
+        assert axis.raw == agreement.raw_agreement(labels), axis.name
+        assert axis.kappa == agreement.kappa(labels), axis.name
+        assert axis.alpha.estimate == pytest.approx(agreement.alpha(labels).estimate), axis.name
 
 
 def test_a_ticket_that_one_person_labelled_so_far_is_no_pair(ana: User) -> None:
@@ -268,9 +268,9 @@ def test_a_word_of_a_lead_that_was_undone_upholds_nobody(ana: User, ben: User, l
 
 
 def test_a_report_without_data_has_no_figures() -> None:
-    found = quality_report()
-    assert (found.pairs, found.categories, found.agents) == (0, [], [])
-    assert {axis.raw.estimate for axis in found.axes} == {None}
+    report = quality_report()
+    assert (report.pairs, report.categories, report.agents) == (0, [], [])
+    assert {axis.raw.estimate for axis in report.axes} == {None}
 
 
 def test_the_number_of_queries_does_not_depend_on_how_much_there_is(
@@ -287,6 +287,6 @@ def test_no_more_rows_are_read_than_the_bounds_say(ana: User, monkeypatch: pytes
     monkeypatch.setattr(quality, "LATEST", 2)
     for _time in range(3):
         look(ana, blind=False, accept=True)
-    found = quality_report()
-    assert found.anchoring.shown.n == 2
-    assert found.agents[0].decisions == 2
+    report = quality_report()
+    assert report.anchoring.shown.n == 2
+    assert report.agents[0].decisions == 2

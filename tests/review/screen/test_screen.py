@@ -17,7 +17,7 @@ from review.models import Assignment, Decision, Preferences, shortcuts
 from tests.factories import PASSWORD, configure_review, hold, make_ticket
 from tests.review.screen_client import DECIDE, HTMX, RENEW_LEASE, SCREEN, UNDO, WORK, category, fields, send, shown
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 SIGN_IN = reverse("login")
 
@@ -32,8 +32,8 @@ def other(ben: User) -> Client:
 def test_the_text_comes_with_the_suggestion_chosen_and_the_reason_why_it_is_here(agent_client: Client) -> None:
     hold(make_ticket("My card was charged twice."), category=category("Billing"), confidence=0.62)
     content = agent_client.get(SCREEN).content.decode()
-    for told in ("My card was charged twice.", "0.62", "Because.", "below the threshold", "1 left"):
-        assert told in content, told
+    for text in ("My card was charged twice.", "0.62", "Because.", "below the threshold", "1 left"):
+        assert text in content, text
     answer = fields(content)
     assert answer["category"] == str(category("Billing").pk)
     assert answer["sentiment"] == str(Sentiment.objects.active()[0].pk)
@@ -82,20 +82,20 @@ def test_without_htmx_the_answer_is_a_page_that_can_be_reloaded(agent_client: Cl
 
 
 @pytest.mark.parametrize(
-    ("typed", "found"), [("VPN", "Technical > Network > VPN"), ("network > vpn", "Technical > Network > VPN")]
+    ("typed", "name"), [("VPN", "Technical > Network > VPN"), ("network > vpn", "Technical > Network > VPN")]
 )
-def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, typed: str, found: str) -> None:
+def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, typed: str, name: str) -> None:
     network = Category.objects.create(name="Network", parent=category("Technical"))
     vpn = Category.objects.create(name="VPN", parent=network)
     hold(make_ticket())
     content = agent_client.get(SCREEN).content.decode()
-    assert f'<option value="{found.replace(">", "&gt;")}">' in content
+    assert f'<option value="{name.replace(">", "&gt;")}">' in content
     send(agent_client, fields(content), category="other", other=typed)
     assert Decision.objects.get().category == vpn
 
 
 @pytest.mark.parametrize(
-    ("changes", "said"),
+    ("changes", "message"),
     [
         ({"category": "other", "other": "c"}, "could be"),
         ({"category": "other", "other": "No such thing"}, "There is no category"),
@@ -110,14 +110,14 @@ def test_a_nested_category_is_found_by_part_of_its_name(agent_client: Client, ty
     ],
 )
 def test_an_invalid_answer_is_explained_and_stays_in_the_form(
-    agent_client: Client, changes: dict[str, str], said: str
+    agent_client: Client, changes: dict[str, str], message: str
 ) -> None:
     hold(make_ticket("still here"))
     answer = shown(agent_client) | {"note": "kept"} | changes
     response = agent_client.post(DECIDE, answer, headers=HTMX)
     content = response.content.decode()
     assert response.status_code == 422
-    assert said in content
+    assert message in content
     assert "still here" in content
     assert ">kept</textarea>" in content
     assert not Decision.objects.exists()
@@ -218,8 +218,8 @@ def test_an_escalated_ticket_reaches_a_lead_with_the_note(agent_client: Client, 
     assert "escalated to a lead" in content
     assert "No tickets left for you" in content
     page = lead_client.get(WORK).content.decode()
-    for told in ("I will sue you.", "Legal threat.", "ana"):
-        assert told in page, told
+    for text in ("I will sue you.", "Legal threat.", "ana"):
+        assert text in page, text
     send(lead_client, fields(page))
     assert Ticket.objects.get().state == "settled"
 
@@ -406,15 +406,15 @@ def test_a_late_skip_or_escalation_is_explained(
     late = shown(agent_client)
     abandoned()
     theirs = shown(other)
-    told = send(agent_client, late, **act)
-    assert f"Someone else has ticket {assignment.ticket_id} open now. {lost}" in told
+    reply = send(agent_client, late, **act)
+    assert f"Someone else has ticket {assignment.ticket_id} open now. {lost}" in reply
     send(other, theirs)
     assert f"ben answered first: ticket {assignment.ticket_id} is Billing | Positive. {lost}" in send(
         agent_client, late, **act
     )
-    told = send(other, shown_again(other, theirs), **act)
-    assert f"You already answered ticket {assignment.ticket_id}: Billing | Positive. {lost}" in told
-    assert "Your answer" not in told
+    reply = send(other, shown_again(other, theirs), **act)
+    assert f"You already answered ticket {assignment.ticket_id}: Billing | Positive. {lost}" in reply
+    assert "Your answer" not in reply
     assert Decision.objects.count() == 1
 
 
@@ -432,9 +432,9 @@ def test_a_late_answer_to_a_sealed_ticket_reveals_no_label(agent_client: Client,
     other.post(reverse("review:take", args=[first.ticket_id]))
     send(other, shown(other), **labels)
     assert Assignment.objects.get(pk=first.pk).state == "answered"
-    told = send(agent_client, late, skip="unclear")
-    assert f"Someone else has answered ticket {first.ticket_id}. Your skip was not recorded." in told
-    assert "Account" not in told.split('id="outcome"')[1]
+    reply = send(agent_client, late, skip="unclear")
+    assert f"Someone else has answered ticket {first.ticket_id}. Your skip was not recorded." in reply
+    assert "Account" not in reply.split('id="outcome"')[1]
 
 
 def test_an_answer_given_out_to_another_person_is_refused(agent_client: Client, other: Client) -> None:
@@ -510,8 +510,8 @@ def test_near_duplicates_that_stay_ticked_get_the_same_label(agent_client: Clien
         third.pk,
         fourth.pk,
     ]
-    told = agent_client.post(url, {"assignment": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
-    assert "2 tickets accepted as Billing" in told
+    reply = agent_client.post(url, {"assignment": [second.pk, third.pk, stranger.pk]}, follow=True).content.decode()
+    assert "2 tickets accepted as Billing" in reply
     assert Decision.objects.filter(batch__isnull=False).count() == 2
     assert set(Assignment.objects.open()) == {fourth, stranger}
 
@@ -523,11 +523,11 @@ def test_a_near_duplicate_that_another_has_is_left_out_and_told(agent_client: Cl
     content = agent_client.get(url).content.decode()
     assert "1 near-duplicate of the ticket you decided" in content
     assert "Left out: 1 open with someone else" in unescape(content)
-    told = unescape(
+    reply = unescape(
         agent_client.post(url, {"assignment": [assignments[1].pk, assignments[2].pk]}, follow=True).content.decode()
     )
-    assert "1 ticket accepted as Billing" in told
-    assert "Left out: 1 open with someone else." in told
+    assert "1 ticket accepted as Billing" in reply
+    assert "Left out: 1 open with someone else." in reply
     assert "No tickets accepted. Left out: 1 open with someone else." in unescape(
         agent_client.post(url, {"assignment": [assignments[2].pk]}, follow=True).content.decode()
     )

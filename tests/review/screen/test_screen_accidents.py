@@ -19,7 +19,7 @@ from tests.factories import PASSWORD, configure_review, hold, make_ticket
 from tests.review.actions import abandon, answer, escalate, undo
 from tests.review.screen_client import DECIDE, HTMX, SCREEN, UNDO, WORK, category, fields, send, shown
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 QUEUE, ACCEPT, INBOX = reverse("review:queue"), reverse("review:bulk_accept"), reverse("classifier:inbox")
 
 
@@ -168,12 +168,12 @@ def test_taking_over_a_ticket_restarts_its_clock(agent_client: Client, ana: User
 
 
 def test_the_language_of_a_text_is_told_where_browsers_know_it(agent_client: Client) -> None:
-    for language, told in (("de-AT", ' lang="de-AT"'), ('x" onload="', ""), ("", "")):
+    for language, attribute in (("de-AT", ' lang="de-AT"'), ('x" onload="', ""), ("", "")):
         hold(make_ticket(f"text {language}", language=language), confidence=0.1)
         content = agent_client.get(SCREEN).content.decode()
         tag = content.split('<div class="text"')[1].split(">")[0]
-        assert told in tag
-        assert ("lang=" in tag) == bool(told)
+        assert attribute in tag
+        assert ("lang=" in tag) == bool(attribute)
         send(agent_client, fields(content))
 
 

@@ -14,7 +14,7 @@ from review.screen.session_stats import lead_agreement, session_stats_for
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, skip, undo
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 
 def decide(reviewer: User, *, seconds: float | None = None) -> Decision:

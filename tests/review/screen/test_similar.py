@@ -26,7 +26,7 @@ CHARGED, TWICE = [13, 20], [21, 26]
 
 
 @pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> None:
+def single_reviews(catalogue: None) -> None:
     configure_review()
     nearest_examples.invalidate_index()
 
@@ -37,8 +37,8 @@ def category(name: str) -> Category:
 
 def message(client: Client, url: str = SCREEN) -> str:
     """What stands in the message's place on the screen."""
-    (found,) = re.findall(r'<div class="text"[^>]*>(.*?)</div>', client.get(url).content.decode(), re.DOTALL)
-    return str(found)
+    (message,) = re.findall(r'<div class="text"[^>]*>(.*?)</div>', client.get(url).content.decode(), re.DOTALL)
+    return str(message)
 
 
 def address(assignment: Assignment) -> str:
@@ -132,13 +132,13 @@ def test_solved_tickets_near_it_are_shown_with_their_labels_nearest_first(agent_
     ]
     content = similar(agent_client, open_assignment(agent_client, near=near))
     assert links(content) == [near[0].ticket.get_absolute_url(), near[2].ticket.get_absolute_url()]
-    told = [
+    expected = [
         "Charged 2x!", "Billing", "Negative",
         "&lt;b&gt;Imported&lt;/b&gt; without a ticket.", "General", "Neutral",
         "Refund, please.", "Billing", "Positive",
     ]  # fmt: skip
     shown = re.findall(r'<(?:a|span) class="(?:beginning|label|label tone)"[^>]*>(.*?)</(?:a|span)>', content)
-    assert shown == told
+    assert shown == expected
     assert "<html" not in content
 
 
@@ -213,8 +213,8 @@ def test_similar_tickets_are_found_by_embedding_if_the_model_named_none(agent_cl
         (make_example("near"), axis(1, 0.8)),
     ]:
         make_vector(example.text, vector)
-    found = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent_client, assignment))
-    assert found == ["nearest", "near", "far"]
+    excerpts = re.findall(r'<span class="beginning"[^>]*>(.*?)</span>', similar(agent_client, assignment))
+    assert excerpts == ["nearest", "near", "far"]
 
 
 def test_a_text_without_an_embedding_has_no_similar_tickets_and_is_not_encoded(
@@ -256,7 +256,7 @@ def test_a_blind_review_shows_no_similar_tickets_and_no_space_for_them(
 def test_similar_ones_cost_the_same_whatever_their_number(
     agent_client: Client, number: int, django_assert_num_queries: Any
 ) -> None:
-    near = [make_example(f"Solved {one}.", ticket=make_ticket(f"Solved {one}.")) for one in range(number)]
+    near = [make_example(f"Solved {place}.", ticket=make_ticket(f"Solved {place}.")) for place in range(number)]
     assignment = open_assignment(agent_client, near=near)
     # Session, person, the assignment with its ticket, what the models named, the examples.
     with django_assert_num_queries(5):
@@ -276,7 +276,7 @@ def test_similar_ones_by_vector_cost_one_query_more(agent_client: Client, django
 def test_the_round_trip_of_a_decision_looks_for_nothing_near(
     agent_client: Client, django_assert_max_num_queries: Any
 ) -> None:
-    near = [make_example(f"Solved {one}.").pk for one in range(3)]
+    near = [make_example(f"Solved {number}.").pk for number in range(3)]
     tickets = Ticket.objects.bulk_create([Ticket(text=f"{TEXT} {number}") for number in range(3)])
     hold(*tickets, near=near, words=[TWICE])
     page = agent_client.get(SCREEN)

@@ -60,5 +60,5 @@ def test_an_undo_sent_again_tells_of_the_ticket_that_is_back(ana: User) -> None:
     first, second = (answer(leases.lease_next(ana), ana) for _number in range(2))
     key = uuid4()
     for decision in (second, first):
-        told = submit.undo(decision, ana, key).text
-        assert told == f"Undone. Ticket {second.ticket_id} is open again."
+        text = submit.undo(decision, ana, key).text
+        assert text == f"Undone. Ticket {second.ticket_id} is open again."

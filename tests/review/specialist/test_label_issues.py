@@ -24,7 +24,7 @@ from review.workflow.decisions import CannotUndo
 from tests.factories import configure_review, hold, make_gold, make_label_issue, make_ticket, make_version
 from tests.review.actions import answer, assert_consistent, at_once, state, undo
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 PAGE = reverse("review:label_issues")
 State = GoldLabel.State

@@ -25,7 +25,7 @@ from tests.background import queued
 from tests.factories import configure_review, make_gold, make_label_issue, make_version
 from tests.review.specialist import teaching
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 PAGE, TRAIN, BEST = (reverse(f"review:{name}") for name in ("specialist", "train_specialist", "unpin_version"))
 EVENLY = {"Billing": 6, "Technical": 6}

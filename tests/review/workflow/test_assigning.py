@@ -1,6 +1,6 @@
 """How tickets come to the desk and leave it: with the gate's verdicts, and without losing what people have begun."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 
 import pytest
 from django.contrib.auth.models import User
@@ -17,7 +17,6 @@ from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import (
     answer,
     ask_models_again,
-    assert_consistent,
     escalate,
     judge_again,
     label,
@@ -27,14 +26,7 @@ from tests.review.actions import (
     undo,
 )
 
-pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> Iterator[None]:
-    configure_review()
-    yield
-    assert_consistent()
+pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
 
 def test_a_held_ticket_gets_a_assignment_that_tells_what_the_queue_shows() -> None:

@@ -7,7 +7,7 @@ import sys
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -38,17 +38,14 @@ from tests.review.actions import (
     undo,
 )
 
-pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
+pytestmark = [
+    pytest.mark.django_db(transaction=True),
+    pytest.mark.usefixtures("consistent_reviews"),
+    pytest.mark.postgresql,
+]
 
 ROOT = Path(__file__).resolve().parents[3]
 AGENTS = 16
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> Iterator[None]:
-    configure_review()
-    yield
-    assert_consistent()
 
 
 @pytest.fixture
@@ -261,13 +258,13 @@ def test_a_assignment_claimed_while_its_ticket_goes_to_the_leads_is_in_one_perso
 
     skipped, got = at_once([pass_on, ask])
     assert failures([skipped, got]) == []
-    taken = connection.vendor == "postgresql" and claimed == "before"
-    assert got == (second if taken else following)
+    leased_first = connection.vendor == "postgresql" and claimed == "before"
+    assert got == (second if leased_first else following)
     assert Assignment.objects.held_by(ben).get() == got
-    assert (reload(second).lane, reload(second).reviewer) == (("agents", ben) if taken else ("leads", None))
+    assert (reload(second).lane, reload(second).reviewer) == (("agents", ben) if leased_first else ("leads", None))
     assert leases.lease_next(lea, "leads") == first
     answer(first, lea)
-    if not taken:
+    if not leased_first:
         assert leases.lease_next(lea, "leads") is None, "a lead's word is the last"
 
 

@@ -1,6 +1,6 @@
 """What people say of a ticket: written once, never edited, and undone by one more record."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
 from uuid import uuid4
@@ -17,16 +17,9 @@ from review.workflow import decisions, leases
 from review.workflow.decision_records import Presented
 from review.workflow.decisions import CannotUndo, TooLate
 from tests.factories import configure_review, hold, make_ticket, make_user
-from tests.review.actions import abandon, answer, assert_consistent, escalate, label, reload, skip, state, undo
+from tests.review.actions import abandon, answer, escalate, label, reload, skip, state, undo
 
-pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> Iterator[None]:
-    configure_review()
-    yield
-    assert_consistent()
+pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
 
 @pytest.fixture
@@ -411,12 +404,12 @@ def blind(assignment: Assignment) -> Assignment:
     return hold(make_ticket("one to be looked at with fresh eyes"))[0]
 
 
-@pytest.mark.parametrize("told", ["category", "sentiment", "confidence", "language_model", "reason"])
-def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, told: str) -> None:
+@pytest.mark.parametrize("field", ["category", "sentiment", "confidence", "language_model", "reason"])
+def test_a_blind_assignment_cannot_hold_what_the_model_said(blind: Assignment, field: str) -> None:
     prediction = Prediction.objects.get(ticket=blind.ticket_id)
-    value = getattr(prediction, told, "below_threshold")
+    value = getattr(prediction, field, "below_threshold")
     with pytest.raises(IntegrityError), transaction.atomic():
-        Assignment.objects.filter(pk=blind.pk).update(**{told: value})
+        Assignment.objects.filter(pk=blind.pk).update(**{field: value})
 
 
 @pytest.mark.parametrize(("chosen", "verdict"), [("Billing", "accepted"), ("Account", "corrected")])

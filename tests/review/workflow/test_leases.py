@@ -1,6 +1,5 @@
 """Who gets which ticket when: the order of work, leases that run out, and what is left for whom."""
 
-from collections.abc import Iterator
 from datetime import datetime, timedelta
 
 import pytest
@@ -14,16 +13,9 @@ from review.models import Assignment
 from review.workflow import leases
 from review.workflow.leases import NotAvailable, UnavailableWork
 from tests.factories import configure_review, hold, make_ticket
-from tests.review.actions import abandon, answer, assert_consistent, escalate, reload, skip
+from tests.review.actions import abandon, answer, escalate, reload, skip
 
-pytestmark = [pytest.mark.usefixtures("catalogue"), pytest.mark.postgresql]
-
-
-@pytest.fixture(autouse=True)
-def plain_desk(catalogue: None) -> Iterator[None]:
-    configure_review()
-    yield
-    assert_consistent()
+pytestmark = [pytest.mark.usefixtures("consistent_reviews"), pytest.mark.postgresql]
 
 
 def due(minutes: float) -> datetime:

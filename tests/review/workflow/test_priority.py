@@ -58,8 +58,8 @@ def test_a_blind_assignment_stands_among_others_that_are_doubtful() -> None:
 
 
 def cloud(count: int, seed: int = 0, width: int = 24) -> Floats:
-    found = np.random.default_rng(seed).normal(size=(count, width))
-    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+    vectors = np.random.default_rng(seed).normal(size=(count, width))
+    return np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
 
 
 @given(st.integers(1, 40), st.integers(0, 50), st.integers(0, 99))
@@ -82,17 +82,17 @@ def test_near_duplicates_of_labelled_texts_come_last() -> None:
 
 def test_typical_texts_come_before_outliers() -> None:
     crowd = cloud(1, 1) + 0.2 * cloud(20, 2)
-    found = np.vstack([crowd, cloud(1, 3)])
-    found = np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
-    order = most_informative_first(found, np.full(21, 0.5, np.float32), np.zeros(21, np.float32), 21)
+    vectors = np.vstack([crowd, cloud(1, 3)])
+    vectors = np.asarray(vectors / np.linalg.norm(vectors, axis=1, keepdims=True), np.float32)
+    order = most_informative_first(vectors, np.full(21, 0.5, np.float32), np.zeros(21, np.float32), 21)
     assert order[0] != 20
 
 
 def test_near_duplicates_of_one_that_comes_before_go_to_the_end() -> None:
     others = cloud(10) + cloud(1, 7)
     others /= np.linalg.norm(others, axis=1, keepdims=True)
-    found = np.vstack([others, np.repeat(others[:1], 5, axis=0)])
-    order = most_informative_first(found, np.full(15, 0.5, np.float32), np.zeros(15, np.float32), 15)
+    vectors = np.vstack([others, np.repeat(others[:1], 5, axis=0)])
+    order = most_informative_first(vectors, np.full(15, 0.5, np.float32), np.zeros(15, np.float32), 15)
     copies = {0, 10, 11, 12, 13, 14}
     assert len(copies & set(order[:10])) == 1
     assert set(order[10:]) < copies

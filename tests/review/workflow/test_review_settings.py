@@ -47,8 +47,8 @@ def test_shares_come_out_as_they_are_set(blind: float, double: float) -> None:
 def test_every_draw_tells_with_which_probability_it_came_out() -> None:
     review_settings = ReviewSettings(blind_share=0.1, double_share=0.05, seed="seed")
     draws = [draw_purpose(review_settings, pk) for pk in TICKETS]
-    told = {(draw.purpose, draw.blind): draw.share for draw in draws}
-    assert told == {
+    shares = {(draw.purpose, draw.blind): draw.share for draw in draws}
+    assert shares == {
         (Assignment.Purpose.DOUBLE, True): pytest.approx(0.05),
         (Assignment.Purpose.REVIEW, True): pytest.approx(0.95 * 0.1),
         (Assignment.Purpose.REVIEW, False): pytest.approx(0.95 * 0.9),

@@ -19,7 +19,7 @@ from review.worklist import lead_inbox
 from tests.factories import configure_review, hold, make_ticket, make_user
 from tests.review.actions import answer, escalate, label, skip, undo
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 LEAD, WORK = reverse("review:lead"), reverse("review:lead_screen")
 
@@ -216,9 +216,9 @@ def test_the_page_says_in_words_how_far_people_agree(lead_client: Client, ana: U
     configure_review(double_share=1)
     for number in range(20):
         first, second = hold(make_ticket())
-        said = "Technical" if number % 2 else "Billing"
-        answer(first, ana, said)
-        answer(second, ben, "Account" if number < 2 else said)
+        category = "Technical" if number % 2 else "Billing"
+        answer(first, ana, category)
+        answer(second, ben, "Account" if number < 2 else category)
     part = section(shows(lead_client), "agreement")
     assert "20 tickets of the last 90 days were labelled by two people each" in part
     assert "Category 90% (70 to 97) 0.82 (0.45 to 0.95)" in part

@@ -17,7 +17,7 @@ from review.worklist import my_decisions
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import answer, escalate, label, skip, state, undo
 
-pytestmark = pytest.mark.usefixtures("plain_desk")
+pytestmark = pytest.mark.usefixtures("single_reviews")
 
 MINE, SCREEN, WORK = reverse("review:my_decisions"), reverse("review:screen"), reverse("review:lead_screen")
 
@@ -92,7 +92,7 @@ def test_an_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: C
 
 
 @pytest.mark.parametrize(
-    ("kind", "found"),
+    ("kind", "texts"),
     [
         ("accepted", ["shown and accepted"]),
         ("corrected", ["shown and corrected"]),
@@ -106,7 +106,7 @@ def test_an_undone_decision_is_struck_out_and_cannot_be_reopened(agent_client: C
         ),
     ],
 )
-def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, found: list[str]) -> None:
+def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, texts: list[str]) -> None:
     decide(ana, "shown and accepted")
     decide(ana, "shown and corrected", category="Technical")
     configure_review(blind_share=1)
@@ -117,9 +117,9 @@ def test_each_tab_has_its_kind(agent_client: Client, ana: User, kind: str, found
     undo(decide(ana, "taken back", category="General"), ana)
     rows = entries(shows(agent_client, f"{MINE}?kind={kind}"))
     if kind == "corrected":
-        found = ["taken back", *found]
-    assert len(rows) == len(found)
-    for row, text in zip(rows, found, strict=True):
+        texts = ["taken back", *texts]
+    assert len(rows) == len(texts)
+    for row, text in zip(rows, texts, strict=True):
         assert text in row
 
 

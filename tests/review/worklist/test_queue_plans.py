@@ -22,16 +22,16 @@ def many(catalogue: None) -> None:
     """So many open assignments, written by the database itself."""
     configure_review()
     hold(make_ticket())
-    tickets, assignments = (", ".join(f"one.{name}" for name in columns(model)) for model in (Ticket, Assignment))
+    tickets, assignments = (", ".join(f"base.{name}" for name in columns(model)) for model in (Ticket, Assignment))
     with connection.cursor() as cursor:
         cursor.execute(
-            f"INSERT INTO classifier_ticket ({tickets.replace('one.', '')})"  # noqa: S608 - names of columns
-            f" SELECT {tickets} FROM classifier_ticket one, {numbers(WAITING)}"
+            f"INSERT INTO classifier_ticket ({tickets.replace('base.', '')})"  # noqa: S608 - names of columns
+            f" SELECT {tickets} FROM classifier_ticket base, {numbers(WAITING)}"
         )
         cursor.execute(
-            f"INSERT INTO review_assignment (ticket_id, value, due_at, {assignments.replace('one.', '')})"  # noqa: S608
+            f"INSERT INTO review_assignment (ticket_id, value, due_at, {assignments.replace('base.', '')})"  # noqa: S608
             " SELECT ticket.id, (ticket.id * 7919 %% 10007) / 10007.0, ticket.received_at,"
-            f" {assignments} FROM classifier_ticket ticket, review_assignment one WHERE ticket.id <> one.ticket_id",
+            f" {assignments} FROM classifier_ticket ticket, review_assignment base WHERE ticket.id <> base.ticket_id",
             [],
         )
         cursor.execute("ANALYZE")
@@ -55,10 +55,10 @@ def plan(assignments: Any, most: int = 1) -> str:
     return str(assignments[:most].explain())
 
 
-def assert_walks(index: str, found: str) -> None:
-    assert index in found, found
+def assert_walks(index: str, plan: str) -> None:
+    assert index in plan, plan
     for costly in ("Seq Scan on review_assignment", "SCAN review_assignment", "Sort", "TEMP B-TREE"):
-        assert costly not in found, found
+        assert costly not in plan, plan
 
 
 @pytest.mark.usefixtures("many")

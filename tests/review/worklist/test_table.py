@@ -25,7 +25,7 @@ from review.worklist import listing
 from tests.factories import configure_review, hold, make_ticket
 from tests.review.actions import abandon, answer, assert_consistent, escalate, judge_again, state
 
-pytestmark = [pytest.mark.usefixtures("plain_desk"), pytest.mark.postgresql]
+pytestmark = [pytest.mark.usefixtures("single_reviews"), pytest.mark.postgresql]
 
 QUEUE, ACCEPT, UNDO = reverse("review:queue"), reverse("review:bulk_accept"), reverse("review:undo")
 HTMX = {"HX-Request": "true"}
@@ -94,7 +94,10 @@ def varied() -> list[Assignment]:
         ),
         ({"received_at": moment - timedelta(hours=3)}, {"confidence": 0.4, "sentiment": sentiment("Negative")}),
     ]
-    assignments = [hold(make_ticket(f"ticket {place}", **of), **said)[0] for place, (of, said) in enumerate(values)]
+    assignments = [
+        hold(make_ticket(f"ticket {place}", **fields), **prediction)[0]
+        for place, (fields, prediction) in enumerate(values)
+    ]
     blind = blind_assignment()
     Assignment.objects.filter(pk=blind.pk).update(value=0)
     return [*assignments, blind]
@@ -125,8 +128,8 @@ def test_a_row_tells_all_that_is_known(agent_client: Client, ben: User) -> None:
     (row,) = rows(page(agent_client))
     assert escape("I was <b>charged</b> twice") in row
     assert f'href="{ticket.get_absolute_url()}"' in row
-    told = {column: cell(row, column) for column in COLUMNS}
-    assert told == {
+    cells = {column: cell(row, column) for column in COLUMNS}
+    assert cells == {
         "reason": "below the threshold",
         "category": "Billing &gt; Refunds",
         "sentiment": "Negative",
@@ -232,8 +235,8 @@ def test_each_filter_finds_what_it_says(agent_client: Client, ana: User) -> None
         "two": ({"age": "over-1h", "sentiment": negative.sentiment_id}, [negative]),
         "none": ({"language": "fr", "reason": "disagreement"}, []),
     }
-    for name, (query, found) in wanted.items():
-        assert sorted(tickets(page(agent_client, **query))) == sorted(pks(*found)), name
+    for name, (query, expected) in wanted.items():
+        assert sorted(tickets(page(agent_client, **query))) == sorted(pks(*expected)), name
 
 
 def test_a_parent_category_finds_its_children_too(agent_client: Client) -> None:
