@@ -18,10 +18,11 @@ from classifier.web.pagination import BoundedPaginator
 from review.benchmark import baseline, draft_comparison, model_answers, progress, tasks
 from review.benchmark import runs as benchmarks
 from review.benchmark.formatting import LabelNames
-from review.benchmark.forms import AnswersForm, DisputeForm, StartForm, ThresholdForm
+from review.benchmark.forms import AnswersForm, DisputeForm, ThresholdForm
 from review.benchmark.model_report import ModelReport
 from review.benchmark.progress import RunProgress
 from review.benchmark.results_table import ResultsTable
+from review.benchmark.start_form import StartForm
 from review.benchmark.threshold_tool import ThresholdTool
 from review.gold import disputes
 from review.http import HtmxHttpRequest
@@ -116,7 +117,7 @@ def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found = _contender(run_pk, pk)
     if found.figures is None:
         return redirect(found.run)
-    tool = ThresholdTool(found, ThresholdForm.stated(request.GET))
+    tool = ThresholdTool(found, ThresholdForm.threshold_in(request.GET))
     if request.htmx:
         return render(request, "review/benchmark/_threshold.html", {"tool": tool, "swapped": True})
     context = {
@@ -136,7 +137,7 @@ def _contender(run_pk: int, pk: int) -> Contender:
 @require_POST
 @sets_threshold
 def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
-    found, stated = _contender(run_pk, pk), ThresholdForm.stated(request.POST)
+    found, stated = _contender(run_pk, pk), ThresholdForm.threshold_in(request.POST)
     if stated is None or found.figures is None:
         messages.error(request, _("The threshold must be between 0 and 1."))
         return redirect(found)
@@ -154,7 +155,7 @@ def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
     found, against = _contender(run_pk, pk), baseline.current()
     names, compared = LabelNames(found.run, found), bool(against and against.pk != pk)
     form = AnswersForm(request.GET, names=names, failures=model_answers.failure_kinds(found), compared=compared)
-    page = BoundedPaginator(model_answers.filter_results(found, form.wanted, against), ANSWERS).get_page(
+    page = BoundedPaginator(model_answers.filter_results(found, form.answer_filter, against), ANSWERS).get_page(
         request.GET.get("page")
     )
     context = {

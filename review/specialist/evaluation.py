@@ -1,36 +1,37 @@
-"""Figures of a training: per axis, per label, and on the benchmark labels."""
+"""Compute the figures of a training: per axis, per label, and on the benchmark labels."""
 
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from classifier.embeddings import vector_store
-from classifier.learning.heads import BoundHead
+from classifier.learning.heads import BoundHead, OfferedLabel
 from classifier.learning.training import Candidate, Comparison, Examples
+from classifier.learning.vector_space import Floats
 from classifier.learning.weights import SpecialistWeights
+from classifier.models.contract import Labels
 from review.benchmark.grading import Grader
 from review.models import GoldLabel, Side
 from review.specialist.training_data import TrainingData
 
 MOST_ITEMS = 2_000
-"""Of the benchmark side, the latest labels."""
+"""Benchmark labels evaluated, latest first."""
 
-Pair = tuple[float, int]
-"""The probability of the label given, and the key of the likeliest one."""
+AxisResult = tuple[float, int]
+"""The probability of the expected label, and the key of the most probable one."""
 
 
 class BenchmarkEvaluation(NamedTuple):
-    """How a version does on the benchmark side: the figures, and by gold label what it said of each axis."""
+    """Counts of right answers (None without benchmark labels), and the result of each axis by gold label."""
 
     figures: dict[str, int] | None
-    said: list[tuple[int, Pair, Pair]]
+    results: list[tuple[int, AxisResult, AxisResult]]
 
 
 def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Examples) -> dict[str, Any]:
-    """How an axis compared, and of each label [examples, held out, right of those], by its key."""
+    """The comparison of an axis, and by label key [examples, held out, right of those held out]."""
     figures: dict[str, Any] = comparison._asdict() | {"wins": comparison.wins, "recipe": "", "labels": {}}
     if trial is None:
         return figures
@@ -42,45 +43,47 @@ def axis_figures(trial: Candidate | None, comparison: Comparison, examples: Exam
 
 
 def evaluate_on_benchmark(learned: SpecialistWeights, lesson: TrainingData) -> BenchmarkEvaluation:
-    """Counts of right answers among the latest items; without figures where there are none."""
+    """Evaluate weights on the latest benchmark labels."""
     held_out = GoldLabel.objects.usable().on_side(Side.BENCHMARK).order_by("-pk")
     items = list(held_out.values_list("pk", "text", "category", "sentiment")[:MOST_ITEMS])
     if not items:
         return BenchmarkEvaluation(None, [])
-    texts = [text for _pk, text, _category, _sentiment in items]
-    found = vector_store.embeddings_for(texts)
-    grader, labels = Grader(), lesson.contract.labels
-    category = BoundHead(learned.category, lesson.offered["category"]).probabilities(found, texts)
-    sentiment = BoundHead(learned.sentiment, lesson.offered["sentiment"]).probabilities(found, texts)
-    categories, sentiments = list(labels.categories), list(labels.sentiments)
-    right = np.array(
-        [
-            [
-                grader.category(categories[int(of_category.argmax())], expected, labels),
-                grader.sentiment(sentiments[int(of_sentiment.argmax())], wanted, labels),
-            ]
-            for of_category, of_sentiment, (_pk, _text, expected, wanted) in zip(
-                category, sentiment, items, strict=True
-            )
-        ]
-    )
+    pks, texts, categories, sentiments = (list(column) for column in zip(*items, strict=True))
+    vectors = vector_store.embeddings_for(texts)
+    grader, labels, offered = Grader(), lesson.contract.labels, lesson.offered
+    by_category = BoundHead(learned.category, offered["category"]).probabilities(vectors, texts)
+    by_sentiment = BoundHead(learned.sentiment, offered["sentiment"]).probabilities(vectors, texts)
+    category_right = _right(grader.category, list(labels.categories), by_category, categories, labels)
+    sentiment_right = _right(grader.sentiment, list(labels.sentiments), by_sentiment, sentiments, labels)
     figures = {
         "items": len(items),
-        "category": int(right[:, 0].sum()),
-        "sentiment": int(right[:, 1].sum()),
-        "both": int(right.all(axis=1).sum()),
+        "category": sum(category_right),
+        "sentiment": sum(sentiment_right),
+        "both": sum(map(all, zip(category_right, sentiment_right, strict=True))),
     }
-    said = [
-        (
-            pk,
-            _pair(of_category, lesson.offered["category"], expected),
-            _pair(of_sentiment, lesson.offered["sentiment"], wanted),
-        )
-        for (pk, _text, expected, wanted), of_category, of_sentiment in zip(items, category, sentiment, strict=True)
-    ]
-    return BenchmarkEvaluation(figures, said)
+    results = zip(
+        pks,
+        _axis_results(by_category, offered["category"], categories),
+        _axis_results(by_sentiment, offered["sentiment"], sentiments),
+        strict=True,
+    )
+    return BenchmarkEvaluation(figures, list(results))
 
 
-def _pair(shares: Any, offered: Any, expected: int) -> Pair:
-    given = sum(float(share) for share, label in zip(shares, offered, strict=True) if expected in label.keys)
-    return given, offered[int(np.argmax(shares))].keys[0]
+def _right(
+    grade: Callable[[str, int, Labels], bool],
+    names: Sequence[str],
+    probabilities: Floats,
+    expected: Sequence[int],
+    labels: Labels,
+) -> list[bool]:
+    answers = (names[int(place)] for place in probabilities.argmax(axis=1))
+    return [grade(answer, pk, labels) for answer, pk in zip(answers, expected, strict=True)]
+
+
+def _axis_results(
+    probabilities: Floats, offered: Sequence[OfferedLabel], expected: Sequence[int]
+) -> Iterator[AxisResult]:
+    for row, pk in zip(probabilities, expected, strict=True):
+        of_expected = sum(float(share) for share, label in zip(row, offered, strict=True) if pk in label.keys)
+        yield of_expected, offered[int(row.argmax())].keys[0]

@@ -28,7 +28,7 @@ def from_training(lesson: TrainingData, trials: dict[str, Candidate | None]) -> 
 
 def from_benchmark(on_benchmark: BenchmarkEvaluation) -> Iterator[LabelSelfConfidence]:
     """Of the labels that are held out for good."""
-    for pk, categories, sentiments in on_benchmark.said:
+    for pk, categories, sentiments in on_benchmark.results:
         yield _belief(pk, _Prediction(*categories), _Prediction(*sentiments))
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 
@@ -18,13 +18,13 @@ from classifier.models import ContractVersion, Example, Ticket
 from classifier.models.specialist import text_digest
 
 AXES = ("category", "sentiment")
-COMING = 2_000
-"""Of the latest tickets, so many tell what comes."""
+LATEST = 2_000
+"""Latest tickets that stand for the tickets to come."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingData:
-    """Examples by axis, the labels offered on each, and the digests of the texts, all in one order."""
+    """Examples by axis, with the digests of their texts in the same order, and the labels offered on each axis."""
 
     examples: dict[str, Examples]
     offered: dict[str, list[OfferedLabel]]
@@ -36,42 +36,36 @@ class TrainingData:
 
     @property
     def data_digest(self) -> str:
-        """Names the texts and their labels, whatever keys the examples have."""
+        """A digest of the texts and their labels, independent of the examples' keys."""
         labels = zip(self.digests, *(self.examples[name].labels for name in AXES), strict=True)
         lines = sorted(f"{digest} {category} {sentiment}" for digest, category, sentiment in labels)
         return hashlib.sha256("\n".join(lines).encode()).hexdigest()
 
     @property
     def taught(self) -> bytes:
-        """Keys of the examples, then their categories, then their sentiments: 64-bit integers, three rows."""
+        """Three rows of 64-bit integers: the examples' keys, their categories, their sentiments."""
         keys = self.examples["category"].keys
         return np.stack([keys, *(self.examples[name].labels for name in AXES)]).tobytes()
 
 
 def load_training_data() -> TrainingData:
-    """The examples as they are; texts that have no vector yet get one. Raises EmptyTaxonomy, CorruptEncoder."""
+    """Load the published examples; texts without a vector are encoded. Raises EmptyTaxonomy, CorruptEncoder."""
     contract = ContractVersion.objects.current()
     columns = ["pk", "digest", "text", "group", "category", "sentiment", "random_sample"]
     rows = list(Example.objects.order_by("pk").values_list(*columns))
     texts = [row[2] for row in rows]
-    found = vector_store.embeddings_for(texts)
-    keys, groups = _ints(row[0] for row in rows), _ints(row[3] for row in rows)
-    random_sample = np.fromiter((row[6] for row in rows), bool)
-    weights = coverage_weights(found, _coming())
-    by_axis = {"category": _ints(row[4] for row in rows), "sentiment": _ints(row[5] for row in rows)}
+    vectors = vector_store.embeddings_for(texts)
+    category = Examples(
+        keys=_ints(row[0] for row in rows),
+        texts=texts,
+        vectors=vectors,
+        labels=_ints(row[4] for row in rows),
+        groups=_ints(row[3] for row in rows),
+        random_sample=np.fromiter((row[6] for row in rows), bool),
+        weights=coverage_weights(vectors, _latest_vectors()),
+    )
     return TrainingData(
-        examples={
-            name: Examples(
-                keys=keys,
-                texts=texts,
-                vectors=found,
-                labels=labels,
-                groups=groups,
-                random_sample=random_sample,
-                weights=weights,
-            )
-            for name, labels in by_axis.items()
-        },
+        examples={"category": category, "sentiment": replace(category, labels=_ints(row[5] for row in rows))},
         offered={
             "category": offered_labels(contract.terms.categories),
             "sentiment": offered_labels(contract.terms.sentiments),
@@ -82,7 +76,7 @@ def load_training_data() -> TrainingData:
 
 
 def offered_labels(options: Sequence[Option]) -> list[OfferedLabel]:
-    """Labels as the specialist takes them, with their prototypes. Raises CorruptEncoder."""
+    """The labels with their prototypes. Raises CorruptEncoder."""
     texts = [label_texts(option) for option in options]
     unique = list(dict.fromkeys(text for of_option in texts for text in of_option))
     places = dict(zip(unique, vector_store.embeddings_for(unique), strict=True))
@@ -92,9 +86,8 @@ def offered_labels(options: Sequence[Option]) -> list[OfferedLabel]:
     ]
 
 
-def _coming() -> Floats:
-    """Vectors of the latest tickets that have one."""
-    texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:COMING]
+def _latest_vectors() -> Floats:
+    texts = Ticket.objects.order_by("-pk").values_list("text", flat=True)[:LATEST]
     known = vector_store.stored_embeddings([text_digest(text) for text in texts])
     return np.stack(list(known.values())) if known else np.zeros((0, WIDTH), np.float32)
 
