@@ -39,7 +39,7 @@ def unpin() -> None:
 
 def compare_to_baseline(contenders: Sequence[Contender], against: Contender | None) -> dict[int, BaselineChange]:
     """By contender, without the baseline itself (one query, which counts in the database)."""
-    later = [one for one in contenders if against and one.pk != against.pk]
+    later = [contender for contender in contenders if against and contender.pk != against.pk]
     if not against or not later:
         return {}
     right, wrong = items_where(against, later[0], RIGHT), items_where(against, later[0], ~RIGHT)

@@ -81,8 +81,14 @@ class ChangedAnswer(NamedTuple):
 def draft_effects(run: Run) -> list[DraftEffect]:
     """Every model of the run under a draft, or an earlier contract, beside itself under the one in force."""
     contenders = list(run.contenders.select_related("language_model", "contract"))
-    in_force = {(one.language_model_id, one.examples): one for one in contenders if not one.label}
-    pairs = [(one, in_force.get((one.language_model_id, one.examples))) for one in contenders if one.label]
+    in_force = {
+        (contender.language_model_id, contender.examples): contender for contender in contenders if not contender.label
+    }
+    pairs = [
+        (contender, in_force.get((contender.language_model_id, contender.examples)))
+        for contender in contenders
+        if contender.label
+    ]
     return [draft_effect(drafted, now) for drafted, now in pairs if now]
 
 
@@ -113,10 +119,10 @@ def draft_effect(draft: Contender, in_force: Contender) -> DraftEffect:
     )
 
 
-def changed_answers(found: DraftEffect, items: Sequence[int]) -> list[ChangedAnswer]:
+def changed_answers(effect: DraftEffect, items: Sequence[int]) -> list[ChangedAnswer]:
     """These items of it, in this order (three queries)."""
-    results = Result.objects.filter(contender__in=[found.draft, found.in_force], item__in=items)
-    said = {(one.contender_id, one.item_id): one for one in results}
+    results = Result.objects.filter(contender__in=[effect.draft, effect.in_force], item__in=items)
+    by_item = {(result.contender_id, result.item_id): result for result in results}
     rows = SnapshotItem.objects.select_related("gold", "snapshot").in_bulk(items)
     names = {axis: _names(rows.values(), axis) for axis in ("categories", "sentiments")}
     return [
@@ -124,8 +130,8 @@ def changed_answers(found: DraftEffect, items: Sequence[int]) -> list[ChangedAns
             item=rows[pk],
             category=names["categories"].get(rows[pk].category, ""),
             sentiment=names["sentiments"].get(rows[pk].sentiment, ""),
-            before=said[found.in_force.pk, pk],
-            after=said[found.draft.pk, pk],
+            before=by_item[effect.in_force.pk, pk],
+            after=by_item[effect.draft.pk, pk],
         )
         for pk in items
     ]
@@ -158,10 +164,10 @@ def _count_unreachable(draft: Contender, results: Sequence[Result]) -> int:
     offered, grader = draft.contract.loaded().labels, Grader()
     categories = {
         wanted: any(grader.category(name, wanted, offered) for name in offered.categories)
-        for wanted in {one.item.category for one in results}
+        for wanted in {result.item.category for result in results}
     }
     sentiments = {
         wanted: any(grader.sentiment(name, wanted, offered) for name in offered.sentiments)
-        for wanted in {one.item.sentiment for one in results}
+        for wanted in {result.item.sentiment for result in results}
     }
-    return sum(not (categories[one.item.category] and sentiments[one.item.sentiment]) for one in results)
+    return sum(not (categories[result.item.category] and sentiments[result.item.sentiment]) for result in results)

@@ -26,24 +26,24 @@ def draft_changes(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
     in_force = draft_comparison.in_force_counterpart(contender)
     if in_force is None:
         raise Http404
-    found = draft_comparison.draft_effect(contender, in_force)
-    kinds = {"": found.changed, "fixed": found.fixed, "broken": found.broken}
+    effect = draft_comparison.draft_effect(contender, in_force)
+    kinds = {"": effect.changed, "fixed": effect.fixed, "broken": effect.broken}
     kind = request.GET.get("show", "")
-    page = Paginator(kinds.get(kind, found.changed), A_PAGE).get_page(request.GET.get("page"))
+    page = Paginator(kinds.get(kind, effect.changed), A_PAGE).get_page(request.GET.get("page"))
     context = {
         "contender": contender,
-        "found": found,
-        "before": _percent(found.before.estimate),
-        "after": _percent(found.after.estimate),
+        "effect": effect,
+        "before": _percent(effect.before.estimate),
+        "after": _percent(effect.after.estimate),
         "tabs": [
-            ("", _("All changes"), len(found.changed)),
-            ("fixed", _("Fixed by the draft"), len(found.fixed)),
-            ("broken", _("Broken by the draft"), len(found.broken)),
+            ("", _("All changes"), len(effect.changed)),
+            ("fixed", _("Fixed by the draft"), len(effect.fixed)),
+            ("broken", _("Broken by the draft"), len(effect.broken)),
         ],
         "given_away": draft_comparison.leaked_labels(contender.contract),
         "kind": kind if kind in kinds else "",
         "page": page,
-        "changes": draft_comparison.changed_answers(found, list(page.object_list)),
+        "changes": draft_comparison.changed_answers(effect, list(page.object_list)),
     }
     return render(request, "review/benchmark/draft_changes.html", context)
 

@@ -59,10 +59,10 @@ def _leave_out_erased(run: Run, contenders: int) -> None:
     """
     if not leases.renew([run]):
         return
-    said = Result.objects.filter(runs.erased_text("item__gold"), contender__run=run).order_by()
-    numbers = dict(said.values_list("item").annotate(Count("pk")))
+    answered = Result.objects.filter(runs.erased_text("item__gold"), contender__run=run).order_by()
+    numbers = dict(answered.values_list("item").annotate(Count("pk")))
     by_all = [item for item, number in numbers.items() if number == contenders]
-    said.exclude(item__in=by_all).delete()
+    answered.exclude(item__in=by_all).delete()
     run.items_count = runs.benchmark_items(run.snapshot).count() + len(by_all)
     run.save(update_fields=["items_count"])
 
@@ -121,9 +121,9 @@ def _store(results: Sequence[Result]) -> list[Result]:
         list(ReviewSettings.objects.select_for_update().values_list("pk"))
         asked = {result.item.gold_id: result.item.gold.text for result in results}
         texts = dict(GoldLabel.objects.filter(pk__in=asked).values_list("pk", "text"))
-        kept = [result for result in results if texts[result.item.gold_id] == asked[result.item.gold_id]]
-        Result.objects.bulk_create(kept, ignore_conflicts=True)
-    return kept
+        stored = [result for result in results if texts[result.item.gold_id] == asked[result.item.gold_id]]
+        Result.objects.bulk_create(stored, ignore_conflicts=True)
+    return stored
 
 
 def _is_over_budget(answer: Answer | ClassifierError) -> bool:
@@ -175,7 +175,7 @@ def _summarize(run: Run, contenders: Sequence[Contender]) -> None:
         _stop_run(run, _("Every text of this run was erased; there is nothing left to measure with."))
         return
     rows = {contender.pk: graded_items(contender) for contender in contenders}
-    if any(len(of_one) < run.items_count for of_one in rows.values()):
+    if any(len(graded) < run.items_count for graded in rows.values()):
         return
     comparisons = metrics.compare_contenders(rows)
     with transaction.atomic(durable=True):

@@ -82,15 +82,15 @@ def _answer_text(answer: Answer | ClassifierError) -> str:
 def _graded(entry: Entry, item: Item, answer: Answer | ClassifierError, grader: Grader) -> GradedItem:
     labels = entry.contract.labels
     category, sentiment = labels.categories[item.category], labels.sentiments[item.sentiment]
-    said = answer if isinstance(answer, Answer) else None
+    given = answer if isinstance(answer, Answer) else None
     return GradedItem(
         category=category,
         sentiment=sentiment,
-        predicted_category=labels.categories[said.category] if said else None,
-        predicted_sentiment=labels.sentiments[said.sentiment] if said else None,
-        category_right=bool(said and grader.category(said.category, category, labels)),
-        sentiment_right=bool(said and grader.sentiment(said.sentiment, sentiment, labels)),
-        confidence=said.confidence if said else None,
+        predicted_category=labels.categories[given.category] if given else None,
+        predicted_sentiment=labels.sentiments[given.sentiment] if given else None,
+        category_right=bool(given and grader.category(given.category, category, labels)),
+        sentiment_right=bool(given and grader.sentiment(given.sentiment, sentiment, labels)),
+        confidence=given.confidence if given else None,
         failure=answer.kind if isinstance(answer, ClassifierError) else "",
         latency_ms=answer.usage.latency_ms,
         cost=float(entry.language_model.cost(answer.usage)),

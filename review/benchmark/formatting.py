@@ -103,24 +103,24 @@ class LabelNames:
             return _("none of these")
         return self._names[axis].get(pk) or _("label %d") % pk
 
-    def macro(self, axis: str, kept: Mapping[str, Any]) -> MacroF1:
-        return MacroF1(kept["value"], kept["known"], tuple(self.name(axis, pk) for pk in kept["unknown"]))
+    def macro(self, axis: str, figures: Mapping[str, Any]) -> MacroF1:
+        return MacroF1(figures["value"], figures["known"], tuple(self.name(axis, pk) for pk in figures["unknown"]))
 
 
 def contenders_with_names(run: Run) -> list[Contender]:
     contenders = list(run.contenders.select_related("language_model__provider", "contract"))
-    for one in contenders:
-        one.run = run
+    for contender in contenders:
+        contender.run = run
     add_providers_to_equal_names(contenders)
     return contenders
 
 
 def add_providers_to_equal_names(contenders: Sequence[Contender]) -> None:
     """Have those that would be called the same name their providers, too."""
-    names = Counter(str(one) for one in contenders)
-    repeated = [one for one in contenders if names[str(one)] > 1]
-    for one in repeated:
-        one.names_provider = True
+    names = Counter(str(contender) for contender in contenders)
+    repeated = [contender for contender in contenders if names[str(contender)] > 1]
+    for contender in repeated:
+        contender.names_provider = True
 
 
 def gate_threshold() -> float:

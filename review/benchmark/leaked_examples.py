@@ -17,13 +17,13 @@ def leak_warnings(snapshot: Snapshot, contracts: Mapping[ContractVersion, str]) 
 
     A contract without a name is called the one in force.
     """
-    found = []
+    warnings = []
     for contract, name in contracts.items():
         shown = draft_comparison.leaked_labels(contract)
         number = runs.benchmark_items(snapshot).filter(gold__in=shown).count() if shown else 0
         if number:
-            found.append(_leak_warning(number, name))
-    return found
+            warnings.append(_leak_warning(number, name))
+    return warnings
 
 
 def _leak_warning(number: int, contract: str) -> str:

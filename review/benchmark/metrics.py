@@ -60,8 +60,8 @@ def figures(rows: Sequence[GradedItem]) -> dict[str, Any]:
 def expected_and_answered(rows: Sequence[GradedItem], axis: str) -> tuple[list[int], list[int | None]]:
     """Expected and answered labels; an answer that is right by being a finer one counts as the one expected."""
     expected = [getattr(row, axis) for row in rows]
-    said = [getattr(row, axis if getattr(row, f"{axis}_right") else f"predicted_{axis}") for row in rows]
-    return expected, said
+    answered = [getattr(row, axis if getattr(row, f"{axis}_right") else f"predicted_{axis}") for row in rows]
+    return expected, answered
 
 
 def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[str, Any]]:
@@ -85,9 +85,9 @@ def compare_contenders(rows: Mapping[int, Sequence[GradedItem]]) -> list[dict[st
     ]
 
 
-def _macro_difference(one: Sequence[GradedItem], other: Sequence[GradedItem], axis: str) -> Estimate:
-    expected, said = expected_and_answered(one, axis)
-    return paired_tests.bootstrap_macro_f1(expected, said, expected_and_answered(other, axis)[1])
+def _macro_difference(left: Sequence[GradedItem], right: Sequence[GradedItem], axis: str) -> Estimate:
+    expected, answered = expected_and_answered(left, axis)
+    return paired_tests.bootstrap_macro_f1(expected, answered, expected_and_answered(right, axis)[1])
 
 
 def _latency(milliseconds: Sequence[float]) -> dict[str, float | None]:
@@ -103,12 +103,12 @@ def _as_list(estimate: Estimate) -> list[Any]:
     return list(astuple(estimate))
 
 
-def _axis(expected: Sequence[int], said: Sequence[int | None]) -> dict[str, Any]:
-    macro = classification.macro_f1(expected, said)
+def _axis(expected: Sequence[int], answered: Sequence[int | None]) -> dict[str, Any]:
+    macro = classification.macro_f1(expected, answered)
     return {
         "macro_f1": {"value": macro.value, "known": macro.known, "unknown": list(macro.unknown)},
-        "classes": [[label, *astuple(one)] for label, one in classification.by_class(expected, said).items()],
-        "confusion": [[*pair, number] for pair, number in classification.confusion(expected, said).items()],
+        "classes": [[label, *astuple(scores)] for label, scores in classification.by_class(expected, answered).items()],
+        "confusion": [[*pair, number] for pair, number in classification.confusion(expected, answered).items()],
     }
 
 
@@ -121,7 +121,7 @@ def _confidence(answered: Sequence[GradedItem], asked: int) -> dict[str, Any]:
         "auroc": calibration.auroc(right, levels),
         "aurc": calibration.aurc(right, levels),
         "ece": calibration.ece(right, levels),
-        "bins": [[one.low, one.high, one.n, one.mean_confidence, *_as_list(one.accuracy)] for one in bins],
+        "bins": [[bin.low, bin.high, bin.n, bin.mean_confidence, *_as_list(bin.accuracy)] for bin in bins],
         "accepted": list(grid.accepted),
         "wrong": list(grid.wrong),
     }

@@ -51,14 +51,14 @@ def filter_results(contender: Contender, wanted: AnswerFilter, against: Contende
     return results.select_related("item__gold").order_by("item__position")
 
 
-def _labels(axis: str, expected: str, said: str) -> Q:
+def _labels(axis: str, expected: str, answered: str) -> Q:
     """An answer that is right by being a finer one counts as the one expected, as in the matrix."""
     narrowing = Q(**{f"item__{axis}": int(expected)}) if expected else Q()
     right = Q(**{f"{axis}_right": True})
-    if said == NO_LABEL:
+    if answered == NO_LABEL:
         return narrowing & ~right & Q(**{f"{axis}__isnull": True})
-    if said:
-        named = right & Q(**{f"item__{axis}": int(said)}) | ~right & Q(**{axis: int(said)})
+    if answered:
+        named = right & Q(**{f"item__{axis}": int(answered)}) | ~right & Q(**{axis: int(answered)})
         return narrowing & named
     return narrowing
 

@@ -18,13 +18,13 @@ from review.stats.classification import LEAST
 from review.stats.intervals import Estimate
 
 MOST_CLASSES = 30
-"""A matrix of more is not read by anybody: of many labels it is of those most often mixed up."""
+"""Larger matrices are unreadable; they show only the most confused labels."""
 
 MOST_CONFUSED = 10
 
 
 class ClassRow(NamedTuple):
-    """Precision, recall and F1 of a class; `steady` where enough items expect it to say anything."""
+    """Precision, recall and F1 of a class; `steady` if it has enough items for reliable figures."""
 
     pk: int
     name: str
@@ -43,9 +43,9 @@ class Cell(NamedTuple):
     number: int
     right: bool
     shade: int
-    """From 0 to 4, by the share of what is expected."""
+    """From 0 to 4, by the share of the expected label's items."""
     query: str
-    """Finds its tickets; empty where it is of several labels."""
+    """The URL query that lists the cell's tickets; empty for a cell of several labels."""
 
 
 class MatrixRow(NamedTuple):
@@ -55,7 +55,7 @@ class MatrixRow(NamedTuple):
 
 
 class Matrix(NamedTuple):
-    """`left_out` is the number of labels that one column stands for."""
+    """`left_out` labels share the last column."""
 
     columns: list[str]
     rows: list[MatrixRow]
@@ -71,7 +71,7 @@ class ConfusedLabels(NamedTuple):
 
 
 class AxisReport:
-    """What a contender makes of categories, or of sentiments."""
+    """A contender's figures on categories or on sentiments."""
 
     def __init__(self, axis: str, figures: Any, names: LabelNames) -> None:
         self.key, self.name, self._names = axis, AXIS_NAMES[axis], names
@@ -79,11 +79,11 @@ class AxisReport:
         self.share = Share.from_list(figures[axis])
         self.macro = names.macro(axis, self._kept["macro_f1"])
         self._support = {label: support for label, support, *_figures in self._kept["classes"]}
-        self._pairs = {(expected, said): number for expected, said, number in self._kept["confusion"]}
+        self._pairs = {(expected, answered): number for expected, answered, number in self._kept["confusion"]}
 
     @property
     def _order(self) -> list[int]:
-        """As the taxonomy has them, then what it does not know any more."""
+        """Labels in taxonomy order, then those it no longer has."""
         place = {pk: number for number, pk in enumerate(self._names.for_axis(self.key))}
         return sorted(self._support, key=lambda pk: (place.get(pk, len(place)), pk))
 
@@ -94,57 +94,56 @@ class AxisReport:
 
     @cached_property
     def matrix(self) -> Matrix | None:
-        """None where nothing was expected."""
+        """None if no labels were expected."""
         if not self._support:
             return None
-        shown = self._most_mixed_up()
+        shown = self._most_confused()
         columns: list[int | None] = [*shown]
-        if any(said is None for _expected, said in self._pairs):
+        if any(answered is None for _expected, answered in self._pairs):
             columns.append(None)
         left_out = len(self._support) - len(shown)
         names = [self._names.name(self.key, pk) for pk in columns] + [_("others")] * bool(left_out)
         rows = [self._row(pk, columns, others=bool(left_out)) for pk in shown if self._support[pk]]
         return Matrix(names, rows, left_out)
 
-    def _most_mixed_up(self) -> list[int]:
-        """As many labels as a matrix shows, in their order."""
+    def _most_confused(self) -> list[int]:
         wrong = Counter[int | None]()
-        for (expected, said), number in self._pairs.items():
-            if expected != said:
-                wrong.update({expected: number, said: number})
+        for (expected, answered), number in self._pairs.items():
+            if expected != answered:
+                wrong.update({expected: number, answered: number})
         chosen = sorted(self._order, key=lambda pk: -wrong[pk])[:MOST_CLASSES]
         return [pk for pk in self._order if pk in chosen]
 
     def _row(self, expected: int, columns: Sequence[int | None], *, others: bool) -> MatrixRow:
         support = self._support[expected]
-        cells = [self._cell(expected, said, support) for said in columns]
+        cells = [self._cell(expected, answered, support) for answered in columns]
         if others:
-            answered = ((said, number) for (asked, said), number in self._pairs.items() if asked == expected)
-            number = sum(number for said, number in answered if said not in columns)
+            answers = ((answered, number) for (asked, answered), number in self._pairs.items() if asked == expected)
+            number = sum(number for answered, number in answers if answered not in columns)
             cells.append(Cell(number, False, -(-4 * number // support), query=""))
         return MatrixRow(self._names.name(self.key, expected), support, cells)
 
-    def _cell(self, expected: int, said: int | None, support: int) -> Cell:
-        number = self._pairs.get((expected, said), 0)
-        return Cell(number, expected == said, -(-4 * number // support), self._query(expected, said))
+    def _cell(self, expected: int, answered: int | None, support: int) -> Cell:
+        number = self._pairs.get((expected, answered), 0)
+        return Cell(number, expected == answered, -(-4 * number // support), self._query(expected, answered))
 
-    def _query(self, expected: int, said: int | None) -> str:
-        return f"{self.key}={expected}&predicted_{self.key}={NO_LABEL if said is None else said}"
+    def _query(self, expected: int, answered: int | None) -> str:
+        return f"{self.key}={expected}&predicted_{self.key}={NO_LABEL if answered is None else answered}"
 
     @property
     def confused(self) -> list[ConfusedLabels]:
-        """What is most often taken for something else."""
+        """The most frequent confusions."""
         wrong = [(number, pair) for pair, number in self._pairs.items() if pair[0] != pair[1]]
-        wrong.sort(key=lambda one: -one[0])
+        wrong.sort(key=lambda counted: -counted[0])
         return [
             ConfusedLabels(
                 self._names.name(self.key, expected),
-                self._names.name(self.key, said),
+                self._names.name(self.key, answered),
                 number,
                 self._support[expected],
-                self._query(expected, said),
+                self._query(expected, answered),
             )
-            for number, (expected, said) in wrong[:MOST_CONFUSED]
+            for number, (expected, answered) in wrong[:MOST_CONFUSED]
         ]
 
 
@@ -157,7 +156,7 @@ class BinRow(NamedTuple):
 
 
 class ModelReport:
-    """All there is to say of one contender."""
+    """The figures of one contender in full."""
 
     def __init__(self, contender: Contender) -> None:
         self.contender, self.figures = contender, contender.figures
@@ -174,7 +173,7 @@ class ModelReport:
 
     @property
     def bins(self) -> list[BinRow]:
-        return [BinRow(one.low, one.high, one.n, one.mean_confidence, Share(one.accuracy)) for one in self._bins]
+        return [BinRow(bin.low, bin.high, bin.n, bin.mean_confidence, Share(bin.accuracy)) for bin in self._bins]
 
     @property
     def reliability(self) -> charts.Reliability:

@@ -20,8 +20,8 @@ class PairVerdict(NamedTuple):
 
     text: str
     is_decided: bool
-    one: str
-    other: str
+    first: str
+    second: str
     only_one: int
     only_other: int
     p: float
@@ -30,22 +30,22 @@ class PairVerdict(NamedTuple):
     macro: tuple[Share, ...]
 
 
-def pair_verdict(kept: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
+def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
     """Of two whose names are given by key, as one of so many comparisons."""
-    compared = restore_comparison(kept)
+    compared = restore_comparison(figures)
     turned = compared.only_other > compared.only_one
-    one, other = names[kept["one"]], names[kept["other"]]
+    first, second = names[figures["one"]], names[figures["other"]]
     only = (compared.only_one, compared.only_other)
-    differences = [kept["difference"], *(kept["macro_f1"][axis] for axis in AXES)]
+    differences = [figures["difference"], *(figures["macro_f1"][axis] for axis in AXES)]
     if turned:
-        one, other, only = other, one, (only[1], only[0])
+        first, second, only = second, first, (only[1], only[0])
         differences = [_negate(figures) for figures in differences]
     difference, *macro = (Share.from_list(figures) for figures in differences)
     return PairVerdict(
-        text=_sentence(compared, one, other, number),
+        text=_sentence(compared, first, second, number),
         is_decided=compared.verdict is not Verdict.INDISTINGUISHABLE,
-        one=one,
-        other=other,
+        first=first,
+        second=second,
         only_one=only[0],
         only_other=only[1],
         p=compared.p,
@@ -55,35 +55,35 @@ def pair_verdict(kept: Mapping[str, Any], names: Mapping[int, str], number: int)
     )
 
 
-def restore_comparison(kept: Mapping[str, Any]) -> Comparison:
+def restore_comparison(figures: Mapping[str, Any]) -> Comparison:
     return Comparison(
-        n=kept["n"],
-        only_one=kept["only_one"],
-        only_other=kept["only_other"],
-        p=kept["p"],
-        adjusted=kept["adjusted"],
-        difference=Estimate(*kept["difference"]),
-        items_needed=kept["items_needed"],
+        n=figures["n"],
+        only_one=figures["only_one"],
+        only_other=figures["only_other"],
+        p=figures["p"],
+        adjusted=figures["adjusted"],
+        difference=Estimate(*figures["difference"]),
+        items_needed=figures["items_needed"],
     )
 
 
-def _sentence(compared: Comparison, one: str, other: str, number: int) -> str:
-    said = {"one": one, "other": other, "n": number_format(compared.n, force_grouping=True)}
+def _sentence(compared: Comparison, first: str, second: str, number: int) -> str:
+    values = {"one": first, "other": second, "n": number_format(compared.n, force_grouping=True)}
     if compared.verdict is not Verdict.INDISTINGUISHABLE:
-        return _("%(one)s is better than %(other)s.") % said
+        return _("%(one)s is better than %(other)s.") % values
     if not compared.items_needed:
-        return _("%(one)s and %(other)s are right equally often on these %(n)s items.") % said
+        return _("%(one)s and %(other)s are right equally often on these %(n)s items.") % values
     more = compared.items_needed - compared.n
     if more > 0:
         return ngettext(
             "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more is needed.",
             "%(one)s and %(other)s cannot be told apart on these %(n)s items: about %(more)s more are needed.",
             more,
-        ) % (said | {"more": _about(more)})
+        ) % (values | {"more": _about(more)})
     if number == 1:
-        return _("%(one)s and %(other)s cannot be told apart on these %(n)s items, by a narrow margin.") % said
-    told = _("%(one)s and %(other)s cannot be told apart on these %(n)s items, as one of %(number)d comparisons.")
-    return told % (said | {"number": number})
+        return _("%(one)s and %(other)s cannot be told apart on these %(n)s items, by a narrow margin.") % values
+    message = _("%(one)s and %(other)s cannot be told apart on these %(n)s items, as one of %(number)d comparisons.")
+    return message % (values | {"number": number})
 
 
 def _about(number: int) -> str:

@@ -13,8 +13,6 @@ from review.models import Contender, Result, Run
 
 
 class ContenderProgress(NamedTuple):
-    """How far a contender is."""
-
     contender: Contender
     progress: Progress
     failed: int
@@ -22,22 +20,17 @@ class ContenderProgress(NamedTuple):
 
 
 class RunProgress:
-    """A run that has not ended: how far each of its contenders is (two queries)."""
+    """Progress of an unfinished run and its contenders (two queries)."""
 
     def __init__(self, run: Run) -> None:
         self.run, self.contenders = run, contenders_with_names(run)
-        counts = Result.objects.filter(contender__run=run).order_by().values("contender")
-        rows = counts.annotate(done=Count("pk"), failed=Count("pk", filter=~Q(failure="")), cost=Sum("cost"))
-        found = {row["contender"]: row for row in rows}
-        self.rows = [
-            ContenderProgress(
-                contender=one,
-                progress=Progress(found[one.pk]["done"] if one.pk in found else 0, run.items_count),
-                failed=found[one.pk]["failed"] if one.pk in found else 0,
-                cost=float(found[one.pk]["cost"]) if one.pk in found else 0.0,
-            )
-            for one in self.contenders
-        ]
+        rows = Result.objects.filter(contender__run=run).order_by().values_list("contender")
+        counts = rows.annotate(Count("pk"), failed=Count("pk", filter=~Q(failure="")), cost=Sum("cost"))
+        known = {pk: (done, failed, cost) for pk, done, failed, cost in counts}
+        self.rows = []
+        for contender in self.contenders:
+            done, failed, cost = known.get(contender.pk, (0, 0, 0))
+            self.rows.append(ContenderProgress(contender, Progress(done, run.items_count), failed, float(cost)))
 
     @property
     def overall(self) -> Progress:
@@ -52,15 +45,15 @@ class RunListItem(NamedTuple):
     run: Run
     contenders: list[Contender]
     progress: Progress | None
-    """None of a run that has ended."""
+    """None for a finished run."""
 
 
 def list_runs(runs: Iterable[Run]) -> list[RunListItem]:
-    """Runs with who takes part, and how far those are that have not ended (two queries)."""
+    """Runs with their contenders, and the progress of unfinished ones (two queries)."""
     runs = list(runs)
     parts: dict[int, list[Contender]] = {}
-    for one in Contender.objects.filter(run__in=runs).select_related("language_model__provider").defer("figures"):
-        parts.setdefault(one.run_id, []).append(one)
+    for contender in Contender.objects.filter(run__in=runs).select_related("language_model__provider").defer("figures"):
+        parts.setdefault(contender.run_id, []).append(contender)
     for contenders in parts.values():
         add_providers_to_equal_names(contenders)
     unfinished = [run for run in runs if run.state != Run.State.FINISHED]

@@ -31,7 +31,7 @@ from review.stats.intervals import Estimate
 
 @dataclass(frozen=True, slots=True)
 class ContenderRow:
-    """A contender of a finished run beside the others."""
+    """A contender's row in the results of a finished run."""
 
     contender: Contender
     figures: Any
@@ -59,7 +59,7 @@ class ContenderRow:
 
 
 class ResultsTable:
-    """A finished run: its contenders beside each other, the best first, and what can be said of each two."""
+    """The contenders of a finished run, best first, and their pairwise comparisons."""
 
     def __init__(self, run: Run) -> None:
         self.run = run
@@ -69,26 +69,26 @@ class ResultsTable:
         passed = _auto_accepted(self._contenders, self.threshold)
         changes = baseline.compare_to_baseline(self._contenders, self.baseline)
         names, best = LabelNames(run), self._best()
-        self.span = charts.span([Estimate(*one.figures["both"]) for one in self._contenders])
+        self.span = charts.span([Estimate(*contender.figures["both"]) for contender in self._contenders])
         self.rows = sorted(
             (
                 ContenderRow(
-                    contender=one,
-                    figures=one.figures,
-                    gated=GateOutcome(passed[one.pk]),
-                    macro=tuple(names.macro(axis, one.figures["axes"][axis]["macro_f1"]) for axis in AXES),
-                    change=changes.get(one.pk),
-                    best=one.pk in best,
-                    whisker=charts.whisker(Estimate(*one.figures["both"]), *self.span),
+                    contender=contender,
+                    figures=contender.figures,
+                    gated=GateOutcome(passed[contender.pk]),
+                    macro=tuple(names.macro(axis, contender.figures["axes"][axis]["macro_f1"]) for axis in AXES),
+                    change=changes.get(contender.pk),
+                    best=contender.pk in best,
+                    whisker=charts.whisker(Estimate(*contender.figures["both"]), *self.span),
                 )
-                for one in self._contenders
+                for contender in self._contenders
             ),
             key=lambda row: -(row.figures["both"][0] or 0),
         )
 
     def _best(self) -> set[int]:
-        accuracies = {one.pk: float(one.figures["both"][0] or 0) for one in self._contenders}
-        comparisons = {(one["one"], one["other"]): restore_comparison(one) for one in self.run.comparisons}
+        accuracies = {contender.pk: float(contender.figures["both"][0] or 0) for contender in self._contenders}
+        comparisons = {(pair["one"], pair["other"]): restore_comparison(pair) for pair in self.run.comparisons}
         return paired_tests.indistinguishable_from_best(accuracies, comparisons)
 
     @property
@@ -97,11 +97,11 @@ class ResultsTable:
 
     @cached_property
     def pairs(self) -> list[PairVerdict]:
-        """With the first one first, then as the contenders stand."""
-        kept = {frozenset((one["one"], one["other"])): one for one in self.run.comparisons}
-        found = (kept.get(frozenset((a.contender.pk, b.contender.pk))) for a, b in combinations(self.rows, 2))
-        names = {one.pk: str(one) for one in self._contenders}
-        return [pair_verdict(one, names, len(kept)) for one in found if one]
+        """Comparisons with the best contender first, then in the order of the rows."""
+        stored = {frozenset((pair["one"], pair["other"])): pair for pair in self.run.comparisons}
+        ordered = (stored.get(frozenset((a.contender.pk, b.contender.pk))) for a, b in combinations(self.rows, 2))
+        names = {contender.pk: str(contender) for contender in self._contenders}
+        return [pair_verdict(pair, names, len(stored)) for pair in ordered if pair]
 
     @property
     def first_pairs(self) -> list[PairVerdict]:
@@ -113,8 +113,10 @@ class ResultsTable:
 
     @cached_property
     def leak_warnings(self) -> list[str]:
-        """Which contracts show models what they are measured by, in sentences."""
-        return leaked_examples.leak_warnings(self.run.snapshot, {one.contract: one.label for one in self._contenders})
+        """One sentence for each contract whose examples contain benchmark texts."""
+        return leaked_examples.leak_warnings(
+            self.run.snapshot, {contender.contract: contender.label for contender in self._contenders}
+        )
 
     @property
     def cost(self) -> float:
@@ -122,23 +124,26 @@ class ResultsTable:
 
     @property
     def unsteady(self) -> list[str]:
-        """Classes of too few items for a figure of their own."""
+        """Classes with too few items for their own figures."""
         return list(dict.fromkeys(name for row in self.rows[:1] for macro in row.macro for name in macro.unknown))
 
 
 def _auto_accepted(contenders: Sequence[Contender], threshold: float) -> dict[int, ThresholdOutcome]:
-    """By contender, what the threshold lets pass: off the kept grid, or counted where it lies between its steps."""
+    """By contender, what the threshold auto-accepts: from the stored grid, or counted if it lies between two steps."""
     step = _step(threshold)
     if step is None:
         counted = _counted(contenders, threshold)
     else:
-        kept = ((one.pk, one.figures["confidence"]) for one in contenders)
-        counted = {pk: (curve["accepted"][step], curve["wrong"][step]) for pk, curve in kept}
-    return {one.pk: auto_accepted_at(threshold, one.figures["n"], *counted.get(one.pk, (0, 0))) for one in contenders}
+        curves = ((contender.pk, contender.figures["confidence"]) for contender in contenders)
+        counted = {pk: (curve["accepted"][step], curve["wrong"][step]) for pk, curve in curves}
+    return {
+        contender.pk: auto_accepted_at(threshold, contender.figures["n"], *counted.get(contender.pk, (0, 0)))
+        for contender in contenders
+    }
 
 
 def _step(threshold: float) -> int | None:
-    """The place on the kept grid, which has a step for each hundredth; None between two."""
+    """The threshold's place on the stored grid of hundredths; None if it lies between two steps."""
     step = round(100 * threshold)
     return step if step / 100 == threshold else None
 

@@ -14,16 +14,14 @@ from review.stats.intervals import share
 
 MOST_CONFUSED = 20
 MOST_CLASSES = 12
-"""A matrix of more is too wide for a terminal; what is mixed up most is listed in any case."""
+"""A larger confusion matrix is too wide for a terminal; the most confused labels are always listed."""
 
 COVERAGE_STEPS = (0, 50, 60, 70, 80, 90, 95)
-"""Hundredths of confidence at which the risk is told."""
+"""Hundredths of confidence at which the risk is printed."""
 
 
 class ReportContext(NamedTuple):
-    """What the figures are read with: the gate's threshold, the names of labels by axis and key, and the name of the
-    pinned baseline, where there is one.
-    """
+    """The gate's threshold, label names by axis and key, and the name of the pinned baseline, if any."""
 
     threshold: float
     labels: Mapping[str, Mapping[int, str]]
@@ -31,7 +29,7 @@ class ReportContext(NamedTuple):
 
 
 class ReportRow(NamedTuple):
-    """A contender: its name, its figures, and what has changed since the baseline, in words."""
+    """A contender's name, its figures, and what changed since the baseline, in words."""
 
     name: str
     figures: Any
@@ -39,9 +37,9 @@ class ReportRow(NamedTuple):
 
 
 def lines(rows: Mapping[int, ReportRow], setting: ReportContext, comparisons: Sequence[Any] = ()) -> Iterator[str]:
-    """Tables of the contenders beside each other, what can be said of each two, and what each of them mixes up.
+    """Yield the tables of contenders, their pairwise comparisons, and what each of them confuses.
 
-    Comparisons name the contenders by the keys of their rows.
+    Comparisons refer to contenders by the keys of `rows`.
     """
     yield from _table("model", [(row.name, _accuracy_columns(row, setting.baseline)) for row in rows.values()])
     yield from _table(
@@ -49,22 +47,24 @@ def lines(rows: Mapping[int, ReportRow], setting: ReportContext, comparisons: Se
     )
     yield from _table("model", [(row.name, _cost_columns(row.figures)) for row in rows.values()])
     names = {key: row.name for key, row in rows.items()}
-    for one in comparisons:
-        yield from _pair_lines(pairwise.pair_verdict(one, names, len(comparisons)))
+    for comparison in comparisons:
+        yield from _pair_lines(pairwise.pair_verdict(comparison, names, len(comparisons)))
     if comparisons:
-        yield "Differences are those of the first less the second, in points of a hundred, with 95% intervals."
+        yield "Differences are first minus second, in percentage points, with 95% intervals."
         yield ""
     for row in rows.values():
         yield from _detail_lines(row.name, row.figures, setting)
 
 
 def describe_changes(contenders: Sequence[Contender], pinned: Contender | None) -> dict[int, str]:
-    """By key, what was fixed and what broke since the pinned baseline, in words; empty where none is pinned."""
+    """By contender key, what was fixed and broken since the pinned baseline; empty if none is pinned."""
     if pinned is None:
         return {}
-    known = baseline.compare_to_baseline(contenders, pinned)
-    told = {key: f"{one.fixed} fixed, {one.broken} broken of {one.common}" for key, one in known.items()}
-    return {one.pk: told.get(one.pk, "no item in common") for one in contenders} | {pinned.pk: "is the baseline"}
+    changes = baseline.compare_to_baseline(contenders, pinned)
+    words = {key: f"{change.fixed} fixed, {change.broken} broken of {change.common}" for key, change in changes.items()}
+    return {contender.pk: words.get(contender.pk, "no item in common") for contender in contenders} | {
+        pinned.pk: "is the baseline"
+    }
 
 
 def _table(first: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterator[str]:
@@ -78,14 +78,16 @@ def _table(first: str, rows: Sequence[tuple[str, Mapping[str, str]]]) -> Iterato
 
 def _accuracy_columns(row: ReportRow, pinned: str) -> dict[str, str]:
     figures = row.figures
-    shares = {what: _share(figures[key]) for what, key in (("both right", "both"), *((axis, axis) for axis in AXES))}
+    shares = {
+        column: _share(figures[key]) for column, key in (("both right", "both"), *((axis, axis) for axis in AXES))
+    }
     macro = {f"macro-F1 {axis}": _macro_f1(figures["axes"][axis]["macro_f1"]) for axis in AXES}
     return shares | macro | ({f"against {pinned}": row.change} if pinned else {})
 
 
 def _confidence_columns(figures: Any, threshold: float) -> dict[str, str]:
     confidence = figures["confidence"]
-    # The grid has a step for each hundredth, and a threshold between two is taken for the stricter one.
+    # The grid has a step for each hundredth; a threshold between two steps counts as the stricter one.
     step = min(ceil(round(100 * threshold, 9)), 100)
     passed, wrong = confidence["accepted"][step], confidence["wrong"][step]
     right = share(passed - wrong, passed)
@@ -105,11 +107,10 @@ def _cost_columns(figures: Any) -> dict[str, str]:
     }
 
 
-def _pair_lines(told: pairwise.PairVerdict) -> Iterator[str]:
-    """As the page says it."""
-    yield f"{told.text} {told.only_one} right by the first alone, {told.only_other} by the second"
-    macro = (f"macro-F1 {axis} {_points(one)}" for axis, one in zip(AXES, told.macro, strict=True))
-    figures = f"p={told.p:.2g}, {told.adjusted:.2g} after Holm; difference {_points(told.difference)}"
+def _pair_lines(pair: pairwise.PairVerdict) -> Iterator[str]:
+    yield f"{pair.text} {pair.only_one} right by the first alone, {pair.only_other} by the second"
+    macro = (f"macro-F1 {axis} {_points(difference)}" for axis, difference in zip(AXES, pair.macro, strict=True))
+    figures = f"p={pair.p:.2g}, {pair.adjusted:.2g} after Holm; difference {_points(pair.difference)}"
     yield f"  {'; '.join([figures, *macro])}"
 
 
@@ -128,27 +129,32 @@ def _detail_lines(name: str, figures: Any, setting: ReportContext) -> Iterator[s
     passing = (f"{step / 100:.2f}: {passed} ({wrong})" for step, passed, wrong in curve)
     yield f"{name}, auto-accepted (wrong) at a threshold of: {'; '.join(passing)}"
     for axis in AXES:
-        kept, labels = figures["axes"][axis], setting.labels[axis]
-        if confused := _confused(kept["confusion"], labels):
+        axis_figures, labels = figures["axes"][axis], setting.labels[axis]
+        if confused := _confused(axis_figures["confusion"], labels):
             yield f"{name}, {axis} mixed up (expected -> answered): {'; '.join(confused)}"
-        if 0 < len(kept["classes"]) <= MOST_CLASSES:
+        if 0 < len(axis_figures["classes"]) <= MOST_CLASSES:
             yield f"{name}, {axis}: expected in rows, answered in columns by the number of their row"
-            yield from _table("", _matrix(kept, labels))
+            yield from _table("", _matrix(axis_figures, labels))
 
 
 def _confused(pairs: Sequence[Sequence[Any]], labels: Mapping[int, str]) -> list[str]:
     wrong = sorted((pair for pair in pairs if pair[0] != pair[1]), key=lambda pair: -pair[2])
-    return [f"{_name(pk, labels)} -> {_name(said, labels)}: {number}" for pk, said, number in wrong[:MOST_CONFUSED]]
+    return [
+        f"{_name(pk, labels)} -> {_name(answered, labels)}: {number}" for pk, answered, number in wrong[:MOST_CONFUSED]
+    ]
 
 
-def _matrix(kept: Any, labels: Mapping[int, str]) -> list[tuple[str, dict[str, str]]]:
-    """A row for each class, in the order of the taxonomy; the last column is of what names none of them."""
+def _matrix(axis_figures: Any, labels: Mapping[int, str]) -> list[tuple[str, dict[str, str]]]:
+    """A row for each class, in taxonomy order; the last column counts answers that name none of them."""
     place = {pk: number for number, pk in enumerate(labels)}
-    classes = sorted((pk for pk, *_figures in kept["classes"]), key=lambda pk: (place.get(pk, len(place)), pk))
-    numbers = {(expected, said): number for expected, said, number in kept["confusion"]}
+    classes = sorted((pk for pk, *_figures in axis_figures["classes"]), key=lambda pk: (place.get(pk, len(place)), pk))
+    numbers = {(expected, answered): number for expected, answered, number in axis_figures["confusion"]}
     columns = {**{str(number): pk for number, pk in enumerate(classes, 1)}, "none": None}
     return [
-        (f"{row} {_name(pk, labels)}", {head: str(numbers.get((pk, said), 0)) for head, said in columns.items()})
+        (
+            f"{row} {_name(pk, labels)}",
+            {head: str(numbers.get((pk, answered), 0)) for head, answered in columns.items()},
+        )
         for row, pk in enumerate(classes, 1)
     ]
 
@@ -157,9 +163,9 @@ def _name(pk: int | None, labels: Mapping[int, str]) -> str:
     return "none of these" if pk is None else labels.get(pk, f"#{pk}")
 
 
-def _macro_f1(kept: Mapping[str, Any]) -> str:
-    few = f", {len(kept['unknown'])} unknown" if kept["unknown"] else ""
-    return f"{_number(kept['value'], 3)} ({kept['known']} classes{few})"
+def _macro_f1(macro: Mapping[str, Any]) -> str:
+    few = f", {len(macro['unknown'])} unknown" if macro["unknown"] else ""
+    return f"{_number(macro['value'], 3)} ({macro['known']} classes{few})"
 
 
 def _share(estimate: Sequence[Any]) -> str:

@@ -82,31 +82,31 @@ def start_run(request: HtmxHttpRequest) -> HttpResponse:
 @require_GET
 @compares
 def benchmark_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
-    if found.state != Run.State.FINISHED:
+    run = get_object_or_404(Run.objects.select_related("snapshot", "created_by"), pk=pk)
+    if run.state != Run.State.FINISHED:
         template = "review/benchmark/_run_progress.html" if request.htmx else "review/benchmark/run.html"
-        return render(request, template, {"run": found, "progress": RunProgress(found)})
+        return render(request, template, {"run": run, "progress": RunProgress(run)})
     if request.htmx:
         # Who watched the progress gets the page of figures, which has nothing in common with it.
         return HttpResponse(headers={"HX-Refresh": "true"})
-    return render(request, "review/benchmark/run.html", {"run": found, "results": ResultsTable(found)})
+    return render(request, "review/benchmark/run.html", {"run": run, "results": ResultsTable(run)})
 
 
 @require_POST
 @compares
 def stop_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Run, pk=pk)
-    if benchmarks.stop_run(found):
+    run = get_object_or_404(Run, pk=pk)
+    if benchmarks.stop_run(run):
         messages.success(request, _("Stopped. Answers so far are kept; you can resume at any time."))
-    return redirect(found)
+    return redirect(run)
 
 
 @require_POST
 @compares
 def resume_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = get_object_or_404(Run, pk=pk)
-    tasks.resume_benchmark(found)
-    return redirect(found)
+    run = get_object_or_404(Run, pk=pk)
+    tasks.resume_benchmark(run)
+    return redirect(run)
 
 
 @never_cache
@@ -114,17 +114,17 @@ def resume_run(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_GET
 @compares
 def contender(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
-    found = _contender(run_pk, pk)
-    if found.figures is None:
-        return redirect(found.run)
-    tool = ThresholdTool(found, ThresholdForm.threshold_in(request.GET))
+    contender = _contender(run_pk, pk)
+    if contender.figures is None:
+        return redirect(contender.run)
+    tool = ThresholdTool(contender, ThresholdForm.threshold_in(request.GET))
     if request.htmx:
         return render(request, "review/benchmark/_threshold.html", {"tool": tool, "swapped": True})
     context = {
-        "contender": found,
-        "report": ModelReport(found),
+        "contender": contender,
+        "report": ModelReport(contender),
         "tool": tool,
-        "beside": draft_comparison.in_force_counterpart(found),
+        "beside": draft_comparison.in_force_counterpart(contender),
     }
     return render(request, "review/benchmark/contender.html", context)
 
@@ -137,14 +137,14 @@ def _contender(run_pk: int, pk: int) -> Contender:
 @require_POST
 @sets_threshold
 def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
-    found, stated = _contender(run_pk, pk), ThresholdForm.threshold_in(request.POST)
-    if stated is None or found.figures is None:
+    contender, threshold = _contender(run_pk, pk), ThresholdForm.threshold_in(request.POST)
+    if threshold is None or contender.figures is None:
         messages.error(request, _("The threshold must be between 0 and 1."))
-        return redirect(found)
-    tool = ThresholdTool(found, stated)
+        return redirect(contender)
+    tool = ThresholdTool(contender, threshold)
     gate.set_threshold(tool.threshold, by=request.user, reason=tool.reason)
     messages.success(request, _("Tickets with a confidence of %.2f or more are now auto-accepted.") % tool.threshold)
-    return redirect(found)
+    return redirect(contender)
 
 
 @never_cache
@@ -152,14 +152,14 @@ def set_threshold(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpRespons
 @require_GET
 @compares
 def answers(request: HtmxHttpRequest, run_pk: int, pk: int) -> HttpResponse:
-    found, against = _contender(run_pk, pk), baseline.current()
-    names, compared = LabelNames(found.run, found), bool(against and against.pk != pk)
-    form = AnswersForm(request.GET, names=names, failures=model_answers.failure_kinds(found), compared=compared)
-    page = BoundedPaginator(model_answers.filter_results(found, form.answer_filter, against), ANSWERS).get_page(
+    contender, against = _contender(run_pk, pk), baseline.current()
+    names, compared = LabelNames(contender.run, contender), bool(against and against.pk != pk)
+    form = AnswersForm(request.GET, names=names, failures=model_answers.failure_kinds(contender), compared=compared)
+    page = BoundedPaginator(model_answers.filter_results(contender, form.answer_filter, against), ANSWERS).get_page(
         request.GET.get("page")
     )
     context = {
-        "contender": found,
+        "contender": contender,
         "form": form,
         "page": page,
         "rows": model_answers.answer_rows(page.object_list, names),

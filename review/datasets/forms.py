@@ -68,7 +68,7 @@ class SnapshotForm(forms.Form):
 class ExportForm(forms.Form):
     """How to write a snapshot."""
 
-    format = forms.ChoiceField(label=_("format"), choices=[(name, one.title) for name, one in FORMATS.items()])
+    format = forms.ChoiceField(label=_("format"), choices=[(name, format.title) for name, format in FORMATS.items()])
     masked = forms.BooleanField(
         label=_("mask personal data"),
         required=False,

@@ -69,10 +69,10 @@ def import_labels(
             if isinstance(record, Rejected):
                 report.reject(*record)
             elif label := names.label_of(number, record, report):
-                one = _NumberedLabel(number, label, record.side)
-                twin = fresh.setdefault(label.digest, one)
-                if twin is not one:
-                    _compare_with_known(one, twin.label, report)
+                numbered = _NumberedLabel(number, label, record.side)
+                twin = fresh.setdefault(label.digest, numbered)
+                if twin is not numbered:
+                    _compare_with_known(numbered, twin.label, report)
         _add(fresh, report, dry_run=dry_run)
     return report
 
@@ -83,13 +83,13 @@ class _NumberedLabel(NamedTuple):
     side: str
 
 
-def _compare_with_known(one: _NumberedLabel, twin: GoldLabel, report: ImportReport) -> None:
+def _compare_with_known(numbered: _NumberedLabel, twin: GoldLabel, report: ImportReport) -> None:
     """Of a text that is there already, whether the record says the same of it."""
-    if (twin.category_id, twin.sentiment_id) == (one.label.category_id, one.label.sentiment_id):
+    if (twin.category_id, twin.sentiment_id) == (numbered.label.category_id, numbered.label.sentiment_id):
         report.known += 1
     else:
         labels = {"category": twin.category, "sentiment": twin.sentiment}
-        report.reject(one.number, _("This text already has another label: %(category)s | %(sentiment)s.") % labels)
+        report.reject(numbered.number, _("This text already has another label: %(category)s | %(sentiment)s.") % labels)
 
 
 def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: bool) -> None:
@@ -97,23 +97,23 @@ def _add(fresh: dict[str, _NumberedLabel], report: ImportReport, *, dry_run: boo
         _compare_with_known(fresh.pop(twin.digest), twin, report)
     report.added += len(fresh)
     if not dry_run:
-        stated = {digest: one.side for digest, one in fresh.items() if one.side}
-        gold_labels.add_gold_labels([one.label for one in fresh.values()], stated)
+        stated = {digest: numbered.side for digest, numbered in fresh.items() if numbered.side}
+        gold_labels.add_gold_labels([numbered.label for numbered in fresh.values()], stated)
 
 
 class _LabelResolver:
     """The labels that may be given, by their full names, by those of what was merged into them, and by `others`."""
 
     def __init__(self, others: Mapping[str, str]) -> None:
-        categories = {one.pk: one for one in Category.objects.all()}
-        sentiments = {one.pk: one for one in Sentiment.objects.all()}
-        now = {name: categories[pk] for pk, name in Category.objects.active().paths().items()}
-        moods = {one.name: one for one in sentiments.values() if not one.retired}
+        categories = {label.pk: label for label in Category.objects.all()}
+        sentiments = {label.pk: label for label in Sentiment.objects.all()}
+        active = {name: categories[pk] for pk, name in Category.objects.active().paths().items()}
+        moods = {label.name: label for label in sentiments.values() if not label.retired}
         followed = _successors(paths(categories.values()), categories)
-        self._categories = _children_under_old_names(followed, now) | followed | now
-        self._sentiments = _successors({pk: one.name for pk, one in sentiments.items()}, sentiments) | moods
+        self._categories = _children_under_old_names(followed, active) | followed | active
+        self._sentiments = _successors({pk: label.name for pk, label in sentiments.items()}, sentiments) | moods
         if missing := sorted(set(others.values()) - self._categories.keys() - self._sentiments.keys()):
-            rejections = {"missing": quoted_list(missing), "known": quoted_list([*now, *moods])}
+            rejections = {"missing": quoted_list(missing), "known": quoted_list([*active, *moods])}
             raise UnknownLabel(
                 _("The taxonomy has no label %(missing)s to put in place; there are %(known)s.") % rejections
             )
@@ -158,23 +158,23 @@ class _LabelResolver:
 
 def _successors(names: Mapping[int, str], labels: Mapping[int, AnyLabel]) -> dict[str, AnyLabel]:
     """By the names of all labels, what stands for them now: themselves, or what they were merged into."""
-    found: dict[str, AnyLabel] = {}
+    successors: dict[str, AnyLabel] = {}
     for pk, name in names.items():
         while into := labels[pk].merged_into_id:
             pk = into
         if not labels[pk].retired:
-            found[name] = labels[pk]
-    return found
+            successors[name] = labels[pk]
+    return successors
 
 
-def _children_under_old_names(followed: Mapping[str, Category], now: Mapping[str, Category]) -> dict[str, Category]:
+def _children_under_old_names(followed: Mapping[str, Category], active: Mapping[str, Category]) -> dict[str, Category]:
     """What stands below a category, by its full name under any other name that the category is known by."""
-    names = {one.pk: name for name, one in now.items()}
+    names = {category.pk: name for name, category in active.items()}
     return {
-        old + name.removeprefix(names[one.pk]): child
-        for old, one in followed.items()
-        for name, child in now.items()
-        if name.startswith(names[one.pk] + SEPARATOR)
+        old + name.removeprefix(names[category.pk]): child
+        for old, category in followed.items()
+        for name, child in active.items()
+        if name.startswith(names[category.pk] + SEPARATOR)
     }
 
 

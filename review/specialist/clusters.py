@@ -1,12 +1,11 @@
-"""Texts that are about one thing, found by their vectors alone, and the words that tell them from other texts. Pure.
+"""Cluster texts by their vectors, and find the words that set each cluster apart. Pure.
 
-Texts join by average linkage: two groups become one while their texts are alike enough on average, the closest first,
-and what joins nothing stays by itself. So no number of groups has to be guessed, none is loose, and the same texts
-always give the same groups. The nearest-neighbour chain finds them in one pass over the table of all pairs; it is
-written out here, for the library that has it would cost a web process 150 MB.
+Average linkage merges the closest two groups while their texts are similar enough on average. The number of groups need
+not be guessed, and the same texts always give the same groups. The nearest-neighbour chain is implemented here because
+the library that has it (scipy) would cost a web process 150 MB.
 
 - Murtagh (1983), "A survey of recent advances in hierarchical clustering algorithms": the chain.
-- Monroe, Colaresi and Quinn (2008), "Fightin' words": log-odds of words, each held against what it is in all texts.
+- Monroe, Colaresi and Quinn (2008), "Fightin' words": log-odds of words with a prior.
 """
 
 from __future__ import annotations
@@ -21,13 +20,12 @@ import numpy as np
 from classifier.learning.vector_space import Floats, Ints, centred, shrunken_mean
 
 SAME_TOPIC_FROM = 0.38
-"""From this cosine on average, around the common centre, texts are about one thing."""
+"""Average cosine, around the common centre, from which texts share a topic."""
 MIN_TEXTS = 5
-"""Texts; fewer are no topic yet."""
 MIN_Z_SCORE = 1.96
 """Standard errors by which a word must be more frequent than elsewhere."""
 READ_CHARACTERS = 1_000
-"""Characters of a text that are looked at for words."""
+"""Characters of a text that are searched for words."""
 
 _NOISE = re.compile(r"<[^<>]{1,200}>|https?://\S+|(?<!\w)@\w+|\[\w+\]")
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -38,20 +36,20 @@ _STOP_WORD_LIST = (
     "than thank thanks that the their them then there these they thing this those through too try trying under "
     "use using very via want wanted was way were what when where which while who why will with would yes yet you your"
 )
-"""English words that name nothing; those of other languages stand in all texts alike, and so are hardly told."""
+"""English stop words. Those of other languages occur in all texts alike, so they hardly count."""
 _STOP_WORDS = frozenset(_STOP_WORD_LIST.split())
 
 
 def clusters(vectors: Floats, *, alike: float = SAME_TOPIC_FROM, fewest: int = MIN_TEXTS) -> list[Ints]:
-    """Of each group the places of its texts, nearest to their middle first; the largest group first.
+    """The clusters of texts as indexes into `vectors` (n, WIDTH): largest cluster first, most central text first.
 
-    `vectors` as the encoder gave them, of shape (n, WIDTH). Most texts may be in no group.
+    Texts may belong to no cluster.
     """
     if len(vectors) < fewest:
         return []
     placed = centred(vectors, shrunken_mean(vectors))
-    groups = [group for group in _link_clusters(placed, alike) if len(group) >= fewest]
-    return [_central_first(placed, group) for group in sorted(groups, key=lambda one: (-len(one), one[0]))]
+    groups = [members for members in _link_clusters(placed, alike) if len(members) >= fewest]
+    return [_central_first(placed, members) for members in sorted(groups, key=lambda group: (-len(group), group[0]))]
 
 
 def _central_first(placed: Floats, group: list[int]) -> Ints:
@@ -61,18 +59,18 @@ def _central_first(placed: Floats, group: list[int]) -> Ints:
 
 
 def _link_clusters(placed: Floats, alike: float) -> list[list[int]]:
-    """All groups, single texts among them, each in the order of its texts."""
+    """All groups, including those of a single text, each sorted."""
     table = placed @ placed.T
     np.fill_diagonal(table, -np.inf)
     sizes, groups = np.ones(len(placed), np.float32), {place: [place] for place in range(len(placed))}
-    found: list[list[int]] = []
+    finished: list[list[int]] = []
     chain: list[int] = []
     while groups:
         chain = chain or [next(iter(groups))]
         top, near = chain[-1], _nearest(table, chain)
         if table[top, near] < alike:
-            # Nothing can come closer to it later, for an average does not exceed what it is of.
-            found.append(sorted(groups.pop(chain.pop())))
+            # Nothing can come closer later: an average never exceeds its largest value.
+            finished.append(sorted(groups.pop(chain.pop())))
             table[top], table[:, top] = -np.inf, -np.inf
         elif len(chain) > 1 and near == chain[-2]:
             del chain[-2:]
@@ -80,64 +78,63 @@ def _link_clusters(placed: Floats, alike: float) -> list[list[int]]:
             groups[near] += groups.pop(top)
         else:
             chain.append(near)
-    return found
+    return finished
 
 
 def _nearest(table: Floats, chain: Sequence[int]) -> int:
-    """To the end of the chain; where several are, the one before it, or else it would go on in circles."""
+    """The group nearest to the end of the chain; ties go to its predecessor, or the chain would run in circles."""
     top = chain[-1]
     near = int(table[top].argmax())
     return chain[-2] if len(chain) > 1 and table[top, chain[-2]] >= table[top, near] else near
 
 
-def _join(table: Floats, sizes: Floats, kept: int, gone: int) -> None:
-    """Likeness to the two together is the average over the texts of both."""
-    both = sizes[kept] + sizes[gone]
-    row = (sizes[kept] * table[kept] + sizes[gone] * table[gone]) / both
-    row[kept] = row[gone] = -np.inf
-    table[kept], table[:, kept] = row, row
-    table[gone], table[:, gone] = -np.inf, -np.inf
-    sizes[kept] = both
+def _join(table: Floats, sizes: Floats, into: int, other: int) -> None:
+    """Merge `other` into `into`; similarities become averages over the texts of both."""
+    both = sizes[into] + sizes[other]
+    row = (sizes[into] * table[into] + sizes[other] * table[other]) / both
+    row[into] = row[other] = -np.inf
+    table[into], table[:, into] = row, row
+    table[other], table[:, other] = -np.inf, -np.inf
+    sizes[into] = both
 
 
 def words_in(text: str) -> set[str]:
-    """The words that name something, once each, in lower case; markup, addresses and names of accounts do not."""
-    found = _WORD.findall(_NOISE.sub(" ", text[:READ_CHARACTERS]).lower())
-    return {word for word in found if len(word) > 2 and len(set(word)) > 1 and not set(word) & set("'’")} - _STOP_WORDS
+    """The distinct words of a text in lower case, without stop words, markup, URLs and account names."""
+    words = _WORD.findall(_NOISE.sub(" ", text[:READ_CHARACTERS]).lower())
+    return {word for word in words if len(word) > 2 and len(set(word)) > 1 and not set(word) & set("'’")} - _STOP_WORDS
 
 
 class Vocabulary:
-    """Which words stand in which texts, so that those of some can be held against those of all."""
+    """The words of each text, to compare some of the texts with the rest."""
 
     def __init__(self, texts: Iterable[str]) -> None:
         self._texts = [words_in(text) for text in texts]
         self._everywhere = Counter(word for words in self._texts for word in words)
 
     def distinctive(self, members: Ints, most: int) -> list[str]:
-        """The words that are more frequent in the texts at these places than in the others, most telling first."""
+        """The words that are more frequent in these texts than in the others, most distinctive first."""
         inside = Counter(word for place in members for word in self._texts[place])
         here, elsewhere = len(members), len(self._texts) - len(members)
-        told = {
+        z_scores = {
             word: _log_odds_z_score(count, here, self._everywhere[word] - count, elsewhere)
             for word, count in inside.items()
             if count >= max(2, here / 10)
         }
-        found: dict[str, set[str]] = {}
-        for word in sorted(told, key=lambda word: (-told[word], word)):
-            # Of “transfer”, “transfers” and “transfer-fee” one is enough.
+        chosen: dict[str, set[str]] = {}
+        for word in sorted(z_scores, key=lambda word: (-z_scores[word], word)):
+            # One of “transfer”, “transfers” and “transfer-fee” is enough.
             stems = {part.removesuffix("s") for part in word.split("-")}
-            if told[word] >= MIN_Z_SCORE and not any(stems & others for others in found.values()):
-                found[word] = stems
-        return list(found)[:most] or self._frequent(inside, here / 2)[:most]
+            if z_scores[word] >= MIN_Z_SCORE and not any(stems & others for others in chosen.values()):
+                chosen[word] = stems
+        return list(chosen)[:most] or self._frequent(inside, here / 2)[:most]
 
     def _frequent(self, inside: Counter[str], least: float) -> list[str]:
-        """For texts that differ from no others, as where there are none."""
         return sorted((word for word in inside if inside[word] >= least), key=lambda word: (-inside[word], word))
 
 
 def _log_odds_z_score(inside: int, here: int, outside: int, elsewhere: int) -> float:
-    """The difference of log-odds in standard errors; both counts are drawn towards what they are together."""
+    """The difference of log-odds in standard errors; both counts are shrunk towards their joint share."""
     share = 0.5 + (inside + outside) / (here + elsewhere)
-    one, other = inside + share, outside + share
-    difference = log(one / (here + 2 - one)) - log(other / (elsewhere + 2 - other))
-    return difference / sqrt(1 / one + 1 / other)
+    here_count, elsewhere_count = inside + share, outside + share
+    difference = log(here_count / (here + 2 - here_count)) - log(elsewhere_count / (elsewhere + 2 - elsewhere_count))
+    return difference / sqrt(1 / here_count + 1 / elsewhere_count)

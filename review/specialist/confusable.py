@@ -22,18 +22,18 @@ MOST = 30
 EXAMPLES = 3
 LONGEST_EXCERPT = 240
 FEWEST = 2
-"""Mistakes in each direction; a single one is an accident."""
+"""Least mistakes in each direction; a single one is an accident."""
 LEAST_SHARE = 0.05
-"""Of the labels that concern the two, so many are mistakes at least."""
+"""Least share of mistakes among the labels of the two categories."""
 SIMILAR_FROM = 0.65
-"""From this cosine on descriptions are almost alike: those of categories that people keep apart are below 0.5."""
+"""Cosine at which two descriptions count as nearly the same; distinct categories stay below 0.5."""
 
 Pair = tuple[int, int]
 """Keys of two categories, the smaller first."""
 
 
 class ConfusedText(NamedTuple):
-    """A text that shows it: what people said, what the model said, and the ticket where there is one."""
+    """A text whose label (`given`) and prediction are the two categories of a pair."""
 
     text: str
     ticket: int | None
@@ -42,7 +42,7 @@ class ConfusedText(NamedTuple):
 
 
 class PairMember(NamedTuple):
-    """One of the two: how often people chose it where the model said the other."""
+    """One category of a pair; `confusions` counts texts with this label for which the model predicted the other."""
 
     pk: int
     name: str
@@ -52,7 +52,7 @@ class PairMember(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ConfusablePair:
-    """Two categories; of how many labels that concern them models got them mixed up; how alike they are described."""
+    """Two categories with their number of labels and the cosine similarity of their descriptions."""
 
     members: tuple[PairMember, PairMember]
     labels: int
@@ -77,7 +77,7 @@ class ConfusablePair:
 
 
 class ConfusableCategories(NamedTuple):
-    """The overlaps, most mistakes first, then the most alike; and how many labels and categories were looked at."""
+    """The pairs, most confused first, then most similar; and how many labels and categories were examined."""
 
     pairs: list[ConfusablePair]
     labels: int
@@ -85,98 +85,98 @@ class ConfusableCategories(NamedTuple):
 
 
 def confusable_categories() -> ConfusableCategories:
-    """All overlaps of the categories in use (at most six queries). Raises CorruptEncoder."""
+    """Find the confusable pairs of active categories (at most six queries). Raises CorruptEncoder."""
     categories = list(Category.objects.active()[:MOST_CATEGORIES])
-    said = _Confusions(categories)
-    close = _description_similarity(categories)
+    confusions = _Confusions(categories)
+    similarity = _description_similarity(categories)
     related = _ancestor_pairs(categories)
     pairs = {
         pair
-        for pair in {*said.confused(), *(one for one in close if close[one] >= SIMILAR_FROM)}
+        for pair in {*confusions.confused(), *(pair for pair in similarity if similarity[pair] >= SIMILAR_FROM)}
         if pair not in related
     }
-    ordered = sorted(pairs, key=lambda pair: (-said.confusions(pair), -close.get(pair, 0.0), pair))[:MOST]
-    shown = said.shown(ordered)
-    names, by_key = paths(categories), {one.pk: one for one in categories}
+    ordered = sorted(pairs, key=lambda pair: (-confusions.confusions(pair), -similarity.get(pair, 0.0), pair))[:MOST]
+    texts = confusions.texts(ordered)
+    names, by_key = paths(categories), {category.pk: category for category in categories}
 
-    def side(key: int, other: int) -> PairMember:
-        return PairMember(key, names[key], by_key[key].description, said.numbers[key, other])
+    def member(key: int, other: int) -> PairMember:
+        return PairMember(key, names[key], by_key[key].description, confusions.numbers[key, other])
 
-    overlaps = [
-        ConfusablePair(
-            (side(one, other), side(other, one)), said.labels((one, other)), close[one, other], shown[one, other]
-        )
-        for one, other in ordered
+    confusable = [
+        ConfusablePair((member(*pair), member(*pair[::-1])), confusions.labels(pair), similarity[pair], texts[pair])
+        for pair in ordered
     ]
-    return ConfusableCategories(overlaps, said.numbers.total(), len(categories))
+    return ConfusableCategories(confusable, confusions.numbers.total(), len(categories))
 
 
 class _Confusions:
-    """What people said and what models had said before them, of the latest labels. `numbers` is by those two keys."""
+    """Labels and predictions of the latest gold labels; `numbers` counts them by the two keys."""
 
     def __init__(self, categories: list[Category]) -> None:
-        keys = {one.pk for one in categories}
-        # Of a sealed ticket nothing is told of what a model said.
-        told = GoldLabel.objects.usable().filter(
+        keys = {category.pk for category in categories}
+        # Predictions of sealed tickets must stay hidden.
+        labels = GoldLabel.objects.usable().filter(
             Q(ticket=None) | Q(ticket__sealed=False), predicted_category__isnull=False
         )
-        rows = told.order_by("-pk").values_list("pk", "category_id", "predicted_category_id")[:LATEST]
+        rows = labels.order_by("-pk").values_list("pk", "category_id", "predicted_category_id")[:LATEST]
         self._names = paths(categories)
         self.numbers = Counter[Pair]()
         self._which = defaultdict[Pair, list[int]](list)
-        for pk, right, said in rows:
-            if said is not None and {right, said} <= keys:
-                self.numbers[right, said] += 1
-                self._which[right, said].append(pk)
+        for pk, given, predicted in rows:
+            if predicted is not None and {given, predicted} <= keys:
+                self.numbers[given, predicted] += 1
+                self._which[given, predicted].append(pk)
 
     def confusions(self, pair: Pair) -> int:
         return self.numbers[pair] + self.numbers[pair[::-1]]
 
     def labels(self, pair: Pair) -> int:
-        """Those where both the right one and the one said are of the two."""
+        """How many have both label and prediction within the pair."""
         return self.confusions(pair) + sum(self.numbers[key, key] for key in pair)
 
     def confused(self) -> set[Pair]:
         pairs = {(min(pair), max(pair)) for pair in self.numbers if pair[0] != pair[1]}
-        return {one for one in pairs if _is_confused(self.numbers[one], self.numbers[one[::-1]], self.labels(one))}
+        return {pair for pair in pairs if _is_confused(self.numbers[pair], self.numbers[pair[::-1]], self.labels(pair))}
 
-    def shown(self, pairs: list[Pair]) -> dict[Pair, list[ConfusedText]]:
-        """Texts of both directions for each of the pairs, the latest first (one query)."""
+    def texts(self, pairs: list[Pair]) -> dict[Pair, list[ConfusedText]]:
+        """Confused texts of each pair in both directions, latest first (one query)."""
         wanted = {way: self._which[way][:EXAMPLES] for pair in pairs for way in (pair, pair[::-1])}
-        texts = GoldLabel.objects.only("text", "ticket_id").in_bulk([pk for pks in wanted.values() for pk in pks])
+        labels = GoldLabel.objects.only("text", "ticket_id").in_bulk([pk for pks in wanted.values() for pk in pks])
 
-        def told(way: Pair) -> list[ConfusedText]:
-            right, said = (self._names[key] for key in way)
-            found = [texts[pk] for pk in wanted[way] if pk in texts]
-            return [ConfusedText(excerpt(one.text, LONGEST_EXCERPT), one.ticket_id, right, said) for one in found]
+        def confused(way: Pair) -> list[ConfusedText]:
+            given, predicted = (self._names[key] for key in way)
+            known = [labels[pk] for pk in wanted[way] if pk in labels]
+            return [
+                ConfusedText(excerpt(gold.text, LONGEST_EXCERPT), gold.ticket_id, given, predicted) for gold in known
+            ]
 
-        return {pair: told(pair) + told(pair[::-1]) for pair in pairs}
+        return {pair: confused(pair) + confused(pair[::-1]) for pair in pairs}
 
 
-def _is_confused(one: int, other: int, labels: int) -> bool:
-    return min(one, other) >= FEWEST and one + other >= LEAST_SHARE * labels
+def _is_confused(confusions: int, reverse: int, labels: int) -> bool:
+    return min(confusions, reverse) >= FEWEST and confusions + reverse >= LEAST_SHARE * labels
 
 
 def _description_similarity(categories: list[Category]) -> dict[Pair, float]:
-    """How alike each two are described, by the cosine of the encoder's vectors."""
-    texts = [f"{one.name}: {one.description}" if one.description else one.name for one in categories]
+    """The cosine similarity of the descriptions of every two categories."""
+    texts = [f"{category.name}: {category.description}".removesuffix(": ") for category in categories]
     places = unit(vector_store.embeddings_for(texts))
     table = places @ places.T
     pairs = combinations(range(len(categories)), 2)
-    return {_pair(categories[one].pk, categories[other].pk): float(table[one, other]) for one, other in pairs}
+    return {_pair(categories[left].pk, categories[right].pk): float(table[left, right]) for left, right in pairs}
 
 
 def _ancestor_pairs(categories: list[Category]) -> set[Pair]:
-    """Pairs of which one stands somewhere below the other: those are meant to overlap."""
-    above = {one.pk: one.parent_id for one in categories}
-    found = set()
+    """Pairs of a category and its ancestor, which are meant to overlap."""
+    above = {category.pk: category.parent_id for category in categories}
+    pairs = set()
     for key in above:
         parent = above[key]
         while parent is not None:
-            found.add(_pair(key, parent))
+            pairs.add(_pair(key, parent))
             parent = above.get(parent)
-    return found
+    return pairs
 
 
-def _pair(one: int, other: int) -> Pair:
-    return min(one, other), max(one, other)
+def _pair(left: int, right: int) -> Pair:
+    return min(left, right), max(left, right)

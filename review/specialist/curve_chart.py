@@ -1,4 +1,4 @@
-"""Chart of the learning curve. Pure."""
+"""Draw the chart of the learning curve. Pure."""
 
 from __future__ import annotations
 
@@ -13,14 +13,12 @@ from review.stats.svg import LEFT, PLOT, RIGHT, TOP, Axes, Dot, Frame, Scale
 STEPS, LINE = 6, 40
 RADIUS = 3.5
 END = RIGHT - 8
-"""Where the drawing ends, so that a number of five digits below its corner has room."""
+"""The right edge, which leaves room for a number of five digits below the corner."""
 
 
 @dataclass(frozen=True, slots=True)
 class Curve:
-    """How often versions are right over how many labels they learned from. `line` is the fitted law, as SVG takes it;
-    empty where there is none.
-    """
+    """Accuracy of versions over their number of labels. `line` is the fitted law as SVG points, or empty."""
 
     axes: Axes
     dots: tuple[Dot, ...]
@@ -29,7 +27,7 @@ class Curve:
 
 @dataclass(frozen=True, slots=True)
 class Scales:
-    """Labels from none to `end` from left to right, shares from `low` to 1 upwards."""
+    """Labels from 0 to `end` from left to right, shares from `low` to 1 upwards."""
 
     end: int
     step: int
@@ -37,7 +35,7 @@ class Scales:
 
     @classmethod
     def over(cls, points: Sequence[Point], more: int = LABELS_AHEAD) -> Scales:
-        """So that all these points have room with their intervals, and so many labels more."""
+        """Scales that fit these points with their intervals, and `more` labels."""
         most = max((point.labels for point in points), default=0) + more
         step = next(size for size in _round_sizes() if most <= STEPS * size)
         lows = (share(point.right, point.items).low or 0.0 for point in points)
@@ -56,7 +54,7 @@ class Scales:
 
 
 def draw(points: Sequence[Point], law: PowerLaw | None, scales: Scales) -> Curve:
-    """The points in their order, and the law from the first number of labels to beyond the last."""
+    """Draw the points, and the law from the first number of labels to beyond the last."""
     frame = scales.frame
     dots = tuple(_dot(point, frame) for point in points)
     return Curve(scales.axes, dots, frame.line(_course(points, law)) if law else "")

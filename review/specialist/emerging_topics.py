@@ -22,7 +22,7 @@ from review.specialist.clusters import Vocabulary, clusters, words_in
 from review.specialist.recent_tickets import RecentTicket, RecentTickets
 
 MOST = 25
-"""Topics on the page; there are hardly more worth a category at a time."""
+"""Topics on the page."""
 WORDS, IN_TITLE = 7, 3
 TYPICAL = 5
 EXAMPLES = 5
@@ -31,14 +31,14 @@ LONGEST_EXCERPT = 180
 
 
 class TypicalTicket(NamedTuple):
-    """A ticket that says what its topic is about."""
+    """A ticket that is typical of its topic."""
 
     pk: int
     text: str
 
 
 class CategoryCount(NamedTuple):
-    """How many tickets have a category now; without a name where they have none."""
+    """How many tickets currently have a category; `name` is empty if they have none."""
 
     name: str
     number: int
@@ -46,7 +46,7 @@ class CategoryCount(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Topic:
-    """Known by the ticket in its middle."""
+    """A cluster of similar tickets; `pk` is its most central ticket."""
 
     pk: int
     words: list[str]
@@ -61,7 +61,6 @@ class Topic:
 
     @property
     def more_words(self) -> list[str]:
-        """Those that the title does not have."""
         return self.words[IN_TITLE:]
 
     @property
@@ -71,23 +70,23 @@ class Topic:
 
 @dataclass(frozen=True, slots=True)
 class EmergingTopics:
-    """The topics, largest first; how many tickets were looked at, how many are in none, how many wait to be."""
+    """The topics, largest first; how many tickets were examined, belong to no topic, and have no vector yet."""
 
     topics: list[Topic]
     tickets: int
     ungrouped: int
     unencoded: int
     omitted: int
-    """Topics that are smaller than those given."""
+    """Smaller topics beyond MOST."""
 
 
 def emerging_topics() -> EmergingTopics:
-    """All topics of the latest tickets (at most nine queries). Raises CorruptEncoder."""
+    """Find the topics of the latest uncertain tickets (at most nine queries). Raises CorruptEncoder."""
     among = recent_tickets.uncertain_tickets()
     grouped = clusters(among.vectors)
     described = _TopicBuilder(among)
     return EmergingTopics(
-        topics=[described.topic(one) for one in grouped[:MOST]],
+        topics=[described.topic(places) for places in grouped[:MOST]],
         tickets=len(among.tickets),
         ungrouped=len(among.tickets) - sum(map(len, grouped)),
         unencoded=among.unencoded,
@@ -96,30 +95,25 @@ def emerging_topics() -> EmergingTopics:
 
 
 def topic_containing(ticket: int) -> Topic | None:
-    """The topic that a ticket is in, if it is in one (at most nine queries). Raises CorruptEncoder."""
+    """The topic of a ticket; None if it is in no topic (at most nine queries). Raises CorruptEncoder."""
     among = recent_tickets.uncertain_tickets()
-    for one in clusters(among.vectors):
-        if any(among.tickets[place].pk == ticket for place in one):
-            return _TopicBuilder(among).topic(one)
+    for places in clusters(among.vectors):
+        if any(among.tickets[place].pk == ticket for place in places):
+            return _TopicBuilder(among).topic(places)
     return None
 
 
-def names_now() -> dict[int, str]:
-    """Full names by key, of retired categories too: tickets may have those (one query)."""
-    return Category.objects.paths()
-
-
 def count_categories(tickets: Sequence[RecentTicket], names: dict[int, str]) -> list[CategoryCount]:
-    """The categories that tickets have now, most frequent first."""
-    numbers = Counter(names.get(one.category, "") if one.category else "" for one in tickets)
+    """The tickets' current categories, most frequent first."""
+    numbers = Counter(names.get(ticket.category, "") if ticket.category else "" for ticket in tickets)
     return [CategoryCount(name, number) for name, number in sorted(numbers.items(), key=lambda row: (-row[1], row[0]))]
 
 
 class _TopicBuilder:
     def __init__(self, among: RecentTickets) -> None:
         self._tickets = among.tickets
-        self._words = Vocabulary(one.text for one in among.tickets)
-        self._names = names_now()
+        self._words = Vocabulary(ticket.text for ticket in among.tickets)
+        self._names = Category.objects.paths()
 
     def topic(self, places: Ints) -> Topic:
         members = [self._tickets[place] for place in places]
@@ -127,25 +121,25 @@ class _TopicBuilder:
         return Topic(
             pk=members[0].pk,
             words=self._words.distinctive(places, WORDS),
-            typical=[TypicalTicket(seen.pk, excerpt(seen.text, LONGEST_EXCERPT)) for seen in typical[:TYPICAL]],
+            typical=[TypicalTicket(ticket.pk, excerpt(ticket.text, LONGEST_EXCERPT)) for ticket in typical[:TYPICAL]],
             today=count_categories(members, self._names),
-            tickets=[seen.pk for seen in members],
-            examples=[excerpt(mask(seen.text), LONGEST_EXAMPLE) for seen in typical],
+            tickets=[ticket.pk for ticket in members],
+            examples=[excerpt(mask(ticket.text), LONGEST_EXAMPLE) for ticket in typical],
         )
 
 
 def _distinct_texts(members: Sequence[RecentTicket]) -> list[RecentTicket]:
-    """The first few that do not say the same in the same words."""
-    found: dict[frozenset[str], RecentTicket] = {}
-    for one in members:
-        found.setdefault(frozenset(words_in(one.text)), one)
-        if len(found) == EXAMPLES:
+    """The first few tickets with different words."""
+    distinct: dict[frozenset[str], RecentTicket] = {}
+    for ticket in members:
+        distinct.setdefault(frozenset(words_in(ticket.text)), ticket)
+        if len(distinct) == EXAMPLES:
             break
-    return list(found.values())
+    return list(distinct.values())
 
 
 def suggest_category(topic: Topic) -> dict[str, str]:
-    """Name, description and examples to begin with. No example gives away what models are measured with."""
+    """Initial name, description and examples for a new category; the examples contain no benchmark texts."""
     words = [word for word in topic.words[:2] if word]
     words.sort(key=lambda word: topic.typical[0].text.lower().find(word) % LONGEST_EXCERPT)
     description = _("Messages about %s.") % ", ".join(topic.words) if topic.words else ""
@@ -164,7 +158,7 @@ def _without_leaks(examples: list[str]) -> list[str]:
 
 @transaction.atomic
 def create_draft(label: DraftLabel, by: User) -> DraftLabel:
-    """A draft of the taxonomy that is as it is now, and has this new category besides. Raises EmptyTaxonomy."""
+    """Create a draft of the current taxonomy plus this new category. Raises EmptyTaxonomy."""
     label.draft = drafts.create(drafts.free_name(_("New category: %s") % label.name), by)
     label.axis = DraftLabel.Axis.CATEGORY
     beside = label.draft.labels.filter(axis=label.axis).order_by("-position").values_list("position", flat=True)

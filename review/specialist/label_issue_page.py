@@ -1,4 +1,4 @@
-"""What the label issues page shows. It hides who labelled a text and when, which would bias the reviewer."""
+"""Content of the label issues page, which hides who labelled a text and when so as not to bias the reviewer."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ SHOWN_CHARACTERS = 20_000
 
 
 class LabelPair(NamedTuple):
-    """A label as the page names it."""
+    """The names of a category and a sentiment."""
 
     category: str
     sentiment: str
@@ -26,21 +26,20 @@ class LabelPair(NamedTuple):
 
 
 class RemainingCount(NamedTuple):
-    """How many wait, counted up to a limit, which `is_capped` says was reached."""
+    """How many label issues are pending; `is_capped` if there are more than were counted."""
 
     number: int
     is_capped: bool
 
     @classmethod
     def load(cls) -> RemainingCount:
-        """One count."""
         number = label_issues.pending().order_by()[: label_issues.COUNTED].count()
         return cls(min(number, label_issues.COUNTED - 1), number == label_issues.COUNTED)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelIssueCard:
-    """One label in doubt, and what may be chosen instead."""
+    """A label issue, and the labels that can be chosen instead."""
 
     label_issue: LabelIssue
     options: Options
@@ -49,12 +48,12 @@ class LabelIssueCard:
 
     @classmethod
     def first(cls) -> LabelIssueCard | None:
-        """The least believed of those that wait (two queries, or one)."""
+        """The pending issue with the lowest self-confidence; None if nothing is pending (one or two queries)."""
         return cls._from(label_issues.pending())
 
     @classmethod
     def by_pk(cls, pk: int) -> LabelIssueCard | None:
-        """This very one, though somebody may have looked at it; None where its label is out of use."""
+        """This issue, even if it has been checked; None if its label is no longer in use."""
         return cls._from(LabelIssue.objects.filter(pk=pk, gold__state=GoldLabel.State.ACTIVE))
 
     @classmethod
@@ -64,8 +63,8 @@ class LabelIssueCard:
             return None
         options = Options.current()
         given, suggested = (
-            LabelPair(options.category_name(one.category_id), options.sentiment_name(one.sentiment_id))
-            for one in (label_issue.gold, label_issue)
+            LabelPair(options.category_name(label.category_id), options.sentiment_name(label.sentiment_id))
+            for label in (label_issue.gold, label_issue)
         )
         return cls(label_issue=label_issue, options=options, given=given, suggested=suggested)
 
@@ -79,7 +78,7 @@ class LabelIssueCard:
 
     @property
     def has_suggestion(self) -> bool:
-        """Whether the model has another label, and one that may be given."""
+        """Whether the model suggests a different label that is still in use."""
         same = self.given == self.suggested
         categories = {option.pk for option in self.options.categories}
         sentiments = {option.pk for option in self.options.sentiments}
@@ -87,17 +86,15 @@ class LabelIssueCard:
 
     @property
     def self_confidence(self) -> str:
-        """The model's belief in the label given."""
         percent = round(100 * self.label_issue.self_confidence)
         return _("%d%%") % percent if percent else _("under 1%")
 
     @property
     def token(self) -> str:
-        """What was seen, so that nobody answers for a label, or a look at it, that came later."""
         return version_token(self.label_issue)
 
 
 def version_token(label_issue: LabelIssue) -> str:
-    """The label in doubt and when somebody had looked at it, for a hidden field."""
+    """Identifies the label and the check that a form was rendered with, so that a stale form changes nothing."""
     at = label_issue.confirmed_at.isoformat() if label_issue.confirmed_at else ""
     return f"{label_issue.gold.category_id}-{label_issue.gold.sentiment_id}-{at}"

@@ -23,7 +23,7 @@ teaches = permission_required("review.teach", raise_exception=True)
 
 
 class AnswerMessage(NamedTuple):
-    """What became of an answer, in a sentence; and the label that one may want to look at again."""
+    """The outcome of an answer, and the label issue that the page offers to reopen."""
 
     text: str
     done: bool = True
@@ -41,7 +41,7 @@ def label_issues(request: HtmxHttpRequest) -> HttpResponse:
 @require_GET
 @teaches
 def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """This very label, for whoever pressed the wrong key."""
+    """Show one label issue again, for a reviewer who pressed the wrong key."""
     card = LabelIssueCard.by_pk(pk)
     if card is None:
         raise Http404
@@ -51,8 +51,8 @@ def label_issue(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @teaches
 def keep_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = _unchanged_label_issue(request, pk)
-    done = found and labels.confirm(found, request.user)
+    label_issue = _unchanged_label_issue(request, pk)
+    done = label_issue and labels.confirm(label_issue, request.user)
     return _show_next(request, AnswerMessage(_("Label kept."), again=pk) if done else _changed_meanwhile())
 
 
@@ -64,8 +64,8 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
     sentiment = options.sentiment(request.POST.get("sentiment", ""))
     if category is None or sentiment is None:
         return _show_next(request, AnswerMessage(_("Choose a category and a sentiment."), done=False))
-    found = _unchanged_label_issue(request, pk)
-    done = found and labels.correct(found, request.user, category, sentiment)
+    label_issue = _unchanged_label_issue(request, pk)
+    done = label_issue and labels.correct(label_issue, request.user, category, sentiment)
     label = {"label": LabelPair(category.name, sentiment.name)}
     return _show_next(
         request, AnswerMessage(_("Label changed to %(label)s.") % label, again=pk) if done else _changed_meanwhile()
@@ -75,8 +75,8 @@ def correct_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 @require_POST
 @teaches
 def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = _unchanged_label_issue(request, pk)
-    done = found and labels.dispute(found, request.user)
+    label_issue = _unchanged_label_issue(request, pk)
+    done = label_issue and labels.dispute(label_issue, request.user)
     return _show_next(
         request,
         AnswerMessage(_("Two reviewers will label it without seeing the current label."))
@@ -86,9 +86,9 @@ def dispute_label(request: HtmxHttpRequest, pk: int) -> HttpResponse:
 
 
 def _unchanged_label_issue(request: HtmxHttpRequest, pk: int) -> LabelIssue | None:
-    """None where the label is not what the page had shown."""
-    found = get_object_or_404(LabelIssue.objects.select_related("gold").defer("gold__text"), pk=pk)
-    return found if request.POST.get("seen", "") == version_token(found) else None
+    """The label issue; None if it has changed since the page was rendered."""
+    label_issue = get_object_or_404(LabelIssue.objects.select_related("gold").defer("gold__text"), pk=pk)
+    return label_issue if request.POST.get("seen", "") == version_token(label_issue) else None
 
 
 def _changed_meanwhile() -> AnswerMessage:
@@ -96,7 +96,7 @@ def _changed_meanwhile() -> AnswerMessage:
 
 
 def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse:
-    """The next in the same answer; without htmx a page of its own, so that reloading sends nothing again."""
+    """Render the next label issue; redirect without htmx, so that reloading posts nothing again."""
     if request.htmx:
         response = render(
             request,

@@ -1,4 +1,4 @@
-"""Label issues: gold labels that a model which was not trained on them disagrees with."""
+"""Label issues: gold labels that a model which wasn't trained on them disagrees with."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from review.workflow.decision_records import Label
 
 CHUNK = 500
 LOOKED_THROUGH = 2_000
-"""The least believed among which a page looks for those that the model would label differently."""
+"""Labels with the lowest self-confidence that are searched for those with a different prediction."""
 COUNTED = 1_000
 
 _NOTED = ["version", "self_confidence", "category", "sentiment"]
@@ -31,7 +31,7 @@ _SETTLED = Q(gold__ticket=None) | Q(gold__ticket__state=Ticket.State.SETTLED)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelSelfConfidence:
-    """What a version makes of one gold label that it was not taught: how far it believes in it, what it would say."""
+    """A version's self-confidence in a gold label that it wasn't trained on, and the label that it predicts."""
 
     gold_pk: int
     self_confidence: float
@@ -41,16 +41,20 @@ class LabelSelfConfidence:
 
 @transaction.atomic
 def record_self_confidence(version: SpecialistVersion, confidences: Iterable[LabelSelfConfidence]) -> None:
-    """Store what this version makes of each label, in place of what an earlier one did.
+    """Store this version's self-confidences in place of earlier ones.
 
-    A label that somebody has looked at is not doubted anew until it is given anew. Labels out of use are forgotten;
-    what is not in use any more, or would suggest a label that is not, is passed over.
+    A confirmed label becomes an issue again only once it is relabelled. Issues of unusable gold labels are deleted, and
+    predictions of retired labels are skipped.
     """
     categories = set(Category.objects.active().values_list("pk", flat=True))
     sentiments = set(Sentiment.objects.active().values_list("pk", flat=True))
-    offered = (one for one in confidences if one.category_pk in categories and one.sentiment_pk in sentiments)
-    for chunk in chunked(offered, CHUNK):
-        _store(version, {one.gold_pk: one for one in chunk})
+    usable = (
+        confidence
+        for confidence in confidences
+        if confidence.category_pk in categories and confidence.sentiment_pk in sentiments
+    )
+    for chunk in chunked(usable, CHUNK):
+        _store(version, {confidence.gold_pk: confidence for confidence in chunk})
     LabelIssue.objects.filter(confirmed_at__lt=F("gold__labelled_at")).update(confirmed_at=None, confirmed_by=None)
     LabelIssue.objects.exclude(gold__in=GoldLabel.objects.usable()).delete()
 
@@ -71,7 +75,7 @@ def _store(version: SpecialistVersion, confidences: dict[int, LabelSelfConfidenc
 
 
 def pending() -> LabelIssueQuerySet:
-    """Labels to look at, least believed first: those for which the model has another label."""
+    """Labels to check: the model predicts a different one. Lowest self-confidence first."""
     least_believed = LabelIssue.objects.waiting()[:LOOKED_THROUGH].values("pk")
     another = ~Q(category=F("gold__category")) | ~Q(sentiment=F("gold__sentiment"))
     offered = Q(category__retired=False, sentiment__retired=False)
@@ -82,7 +86,7 @@ def pending() -> LabelIssueQuerySet:
 
 @transaction.atomic(durable=True)
 def confirm(label_issue: LabelIssue, by: User) -> bool:
-    """The label is right. False, and nothing changes, where the label or the doubt is not as given here any more."""
+    """Confirm that the label is right. Returns False and changes nothing if the label or the issue has changed."""
     if _lock_gold_label(label_issue) is None:
         return False
     _mark_confirmed(label_issue, by)
@@ -91,25 +95,25 @@ def confirm(label_issue: LabelIssue, by: User) -> bool:
 
 @transaction.atomic(durable=True)
 def correct(label_issue: LabelIssue, by: User, category: Category, sentiment: Sentiment) -> bool:
-    """The label is wrong, and this one is right. False, and nothing changes, as of `confirm`.
+    """Replace the label with this one. Returns False and changes nothing if the label or the issue has changed.
 
-    A ticket's label is what people decided, so it is decided anew, and the gold label follows.
+    A ticket is relabelled by a new decision, which its gold label follows.
     """
-    label = _lock_labels(category, sentiment)
-    standing = _lock_gold_label(label_issue)
-    if standing is None:
+    target = _lock_labels(category, sentiment)
+    gold = _lock_gold_label(label_issue)
+    if gold is None:
         return False
-    if (standing.category_id, standing.sentiment_id) != (label.category.pk, label.sentiment.pk):
-        if standing.ticket_id is None:
-            _relabel_gold_label(standing, by, label)
-        elif not _relabel_ticket(standing.ticket_id, by, label):
+    if (gold.category_id, gold.sentiment_id) != (target.category.pk, target.sentiment.pk):
+        if gold.ticket_id is None:
+            _relabel_gold_label(gold, by, target)
+        elif not _relabel_ticket(gold.ticket_id, by, target):
             return False
     _mark_confirmed(label_issue, by)
     return True
 
 
 def dispute(label_issue: LabelIssue, by: User) -> bool:
-    """Whoever cannot tell has two people asked anew. False, and nothing changes, as of `confirm`."""
+    """Ask two reviewers to label it again. Returns False and changes nothing if the label or the issue has changed."""
     if not _is_unchanged(label_issue):
         return False
     try:
@@ -121,22 +125,22 @@ def dispute(label_issue: LabelIssue, by: User) -> bool:
 
 
 def _lock_labels(category: Category, sentiment: Sentiment) -> Label:
-    """The label, or what it was merged into since it was chosen; from now on a merge waits."""
+    """Lock the label against merges. Returns what it was merged into if that happened since it was chosen."""
     categories = Category.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
     sentiments = Sentiment.objects.select_for_update(no_key=True, of=("self",)).select_related("merged_into")
-    held = Label(categories.get(pk=category.pk), sentiments.get(pk=sentiment.pk))
-    return Label(held.category.merged_into or held.category, held.sentiment.merged_into or held.sentiment)
+    locked = Label(categories.get(pk=category.pk), sentiments.get(pk=sentiment.pk))
+    return Label(locked.category.merged_into or locked.category, locked.sentiment.merged_into or locked.sentiment)
 
 
 def _lock_gold_label(label_issue: LabelIssue) -> GoldLabel | None:
-    """The label in doubt as it stands, which nobody else changes from now on; None where it is not as it was given.
+    """Lock the gold label of an issue; None if the label or the issue has changed.
 
-    The desk comes first, as for all who change labels; then the label, as for those who dispute it.
+    Locks are taken in the order that all label changes keep: review settings, then gold label.
     """
     list(ReviewSettings.objects.select_for_update().values("pk"))
-    label = GoldLabel.objects.select_for_update(of=("self",)).select_related("category", "sentiment")
-    found = label.filter(pk=label_issue.gold_id).first()
-    return found if found and _is_unchanged(label_issue) else None
+    labels = GoldLabel.objects.select_for_update(of=("self",)).select_related("category", "sentiment")
+    gold = labels.filter(pk=label_issue.gold_id).first()
+    return gold if gold and _is_unchanged(label_issue) else None
 
 
 def _is_unchanged(label_issue: LabelIssue) -> bool:
@@ -146,7 +150,7 @@ def _is_unchanged(label_issue: LabelIssue) -> bool:
 
 
 def _mark_confirmed(label_issue: LabelIssue, by: User) -> None:
-    """The label that stands now was given before this moment, whatever an import says of when."""
+    # An import may have set labelled_at in the future.
     labelled_at = GoldLabel.objects.values_list("labelled_at", flat=True).get(pk=label_issue.gold_id)
     at = max(timezone.now(), labelled_at)
     LabelIssue.objects.filter(pk=label_issue.pk).update(confirmed_at=at, confirmed_by=by)
@@ -161,17 +165,17 @@ def _relabel_ticket(ticket_pk: int, by: User, label: Label) -> bool:
     return True
 
 
-def _relabel_gold_label(standing: GoldLabel, by: User, label: Label) -> None:
-    """A label without a ticket has no decisions: what it was is kept in its note and in its history in the admin."""
-    was = _("was %(category)s | %(sentiment)s") % {"category": standing.category, "sentiment": standing.sentiment}
+def _relabel_gold_label(gold: GoldLabel, by: User, label: Label) -> None:
+    """Relabel a gold label without a ticket. It has no decisions, so its note and admin history keep the old label."""
+    was = _("was %(category)s | %(sentiment)s") % {"category": gold.category, "sentiment": gold.sentiment}
     LogEntry.objects.log_actions(
-        user_id=by.pk, queryset=[standing], action_flag=CHANGE, change_message=was, single_object=True
+        user_id=by.pk, queryset=[gold], action_flag=CHANGE, change_message=was, single_object=True
     )
-    said = standing.predicted_category_id, standing.predicted_sentiment_id
-    standing.category, standing.sentiment = label
-    standing.corrected = said[0] is not None and said != (label.category.pk, label.sentiment.pk)
-    standing.origin, standing.people = GoldLabel.Origin.DECISION, 1
-    standing.note, standing.labelled_at = was[:300], timezone.now()
-    standing.save(
+    predicted = gold.predicted_category_id, gold.predicted_sentiment_id
+    gold.category, gold.sentiment = label
+    gold.corrected = predicted[0] is not None and predicted != (label.category.pk, label.sentiment.pk)
+    gold.origin, gold.people = GoldLabel.Origin.DECISION, 1
+    gold.note, gold.labelled_at = was[:300], timezone.now()
+    gold.save(
         update_fields=["category", "sentiment", "corrected", "origin", "people", "note", "labelled_at"],
     )

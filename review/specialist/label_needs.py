@@ -1,4 +1,4 @@
-"""Accuracy of the specialist per label, and which labels need more examples most."""
+"""Accuracy of the specialist by label, and which labels need more examples most."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from review.stats.classification import LEAST
 from review.stats.intervals import Estimate
 
 WIDE_INTERVAL = 0.25
-"""An interval wider than this tells little."""
+"""Width from which an interval is too wide to judge the accuracy."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LabelNeed:
-    """A label: its examples, how often it was told right while they were held out, and in words what is missing."""
+    """A label's number of examples, its accuracy on held-out ones, and in words what it needs."""
 
     name: str
     examples: int
@@ -35,12 +35,12 @@ class LabelNeed:
 
     @property
     def share(self) -> Share | None:
-        """None where too few were held out to say anything."""
+        """None if too few examples were held out."""
         return Share(self.figure) if self.held_out >= LEAST else None
 
 
 class AxisNeeds(NamedTuple):
-    """The labels of an axis, most in need first; none where nothing could be learned of it."""
+    """The labels of an axis, most in need first; empty if the axis could not be trained."""
 
     key: str
     name: str
@@ -54,7 +54,7 @@ class _Counts(NamedTuple):
 
 
 def label_needs(version: SpecialistVersion) -> list[AxisNeeds]:
-    """By what this version was taught, under the labels of today (three queries)."""
+    """The needs of today's labels by what this version learned from (three queries)."""
     options = Options.current()
     offered = {"category": options.categories, "sentiment": options.sentiments}
     merged = {"category": _merged(Category.objects.all()), "sentiment": _merged(Sentiment.objects.all())}
@@ -69,14 +69,14 @@ def _merged(labels: QuerySet[Any]) -> dict[int, int]:
 
 
 def _counts(figures: Mapping[str, Any], merged: Mapping[int, int]) -> dict[int, _Counts]:
-    """By label; what has been merged since then counts for its successor."""
+    """Counts by label; labels merged since then count for their successor."""
     counts: dict[int, _Counts] = {}
     for key, numbers in figures.get("labels", {}).items():
         label = int(key)
         while label in merged:
             label = merged[label]
         known = counts.get(label, _Counts())
-        counts[label] = _Counts(*(one + other for one, other in zip(known, numbers, strict=True)))
+        counts[label] = _Counts(*(count + added for count, added in zip(known, numbers, strict=True)))
     return counts
 
 
@@ -85,10 +85,12 @@ def _label_needs(offered: Sequence[Option], counts: Mapping[int, _Counts]) -> li
         return []
     examples, held_out, right = (sum(numbers) for numbers in zip(*counts.values(), strict=True))
     whole = intervals.share(right, held_out)
-    # Of many examples only a part is held out.
+    # With many examples only a part is held out.
     rate = held_out / examples if held_out else 1.0
-    states = [_label_need(one.name, counts.get(one.pk, _Counts()), whole, rate) for one in offered]
-    return sorted(states, key=lambda one: (one.urgency, one.figure.estimate if one.share else one.examples, one.name))
+    needs = [_label_need(option.name, counts.get(option.pk, _Counts()), whole, rate) for option in offered]
+    return sorted(
+        needs, key=lambda need: (need.urgency, need.figure.estimate if need.share else need.examples, need.name)
+    )
 
 
 def _label_need(name: str, counts: _Counts, whole: Estimate, rate: float) -> LabelNeed:
@@ -109,12 +111,12 @@ def _missing(counts: _Counts, figure: Estimate, whole: Estimate, rate: float) ->
         return 0, _("No examples yet: the model knows only its name and description.")
     if counts.held_out < LEAST or figure.low is None or figure.high is None:
         more = max(ceil((LEAST - counts.held_out) / rate), 1)
-        said = ngettext(
+        message = ngettext(
             "Needs %d more label before anything can be said.",
             "Needs %d more labels before anything can be said.",
             more,
         )
-        return 1, said % more
+        return 1, message % more
     if figure.high < (whole.estimate or 0.0):
         return 2, _("Less accurate than the rest: add labels or clarify the description.")
     if figure.high - figure.low > WIDE_INTERVAL:

@@ -1,8 +1,7 @@
-"""What more labels are expected to bring: a learning curve, carried on. Pure.
+"""Fit a power law to the learning curve and predict what more labels bring. Pure.
 
-The share that a model gets wrong falls about as a power of the number of labels it learned from, a * n^-b: a straight
-line where both scales are logarithmic. It is fitted to what was measured, each point weighted by how much it can be
-relied on.
+A model's error falls roughly as a power of the number of labels it learned from, a * n^-b: a straight line on two
+logarithmic scales. The fit weights each point by its precision.
 
 - Cortes et al. (1994), "Learning curves: asymptotic values and rate of convergence".
 - Figueroa et al. (2012), "Predicting sample size required for classification performance".
@@ -21,14 +20,14 @@ import numpy as np
 from review.stats.intervals import Estimate
 
 FEWEST_POINTS, FEWEST_FOLD = 4, 2
-"""Numbers of labels that must differ, and how many times the least of them the largest must be."""
+"""Least number of distinct points, and least ratio of the most labels to the fewest."""
 LABELS_AHEAD = 100
 
 _Z = NormalDist().inv_cdf(0.975)
 
 
 class Point(NamedTuple):
-    """After learning from so many labels, so many of the items were right."""
+    """A version that learned from `labels` labels was right on `right` of `items` items."""
 
     labels: int
     right: int
@@ -37,7 +36,7 @@ class Point(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class PowerLaw:
-    """The fitted line: the logarithm of the error at the middle of what was seen, its slope, and their variances."""
+    """The fitted line in logarithms: the error's level at the middle of the points, its slope, and their variances."""
 
     middle: float
     level: float
@@ -50,11 +49,9 @@ class PowerLaw:
         return 1 - self._error(labels)
 
     def gain(self, now: int, more: int = LABELS_AHEAD) -> Estimate:
-        """By how much the accuracy grows from so many labels to so many more, with its interval, which holds the truth
-        19 times in 20 where the law does.
-        """
+        """The gain in accuracy from `now` labels to `more` labels beyond, with its 95% interval."""
         error, later = self._error(now), self._error(now + more)
-        # How the gain moves with the level and with the slope.
+        # The gain's derivatives by level and slope.
         by_level = error - later
         by_slope = error * (log(now) - self.middle) - later * (log(now + more) - self.middle)
         reach = _Z * sqrt(by_level**2 * self.level_variance + by_slope**2 * self.slope_variance)
@@ -66,14 +63,15 @@ class PowerLaw:
 
 
 def fit_power_law(points: Sequence[Point]) -> PowerLaw | None:
-    """The law of these points, oldest first: of those with equally many labels the last counts. None where they are too
-    few, or too near to each other, to tell.
+    """Fit the law to these points, oldest first; the last of several with equally many labels counts.
+
+    None if the points are too few or too close together.
     """
     known = {point.labels: point for point in points if point.labels > 0 and point.items > 0}
     if len(known) < FEWEST_POINTS or max(known) < FEWEST_FOLD * min(known):
         return None
     labels, right, items = np.array([*known.values()], float).T
-    # Half an item more on either side: of no error there is no logarithm.
+    # Half an item more on either side, since zero errors have no logarithm.
     errors = (items - right + 0.5) / (items + 1)
     weights = errors * (items + 1) / (1 - errors)
     x, y = np.log(labels), np.log(errors)

@@ -18,10 +18,7 @@ _FOLLOWS = ["group", "category_id", "sentiment_id", "ticket_id", "random_sample"
 
 @transaction.atomic
 def publish_examples() -> int:
-    """Make the examples what there is to learn from now. Returns how many there are.
-
-    Running it twice, or twice at once, changes nothing: a text is an example once.
-    """
+    """Bring the examples in line with the training labels. Returns how many there are. Safe to run concurrently."""
     taught = GoldLabel.objects.for_training()
     wanted = {
         digest: (*follows, origin in _DRAWN)

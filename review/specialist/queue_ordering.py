@@ -21,18 +21,19 @@ from review.specialist import training_data
 from review.workflow import priority
 
 MOST = 5_000
-"""Of what waits, so many of the most valuable are ordered; more of them come within reach as those are answered."""
+"""Most valuable open assignments that are reordered; the rest follow as these are answered."""
 FIRST = 200
-"""Places that take account of each other; there is a new order long before so many are answered."""
+"""Leading places chosen to complement each other; the queue is reordered long before so many are answered."""
 CHUNK = 200
 MIN_INTERVAL = timedelta(minutes=1)
 MIN_DECISIONS = 10
-"""Decisions since the last order, after which there is another."""
+"""Decisions after which the queue is reordered."""
 
 
 def is_due() -> bool:
-    """Whether people have decided enough since the last order was made, which is a while ago (two queries). What waits
-    first of all is put in order at once.
+    """Whether enough was decided since the last reordering, at least MIN_INTERVAL ago (two queries).
+
+    The first reordering is due as soon as there is an open assignment.
     """
     review_settings, now = ReviewSettings.current(), timezone.now()
     if review_settings.ordered_at and now - review_settings.ordered_at < MIN_INTERVAL:
@@ -44,7 +45,7 @@ def is_due() -> bool:
 
 
 def reorder_queue() -> int:
-    """Give the assignments that wait new values. Returns how many. Blind ones stay evenly spread among the others."""
+    """Give open assignments new values. Returns how many. Blind ones stay evenly spread among the others."""
     review_settings, now = ReviewSettings.current(), timezone.now()
     if not ReviewSettings.objects.filter(pk=review_settings.pk, ordered_at=review_settings.ordered_at).update(
         ordered_at=now
@@ -53,14 +54,14 @@ def reorder_queue() -> int:
     waiting = Assignment.objects.free(now).in_lane(Assignment.Lane.AGENTS).order_by("-value", "pk")
     hidden = round(MOST * review_settings.share_of_blind)
     shown = list(waiting.filter(blind=False).values_list("pk", "ticket", "value")[: MOST - hidden])
-    drawn_ones = waiting.filter(blind=True).exclude(purpose=Assignment.Purpose.AUDIT)
-    blind = list(drawn_ones.values_list("pk", "ticket", "value")[:hidden])
-    # Evidence is taken in the order of the draws, so audits are looked at in that order.
+    drawn_blind = waiting.filter(blind=True).exclude(purpose=Assignment.Purpose.AUDIT)
+    blind = list(drawn_blind.values_list("pk", "ticket", "value")[:hidden])
+    # Evidence counts in the order of the draws, so audits keep that order.
     audits = list(waiting.filter(purpose=Assignment.Purpose.AUDIT).order_by("pk").values_list("pk", flat=True)[:MOST])
     if not shown:
         return 0
     instructive = [shown[place][0] for place in _most_instructive_first([ticket for _pk, ticket, _value in shown])]
-    # Where a blind one stands was drawn; the draw is what it keeps.
+    # Blind assignments keep the places that were drawn for them.
     drawn = sorted((-review_settings.draw(ticket, "place"), pk) for pk, ticket, _value in blind)
     lowest = min(value for _pk, _ticket, value in shown)
     _store_values(priority.interleave(priority.interleave(instructive, [pk for _draw, pk in drawn]), audits), lowest)
@@ -68,15 +69,15 @@ def reorder_queue() -> int:
 
 
 def _most_instructive_first(ticket_pks: Sequence[int]) -> list[int]:
-    """Places of the tickets, most instructive first; those without a vector come last."""
+    """Indexes of the tickets, most instructive first; those without a vector come last."""
     texts = dict(Ticket.objects.filter(pk__in=ticket_pks).values_list("pk", "text"))
     digests = {pk: text_digest(text) for pk, text in texts.items()}
-    found = vector_store.stored_embeddings(list(digests.values()))
-    known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in found]
-    unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in found]
+    vectors = vector_store.stored_embeddings(list(digests.values()))
+    known = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) in vectors]
+    unknown = [place for place, pk in enumerate(ticket_pks) if digests.get(pk) not in vectors]
     if not known:
         return unknown
-    rows: Floats = np.stack([found[digests[ticket_pks[place]]] for place in known])
+    rows: Floats = np.stack([vectors[digests[ticket_pks[place]]] for place in known])
     uncertainties = _uncertainties(rows, [texts[ticket_pks[place]] for place in known])
     centre = shrunken_mean(rows)
     places = centred(rows, centre)
@@ -87,7 +88,7 @@ def _most_instructive_first(ticket_pks: Sequence[int]) -> list[int]:
 
 
 def _uncertainties(rows: Floats, texts: Sequence[str]) -> Floats:
-    """One minus the margin between the two likeliest categories, as the specialist sees them that learned most."""
+    """One minus the margin between the two most probable categories of the newest specialist version."""
     newest = SpecialistVersion.objects.newest()
     axis = newest.load_weights_or_untrained().category if newest else Head.untrained()
     offered = training_data.offered_labels(ContractVersion.objects.current().terms.categories)
@@ -98,9 +99,9 @@ def _uncertainties(rows: Floats, texts: Sequence[str]) -> Floats:
 
 
 def _store_values(assignment_pks: Sequence[int], lowest: float) -> None:
-    """Values that fall evenly from 1 to what was the lowest of them before, so that the rest of the queue stays below.
+    """Store values that fall evenly from 1 to `lowest`, so that the rest of the queue stays below.
 
-    In short transactions, for people take assignments meanwhile; one that is in somebody's hands by then is left alone.
+    Transactions are short, since people take assignments meanwhile; an assignment taken meanwhile keeps its value.
     """
     step = (1.0 - lowest) / len(assignment_pks)
     for part in chunked(enumerate(assignment_pks), CHUNK):

@@ -17,12 +17,12 @@ from review.specialist.clusters import READ_CHARACTERS
 
 MOST = 3_000
 WINDOW = 10_000
-"""So many of the latest tickets are looked through for those that models were unsure of."""
+"""Latest tickets that are searched for uncertain ones."""
 CHUNK = 200
 
 
 class RecentTicket(NamedTuple):
-    """A ticket: how its text begins, and the key of the category that it has now, by people or else by a model."""
+    """A ticket with the beginning of its text and its current category's key, from people or else from a model."""
 
     pk: int
     text: str
@@ -31,13 +31,13 @@ class RecentTicket(NamedTuple):
 
     @property
     def is_open(self) -> bool:
-        """Whether models may be asked about it anew."""
+        """Whether it can be classified again."""
         return self.state in (Ticket.State.AUTO_ACCEPTED, Ticket.State.NEEDS_REVIEW)
 
 
 @dataclass(frozen=True, slots=True)
 class RecentTickets:
-    """Tickets, latest first, with their vectors as the encoder gave them; and how many wait for theirs."""
+    """Tickets, latest first, with their vectors; and how many others have no vector yet."""
 
     tickets: list[RecentTicket]
     vectors: Floats
@@ -45,15 +45,15 @@ class RecentTickets:
 
 
 def latest_tickets() -> RecentTickets:
-    """The latest that were classified (at most eight queries)."""
+    """The latest classified tickets (at most eight queries)."""
     return _read(_verdicts())
 
 
 def uncertain_tickets() -> RecentTickets:
-    """Those of the latest that a model had too little confidence in, or no label for (at most eight queries)."""
+    """Recent tickets below the threshold or outside the taxonomy, by a model's answer (at most eight queries)."""
     floor = Ticket.objects.order_by("-pk").values_list("pk", flat=True)[WINDOW - 1 : WINDOW].first() or 0
-    doubted = Q(reason=Reason.OUT_OF_TAXONOMY) | Q(prediction__confidence__lt=F("epoch__threshold"))
-    return _read(_verdicts().filter(doubted, ticket__pk__gte=floor))
+    uncertain = Q(reason=Reason.OUT_OF_TAXONOMY) | Q(prediction__confidence__lt=F("epoch__threshold"))
+    return _read(_verdicts().filter(uncertain, ticket__pk__gte=floor))
 
 
 def _verdicts() -> VerdictQuerySet:
@@ -64,11 +64,13 @@ def _read(verdicts: VerdictQuerySet) -> RecentTickets:
     rows = verdicts.order_by("-ticket_id").values_list(
         "ticket_id", "ticket__text", "ticket__state", "ticket__category_id", "prediction__category_id"
     )[:MOST]
-    seen: list[tuple[str, RecentTicket]] = []
-    for pk, text, state, settled, said in rows.iterator(CHUNK):
-        seen.append((text_digest(text), RecentTicket(pk, text[:READ_CHARACTERS], state, settled or said)))
-    known = vector_store.stored_embeddings([digest for digest, _one in seen])
-    tickets = [one for digest, one in seen if digest in known]
-    found = [known[digest] for digest, _one in seen if digest in known]
-    stacked = np.array(found, np.float32).reshape(len(found), WIDTH)
-    return RecentTickets(tickets, stacked, len(seen) - len(tickets))
+    tickets_by_digest: list[tuple[str, RecentTicket]] = []
+    for pk, text, state, settled, predicted in rows.iterator(CHUNK):
+        tickets_by_digest.append(
+            (text_digest(text), RecentTicket(pk, text[:READ_CHARACTERS], state, settled or predicted))
+        )
+    known = vector_store.stored_embeddings([digest for digest, _ticket in tickets_by_digest])
+    tickets = [ticket for digest, ticket in tickets_by_digest if digest in known]
+    vectors = [known[digest] for digest, _ticket in tickets_by_digest if digest in known]
+    stacked = np.array(vectors, np.float32).reshape(len(vectors), WIDTH)
+    return RecentTickets(tickets, stacked, len(tickets_by_digest) - len(tickets))

@@ -1,4 +1,4 @@
-"""Self-confidence of gold labels: the probability that a model not trained on a label gives to it."""
+"""Self-confidence of gold labels: the probability of a label by a model that wasn't trained on it."""
 
 from __future__ import annotations
 
@@ -18,21 +18,21 @@ class _Prediction(NamedTuple):
 
 
 def from_training(lesson: TrainingData, trials: dict[str, Candidate | None]) -> Iterator[LabelSelfConfidence]:
-    """Of every example that was held out."""
+    """The self-confidence of every example that was held out from training."""
     categories, sentiments = (_held_out(lesson, name, trials[name]) for name in AXES)
     pks = dict(GoldLabel.objects.usable().on_side(Side.TRAINING).values_list("digest", "pk"))
     for row in categories.keys() & sentiments.keys():
         if pk := pks.get(lesson.digests[row]):
-            yield _belief(pk, categories[row], sentiments[row])
+            yield _joint(pk, categories[row], sentiments[row])
 
 
 def from_benchmark(on_benchmark: BenchmarkEvaluation) -> Iterator[LabelSelfConfidence]:
-    """Of the labels that are held out for good."""
+    """The self-confidence of the benchmark labels."""
     for pk, categories, sentiments in on_benchmark.results:
-        yield _belief(pk, _Prediction(*categories), _Prediction(*sentiments))
+        yield _joint(pk, _Prediction(*categories), _Prediction(*sentiments))
 
 
-def _belief(pk: int, category: _Prediction, sentiment: _Prediction) -> LabelSelfConfidence:
+def _joint(pk: int, category: _Prediction, sentiment: _Prediction) -> LabelSelfConfidence:
     return LabelSelfConfidence(
         gold_pk=pk,
         self_confidence=category.self_confidence * sentiment.self_confidence,
@@ -42,8 +42,9 @@ def _belief(pk: int, category: _Prediction, sentiment: _Prediction) -> LabelSelf
 
 
 def _held_out(lesson: TrainingData, name: str, trial: Candidate | None) -> dict[int, _Prediction]:
-    """By example, the probability of its label and the key of the likeliest one; an axis on which there was nothing to
-    learn is believed as it is.
+    """By example, the probability of its label and the key of the most probable one.
+
+    On an axis that could not be trained every label counts as certain.
     """
     if trial is None:
         return {row: _Prediction(1.0, int(label)) for row, label in enumerate(lesson.examples[name].labels)}

@@ -33,7 +33,7 @@ RECIPES = {
 
 
 class LiveVersion(NamedTuple):
-    """The version in service, and in words how it tells each axis."""
+    """The live version, and in words how it classifies each axis."""
 
     version: SpecialistVersion
     methods: list[tuple[str, str]]
@@ -45,17 +45,17 @@ class LiveVersion(NamedTuple):
         if version is None:
             return None
         figures = [(str(name), version.figures.get(axis) or {}) for axis, name in AXIS_NAMES.items()]
-        return cls(version, [(name, _method(one, version.promoted)) for name, one in figures])
+        return cls(version, [(name, _method(axis_figures, version.promoted)) for name, axis_figures in figures])
 
 
 def _method(figures: dict[str, Any], promoted: bool) -> str:
-    # An axis of a promoted version that was no better is what served before: only the weights know its recipe.
+    # A promoted version keeps the live head of an axis that was no better; only the weights know that head's recipe.
     known = RECIPES.get(figures.get("recipe", "")) if figures.get("wins") or not promoted else None
     return str(known or _("nothing new was better, so it is as it was before"))
 
 
 class NextTraining(NamedTuple):
-    """The next training: in a sentence when it comes, and whether it may begin at once."""
+    """When the next training comes, in a sentence, and whether it can be started by hand."""
 
     sentence: str
     can_start: bool
@@ -63,7 +63,7 @@ class NextTraining(NamedTuple):
 
     @classmethod
     def load(cls, last: SpecialistVersion | None) -> NextTraining:
-        """Eight queries, none of which counts further than it takes a training to be due."""
+        """At most eight queries, which stop counting once a training is due."""
         if leases.is_held(training.LEASE):
             return cls(_("Training is running. Check back in a minute."), can_start=False, is_running=True)
         possible = has_enough_labels()
@@ -76,28 +76,28 @@ TOO_FEW = gettext_lazy("Not enough labels: training needs at least ten training 
 
 
 def has_enough_labels() -> bool:
-    """Whether a training that is not due would find anything to learn (three queries)."""
+    """Whether there is enough to learn from, due or not (three queries)."""
     return training.training_labels().count_to(FEWEST) == FEWEST and training.has_two_categories()
 
 
 def _waiting_sentence(last: SpecialistVersion | None, minutes: int) -> str:
     if more := training.labels_until_due(last):
-        said = ngettext(
+        sentence = ngettext(
             "The next training comes after %s more label.", "The next training comes after %s more labels.", more
         )
-        return said % number_format(more, force_grouping=True)
+        return sentence % number_format(more, force_grouping=True)
     if last:
-        said = ngettext(
+        sentence = ngettext(
             "The next training comes once %d minute has passed since the last.",
             "The next training comes once %d minutes have passed since the last.",
             minutes,
         )
-        return said % minutes
+        return sentence % minutes
     return _("Training starts once two categories have labels.")
 
 
 def role_sentence() -> str:
-    """In which role what was learned answers, in a sentence (a handful of queries)."""
+    """The specialist's role in the gate, in a sentence (a handful of queries)."""
     gate = Gate.objects.with_models().first()
     if gate and gate.active_primary().learning:
         return _("It labels every ticket.")
@@ -111,7 +111,7 @@ def role_sentence() -> str:
 
 
 class VersionAccuracy(NamedTuple):
-    """What one version got right on the benchmark side."""
+    """A version's accuracy on the benchmark labels."""
 
     pk: int
     trained_at: datetime
@@ -120,7 +120,7 @@ class VersionAccuracy(NamedTuple):
 
 
 class AxisCurve(NamedTuple):
-    """The learning curve of an axis, and in a sentence how it will go on."""
+    """The learning curve of an axis, and the expected gain in a sentence."""
 
     key: str
     name: str
@@ -129,20 +129,22 @@ class AxisCurve(NamedTuple):
 
 
 class LearningProgress(NamedTuple):
-    """What learning has brought so far: rows are the versions, latest first."""
+    """Accuracy of the versions, latest first, and the learning curve of each axis."""
 
     rows: list[VersionAccuracy]
     axes: list[AxisCurve]
 
     @classmethod
     def load(cls) -> LearningProgress:
-        """Of the latest versions (one query)."""
+        """One query."""
         latest = SpecialistVersion.objects.order_by("-pk")
-        found = list(latest.values_list("pk", "trained_at", "labels", "figures__benchmark")[:MOST_POINTS])
-        kept = [(pk, trained_at, labels, counts) for pk, trained_at, labels, counts in found if counts]
-        rows = [VersionAccuracy(pk, trained_at, labels, _shares(counts)) for pk, trained_at, labels, counts in kept]
+        versions = list(latest.values_list("pk", "trained_at", "labels", "figures__benchmark")[:MOST_POINTS])
+        evaluated = [(pk, trained_at, labels, counts) for pk, trained_at, labels, counts in versions if counts]
+        rows = [
+            VersionAccuracy(pk, trained_at, labels, _shares(counts)) for pk, trained_at, labels, counts in evaluated
+        ]
         points = {
-            axis: [Point(labels, counts[axis], counts["items"]) for _pk, _when, labels, counts in reversed(kept)]
+            axis: [Point(labels, counts[axis], counts["items"]) for _pk, _when, labels, counts in reversed(evaluated)]
             for axis in AXIS_NAMES
         }
         scales = Scales.over([point for of_axis in points.values() for point in of_axis])
@@ -160,7 +162,7 @@ def _axis(axis: str, points: Sequence[Point], scales: Scales) -> AxisCurve:
 
 
 def expected_gain(gain: Estimate | None) -> str:
-    """What the next labels will bring, in a sentence."""
+    """The expected gain of the next labels, in a sentence."""
     if gain is None or gain.estimate is None or gain.low is None or gain.high is None:
         return _("Not enough to tell yet what the next %d labels will bring.") % LABELS_AHEAD
     points = {"more": LABELS_AHEAD} | {
@@ -179,7 +181,7 @@ def expected_gain(gain: Estimate | None) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class SpecialistStatus:
-    """All that the page tells but for the list of versions."""
+    """Content of the specialist's page, except for its list of versions."""
 
     last: SpecialistVersion | None
     live: LiveVersion | None
@@ -194,7 +196,7 @@ class SpecialistStatus:
 
     @classmethod
     def load(cls) -> SpecialistStatus:
-        """The same number of queries whatever there is, none of which grows."""
+        """A constant number of queries."""
         last = SpecialistVersion.objects.without_weights().order_by("-pk").first()
         return cls(
             last=last,

@@ -1,4 +1,4 @@
-"""Background work of the specialist. A task is only a nudge: the rows say what is to do."""
+"""Background tasks of the specialist."""
 
 import subprocess
 import sys
@@ -12,7 +12,7 @@ from review.specialist import queue_ordering
 
 @task(priority=Priority.LOW)
 def train_specialist(due: bool = True) -> None:
-    """Train in a process of its own that yields to all others; with `due` only if training is still due."""
+    """Train in a separate low-priority process; with `due` only if training is still due."""
     command = [sys.executable, str(settings.BASE_DIR / "manage.py"), "train", "--due" if due else "--yielding"]
     subprocess.run(command, check=True, stdout=subprocess.DEVNULL)  # noqa: S603 - a command of ours
 

@@ -43,7 +43,7 @@ class NewCategoryForm(forms.ModelForm[DraftLabel]):
         return examples
 
     def option(self) -> Option:
-        """The category as a classifier would see it: as it was sent, or as it is suggested."""
+        """The category as submitted, or as suggested."""
         values = self.cleaned_data if self.is_bound else self.initial
         return Option(
             name=values["name"], description=values["description"], examples=tuple(_lines(values["examples"]))

@@ -34,7 +34,7 @@ P = ParamSpec("P")
 def explains_unavailability(
     view: Callable[Concatenate[HtmxHttpRequest, P], HttpResponse],
 ) -> Callable[Concatenate[HtmxHttpRequest, P], HttpResponse]:
-    """Where the encoder or the taxonomy is missing, the page says so."""
+    """Explain on a 503 page that the encoder is corrupt or the taxonomy is empty."""
 
     @wraps(view)
     def answering(request: HtmxHttpRequest, /, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
@@ -59,7 +59,7 @@ def emerging_topics(request: HtmxHttpRequest) -> HttpResponse:
 @teaches
 @explains_unavailability
 def topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """The topic that this ticket is in the middle of, and what a category of it would take; changes nothing."""
+    """Show the topic of a ticket and preview the category drafted from it; changes nothing."""
     return _topic(request, pk)
 
 
@@ -106,19 +106,19 @@ def confusable_categories(request: HtmxHttpRequest) -> HttpResponse:
 
 
 def _topic(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    found = topics.topic_containing(pk)
-    if found is None:
+    topic = topics.topic_containing(pk)
+    if topic is None:
         messages.info(request, _("This topic no longer exists: its tickets were reclassified or joined another topic."))
         return redirect("review:emerging_topics")
-    form = NewCategoryForm(request.POST or None, initial=topics.suggest_category(found))
+    form = NewCategoryForm(request.POST or None, initial=topics.suggest_category(topic))
     refused = form.is_bound and not form.is_valid()
-    preview = None if refused else category_preview.preview_category(form.option(), topic=found.tickets)
-    context = {"topic": found, "form": form, "preview": preview}
+    preview = None if refused else category_preview.preview_category(form.option(), topic=topic.tickets)
+    context = {"topic": topic, "form": form, "preview": preview}
     return render(request, "review/specialist/topic.html", context, status=422 if refused else 200)
 
 
 def _drafted(pk: int) -> DraftLabel:
-    """A new category of a draft."""
+    """The drafted label, if it is a new category."""
     label = get_object_or_404(DraftLabel.objects.select_related("draft"), pk=pk, axis=DraftLabel.Axis.CATEGORY)
     if label.base:
         raise Http404

@@ -34,26 +34,24 @@ THOROUGH_AFTER = timedelta(days=1)
 
 
 class TrainingInProgress(Exception):
-    """Somebody else trains just now."""
-
     def __str__(self) -> str:
         return _("Another training is running. Wait for it to finish.")
 
 
 class TooFewLabels(Exception):
-    """There is not enough to learn from; the message says what is missing."""
+    """There are too few labels to train; the message says what is missing."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TrainingResult:
-    """A training: what was learned, how each axis compared with what was in service, and what it measured."""
+    """A training's weights, the comparison of each axis with the live version, and the figures."""
 
     learned: SpecialistWeights
     comparisons: dict[str, Comparison]
     on_benchmark: evaluation.BenchmarkEvaluation
     figures: dict[str, Any]
     version: SpecialistVersion | None = None
-    served: bool = False
+    deployed: bool = False
 
     @property
     def promoted(self) -> bool:
@@ -61,7 +59,7 @@ class TrainingResult:
 
 
 def is_due() -> bool:
-    """Whether enough has been labelled since the last training, which was not just now (six queries)."""
+    """Whether enough labels and time have passed since the last training, and none is running (six queries)."""
     if leases.is_held(LEASE):
         return False
     last = SpecialistVersion.objects.without_weights().first()
@@ -71,18 +69,17 @@ def is_due() -> bool:
 
 
 def has_two_categories() -> bool:
-    """Whether there is anything to tell apart (two queries, which end at the first label of another category)."""
+    """Whether the training labels have at least two categories (two queries)."""
     first = training_labels().order_by("pk").values_list("category", flat=True).first()
     return training_labels().exclude(category=first).exists()
 
 
 def training_labels() -> GoldLabelQuerySet:
-    """The gold labels that there are to learn from."""
     return GoldLabel.objects.for_training()
 
 
 def labels_until_due(last: SpecialistVersion | None) -> int:
-    """How many more labels make a training worth while, after the last one (two queries)."""
+    """How many more labels the next training needs after the last one (two queries)."""
     fresh = training_labels()
     if last:
         fresh = fresh.filter(Q(labelled_at__gt=last.trained_at) | Q(created_at__gt=last.trained_at))
@@ -91,17 +88,15 @@ def labels_until_due(last: SpecialistVersion | None) -> int:
 
 
 def _share_new() -> float:
-    """Where what is certified are answers of the specialist, each version of it has to be certified anew, and leaves
-    less of the risk.
-    """
+    # Every new version must be certified again, so certified specialists are trained less often.
     certified = Epoch.objects.running().filter(mode=GateMode.CERTIFIED, version__isnull=False)
     return SHARE_NEW_CERTIFIED if certified.exists() else SHARE_NEW
 
 
 def train(*, dry_run: bool = False, report: Callable[[str], None] = lambda _line: None) -> TrainingResult:
-    """Learn anew, and put in service what is better than what serves. A `dry_run` stores no version.
+    """Train a version and deploy it if it is better than the live one. A `dry_run` stores no version.
 
-    Raises Busy, TooFew, EmptyTaxonomy, CorruptEncoder.
+    Raises TrainingInProgress, TooFewLabels, EmptyTaxonomy, CorruptEncoder.
     """
     with leases.hold_named(LEASE) as lease:
         if lease is None:
@@ -111,7 +106,7 @@ def train(*, dry_run: bool = False, report: Callable[[str], None] = lambda _line
         published_examples.publish_examples()
         learned_from = training_data.load_training_data()
         report(_("%d labelled examples.") % len(learned_from))
-        serving = SpecialistVersion.objects.filter(live=True).first()
+        live = SpecialistVersion.objects.filter(live=True).first()
         thorough = _is_thorough_due()
         trials = {
             name: learn(learned_from.examples[name], learned_from.offered[name], thorough=thorough) for name in AXES
@@ -119,21 +114,21 @@ def train(*, dry_run: bool = False, report: Callable[[str], None] = lambda _line
         if not any(trials.values()):
             raise TooFewLabels(_("Not enough labels: label at least ten tickets in two categories."))
         result = _evaluate(
-            learned_from, trials, serving.load_weights_or_untrained() if serving else SpecialistWeights.untrained()
+            learned_from, trials, live.load_weights_or_untrained() if live else SpecialistWeights.untrained()
         )
         result.figures["thorough"] = thorough
         for name, comparison in result.comparisons.items():
             report(_comparison_line(name, comparison))
         if dry_run:
             return result
-        return _store(learned_from, trials, result, time.monotonic() - begun, serving, lease)
+        return _store(learned_from, trials, result, time.monotonic() - begun, live, lease)
 
 
 def _evaluate(
     learned_from: TrainingData, trials: dict[str, Candidate | None], before: SpecialistWeights
 ) -> TrainingResult:
-    """Each axis for itself: the candidate where it wins, else what is in service. Where none wins, the candidates as
-    they are, for people to see how they do.
+    """Choose each axis separately: the candidate if it wins, else the live head. If neither wins, keep the candidates,
+    so that people can see their figures.
     """
     incumbents = {"category": before.category, "sentiment": before.sentiment}
     comparisons = {
@@ -167,7 +162,7 @@ def _store(
     trials: dict[str, Candidate | None],
     result: TrainingResult,
     seconds: float,
-    serving: SpecialistVersion | None,
+    live: SpecialistVersion | None,
     lease: Lease,
 ) -> TrainingResult:
     if not leases.renew([lease]):
@@ -184,14 +179,14 @@ def _store(
         promoted=result.promoted,
     )
     SpecialistVersion.objects.filter(pk__lt=version.pk, promoted=False, live=False).update(weights=None, sha256="")
-    served = result.promoted and not (serving and serving.pinned_by_id)
-    if served:
+    deployed = result.promoted and not (live and live.pinned_by_id)
+    if deployed:
         specialist_deployment.deploy(version)
     label_issues.record_self_confidence(
         version,
         chain(self_confidence.from_training(learned_from, trials), self_confidence.from_benchmark(result.on_benchmark)),
     )
-    return replace(result, version=version, served=served)
+    return replace(result, version=version, deployed=deployed)
 
 
 def _comparison_line(name: str, comparison: Comparison) -> str:

@@ -1,4 +1,4 @@
-"""List of specialist versions with their figures, latest first, in pages."""
+"""Paginated list of specialist versions with their figures, latest first."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SIZE = 50
 
 
 class AxisComparison(NamedTuple):
-    """An axis of a version beside what served then, on labels that neither had seen; shares are in percent."""
+    """An axis compared with the version live at the time, on labels that neither had seen; shares in percent."""
 
     before: float
     after: float
@@ -28,12 +28,12 @@ class AxisComparison(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionRow:
-    """One version. An axis that could not be compared is None."""
+    """A version; an axis that could not be compared is None."""
 
     version: SpecialistVersion
     axes: list[AxisComparison | None]
     benchmark: list[Share]
-    """Category, then sentiment; empty where nothing is held out."""
+    """Category, then sentiment; empty without benchmark labels."""
     outcome: str
 
     @property
@@ -43,20 +43,20 @@ class VersionRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class VersionPage:
-    """`next_before` is the key to go on before; None at the end."""
+    """`next_before` is the key before which the next page starts; None on the last page."""
 
     rows: list[VersionRow]
     next_before: int | None
 
     @classmethod
     def before(cls, before: str = "") -> VersionPage:
-        """The versions whose key is below `before`; what is no key means the first page (one query)."""
+        """The versions with keys below `before`; an invalid key means the first page (one query)."""
         versions = SpecialistVersion.objects.without_weights().order_by("-pk")
         if before.isdecimal() and len(before) < 19:
             versions = versions.filter(pk__lt=int(before))
-        found = list(versions[: SIZE + 1])
-        rows = [_row(version) for version in found[:SIZE]]
-        return cls(rows=rows, next_before=rows[-1].version.pk if len(found) > SIZE else None)
+        listed = list(versions[: SIZE + 1])
+        rows = [_row(version) for version in listed[:SIZE]]
+        return cls(rows=rows, next_before=rows[-1].version.pk if len(listed) > SIZE else None)
 
 
 def _row(version: SpecialistVersion) -> VersionRow:
@@ -69,16 +69,16 @@ def _row(version: SpecialistVersion) -> VersionRow:
     )
 
 
-def _compared(kept: Any) -> AxisComparison | None:
-    if not kept or not kept["items"]:
+def _compared(comparison: Any) -> AxisComparison | None:
+    if not comparison or not comparison["items"]:
         return None
-    gain, noise = kept["gain"], CRITICAL_VALUE * kept["error"]
+    gain, noise = comparison["gain"], CRITICAL_VALUE * comparison["error"]
     return AxisComparison(
-        before=100 * kept["accuracy_before"],
-        after=100 * kept["accuracy"],
+        before=100 * comparison["accuracy_before"],
+        after=100 * comparison["accuracy"],
         gain=f"{'-' if round(gain, 3) < 0 else '+'}{number_format(abs(gain), 3)}",
         noise=number_format(noise, 3),
-        better=kept["wins"],
+        better=comparison["wins"],
     )
 
 

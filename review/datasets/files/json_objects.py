@@ -81,8 +81,8 @@ class _Text:
 
     def take(self, expected: str) -> None:
         """Goes past the mark. Raises UnreadableDataset where it is another one."""
-        if (found := self.peek()) != expected:
-            raise _broken(f"{expected!r} is expected before {self._excerpt(self._at)}" if found else "")
+        if (character := self.peek()) != expected:
+            raise _broken(f"{expected!r} is expected before {self._excerpt(self._at)}" if character else "")
         self._at += 1
 
     def item(self) -> Mapping[str, Any] | InvalidRecord:

@@ -64,9 +64,9 @@ def write_folder(records: Iterable[Record], manifest: Manifest, folder: Path) ->
 
 def _check_replaceable(folder: Path) -> None:
     """Raises FileExistsError for a folder with files in it that no export has written, and NotADirectoryError."""
-    found = list(folder.iterdir()) if folder.exists() else []
-    within = [f"{entry.name}/{one.name}" for entry in found if entry.is_dir() for one in entry.iterdir()]
-    names = [*(entry.name for entry in found if not entry.is_dir()), *within]
+    entries = list(folder.iterdir()) if folder.exists() else []
+    within = [f"{entry.name}/{file.name}" for entry in entries if entry.is_dir() for file in entry.iterdir()]
+    names = [*(entry.name for entry in entries if not entry.is_dir()), *within]
     if others := sorted(set(names) - {_README, _MANIFEST, *map(_path, SPLITS.values())}):
         reason = f"the folder holds {others[0]}, which no export wrote; name a new folder, or empty this one"
         raise FileExistsError(errno.EEXIST, reason)

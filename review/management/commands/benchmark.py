@@ -77,14 +77,14 @@ class Command(BaseCommand):
         if only_estimate:
             return
         rows = [self._scored(name, entry, items) for name, entry in zip(names, entries, strict=True)]
-        board = {key: ReportRow(names[key], metrics.figures(of_one)) for key, of_one in enumerate(rows)}
+        board = {key: ReportRow(names[key], metrics.figures(graded)) for key, graded in enumerate(rows)}
         labels = {"category": version.labels.categories, "sentiment": version.labels.sentiments}
         by_key = {axis: {pk: name for name, pk in by_name.items()} for axis, by_name in labels.items()}
         self._show(board, ReportContext(gate_threshold(), by_key), metrics.compare_contenders(dict(enumerate(rows))))
 
     def _scored(self, name: str, entry: runs.Entry, items: list[Item]) -> list[GradedItem]:
-        def on_result(item: Item, one: GradedItem, said: str) -> None:
-            self._line(name, one.right, one.latency_ms, said, f"{item.category} | {item.sentiment}", item.text)
+        def on_result(item: Item, graded: GradedItem, answer: str) -> None:
+            self._line(name, graded.right, graded.latency_ms, answer, f"{item.category} | {item.sentiment}", item.text)
 
         return list(file_benchmark.grade_items(entry, items, on_result))
 
@@ -132,7 +132,9 @@ class Command(BaseCommand):
     def _drafted(self, name: str, language_models: list[LanguageModel]) -> list[runs.Entry]:
         try:
             draft = Draft.objects.get(name=name)
-            return _once(one for n in self._examples for one in draft_comparison.entries_for(draft, language_models, n))
+            return _once(
+                entry for n in self._examples for entry in draft_comparison.entries_for(draft, language_models, n)
+            )
         except Draft.DoesNotExist as error:
             known = ", ".join(Draft.objects.open().values_list("name", flat=True)) or "none"
             raise CommandError(f"There is no draft {name}; those not published: {known}.") from error
@@ -177,7 +179,7 @@ class Command(BaseCommand):
 
     def _work_off(self, run: Run) -> None:
         self.stdout.write(f"{run} on snapshot {run.snapshot}, {run.items_count} items")
-        self._names = {one.pk: str(one) for one in contenders_with_names(run)}
+        self._names = {contender.pk: str(contender) for contender in contenders_with_names(run)}
         if not execution.execute_run(run.pk, on_result=self._told):
             raise CommandError(f"{run} is being worked on elsewhere; try again when that has ended.")
         run.refresh_from_db()
@@ -185,29 +187,32 @@ class Command(BaseCommand):
             raise CommandError(f"{run} has stopped: {run.note} Resume it with --resume {run.pk}.")
         contenders, pinned = contenders_with_names(run), baseline.current()
         changes = text_report.describe_changes(contenders, pinned)
-        rows = {one.pk: ReportRow(self._names[one.pk], one.figures, changes.get(one.pk, "")) for one in contenders}
+        rows = {
+            contender.pk: ReportRow(self._names[contender.pk], contender.figures, changes.get(contender.pk, ""))
+            for contender in contenders
+        }
         setting = ReportContext(
             gate_threshold(), _labels(run, contenders), f"{pinned} of {pinned.run}" if pinned else ""
         )
         self._show(rows, setting, run.comparisons)
-        for found in draft_comparison.draft_effects(run):
+        for effect in draft_comparison.draft_effects(run):
             self.stdout.write(
-                f"{self._names[found.draft.pk]}: {len(found.changed)} of {found.common} answers change,"
-                f" {len(found.fixed)} fixed, {len(found.broken)} broken"
+                f"{self._names[effect.draft.pk]}: {len(effect.changed)} of {effect.common} answers change,"
+                f" {len(effect.fixed)} fixed, {len(effect.broken)} broken"
             )
 
     def _told(self, contender: Contender, item: SnapshotItem, result: Result) -> None:
         names = item.snapshot.names
         expected = f"{names('categories')[item.category]} | {names('sentiments')[item.sentiment]}"
-        said = result.answer or f"ERROR {result.failure}: {result.detail}"
-        self._line(self._names[contender.pk], result.right, result.latency_ms, said, expected, item.gold.text)
+        answer = result.answer or f"ERROR {result.failure}: {result.detail}"
+        self._line(self._names[contender.pk], result.right, result.latency_ms, answer, expected, item.gold.text)
 
-    def _line(self, name: str, right: bool, latency_ms: float, said: str, expected: str, text: str) -> None:
+    def _line(self, name: str, right: bool, latency_ms: float, answer: str, expected: str, text: str) -> None:
         if self._quiet:
             return
         mark, wanted = ("right", "") if right else ("WRONG", f" (expected {expected})")
         with self._writing:
-            self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {said}{wanted}: {excerpt(text, 44)}")
+            self.stdout.write(f"{name}: {mark} {latency_ms:.0f} ms {answer}{wanted}: {excerpt(text, 44)}")
 
     def _show(self, rows: dict[int, ReportRow], setting: ReportContext, comparisons: Sequence[Any]) -> None:
         for line in text_report.lines(rows, setting, comparisons):

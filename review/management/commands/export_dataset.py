@@ -83,14 +83,14 @@ class Command(BaseCommand):
 
     def _tell(self, snapshot: Snapshot, format: Format, manifest: Manifest, output: Path) -> None:
         aside = is_stream(output)
-        told = f"{manifest.records:,} labels of snapshot {snapshot} are in {output}"
+        message = f"{manifest.records:,} labels of snapshot {snapshot} are in {output}"
         if manifest.erased:
-            told += f"; {manifest.erased:,} were erased since it was taken"
+            message += f"; {manifest.erased:,} were erased since it was taken"
         if benchmark := snapshot.items_count - manifest.records - manifest.erased:
-            told += f"; {benchmark:,} of the benchmark side are left out"
+            message += f"; {benchmark:,} of the benchmark side are left out"
         if aside and format.name not in _CARRIES_ITS_MANIFEST:
-            told += "; no manifest is written beside it"
-        (self.stderr if aside else self.stdout).write(told, str)
+            message += "; no manifest is written beside it"
+        (self.stderr if aside else self.stdout).write(message, str)
         if format.name == "openai" and manifest.records < FEWEST_EXAMPLES:
             self.stderr.write(f"OpenAI trains on no fewer than {FEWEST_EXAMPLES} examples: label more before you do.")
 

@@ -18,22 +18,22 @@ class Command(BaseCommand):
             "file",
             nargs="?",
             type=FileType(encoding="utf-8"),
-            help="exported evidence; else that of the database",
+            help="exported evidence; the database's by default",
         )
 
     def handle(self, *args: Any, file: TextIO | None, **options: Any) -> None:
         try:
-            found = list(
+            recounts = list(
                 recount(_read(file) if file else evidence_export.evidence_lines(Ledger.objects.order_by("pk")))
             )
         except InvalidEvidence as error:
             raise CommandError(str(error)) from error
-        for one in found:
-            self.stdout.write(_line(one))
-        differing = [one for one in found if not one.agrees]
+        for count in recounts:
+            self.stdout.write(_line(count))
+        differing = [count for count in recounts if not count.agrees]
         if differing:
-            raise CommandError(f"{len(differing)} of {len(found)} certificates differ from the evidence.")
-        self.stdout.write(f"{len(found)} certificates, and all agree with the evidence.")
+            raise CommandError(f"{len(differing)} of {len(recounts)} certificates differ from the evidence.")
+        self.stdout.write(f"{len(recounts)} certificates, all in agreement with the evidence.")
 
 
 def _read(file: Iterable[str]) -> Iterator[dict[str, Any]]:
@@ -41,11 +41,13 @@ def _read(file: Iterable[str]) -> Iterator[dict[str, Any]]:
         try:
             yield json.loads(line)
         except ValueError as error:
-            raise InvalidEvidence(f"Line {number} is no JSON: {error}.") from error
+            raise InvalidEvidence(f"Line {number} is not JSON: {error}.") from error
 
 
-def _line(one: Recount) -> str:
-    counts = f"granted on {one.audits} audits with {one.errors} errors, counted {one.counted_audits} with "
-    word = "agrees" if one.agrees else "DIFFERS"
-    holds = "certified" if one.holds else "not certified"
-    return f"#{one.certificate} from {one.passes_from:.4f} on: {counts}{one.counted_errors}, {holds}: {word}"
+def _line(count: Recount) -> str:
+    word = "agrees" if count.agrees else "DIFFERS"
+    holds = "certified" if count.holds else "not certified"
+    return (
+        f"#{count.certificate} from {count.passes_from:.4f} on: granted on {count.audits} audits with "
+        f"{count.errors} errors, counted {count.counted_audits} with {count.counted_errors}, {holds}: {word}"
+    )

@@ -39,6 +39,6 @@ def _outcome(result: training.TrainingResult) -> str:
         return "It would be deployed." if result.promoted else "The live version would stay live."
     if not result.promoted:
         return f"Version {result.version} is no better than the live version, which stays live."
-    if not result.served:
+    if not result.deployed:
         return f"Version {result.version} is better, but the live version is pinned and stays live."
     return f"Version {result.version} is live."

@@ -413,7 +413,7 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
 def test_differences_are_those_of_the_better_less_the_worse() -> None:
     run = finished(hold_out(40), {"c": failing, "a": right})
     (pair,) = ResultsTable(run).pairs
-    assert (pair.one, pair.other, pair.only_one, pair.only_other) == ("a", "c", 40, 0)
+    assert (pair.first, pair.second, pair.only_one, pair.only_other) == ("a", "c", 40, 0)
     assert (pair.difference.percent, pair.difference.high) == (100, 100)
     assert 80 < (pair.difference.low or 0) < 100
     assert all((share.percent or 0) > 0 for share in pair.macro)

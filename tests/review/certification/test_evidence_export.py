@@ -83,7 +83,7 @@ def test_the_command_writes_a_file_that_the_other_reads(evidence: list[dict[str,
     assert "1 ledger" in out.getvalue()
     call_command("recount_certificates", str(tmp_path / "evidence.jsonl"), stdout=out)
     call_command("recount_certificates", stdout=out)
-    assert out.getvalue().count("all agree with the evidence") == 2
+    assert out.getvalue().count("all in agreement with the evidence") == 2
 
 
 def test_a_certificate_that_does_not_follow_fails_the_command(evidence: list[dict[str, Any]]) -> None:

@@ -70,7 +70,7 @@ def trained(labels: int = 100, right: int = 60, items: int = 100, **values: Any)
     return make_version(labels=labels, **kept | values)
 
 
-def serving(**values: Any) -> SpecialistVersion:
+def make_live_version(**values: Any) -> SpecialistVersion:
     version = trained(**values)
     specialist_deployment.deploy(version)
     return version
@@ -108,7 +108,7 @@ class TestBeforeAnythingWasLearned:
 
 class TestWhatServes:
     def test_it_names_the_version_its_labels_and_how_it_tells_each_axis(self, lead_client: Client) -> None:
-        version = serving(labels=1_234)
+        version = make_live_version(labels=1_234)
         told = words(lead_client)
         assert f"Version {version} is live" in told
         assert "learned from 1,234 labels" in told
@@ -120,7 +120,7 @@ class TestWhatServes:
         assert "No trained version is live" in words(lead_client)
 
     def test_it_says_in_which_role_it_is_asked(self, lead_client: Client) -> None:
-        serving()
+        make_live_version()
         assert "It labels every ticket." in words(lead_client), "it stands in where a key is missing"
         embedded = LanguageModel.objects.zero_shot()
         Gate.objects.update(primary=embedded, second_opinion=None)
@@ -131,7 +131,7 @@ class TestWhatServes:
         )
 
     def test_the_next_training_is_told(self, lead_client: Client) -> None:
-        serving(labels=1_000)
+        make_live_version(labels=1_000)
         assert "after 50 more labels" in words(lead_client)
         teaching.place({"Billing": 26, "Technical": 26})
         assert "once 3 minutes have passed" in words(lead_client)
@@ -141,7 +141,7 @@ class TestWhatServes:
 
     def test_a_training_under_way_is_told_and_no_other_begun(self, lead_client: Client) -> None:
         teaching.place(EVENLY)
-        serving()
+        make_live_version()
         with leases.hold_named(training.LEASE):
             told = words(lead_client)
             assert "Training is running" in told
@@ -178,7 +178,7 @@ class TestTrainingNow:
 
 class TestChoosingAVersion:
     def test_a_lead_goes_back_and_it_stays_until_they_let_go(self, lead_client: Client, lea: User) -> None:
-        earlier, latest = trained(), serving()
+        earlier, latest = trained(), make_live_version()
         told = lead_client.post(reverse("review:deploy_version", args=[earlier.pk]), follow=True).content.decode()
         assert f"Version {earlier} is live" in plain(told)
         assert "Pinned by lea" in plain(told)
@@ -192,13 +192,13 @@ class TestChoosingAVersion:
         assert latest.pk != earlier.pk
 
     def test_only_what_was_kept_and_does_not_serve_may_be_chosen(self, lead_client: Client) -> None:
-        gone, kept, now = make_version(figures={}), trained(), serving()
+        gone, kept, now = make_version(figures={}), trained(), make_live_version()
         content = page(lead_client)
         offered = [one for one in (gone, kept, now) if reverse("review:deploy_version", args=[one.pk]) in content]
         assert offered == [kept]
 
     def test_what_was_not_kept_is_refused_in_a_sentence(self, lead_client: Client) -> None:
-        gone, now = make_version(), serving()
+        gone, now = make_version(), make_live_version()
         told = lead_client.post(reverse("review:deploy_version", args=[gone.pk]), follow=True).content.decode()
         assert "was not kept" in plain(told)
         assert live_version() == now
@@ -275,9 +275,9 @@ class TestLabelByLabel:
 
 class TestVersions:
     def test_each_tells_before_and_after_gain_and_outcome(self, lead_client: Client) -> None:
-        served = serving(seconds=12.34, data="abcdef12" + "0" * 56)
+        served = make_live_version(seconds=12.34, data="abcdef12" + "0" * 56)
         poor = make_version(figures={"category": compared(wins=False, gain=-0.01), "sentiment": compared(items=0)})
-        serving()
+        make_live_version()
         latest, middle, first = rows(lead_client, "versions")
         assert "Live" in latest
         assert middle.startswith(str(poor))
@@ -324,7 +324,7 @@ def test_it_asks_no_more_and_reads_no_weights_the_more_there_is(lead_client: Cli
         return [query["sql"] for query in captured]
 
     teaching.place(EVENLY)
-    serving(figures={"category": compared(labels)})
+    make_live_version(figures={"category": compared(labels)})
     before = asked()
     for number in range(60):
         trained(100 + number, figures={"category": compared(labels)})
@@ -343,7 +343,7 @@ def test_the_navigation_leads_there_whoever_may_teach(lead_client: Client, clien
 
 
 def test_the_admin_shows_versions_and_changes_none(client: Client, admin: User) -> None:
-    version = serving(figures={"category": compared({}, recipe="linear and words")})
+    version = make_live_version(figures={"category": compared({}, recipe="linear and words")})
     client.force_login(admin)
     listed, shown = (
         reverse(f"admin:classifier_specialistversion_{name}", args=args)

@@ -51,7 +51,7 @@ def answered(text: str, name: str = "specialist") -> Answer:
 def train_until_promoted() -> SpecialistVersion:
     teaching.place(EVENLY)
     result = training.train()
-    assert result.served, result.comparisons
+    assert result.deployed, result.comparisons
     assert result.version
     return result.version
 
@@ -187,15 +187,15 @@ def test_an_older_version_is_put_in_service_again_and_stays(lea: User) -> None:
     first = train_until_promoted()
     teaching.place({"General": 40}, start=200)
     second = training.train()
-    assert second.served
+    assert second.deployed
     specialist_deployment.deploy(first, by=lea)
     assert answered("The webhook has a timeout.").version == first.pk
     result = training.train()
     assert result.promoted
-    assert not result.served
+    assert not result.deployed
     assert SpecialistVersion.objects.live_pk() == first.pk
     specialist_deployment.unpin()
-    assert training.train().served
+    assert training.train().deployed
 
 
 def test_weights_that_changed_in_the_database_answer_nothing() -> None:
@@ -208,7 +208,7 @@ def test_weights_that_changed_in_the_database_answer_nothing() -> None:
     assert isinstance(error, ClassifierError)
     assert error.kind == FailureKind.BROKEN_MODEL
     assert "another version" in str(error)
-    assert training.train().served, "the next training takes its place"
+    assert training.train().deployed, "the next training takes its place"
 
 
 @pytest.mark.parametrize("counts", [{"Billing": 30}, {"Billing": 4, "Account": 4}])
