@@ -1,4 +1,4 @@
-# `make demo` runs the product, `make test` proves it. Nothing else is needed but python3 >= 3.11 with venv.
+# `make demo` runs the app, `make test` tests it. They need only python3 >= 3.11 with venv.
 PYTHON ?= python3
 MANAGE = .venv/bin/python manage.py
 LOCK = uv pip compile --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-annotate --no-header --quiet pyproject.toml
@@ -14,7 +14,7 @@ serve: .installed
 setup: .installed
 	@$(MANAGE) setup
 
-# Adds what Parquet files and Hugging Face datasets need.
+# Adds the packages for Parquet files and Hugging Face folders.
 data: .installed-data
 
 test: .installed-dev
@@ -22,7 +22,7 @@ test: .installed-dev
 	@.ci/gettext
 	@.ci/test $(ARGS)
 
-# All of it on both databases, and more examples of what holds for any.
+# All tests on both databases, with more examples in property tests.
 test-thorough: .installed-dev
 	@.ci/chromium
 	@.ci/gettext
@@ -35,12 +35,12 @@ test-llm: .installed-dev
 lint: .installed-dev
 	@.venv/bin/ruff check . && .venv/bin/ruff format --check . && .venv/bin/mypy . && $(MANAGE) makemigrations --check --dry-run
 
-# Collects the strings of the interface for translation, and compiles what is translated; needs GNU gettext.
+# Collects the strings to translate and compiles the translations; needs GNU gettext.
 messages: .installed-dev
 	@$(MANAGE) makemessages --locale de --no-location --no-obsolete --ignore tests --ignore bench --ignore var
 	@$(MANAGE) compilemessages --locale de --ignore .venv
 
-# Writes the pinned requirements anew from pyproject.toml; needs uv.
+# Updates the pinned requirements from pyproject.toml; needs uv.
 lock:
 	@$(LOCK) -o requirements/base.txt
 	@$(LOCK) --extra data -o requirements/data.txt

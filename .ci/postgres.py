@@ -1,4 +1,4 @@
-"""Prints the URL of a PostgreSQL server for tests: one that answers, else one started here; `--stop` ends that one."""
+"""Prints the URL of a PostgreSQL server for tests, starting one if none answers; `--stop` stops the one started."""
 
 import getpass
 import glob
@@ -42,7 +42,7 @@ def _may_create_databases(url: str) -> bool:
 
 
 def _start() -> str:
-    """A server of our own in a temporary folder, if its programs are installed."""
+    """Start a server in a temporary folder; returns its URL, or "" if its programs are not installed."""
     programs = _programs()
     if not programs:
         return ""
@@ -64,12 +64,14 @@ def _stop() -> None:
 
 
 def _programs() -> Path | None:
-    found = [path for path in (shutil.which("initdb"), *sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))) if path]
-    return Path(found[-1]).parent if found else None
+    programs = [
+        path for path in (shutil.which("initdb"), *sorted(glob.glob("/usr/lib/postgresql/*/bin/initdb"))) if path
+    ]
+    return Path(programs[-1]).parent if programs else None
 
 
 def _run(command: list[object]) -> bool:
-    """The server refuses to run as root, so root hands over to the user that its package made."""
+    """Run a program, as the user `postgres` if we are root, because the server refuses to run as root."""
     prefix = ["runuser", "-u", "postgres", "--"] if os.getuid() == 0 else []
     done = subprocess.run([*prefix, *map(str, command)], capture_output=True, text=True)
     if done.returncode:

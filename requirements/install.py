@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Makes .venv and installs the pinned packages into it; does nothing when that is done already.
+"""Creates .venv and installs the pinned packages into it, unless that is done already.
 
-Run by `make` with the system's Python: standard library only. Called with the name of what is wanted (see `KINDS`).
+`make` runs it with the system's Python, so it uses only the standard library. The argument is one of `KINDS`.
 """
 
 import hashlib
@@ -12,7 +12,7 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 VENV = ROOT / ".venv"
 KINDS = ("base", "data", "dev")
-"""To run; with Parquet and Hugging Face datasets; with what tests and checks need. Each holds the ones before it."""
+"""For running; plus Parquet and Hugging Face datasets; plus tests and checks."""
 
 
 def main() -> None:
@@ -34,7 +34,7 @@ def _stamp(kind: str) -> Path:
 
 def _make_venv() -> None:
     try:
-        import ensurepip  # noqa: F401 - Debian keeps it in a package of its own
+        import ensurepip  # noqa: F401 - Debian has it in a separate package
         import venv
     except ImportError:
         sys.exit("Python's venv module is missing. On Debian and Ubuntu: apt install python3-venv")

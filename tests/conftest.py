@@ -1,4 +1,4 @@
-"""Fixtures of all tests: the catalogue, people and their clients, models behind local servers."""
+"""Shared fixtures: the catalogue, users and their clients, models behind local servers."""
 
 import gc
 import sys

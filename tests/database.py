@@ -1,4 +1,4 @@
-"""The test database: made once, with the catalogue in it, and put back to that after a test that commits."""
+"""Restore the test database, which contains the catalogue, after tests that commit."""
 
 import sqlite3
 from collections.abc import Callable
@@ -11,12 +11,12 @@ Restore = Callable[[], None]
 
 
 def snapshot() -> Restore:
-    """Remember all rows of the test database; what is returned puts them back, counters of keys included."""
+    """Remember all rows and sequences of the test database, and return a function that restores them."""
     return _on_postgresql() if connection.vendor == "postgresql" else _on_sqlite()
 
 
 def _on_sqlite() -> Restore:
-    """Page by page, which takes milliseconds."""
+    """Copies pages, which takes milliseconds."""
     connection.ensure_connection()
     copy = sqlite3.connect(":memory:", check_same_thread=False)
     connection.connection.backup(copy)
@@ -29,7 +29,7 @@ def _on_sqlite() -> Restore:
 
 
 def _on_postgresql() -> Restore:
-    """Row by row, and only in tables that have some: to truncate a hundred tables takes far longer."""
+    """Copies the rows of tables that have any; truncating a hundred tables takes far longer."""
     tables = [table for (table,) in _query(_TABLES)]
     rows = {table: _copy_out(table) for table in _with_rows(tables)}
     counters = SQL(", ").join(
@@ -50,16 +50,16 @@ def _on_postgresql() -> Restore:
 
 
 _TABLES = "SELECT tablename FROM pg_tables WHERE schemaname = 'public' ORDER BY 1 DESC"
-"""From the last to the first: so every job of procrastinate's is gone after what refers to it."""
+"""In reverse order, so that procrastinate's jobs are deleted after the rows that refer to them."""
 
 _COUNTERS = "SELECT sequencename, last_value FROM pg_sequences WHERE schemaname = 'public'"
 
 
 def _with_rows(tables: list[str]) -> list[str]:
-    asked = SQL(" UNION ALL ").join(
+    statement = SQL(" UNION ALL ").join(
         SQL("SELECT {} WHERE EXISTS (SELECT FROM {})").format(Literal(table), Identifier(table)) for table in tables
     )
-    return [table for (table,) in _query(asked)]
+    return [table for (table,) in _query(statement)]
 
 
 def _copy_out(table: str) -> bytes:

@@ -44,18 +44,18 @@ def make_user(name: str, *groups: str) -> User:
 
 
 def make_language_model(server: OpenAIServer, *, name: str, family: str, **values: Any) -> LanguageModel:
-    """A model behind a local server; values that belong to the provider go there."""
-    of_provider = {key: values.pop(key) for key in ("api_key_env", "daily_budget") if key in values}
-    provider = Provider.objects.create(name=f"{name}'s", base_url=server.base_url, **of_provider)
+    """A model behind a local server; `api_key_env` and `daily_budget` are set on its provider."""
+    provider_values = {key: values.pop(key) for key in ("api_key_env", "daily_budget") if key in values}
+    provider = Provider.objects.create(name=f"{name}'s", base_url=server.base_url, **provider_values)
     return LanguageModel.objects.create(provider=provider, name=name, family=family, **{"timeout": 5.0} | values)
 
 
 def make_prediction(ticket: Ticket, **values: Any) -> Prediction:
-    """What the embedded model might have said, with the first labels of the taxonomy."""
-    return Prediction.objects.create(ticket=ticket, **_said() | values)
+    """A prediction by the embedded model with the first labels of the taxonomy."""
+    return Prediction.objects.create(ticket=ticket, **_prediction_values() | values)
 
 
-def _said() -> dict[str, Any]:
+def _prediction_values() -> dict[str, Any]:
     return {
         "language_model": LanguageModel.objects.zero_shot(),
         "contract": ContractVersion.objects.current(),
@@ -67,7 +67,7 @@ def _said() -> dict[str, Any]:
 
 
 def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
-    """The gate lets the prediction pass."""
+    """The gate auto-accepts the prediction."""
     return Verdict.objects.create(
         ticket=prediction.ticket,
         epoch=confidence_epoch(prediction.language_model, prediction.contract, threshold),
@@ -78,28 +78,27 @@ def make_verdict(prediction: Prediction, *, threshold: float = 0.85) -> Verdict:
 
 
 def configure_review(*, blind_share: float = 0, double_share: float = 0, **values: Any) -> ReviewSettings:
-    """The review desk with these settings; as it is here, every ticket is one shown review, and draws repeat."""
+    """Store these review settings. By default every ticket gets one review with a suggestion, and draws repeat."""
     shares = {"blind_share": blind_share, "double_share": double_share}
     return ReviewSettings.objects.update_or_create(pk=1, defaults={"seed": "seed"} | shares | values)[0]
 
 
 def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = None, **values: Any) -> list[Assignment]:
-    """The gate keeps new tickets for people, on what the embedded model might have said of them; their open
-    assignments.
+    """Have the gate send new tickets to review, with a prediction each; return their open assignments.
 
-    `second` is the category that another model chooses. Further values are those of the prediction.
+    `second` is the category that a second model chooses; further values are set on the predictions.
     """
-    said = _said() | {"confidence": confidence} | values
-    predictions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
+    prediction_values = _prediction_values() | {"confidence": confidence} | values
+    predictions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **prediction_values) for ticket in tickets)
     seconds: dict[int, PredictionOutcome] = {}
     if second:
         others = LanguageModel.objects.exclude(pk__in=tickets[0].predictions.values("language_model"))
-        said |= {"language_model": others.first(), "category": second}
-        opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **said) for ticket in tickets)
+        prediction_values |= {"language_model": others.first(), "category": second}
+        opinions = Prediction.objects.bulk_create(Prediction(ticket=ticket, **prediction_values) for ticket in tickets)
         seconds = {opinion.ticket_id: opinion for opinion in opinions}
-    weighed = [gate.ScoredOutcome(prediction.ticket, prediction, None) for prediction in predictions]
+    outcomes = [gate.ScoredOutcome(prediction.ticket, prediction, None) for prediction in predictions]
     gate.record_verdicts(
-        confidence_epoch(predictions[0].language_model, predictions[0].contract, 0.85), weighed, seconds
+        confidence_epoch(predictions[0].language_model, predictions[0].contract, 0.85), outcomes, seconds
     )
     return list(
         Assignment.objects.open().filter(ticket__in=tickets).select_related("ticket").order_by("ticket_id", "number")
@@ -107,7 +106,7 @@ def hold(*tickets: Ticket, confidence: float = 0.5, second: Category | None = No
 
 
 def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sentiment: str = "Neutral") -> GoldLabel:
-    """A gold label of a text alone, as an import brings it."""
+    """A gold label of a text without a ticket, as from an import."""
     label = GoldLabel(
         text=text,
         digest=GoldLabel.digest_of(text),
@@ -120,42 +119,42 @@ def make_gold(text: str = "Where is my invoice?", category: str = "Billing", sen
 
 
 def make_version(**values: Any) -> SpecialistVersion:
-    """A training of the specialist that was not put in service."""
+    """A version of the specialist that is not deployed."""
     return SpecialistVersion.objects.create(**{"labels": 100, "data": "0" * 64, "taught": b""} | values)
 
 
 def make_label_issue(
     label: GoldLabel, category: str, sentiment: str = "Neutral", self_confidence: float = 0.1
 ) -> LabelIssue:
-    """A version that was not taught this label would give that one."""
-    said = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
+    """A version that has not seen this gold label predicts another label."""
+    label_values = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
     version = SpecialistVersion.objects.first() or make_version()
-    return LabelIssue.objects.create(gold=label, version=version, self_confidence=self_confidence, **said)
+    return LabelIssue.objects.create(gold=label, version=version, self_confidence=self_confidence, **label_values)
 
 
 def make_example(
     text: str, *, category: str = "Billing", sentiment: str = "Neutral", ticket: Ticket | None = None
 ) -> Example:
-    """A text that models may learn from and be shown, with the label that people settled on."""
+    """A settled text that models may learn from and see as an example."""
     label = {"category": Category.objects.get(name=category), "sentiment": Sentiment.objects.get(name=sentiment)}
     return Example.objects.create(text=text, digest=text_digest(text), group=0, ticket=ticket, **label)
 
 
 def make_vector(text: str, values: Floats) -> Vector:
-    """As the encoder might have given it for this text."""
+    """A stored embedding of the text."""
     stored = values.astype("float16").tobytes()
     return Vector.objects.create(digest=text_digest(text), encoder=encoder_digest(settings.ENCODER_FILE), values=stored)
 
 
 def make_topic(text: str = "I need proof of insurance for my car") -> Ticket:
-    """One of several tickets about one thing that a model was unsure of; nobody has an assignment before them."""
+    """One of six similar tickets that need review, without assignments, because a model was unsure."""
     tickets = [make_ticket(f"{text}, number {number}") for number in range(6)]
     vector_store.embeddings_for([ticket.text for ticket in tickets])
     for ticket in tickets:
-        said = make_prediction(ticket, confidence=0.3)
-        epoch = confidence_epoch(said.language_model, said.contract, 0.85)
+        prediction = make_prediction(ticket, confidence=0.3)
+        epoch = confidence_epoch(prediction.language_model, prediction.contract, 0.85)
         Verdict.objects.create(
-            ticket=ticket, epoch=epoch, prediction=said, auto_accepted=False, reason=Reason.BELOW_THRESHOLD
+            ticket=ticket, epoch=epoch, prediction=prediction, auto_accepted=False, reason=Reason.BELOW_THRESHOLD
         )
     Ticket.objects.filter(pk__in=[ticket.pk for ticket in tickets]).update(state=Ticket.State.NEEDS_REVIEW)
     return tickets[0]

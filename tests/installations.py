@@ -1,4 +1,4 @@
-"""An installation in a temporary folder, driven by its commands."""
+"""An installation in a temporary folder, controlled by its commands."""
 
 import os
 import sqlite3
@@ -23,7 +23,7 @@ class Installation:
         } | {"TICKETCLF_VAR": str(folder)}
 
     def copied_to(self, folder: Path) -> "Installation":
-        """The same installation once more, in a folder of its own."""
+        """A copy of the installation in another folder."""
         source, copy = (sqlite3.connect(place / DATABASE) for place in (self.folder, folder))
         with closing(source), closing(copy):
             source.backup(copy)

@@ -1,4 +1,4 @@
-"""A real model behind the OpenAI protocol, as a process: `python -m tests.llm_server PORT`."""
+"""A process that serves a real model by the OpenAI protocol: `python -m tests.llm_server PORT`."""
 
 import sys
 import time

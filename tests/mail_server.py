@@ -1,4 +1,4 @@
-"""A real IMAP server on this machine, in memory: `with MailServer() as server:`, and `server.deliver(message)`."""
+"""A local in-memory IMAP server: `with MailServer() as server:`, then `server.deliver(message)`."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ class MailServer:
                 box.append(message if isinstance(message, bytes) else message.as_bytes(), "INBOX", dt=None)
 
     def seen(self) -> list[bool]:
-        """Of each message, whether it is marked as seen."""
+        """Whether each message is marked as read, in order."""
         with self.open() as box:
             unseen = set(box.uids("UNSEEN"))
             return [uid not in unseen for uid in box.uids("ALL")]

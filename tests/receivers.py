@@ -1,4 +1,4 @@
-"""A real local server that is sent requests, with the faults that real ones have: `with Receiver(503) as receiver:`."""
+"""A local server that records requests, with the faults of real ones: `with Receiver(503) as receiver:`."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class Got:
-    """A request as it came: header names in lower case."""
+    """A received request; header names are in lower case."""
 
     method: str
     path: str
@@ -40,10 +40,10 @@ class _Server(ThreadingHTTPServer):
 
 
 class Receiver:
-    """Answers in order, the last one again and again."""
+    """Answers in order; the last answer repeats."""
 
     def __init__(self, *answers: Answer | int) -> None:
-        self.answers = [Reply(status=one) if isinstance(one, int) else one for one in answers or (204,)]
+        self.answers = [Reply(status=answer) if isinstance(answer, int) else answer for answer in answers or (204,)]
         self.got: list[Got] = []
         self._lock, self._over = threading.Lock(), threading.Event()
         self._server = _Server(("127.0.0.1", 0), self._handler())

@@ -1,4 +1,4 @@
-"""A real local server that speaks the OpenAI chat protocol, with the faults that real ones have.
+"""A local server that speaks the OpenAI chat protocol, with the faults of real ones.
 
 In a test: `with OpenAIServer(reply) as server:` and ask `server.base_url`. As a process, for measuring:
 `python -m tests.servers --delay 0.2 --rate-limit 0.05`.
@@ -33,7 +33,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True, kw_only=True)
 class Reply:
-    """What the server does with one request. `delay` is in seconds; `logprobs` are told where they are asked for."""
+    """How the server responds to a request. `delay` is in seconds; `logprobs` are sent only on request."""
 
     kind: Kind = Kind.COMPLETION
     content: str = ""
@@ -50,7 +50,7 @@ class Reply:
 
 @dataclass(frozen=True)
 class Request:
-    """A request as it came: header names in lower case, the JSON body, the time it was read."""
+    """A received request: header names in lower case, the JSON body, and when it was read."""
 
     method: str
     path: str
@@ -67,7 +67,7 @@ class Request:
 
     @property
     def solved(self) -> list[dict[str, str]]:
-        """The solved tickets that are shown before it, each with its labels."""
+        """The solved tickets shown as examples, with their labels."""
         message = next(m["content"] for m in self.body["messages"] if m["role"] == "user")
         return [json.loads(line) for line in message.split("\n") if line.startswith("{")]
 
@@ -77,7 +77,7 @@ class Request:
 
     @property
     def logprobs(self) -> bool:
-        """Whether it asks for log-probabilities."""
+        """Whether log-probabilities are requested."""
         return bool(self.body.get("logprobs"))
 
 
@@ -101,7 +101,7 @@ def say(content: str, **changes: Any) -> Reply:
 
 
 def spelled(tokens: Sequence[str], logprob: float = -0.25) -> dict[str, Any]:
-    """Log-probabilities as the protocol has them, for a reply that is made of these tokens."""
+    """The log-probabilities of a reply made of these tokens, in the protocol's format."""
     each = {"logprob": logprob, "top_logprobs": []}
     return {"content": [{"token": token, "bytes": list(token.encode())} | each for token in tokens], "refusal": None}
 
@@ -116,7 +116,7 @@ def html() -> Reply:
 
 
 def raw(body: bytes) -> Reply:
-    """A 200 with this body, whatever it is, called JSON."""
+    """A 200 with any body, labelled JSON."""
     return Reply(kind=Kind.RAW, raw=body)
 
 
@@ -125,7 +125,7 @@ HANG = Reply(kind=Kind.HANG)
 
 
 def without_json_schema(reply: Replier) -> Replier:
-    """Like servers that know no schemas: 400 to those, else the reply."""
+    """Like servers without JSON schema support: 400 if a schema is sent, else the reply."""
 
     def replier(request: Request) -> Reply:
         if request.json_mode == "json_schema":
@@ -136,7 +136,7 @@ def without_json_schema(reply: Replier) -> Replier:
 
 
 def without_logprobs(reply: Replier, status: int = 400) -> Replier:
-    """Like servers that do not tell them: an error to those who ask, else the reply."""
+    """Like servers without log-probabilities: an error if they are requested, else the reply."""
 
     def replier(request: Request) -> Reply:
         if request.logprobs:
@@ -147,7 +147,7 @@ def without_logprobs(reply: Replier, status: int = 400) -> Replier:
 
 
 def by_text(categories: Sequence[str], sentiments: Sequence[str]) -> Replier:
-    """Labels that depend on the text alone, most of them sure."""
+    """Labels that depend only on the text, mostly with high confidence."""
 
     def replier(request: Request) -> Reply:
         number = int.from_bytes(hashlib.sha256(request.ticket.encode(errors="replace")).digest()[:4], "big")
@@ -192,7 +192,7 @@ class Faults:
 
 
 class OpenAIServer:
-    """Answers from a callable, or from a list that is used up one a request, the last one staying."""
+    """Answers with a callable, or with the replies of a list in order; the last one repeats."""
 
     def __init__(
         self,
@@ -302,8 +302,8 @@ async def _read(reader: asyncio.StreamReader) -> Request | None:
 
 def _body(request: Request, reply: Reply) -> tuple[int, str, bytes]:
     if reply.kind == Kind.ERROR:
-        said = {"error": {"message": reply.content, "type": "error", "param": None, "code": None}}
-        return reply.status, "application/json", json.dumps(said).encode()
+        problem = {"error": {"message": reply.content, "type": "error", "param": None, "code": None}}
+        return reply.status, "application/json", json.dumps(problem).encode()
     if reply.kind == Kind.HTML:
         return 200, "text/html", reply.raw
     if reply.kind == Kind.RAW:

@@ -1,4 +1,4 @@
-"""The drawing of the house stays true: which part may import which, and how large a part may be."""
+"""The architecture: which package may import which, and how long modules and functions may be."""
 
 import ast
 import re
@@ -15,7 +15,7 @@ pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent
 
-# Packages and modules of each app from the ground up; each may import those before it, lazily and for typing too.
+# Packages and modules of each app, lowest first. Each may import only those before it; lazy and typing imports count.
 ORDER = {
     "classifier": [
         "text",
@@ -92,7 +92,7 @@ ORDER = {
     ],
 }
 
-# Arrays, numbers and texts in, the same out: no tables, no settings, no requests.
+# Pure: arrays, numbers and texts in and out; no tables, settings or requests.
 PURE = [
     "classifier.contract",
     "classifier.database.batches",
@@ -135,7 +135,7 @@ PURE = [
     "review.workflow.priority",
 ]
 
-# Django finds tables and admins by importing these; they import, and do nothing else.
+# Django finds models and admins by importing these; they contain only imports.
 LOADED_BY_DJANGO = {"classifier/admin/__init__.py", "review/admin/__init__.py"} | {
     f"{app}/models/__init__.py" for app in ORDER
 }
@@ -145,7 +145,7 @@ LONGEST_MODULE, LONGEST_FUNCTION = 300, 30
 
 @cache
 def modules() -> dict[str, Path]:
-    """Every module of the three packages by its dotted name; a package goes by its own."""
+    """The modules of the three packages by dotted name."""
     paths = [path.relative_to(ROOT) for app in ORDER for path in (ROOT / app).rglob("*.py")]
     return {
         ".".join(path.with_suffix("").parts).removesuffix(".__init__"): path
@@ -161,7 +161,7 @@ def tree_of(path: Path) -> ast.Module:
 
 @cache
 def imported(module: str) -> frozenset[str]:
-    """Everything that a module imports anywhere, in functions and for typing too."""
+    """Everything that a module imports, in functions and for typing too."""
     names: set[str] = set()
     for node in ast.walk(tree_of(modules()[module])):
         if isinstance(node, ast.Import):
@@ -174,24 +174,24 @@ def imported(module: str) -> frozenset[str]:
 
 
 def place(module: str) -> int:
-    """Where the part of its app that a module belongs to stands in the order."""
+    """The position of a module's package in the order of its app."""
     app, part = (module.split(".") + ["apps"])[:2]
     return ORDER[app].index(part)
 
 
-def circles() -> Iterator[list[str]]:
-    """Modules that import each other, each circle as it was found."""
+def import_circles() -> Iterator[list[str]]:
+    """Circles of modules that import each other."""
     done: set[str] = set()
-    way: list[str] = []
+    path: list[str] = []
 
     def follow(module: str) -> Iterator[list[str]]:
-        if module in way:
-            yield way[way.index(module) :]
+        if module in path:
+            yield path[path.index(module) :]
         elif module not in done:
-            way.append(module)
+            path.append(module)
             for name in sorted(imported(module) & modules().keys()):
                 yield from follow(name)
-            done.add(way.pop())
+            done.add(path.pop())
 
     for module in modules():
         yield from follow(module)
@@ -213,19 +213,19 @@ def test_packages_of_an_app_import_only_those_below_them(app: str) -> None:
         assert not above, module
 
 
-def test_no_modules_import_each_other() -> None:
-    assert not next(circles(), None)
+def test_modules_do_not_import_each_other_in_circles() -> None:
+    assert not next(import_circles(), None)
 
 
 @pytest.mark.parametrize("part", PURE)
-def test_pure_parts_know_neither_the_framework_nor_a_provider(part: str) -> None:
+def test_pure_packages_import_neither_django_nor_a_provider(part: str) -> None:
     inside = [module for module in modules() if f"{module}.".startswith(f"{part}.")]
     assert inside
     for module in inside:
         assert not {name.split(".")[0] for name in imported(module)} & {"django", "openai"}, module
 
 
-def test_backends_know_no_tables() -> None:
+def test_backends_use_no_tables() -> None:
     for module in modules():
         if module.startswith("classifier.inference.backends."):
             assert not {name for name in imported(module) if name.startswith(("django.db", "classifier.models"))}, (
@@ -240,7 +240,7 @@ def test_views_open_no_transactions() -> None:
         assert "transaction" not in (ROOT / path).read_text(), path
 
 
-def test_packages_hold_no_code_of_their_own() -> None:
+def test_init_modules_contain_no_code() -> None:
     for path in modules().values():
         if path.name == "__init__.py" and str(path) not in LOADED_BY_DJANGO:
             assert not (ROOT / path).read_text(), path
@@ -258,7 +258,7 @@ def test_functions_are_short() -> None:
                 assert (node.end_lineno or 0) - node.lineno < LONGEST_FUNCTION, f"{path}: {node.name}"
 
 
-def test_every_package_that_is_imported_is_declared() -> None:
+def test_imported_distributions_are_declared() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     declared = {_name(line) for line in project["dependencies"] + project["optional-dependencies"]["data"]}
     roots = {name.split(".")[0] for module in modules() for name in imported(module)}
@@ -268,5 +268,5 @@ def test_every_package_that_is_imported_is_declared() -> None:
 
 
 def _name(requirement: str) -> str:
-    """The name of a package as package indexes spell it."""
+    """The normalized name of a distribution."""
     return re.sub(r"[-_.]+", "-", re.split(r"[^\w.-]", requirement)[0]).lower()

@@ -53,6 +53,6 @@ def test_every_ticket_reaches_a_verdict_whatever_the_model_says(local: LanguageM
     assert local.json_mode == JsonMode.SCHEMA
 
 
-def test_it_can_be_pinged(local: LanguageModel, capsys: Any) -> None:
+def test_a_real_model_answers_ping(local: LanguageModel, capsys: Any) -> None:
     call_command("ping", "local")
     assert "local (Local server): ok" in capsys.readouterr().out

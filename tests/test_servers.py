@@ -1,4 +1,4 @@
-"""The server that stands in for real ones is a real one: seen through the SDK and through a bare socket."""
+"""The tests' model server behaves like real ones, as the SDK sees it."""
 
 import json
 import signal
@@ -49,17 +49,17 @@ def test_the_model_server_follows_the_protocol() -> None:
         (raw(b'{"choices": ['), ValueError),
     ],
 )
-def test_its_faults_are_what_a_client_sees(reply: object, seen: type[Exception]) -> None:
+def test_clients_see_the_faults_of_the_model_server(reply: object, seen: type[Exception]) -> None:
     with OpenAIServer([reply]) as server, pytest.raises(seen):  # type: ignore[list-item]
         ask(server)
 
 
-def test_an_html_page_is_no_completion() -> None:
+def test_an_html_page_reaches_the_client_as_text() -> None:
     with OpenAIServer([html()]) as server:
         assert isinstance(ask(server), str)
 
 
-def test_it_can_refuse_schemas_and_wrong_keys() -> None:
+def test_the_model_server_can_refuse_schemas_and_wrong_keys() -> None:
     with OpenAIServer([answer()], required_key="other") as server, pytest.raises(openai.AuthenticationError):
         ask(server)
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
@@ -68,22 +68,22 @@ def test_it_can_refuse_schemas_and_wrong_keys() -> None:
         ask(server)
 
 
-def test_it_returns_log_probabilities_on_request() -> None:
+def test_the_model_server_returns_log_probabilities_on_request() -> None:
     with OpenAIServer([answer()]) as server:
-        silent, telling = ask(server), ask(server, logprobs=True)
-    assert silent.choices[0].logprobs is None  # type: ignore[attr-defined]
-    [choice] = telling.choices  # type: ignore[attr-defined]
+        without, with_logprobs = ask(server), ask(server, logprobs=True)
+    assert without.choices[0].logprobs is None  # type: ignore[attr-defined]
+    [choice] = with_logprobs.choices  # type: ignore[attr-defined]
     assert "".join(token.token for token in choice.logprobs.content) == choice.message.content
 
 
-def test_it_can_refuse_log_probabilities() -> None:
+def test_the_model_server_can_refuse_log_probabilities() -> None:
     with OpenAIServer(without_logprobs(lambda _request: answer())) as server:
         with pytest.raises(openai.BadRequestError, match="logprobs"):
             ask(server, logprobs=True)
         ask(server)
 
 
-def test_its_faults_are_the_same_for_the_same_seed() -> None:
+def test_faults_are_the_same_for_the_same_seed() -> None:
     def outcomes() -> list[str]:
         faults = Faults(lambda _request: answer(), rate_limit=0.3, cut=0.2, seed=5)
         return [faults(None).kind for _number in range(50)]  # type: ignore[arg-type]
@@ -92,7 +92,7 @@ def test_its_faults_are_the_same_for_the_same_seed() -> None:
     assert set(outcomes()) == {"completion", "error", "cut"}
 
 
-def test_as_a_process_it_prints_its_url_and_its_counts() -> None:
+def test_the_model_server_process_prints_its_url_and_its_counts() -> None:
     process = subprocess.Popen([sys.executable, "-m", "tests.servers"], stdout=subprocess.PIPE, text=True)  # noqa: S603
     assert process.stdout
     url = process.stdout.readline().strip()

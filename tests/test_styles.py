@@ -1,4 +1,4 @@
-"""Style sheets say each thing once, and nothing of what no page has."""
+"""Style sheets define each selector once, and only classes that pages use."""
 
 import re
 from collections import defaultdict
@@ -16,10 +16,10 @@ COMPUTED = ("of-", "shade-")
 
 
 def selectors(sheet: Path) -> set[str]:
-    """Outside of media queries, where the same things are said anew on purpose."""
+    """The selectors outside of media queries, which repeat some on purpose."""
     text = re.sub(r"/\*.*?\*/", "", sheet.read_text(), flags=re.DOTALL)
     top_level = re.sub(r"@media[^{]*\{(?:[^{}]*\{[^{}]*\})*[^{}]*\}", "", text)
-    return {one.strip() for rule in re.findall(r"([^{}]+)\{", top_level) for one in re.split(r",(?![^(]*\))", rule)}
+    return {part.strip() for rule in re.findall(r"([^{}]+)\{", top_level) for part in re.split(r",(?![^(]*\))", rule)}
 
 
 def used() -> set[str]:

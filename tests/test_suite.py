@@ -1,4 +1,4 @@
-"""What the suite says of itself: nothing that talks to the database in a way of its own is tried on SQLite alone."""
+"""Modules that use database-specific features are tested on PostgreSQL too."""
 
 import ast
 import re
@@ -10,10 +10,10 @@ import pytest
 pytestmark = pytest.mark.once
 
 ROOT = Path(__file__).resolve().parent.parent
-OWN_WAYS = re.compile(
+DATABASE_SPECIFIC = re.compile(
     r"\.vendor\b|\.cursor\(|RawSQL|\.raw\(|select_for_update|skip_locked|psycopg|procrastinate|_conflicts="
 )
-"""What means one thing on SQLite and another on PostgreSQL."""
+"""Code that may behave differently on SQLite and PostgreSQL."""
 
 WIRED = {
     "classifier.api.rate_limits",
@@ -26,11 +26,11 @@ WIRED = {
     "ticketclf_site.settings",
     "ticketclf_site.processes.worker",
 }
-"""Called by an address, a command, a signal or a setting, as marked tests do."""
+"""Modules that marked tests reach through a URL, a command, a signal or a setting."""
 
 
 def modules() -> dict[str, Path]:
-    """The program's modules by their dotted names, but for its migrations."""
+    """The modules of the three packages by dotted name, without migrations."""
     paths = (path for app in ("classifier", "review", "ticketclf_site") for path in (ROOT / app).rglob("*.py"))
     return {
         ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): path
@@ -40,7 +40,7 @@ def modules() -> dict[str, Path]:
 
 
 def imported(path: Path) -> Iterator[str]:
-    """Names of all that a file imports, of modules and of what is in them."""
+    """Dotted names of everything that a file imports."""
     package = path.relative_to(ROOT).parent.parts
     for node in ast.walk(ast.parse(path.read_text())):
         if isinstance(node, ast.Import):
@@ -52,11 +52,11 @@ def imported(path: Path) -> Iterator[str]:
 
 
 def test_modules_with_their_own_sql_are_tested_on_postgresql() -> None:
-    """A test file that is marked for it imports the module, or one that imports it."""
+    """A test file marked `postgresql` imports the module, or a module that imports it."""
     known = modules()
     marked = [path for path in (ROOT / "tests").rglob("test_*.py") if "mark.postgresql" in path.read_text()]
-    tried = {name for path in marked for name in imported(path)} & set(known)
-    through = {name for module in tried for name in imported(known[module])}
-    own_ways = {name for name, path in known.items() if OWN_WAYS.search(path.read_text())}
-    assert len(own_ways) > 20
-    assert own_ways - tried - through == WIRED
+    tested = {name for path in marked for name in imported(path)} & set(known)
+    through = {name for module in tested for name in imported(known[module])}
+    specific = {name for name, path in known.items() if DATABASE_SPECIFIC.search(path.read_text())}
+    assert len(specific) > 20
+    assert specific - tested - through == WIRED

@@ -1,4 +1,4 @@
-"""The interface speaks German throughout, and what it speaks is what stands in the catalogue."""
+"""The German translation is complete, compiled and keeps placeholders."""
 
 import gettext
 import re
@@ -28,7 +28,7 @@ def messages(compiled: Path) -> dict[object, str]:
 
 @pytest.fixture(scope="module")
 def collected(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The catalogue as it would be after collecting all strings anew."""
+    """The catalogue after collecting all strings again."""
     folder = tmp_path_factory.mktemp("messages")
     for part in PARTS:
         source = ROOT / part
@@ -54,7 +54,7 @@ def test_every_string_is_translated(collected: Path) -> None:
 
 @needs_gettext
 @pytest.mark.once
-def test_the_compiled_catalogue_is_the_written_one(collected: Path) -> None:
+def test_the_compiled_translations_are_up_to_date(collected: Path) -> None:
     subprocess.run(["msgfmt", "-o", collected.with_suffix(".mo"), collected], check=True)  # noqa: S607
     assert messages(ROOT / CATALOGUE / "django.mo") == messages(collected.with_suffix(".mo"))
 
@@ -63,12 +63,12 @@ def test_the_compiled_catalogue_is_the_written_one(collected: Path) -> None:
 def test_translations_keep_their_placeholders() -> None:
     for message, text in messages(ROOT / CATALOGUE / "django.mo").items():
         original = message[0] if isinstance(message, tuple) else message
-        wanted, found = (set(re.findall(r"%\(\w+\)\w|%[sd]", part)) for part in (str(original), text))
-        assert found <= wanted, message
-        assert isinstance(message, tuple) or found == wanted, message
+        wanted, used = (set(re.findall(r"%\(\w+\)\w|%[sd]", part)) for part in (str(original), text))
+        assert used <= wanted, message
+        assert isinstance(message, tuple) or used == wanted, message
 
 
-def test_pages_speak_the_browsers_language(client: Client, ana: User, catalogue: None) -> None:
+def test_pages_are_shown_in_the_language_of_the_browser(client: Client, ana: User, catalogue: None) -> None:
     configure_review()
     hold(make_ticket("Hello"))
     client.force_login(ana)

@@ -91,7 +91,7 @@ def test_a_failing_request_is_logged_without_its_body(
     def fail(text: str) -> str:
         raise RuntimeError(f"cannot store {text!r}") from ValueError(text)
 
-    monkeypatch.setattr(storing, "checked_text", fail)
+    monkeypatch.setattr(storing, "validated_text", fail)
     client = Client(raise_request_exception=False)
     client.force_login(ana)
     assert client.post(reverse("classifier:new_ticket") + f"?q={TEXT}", {"text": TEXT}).status_code == 500
@@ -166,7 +166,7 @@ def test_sentry_gets_the_error_and_no_text(catalogue: None, ana: User, monkeypat
         raise RuntimeError(f"cannot store {text!r}") from ValueError(text)
 
     transport = RecordingTransport()
-    monkeypatch.setattr(storing, "checked_text", fail)
+    monkeypatch.setattr(storing, "validated_text", fail)
     monkeypatch.setenv("PLANTED_API_KEY", KEY)
     sentry.start("http://key@127.0.0.1:9/1", transport=transport)
     try:

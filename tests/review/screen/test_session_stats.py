@@ -143,7 +143,7 @@ def test_only_the_latest_double_labels_are_looked_at(
         adjudicate(double(ana, ben, "Billing", "Technical"), lea, chosen)
     monkeypatch.setattr(session_stats, "DOUBLES", 2)
     assert (lead_agreement(ana).n, lead_agreement(ana).percent) == (2, 100)
-    monkeypatch.setattr(session_stats, "LOOKED_THROUGH", 1)
+    monkeypatch.setattr(session_stats, "SEARCHED_DECISIONS", 1)
     assert lead_agreement(ana).n == 1
 
 
