@@ -1,4 +1,4 @@
-"""Django admin: how the desk is run, what people said, the labels that came of it, and what is promised."""
+"""Django admin of review: settings, decisions, gold labels and certification."""
 
 from review.admin import certification, gold, workflow
 

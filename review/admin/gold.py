@@ -1,4 +1,4 @@
-"""Django admin of gold labels and of what is made from them."""
+"""Django admin of gold labels, snapshots and benchmark runs."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ class LookFilter(admin.SimpleListFilter):
 
 
 class GoldLabelForm(forms.ModelForm):
-    """A label added by hand; what stands is not edited but disputed."""
+    """Adds a label by hand. Existing ones are disputed, not edited."""
 
     class Meta:
         model = GoldLabel
@@ -74,7 +74,7 @@ class GoldLabelForm(forms.ModelForm):
 
 @admin.register(GoldLabel)
 class GoldLabelAdmin(admin.ModelAdmin):
-    """Added here, retired, put back into use, disputed; what a text should be labelled is not edited by hand."""
+    """Add, retire, restore and dispute gold labels; their labels cannot be edited."""
 
     form = GoldLabelForm
     list_display = ("__str__", "category", "sentiment", "side_shown", "origin", "state", "people", "labelled_at")
@@ -109,16 +109,16 @@ class GoldLabelAdmin(admin.ModelAdmin):
 
     @admin.action(description=gettext_lazy("Retire: stop using for benchmarks and training"))
     def retire(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
-        number = self._take_back(request, queryset, state=State.RETIRED)
+        number = self._withdraw_disputes(request, queryset, state=State.RETIRED)
         number += queryset.exclude(state__in=[State.RETIRED, State.DISPUTED]).update(state=State.RETIRED)
-        self._tell(request, ngettext("%d label is retired.", "%d labels are retired.", number) % number)
+        self._message(request, ngettext("%d label is retired.", "%d labels are retired.", number) % number)
 
     @admin.action(description=gettext_lazy("Put back into use"))
     def put_back(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
         put_back = {"state": State.ACTIVE, "note": ""}
-        number = self._take_back(request, queryset, **put_back)
+        number = self._withdraw_disputes(request, queryset, **put_back)
         number += queryset.filter(state__in=[State.RETIRED, State.CONTRADICTED]).update(**put_back)
-        self._tell(request, ngettext("%d label is in use again.", "%d labels are in use again.", number) % number)
+        self._message(request, ngettext("%d label is in use again.", "%d labels are in use again.", number) % number)
 
     @admin.action(description=gettext_lazy("Dispute: ask two other people, without showing the label"))
     def dispute(self, request: HttpRequest, queryset: QuerySet[GoldLabel]) -> None:
@@ -129,15 +129,15 @@ class GoldLabelAdmin(admin.ModelAdmin):
                 disputed += 1
             except disputes.CannotDispute:
                 continue
-        told = ngettext("%d label goes to two people.", "%d labels go to two people each.", disputed) % disputed
-        self._tell(request, told)
+        message = ngettext("%d label goes to two people.", "%d labels go to two people each.", disputed) % disputed
+        self._message(request, message)
 
-    def _take_back(self, request: HttpRequest, queryset: QuerySet[GoldLabel], **then: Any) -> int:
-        """How many were disputed, and are not any more."""
+    def _withdraw_disputes(self, request: HttpRequest, queryset: QuerySet[GoldLabel], **then: Any) -> int:
+        """Withdraw disputes of the selected labels; returns how many."""
         by = cast(User, request.user)
         return sum(disputes.withdraw_dispute(label, by, **then) for label in queryset.filter(state=State.DISPUTED))
 
-    def _tell(self, request: HttpRequest, text: str) -> None:
+    def _message(self, request: HttpRequest, text: str) -> None:
         self.message_user(request, text, messages.SUCCESS)
 
 

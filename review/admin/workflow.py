@@ -1,4 +1,4 @@
-"""Django admin: how the desk is run, and the records of what people said."""
+"""Django admin of review settings, decisions and assignments."""
 
 from django.contrib import admin
 

@@ -22,8 +22,8 @@ class PairVerdict(NamedTuple):
     is_decided: bool
     first: str
     second: str
-    only_one: int
-    only_other: int
+    only_first: int
+    only_second: int
     p: float
     adjusted: float
     difference: Share
@@ -33,9 +33,9 @@ class PairVerdict(NamedTuple):
 def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: int) -> PairVerdict:
     """Of two whose names are given by key, as one of so many comparisons."""
     compared = restore_comparison(figures)
-    turned = compared.only_other > compared.only_one
+    turned = compared.only_second > compared.only_first
     first, second = names[figures["one"]], names[figures["other"]]
-    only = (compared.only_one, compared.only_other)
+    only = (compared.only_first, compared.only_second)
     differences = [figures["difference"], *(figures["macro_f1"][axis] for axis in AXES)]
     if turned:
         first, second, only = second, first, (only[1], only[0])
@@ -46,8 +46,8 @@ def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: i
         is_decided=compared.verdict is not Verdict.INDISTINGUISHABLE,
         first=first,
         second=second,
-        only_one=only[0],
-        only_other=only[1],
+        only_first=only[0],
+        only_second=only[1],
         p=compared.p,
         adjusted=compared.adjusted,
         difference=difference,
@@ -58,8 +58,8 @@ def pair_verdict(figures: Mapping[str, Any], names: Mapping[int, str], number: i
 def restore_comparison(figures: Mapping[str, Any]) -> Comparison:
     return Comparison(
         n=figures["n"],
-        only_one=figures["only_one"],
-        only_other=figures["only_other"],
+        only_first=figures["only_first"],
+        only_second=figures["only_second"],
         p=figures["p"],
         adjusted=figures["adjusted"],
         difference=Estimate(*figures["difference"]),

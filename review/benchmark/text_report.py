@@ -108,7 +108,7 @@ def _cost_columns(figures: Any) -> dict[str, str]:
 
 
 def _pair_lines(pair: pairwise.PairVerdict) -> Iterator[str]:
-    yield f"{pair.text} {pair.only_one} right by the first alone, {pair.only_other} by the second"
+    yield f"{pair.text} {pair.only_first} right by the first alone, {pair.only_second} by the second"
     macro = (f"macro-F1 {axis} {_points(difference)}" for axis, difference in zip(AXES, pair.macro, strict=True))
     figures = f"p={pair.p:.2g}, {pair.adjusted:.2g} after Holm; difference {_points(pair.difference)}"
     yield f"  {'; '.join([figures, *macro])}"

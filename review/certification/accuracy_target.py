@@ -13,9 +13,9 @@ from review.models import AccuracyTarget
 
 @transaction.atomic(durable=True)
 def set_accuracy_target(terms: Mapping[str, Any], *, by: User, reason: str) -> None:
-    """These values of the promise hold from now on; who changed them and why stands in its history.
+    """Save these fields of the accuracy target, recording who changed them and why.
 
-    Raises ValidationError where one of them cannot be promised.
+    Raises ValidationError if a value is out of range.
     """
     AccuracyTarget.current()
     accuracy_target = AccuracyTarget.objects.select_for_update().get(pk=1)

@@ -17,11 +17,11 @@ from review.models import Alarm
 logger = logging.getLogger(__name__)
 
 MAX_AGE = timedelta(days=1)
-"""An alarm that could not be told by then is left to the page."""
+"""Older alarms are no longer e-mailed; the page still shows them."""
 
 
 def send_pending() -> None:
-    """Tell of alarms that nobody was told of; what fails is tried again the next time."""
+    """E-mail every recent alarm that was not e-mailed yet; failures are retried on the next run."""
     fresh = timezone.now() - MAX_AGE
     for alarm in (
         Alarm.objects.filter(emailed_at=None, raised_at__gt=fresh)
@@ -31,7 +31,7 @@ def send_pending() -> None:
         try:
             _send(alarm)
         except Exception:
-            logger.exception("The leads could not be told of alarm %s; it is tried again.", alarm.pk)
+            logger.exception("Alarm %s could not be e-mailed to the leads; it will be retried.", alarm.pk)
         else:
             Alarm.objects.filter(pk=alarm.pk).update(emailed_at=timezone.now())
 
@@ -46,6 +46,6 @@ def _send(alarm: Alarm) -> None:
 
 
 def _recipients() -> list[str]:
-    """Addresses of those who answer for the promise."""
+    """Addresses of the active people who may set the accuracy target."""
     people = User.objects.with_perm("review.set_accuracy_target", backend="django.contrib.auth.backends.ModelBackend")
     return sorted({person.email for person in people.filter(is_active=True) if person.email})

@@ -1,7 +1,7 @@
-"""Which categories keep the promise on their own: each with books of its own, and its part of the risk.
+"""Certify each category on its own, with a test and an equal part of the risk for each.
 
-The books of a category count the tickets that were answered with it. They are kept from the first draw of the epoch
-on, because a test that may choose where it begins would find what it looks for too often.
+A category's test counts the tickets that were predicted as it, from the first draw of the epoch on: a test that could
+choose where it starts would certify too often.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ MAX_SHOWN = 50
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CategoryCertification:
-    """One category among the tickets that score at least the threshold in force. `needed` are the clean audits that it
-    takes at least from here on; None where that cannot be told.
+    """One category among the tickets that score at least the threshold. `needed` is the least number of further audits
+    without an error; None if certified, or too far to tell.
     """
 
     name: str
@@ -34,7 +34,7 @@ class CategoryCertification:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationByCategory:
-    """Of the categories that are in use, those with most audits first; `fewest` clean ones it takes at least."""
+    """The active categories, those with most audits first. None is certified with fewer than `fewest` audits."""
 
     rows: list[CategoryCertification]
     categories: int
@@ -51,7 +51,7 @@ class CertificationByCategory:
 
 
 def certification_by_category(ledger: Ledger, threshold: float) -> CertificationByCategory:
-    """What is certified of each category where tickets pass from this threshold on (three queries)."""
+    """Whether each category is certified at this threshold (three queries)."""
     names = dict(Category.objects.active().values_list("pk", "name"))
     risk = ledger.risk / max(len(names), 1)
     evidence = EvidenceColumns.earliest(ledger)
@@ -64,7 +64,7 @@ def certification_by_category(ledger: Ledger, threshold: float) -> Certification
 
 
 def _run_test(batch: DrawBatch, ledger: Ledger, risk: float) -> SequentialTest:
-    """The books of some of the tickets, on the grid of all."""
+    """The test of these tickets alone, on the ledger's grid."""
     test = SequentialTest.start(ledger.grid, ledger.error, risk)
     test.add(batch)
     return test
@@ -73,9 +73,9 @@ def _run_test(batch: DrawBatch, ledger: Ledger, risk: float) -> SequentialTest:
 def _certification(
     name: str, key: int, ledger: Ledger, evidence: EvidenceColumns, threshold: float, risk: float
 ) -> CategoryCertification:
-    of_it = evidence.categories == key
-    test = _run_test(evidence.select(of_it), ledger, risk)
-    answered = evidence.select(of_it & ~evidence.pending)
+    in_category = evidence.categories == key
+    test = _run_test(evidence.select(in_category), ledger, risk)
+    answered = evidence.select(in_category & ~evidence.pending)
     audited = answered.audited & (answered.value >= threshold)
     certified = test.threshold is not None and test.threshold <= threshold
     return CategoryCertification(

@@ -1,4 +1,4 @@
-"""Certificates: granted by the books, written down into the epoch that the gate reads, and ended for a reason."""
+"""Grant and end certificates, and pass them on to the gate through its epoch."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from review.certification.sequential_test import SequentialTest, audit_share
 from review.models import AccuracyTarget, Alarm, Assignment, Audit, Certificate, Decision, Ledger
 
 FRONTIER = 20
-"""Thresholds below what is certified whose tickets are all audited: they wait for people anyway, and tell most."""
+"""How many thresholds below the certified ones have all their tickets audited: people review those anyway."""
 BATCH_SIZE = 500
-"""Tickets that are let pass in one transaction."""
+"""Tickets rejudged per transaction."""
 
 
 @transaction.atomic(durable=True)
 def update_certificate(ledger_pk: int) -> SequentialTest | None:
-    """Count what has come, and have the gate do as the books say. None where the ledger has been closed meanwhile.
+    """Bring the ledger, its certificate and the gate up to date. Returns None if the ledger was closed meanwhile.
 
-    Where an alarm is being looked into, nothing passes whatever the books say. The order of locks is the ledger's, then
-    the epoch's, which the gate waits for: it is taken last.
+    While an alarm is open nothing is auto-accepted, whatever is certified. Locks the ledger first and the epoch, which
+    the gate waits for, last.
     """
     ledger = Ledger.objects.select_for_update(of=("self",)).filter(pk=ledger_pk, closed_at=None).first()
     if ledger is None:
@@ -39,12 +39,12 @@ def update_certificate(ledger_pk: int) -> SequentialTest | None:
 
 
 def _grant_or_end(ledger: Ledger, test: SequentialTest) -> None:
-    """Grant what is certified now, and end what is not any more because audits were corrected."""
-    held = ledger.certificates.filter(ended_at=None).first()
-    if held and held.passes_from != test.threshold:
-        corrected = test.threshold is None or test.threshold > held.passes_from
-        end_certificate(held, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
-    if test.threshold is not None and (held is None or held.passes_from != test.threshold):
+    """Grant a certificate for the current threshold, and end one that differs from it."""
+    current = ledger.certificates.filter(ended_at=None).first()
+    if current and current.passes_from != test.threshold:
+        corrected = test.threshold is None or test.threshold > current.passes_from
+        end_certificate(current, Certificate.End.CORRECTED if corrected else Certificate.End.EXTENDED)
+    if test.threshold is not None and (current is None or current.passes_from != test.threshold):
         audits, errors = audit_counts(ledger, test.threshold)
         granted = Certificate.objects.create(
             ledger=ledger,
@@ -75,14 +75,14 @@ def audit_counts(ledger: Ledger, threshold: float) -> tuple[int, int]:
 
 
 def end_certificate(certificate: Certificate, reason: Certificate.End) -> None:
-    """From now on it is not in force; others are told, unless one that lets more pass takes its place."""
+    """End the certificate; a webhook event announces it unless a lower threshold replaces it."""
     in_force = Certificate.objects.filter(pk=certificate.pk, ended_at=None)
     if in_force.update(ended_at=timezone.now(), ended_by=reason) and reason != Certificate.End.EXTENDED:
         events.publish(EventKind.REVOKED, {**_payload(certificate), "reason": reason.value})
 
 
 def _payload(certificate: Certificate) -> dict[str, Any]:
-    """A certificate as others are told of it."""
+    """The payload of webhook events about a certificate."""
     ledger = certificate.ledger
     return {
         "certificate": certificate.pk,
@@ -113,10 +113,11 @@ def _update_gate(epoch: Epoch, ledger: Ledger, passes_from: float | None, test: 
 
 
 def rejudge_waiting(epoch: Epoch) -> int:
-    """Have the gate judge anew what waits for an audit that nobody has looked at, though it may pass by now. Returns
-    how many tickets; there may be more.
+    """Send tickets that wait for an audit no one has started, and that could be auto-accepted by now, back to the gate.
+    Returns how many, at most BATCH_SIZE.
 
-    Its lot is void and it gets another: which tickets have been looked at says nothing of whether they are right.
+    Their draw is voided and a new one made. That biases nothing: whether someone has started on a ticket does not
+    depend on whether its answer is right.
     """
     if epoch.passes_from is None:
         return 0
@@ -129,10 +130,10 @@ def rejudge_waiting(epoch: Epoch) -> int:
 
 @transaction.atomic(durable=True)
 def _rejudge(epoch: Epoch, ticket_pks: list[int]) -> int:
-    held = (
+    waiting = (
         Ticket.objects.in_state(Ticket.State.NEEDS_REVIEW).filter(pk__in=ticket_pks).select_for_update().order_by("pk")
     )
-    locked = list(held.values_list("pk", flat=True))
+    locked = list(waiting.values_list("pk", flat=True))
     begun = set(Decision.objects.filter(ticket__in=locked).values_list("ticket", flat=True))
     begun |= set(Assignment.objects.filter(ticket__in=locked, reviewer__isnull=False).values_list("ticket", flat=True))
     untouched = [pk for pk in locked if pk not in begun]

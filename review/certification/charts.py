@@ -13,8 +13,8 @@ DOT = 4.0
 
 
 class ThresholdPoint(NamedTuple):
-    """A threshold: the share that would pass, the share of wrong ones with its interval (None where unknown), and how
-    far its evidence has come.
+    """A threshold: the share that it would auto-accept, the share of wrong ones with its interval (None if unknown),
+    and the evidence as a share of what a certificate takes.
     """
 
     coverage: float
@@ -25,7 +25,7 @@ class ThresholdPoint(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class ErrorChart:
-    """How many are wrong among those that would pass, and the line below which the promise holds."""
+    """The share of wrong tickets by coverage, and the line of the largest share allowed."""
 
     axes: Axes
     dots: tuple[Dot, ...]
@@ -34,7 +34,7 @@ class ErrorChart:
 
 @dataclass(frozen=True, slots=True)
 class EvidenceChart:
-    """How much of the evidence that a threshold takes is there."""
+    """The evidence by coverage, as a share of what each threshold takes."""
 
     axes: Axes
     done: tuple[Bar, ...]
@@ -42,8 +42,8 @@ class EvidenceChart:
 
 
 def error_chart(points: Sequence[ThresholdPoint], limit: float) -> ErrorChart:
-    known = [(one.coverage, *one.wrong) for one in points if one.wrong]
-    # Wide intervals may leave the drawing rather than squeeze what is known well.
+    known = [(point.coverage, *point.wrong) for point in points if point.wrong]
+    # Wide intervals may run off the chart, so that they do not squeeze the narrow ones.
     frame = percent_frame(max([1.5 * limit, *(estimate for _coverage, estimate, _low, _high in known)]))
     dots = tuple(frame.dot(coverage, estimate, (low, high), DOT) for coverage, estimate, low, high in known)
     return ErrorChart(percent_axes(frame), dots, frame.y.at(limit))
@@ -51,7 +51,7 @@ def error_chart(points: Sequence[ThresholdPoint], limit: float) -> ErrorChart:
 
 def evidence_chart(points: Sequence[ThresholdPoint]) -> EvidenceChart:
     frame = percent_frame()
-    bars = [(one.certified, _bar(one, frame)) for one in points]
+    bars = [(point.certified, _bar(point, frame)) for point in points]
     done = tuple(bar for certified, bar in bars if certified)
     return EvidenceChart(percent_axes(frame), done, tuple(bar for certified, bar in bars if not certified))
 

@@ -1,6 +1,4 @@
-"""One turn of keeping the promise: alarms, books, what may pass now, and a better scorer. As everywhere, whoever calls
-is only a nudge: the rows say what is to do.
-"""
+"""Run one cycle of certification: alarms, ledger, certificate, e-mails, scorer training and rejudging."""
 
 from __future__ import annotations
 
@@ -14,8 +12,8 @@ from review.models import AccuracyTarget, Certificate, Ledger
 
 
 def run_certification() -> bool:
-    """Bring everything up to date, unless somebody is at it. Returns whether tickets wait to be judged anew, because
-    they may pass by now.
+    """Bring certification up to date, unless another process is at it. Returns whether tickets were sent back to the
+    gate.
     """
     with leases.hold_named("certification") as lease:
         return lease is not None and _run(lease)
@@ -40,7 +38,7 @@ def _run(lease: Lease) -> bool:
 
 @transaction.atomic(durable=True)
 def _close_ended_ledgers() -> None:
-    """Where the gate goes by something else now, or an epoch was replaced, its certificate is not in force any more."""
+    """Close the ledgers of ended epochs; all of them if the gate no longer uses certificates."""
     running = Epoch.objects.running().filter(mode=GateMode.CERTIFIED)
     if Gate.objects.filter(mode=GateMode.CERTIFIED).exists():
         ended = Ledger.objects.filter(closed_at=None, epoch__ended_at__isnull=False)

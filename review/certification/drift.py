@@ -1,8 +1,8 @@
-"""Whether things are still as they were: detectors that look at every ticket, and one that looks at audits. Pure.
+"""Detect drift: three figures and the mix of categories over all tickets, and the errors among audits. Pure.
 
-Each is a gambler who bets that a figure between 0 and 1 has risen above what is usual, starts anew with the money of
-one whenever less is left, and raises an alarm when it has grown past a limit. While nothing has changed that takes at
-least as many tickets as the limit says, on average (an e-detector). Who started when tells since when it has changed.
+Each detector bets that a figure between 0 and 1 has risen above its baseline. It restarts with a wealth of one whenever
+less is left, and raises an alarm when its wealth passes a limit. Without a change that takes at least as many tickets
+as the limit, on average (an e-detector). Its last restart estimates when the change began.
 
 Shin, Ramdas and Rinaldo (2023), "E-detectors: a nonparametric framework for sequential change detection"; Page (1954),
 "Continuous inspection schemes".
@@ -17,26 +17,26 @@ from typing import Any, NamedTuple
 
 BETS = (0.25, 0.5, 1.0, 2.0)
 MAX_BET = 0.9
-"""Of what one may bet at most, so that a single ticket never takes everything."""
+"""The largest bet as a share of the largest possible one, so that one ticket never loses everything."""
 QUIET_TICKETS = 60_000
-"""On average at least so many tickets pass without one false alarm of each kind."""
+"""Tickets until a false alarm of each kind, at least, on average."""
 QUIET_AUDITS = 1_000
-"""The same for audits whose share of errors is just what is promised."""
+"""The same in audits, at an error rate exactly at the limit of the accuracy target."""
 ERROR_FACTORS = (1.5, 2.0, 3.0, 5.0)
-"""By which factors the share of errors may have grown."""
+"""The increases of the error rate that are bet on, as factors."""
 BASELINE_TICKETS = 300
-"""Tickets that tell what is usual, before anything is looked for."""
+"""Tickets that make the baseline before bets begin."""
 BASELINE_MARGIN = 1.0
-"""Standard errors that the usual is taken higher than it was seen, for it was seen on so few."""
+"""Standard errors by which the baseline is raised, since few tickets made it."""
 MONITORED_CATEGORIES = 8
-"""The most frequent categories, each watched for itself; the others together."""
+"""How many of the most frequent categories are monitored one by one; the others count as one."""
 PRIOR_TICKETS = 40.0
-"""Tickets' worth of trust that labels come as usual, before what comes now has a say."""
+"""The weight of the baseline against recent tickets, in tickets."""
 
 
 class Observation(NamedTuple):
-    """Of a ticket, as figures where more is worse: whether the second family disagrees (None where there is none), how
-    probable it is that the answer is wrong, whether the text is unlike anything known; and the category's key.
+    """A ticket in figures where higher is worse: whether the second model family disagrees (None without one), the
+    probability that the answer is wrong, and how unlike any known ticket the text is; and the category's key.
     """
 
     disagrees: float | None
@@ -47,27 +47,29 @@ class Observation(NamedTuple):
 
 @dataclass(slots=True)
 class ChangeDetector:
-    """`log_wealth` are logarithms, one for each bet; `since` when each of them last started, as a count of tickets."""
+    """`log_wealth` and `since` are by bet; `since` is the ticket, counted from 0, of its last restart."""
 
     log_wealth: list[float] = field(default_factory=lambda: [0.0] * len(BETS))
     since: list[int] = field(default_factory=lambda: [0] * len(BETS))
 
     def bet(self, gains: Sequence[float], at: int) -> None:
-        """`gains` are the factors of this ticket, for each bet."""
+        """Multiply each bet's wealth by its gain from this ticket."""
         for place, gain in enumerate(gains):
             if self.log_wealth[place] <= 0.0:
                 self.log_wealth[place], self.since[place] = 0.0, at
             self.log_wealth[place] += math.log(gain)
 
     def change_point(self, quiet: int) -> int | None:
-        """Since when, if the alarm is to be raised; `quiet` is the number of tickets until a false one."""
+        """The ticket at which the change seems to have begun; None without an alarm. `quiet` is the mean number of
+        tickets until a false alarm.
+        """
         best = max(range(len(self.log_wealth)), key=self.log_wealth.__getitem__)
         return self.since[best] if self.log_wealth[best] >= math.log(len(self.log_wealth) * quiet) else None
 
 
 @dataclass(slots=True)
 class Baseline:
-    """The mean of what came before."""
+    """The running mean of a figure."""
 
     n: int = 0
     total: float = 0.0
@@ -78,7 +80,7 @@ class Baseline:
 
     @property
     def upper_mean(self) -> float:
-        """Somewhat above the mean, and within (0, 1]; one that is always 1 cannot rise."""
+        """Slightly above the mean, within (0, 1]."""
         mean = (self.total + 0.5) / (self.n + 1)
         return min(mean + BASELINE_MARGIN * math.sqrt(mean * (1 - mean) / (self.n + 1)), 1.0)
 
@@ -88,7 +90,7 @@ KINDS = ("agreement", "scores", "unknown")
 
 @dataclass(slots=True)
 class DriftMonitor:
-    """Looks at every ticket. All that comes tells what is usual, so that what grows slowly is not noticed here."""
+    """Observes every ticket. The baseline keeps learning, so slow changes go unnoticed here."""
 
     tickets: int = 0
     baseline: dict[str, Baseline] = field(default_factory=lambda: {kind: Baseline() for kind in KINDS})
@@ -106,7 +108,7 @@ class DriftMonitor:
         self.tickets += 1
 
     def change(self) -> tuple[str, int] | None:
-        """Which kind of change is seen, if any, and since which ticket (counted from 0)."""
+        """The kind of change and the ticket, counted from 0, at which it seems to have begun; None without one."""
         for kind, detector in self.detectors.items():
             since = detector.change_point(QUIET_TICKETS)
             if since is not None:
@@ -115,9 +117,7 @@ class DriftMonitor:
         return None if since is None else ("labels", since)
 
     def restart(self) -> None:
-        """What was noticed is no reason to worry: what comes from now on tells what is usual. If what came before had a
-        say, the same would be noticed again and again.
-        """
+        """Start over after a cleared alarm, with a new baseline: the old one would raise the same alarm again."""
         self.detectors = {kind: ChangeDetector() for kind in KINDS}
         self.category_detector, self.recent = ChangeDetector([0.0], [0]), {}
         self.baseline, self.labels = {kind: Baseline() for kind in KINDS}, {}
@@ -130,14 +130,16 @@ class DriftMonitor:
         baseline.learn(figure)
 
     def _observe_label(self, category: int) -> None:
-        """The gambler's guess is what came since they started, the usual one all that came."""
+        """Bet that categories come as they did since the last restart rather than as they did in all."""
         number = sum(self.labels.values())
         if number >= BASELINE_TICKETS:
             frequent = sorted(self.labels, key=lambda key: (-self.labels[key], key))[:MONITORED_CATEGORIES]
-            alone = category in frequent
-            baseline = (_count(self.labels, category, frequent, alone) + 1) / (number + len(frequent) + 1)
+            monitored = category in frequent
+            baseline = (_count(self.labels, category, frequent, monitored) + 1) / (number + len(frequent) + 1)
             came = sum(self.recent.values())
-            guess = (_count(self.recent, category, frequent, alone) + PRIOR_TICKETS * baseline) / (came + PRIOR_TICKETS)
+            guess = (_count(self.recent, category, frequent, monitored) + PRIOR_TICKETS * baseline) / (
+                came + PRIOR_TICKETS
+            )
             self.category_detector.bet([guess / baseline], self.tickets)
             if self.category_detector.log_wealth[0] <= 0.0:
                 self.recent = {}
@@ -149,53 +151,52 @@ class DriftMonitor:
 
     @classmethod
     def from_json(cls, stored: Mapping[str, Any]) -> DriftMonitor:
-        """What `as_json` gave; a new one for nothing."""
+        """The inverse of `as_json`; a new monitor for an empty mapping."""
         if not stored:
             return cls()
         return cls(
             tickets=stored["tickets"],
-            baseline={kind: Baseline(**one) for kind, one in stored["baseline"].items()},
-            detectors={kind: ChangeDetector(**one) for kind, one in stored["detectors"].items()},
+            baseline={kind: Baseline(**fields) for kind, fields in stored["baseline"].items()},
+            detectors={kind: ChangeDetector(**fields) for kind, fields in stored["detectors"].items()},
             labels={int(key): number for key, number in stored["labels"].items()},
             recent={int(key): number for key, number in stored["recent"].items()},
             category_detector=ChangeDetector(**stored["category_detector"]),
         )
 
 
-def _count(labels: Mapping[int, int], category: int, frequent: Sequence[int], alone: bool) -> int:
-    """How often this category came, or all of those that are watched together."""
-    if alone:
+def _count(labels: Mapping[int, int], category: int, frequent: Sequence[int], monitored: bool) -> int:
+    """The count of this category, or of all those that are not monitored one by one."""
+    if monitored:
         return labels.get(category, 0)
     return sum(labels.values()) - sum(labels.get(key, 0) for key in frequent)
 
 
 def audit_error_detector(wrong: Sequence[bool], error: float) -> ChangeDetector:
-    """The detector that looks at audits of accepted tickets, in order: whether more are wrong than is promised."""
+    """A detector that has seen these audits of auto-accepted tickets, in order: is the error rate above `error`?"""
     detector = ChangeDetector([0.0] * len(ERROR_FACTORS), [0] * len(ERROR_FACTORS))
     shares = [min(error * factor, 0.9) for factor in ERROR_FACTORS]
-    for place, one in enumerate(wrong):
-        detector.bet([share / error if one else (1 - share) / (1 - error) for share in shares], place)
+    for place, is_wrong in enumerate(wrong):
+        detector.bet([share / error if is_wrong else (1 - share) / (1 - error) for share in shares], place)
     return detector
 
 
 def burst_verdict(wrong: Sequence[bool], error: float) -> bool | None:
-    """What the audits of a burst say: True that the promise does not hold any more, False that it does, None that
-    there are too few of them.
+    """True if the audits since an alarm show an error rate above `error`, False if they clear it, None if there are too
+    few.
     """
     log_wealth = [0.0] * len(ERROR_FACTORS)
-    for one in wrong:
+    for is_wrong in wrong:
         for place, factor in enumerate(ERROR_FACTORS):
             share = min(error * factor, 0.9)
-            log_wealth[place] += math.log(share / error if one else (1 - share) / (1 - error))
+            log_wealth[place] += math.log(share / error if is_wrong else (1 - share) / (1 - error))
         best = max(log_wealth)
-        if best + math.log(sum(math.exp(one - best) for one in log_wealth) / len(log_wealth)) >= math.log(
-            1 / BURST_RISK
-        ):
+        mean = sum(math.exp(bet - best) for bet in log_wealth) / len(log_wealth)
+        if best + math.log(mean) >= math.log(1 / BURST_RISK):
             return True
     return False if len(wrong) >= BURST_AUDITS and sum(wrong) <= error * len(wrong) else None
 
 
 BURST_AUDITS = 150
-"""Audits of a burst, at least, before it is said that all is well."""
+"""The fewest audits that clear an alarm."""
 BURST_RISK = 0.01
-"""How probable it is that a burst finds fault with tickets that keep the promise."""
+"""The probability that audits confirm an alarm although the error rate is within the limit."""

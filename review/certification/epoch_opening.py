@@ -1,5 +1,6 @@
-"""How the books of an epoch are opened: with a grid of thresholds, and with audits of earlier epochs by which it can be
-judged too. That costs no person's time; a remote model is asked about their tickets, within its budget.
+"""Open an epoch's ledger with a grid of thresholds and the audits of earlier epochs.
+
+The epoch's models answer the tickets of those audits again, remote ones within their budget; people review nothing.
 """
 
 from __future__ import annotations
@@ -23,14 +24,14 @@ from review.models import AccuracyTarget, Alarm, Audit, CarriedAudit, Certificat
 from review.workflow.audits import is_same_or_below
 
 MIN_SCORES, MAX_SCORES = 100, 500
-"""Tickets whose scores make the grid."""
+"""The fewest and the most tickets whose scores make the grid."""
 MAX_CARRIED = 2_000
 CARRIED_FOR = timedelta(days=180)
-"""Audits are evidence for later epochs for so long: what customers write of changes."""
+"""How long audits count for later epochs: what customers write about changes."""
 
 
 class RescoredAudit(NamedTuple):
-    """An earlier audit as the new epoch would have answered and scored."""
+    """An audit of an earlier epoch, with this epoch's answer and score."""
 
     audit: int
     value: float
@@ -39,7 +40,7 @@ class RescoredAudit(NamedTuple):
 
 
 class OpeningEvidence(NamedTuple):
-    """What the books of an epoch are opened with."""
+    """What a ledger is opened with."""
 
     grid: list[float]
     coverage: list[float]
@@ -51,29 +52,29 @@ def terms_for(accuracy_target: AccuracyTarget) -> Terms:
 
 
 def open_ledger_for(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
-    """The open ledger of an epoch, if it is about what is promised now."""
+    """The epoch's open ledger; None if there is none for this accuracy target."""
     terms = terms_for(accuracy_target)
     return Ledger.objects.filter(epoch=epoch, closed_at=None, error=terms.error, promised_risk=terms.risk).first()
 
 
 def open_ledger(epoch: Epoch, accuracy_target: AccuracyTarget) -> Ledger | None:
-    """Open the books of an epoch that has none for this promise; None while too few tickets have come for a grid.
+    """Open a ledger for an epoch without one for this accuracy target; None while there are too few tickets for a grid.
 
     Models are asked before anything is locked.
     """
     earlier = Ledger.objects.filter(epoch=epoch).order_by("-pk").first()
     if earlier:
-        # Another promise about the same: the grid stays, so that it does not depend on what was drawn meanwhile.
+        # The grid stays, so that it does not depend on tickets that have become evidence since.
         return _create_ledger(
             epoch, accuracy_target, OpeningEvidence(earlier.grid, earlier.coverage, _carried_by(earlier))
         )
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    found = opening_evidence(epoch, epoch.scorer)
-    return _create_ledger(epoch, accuracy_target, found) if found else None
+    evidence = opening_evidence(epoch, epoch.scorer)
+    return _create_ledger(epoch, accuracy_target, evidence) if evidence else None
 
 
 def opening_evidence(epoch: Epoch, scorer: Scorer) -> OpeningEvidence | None:
-    """What the books would be opened with if this scorer decided in the epoch; None where too few tickets have come."""
+    """What the ledger would be opened with under this scorer; None while there are too few tickets for a grid."""
     values = _recent_scores(epoch, scorer)
     return (
         OpeningEvidence(*threshold_grid(values), rescored_audits(epoch, scorer)) if len(values) >= MIN_SCORES else None
@@ -86,26 +87,28 @@ def _carried_by(ledger: Ledger) -> list[RescoredAudit]:
 
 
 @transaction.atomic(durable=True)
-def _create_ledger(epoch: Epoch, accuracy_target: AccuracyTarget, beginning: OpeningEvidence) -> Ledger:
-    """In the order of locks: ledgers, then the epoch."""
+def _create_ledger(epoch: Epoch, accuracy_target: AccuracyTarget, evidence: OpeningEvidence) -> Ledger:
+    """Locks ledgers first, then the epoch."""
     list(Ledger.objects.select_for_update().filter(closed_at=None).order_by("pk").values_list("pk"))
     Epoch.objects.select_for_update(of=("self",)).get(pk=epoch.pk)
     if ledger := open_ledger_for(epoch, accuracy_target):
         return ledger
     close_ledgers(Ledger.objects.filter(closed_at=None).values_list("pk", flat=True), Certificate.End.CHANGED)
-    again = bool(beginning.carried) or Ledger.objects.filter(epoch=epoch).exists()
+    again = bool(evidence.carried) or Ledger.objects.filter(epoch=epoch).exists()
     ledger = evidence_ledger.create_ledger(
-        epoch, terms_for(accuracy_target), beginning.grid, beginning.coverage, reuse_count() + 1 if again else 0
+        epoch, terms_for(accuracy_target), evidence.grid, evidence.coverage, reuse_count() + 1 if again else 0
     )
     CarriedAudit.objects.bulk_create(
-        CarriedAudit(ledger=ledger, audit_id=one.audit, value=one.value, wrong=one.wrong, category_id=one.category)
-        for one in beginning.carried
+        CarriedAudit(
+            ledger=ledger, audit_id=audit.audit, value=audit.value, wrong=audit.wrong, category_id=audit.category
+        )
+        for audit in evidence.carried
     )
     return ledger
 
 
 def close_ledgers(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
-    """These books are closed, and what they certified is not in force any more; part of a transaction."""
+    """Close ledgers and end their certificates; part of a transaction."""
     pks = list(ledger_pks)
     for certificate in Certificate.objects.filter(ledger__in=pks, ended_at=None):
         certificates.end_certificate(certificate, reason)
@@ -113,7 +116,7 @@ def close_ledgers(ledger_pks: Iterable[int], reason: Certificate.End) -> None:
 
 
 def reuse_count() -> int:
-    """How often audits have been used again since all of them were fresh, after the last confirmed alarm."""
+    """How often audits have been reused since the last confirmed alarm."""
     return Ledger.objects.filter(attempt__gt=0, epoch__started_at__gt=_last_alarm()).count()
 
 
@@ -123,91 +126,99 @@ def _last_alarm() -> datetime:
 
 
 def _recent_scores(epoch: Epoch, scorer: Scorer) -> list[float]:
-    """Of the latest tickets that this model answered under this contract and that are no evidence in this epoch."""
+    """Scores of the latest tickets answered by this model and contract that are not evidence in this epoch."""
     evidence = Q(verdicts__audit_draw__epoch=epoch) | Q(audits__held_out=True)
-    said = Prediction.objects.filter(
+    predictions = Prediction.objects.filter(
         language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
-    latest = said.order_by("-pk").values_list("ticket", flat=True)[:MAX_SCORES]
+    latest = predictions.order_by("-pk").values_list("ticket", flat=True)[:MAX_SCORES]
     tickets = list(Ticket.objects.filter(pk__in=list(latest)).exclude(evidence))
-    return [value for _ticket, value, _said in _scored_predictions(epoch, scorer, tickets, ask=False)]
+    return [value for _ticket, value, _prediction in _scored_predictions(epoch, scorer, tickets, ask=False)]
 
 
 def rescored_audits(epoch: Epoch, scorer: Scorer) -> list[RescoredAudit]:
-    """The audits that were kept from learning, as this scorer sees the answers of this epoch to them, and whether those
-    are right under the taxonomy as it is now: a finding whose label is out of use counts against the answer.
+    """Held-out audits with this epoch's answers, their scores under this scorer, and whether they are right under the
+    current taxonomy. An answer counts as wrong if the ticket's label is no longer active.
     """
     held_out = Audit.objects.judged().filter(
         held_out=True, judged_at__gt=timezone.now() - CARRIED_FOR, draw__void=False
     )
     held_out = held_out.filter(epoch__started_at__gt=_last_alarm())
     if scorer == epoch.scorer:
-        # In its own epoch they are evidence as they are.
+        # This epoch's own audits count directly.
         held_out = held_out.exclude(epoch=epoch)
     audits = {audit.ticket_id: audit for audit in held_out.select_related("ticket").order_by("-pk")[:MAX_CARRIED]}
     if not audits:
         return []
     parents = dict(Category.objects.values_list("pk", "parent"))
     in_use = set(Category.objects.active().values_list("pk", flat=True))
-    tones = set(Sentiment.objects.active().values_list("pk", flat=True))
+    sentiments = set(Sentiment.objects.active().values_list("pk", flat=True))
     return [
         RescoredAudit(
             audits[ticket.pk].pk,
             value,
             bool(audits[ticket.pk].flaw)
             or ticket.category_id not in in_use
-            or ticket.sentiment_id not in tones
-            or not _is_right(said, ticket, epoch.about, parents),
-            said.category_id,
+            or ticket.sentiment_id not in sentiments
+            or not _is_right(prediction, ticket, epoch.about, parents),
+            prediction.category_id,
         )
-        for ticket, value, said in _scored_predictions(
+        for ticket, value, prediction in _scored_predictions(
             epoch, scorer, [audit.ticket for audit in audits.values()], ask=True
         )
     ]
 
 
-def _is_right(said: Prediction, ticket: Ticket, about: str, parents: dict[int, int | None]) -> bool:
-    category = is_same_or_below(said.category_id, ticket.category_id, parents)
-    return category and (about == Criterion.CATEGORY or said.sentiment_id == ticket.sentiment_id)
+def _is_right(prediction: Prediction, ticket: Ticket, about: str, parents: dict[int, int | None]) -> bool:
+    category = is_same_or_below(prediction.category_id, ticket.category_id, parents)
+    return category and (about == Criterion.CATEGORY or prediction.sentiment_id == ticket.sentiment_id)
 
 
 def _scored_predictions(
     epoch: Epoch, scorer: Scorer, tickets: Sequence[Ticket], *, ask: bool
 ) -> list[tuple[Ticket, float, Prediction]]:
-    """Tickets with the value of the answer's score, as the epoch's models answer now; asked where they have not been
-    and `ask` says so. What no model can answer is left out, and what may have been dictated: it would have been held.
+    """Each ticket with its score and prediction by the epoch's models; these are asked for missing ones if `ask`.
+
+    Leaves out tickets without a prediction and suspected prompt injections, which are never auto-accepted.
     """
     version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
     labelled: list[TicketOutcome] = []
     if epoch.front and epoch.front_threshold is not None:
         in_front = _predictions(epoch, epoch.front, tickets, version, ask=ask)
-        sure = {pk: one for pk, one in in_front.items() if one.confidence >= epoch.front_threshold}
-        labelled = _without_suspected_injections(tickets, sure, version, scorer)
+        confident = {
+            pk: prediction for pk, prediction in in_front.items() if prediction.confidence >= epoch.front_threshold
+        }
+        labelled = _without_suspected_injections(tickets, confident, version, scorer)
     answered = {ticket.pk for ticket, _outcome in labelled}
-    left = [ticket for ticket in tickets if ticket.pk not in answered]
+    unanswered = [ticket for ticket in tickets if ticket.pk not in answered]
     labelled += _without_suspected_injections(
-        left, _predictions(epoch, epoch.language_model, left, version, ask=ask), version, scorer
+        unanswered, _predictions(epoch, epoch.language_model, unanswered, version, ask=ask), version, scorer
     )
-    found = scoring.stored_scores(labelled, scorer, version)
-    return [(ticket, epoch.value(found[ticket.pk]), said) for ticket, said in labelled if isinstance(said, Prediction)]
+    scores = scoring.stored_scores(labelled, scorer, version)
+    return [
+        (ticket, epoch.value(scores[ticket.pk]), prediction)
+        for ticket, prediction in labelled
+        if isinstance(prediction, Prediction)
+    ]
 
 
 def _without_suspected_injections(
-    tickets: Sequence[Ticket], said: dict[int, Prediction], version: ContractVersion, scorer: Scorer
+    tickets: Sequence[Ticket], predictions: dict[int, Prediction], version: ContractVersion, scorer: Scorer
 ) -> list[TicketOutcome]:
-    labelled = [TicketOutcome(ticket, said[ticket.pk]) for ticket in tickets if ticket.pk in said]
-    dictated = injection_check.suspected_tickets(labelled, version, scorer)
-    return [one for one in labelled if one.ticket.pk not in dictated]
+    labelled = [TicketOutcome(ticket, predictions[ticket.pk]) for ticket in tickets if ticket.pk in predictions]
+    suspected = injection_check.suspected_tickets(labelled, version, scorer)
+    return [outcome for outcome in labelled if outcome.ticket.pk not in suspected]
 
 
 def _predictions(
     epoch: Epoch, language_model: LanguageModel, tickets: Sequence[Ticket], version: ContractVersion, *, ask: bool
 ) -> dict[int, Prediction]:
     if ask:
-        outcomes = [one.outcome for group in predict.predict(tickets, language_model, version) for one in group]
-        return {one.ticket_id: one for one in outcomes if isinstance(one, Prediction)}
+        answers = [answer for group in predict.predict(tickets, language_model, version) for answer in group]
+        predictions = [answer.outcome for answer in answers if isinstance(answer.outcome, Prediction)]
+        return {prediction.ticket_id: prediction for prediction in predictions}
     learns = epoch.version_id if language_model.learning else None
     known = Prediction.objects.filter(
         ticket__in=tickets, language_model=language_model, contract=version, version=learns
     )
-    return {one.ticket_id: one for one in known}
+    return {prediction.ticket_id: prediction for prediction in known}

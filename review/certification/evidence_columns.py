@@ -1,4 +1,4 @@
-"""The evidence in one epoch as columns, for pages that look at it in more ways than the books do."""
+"""The evidence of one epoch as columns, for the certification page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from review.certification.sequential_test import DrawBatch, SequentialTest, full
 from review.models import Ledger
 
 MAX_DRAWS = 20_000
-"""Draws that are read: a page takes no longer however many there are."""
+"""The most draws read, which bounds the time that a page takes."""
 
 Bools = npt.NDArray[np.bool_]
 Ints = npt.NDArray[np.int64]
@@ -25,33 +25,33 @@ _AUDIT_FIELDS = ("audit__category_right", "audit__sentiment_right", "verdict__pr
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class EvidenceColumns:
-    """Turns in their order; the first `carried` of them are audits of earlier epochs. In the lot an audit that nobody
-    has answered counts as wrong, as it does in the books.
+    """Draws in order; the first `carried` are audits of earlier epochs. In `batch` an unanswered audit counts as wrong,
+    as it does in the ledger.
     """
 
     batch: DrawBatch
     draws: Ints
-    """Their keys; 0 of what was carried."""
+    """Their keys; 0 for carried audits."""
     categories: Ints
     pending: Bools
     category_wrong: Bools
     sentiment_wrong: Bools
     carried: int
     more: bool
-    """Whether there are further draws, which are not read."""
+    """Whether there are more draws than were read."""
 
     @classmethod
     def latest(cls, ledger: Ledger) -> EvidenceColumns:
         """The latest draws (two queries)."""
-        return cls._of(ledger, "-pk")
+        return cls._load(ledger, "-pk")
 
     @classmethod
     def earliest(cls, ledger: Ledger) -> EvidenceColumns:
-        """The earliest: what is certified from these stays so, whatever comes (two queries)."""
-        return cls._of(ledger, "pk")
+        """The earliest draws, so that what they certify stays certified (two queries)."""
+        return cls._load(ledger, "pk")
 
     @classmethod
-    def _of(cls, ledger: Ledger, order: str) -> EvidenceColumns:
+    def _load(cls, ledger: Ledger, order: str) -> EvidenceColumns:
         draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by(order)
         read = list(draws.values_list(*_DRAW_FIELDS, *_AUDIT_FIELDS)[: MAX_DRAWS + 1])
         earlier = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong", "category"))
@@ -72,27 +72,25 @@ class EvidenceColumns:
         )
 
     def select(self, chosen: Bools) -> DrawBatch:
-        """These of the turns."""
+        """The selected draws."""
         return DrawBatch(*(column[chosen] for column in self.batch))  # type: ignore[arg-type]  # columns of their kinds
 
     def answered(self) -> DrawBatch:
-        """Without the audits that nobody has answered yet."""
+        """The draws without unanswered audits."""
         return self.select(~self.pending)
 
     def with_errors(self, wrong: Bools) -> DrawBatch:
-        """The answered ones of this epoch, with this for what is wrong."""
+        """This epoch's draws without unanswered audits, with `wrong` in place of their own."""
         own = ~self.pending
         own[: self.carried] = False
         return self.select(own)._replace(wrong=wrong[own])
 
     def replay(self, ledger: Ledger) -> SequentialTest:
-        """How far the books would be if the audits that wait were not there: what one may expect of them, not what is
-        certified.
-        """
+        """The ledger's test without its unanswered audits: an outlook, not what is certified."""
         test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
         if ledger.until:
             test.wealth, test.reached = np.array(ledger.wealth, np.float64), list(ledger.reached)
-        # Nothing has been counted yet where `until` is 0, not even what was carried.
+        # At 0 nothing has been counted yet, not even carried audits.
         test.add(self.select(~self.pending & ((self.draws > ledger.until) | (ledger.until == 0))))
         return test
 
@@ -103,8 +101,8 @@ def _carried_row(value: float, wrong: bool, category: int | None) -> list[Any]:
 
 def _draw_row(about: str, pk: int, value: float, share: float, floor: float, *rest: Any) -> list[Any]:
     audits_from, passes_from, audited, category_right, sentiment_right, category = rest
-    found = was_wrong(about, category_right, sentiment_right)
-    pending, wrong = audited and found is None, audited and found is not False
+    is_wrong = was_wrong(about, category_right, sentiment_right)
+    pending, wrong = audited and is_wrong is None, audited and is_wrong is not False
     fully_audited = fully_audited_from(audits_from, passes_from)
     return [
         *(value, share, floor, fully_audited, audited, wrong, pk, category or 0, pending),

@@ -1,5 +1,6 @@
-"""The evidence as lines of JSON: what was promised, every draw with its probability and score, what people found, and
-every certificate that was granted on it. Without the tickets' texts and people's names.
+"""Export the evidence as JSON Lines: accuracy targets, draws, audits, decisions and certificates.
+
+It contains no ticket texts and no names of people.
 """
 
 from __future__ import annotations
@@ -17,16 +18,16 @@ BATCH_SIZE = 500
 
 
 def evidence_lines(ledgers: Iterable[Ledger]) -> Iterator[dict[str, Any]]:
-    """Of each ledger what it was opened with, its evidence in the order in which it counts, and its certificates."""
+    """For each ledger: its terms, its evidence in the order in which it counts, and its certificates."""
     for ledger in ledgers:
         yield _ledger(ledger)
-        yield from (_carried(ledger, one) for one in ledger.carried.order_by("audit__draw").iterator(BATCH_SIZE))
+        yield from (_carried(ledger, record) for record in ledger.carried.order_by("audit__draw").iterator(BATCH_SIZE))
         yield from _draws(ledger)
-        yield from (_certificate(one) for one in ledger.certificates.order_by("pk"))
+        yield from (_certificate(record) for record in ledger.certificates.order_by("pk"))
 
 
 def json_lines(ledgers: Iterable[Ledger]) -> Iterator[str]:
-    """The same as JSON Lines."""
+    """`evidence_lines` as JSON Lines."""
     for line in evidence_lines(ledgers):
         yield json.dumps(line, ensure_ascii=False) + "\n"
 
@@ -53,31 +54,31 @@ def _ledger(ledger: Ledger) -> dict[str, Any]:
     }
 
 
-def _carried(ledger: Ledger, one: CarriedAudit) -> dict[str, Any]:
+def _carried(ledger: Ledger, audit: CarriedAudit) -> dict[str, Any]:
     return {
         "kind": "carried",
         "ledger": ledger.pk,
-        "audit": one.audit_id,
-        "value": one.value,
-        "wrong": one.wrong,
-        "category": one.category_id,
+        "audit": audit.audit_id,
+        "value": audit.value,
+        "wrong": audit.wrong,
+        "category": audit.category_id,
     }
 
 
 def _draws(ledger: Ledger) -> Iterator[dict[str, Any]]:
-    """In chunks, each with what people said of its audits (a query more)."""
+    """The draws with people's decisions: two queries per batch."""
     draws = AuditDraw.objects.valid().filter(epoch=ledger.epoch_id).order_by("pk")
     draws = draws.select_related("audit", "score", "verdict__prediction")
     after = 0
     while part := list(draws.filter(pk__gt=after)[:BATCH_SIZE]):
         after = part[-1].pk
-        said = _decisions_by_ticket([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
-        yield from (_draw(ledger, draw, said) for draw in part)
+        decisions = _decisions_by_ticket([draw.verdict.ticket_id for draw in part if draw.audited and draw.verdict])
+        yield from (_draw(ledger, draw, decisions) for draw in part)
 
 
-def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
+def _draw(ledger: Ledger, draw: AuditDraw, decisions: dict[int, list[dict[str, Any]]]) -> dict[str, Any]:
     audit = getattr(draw, "audit", None)
-    found: tuple[bool | None, bool | None] = (audit.category_right, audit.sentiment_right) if audit else (None, None)
+    right: tuple[bool | None, bool | None] = (audit.category_right, audit.sentiment_right) if audit else (None, None)
     return {
         "kind": "draw",
         "ledger": ledger.pk,
@@ -90,18 +91,17 @@ def _draw(ledger: Ledger, draw: AuditDraw, said: dict[int, list[dict[str, Any]]]
         "share": draw.share,
         "number": draw.number,
         "audited": draw.audited,
-        "wrong": was_wrong(ledger.about, *found),
-        "category_right": found[0],
-        "sentiment_right": found[1],
+        "wrong": was_wrong(ledger.about, *right),
+        "category_right": right[0],
+        "sentiment_right": right[1],
         "flaw": audit.flaw if audit else "",
         "held_out": audit.held_out if audit else None,
         "judged_at": _time(audit.judged_at) if audit else None,
-        "decisions": said.get(draw.verdict.ticket_id, []),
+        "decisions": decisions.get(draw.verdict.ticket_id, []),
     }
 
 
 def _prediction_fields(draw: AuditDraw) -> dict[str, Any]:
-    """What was said of the ticket."""
     verdict, score = draw.verdict, draw.score
     prediction = verdict.prediction
     assert prediction is not None  # noqa: S101 - only predictions are scored, and only what is scored is drawn
@@ -117,38 +117,38 @@ def _prediction_fields(draw: AuditDraw) -> dict[str, Any]:
 
 
 def _decisions_by_ticket(ticket_pks: list[int]) -> dict[int, list[dict[str, Any]]]:
-    """By ticket what people decided, oldest first; of people the key."""
-    found: dict[int, list[dict[str, Any]]] = {}
-    for one in Decision.objects.filter(ticket__in=ticket_pks).order_by("pk"):
-        found.setdefault(one.ticket_id, []).append(
+    """Decisions by ticket, oldest first; reviewers by key."""
+    by_ticket: dict[int, list[dict[str, Any]]] = {}
+    for decision in Decision.objects.filter(ticket__in=ticket_pks).order_by("pk"):
+        by_ticket.setdefault(decision.ticket_id, []).append(
             {
-                "decision": one.pk,
-                "reviewer": one.reviewer_id,
-                "at": _time(one.created_at),
-                "verdict": one.verdict,
-                "blind": one.blind,
-                "purpose": one.purpose,
-                "category": one.category_id,
-                "sentiment": one.sentiment_id,
-                "undoes": one.undoes_id,
+                "decision": decision.pk,
+                "reviewer": decision.reviewer_id,
+                "at": _time(decision.created_at),
+                "verdict": decision.verdict,
+                "blind": decision.blind,
+                "purpose": decision.purpose,
+                "category": decision.category_id,
+                "sentiment": decision.sentiment_id,
+                "undoes": decision.undoes_id,
             }
         )
-    return found
+    return by_ticket
 
 
-def _certificate(one: Certificate) -> dict[str, Any]:
+def _certificate(certificate: Certificate) -> dict[str, Any]:
     return {
         "kind": "certificate",
-        "ledger": one.ledger_id,
-        "certificate": one.pk,
-        "passes_from": one.passes_from,
-        "coverage": one.coverage,
-        "audits": one.audits,
-        "errors": one.errors,
-        "until": one.until,
-        "granted_at": _time(one.granted_at),
-        "ended_at": _time(one.ended_at),
-        "ended_by": one.ended_by,
+        "ledger": certificate.ledger_id,
+        "certificate": certificate.pk,
+        "passes_from": certificate.passes_from,
+        "coverage": certificate.coverage,
+        "audits": certificate.audits,
+        "errors": certificate.errors,
+        "until": certificate.until,
+        "granted_at": _time(certificate.granted_at),
+        "ended_at": _time(certificate.ended_at),
+        "ended_by": certificate.ended_by,
     }
 
 

@@ -1,8 +1,7 @@
-"""The books: the evidence for a promise, added up draw by draw, and what of it is certified.
+"""The evidence ledger: add up draws and audits into the sequential test.
 
-They can be kept at any time, by anybody, twice at once; what they say follows from the draws and the audits alone. An
-audit that nobody has answered yet counts as an error, so that leaving the hard ones for later helps nobody; whatever
-is certified even so is certified.
+Its content follows from the draws and audits alone, so it can be rebuilt at any time. An unanswered audit counts as an
+error, so postponing hard ones cannot help to certify.
 """
 
 from __future__ import annotations
@@ -19,11 +18,11 @@ from review.certification.sequential_test import DrawBatch, SequentialTest, full
 from review.models import Audit, Ledger
 
 BATCH_SIZE = 20_000
-"""Draws read in one go."""
+"""Draws read at a time."""
 
 
 class Terms(NamedTuple):
-    """What is promised: the largest share of wrong tickets, and how probable a false claim may be."""
+    """The largest error rate allowed, and the largest probability of certifying a higher one."""
 
     error: float
     risk: float
@@ -31,7 +30,7 @@ class Terms(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class EvidenceDraw:
-    """One draw as evidence. `wrong` is None where it was not audited, or nobody has answered."""
+    """One draw as evidence. `wrong` is None if it was not audited or not answered yet."""
 
     pk: int
     value: float
@@ -46,7 +45,7 @@ class EvidenceDraw:
 
 
 def create_ledger(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: Sequence[float], attempt: int) -> Ledger:
-    """A new ledger for an epoch that has none; part of a transaction that holds the epoch."""
+    """Create a ledger; part of a transaction that has locked the epoch."""
     risk = risk_for_attempt(terms.risk, attempt)
     test = SequentialTest.start(grid, terms.error, risk)
     return Ledger.objects.create(
@@ -64,25 +63,25 @@ def create_ledger(epoch: Epoch, terms: Terms, grid: Sequence[float], coverage: S
 
 
 def update_ledger(ledger: Ledger) -> SequentialTest:
-    """Add what is settled to the ledger for good, and give the books as they stand with what is pending as well.
+    """Add settled draws to the ledger for good. Returns the test with pending draws added as well.
 
-    Part of a transaction that holds the ledger.
+    Part of a transaction that has locked the ledger.
     """
     test = settled_test(ledger)
     pending = Audit.objects.pending().filter(epoch=ledger.epoch_id, draw__void=False).order_by("draw")
     first_pending = pending.values_list("draw", flat=True).first()
     for part in _batches(ledger, after=ledger.until, before=first_pending):
-        test.add(DrawBatch.of([draw.row() for draw in part]))
+        test.add(DrawBatch.from_rows([draw.row() for draw in part]))
         ledger.until = part[-1].pk
     ledger.wealth, ledger.reached, ledger.tickets = test.wealth.tolist(), test.reached, test.tickets
     ledger.save(update_fields=["wealth", "reached", "tickets", "until"])
     for part in _batches(ledger, after=ledger.until):
-        test.add(DrawBatch.of([draw.row() for draw in part]))
+        test.add(DrawBatch.from_rows([draw.row() for draw in part]))
     return test
 
 
 def settled_test(ledger: Ledger) -> SequentialTest:
-    """As far as it is settled; from the beginning where it is to be counted anew."""
+    """The test up to the settled draws; with carried audits alone if the ledger has yet to be counted."""
     if ledger.until == 0:
         test = SequentialTest.start(ledger.grid, ledger.error, ledger.risk)
         test.add(carried_audits(ledger))
@@ -94,7 +93,7 @@ def settled_test(ledger: Ledger) -> SequentialTest:
 
 
 def carried_audits(ledger: Ledger) -> DrawBatch:
-    """Audits of earlier epochs, which come first. They are a fair sample, drawn alike whatever they score now."""
+    """Audits of earlier epochs, which count first. Their probability does not depend on their present score."""
     rows = list(ledger.carried.order_by("audit__draw").values_list("value", "wrong"))
     return DrawBatch.audits([value for value, _wrong in rows], [wrong for _value, wrong in rows])
 
@@ -108,9 +107,9 @@ def ledger_draws(
         draws = draws.filter(pk__lt=before)
     if audited_only:
         draws = draws.filter(audited=True)
-    right = ("audit__category_right", "audit__sentiment_right")
-    names = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited", *right)
-    for pk, value, share, floor, audits_from, passes_from, audited, *found in draws.values_list(*names):
+    names = ("pk", "value", "share", "floor", "audits_from", "passes_from", "audited")
+    right_names = ("audit__category_right", "audit__sentiment_right")
+    for pk, value, share, floor, audits_from, passes_from, audited, *right in draws.values_list(*names, *right_names):
         yield EvidenceDraw(
             pk=pk,
             value=value,
@@ -118,12 +117,12 @@ def ledger_draws(
             floor=floor,
             fully_audited=fully_audited_from(audits_from, passes_from),
             audited=audited,
-            wrong=was_wrong(ledger.about, *found) if audited else None,
+            wrong=was_wrong(ledger.about, *right) if audited else None,
         )
 
 
 def was_wrong(about: str, category_right: bool | None, sentiment_right: bool | None) -> bool | None:
-    """Whether an audit found an error that counts; None while it has found nothing."""
+    """Whether an audit found an error that counts; None until it is answered."""
     if category_right is None or sentiment_right is None:
         return None
     return not (category_right and (sentiment_right or about == Criterion.CATEGORY))

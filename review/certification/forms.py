@@ -1,4 +1,4 @@
-"""What the page of the promise asks for: the promise, what decides, and a target to try out. Shares are in percent."""
+"""Forms of the certification page. People enter shares in percent."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class TargetAndRisk(NamedTuple):
 
 
 class Percent(forms.FloatField):
-    """A share, typed in percent: 97 is 0.97."""
+    """A share, entered in percent: 97 is 0.97."""
 
     def __init__(self, low: float, high: float, **values: Any) -> None:
         super().__init__(min_value=low, max_value=high, step_size=None, **values)
@@ -31,7 +31,7 @@ class Percent(forms.FloatField):
 
     def clean(self, value: Any) -> Any:
         percent = super().clean(value)
-        # So that 97 is the very number that stands in the table as 0.97.
+        # Rounded so that 97 equals the stored 0.97.
         return None if percent is None else round(percent / 100, 6)
 
     def prepare_value(self, value: Any) -> Any:
@@ -45,8 +45,6 @@ def _reason_field() -> forms.CharField:
 
 
 class AccuracyTargetForm(forms.Form):
-    """What is promised from now on."""
-
     target = Percent(
         50, 99.9, label=_("At least right, %"), help_text=_("Share of auto-accepted tickets, from 50 to 99.9.")
     )
@@ -83,15 +81,12 @@ class AccuracyTargetForm(forms.Form):
         )
 
     def save(self, by: User) -> None:
-        """State it. Raises ValidationError where it cannot be promised, which the fields see to."""
         values = dict(self.cleaned_data)
         reason = values.pop("why")
         accuracy_target.set_accuracy_target(values, by=by, reason=reason)
 
 
 class ModeForm(forms.Form):
-    """What decides from now on."""
-
     mode = forms.ChoiceField(label=_("Decided by"), choices=GateMode.choices, widget=forms.RadioSelect)
     about = forms.ChoiceField(label=_("What has to be right"), choices=Criterion.choices, widget=forms.RadioSelect)
     score_threshold = Percent(
@@ -110,17 +105,17 @@ class ModeForm(forms.Form):
 
     @property
     def begins_certifying(self) -> bool:
-        """Whether everything would go to people for a while, because certificates decide and did not before; a reason
-        may be missing yet.
+        """Whether this turns on certified auto-accept, so that people review everything for a while.
+
+        True also while the reason is missing.
         """
         return self.data.get("mode-mode") == GateMode.CERTIFIED != self._mode and set(self.errors) <= {"why"}
 
     def unanswered(self) -> ModeForm:
-        """The same choices, in a form whose reason nobody has been asked for yet."""
+        """The same choices in a fresh form, which shows no error about the missing reason."""
         return ModeForm(**{name: self.cleaned_data[name] for name in ("mode", "about", "score_threshold")})
 
     def save(self, by: User) -> None:
-        """Have the gate go by it. Raises ValidationError where it cannot, which the fields see to."""
         values = self.cleaned_data
         gate.set_mode(
             GateMode(values["mode"]),
@@ -132,14 +127,12 @@ class ModeForm(forms.Form):
 
 
 class WhatIfForm(forms.Form):
-    """A target to try out."""
-
     target = Percent(50, 99.9, label=_("At least right, %"))
     risk = Percent(0.1, 50, label=_("Risk, %"))
 
     @classmethod
-    def stated(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, TargetAndRisk]:
-        """The form, and what was sent where it can be tried; else what is promised now."""
-        usual = TargetAndRisk(accuracy_target.target, accuracy_target.risk)
-        form = cls(data if "target" in data else None, initial=usual._asdict(), auto_id="id_what_if_%s")
-        return form, TargetAndRisk(**form.cleaned_data) if form.is_valid() else usual
+    def from_query(cls, data: Mapping[str, Any], accuracy_target: AccuracyTarget) -> tuple[WhatIfForm, TargetAndRisk]:
+        """The form, and the target and risk sent, or the current ones if these are missing or invalid."""
+        current = TargetAndRisk(accuracy_target.target, accuracy_target.risk)
+        form = cls(data if "target" in data else None, initial=current._asdict(), auto_id="id_what_if_%s")
+        return form, TargetAndRisk(**form.cleaned_data) if form.is_valid() else current

@@ -1,4 +1,4 @@
-"""Certificates and alarms as the page tells them, newest first, page by page; and alarms that call for somebody."""
+"""Past certificates and alarms, page by page, and notices of alarms that need attention."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ Record = TypeVar("Record", Certificate, Alarm)
 
 
 class CertificateRow(NamedTuple):
-    """A certificate; the share of tickets that it let pass is in percent."""
+    """A certificate as shown; `coverage` is in percent."""
 
     certificate: Certificate
     target: str
@@ -31,7 +31,7 @@ class CertificateRow(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class History:
-    """A page of each; the keys to go on before are None at the end."""
+    """One page of each, newest first; the keys of the next pages are None at the end."""
 
     certificates: list[CertificateRow]
     certificates_before: int | None
@@ -39,24 +39,27 @@ class History:
     alarms_before: int | None
 
     @classmethod
-    def of(cls, certificates_before: str = "", alarms_before: str = "") -> History:
-        """What came before these keys; what is no key means the first page (two queries)."""
+    def load(cls, certificates_before: str = "", alarms_before: str = "") -> History:
+        """The pages before these keys; the first page if a key is invalid (two queries)."""
         certificates, next_certificate = _page(Certificate.objects.select_related("ledger"), certificates_before)
         raised, next_alarm = _page(Alarm.objects.select_related("seen_by"), alarms_before)
-        issued = [CertificateRow(one, percent(1 - one.ledger.error), 100 * one.coverage) for one in certificates]
+        issued = [
+            CertificateRow(certificate, percent(1 - certificate.ledger.error), 100 * certificate.coverage)
+            for certificate in certificates
+        ]
         return cls(certificates=issued, certificates_before=next_certificate, alarms=raised, alarms_before=next_alarm)
 
 
 def _page(rows: QuerySet[Record], before: str) -> tuple[list[Record], int | None]:
     if before.isdecimal() and len(before) < 19:
         rows = rows.filter(pk__lt=int(before))
-    found = list(rows.order_by("-pk")[: PAGE_SIZE + 1])
-    return found[:PAGE_SIZE], found[PAGE_SIZE - 1].pk if len(found) > PAGE_SIZE else None
+    records = list(rows.order_by("-pk")[: PAGE_SIZE + 1])
+    return records[:PAGE_SIZE], records[PAGE_SIZE - 1].pk if len(records) > PAGE_SIZE else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class AlarmNotice:
-    """An alarm that calls for somebody: what was noticed, since when, how far audits are, and what passed since."""
+    """An alarm that needs attention, and the tickets auto-accepted since it began."""
 
     alarm: Alarm
     description: str
@@ -64,7 +67,7 @@ class AlarmNotice:
     progress: str
     auto_accepted: int
     more: bool
-    """Whether more passed than are offered at a time."""
+    """Whether there may be more than are offered at a time."""
 
     @property
     def is_open(self) -> bool:
@@ -72,7 +75,7 @@ class AlarmNotice:
 
     @property
     def audits(self) -> int:
-        """Those that count for whether it is confirmed, as far as they are needed."""
+        """Audits answered since the alarm, at most `burst_audits`."""
         return min(int(self.alarm.figures.get("audits", 0)), drift.BURST_AUDITS)
 
     @property
@@ -81,13 +84,13 @@ class AlarmNotice:
 
     @classmethod
     def all(cls) -> list[AlarmNotice]:
-        """Alarms that are open, and confirmed ones that nobody has seen (one query, and two for each)."""
-        calling = Q(state=Alarm.State.OPEN) | Q(state=Alarm.State.CONFIRMED, seen_by=None)
-        found = Alarm.objects.filter(calling).select_related("seen_by").order_by("-pk")
-        return [cls.of(alarm) for alarm in found[:MAX_NOTICES]]
+        """Open alarms, and confirmed ones that no one has acknowledged (one query, and two per alarm)."""
+        needs_attention = Q(state=Alarm.State.OPEN) | Q(state=Alarm.State.CONFIRMED, seen_by=None)
+        alarms_to_show = Alarm.objects.filter(needs_attention).select_related("seen_by").order_by("-pk")
+        return [cls.for_alarm(alarm) for alarm in alarms_to_show[:MAX_NOTICES]]
 
     @classmethod
-    def of(cls, alarm: Alarm) -> AlarmNotice:
+    def for_alarm(cls, alarm: Alarm) -> AlarmNotice:
         """Two queries."""
         first = AuditDraw.objects.filter(pk=alarm.since).values_list("verdict__created_at", flat=True).first()
         auto_accepted = len(alarms.auto_accepted_since(alarm))
@@ -115,14 +118,14 @@ def _description(alarm: Alarm) -> str:
 def _progress(alarm: Alarm) -> str:
     figures = {"audits": 0, "errors": 0} | alarm.figures
     if alarm.state == Alarm.State.CONFIRMED:
-        said: str = ngettext(
+        message: str = ngettext(
             "Confirmed by %(audits)d audit, errors: %(errors)d. The certificate is revoked.",
             "Confirmed by %(audits)d audits, errors: %(errors)d. The certificate is revoked.",
             figures["audits"],
         )
-        return str(said % figures)
-    said = _(
+        return str(message % figures)
+    message = _(
         "%(audits)d of at least %(most)d audits answered, errors: %(errors)d. Nothing is auto-accepted "
         "until they show whether the accuracy target is still met."
     )
-    return str(said % (figures | {"most": drift.BURST_AUDITS}))
+    return str(message % (figures | {"most": drift.BURST_AUDITS}))

@@ -15,7 +15,7 @@ from review.models import Certificate
 
 
 def headline(status: CertificationStatus) -> str:
-    """The state, in one plain sentence."""
+    """The state in one sentence."""
     match status.stage:
         case Stage.FIXED:
             return _fixed(status)
@@ -26,7 +26,7 @@ def headline(status: CertificationStatus) -> str:
         case Stage.CERTIFIED:
             return _certified(status)
         case Stage.SUSPENDED:
-            assert status.alarm  # noqa: S101 - it is what suspends
+            assert status.alarm  # noqa: S101 - an open alarm suspends
             return _("Suspended: something may have changed (%s). Nothing is auto-accepted until audits settle it.") % (
                 status.alarm.get_kind_display()
             )
@@ -35,7 +35,7 @@ def headline(status: CertificationStatus) -> str:
 
 
 def details(status: CertificationStatus) -> list[str]:
-    """What the sentence stands on, and what it does not say."""
+    """The sentences below the headline."""
     match status.stage:
         case Stage.FIXED:
             return [
@@ -49,7 +49,7 @@ def details(status: CertificationStatus) -> list[str]:
             assert status.certificate  # noqa: S101 - that is what certified means
             return [evidence_summary(status.certificate), *_pending_audits(status)]
         case Stage.SUSPENDED:
-            assert status.alarm  # noqa: S101 - it is what suspends
+            assert status.alarm  # noqa: S101 - an open alarm suspends
             return [_audits_since_alarm(status), *_pending_audits(status)]
         case Stage.REVOKED:
             return [_not_certified_yet(status) if status.progress else _waiting(status), *_pending_audits(status)]
@@ -82,12 +82,12 @@ def _not_certified_yet(status: CertificationStatus) -> str:
     needed = status.needed
     if needed is None:
         return _("Not certified yet, and far from it: audits find too many errors, even at the highest scores.")
-    said = ngettext(
+    message = ngettext(
         "Not certified yet: about %s more audit without an error needed.",
         "Not certified yet: about %s more audits without an error needed.",
         needed,
     )
-    return said % number_format(needed, force_grouping=True)
+    return message % number_format(needed, force_grouping=True)
 
 
 def _certified(status: CertificationStatus) -> str:
@@ -105,16 +105,16 @@ def _certified(status: CertificationStatus) -> str:
 def evidence_summary(certificate: Certificate) -> str:
     """How many audits a certificate rests on, and what they found."""
     audits = number_format(certificate.audits, force_grouping=True)
-    said = ngettext(
+    message = ngettext(
         "Based on %(audits)s blind audit, errors: %(errors)s.",
         "Based on %(audits)s blind audits, errors: %(errors)s.",
         certificate.audits,
     )
-    return said % {"audits": audits, "errors": number_format(certificate.errors, force_grouping=True)}
+    return message % {"audits": audits, "errors": number_format(certificate.errors, force_grouping=True)}
 
 
 def _audits_since_alarm(status: CertificationStatus) -> str:
-    assert status.alarm  # noqa: S101 - it is what suspends
+    assert status.alarm  # noqa: S101 - an open alarm suspends
     figures = {"audits": 0, "errors": 0} | status.alarm.figures
     return str(_("Audits since then: %(audits)d, errors: %(errors)d.") % figures)
 
@@ -123,12 +123,12 @@ def _pending_audits(status: CertificationStatus) -> list[str]:
     pending = status.progress.pending if status.progress else 0
     if not pending:
         return []
-    said = ngettext("%s audit is waiting for a reviewer.", "%s audits are waiting for a reviewer.", pending)
-    return [said % number_format(pending, force_grouping=True)]
+    message = ngettext("%s audit is waiting for a reviewer.", "%s audits are waiting for a reviewer.", pending)
+    return [message % number_format(pending, force_grouping=True)]
 
 
 def next_step(status: CertificationStatus) -> str:
-    """What it takes to get on, and what it brings; empty where there are no books."""
+    """What the next step takes and brings; empty without a ledger."""
     progress = status.progress
     if progress is None or status.stage == Stage.SUSPENDED:
         return ""
@@ -155,5 +155,5 @@ def _after(needed: int) -> str:
 
 
 def expected_review_share(progress: LedgerProgress, audited: float) -> float:
-    """The share of tickets that people will look at once the next step is certified and audits are few."""
+    """The share of tickets that people will review once the next step is certified, at the later audit share."""
     return review_share(progress.ledger.coverage[progress.next_index], audited)

@@ -16,9 +16,9 @@ BATCH_SIZE = 200
 
 
 def reopen_tickets(alarm: Alarm) -> int:
-    """Have people look at the tickets that passed since. Returns how many; called again it asks about no ticket twice.
+    """Send tickets auto-accepted since the alarm began back to review, latest first. Returns how many.
 
-    At most as many as are offered at a time, the latest first.
+    Handles at most MAX_REOPENED at a time; calling it again never asks about a ticket twice.
     """
     auto_accepted = alarms.auto_accepted_since(alarm)
     return sum(_reopen(auto_accepted[start : start + BATCH_SIZE]) for start in range(0, len(auto_accepted), BATCH_SIZE))
@@ -26,7 +26,7 @@ def reopen_tickets(alarm: Alarm) -> int:
 
 @transaction.atomic(durable=True)
 def _reopen(ticket_pks: Sequence[int]) -> int:
-    """What has moved on meanwhile is left alone, and so is what is sealed: people are asked about it already."""
+    """Skips tickets that have moved on meanwhile, and sealed ones: people review those already."""
     auto_accepted = Ticket.objects.in_state(Ticket.State.AUTO_ACCEPTED).filter(pk__in=ticket_pks, sealed=False)
     pks = list(auto_accepted.select_for_update().order_by("pk").values_list("pk", flat=True))
     routing.return_to_review(pks)

@@ -1,4 +1,4 @@
-"""Everything that the page of certified auto-accept shows."""
+"""Everything that the certification page shows."""
 
 from __future__ import annotations
 
@@ -20,30 +20,32 @@ from review.certification.what_if import WhatIf
 from review.stats import intervals
 
 RECENT = 1_000
-"""Verdicts that tell how many tickets pass now."""
+"""Verdicts that the present shares are estimated from."""
 
 
 class RecentTraffic(NamedTuple):
-    """Of the latest tickets, since what decides now decides: how many pass unseen, and how many people look at."""
+    """The shares of the latest tickets that were auto-accepted without an audit, and that people review."""
 
     auto_accepted: Share
     looked_at: Share
 
     @classmethod
     def latest(cls, since: datetime | None) -> RecentTraffic:
-        """One query."""
+        """The latest verdicts, none before `since` (one query)."""
         latest = Verdict.objects.current().order_by("-pk")
         rows = latest.values_list("auto_accepted", "audit_draw__audited", "created_at")[:RECENT]
-        unseen = [auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since]
-        auto_accepted = sum(unseen)
+        unreviewed = [
+            auto_accepted and not audited for auto_accepted, audited, at in rows if since is None or at >= since
+        ]
+        auto_accepted = sum(unreviewed)
         return cls(
-            Share(intervals.share(auto_accepted, len(unseen))),
-            Share(intervals.share(len(unseen) - auto_accepted, len(unseen))),
+            Share(intervals.share(auto_accepted, len(unreviewed))),
+            Share(intervals.share(len(unreviewed) - auto_accepted, len(unreviewed))),
         )
 
 
 class AxisAccuracy(NamedTuple):
-    """How many of the audited tickets are right in one respect."""
+    """The share of tickets that are right on one axis, or on both."""
 
     name: str
     share: Share
@@ -51,16 +53,14 @@ class AxisAccuracy(NamedTuple):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdCharts:
-    """The thresholds as a table, and drawn."""
-
     steps: list[ThresholdStep]
     errors: charts.ErrorChart
     evidence: charts.EvidenceChart
 
     @classmethod
-    def of(cls, rows: list[ThresholdStep], limit: float) -> ThresholdCharts:
-        points = [ThresholdPoint(row.coverage, _interval(row.wrong), row.evidence, row.certified) for row in rows]
-        return cls(steps=rows, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
+    def from_steps(cls, steps: list[ThresholdStep], limit: float) -> ThresholdCharts:
+        points = [ThresholdPoint(step.coverage, _interval(step.wrong), step.evidence, step.certified) for step in steps]
+        return cls(steps=steps, errors=charts.error_chart(points, limit), evidence=charts.evidence_chart(points))
 
 
 def _interval(share: Share) -> tuple[float, float, float] | None:
@@ -72,7 +72,7 @@ def _interval(share: Share) -> tuple[float, float, float] | None:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationReport:
-    """All that the page tells but for the lists of what was before, and for what a lead tries out."""
+    """The certification page without its history and its what-if table."""
 
     status: CertificationStatus
     headline: str
@@ -81,7 +81,7 @@ class CertificationReport:
     notices: list[AlarmNotice]
     flow: RecentTraffic
     expected: float | None
-    """In percent, what people will look at once the next step is certified."""
+    """The percentage of tickets that people will review once the next step is certified."""
     wrong: Share | None
     right: list[AxisAccuracy]
     by_category: CertificationByCategory | None
@@ -89,9 +89,7 @@ class CertificationReport:
 
     @classmethod
     def current(cls) -> CertificationReport:
-        """The same number of queries whatever there is, none of which grows. Raises Gate.DoesNotExist before the
-        catalogue is loaded.
-        """
+        """A fixed number of bounded queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         status = CertificationStatus.current()
         progress, threshold = status.progress, status.threshold
         shown = progress is not None and threshold is not None
@@ -108,7 +106,7 @@ class CertificationReport:
             wrong=_estimated_error(status) if shown else None,
             right=_accuracy_by_axis(status) if shown else [],
             by_category=_by_category(status),
-            charts=ThresholdCharts.of(threshold_steps.threshold_steps(progress), progress.ledger.error)
+            charts=ThresholdCharts.from_steps(threshold_steps.threshold_steps(progress), progress.ledger.error)
             if progress
             else None,
         )
@@ -119,19 +117,18 @@ class CertificationReport:
 
     @property
     def about(self) -> str:
-        """What is counted as wrong."""
         if self.status.gate.about == Criterion.CATEGORY:
             return _("A ticket counts as right if its category is right.")
         return _("A ticket counts as right if both its category and its sentiment are right.")
 
     def try_out(self, target: float, risk: float) -> WhatIf | None:
-        """What another promise would take; None while there are no books."""
+        """What another accuracy target would take; None without a ledger."""
         progress = self.status.progress
         return what_if.try_out(progress, self.status.accuracy_target, target, risk) if progress else None
 
 
 def _since(status: CertificationStatus) -> datetime | None:
-    """When what decides now began to decide; what passed before says nothing of it. None of a fixed threshold."""
+    """Since when the present certificate or epoch has decided; None for a fixed threshold."""
     if status.certificate:
         return status.certificate.granted_at
     return status.epoch.started_at if status.epoch else None
@@ -139,15 +136,15 @@ def _since(status: CertificationStatus) -> datetime | None:
 
 def _estimated_error(status: CertificationStatus) -> Share:
     progress, threshold = status.progress, status.threshold
-    assert progress  # noqa: S101 - whoever asks has seen to it
-    assert threshold is not None  # noqa: S101 - the same
+    assert progress  # noqa: S101 - callers check both
+    assert threshold is not None  # noqa: S101 - as above
     return Share(bounds.estimated_error(progress.evidence.answered(), threshold))
 
 
 def _accuracy_by_axis(status: CertificationStatus) -> list[AxisAccuracy]:
     progress, threshold = status.progress, status.threshold
-    assert progress  # noqa: S101 - whoever asks has seen to it
-    assert threshold is not None  # noqa: S101 - the same
+    assert progress  # noqa: S101 - callers check both
+    assert threshold is not None  # noqa: S101 - as above
     evidence = progress.evidence
     parts = {
         str(AXIS_NAMES["category"]): evidence.category_wrong,
@@ -161,8 +158,8 @@ def _accuracy_by_axis(status: CertificationStatus) -> list[AxisAccuracy]:
 
 
 def _complement(wrong: intervals.Estimate) -> Share:
-    """The share of right ones, from that of wrong ones."""
-    estimate, low, high = (None if one is None else 1 - one for one in (wrong.estimate, wrong.high, wrong.low))
+    """The share of right tickets, from that of wrong ones."""
+    estimate, low, high = (None if share is None else 1 - share for share in (wrong.estimate, wrong.high, wrong.low))
     return Share(intervals.Estimate(estimate, low, high, wrong.n))
 
 

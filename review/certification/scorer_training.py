@@ -1,8 +1,8 @@
-"""The scorer learns: a new one is fitted on what people said of the model's answers, and takes over if it is better.
+"""Fit a new scorer on tickets that people have labelled, and deploy it if it is better.
 
-It never sees the audits by which its own epoch is judged: those are kept from learning, and what the specialist has
-learned from says nothing of how it answers otherwise. Better is what is surprised less by labels held out; and the
-audits that were kept must bring it at least as far as the live one has come.
+Held-out audits, by which epochs are judged, and tickets that the specialist has learned from are left out. A new scorer
+is better if its log loss on held-out folds is lower by more than chance, and if the held-out audits certify at least as
+much of it as all audits have certified of the live one.
 """
 
 from __future__ import annotations
@@ -39,17 +39,15 @@ from review.models import AccuracyTarget, Audit, Ledger
 from review.workflow.audits import is_same_or_below
 
 MIN_ANSWERS, GROWTH = 300, 1.5
-"""Answers that people judged, before the first scorer is fitted; and the growth after which there is another."""
+"""The fewest judged answers for a first scorer, and the growth in answers after which another is fitted."""
 MAX_ANSWERS = 5_000
 FOLDS = 5
 MIN_STANDARD_ERRORS = 1.645
-"""Standard errors by which the new one has to be surprised less."""
+"""Standard errors by which the log loss has to be lower."""
 
 
 class SurpriseReduction(NamedTuple):
-    """How much less the new scorer is surprised by an answer it has not seen, in nats: on average, and how far that may
-    be chance.
-    """
+    """How much lower the new scorer's log loss is on unseen answers, in nats, and the standard error of that mean."""
 
     mean: float
     error: float
@@ -68,12 +66,12 @@ class Candidate:
 
 
 def train_scorer(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, lease: Lease) -> Scorer | None:
-    """Fit a scorer where there is enough that is new, and deploy it if it is better. Returns it then."""
+    """Fit a scorer if there are enough new answers. Returns it if it was deployed, else None."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
     tried = _answers_if_due(epoch)
     if not tried:
         return None
-    # So that the next one is fitted only once there is much more to fit it on.
+    # The next attempt waits until there are that many more answers.
     Scorer.objects.filter(pk=epoch.scorer.pk).update(tried=tried)
     candidate = fit(epoch, tried)
     if (
@@ -93,41 +91,39 @@ def _answers_if_due(epoch: Epoch) -> int:
 
 
 def _labelled_tickets(epoch: Epoch) -> TicketQuerySet:
-    """Tickets that people have labelled, without the audits that are kept; with an answer by this model under this
-    contract.
-    """
+    """Labelled tickets with a prediction by this model and contract, without held-out audits."""
     held_out = Audit.objects.filter(ticket=OuterRef("pk"), held_out=True)
-    said = Prediction.objects.filter(
+    predictions = Prediction.objects.filter(
         ticket=OuterRef("pk"), language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
-    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(said)).exclude(Exists(held_out))
+    return Ticket.objects.in_state(Ticket.State.SETTLED).filter(Exists(predictions)).exclude(Exists(held_out))
 
 
 def fit(epoch: Epoch, tried: int) -> Candidate | None:
-    """A new scorer, whose witness is the specialist as it serves now; None where there is too little to fit it on."""
+    """Fit a scorer with the live specialist as its second opinion; None if there are too few answers."""
     assert epoch.scorer  # noqa: S101 - an epoch of this mode has one
-    serving = SpecialistVersion.objects.filter(live=True).first()
-    before, now = epoch.scorer, Scorer(language_model=epoch.language_model, specialist_version=serving)
+    live = SpecialistVersion.objects.filter(live=True).first()
+    before, new = epoch.scorer, Scorer(language_model=epoch.language_model, specialist_version=live)
     latest = _labelled_tickets(epoch).order_by("-pk").values_list("pk", flat=True)[:MAX_ANSWERS]
-    tickets = _unlearned(list(latest), serving, before.specialist_version)
+    tickets = _unlearned(list(latest), live, before.specialist_version)
     if len(tickets) < MIN_ANSWERS // 3:
         return None
-    judged, judged_before = _judged_answers(epoch, tickets, now), _judged_answers(epoch, tickets, before)
-    found = np.concatenate(list(_held_out(judged, judged_before, before.load_weights())))
-    compared = SurpriseReduction(float(found.mean()), float(found.std() / np.sqrt(len(found))))
-    now.weights, now.labels, now.tried = fitted.fit(judged).as_json(), len(judged), tried
-    now.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _accuracy(judged)}
-    return Candidate(scorer=now, compared=compared)
+    judged, judged_before = _judged_answers(epoch, tickets, new), _judged_answers(epoch, tickets, before)
+    reductions = np.concatenate(list(_held_out(judged, judged_before, before.load_weights())))
+    compared = SurpriseReduction(float(reductions.mean()), float(reductions.std() / np.sqrt(len(reductions))))
+    new.weights, new.labels, new.tried = fitted.fit(judged).as_json(), len(judged), tried
+    new.figures = {"surprise": {"less by": compared.mean, "error": compared.error}, "right": _accuracy(judged)}
+    return Candidate(scorer=new, compared=compared)
 
 
 def _held_out(judged: JudgedAnswers, judged_before: JudgedAnswers, before: ScorerWeights) -> Iterator[Floats]:
-    """By how much less the new one is surprised, fold by fold."""
+    """The reduction of log loss by answer, fold by fold."""
     places = np.random.default_rng(0).permutation(len(judged))
     for fold in range(FOLDS):
-        held = [int(one) for one in places[fold::FOLDS]]
-        rest = [int(one) for one in np.setdiff1d(places, held)]
-        new = fitted.log_loss(fitted.fit(judged.part(rest)), judged.part(held))
-        yield fitted.log_loss(before, judged_before.part(held)) - new
+        test_fold = [int(place) for place in places[fold::FOLDS]]
+        rest = [int(place) for place in np.setdiff1d(places, test_fold)]
+        new = fitted.log_loss(fitted.fit(judged.part(rest)), judged.part(test_fold))
+        yield fitted.log_loss(before, judged_before.part(test_fold)) - new
 
 
 def _accuracy(judged: JudgedAnswers) -> dict[str, float]:
@@ -136,69 +132,71 @@ def _accuracy(judged: JudgedAnswers) -> dict[str, float]:
 
 
 def _unlearned(ticket_pks: list[int], *versions: SpecialistVersion | None) -> list[Ticket]:
-    """Those that none of these versions has learned from."""
+    """The tickets that none of these versions has learned from."""
     taught = [np.frombuffer(version.taught, np.int64).reshape(3, -1)[0] for version in versions if version]
-    keys = {int(key) for of_version in taught for key in of_version}
+    keys = {int(key) for version_keys in taught for key in version_keys}
     learned = set(Example.objects.filter(pk__in=keys).values_list("ticket", flat=True)) if keys else set()
     wanted = [pk for pk in ticket_pks if pk not in learned]
     return list(Ticket.objects.filter(pk__in=wanted).order_by("pk"))
 
 
 def _judged_answers(epoch: Epoch, tickets: list[Ticket], scorer: Scorer) -> JudgedAnswers:
-    """The answers of the epoch's model to these tickets, as the scorer sees them, and what of them was right."""
+    """The epoch's predictions for these tickets: their signals under this scorer, and whether each is right."""
     version = ContractVersion.objects.get(pk=epoch.contract_id).loaded()
-    said = Prediction.objects.filter(
+    predictions = Prediction.objects.filter(
         ticket__in=tickets, language_model=epoch.language_model, contract=epoch.contract, version=epoch.version_id
     )
-    by_ticket = {one.ticket_id: one for one in said}
+    by_ticket = {prediction.ticket_id: prediction for prediction in predictions}
     pairs = [(ticket, by_ticket[ticket.pk]) for ticket in tickets if ticket.pk in by_ticket]
     signals = scoring.signals_for([TicketOutcome(*pair) for pair in pairs], scorer, version)
     parents = dict(Category.objects.values_list("pk", "parent"))
     return JudgedAnswers(
         signals=signals,
-        categories=[one.category_id for _ticket, one in pairs],
-        category_right=[is_same_or_below(one.category_id, ticket.category_id, parents) for ticket, one in pairs],
-        sentiment_right=[one.sentiment_id == ticket.sentiment_id for ticket, one in pairs],
+        categories=[prediction.category_id for _ticket, prediction in pairs],
+        category_right=[
+            is_same_or_below(prediction.category_id, ticket.category_id, parents) for ticket, prediction in pairs
+        ],
+        sentiment_right=[prediction.sentiment_id == ticket.sentiment_id for ticket, prediction in pairs],
     )
 
 
 class Progress(NamedTuple):
-    """How far books have come: the share of tickets that may pass, and how little the next step still takes."""
+    """The share of tickets that may be auto-accepted, and minus the clean audits that the next step takes."""
 
     share: float
     less_needed: float
 
     @classmethod
-    def of(cls, test: SequentialTest, coverage: Sequence[float]) -> Progress:
+    def from_test(cls, test: SequentialTest, coverage: Sequence[float]) -> Progress:
         needed = test.clean_audits_to_next()
         return cls(coverage[test.certified - 1] if test.certified else 0.0, -np.inf if needed is None else -needed)
 
 
 def _certifies_as_much(epoch: Epoch, ledger: Ledger, accuracy_target: AccuracyTarget, scorer: Scorer) -> bool:
-    """Whether the audits that were kept bring the new scorer at least as far as all audits have brought this one."""
-    # Scores are stored with their scorer; of one that does not take over they go again.
+    """Whether held-out audits certify at least as much under the new scorer as all audits do under the live one."""
+    # Scores are stored with their scorer, and deleted with it if it is not deployed.
     scorer.live = False
     scorer.save()
-    beginning = epoch_opening.opening_evidence(epoch, scorer)
+    evidence = epoch_opening.opening_evidence(epoch, scorer)
     ledger.refresh_from_db()
-    reached = Progress.of(evidence_ledger.settled_test(ledger), ledger.coverage)
-    as_far = beginning is not None and _progress_from(beginning, accuracy_target) >= reached
+    reached = Progress.from_test(evidence_ledger.settled_test(ledger), ledger.coverage)
+    as_far = evidence is not None and _progress_from(evidence, accuracy_target) >= reached
     if not as_far:
         Score.objects.filter(scorer=scorer).delete()
         scorer.delete()
     return as_far
 
 
-def _progress_from(beginning: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget) -> Progress:
-    attempt = epoch_opening.reuse_count() + 1 if beginning.carried else 0
-    test = SequentialTest.start(beginning.grid, accuracy_target.error, risk_for_attempt(accuracy_target.risk, attempt))
-    test.add(DrawBatch.audits([one.value for one in beginning.carried], [one.wrong for one in beginning.carried]))
-    return Progress.of(test, beginning.coverage)
+def _progress_from(evidence: epoch_opening.OpeningEvidence, accuracy_target: AccuracyTarget) -> Progress:
+    attempt = epoch_opening.reuse_count() + 1 if evidence.carried else 0
+    test = SequentialTest.start(evidence.grid, accuracy_target.error, risk_for_attempt(accuracy_target.risk, attempt))
+    test.add(DrawBatch.audits([audit.value for audit in evidence.carried], [audit.wrong for audit in evidence.carried]))
+    return Progress.from_test(test, evidence.coverage)
 
 
 @transaction.atomic
 def _deploy(candidate: Candidate, lease: Lease) -> Scorer | None:
-    """The next ticket begins an epoch of its own. None where the lease was lost meanwhile."""
+    """Make the scorer live; the next ticket then starts an epoch. Returns None if the lease was lost meanwhile."""
     if not leases.renew([lease]):
         return None
     scorer = candidate.scorer

@@ -1,13 +1,13 @@
 """Which threshold is certified: the fixed-sequence, anytime-valid test over a grid of thresholds. Pure.
 
 For each threshold t the hypothesis is that more than the share `error` of the tickets that score at least t is wrong.
-A gambler bets against it, with the money of one: for a ticket that scores at least t and was audited with probability
-p, the outcome is w = wrong / p - error (-error where it was not audited), which is above zero on average if the
-hypothesis is true, so that wealth, multiplied by 1 - bet * w each time, then never grows on average. The probability
-that it ever reaches 1 / risk is then `risk` at most, however often one looks (Ville's inequality). Several bets are
-made side by side, and wealth is their weighted mean. Thresholds are tried from strict to lax, each only after those
-before it: the first for which the hypothesis is true stops the sequence with probability 1 - risk, so that nothing is
-to be corrected for their number.
+A gambler with a wealth of one bets against it: for a ticket that scores at least t and was audited with probability p,
+the outcome is w = wrong / p - error (-error without an audit), and wealth is multiplied by 1 - bet * w. If the
+hypothesis is true, w is above zero on average and wealth does not grow on average, so the probability that it ever
+reaches 1 / risk is at most `risk`, however often it is looked at (Ville's inequality). Several bets run side by side,
+and wealth is their weighted mean. Thresholds are certified from strict to lax, each only after those before it: the
+first for which the hypothesis is true stops the sequence with probability 1 - risk, so their number needs no
+correction.
 
 - Ville (1939); Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables by betting".
 - Xu, Karampatziakis and Mineiro (2024), "Active, anytime-valid risk controlling prediction sets": audits with known
@@ -28,22 +28,22 @@ import numpy.typing as npt
 Floats = npt.NDArray[np.float64]
 
 BETS = np.array([0.97, 0.9, 0.8, 0.65, 0.5, 0.35, 0.2])
-"""As shares of what one may bet at most. The best bet at a true share of wrong tickets r is 1 - r / error."""
+"""Bets as shares of the largest possible one. The best bet at a true share of wrong tickets r is 1 - r / error."""
 STRICT_WEIGHTS = np.array([0.2, 0.25, 0.2, 0.15, 0.1, 0.06, 0.04])
-"""The shares of the first money for strict thresholds: most on promises that hold with room to spare."""
+"""How the initial wealth is split over the bets for strict thresholds, where errors are usually far below the limit."""
 LAX_WEIGHTS = np.array([0.0, 0.0, 0.05, 0.2, 0.3, 0.25, 0.2])
-"""For lax ones, where the true share is near the limit and small bets win most. Large ones would certify what is just
-beyond it by a lucky run without errors: where the true share is r, a bet c ever wins 1 / risk with a probability of
-about risk ** (1 + 2 * (r - error) / (c * r)), as for a random walk with this drift and variance.
+"""The split for lax thresholds, where the true share is near the limit and small bets win most. Large bets would
+certify thresholds just beyond it after a lucky run without errors: at a true share r, a bet c ever reaches 1 / risk
+with a probability of about risk ** (1 + 2 * (r - error) / (c * r)), as for a random walk with this drift and variance.
 """
 STRICT_THRESHOLDS = 12
-"""So many thresholds of a grid are strict."""
+"""How many thresholds of a grid are strict."""
 LATER_WEALTH, LAX_WEALTH = 54.0, 120.0
-"""What thresholds after the first have to win at least, and what lax ones have to, whatever the risk: they are worth
-less than the first, and more often just beyond the limit.
+"""The least wealth that certifies thresholds after the first, and lax ones, whatever the risk: they add less coverage
+than the first, and are more often just beyond the limit.
 """
 COVERAGES = np.arange(0.4, 0.95, 0.02)
-"""The shares of all tickets that the thresholds of a grid would let pass."""
+"""The shares of all tickets that the thresholds of a grid would auto-accept."""
 CHUNK = 4_096
 
 
@@ -62,14 +62,14 @@ class DrawBatch(NamedTuple):
     wrong: npt.NDArray[np.bool_]
 
     @classmethod
-    def of(cls, rows: Sequence[tuple[float, float, float, float, bool, bool]]) -> DrawBatch:
+    def from_rows(cls, rows: Sequence[tuple[float, float, float, float, bool, bool]]) -> DrawBatch:
         columns = np.array(rows, np.float64).reshape(len(rows), 6).T
         value, share, floor, fully_audited, audited, wrong = columns
         return cls(value, share, floor, fully_audited, audited.astype(bool), wrong.astype(bool))
 
     @classmethod
     def audits(cls, values: Sequence[float], wrong: Sequence[bool]) -> DrawBatch:
-        """Audits that were drawn with one probability, whatever they score."""
+        """Audits that were all drawn with the same probability, whatever their scores."""
         ones = np.ones(len(values))
         fully_audited, every = np.full(len(values), -np.inf), np.ones(len(values), bool)
         return cls(np.array(values, np.float64), ones, ones, fully_audited, every, np.array(wrong, bool))
@@ -80,24 +80,25 @@ class DrawBatch(NamedTuple):
 
 
 def fully_audited_from(audits_from: float, passes_from: float | None) -> float:
-    """From which score on everything was audited because nothing passed; infinite where something did."""
+    """The score from which everything was audited; infinite if anything was auto-accepted."""
     return audits_from if passes_from is None else math.inf
 
 
 def threshold_grid(values: Sequence[float]) -> tuple[list[float], list[float]]:
-    """Thresholds, strictest first, and the share of these scores at or above each. The scores must be of tickets that
-    are no evidence themselves. Equal scores stay together.
+    """Thresholds, strictest first, and the share of these scores at or above each.
+
+    The scores must belong to tickets that are not evidence themselves.
     """
-    found = np.sort(np.array(values, np.float64))
-    wanted = np.quantile(found, 1 - COVERAGES, method="higher")
-    grid = sorted({float(one) for one in wanted}, reverse=True)
-    return grid, [float((found >= one).mean()) for one in grid]
+    scores = np.sort(np.array(values, np.float64))
+    quantiles = np.quantile(scores, 1 - COVERAGES, method="higher")
+    grid = sorted({float(threshold) for threshold in quantiles}, reverse=True)
+    return grid, [float((scores >= threshold).mean()) for threshold in grid]
 
 
 @dataclass(slots=True)
 class SequentialTest:
-    """What has been won so far: `wealth` of shape (thresholds, bets), as logarithms; `reached` says of each threshold
-    at which ticket (counted from 1) its wealth first sufficed, or None.
+    """The state of the test: `wealth` holds logarithms of shape (thresholds, bets); `reached` holds the ticket, counted
+    from 1, at which each threshold was first certified by its own wealth, or None.
     """
 
     grid: Floats
@@ -116,12 +117,12 @@ class SequentialTest:
 
     @property
     def certified(self) -> int:
-        """How many thresholds are, counted from the strictest."""
+        """The number of certified thresholds, from the strictest on."""
         return next((place for place, at in enumerate(self.reached) if at is None), len(self.reached))
 
     @property
     def threshold(self) -> float | None:
-        """The lowest that is certified, if any is."""
+        """The lowest certified threshold, if any."""
         return float(self.grid[self.certified - 1]) if self.certified else None
 
     def required_log_wealth(self, place: int) -> float:
@@ -134,7 +135,7 @@ class SequentialTest:
         return _log_mean(self.wealth, np.stack([bet_weights(place) for place in range(len(self.grid))]))
 
     def add(self, batch: DrawBatch) -> None:
-        """Go through further tickets, in order."""
+        """Add further draws, in order."""
         for start in range(0, len(batch.value), CHUNK):
             self._add(batch.part(slice(start, start + CHUNK)))
 
@@ -142,7 +143,7 @@ class SequentialTest:
         outcome = np.where(batch.audited, batch.wrong / batch.share, 0.0) - self.error
         for place, threshold in enumerate(self.grid):
             counts = batch.value >= threshold
-            # While nothing passed, everything from the shadow on was audited, and more may be bet on it.
+            # Fully audited tickets allow larger bets.
             floor = np.where(threshold >= batch.fully_audited, 1.0, batch.floor)[counts]
             most = 1 / (1 / floor - self.error)
             steps = np.log1p(-most[:, None] * BETS * outcome[counts][:, None])
@@ -157,23 +158,23 @@ class SequentialTest:
         self.tickets += len(batch.value)
 
     def clean_audits_to_next(self, floor: float = 1.0, most: int = 5_000) -> int | None:
-        """How many further audits without a single error would certify the next threshold, if each ticket that counts
-        is audited with probability `floor`; None where that takes more than `most`, or all are certified.
+        """The number of further audits without an error that would certify the next threshold, at an audit probability
+        of `floor`. None if that takes more than `most`, or if all thresholds are certified.
         """
         place = self.certified
         if place == len(self.grid):
             return None
-        # A ticket that is not audited counts as much as a clean one: only every 1 / floor-th costs an audit.
+        # A ticket without an audit counts as much as a clean one.
         gain = np.log1p(BETS * self.error / (1 / floor - self.error))
         tickets = np.arange(1, int(most / floor) + 1)
         path = self.wealth[place] + tickets[:, None] * gain
         there = np.flatnonzero(_log_mean(path, bet_weights(place)) >= self.required_log_wealth(place))
-        # 100 * 0.07 is a little more than 7.
+        # Floating point: 100 * 0.07 is slightly more than 7.
         return int(np.ceil(tickets[there[0]] * floor - 1e-9)) if len(there) else None
 
 
 def bet_weights(place: int) -> Floats:
-    """The shares of the first money, by bet, for the threshold at this place of a grid."""
+    """The shares of the initial wealth by bet, for the threshold at this position of the grid."""
     return STRICT_WEIGHTS if place < STRICT_THRESHOLDS else LAX_WEIGHTS
 
 
@@ -184,14 +185,14 @@ def _log_mean(wealth: Floats, shares: Floats) -> Floats:
 
 
 def audit_share(tickets: int, early: float, late: float) -> float:
-    """The share that the next ticket is audited with, after so many: much at first, when it tells most."""
+    """The probability that the next ticket is audited, after this many: higher while evidence is scarce."""
     if tickets < 2_000:
         return early
     return max(early / 2, late) if tickets < 5_000 else late
 
 
 def risk_for_attempt(risk: float, attempt: int) -> float:
-    """What of a risk an epoch may spend that is judged by audits used before: with attempts counted from 1, these add
-    up to the whole however many there are; audits used for the first time (0) may spend all of it.
+    """The part of the risk that an epoch may spend: all of it with fresh audits (attempt 0); with reused ones a part
+    that shrinks, such that all attempts together never spend more than the risk.
     """
     return risk / (attempt * (attempt + 1)) if attempt else risk

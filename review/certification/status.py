@@ -24,14 +24,14 @@ class Stage(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class LedgerProgress:
-    """A ledger that is open, what is recorded for it, and how far it would be without the audits that wait."""
+    """An open ledger, its evidence, and its test without unanswered audits."""
 
     ledger: Ledger
     evidence: EvidenceColumns
     test: SequentialTest
 
     @classmethod
-    def of(cls, ledger: Ledger) -> LedgerProgress:
+    def for_ledger(cls, ledger: Ledger) -> LedgerProgress:
         """Two queries."""
         evidence = EvidenceColumns.latest(ledger)
         return cls(ledger=ledger, evidence=evidence, test=evidence.replay(ledger))
@@ -42,7 +42,7 @@ class LedgerProgress:
 
     @property
     def next_index(self) -> int:
-        """Of the grid's thresholds the next to be certified, or the last where all are."""
+        """The index of the next threshold to certify, or of the last one if all are certified."""
         return min(self.test.certified, len(self.ledger.grid) - 1)
 
     @property
@@ -52,9 +52,7 @@ class LedgerProgress:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CertificationStatus:
-    """What the tables say now. Without a stage of its own: an epoch before its first ticket, and books before enough
-    tickets have come for a grid, of which `scored_tickets` have so far.
-    """
+    """The present state. While waiting for enough tickets for a grid, `scored_tickets` counts those so far."""
 
     gate: Gate
     accuracy_target: AccuracyTarget
@@ -68,15 +66,15 @@ class CertificationStatus:
 
     @classmethod
     def current(cls) -> CertificationStatus:
-        """At most ten queries, whatever there is. Raises Gate.DoesNotExist before the catalogue is loaded."""
+        """At most ten queries. Raises Gate.DoesNotExist before the catalogue is loaded."""
         gate, accuracy_target = Gate.current(), AccuracyTarget.current()
         if gate.mode != GateMode.CERTIFIED:
-            return cls._without_books(gate, accuracy_target, Stage.FIXED)
+            return cls._without_ledger(gate, accuracy_target, Stage.FIXED)
         epoch = Epoch.objects.certifying()
         ledger = epoch_opening.open_ledger_for(epoch, accuracy_target) if epoch else None
         if epoch is None or ledger is None:
             stage = Stage.REVOKED if _is_revoked() else Stage.WAITING
-            return cls._without_books(gate, accuracy_target, stage, epoch, _count_scored(epoch) if epoch else 0)
+            return cls._without_ledger(gate, accuracy_target, stage, epoch, _count_scored(epoch) if epoch else 0)
         certificate = ledger.certificates.filter(ended_at=None).first()
         alarm = Alarm.objects.filter(epoch=epoch, state=Alarm.State.OPEN).first()
         return cls(
@@ -84,13 +82,13 @@ class CertificationStatus:
             accuracy_target=accuracy_target,
             stage=_stage(certificate, alarm),
             epoch=epoch,
-            progress=LedgerProgress.of(ledger),
+            progress=LedgerProgress.for_ledger(ledger),
             certificate=certificate,
             alarm=alarm,
         )
 
     @classmethod
-    def _without_books(
+    def _without_ledger(
         cls,
         gate: Gate,
         accuracy_target: AccuracyTarget,
@@ -110,19 +108,19 @@ class CertificationStatus:
 
     @property
     def missing(self) -> int:
-        """Tickets that it takes to make a start."""
+        """Tickets still missing before certification can start."""
         return max(MIN_SCORES - self.scored_tickets, 0)
 
     @property
     def threshold(self) -> float | None:
-        """The one that is in force or suspended; else the one that comes next."""
+        """The certified threshold (even if suspended); else the next one to certify."""
         if self.certificate:
             return self.certificate.passes_from
         return float(self.progress.ledger.grid[self.progress.next_index]) if self.progress else None
 
     @property
     def needed(self) -> int | None:
-        """Clean audits until the next step; None where that is too far to tell."""
+        """Audits without an error until the next step; None if too far to tell."""
         if self.progress is None or self.epoch is None:
             return None
         return self.progress.test.clean_audits_to_next(self.epoch.audit_share if self.certificate else 1.0)
@@ -135,14 +133,14 @@ def _stage(certificate: Certificate | None, alarm: Alarm | None) -> Stage:
 
 
 def _is_revoked() -> bool:
-    """Whether the latest certificate was ended by an alarm, and nothing has been certified since."""
+    """Whether an alarm ended the latest certificate."""
     latest = Certificate.objects.order_by("-pk").values_list("ended_by", flat=True).first()
     return latest == Certificate.End.ALARM
 
 
 def _count_scored(epoch: Epoch) -> int:
-    """Tickets that the epoch's model has answered, counted no further than a start takes."""
-    said = Prediction.objects.filter(
+    """Tickets that the epoch's model has answered, counted up to MIN_SCORES."""
+    predictions = Prediction.objects.filter(
         language_model=epoch.language_model_id, contract=epoch.contract_id, version=epoch.version_id
     )
-    return said[:MIN_SCORES].count()
+    return predictions[:MIN_SCORES].count()

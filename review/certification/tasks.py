@@ -1,4 +1,4 @@
-"""Background work of certification. A task is only a nudge: the rows say what is to do."""
+"""Background tasks of certification. A task carries no data: the tables say what is to be done."""
 
 from typing import Any
 
@@ -13,7 +13,7 @@ from review.certification import cycle
 
 @task()
 def run_certification() -> None:
-    """Bring the evidence up to date; tickets that a new threshold is about are judged again."""
+    """Run a cycle of certification, and classification for tickets sent back to the gate."""
     if cycle.run_certification():
         enqueue_classification()
 
@@ -23,11 +23,11 @@ def run_certification_soon() -> None:
 
 
 def certify_after_state_change(**_signal: Any) -> None:
-    """Run certification once new verdicts are there, where audits certify anything."""
+    """Run certification after new verdicts, if an epoch is certifying."""
     if Epoch.objects.certifying():
         transaction.on_commit(run_certification_soon)
 
 
 def certify_after_finding(**_signal: Any) -> None:
-    """Run certification once an audit has been answered."""
+    """Run certification after an answered audit."""
     transaction.on_commit(run_certification_soon)

@@ -1,4 +1,4 @@
-"""The thresholds one below the other: what audits found at each, and how far the evidence for it has come."""
+"""What audits found at each threshold of the grid, and how much of its evidence is there."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from review.certification.status import LedgerProgress
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ThresholdStep:
-    """A threshold of the grid. `evidence` is the share of what it takes, from 0 to 1, as a logarithm of wealth."""
+    """A threshold of the grid. `evidence` is log wealth as a share of what a certificate takes, from 0 to 1."""
 
     threshold: float
     coverage: float
@@ -31,7 +31,7 @@ class ThresholdStep:
 
 
 def threshold_steps(progress: LedgerProgress) -> list[ThresholdStep]:
-    """All of the grid, strictest first."""
+    """The steps of the grid, strictest first."""
     answered, log_wealth = progress.evidence.answered(), progress.test.log_wealth()
     steps = []
     for place, (threshold, coverage) in enumerate(zip(progress.ledger.grid, progress.ledger.coverage, strict=True)):

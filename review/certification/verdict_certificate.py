@@ -1,4 +1,4 @@
-"""Which certificate a ticket passed under, for the page that tells why it did."""
+"""The certificate that a ticket was auto-accepted under, for its page."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ from review.models import Certificate
 
 
 def explain_certificate(verdict: Verdict, **_signal: Any) -> list[str]:
-    """What the certificate says that was in force at that time (one query)."""
+    """Sentences about the certificate in force when the verdict was made (one query)."""
     if verdict.epoch.mode != GateMode.CERTIFIED or verdict.threshold is None:
         return []
-    then = Q(ended_at=None) | Q(ended_at__gte=verdict.created_at)
+    in_force = Q(ended_at=None) | Q(ended_at__gte=verdict.created_at)
     certificates = Certificate.objects.filter(
-        then, ledger__epoch=verdict.epoch_id, passes_from=verdict.threshold, granted_at__lte=verdict.created_at
+        in_force, ledger__epoch=verdict.epoch_id, passes_from=verdict.threshold, granted_at__lte=verdict.created_at
     )
-    found = certificates.select_related("ledger").order_by("-pk").first()
-    return [_certificate_terms(found), evidence_summary(found)] if found else []
+    certificate = certificates.select_related("ledger").order_by("-pk").first()
+    return [_certificate_terms(certificate), evidence_summary(certificate)] if certificate else []
 
 
 def _certificate_terms(certificate: Certificate) -> str:

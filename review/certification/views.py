@@ -1,4 +1,4 @@
-"""The page of certified auto-accept, and the actions of leads on it."""
+"""The certification page and its actions."""
 
 from __future__ import annotations
 
@@ -36,23 +36,23 @@ def _page(
     request: HtmxHttpRequest, accuracy_target: AccuracyTargetForm, mode: ModeForm, status: int = 200
 ) -> HttpResponse:
     report = CertificationReport.current()
-    form, wanted = WhatIfForm.stated(request.GET, report.status.accuracy_target)
-    tried = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
+    form, wanted = WhatIfForm.from_query(request.GET, report.status.accuracy_target)
+    shared = {"report": report, "what_if_form": form, "what_if": report.try_out(*wanted)}
     if request.htmx:
-        return render(request, "review/certification/_what_if_result.html", tried)
+        return render(request, "review/certification/_what_if_result.html", shared)
     context = {
         "accuracy_target_form": accuracy_target,
         "mode_form": mode,
-        "past": history.History.of(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
+        "past": history.History.load(request.GET.get("before", ""), request.GET.get("alarms_before", "")),
     }
-    return render(request, "review/certification/certification.html", tried | context, status=status)
+    return render(request, "review/certification/certification.html", shared | context, status=status)
 
 
 @never_cache
 @require_GET
 @requires_permission
 def evidence(request: HtmxHttpRequest) -> StreamingHttpResponse:
-    """All of it, as a stream of JSON lines."""
+    """Stream the evidence as JSON Lines."""
     ledgers = Ledger.objects.select_related("epoch__language_model", "epoch__contract").order_by("pk")
     response = StreamingHttpResponse(evidence_export.json_lines(ledgers), "application/jsonl")
     response["Content-Disposition"] = 'attachment; filename="ticketclf-evidence.jsonl"'
@@ -74,7 +74,7 @@ def set_accuracy_target(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @requires_permission
 def set_gate_mode(request: HtmxHttpRequest) -> HttpResponse:
-    """Ask once more where it sends every ticket to people."""
+    """Save the mode; turning on certified auto-accept takes a confirmation."""
     form, confirmed = ModeForm(request.POST), "confirmed" in request.POST
     if form.begins_certifying and not (confirmed and form.is_valid()):
         asked = form if confirmed else form.unanswered()
@@ -92,13 +92,15 @@ def set_gate_mode(request: HtmxHttpRequest) -> HttpResponse:
 @require_POST
 @requires_permission
 def reopen_tickets(request: HtmxHttpRequest, pk: int) -> HttpResponse:
-    """Show how many tickets it is about, or have people look at them where that was confirmed."""
+    """Send auto-accepted tickets back to review, after a confirmation that shows how many there are."""
     alarm = get_object_or_404(Alarm, pk=pk)
     if "confirmed" not in request.POST:
-        return render(request, "review/certification/reopen_tickets.html", {"notice": history.AlarmNotice.of(alarm)})
+        return render(
+            request, "review/certification/reopen_tickets.html", {"notice": history.AlarmNotice.for_alarm(alarm)}
+        )
     number = reopening.reopen_tickets(alarm)
-    told = ngettext("%d ticket sent to review.", "%d tickets sent to review.", number) % number
-    messages.success(request, told if number else _("No auto-accepted ticket since then is left to review."))
+    message = ngettext("%d ticket sent to review.", "%d tickets sent to review.", number) % number
+    messages.success(request, message if number else _("No auto-accepted ticket since then is left to review."))
     return redirect("review:certification")
 
 

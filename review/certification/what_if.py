@@ -18,8 +18,8 @@ TARGETS = (0.95, 0.96, 0.97, 0.98, 0.99)
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIfRow:
-    """What would be certified of a target, if the audits that wait for an answer were not there. Without a threshold
-    nothing is; `needed` are the clean audits until then, or until more may pass; None where that is too far to tell.
+    """What a target would certify without the unanswered audits. `threshold` is None if nothing; `needed` is the number
+    of clean audits until the next threshold, None if too far to tell.
     """
 
     target: float
@@ -47,7 +47,7 @@ class WhatIfRow:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class WhatIf:
-    """One row for each target. `available_risk` is what of the chosen risk is left where audits are used again."""
+    """One row per target. `available_risk` is the part of the chosen risk left for reused audits."""
 
     target: float
     risk: float
@@ -66,7 +66,7 @@ class WhatIf:
 
     @property
     def summary(self) -> str:
-        """What would come of the chosen target, in a sentence."""
+        """The chosen target's outcome in a sentence."""
         row = self.chosen
         figures = {
             "target": percent(row.target),
@@ -84,13 +84,15 @@ class WhatIf:
 
 
 def try_out(progress: LedgerProgress, accuracy_target: AccuracyTarget, target: float, risk: float) -> WhatIf:
-    """What these targets would give (two queries)."""
+    """Replay the evidence for TARGETS, this target and the current one (two queries)."""
     available_risk = risk_for_attempt(risk, epoch_opening.reuse_count() + 1)
     rows = []
-    for one in sorted({*TARGETS, target, accuracy_target.target}):
-        in_force = (one, risk) == (accuracy_target.target, accuracy_target.risk)
-        test = _run_test(progress, 1 - one, progress.ledger.risk if in_force else available_risk)
-        rows.append(_row(progress, test, accuracy_target, target=one, chosen=one == target, in_force=in_force))
+    for candidate in sorted({*TARGETS, target, accuracy_target.target}):
+        in_force = (candidate, risk) == (accuracy_target.target, accuracy_target.risk)
+        test = _run_test(progress, 1 - candidate, progress.ledger.risk if in_force else available_risk)
+        rows.append(
+            _row(progress, test, accuracy_target, target=candidate, chosen=candidate == target, in_force=in_force)
+        )
     evidence = progress.evidence
     return WhatIf(
         target=target,
@@ -131,7 +133,7 @@ def _row(
 
 
 def review_share(coverage: float, audited: float) -> float:
-    """The share of tickets that people look at where so many may pass, and so many of these are audited."""
+    """The share of tickets that people review, if `audited` of the auto-accepted `coverage` are audited."""
     return 1 - coverage * (1 - audited)
 
 

@@ -1,4 +1,4 @@
-"""Assignments: each is one answer that is wanted of a person for a ticket. The rows are the queue."""
+"""Assignments: one answer wanted from one person for a ticket. The open ones are the queue."""
 
 from __future__ import annotations
 
@@ -28,16 +28,16 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.filter(lane=lane)
 
     def free(self, now: datetime) -> AssignmentQuerySet:
-        """In nobody's hands: never taken, or abandoned."""
+        """Not leased: never taken, or its lease has run out."""
         return self.open().filter(Q(reviewer=None) | Q(leased_until__lte=now))
 
     def held_by(self, reviewer: User | int) -> AssignmentQuerySet:
-        """In this person's hands, at most one; a lease that ran out counts until somebody else takes the assignment."""
+        """The assignment that this person holds, at most one; an expired lease counts until someone else takes it."""
         return self.open().filter(reviewer=reviewer)
 
     def answerable_by(self, reviewer: User | int) -> AssignmentQuerySet:
-        """Those that this person is not barred from, and has neither skipped nor answered beside another assignment of
-        the same ticket.
+        """Without those that this person is excluded from, has skipped, or has answered under another assignment of the
+        same ticket.
         """
         answered = self.model._default_manager.filter(
             ticket=models.OuterRef("ticket"), reviewer=reviewer, state=Assignment.State.ANSWERED
@@ -46,13 +46,13 @@ class AssignmentQuerySet(models.QuerySet["Assignment"]):
         return self.exclude(excluded_reviewer=reviewer).exclude(skipped_by=reviewer).exclude(beside)
 
     def for_bulk(self) -> AssignmentQuerySet:
-        """Open, with a suggestion that is shown, and nobody else asked."""
+        """Open agent reviews with a visible suggestion."""
         return self.open().filter(
             lane=Assignment.Lane.AGENTS, purpose=Assignment.Purpose.REVIEW, blind=False, category__isnull=False
         )
 
     def free_for_bulk(self, reviewer: User, now: datetime) -> AssignmentQuerySet:
-        """Of these what nobody else has in hand."""
+        """Those of them that no one else holds."""
         return self.for_bulk().filter(Q(reviewer=None) | Q(reviewer=reviewer) | Q(leased_until__lte=now))
 
     def count_to(self, most: int = 1_000) -> int:
@@ -95,13 +95,13 @@ class Assignment(models.Model):
     )
     leased_until = models.DateTimeField(null=True, blank=True)
     taken_at = models.DateTimeField(null=True, blank=True)
-    """Since when it has been in the latest hands, however often its page was loaded meanwhile."""
+    """When its present reviewer took it; reloading its page does not change this."""
     skipped_by = models.ForeignKey(User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+")
-    """Who has skipped the ticket, the latest such person."""
+    """The latest person who skipped the ticket."""
     excluded_reviewer = models.ForeignKey(
         User, models.SET_NULL, null=True, blank=True, db_index=False, related_name="+"
     )
-    """Who is not asked whatever happens: whoever disputes a label has a view of it already."""
+    """Never asked: the person who disputed the label."""
 
     due_at = models.DateTimeField(_("due"), null=True, blank=True)
     value = models.FloatField(_("value"), help_text=_("Value of an answer; higher comes first."))
@@ -109,7 +109,7 @@ class Assignment(models.Model):
         DuplicateGroup, models.PROTECT, related_name="assignments", verbose_name=_("duplicate group")
     )
 
-    # What the queue's table shows and filters by. Of a blind assignment nothing that a model said stands here.
+    # What the queue's table shows and filters by; empty of model answers if the assignment is blind.
     received_at = models.DateTimeField(_("received"))
     language = models.CharField(_("language"), max_length=20, blank=True)
     reason = models.CharField(_("reason"), max_length=20, choices=Reason, blank=True)

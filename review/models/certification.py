@@ -1,4 +1,4 @@
-"""What is promised of the tickets that nobody looks at, what it stands on, and what speaks against it."""
+"""Accuracy target, audits, ledgers, certificates and alarms."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from simple_history.models import HistoricalRecords
 from classifier.models import AuditDraw, Category, Criterion, Epoch, Ticket
 
 HELD_OUT_SHARE = 0.3
-"""At most this share of all tickets is kept from learning for good, so that later epochs can be judged by it."""
+"""The largest share of all tickets that is held out from learning for good, to judge later epochs."""
 
 
 class AccuracyTarget(models.Model):
-    """One row that leads edit: of the tickets that nobody looked at, at least `target` are right; the probability that
-    this is claimed and false is at most `risk`.
+    """One row, which leads edit: at least `target` of the auto-accepted tickets are right, and a certificate of that is
+    false with a probability of at most `risk`.
     """
 
     target = models.FloatField(
@@ -84,7 +84,7 @@ class AccuracyTarget(models.Model):
 
     @property
     def error(self) -> float:
-        """The largest share of wrong tickets that keeps the promise."""
+        """The largest share of wrong tickets that meets the target."""
         return 1 - self.target
 
 
@@ -97,18 +97,18 @@ class AuditQuerySet(models.QuerySet["Audit"]):
 
 
 class Audit(models.Model):
-    """A ticket that was drawn, and what people blind to the model's answer found: whether it is right."""
+    """A drawn ticket, and whether blind reviewers found the model's answer right."""
 
     draw = models.OneToOneField(AuditDraw, models.CASCADE, related_name="audit")
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="audits")
     ticket = models.ForeignKey(Ticket, models.CASCADE, related_name="audits")
-    held_out = models.BooleanField(help_text="From learning: a later epoch may be judged by it.")
+    held_out = models.BooleanField(help_text="Never learned from, so that later epochs can be judged by it.")
     double_check = models.BooleanField(
-        default=False, help_text="Drawn to be judged by two, even where the first agrees."
+        default=False, help_text="Drawn to be judged by two people even if the first agrees with the model."
     )
     category_right = models.BooleanField(null=True)
     sentiment_right = models.BooleanField(null=True)
-    flaw = models.CharField(max_length=10, blank=True, help_text="Why it counts as wrong whatever was said of it.")
+    flaw = models.CharField(max_length=10, blank=True, help_text="Why it counts as wrong whatever the decisions.")
     judged_at = models.DateTimeField(null=True)
 
     objects = AuditQuerySet.as_manager()
@@ -133,25 +133,21 @@ class Audit(models.Model):
 
 
 class Ledger(models.Model):
-    """The evidence for one promise in one epoch, added up so far: a bookkeeping that can be done again from the draws
-    and audits at any time.
-    """
+    """The evidence for one accuracy target in one epoch, added up so far. It can be rebuilt from draws and audits."""
 
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="ledgers")
     about = models.CharField(max_length=10, choices=Criterion)
     error = models.FloatField()
     promised_risk = models.FloatField()
-    risk = models.FloatField(help_text="What is left of it for this ledger, where audits are used again.")
-    attempt = models.PositiveIntegerField(default=0, help_text="How often these audits had been used before.")
-    grid = models.JSONField(help_text="Thresholds that are tried one after the other, strictest first.")
-    coverage = models.JSONField(help_text="The share of tickets at or above each, when the grid was made.")
-    wealth = models.JSONField(help_text="Of each threshold and bet, as logarithms.")
-    reached = models.JSONField(help_text="Of each threshold, up to which draw it took to get there; null: not yet.")
+    risk = models.FloatField(help_text="The part of it that this ledger may spend; less if audits are reused.")
+    attempt = models.PositiveIntegerField(default=0, help_text="How often audits have been reused; 0: all are fresh.")
+    grid = models.JSONField(help_text="Thresholds in the order in which they are tested, strictest first.")
+    coverage = models.JSONField(help_text="The share of tickets at or above each threshold when the grid was made.")
+    wealth = models.JSONField(help_text="Log wealth by threshold and bet.")
+    reached = models.JSONField(help_text="By threshold, the number of draws that it took; null: not yet.")
     tickets = models.PositiveBigIntegerField(default=0)
-    until = models.BigIntegerField(default=0, help_text="The last draw that is in it for good; 0: count anew.")
-    drift_monitor = models.JSONField(
-        default=dict, help_text="What is known of how things usually are, and how far from it."
-    )
+    until = models.BigIntegerField(default=0, help_text="The last draw counted for good; 0: count from the start.")
+    drift_monitor = models.JSONField(default=dict, help_text="State of the drift monitor.")
     opened_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
 
@@ -166,7 +162,7 @@ class Ledger(models.Model):
 
 
 class CarriedAudit(models.Model):
-    """An audit of an earlier epoch, judged once more as the new one would have answered and scored."""
+    """An audit of an earlier epoch, with the answer and score of the new one."""
 
     ledger = models.ForeignKey(Ledger, models.CASCADE, related_name="carried")
     audit = models.ForeignKey(Audit, models.CASCADE, related_name="+")
@@ -183,7 +179,7 @@ class CarriedAudit(models.Model):
 
 
 class Certificate(models.Model):
-    """What was certified, from when to when. A lower threshold is a further certificate."""
+    """A certified threshold and the time it was in force. A lower threshold gets a new certificate."""
 
     class End(models.TextChoices):
         EXTENDED = "extended", _("a lower threshold was certified")
@@ -196,7 +192,7 @@ class Certificate(models.Model):
     coverage = models.FloatField()
     audits = models.PositiveIntegerField()
     errors = models.PositiveIntegerField()
-    until = models.BigIntegerField(help_text="The last draw that it stands on.")
+    until = models.BigIntegerField(help_text="The last draw that it rests on.")
     granted_at = models.DateTimeField(default=timezone.now)
     ended_at = models.DateTimeField(null=True)
     ended_by = models.CharField(max_length=10, choices=End, blank=True)
@@ -216,7 +212,7 @@ class Certificate(models.Model):
 
 
 class Alarm(models.Model):
-    """Something has changed, or may have: what was seen, and what the audits that followed say of it."""
+    """A detected change, and the outcome of the audits that followed."""
 
     class Kind(models.TextChoices):
         ERRORS = "errors", _("audits find more errors")
@@ -233,12 +229,12 @@ class Alarm(models.Model):
     epoch = models.ForeignKey(Epoch, models.PROTECT, related_name="alarms")
     kind = models.CharField(max_length=10, choices=Kind)
     state = models.CharField(max_length=9, choices=State, default=State.OPEN)
-    since = models.BigIntegerField(help_text="The draw from which on it seems to have changed.")
-    at = models.BigIntegerField(help_text="The draw at which it was noticed.")
+    since = models.BigIntegerField(help_text="The draw at which the change seems to have begun.")
+    at = models.BigIntegerField(help_text="The draw at which it was detected.")
     figures = models.JSONField(default=dict)
     raised_at = models.DateTimeField(default=timezone.now)
     closed_at = models.DateTimeField(null=True)
-    emailed_at = models.DateTimeField(null=True, help_text="When the leads were told by e-mail.")
+    emailed_at = models.DateTimeField(null=True, help_text="When the leads were e-mailed.")
     seen_by = models.ForeignKey(User, models.SET_NULL, null=True, related_name="+")
 
     class Meta:

@@ -1,4 +1,4 @@
-"""Decisions: what people said, append-only. Undoing one is one more; only merging two labels moves a reference."""
+"""Decisions of reviewers, append-only. Undoing one adds another; only merging labels changes a reference."""
 
 from __future__ import annotations
 

@@ -76,7 +76,7 @@ class GoldLabel(models.Model):
         DuplicateGroup, models.PROTECT, null=True, editable=False, related_name="gold_labels", verbose_name=_("side")
     )
     ticket = models.ForeignKey(Ticket, models.SET_NULL, null=True, blank=True, related_name="gold_labels")
-    # What a model had said before people did, where one was asked.
+    # The model's answer before people reviewed the ticket, if there was one.
     predicted_category = models.ForeignKey(Category, models.PROTECT, null=True, editable=False, related_name="+")
     predicted_sentiment = models.ForeignKey(Sentiment, models.PROTECT, null=True, editable=False, related_name="+")
     predicted_confidence = models.FloatField(null=True, editable=False)

@@ -18,7 +18,7 @@ class LabelIssueQuerySet(models.QuerySet["LabelIssue"]):
 
 
 class LabelIssue(models.Model):
-    """What the specialist makes of a gold label that it was not taught: its belief in it, and what it would say."""
+    """A gold label held out from the specialist: its self-confidence, and the label that the specialist predicts."""
 
     gold = models.OneToOneField(GoldLabel, models.CASCADE, related_name="label_issue")
     version = models.ForeignKey(SpecialistVersion, models.CASCADE, related_name="+")

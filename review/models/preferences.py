@@ -1,4 +1,4 @@
-"""What a person has set for the review screen: keys."""
+"""A person's keyboard shortcuts on the review screen."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ class Preferences(models.Model):
         return str(self.user)
 
     @classmethod
-    def of(cls, user: User) -> Preferences:
-        """The person's row, or one with the defaults that is not stored."""
+    def for_user(cls, user: User) -> Preferences:
+        """The person's preferences, or unsaved defaults."""
         return cls.objects.filter(pk=user.pk).first() or cls(user=user)
 
     @property

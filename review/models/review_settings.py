@@ -60,7 +60,7 @@ class ReviewSettings(models.Model):
         default=3,
         help_text=_("The specialist retrains after 20 new labels or 5%, at most this often."),
     )
-    ordered_at = models.DateTimeField(null=True, editable=False, help_text="When what waits was last put in order.")
+    ordered_at = models.DateTimeField(null=True, editable=False, help_text="When the queue was last put in order.")
     gathered_until = models.DateTimeField(null=True, editable=False, help_text="Up to when decisions have become gold.")
     seed = models.CharField(_("seed"), max_length=64, default=_fresh_seed, editable=False)
 

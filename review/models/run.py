@@ -1,4 +1,4 @@
-"""Benchmark runs: models under contracts, asked about the benchmark side of a snapshot."""
+"""Benchmark runs: models under contracts that answer the benchmark side of a snapshot."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from review.models.snapshot import Snapshot, SnapshotItem
 
 class RunQuerySet(LeasableQuerySet["Run"]):
     def waiting(self) -> RunQuerySet:
-        """To be worked on, and in no living worker's hands."""
+        """Running, and not leased by a live worker."""
         return self.filter(state=Run.State.RUNNING).free()
 
 
@@ -37,7 +37,7 @@ class Run(Leasable):
     created_at = models.DateTimeField(_("started"), auto_now_add=True)
     finished_at = models.DateTimeField(_("finished"), null=True)
     note = models.CharField(_("note"), max_length=300, blank=True, help_text=_("Why it was stopped."))
-    comparisons = models.JSONField(default=list, help_text="What can be said of each two of its models.")
+    comparisons = models.JSONField(default=list, help_text="Pairwise comparisons of its models.")
 
     objects = RunQuerySet.as_manager()
 
@@ -87,7 +87,7 @@ class Contender(models.Model):
         ]
 
     names_provider = False
-    """Whether its name would not tell it from others without its provider's."""
+    """Whether its name needs the provider's to be unique."""
 
     def __str__(self) -> str:
         notes = [str(self.language_model.provider)] if self.names_provider else []
@@ -102,14 +102,14 @@ class Contender(models.Model):
 
 
 class Result(models.Model):
-    """What a contender said of one item, or how it failed. Written once, as soon as it is there."""
+    """A contender's answer to one item, or its failure. Written once."""
 
     contender = models.ForeignKey(Contender, models.CASCADE, related_name="results", db_index=False)
     item = models.ForeignKey(SnapshotItem, models.PROTECT, related_name="+")
-    # Keys of labels; none where the model failed, or where only the draft of a taxonomy knows the label.
+    # Keys of labels; None if the model failed, or if only a taxonomy draft has the label.
     category = models.BigIntegerField(null=True)
     sentiment = models.BigIntegerField(null=True)
-    answer = models.CharField(max_length=500, blank=True, help_text="The labels by their names, as answered.")
+    answer = models.CharField(max_length=500, blank=True, help_text="The labels by name, as answered.")
     category_right = models.BooleanField()
     sentiment_right = models.BooleanField()
     confidence = models.FloatField(null=True)

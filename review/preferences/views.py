@@ -18,7 +18,7 @@ def preferences(request: HtmxHttpRequest) -> HttpResponse:
         Preferences.objects.filter(user=request.user).delete()
         messages.success(request, _("Shortcuts reset to their defaults."))
         return redirect("review:preferences")
-    form = KeysForm(request.POST or None, Preferences.of(request.user))
+    form = KeysForm(request.POST or None, Preferences.for_user(request.user))
     if form.is_valid():
         form.save(request.user)
         messages.success(request, _("Shortcuts saved."))

@@ -28,7 +28,7 @@ class Workspace(NamedTuple):
         sql = _SETTINGS_AND_SHORTCUTS.format(columns=columns(ReviewSettings, "d"))
         for review_settings, (changed_keys, keys_on) in fetch_objects(ReviewSettings, sql, [reviewer.pk]):
             return cls(review_settings, _preferences(reviewer, changed_keys, keys_on).active, Options.current())
-        return cls(ReviewSettings.current(), Preferences.of(reviewer).active, Options.current())
+        return cls(ReviewSettings.current(), Preferences.for_user(reviewer).active, Options.current())
 
 
 def _preferences(reviewer: User, changed_keys: Any, keys_on: bool | None) -> Preferences:

@@ -110,4 +110,4 @@ def _show_next(request: HtmxHttpRequest, outcome: AnswerMessage) -> HttpResponse
 
 
 def _context(request: HtmxHttpRequest, card: LabelIssueCard | None) -> dict[str, Any]:
-    return {"card": card, "remaining": RemainingCount.load(), "keys": Preferences.of(request.user).keys_on}
+    return {"card": card, "remaining": RemainingCount.load(), "keys": Preferences.for_user(request.user).keys_on}

@@ -1,7 +1,7 @@
-"""What a model's confidence is worth: whether it is true, and whether it parts right answers from wrong ones.
+"""Calibration of confidences, and how well they separate right answers from wrong ones.
 
-All take, by answer, whether it is right and how confident the model was, from 0 to 1. Items without an answer have no
-confidence and are left out; where they matter, `asked` says how many items there were with them.
+All functions take, per answer, whether it is right and the model's confidence, from 0 to 1. Items without an answer are
+left out; where they matter, `asked` is the number of items including them.
 
 - Brier (1950), "Verification of forecasts expressed in terms of probability".
 - Hanley and McNeil (1982), "The meaning and use of the area under a receiver operating characteristic curve".
@@ -37,7 +37,7 @@ class Bin:
 
 @dataclass(frozen=True, slots=True)
 class RiskCoverageCurve:
-    """How many answers are accepted at each threshold, and how many of these are wrong; n is of all items asked."""
+    """Answers accepted at each threshold, and wrong ones among these; n counts all items asked."""
 
     n: int
     thresholds: tuple[float, ...]
@@ -47,7 +47,7 @@ class RiskCoverageCurve:
 
 @dataclass(frozen=True, slots=True)
 class ThresholdOutcome:
-    """What a threshold lets pass: coverage is the share accepted of n items asked, risk the share wrong of those."""
+    """Coverage is the share accepted of n items asked; risk is the share of wrong answers among those."""
 
     threshold: float
     n: int
@@ -58,13 +58,13 @@ class ThresholdOutcome:
 
 
 def brier(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
-    """The mean squared distance of confidence from what came of it, 1 or 0: 0 is best. Unknown of none."""
+    """The mean squared distance of confidence from the outcome, 1 or 0: 0 is best. None without answers."""
     hits, levels = _arrays(right, confidence)
     return float(((levels - hits) ** 2).mean()) if len(hits) else None
 
 
 def auroc(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
-    """How probably a right answer is more confident than a wrong one, ties counted half. Unknown without both."""
+    """The probability that a right answer is more confident than a wrong one, ties counted half. None without both."""
     hits, levels = _arrays(right, confidence)
     of_right, of_wrong = levels[hits], np.sort(levels[~hits])
     if not len(of_right) or not len(of_wrong):
@@ -74,45 +74,45 @@ def auroc(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
 
 
 def reliability(right: Sequence[bool], confidence: Sequence[float], bins: int = BINS) -> list[Bin]:
-    """How often answers are right, by how confident they are: bins of equal width that hold any, lowest first."""
+    """Accuracy by confidence, in non-empty bins of equal width, lowest first."""
     hits, levels = _arrays(right, confidence)
     edges = [number / bins for number in range(bins + 1)]
-    # By comparison, for to multiply puts some values into the bin beside the one whose edges hold them.
+    # Comparison with the edges, because multiplication rounds some values into a neighbouring bin.
     place = np.minimum(np.searchsorted(edges, levels, side="right") - 1, bins - 1)
-    held = [(number, place == number) for number in range(bins) if (place == number).any()]
+    filled = [(number, place == number) for number in range(bins) if (place == number).any()]
     return [
         Bin(edges[number], edges[number + 1], int(own.sum()), float(levels[own].mean()), _accuracy(hits[own]))
-        for number, own in held
+        for number, own in filled
     ]
 
 
 def ece(right: Sequence[bool], confidence: Sequence[float], bins: int = BINS) -> float | None:
-    """The mean distance of confidence from accuracy by bin, weighted by what bins hold: 0 is best. Unknown of none.
+    """The mean distance of confidence from accuracy over bins, weighted by their size: 0 is best. None without answers.
 
-    It is no better than its bins, and of few answers it is too high even where confidence is true.
+    It depends on the bins, and is biased upwards for few answers.
     """
-    held = reliability(right, confidence, bins)
-    n = sum(one.n for one in held)
-    gaps = [one.n * abs((one.accuracy.estimate or 0.0) - one.mean_confidence) for one in held]
+    filled = reliability(right, confidence, bins)
+    n = sum(bin_.n for bin_ in filled)
+    gaps = [bin_.n * abs((bin_.accuracy.estimate or 0.0) - bin_.mean_confidence) for bin_ in filled]
     return sum(gaps) / n if n else None
 
 
 def risk_coverage(right: Sequence[bool], confidence: Sequence[float], *, asked: int | None = None) -> RiskCoverageCurve:
-    """The curve over each confidence that occurs, highest first; answers as confident as each other pass together."""
+    """The curve over each confidence that occurs, highest first; equal confidences are accepted together."""
     return _curve(right, confidence, sorted(set(map(float, confidence)), reverse=True), asked)
 
 
 def risk_coverage_grid(
     right: Sequence[bool], confidence: Sequence[float], steps: int = 100, *, asked: int | None = None
 ) -> RiskCoverageCurve:
-    """The curve over 0, 1/steps, 2/steps and so on to 1: an answer passes if it is at least as confident, exactly."""
+    """The curve over the thresholds 0, 1/steps, 2/steps ... 1."""
     return _curve(right, confidence, [number / steps for number in range(steps + 1)], asked)
 
 
 def aurc(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
-    """The area under the risk-coverage curve: the mean over answers of the risk where just they pass. Unknown of none.
+    """The area under the risk-coverage curve: 0 is best. None without answers.
 
-    0 is best. What is confident alike passes together, so that the order of answers does not matter.
+    Equal confidences are accepted together, so the order of answers does not matter.
     """
     curve = risk_coverage(right, confidence)
     more = np.diff(curve.accepted, prepend=0)
@@ -123,7 +123,7 @@ def aurc(right: Sequence[bool], confidence: Sequence[float]) -> float | None:
 def at_threshold(
     right: Sequence[bool], confidence: Sequence[float], threshold: float, *, asked: int | None = None
 ) -> ThresholdOutcome:
-    """What passes where answers are accepted that are at least as confident as this, with Wilson's intervals."""
+    """Coverage and risk if answers at or above this confidence are accepted, with Wilson's intervals."""
     curve = _curve(right, confidence, [threshold], asked)
     (accepted,), (wrong,) = curve.accepted, curve.wrong
     return ThresholdOutcome(threshold, curve.n, accepted, wrong, share(accepted, curve.n), share(wrong, accepted))
@@ -148,11 +148,11 @@ def _curve(
     hits, levels = _arrays(right, confidence)
     n = len(hits) if asked is None else asked
     if n < len(hits):
-        raise ValueError("No more can be answered than was asked.")
+        raise ValueError("More answers than items asked.")
     return RiskCoverageCurve(n, tuple(thresholds), _reaching(levels, thresholds), _reaching(levels[~hits], thresholds))
 
 
 def _reaching(levels: _Floats, thresholds: Sequence[float]) -> tuple[int, ...]:
-    """How many reach each threshold."""
+    """The number of levels at or above each threshold."""
     below = np.searchsorted(np.sort(levels), thresholds, side="left")
     return tuple((len(levels) - below).tolist())

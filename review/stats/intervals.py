@@ -13,7 +13,7 @@ _Z = NormalDist().inv_cdf(0.975)
 
 @dataclass(frozen=True, slots=True)
 class Estimate:
-    """A figure, the ends of its 95% interval, and the number of observations; what is unknown is None, never NaN."""
+    """An estimate, the ends of its 95% interval, and the number of observations; unknown is None, never NaN."""
 
     estimate: float | None
     low: float | None
@@ -31,7 +31,7 @@ def share(hits: int, n: int) -> Estimate:
 
 
 def difference(hits: int, n: int, other_hits: int, other_n: int) -> Estimate:
-    """How much one share exceeds an independent one, with Newcombe's interval. Unknown if either n is 0."""
+    """The difference of two independent shares, with Newcombe's interval. Unknown if either n is 0."""
     if not n or not other_n:
         return Estimate.unknown(n + other_n)
     (low, high), (other_low, other_high) = wilson(hits, n), wilson(other_hits, other_n)

@@ -1,7 +1,6 @@
-"""Whether one model is better than another, asked on the same items, and how many items it takes to tell.
+"""Compare models on the same items, and estimate how many items it takes to tell them apart.
 
-Of two models on the same items only those tell that one alone gets right; how often both are right or wrong says
-nothing of which is better. "One" and "other" below are the two models, and a difference is one less other.
+Only the items that exactly one of two models gets right show which is better. Differences are first minus second.
 
 - McNemar (1947), "Note on the sampling error of the difference between correlated proportions", taken exactly.
 - Holm (1979), "A simple sequentially rejective multiple test procedure".
@@ -35,17 +34,17 @@ RESAMPLES = 2_000
 
 _SEED = 1
 _AT_ONCE = 250
-"""So many resamples are held in memory at a time."""
+"""Resamples held in memory at a time."""
 
 _Floats = npt.NDArray[np.float64]
 _Ints = npt.NDArray[np.int64]
 
 Model = TypeVar("Model", bound=Hashable)
-"""Whatever names a model."""
+"""Any name of a model."""
 
 
 class Verdict(StrEnum):
-    """What can be said of one model beside another."""
+    """The first model compared with the second."""
 
     BETTER = "better"
     WORSE = "worse"
@@ -54,16 +53,16 @@ class Verdict(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Comparison:
-    """One model beside another on the same n items.
+    """Two models on the same n items.
 
-    `only_one` and `only_other` count the items that only one of them got right, p is McNemar's, and `adjusted` is p
+    `only_first` and `only_second` count the items that only that model got right, p is McNemar's, and `adjusted` is p
     corrected for the number of comparisons. `difference` is that of the accuracies. `items_needed` estimates how many
     items in total would show such a difference; None if there is no difference.
     """
 
     n: int
-    only_one: int
-    only_other: int
+    only_first: int
+    only_second: int
     p: float
     adjusted: float
     difference: Estimate
@@ -71,32 +70,32 @@ class Comparison:
 
     @property
     def verdict(self) -> Verdict:
-        """By the adjusted p, at a level of 5%."""
+        """The verdict of the adjusted p at a level of 5%."""
         if self.adjusted > ALPHA:
             return Verdict.INDISTINGUISHABLE
-        return Verdict.BETTER if self.only_one > self.only_other else Verdict.WORSE
+        return Verdict.BETTER if self.only_first > self.only_second else Verdict.WORSE
 
 
-def compare(right_one: Sequence[bool], right_other: Sequence[bool]) -> Comparison:
-    """Two models on the same items in the same order: whether each got each right. A failure is not right."""
-    cells = Counter(zip(map(bool, right_one), map(bool, right_other), strict=True))
-    only_one, only_other, n = cells[True, False], cells[False, True], cells.total()
-    p = mcnemar(only_one, only_other)
+def compare(first: Sequence[bool], second: Sequence[bool]) -> Comparison:
+    """Compare two models by whether each got each item right, in the same order. A failure counts as wrong."""
+    cells = Counter(zip(map(bool, first), map(bool, second), strict=True))
+    only_first, only_second, n = cells[True, False], cells[False, True], cells.total()
+    p = mcnemar(only_first, only_second)
     return Comparison(
         n=n,
-        only_one=only_one,
-        only_other=only_other,
+        only_first=only_first,
+        only_second=only_second,
         p=p,
         adjusted=p,
-        difference=paired_difference(cells[True, True], only_one, only_other, cells[False, False]),
-        items_needed=items_needed(only_one, only_other, n),
+        difference=paired_difference(cells[True, True], only_first, only_second, cells[False, False]),
+        items_needed=items_needed(only_first, only_second, n),
     )
 
 
 def compare_all(right: Mapping[Model, Sequence[bool]]) -> dict[tuple[Model, Model], Comparison]:
-    """Each two of the models, the earlier one first, with p adjusted for how many comparisons there are."""
+    """Compare every pair of models, with p adjusted for the number of comparisons."""
     pairs = list(combinations(right, 2))
-    comparisons = [compare(right[one], right[other]) for one, other in pairs]
+    comparisons = [compare(right[first], right[second]) for first, second in pairs]
     adjusted = holm([comparison.p for comparison in comparisons])
     adjusting = zip(pairs, comparisons, adjusted, strict=True)
     return {pair: replace(comparison, adjusted=p) for pair, comparison, p in adjusting}
@@ -105,22 +104,19 @@ def compare_all(right: Mapping[Model, Sequence[bool]]) -> dict[tuple[Model, Mode
 def indistinguishable_from_best(
     accuracies: Mapping[Model, float], comparisons: Mapping[tuple[Model, Model], Comparison]
 ) -> set[Model]:
-    """The models that cannot be told apart from the one right most often, it among them; all best ones in a tie.
-
-    A model that any of the best is told apart from is left out. Each two models are compared once, in either order.
-    """
+    """The models with the highest accuracy, and those that cannot be told apart from any of them."""
     best = {model for model, accuracy in accuracies.items() if accuracy == max(accuracies.values())}
-    told = [pair for pair, comparison in comparisons.items() if comparison.verdict is not Verdict.INDISTINGUISHABLE]
-    beaten = {model for pair in told for model in pair if best & set(pair)} - best
+    decided = [pair for pair, comparison in comparisons.items() if comparison.verdict is not Verdict.INDISTINGUISHABLE]
+    beaten = {model for pair in decided for model in pair if best & set(pair)} - best
     return set(accuracies) - beaten
 
 
-def mcnemar(only_one_right: int, only_other_right: int) -> float:
-    """The two-sided p of so uneven a split or one more uneven, were both models equally good. 1 where nothing differs.
+def mcnemar(only_first_right: int, only_second_right: int) -> float:
+    """The exact two-sided p of a split this uneven if both models were equally good; 1 without differences.
 
-    It is exact: twice the tail of the binomial distribution, in logarithms, for it may be too small to add up.
+    It is twice the tail of the binomial distribution, in logarithms to avoid underflow.
     """
-    n, fewer = only_one_right + only_other_right, min(only_one_right, only_other_right)
+    n, fewer = only_first_right + only_second_right, min(only_first_right, only_second_right)
     down = np.arange(fewer, 0, -1)
     tail = 1 + float(np.cumprod(down / (n - down + 1)).sum())
     largest = lgamma(n + 1) - lgamma(fewer + 1) - lgamma(n - fewer + 1) - n * log(2)
@@ -128,41 +124,41 @@ def mcnemar(only_one_right: int, only_other_right: int) -> float:
 
 
 def holm(p_values: Sequence[float]) -> list[float]:
-    """Each p as it is to be compared with the level where there are several, in the order given."""
+    """Holm's adjusted p-values, in the order given."""
     order = sorted(range(len(p_values)), key=p_values.__getitem__)
     scaled = (min(1.0, (len(order) - rank) * p_values[at]) for rank, at in enumerate(order))
     adjusted = dict(zip(order, accumulate(scaled, max), strict=True))
     return [adjusted[at] for at in range(len(p_values))]
 
 
-def paired_difference(both: int, only_one: int, only_other: int, neither: int) -> Estimate:
-    """By how much one's share right exceeds the other's, of counts of items, with Newcombe's interval."""
-    n = both + only_one + only_other + neither
-    one, other = share(both + only_one, n), share(both + only_other, n)
-    if one.estimate is None or other.estimate is None:
+def paired_difference(both: int, only_first: int, only_second: int, neither: int) -> Estimate:
+    """The difference of two accuracies on the same items, from counts of items, with Newcombe's interval."""
+    n = both + only_first + only_second + neither
+    first, second = share(both + only_first, n), share(both + only_second, n)
+    if first.estimate is None or second.estimate is None:
         return Estimate.unknown()
-    phi, (one_down, one_up), (other_down, other_up) = (
-        _phi(both, only_one, only_other, neither),
-        _arms(one),
-        _arms(other),
+    phi, (first_down, first_up), (second_down, second_up) = (
+        _phi(both, only_first, only_second, neither),
+        _arms(first),
+        _arms(second),
     )
-    estimate = (only_one - only_other) / n
-    below = sqrt(one_down**2 - 2 * phi * one_down * other_up + other_up**2)
-    above = sqrt(one_up**2 - 2 * phi * one_up * other_down + other_down**2)
+    estimate = (only_first - only_second) / n
+    below = sqrt(first_down**2 - 2 * phi * first_down * second_up + second_up**2)
+    above = sqrt(first_up**2 - 2 * phi * first_up * second_down + second_down**2)
     return Estimate(estimate, max(estimate - below, -1.0), min(estimate + above, 1.0), n)
 
 
 def items_needed(
-    only_one_right: int, only_other_right: int, n: int, *, power: float = POWER, alpha: float = ALPHA
+    only_first_right: int, only_second_right: int, n: int, *, power: float = POWER, alpha: float = ALPHA
 ) -> int | None:
-    """About how many items in all would tell apart two models that differ as these do on n. Unknown if they do not.
+    """About how many items in total would tell apart two models that differ as these do on n. None if they do not.
 
-    It is Miettinen's number for McNemar's test and what Edwards's correction for continuity adds to it, for the exact
-    test is about as strict. The difference seen may be far from the true one, so it is a rough guide.
+    Miettinen's number for McNemar's test, plus what Edwards's correction for continuity adds, since the exact test is
+    about as strict. The observed difference may be far from the true one, so this is a rough guide.
     """
-    if only_one_right == only_other_right:
+    if only_first_right == only_second_right:
         return None
-    discordant, difference = (only_one_right + only_other_right) / n, abs(only_one_right - only_other_right) / n
+    discordant, difference = (only_first_right + only_second_right) / n, abs(only_first_right - only_second_right) / n
     level, strength = NormalDist().inv_cdf(1 - alpha / 2), NormalDist().inv_cdf(power)
     varying = sqrt(discordant**2 - difference**2 * (3 + discordant) / 4)
     pairs = (level * discordant + strength * varying) ** 2 / (discordant * difference**2)
@@ -171,54 +167,52 @@ def items_needed(
 
 def bootstrap_macro_f1(
     expected: Sequence[Hashable],
-    one: Sequence[Hashable | None],
-    other: Sequence[Hashable | None],
+    first: Sequence[Hashable | None],
+    second: Sequence[Hashable | None],
     *,
     resamples: int = RESAMPLES,
     seed: int = _SEED,
     least: int = LEAST,
 ) -> Estimate:
-    """The difference of macro-F1 on the same items, with the percentile interval of resampled items.
+    """The difference of macro-F1 on the same items, with the percentile interval of a bootstrap over items.
 
-    Its classes are those that at least so many items expect; it is unknown without any. The interval is the same each
-    time, and unknown where all resamples are alike, as where both models always agree, for then they tell nothing. It
-    is somewhat too narrow where models differ on a handful of items only.
+    It covers classes with at least `least` expected items and is unknown without any. The seed is fixed. The interval
+    is unknown if all resamples are alike, and somewhat too narrow if models differ on only a handful of items.
     """
     known = sorted((label for label, count in Counter(expected).items() if count >= least), key=repr)
     if not known:
         return Estimate.unknown(len(expected))
-    kinds, numbers = _kinds(known, zip(expected, one, other, strict=True))
+    kinds, numbers = _kinds(known, zip(expected, first, second, strict=True))
     (estimate,) = _differences(numbers.reshape(1, -1), kinds, len(known))
     chance, sizes = np.random.default_rng(seed), [_AT_ONCE] * (resamples // _AT_ONCE) + [resamples % _AT_ONCE]
     draws = (chance.multinomial(len(expected), numbers / numbers.sum(), size=size) for size in sizes)
     drawn = np.concatenate([_differences(draw, kinds, len(known)) for draw in draws])
     low, high = map(float, np.quantile(drawn, [0.025, 0.975]))
-    told = low < high
-    return Estimate(float(estimate), low if told else None, high if told else None, len(expected))
+    spread = low < high
+    return Estimate(float(estimate), low if spread else None, high if spread else None, len(expected))
 
 
 def _arms(figure: Estimate) -> tuple[float, float]:
-    """How far the ends of an interval are from the estimate."""
+    """The distances of the ends of an interval from the estimate."""
     estimate, low, high = figure.estimate or 0.0, figure.low or 0.0, figure.high or 0.0
     return estimate - low, high - estimate
 
 
-def _phi(both: int, only_one: int, only_other: int, neither: int) -> float:
-    """How far the models are right on the same items: a correlation, and one above 0 drawn towards it by Newcombe."""
-    sums = (both + only_one) * (only_other + neither) * (both + only_other) * (only_one + neither)
-    excess: float = both * neither - only_one * only_other
+def _phi(both: int, only_first: int, only_second: int, neither: int) -> float:
+    """The correlation of being right, with Newcombe's correction towards 0 if it is positive."""
+    sums = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    excess: float = both * neither - only_first * only_second
     if excess > 0:
-        excess = max(excess - (both + only_one + only_other + neither) / 2, 0.0)
+        excess = max(excess - (both + only_first + only_second + neither) / 2, 0.0)
     return excess / sqrt(sums) if sums else 0.0
 
 
 def _kinds(
     known: Sequence[Hashable], triples: Iterator[tuple[Hashable, Hashable | None, Hashable | None]]
 ) -> tuple[_Ints, _Ints]:
-    """The distinct triples, each a row of class numbers, the last for all other classes, and how many of each.
+    """The distinct triples as rows of class numbers, the last number for all other classes, and the count of each.
 
-    Items of one kind are alike, so it is enough to draw how many of each. They are in a fixed order, so that the draws
-    do not depend on which item came first.
+    They are sorted, so that the resamples do not depend on the order of items.
     """
     number = {label: at for at, label in enumerate(known)}
     counts = Counter(tuple(number.get(label, len(known)) for label in triple) for triple in triples)
@@ -227,11 +221,11 @@ def _kinds(
 
 
 def _differences(numbers: _Ints, kinds: _Ints, classes: int) -> _Floats:
-    """The difference of macro-F1 in each sample, a row of how many items of each kind it has."""
+    """The difference of macro-F1 in each sample, a row of counts by kind."""
     samples = numbers.astype(float)
     truth, *answers = (np.equal.outer(column, np.arange(classes)).astype(float) for column in kinds.T)
     support = samples @ truth
-    # A class that a sample neither expects nor answers counts as nought for both.
-    one, other = (2 * (samples @ (truth * own)) / np.maximum(support + samples @ own, 1) for own in answers)
-    difference: _Floats = (one - other).mean(axis=1)
+    # A class that a sample neither expects nor answers counts as 0 for both models.
+    first, second = (2 * (samples @ (truth * own)) / np.maximum(support + samples @ own, 1) for own in answers)
+    difference: _Floats = (first - second).mean(axis=1)
     return difference

@@ -1,6 +1,6 @@
-"""How times and other amounts spread.
+"""Percentiles. Pure.
 
-- Hyndman and Fan (1996), "Sample quantiles in statistical packages", definition 7: what lies between two values.
+- Hyndman and Fan (1996), "Sample quantiles in statistical packages", definition 7.
 """
 
 from collections.abc import Sequence
@@ -8,10 +8,7 @@ from math import floor
 
 
 def percentile(values: Sequence[float], q: float) -> float | None:
-    """The value that q percent of the values do not exceed, in their unit; q is from 0 to 100. Unknown of none.
-
-    Between two values it is on the line from one to the other.
-    """
+    """The q-th percentile, q from 0 to 100, interpolated linearly. None without values."""
     if not 0 <= q <= 100:
         raise ValueError("A percentile is from 0 to 100.")
     if not len(values):

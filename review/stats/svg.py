@@ -1,6 +1,6 @@
-"""Scales, axes and marks of a drawing: figures in, places in an SVG out. Pure.
+"""Scales, axes and marks of SVG charts. Pure.
 
-A drawing's unit is a pixel where it is not scaled. Values run from left to right and from bottom to top.
+Lengths are in pixels before scaling. Values run from left to right and from bottom to top.
 """
 
 from __future__ import annotations
@@ -12,7 +12,7 @@ WIDTH = 360.0
 LEFT, RIGHT, TOP, PLOT = 46.0, 350.0, 10.0, 240.0
 
 _STEPS = {5: 1, 10: 2, 20: 5, 50: 10, 100: 25}
-"""Where a scale may end, in percent, and how far its ticks are apart."""
+"""The possible ends of a scale, in percent, with the distance of its ticks."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +23,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class Axes:
-    """The frame of a drawing, with ticks below (x) and at the left (y)."""
+    """The frame of a chart, with ticks below (x) and on the left (y)."""
 
     left: float
     right: float
@@ -40,12 +40,12 @@ class Axes:
 
     @property
     def y_labels(self) -> float:
-        """Where the labels at the left end."""
+        """The right end of the labels on the left."""
         return self.left - 6
 
     @property
     def x_labels(self) -> float:
-        """Where the labels below stand; under them there is the title."""
+        """The baseline of the labels below, above the title."""
         return self.height - 26
 
     @property
@@ -63,7 +63,7 @@ class Axes:
 
 @dataclass(frozen=True, slots=True)
 class Dot:
-    """A figure with the ends of its interval."""
+    """A point with the ends of its interval."""
 
     x: float
     y: float
@@ -90,24 +90,24 @@ class Scale:
     end: float
 
     def at(self, value: float) -> float:
-        """The place of a value; of one beyond an end that end."""
+        """The position of a value, clamped to the scale."""
         return self.beyond(min(max(value, self.low), self.high))
 
     def beyond(self, value: float) -> float:
-        """The place of a value, which may be outside the frame."""
+        """The position of a value, which may be outside the frame."""
         share = (value - self.low) / (self.high - self.low)
         return round(self.begin + (self.end - self.begin) * share, 1)
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """The two scales of a drawing."""
+    """The two scales of a chart."""
 
     x: Scale
     y: Scale
 
     def axes(self, x: Iterable[int], y: Iterable[int], unit: float = 1.0, below: float = 0.0) -> Axes:
-        """With ticks at these values, y in percent, x in percent or in its own `unit`; `below` leaves room there."""
+        """Axes with ticks at these values: y in percent, x times `unit`; `below` is extra room under the frame."""
         ticks = (
             tuple(Tick(self.x.at(label * unit), label) for label in x),
             tuple(Tick(self.y.at(label / 100), label) for label in y),
@@ -119,12 +119,12 @@ class Frame:
         return Dot(self.x.at(x), self.y.at(y), self.y.at(low), self.y.at(high), radius)
 
     def line(self, points: Iterable[tuple[float, float]]) -> str:
-        """As SVG takes the points of a line; it may leave the frame at the top."""
+        """Points of a polyline, which may run off the chart at the top."""
         return " ".join(f"{self.x.at(x)},{self.y.beyond(y)}" for x, y in points)
 
 
 def percent_frame(highest: float = 1.0) -> Frame:
-    """Shares from 0 to 1 from left to right, and upwards to the round number above the highest."""
+    """Shares from 0 to 1 across, and upwards to the next round number above `highest`."""
     end = next(end for end in _STEPS if 100 * highest <= end) / 100
     return Frame(Scale(0, 1, LEFT, RIGHT), Scale(0, end, TOP + PLOT, TOP))
 
@@ -136,5 +136,5 @@ def percent_axes(frame: Frame, below: float = 0.0) -> Axes:
 
 
 def bar_height(share: float, full: float) -> float:
-    """Of a full bar's height; the least share is still there to be seen."""
+    """The height of a bar, at least 1, so that it stays visible."""
     return max(round(full * share, 1), 1.0)

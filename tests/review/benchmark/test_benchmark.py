@@ -372,7 +372,7 @@ def test_the_terminal_shows_what_the_page_shows(capsys: Any) -> None:
     run = Run.objects.latest("pk")
     board = results_table.ResultsTable(run)
     (pair,) = board.pairs
-    assert f"{pair.text} {pair.only_one} right by the first alone" in printed
+    assert f"{pair.text} {pair.only_first} right by the first alone" in printed
     for share in (pair.difference, *pair.macro):
         assert share.percent is None or f"{share.percent:.1f} (" in printed
     assert f"against always of {first}" in printed
@@ -404,8 +404,8 @@ def test_a_narrow_margin_is_called_one_and_no_number_of_items_is_made_up() -> No
         "one": 1,
         "other": 2,
         "n": 100,
-        "only_one": 20,
-        "only_other": 9,
+        "only_first": 20,
+        "only_second": 9,
         "p": 0.06,
         "adjusted": 0.06,
         "difference": [0.11, -0.001, 0.22, 100],

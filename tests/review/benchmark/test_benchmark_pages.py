@@ -376,7 +376,7 @@ def test_no_ranking_is_made_up(lead_client: Client, compared: Run) -> None:
     assert "between these, the items do not tell which is better: a , b ." in told
     verdicts = [plain(one) for one in re.findall(r'<th scope="row" class="said[^"]*">(.*?)</th>', content)]
     items_needed = next(
-        one["items_needed"] for one in compared.comparisons if {one["only_one"], one["only_other"]} == {0, 2}
+        one["items_needed"] for one in compared.comparisons if {one["only_first"], one["only_second"]} == {0, 2}
     )
     assert verdicts == [
         f"a and b cannot be told apart on these 40 items: about {round(items_needed - 40, -1):,} more are needed.",
@@ -397,8 +397,8 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
         "one": 1,
         "other": 2,
         "n": found.n,
-        "only_one": found.only_one,
-        "only_other": found.only_other,
+        "only_first": found.only_first,
+        "only_second": found.only_second,
         "p": found.p,
         "adjusted": 45 * found.p,
         "difference": list(astuple(found.difference)),
@@ -413,7 +413,7 @@ def test_of_several_comparisons_a_narrow_one_is_put_down_to_their_number() -> No
 def test_differences_are_those_of_the_better_less_the_worse() -> None:
     run = finished(hold_out(40), {"c": failing, "a": right})
     (pair,) = ResultsTable(run).pairs
-    assert (pair.first, pair.second, pair.only_one, pair.only_other) == ("a", "c", 40, 0)
+    assert (pair.first, pair.second, pair.only_first, pair.only_second) == ("a", "c", 40, 0)
     assert (pair.difference.percent, pair.difference.high) == (100, 100)
     assert 80 < (pair.difference.low or 0) < 100
     assert all((share.percent or 0) > 0 for share in pair.macro)

@@ -58,7 +58,7 @@ def batch(*groups: tuple[int, float, float, int, int]) -> DrawBatch:
         for tickets, value, of_each, audited, wrong in groups
         for number in range(tickets)
     ]
-    return DrawBatch.of(rows)
+    return DrawBatch.from_rows(rows)
 
 
 @given(st.integers(1, 200), st.floats(0.05, 1), st.data())

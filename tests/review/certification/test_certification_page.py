@@ -306,7 +306,7 @@ class TestEvidence:
         answered = [
             line for line in lines if line["kind"] == "draw" and not (line["audited"] and line["wrong"] is None)
         ]
-        batch = DrawBatch.of([draw_row(line) for line in answered])
+        batch = DrawBatch.from_rows([draw_row(line) for line in answered])
         wrong = bounds.estimated_error(batch, granted["passes_from"])
         assert wrong.estimate is not None
         assert f"{100 * wrong.estimate:.1f}%" in said

@@ -151,7 +151,7 @@ class TestFigures:
 class TestSteps:
     def test_they_are_the_grid_with_what_is_certified_of_it(self, ana: User) -> None:
         certificate = certified(ana)
-        found = threshold_steps.threshold_steps(LedgerProgress.of(ledger()))
+        found = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))
         assert [step.threshold for step in found] == ledger().grid
         assert min(step.threshold for step in found if step.certified) == certificate.passes_from
         assert [step.evidence == 1 for step in found] == [step.certified for step in found]
@@ -160,26 +160,26 @@ class TestSteps:
     def test_evidence_that_speaks_against_it_is_none(self, ana: User, ben: User) -> None:
         begun(target=0.97)
         audited(ana, 5, wrong=5, by=ben)
-        first = threshold_steps.threshold_steps(LedgerProgress.of(ledger()))[0]
+        first = threshold_steps.threshold_steps(LedgerProgress.for_ledger(ledger()))[0]
         assert (first.evidence, first.errors, first.wrong.percent) == (0, 5, 100)
 
 
 class TestWhatIf:
     def test_the_promise_in_force_gives_what_is_in_force(self, ana: User) -> None:
         certificate = certified(ana)
-        tried = what_if.try_out(LedgerProgress.of(ledger()), AccuracyTarget.current(), 0.8, 0.05)
+        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.8, 0.05)
         assert tried.chosen.in_force
         assert (tried.chosen.threshold, tried.chosen.coverage) == (certificate.passes_from, certificate.coverage)
 
     def test_another_target_may_spend_only_what_is_left(self, ana: User) -> None:
         certified(ana)
-        tried = what_if.try_out(LedgerProgress.of(ledger()), AccuracyTarget.current(), 0.9, 0.05)
+        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05)
         assert tried.available_risk == risk_for_attempt(0.05, 1) == 0.025
 
     def test_what_it_says_comes_true(self, ana: User) -> None:
         begun()
         audited(ana, 60)
-        tried = what_if.try_out(LedgerProgress.of(ledger()), AccuracyTarget.current(), 0.9, 0.05).chosen
+        tried = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05).chosen
         assert tried.threshold is not None
         AccuracyTarget.objects.update(target=0.9)
         cycle.run_certification()
@@ -188,7 +188,7 @@ class TestWhatIf:
     def test_stricter_targets_take_more(self, ana: User) -> None:
         begun()
         audited(ana, 30)
-        rows = what_if.try_out(LedgerProgress.of(ledger()), AccuracyTarget.current(), 0.9, 0.05).rows
+        rows = what_if.try_out(LedgerProgress.for_ledger(ledger()), AccuracyTarget.current(), 0.9, 0.05).rows
         assert [row.target for row in rows] == [0.8, 0.9, 0.95, 0.96, 0.97, 0.98, 0.99]
         needed = [row.needed for row in rows if row.threshold is None and row.needed]
         assert needed == sorted(needed)

@@ -65,7 +65,7 @@ def book_of(
     batch: Sequence[Row], *, grid: Sequence[float] = GRID, error: float = 0.03, risk: float = 0.05
 ) -> SequentialTest:
     test = SequentialTest.start(grid, error, risk)
-    test.add(DrawBatch.of(batch))
+    test.add(DrawBatch.from_rows(batch))
     return test
 
 
@@ -268,7 +268,7 @@ def same(one: SequentialTest, other: SequentialTest) -> None:
 @given(LOTS, st.integers(0, 40))
 def test_in_parts_is_the_same_as_at_once(batch: list[Row], cut: int) -> None:
     test = book_of(batch[:cut], error=0.3, risk=0.4)
-    test.add(DrawBatch.of(batch[cut:]))
+    test.add(DrawBatch.from_rows(batch[cut:]))
     same(test, book_of(batch, error=0.3, risk=0.4))
 
 
@@ -280,7 +280,7 @@ def test_many_in_parts_are_the_same_as_at_once() -> None:
     ]
     parts = SequentialTest.start(GRID, 0.02, 0.05)
     for start in range(0, len(batch), 701):
-        parts.add(DrawBatch.of(batch[start : start + 701]))
+        parts.add(DrawBatch.from_rows(batch[start : start + 701]))
     same(parts, book_of(batch, error=0.02))
     assert parts.certified == 3
 
@@ -330,7 +330,7 @@ def test_wealth_stays_a_number_however_much_or_little_it_is() -> None:
 def test_a_copy_goes_its_own_way() -> None:
     test = book_of(clean(100))
     other = test.copy()
-    other.add(DrawBatch.of(clean(100)))
+    other.add(DrawBatch.from_rows(clean(100)))
     same(test, book_of(clean(100)))
     same(other, book_of(clean(200)))
 
@@ -343,18 +343,20 @@ def test_audits_that_are_carried_over_count_as_audited_one_and_all() -> None:
 
 
 def test_lots_have_columns() -> None:
-    batch = DrawBatch.of([(0.9, 0.3, 0.05, math.inf, True, False), (0.2, 1.0, 0.3, 0.1, False, True)])
+    batch = DrawBatch.from_rows([(0.9, 0.3, 0.05, math.inf, True, False), (0.2, 1.0, 0.3, 0.1, False, True)])
     assert batch.value.tolist() == [0.9, 0.2]
     assert batch.share.tolist() == [0.3, 1.0]
     assert batch.floor.tolist() == [0.05, 0.3]
     assert batch.fully_audited.tolist() == [math.inf, 0.1]
     assert batch.audited.tolist() == [True, False]
     assert batch.wrong.tolist() == [False, True]
-    assert [len(column) for column in DrawBatch.of([])] == [0] * 6
+    assert [len(column) for column in DrawBatch.from_rows([])] == [0] * 6
     assert [len(column) for column in DrawBatch.audits([], [])] == [0] * 6
 
 
-@pytest.mark.parametrize("batch", [DrawBatch.of([]), DrawBatch.audits([], []), DrawBatch.of(clean(5, 0.1))])
+@pytest.mark.parametrize(
+    "batch", [DrawBatch.from_rows([]), DrawBatch.audits([], []), DrawBatch.from_rows(clean(5, 0.1))]
+)
 def test_of_nothing_nothing_is_certified(batch: DrawBatch) -> None:
     test = SequentialTest.start(GRID, 0.03, 0.05)
     test.add(batch)
@@ -380,7 +382,7 @@ def test_a_later_threshold_waits_for_an_earlier_one() -> None:
     assert test.reached[1] is not None
     assert test.certified == 0
     assert test.threshold is None
-    test.add(DrawBatch.of(clean(150, 0.9)))
+    test.add(DrawBatch.from_rows(clean(150, 0.9)))
     assert test.certified == 3
 
 
@@ -395,7 +397,7 @@ def test_none_is_certified_before_a_stricter_one(batch: list[Row]) -> None:
 def test_what_is_certified_stays_so(batch: list[Row], more: list[Row]) -> None:
     test = book_of(batch, error=0.5, risk=0.5)
     before, reached = test.certified, list(test.reached)
-    test.add(DrawBatch.of(more))
+    test.add(DrawBatch.from_rows(more))
     assert test.certified >= before
     assert all(now == then for now, then in zip(test.reached, reached, strict=True) if then is not None)
 
@@ -433,7 +435,7 @@ def test_a_lucky_run_that_certifies_strict_thresholds_does_not_certify_lax_ones(
     assert book_of(clean(125), grid=LONG).certified == 1
     test = book_of(clean(160), grid=LONG)
     assert test.certified == STRICT_THRESHOLDS
-    test.add(DrawBatch.of(clean(test.clean_audits_to_next() or 0)))
+    test.add(DrawBatch.from_rows(clean(test.clean_audits_to_next() or 0)))
     assert test.certified == len(LONG)
 
 
@@ -453,8 +455,8 @@ def test_so_many_clean_audits_certify_the_next_threshold_and_one_fewer_do_not(ba
     assume(needed is not None)
     assert needed
     one_fewer, required_log_wealth = test.copy(), test.copy()
-    one_fewer.add(DrawBatch.of(clean(needed - 1)))
-    required_log_wealth.add(DrawBatch.of(clean(needed)))
+    one_fewer.add(DrawBatch.from_rows(clean(needed - 1)))
+    required_log_wealth.add(DrawBatch.from_rows(clean(needed)))
     assert one_fewer.certified == test.certified
     assert required_log_wealth.certified > test.certified
 
@@ -468,8 +470,8 @@ def test_so_do_clean_audits_of_one_ticket_in_twenty(batch: list[Row]) -> None:
     assert needed
     of_twenty = clean(1, 1.0, 0.05) + clean(19, 1.0, 0.05, audited=False)
     one_fewer, required_log_wealth = test.copy(), test.copy()
-    one_fewer.add(DrawBatch.of(of_twenty * (needed - 1)))
-    required_log_wealth.add(DrawBatch.of(of_twenty * needed))
+    one_fewer.add(DrawBatch.from_rows(of_twenty * (needed - 1)))
+    required_log_wealth.add(DrawBatch.from_rows(of_twenty * needed))
     assert one_fewer.certified == test.certified
     assert required_log_wealth.certified > test.certified
 

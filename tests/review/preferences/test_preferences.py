@@ -38,7 +38,7 @@ def test_every_action_has_a_name_and_a_field(agent_client: Client) -> None:
 def test_saving_what_is_there_stores_no_difference(agent_client: Client, ana: User) -> None:
     assert agent_client.post(URL, shown(agent_client)).status_code == 302
     assert Preferences.objects.get(user=ana).changed_keys == {}
-    assert Preferences.of(ana).active == shortcuts.DEFAULTS
+    assert Preferences.for_user(ana).active == shortcuts.DEFAULTS
 
 
 def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, ana: User) -> None:
@@ -46,7 +46,7 @@ def test_a_changed_key_is_stored_in_lower_case_and_shown(agent_client: Client, a
     assert "Shortcuts saved." in response.content.decode()
     assert Preferences.objects.get(user=ana).changed_keys == {"skip": "k", "undo": "é"}
     assert shown(agent_client)["skip"] == "k"
-    assert Preferences.of(ana).active["skip"] == "k"
+    assert Preferences.for_user(ana).active["skip"] == "k"
 
 
 def test_two_keys_can_be_swapped_in_one_go(agent_client: Client, ana: User) -> None:
@@ -90,25 +90,25 @@ def test_single_keys_can_be_turned_off_and_on(agent_client: Client, ana: User) -
     form = shown(agent_client) | {"skip": "k"}
     del form["keys_on"]
     agent_client.post(URL, form)
-    assert Preferences.of(ana).active == {}
+    assert Preferences.for_user(ana).active == {}
     assert "keys_on" not in shown(agent_client)
     agent_client.post(URL, shown(agent_client) | {"keys_on": "on"})
-    assert Preferences.of(ana).active["skip"] == "k"
+    assert Preferences.for_user(ana).active["skip"] == "k"
 
 
 def test_all_keys_can_be_reset(agent_client: Client, ana: User) -> None:
     agent_client.post(URL, {"skip": "k"})
     response = agent_client.post(URL, shown(agent_client) | {"skip": "not read", "reset": "yes"}, follow=True)
     assert "reset to their defaults" in response.content.decode()
-    assert Preferences.of(ana).active == shortcuts.DEFAULTS
+    assert Preferences.for_user(ana).active == shortcuts.DEFAULTS
 
 
 def test_nobody_changes_the_keys_of_another(agent_client: Client, ana: User, ben: User) -> None:
     agent_client.post(URL, shown(agent_client) | {"skip": "k"})
-    assert Preferences.of(ben).active == shortcuts.DEFAULTS
+    assert Preferences.for_user(ben).active == shortcuts.DEFAULTS
     agent_client.force_login(ben)
     agent_client.post(URL, {"reset": "yes"})
-    assert Preferences.of(ana).active["skip"] == "k"
+    assert Preferences.for_user(ana).active["skip"] == "k"
 
 
 def test_a_field_that_no_action_has_changes_nothing(agent_client: Client, ana: User) -> None:

@@ -223,5 +223,5 @@ def test_what_is_no_confidence_is_refused(level: float) -> None:
 def test_every_answer_needs_its_confidence_and_its_question() -> None:
     with pytest.raises(ValueError, match="needs its confidence"):
         auroc([True, False], [0.5])
-    with pytest.raises(ValueError, match="No more can be answered"):
+    with pytest.raises(ValueError, match="More answers than items"):
         at_threshold(RIGHT, CONFIDENCE, 0.5, asked=4)

@@ -44,19 +44,21 @@ def interval(figure: Estimate) -> list[float]:
     return [figure.low, figure.high]
 
 
-def flags(both: int, only_one: int, only_other: int, neither: int) -> tuple[list[bool], list[bool]]:
-    one = [True] * (both + only_one) + [False] * (only_other + neither)
-    other = [True] * both + [False] * only_one + [True] * only_other + [False] * neither
+def flags(both: int, only_first: int, only_second: int, neither: int) -> tuple[list[bool], list[bool]]:
+    one = [True] * (both + only_first) + [False] * (only_second + neither)
+    other = [True] * both + [False] * only_first + [True] * only_second + [False] * neither
     return one, other
 
 
 # Published examples
 
 
-@pytest.mark.parametrize(("only_one", "only_other", "published"), [(6, 16, 0.052479), (1, 7, 0.0703), (5, 0, 0.0625)])
-def test_p_is_that_of_published_examples(only_one: int, only_other: int, published: float) -> None:
+@pytest.mark.parametrize(
+    ("only_first", "only_second", "published"), [(6, 16, 0.052479), (1, 7, 0.0703), (5, 0, 0.0625)]
+)
+def test_p_is_that_of_published_examples(only_first: int, only_second: int, published: float) -> None:
     """The first two are in Fagerland, Lydersen and Laake (2017), "Statistical analysis of contingency tables"."""
-    assert mcnemar(only_one, only_other) == pytest.approx(published, abs=0.00005)
+    assert mcnemar(only_first, only_second) == pytest.approx(published, abs=0.00005)
 
 
 @pytest.mark.parametrize(
@@ -83,18 +85,18 @@ def test_how_far_an_accuracy_of_90_percent_may_be_off(n: int, ends: list[float])
 
 
 @given(COUNTS, COUNTS)
-def test_p_is_that_of_statsmodels(only_one: int, only_other: int) -> None:
-    theirs = their_mcnemar([[9, only_one], [only_other, 9]], exact=True).pvalue
-    assert mcnemar(only_one, only_other) == pytest.approx(theirs)
-    assert mcnemar(only_one, only_other) == mcnemar(only_other, only_one)
+def test_p_is_that_of_statsmodels(only_first: int, only_second: int) -> None:
+    theirs = their_mcnemar([[9, only_first], [only_second, 9]], exact=True).pvalue
+    assert mcnemar(only_first, only_second) == pytest.approx(theirs)
+    assert mcnemar(only_first, only_second) == mcnemar(only_second, only_first)
 
 
 @pytest.mark.parametrize(
-    ("only_one", "only_other"), [(20_000, 20_500), (31_000, 30_000), (50_000, 50_000), (10, 900), (0, 1_000)]
+    ("only_first", "only_second"), [(20_000, 20_500), (31_000, 30_000), (50_000, 50_000), (10, 900), (0, 1_000)]
 )
-def test_p_of_many_items_is_that_of_the_binomial_distribution(only_one: int, only_other: int) -> None:
-    theirs = binomtest(only_one, only_one + only_other).pvalue
-    assert mcnemar(only_one, only_other) == pytest.approx(theirs, rel=1e-8, abs=0)
+def test_p_of_many_items_is_that_of_the_binomial_distribution(only_first: int, only_second: int) -> None:
+    theirs = binomtest(only_first, only_first + only_second).pvalue
+    assert mcnemar(only_first, only_second) == pytest.approx(theirs, rel=1e-8, abs=0)
 
 
 def test_p_that_is_too_small_for_a_number_is_nought() -> None:
@@ -109,13 +111,13 @@ def test_adjusted_p_are_those_of_statsmodels(p_values: list[float]) -> None:
     assert all(p <= adjusted <= 1 for p, adjusted in zip(p_values, ours, strict=True))
 
 
-def newcombe(both: int, only_one: int, only_other: int, neither: int) -> list[float]:
+def newcombe(both: int, only_first: int, only_second: int, neither: int) -> list[float]:
     """Method 10 as the paper states it: of the ends of Wilson's intervals, and phi of a numerator drawn towards 0."""
-    n = both + only_one + only_other + neither
-    p1, p2 = (both + only_one) / n, (both + only_other) / n
+    n = both + only_first + only_second + neither
+    p1, p2 = (both + only_first) / n, (both + only_second) / n
     (l1, u1), (l2, u2) = (proportion_confint(round(p * n), n, method="wilson") for p in (p1, p2))
-    sums = (both + only_one) * (only_other + neither) * (both + only_other) * (only_one + neither)
-    product_difference = both * neither - only_one * only_other
+    sums = (both + only_first) * (only_second + neither) * (both + only_second) * (only_first + neither)
+    product_difference = both * neither - only_first * only_second
     numerator = product_difference if product_difference <= 0 else max(product_difference - n / 2, 0)
     phi = numerator / sqrt(sums) if sums else 0
     delta = sqrt((p1 - l1) ** 2 - 2 * phi * (p1 - l1) * (u2 - p2) + (u2 - p2) ** 2)
@@ -125,13 +127,13 @@ def newcombe(both: int, only_one: int, only_other: int, neither: int) -> list[fl
 
 @given(COUNTS, COUNTS, COUNTS, st.integers(1, 60))
 def test_the_interval_of_a_difference_is_what_the_paper_says(
-    both: int, only_one: int, only_other: int, neither: int
+    both: int, only_first: int, only_second: int, neither: int
 ) -> None:
-    figure = paired_difference(both, only_one, only_other, neither)
+    figure = paired_difference(both, only_first, only_second, neither)
     low, high = interval(figure)
-    assert [low, high] == pytest.approx(newcombe(both, only_one, only_other, neither), abs=1e-9)
-    assert -1 <= low <= (only_one - only_other) / figure.n <= high <= 1
-    turned = paired_difference(both, only_other, only_one, neither)
+    assert [low, high] == pytest.approx(newcombe(both, only_first, only_second, neither), abs=1e-9)
+    assert -1 <= low <= (only_first - only_second) / figure.n <= high <= 1
+    turned = paired_difference(both, only_second, only_first, neither)
     assert interval(turned) == pytest.approx([-high, -low], abs=1e-9)
 
 
@@ -195,8 +197,8 @@ def test_two_models_are_compared_item_by_item() -> None:
     one, other = flags(70, 20, 4, 6)
     assert compare(one, other) == Comparison(
         n=100,
-        only_one=20,
-        only_other=4,
+        only_first=20,
+        only_second=4,
         p=mcnemar(20, 4),
         adjusted=mcnemar(20, 4),
         difference=paired_difference(70, 20, 4, 6),
@@ -212,7 +214,7 @@ def test_turning_a_comparison_turns_what_it_says(items: list[tuple[bool, bool]])
     one, other = [first for first, _ in items], [second for _, second in items]
     figure, turned = compare(one, other), compare(other, one)
     assert (figure.n, figure.p, figure.items_needed) == (turned.n, turned.p, turned.items_needed)
-    assert (figure.only_one, figure.only_other) == (turned.only_other, turned.only_one)
+    assert (figure.only_first, figure.only_second) == (turned.only_second, turned.only_first)
     turn = {
         Verdict.BETTER: Verdict.WORSE,
         Verdict.WORSE: Verdict.BETTER,
