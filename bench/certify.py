@@ -179,7 +179,7 @@ class Stream:
         recent = self.rows[np.flatnonzero(~self.held_out[:now])[-HISTORY:]]
         reign = Reign.begun(pool, weights, recent, risk_for_attempt(RISK, self.attempts))
         reign.test.add(DrawBatch.audits(reign.values[self.rows[kept]].tolist(), self.found[kept].tolist()))
-        if Progress.from_test(reign.test, reign.coverage) >= Progress.of(self.reign.test, self.reign.coverage):
+        if Progress.from_test(reign.test, reign.coverage) >= Progress.from_test(self.reign.test, self.reign.coverage):
             self.reign = reign
 
     def _first(self, now: int) -> int:
