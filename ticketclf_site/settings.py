@@ -103,21 +103,15 @@ REQUIRE_MFA = env_bool("TICKETCLF_REQUIRE_MFA", False)
 OIDC_URL = env_url("TICKETCLF_OIDC_URL")
 OIDC_NAME = env_str("TICKETCLF_OIDC_NAME", "OpenID Connect") if OIDC_URL else ""
 SOCIALACCOUNT_ADAPTER = "ticketclf_site.sign_in.accounts.SocialAccountAdapter"
+_OIDC_APP = {
+    "provider_id": "sso",
+    "name": OIDC_NAME,
+    "client_id": env_str("TICKETCLF_OIDC_CLIENT_ID"),
+    "secret": env_str("TICKETCLF_OIDC_CLIENT_SECRET"),
+    "settings": {"server_url": OIDC_URL},
+}
 SOCIALACCOUNT_PROVIDERS = {
-    "openid_connect": {
-        "OAUTH_PKCE_ENABLED": True,
-        "APPS": [
-            {
-                "provider_id": "sso",
-                "name": OIDC_NAME,
-                "client_id": env_str("TICKETCLF_OIDC_CLIENT_ID"),
-                "secret": env_str("TICKETCLF_OIDC_CLIENT_SECRET"),
-                "settings": {"server_url": OIDC_URL},
-            }
-        ]
-        if OIDC_URL
-        else [],
-    }
+    "openid_connect": {"OAUTH_PKCE_ENABLED": True, "APPS": [_OIDC_APP] if OIDC_URL else []},
 }
 # An e-mail address that the provider has verified identifies the person.
 SOCIALACCOUNT_EMAIL_AUTHENTICATION = SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
@@ -199,13 +193,8 @@ LOGIN_URL = "login"
 LOGIN_REDIRECT_URL = "classifier:inbox"
 LOGOUT_REDIRECT_URL = "login"
 AUTH_PASSWORD_VALIDATORS = [
-    {"NAME": f"django.contrib.auth.password_validation.{name}"}
-    for name in (
-        "UserAttributeSimilarityValidator",
-        "MinimumLengthValidator",
-        "CommonPasswordValidator",
-        "NumericPasswordValidator",
-    )
+    {"NAME": f"django.contrib.auth.password_validation.{name}Validator"}
+    for name in ("UserAttributeSimilarity", "MinimumLength", "CommonPassword", "NumericPassword")
 ]
 
 LANGUAGE_CODE = "en"
@@ -237,15 +226,9 @@ DJANGO_TABLES2_TEMPLATE = "_table.html"
 # No inline code and no external resources, so that a ticket's text can never run.
 CONTENT_SECURITY_POLICY = {
     "DIRECTIVES": {
-        "default-src": [NONE],
-        "script-src": [SELF],
-        "style-src": [SELF],
+        **dict.fromkeys(("default-src", "frame-ancestors", "base-uri"), [NONE]),
+        **dict.fromkeys(("script-src", "style-src", "font-src", "connect-src", "form-action"), [SELF]),
         "img-src": [SELF, "data:"],
-        "font-src": [SELF],
-        "connect-src": [SELF],
-        "form-action": [SELF],
-        "frame-ancestors": [NONE],
-        "base-uri": [NONE],
     }
 }
 X_FRAME_OPTIONS = "DENY"
