@@ -35,19 +35,19 @@ SERIES = {
     "postgresql": f"generate_series(1, {STORED}) n",
     "sqlite": f"({_RECURSIVE} {STORED}) SELECT n FROM s)",  # noqa: S608 - a number
 }
-UNIQUE = {"postgresql": "gen_random_uuid()", "sqlite": "substr('0000000' || n, -8) || substr(one.key, 9)"}
+UNIQUE = {"postgresql": "gen_random_uuid()", "sqlite": "substr('0000000' || n, -8) || substr(source.key, 9)"}
 OWN = {
-    "id": "one.id + n",
-    "ticket_id": "one.ticket_id + n",
-    "prediction_id": "one.prediction_id + n",
-    "assignment_id": "one.assignment_id + n",
-    "group_id": "one.group_id + n",
+    "id": "source.id + n",
+    "ticket_id": "source.ticket_id + n",
+    "prediction_id": "source.prediction_id + n",
+    "assignment_id": "source.assignment_id + n",
+    "group_id": "source.group_id + n",
     "external_id": "'x' || n",
     "customer": "'c' || n % 50",
 }
 WAITING = {
-    "state": "CASE WHEN n % 50 = 0 THEN 'open' ELSE one.state END",
-    "reviewer_id": "CASE WHEN n % 50 = 0 THEN NULL ELSE one.reviewer_id END",
+    "state": "CASE WHEN n % 50 = 0 THEN 'open' ELSE source.state END",
+    "reviewer_id": "CASE WHEN n % 50 = 0 THEN NULL ELSE source.reviewer_id END",
 }
 
 
@@ -60,8 +60,8 @@ def many(embedded_gate: Gate, ana: User) -> int:
     Gate.objects.update(threshold=1.0)
     ticket = make_ticket("Where is my invoice?", customer="a@example.org")
     runner.classify_next_batch()
-    assignment, said = Assignment.objects.select_related("ticket").get(), Prediction.objects.get()
-    decisions.decide(assignment, ana, Label(said.category, said.sentiment), key=uuid4())
+    assignment, prediction = Assignment.objects.select_related("ticket").get(), Prediction.objects.get()
+    decisions.decide(assignment, ana, Label(prediction.category, prediction.sentiment), key=uuid4())
     for model in (Ticket, DuplicateGroup, Prediction, Verdict, Assignment, Decision):
         copy(model, OWN | {"key": UNIQUE[connection.vendor]} | (WAITING if model is Assignment else {}))
     Decision.objects.update(created_at=timezone.now() - timedelta(days=9))
@@ -76,11 +76,11 @@ def copy(model: type[Any], own: dict[str, str]) -> None:
     """Of the one row there is, with keys that follow."""
     quote, table = connection.ops.quote_name, model._meta.db_table
     columns = [field.column for field in model._meta.concrete_fields]
-    values = ", ".join(own.get(name, f"one.{quote(name)}") for name in columns)
+    values = ", ".join(own.get(name, f"source.{quote(name)}") for name in columns)
     into = f"INSERT INTO {table} ({', '.join(map(quote, columns))})"
-    one = model._base_manager.get().pk
+    pk = model._base_manager.get().pk
     with connection.cursor() as cursor:
-        source = f"{SERIES[connection.vendor]}, {table} one WHERE one.id = {one}"
+        source = f"{SERIES[connection.vendor]}, {table} source WHERE source.id = {pk}"
         cursor.execute(f"{into} SELECT {values} FROM {source}")  # noqa: S608 - names of columns
 
 
@@ -108,8 +108,8 @@ def asked_by(work: Callable[[], Any]) -> dict[str, list[str]]:
     with connection.execute_wrapper(note):
         work()
     # What is sent apart from its values has its plans looked at elsewhere.
-    found = {sql: scans(sql, parameters) for sql, parameters in asked if "$1" not in sql}
-    return {sql: lines for sql, lines in found.items() if lines}
+    scanned = {sql: scans(sql, parameters) for sql, parameters in asked if "$1" not in sql}
+    return {sql: lines for sql, lines in scanned.items() if lines}
 
 
 Question = Callable[[int], QuerySet[Any]]
@@ -136,8 +136,8 @@ QUESTIONS: dict[str, Question] = {
 
 
 def test_frequent_queries_read_few_rows(many: int) -> None:
-    found = {name: scans(*ask(many).query.sql_with_params()) for name, ask in QUESTIONS.items()}
-    assert {name: lines for name, lines in found.items() if lines} == {}
+    scanned = {name: scans(*ask(many).query.sql_with_params()) for name, ask in QUESTIONS.items()}
+    assert {name: lines for name, lines in scanned.items() if lines} == {}
     # What does scan is found.
     assert scans(*Ticket.objects.filter(text="none").query.sql_with_params())
     assert asked_by(lambda: list(Decision.objects.filter(note="none")))
@@ -176,5 +176,5 @@ def test_pages_read_few_rows(many: int, client: Client, admin: User) -> None:
     def visit(page: str) -> None:
         assert client.get(page).status_code == 200, page
 
-    found = {page: asked_by(partial(visit, page)) for page in PAGES}
-    assert {page: asked for page, asked in found.items() if asked} == {}
+    scanned = {page: asked_by(partial(visit, page)) for page in PAGES}
+    assert {page: asked for page, asked in scanned.items() if asked} == {}

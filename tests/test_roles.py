@@ -101,7 +101,7 @@ def named(patterns: list[Any], namespace: str = "") -> Iterator[str]:
             yield f"{namespace}{pattern.name}"
 
 
-def test_every_address_has_its_row() -> None:
+def test_every_url_has_its_row_of_permissions() -> None:
     assert set(named(get_resolver().url_patterns)) == set(DOORS) | SIGNED
 
 
@@ -134,7 +134,7 @@ def expected(role: str, door: Door, method: str) -> set[int]:
 
 
 @pytest.mark.parametrize("role", ["stranger", "agent", "lead", "admin"])
-def test_every_address_asks_who_is_there(role: str, people: dict[str, User], ticket: Ticket) -> None:
+def test_every_url_enforces_the_permissions_of_each_role(role: str, people: dict[str, User], ticket: Ticket) -> None:
     wrong = {}
     for name, door in DOORS.items():
         for method in ("GET", "POST"):
@@ -145,7 +145,7 @@ def test_every_address_asks_who_is_there(role: str, people: dict[str, User], tic
     assert wrong == {}
 
 
-def test_a_visitor_has_to_sign_in_whatever_is_asked(people: dict[str, User], ticket: Ticket) -> None:
+def test_a_visitor_must_sign_in_for_every_url(people: dict[str, User], ticket: Ticket) -> None:
     for name in DOORS:
         for method in ("GET", "POST"):
             response = knock(None, name, method, ticket)
@@ -153,7 +153,7 @@ def test_a_visitor_has_to_sign_in_whatever_is_asked(people: dict[str, User], tic
             assert response["Location"].startswith(reverse("login")), name
 
 
-def test_asking_for_a_part_of_a_page_opens_no_door(people: dict[str, User], ticket: Ticket) -> None:
+def test_page_fragments_need_the_same_permissions(people: dict[str, User], ticket: Ticket) -> None:
     wrong = {}
     for name, door in DOORS.items():
         for method in door.methods:

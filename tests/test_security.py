@@ -48,17 +48,17 @@ def assert_guarded(response: Any) -> None:
 @pytest.mark.parametrize(
     "url", [INBOX, NEW, "/models/", "/review/preferences/", "/admin/", "/admin/classifier/category/", "/nothing/"]
 )
-def test_every_page_is_guarded(client: Client, admin: User, url: str) -> None:
+def test_every_page_has_security_headers(client: Client, admin: User, url: str) -> None:
     client.force_login(admin)
     assert_guarded(client.get(url))
 
 
-def test_the_way_in_is_guarded(client: Client) -> None:
+def test_sign_in_pages_and_static_files_have_security_headers(client: Client) -> None:
     for url in (SIGN_IN, ADMIN_SIGN_IN, INBOX, "/static/css/app.css"):
         assert_guarded(client.get(url))
 
 
-def test_refusals_and_failures_are_guarded(
+def test_refusals_and_errors_have_security_headers(
     client: Client, tom: User, ana: User, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     client.force_login(tom)
@@ -77,7 +77,7 @@ def test_refusals_and_failures_are_guarded(
 # What is taken in
 
 
-def test_too_large_a_file_is_refused_before_it_is_read_whoever_sends_it(client: Client) -> None:
+def test_an_oversized_file_is_refused_before_it_is_read(client: Client) -> None:
     head = b'--x\r\nContent-Disposition: form-data; name="file"; filename="a.csv"\r\n\r\nabc\r\n--x--\r\n'
     claimed: dict[str, Any] = {"content_type": "multipart/form-data; boundary=x", "CONTENT_LENGTH": str(300 * 1024**2)}
     visitor = Client(enforce_csrf_checks=True, raise_request_exception=False)
@@ -89,13 +89,13 @@ def test_too_large_a_file_is_refused_before_it_is_read_whoever_sends_it(client: 
 # Who has to wait
 
 
-def sign_in(client: Client, password: str = PASSWORD, *, name: str = "ana", url: str = SIGN_IN, **said: Any) -> Any:
-    return client.post(url, {"username": name, "password": password}, **said)
+def sign_in(client: Client, password: str = PASSWORD, *, name: str = "ana", url: str = SIGN_IN, **values: Any) -> Any:
+    return client.post(url, {"username": name, "password": password}, **values)
 
 
-def fail(client: Client, times: int = 8, **said: Any) -> Any:
+def fail(client: Client, times: int = 8, **values: Any) -> Any:
     for _time in range(times):
-        response = sign_in(client, "wrong-and-secret", **said)
+        response = sign_in(client, "wrong-and-secret", **values)
     return response
 
 
@@ -113,7 +113,7 @@ def test_seven_failures_are_forgiven(client: Client, ana: User) -> None:
 
 
 @pytest.mark.parametrize("url", [SIGN_IN, ADMIN_SIGN_IN])
-def test_after_eight_failures_even_the_right_password_has_to_wait(client: Client, ana: User, url: str) -> None:
+def test_after_eight_failures_even_the_right_password_must_wait(client: Client, ana: User, url: str) -> None:
     throttled = fail(client, url=url)
     assert throttled.status_code == 429
     assert_guarded(throttled)
@@ -124,7 +124,7 @@ def test_after_eight_failures_even_the_right_password_has_to_wait(client: Client
     assert "_auth_user_id" not in client.session
 
 
-def test_the_page_says_when_and_then_it_is_so(client: Client, ana: User) -> None:
+def test_the_locked_sign_in_page_says_how_long_to_wait(client: Client, ana: User) -> None:
     fail(client)
     let_pass(timedelta(minutes=9, seconds=5))
     assert "Try again in 1 minute;" in sign_in(client).content.decode()
@@ -132,30 +132,30 @@ def test_the_page_says_when_and_then_it_is_so(client: Client, ana: User) -> None
     assert sign_in(client).status_code == 302
 
 
-def test_trying_on_does_not_make_the_wait_longer(client: Client, ana: User) -> None:
+def test_further_attempts_do_not_prolong_the_wait(client: Client, ana: User) -> None:
     fail(client)
     let_pass(timedelta(minutes=6))
     assert "Try again in 4 minutes" in fail(client, 20).content.decode()
 
 
-def test_nobody_else_has_to_wait(client: Client, ana: User, ben: User) -> None:
+def test_other_users_are_not_locked_out(client: Client, ana: User, ben: User) -> None:
     fail(client)
     assert sign_in(client, name="ben").status_code == 302
     assert sign_in(Client(), REMOTE_ADDR="10.0.0.7").status_code == 302
 
 
-def test_another_browser_at_the_same_address_does_not_help(client: Client, ana: User) -> None:
+def test_another_browser_at_the_same_address_must_wait_too(client: Client, ana: User) -> None:
     fail(client, 4, headers={"user-agent": "one"})
     assert fail(client, 4, headers={"user-agent": "other"}).status_code == 429
 
 
-def test_a_forwarded_address_of_ones_own_making_does_not_help(client: Client, ana: User) -> None:
+def test_a_forged_forwarded_address_does_not_avoid_the_wait(client: Client, ana: User) -> None:
     for number in range(8):
         response = fail(client, 1, headers={"x-forwarded-for": f"10.0.0.{number}"})
     assert response.status_code == 429
 
 
-def test_a_script_is_told_no_more_than_a_person(client: Client, ana: User) -> None:
+def test_a_locked_sign_in_tells_scripts_no_more_than_people(client: Client, ana: User) -> None:
     fail(client)
     response = sign_in(client, headers={"x-requested-with": "XMLHttpRequest"})
     assert response.status_code == 429
@@ -163,7 +163,7 @@ def test_a_script_is_told_no_more_than_a_person(client: Client, ana: User) -> No
     assert "Too many attempts" in response.content.decode()
 
 
-def test_of_failures_name_and_address_are_stored_but_nothing_that_was_sent(client: Client, ana: User) -> None:
+def test_failed_sign_ins_store_name_and_address_but_nothing_that_was_sent(client: Client, ana: User) -> None:
     client.post(f"{SIGN_IN}?next=/secret/", {"username": "ana", "password": "nearly-right", "passwort": "nearly-right"})
     fail(client, 2)
     (row,) = AccessAttempt.objects.values()
@@ -173,7 +173,7 @@ def test_of_failures_name_and_address_are_stored_but_nothing_that_was_sent(clien
     assert "right" not in str(row)
 
 
-def test_what_is_stored_of_failures_goes_when_somebody_signs_in_later(client: Client, ana: User, ben: User) -> None:
+def test_failed_sign_ins_are_deleted_at_a_later_sign_in(client: Client, ana: User, ben: User) -> None:
     fail(client)
     let_pass(timedelta(minutes=11))
     sign_in(client, name="ben")
@@ -197,7 +197,7 @@ def form(client: Client, ana: User) -> dict[str, str]:
     }
 
 
-def test_what_was_typed_is_there_after_signing_in_again(client: Client, form: dict[str, str]) -> None:
+def test_a_form_is_restored_after_signing_in_again(client: Client, form: dict[str, str]) -> None:
     response = client.post(NEW, form)
     assert response["Location"] == f"{SIGN_IN}?next={NEW}"
     response = sign_in(client, url=response["Location"])
@@ -212,7 +212,7 @@ def test_what_was_typed_is_there_after_signing_in_again(client: Client, form: di
     assert client.get(NEW).context["form"]["text"].value() is None
 
 
-def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben: User) -> None:
+def test_another_user_does_not_get_a_saved_form(client: Client, form: dict[str, str], ben: User) -> None:
     client.post(NEW, form)
     sign_in(client, name="ben")
     assert "字" not in client.get(NEW).content.decode()
@@ -231,7 +231,7 @@ def test_somebody_else_does_not_get_it(client: Client, form: dict[str, str], ben
     ],
     ids=["no token", "a forged token", "a token for something else", "too long"],
 )
-def test_a_stranger_fills_no_sessions(
+def test_forms_without_a_valid_token_are_not_saved(
     client: Client, form: dict[str, str], spoil: Callable[[dict[str, str]], Any]
 ) -> None:
     spoil(form)
@@ -239,30 +239,30 @@ def test_a_stranger_fills_no_sessions(
     assert not Session.objects.exists()
 
 
-def test_a_token_is_good_for_as_long_as_a_session(client: Client, form: dict[str, str], settings: Settings) -> None:
+def test_a_form_token_is_valid_as_long_as_a_session(client: Client, form: dict[str, str], settings: Settings) -> None:
     settings.SESSION_COOKIE_AGE = 0
     client.post(NEW, form)
     assert not Session.objects.exists()
 
 
-def test_the_form_of_somebody_who_has_left_fills_no_sessions(client: Client, form: dict[str, str], ana: User) -> None:
+def test_forms_of_deactivated_users_are_not_saved(client: Client, form: dict[str, str], ana: User) -> None:
     User.objects.filter(pk=ana.pk).update(is_active=False)
     client.post(NEW, form)
     assert not Session.objects.exists()
 
 
-def test_the_longest_ticket_is_kept(client: Client, form: dict[str, str]) -> None:
+def test_a_form_with_the_longest_ticket_is_restored(client: Client, form: dict[str, str]) -> None:
     client.post(NEW, form | {"text": "字" * 1_048_576})
     sign_in(client)
     assert client.get(NEW).context["form"]["text"].value() == "字" * 1_048_576
 
 
-def test_neither_tokens_nor_files_are_kept(client: Client, form: dict[str, str]) -> None:
+def test_saved_forms_contain_no_tokens_or_files(client: Client, form: dict[str, str]) -> None:
     client.post(NEW, form | {"csrfmiddlewaretoken": "x"})
     assert set(client.session[form_recovery.SESSION_KEY]["fields"]) == {"text", "customer", "due_at"}
 
 
-def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]) -> None:
+def test_a_form_sent_by_htmx_is_saved_too(client: Client, form: dict[str, str]) -> None:
     answer = {"category": "3", "note": "typed", "form_token": form["form_token"]}
     response = client.post(reverse("review:decide"), answer, headers={"hx-request": "true"})
     assert response["HX-Redirect"] == f"{SIGN_IN}?next={reverse('review:screen')}"
@@ -273,7 +273,7 @@ def test_an_answer_sent_by_htmx_is_kept_too(client: Client, form: dict[str, str]
     }
 
 
-def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more(ana: User) -> None:
+def test_a_form_from_before_a_sign_in_in_another_tab_is_restored(ana: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
     stale = {"text": "typed before", "form_token": form_recovery.form_token(ana), "csrfmiddlewaretoken": "x" * 64}
@@ -282,7 +282,7 @@ def test_a_form_from_before_signing_in_again_in_another_tab_is_offered_once_more
     assert not Ticket.objects.exists()
 
 
-def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
+def test_a_form_of_another_user_is_out_of_date(ana: User, ben: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ben)
     response = client.post(NEW, {"text": "typed before", "form_token": form_recovery.form_token(ana)})
@@ -291,7 +291,7 @@ def test_a_form_of_somebody_else_is_out_of_date(ana: User, ben: User) -> None:
     assert form_recovery.SESSION_KEY not in client.session
 
 
-def test_what_is_kept_of_one_page_waits_for_that_page(client: Client, form: dict[str, str], ana: User) -> None:
+def test_a_saved_form_waits_for_its_own_page(client: Client, form: dict[str, str], ana: User) -> None:
     client.post(NEW, form)
     sign_in(client)
     request = client.get(INBOX).wsgi_request
@@ -307,12 +307,12 @@ def test_signing_in_leads_back_to_a_page(client: Client, ana: User) -> None:
     assert sign_in(client, url=url)["Location"] == "/?state=needs_review"
 
 
-def test_it_never_leads_to_an_address_that_takes_no_get(client: Client, ana: User) -> None:
+def test_signing_in_never_leads_to_an_address_that_takes_no_get(client: Client, ana: User) -> None:
     url = client.post(reverse("review:undo"))["Location"]
     assert sign_in(client, url=url)["Location"] == INBOX
 
 
-def test_it_never_leads_elsewhere(client: Client, ana: User) -> None:
+def test_signing_in_never_leads_to_another_site(client: Client, ana: User) -> None:
     assert sign_in(client, url=f"{SIGN_IN}?next=https://elsewhere.example/")["Location"] == INBOX
 
 
@@ -324,7 +324,7 @@ def test_it_never_leads_elsewhere(client: Client, ana: User) -> None:
         ({}, ""),
     ],
 )
-def test_a_part_of_a_page_is_never_swapped_for_the_sign_in_page(
+def test_a_page_fragment_is_never_replaced_by_the_sign_in_page(
     client: Client, headers: dict[str, str], back: str
 ) -> None:
     for ask in (client.get, client.post):
@@ -334,7 +334,7 @@ def test_a_part_of_a_page_is_never_swapped_for_the_sign_in_page(
         assert response.content == b""
 
 
-def test_the_inbox_invites_to_review_with_the_focus_on_it(client: Client, ana: User) -> None:
+def test_the_inbox_focuses_the_link_to_the_review_queue(client: Client, ana: User) -> None:
     configure_review()
     hold(make_ticket(), make_ticket())
     sign_in(client)
@@ -343,7 +343,7 @@ def test_the_inbox_invites_to_review_with_the_focus_on_it(client: Client, ana: U
     assert "autofocus" not in client.get(INBOX, {"state": "needs_review"}).content.decode()
 
 
-def test_nobody_is_invited_to_what_they_may_not_do_or_where_nothing_waits(client: Client, ana: User) -> None:
+def test_the_review_link_needs_permission_and_waiting_tickets(client: Client, ana: User) -> None:
     client.force_login(ana)
     assert "autofocus" not in client.get(INBOX).content.decode()
     reader = make_user("reader")

@@ -42,8 +42,8 @@ def problem(response: Any, status: int, slug: str = "") -> dict[str, Any]:
     """What the answer says is wrong, which it does as RFC 9457 has it."""
     assert response.status_code == status, response.content
     assert response["Content-Type"] == "application/problem+json"
-    told: dict[str, Any] = response.json()
-    assert {"type", "title", "status", "detail", "instance"} <= told.keys() <= {*told, "errors"}
-    assert told["status"] == status
-    assert told["type"] == (f"urn:ticketclf:problem:{slug}" if slug else "about:blank")
-    return told
+    body: dict[str, Any] = response.json()
+    assert {"type", "title", "status", "detail", "instance"} <= body.keys() <= {*body, "errors"}
+    assert body["status"] == status
+    assert body["type"] == (f"urn:ticketclf:problem:{slug}" if slug else "about:blank")
+    return body

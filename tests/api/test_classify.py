@@ -25,9 +25,9 @@ def test_one_text_is_answered_at_once_and_stored_as_a_ticket(lead_api: Caller, e
     assert answer.status_code == 200
     (result,) = answer.json()["results"]
     assert result.keys() >= KEYS
-    said = Prediction.objects.get()
-    assert (result["category"], result["sentiment"]) == (said.category.name, said.sentiment.name)
-    assert (result["model"], result["reasoning"]) == (said.language_model.name, said.reasoning)
+    prediction = Prediction.objects.get()
+    assert (result["category"], result["sentiment"]) == (prediction.category.name, prediction.sentiment.name)
+    assert (result["model"], result["reasoning"]) == (prediction.language_model.name, prediction.reasoning)
     assert result["review_flag"] is not Verdict.objects.get().auto_accepted
     ticket = Ticket.objects.get()
     assert (result["ticket"]["id"], result["ticket"]["state"]) == (ticket.pk, ticket.state)
@@ -41,12 +41,14 @@ def test_the_same_external_id_is_asked_about_once(lead_api: Caller, embedded_gat
     assert first.json() == again.json()
     assert Ticket.objects.count() == Prediction.objects.count() == 2
     other = {"tickets": [{"text": "New"}, {"text": "?", "external_id": "1"}]}
-    told = problem(lead_api.post("/classify", other), 409, "text-conflict")
-    assert [error["pointer"] for error in told["errors"]] == ["/tickets/1"]
+    conflict = problem(lead_api.post("/classify", other), 409, "text-conflict")
+    assert [error["pointer"] for error in conflict["errors"]] == ["/tickets/1"]
     assert Ticket.objects.count() == 2
 
 
-def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead_api: Caller, embedded_gate: Gate) -> None:
+def test_an_unstored_classification_gives_the_same_answer_and_keeps_nothing(
+    lead_api: Caller, embedded_gate: Gate
+) -> None:
     text = "My invoice has the wrong tax rate."
     instant = lead_api.post("/classify", {"text": text, "store": False}).json()["results"][0]
     assert not Ticket.objects.exists()
@@ -56,7 +58,7 @@ def test_without_storing_the_same_is_answered_and_nothing_is_kept(lead_api: Call
         assert stored[name] == instant[name], name
 
 
-def test_what_a_model_failed_at_says_why_and_goes_to_people(lead_api: Caller, primary: UseServer) -> None:
+def test_a_failed_classification_says_why_and_goes_to_review(lead_api: Caller, primary: UseServer) -> None:
     configure_review()
     with OpenAIServer(lambda request: say("The dog ate my JSON.")) as server:
         primary(server)
@@ -81,7 +83,7 @@ def test_what_a_model_failed_at_says_why_and_goes_to_people(lead_api: Caller, pr
         {"text": "a", "sotre": False},
     ],
 )
-def test_what_makes_no_sense_is_refused_and_stores_nothing(lead_api: Caller, body: dict[str, object]) -> None:
+def test_invalid_requests_are_refused_and_store_nothing(lead_api: Caller, body: dict[str, object]) -> None:
     problem(lead_api.post("/classify", body), 422, "invalid")
     assert not Ticket.objects.exists()
 
@@ -96,7 +98,7 @@ def threads(inline_classification: None, monkeypatch: pytest.MonkeyPatch) -> Ite
 
 
 @pytest.mark.django_db(transaction=True)
-def test_past_the_deadline_the_work_goes_on_and_the_queue_takes_what_nobody_has_begun(
+def test_after_the_deadline_running_work_continues_and_the_rest_is_queued(
     catalogue: None, primary: UseServer, threads: ThreadPoolExecutor
 ) -> None:
     lead = caller(make_user("lia", "Lead"))
@@ -127,7 +129,7 @@ def test_past_the_deadline_the_work_goes_on_and_the_queue_takes_what_nobody_has_
     assert Prediction.objects.count() == 2
 
 
-def test_a_ticket_that_waits_is_left_to_who_has_it(lead_api: Caller) -> None:
+def test_a_ticket_that_already_waits_is_left_to_the_queue(lead_api: Caller) -> None:
     make_ticket("Waiting", source="api", external_id="1")
     answer = lead_api.post("/classify", {"tickets": [{"text": "Waiting", "external_id": "1"}]})
     assert answer.status_code == 202

@@ -73,13 +73,17 @@ def test_the_client_waits_tries_again_and_does_nothing_twice(
     # Somewhere on the way what it may ask is used up, and it has to wait.
     monkeypatch.setattr(copied.time, "sleep", lambda seconds: ApiKey.objects.update(per_minute=0))
     client.store([{"text": "One"}, {"text": "Two"}])
-    assert [one["excerpt"] for one in client.each("/tickets", limit="1")] == ["Two", "One", "Where is my invoice?"]
+    assert [ticket["excerpt"] for ticket in client.each("/tickets", limit="1")] == [
+        "Two",
+        "One",
+        "Where is my invoice?",
+    ]
     with pytest.raises(copied.ProblemError, match="404"):
         client.get("/tickets/999999")
 
 
 @pytest.mark.skipif(shutil.which("curl") is None, reason="no curl is installed")
-def test_the_commands_of_the_page_work_as_they_stand(live_server: LiveServer, key: str, threads: None) -> None:
+def test_the_commands_of_the_api_docs_work_as_printed(live_server: LiveServer, key: str, threads: None) -> None:
     """Each block of the page, in a shell, in order."""
     Gate.objects.update(primary=LanguageModel.objects.zero_shot(), second_opinion=None)
     configure_review()

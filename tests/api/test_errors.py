@@ -15,12 +15,12 @@ DEEP = "[" * 100_000
 @pytest.mark.parametrize(
     "path", ["/api/nothing", "/api/v1/nothing", "/api/v1/tickets/999999", "/api/v1/", "/api/v2/tickets"]
 )
-def test_of_what_is_not_there(lead_api: Caller, path: str) -> None:
+def test_an_unknown_path_is_a_404_problem(lead_api: Caller, path: str) -> None:
     problem(lead_api.client.get(path, headers=lead_api.headers), 404)
     assert problem(lead_api.client.get("/api/nothing"), 404)["instance"] == "/api/nothing"
 
 
-def test_of_a_method_that_is_not_taken(lead_api: Caller) -> None:
+def test_an_unsupported_method_is_a_405_problem_with_the_allowed_methods(lead_api: Caller) -> None:
     answer = lead_api.client.delete("/api/v1/tickets", headers=lead_api.headers)
     problem(answer, 405)
     assert set(answer["Allow"].split(", ")) == {"GET", "POST"}
@@ -45,12 +45,12 @@ def test_of_a_method_that_is_not_taken(lead_api: Caller) -> None:
         ('{"text": "' + "a" * 6_000_000 + '"}', 413),
     ],
 )
-def test_of_a_body_that_makes_no_sense(lead_api: Caller, body: Any, status: int) -> None:
+def test_an_invalid_body_is_a_problem_and_stores_nothing(lead_api: Caller, body: Any, status: int) -> None:
     problem(lead_api.post("/tickets", body), status, "invalid" if status == 422 else "")
     assert not Ticket.objects.exists()
 
 
-def test_of_a_body_that_is_no_json(lead_api: Caller) -> None:
+def test_a_body_that_is_not_json_is_a_415_problem(lead_api: Caller) -> None:
     answer = lead_api.client.post("/api/v1/tickets", {"text": "a form"}, headers=lead_api.headers)
     assert "application/json" in problem(answer, 415)["detail"]
 
@@ -58,11 +58,11 @@ def test_of_a_body_that_is_no_json(lead_api: Caller) -> None:
 @pytest.mark.parametrize(
     "path", ["/tickets/9999999999999999999999", "/benchmark/runs/99999999999999999999", "/tickets/-1"]
 )
-def test_of_a_number_that_no_database_has(lead_api: Caller, path: str) -> None:
+def test_an_id_beyond_the_databases_range_is_not_found(lead_api: Caller, path: str) -> None:
     problem(lead_api.get(path), 404)
 
 
-def test_of_what_is_no_fault_of_the_callers(
+def test_a_database_error_is_a_503_problem_that_logs_no_text(
     lead_api: Caller, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     def fails(*_args: object, **_values: object) -> None:
@@ -77,7 +77,7 @@ def test_of_what_is_no_fault_of_the_callers(
     assert "very private" not in caplog.text
 
 
-def test_of_an_installation_that_is_not_set_up(lead_api: Caller) -> None:
+def test_an_installation_without_setup_is_a_503_problem(lead_api: Caller) -> None:
     Gate.objects.all().delete()
     problem(lead_api.post("/classify", {"text": "Hello"}), 503, "not-set-up")
     assert not Ticket.objects.exists()

@@ -52,7 +52,7 @@ def test_a_revoked_key_is_dead_at_once(admin: User, lead_api: Caller) -> None:
     assert client.post(f"/admin/classifier/apikey/{lead_api.key.pk}/delete/").status_code == 403
 
 
-def test_an_admin_who_is_no_superuser_makes_no_key_of_one(admin: User, lea: User, catalogue: None) -> None:
+def test_an_ordinary_admin_cannot_create_a_key_of_a_superuser(admin: User, lea: User, catalogue: None) -> None:
     lea.is_staff = True
     lea.save()
     lea.user_permissions.set(Permission.objects.filter(codename__endswith="_apikey"))
@@ -64,7 +64,7 @@ def test_an_admin_who_is_no_superuser_makes_no_key_of_one(admin: User, lea: User
 
 
 @pytest.mark.parametrize("change", ["expired", "inactive person", "other secret", "no secret", "X-API-Key", "alive"])
-def test_only_a_living_key_opens(lead_api: Caller, change: str) -> None:
+def test_only_an_active_key_gives_access(lead_api: Caller, change: str) -> None:
     headers = lead_api.headers
     match change:
         case "expired":
@@ -87,14 +87,14 @@ def test_only_a_living_key_opens(lead_api: Caller, change: str) -> None:
         assert answer["WWW-Authenticate"].startswith("Bearer")
 
 
-def test_a_session_opens_nothing(admin: User, catalogue: None) -> None:
+def test_a_session_gives_no_api_access(admin: User, catalogue: None) -> None:
     client = Client()
     client.force_login(admin)
     problem(client.get("/api/v1/taxonomy"), 401)
     problem(client.post("/api/v1/tickets", "{}", "application/json"), 401)
 
 
-def test_its_use_is_written_down_at_most_once_a_minute(lead_api: Caller) -> None:
+def test_use_of_a_key_is_recorded_at_most_once_a_minute(lead_api: Caller) -> None:
     lead_api.get("/taxonomy")
     first = ApiKey.objects.get().last_used_at
     assert first
@@ -121,7 +121,7 @@ def test_the_command_prints_a_key_that_works(lea: User, catalogue: None) -> None
         call_command("api_key", "Nightly", user="nobody", scopes=["classify"])
 
 
-def test_of_the_allowance_each_answer_tells_and_past_it_one_has_to_wait(
+def test_each_answer_states_the_rate_limit_and_excess_requests_must_wait(
     lea: User, catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     lead, other = caller(lea, per_minute=2), caller(lea, per_minute=0)

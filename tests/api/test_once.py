@@ -16,7 +16,7 @@ from tests.factories import make_user
 SENT = {"text": "Where is my invoice?"}
 
 
-def test_sent_again_it_is_answered_as_the_first_time(lead_api: Caller) -> None:
+def test_a_repeated_request_gets_the_first_answer(lead_api: Caller) -> None:
     first, again = (lead_api.post("/tickets", SENT, Idempotency_Key="one") for _time in range(2))
     assert (first.status_code, first.content, first["Location"]) == (
         again.status_code,
@@ -28,26 +28,26 @@ def test_sent_again_it_is_answered_as_the_first_time(lead_api: Caller) -> None:
     assert lead_api.post("/tickets", SENT, Idempotency_Key="two").status_code == 201
 
 
-def test_a_key_belongs_to_one_request_of_one_caller(lead_api: Caller) -> None:
+def test_an_idempotency_key_belongs_to_one_request_of_one_caller(lead_api: Caller) -> None:
     lead_api.post("/tickets", SENT, Idempotency_Key="one")
-    told = problem(lead_api.post("/tickets", {"text": "Another"}, Idempotency_Key="one"), 422, "idempotency-key-reused")
-    assert "new one" in told["detail"]
+    refusal = problem(
+        lead_api.post("/tickets", {"text": "Another"}, Idempotency_Key="one"), 422, "idempotency-key-reused"
+    )
+    assert "new one" in refusal["detail"]
     problem(lead_api.post("/classify", SENT, Idempotency_Key="one"), 422, "idempotency-key-reused")
     assert caller(lead_api.key.user).post("/tickets", SENT, Idempotency_Key="one").status_code == 201
     problem(lead_api.post("/tickets", SENT, Idempotency_Key="x" * 256), 400)
     problem(lead_api.post("/tickets", SENT, Idempotency_Key="ü"), 400)
 
 
-def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
-    lead_api: Caller, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_refusals_repeat_and_failures_may_be_tried_again(lead_api: Caller, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(*_args: object, **_values: object) -> None:
         raise RuntimeError("a secret of ours")
 
     with monkeypatch.context() as broken:
         broken.setattr("classifier.ingest.storing.store_each", fails)
-        told = problem(lead_api.post("/tickets", SENT, Idempotency_Key="one"), 500)
-        assert "secret" not in str(told)
+        failure = problem(lead_api.post("/tickets", SENT, Idempotency_Key="one"), 500)
+        assert "secret" not in str(failure)
     assert lead_api.post("/tickets", SENT, Idempotency_Key="one").status_code == 201
     lead_api.post("/tickets", SENT | {"external_id": "1"})
     other = SENT | {"external_id": "1", "text": "Other"}
@@ -56,7 +56,7 @@ def test_what_was_refused_is_refused_again_and_what_failed_may_be_tried_again(
     assert answers[0].content == answers[1].content
 
 
-def test_one_that_is_under_way_is_not_begun_again_but_for_one_whose_process_died(lead_api: Caller) -> None:
+def test_a_running_request_is_not_repeated_unless_its_process_died(lead_api: Caller) -> None:
     lead_api.post("/tickets", SENT, Idempotency_Key="one")
     StoredReply.objects.update(status=None)
     waits = lead_api.post("/tickets", SENT, Idempotency_Key="one")
@@ -77,7 +77,7 @@ def test_replies_are_kept_for_a_day(lead_api: Caller) -> None:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_of_several_at_the_same_moment_one_is_carried_out_and_all_are_counted(
+def test_simultaneous_requests_with_one_key_run_once_and_all_count(
     catalogue: None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("classifier.api.rate_limits.time.time", lambda: 60 * 1_000.0)

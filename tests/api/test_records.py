@@ -23,7 +23,7 @@ def assignment(lead_api: Caller) -> Assignment:
     return hold(make_ticket())[0]
 
 
-def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead_api: Caller, assignment: Assignment) -> None:
+def test_a_decision_settles_the_ticket_in_its_reviewers_name(lead_api: Caller, assignment: Assignment) -> None:
     answer = lead_api.post("/decisions", LABEL | {"ticket": assignment.ticket_id, "note": "By phone."})
     assert answer.status_code == 201
     made = Decision.objects.get()
@@ -37,11 +37,11 @@ def test_a_decision_settles_the_ticket_in_the_name_of_its_person(lead_api: Calle
     assert lead_api.get("/decisions").json()["items"] == [answer.json()]
 
 
-def test_what_the_person_knew_makes_the_difference_between_accepted_and_corrected(lead_api: Caller, ana: User) -> None:
+def test_a_decision_made_unseen_is_corrected_and_not_accepted(lead_api: Caller, ana: User) -> None:
     configure_review()
     assignments = hold(make_ticket("One"), make_ticket("Two"))
-    said = assignments[0].ticket.predictions.get()
-    label = {"category": said.category.name, "sentiment": said.sentiment.name}
+    prediction = assignments[0].ticket.predictions.get()
+    label = {"category": prediction.category.name, "sentiment": prediction.sentiment.name}
     verdicts = [
         caller(ana).post("/decisions", label | {"ticket": assignment.ticket_id, "seen": seen}).json()["verdict"]
         for assignment, seen in zip(assignments, (True, False), strict=True)
@@ -49,7 +49,7 @@ def test_what_the_person_knew_makes_the_difference_between_accepted_and_correcte
     assert verdicts == ["accepted", "corrected"]
 
 
-def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(
+def test_a_late_decision_is_refused_with_the_standing_label(
     lead_api: Caller, assignment: Assignment, ana: User
 ) -> None:
     lead_api.post("/decisions", LABEL | {"ticket": assignment.ticket_id})
@@ -60,7 +60,7 @@ def test_a_decision_that_comes_too_late_is_refused_and_says_what_stands(
     assert Decision.objects.count() == 1
 
 
-def test_a_assignment_of_leads_is_not_an_agents_to_answer(assignment: Assignment, ana: User, lead_api: Caller) -> None:
+def test_agents_cannot_answer_assignments_of_leads(assignment: Assignment, ana: User, lead_api: Caller) -> None:
     Assignment.objects.update(lane=Assignment.Lane.LEADS)
     sent = LABEL | {"ticket": assignment.ticket_id}
     problem(caller(ana).post("/decisions", sent), 409, "too-late")
@@ -69,14 +69,14 @@ def test_a_assignment_of_leads_is_not_an_agents_to_answer(assignment: Assignment
 
 def test_a_label_that_is_not_in_the_taxonomy_is_named(lead_api: Caller, assignment: Assignment) -> None:
     sent = {"ticket": assignment.ticket_id, "category": "Biling", "sentiment": "\0"}
-    told = problem(lead_api.post("/decisions", sent), 422, "invalid")
-    assert [error["pointer"] for error in told["errors"]] == ["/category", "/sentiment"]
+    refusal = problem(lead_api.post("/decisions", sent), 422, "invalid")
+    assert [error["pointer"] for error in refusal["errors"]] == ["/category", "/sentiment"]
 
 
-def test_the_taxonomy_and_the_models_are_told_without_what_reaches_them(lead_api: Caller) -> None:
+def test_taxonomy_and_models_are_listed_without_addresses_or_keys(lead_api: Caller) -> None:
     taxonomy = lead_api.get("/taxonomy").json()
     assert taxonomy["version"] == ContractVersion.objects.current().digest
-    assert "Billing" in [one["name"] for one in taxonomy["categories"]]
+    assert "Billing" in [category["name"] for category in taxonomy["categories"]]
     answer = lead_api.get("/models")
     assert answer.json()["answering"] == LanguageModel.objects.zero_shot().name
     assert len(answer.json()["items"]) == LanguageModel.objects.count()
@@ -104,17 +104,17 @@ def test_a_run_is_started_and_its_figures_are_read(lead_api: Caller) -> None:
     assert Run.objects.count() == 1
 
 
-def test_without_labels_there_is_nothing_to_run_on(lead_api: Caller) -> None:
-    told = problem(lead_api.post("/benchmark/runs", {"models": [LanguageModel.objects.zero_shot().pk]}), 422)
-    assert "label" in told["detail"]
+def test_a_benchmark_run_needs_labels(lead_api: Caller) -> None:
+    refusal = problem(lead_api.post("/benchmark/runs", {"models": [LanguageModel.objects.zero_shot().pk]}), 422)
+    assert "label" in refusal["detail"]
 
 
 @pytest.mark.usefixtures("without_pyarrow")
 def test_without_pyarrow_an_export_as_parquet_says_what_to_install(lead_api: Caller) -> None:
     make_gold("My invoice is wrong.")
     address = f"/datasets/{snapshots.create_snapshot().short}/export"
-    told = problem(lead_api.get(address, format="parquet"), 422, "missing-package")
-    assert "pip install pyarrow" in told["detail"]
+    refusal = problem(lead_api.get(address, format="parquet"), 422, "missing-package")
+    assert "pip install pyarrow" in refusal["detail"]
     assert lead_api.get(address, format="csv").getvalue()
 
 
@@ -135,7 +135,7 @@ def test_a_snapshot_is_listed_described_and_streamed(lead_api: Caller) -> None:
     problem(lead_api.get("/datasets/a"), 422, "invalid")
 
 
-def test_the_promise_is_told_with_what_it_stands_on(lead_api: Caller) -> None:
+def test_a_certificate_is_listed_with_its_evidence(lead_api: Caller) -> None:
     assert lead_api.get("/certificates/current").json()["stage"] == "fixed"
     recorded()
     certificate = Certificate.objects.latest("pk")

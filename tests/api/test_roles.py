@@ -47,12 +47,12 @@ METHODS = {"get", "post", "put", "patch", "delete"}
 
 def test_every_operation_has_its_row_and_says_which_scope_it_takes() -> None:
     schema = api.get_openapi_schema()
-    found = {
+    documented = {
         (method, path.removeprefix("/api/v1"), operation["x-scope"])
         for path, operations in schema["paths"].items()
         for method, operation in operations.items()
     }
-    assert found == {(door.method, door.path, door.scope) for door in DOORS}
+    assert documented == {(door.method, door.path, door.scope) for door in DOORS}
     assert {door.scope for door in DOORS} == set(Scope.values)
 
 
@@ -65,7 +65,7 @@ def knock(client: Any, door: Door, method: str) -> Any:
     )
 
 
-def test_a_key_opens_what_its_scope_names_and_nothing_else(admin: User, catalogue: None) -> None:
+def test_a_key_allows_only_the_operations_of_its_scopes(admin: User, catalogue: None) -> None:
     wrong = {}
     for scope in Scope.values:
         own, others = caller(admin, scope), caller(admin, *(set(Scope.values) - {scope}))
@@ -82,9 +82,9 @@ def test_a_key_may_do_no_more_than_its_person(
     role: str, catalogue: None, tom: User, ana: User, lea: User, admin: User
 ) -> None:
     client = caller({"stranger": tom, "agent": ana, "lead": lea, "admin": admin}[role], per_minute=0)
-    taken: dict[str, set[str]] = {}
+    methods: dict[str, set[str]] = {}
     for door in DOORS:
-        taken.setdefault(door.path, set()).add(door.method)
+        methods.setdefault(door.path, set()).add(door.method)
     wrong = {}
     for door in DOORS:
         answer = knock(client, door, door.method)
@@ -94,12 +94,12 @@ def test_a_key_may_do_no_more_than_its_person(
             right = "permission" in problem(answer, 403, "missing-permission")["detail"]
         if not right:
             wrong[door.method, door.path] = answer.status_code
-        for method in METHODS - taken[door.path]:
+        for method in METHODS - methods[door.path]:
             problem(knock(client, door, method), 405)
     assert wrong == {}
 
 
-def test_a_visitor_opens_nothing(client: Any, db: None) -> None:
+def test_a_visitor_has_no_api_access(client: Any, db: None) -> None:
     for door in DOORS:
         path = door.path.replace("{pk}", "1").replace("{digest}", "0" * 12)
         problem(client.generic(door.method.upper(), f"/api/v1{path}"), 401)

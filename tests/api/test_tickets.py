@@ -32,7 +32,7 @@ def test_tickets_without_an_external_id_are_all_stored(lead_api: Caller) -> None
     assert Ticket.objects.count() == 2
 
 
-def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead_api: Caller) -> None:
+def test_good_rows_are_stored_and_each_bad_row_is_named(lead_api: Caller) -> None:
     existing = make_ticket("One", source="api", external_id="1")
     rows: list[Any] = [
         {"text": "One", "external_id": "1"},
@@ -45,21 +45,21 @@ def test_of_many_rows_the_good_ones_are_stored_and_each_bad_one_is_named(lead_ap
         ODD,
     ]
     answer = lead_api.post("/tickets/bulk", {"tickets": rows}).json()
-    assert [one["outcome"] for one in answer["results"]] == [
+    assert [result["outcome"] for result in answer["results"]] == [
         *("existing", "rejected", "rejected", "rejected", "stored", "existing", "rejected", "stored")
     ]
     assert (answer["stored"], answer["existing"], answer["rejected"]) == (2, 2, 4)
     assert answer["results"][0]["id"] == existing.pk
     assert answer["results"][4]["id"] == answer["results"][5]["id"]
-    pointers = [[error["pointer"] for error in one["errors"] or []] for one in answer["results"]]
+    pointers = [[error["pointer"] for error in result["errors"] or []] for result in answer["results"]]
     assert pointers[1:4] == [["/external_id"], ["/text"], [""]]
     assert pointers[6] == ["/due_at", "/tetx"]
     assert Ticket.objects.get(pk=answer["results"][7]["id"]).text == "a\ufffdb \ufffd c"
 
 
-def test_rows_past_the_most_are_refused_together(lead_api: Caller) -> None:
-    told = problem(lead_api.post("/tickets/bulk", {"tickets": [{"text": "x"}] * 1_001}), 422, "invalid")
-    assert told["errors"] == [
+def test_too_many_rows_are_refused_together(lead_api: Caller) -> None:
+    refusal = problem(lead_api.post("/tickets/bulk", {"tickets": [{"text": "x"}] * 1_001}), 422, "invalid")
+    assert refusal["errors"] == [
         {
             "in": "body",
             "pointer": "/tickets",
@@ -69,21 +69,21 @@ def test_rows_past_the_most_are_refused_together(lead_api: Caller) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_a_list_goes_on_by_cursor_and_misses_nothing(lead_api: Caller) -> None:
+def test_paging_by_cursor_misses_nothing(lead_api: Caller) -> None:
     made = [make_ticket(f"Ticket {number}", source="b" if number % 2 else "a").pk for number in range(7)]
     seen: list[int] = []
     url = "/tickets"
     query: dict[str, Any] = {"limit": 3}
     while True:
         answer = lead_api.get(url, **query)
-        seen += [one["id"] for one in answer.json()["items"]]
+        seen += [ticket["id"] for ticket in answer.json()["items"]]
         assert (answer.json()["next"] is None) is ("Link" not in answer)
         if answer.json()["next"] is None:
             break
         assert f"cursor={answer.json()['next']}" in answer["Link"]
         query["cursor"] = answer.json()["next"]
     assert seen == made[::-1]
-    assert [one["id"] for one in lead_api.get("/tickets", source="b").json()["items"]] == made[5::-2]
+    assert [ticket["id"] for ticket in lead_api.get("/tickets", source="b").json()["items"]] == made[5::-2]
 
 
 def test_a_list_is_narrowed_by_state_and_time(lead_api: Caller) -> None:
@@ -91,8 +91,8 @@ def test_a_list_is_narrowed_by_state_and_time(lead_api: Caller) -> None:
     old = make_ticket("Old", received_at=datetime(2020, 1, 1, tzinfo=UTC))
     held = make_ticket("Held")
     hold(held)
-    assert [one["id"] for one in lead_api.get("/tickets", state="new").json()["items"]] == [old.pk]
-    assert [one["id"] for one in lead_api.get("/tickets", since="2021-01-01T00:00:00+02:00").json()["items"]] == [
+    assert [ticket["id"] for ticket in lead_api.get("/tickets", state="new").json()["items"]] == [old.pk]
+    assert [ticket["id"] for ticket in lead_api.get("/tickets", since="2021-01-01T00:00:00+02:00").json()["items"]] == [
         held.pk
     ]
     for wrong in ({"state": "gone"}, {"since": "2021-01-01"}, {"cursor": "bm8"}, {"cursor": "\0"}, {"limit": 0}):
@@ -100,18 +100,23 @@ def test_a_list_is_narrowed_by_state_and_time(lead_api: Caller) -> None:
     assert lead_api.get("/tickets", source="\0").json()["items"] == []
 
 
-def test_a_label_is_told_as_far_as_it_counts(lead_api: Caller) -> None:
-    said = make_prediction(make_ticket())
-    make_verdict(said)
+def test_a_tickets_effective_label_is_returned(lead_api: Caller) -> None:
+    prediction = make_prediction(make_ticket())
+    make_verdict(prediction)
     Ticket.objects.update(state=Ticket.State.AUTO_ACCEPTED)
-    read = lead_api.get(f"/tickets/{said.ticket_id}").json()
-    label = {"category": said.category.name, "sentiment": said.sentiment.name, "by": "model", "confidence": 0.9}
+    read = lead_api.get(f"/tickets/{prediction.ticket_id}").json()
+    label = {
+        "category": prediction.category.name,
+        "sentiment": prediction.sentiment.name,
+        "by": "model",
+        "confidence": 0.9,
+    }
     assert read["label"] == label
-    (told,) = lead_api.get(f"/tickets/{said.ticket_id}/predictions").json()["items"]
-    assert (told["category"], told["reasoning"]) == (said.category.name, "Because.")
+    (listed,) = lead_api.get(f"/tickets/{prediction.ticket_id}/predictions").json()["items"]
+    assert (listed["category"], listed["reasoning"]) == (prediction.category.name, "Because.")
 
 
-def test_of_a_sealed_ticket_nothing_is_told_of_what_was_said(lead_api: Caller) -> None:
+def test_a_sealed_ticket_reveals_no_predictions(lead_api: Caller) -> None:
     configure_review(blind_share=1)
     (assignment,) = hold(make_ticket(), reasoning="It is about a secret.")
     assert assignment.ticket.__class__.objects.get().sealed

@@ -57,7 +57,7 @@ def test_seconds_milliseconds_and_dates_are_read_and_bounded(headers: dict[str, 
 
 @pytest.mark.django_db
 @pytest.mark.parametrize("value", ["inf", "1e12", "1700000000"])
-def test_no_model_puts_a_ticket_off_for_more_than_a_day(primary: UseServer, value: str) -> None:
+def test_no_model_postpones_a_ticket_for_more_than_a_day(primary: UseServer, value: str) -> None:
     make_ticket()
     with OpenAIServer([error(429, Retry_After=value)]) as server:
         primary(server)
@@ -67,7 +67,7 @@ def test_no_model_puts_a_ticket_off_for_more_than_a_day(primary: UseServer, valu
 
 
 @pytest.mark.django_db
-def test_a_model_may_name_a_moment(primary: UseServer) -> None:
+def test_a_model_may_name_a_time(primary: UseServer) -> None:
     make_ticket()
     with OpenAIServer([error(429, Retry_After=format_datetime(timezone.now() + timedelta(hours=2)))]) as server:
         primary(server)

@@ -18,16 +18,16 @@ pytestmark = [pytest.mark.django_db, pytest.mark.postgresql]
 
 
 def nudges() -> list[str]:
-    return sorted(one.path for one in queued())
+    return sorted(task.path for task in queued())
 
 
-def test_the_sweep_nudges_for_what_waits() -> None:
+def test_the_sweep_enqueues_waiting_work() -> None:
     make_ticket()
     tasks.sweep()
     assert nudges() == [tasks.classify_tickets.module_path]
 
 
-def test_the_sweep_has_vectors_stored_when_nothing_else_is_to_do() -> None:
+def test_the_sweep_enqueues_embedding_when_idle() -> None:
     ticket = make_ticket()
     claims.claim(1)
     tasks.sweep()
@@ -36,7 +36,7 @@ def test_the_sweep_has_vectors_stored_when_nothing_else_is_to_do() -> None:
     assert list(vector_store.stored_embeddings([text_digest(ticket.text)])) == [text_digest(ticket.text)]
 
 
-def test_the_sweep_leaves_alone_what_is_in_hand() -> None:
+def test_the_sweep_ignores_work_in_progress() -> None:
     make_ticket()
     claims.claim(1)
     vector_store.embed_new_tickets()
@@ -44,7 +44,7 @@ def test_the_sweep_leaves_alone_what_is_in_hand() -> None:
     assert nudges() == []
 
 
-def test_who_stalled_while_encoding_does_not_set_back_who_went_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_stalled_encoder_does_not_undo_its_successors_progress(monkeypatch: pytest.MonkeyPatch) -> None:
     make_ticket()
     encode, successors = vector_store.embeddings_for, []
 
@@ -59,7 +59,7 @@ def test_who_stalled_while_encoding_does_not_set_back_who_went_on(monkeypatch: p
     assert is_untouched(successors[0])
 
 
-def test_sweeping_again_adds_no_nudge_to_one_that_waits() -> None:
+def test_sweeping_again_enqueues_nothing_twice() -> None:
     make_ticket()
     tasks.sweep()
     tasks.sweep()

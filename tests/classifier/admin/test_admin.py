@@ -79,29 +79,29 @@ def test_a_list_costs_the_same_at_3_and_at_30_rows(admin_client: Client, model: 
     assert cost() == few
 
 
-def test_the_page_of_a_ticket_costs_the_same_whatever_was_said_of_it(admin_client: Client) -> None:
+def test_the_page_of_a_ticket_costs_the_same_with_many_predictions(admin_client: Client) -> None:
     make_rows(range(8))
-    one, many = make_prediction(make_ticket()).ticket, make_ticket()
+    short, long = make_prediction(make_ticket()).ticket, make_ticket()
     for language_model in LanguageModel.objects.all():
-        make_prediction(many, language_model=language_model)
+        make_prediction(long, language_model=language_model)
 
     def cost(ticket: Ticket) -> int:
         with CaptureQueriesContext(connection) as queries:
             page(admin_client, "ticket", "change", ticket.pk)
         return len(queries)
 
-    cost(one)
-    assert cost(one) == cost(many)
+    cost(short)
+    assert cost(short) == cost(long)
 
 
-def test_a_list_counts_no_further_than_a_person_pages(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_counting_a_list_stops_at_a_limit(admin_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(BoundedPaginator, "MOST", 20)
     Ticket.objects.bulk_create([Ticket(text="hello") for _number in range(25)])
     assert "20 tickets" in page(admin_client, "ticket")
 
 
 @pytest.mark.parametrize("model", RECORDS)
-def test_records_are_read_and_never_changed(admin_client: Client, model: str) -> None:
+def test_records_are_read_only(admin_client: Client, model: str) -> None:
     make_rows(range(1))
     row = {name: LanguageModel._meta.apps.get_model("classifier", name) for name in RECORDS}[model].objects.first()
     page(admin_client, model, "change", row.pk)
@@ -113,7 +113,7 @@ def test_records_are_read_and_never_changed(admin_client: Client, model: str) ->
 
 
 @pytest.mark.parametrize("model", KEPT)
-def test_the_history_is_shown_and_takes_nothing_back(admin_client: Client, model: str) -> None:
+def test_the_history_is_shown_and_reverts_nothing(admin_client: Client, model: str) -> None:
     row = LanguageModel._meta.apps.get_model("classifier", model).objects.first()
     version = row.history.earliest().pk
     page(admin_client, model, "history", row.pk)
@@ -129,7 +129,7 @@ def test_a_stranger_sees_nothing(client: Client, tom: User) -> None:
     assert client.get(reverse("admin:classifier_gate_change", args=[1])).status_code == 302
 
 
-def test_who_may_only_look_can_do_nothing(client: Client) -> None:
+def test_view_permission_allows_no_action(client: Client) -> None:
     looker = make_user("lou")
     User.objects.filter(pk=looker.pk).update(is_staff=True)
     looker.user_permissions.set(Permission.objects.filter(codename__in=["view_category", "view_languagemodel"]))
@@ -142,7 +142,7 @@ def test_who_may_only_look_can_do_nothing(client: Client) -> None:
     assert Category.objects.active().filter(name="Billing").exists()
 
 
-def test_merging_asks_where_to_and_says_what_moves(admin_client: Client) -> None:
+def test_merging_asks_for_the_target_and_says_what_moves(admin_client: Client) -> None:
     billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
     make_prediction(make_ticket(), category=billing)
     asked = act(admin_client, "category", "merge", billing)
@@ -154,7 +154,7 @@ def test_merging_asks_where_to_and_says_what_moves(admin_client: Client) -> None
     assert billing.merged_into == general
 
 
-def test_merging_offers_full_names_for_two_may_share_the_last_part(admin_client: Client) -> None:
+def test_merging_offers_full_names_since_two_may_share_the_last_part(admin_client: Client) -> None:
     for name in ("Technical", "Account"):
         Category.objects.create(name="Other", parent=Category.objects.get(name=name))
     asked = act(admin_client, "category", "merge", Category.objects.get(name="Billing"))
@@ -162,7 +162,7 @@ def test_merging_offers_full_names_for_two_may_share_the_last_part(admin_client:
     assert "Account &gt; Other" in asked
 
 
-def test_several_are_merged_at_once_and_who_cannot_be_says_why(admin_client: Client) -> None:
+def test_several_labels_are_merged_at_once_and_refusals_say_why(admin_client: Client) -> None:
     billing, technical = Category.objects.get(name="Billing"), Category.objects.get(name="Technical")
     child = Category.objects.create(name="Refunds", parent=billing)
     done = act(admin_client, "category", "merge", billing, technical, into=child.pk)
@@ -273,7 +273,7 @@ def test_an_endpoint_without_url_is_refused(admin_client: Client) -> None:
     assert "An endpoint needs a base URL" in response.content.decode()
 
 
-def test_the_model_that_stands_in_for_missing_keys_stays(admin_client: Client) -> None:
+def test_the_fallback_model_can_be_neither_deleted_nor_moved(admin_client: Client) -> None:
     language_model = LanguageModel.objects.zero_shot()
     Gate.objects.update(second_opinion=None)
     assert (
@@ -306,7 +306,7 @@ def language_model_values(language_model: LanguageModel, **values: object) -> di
     return {name: "" if value is None else value for name, value in (sent | values).items()}
 
 
-def test_another_model_has_the_json_mode_found_out_again(admin_client: Client) -> None:
+def test_changing_the_model_detects_its_json_mode_again(admin_client: Client) -> None:
     language_model = LanguageModel.objects.get(name="qwen-3-32b")
     language_model.remember(JsonMode.OBJECT)
     where = reverse("admin:classifier_languagemodel_change", args=[language_model.pk])
@@ -318,14 +318,14 @@ def test_another_model_has_the_json_mode_found_out_again(admin_client: Client) -
     assert (language_model.name, language_model.json_mode) == ("qwen-4", "unknown")
 
 
-def test_a_key_typed_in_place_of_its_variable_is_refused(admin_client: Client) -> None:
+def test_a_key_in_place_of_a_variable_name_is_refused(admin_client: Client) -> None:
     provider = Provider.objects.get(name="OpenAI")
     values = {"name": "OpenAI", "kind": "chat", "base_url": provider.base_url, "api_key_env": "sk-abc123"}
     response = admin_client.post(reverse("admin:classifier_provider_change", args=[provider.pk]), values)
     assert "not the secret itself" in response.content.decode()
 
 
-def test_another_base_url_has_the_json_mode_found_out_again(admin_client: Client) -> None:
+def test_changing_the_base_url_detects_the_json_mode_again(admin_client: Client) -> None:
     provider = Provider.objects.get(name="Local server")
     provider.language_models.update(json_mode="json_object")
     values = {"name": provider.name, "kind": "chat", "base_url": "http://127.0.0.1:9999/v1", "api_key_env": ""}
@@ -343,7 +343,7 @@ def test_the_second_opinion_comes_from_another_family(admin_client: Client) -> N
     assert Gate.current().threshold == 0.9
 
 
-def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(admin_client: Client, admin: User) -> None:
+def test_choosing_a_front_model_is_recorded_in_the_history(admin_client: Client, admin: User) -> None:
     embedded, primary = LanguageModel.objects.zero_shot(), LanguageModel.objects.get(name="llama-3.3-70b")
     where = reverse("admin:classifier_gate_change", args=[1])
     values = DECIDES | {"primary": primary.pk, "second_opinion": "", "threshold": 0.85, "front": primary.pk}
@@ -357,20 +357,20 @@ def test_a_model_is_put_in_front_and_who_did_it_stands_in_the_history(admin_clie
 
 
 @pytest.mark.parametrize("threshold", ["1.01", "-0.1", "high", ""])
-def test_a_threshold_in_front_outside_0_1_is_refused(admin_client: Client, threshold: str) -> None:
+def test_a_front_threshold_outside_0_1_is_refused(admin_client: Client, threshold: str) -> None:
     values = DECIDES | {"primary": LanguageModel.objects.zero_shot().pk, "second_opinion": "", "threshold": 0.85}
     admin_client.post(reverse("admin:classifier_gate_change", args=[1]), values | {"front_threshold": threshold})
     assert Gate.current().front_threshold == 0.95
 
 
-def test_the_gate_says_why_the_model_in_front_is_not_asked(admin_client: Client) -> None:
+def test_the_gate_says_why_the_front_model_is_not_asked(admin_client: Client) -> None:
     Gate.objects.update(front=LanguageModel.objects.get(name="specialist"))
     assert "none: it has not learned anything yet" in page(admin_client, "gate", "change", 1)
     Gate.objects.update(front=LanguageModel.objects.get(name="qwen-3-32b"))
     assert "none: OXLO_API_KEY is missing" in page(admin_client, "gate", "change", 1)
 
 
-def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(admin_client: Client) -> None:
+def test_endpoints_offer_examples_and_embedded_models_offer_learning(admin_client: Client) -> None:
     endpoint = page(admin_client, "languagemodel", "change", LanguageModel.objects.get(name="qwen-3-32b").pk)
     embedded = page(admin_client, "languagemodel", "change", LanguageModel.objects.zero_shot().pk)
     assert ('name="examples"' in endpoint, 'name="learning"' in endpoint) == (True, False)
@@ -385,7 +385,7 @@ def test_an_endpoint_is_offered_solved_tickets_and_an_embedded_model_to_learn(ad
         ("Oxlo", {"learning": "", "examples": 21}, "less than or equal to 20"),
     ],
 )
-def test_a_new_model_that_mixes_both_up_is_refused(
+def test_a_new_model_with_settings_of_both_kinds_is_refused(
     admin_client: Client, provider: str, values: dict[str, object], refusal: str
 ) -> None:
     sent = language_model_values(LanguageModel.objects.get(name="qwen-3-32b"), name="new", **values)
@@ -395,7 +395,7 @@ def test_a_new_model_that_mixes_both_up_is_refused(
     assert not LanguageModel.objects.filter(name="new").exists()
 
 
-def test_the_gate_is_one_row_that_says_who_is_in_charge(admin_client: Client) -> None:
+def test_the_gate_is_one_row_that_names_the_active_models(admin_client: Client) -> None:
     response = admin_client.get(reverse("admin:classifier_gate_changelist"), follow=True)
     content = response.content.decode()
     assert response.redirect_chain == [(reverse("admin:classifier_gate_change", args=[1]), 302)]
@@ -459,13 +459,13 @@ def add_ticket(admin_client: Client, text: str, **values: str) -> Any:
 @pytest.mark.parametrize(
     "text", ["", "   \n ", "x" * (LONGEST_TICKET + 1), "nul \0 byte"], ids=["empty", "blank", "too long", "nul"]
 )
-def test_a_text_that_is_no_ticket_is_a_field_error(admin_client: Client, text: str) -> None:
+def test_an_invalid_ticket_text_is_a_field_error(admin_client: Client, text: str) -> None:
     response = add_ticket(admin_client, text)
     assert list(response.context["adminform"].errors) == ["text"]
     assert not Ticket.objects.exists()
 
 
-def test_a_ticket_added_is_new_whatever_the_form_says(admin_client: Client) -> None:
+def test_an_added_ticket_is_new_whatever_the_form_says(admin_client: Client) -> None:
     add_ticket(admin_client, "first line\r\nsecond", external_id="X-1", customer="kim", state="settled")
     add_ticket(admin_client, "no external id")
     add_ticket(admin_client, "again no external id")
@@ -480,7 +480,7 @@ def test_a_second_ticket_of_one_external_id_is_refused(admin_client: Client) -> 
     assert Ticket.objects.get().text == "first"
 
 
-def test_the_page_of_a_ticket_tells_what_was_said_of_it(admin_client: Client) -> None:
+def test_the_page_of_a_ticket_lists_its_predictions_and_verdicts(admin_client: Client) -> None:
     prediction = make_prediction(make_ticket(), reasoning="It speaks of money.")
     make_verdict(prediction)
     asked = {"ticket": prediction.ticket, "language_model": prediction.language_model, "contract": prediction.contract}
@@ -514,7 +514,7 @@ def test_tickets_are_classified_again(admin_client: Client) -> None:
     assert ticket.state == "new"
 
 
-def test_a_ticket_found_by_its_text_external_id_or_customer(admin_client: Client) -> None:
+def test_a_ticket_is_found_by_its_text_external_id_or_customer(admin_client: Client) -> None:
     make_ticket("the printer smokes", external_id="X-1", customer="kim@example.org")
     make_ticket("all is well")
     for query in ("smokes", "X-1", "kim@example.org"):

@@ -12,17 +12,21 @@ pytestmark = pytest.mark.once
 def vectors(count: int, directions: int, seed: int) -> Floats:
     """At length one, differing in so many directions only."""
     random = np.random.default_rng(seed)
-    found = random.normal(size=(count, directions)) @ random.normal(size=(directions, WIDTH))
-    return np.asarray(found / np.linalg.norm(found, axis=1, keepdims=True), np.float32)
+    points = random.normal(size=(count, directions)) @ random.normal(size=(directions, WIDTH))
+    return np.asarray(points / np.linalg.norm(points, axis=1, keepdims=True), np.float32)
 
 
 @given(st.integers(0, 300), st.sampled_from([2, 40, WIDTH]), st.integers(1, 5), st.integers(0, 1_000))
 def test_the_index_finds_the_same_neighbours_as_a_full_scan(count: int, directions: int, most: int, seed: int) -> None:
-    found = vectors(count + 3, directions, seed)
-    examples, texts = found[3:], found[:3]
+    points = vectors(count + 3, directions, seed)
+    examples, texts = points[3:], points[:3]
     index = build_index(range(count), list(examples))
-    told = index.nearest(texts, most)
+    neighbours = index.nearest(texts, most)
     every = centred(texts, index.centre) @ index.vectors.T
-    for near, closeness in zip(told, every, strict=True):
-        np.testing.assert_allclose([one.closeness for one in near], np.sort(closeness)[::-1][:most], atol=1e-5)
-        np.testing.assert_allclose([one.closeness for one in near], closeness[[one.key for one in near]], atol=1e-5)
+    for near, closeness in zip(neighbours, every, strict=True):
+        np.testing.assert_allclose(
+            [neighbour.closeness for neighbour in near], np.sort(closeness)[::-1][:most], atol=1e-5
+        )
+        np.testing.assert_allclose(
+            [neighbour.closeness for neighbour in near], closeness[[neighbour.key for neighbour in near]], atol=1e-5
+        )

@@ -26,7 +26,7 @@ def contract(*categories: str) -> Contract:
     )
 
 
-def classify(texts: list[str], terms: Contract) -> list[Answer]:
+def answers_of(texts: list[str], terms: Contract) -> list[Answer]:
     groups = EmbeddedClassifier().answers(map(Question, texts), terms, ahead=64)
     results = [result for group in groups for _place, result in group]
     assert not any(isinstance(result, ClassifierError) for result in results)
@@ -34,7 +34,7 @@ def classify(texts: list[str], terms: Contract) -> list[Answer]:
 
 
 def test_the_embedded_model_labels_by_meaning_and_names_decisive_words() -> None:
-    (answer,) = classify(
+    (answer,) = answers_of(
         ["The server crashes with an exception when I upload a file"], contract("Billing", "Technical")
     )
     assert answer.category == "Technical"
@@ -44,22 +44,22 @@ def test_the_embedded_model_labels_by_meaning_and_names_decisive_words() -> None
 
 def test_answers_come_in_order_whatever_the_lengths() -> None:
     texts = ["refund " * length for length in (300, 1, 40, 2, 100)] + ["the app crashed"] * 80
-    together = classify(texts, contract("Billing", "Technical"))
-    alone = [classify([text], contract("Billing", "Technical"))[0] for text in texts[:6]]
+    together = answers_of(texts, contract("Billing", "Technical"))
+    alone = [answers_of([text], contract("Billing", "Technical"))[0] for text in texts[:6]]
     assert [answer.category for answer in together[:6]] == [answer.category for answer in alone]
     assert np.allclose([a.confidence for a in together[:6]], [a.confidence for a in alone], atol=0.05)
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "😡", "a\x00b\ud800", "x" * 1_000_000, "<b></b>", "مرحبا بالعالم"])
 def test_the_embedded_model_answers_any_text(text: str) -> None:
-    (answer,) = classify([storable(text)], contract("Billing", "Technical"))
+    (answer,) = answers_of([storable(text)], contract("Billing", "Technical"))
     assert 0 <= answer.confidence <= 1
     assert answer.usage.shortened is (len(text) > 1_400)
 
 
 def test_a_taxonomy_with_one_label_or_five_hundred() -> None:
-    assert classify(["hello"], contract("Billing"))[0].category == "Billing"
-    assert classify(["hello"], contract(*(f"label {number}" for number in range(500))))[0].confidence < 0.2
+    assert answers_of(["hello"], contract("Billing"))[0].category == "Billing"
+    assert answers_of(["hello"], contract(*(f"label {number}" for number in range(500))))[0].confidence < 0.2
 
 
 def test_the_end_of_a_long_text_is_read_too() -> None:

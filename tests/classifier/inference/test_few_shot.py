@@ -64,7 +64,7 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
         asked = ask_models.ask(text, language_model, version or ContractVersion.objects.current(), examples=number)
         assert isinstance(asked, Answer)
     assert server.requests[0].ticket == text
-    return [list(one.values()) for one in server.requests[0].solved]
+    return [list(example.values()) for example in server.requests[0].solved]
 
 
 # The wording
@@ -72,12 +72,12 @@ def shown_beside(text: str, primary: Use, number: int = 2, version: ContractVers
 
 @given(st.text(), st.lists(st.text(min_size=1), max_size=4))
 def test_example_texts_always_stay_quoted(text: str, texts: list[str]) -> None:
-    shown = [FewShotExample(text=one, category="Billing", sentiment="Negative") for one in texts]
+    shown = [FewShotExample(text=text, category="Billing", sentiment="Negative") for text in texts]
     _system, user = prompt.messages(CONTRACT, text, shown)
     lines = user["content"].split("\n")
     assert json.loads(lines[-1]) == text
     quoted = [json.loads(line) for line in lines if line.startswith("{")]
-    assert [one["ticket"] for one in quoted] == texts
+    assert [example["ticket"] for example in quoted] == texts
     assert len(lines) == (2 if not texts else len(prompt.EXAMPLES_INTRODUCTION.split("\n")) + len(texts) + 3)
 
 
@@ -127,7 +127,9 @@ def test_each_ticket_of_a_batch_gets_its_own_examples(primary: Use) -> None:
         while runner.classify_next_batch():
             pass
     assert len(server.requests) == 80
-    assert all([one["ticket"] for one in request.solved] == [asked[request.ticket]] for request in server.requests)
+    assert all(
+        [example["ticket"] for example in request.solved] == [asked[request.ticket]] for request in server.requests
+    )
 
 
 @pytest.mark.django_db
@@ -176,7 +178,7 @@ def test_examples_use_the_contracts_label_names(primary: Use) -> None:
         language_model = make_language_model(server, name="again", family="again")
         restored = ContractVersion.objects.get(pk=earlier.pk).loaded()
         ask_models.ask("Hello?", language_model, restored, examples=3)
-    then = {one["ticket"]: one["category"] for one in server.requests[0].solved}
+    then = {example["ticket"]: example["category"] for example in server.requests[0].solved}
     assert then == {REFUND: "Technical", CRASH: "Technical", LOGIN: "Account"}, "what was merged stays so"
 
 

@@ -36,17 +36,17 @@ Use = Callable[..., LanguageModel]
 GIVEN = '{"category": "Technical", "sentiment": "Negative", "confidence": 0.9, "reasoning": "It broke."}'
 
 
-def told(*tokens: tuple[str, Any]) -> list[Any]:
+def token_logprobs(*tokens: tuple[str, Any]) -> list[Any]:
     return [SimpleNamespace(token=text, logprob=value) for text, value in tokens]
 
 
 def evenly(reply: str) -> list[Any]:
     """A token a character, of which each has a log-probability of -1."""
-    return told(*((character, -1.0) for character in reply))
+    return token_logprobs(*((character, -1.0) for character in reply))
 
 
-def of(*tokens: tuple[str, Any], key: str = "category") -> float | None:
-    return log_probability(told(*tokens), "".join(text for text, _value in tokens), key)
+def label_logprob(*tokens: tuple[str, Any], key: str = "category") -> float | None:
+    return log_probability(token_logprobs(*tokens), "".join(text for text, _value in tokens), key)
 
 
 @pytest.mark.once
@@ -54,11 +54,11 @@ class TestReadingTokens:
     def test_only_tokens_that_overlap_the_label_count(self) -> None:
         tokens = [('{"category": "', -9.0), ("Tech", -0.5), ("nical", -0.25), ('", "sentiment": "', -9.0)]
         tokens += [("Neg", -1), ("ative", -0.5), ('"}', -9.0)]
-        assert (of(*tokens), of(*tokens, key="sentiment")) == (-0.75, -1.5)
+        assert (label_logprob(*tokens), label_logprob(*tokens, key="sentiment")) == (-0.75, -1.5)
 
     def test_a_token_that_spans_a_quote_counts(self) -> None:
-        assert of(('{"category":', -9.0), (' "Tech', -0.5), ('nical"', -0.25), ("}", -9.0)) == -0.75
-        assert of(('{"category": "Technical"}', -0.125)) == -0.125
+        assert label_logprob(('{"category":', -9.0), (' "Tech', -0.5), ('nical"', -0.25), ("}", -9.0)) == -0.75
+        assert label_logprob(('{"category": "Technical"}', -0.125)) == -0.125
 
     @pytest.mark.parametrize(
         "reply",
@@ -82,24 +82,24 @@ class TestReadingTokens:
         assert log_probability(evenly(reply), reply, "category") == max(-len(inside), -20)
 
     def test_a_character_of_several_tokens_is_put_together_from_its_bytes(self) -> None:
-        parts = [b'{"category": "', *(bytes([one]) for one in "🙂".encode()), b'"}']
+        parts = [b'{"category": "', *(bytes([byte]) for byte in "🙂".encode()), b'"}']
         tokens = [SimpleNamespace(token="\ufffd", bytes=list(part), logprob=-0.5) for part in parts]
         assert log_probability(tokens, '{"category": "🙂"}', "category") == -2.0
 
     def test_tokens_around_the_reply_are_ignored(self) -> None:
         thought = '<think>{"category": "Billing"}</think>'
-        tokens = evenly(f"{thought}\n{GIVEN}<|im_end|>") + told(("", -1.0))
+        tokens = evenly(f"{thought}\n{GIVEN}<|im_end|>") + token_logprobs(("", -1.0))
         assert log_probability(tokens, GIVEN, "category") == -len("Technical")
 
     @pytest.mark.parametrize("value", [-9999.0, -(10**400), float("-inf"), -20.5])
     def test_very_low_log_probabilities_are_clipped(self, value: float) -> None:
-        assert of(('{"category": "', 0.0), ("Technical", value), ('"}', 0.0)) == -20.0
-        assert of(('{"category": "', 0.0), ("Tech", value), ("nical", -1.5), ('"}', 0.0)) == -20.0
+        assert label_logprob(('{"category": "', 0.0), ("Technical", value), ('"}', 0.0)) == -20.0
+        assert label_logprob(('{"category": "', 0.0), ("Tech", value), ("nical", -1.5), ('"}', 0.0)) == -20.0
 
     @pytest.mark.parametrize("value", [None, "-0.5", float("nan"), 0.1, float("inf"), True, False, [], {}, 10**400])
     def test_an_invalid_log_probability_gives_none(self, value: Any) -> None:
         tokens = [('{"category": "Technical', value), ('", "sentiment": "', 0.0), ("Negative", -0.5), ('"}', value)]
-        assert (of(*tokens), of(*tokens, key="sentiment")) == (None, -0.5)
+        assert (label_logprob(*tokens), label_logprob(*tokens, key="sentiment")) == (None, -0.5)
 
     @pytest.mark.parametrize(
         "tokens",
@@ -127,8 +127,8 @@ class TestReadingTokens:
 
     @given(st.text(), st.lists(st.tuples(st.text(), st.one_of(st.none(), st.floats(), st.integers(), st.text()))))
     def test_log_probability_never_raises(self, reply: str, tokens: list[tuple[str, Any]]) -> None:
-        log_probability(told(*tokens), reply, "category")
-        of(*tokens)
+        log_probability(token_logprobs(*tokens), reply, "category")
+        label_logprob(*tokens)
 
     @given(st.data(), st.text(min_size=1), st.text(min_size=1), st.booleans())
     def test_any_tokenisation_sums_the_tokens_that_overlap_the_label(
@@ -141,7 +141,7 @@ class TestReadingTokens:
         edges = list(zip([0, *cuts], [*cuts, len(reply)], strict=True))
         start, stop = len(before) + 1, len(before) + len(quoted) - 1
         reaching = sum(begin < stop and end > start for begin, end in edges)
-        tokens = told(*((reply[begin:end], -0.5) for begin, end in edges))
+        tokens = token_logprobs(*((reply[begin:end], -0.5) for begin, end in edges))
         assert log_probability(tokens, reply, "category") == max(-0.5 * reaching, -20.0)
 
 

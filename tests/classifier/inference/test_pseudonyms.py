@@ -64,15 +64,15 @@ SCRAPS = st.sampled_from(
 
 @given(st.lists(SCRAPS, max_size=12).map(" ".join))
 def test_masking_can_always_be_reversed(text: str) -> None:
-    one = Pseudonyms(text)
-    assert one.restore(one.masked) == text
-    assert masking.mask(one.masked) == one.masked
+    pseudonyms = Pseudonyms(text)
+    assert pseudonyms.restore(pseudonyms.masked) == text
+    assert masking.mask(pseudonyms.masked) == pseudonyms.masked
     assert masking.replace_personal_data(text, lambda kind, _value: f"[{kind}]") == masking.mask(text)
 
 
 @pytest.mark.once
 def test_a_long_text_takes_time_that_grows_with_it() -> None:
-    def taken(people: int) -> float:
+    def seconds_for(people: int) -> float:
         text = " ".join(f"u{number}@example.org, +49 30 9018{number:05}" for number in range(people))
         begun = time.process_time()
         pseudonyms = Pseudonyms(text)
@@ -80,4 +80,4 @@ def test_a_long_text_takes_time_that_grows_with_it() -> None:
         return time.process_time() - begun
 
     # Ten times the text: quadratic time would be a hundred times as much.
-    assert taken(2_000) < 40 * max(min(taken(200), taken(200)), 0.001)
+    assert seconds_for(2_000) < 40 * max(min(seconds_for(200), seconds_for(200)), 0.001)

@@ -64,7 +64,7 @@ def fetch() -> bool:
     return mailboxes.fetch_due()
 
 
-def now(mailbox: Mailbox) -> Mailbox:
+def refreshed(mailbox: Mailbox) -> Mailbox:
     mailbox.refresh_from_db()
     return mailbox
 
@@ -82,11 +82,11 @@ def test_a_message_becomes_a_ticket_once_and_is_marked_as_seen(server: MailServe
     fetch()
     assert Ticket.objects.count() == 1
     assert server.seen() == [True, True]
-    assert (now(mailbox).stored, mailbox.skipped, mailbox.error) == (1, 0, "")
+    assert (refreshed(mailbox).stored, mailbox.skipped, mailbox.error) == (1, 0, "")
     assert mailbox.checked_at
 
 
-def test_what_was_stored_when_a_worker_died_is_stored_once(
+def test_messages_stored_before_a_worker_died_are_not_stored_again(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message(), message(name="two"))
@@ -115,7 +115,7 @@ def _killed(*_given: Any) -> None:
     raise KeyboardInterrupt
 
 
-def test_more_than_a_turn_takes_is_left_for_the_next(
+def test_messages_beyond_the_limit_are_left_for_the_next_fetch(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(mailboxes, "MAX_PER_FETCH", 2)
@@ -138,13 +138,13 @@ AUTOMATIC = [
 
 
 @pytest.mark.parametrize("headers", AUTOMATIC, ids=str)
-def test_machines_make_no_tickets_and_are_counted(
+def test_automatic_messages_make_no_tickets_and_are_counted(
     server: MailServer, mailbox: Mailbox, headers: dict[str, str]
 ) -> None:
     server.deliver(message(**headers))
     fetch()
     assert not Ticket.objects.exists()
-    assert now(mailbox).skipped == 1
+    assert refreshed(mailbox).skipped == 1
     assert server.seen() == [True]
 
 
@@ -154,11 +154,11 @@ def parsed(made: EmailMessage | bytes) -> dict[str, Any]:
     return row
 
 
-def test_a_person_who_says_so_is_no_machine() -> None:
+def test_a_message_marked_as_not_automatic_is_stored() -> None:
     assert parsed(message(Auto_Submitted="no"))["text"]
 
 
-def test_plain_text_goes_before_html_and_what_is_attached_is_left_out() -> None:
+def test_plain_text_is_preferred_to_html_and_attachments_are_ignored() -> None:
     made = message("Plain.")
     made.add_alternative("<p>Rich.</p>", subtype="html")
     made.add_attachment("a,b", filename="table.csv")
@@ -171,13 +171,13 @@ def test_html_alone_becomes_text() -> None:
     assert parsed(made)["text"] == "Help\n\nRich & bold.\n\nMore"
 
 
-def test_what_repeats_an_earlier_message_is_left_out_unless_nothing_else_is_there() -> None:
+def test_quoted_messages_are_removed_unless_nothing_else_is_left() -> None:
     quoting = "Still broken.\n\nOn Monday you wrote:\n> Please try again.\n>\n> Your support"
     assert parsed(message(quoting))["text"] == "Help\n\nStill broken."
     assert parsed(message("> only a quote"))["text"] == "Help\n\n> only a quote"
 
 
-def test_a_message_without_a_usable_name_is_known_by_its_content() -> None:
+def test_a_message_without_a_usable_id_is_identified_by_its_content() -> None:
     nameless, long = message(Message_ID=""), message(name="x" * 300)
     for made in (nameless, long):
         name = parsed(made)["external_id"]
@@ -187,7 +187,7 @@ def test_a_message_without_a_usable_name_is_known_by_its_content() -> None:
 
 
 @pytest.mark.parametrize("date", ["Fri, 31 Dec 2100 00:00:00 +0000", "nonsense", "", "Thu, 01 Jan 1970 00:00:00 +0000"])
-def test_a_date_that_cannot_be_is_now(date: str) -> None:
+def test_an_implausible_date_becomes_now(date: str) -> None:
     assert timezone.now() - parsed(message(Date=date))["received_at"] < timedelta(minutes=1)
 
 
@@ -204,11 +204,11 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("raw", HOSTILE, ids=lambda raw: repr(raw[:20]))
-def test_whatever_strangers_send_stops_nothing(server: MailServer, mailbox: Mailbox, raw: bytes) -> None:
+def test_a_malformed_message_does_not_stop_the_others(server: MailServer, mailbox: Mailbox, raw: bytes) -> None:
     server.deliver(*([raw] if raw else []), message())
     fetch()
     assert Ticket.objects.filter(external_id="<one@example.com>").exists()
-    assert now(mailbox).error == ""
+    assert refreshed(mailbox).error == ""
     assert all(server.seen())
 
 
@@ -235,21 +235,21 @@ FAULTS: list[tuple[dict[str, Any], dict[str, Any], str]] = [
 
 
 @pytest.mark.parametrize(("values", "set_to", "says"), FAULTS, ids=lambda value: str(value))
-def test_an_error_is_shown_and_it_is_tried_again_later(
+def test_an_error_is_shown_and_fetching_is_retried_later(
     server: MailServer, settings: Settings, values: dict[str, Any], set_to: dict[str, Any], says: str
 ) -> None:
     mailbox = make_mailbox(server, **values)
     for name, value in set_to.items():
         setattr(settings, name, value)
     fetch()
-    assert says in now(mailbox).error
+    assert says in refreshed(mailbox).error
     assert PASSWORD not in mailbox.error
     wait = (mailbox.available_at - timezone.now()).total_seconds()
     assert 290 < wait <= 300
     assert not Mailbox.objects.due().exists()
 
 
-def test_two_workers_do_not_look_into_one_mailbox_at_once(server: MailServer, mailbox: Mailbox) -> None:
+def test_two_workers_do_not_fetch_one_mailbox_at_once(server: MailServer, mailbox: Mailbox) -> None:
     server.deliver(message())
     with leases.hold(Mailbox.objects.due()) as held:
         assert held == [mailbox]
@@ -259,7 +259,7 @@ def test_two_workers_do_not_look_into_one_mailbox_at_once(server: MailServer, ma
         assert not Ticket.objects.exists(), "who has it in hand keeps it"
 
 
-def test_a_mailbox_that_was_taken_over_meanwhile_is_left_to_whoever_has_it(
+def test_a_mailbox_taken_over_meanwhile_is_left_to_its_new_owner(
     server: MailServer, mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.deliver(message())
@@ -272,10 +272,10 @@ def test_a_mailbox_that_was_taken_over_meanwhile_is_left_to_whoever_has_it(
     monkeypatch.setattr(storing, "store_many", stall)
     fetch()
     assert is_untouched(successors[0])
-    assert now(mailbox).checked_at is None
+    assert refreshed(mailbox).checked_at is None
 
 
-def test_the_sweep_has_due_mailboxes_looked_into(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_sweep_enqueues_due_mailboxes(mailbox: Mailbox, monkeypatch: pytest.MonkeyPatch) -> None:
     nudged: list[Any] = []
     monkeypatch.setattr(tasks, "enqueue_once", nudged.append)
     tasks.sweep()
@@ -286,7 +286,7 @@ def test_the_sweep_has_due_mailboxes_looked_into(mailbox: Mailbox, monkeypatch: 
     assert tasks.fetch_mail not in nudged
 
 
-def test_the_admin_refuses_a_host_inside_and_has_a_mailbox_looked_into(
+def test_the_admin_refuses_internal_hosts_and_checks_a_mailbox_on_request(
     client: Client, admin: User, settings: Settings, mailbox: Mailbox
 ) -> None:
     client.force_login(admin)

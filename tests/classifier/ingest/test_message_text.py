@@ -65,7 +65,7 @@ REPLIES = [
 
 
 @pytest.mark.parametrize("reply", REPLIES)
-def test_a_reply_is_what_is_new_in_it(reply: str) -> None:
+def test_only_the_new_part_of_a_reply_is_kept(reply: str) -> None:
     assert without_quoted_reply(reply) == "Thanks!"
 
 
@@ -97,7 +97,7 @@ def test_answers_between_quoted_lines_stay() -> None:
     ["key: value\n" * 90_000, "Am schrieb " * 90_000, "> a\n\n" * 200_000, "<div>" * 200_000, "<p hidden>x" * 90_000]
     + ["<a " + " ".join(f"a{number}" for number in range(140_000)) + ">x"],
 )
-def test_no_text_keeps_a_worker_busy(text: str) -> None:
+def test_any_text_is_processed_quickly(text: str) -> None:
     begun = time.process_time()
     without_quoted_reply(html_to_text(text) if text.startswith("<") else text)
     assert time.process_time() - begun < 20

@@ -92,7 +92,7 @@ def as_csv(rows: list[list[str]], delimiter: str = ",") -> str:
         ("inbox.json", JSONL),
     ],
 )
-def test_it_knows_the_format_by_the_suffix(name: str, expected: Format) -> None:
+def test_the_format_is_detected_by_the_suffix(name: str, expected: Format) -> None:
     assert sniff_format(name, b"whatever stands inside") is expected
 
 
@@ -114,12 +114,12 @@ def test_it_knows_the_format_by_the_suffix(name: str, expected: Format) -> None:
         (b"PK\x03\x04 a spreadsheet", LINES),
     ],
 )
-def test_it_knows_the_format_by_the_content(head: bytes, expected: Format) -> None:
+def test_the_format_is_detected_by_the_content(head: bytes, expected: Format) -> None:
     assert sniff_format("-", head) is expected
     assert sniff_format("inbox.txt", head) is expected
 
 
-def test_it_looks_into_the_beginning_of_a_compressed_file() -> None:
+def test_the_format_of_a_compressed_file_is_detected() -> None:
     whole = gzip.compress(b'{"text": "hello"}\n' + os.urandom(10_000))
     assert sniff_format("-", whole[:4_000]) is JSONL
 
@@ -127,7 +127,7 @@ def test_it_looks_into_the_beginning_of_a_compressed_file() -> None:
 # Columns
 
 
-def test_it_finds_well_known_columns_in_any_case() -> None:
+def test_well_known_columns_are_mapped_in_any_case() -> None:
     data = as_csv(
         [
             ["ID", "Email", "Channel", "Lang", "Created_At", "Due", "Intent", "SENTIMENT", "Message"],
@@ -176,7 +176,7 @@ def test_a_mapping_to_nothing_leaves_the_field_out() -> None:
     assert values("text,date,\nHello,now,x\n", CSV, mapping={"received_at": ""}) == {"text": "Hello"}
 
 
-def test_a_mapping_to_a_missing_column_lists_those_there_are() -> None:
+def test_a_mapping_to_a_missing_column_lists_the_columns() -> None:
     with pytest.raises(UnreadableFile, match=r"'Betreff' \(for text\); the columns are 'id', 'body'"):
         outcome("id,body\n1,Hello\n", CSV, mapping={"text": "Betreff"})
 
@@ -236,7 +236,7 @@ def test_the_subject_is_put_before_the_text(subject: str, body: str, text: str) 
     assert values(json.dumps({"subject": subject, "body": body}), JSONL) == {"text": text}
 
 
-def test_a_subject_that_is_mapped_to_the_text_is_not_said_twice() -> None:
+def test_a_subject_mapped_to_the_text_is_not_repeated() -> None:
     assert values("id,subject\n1,Hello\n", CSV, mapping={"text": "subject"})["text"] == "Hello"
 
 
@@ -257,13 +257,13 @@ def test_a_null_text_is_an_empty_one() -> None:
 
 
 @pytest.mark.parametrize("text", ["x" * MAX_TEXT, 'say "hi"' * (MAX_TEXT // 8), "ж" * (MAX_TEXT // 2)])
-def test_a_megabyte_is_a_ticket_like_any_other(text: str) -> None:
+def test_a_text_of_a_megabyte_is_read(text: str) -> None:
     assert texts(as_csv([["id", "text"], ["1", text]]), CSV) == [text]
     assert texts(json.dumps({"text": text}), JSONL) == [text]
     assert texts(text, LINES) == [text]
 
 
-def test_more_than_that_is_refused_with_the_limit() -> None:
+def test_a_text_over_a_megabyte_is_refused_with_the_limit() -> None:
     text = "x" * (MAX_TEXT + 1)
     for rejection in (
         refusal(f"id,text\n1,{text}\n", CSV),
@@ -328,12 +328,12 @@ def test_an_empty_file_has_no_tickets(format: Format, data: bytes) -> None:
 
 
 @pytest.mark.parametrize("delimiter", [",", ";", "\t", "|"])
-def test_it_finds_the_delimiter_in_the_header(delimiter: str) -> None:
+def test_the_delimiter_is_detected_from_the_header(delimiter: str) -> None:
     data = as_csv([["id", "text", "the, odd; one"], ["1", "a, b; c | d\te", "x"]], delimiter)
     assert values(data, CSV) == {"external_id": "1", "text": "a, b; c | d\te"}
 
 
-def test_quoted_names_do_not_mislead_it_about_the_delimiter() -> None:
+def test_quoted_column_names_do_not_mislead_delimiter_detection() -> None:
     assert values('id;text;"a, b, c, d"\n1;Hello;x\n', CSV) == {"external_id": "1", "text": "Hello"}
 
 
@@ -387,7 +387,7 @@ def test_a_quote_that_is_never_closed_spoils_its_own_record_only() -> None:
     ]
 
 
-def test_nor_does_it_swallow_more_than_a_record_may_hold() -> None:
+def test_an_open_quote_swallows_no_more_than_the_record_limit() -> None:
     ordinary = [f"{number},{'x' * 1_000}\n" for number in range(2 * MAX_RECORD // 1_000)]
     results = outcome("".join(["id,text\n", '0,"never closed\n', *ordinary]), CSV)
     assert isinstance(results[0], RejectedRecord)
@@ -405,12 +405,12 @@ def test_open_quotes_all_over_a_long_file_spoil_their_own_records_only() -> None
     assert len(results) == 2_500
 
 
-def test_it_does_not_merge_two_tickets_whose_quotes_meet() -> None:
+def test_two_tickets_whose_quotes_meet_are_not_merged() -> None:
     data = 'id,text\n1,"open\n2,"world"\n3,"two\nlines"\n'
     assert brief(outcome(data, CSV)) == [(2, None), (3, "world"), (4, "two\nlines")]
 
 
-def test_it_finds_its_way_back_to_a_record_of_several_lines() -> None:
+def test_reading_resumes_at_a_record_of_several_lines() -> None:
     data = 'id,text,customer\n1,"open,Ana\n2,"two\nlines",Ben\n'
     assert brief(outcome(data, CSV)) == [(2, None), (3, "two\nlines")]
 
@@ -436,7 +436,7 @@ def test_quotes_within_a_cell_without_quotes_stay() -> None:
     assert texts('id,text\n1,a 5" screen\n', CSV) == ['a 5" screen']
 
 
-def test_a_file_full_of_broken_quotes_is_done_with_before_long() -> None:
+def test_a_file_full_of_broken_quotes_is_read_quickly() -> None:
     lines = ['a","b\n'] * 100_000  # each opens a quote that the next one closes and opens again, up to the end
     results = outcome("".join(["id,text\n", *lines]), CSV)
     assert all(isinstance(result, RejectedRecord) for result in results)
@@ -450,7 +450,7 @@ def test_a_broken_header_makes_the_table_unreadable() -> None:
         outcome('id,"text\n1,Hello\n', CSV)
 
 
-def test_it_never_lowers_the_processs_own_limit_on_cells() -> None:
+def test_the_csv_field_limit_of_the_process_is_never_lowered() -> None:
     before = csv.field_size_limit(10 * MAX_RECORD)
     try:
         outcome("id,text\n1,Hello\n", CSV)
@@ -512,19 +512,19 @@ def test_strange_line_separators_do_not_part_a_line() -> None:
 
 @pytest.mark.parametrize("format", Format)
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "utf-32", "cp1252"])
-def test_it_finds_the_encoding(format: Format, encoding: str) -> None:
+def test_the_encoding_is_detected(format: Format, encoding: str) -> None:
     body = {CSV: "id,text\n1,{}\n", JSONL: '{{"text": "{}"}}\n', LINES: "{}\n"}[format]
     text = "Grüße – 50 €"
     assert texts(body.format(text).encode(encoding), format) == [text]
 
 
-def test_it_knows_big_endian_files_by_their_mark() -> None:
+def test_big_endian_files_are_detected_by_their_mark() -> None:
     assert texts("\ufeffid,text\n1,Grüße\n".encode("utf-16-be"), CSV) == ["Grüße"]
 
 
 @pytest.mark.parametrize("size", [5, 7, 64])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_it_does_not_matter_where_the_stream_is_parted(encoding: str, size: int) -> None:
+def test_chunk_boundaries_do_not_matter(encoding: str, size: int) -> None:
     expected = ["Grüße – 50 €", "naïve\r\nçok", "last é"]
     data = as_csv([["id", "text"], *(["1", text] for text in expected)]).encode(encoding)
     pieces = (data[at : at + size] for at in range(0, len(data), size))
@@ -537,7 +537,7 @@ def test_a_file_that_is_ascii_for_long_may_still_turn_out_as_windows_1252() -> N
     assert texts(data.encode("cp1252"), LINES)[-1] == "Grüße"
 
 
-def test_a_chance_look_of_utf_8_does_not_hide_windows_1252() -> None:
+def test_bytes_that_look_like_utf_8_do_not_hide_windows_1252() -> None:
     text = "Ã© is how déjà and été look when read wrongly"
     assert texts(text.encode("cp1252"), LINES) == [text]
 
@@ -676,14 +676,14 @@ def test_long_files_take_little_memory(format: Format, head: bytes, line: bytes)
     assert peak_memory(chain((head,), repeat(line * 100, 400)), format) < 5_000_000
 
 
-def test_so_do_compressed_files_that_unfold_hugely() -> None:
+def test_compressed_files_that_unfold_hugely_take_little_memory() -> None:
     data = gzip.compress((b"x" * 999 + b"\n") * 40_000)
     assert peak_memory(iter((data,)), LINES) < 5_000_000
 
 
 @pytest.mark.parametrize("head", [b"", b'text\n"'])
 @pytest.mark.parametrize("format", Format)
-def test_so_does_a_line_without_an_end(format: Format, head: bytes) -> None:
+def test_a_line_without_an_end_takes_little_memory(format: Format, head: bytes) -> None:
     start = head or {CSV: b"text\n", JSONL: b'{"text": "', LINES: b""}[format]
     assert peak_memory(chain((start,), repeat(b"x" * 100_000, 500)), format) < 25_000_000
 
@@ -708,19 +708,19 @@ TEXTS = st.lists(st.text().filter(lambda text: text.strip()))
 
 
 @given(TEXTS, st.sampled_from([",", ";", "\t", "|"]), st.sampled_from(["utf-8", "utf-8-sig", "utf-16"]))
-def test_what_is_written_as_csv_comes_back(expected: list[str], delimiter: str, encoding: str) -> None:
+def test_csv_survives_a_round_trip(expected: list[str], delimiter: str, encoding: str) -> None:
     data = as_csv([["id", "text"], *(["1", text] for text in expected)], delimiter)
     assert texts(data.encode(encoding), CSV) == [cleaned(text) for text in expected]
 
 
 @given(TEXTS, st.booleans())
-def test_what_is_written_as_json_lines_comes_back(expected: list[str], ascii_only: bool) -> None:
+def test_json_lines_survive_a_round_trip(expected: list[str], ascii_only: bool) -> None:
     data = "".join(json.dumps({"text": text}, ensure_ascii=ascii_only) + "\n" for text in expected)
     assert texts(data, JSONL) == [cleaned(text) for text in expected]
 
 
 @given(TEXTS)
-def test_what_is_written_line_by_line_comes_back(expected: list[str]) -> None:
+def test_plain_lines_survive_a_round_trip(expected: list[str]) -> None:
     lines = [" ".join(text.split()) for text in expected if text.strip("\ufeff").strip()]
     assert texts("\ufeff" + "\n".join(lines), LINES) == [cleaned(line) for line in lines]
 
@@ -734,7 +734,7 @@ HEADS: Mapping[Format, list[bytes]] = {
 
 
 @given(NASTY, st.data(), st.sampled_from(Format), st.booleans())
-def test_whatever_the_bytes_each_record_is_a_row_or_a_reason(
+def test_any_bytes_give_tickets_or_rejections_with_reasons(
     tail: bytes, data: st.DataObject, format: Format, compressed: bool
 ) -> None:
     content = data.draw(st.sampled_from(HEADS[format])) + tail
@@ -747,16 +747,16 @@ def test_whatever_the_bytes_each_record_is_a_row_or_a_reason(
     numbers = [result.number for result in results]
     assert numbers == sorted(set(numbers))
     for result in results:
-        said = [result.reason, result.raw] if isinstance(result, RejectedRecord) else result.values.values()
-        assert "\0" not in "".join(value.encode().decode() for value in said if value)
+        strings = [result.reason, result.raw] if isinstance(result, RejectedRecord) else result.values.values()
+        assert "\0" not in "".join(value.encode().decode() for value in strings if value)
 
 
 @given(st.lists(st.sampled_from(['1,"', "2,a", '"', ",", 'b"', "", '3,"x"', "c,d,e", 'f","g']), max_size=12))
 def test_no_line_of_a_table_is_lost(lines: list[str]) -> None:
     results = outcome("".join(f"{line}\n" for line in ["id,text", *lines]), CSV)
-    found = "".join(
+    contents = "".join(
         result.raw if isinstance(result, RejectedRecord) else "".join(value or "" for value in result.values.values())
         for result in results
     )
     for letter in "123abcdefgx":
-        assert found.count(letter) == "".join(lines).count(letter)
+        assert contents.count(letter) == "".join(lines).count(letter)

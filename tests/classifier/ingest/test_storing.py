@@ -17,7 +17,7 @@ pytestmark = [pytest.mark.django_db(transaction=True), pytest.mark.postgresql]
 
 def nudges() -> list[int]:
     """How urgent each nudge to classify is."""
-    return [one.priority for one in queued("classifier.tasks.classify_tickets")]
+    return [task.priority for task in queued("classifier.tasks.classify_tickets")]
 
 
 def test_saving_a_ticket_enqueues_its_classification() -> None:
@@ -25,7 +25,7 @@ def test_saving_a_ticket_enqueues_its_classification() -> None:
     assert nudges() == [Priority.INTERACTIVE]
 
 
-def test_one_nudge_that_waits_does_for_all() -> None:
+def test_one_waiting_task_covers_all_tickets() -> None:
     for number in range(5):
         make_ticket(str(number))
     assert nudges() == [Priority.INTERACTIVE]
@@ -47,18 +47,18 @@ def test_storing_many_enqueues_once() -> None:
     ("number", "priority"),
     [(storing.INTERACTIVE_MAX, Priority.INTERACTIVE), (storing.INTERACTIVE_MAX + 1, Priority.BULK)],
 )
-def test_a_pile_is_less_urgent_than_a_few(number: int, priority: Priority) -> None:
+def test_a_bulk_import_has_lower_priority(number: int, priority: Priority) -> None:
     storing.store_many("import", [{"text": "hello"}] * number)
     assert nudges() == [priority]
 
 
-def test_a_person_does_not_wait_behind_the_nudge_of_a_pile() -> None:
+def test_a_single_ticket_does_not_wait_behind_a_bulk_task() -> None:
     storing.store_many("import", [{"text": "hello"}] * 100)
     make_ticket()
     assert sorted(nudges()) == [Priority.BULK, Priority.INTERACTIVE]
 
 
-def test_what_is_rolled_back_is_not_enqueued() -> None:
+def test_rolled_back_tickets_are_not_enqueued() -> None:
     with transaction.atomic():
         make_ticket()
         transaction.set_rollback(True)
@@ -86,7 +86,7 @@ def test_a_text_that_is_empty_or_too_long_is_refused(text: str) -> None:
         storing.validated_text(text)
 
 
-def test_whatever_the_door_no_unstorable_character_gets_in() -> None:
+def test_unstorable_characters_are_replaced_on_every_way_in() -> None:
     make_ticket("a\x00b\ud800c")
     Ticket.objects.bulk_create([Ticket(text="d\x00")])
     assert set(Ticket.objects.values_list("text", flat=True)) == {"a\ufffdb\ufffdc", "d\ufffd"}

@@ -154,10 +154,10 @@ def payload(kind: str) -> Any:
     return json.loads((PAYLOADS / f"{kind}.json").read_text())
 
 
-def knock(kind: str, said: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
+def knock(kind: str, sent: Any = None, *, age: float = 0, headers: dict[str, str] | None = None) -> int:
     """The answer's status. `said` is JSON, or bytes as they are."""
-    said = payload(kind) if said is None else said
-    body = said if isinstance(said, bytes) else json.dumps(said).encode()
+    sent = payload(kind) if sent is None else sent
+    body = sent if isinstance(sent, bytes) else json.dumps(sent).encode()
     signature = CASES[kind].sign(body, time.time() - age) | (headers or {})
     response = Client(enforce_csrf_checks=True).post(
         "/hooks/support/", body, content_type="application/json", headers=signature
@@ -167,16 +167,16 @@ def knock(kind: str, said: Any = None, *, age: float = 0, headers: dict[str, str
 
 def changed(kind: str, path: str, value: Any) -> Any:
     """The payload with another value at this place."""
-    said = whole = payload(kind)
+    part = whole = payload(kind)
     *outer, last = path.split(".")
     for name in outer:
-        said = said[name]
-    said[last] = value
+        part = part[name]
+    part[last] = value
     return whole
 
 
 @every_desk
-def test_what_a_customer_wrote_is_stored_once_however_often_the_desk_tells(kind: str) -> None:
+def test_a_customers_message_is_stored_once_however_often_it_is_sent(kind: str) -> None:
     make_desk(kind)
     assert [knock(kind), knock(kind)] == [202, 202]
     ticket = Ticket.objects.get()
@@ -189,7 +189,7 @@ def test_what_a_customer_wrote_is_stored_once_however_often_the_desk_tells(kind:
 
 
 @every_desk
-def test_a_stranger_is_turned_away(kind: str) -> None:
+def test_events_with_wrong_signatures_are_refused(kind: str) -> None:
     make_desk(kind)
     wrong = {name: value[:-3] + "AAA" for name, value in CASES[kind].sign(b"{}", time.time()).items()}
     assert knock(kind, headers=wrong) == 401
@@ -198,7 +198,7 @@ def test_a_stranger_is_turned_away(kind: str) -> None:
 
 
 @pytest.mark.parametrize("kind", ["zendesk", "intercom", "zammad", "chatwoot"])
-def test_a_signature_is_of_what_was_sent_and_of_nothing_else(kind: str) -> None:
+def test_a_signature_covers_the_exact_body(kind: str) -> None:
     make_desk(kind)
     other = CASES[kind].sign(b'{"another": "body"}', time.time())
     assert knock(kind, headers=other) == 401
@@ -206,7 +206,7 @@ def test_a_signature_is_of_what_was_sent_and_of_nothing_else(kind: str) -> None:
 
 @pytest.mark.parametrize("kind", ["zendesk", "chatwoot"])
 @pytest.mark.parametrize(("age", "status"), [(250, 202), (-250, 202), (400, 401), (-400, 401)])
-def test_what_was_signed_too_long_ago_may_be_a_replay(kind: str, age: float, status: int) -> None:
+def test_old_signatures_are_refused_as_replays(kind: str, age: float, status: int) -> None:
     make_desk(kind)
     assert knock(kind, age=age) == status
 
@@ -231,7 +231,7 @@ ASIDE = [
 
 
 @pytest.mark.parametrize(("kind", "path", "value"), ASIDE)
-def test_agents_machines_and_other_events_make_no_ticket(kind: str, path: str, value: Any) -> None:
+def test_events_by_agents_and_other_events_make_no_ticket(kind: str, path: str, value: Any) -> None:
     make_desk(kind)
     assert knock(kind, changed(kind, path, value)) == 200
     assert not Ticket.objects.exists()
@@ -242,7 +242,7 @@ NO_EVENTS = [b"", b"[]", b"null", b"{", b"\xff\xfe", b"[" * 100_000, b"{}"]
 
 @every_desk
 @pytest.mark.parametrize("body", NO_EVENTS, ids=lambda body: repr(body[:12]))
-def test_what_is_no_event_is_refused_with_a_reason(kind: str, body: bytes) -> None:
+def test_malformed_events_are_refused_with_a_reason(kind: str, body: bytes) -> None:
     make_desk(kind)
     assert knock(kind, body) == 400
     assert not Ticket.objects.exists()
@@ -261,31 +261,31 @@ ODD: list[tuple[str, str, Any]] = [
 
 
 @pytest.mark.parametrize(("kind", "path", "value"), ODD)
-def test_an_event_without_what_it_needs_is_refused(kind: str, path: str, value: Any) -> None:
+def test_an_event_without_a_needed_value_is_refused(kind: str, path: str, value: Any) -> None:
     make_desk(kind)
     assert knock(kind, changed(kind, path, value)) == 400
 
 
-def test_odd_characters_and_long_values_are_stored_as_far_as_they_go() -> None:
+def test_odd_characters_are_replaced_and_long_values_cut() -> None:
     make_desk("chatwoot")
-    said = changed("chatwoot", "sender.email", "e\0\ud800" + "x" * 400)
-    said["content"] = "nul \0 and \ud800"
-    said["created_at"] = 10**30
-    assert knock("chatwoot", said) == 202
+    event = changed("chatwoot", "sender.email", "e\0\ud800" + "x" * 400)
+    event["content"] = "nul \0 and \ud800"
+    event["created_at"] = 10**30
+    assert knock("chatwoot", event) == 202
     ticket = Ticket.objects.get()
     assert ticket.text == "nul \ufffd and \ufffd"
     assert len(ticket.customer) == 254
     assert timezone.now() - ticket.received_at < timedelta(minutes=1)
 
 
-def test_the_door_is_there_for_desks_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    desk = make_desk("zammad")
+def test_only_active_help_desks_have_an_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    help_desk = make_desk("zammad")
     assert Client().get("/hooks/support/").status_code == 405
     assert Client().post("/hooks/other/").status_code == 404
     assert knock("zammad", b" " * 1_048_577) == 413
     monkeypatch.delenv("DESK_SECRET")
     assert knock("zammad") == 503, "so that the desk tries again"
-    HelpDesk.objects.filter(pk=desk.pk).update(active=False)
+    HelpDesk.objects.filter(pk=help_desk.pk).update(active=False)
     assert knock("zammad") == 404
 
 
@@ -308,7 +308,7 @@ def reviews(receiver: Receiver) -> list[str]:
 
 
 @every_desk
-def test_where_a_ticket_stands_is_written_as_the_desk_wants_it(kind: str, receiver: Receiver) -> None:
+def test_the_state_of_a_ticket_is_written_in_the_help_desks_format(kind: str, receiver: Receiver) -> None:
     make_desk(kind, receiver)
     stored(kind)
     write_back()
@@ -319,7 +319,7 @@ def test_where_a_ticket_stands_is_written_as_the_desk_wants_it(kind: str, receiv
     assert got.json == case.body(dict(zip(case.fields, ("Billing", "Positive", "needs_review"), strict=True)))
 
 
-def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver, ana: User) -> None:
+def test_decisions_and_undone_decisions_are_written_back(receiver: Receiver, ana: User) -> None:
     make_desk("zammad", receiver)
     ticket = stored("zammad")
     write_back()
@@ -333,7 +333,7 @@ def test_what_people_decide_is_written_and_so_is_its_undoing(receiver: Receiver,
     assert WriteBack.objects.count() == 1
 
 
-def test_only_the_last_standing_is_written_and_nothing_twice(receiver: Receiver, ana: User) -> None:
+def test_only_the_latest_state_is_written_and_nothing_twice(receiver: Receiver, ana: User) -> None:
     make_desk("zammad", receiver)
     ticket = stored("zammad")
     (assignment,) = ticket.assignments.all()
@@ -361,7 +361,7 @@ def test_a_decision_made_during_a_write_back_is_written_afterwards(ana: User) ->
         assert reviews(receiver) == ["needs_review", "settled"]
 
 
-def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Receiver) -> None:
+def test_sealed_labels_are_not_written_back(receiver: Receiver) -> None:
     make_desk("zammad", receiver)
     configure_review(blind_share=1)
     hold(make_ticket(source="support", external_id="81"))
@@ -369,7 +369,7 @@ def test_nothing_is_told_of_a_label_while_people_are_blind_to_it(receiver: Recei
     assert receiver.got[0].json == {"state": "needs_review"}
 
 
-def test_a_fault_is_tried_again_and_a_ticket_that_is_gone_is_not() -> None:
+def test_faults_are_retried_and_deleted_tickets_are_not() -> None:
     with Receiver(503, 200, 404) as receiver:
         make_desk("zammad", receiver)
         stored("zammad")
@@ -382,7 +382,7 @@ def test_a_fault_is_tried_again_and_a_ticket_that_is_gone_is_not() -> None:
         assert WriteBack.objects.get(ticket__external_id="82").state == WriteBack.State.GIVEN_UP
 
 
-def test_only_desks_that_want_it_are_written_to(receiver: Receiver) -> None:
+def test_only_help_desks_with_write_back_are_written_to(receiver: Receiver) -> None:
     make_desk("zammad", receiver, write_back=False)
     configure_review()
     hold(make_ticket(source="support", external_id="81"), make_ticket(source="elsewhere", external_id="81"))

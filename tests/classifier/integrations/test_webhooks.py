@@ -22,7 +22,7 @@ from classifier import tasks
 from classifier.integrations import http_request, outbox
 from classifier.integrations.webhooks import events
 from classifier.integrations.webhooks.delivery import ROUTE, delete_old, signed_request
-from classifier.integrations.webhooks.payloads import ticket_payloads as told
+from classifier.integrations.webhooks.payloads import ticket_payloads
 from classifier.leases import leases
 from classifier.models import Delivery, Event, HelpDesk, Mailbox, Ticket, Webhook, WriteBack
 from classifier.models.outbox import EventKind
@@ -61,7 +61,7 @@ def happens(number: int = 1) -> list[Event]:
     """So many tickets are kept for people."""
     configure_review()
     before = Event.objects.count()
-    hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + one}") for one in range(number)])
+    hold(*[make_ticket(TEXT, source="zendesk", external_id=f"{before + index}") for index in range(number)])
     return list(Event.objects.order_by("pk")[before:])
 
 
@@ -83,7 +83,7 @@ def verified(got: Got, secret: str = SECRET) -> bool:
     return bool(names["verified"](got.headers, got.body, secret))
 
 
-def test_a_classified_ticket_is_told_without_its_text_and_signed(receiver: Receiver) -> None:
+def test_events_are_signed_and_omit_the_ticket_text(receiver: Receiver) -> None:
     make_webhook(receiver)
     (event,) = happens()
     deliver()
@@ -105,7 +105,7 @@ def test_a_classified_ticket_is_told_without_its_text_and_signed(receiver: Recei
     assert (delivery.state, delivery.attempts, delivery.status) == (Delivery.State.DELIVERED, 1, 204)
 
 
-def test_each_webhook_is_told_what_it_wants(receiver: Receiver) -> None:
+def test_each_webhook_receives_only_its_chosen_events(receiver: Receiver) -> None:
     make_webhook(receiver, name="all")
     make_webhook(receiver, name="certificates", kinds=[EventKind.GRANTED])
     make_webhook(receiver, name="off", active=False)
@@ -113,7 +113,7 @@ def test_each_webhook_is_told_what_it_wants(receiver: Receiver) -> None:
     assert list(Delivery.objects.values_list("destination__name", flat=True)) == ["all"]
 
 
-def test_where_nobody_wants_to_know_it_costs_one_query_and_nothing_is_written() -> None:
+def test_without_subscribers_a_change_costs_one_query_and_writes_nothing() -> None:
     ticket = make_ticket()
     make_verdict(make_prediction(ticket))
     with CaptureQueriesContext(connection) as asked:
@@ -135,7 +135,7 @@ def test_the_cost_does_not_grow_with_the_tickets(receiver: Receiver) -> None:
     assert counts[0] == counts[1]
 
 
-def test_what_is_rolled_back_is_not_told(receiver: Receiver) -> None:
+def test_rolled_back_changes_are_not_sent(receiver: Receiver) -> None:
     make_webhook(receiver)
     written: list[int] = []
 
@@ -153,7 +153,7 @@ def test_what_is_rolled_back_is_not_told(receiver: Receiver) -> None:
     assert not Event.objects.exists()
 
 
-def test_a_worker_is_nudged_once_it_is_committed(
+def test_a_worker_is_woken_after_the_commit(
     receiver: Receiver, django_capture_on_commit_callbacks: DjangoCaptureOnCommitCallbacks, monkeypatch: Any
 ) -> None:
     nudged: list[Any] = []
@@ -179,7 +179,7 @@ FAULTS = {
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_after_a_fault_it_is_sent_again_under_the_same_name(fault: str) -> None:
+def test_a_failed_delivery_is_retried_with_the_same_id(fault: str) -> None:
     reply, status, pause = FAULTS[fault]
     with Receiver(reply, 200) as receiver:
         make_webhook(receiver)
@@ -200,7 +200,7 @@ def test_after_a_fault_it_is_sent_again_under_the_same_name(fault: str) -> None:
         assert Delivery.objects.get().state == Delivery.State.DELIVERED
 
 
-def test_a_receiver_that_fails_is_left_alone_and_holds_up_nobody_else(receiver: Receiver) -> None:
+def test_a_failing_receiver_is_paused_and_delays_no_other(receiver: Receiver) -> None:
     with Receiver(Reply(hangs=True)) as slow:
         failing = make_webhook(slow, name="a slow one")
         make_webhook(receiver, name="another")
@@ -216,7 +216,7 @@ def test_a_receiver_that_fails_is_left_alone_and_holds_up_nobody_else(receiver: 
         assert len(slow.got) == outbox.BATCH_SIZE
 
 
-def test_who_is_gone_is_told_nothing_any_more() -> None:
+def test_deleted_destinations_receive_nothing() -> None:
     with Receiver(410) as receiver:
         webhook = make_webhook(receiver)
         happens()
@@ -227,7 +227,7 @@ def test_who_is_gone_is_told_nothing_any_more() -> None:
         assert not happens()
 
 
-def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receiver, admin_client: Client) -> None:
+def test_a_delivery_fails_after_the_last_try_and_can_be_replayed(receiver: Receiver, admin_client: Client) -> None:
     receiver.answers[0] = Reply(status=500)
     make_webhook(receiver)
     happens()
@@ -247,7 +247,7 @@ def test_after_the_last_try_it_is_given_up_and_can_be_replayed(receiver: Receive
     assert len({got.headers["webhook-id"] for got in receiver.got}) == 1
 
 
-def test_a_killed_workers_row_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_killed_workers_delivery_is_sent_again(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     make_webhook(receiver)
     happens()
     with monkeypatch.context() as killed:
@@ -298,7 +298,7 @@ def test_a_worker_that_lost_its_lease_leaves_its_successors_lease_alone(receiver
     assert is_untouched(successor)
 
 
-def test_a_delivery_that_is_resent_while_it_is_being_sent_is_sent_once_more(receiver: Receiver) -> None:
+def test_a_delivery_resent_while_in_progress_is_sent_again_afterwards(receiver: Receiver) -> None:
     make_webhook(receiver)
     happens()
     resent: list[int] = []
@@ -350,7 +350,7 @@ def test_without_a_usable_secret_nothing_is_sent(
     assert delivery.state == Delivery.State.WAITING
 
 
-def test_an_address_inside_is_not_called(receiver: Receiver, settings: Settings) -> None:
+def test_internal_addresses_are_not_called(receiver: Receiver, settings: Settings) -> None:
     make_webhook(receiver)
     happens()
     settings.INTERNAL_HOSTS = []
@@ -359,15 +359,21 @@ def test_an_address_inside_is_not_called(receiver: Receiver, settings: Settings)
     assert "TICKETCLF_INTERNAL_HOSTS" in Delivery.objects.get().error
 
 
-def test_a_ticket_that_is_sealed_is_told_without_a_label() -> None:
+def test_the_payload_of_a_sealed_ticket_has_no_label() -> None:
     ticket = make_ticket(sealed=True)
     make_verdict(make_prediction(ticket))
     Ticket.objects.update(state=Ticket.State.NEEDS_REVIEW)
-    (one,) = told([ticket.pk])
-    assert (one.sealed, one.category, one.sentiment, one.confidence, one.model) == (True, None, None, None, None)
+    (payload,) = ticket_payloads([ticket.pk])
+    assert (payload.sealed, payload.category, payload.sentiment, payload.confidence, payload.model) == (
+        True,
+        None,
+        None,
+        None,
+        None,
+    )
 
 
-def test_what_is_old_is_forgotten(receiver: Receiver) -> None:
+def test_old_events_and_deliveries_are_deleted(receiver: Receiver) -> None:
     make_webhook(receiver)
     happens(2)
     deliver()
@@ -390,7 +396,7 @@ def test_a_test_event_is_sent_from_the_admin(receiver: Receiver, admin_client: C
     assert verified(receiver.got[0])
 
 
-def test_the_admin_makes_a_webhook_and_refuses_one_inside(admin_client: Client, settings: Settings) -> None:
+def test_the_admin_creates_webhooks_and_refuses_internal_addresses(admin_client: Client, settings: Settings) -> None:
     add = reverse("admin:classifier_webhook_add")
     values = {"name": "CRM", "url": "http://127.0.0.1:9/x", "secret_env": "HOOK_SECRET", "kinds": ["ticket.decided"]}
     values["active"] = "on"
@@ -405,15 +411,15 @@ def test_the_admin_makes_a_webhook_and_refuses_one_inside(admin_client: Client, 
 
 
 def make_rows(number: int) -> None:
-    for one in range(number):
-        name = f"{Webhook.objects.count()}-{one}"
+    for index in range(number):
+        name = f"{Webhook.objects.count()}-{index}"
         webhook = make_webhook(name=name)
-        desk = HelpDesk.objects.create(name=name, slug=f"desk-{name}", kind="zammad", secret_env="HOOK_SECRET")
+        help_desk = HelpDesk.objects.create(name=name, slug=f"desk-{name}", kind="zammad", secret_env="HOOK_SECRET")
         Mailbox.objects.create(name=name, slug=name, host="127.0.0.1", user="u", password_env="NO_SUCH_VARIABLE")
         ticket = make_ticket()
         event = Event.objects.create(kind=EventKind.CLASSIFIED, data={}, ticket=ticket)
         Delivery.objects.create(destination=webhook, event=event)
-        WriteBack.objects.create(destination=desk, ticket=ticket)
+        WriteBack.objects.create(destination=help_desk, ticket=ticket)
 
 
 @pytest.mark.parametrize("model", ["webhook", "helpdesk", "mailbox", "delivery", "writeback", "event"])
@@ -428,13 +434,13 @@ def test_lists_in_the_admin_show_no_secret_and_cost_the_same_however_long(admin_
         assert SECRET not in page
         make_rows(4)
     assert counts[0] == counts[1]
-    (one,) = apps.get_model("classifier", model)._default_manager.all()[:1]
-    assert admin_client.get(reverse(f"admin:classifier_{model}_change", args=[one.pk])).status_code == 200
+    (row,) = apps.get_model("classifier", model)._default_manager.all()[:1]
+    assert admin_client.get(reverse(f"admin:classifier_{model}_change", args=[row.pk])).status_code == 200
     if model == "mailbox":
         assert "missing NO_SUCH_VARIABLE" in page
 
 
-def test_a_name_that_leads_nowhere_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unresolvable_host_is_an_error_and_no_crash(monkeypatch: pytest.MonkeyPatch) -> None:
     def unknown(*_given: Any, **_named: Any) -> Any:
         raise socket.gaierror(-2, "Name or service not known")
 

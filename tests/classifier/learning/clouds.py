@@ -29,7 +29,7 @@ def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first
     labels = np.repeat(np.arange(len(counts)), counts)
     random.shuffle(labels)
     noise = unit(random.normal(size=(len(labels), WIDTH)).astype(np.float32))
-    found = unit(middles(len(counts), 0)[labels] + spread * noise)
+    points = unit(middles(len(counts), 0)[labels] + spread * noise)
     keys = np.arange(first_key, first_key + len(labels))
     texts = [f"word{label if random.random() < 0.7 else 0} and so on {number}" for number, label in enumerate(labels)]
     random_sample = np.zeros(len(keys), bool)
@@ -37,7 +37,7 @@ def examples(counts: Sequence[int], *, spread: float = 5.0, seed: int = 0, first
     return Examples(
         keys=keys,
         texts=texts,
-        vectors=found,
+        vectors=points,
         labels=labels + 1,
         groups=keys,
         random_sample=random_sample,

@@ -36,5 +36,5 @@ def test_english_is_known(text: str) -> None:
 
 
 @pytest.mark.parametrize("text", FOREIGN)
-def test_other_languages_are_not(text: str) -> None:
+def test_other_languages_are_not_taken_for_english(text: str) -> None:
     assert is_foreign(text, pieces(text))

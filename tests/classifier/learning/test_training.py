@@ -38,13 +38,13 @@ def test_more_labels_make_it_better() -> None:
 
 def test_training_is_deterministic() -> None:
     offered, taught = clouds.offered(4), clouds.examples([12, 9, 30, 3])
-    one, other = learn(taught, offered), learn(taught, offered)
-    assert one
-    assert other
-    assert one.head.recipe == other.head.recipe
-    np.testing.assert_array_equal(one.head.correction.weights, other.head.correction.weights)
-    np.testing.assert_array_equal(one.head.words.weights, other.head.words.weights)
-    np.testing.assert_array_equal(one.head.record.losses, other.head.record.losses)
+    first, second = learn(taught, offered), learn(taught, offered)
+    assert first
+    assert second
+    assert first.head.recipe == second.head.recipe
+    np.testing.assert_array_equal(first.head.correction.weights, second.head.correction.weights)
+    np.testing.assert_array_equal(first.head.words.weights, second.head.words.weights)
+    np.testing.assert_array_equal(first.head.record.losses, second.head.record.losses)
 
 
 def test_held_out_scores_never_come_from_a_near_duplicate() -> None:

@@ -27,11 +27,11 @@ def test_the_word_model_separates_labels_by_their_words() -> None:
 def test_predictions_match_scikit_learn() -> None:
     learned = word_features.fit(word_features.count_terms(tuple(TEXTS)), LABELS, 2)
     library = TfidfVectorizer(analyzer=word_features.terms, sublinear_tf=True, dtype=np.float32).fit(TEXTS)
-    found = library.transform(["Why was my card charged again?"]).toarray()[0]
+    weights = library.transform(["Why was my card charged again?"]).toarray()[0]
     places, shares = learned.found_in("Why was my card charged again?")
     mine = dict(zip((learned.known[place] for place in places), shares, strict=True))
     names = library.get_feature_names_out()
-    theirs = {names[place]: value for place, value in enumerate(found) if value}
+    theirs = {names[place]: value for place, value in enumerate(weights) if value}
     assert mine.keys() == theirs.keys()
     assert all(mine[term] == pytest.approx(theirs[term], rel=1e-4) for term in mine)
 
@@ -46,10 +46,10 @@ def test_counted_texts_score_like_raw_texts() -> None:
 
 @given(st.text(max_size=60))
 def test_terms_are_words_pairs_and_parts_of_words(text: str) -> None:
-    found = list(word_features.terms(text))
+    terms = list(word_features.terms(text))
     whole = CountVectorizer(ngram_range=(1, 2), strip_accents=None).build_analyzer()(text)
-    assert found[: len(whole)] == whole
-    assert all(2 <= len(term) <= 5 for term in found[len(whole) :])
+    assert terms[: len(whole)] == whole
+    assert all(2 <= len(term) <= 5 for term in terms[len(whole) :])
 
 
 def test_a_text_without_known_terms_scores_the_bias() -> None:

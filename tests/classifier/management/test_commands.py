@@ -30,7 +30,7 @@ def file(folder: Path, content: str | bytes, name: str = "tickets.csv") -> str:
 # import_tickets
 
 
-def test_it_imports_csv_with_columns_of_other_names(tmp_path: Path) -> None:
+def test_csv_with_other_column_names_is_imported(tmp_path: Path) -> None:
     path = file(tmp_path, "Nr;Nachricht;Eingang\n1;Hallo;2026-01-31T10:00:00Z\n2;Tschüss;\n")
     printed, _complained = run("import_tickets", path, "--map", "text=Nachricht", "--map", "external_id=Nr")
     assert printed == "2 stored, 0 already stored, 0 rejected\n"
@@ -59,29 +59,29 @@ def test_rejected_rows_go_to_a_file_with_the_reason(tmp_path: Path) -> None:
     aside = [json.loads(line) for line in Path(f"{path}.rejected.jsonl").read_text().splitlines()]
     assert [row["record"] for row in aside] == [2, 3, 4, 5, 6]
     reasons = " ".join(row["reason"] for row in aside)
-    for said in (
+    for reason in (
         "text is empty",
         "'last Tuesday' is not an ISO 8601 date",
         "Shorten it to 200",
         "1,048,576",
         "not JSON",
     ):
-        assert said in reasons
+        assert reason in reasons
 
 
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig", "utf-16", "cp1252"])
-def test_it_reads_other_encodings(tmp_path: Path, encoding: str) -> None:
+def test_other_encodings_are_read(tmp_path: Path, encoding: str) -> None:
     run("import_tickets", file(tmp_path, "id,text\n1,größer – naïve\n".encode(encoding)))
     assert Ticket.objects.get().text == "größer – naïve"
 
 
-def test_what_no_database_stores_is_replaced(tmp_path: Path) -> None:
+def test_unstorable_characters_are_replaced(tmp_path: Path) -> None:
     run("import_tickets", file(tmp_path, '{"text": "a\\u0000b\\ud800c مرحبا 😡"}\n', "t.jsonl"))
     assert Ticket.objects.get().text == "a\ufffdb\ufffdc مرحبا 😡"
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["/no/such/file.csv"], "No such file"),
         (["{file}", "--map", "text=Nope"], "Nope"),
@@ -89,9 +89,9 @@ def test_what_no_database_stores_is_replaced(tmp_path: Path) -> None:
         (["{file}", "--encoding", "klingon"], "Unknown encoding"),
     ],
 )
-def test_what_cannot_be_imported_is_told_in_a_sentence(tmp_path: Path, arguments: list[str], said: str) -> None:
+def test_import_errors_are_one_sentence(tmp_path: Path, arguments: list[str], message: str) -> None:
     path = file(tmp_path, "id,text\n1,a\n")
-    with pytest.raises(CommandError, match=said):
+    with pytest.raises(CommandError, match=message):
         run("import_tickets", *[argument.format(file=path) for argument in arguments])
 
 
@@ -107,7 +107,7 @@ def test_imported_tickets_wait_for_a_worker_and_nudge_it(
 # classify
 
 
-def test_it_prints_a_line_a_text(tmp_path: Path, primary: Any) -> None:
+def test_classify_prints_one_line_per_text(tmp_path: Path, primary: Any) -> None:
     replies = {"sure": answer(), "unsure": answer("Billing", "Neutral", 0.3), "broken": say("no")}
     path = file(tmp_path, "sure\nunsure\nbroken\n", "texts.txt")
     with OpenAIServer(lambda request: replies[request.ticket]) as server:
@@ -134,9 +134,9 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
         primary(first)
         second_opinion(second)
         printed, _complained = run("classify", file(tmp_path, '{"text": "hello"}\n', "t.jsonl"), "--json")
-    said = json.loads(printed)
-    assert said.pop("latency_ms") > 0
-    assert said == {
+    result = json.loads(printed)
+    assert result.pop("latency_ms") > 0
+    assert result == {
         "category": "Technical",
         "sentiment": "Negative",
         "confidence": 0.2,
@@ -154,7 +154,7 @@ def test_json_lines_have_the_keys_that_scripts_read(tmp_path: Path, primary: Any
     }
 
 
-def test_what_is_asked_by_hand_counts_against_the_budget(tmp_path: Path, primary: Any) -> None:
+def test_requests_of_the_classify_command_count_against_the_budget(tmp_path: Path, primary: Any) -> None:
     with OpenAIServer() as server:
         primary(server, price_per_request="0.5", daily_budget="10")
         run("classify", file(tmp_path, "one\ntwo\n", "texts.txt"))
@@ -164,7 +164,7 @@ def test_what_is_asked_by_hand_counts_against_the_budget(tmp_path: Path, primary
 # ping
 
 
-def test_ping_tells_latency_and_json_mode(primary: Any) -> None:
+def test_ping_shows_latency_and_json_mode(primary: Any) -> None:
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
         language_model = primary(server)
         printed, _complained = run("ping", "first")
@@ -174,7 +174,7 @@ def test_ping_tells_latency_and_json_mode(primary: Any) -> None:
     assert language_model.json_mode == "json_object"
 
 
-def test_ping_tells_the_exact_error_and_never_the_key(primary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_ping_shows_the_exact_error_and_never_the_key(primary: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("A_KEY", "sk-very-secret")
     with OpenAIServer([error(401, "Incorrect API key provided: sk-very-secret")]) as server:
         primary(server, api_key_env="A_KEY")
@@ -187,7 +187,7 @@ def test_ping_tells_the_exact_error_and_never_the_key(primary: Any, monkeypatch:
     assert "sk-very-secret" not in printed.getvalue()
 
 
-def test_ping_knows_the_names_of_models() -> None:
+def test_ping_refuses_unknown_models() -> None:
     with pytest.raises(CommandError, match="Unknown models: gpt-99"):
         run("ping", "gpt-99")
 
@@ -215,7 +215,7 @@ def test_the_benchmark_counts_both_labels_and_shows_errors(tmp_path: Path, prima
     assert "expected Technical | Neutral" in printed
 
 
-def test_the_built_in_items_are_the_default() -> None:
+def test_the_benchmark_command_uses_the_built_in_items_by_default() -> None:
     runs.load_built_in()
     runs.load_built_in()
     printed, _complained = run("benchmark", quiet=True)
@@ -223,13 +223,13 @@ def test_the_built_in_items_are_the_default() -> None:
     assert printed.splitlines()[-1].startswith("embedded-minilm: accuracy=")
 
 
-def test_a_label_that_the_taxonomy_lacks_is_told(tmp_path: Path) -> None:
+def test_the_benchmark_command_names_labels_outside_the_taxonomy(tmp_path: Path) -> None:
     path = file(tmp_path, "text,category,sentiment\nhello,Sales,Neutral\n")
     with pytest.raises(CommandError, match="'Sales' is no label; there are Billing"):
         run("benchmark", path)
 
 
-def test_a_missing_key_is_said_by_every_command() -> None:
+def test_every_command_names_a_missing_key() -> None:
     runs.load_built_in()
     assert "No key in OXLO_API_KEY" in run("benchmark", quiet=True)[1]
     Provider.objects.filter(name="Oxlo.ai").update(api_key_env="")

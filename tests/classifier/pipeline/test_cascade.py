@@ -46,7 +46,7 @@ def states() -> list[str]:
 
 
 @pytest.mark.parametrize("confidence", [0.95, 0.99])
-def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
+def test_a_confident_front_model_auto_accepts_without_asking_the_primary(
     primary: Use, front: Use, confidence: float
 ) -> None:
     ticket = make_ticket()
@@ -65,7 +65,7 @@ def test_what_the_model_in_front_is_sure_of_passes_and_the_primary_is_not_asked(
     assert verdict.explanation == f"quick is {confidence:.0%} confident; auto-accept starts at 95%."
 
 
-def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use) -> None:
+def test_tickets_the_front_model_is_unsure_about_go_to_the_primary(primary: Use, front: Use) -> None:
     def by_length(request: Request) -> Reply:
         return answer("Billing", confidence=0.99 if len(request.ticket) < 10 else 0.94)
 
@@ -82,9 +82,7 @@ def test_the_others_are_labelled_by_the_primary_as_ever(primary: Use, front: Use
     assert list(passed) == 2 * [(in_front.pk, 0.95, in_front.pk), (behind.pk, 0.85, behind.pk)]
 
 
-def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_asked_again(
-    primary: Use, front: Use
-) -> None:
+def test_an_unsure_front_answer_serves_as_second_opinion_without_another_request(primary: Use, front: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
         in_front = front(quick)
@@ -96,7 +94,7 @@ def test_what_it_said_of_an_unsure_ticket_is_the_second_opinion_and_nobody_is_as
     assert verdict.explanation == "first is only 50% confident, and quick says Billing | Negative (0.90)."
 
 
-def test_of_the_same_family_it_is_no_second_opinion(primary: Use, front: Use) -> None:
+def test_a_front_model_of_the_primarys_family_gives_no_second_opinion(primary: Use, front: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Billing", confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
         front(quick, family="first")
@@ -105,7 +103,7 @@ def test_of_the_same_family_it_is_no_second_opinion(primary: Use, front: Use) ->
     assert (verdict_of(ticket).reason, verdict_of(ticket).second_opinion) == (Reason.BELOW_THRESHOLD, None)
 
 
-def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
+def test_the_chosen_second_opinion_is_asked_despite_a_front_model(
     primary: Use, second_opinion: Use, front: Use
 ) -> None:
     ticket = make_ticket()
@@ -121,7 +119,7 @@ def test_the_second_opinion_that_was_chosen_is_asked_all_the_same(
     assert verdict_of(ticket).second_opinion.language_model == chosen
 
 
-def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary: Use, front: Use) -> None:
+def test_a_front_model_that_is_also_second_opinion_is_asked_once(primary: Use, front: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer(confidence=0.9)]) as quick, OpenAIServer([answer(confidence=0.5)]) as slow:
         primary(slow)
@@ -139,7 +137,7 @@ def test_the_model_in_front_may_be_the_second_opinion_and_is_asked_once(primary:
     "fault",
     [error(401), error(404), error(429, retry_after="3600"), error(500), CUT, say("no"), answer("Sales", "Furious", 1)],
 )
-def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, fault: Reply) -> None:
+def test_a_failing_front_model_holds_nothing_up(primary: Use, front: Use, fault: Reply) -> None:
     ticket = make_ticket()
     with OpenAIServer([fault]) as quick, OpenAIServer() as slow:
         in_front = front(quick)
@@ -151,7 +149,7 @@ def test_a_model_in_front_that_fails_holds_nothing_up(primary: Use, front: Use, 
     assert Ticket.objects.get().attempts <= 1
 
 
-def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_crashing_front_model_holds_nothing_up(primary: Use, monkeypatch: pytest.MonkeyPatch) -> None:
     def broken(*arguments: object) -> None:
         raise RuntimeError("out of memory")
 
@@ -164,7 +162,7 @@ def test_a_model_in_front_that_breaks_down_holds_nothing_up(primary: Use, monkey
     assert verdict_of(ticket).prediction.language_model == behind
 
 
-def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(primary: Use, front: Use) -> None:
+def test_the_primary_is_asked_once_the_front_models_budget_is_spent(primary: Use, front: Use) -> None:
     for _number in range(3):
         make_ticket()
     with OpenAIServer([answer(confidence=0.99)]) as quick, OpenAIServer() as slow:
@@ -175,7 +173,7 @@ def test_where_the_budget_of_the_one_in_front_is_spent_the_primary_is_asked(prim
     assert (len(quick.requests), len(slow.requests)) == (1, 2)
 
 
-def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use, front: Use) -> None:
+def test_the_front_answer_is_kept_while_the_ticket_waits_for_the_primary(primary: Use, front: Use) -> None:
     ticket = make_ticket()
     with (
         OpenAIServer([answer("Billing", confidence=0.9)]) as quick,
@@ -190,7 +188,7 @@ def test_what_it_said_stands_while_the_ticket_waits_for_the_primary(primary: Use
     assert (len(quick.requests), verdict_of(ticket).second_opinion.language_model) == (1, in_front)
 
 
-def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
+def test_the_embedded_model_can_be_the_front_model(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
@@ -200,7 +198,7 @@ def test_the_embedded_model_can_stand_in_front(primary: Use) -> None:
     assert (slow.requests, verdict_of(ticket).epoch.language_model) == ([], embedded)
 
 
-def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> None:
+def test_a_front_model_that_cannot_answer_is_not_asked(primary: Use, front: Use) -> None:
     with OpenAIServer() as quick, OpenAIServer() as slow:
         behind = primary(slow)
         front(quick, api_key_env="OPENAI_API_KEY")
@@ -217,7 +215,7 @@ def test_who_cannot_answer_is_not_asked_in_front(primary: Use, front: Use) -> No
 # At once
 
 
-def test_the_command_asks_the_same_models_in_the_same_order(primary: Use, front: Use, tmp_path: Path) -> None:
+def test_the_classify_command_asks_the_same_models_in_the_same_order(primary: Use, front: Use, tmp_path: Path) -> None:
     def sure_of_some(request: Request) -> Reply:
         return answer("Billing", confidence=0.97 if request.ticket == "easy" else 0.6)
 
@@ -238,7 +236,7 @@ def test_the_command_asks_the_same_models_in_the_same_order(primary: Use, front:
     assert (len(quick.requests), len(slow.requests)) == (3, 1)
 
 
-def test_the_command_goes_on_where_the_model_in_front_fails(primary: Use, front: Use, tmp_path: Path) -> None:
+def test_the_classify_command_goes_on_if_the_front_model_fails(primary: Use, front: Use, tmp_path: Path) -> None:
     path = tmp_path / "texts.csv"
     path.write_text("text\nhello\n")
     printed = io.StringIO()
@@ -246,8 +244,8 @@ def test_the_command_goes_on_where_the_model_in_front_fails(primary: Use, front:
         front(quick)
         primary(slow)
         call_command("classify", str(path), json=True, stdout=printed)
-    said = json.loads(printed.getvalue())
-    assert (said["model"], said["review_flag"]) == ("first", False)
+    result = json.loads(printed.getvalue())
+    assert (result["model"], result["review_flag"]) == ("first", False)
 
 
 # What the models page says
@@ -271,20 +269,18 @@ def models_page(client: Client, catalogue: None) -> Callable[[], str]:
     return lambda: client.get(reverse("classifier:models")).content.decode()
 
 
-def test_the_models_page_says_how_many_tickets_the_model_in_front_answered(
+def test_the_models_page_shows_the_front_models_share_of_tickets(
     primary: Use, front: Use, models_page: Callable[[], str]
 ) -> None:
     classified(primary, front, easy=3, hard=2)
-    said = "quick answered 3 of the latest 5 tickets, without a call to the primary."
-    assert said in models_page()
+    sentence = "quick answered 3 of the latest 5 tickets, without a call to the primary."
+    assert sentence in models_page()
     Ticket.objects.update(state="new", available_at=Now())
     runner.classify_next_batch()
-    assert said in models_page()
+    assert sentence in models_page()
 
 
-def test_the_models_page_says_nothing_of_a_model_in_front_where_there_is_none(
-    primary: Use, models_page: Callable[[], str]
-) -> None:
+def test_the_models_page_omits_the_front_model_if_there_is_none(primary: Use, models_page: Callable[[], str]) -> None:
     make_ticket()
     with OpenAIServer() as slow:
         primary(slow)
@@ -292,7 +288,7 @@ def test_the_models_page_says_nothing_of_a_model_in_front_where_there_is_none(
     assert "without a call to the primary" not in models_page()
 
 
-def test_the_models_page_names_who_stands_in_front_and_who_is_kept_from_it(
+def test_the_models_page_names_the_front_model_and_why_it_is_inactive(
     primary: Use, front: Use, models_page: Callable[[], str]
 ) -> None:
     with OpenAIServer() as quick, OpenAIServer() as slow:

@@ -48,7 +48,7 @@ def test_no_ticket_is_claimed_twice() -> None:
     assert len(claimed) == len(set(claimed)) == 40
 
 
-def test_who_came_singly_goes_before_a_pile_that_came_earlier() -> None:
+def test_single_tickets_are_claimed_before_an_earlier_bulk_import() -> None:
     storing.store_many("import", [{"text": f"row {number}"} for number in range(5_000)])
     person = make_ticket("I wait for an answer")
     batch = claims.claim(64)
@@ -56,7 +56,7 @@ def test_who_came_singly_goes_before_a_pile_that_came_earlier() -> None:
     assert [ticket.bulk for ticket in batch[1:]] == [True] * 63
 
 
-def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
+def test_simultaneous_answers_to_one_ticket_are_stored_once() -> None:
     initial_data.load()
     ticket = make_ticket()
     with OpenAIServer(delay=0.05) as server:
@@ -69,7 +69,7 @@ def test_one_answer_is_written_where_many_ask_about_one_ticket() -> None:
     assert ticket.state == Ticket.State.AUTO_ACCEPTED
 
 
-def test_a_budget_is_never_overspent_by_many() -> None:
+def test_concurrent_requests_never_overspend_a_budget() -> None:
     initial_data.load()
     provider = Provider.objects.create(name="p", base_url="http://127.0.0.1:9/v1", daily_budget=Decimal(10))
     language_model = LanguageModel.objects.create(
@@ -80,13 +80,13 @@ def test_a_budget_is_never_overspent_by_many() -> None:
     assert Spend.objects.get().cost == 10
 
 
-def test_the_same_import_by_two_stores_each_ticket_once() -> None:
+def test_two_simultaneous_imports_store_each_ticket_once() -> None:
     rows = [{"text": "hello", "external_id": str(number)} for number in range(50)]
     at_once(4, lambda: storing.store_many("import", rows))
     assert Ticket.objects.count() == 50
 
 
-def test_a_claim_put_off_comes_back_at_its_time() -> None:
+def test_a_postponed_ticket_is_claimed_again_at_its_time() -> None:
     ticket = make_ticket()
     claims.postpone(claims.claim(1), 3600, attempted=False)
     ticket.refresh_from_db()

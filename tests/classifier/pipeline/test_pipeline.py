@@ -47,7 +47,7 @@ def make_due() -> None:
     Ticket.objects.update(available_at=Now())
 
 
-def test_a_sure_answer_passes(primary: Use) -> None:
+def test_a_confident_answer_is_auto_accepted(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Technical", "Negative", 0.85)]) as server:
         primary(server)
@@ -73,7 +73,7 @@ def test_the_request_is_what_the_contract_says(primary: Use) -> None:
     assert schema["properties"]["sentiment"]["enum"] == ["Positive", "Neutral", "Negative"]
 
 
-def test_an_unsure_answer_is_held_with_a_second_opinion_that_agrees(primary: Use, second_opinion: Use) -> None:
+def test_an_unsure_answer_needs_review_even_if_the_second_opinion_agrees(primary: Use, second_opinion: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer(confidence=0.84)]) as first, OpenAIServer([answer(confidence=0.99)]) as second:
         primary(first)
@@ -85,7 +85,7 @@ def test_an_unsure_answer_is_held_with_a_second_opinion_that_agrees(primary: Use
     assert verdict.second_opinion.language_model.name == "second"
 
 
-def test_disagreement_is_the_reason_where_the_models_differ(primary: Use, second_opinion: Use) -> None:
+def test_a_differing_second_opinion_makes_disagreement_the_reason(primary: Use, second_opinion: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer("Billing", confidence=0.5)]) as first, OpenAIServer([answer("Account")]) as second:
         primary(first)
@@ -94,7 +94,7 @@ def test_disagreement_is_the_reason_where_the_models_differ(primary: Use, second
     assert verdict_of(ticket).reason == Reason.DISAGREEMENT
 
 
-def test_a_sure_answer_asks_nobody_else(primary: Use, second_opinion: Use) -> None:
+def test_a_confident_answer_asks_no_other_model(primary: Use, second_opinion: Use) -> None:
     make_ticket()
     with OpenAIServer() as first, OpenAIServer() as second:
         primary(first)
@@ -163,7 +163,7 @@ def test_a_second_invalid_answer_is_a_recorded_failure(primary: Use, broken: Rep
     "fault",
     [error(429, retry_after="0"), error(500), error(503), CUT, raw(b'{"choices": ['), raw(b"\xff\xfe{}"), raw(b"{}")],
 )
-def test_a_passing_fault_is_asked_again_at_once(primary: Use, fault: Reply) -> None:
+def test_a_transient_fault_is_retried_at_once(primary: Use, fault: Reply) -> None:
     ticket = make_ticket()
     with OpenAIServer([fault, answer()]) as server:
         primary(server)
@@ -172,7 +172,7 @@ def test_a_passing_fault_is_asked_again_at_once(primary: Use, fault: Reply) -> N
     assert Failure.objects.count() == 0
 
 
-def test_a_hanging_endpoint_is_left_at_the_time_out(primary: Use) -> None:
+def test_a_hanging_endpoint_is_given_up_at_the_timeout(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([HANG, answer()]) as server:
         primary(server, timeout=0.3)
@@ -188,7 +188,7 @@ def test_retry_after_is_honoured(primary: Use) -> None:
     assert server.requests[1].at - server.requests[0].at >= 1
 
 
-def test_a_long_retry_after_puts_the_ticket_off(primary: Use) -> None:
+def test_a_long_retry_after_postpones_the_ticket(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer([error(429, retry_after="3600")]) as server:
         primary(server)
@@ -203,7 +203,7 @@ def test_a_long_retry_after_puts_the_ticket_off(primary: Use) -> None:
     ("reply", "kind"),
     [(error(401), "wrong_key"), (error(404), "rejected"), (error(422, "too long"), "rejected")],
 )
-def test_what_asking_again_cannot_mend_goes_to_a_person_at_once(primary: Use, reply: Reply, kind: str) -> None:
+def test_permanent_errors_go_to_review_at_once(primary: Use, reply: Reply, kind: str) -> None:
     ticket = make_ticket()
     with OpenAIServer([reply]) as server:
         primary(server)
@@ -211,7 +211,7 @@ def test_what_asking_again_cannot_mend_goes_to_a_person_at_once(primary: Use, re
     assert (settled(ticket).state, verdict_of(ticket).failure.kind) == (Ticket.State.NEEDS_REVIEW, kind)
 
 
-def test_a_web_page_in_place_of_an_answer_is_told_as_such(primary: Use) -> None:
+def test_a_web_page_in_place_of_an_answer_is_reported_as_such(primary: Use) -> None:
     ticket = make_ticket()
     ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
     with OpenAIServer([html()]) as server:
@@ -223,7 +223,7 @@ def test_a_web_page_in_place_of_an_answer_is_told_as_such(primary: Use) -> None:
 
 
 @pytest.mark.parametrize("base_url", ["http://127.0.0.1:9/v1", "http://no-such-host.invalid/v1"])
-def test_an_endpoint_out_of_reach_keeps_the_ticket_for_a_later_turn(primary: Use, base_url: str) -> None:
+def test_an_unreachable_endpoint_postpones_the_ticket(primary: Use, base_url: str) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         language_model = primary(server)
@@ -242,7 +242,7 @@ def ticket_attempts(ticket: Ticket, attempts: int) -> None:
     Ticket.objects.filter(pk=ticket.pk).update(attempts=attempts)
 
 
-def test_the_last_turn_ends_in_review(primary: Use) -> None:
+def test_the_last_attempt_ends_in_review(primary: Use) -> None:
     ticket = make_ticket()
     ticket_attempts(ticket, runner.MOST_ATTEMPTS - 1)
     with OpenAIServer([error(500)]) as server:
@@ -251,7 +251,7 @@ def test_the_last_turn_ends_in_review(primary: Use) -> None:
     assert verdict_of(ticket).failure.kind == "server_error"
 
 
-def test_a_ticket_whose_turns_all_died_ends_in_review(primary: Use) -> None:
+def test_a_ticket_whose_workers_all_died_ends_in_review(primary: Use) -> None:
     ticket = make_ticket()
     ticket_attempts(ticket, runner.MOST_ATTEMPTS)
     with OpenAIServer() as server:
@@ -261,7 +261,7 @@ def test_a_ticket_whose_turns_all_died_ends_in_review(primary: Use) -> None:
     assert server.requests == []
 
 
-def test_the_json_mode_is_found_out_once_and_remembered(primary: Use) -> None:
+def test_the_json_mode_is_detected_once_and_remembered(primary: Use) -> None:
     with OpenAIServer(without_json_schema(lambda _request: answer())) as server:
         language_model = primary(server)
         for _number in range(10):
@@ -324,7 +324,7 @@ def test_a_spent_budget_keeps_tickets_waiting_and_loses_none(primary: Use) -> No
     assert len(tickets) == 5
 
 
-def test_a_doubled_task_doubles_nothing(primary: Use) -> None:
+def test_a_repeated_task_repeats_nothing(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         primary(server)
@@ -337,7 +337,7 @@ def test_a_doubled_task_doubles_nothing(primary: Use) -> None:
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
-def test_what_a_dead_worker_held_is_taken_up_when_its_claim_runs_out(primary: Use) -> None:
+def test_a_dead_workers_tickets_are_classified_once_its_claim_expires(primary: Use) -> None:
     ticket = make_ticket()
     assert claims.claim(10) == [ticket]
     with OpenAIServer() as server:
@@ -349,7 +349,7 @@ def test_what_a_dead_worker_held_is_taken_up_when_its_claim_runs_out(primary: Us
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
-def test_the_verdict_is_left_to_whoever_took_the_ticket_over(primary: Use) -> None:
+def test_a_worker_that_lost_its_claim_writes_no_verdict(primary: Use) -> None:
     ticket = make_ticket()
     late = claims.claim(1)
     successor = overtake(Ticket)
@@ -362,7 +362,7 @@ def test_the_verdict_is_left_to_whoever_took_the_ticket_over(primary: Use) -> No
     assert settled(ticket).state == Ticket.State.AUTO_ACCEPTED
 
 
-def test_a_ticket_that_was_taken_over_is_not_put_off(primary: Use) -> None:
+def test_a_ticket_taken_over_meanwhile_is_not_postponed(primary: Use) -> None:
     make_ticket()
     late = claims.claim(1)
     successor = overtake(Ticket)
@@ -372,7 +372,7 @@ def test_a_ticket_that_was_taken_over_is_not_put_off(primary: Use) -> None:
     assert is_untouched(successor)
 
 
-def test_a_prediction_that_stands_is_not_paid_for_twice(primary: Use) -> None:
+def test_a_stored_prediction_is_not_paid_for_twice(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         primary(server)
@@ -384,7 +384,7 @@ def test_a_prediction_that_stands_is_not_paid_for_twice(primary: Use) -> None:
     assert Verdict.objects.current().filter(ticket=ticket).count() == 1
 
 
-def test_another_contract_is_asked_anew(primary: Use) -> None:
+def test_a_new_contract_is_asked_again(primary: Use) -> None:
     ticket = make_ticket()
     with OpenAIServer() as server:
         primary(server)
@@ -411,7 +411,7 @@ def test_a_nested_category_is_offered_by_its_path(primary: Use) -> None:
     assert prediction.category.answers_for(Category.objects.get(name="Billing"))
 
 
-def test_a_label_merged_while_the_model_is_asked_answers_by_its_successor(primary: Use) -> None:
+def test_a_label_merged_during_the_request_is_replaced_by_its_successor(primary: Use) -> None:
     ticket = make_ticket()
     technical, general = Category.objects.get(name="Technical"), Category.objects.get(name="General")
     with OpenAIServer() as server:
@@ -443,7 +443,7 @@ def test_an_empty_taxonomy_keeps_tickets_waiting(primary: Use) -> None:
         ("x" * 1_000_000, Ticket.State.AUTO_ACCEPTED),
     ],
 )
-def test_whatever_a_ticket_holds_it_is_quoted_as_data(primary: Use, text: str, state: str) -> None:
+def test_any_ticket_text_is_quoted_as_data(primary: Use, text: str, state: str) -> None:
     ticket = make_ticket(text)
     with OpenAIServer() as server:
         primary(server)
@@ -455,7 +455,7 @@ def test_whatever_a_ticket_holds_it_is_quoted_as_data(primary: Use, text: str, s
     assert verdict_of(ticket).prediction.shortened is (len(text) > 8_000)
 
 
-def test_the_second_opinion_is_of_another_family_even_if_the_rows_say_otherwise(primary: Use) -> None:
+def test_a_second_opinion_of_the_same_family_is_never_asked(primary: Use) -> None:
     make_ticket()
     with OpenAIServer([answer(confidence=0.2)]) as server:
         language_model = primary(server)

@@ -44,7 +44,7 @@ def by_score(primary: Use) -> Callable[..., LanguageModel]:
     return use
 
 
-def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score: Use) -> None:
+def test_a_ticket_is_auto_accepted_by_its_score_whatever_the_stated_confidence(by_score: Use) -> None:
     ticket = make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=0.6)]) as server:
         by_score(server, about=Criterion.CATEGORY)
@@ -56,7 +56,7 @@ def test_a_ticket_passes_by_its_score_whatever_the_model_says_of_itself(by_score
     assert "Estimated probability" in verdict.explanation
 
 
-def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: Use) -> None:
+def test_a_score_below_the_threshold_needs_review_however_sure_the_model(by_score: Use) -> None:
     ticket = make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=1.0)]) as server:
         by_score(server, threshold=1.0)
@@ -66,7 +66,7 @@ def test_a_ticket_below_the_threshold_waits_however_sure_the_model_is(by_score: 
     assert "Auto-accept starts at 100.0%." in verdict.explanation
 
 
-def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model_is(by_score: Use) -> None:
+def test_a_disagreeing_specialist_sends_even_sure_answers_to_review(by_score: Use) -> None:
     fine, odd = make_ticket(REFUND), make_ticket(REFUND + " Thank you!")
 
     def reply(request: Request) -> Any:
@@ -86,15 +86,15 @@ def test_an_answer_that_the_second_family_finds_odd_waits_however_sure_the_model
 def test_a_score_is_stored_once_for_an_answer(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=GateMode.SCORE)
     version = ContractVersion.objects.current()
-    said = make_prediction(make_ticket())
-    scorer = Scorer.objects.live_for(said.language_model)
-    first = scoring.stored_scores([TicketOutcome(said.ticket, said)], scorer, version)
-    again = scoring.stored_scores([TicketOutcome(said.ticket, said)], scorer, version)
+    prediction = make_prediction(make_ticket())
+    scorer = Scorer.objects.live_for(prediction.language_model)
+    first = scoring.stored_scores([TicketOutcome(prediction.ticket, prediction)], scorer, version)
+    again = scoring.stored_scores([TicketOutcome(prediction.ticket, prediction)], scorer, version)
     assert first == again
     assert Score.objects.count() == 1
 
 
-def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate) -> None:
+def test_agreement_within_a_model_family_is_no_evidence(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
     Gate.objects.update(mode=GateMode.SCORE)
     runner.classify_next_batch()
@@ -104,28 +104,28 @@ def test_of_the_witnesss_own_family_agreement_tells_nothing(embedded_gate: Gate)
     assert seen.category.margin is not None
 
 
-def test_answers_that_are_stored_nowhere_are_scored_alike(embedded_gate: Gate) -> None:
+def test_unstored_answers_are_scored_like_stored_answers(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=GateMode.SCORE, score_threshold=0.5, about=Criterion.CATEGORY)
     ticket = make_ticket(REFUND)
     runner.classify_next_batch()
     verdict = Verdict.objects.get(ticket=ticket)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
-    assert said.auto_accepted == verdict.auto_accepted
+    (unstored_verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
+    assert unstored_verdict.auto_accepted == verdict.auto_accepted
     Gate.objects.update(score_threshold=1.0)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
-    assert not said.auto_accepted
+    (unstored_verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
+    assert not unstored_verdict.auto_accepted
 
 
-def test_a_text_that_is_no_ticket_passes_only_what_is_certified(embedded_gate: Gate) -> None:
+def test_unstored_texts_are_auto_accepted_only_by_a_certificate(embedded_gate: Gate) -> None:
     Gate.objects.update(mode=GateMode.CERTIFIED)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
-    assert not said.auto_accepted
+    (verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
+    assert not verdict.auto_accepted
     Epoch.objects.update(passes_from=0.0)
-    (said,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
-    assert said.auto_accepted
+    (verdict,) = unstored.classify_texts([REFUND], Gate.current(), ContractVersion.objects.current())
+    assert verdict.auto_accepted
 
 
-def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: Use) -> None:
+def test_the_cascades_answer_is_scored_whichever_model_gave_it(by_score: Use) -> None:
     make_ticket("short")
     make_ticket("one that is longer")
 
@@ -140,11 +140,14 @@ def test_a_score_is_of_what_comes_out_of_the_cascade_whoever_said_it(by_score: U
     first, second = Verdict.objects.order_by("ticket_id").select_related("prediction", "score", "epoch")
     assert first.epoch == second.epoch
     assert (first.epoch.language_model, first.epoch.front) == (language_model, front)
-    assert [one.prediction and one.prediction.language_model for one in (first, second)] == [front, language_model]
-    assert [one.score and one.score.load_signals().in_front for one in (first, second)] == [True, False]
+    assert [verdict.prediction and verdict.prediction.language_model for verdict in (first, second)] == [
+        front,
+        language_model,
+    ]
+    assert [verdict.score and verdict.score.load_signals().in_front for verdict in (first, second)] == [True, False]
 
 
-def test_no_second_opinion_is_paid_for_a_ticket_that_is_audited_blind(by_score: Use) -> None:
+def test_blind_audits_pay_for_no_second_opinion(by_score: Use) -> None:
     make_ticket(REFUND)
     with OpenAIServer([answer("Billing", "Negative", confidence=0.9)]) as server, OpenAIServer() as other:
         by_score(server)
@@ -162,14 +165,16 @@ def test_scoring_a_batch_takes_as_many_queries_as_scoring_one(
     embedded_gate: Gate, django_assert_max_num_queries: DjangoAssertNumQueries
 ) -> None:
     version = ContractVersion.objects.current()
-    said = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
-    scorer = Scorer.objects.live_for(said[0].language_model)
+    predictions = [make_prediction(make_ticket(f"{REFUND} {number}")) for number in range(20)]
+    scorer = Scorer.objects.live_for(predictions[0].language_model)
     with django_assert_max_num_queries(6):
-        scoring.stored_scores([TicketOutcome(one.ticket, one) for one in said], scorer, version)
+        scoring.stored_scores(
+            [TicketOutcome(prediction.ticket, prediction) for prediction in predictions], scorer, version
+        )
     assert Score.objects.count() == 20
 
 
-def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
+def test_each_change_of_the_decision_rule_starts_an_epoch(embedded_gate: Gate) -> None:
     version = ContractVersion.objects.current()
     seen = set()
     for values in (
@@ -187,7 +192,7 @@ def test_epochs_tell_apart_what_decides(embedded_gate: Gate) -> None:
     assert len(seen) == 6
 
 
-def test_the_signals_of_a_stored_score_come_back_as_they_were(embedded_gate: Gate) -> None:
+def test_signals_of_a_stored_score_survive_a_round_trip(embedded_gate: Gate) -> None:
     make_ticket(REFUND)
     Gate.objects.update(mode=GateMode.SCORE)
     runner.classify_next_batch()

@@ -88,14 +88,14 @@ def settled(person: User) -> Ticket:
     """A ticket that one model failed on, that another answered for, and that somebody settled; it was measured with."""
     configure_review(benchmark_share=1.0)
     ticket = make_ticket(TEXT, customer=CUSTOMER, external_id=f"{PLANT}-1", source="crm")
-    said = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.current()}
-    Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **said)
+    asked = {"language_model": LanguageModel.objects.zero_shot(), "contract": ContractVersion.objects.current()}
+    Failure.objects.create(ticket=ticket, kind=FailureKind.REJECTED, detail=f"400: {TEXT}", reply=TEXT, **asked)
     (assignment,) = hold(ticket, reasoning=f"It names {PLANT}.", words=[[5, 17]])
     answer(assignment, person, "Billing", note=f"I rang {PLANT} up.")
     gold_labels.collect_from_decisions()
     snapshot = snapshots.create_snapshot()
     run = Run.objects.create(snapshot=snapshot, items_count=1)
-    contender = Contender.objects.create(run=run, **said)
+    contender = Contender.objects.create(run=run, **asked)
     item = snapshot.items.get(gold__ticket=ticket)
     outcome = {"category_right": True, "sentiment_right": True, "confidence": 0.9, "latency_ms": 1, "cost": Decimal(0)}
     Result.objects.create(contender=contender, item=item, reasoning=f"{PLANT} says so", **outcome)
@@ -130,24 +130,24 @@ def leave_traces(ticket: Ticket, person: User) -> None:
         DBTaskResult.objects.filter(pk=task.pk).update(traceback=f"ValueError: {TEXT}")
 
 
-def told(*arguments: str) -> str:
+def erase(*arguments: str) -> str:
     out = StringIO()
     call_command("erase", *arguments, stdout=out)
     return out.getvalue()
 
 
-def test_nothing_of_a_person_is_left_in_any_table(catalogue: None, ana: User) -> None:
+def test_erasure_leaves_nothing_of_a_person_in_any_table(catalogue: None, ana: User) -> None:
     ticket = settled(ana)
     leave_traces(ticket, ana)
     waiting = make_ticket(f"And another thing: {PLANT}!", customer=CUSTOMER)
     others = make_ticket("Mine is well.", customer="somebody@example.org")
     assert len(found_anywhere()) >= 15
     before = _books()
-    said = told("--customer", CUSTOMER)
+    printed = erase("--customer", CUSTOMER)
     assert found_anywhere() == set()
     assert _books() == before
     for named in ("snapshot", "specialist version", "contract", "Backups"):
-        assert named in said
+        assert named in printed
     record = Erasure.objects.get()
     assert (record.counts["tickets"], record.counts["tickets removed"], len(record.remains)) == (1, 1, 3)
     ticket.refresh_from_db()
@@ -158,7 +158,7 @@ def test_nothing_of_a_person_is_left_in_any_table(catalogue: None, ana: User) ->
     gold_labels.collect_from_decisions()
     assert GoldLabel.objects.get(ticket=ticket).state == GoldLabel.State.RETIRED
     with pytest.raises(CommandError, match="no such ticket"):
-        told("--customer", CUSTOMER)
+        erase("--customer", CUSTOMER)
 
 
 def _books() -> tuple[Any, ...]:
@@ -168,9 +168,9 @@ def _books() -> tuple[Any, ...]:
     return decided, answered, Failure.objects.count(), list(Result.objects.values_list("category_right", "confidence"))
 
 
-def test_masking_takes_out_the_personal_data_alone(catalogue: None, ana: User) -> None:
+def test_masking_removes_only_personal_data(catalogue: None, ana: User) -> None:
     ticket = settled(ana)
-    told("--ticket", str(ticket.pk), "--mask")
+    erase("--ticket", str(ticket.pk), "--mask")
     ticket.refresh_from_db()
     assert ticket.text == f"Dear {PLANT} team,\nmy invoice was charged twice, says Jo Planter, [email]."
     assert (ticket.customer, ticket.external_id, ticket.erased_at) == ("", None, None)
@@ -179,29 +179,29 @@ def test_masking_takes_out_the_personal_data_alone(catalogue: None, ana: User) -
     assert f"{PLANT}@" not in "".join(map(_everything_in, connection.introspection.table_names()))
 
 
-def test_names_go_with_the_masked_texts_and_are_found_in_any_case(catalogue: None) -> None:
+def test_masking_removes_customer_names_and_can_ignore_case(catalogue: None) -> None:
     ticket = make_ticket("I am Jo Planter, and jo planter is angry.", customer="Jo Planter")
     with pytest.raises(CommandError):
-        told("--customer", "JO PLANTER")
-    assert "1 tickets would be masked" in told("--customer", "JO PLANTER", "--ignore-case", "--mask", "--dry-run")
-    told("--customer", "JO PLANTER", "--ignore-case", "--mask")
+        erase("--customer", "JO PLANTER")
+    assert "1 tickets would be masked" in erase("--customer", "JO PLANTER", "--ignore-case", "--mask", "--dry-run")
+    erase("--customer", "JO PLANTER", "--ignore-case", "--mask")
     ticket.refresh_from_db()
     assert ticket.text == "I am [customer], and [customer] is angry."
 
 
-def test_a_copy_that_people_were_asked_about_goes_too(catalogue: None, ana: User, lea: User) -> None:
+def test_copies_made_for_review_are_erased_too(catalogue: None, ana: User, lea: User) -> None:
     configure_review(benchmark_share=1.0)
     label = GoldLabel(text=TEXT, digest=text_digest(TEXT), category=Category.objects.get(name="Billing"))
     label.sentiment_id, label.origin = make_example("Any text.").sentiment_id, GoldLabel.Origin.IMPORT
     gold_labels.add_gold_labels([label])
     disputes.dispute(label, lea)
     ticket = make_ticket(TEXT, customer=CUSTOMER)
-    told("--ticket", str(ticket.pk))
+    erase("--ticket", str(ticket.pk))
     assert found_anywhere() == set()
     assert not Ticket.objects.filter(pk=ticket.pk).exists()
 
 
-def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseServer) -> None:
+def test_answers_about_a_text_erased_meanwhile_are_not_stored(primary: UseServer) -> None:
     ticket = make_ticket(TEXT, customer=CUSTOMER)
     make_verdict(make_prediction(ticket))
     stale = Ticket.objects.get(pk=ticket.pk)
@@ -212,14 +212,12 @@ def test_what_a_model_says_of_a_text_erased_meanwhile_is_not_kept(primary: UseSe
     with OpenAIServer(reply) as server:
         language_model = primary(server)
         Ticket.objects.filter(pk=ticket.pk).update(text=ERASED, erased_at=timezone.now())
-        said = predict.predict([stale], language_model, ContractVersion.objects.current())
-        assert [one for group in said for one in group] == []
+        results = predict.predict([stale], language_model, ContractVersion.objects.current())
+        assert [result for group in results for result in group] == []
     assert Prediction.objects.filter(reasoning__contains=PLANT).count() == 0
 
 
-def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_wrong(
-    catalogue: None, ana: User
-) -> None:
+def test_erasure_keeps_audit_findings_and_counts_unjudged_audits_as_wrong(catalogue: None, ana: User) -> None:
     certify()
     make_grid()
     judged, awaited = open_audits(arrive(SURE, SURE))
@@ -228,11 +226,11 @@ def test_what_audits_found_stands_and_what_nobody_can_judge_any_more_counts_as_w
     audits.update_findings([judged.ticket_id])
     (assignment,) = open_audits()
     audit(ana, [assignment])
-    found = dict(Audit.objects.values_list("ticket", "category_right"))
-    assert found == {judged.ticket_id: True, awaited.ticket_id: False}
+    findings = dict(Audit.objects.values_list("ticket", "category_right"))
+    assert findings == {judged.ticket_id: True, awaited.ticket_id: False}
 
 
-def test_tickets_whose_time_is_over_are_erased_and_those_that_wait_are_not(catalogue: None, settings: Any) -> None:
+def test_expired_tickets_are_erased_unless_they_wait_for_review(catalogue: None, settings: Any) -> None:
     long_ago = timezone.now() - timedelta(days=40)
     passed, waits = (make_ticket(f"{PLANT} {number}", received_at=long_ago) for number in range(2))
     young = make_ticket(f"{PLANT} today")
@@ -251,10 +249,10 @@ def test_tickets_whose_time_is_over_are_erased_and_those_that_wait_are_not(catal
     assert set(Ticket.objects.values_list("pk", "text")) == {
         (passed.pk, ERASED), (waits.pk, waits.text), (young.pk, young.text),
     }  # fmt: skip
-    assert [(one.kind, one.counts["tickets"]) for one in Erasure.objects.all()] == [("expired", 1)]
+    assert [(record.kind, record.counts["tickets"]) for record in Erasure.objects.all()] == [("expired", 1)]
 
 
-def test_an_admin_erases_after_being_asked(catalogue: None, admin: User, lea: User) -> None:
+def test_an_admin_erases_after_confirming(catalogue: None, admin: User, lea: User) -> None:
     ticket, client, url = make_ticket(TEXT), Client(), reverse("admin:classifier_ticket_changelist")
     client.force_login(admin)
     chosen = {"action": "erase", "_selected_action": [str(ticket.pk)]}

@@ -12,7 +12,7 @@ pytestmark = pytest.mark.once
 
 
 @pytest.mark.parametrize(
-    ("kind", "found"),
+    ("kind", "value"),
     [
         ("email", "ana@example.org"),
         ("email", "a.b+c_d-e@mail.ex-ample.co.uk"),
@@ -74,8 +74,8 @@ pytestmark = pytest.mark.once
     ],
 )
 @pytest.mark.parametrize("around", ["{}", "My number is {}, please.", "({})", "a: {}\nThanks", "first {}. Then"])
-def test_what_tells_who_wrote_is_masked(kind: str, found: str, around: str) -> None:
-    assert mask(around.format(found)) == around.format(f"[{kind}]")
+def test_personal_data_is_masked(kind: str, value: str, around: str) -> None:
+    assert mask(around.format(value)) == around.format(f"[{kind}]")
 
 
 @pytest.mark.parametrize(
@@ -115,15 +115,15 @@ def test_what_tells_who_wrote_is_masked(kind: str, found: str, around: str) -> N
         "[email] [phone] [card] [iban] [ip]",
     ],
 )
-def test_what_only_looks_so_stays(text: str) -> None:
+def test_look_alikes_of_personal_data_are_not_masked(text: str) -> None:
     assert mask(text) == text
 
 
-def test_what_stands_around_keeps_its_own_script() -> None:
+def test_text_around_personal_data_keeps_its_script() -> None:
     assert mask("٣ тел．０１５１－１２３４５６７８（дом）") == "٣ тел．[phone]（дом）"
 
 
-def test_several_in_one_text() -> None:
+def test_several_pieces_of_personal_data_in_one_text_are_masked() -> None:
     text = (
         "From: ana@example.org, ben@example.org\nPay DE89 3704 0044 0532 0130 00 and AT61 1904 3002 3457 3201, or card "
         "4111 1111 1111 1111 / 378282246310005, call +49 30 1234567 or 0171/1234567 from 10.0.0.1:8080 (fe80::1)."
@@ -134,7 +134,7 @@ def test_several_in_one_text() -> None:
     )
 
 
-def test_lists_without_spaces() -> None:
+def test_personal_data_in_lists_without_spaces_is_masked() -> None:
     assert mask("030 1234567,030 7654321") == "[phone],[phone]"
     assert mask("555-123-4567/+49 30 1234567") == "[phone]/[phone]"
     assert mask("4111111111111111,378282246310005;10.0.0.1,::1") == "[card],[card];[ip],[ip]"
@@ -193,11 +193,11 @@ HOSTILE = (
 
 @pytest.mark.parametrize("part", HOSTILE)
 def test_time_grows_with_the_text_and_no_faster(part: str) -> None:
-    def taken(size: int) -> float:
+    def seconds_for(size: int) -> float:
         text = "+" + part * (size // len(part)) + "!"
         start = time.process_time()
         mask(text)
         return time.process_time() - start
 
     # Twenty times the text: quadratic time would be four hundred times as much.
-    assert taken(100_000) < 100 * max(min(taken(5_000), taken(5_000)), 0.001)
+    assert seconds_for(100_000) < 100 * max(min(seconds_for(5_000), seconds_for(5_000)), 0.001)

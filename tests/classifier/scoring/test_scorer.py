@@ -43,7 +43,7 @@ def answers(number: int, seed: int = 0) -> list[Signals]:
     random = np.random.default_rng(seed)
 
     def axis(good: bool) -> AxisSignals:
-        agrees, words_agree = (bool(one < (0.9 if good else 0.4)) for one in random.random(2))
+        agrees, words_agree = (bool(share < (0.9 if good else 0.4)) for share in random.random(2))
         return AxisSignals(
             agrees, words_agree, random.random() ** 0.5, float(random.uniform(-0.5, 1)), -float(random.exponential())
         )
@@ -51,28 +51,28 @@ def answers(number: int, seed: int = 0) -> list[Signals]:
     return [
         Signals(
             confidence=float(random.random() ** 0.3),
-            category=axis(one < 0.8),
-            sentiment=axis(other < 0.8),
+            category=axis(first < 0.8),
+            sentiment=axis(second < 0.8),
             closeness=float(random.uniform(0, 1)),
             length=int(random.integers(20, 3_000)),
             foreign=bool(random.random() < 0.1),
             in_front=bool(random.random() < 0.2),
         )
-        for one, other in random.random((number, 2))
+        for first, second in random.random((number, 2))
     ]
 
 
 def judged(number: int, seed: int = 0, truth: ScorerWeights = TRUTH) -> JudgedAnswers:
     """Answers that were right as often as the truth says, each part for itself."""
     signals, random = answers(number, seed), np.random.default_rng(seed + 1_000)
-    categories = [int(one) for one in random.integers(1, 4, number)]
-    said = [truth.probabilities(*one) for one in zip(signals, categories, strict=True)]
+    categories = [int(category) for category in random.integers(1, 4, number)]
+    scores = [truth.probabilities(*answer) for answer in zip(signals, categories, strict=True)]
     luck = random.random((number, 2))
     return JudgedAnswers(
         signals=signals,
         categories=categories,
-        category_right=[bool(own < one.category) for own, one in zip(luck[:, 0], said, strict=True)],
-        sentiment_right=[bool(own < one.sentiment) for own, one in zip(luck[:, 1], said, strict=True)],
+        category_right=[bool(own < score.category) for own, score in zip(luck[:, 0], scores, strict=True)],
+        sentiment_right=[bool(own < score.sentiment) for own, score in zip(luck[:, 1], scores, strict=True)],
     )
 
 
@@ -80,8 +80,8 @@ def with_all(signals: Sequence[Signals], right: Sequence[bool]) -> JudgedAnswers
     return JudgedAnswers(signals=signals, categories=[1] * len(signals), category_right=right, sentiment_right=right)
 
 
-def off(one: Floats, other: Floats) -> float:
-    return float(np.abs(one - other).max())
+def off(first: Floats, second: Floats) -> float:
+    return float(np.abs(first - second).max())
 
 
 MANY = judged(6_000)
@@ -92,36 +92,36 @@ OF_MANY = fit(MANY)
 
 
 def test_without_answers_the_built_in_weights_are_used() -> None:
-    found = fit(JudgedAnswers(signals=[], categories=[], category_right=[], sentiment_right=[]))
-    assert found.as_json() == ScorerWeights.built_in().as_json()
+    weights = fit(JudgedAnswers(signals=[], categories=[], category_right=[], sentiment_right=[]))
+    assert weights.as_json() == ScorerWeights.built_in().as_json()
 
 
 @pytest.mark.parametrize("seed", range(3))
 def test_few_answers_stay_near_the_built_in_weights_and_many_lead_away(seed: int) -> None:
     """All but the constant, which is drawn less."""
     these = judged(2_000, seed)
-    one, many = (off(fit(these.part(range(number))).category[:-1], BUILT_IN[:-1]) for number in (1, 2_000))
-    assert one < 0.6
+    few, many = (off(fit(these.part(range(number))).category[:-1], BUILT_IN[:-1]) for number in (1, 2_000))
+    assert few < 0.6
     assert many > 0.7
 
 
 def test_fitting_recovers_the_built_in_weights_where_they_are_true() -> None:
-    found = fit(judged(6_000, truth=ScorerWeights.built_in()))
-    assert off(found.category[:-1], BUILT_IN[:-1]) < 0.35
-    assert max(map(abs, found.offsets.values())) < 0.35
+    weights = fit(judged(6_000, truth=ScorerWeights.built_in()))
+    assert off(weights.category[:-1], BUILT_IN[:-1]) < 0.35
+    assert max(map(abs, weights.offsets.values())) < 0.35
 
 
 def test_many_answers_recover_the_true_weights() -> None:
     assert off(OF_MANY.category[:-1], TRUTH.category[:-1]) < 0.35
     assert off(OF_MANY.sentiment[:-1], TRUTH.sentiment[:-1]) < 0.35
     unseen = answers(400, seed=9)
-    found, true = (
-        np.array([weights.probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)])
+    fitted, true = (
+        np.array([weights.probabilities(signals, number % 3 + 1) for number, signals in enumerate(unseen)])
         for weights in (OF_MANY, TRUTH)
     )
-    assert np.abs(found - true).mean() < 0.02
+    assert np.abs(fitted - true).mean() < 0.02
     built_in = np.array(
-        [ScorerWeights.built_in().probabilities(one, number % 3 + 1) for number, one in enumerate(unseen)]
+        [ScorerWeights.built_in().probabilities(signals, number % 3 + 1) for number, signals in enumerate(unseen)]
     )
     assert np.abs(built_in - true).mean() > 0.08
 
@@ -138,18 +138,20 @@ def test_scores_are_calibrated() -> None:
     together = replace(MANY, sentiment_right=MANY.category_right)
     for these in (MANY, together):
         weights = fit(these)
-        said = np.array([weights.probabilities(*one) for one in zip(these.signals, these.categories, strict=True)])
+        scores = np.array(
+            [weights.probabilities(*answer) for answer in zip(these.signals, these.categories, strict=True)]
+        )
         true = np.array([these.category_right, these.sentiment_right, these.both_right]).T
-        assert np.abs(said.mean(axis=0) - true.mean(axis=0)).max() < 0.01
-        sure = said[:, 2] > np.median(said[:, 2])
-        assert said[sure, 2].mean() == pytest.approx(true[sure, 2].mean(), abs=0.03)
+        assert np.abs(scores.mean(axis=0) - true.mean(axis=0)).max() < 0.01
+        sure = scores[:, 2] > np.median(scores[:, 2])
+        assert scores[sure, 2].mean() == pytest.approx(true[sure, 2].mean(), abs=0.03)
 
 
 @pytest.mark.parametrize("number", [1, 40, 1_000])
 def test_the_fit_is_a_local_optimum(number: int) -> None:
     """As the penalised likelihood has it, computed here from its definition."""
     these = MANY.part(range(number))
-    rows = np.array([[*features(one, one.category), 1.0] for one in these.signals])
+    rows = np.array([[*features(signals, signals.category), 1.0] for signals in these.signals])
     own = np.array([[category == key for key in (1, 2, 3)] for category in these.categories], float)
     wanted, random = np.array(these.category_right), np.random.default_rng(1)
 
@@ -159,21 +161,21 @@ def test_the_fit_is_a_local_optimum(number: int) -> None:
         pulled = (PRECISION * (weights - BUILT_IN) ** 2).sum() + OFFSET_PRECISION * (offsets**2).sum()
         return float(loss + pulled / 2)
 
-    found = fit(these)
-    offsets = np.array([found.offsets.get(key, 0.0) for key in (1, 2, 3)])
-    best = penalised(found.category, offsets)
+    weights = fit(these)
+    offsets = np.array([weights.offsets.get(key, 0.0) for key in (1, 2, 3)])
+    best = penalised(weights.category, offsets)
     assert best < penalised(BUILT_IN, np.zeros(3))
     for _try in range(200):
         step = random.normal(size=WIDTH + 3) * 10 ** random.uniform(-4, 0)
-        assert penalised(found.category + step[:WIDTH], offsets + step[WIDTH:]) > best
+        assert penalised(weights.category + step[:WIDTH], offsets + step[WIDTH:]) > best
 
 
 def test_the_order_of_labels_does_not_matter() -> None:
     these = MANY.part(range(300))
-    one, other = fit(these), fit(these.part(list(reversed(range(300)))))
-    assert off(one.category, other.category) < 1e-6
-    assert off(one.sentiment, other.sentiment) < 1e-6
-    assert off(one.both, other.both) < 1e-6
+    forwards, backwards = fit(these), fit(these.part(list(reversed(range(300)))))
+    assert off(forwards.category, backwards.category) < 1e-6
+    assert off(forwards.sentiment, backwards.sentiment) < 1e-6
+    assert off(forwards.both, backwards.both) < 1e-6
 
 
 # Categories
@@ -204,10 +206,10 @@ def test_offsets_with_few_answers_shrink_to_zero() -> None:
 
 
 def test_a_category_without_answers_has_no_offset() -> None:
-    one = MANY.signals[0]
-    own = sigmoid(float(features(one, one.category) @ OF_MANY.category[:-1] + OF_MANY.category[-1]))
-    assert OF_MANY.probabilities(one, 99).category == pytest.approx(own)
-    assert OF_MANY.probabilities(one, 1).category > own > OF_MANY.probabilities(one, 2).category
+    signals = MANY.signals[0]
+    own = sigmoid(float(features(signals, signals.category) @ OF_MANY.category[:-1] + OF_MANY.category[-1]))
+    assert OF_MANY.probabilities(signals, 99).category == pytest.approx(own)
+    assert OF_MANY.probabilities(signals, 1).category > own > OF_MANY.probabilities(signals, 2).category
 
 
 # Probabilities
@@ -225,26 +227,26 @@ def test_probabilities_are_strictly_between_zero_and_one(
 def test_agreement_raises_the_score_and_disagreement_lowers_it(signals: Signals) -> None:
     for weights in (ScorerWeights.built_in(), OF_MANY):
         for name in ("agrees", "words_agree"):
-            found = [
+            scores = [
                 weights.probabilities(signals._replace(category=signals.category._replace(**{name: vote})), 1)
                 for vote in (False, None, True)
             ]
             for part in ("category", "both"):
-                shares = [getattr(one, part) for one in found]
+                shares = [getattr(score, part) for score in scores]
                 assert shares == sorted(shares)
                 assert shares[0] < shares[2]
-            assert len({one.sentiment for one in found}) == 1
+            assert len({score.sentiment for score in scores}) == 1
 
 
-def test_it_is_the_sigmoid_of_the_weighted_sum() -> None:
+def test_a_score_is_the_sigmoid_of_the_weighted_sum() -> None:
     signals = Signals(
         0.9, category=AxisSignals(agrees=True, margin=0.5), sentiment=AxisSignals(agrees=False), foreign=True
     )
-    found = ScorerWeights.built_in().probabilities(signals, 5)
+    score = ScorerWeights.built_in().probabilities(signals, 5)
     confident = 0.7 * math.log(9)
-    assert found.category == pytest.approx(sigmoid(0.3 + 2.0 * 0.5 + confident - 1.0 + 0.5))
-    assert found.sentiment == pytest.approx(sigmoid(-0.3 + confident - 1.0 + 0.5))
-    assert found.both == pytest.approx(found.category * found.sentiment)
+    assert score.category == pytest.approx(sigmoid(0.3 + 2.0 * 0.5 + confident - 1.0 + 0.5))
+    assert score.sentiment == pytest.approx(sigmoid(-0.3 + confident - 1.0 + 0.5))
+    assert score.both == pytest.approx(score.category * score.sentiment)
 
 
 # Hostile data
@@ -254,23 +256,25 @@ def test_it_is_the_sigmoid_of_the_weighted_sum() -> None:
 @pytest.mark.parametrize("right", ["all", "none", "as the specialist says", "against the specialist"])
 def test_separable_answers_give_finite_weights(number: int, right: str) -> None:
     signals = answers(number, seed=4)
-    told = {
+    outcomes = {
         "all": [True] * number,
         "none": [False] * number,
-        "as the specialist says": [bool(one.category.agrees) for one in signals],
-        "against the specialist": [not one.category.agrees for one in signals],
+        "as the specialist says": [bool(answer.category.agrees) for answer in signals],
+        "against the specialist": [not answer.category.agrees for answer in signals],
     }[right]
-    weights = fit(with_all(signals, told))
+    weights = fit(with_all(signals, outcomes))
     for row in (weights.category, weights.sentiment, weights.both):
         assert np.abs(row).max() < 12
-    said = np.array([weights.probabilities(one, 1).category for one in signals])
+    scores = np.array([weights.probabilities(answer, 1).category for answer in signals])
     # One label hardly moves anything; thirty do, and thousands settle it.
-    assert np.abs(said - told).mean() < {1: 0.85, 30: 0.4, 3_000: 0.05}[number]
+    assert np.abs(scores - outcomes).mean() < {1: 0.85, 30: 0.4, 3_000: 0.05}[number]
 
 
 @given(st.lists(st.tuples(SIGNALS, st.integers(0, 3), st.booleans(), st.booleans()), max_size=15))
 def test_weights_are_finite_for_any_answers(rows: list[tuple[Signals, int, bool, bool]]) -> None:
-    signals, categories, right, other = (list(one) for one in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    signals, categories, right, other = (
+        (list(column) for column in zip(*rows, strict=True)) if rows else ([], [], [], [])
+    )
     weights = fit(JudgedAnswers(signals=signals, categories=categories, category_right=right, sentiment_right=other))
     assert set(weights.offsets) == set(categories)
     stored = json.loads(json.dumps(weights.as_json(), allow_nan=False))
@@ -282,8 +286,8 @@ def test_weights_are_finite_for_any_answers(rows: list[tuple[Signals, int, bool,
 
 def test_log_loss_matches_its_definition() -> None:
     these = MANY.part(range(50))
-    said = [TRUTH.probabilities(*one).both for one in zip(these.signals, these.categories, strict=True)]
-    losses = [-math.log(share if right else 1 - share) for share, right in zip(said, these.both_right, strict=True)]
+    scores = [TRUTH.probabilities(*answer).both for answer in zip(these.signals, these.categories, strict=True)]
+    losses = [-math.log(share if right else 1 - share) for share, right in zip(scores, these.both_right, strict=True)]
     assert log_loss(TRUTH, these) == pytest.approx(losses)
     assert log_loss(TRUTH, MANY.part([])).shape == (0,)
 
@@ -296,7 +300,7 @@ def test_the_log_loss_is_bounded() -> None:
     assert log_loss(certain, right) == pytest.approx([0], abs=1e-5)
 
 
-def test_both_are_right_where_each_is() -> None:
+def test_an_answer_is_right_if_both_labels_are() -> None:
     these = JudgedAnswers(
         signals=answers(4),
         categories=[1, 2, 3, 1],
@@ -316,8 +320,8 @@ def test_scorer_weights_survive_a_round_trip() -> None:
     back = ScorerWeights.from_json(json.loads(json.dumps(OF_MANY.as_json())))
     assert back.as_json() == OF_MANY.as_json()
     assert back.offsets == OF_MANY.offsets
-    for number, one in enumerate(answers(20, seed=6)):
-        assert back.probabilities(one, number % 5) == OF_MANY.probabilities(one, number % 5)
+    for number, signals in enumerate(answers(20, seed=6)):
+        assert back.probabilities(signals, number % 5) == OF_MANY.probabilities(signals, number % 5)
 
 
 @pytest.mark.parametrize(

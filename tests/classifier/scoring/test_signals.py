@@ -59,10 +59,10 @@ def test_signals_of_another_shape_are_refused(stored: dict[str, object]) -> None
 
 @given(SIGNALS)
 def test_features_are_finite_and_as_many_as_there_are_names(signals: Signals) -> None:
-    found = features(signals, signals.category)
-    assert found.shape == (len(NAMES),)
-    assert np.isfinite(found).all()
-    assert (np.abs(found) < 12).all()
+    values = features(signals, signals.category)
+    assert values.shape == (len(NAMES),)
+    assert np.isfinite(values).all()
+    assert (np.abs(values) < 12).all()
 
 
 def test_unknown_signals_are_neutral() -> None:
@@ -86,9 +86,9 @@ def test_middle_values_are_neutral() -> None:
     ],
 )
 def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: AxisSignals, name: str) -> None:
-    found = features(Signals(0.5, sentiment=AxisSignals(False, False, 0.1, -0.3, -9.0)), axis)
-    assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
-    assert found.max() > 0
+    values = features(Signals(0.5, sentiment=AxisSignals(False, False, 0.1, -0.3, -9.0)), axis)
+    assert [NAMES[place] for place in np.flatnonzero(values)] == [name]
+    assert values.max() > 0
 
 
 @pytest.mark.parametrize(
@@ -102,9 +102,9 @@ def test_each_signal_of_an_axis_moves_its_own_feature_up(axis: AxisSignals, name
     ],
 )
 def test_each_signal_of_the_whole_answer_moves_its_own_feature_up(signals: Signals, name: str) -> None:
-    found = features(signals, AxisSignals())
-    assert [NAMES[place] for place in np.flatnonzero(found)] == [name]
-    assert found.max() > 0
+    values = features(signals, AxisSignals())
+    assert [NAMES[place] for place in np.flatnonzero(values)] == [name]
+    assert values.max() > 0
 
 
 @pytest.mark.parametrize("name", ["agrees", "words_agree"])
@@ -115,19 +115,19 @@ def test_agreement_and_disagreement_have_equal_weight(name: str) -> None:
 
 @pytest.mark.parametrize(("share", "log_odds"), [(0.0, -MOST), (1.0, MOST), (0.9999, MOST), (0.75, math.log(3))])
 def test_extreme_confidences_are_clipped(share: float, log_odds: float) -> None:
-    found = features(Signals(share), AxisSignals(probability=share))
-    assert found[NAMES.index("confidence")] == pytest.approx(log_odds)
-    assert found[NAMES.index("probability")] == pytest.approx(log_odds)
+    values = features(Signals(share), AxisSignals(probability=share))
+    assert values[NAMES.index("confidence")] == pytest.approx(log_odds)
+    assert values[NAMES.index("probability")] == pytest.approx(log_odds)
 
 
 @pytest.mark.parametrize(("logprob", "log_odds"), [(0.0, MOST), (-20.0, -MOST), (-math.inf, -MOST), (-9999.0, -MOST)])
 def test_log_probabilities_are_clipped_alike(logprob: float, log_odds: float) -> None:
-    found = features(Signals(0.5), AxisSignals(logprob=logprob))
-    assert found[NAMES.index("log-probability")] == pytest.approx(log_odds)
+    values = features(Signals(0.5), AxisSignals(logprob=logprob))
+    assert values[NAMES.index("log-probability")] == pytest.approx(log_odds)
 
 
 def test_the_length_of_an_empty_text_counts_as_one() -> None:
     place = NAMES.index("length")
-    none, one, twice = (features(Signals(0.5, length=length), AxisSignals())[place] for length in (0, 1, 400))
-    assert none == one == pytest.approx(-math.log(200))
+    none, short, twice = (features(Signals(0.5, length=length), AxisSignals())[place] for length in (0, 1, 400))
+    assert none == short == pytest.approx(-math.log(200))
     assert twice == pytest.approx(math.log(2))

@@ -74,33 +74,33 @@ def asked(
 
 
 def test_the_predictor_separates_categories_and_sentiments() -> None:
-    said = asked(*TEXTS.values())
-    assert [CATEGORIES[place].name for place in said.category.combined.argmax(axis=1)] == list(TEXTS)
+    predicted = asked(*TEXTS.values())
+    assert [CATEGORIES[place].name for place in predicted.category.combined.argmax(axis=1)] == list(TEXTS)
     moods = asked("I am so happy, thank you, this is great!", "This is a disgrace and makes me furious.")
     assert [SENTIMENTS[place].name for place in moods.sentiment.combined.argmax(axis=1)] == ["Positive", "Negative"]
 
 
 @pytest.mark.parametrize("taught", [False, True])
 def test_probabilities_of_a_text_sum_to_one(taught: bool) -> None:
-    said = asked(*TEXTS.values(), "?", taught=taught)
-    assert said.category.combined.shape == (4, 3)
-    assert said.sentiment.combined.shape == (4, 2)
-    assert said.closeness.shape == (4,)
-    assert len(said.foreign) == 4
-    for shares in (said.category.combined, said.sentiment.combined):
+    predicted = asked(*TEXTS.values(), "?", taught=taught)
+    assert predicted.category.combined.shape == (4, 3)
+    assert predicted.sentiment.combined.shape == (4, 2)
+    assert predicted.closeness.shape == (4,)
+    assert len(predicted.foreign) == 4
+    for shares in (predicted.category.combined, predicted.sentiment.combined):
         assert ((shares >= 0) & (shares <= 1)).all()
         assert shares.sum(axis=1) == pytest.approx(1, abs=1e-5)
 
 
 def test_words_only_probabilities_exist_once_words_were_learned() -> None:
     assert asked(*TEXTS.values()).category.words_only is None
-    said = asked("the refund and the receipt", "the webhook and the outage", "no word of it", taught=True)
-    assert said.sentiment.words_only is None
-    assert said.category.words_only is not None
-    assert said.category.words_only.shape == (3, 3)
-    assert said.category.words_only.sum(axis=1) == pytest.approx(1, abs=1e-5)
-    assert said.category.words_only.argmax(axis=1).tolist()[:2] == [0, 1]
-    assert not np.allclose(said.category.words_only, said.category.combined)
+    predicted = asked("the refund and the receipt", "the webhook and the outage", "no word of it", taught=True)
+    assert predicted.sentiment.words_only is None
+    assert predicted.category.words_only is not None
+    assert predicted.category.words_only.shape == (3, 3)
+    assert predicted.category.words_only.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert predicted.category.words_only.argmax(axis=1).tolist()[:2] == [0, 1]
+    assert not np.allclose(predicted.category.words_only, predicted.category.combined)
 
 
 @pytest.mark.parametrize("taught", [False, True])
@@ -108,19 +108,21 @@ def test_the_predictor_agrees_with_the_embedded_model_of_its_version(taught: boo
     version = LoadedVersion(version=1, learned=learned(), examples=lambda: None) if taught else LoadedVersion.nothing()
     texts = [*TEXTS.values(), "the <b>invoice</b> https://example.org/password", "what is this"]
     groups = EmbeddedClassifier(loaded=version).answers(map(Question, texts), CONTRACT, ahead=64)
-    answers = [one for group in groups for _place, one in group if isinstance(one, Answer)]
-    said = asked(*texts, taught=taught)
-    categories = [CATEGORIES[place].name for place in said.category.combined.argmax(axis=1)]
+    answers = [result for group in groups for _place, result in group if isinstance(result, Answer)]
+    predicted = asked(*texts, taught=taught)
+    categories = [CATEGORIES[place].name for place in predicted.category.combined.argmax(axis=1)]
     assert categories == [answer.category for answer in answers]
-    sentiments = [SENTIMENTS[place].name for place in said.sentiment.combined.argmax(axis=1)]
+    sentiments = [SENTIMENTS[place].name for place in predicted.sentiment.combined.argmax(axis=1)]
     assert sentiments == [answer.sentiment for answer in answers]
 
 
 def test_predictions_do_not_depend_on_other_texts() -> None:
     texts = [*TEXTS.values(), "refund " * 300]
     together, alone = asked(*texts, taught=True), [asked(text, taught=True) for text in texts]
-    assert together.category.combined == pytest.approx(np.vstack([one.category.combined for one in alone]), abs=0.05)
-    assert together.closeness == pytest.approx(np.concatenate([one.closeness for one in alone]), abs=0.02)
+    assert together.category.combined == pytest.approx(
+        np.vstack([prediction.category.combined for prediction in alone]), abs=0.05
+    )
+    assert together.closeness == pytest.approx(np.concatenate([prediction.closeness for prediction in alone]), abs=0.02)
 
 
 def test_closeness_is_measured_to_the_nearest_category() -> None:
@@ -142,50 +144,50 @@ def test_closeness_uses_the_trained_centre() -> None:
 
 
 def test_foreign_languages_are_detected() -> None:
-    said = asked(
+    predicted = asked(
         TEXTS["Billing"],
         "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen",
         "الفاتورة خاطئة وأريد استرداد المبلغ المدفوع",
     )
-    assert said.foreign == [False, True, True]
+    assert predicted.foreign == [False, True, True]
 
 
 def test_markup_is_in_no_language() -> None:
     markup = '<div class="message body with a long name"><span title="from here to there">' * 4
-    said = asked(markup + "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen")
-    assert said.foreign == [True]
+    predicted = asked(markup + "Ich habe meine Rechnung doppelt bezahlt und möchte das Geld zurückerstattet bekommen")
+    assert predicted.foreign == [True]
 
 
 @pytest.mark.parametrize("text", ["", " ", "?", "😡", "x" * 200_000, "<b></b>", "a\x01b"])
 def test_every_text_gets_a_prediction(text: str) -> None:
-    said = asked(text, taught=True)
-    assert np.isfinite(said.category.combined).all()
-    assert said.category.words_only is not None
-    assert np.isfinite(said.category.words_only).all()
-    assert -1.001 <= said.closeness[0] <= 1.001
+    predicted = asked(text, taught=True)
+    assert np.isfinite(predicted.category.combined).all()
+    assert predicted.category.words_only is not None
+    assert np.isfinite(predicted.category.words_only).all()
+    assert -1.001 <= predicted.closeness[0] <= 1.001
 
 
 def test_labels_added_after_training_are_predicted_by_their_descriptions() -> None:
     later = [*CATEGORIES, Option(name="Delivery", description="Parcels, couriers and tracking.", keys=(4,))]
-    said = asked(
+    predicted = asked(
         "Where is my parcel? The courier's tracking number does not work",
         taught=True,
         contract=prompt.contract_for(later, SENTIMENTS),
     )
-    assert said.category.combined.shape == (1, 4)
-    assert said.category.words_only is not None
-    assert said.category.words_only.shape == (1, 4)
+    assert predicted.category.combined.shape == (1, 4)
+    assert predicted.category.words_only is not None
+    assert predicted.category.words_only.shape == (1, 4)
     assert asked("parcel", contract=prompt.contract_for(later, SENTIMENTS)).category.combined.argmax() == 3
 
 
 def test_a_merged_label_counts_for_its_successor() -> None:
     merged = [CATEGORIES[1], Option(name="Office", description="Office.", keys=(9, 1, 3))]
-    said = asked(
+    predicted = asked(
         "a question about the refund",
         "a question about the password",
         taught=True,
         contract=prompt.contract_for(merged, SENTIMENTS),
     )
-    assert said.category.combined.shape == (2, 2)
-    assert said.category.combined.argmax(axis=1).tolist() == [1, 1]
-    assert said.category.combined.sum(axis=1) == pytest.approx(1, abs=1e-5)
+    assert predicted.category.combined.shape == (2, 2)
+    assert predicted.category.combined.argmax(axis=1).tolist() == [1, 1]
+    assert predicted.category.combined.sum(axis=1) == pytest.approx(1, abs=1e-5)

@@ -61,19 +61,19 @@ ORDINARY = [
 
 def obey(request: Request) -> Reply:
     """A model that says what it is told to, and is always sure."""
-    told = {attempt["text"]: attempt["obeyed"] for attempt in [*ATTEMPTS, *UNSEEN]}
-    return say(told[request.ticket]) if request.ticket in told else answer("Billing", confidence=1.0)
+    obeyed = {attempt["text"]: attempt["obeyed"] for attempt in [*ATTEMPTS, *UNSEEN]}
+    return say(obeyed[request.ticket]) if request.ticket in obeyed else answer("Billing", confidence=1.0)
 
 
 @pytest.mark.once
-def test_about_half_of_what_was_written_after_the_patterns_is_recognised_by_its_words_alone() -> None:
+def test_the_patterns_recognise_about_half_of_later_attempts() -> None:
     assert not {attempt["text"] for attempt in ATTEMPTS} & {attempt["text"] for attempt in UNSEEN}
     assert sum(is_suspected_injection(attempt["text"]) for attempt in UNSEEN) >= 0.4 * len(UNSEEN)
 
 
 @pytest.mark.once
 @pytest.mark.parametrize("text", ORDINARY)
-def test_customers_who_write_to_people_are_not_taken_for_it(text: str) -> None:
+def test_ordinary_requests_to_people_are_not_suspected(text: str) -> None:
     assert not is_suspected_injection(text)
 
 
@@ -81,14 +81,14 @@ def test_customers_who_write_to_people_are_not_taken_for_it(text: str) -> None:
 @pytest.mark.parametrize(
     "unit", ["The delivery was late. ", "4a ", "a-b ", "ignore all the ", "\u202eab ", "confidence "]
 )
-def test_the_longest_ticket_is_read_in_a_moment(unit: str) -> None:
+def test_the_longest_ticket_is_checked_quickly(unit: str) -> None:
     text, begun = unit * (200_000 // len(unit)), time.process_time()
     is_suspected_injection(text)
     may_be_injection(text)
     assert time.process_time() - begun < 3
 
 
-def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServer) -> None:
+def test_no_listed_attempt_is_auto_accepted_even_if_the_model_obeys(primary: UseServer) -> None:
     configure_review()
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in ATTEMPTS)
     with OpenAIServer(obey) as server:
@@ -109,21 +109,21 @@ def test_an_obedient_model_gets_none_of_the_list_past_the_gate(primary: UseServe
     }
 
 
-def test_the_embedded_model_lets_none_of_all_past_as_it_was_told_and_keeps_to_the_contract(
+def test_the_embedded_model_obeys_no_attempt_and_keeps_to_the_contract(
     embedded_gate: Gate,
 ) -> None:
     texts = [attempt["text"] for attempt in [*ATTEMPTS, *UNSEEN]]
-    said = list(unstored.classify_texts(texts, embedded_gate, ContractVersion.objects.current()))
-    predictions = [one.prediction for one in said if one.prediction]
-    assert len(predictions) == len(said)
-    assert {one.category for one in predictions} <= set(Category.objects.active())
-    assert {one.sentiment for one in predictions} <= set(Sentiment.objects.active())
-    passed = [place for place, one in enumerate(said) if one.auto_accepted]
+    verdicts = list(unstored.classify_texts(texts, embedded_gate, ContractVersion.objects.current()))
+    predictions = [verdict.prediction for verdict in verdicts if verdict.prediction]
+    assert len(predictions) == len(verdicts)
+    assert {prediction.category for prediction in predictions} <= set(Category.objects.active())
+    assert {prediction.sentiment for prediction in predictions} <= set(Sentiment.objects.active())
+    passed = [place for place, verdict in enumerate(verdicts) if verdict.auto_accepted]
     attempts = [*ATTEMPTS, *UNSEEN]
     assert not [place for place in passed if predictions[place].category.name in attempts[place]["obeyed"]]
 
 
-def test_of_what_was_written_afterwards_it_gets_few_past_a_fixed_confidence(primary: UseServer) -> None:
+def test_few_attempts_written_after_the_patterns_pass_a_fixed_confidence(primary: UseServer) -> None:
     configure_review()
     Ticket.objects.bulk_create(Ticket(text=attempt["text"]) for attempt in UNSEEN)
     with OpenAIServer(obey) as server:
@@ -146,39 +146,39 @@ class TestDictation:
             ("The app crashes on start.", "Billing", True),
         ],
     )
-    def test_it_passes_where_the_specialist_vouches_or_nothing_is_doubtful(
+    def test_a_named_label_passes_if_the_specialist_agrees_or_nothing_is_suspicious(
         self, primary: UseServer, text: str, category: str, passes: bool
     ) -> None:
         ticket = make_ticket(text)
         with OpenAIServer([answer(category, "Negative", confidence=0.99)]) as server:
             primary(server)
-            (said,) = unstored.classify_texts([text], Gate.current(), ContractVersion.objects.current())
+            (unstored_verdict,) = unstored.classify_texts([text], Gate.current(), ContractVersion.objects.current())
             runner.classify_next_batch()
         verdict = Verdict.objects.current().get(ticket=ticket)
-        assert verdict.auto_accepted == said.auto_accepted == passes
+        assert verdict.auto_accepted == unstored_verdict.auto_accepted == passes
         assert passes or verdict.reason == Reason.PROMPT_INJECTION
 
-    @pytest.mark.parametrize("told", ["Positive", "positive", "POSITIVE"])
-    def test_a_mood_that_is_named_is_not_taken_from_the_text(self, catalogue: None, told: str) -> None:
+    @pytest.mark.parametrize("named", ["Positive", "positive", "POSITIVE"])
+    def test_a_sentiment_named_in_the_text_is_suspected(self, catalogue: None, named: str) -> None:
         terms = ContractVersion.objects.current().terms
-        text = f"I was charged twice for one invoice and nobody answers, this is awful. {told}."
-        said = [injection_check.LabelledText(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
-        assert injection_check.suspected_injections(said, terms, None) == [True, False]
+        text = f"I was charged twice for one invoice and nobody answers, this is awful. {named}."
+        labelled = [injection_check.LabelledText(text, "Billing", sentiment) for sentiment in ("Positive", "Negative")]
+        assert injection_check.suspected_injections(labelled, terms, None) == [True, False]
 
     @pytest.mark.parametrize("text", ["card payment fee", "Card_Payment_Fee!", "the CARD-payment  fee", "payment fee"])
-    def test_a_name_is_known_however_it_is_written_and_by_the_end_of_its_path(self, text: str) -> None:
+    def test_label_names_are_recognised_in_any_spelling_and_by_their_last_part(self, text: str) -> None:
         path = "Cards > card_payment_fee" if "ard" in text else "Cards > payment_fee"
         assert injection_check.needs_confirmation(injection_check.LabelledText(text, path, ""))
         assert not injection_check.needs_confirmation(
             injection_check.LabelledText("the fee for a payment by card", path, "")
         )
 
-    def test_in_a_language_that_it_cannot_read_it_vouches_for_nothing(self, catalogue: None) -> None:
+    def test_the_specialist_does_not_clear_languages_it_cannot_read(self, catalogue: None) -> None:
         terms = ContractVersion.objects.current().terms
-        said = injection_check.LabelledText("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
-        assert injection_check.suspected_injections([said], terms, None) == [True]
+        labelled = injection_check.LabelledText("请问我的发票在哪里?为什么扣了两次款?Billing", "Billing", "Neutral")
+        assert injection_check.suspected_injections([labelled], terms, None) == [True]
 
-    def test_without_the_specialist_people_look(
+    def test_named_labels_are_suspected_without_a_specialist(
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
     ) -> None:
         def broken(_version: object) -> None:
@@ -186,14 +186,14 @@ class TestDictation:
 
         monkeypatch.setattr(scoring, "specialist_predictor", broken)
         terms = ContractVersion.objects.current().terms
-        said = [
+        labelled = [
             injection_check.LabelledText(text, "Billing", "Neutral")
             for text in ("Wrong billing.", "Where is my invoice?")
         ]
-        assert injection_check.suspected_injections(said, terms, None) == [True, False]
+        assert injection_check.suspected_injections(labelled, terms, None) == [True, False]
         assert "cannot vouch" in caplog.text
 
-    def test_nobody_is_asked_about_ordinary_texts(
+    def test_the_specialist_is_not_asked_about_ordinary_texts(
         self, catalogue: None, django_assert_num_queries: DjangoAssertNumQueries
     ) -> None:
         terms = ContractVersion.objects.current().terms
@@ -205,7 +205,7 @@ class TestDictation:
             named = [injection_check.LabelledText(f"{text} Billing", "Billing", "Neutral") for text in ORDINARY]
             injection_check.suspected_injections(named, terms, None)
 
-    def test_where_a_score_decides_the_scorers_own_specialist_vouches_whatever_is_learned_meanwhile(
+    def test_a_score_uses_its_scorers_specialist_even_after_new_training(
         self, catalogue: None, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         asked: list[int | None] = []
@@ -221,47 +221,51 @@ class TestDictation:
         scorer = Scorer.objects.create(
             language_model=LanguageModel.objects.zero_shot(), specialist_version=frozen, weights={}
         )
-        said = [injection_check.LabelledText("My billing is wrong.", "Billing", "Neutral")]
-        injection_check.suspected_injections(said, version.terms, scorer)
-        injection_check.suspected_injections(said, version.terms, None)
+        labelled = [injection_check.LabelledText("My billing is wrong.", "Billing", "Neutral")]
+        injection_check.suspected_injections(labelled, version.terms, scorer)
+        injection_check.suspected_injections(labelled, version.terms, None)
         assert asked == [frozen.pk, serving.pk]
 
 
 @pytest.mark.parametrize("mode", [GateMode.CONFIDENCE, GateMode.SCORE])
-def test_a_model_in_front_takes_no_orders_either(primary: UseServer, mode: GateMode) -> None:
+def test_injections_into_a_front_model_are_caught_too(primary: UseServer, mode: GateMode) -> None:
     ticket = make_ticket(ORDERED)
     with OpenAIServer([answer("Billing", confidence=1.0)]) as server:
         primary(server)
         front = make_language_model(server, name="quick", family="front")
         Gate.objects.update(front=front, front_threshold=0.5, mode=mode, score_threshold=0.0)
         runner.classify_next_batch()
-        (said,) = unstored.classify_texts([ORDERED], Gate.current(), ContractVersion.objects.current())
+        (unstored_verdict,) = unstored.classify_texts([ORDERED], Gate.current(), ContractVersion.objects.current())
     verdict = Verdict.objects.current().get(ticket=ticket)
     assert not verdict.auto_accepted
     assert verdict.reason == Reason.PROMPT_INJECTION
     assert "give the model orders" in verdict.explanation
-    assert not said.auto_accepted
+    assert not unstored_verdict.auto_accepted
 
 
-def test_where_a_threshold_is_certified_it_is_held_and_no_audit_is_about_it(embedded_gate: Gate) -> None:
+def test_a_suspected_injection_needs_review_and_is_never_audited(embedded_gate: Gate) -> None:
     """What may pass is known of a text before any lot is drawn, so that the promise is about the others alone."""
     Gate.objects.update(mode=GateMode.CERTIFIED)
     epoch = gate.current_epoch(Gate.current(), ContractVersion.objects.current())
     Epoch.objects.filter(pk=epoch.pk).update(audits_from=0.0, passes_from=0.0)
     epoch = Epoch.objects.get(pk=epoch.pk)
-    labelled = [TicketOutcome(one, make_prediction(one)) for one in (make_ticket(ORDERED), make_ticket("Where is it?"))]
-    weighed = gate.score_outcomes(epoch, labelled, ContractVersion.objects.current())
-    assert [gate.may_auto_accept(epoch, one) for one in weighed] == [False, True]
-    assert not gate.is_for_audit(epoch, weighed[0])
-    gate.record_verdicts(epoch, weighed[:1], {})
-    gate.record_verdicts(epoch, weighed[1:], {})
+    labelled = [
+        TicketOutcome(ticket, make_prediction(ticket)) for ticket in (make_ticket(ORDERED), make_ticket("Where is it?"))
+    ]
+    scored = gate.score_outcomes(epoch, labelled, ContractVersion.objects.current())
+    assert [gate.may_auto_accept(epoch, outcome) for outcome in scored] == [False, True]
+    assert not gate.is_for_audit(epoch, scored[0])
+    gate.record_verdicts(epoch, scored[:1], {})
+    gate.record_verdicts(epoch, scored[1:], {})
     assert [draw.verdict.ticket for draw in AuditDraw.objects.all()] == [labelled[1].ticket]
 
 
-def test_it_is_never_shown_as_an_example_beside_another_ticket(catalogue: None) -> None:
+def test_a_suspected_injection_is_never_a_few_shot_example(catalogue: None) -> None:
     for text in (ORDERED, "Which invoice is mine?"):
         make_example(text)
         vector_store.embeddings_for([text])
     nearest_examples.invalidate_index()
-    (shown,) = few_shot.examples_for(["My invoice is wrong, which one is mine?"], ContractVersion.objects.current(), 5)
-    assert [one.text for one in shown] == ["Which invoice is mine?"]
+    (examples,) = few_shot.examples_for(
+        ["My invoice is wrong, which one is mine?"], ContractVersion.objects.current(), 5
+    )
+    assert [example.text for example in examples] == ["Which invoice is mine?"]

@@ -88,20 +88,20 @@ def port() -> Iterator[int]:
 
 
 @pytest.mark.parametrize("host", INSIDE)
-def test_no_spelling_of_an_address_inside_is_let_through(nowhere: None, host: str) -> None:
+def test_internal_addresses_are_refused_in_every_spelling(nowhere: None, host: str) -> None:
     with pytest.raises(ssrf.ForbiddenAddress, match="TICKETCLF_INTERNAL_HOSTS"):
         ssrf.check_url(f"http://{host}/hook")
 
 
 @pytest.mark.parametrize("host", OUTSIDE)
-def test_addresses_of_the_internet_are(nowhere: None, host: str) -> None:
+def test_public_addresses_are_allowed(nowhere: None, host: str) -> None:
     ssrf.check_url(f"https://{host}/hook")
 
 
 @pytest.mark.parametrize(
     "url", ["file:///etc/passwd", "ftp://1.1.1.1/", "gopher://1.1.1.1", "//1.1.1.1", "http://", ""]
 )
-def test_only_addresses_of_the_web_are(nowhere: None, url: str) -> None:
+def test_only_web_addresses_are_allowed(nowhere: None, url: str) -> None:
     with pytest.raises(ssrf.ForbiddenAddress):
         ssrf.check_url(url)
 
@@ -132,20 +132,20 @@ def test_the_setting_allows_what_it_names_and_no_more(settings: Settings, entry:
             ssrf.check_host(host, 8000)
 
 
-def test_a_broken_network_in_the_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_network_in_the_setting_stops_the_start(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("TICKETCLF_INTERNAL_HOSTS", "ollama, 10.0.0.0/33")
     with pytest.raises(ImproperlyConfigured, match="10.0.0.0/33"):
         env_hosts("TICKETCLF_INTERNAL_HOSTS", [])
 
 
-def test_a_name_with_one_address_inside_is_refused(nowhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_host_with_any_internal_address_is_refused(nowhere: None, monkeypatch: pytest.MonkeyPatch) -> None:
     both = [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, 80)) for address in ("1.1.1.1", "10.0.0.1")]
     monkeypatch.setattr(socket, "getaddrinfo", lambda *_a, **_k: both)
     with pytest.raises(ssrf.ForbiddenAddress, match=r"10\.0\.0\.1"):
         ssrf.check_url("https://rebound.example/")
 
 
-def test_the_connection_goes_to_the_address_that_was_looked_at(
+def test_connections_go_to_the_address_that_was_checked(
     settings: Settings, monkeypatch: pytest.MonkeyPatch, port: int
 ) -> None:
     """A name server that gives another address to everybody who asks again finds nobody who does."""
@@ -163,7 +163,7 @@ def test_the_connection_goes_to_the_address_that_was_looked_at(
     assert asked.count("hooks.example") == 1
 
 
-def test_redirects_are_not_followed_and_proxies_not_asked(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
+def test_redirects_and_proxies_are_not_used(monkeypatch: pytest.MonkeyPatch, port: int) -> None:
     monkeypatch.setenv("http_proxy", "http://127.0.0.1:9")
     request = urllib.request.Request(f"http://127.0.0.1:{port}/moved")  # noqa: S310 - our own server
     with pytest.raises(urllib.error.HTTPError) as refused, ssrf.open_url(request, 2):
@@ -171,7 +171,7 @@ def test_redirects_are_not_followed_and_proxies_not_asked(monkeypatch: pytest.Mo
     assert refused.value.code == 302
 
 
-def test_a_call_inside_is_refused_before_it_is_made(nowhere: None, port: int) -> None:
+def test_internal_calls_are_refused_before_they_are_made(nowhere: None, port: int) -> None:
     request = urllib.request.Request(f"http://127.0.0.1:{port}/body")  # noqa: S310 - our own server
     with pytest.raises(ssrf.ForbiddenAddress):
         ssrf.open_url(request, 2)
@@ -179,7 +179,7 @@ def test_a_call_inside_is_refused_before_it_is_made(nowhere: None, port: int) ->
         ssrf.open_url(urllib.request.Request("file:///etc/hostname"), 2)  # noqa: S310 - refused, as it says
 
 
-def test_a_model_inside_is_not_asked_and_the_sentence_says_why(settings: Settings, primary: UseServer) -> None:
+def test_internal_models_are_not_asked_and_the_failure_says_why(settings: Settings, primary: UseServer) -> None:
     with OpenAIServer() as server:
         language_model = primary(server)
         assert not isinstance(ping(language_model), ClassifierError)
@@ -193,7 +193,7 @@ def test_a_model_inside_is_not_asked_and_the_sentence_says_why(settings: Setting
 
 
 @pytest.mark.django_db
-def test_the_admin_refuses_a_provider_inside(nowhere: None, admin: Any, client: Client) -> None:
+def test_the_admin_refuses_internal_providers(nowhere: None, admin: Any, client: Client) -> None:
     client.force_login(admin)
     values = {"name": "metadata", "kind": "chat", "base_url": "http://169.254.169.254/v1", "api_key_env": ""}
     page = client.post("/admin/classifier/provider/add/", values)

@@ -65,7 +65,7 @@ def publish(admin_client: Client, draft: Draft) -> Any:
     return admin_client.post(address("publish", draft.pk), follow=True)
 
 
-def test_adding_copies_the_taxonomy_and_leads_to_its_page(admin_client: Client, admin: User) -> None:
+def test_adding_a_draft_copies_the_taxonomy_and_opens_its_page(admin_client: Client, admin: User) -> None:
     Category.objects.create(name="Refunds", parent=Category.objects.get(name="Billing"))
     response = admin_client.post(address("add"), {"name": "Next"}, follow=True)
     draft = Draft.objects.get()
@@ -77,7 +77,7 @@ def test_adding_copies_the_taxonomy_and_leads_to_its_page(admin_client: Client, 
     assert "there is nothing to publish yet" in content
 
 
-def test_adding_asks_for_a_name_of_its_own_and_for_a_taxonomy(admin_client: Client, draft: Draft) -> None:
+def test_adding_a_draft_needs_a_unique_name_and_a_taxonomy(admin_client: Client, draft: Draft) -> None:
     assert "already exists" in admin_client.post(address("add"), {"name": draft.name}).content.decode()
     draft.labels.all().delete()
     Category.objects.all().delete()
@@ -132,13 +132,13 @@ def test_saving_a_page_as_it_is_changes_nothing(admin_client: Client, draft: Dra
     assert drafts.contract_for(draft) == ContractVersion.objects.current()
 
 
-def test_names_are_exchanged_in_one_go(admin_client: Client, draft: Draft) -> None:
+def test_labels_may_swap_names_on_one_page(admin_client: Client, draft: Draft) -> None:
     content = save(admin_client, draft, {"Billing": {"name": "General"}, "General": {"name": "Billing"}})
     assert "Billing is renamed: General." in content
     assert "General is renamed: Billing." in content
 
 
-def test_a_dropped_label_gives_up_its_name_in_the_same_go(admin_client: Client, draft: Draft) -> None:
+def test_the_name_of_a_dropped_label_is_free_in_the_same_submission(admin_client: Client, draft: Draft) -> None:
     save(admin_client, draft, {"Billing": {"dropped": "on"}, "General": {"name": "Billing"}})
     assert draft.labels.filter(name="Billing").count() == 2
 
@@ -152,13 +152,13 @@ def test_a_name_twice_in_one_place_is_a_field_error(admin_client: Client, draft:
 
 
 @pytest.mark.parametrize("name", ["A > B", " ", "two\nlines", "x" * 81])
-def test_a_name_that_is_none_is_refused(admin_client: Client, draft: Draft, name: str) -> None:
+def test_an_invalid_name_is_refused(admin_client: Client, draft: Draft, name: str) -> None:
     content = save(admin_client, draft, {"Billing": {"name": name}})
     assert "Please correct the error" in content
     assert draft.labels.filter(name="Billing").exists()
 
 
-def test_a_parent_is_one_of_the_same_draft(admin_client: Client, draft: Draft) -> None:
+def test_a_parent_must_belong_to_the_same_draft(admin_client: Client, draft: Draft) -> None:
     other = drafts.create("Another", None)
     for parent in (other.labels.get(name="General").pk, draft.labels.get(name="Billing").pk, "x", 10**30):
         assert "Please correct the error" in save(admin_client, draft, {"Billing": {"parent": parent}})
@@ -167,7 +167,7 @@ def test_a_parent_is_one_of_the_same_draft(admin_client: Client, draft: Draft) -
     )
 
 
-def test_a_row_of_another_draft_is_not_touched(admin_client: Client, draft: Draft) -> None:
+def test_rows_of_another_draft_are_not_touched(admin_client: Client, draft: Draft) -> None:
     other = drafts.create("Another", None)
     form = sent(draft, {"Billing": {"name": "Payments"}})
     foreign = other.labels.get(name="Billing").pk
@@ -176,7 +176,7 @@ def test_a_row_of_another_draft_is_not_touched(admin_client: Client, draft: Draf
     assert other.labels.filter(name="Billing").exists()
 
 
-def test_a_circle_is_told_and_not_published(admin_client: Client, draft: Draft) -> None:
+def test_circular_parents_are_reported_and_not_published(admin_client: Client, draft: Draft) -> None:
     rows = {name: draft.labels.get(name=name).pk for name in ("Billing", "General")}
     content = save(
         admin_client, draft, {"Billing": {"parent": rows["General"]}, "General": {"parent": rows["Billing"]}}
@@ -204,7 +204,7 @@ def test_publishing_lists_the_changes_and_asks_first(admin_client: Client, draft
     assert Gate.current().instructions == "Label it."
 
 
-def test_what_changed_since_stands_in_place_of_the_question(admin_client: Client, draft: Draft) -> None:
+def test_conflicting_changes_are_listed_in_place_of_the_publish_button(admin_client: Client, draft: Draft) -> None:
     save(admin_client, draft, {"Billing": {"name": "Payments"}})
     label_changes.retire(Category.objects.get(name="Billing"))
     for content in (
@@ -222,9 +222,7 @@ def test_what_changed_since_stands_in_place_of_the_question(admin_client: Client
     assert draft.published_at is None
 
 
-def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(
-    admin_client: Client, draft: Draft, admin: User
-) -> None:
+def test_starting_again_opens_a_new_draft_and_keeps_this_one(admin_client: Client, draft: Draft, admin: User) -> None:
     save(admin_client, draft, {"Billing": {"name": "Payments"}})
     assert address("restart", draft.pk) not in page(admin_client, draft)
     label_changes.retire(Category.objects.get(name="Technical"))
@@ -237,12 +235,12 @@ def test_starting_again_leads_to_a_new_draft_and_leaves_this_one(
     assert admin_client.get(address("restart", draft.pk)).status_code == 405
 
 
-def test_a_draft_without_sentiments_is_told(admin_client: Client, draft: Draft) -> None:
+def test_a_draft_without_sentiments_is_reported(admin_client: Client, draft: Draft) -> None:
     every = {name: {"dropped": "on"} for name in Sentiment.objects.values_list("name", flat=True)}
     assert "at least one category and one sentiment" in save(admin_client, draft, every)
 
 
-def test_a_published_draft_is_to_be_read(admin_client: Client, draft: Draft) -> None:
+def test_a_published_draft_is_read_only(admin_client: Client, draft: Draft) -> None:
     save(admin_client, draft, {"Billing": {"name": "Payments"}})
     form = sent(draft)
     publish(admin_client, draft)
@@ -258,13 +256,13 @@ def test_a_published_draft_is_to_be_read(admin_client: Client, draft: Draft) -> 
     assert Category.objects.get(name="Payments").history.count() == 2
 
 
-def test_a_draft_may_be_deleted_and_takes_nothing_with_it(admin_client: Client, draft: Draft) -> None:
+def test_deleting_a_draft_deletes_nothing_else(admin_client: Client, draft: Draft) -> None:
     assert admin_client.post(address("delete", draft.pk), {"post": "yes"}).status_code == 302
     assert not Draft.objects.exists()
     assert Category.objects.active().count() == 4
 
 
-def test_a_label_merged_while_a_draft_holds_both(admin_client: Client, draft: Draft) -> None:
+def test_merging_two_labels_of_a_draft_is_reported_as_a_change(admin_client: Client, draft: Draft) -> None:
     billing, general = Category.objects.get(name="Billing"), Category.objects.get(name="General")
     data = {"action": "merge", "_selected_action": [billing.pk], "into": general.pk}
     merged = admin_client.post(reverse("admin:classifier_category_changelist"), data, follow=True).content.decode()
@@ -288,14 +286,14 @@ def person(*codenames: str) -> User:
     return User.objects.get(pk=user.pk)
 
 
-def test_the_admin_role_may_do_drafts() -> None:
+def test_the_admin_role_may_edit_and_publish_drafts() -> None:
     group = Group.objects.get(name="Admin")
     codenames = set(group.permissions.values_list("codename", flat=True))
     assert {"add_draft", "change_draft", "delete_draft", "view_draft"} <= codenames
     assert {"add_draftlabel", "change_draftlabel", "view_draftlabel"} <= codenames
 
 
-def test_who_may_only_look_changes_and_publishes_nothing(client: Client, draft: Draft) -> None:
+def test_view_permission_allows_no_change_and_no_publishing(client: Client, draft: Draft) -> None:
     client.force_login(person("view_draft", "view_draftlabel"))
     content = page(client, draft)
     assert 'name="_save"' not in content
@@ -306,7 +304,7 @@ def test_who_may_only_look_changes_and_publishes_nothing(client: Client, draft: 
     assert client.post(address("restart", draft.pk)).status_code == 403
 
 
-def test_who_may_not_change_the_taxonomy_does_not_publish(client: Client, draft: Draft) -> None:
+def test_publishing_needs_permission_to_change_the_taxonomy(client: Client, draft: Draft) -> None:
     client.force_login(person("view_draft", "change_draft", "view_draftlabel", "change_draftlabel", "add_draftlabel"))
     save(client, draft, {"Billing": {"name": "Payments"}})
     assert draft.labels.filter(name="Payments").exists()
@@ -322,7 +320,7 @@ def test_drafts_are_for_staff(client: Client, draft: Draft, lea: User) -> None:
     assert draft.published_at is None
 
 
-def test_there_is_nothing_to_publish_of_no_draft(admin_client: Client) -> None:
+def test_publishing_a_missing_draft_is_not_found(admin_client: Client) -> None:
     assert admin_client.get(address("publish", 99)).status_code == 404
 
 

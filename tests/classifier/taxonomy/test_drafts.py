@@ -54,7 +54,7 @@ def problems(draft: Draft) -> str:
 # What a draft begins as
 
 
-def test_a_draft_begins_as_what_is_in_force_and_changes_nothing(draft: Draft, admin: User) -> None:
+def test_a_draft_starts_as_the_current_taxonomy_and_changes_nothing(draft: Draft, admin: User) -> None:
     in_force = ContractVersion.objects.current()
     assert drafts.summary(draft).changes == []
     assert drafts.contract_for(draft) == draft.based_on == in_force
@@ -77,7 +77,7 @@ def test_children_stand_below_their_parents_in_a_draft(catalogue: None) -> None:
     assert drafts.contract_for(draft) == ContractVersion.objects.current()
 
 
-def test_nothing_is_drafted_of_an_empty_taxonomy(catalogue: None) -> None:
+def test_an_empty_taxonomy_cannot_be_drafted(catalogue: None) -> None:
     Category.objects.all().delete()
     with pytest.raises(EmptyTaxonomy):
         drafts.create("Empty", None)
@@ -99,7 +99,7 @@ def test_nothing_is_drafted_of_an_empty_taxonomy(catalogue: None) -> None:
     ],
     ids=["category twice", "sentiment twice", "name at the top", "name below", "another axis", "sentiment with parent"],
 )
-def test_the_database_refuses(draft: Draft, wrong: Any) -> None:
+def test_the_database_refuses_inconsistent_drafts(draft: Draft, wrong: Any) -> None:
     with pytest.raises(IntegrityError), transaction.atomic():
         wrong(draft)
 
@@ -140,14 +140,14 @@ def test_another_order_is_a_change(draft: Draft) -> None:
     assert list(Category.objects.active())[-1] == category("Billing")
 
 
-def test_other_line_ends_are_no_change(draft: Draft) -> None:
+def test_other_line_ends_are_not_a_change(draft: Draft) -> None:
     Category.objects.filter(name="Billing").update(examples="one\r\ntwo\r\n")
     again = drafts.create("Line ends", None)
     edit(again, "Billing", examples="one\ntwo")
     assert drafts.summary(again).changes == []
 
 
-def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does_not(draft: Draft) -> None:
+def test_a_drafts_contract_has_keys_only_for_existing_labels(draft: Draft) -> None:
     edit(draft, "Billing", name="Payments")
     add(draft, "Refunds", "Payments")
     version = drafts.contract_for(draft)
@@ -158,7 +158,7 @@ def test_the_contract_of_a_draft_has_keys_for_what_exists_and_none_for_what_does
     assert drafts.contract_for(draft) == version
 
 
-def test_the_same_wording_leaves_the_keys_of_the_contract_in_force_alone(draft: Draft) -> None:
+def test_a_draft_of_the_same_wording_keeps_the_current_contracts_keys(draft: Draft) -> None:
     billing = category("Billing")
     edit(draft, "Billing", dropped=True)
     add(draft, "Billing", description=billing.description, examples=billing.examples, position=billing.position)
@@ -189,7 +189,7 @@ def test_two_labels_do_not_stand_below_each_other(draft: Draft) -> None:
 @pytest.mark.parametrize("axis", ["category", "sentiment"])
 def test_a_draft_without_labels_is_refused(draft: Draft, axis: str) -> None:
     draft.labels.filter(axis=axis).update(dropped=True)
-    for verb in (drafts.contract_for, lambda one: drafts.publish(one, None)):
+    for verb in (drafts.contract_for, lambda draft: drafts.publish(draft, None)):
         with pytest.raises(EmptyTaxonomy, match="at least one"):
             verb(draft)
     assert "at least one" in drafts.summary(draft).problems[0]
@@ -199,7 +199,7 @@ def test_a_draft_without_labels_is_refused(draft: Draft, axis: str) -> None:
 # Publishing
 
 
-def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -> None:
+def test_publishing_applies_every_change_and_nothing_else(draft: Draft, admin: User) -> None:
     billing, prediction = category("Billing"), make_prediction(make_ticket(), category=category("Billing"))
     edit(draft, "Billing", name="Payments", description="All about money.", examples="Pay me")
     edit(draft, "Technical", parent=row(draft, "Account"))
@@ -209,10 +209,10 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     add(draft, "Furious", axis="sentiment")
     Draft.objects.update(instructions="Label it.")
     draft.refresh_from_db()
-    promised, told = drafts.contract_for(draft), drafts.summary(draft).changes
+    version, changes = drafts.contract_for(draft), drafts.summary(draft).changes
     done = drafts.publish(draft, admin)
 
-    assert ContractVersion.objects.current() == promised
+    assert ContractVersion.objects.current() == version
     assert ContractVersion.objects.current().labels.categories["Payments"] == billing.pk
     assert list(paths(Category.objects.active()).values()) == [
         "Payments",
@@ -227,7 +227,7 @@ def test_publishing_does_all_of_it_and_nothing_else(draft: Draft, admin: User) -
     billing.refresh_from_db()
     assert (prediction.category, billing.name, billing.description) == (billing, "Payments", "All about money.")
     assert category("General").retired
-    assert done.outcome == told == drafts.summary(done).changes
+    assert done.outcome == changes == drafts.summary(done).changes
     assert row(done, "Refunds").category == category("Refunds")
 
 
@@ -283,10 +283,10 @@ def test_two_drafts_at_once_do_not_undo_each_other(draft: Draft, admin: User) ->
     edit(other, "Billing", name="Money")
     start = Barrier(2)
 
-    def publish(one: Draft) -> bool:
+    def publish(draft: Draft) -> bool:
         start.wait()
         try:
-            return bool(drafts.publish(one, None).published_at)
+            return bool(drafts.publish(draft, None).published_at)
         except ValidationError:
             return False
         finally:
@@ -319,7 +319,7 @@ def test_a_label_may_take_the_name_of_one_that_is_dropped(draft: Draft) -> None:
     assert Category.objects.filter(name="Billing", retired=True).count() == 1
 
 
-def test_all_of_one_kind_may_be_exchanged_at_once(draft: Draft) -> None:
+def test_all_labels_of_one_kind_may_be_replaced_at_once(draft: Draft) -> None:
     draft.labels.filter(axis="sentiment").update(dropped=True)
     for name in ("Calm", "Neutral"):
         add(draft, name, axis="sentiment")
@@ -382,7 +382,7 @@ def test_a_draft_of_instructions_alone_leaves_the_taxonomy_alone(draft: Draft, a
     ],
     ids=["name", "description", "examples", "parent", "order", "new", "retired", "merged", "sentiment", "instructions"],
 )
-def test_a_draft_is_not_published_over_what_changed_since(draft: Draft, elsewhere: Any, sentence: str) -> None:
+def test_a_draft_is_not_published_if_the_taxonomy_changed_since(draft: Draft, elsewhere: Any, sentence: str) -> None:
     edit(draft, "Billing", name="Payments")
     elsewhere()
     summary = drafts.summary(draft)
@@ -391,7 +391,7 @@ def test_a_draft_is_not_published_over_what_changed_since(draft: Draft, elsewher
     assert "changed since this draft began" in problems(draft)
 
 
-def test_a_draft_goes_on_once_what_changed_is_back_as_it_was(draft: Draft) -> None:
+def test_a_draft_is_publishable_again_once_the_changes_are_reverted(draft: Draft) -> None:
     edit(draft, "Billing", name="Payments")
     label_changes.retire(category("General"))
     label_changes.restore(category("General"))
@@ -399,7 +399,7 @@ def test_a_draft_goes_on_once_what_changed_is_back_as_it_was(draft: Draft) -> No
     assert drafts.publish(draft, None).published_at
 
 
-def test_publishing_one_draft_keeps_the_others_from_being_published(draft: Draft) -> None:
+def test_publishing_a_draft_blocks_the_other_drafts(draft: Draft) -> None:
     other = drafts.create("Another", None)
     edit(draft, "Billing", name="Payments")
     edit(other, "General", name="Rest")
@@ -407,7 +407,7 @@ def test_publishing_one_draft_keeps_the_others_from_being_published(draft: Draft
     assert "changed since this draft began" in problems(other)
 
 
-def test_starting_again_begins_from_what_is_in_force_and_leaves_the_old_draft(draft: Draft, admin: User) -> None:
+def test_starting_again_copies_the_current_taxonomy_and_keeps_the_old_draft(draft: Draft, admin: User) -> None:
     edit(draft, "Billing", name="Payments")
     Category.objects.create(name="Sales")
     again = drafts.restart(draft, admin)

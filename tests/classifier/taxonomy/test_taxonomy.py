@@ -66,7 +66,7 @@ def note(db: None) -> Iterator[Any]:
 
 
 @pytest.mark.django_db(transaction=True)
-def test_what_refers_without_a_reverse_name_is_in_use_and_moves_too(note: Any) -> None:
+def test_references_without_a_reverse_name_count_as_use_and_move_too(note: Any) -> None:
     row = note.objects.create(category=category("Billing"))
     assert label_changes.is_in_use(category("Billing"))
     label_changes.merge(category("Billing"), category("General"))
@@ -82,7 +82,7 @@ def test_merging_twice_changes_nothing_more() -> None:
     assert category("Billing").merged_into == category("General")
 
 
-def test_what_was_merged_before_follows() -> None:
+def test_earlier_merges_follow_a_later_one() -> None:
     label_changes.merge(category("Billing"), category("Account"))
     label_changes.merge(category("Account"), category("General"))
     assert category("Billing").merged_into == category("General")
@@ -96,7 +96,7 @@ def test_sentiments_merge_too() -> None:
     assert prediction.sentiment == negative
 
 
-def test_it_refuses_to_merge_into_itself_a_retired_label_or_its_own_child() -> None:
+def test_merging_into_itself_a_retired_label_or_a_child_is_refused() -> None:
     child = Category.objects.create(name="Refunds", parent=category("Billing"))
     label_changes.retire(category("General"))
     for source, into in [("Billing", "Billing"), ("Billing", "General"), ("Billing", child.name)]:
@@ -143,7 +143,7 @@ def test_two_admins_at_once_do_not_retire_the_last_two() -> None:
     assert Category.objects.active().count() == 1
 
 
-def test_the_last_sentiment_stays_too() -> None:
+def test_the_last_sentiment_cannot_be_retired_either() -> None:
     for name in ("Positive", "Neutral"):
         label_changes.retire(Sentiment.objects.get(name=name))
     with pytest.raises(ValidationError, match="the last active label"):
@@ -210,7 +210,7 @@ def test_paths_name_children_below_their_parents() -> None:
 
 
 @pytest.mark.parametrize("state", ["auto_accepted", "needs_review"])
-def test_classifying_again_opens_what_is_not_settled(state: str, django_capture_on_commit_callbacks: Any) -> None:
+def test_classifying_again_reopens_unsettled_tickets(state: str, django_capture_on_commit_callbacks: Any) -> None:
     ticket = make_ticket()
     settled = make_ticket()
     Ticket.objects.filter(pk=ticket.pk).update(state=state, attempts=4)
@@ -223,7 +223,7 @@ def test_classifying_again_opens_what_is_not_settled(state: str, django_capture_
     assert (ticket.state, ticket.attempts, settled.state, len(nudges)) == ("new", 0, "settled", 1)
 
 
-def test_many_are_opened_in_chunks_with_a_nudge_each(
+def test_many_tickets_are_reopened_in_chunks_with_a_task_each(
     monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
 ) -> None:
     monkeypatch.setattr(label_changes, "CHUNK", 10)

@@ -55,8 +55,8 @@ def sent(receiver: Receiver) -> list[str]:
     receiver.got.clear()
     WriteBack.objects.waiting().update(available_at=timezone.now())
     outbox.send_due(tasks.ROUTES)
-    by_path = sorted((got.json for got in receiver.got), key=lambda told: "type" not in told)
-    return [(told.get("data") or told)["category"] for told in by_path]
+    by_path = sorted((got.json for got in receiver.got), key=lambda payload: "type" not in payload)
+    return [(payload.get("data") or payload)["category"] for payload in by_path]
 
 
 def test_webhooks_help_desks_and_the_api_name_the_full_path(

@@ -45,7 +45,7 @@ def test_the_words_of_the_current_prediction_are_marked_in_the_text(agent_client
     assert f"the words that most influenced {LanguageModel.objects.zero_shot()}" in about
 
 
-def test_a_text_without_words_to_mark_has_no_marks_and_no_word_of_them(agent_client: Client) -> None:
+def test_a_text_without_decisive_words_shows_no_highlights(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket)
     page = "".join(parts(agent_client, ticket))
@@ -58,8 +58,8 @@ def test_each_prediction_of_the_history_shows_its_own_words_once(agent_client: C
     hold(ticket, words=[CHARGED, TWICE, AGAIN])
     make_prediction(ticket, language_model=other_language_model(), words=[[0, 3]])
     _about, history = parts(agent_client, ticket)
-    told = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
-    assert [words for words in told if words] == [["charged", "twice"], ["&lt;b&gt;"]]
+    highlighted = [re.findall(r"<mark><bdi>(.*?)</bdi></mark>", event) for event in history.split("<li>")]
+    assert [words for words in highlighted if words] == [["charged", "twice"], ["&lt;b&gt;"]]
 
 
 def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent_client: Client) -> None:
@@ -68,8 +68,8 @@ def test_the_nearest_labelled_tickets_are_linked_in_their_order(agent_client: Cl
     itself = make_example(TEXT, ticket=ticket)
     hold(ticket, near=[itself.pk, *(example.pk for example in examples), 999_999])
     _about, history = parts(agent_client, ticket)
-    (told,) = re.findall(r"Nearest labelled tickets: (.*?)</p>", history)
-    assert re.findall(r'<a href="(.*?)">(.*?)</a>', told) == [
+    (links,) = re.findall(r"Nearest labelled tickets: (.*?)</p>", history)
+    assert re.findall(r'<a href="(.*?)">(.*?)</a>', links) == [
         (nearest.get_absolute_url(), f"#{nearest.pk}"),
         (near.get_absolute_url(), f"#{near.pk}"),
     ]
@@ -89,7 +89,7 @@ def test_the_nearest_of_all_predictions_cost_one_query(agent_client: Client, dja
         assert parts(agent_client, grounded)[1].count("Nearest labelled tickets") == 3
 
 
-def test_the_version_of_the_specialist_that_answered_is_told(agent_client: Client) -> None:
+def test_the_history_shows_the_specialist_version_that_answered(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     version = make_version()
     hold(ticket, version=version)
@@ -99,7 +99,7 @@ def test_the_version_of_the_specialist_that_answered_is_told(agent_client: Clien
     assert f"specialist version {version.pk}" in history
 
 
-def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent_client: Client) -> None:
+def test_sealed_tickets_show_no_words_neighbours_or_versions(agent_client: Client) -> None:
     configure_review(blind_share=1)
     near = make_ticket("Near.")
     ticket = make_ticket(TEXT)
@@ -110,7 +110,7 @@ def test_of_a_sealed_ticket_nothing_is_marked_near_or_versioned(agent_client: Cl
         assert secret not in page, secret
 
 
-def test_what_is_to_be_classified_again_is_marked_no_more(agent_client: Client) -> None:
+def test_tickets_to_be_classified_again_lose_their_highlights(agent_client: Client) -> None:
     ticket = make_ticket(TEXT)
     hold(ticket, words=[CHARGED], category=Category.objects.get(name="Billing"))
     label_changes.classify_again(Ticket.objects.all())

@@ -53,38 +53,38 @@ def test_a_span_that_holds_nothing_of_the_text_marks_nothing(span: list[int]) ->
 @pytest.mark.parametrize(
     ("span", "word"), [([14, 10**30], "twice."), ([-(10**30), 1], "I"), ([-1, 999], TEXT)], ids=["end", "begin", "all"]
 )
-def test_of_a_span_that_reaches_out_of_the_text_what_is_inside_is_marked(span: list[int], word: str) -> None:
+def test_a_span_beyond_the_text_is_marked_up_to_its_end(span: list[int], word: str) -> None:
     assert [piece.text for piece in cut(span) if piece.marked] == [word]
 
 
 @pytest.mark.parametrize("junk", [None, 5, "ab", [], [1], [1, 2, 3], [1, None], ["1", "2"], [1.0, 4.0], {"begin": 1}])
-def test_what_is_no_span_marks_nothing(junk: object) -> None:
+def test_invalid_spans_mark_nothing(junk: object) -> None:
     assert cut(junk) == [(TEXT, False)]
 
 
 @given(st.text(max_size=50), spans)
-def test_whatever_the_spans_the_pieces_are_the_text(text: str, found: list[object]) -> None:
-    pieces = highlighting.split_at_spans(text, found)
+def test_pieces_always_add_up_to_the_text(text: str, stored: list[object]) -> None:
+    pieces = highlighting.split_at_spans(text, stored)
     assert "".join(piece.text for piece in pieces) == text
     assert all(piece.text for piece in pieces)
-    assert all(one.marked != other.marked for one, other in zip(pieces, pieces[1:], strict=False))
+    assert all(piece.marked != following.marked for piece, following in zip(pieces, pieces[1:], strict=False))
 
 
 @given(st.text(alphabet="<>&\"'/mark bi\u202e", max_size=50), spans)
-def test_whatever_the_text_no_markup_of_its_own_gets_through(text: str, found: list[object]) -> None:
-    html = marked(text, found)
+def test_markup_in_the_text_is_always_escaped(text: str, stored: list[object]) -> None:
+    html = marked(text, stored)
     plain = re.sub("</?mark>", "", html)
     assert not set(plain) & set("<>\"'")
     assert unescape(plain) == text
     assert html.count("<mark>") == html.count("</mark>")
 
 
-def test_each_word_is_told_once_in_the_order_of_the_text() -> None:
+def test_each_highlighted_word_is_listed_once_in_text_order() -> None:
     text = "Charged twice, charged again, TWICE charged"
-    found = [[30, 35], [36, 43], [15, 22], [8, 13], [0, 7]]
-    assert highlighting.highlighted_words(text, found) == ["Charged", "twice"]
+    stored = [[30, 35], [36, 43], [15, 22], [8, 13], [0, 7]]
+    assert highlighting.highlighted_words(text, stored) == ["Charged", "twice"]
 
 
-def test_a_word_without_end_is_told_in_short() -> None:
+def test_an_endless_highlighted_word_is_shortened() -> None:
     (word,) = highlighting.highlighted_words("x" * 900, [[0, 900]])
     assert word == "x" * highlighting.LONGEST_WORD + "..."

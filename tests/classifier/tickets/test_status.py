@@ -50,7 +50,7 @@ def sealed(catalogue: None, ana: User, ben: User) -> Ticket:
 SECRETS = [*LABELS, "0.62", "secret", "threshold", "corrected"]
 
 
-def test_of_a_sealed_ticket_no_page_tells_what_was_said(client: Client, sealed: Ticket, lea: User, admin: User) -> None:
+def test_no_page_reveals_predictions_of_a_sealed_ticket(client: Client, sealed: Ticket, lea: User, admin: User) -> None:
     for person in (lea, admin):
         client.force_login(person)
         for url in (INBOX, sealed.get_absolute_url()):
@@ -60,14 +60,14 @@ def test_of_a_sealed_ticket_no_page_tells_what_was_said(client: Client, sealed: 
             assert re.search("(?i)needs review: blind review", content)
 
 
-def test_a_sealed_tickets_page_says_why_and_who_has_had_a_say(agent_client: Client, sealed: Ticket) -> None:
+def test_a_sealed_tickets_page_says_why_and_who_has_decided(agent_client: Client, sealed: Ticket) -> None:
     content = page(agent_client, sealed.get_absolute_url())
     assert "so that nobody is influenced" in content
     history = content.split("<h2>History</h2>")[1]
     assert re.findall(r"<strong>(\w+)</strong>: answered \(hidden for now\)", history) == ["ben", "ana"]
 
 
-def test_whatever_the_model_said_a_sealed_tickets_page_is_the_same(agent_client: Client) -> None:
+def test_a_sealed_tickets_page_does_not_depend_on_the_prediction(agent_client: Client) -> None:
     configure_review(blind_share=1)
     alike: dict[str, Any] = {"text": "The same.", "received_at": timezone.now()}
     (sure,) = hold(make_ticket(pk=1_001, **alike), confidence=0.84)
@@ -100,24 +100,24 @@ def test_a_settled_ticket_shows_what_people_say_not_the_model(agent_client: Clie
     assert "Billing | Positive (0.62)" in history
 
 
-def test_a_seal_is_broken_once_everybody_has_answered(agent_client: Client, ben: User) -> None:
+def test_a_ticket_is_unsealed_once_everybody_has_answered(agent_client: Client, ben: User) -> None:
     configure_review(blind_share=1)
     (assignment,) = hold(make_ticket(), confidence=0.62)
     decided(assignment, ben, "Account", note="An owner writes.")
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
-    for told in (
+    for shown in (
         "Billing | Positive (0.62)",
         "labelled",
         "Account</span>",
         "An owner writes.",
         "suggestions were hidden",
     ):
-        assert told in history, told
+        assert shown in history, shown
     # Who did not see a suggestion did not correct one.
     assert "corrected" not in history
 
 
-def test_history_tells_who_decided_what_and_why(agent_client: Client, ana: User, ben: User, lea: User) -> None:
+def test_the_history_shows_who_decided_what_and_why(agent_client: Client, ana: User, ben: User, lea: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     shown = Presented(prediction=assignment.ticket.predictions.get(), since=timezone.now() - timedelta(seconds=12))
@@ -126,15 +126,15 @@ def test_history_tells_who_decided_what_and_why(agent_client: Client, ana: User,
     decided(assignment, lea, "Account", shown=shown)
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
-    for told in (
+    for shown in (
         "ana: skipped: I do not read this language",
         "ben: escalated &lt;b&gt;Legal&lt;/b&gt; should look.",
         "lea: corrected Account Negative review, 12 s",
     ):
-        assert told in plain, told
+        assert shown in plain, shown
 
 
-def test_history_keeps_what_was_undone_and_marks_it(agent_client: Client, ben: User) -> None:
+def test_the_history_keeps_and_marks_undone_decisions(agent_client: Client, ben: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     decision = decided(assignment, ben, "Account")
@@ -154,7 +154,7 @@ def test_a_long_history_costs_no_more_queries(agent_client: Client, ben: User, d
         assert page(agent_client, assignment.ticket.get_absolute_url()).count("undone") == 10
 
 
-def test_a_ticket_in_review_can_be_taken_from_its_page(agent_client: Client, tom: User) -> None:
+def test_a_ticket_page_offers_its_review_to_those_who_may(agent_client: Client, tom: User) -> None:
     configure_review()
     (assignment,) = hold(make_ticket())
     take = f'action="{reverse("review:take", args=[assignment.ticket_id])}"'

@@ -53,7 +53,7 @@ def test_a_stranger_without_a_role_is_refused(client: Client, tom: User, url: st
 
 
 @pytest.mark.parametrize("url", [INBOX, MODELS, "/tickets/1/"])
-def test_pages_that_only_show_take_no_post(agent_client: Client, url: str) -> None:
+def test_read_only_pages_refuse_post(agent_client: Client, url: str) -> None:
     assert agent_client.post(url).status_code == 405
 
 
@@ -86,7 +86,7 @@ def test_tabs_show_one_state_each_with_their_numbers(agent_client: Client) -> No
 
 
 @pytest.mark.parametrize("query", [{"state": "nonsense"}, {"before": "x"}, {"before": "9" * 40}, {"before": "-1"}])
-def test_a_mangled_address_shows_the_inbox(agent_client: Client, query: dict[str, str]) -> None:
+def test_invalid_query_parameters_show_the_inbox(agent_client: Client, query: dict[str, str]) -> None:
     make_ticket("still here")
     assert "still here" in page(agent_client, INBOX, **query)
 
@@ -104,8 +104,8 @@ def test_the_inbox_is_paged_by_key(agent_client: Client) -> None:
 def judged(*tickets: Ticket, confidence: float = 0.9) -> None:
     """As the pipeline leaves them where the embedded model is the only one to be asked."""
     epoch = gate.confidence_epoch(LanguageModel.objects.zero_shot(), ContractVersion.objects.current(), 0.85)
-    weighed = [gate.ScoredOutcome(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
-    gate.record_verdicts(epoch, weighed, {})
+    outcomes = [gate.ScoredOutcome(ticket, make_prediction(ticket, confidence=confidence), None) for ticket in tickets]
+    gate.record_verdicts(epoch, outcomes, {})
 
 
 @pytest.mark.parametrize("number", [10, 1_000])
@@ -124,16 +124,16 @@ def test_counting_stops_before_it_costs(agent_client: Client) -> None:
     assert page(agent_client, INBOX).count(">999+<") == 2  # all, and new
 
 
-def test_a_row_tells_label_confidence_reason_channel_and_age(agent_client: Client) -> None:
+def test_a_row_shows_label_confidence_reason_channel_and_age(agent_client: Client) -> None:
     ticket = make_ticket("torn", channel="phone", received_at=timezone.now() - timedelta(hours=3, minutes=20))
     judged(ticket, confidence=0.62)
     content = page(agent_client, INBOX)
-    for told in ("Billing", "Positive", "0.62", "needs review: below the threshold", "phone", "3\xa0hours ago"):
-        assert told in content, told
+    for shown in ("Billing", "Positive", "0.62", "needs review: below the threshold", "phone", "3\xa0hours ago"):
+        assert shown in content, shown
     assert f'datetime="{ticket.received_at.isoformat()}"' in content
 
 
-def test_a_ticket_to_be_classified_again_waits_whatever_was_said_before(agent_client: Client) -> None:
+def test_a_ticket_to_be_classified_again_shows_no_earlier_label(agent_client: Client) -> None:
     ticket = make_ticket()
     judged(ticket)
     assert "0.90" in page(agent_client, INBOX)
@@ -161,20 +161,20 @@ def test_a_stored_ticket_waits_for_no_model(agent_client: Client, primary: Any) 
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "error"),
     [
         ("", "This field is required"),
         ("  \n\t ", "This field is required"),
         ("x" * (LONGEST_TICKET + 1), "a ticket may have 1,048,576"),
     ],
 )
-def test_a_text_that_cannot_be_taken_is_told_why(agent_client: Client, text: str, said: str) -> None:
+def test_a_refused_text_says_why(agent_client: Client, text: str, error: str) -> None:
     content = agent_client.post(NEW, {"text": text}).content.decode()
-    assert said in content
+    assert error in content
     assert not Ticket.objects.exists()
 
 
-def test_a_megabyte_is_taken_and_shown_in_part(agent_client: Client) -> None:
+def test_a_text_of_a_megabyte_is_stored_and_shown_in_part(agent_client: Client) -> None:
     agent_client.post(NEW, {"text": "x" * LONGEST_TICKET})
     ticket = Ticket.objects.get()
     assert len(ticket.text) == LONGEST_TICKET
@@ -182,7 +182,7 @@ def test_a_megabyte_is_taken_and_shown_in_part(agent_client: Client) -> None:
     assert "x" * LONGEST_TICKET in page(agent_client, ticket.get_absolute_url(), whole="")
 
 
-def test_an_external_id_is_taken_once(agent_client: Client) -> None:
+def test_an_external_id_is_accepted_once(agent_client: Client) -> None:
     first = make_ticket(external_id="A-1")
     content = agent_client.post(NEW, {"text": "again", "external_id": "A-1"}).content.decode()
     assert "A ticket with this external ID already exists" in content
@@ -192,7 +192,7 @@ def test_an_external_id_is_taken_once(agent_client: Client) -> None:
 
 @pytest.mark.usefixtures("roles")
 @pytest.mark.django_db(transaction=True)
-def test_an_external_id_taken_at_this_moment_is_refused_too(agent_client: Client) -> None:
+def test_a_simultaneous_duplicate_external_id_is_refused_too(agent_client: Client) -> None:
     def somebody_else_is_faster(**_signal: object) -> None:
         pre_save.disconnect(somebody_else_is_faster, sender=Ticket)
         make_ticket("the faster one", external_id="A-1")
@@ -226,13 +226,13 @@ def test_a_full_disk_loses_no_text(agent_client: Client) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_more_than_the_server_reads_is_told_the_limit(agent_client: Client) -> None:
+def test_an_oversized_request_names_the_limit(agent_client: Client) -> None:
     response = agent_client.post(NEW, {"text": "x" * 6_000_000})
     assert response.status_code == 400
     assert f"{LONGEST_TICKET:,} characters" in response.content.decode()
 
 
-def test_a_form_from_another_session_is_told_so(ana: User) -> None:
+def test_a_form_from_another_session_says_so(ana: User) -> None:
     client = Client(enforce_csrf_checks=True)
     client.force_login(ana)
     response = client.post(NEW, {"text": "typed before somebody else signed in"})
@@ -241,7 +241,7 @@ def test_a_form_from_another_session_is_told_so(ana: User) -> None:
     assert not Ticket.objects.exists()
 
 
-def test_the_page_of_last_resort_asks_no_database(rf: RequestFactory, django_assert_num_queries: Any) -> None:
+def test_the_server_error_page_asks_no_database(rf: RequestFactory, django_assert_num_queries: Any) -> None:
     with django_assert_num_queries(0):
         response = server_error(rf.get(INBOX))
     assert "What you sent may not be stored" in response.content.decode()
@@ -252,7 +252,7 @@ def test_line_breaks_are_stored_as_typed_not_as_browsers_send_them(agent_client:
     assert Ticket.objects.get().text == "one\ntwo\n\nthree"
 
 
-def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
+def test_markup_in_a_ticket_is_escaped(agent_client: Client) -> None:
     ticket = make_ticket("<script>alert(1)</script> =1+1 \x00")
     for url in (INBOX, ticket.get_absolute_url()):
         content = page(agent_client, url)
@@ -260,7 +260,7 @@ def test_a_hostile_text_is_only_text(agent_client: Client) -> None:
         assert "<script>" not in content
 
 
-def test_a_ticket_page_tells_why_it_passed(agent_client: Client, primary: Any) -> None:
+def test_a_ticket_page_says_why_it_was_auto_accepted(agent_client: Client, primary: Any) -> None:
     ticket = make_ticket()
     with OpenAIServer([answer(confidence=0.9)]) as server:
         primary(server)
@@ -288,16 +288,16 @@ def test_a_ticket_page_shows_both_opinions_and_failures(
     assert "its last words" in content
 
 
-def test_history_tells_day_requests_and_cost_in_plain_figures(agent_client: Client) -> None:
+def test_the_history_shows_date_requests_and_cost(agent_client: Client) -> None:
     ticket = make_ticket()
     make_prediction(ticket, requests=2, input_tokens=1_412, cost=Decimal("0.00000012"), reasoning="<b>Because</b>")
     content = page(agent_client, ticket.get_absolute_url())
     assert timezone.localtime().strftime("%b %Y") in content.split("<h2>History</h2>")[1]
-    for told in ("2 requests", "1,412", "cost 0.00000012", "&lt;b&gt;Because&lt;/b&gt;"):
-        assert told in content, told
+    for shown in ("2 requests", "1,412", "cost 0.00000012", "&lt;b&gt;Because&lt;/b&gt;"):
+        assert shown in content, shown
 
 
-def test_there_is_a_page_for_what_is_not_there(agent_client: Client) -> None:
+def test_there_is_a_not_found_page(agent_client: Client) -> None:
     response = agent_client.get("/tickets/999999/")
     assert response.status_code == 404
     assert "Page not found" in response.content.decode()
@@ -310,7 +310,7 @@ def test_the_models_page_lists_the_catalogue(lead_client: Client) -> None:
     assert "OPENAI_API_KEY is not set" in content
 
 
-def test_the_models_page_tells_roles_prices_and_spend(lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_models_page_shows_roles_prices_and_spend(lead_client: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OXLO_API_KEY", "sk-secret")
     oxlo = Gate.current().primary.provider
     Provider.objects.filter(pk=oxlo.pk).update(daily_budget=Decimal("5"))
@@ -320,12 +320,12 @@ def test_the_models_page_tells_roles_prices_and_spend(lead_client: Client, monke
     Spend.objects.create(provider=oxlo, day=timezone.now().date(), cost=Decimal("1.25"))
     Spend.objects.create(provider=oxlo, day=timezone.now().date() - timedelta(days=1), cost=Decimal("77.125"))
     content = page(lead_client, MODELS)
-    for told in ("OXLO_API_KEY is set", "labels all tickets", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
-        assert told in content, told
+    for shown in ("OXLO_API_KEY is set", "labels all tickets", "second opinion", "0.6 in, 2 out", "1.25", "of 5"):
+        assert shown in content, shown
     assert "77.125" not in content
 
 
-def test_what_is_paid_to_whom_is_not_an_agents_to_see(agent_client: Client) -> None:
+def test_agents_see_no_prices_or_addresses_of_providers(agent_client: Client) -> None:
     content = page(agent_client, MODELS)
     assert "labels all tickets" in content
     assert "Spent today" not in content
@@ -351,7 +351,7 @@ def test_failures_are_counted_by_model_and_kind_for_a_day(
     assert "refused" not in content
 
 
-def test_only_who_may_change_models_is_led_to_the_admin(agent_client: Client, admin: User) -> None:
+def test_only_people_who_may_change_models_see_the_admin_link(agent_client: Client, admin: User) -> None:
     assert "/admin/" not in page(agent_client, MODELS)
     agent_client.force_login(admin)
     content = page(agent_client, MODELS)
@@ -363,7 +363,7 @@ def test_only_who_may_change_models_is_led_to_the_admin(agent_client: Client, ad
         assert reverse(f"admin:classifier_{model}_change", args=[pk]) in content
 
 
-def test_navigation_says_where_one_is(agent_client: Client) -> None:
+def test_navigation_marks_the_current_page(agent_client: Client) -> None:
     for url in (INBOX, NEW, MODELS):
         assert f'<a href="{url}" aria-current="page">' in page(agent_client, url)
 
