@@ -126,12 +126,12 @@ def test_the_history_shows_who_decided_what_and_why(agent_client: Client, ana: U
     decided(assignment, lea, "Account", shown=shown)
     history = page(agent_client, assignment.ticket.get_absolute_url()).split("<h2>History</h2>")[1]
     plain = re.sub(r"\s+", " ", re.sub("<[^>]+>", "", history))
-    for shown in (
+    for sentence in (
         "ana: skipped: I do not read this language",
         "ben: escalated &lt;b&gt;Legal&lt;/b&gt; should look.",
         "lea: corrected Account Negative review, 12 s",
     ):
-        assert shown in plain, shown
+        assert sentence in plain, sentence
 
 
 def test_the_history_keeps_and_marks_undone_decisions(agent_client: Client, ben: User) -> None:
