@@ -199,6 +199,7 @@ def test_what_was_erased_is_not_measured_with() -> None:
     assert not any("(erased)" in request.ticket for request in server.requests)
 
 
+@pytest.mark.postgresql
 def test_what_is_erased_while_a_run_is_at_it_is_not_kept() -> None:
     snapshot = hold_out(6)
     run: Run | None = None
